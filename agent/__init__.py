@@ -1,0 +1,1 @@
+"""Proof-of-delivery capture: one press, one durable, dated, signed record."""

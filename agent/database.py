@@ -1,0 +1,182 @@
+"""The SQL door: connection, pragmas, migrations, and reopening after a rebuild.
+
+Readers and writers of several users share one WAL database.
+Each step holds `state.lock` shared and compares inodes, so that nobody goes on writing into a
+database that was set aside.
+"""
+
+import sqlite3  # noqa: TID251 - this is its door
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from agent.errors import NotNow, StorageFault, StorageFull
+from agent.layout import Layout
+from agent.storage import lock
+
+Connection = sqlite3.Connection
+Row = sqlite3.Row
+
+BUSY_TIMEOUT_S: Final = 10.0
+"""Longest wait for another process's write: ten times the slowest flush seen on a worn card."""
+
+SCHEMA_VERSION: Final = 1
+"""How many migrations there are; processes other than capture wait for it."""
+
+_WAL_LIMIT_BYTES: Final = 4_194_304
+"""SQLite shrinks the log to this after a checkpoint: its own default checkpoint at 1000 pages."""
+
+_CAPTURES: Final[dict[str, type]] = {
+    "number": int,
+    "capture_id": str,
+    "chain": str,
+    "seq": int,
+    "label_sha256": str,
+    "kind": str,
+    "about": str,
+    "utc": str,
+    "clock": str,
+    "bytes": int,
+    "sha256": str,
+    "state": str,
+    "adopted": int,
+    "attempts": int,
+    "suspected": int,
+    "due_boot_id": str,
+    "due_s": float,
+    "upload_url": str,
+    "answer": str,
+    "decision": str,
+    "decided_utc": str,
+}
+"""One row per record, an index of its file; `decision` is the backend's receipt or refusal."""
+
+_NULLABLE: Final = {"about", "upload_url", "answer", "decision", "decided_utc"}
+
+
+class Database:
+    """One connection to the queue, opened at the first step and reopened when the file changed.
+
+    Args:
+        layout: where it lies.
+        migrates: True in the capture process only; the others wait for the schema.
+    """
+
+    def __init__(self, layout: Layout, *, migrates: bool = False) -> None:
+        self._layout = layout
+        self._migrates = migrates
+        self._connection: Connection | None = None
+        self._inode = 0
+
+    @contextmanager
+    def step(self) -> Iterator[Connection]:
+        """One transaction: committed and durable when the block ends, rolled back when it raises.
+
+        Raises:
+            StorageFull: no room.
+            StorageFault: the disk or the database failed.
+            NotNow: there is no schema yet.
+        """
+        path = self._layout.database
+        with lock(self._layout.state_lock, exclusive=False, wait=True), _sql_errors(path):
+            connection = self._current(path)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """Like `step`, for reading only: waits for no writer and makes none wait."""
+        path = self._layout.database
+        with lock(self._layout.state_lock, exclusive=False, wait=True), _sql_errors(path):
+            yield self._current(path)
+
+    def close(self) -> None:
+        """Close the connection; the next step opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _current(self, path: Path) -> Connection:
+        try:
+            inode = path.stat().st_ino
+        except FileNotFoundError as error:
+            raise NotNow(f"{path}: not there yet; start `doorstep capture` first") from error
+        if self._connection is None or inode != self._inode:
+            self.close()
+            self._connection = _open(path, migrates=self._migrates)
+            self._inode = inode
+        return self._connection
+
+
+def _open(path: Path, *, migrates: bool) -> Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw", BUSY_TIMEOUT_S, isolation_level=None, uri=True
+    )
+    try:
+        connection.row_factory = sqlite3.Row
+        if migrates:
+            _migrate(connection)
+        _await_schema(connection, path)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _await_schema(connection: Connection, path: Path) -> None:
+    if _version(connection) < SCHEMA_VERSION:
+        raise NotNow(f"{path}: the queue is not ready; start `doorstep capture` first")
+
+
+def _version(connection: Connection) -> int:
+    with suppress(sqlite3.OperationalError):
+        query = "SELECT count(*) FROM _sqlite_migrations WHERE migration_set = 'doorstep'"
+        return int(connection.execute(query).fetchone()[0])
+    return 0
+
+
+def _migrate(connection: Connection) -> None:
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":  # SQLite does not call this an error
+        raise StorageFault(f"SQLite stayed in journal mode {mode}; the file system needs mmap")
+    if _version(connection) >= SCHEMA_VERSION:
+        return
+    # 25 MB and 130 ms that only the first start needs
+    from sqlite_utils import Database as Tables  # noqa: PLC0415, TID251 - this is its door
+    from sqlite_utils import Migrations  # noqa: PLC0415, TID251 - this is its door
+
+    migrations = Migrations("doorstep")
+
+    @migrations()
+    def m001_queue(db: Tables) -> None:
+        captures = db.table("captures")
+        captures.create(_CAPTURES, pk="number", not_null=set(_CAPTURES) - _NULLABLE, strict=True)
+        captures.create_index(["capture_id"], unique=True)
+        captures.create_index(["chain", "seq"], unique=True)
+        captures.create_index(["state", "due_s"])
+        db.execute("CREATE INDEX captures_suspected ON captures (number) WHERE suspected > 0")
+        db.table("facts").create(
+            {"name": str, "text": str}, pk="name", not_null={"text"}, strict=True
+        )
+
+    migrations.apply(Tables(connection))
+
+
+@contextmanager
+def _sql_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        kind = StorageFull if full else StorageFault
+        raise kind(f"{path}: {error}") from error

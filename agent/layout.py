@@ -1,0 +1,99 @@
+"""Where everything lies in the state folder, and the permissions that let three users share it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agent.config import StateSettings
+
+FOLDER_MODE: Final = 0o2770
+"""Set-group-id, so that files of every user belong to the group. Source: field facts, SQLite."""
+
+FILE_MODE: Final = 0o660
+"""SQLite gives -wal and -shm the mode of the database. Source: field facts, SQLite."""
+
+KEYS_MODE: Final = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths below `state.dir` and `state.run_dir`."""
+
+    state: Path
+    run: Path
+
+    @classmethod
+    def of(cls, settings: StateSettings) -> "Layout":
+        """The layout that the configuration names."""
+        return cls(settings.dir, settings.run_dir)
+
+    @property
+    def database(self) -> Path:
+        """The queue."""
+        return self.state / "doorstep.db"
+
+    @property
+    def records(self) -> Path:
+        """One file per record."""
+        return self.state / "records"
+
+    @property
+    def torn(self) -> Path:
+        """What a power cut left and does not verify; never deleted by a program."""
+        return self.state / "torn"
+
+    @property
+    def keys(self) -> Path:
+        """Keys of the capture process."""
+        return self.state / "keys"
+
+    @property
+    def capture_lock(self) -> Path:
+        """Held while capturing: guards seq, sweep and rebuild."""
+        return self.state / "capture.lock"
+
+    @property
+    def sync_lock(self) -> Path:
+        """Held by the one sender."""
+        return self.state / "sync.lock"
+
+    @property
+    def state_lock(self) -> Path:
+        """Shared during each database step, exclusive to rebuild."""
+        return self.state / "state.lock"
+
+    @property
+    def capture_socket(self) -> Path:
+        """Where `doorstep capture` listens."""
+        return self.run / "capture.sock"
+
+    @property
+    def sync_socket(self) -> Path:
+        """Where `doorstep sync` listens."""
+        return self.run / "sync.sock"
+
+    def record(self, capture_id: str) -> Path:
+        """The file of one record."""
+        return self.records / f"{capture_id}.rec"
+
+    def make(self) -> None:
+        """Make what tmpfiles.d has not made, with its modes, before SQLite touches anything."""
+        for folder in (self.state, self.records, self.torn, self.run):
+            _make_folder(folder, FOLDER_MODE)
+        _make_folder(self.keys, KEYS_MODE)
+        for file in (self.database, self.capture_lock, self.sync_lock, self.state_lock):
+            _make_file(file)
+
+
+def _make_folder(folder: Path, mode: int) -> None:
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(mode)
+
+
+def _make_file(file: Path) -> None:
+    if not file.exists():
+        descriptor = os.open(file, os.O_CREAT | os.O_RDWR, FILE_MODE)
+        os.fchmod(descriptor, FILE_MODE)  # whatever the umask says
+        os.close(descriptor)

@@ -1,0 +1,131 @@
+"""The vocabulary: ids, kinds, states, and what one press becomes."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NewType
+
+CaptureId = NewType("CaptureId", str)
+"""A UUIDv4 in its canonical text form; it holds no time."""
+
+
+class Kind(StrEnum):
+    """What a record is; a reader passes on kinds it does not know."""
+
+    PHOTO = "photo"
+    NO_PHOTO = "no_photo"
+    VOID = "void"
+    TIME = "time"
+    CHAIN_START = "chain_start"
+    TEST = "test"
+
+
+class Reason(StrEnum):
+    """Why a `no_photo` record has no photo; a closed list."""
+
+    NO_PHOTO_STOP = "no_photo_stop"
+    SIGNATURE_STOP = "signature_stop"
+    UNKNOWN_CODE = "unknown_code"
+    AMBIGUOUS_CODE = "ambiguous_code"
+    NO_POSITION = "no_position"
+    MANIFEST_MISSING = "manifest_missing"
+    MANIFEST_EXPIRED = "manifest_expired"
+    CAMERA_FAULT = "camera_fault"
+    STORAGE_FULL = "storage_full"
+    STORAGE_FAULT = "storage_fault"
+    BATTERY_EMPTY = "battery_empty"
+    CANCELLED = "cancelled"
+
+
+class State(StrEnum):
+    """Where a record is on its way to the backend."""
+
+    PENDING = "PENDING"
+    DELIVERED = "DELIVERED"
+    PRUNED = "PRUNED"
+    REFUSED = "REFUSED"
+    DAMAGED = "DAMAGED"
+
+
+class BoundBy(StrEnum):
+    """How a record got its stop."""
+
+    CODE = "code"
+    PLACE = "place"
+    AMBIGUOUS = "ambiguous"
+    UNASSIGNED = "unassigned"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The stop a record belongs to, as bound at the press."""
+
+    id: str | None
+    bound_by: BoundBy
+    distance_m: float | None
+    ring: str | None
+
+
+UNASSIGNED = Stop(id=None, bound_by=BoundBy.UNASSIGNED, distance_m=None, ring=None)
+"""What every record says while `policy.manifest` is off: the backend binds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What the label says of the body: media type, size in bytes, lower-case hex digest."""
+
+    type: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Line 1 of a record file: all that the device needs, and nothing of place or stop.
+
+    Attributes:
+        v: format version, 1.
+        capture_id: see CaptureId.
+        device_id: set at provisioning.
+        chain: id of this device's chain of records; a new one starts with a `chain_start`.
+        seq: 1, 2, 3 ... within the chain, without gaps.
+        prev: SHA-256 of the previous label without its newline; None at seq 1.
+        boot_id: the kernel's random id of the boot.
+        kind: a Kind, or a later version's.
+        about: the record that this one takes back; None unless `void`.
+        utc: RFC 3339 with Z and milliseconds; a guess when `clock` is `unsynced`.
+        monotonic_ns: CLOCK_MONOTONIC of the press.
+        clock: who vouches for `utc`: gnss, ntp, rtc or unsynced.
+        body: type, size and digest of the rest of the file.
+    """
+
+    v: int
+    capture_id: CaptureId
+    device_id: str
+    chain: str
+    seq: int
+    prev: str | None
+    boot_id: str
+    kind: str
+    about: CaptureId | None
+    utc: str
+    monotonic_ns: int
+    clock: str
+    body: Body
+
+    def payload(self) -> dict[str, Any]:
+        """The label as JSON types, in the order above."""
+        return asdict(self)
+
+
+def rfc3339(moment: datetime) -> str:
+    """Format an aware datetime as RFC 3339 UTC with Z and milliseconds (truncated)."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """`[quality]`: to be filled from quality.py."""
+
+    version: str = "2026.11"

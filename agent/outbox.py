@@ -1,0 +1,304 @@
+"""The queue: one row per record file, and what is known of its way to the backend."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from agent.database import Database, Row
+from agent.errors import UnknownItem
+from agent.models import CaptureId, Label, State, rfc3339
+
+BOOKING_S: Final = 600.0
+"""How long a claim keeps an item: more than an attempt may last (540 s).
+
+Source: design section 4.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row of the queue.
+
+    Attributes:
+        number: order of arrival; later than every number before it.
+        sha256: digest of the whole record file.
+        adopted: whether the backend may have it although `attempts` is 0.
+        attempts: booked so far, the running one included.
+        suspected: how many bare 4xx answers it has had.
+        due_s: CLOCK_BOOTTIME before which it is not sent.
+        answer: the last answer, or what is wrong, in words.
+        decision: the backend's receipt or refusal, as a JWS.
+        decided_utc: when the backend decided.
+    """
+
+    number: int
+    capture_id: CaptureId
+    chain: str
+    seq: int
+    label_sha256: str
+    kind: str
+    about: CaptureId | None
+    utc: str
+    clock: str
+    bytes: int
+    sha256: str
+    state: State
+    adopted: bool
+    attempts: int
+    suspected: int
+    due_s: float
+    upload_url: str | None
+    answer: str | None
+    decision: str | None
+    decided_utc: str | None
+
+
+_COLUMNS: Final = ", ".join(Item.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is not yet with the backend; there is no count of what is."""
+
+    waiting: int
+    suspected: int
+    refused: int
+    damaged: int
+    oldest_utc: str | None
+
+
+class Outbox:
+    """The queue of one device.
+
+    Every method is one durable transaction: when it returned, its change survives a power cut.
+    All raise StorageFault, StorageFull or NotNow as `Database.step` does.
+    """
+
+    def __init__(self, database: Database, boot_id: str) -> None:
+        self._database = database
+        self._boot_id = boot_id
+
+    def add(
+        self, label: Label, label_sha256: str, file: tuple[int, str], *, due_s: float, adopted: bool
+    ) -> None:
+        """Queue a record whose file is in place; `file` is its size in bytes and its digest."""
+        values = {
+            "capture_id": label.capture_id,
+            "chain": label.chain,
+            "seq": label.seq,
+            "label_sha256": label_sha256,
+            "kind": label.kind,
+            "about": label.about,
+            "utc": label.utc,
+            "clock": label.clock,
+            "bytes": file[0],
+            "sha256": file[1],
+            "state": State.PENDING,
+            "adopted": int(adopted),
+            "attempts": 0,
+            "suspected": 0,
+            "due_boot_id": self._boot_id,
+            "due_s": due_s,
+        }
+        columns, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+        with self._database.step() as sql:
+            sql.execute(f"INSERT INTO captures ({columns}) VALUES ({marks})", values)  # noqa: S608 - the names above
+
+    def newest(self) -> Item | None:
+        """The newest record of the newest chain, on which the next one builds."""
+        where = "chain = (SELECT chain FROM captures ORDER BY number DESC LIMIT 1)"
+        return next(self._select(f"{where} ORDER BY seq DESC LIMIT 1"), None)
+
+    def claim(self, now_s: float, *, due_s: float, suspects: bool = True) -> Item | None:
+        """Book the retry of the item that is longest due at `due_s`, and return it.
+
+        One UPDATE: two senders never get the same item, and a sender that dies leaves a booking
+        that ends by itself.
+        """
+        allowed = "" if suspects else " AND suspected = 0"
+        with self._database.step() as sql:
+            rows = sql.execute(
+                "UPDATE captures SET attempts = attempts + 1, due_boot_id = ?, due_s = ?"  # noqa: S608 - constants
+                " WHERE number = (SELECT number FROM captures WHERE state = 'PENDING'"
+                f" AND due_s <= ?{allowed} ORDER BY due_s, number LIMIT 1)"
+                f" RETURNING {_COLUMNS}",
+                (self._boot_id, now_s + BOOKING_S, due_s),
+            ).fetchall()
+        return _item(rows[0]) if rows else None
+
+    def due_s(self) -> float | None:
+        """CLOCK_BOOTTIME when the next item is due; None when nothing waits."""
+        query = "SELECT min(due_s) FROM captures WHERE state = 'PENDING'"
+        with self._database.look() as sql:
+            found = sql.execute(query).fetchone()[0]
+        return None if found is None else float(found)
+
+    def rebook(self, due_s: float) -> None:
+        """Make what another boot had booked due at `due_s`: its clock means nothing now."""
+        self._write(
+            "due_boot_id = :boot, due_s = :due WHERE state = 'PENDING' AND due_boot_id != :boot",
+            {"boot": self._boot_id, "due": due_s},
+        )
+
+    def hurry(self, due_s: float) -> None:
+        """Make everything that is backed off, but not suspect, due at `due_s`."""
+        self._write(
+            "due_s = :due WHERE state = 'PENDING' AND suspected = 0 AND due_s > :due",
+            {"due": due_s},
+        )
+
+    def book(self, item: Item, due_s: float, answer: str, *, suspected: bool = False) -> None:
+        """Note a failed attempt: due again at `due_s`; `answer` says in words what came back."""
+        self._mark(
+            item,
+            "due_s = :due, answer = :answer, suspected = suspected + :suspected",
+            {"due": due_s, "answer": answer, "suspected": int(suspected)},
+        )
+
+    def set_upload_url(self, item: Item, url: str) -> None:
+        """Remember where the backend put the upload."""
+        self._mark(item, "upload_url = :url", {"url": url})
+
+    def mark_delivered(self, item: Item, receipt: str, received: datetime) -> None:
+        """The backend has it; `receipt` is kept for prune, which verifies it itself."""
+        self._decide(item, State.DELIVERED, receipt, received, None)
+
+    def mark_refused(self, item: Item, refusal: str, refused: datetime, reason: str) -> None:
+        """The backend refused it with its signature; kept."""
+        self._decide(item, State.REFUSED, refusal, refused, reason)
+
+    def mark_damaged(self, item: Item, what: str) -> None:
+        """Its file is gone or holds other bytes; kept, alarm."""
+        with self._database.step() as sql:
+            sql.execute(
+                "UPDATE captures SET state = 'DAMAGED', answer = ? WHERE number = ?"
+                " AND state IN ('PENDING', 'REFUSED')",
+                (what, item.number),
+            )
+
+    def mark_pruned(self, item: Item) -> None:
+        """Its file was deleted, as its receipt allows."""
+        with self._database.step() as sql:
+            sql.execute(
+                "UPDATE captures SET state = 'PRUNED' WHERE number = ? AND state = 'DELIVERED'",
+                (item.number,),
+            )
+
+    def forget(self, item: Item) -> None:
+        """Delete the row of a pruned record: the end of every trace of it here."""
+        with self._database.step() as sql:
+            sql.execute(
+                "DELETE FROM captures WHERE number = ? AND state = 'PRUNED'", (item.number,)
+            )
+
+    def retry(self, capture_id: CaptureId | None, due_s: float) -> int:
+        """Put one REFUSED or DAMAGED item back, or all; a suspect one is due at once. How many.
+
+        Raises:
+            UnknownItem: no such item, or nothing to retry about it.
+        """
+        only = "" if capture_id is None else " AND capture_id = :id"
+        changed = self._write(
+            "state = 'PENDING', adopted = 1, suspected = 0, due_boot_id = :boot, due_s = :due,"
+            " decision = NULL, decided_utc = NULL WHERE (state IN ('REFUSED', 'DAMAGED')"
+            f" OR (state = 'PENDING' AND suspected > 0)){only}",
+            {"boot": self._boot_id, "due": due_s, "id": capture_id},
+        )
+        if capture_id is not None and not changed:
+            raise UnknownItem(f"{capture_id}: not in the queue, or neither refused nor damaged")
+        return changed
+
+    def counts(self) -> Counts:
+        """What is not with the backend, in one pass over an index."""
+        query = "SELECT count(*), min(number) FROM captures WHERE state = ?"
+        with self._database.look() as sql:
+            waiting, oldest = sql.execute(query, (State.PENDING,)).fetchone()
+            refused, _ = sql.execute(query, (State.REFUSED,)).fetchone()
+            damaged, _ = sql.execute(query, (State.DAMAGED,)).fetchone()
+            suspected = sql.execute(
+                "SELECT count(*) FROM captures WHERE state = 'PENDING' AND suspected > 0"
+            ).fetchone()[0]
+            utc = sql.execute("SELECT utc FROM captures WHERE number = ?", (oldest,)).fetchone()
+        return Counts(waiting, suspected, refused, damaged, utc["utc"] if utc else None)
+
+    def items(self, state: State | None, after: int, limit: int) -> list[Item]:
+        """Up to `limit` items in order of arrival, those with a number above `after`."""
+        where = "number > ?" if state is None else f"state = '{state}' AND number > ?"
+        return list(self._select(f"{where} ORDER BY number LIMIT ?", after, limit))
+
+    def alarms(self, limit: int) -> list[Item]:
+        """The oldest items that need a person: suspect, refused, damaged."""
+        return list(
+            self._select(
+                "state IN ('REFUSED', 'DAMAGED') OR (state = 'PENDING' AND suspected > 0)"
+                " ORDER BY number LIMIT ?",
+                limit,
+            )
+        )
+
+    def states(self) -> dict[CaptureId, State]:
+        """Every known record and its state, for the sweep."""
+        with self._database.look() as sql:
+            rows = sql.execute("SELECT capture_id, state FROM captures").fetchall()
+        return {CaptureId(row["capture_id"]): State(row["state"]) for row in rows}
+
+    def floor(self) -> datetime | None:
+        """The time floor as last kept, or None."""
+        with self._database.look() as sql:
+            row = sql.execute("SELECT text FROM facts WHERE name = 'time_floor'").fetchone()
+        return datetime.fromisoformat(row["text"]) if row else None
+
+    def raise_floor(self, utc: datetime) -> None:
+        """Keep a later time floor; an earlier one changes nothing."""
+        with self._database.step() as sql:
+            _raise_floor(sql, rfc3339(utc))
+
+    def get(self, capture_id: CaptureId) -> Item:
+        """One item.
+
+        Raises:
+            UnknownItem: it is not in the queue.
+        """
+        for item in self._select("capture_id = ?", capture_id):
+            return item
+        raise UnknownItem(f"{capture_id}: not in the queue")
+
+    def _decide(
+        self, item: Item, state: State, decision: str, decided: datetime, answer: str | None
+    ) -> None:
+        with self._database.step() as sql:
+            sql.execute(
+                "UPDATE captures SET state = ?, decision = ?, decided_utc = ?, answer = ?"
+                " WHERE number = ? AND state = 'PENDING'",
+                (state, decision, rfc3339(decided), answer, item.number),
+            )
+            _raise_floor(sql, rfc3339(decided))
+
+    def _mark(self, item: Item, change: str, values: dict[str, Any]) -> None:
+        where = "WHERE number = :number AND state = 'PENDING'"
+        self._write(f"{change} {where}", values | {"number": item.number})
+
+    def _write(self, change: str, values: dict[str, Any]) -> int:
+        with self._database.step() as sql:
+            return sql.execute(f"UPDATE captures SET {change}", values).rowcount  # noqa: S608 - our own constants
+
+    def _select(self, where: str, *values: object) -> Iterator[Item]:
+        with self._database.look() as sql:
+            query = f"SELECT {_COLUMNS} FROM captures WHERE {where}"  # noqa: S608 - our own constants
+            rows = sql.execute(query, values).fetchall()
+        return (_item(row) for row in rows)
+
+
+def _raise_floor(sql: Any, text: str) -> None:
+    sql.execute(
+        "INSERT INTO facts VALUES ('time_floor', ?)"
+        " ON CONFLICT (name) DO UPDATE SET text = max(text, excluded.text)",
+        (text,),
+    )
+
+
+def _item(row: Row) -> Item:
+    values = dict(row)
+    values["state"], values["adopted"] = State(values["state"]), bool(values["adopted"])
+    return Item(**values)

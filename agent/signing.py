@@ -1,0 +1,128 @@
+"""Signatures: ES256 keys and compact JWS; the only door to PyJWT and cryptography."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm  # noqa: TID251 - this is its door
+from jwt.api_jws import PyJWS  # noqa: TID251 - this is its door
+from jwt.exceptions import InvalidKeyError, InvalidTokenError  # noqa: TID251 - this is its door
+
+from agent.errors import ConfigError, NotGenuine
+
+PrivateKey = ec.EllipticCurvePrivateKey
+PublicKey = ec.EllipticCurvePublicKey
+
+_jws = PyJWS(algorithms=["ES256"])
+
+
+def new_key() -> PrivateKey:
+    """Make a P-256 key."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def private_pem(key: PrivateKey) -> bytes:
+    """The key as unencrypted PKCS 8 PEM."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def public_pem(key: PublicKey) -> bytes:
+    """The key as SubjectPublicKeyInfo PEM."""
+    return key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def read_private_key(path: Path) -> PrivateKey:
+    """Read a P-256 private key from a PEM file.
+
+    Raises:
+        ConfigError: it cannot be read, or is another kind of key.
+    """
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigError(f"{path}: not a usable private key: {error}") from error
+    if not isinstance(key, PrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ConfigError(f"{path}: not a P-256 private key; ES256 needs one")
+    return key
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """Read a P-256 public key from a PEM file.
+
+    Raises:
+        ConfigError: it cannot be read, or is another kind of key.
+    """
+    try:
+        key = serialization.load_pem_public_key(path.read_bytes())
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        raise ConfigError(f"{path}: not a usable public key: {error}") from error
+    if not isinstance(key, PublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise ConfigError(f"{path}: not a P-256 public key; ES256 needs one")
+    return key
+
+
+def jwk(key: PublicKey) -> dict[str, str]:
+    """The key as a JSON Web Key: exactly the members that RFC 7638 hashes."""
+    members = ECAlgorithm.to_jwk(key, as_dict=True)
+    return {name: members[name] for name in ("crv", "kty", "x", "y")}
+
+
+def thumbprint(key: PublicKey) -> str:
+    """The key's RFC 7638 SHA-256 thumbprint, base64url without padding; our `kid`."""
+    canonical = json.dumps(jwk(key), sort_keys=True, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
+
+
+def sign(payload: Mapping[str, Any], key: PrivateKey, *, embed_key: bool = False) -> str:
+    """Sign `payload` as a compact JWS; its header carries `kid`, and the `jwk` if asked."""
+    public = key.public_key()
+    headers: dict[str, Any] = {"typ": None, "kid": thumbprint(public)}
+    if embed_key:
+        headers["jwk"] = jwk(public)
+    text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
+    return _jws.encode(text, key, algorithm="ES256", headers=headers)
+
+
+def verify(token: str, keys: Mapping[str, PublicKey]) -> dict[str, Any]:
+    """Return the payload of a JWS signed by one of `keys` (by thumbprint).
+
+    Raises:
+        NotGenuine: malformed, by another key, or altered.
+    """
+    try:
+        key = keys.get(str(_jws.get_unverified_header(token).get("kid")))
+        if key is None:
+            raise NotGenuine("signed by a key that is not trusted here")
+        payload = json.loads(_jws.decode(token, key, algorithms=["ES256"]))
+    except (InvalidTokenError, InvalidKeyError, ValueError, RecursionError) as error:
+        raise NotGenuine(f"not a valid signature: {error}") from error
+    if not isinstance(payload, dict):
+        raise NotGenuine("signed, but its payload is not a JSON object")
+    return payload
+
+
+def embedded_key(token: str) -> PublicKey:
+    """The public key that a JWS carries in its header; who owns it is for the caller to know.
+
+    Raises:
+        NotGenuine: there is none, or not a P-256 key.
+    """
+    try:
+        key = ECAlgorithm.from_jwk(_jws.get_unverified_header(token).get("jwk") or {})
+    except (InvalidTokenError, InvalidKeyError, ValueError, TypeError, RecursionError) as error:
+        raise NotGenuine(f"no usable key in the signature's header: {error}") from error
+    if not isinstance(key, PublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise NotGenuine("the key in the signature's header is not a P-256 public key")
+    return key

@@ -1,0 +1,49 @@
+"""The two buttons: from kernel edges to presses."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class ButtonName(StrEnum):
+    """Which button."""
+
+    PHOTO = "photo"
+    SCAN = "scan"
+
+
+class Change(StrEnum):
+    """What a button did, as debounced.
+
+    TOUCHED comes at the first kernel edge, not yet known to be a press: it may only light a lamp.
+    PRESSED follows when the level was stable, GLITCH when it was not.
+    RELEASED ends a press.
+    """
+
+    TOUCHED = "touched"
+    PRESSED = "pressed"
+    GLITCH = "glitch"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonEvent:
+    """One debounced change; `edge_ns` is the kernel's CLOCK_MONOTONIC time of the first edge.
+
+    TOUCHED, PRESSED and GLITCH of one press share their `edge_ns`.
+    """
+
+    button: ButtonName
+    change: Change
+    edge_ns: int
+
+
+class Buttons(Protocol):
+    """Both buttons of a board."""
+
+    def listen(self, on_event: Callable[[ButtonEvent], None]) -> None:
+        """Call `on_event` for every change, in a driver's thread; it may only enqueue or light."""
+
+    def close(self) -> None:
+        """Release the lines; safe to call twice."""

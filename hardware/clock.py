@@ -1,0 +1,57 @@
+"""Time: UTC, monotonic, boot id, and who vouches for the UTC."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class ClockSource(StrEnum):
+    """Who vouches for the wall clock, best first."""
+
+    GNSS = "gnss"
+    NTP = "ntp"
+    RTC = "rtc"
+    UNSYNCED = "unsynced"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One instant as this device knows it.
+
+    Attributes:
+        utc: aware, UTC; a guess where `source` is UNSYNCED.
+        monotonic_ns: CLOCK_MONOTONIC.
+        boot_id: the kernel's random id of this boot.
+        source: who vouches for `utc`.
+        uncertainty_s: bound of the error of `utc` as far as the source tells; None if UNSYNCED.
+    """
+
+    utc: datetime
+    monotonic_ns: int
+    boot_id: str
+    source: ClockSource
+    uncertainty_s: float | None
+
+
+class Clock(Protocol):
+    """Tells the time of any recent CLOCK_MONOTONIC instant."""
+
+    def now(self) -> Moment:
+        """This instant."""
+
+    def at(self, monotonic_ns: int) -> Moment:
+        """The instant `monotonic_ns` of this boot, dated with what is known now."""
+
+    def boottime_s(self) -> float:
+        """CLOCK_BOOTTIME in seconds: runs on in suspend, starts anew at boot."""
+
+    def learn(self, gnss_utc: datetime, received_ns: int) -> None:
+        """Take a GNSS time that arrived at `received_ns`; refuse, and log once, one before the floor."""
+
+    def raise_floor(self, utc: datetime) -> None:
+        """Move the time floor up to `utc`; never down."""
+
+    @property
+    def floor(self) -> datetime:
+        """The latest time that is certainly past."""

@@ -1,0 +1,169 @@
+"""The system's clock, and who vouches for it: NTP, a GNSS time, a real-time clock, or nobody."""
+
+import ctypes
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from hardware.clock import ClockSource, Moment
+from hardware.errors import DeviceError
+
+log = logging.getLogger(__name__)
+
+NTP_UNCERTAINTY_S: Final = 5.0
+"""Source: timesyncd.conf(5), RootDistanceMaxSec: servers more than 5 s off are refused.
+
+chrony is stricter: maxdistance, 3 s.
+"""
+
+GNSS_UNCERTAINTY_S: Final = 1.0
+"""Source: a receiver at 1 Hz tells a fix before the next one, so it arrives less than 1 s late."""
+
+DRIFT: Final = 500e-6
+"""How fast the error of an old GNSS time grows. Source: MAXFREQ, linux/timex.h: 500 ppm at most."""
+
+RTC_UNCERTAINTY_S: Final = 60.0
+"""Source: a watch crystal is good to 20 ppm, which is 52 s in the 30 days since it was last set."""
+
+TIME_ERROR: Final = 5
+"""What adjtimex returns while the clock is not synchronised. Source: adjtimex(2)."""
+
+STA_UNSYNC: Final = 0x40
+"""Status bit that says the same; some daemons set only one of the two. Source: adjtimex(2)."""
+
+
+class _Timex(ctypes.Structure):
+    """The head of `struct timex`, and room for its tail. Source: adjtimex(2)."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("tail", ctypes.c_byte * 256),
+    )
+
+
+def kernel_witness(root: Path = Path("/")) -> ClockSource:
+    """Say who vouches for the system time: NTP, RTC or UNSYNCED; `root` is a prefix for tests.
+
+    NTP on the word of the kernel, which chrony and timesyncd both keep informed, or of the file that
+    timesyncd makes: ProtectClock= forbids to ask the kernel, and chrony then has no witness.
+    RTC when the first one shows the time that the system has: without its battery a board's RTC
+    exists too, but starts in 1970.
+    """
+    if _kernel_is_synchronised() or (root / "run/systemd/timesync/synchronized").exists():
+        return ClockSource.NTP
+    try:
+        rtc_s = int((root / "sys/class/rtc/rtc0/since_epoch").read_text())
+    except (OSError, ValueError):
+        return ClockSource.UNSYNCED
+    agrees = abs(rtc_s - time.time()) <= RTC_UNCERTAINTY_S
+    return ClockSource.RTC if agrees else ClockSource.UNSYNCED
+
+
+def _kernel_is_synchronised() -> bool:
+    timex = _Timex(modes=0)
+    state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+    return 0 <= state != TIME_ERROR and not timex.status & STA_UNSYNC
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A UTC time and the CLOCK_MONOTONIC instant at which it held."""
+
+    utc: datetime
+    at_ns: int
+
+    def utc_at(self, monotonic_ns: int) -> datetime:
+        return self.utc + timedelta(microseconds=(monotonic_ns - self.at_ns) / 1000)
+
+
+class SystemClock:
+    """The clock of this machine, as `hardware.clock.Clock`; nothing of it survives a power cut.
+
+    NTP counts first: a GNSS time that disagrees with it is not used.
+    Then the newest GNSS time, carried on by CLOCK_MONOTONIC, then the RTC, if not before the floor.
+    Else the time is a guess: the system's, or the floor and what passed since it was told, whichever
+    is later.
+    """
+
+    def __init__(
+        self,
+        floor: datetime,
+        witness: Callable[[], ClockSource] = kernel_witness,
+        root: Path = Path("/"),
+    ) -> None:
+        self._witness: Final = witness
+        self._boot_id: Final = _boot_id(root / "proc/sys/kernel/random/boot_id")
+        self._floor = _Known(floor, time.monotonic_ns())
+        self._gnss: _Known | None = None
+        self._refusing = False
+
+    @property
+    def floor(self) -> datetime:
+        """The latest time that is certainly past."""
+        return self._floor.utc
+
+    def raise_floor(self, utc: datetime) -> None:
+        """Move the time floor up to `utc`; never down."""
+        if utc > self._floor.utc:
+            self._floor = _Known(utc, time.monotonic_ns())
+
+    def learn(self, gnss_utc: datetime, received_ns: int) -> None:
+        """Take a GNSS time that came at `received_ns`; one before the floor is a week rollover."""
+        if gnss_utc >= self._floor.utc:
+            self._gnss = _Known(gnss_utc, received_ns)
+            self._refusing = False
+        elif not self._refusing:
+            self._refusing = True
+            log.warning(
+                "event=gnss_time_refused utc=%s floor=%s meaning=receiver_week_rollover",
+                gnss_utc.isoformat(),
+                self._floor.utc.isoformat(),
+            )
+
+    def now(self) -> Moment:
+        """This instant."""
+        return self.at(time.monotonic_ns())
+
+    def at(self, monotonic_ns: int) -> Moment:
+        """The instant `monotonic_ns` of this boot, dated with what is known now."""
+        known, source, uncertainty_s = self._best(monotonic_ns)
+        return Moment(
+            known.utc_at(monotonic_ns), monotonic_ns, self._boot_id, source, uncertainty_s
+        )
+
+    def boottime_s(self) -> float:
+        """CLOCK_BOOTTIME in seconds."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def _best(self, monotonic_ns: int) -> tuple[_Known, ClockSource, float | None]:
+        system = _Known(datetime.now(UTC), time.monotonic_ns())
+        vouched = self._witness()
+        if vouched is ClockSource.NTP:
+            return system, ClockSource.NTP, NTP_UNCERTAINTY_S
+        if gnss := self._gnss:
+            drift_s = abs(monotonic_ns - gnss.at_ns) / 1e9 * DRIFT
+            return gnss, ClockSource.GNSS, GNSS_UNCERTAINTY_S + drift_s
+        if vouched is ClockSource.RTC and system.utc >= self._floor.utc:
+            return system, ClockSource.RTC, RTC_UNCERTAINTY_S
+        if system.utc >= self._floor.utc_at(system.at_ns):
+            return system, ClockSource.UNSYNCED, None
+        return self._floor, ClockSource.UNSYNCED, None
+
+
+def _boot_id(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise DeviceError(
+            f"{path}: {error.strerror}, so records cannot be tied to this boot; "
+            "the unit must not set ProcSubset=pid"
+        ) from error

@@ -1,0 +1,20 @@
+"""What can go wrong with a device: one base, one class per thing the caller does about it."""
+
+
+class DeviceError(OSError):
+    """A device failed; the message names the setting and the remedy."""
+
+
+class DeviceMissing(DeviceError):
+    """The configured device is not there, or its driver is not installed."""
+
+
+class CameraStalled(DeviceError, TimeoutError):
+    """No frame came before the deadline.
+
+    The process must end: reopening the camera in it often fails.
+    """
+
+
+class CameraFailed(DeviceError):
+    """The camera answered with an error instead of a frame."""

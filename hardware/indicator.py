@@ -1,0 +1,57 @@
+"""What the driver sees, hears and feels: signals as data (design: one light, four sounds)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Signal(StrEnum):
+    """What the driver is told."""
+
+    HOLD_STILL = "hold_still"
+    EXPOSED = "exposed"  # the last frame is exposed, the record not yet durable: dark
+    SAVED = "saved"
+    ONCE_MORE = "once_more"
+    NO_PHOTO = "no_photo"
+    FAULT = "fault"
+    READY = "ready"
+    NOT_READY = "not_ready"
+    BATTERY_LOW = "battery_low"
+    SENDING = "sending"
+    ALL_SENT = "all_sent"
+    ASK_OFFICE = "ask_office"
+
+
+class Indicator(Protocol):
+    """A light, a sounder, and a vibration motor where fitted."""
+
+    def show(self, signal: Signal) -> None:
+        """Show `signal` from now on, in place of the one before; returns at once.
+
+        Sound and vibration are given once, the light until its pattern ends or the next signal.
+        """
+
+    def close(self) -> None:
+        """Dark and silent; safe to call twice."""
+
+
+class Lamp(Protocol):
+    """The white lamp beside the lens."""
+
+    def on(self) -> None:
+        """Light it."""
+
+    def off(self) -> None:
+        """Put it out."""
+
+    def close(self) -> None:
+        """Put it out and release the line; safe to call twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """Light intensities, each 0.0 to 1.0."""
+
+    red: float
+    green: float
+    blue: float

@@ -1,0 +1,174 @@
+"""What can be set about the devices: plain values, no vendor library, one dataclass per part.
+
+Each is a table of the configuration file; `Range` and `Match` say what is allowed, in its words.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A number from `low` to `high`, both included; `what` names it in an error message."""
+
+    low: float
+    high: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Text that matches the regular expression `pattern` as a whole; `what` names it."""
+
+    pattern: str
+    what: str
+
+
+Pin = Annotated[int, Range(0, 27, "a BCM pin number")]
+
+
+class CameraKind(StrEnum):
+    """Which driver opens the camera."""
+
+    PICAMERA2 = "picamera2"
+    V4L2 = "v4l2"
+    SIMULATED = "simulated"
+
+
+class PartKind(StrEnum):
+    """Which side drives buttons, indicator and lamp."""
+
+    GPIO = "gpio"
+    SIMULATED = "simulated"
+
+
+class LampKind(StrEnum):
+    """The white lamp; NONE where none is fitted."""
+
+    GPIO = "gpio"
+    NONE = "none"
+    SIMULATED = "simulated"
+
+
+class PositionKind(StrEnum):
+    """Where fixes come from; FIXED is a set place, for benches."""
+
+    GPSD = "gpsd"
+    FIXED = "fixed"
+    SIMULATED = "simulated"
+
+
+class PowerKind(StrEnum):
+    """How the supply is read."""
+
+    SYSFS = "sysfs"
+    SIMULATED = "simulated"
+
+
+class ClockKind(StrEnum):
+    """Whose clock; SIMULATED follows the world script."""
+
+    SYSTEM = "system"
+    SIMULATED = "simulated"
+
+
+class Autofocus(StrEnum):
+    """What the lens does; NONE for fixed-focus modules."""
+
+    CONTINUOUS = "continuous"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """`[camera]`."""
+
+    kind: CameraKind
+    device: Annotated[int, Range(0, 63, "a camera number")] = 0
+    width_px: Annotated[int, Range(320, 4608, "a width in pixels")] = 2304
+    height_px: Annotated[int, Range(240, 2592, "a height in pixels")] = 1296
+    autofocus: Autofocus = Autofocus.CONTINUOUS
+    mains_hz: Annotated[int, Range(0, 60, "a mains frequency: 0 (no lamps), 50 or 60")] = 50
+    frame_deadline_ms: Annotated[int, Range(200, 10_000, "a time in milliseconds")] = 2_000
+    """Longest wait for one frame; from a stopped camera the first takes about half a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonSettings:
+    """`[buttons]`: to ground, with the pull-ups of the board."""
+
+    kind: PartKind
+    photo_pin: Pin = 17
+    scan_pin: Pin = 27
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorSettings:
+    """`[indicator]`: an RGB LED, a passive buzzer, and a vibration motor where fitted."""
+
+    kind: PartKind
+    red_pin: Pin = 5
+    green_pin: Pin = 6
+    blue_pin: Pin = 13
+    buzzer_pin: Pin = 12
+    vibration_pin: Pin | None = None
+    common_anode: bool = False
+    volume_pct: Annotated[int, Range(0, 100, "a percentage")] = 80
+
+
+@dataclass(frozen=True, slots=True)
+class LampSettings:
+    """`[lamp]`: a white LED beside the lens, switched by a transistor."""
+
+    kind: LampKind
+    pin: Pin = 22
+
+
+@dataclass(frozen=True, slots=True)
+class PositionSettings:
+    """`[position]`."""
+
+    kind: PositionKind
+    gpsd: Annotated[str, Match(r"unix:/.+|[^:/\s]+:\d{1,5}", "HOST:PORT or unix:PATH")] = (
+        "127.0.0.1:2947"
+    )
+    lat_deg: Annotated[float, Range(-90, 90, "a latitude in degrees")] | None = None
+    lon_deg: Annotated[float, Range(-180, 180, "a longitude in degrees")] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSettings:
+    """`[power]`."""
+
+    kind: PowerKind = PowerKind.SYSFS
+    sysfs: Path = Path("/sys")
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSettings:
+    """`[clock]`."""
+
+    kind: ClockKind = ClockKind.SYSTEM
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedSettings:
+    """`[simulated]`: the world script of a simulated board."""
+
+    world: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSettings:
+    """Everything about the devices; `run_dir` is where a simulated world keeps its place."""
+
+    camera: CameraSettings
+    buttons: ButtonSettings
+    indicator: IndicatorSettings
+    lamp: LampSettings
+    position: PositionSettings
+    power: PowerSettings = field(default_factory=PowerSettings)
+    clock: ClockSettings = field(default_factory=ClockSettings)
+    simulated: SimulatedSettings = field(default_factory=SimulatedSettings)

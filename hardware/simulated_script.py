@@ -1,0 +1,178 @@
+"""The world script: what surrounds a simulated board, by press number and second, from TOML."""
+
+import difflib
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, get_args, get_type_hints
+
+from hardware.clock import ClockSource
+from hardware.settings import Range
+
+
+class CameraFault(StrEnum):
+    """What the simulated sensor does."""
+
+    NONE = "none"
+    STALL = "stall"
+    FAIL = "fail"
+
+
+class Reception(StrEnum):
+    """What the simulated receiver has; UNPLUGGED is no receiver at all."""
+
+    FIX_3D = "3d"
+    FIX_2D = "2d"
+    NONE = "none"
+    UNPLUGGED = "unplugged"
+
+    @property
+    def has_fix(self) -> bool:
+        """Whether fixes come."""
+        return self in {Reception.FIX_3D, Reception.FIX_2D}
+
+
+class Witness(StrEnum):
+    """Who vouches for the system clock; GNSS is the receiver's to say."""
+
+    NTP = ClockSource.NTP.value
+    RTC = ClockSource.RTC.value
+    UNSYNCED = ClockSource.UNSYNCED.value
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything a script can set, with the values of the plain world: a day at one place."""
+
+    door: Annotated[int, Range(0, 1_000_000, "a number that chooses door and parcel")] = 1
+    light: Annotated[float, Range(0.001, 1, "a light, 1 is day, 0.3 dusk, 0.02 night")] = 1.0
+    motion_px: Annotated[float, Range(0, 200, "a motion blur in pixels")] = 0.0
+    noise: Annotated[float, Range(0, 50, "a factor of the sensor's noise")] = 1.0
+    cover: Annotated[float, Range(0, 1, "the covered share of the lens")] = 0.0
+    over_stops: Annotated[float, Range(-10, 10, "an exposure error in stops")] = 0.0
+    camera: CameraFault = CameraFault.NONE
+    fix: Reception = Reception.FIX_3D
+    lat_deg: Annotated[float, Range(-90, 90, "a latitude in degrees")] = 52.5200066
+    lon_deg: Annotated[float, Range(-180, 180, "a longitude in degrees")] = 13.404954
+    alt_m: Annotated[float, Range(-500, 9_000, "an altitude in metres")] = 34.2
+    accuracy_m: Annotated[float, Range(0.1, 10_000, "a horizontal error in metres")] = 4.5
+    hdop: Annotated[float, Range(0.1, 100, "a dilution of precision")] = 0.9
+    satellites: Annotated[int, Range(0, 60, "a number of satellites")] = 11
+    gnss_time: bool = True
+    battery_pct: Annotated[int, Range(0, 100, "a percentage")] = 80
+    external: bool = False
+    under_voltage: bool = False
+    clock: Witness = Witness.NTP
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One `[[at]]`: what is so from a press or a second on; one of the two is None.
+
+    `press` counts the photo button's presses from 1, `second` the world's time from 0.
+    `values` are fields of `State`.
+    """
+
+    press: int | None
+    second: float | None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def moves(self) -> bool:
+        """Whether it names a place."""
+        return "lat_deg" in self.values
+
+
+class ScriptError(ValueError):
+    """The world script is wrong; the message has one problem per line."""
+
+
+_KEYS: Final[Mapping[str, Any]] = {
+    "press": Annotated[int, Range(1, 1_000_000, "a press number")],
+    "second": Annotated[float, Range(0, 10_000_000, "a time in seconds")],
+}
+"""What an entry goes by."""
+
+
+def read_script(path: Path) -> tuple[Entry, ...]:
+    """Return the entries of the script in the file's order.
+
+    Raises:
+        ScriptError: names every problem: file, entry, value and what is allowed.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ScriptError(
+            f"{path}: simulated.world: cannot read the world script: {reason}"
+        ) from error
+    except ValueError as error:
+        raise ScriptError(f"{path}: not valid TOML: {error}") from error
+    tables = document.pop("at", [])
+    problems = [f"{name}: unknown; a world script has [[at]] tables only" for name in document]
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        problems.append("at: not a list of tables; write [[at]] before each")
+        tables = []
+    for number, table in enumerate(tables, start=1):
+        where = f"[[at]] {number}{_spot(table)}"
+        problems += [f"{where}: {problem}" for problem in _problems(table)]
+    if problems:
+        raise ScriptError("\n".join(f"{path}: {problem}" for problem in problems))
+    return tuple(_entry(table) for table in tables)
+
+
+def _spot(table: Mapping[str, Any]) -> str:
+    spots = [f"{key} = {_text(table[key])}" for key in _KEYS if key in table]
+    return f" ({', '.join(spots)})" if spots else ""
+
+
+def _problems(table: Mapping[str, Any]) -> list[str]:
+    hints = {**_KEYS, **get_type_hints(State, include_extras=True)}
+    found = [] if len(_KEYS.keys() & table.keys()) == 1 else ["set either press or second"]
+    if ("lat_deg" in table) != ("lon_deg" in table):
+        found.append("set lat_deg and lon_deg together")
+    for name, value in table.items():
+        if name not in hints:
+            near = difflib.get_close_matches(name, hints, n=1)
+            guess = f"did you mean {near[0]}?" if near else f"known: {', '.join(hints)}"
+            found.append(f"{name}: unknown; {guess}")
+        elif not _allowed(value, hints[name]):
+            found.append(f"{name}: {_text(value)} is not {_words(hints[name])}")
+    return found
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, default=str)
+
+
+def _allowed(value: Any, hint: Any) -> bool:
+    if not hasattr(hint, "__metadata__"):
+        return type(value) is bool if hint is bool else value in list(hint)
+    kind, rule = get_args(hint)
+    whole = type(value) is int
+    number = whole or (kind is float and type(value) is float and math.isfinite(value))
+    return number and bool(rule.low <= value <= rule.high)
+
+
+def _words(hint: Any) -> str:
+    if not hasattr(hint, "__metadata__"):
+        return "true or false" if hint is bool else f"one of: {', '.join(hint)}"
+    kind, rule = get_args(hint)
+    whole = ", whole" if kind is int else ""
+    return f"{rule.what} ({rule.low:g} to {rule.high:g}{whole})"
+
+
+def _entry(table: Mapping[str, Any]) -> Entry:
+    hints = get_type_hints(State, include_extras=True)
+    values = {name: _value(table[name], hints[name]) for name in table.keys() & hints.keys()}
+    return Entry(table.get("press"), table.get("second"), values)
+
+
+def _value(value: Any, hint: Any) -> Any:
+    kind = get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
+    return kind(value)

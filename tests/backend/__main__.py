@@ -1,0 +1,83 @@
+"""`python -m tests.backend`: the reference backend over HTTPS on loopback."""
+
+import argparse
+import contextlib
+import logging
+import shlex
+import signal
+import socket
+from collections.abc import Generator
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+from tests.backend import keys
+from tests.backend.app import create_app
+from tests.backend.connections import CountedProtocol
+from tests.backend.store import Store
+from tests.backend.switches import Counts, Panel
+
+HOST: Final = "127.0.0.1"
+"""The reference backend is never offered to a network."""
+
+
+class SuddenServer(uvicorn.Server):
+    """Ends at once on SIGTERM, as by `kill -9`: what it has answered survives both."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        yield
+
+
+def main() -> None:
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    data: Path = options.data.resolve()
+    data.mkdir(parents=True, exist_ok=True)
+    certificates = keys.certificates(data / "ca")
+    public_file = data / "receipt-key.pem"
+    key = keys.receipt_key(data / "keys" / "receipt.pem", public_file)
+    app = create_app(Store(data), key, Panel(), Counts(), with_switches=options.switches)
+
+    listener = _listen(options.port)
+    url = f"https://{HOST}:{listener.getsockname()[1]}"
+    ca, public = shlex.quote(str(certificates.ca_file)), shlex.quote(str(public_file))
+    print(f"ready url={url} ca={ca} receipt_key={public}", flush=True)
+    SuddenServer(_config(app, certificates)).run(sockets=[listener])
+
+
+def _config(app: Starlette, certificates: keys.Certificates) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=CountedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ssl_context_factory=lambda _config, _default: certificates.server_context(),
+    )
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, port))
+    listener.listen()
+    return listener
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.backend", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0, the default, picks a free one")
+    parser.add_argument("--data", type=Path, required=True, help="folder for all it keeps")
+    parser.add_argument("--switches", action="store_true", help="let tests misuse it on purpose")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

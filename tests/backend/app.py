@@ -1,0 +1,123 @@
+"""The application: tus, receipts on request, and the test's switches, wired by hand."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from agent import signing
+from tests.backend import headers
+from tests.backend.faults import Faults
+from tests.backend.intake import DigestMismatchError, Intake
+from tests.backend.store import Store
+from tests.backend.switches import Counts, Panel, Switches
+from tests.backend.tus import Tus
+
+MAX_IDS: Final = 100
+"""Ids in one POST to /receipts. Source: design section 7."""
+
+
+class Receipts:
+    """POST /receipts: receipts whose answer was lost on the way."""
+
+    def __init__(self, store: Store, intake: Intake) -> None:
+        self._store = store
+        self._intake = intake
+
+    async def answer(self, request: Request) -> Response:
+        switches: Switches = request.state.switches
+        ids = _asked_ids(await _json_object(request))
+        return JSONResponse({one: self._one(one, switches) for one in ids})
+
+    def _one(self, capture_id: str, switches: Switches) -> dict[str, str] | None:
+        upload = self._store.find(capture_id)
+        unfinished = upload is None or self._store.offset(upload) < upload.length
+        if upload is None or unfinished or switches.receipts_null:
+            return None
+        try:
+            verdict = self._intake.judge(upload, switches)
+        except DigestMismatchError:
+            return None
+        jws = self._intake.shown(verdict, upload, switches.receipt)
+        return {"receipt" if verdict.accepted else "refusal": jws}
+
+
+class Controls:
+    """PUT /switches and GET /counts, for tests and benchmarks only."""
+
+    def __init__(self, store: Store, panel: Panel, counts: Counts) -> None:
+        self._store = store
+        self._panel = panel
+        self._counts = counts
+
+    async def switch(self, request: Request) -> Response:
+        """Replaces all switches; `"forget": true` at once loses every upload, receipts too."""
+        given = await _json_object(request)
+        if given.pop("forget", False):
+            self._store.drop_all()
+        try:
+            self._panel.set(Switches.from_json(given))
+        except (ValueError, TypeError) as error:
+            raise HTTPException(400, str(error)) from error
+        return JSONResponse({})
+
+    async def count(self, _request: Request) -> Response:
+        return JSONResponse(self._counts.to_json())
+
+
+def create_app(
+    store: Store, key: signing.PrivateKey, panel: Panel, counts: Counts, *, with_switches: bool
+) -> Starlette:
+    """Returns the ASGI application; it runs on CountedProtocol connections only."""
+    intake = Intake(store, key)
+    routes = [
+        *Tus(store, intake).routes(),
+        Route("/receipts", Receipts(store, intake).answer, methods=["POST"]),
+    ]
+    if with_switches:
+        controls = Controls(store, panel, counts)
+        routes.append(Route("/switches", controls.switch, methods=["PUT"]))
+        routes.append(Route("/counts", controls.count, methods=["GET"]))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        yield {"counts": counts}
+
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Faults, panel=panel, counts=counts)],
+        exception_handlers={HTTPException: _refused},
+        lifespan=lifespan,
+    )
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    more = {"Tus-Resumable": headers.TUS_VERSION, **(error.headers or {})}
+    return PlainTextResponse(f"{error.detail}\n", error.status_code, more)
+
+
+async def _json_object(request: Request) -> dict[str, Any]:
+    try:
+        found = await request.json()
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise HTTPException(400, "the body is not JSON") from error
+    if not isinstance(found, dict):
+        raise HTTPException(400, "the body is not a JSON object")
+    return found
+
+
+def _asked_ids(body: dict[str, Any]) -> list[str]:
+    ids = body.get("capture_ids")
+    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        raise HTTPException(400, 'expected {"capture_ids": [...]}')
+    if len(ids) > MAX_IDS:
+        raise HTTPException(400, f"at most {MAX_IDS} ids in one request")
+    return [headers.uuid(one) for one in ids]

@@ -1,0 +1,116 @@
+"""From the last byte of an upload to what the backend signs about it."""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from agent import recordfile, signing
+from agent.errors import RecordDamaged
+from agent.models import rfc3339
+from tests.backend.store import Store, Upload, Verdict
+from tests.backend.switches import ReceiptMode, Switches
+
+log = logging.getLogger(__name__)
+
+
+class DigestMismatchError(ValueError):
+    """All bytes came, but they are not those the device announced; the upload is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a record is not taken in; one word, for the device's queue and the office."""
+
+    reason: str
+
+
+class Intake:
+    """Judges finished uploads and signs the verdict."""
+
+    def __init__(self, store: Store, key: signing.PrivateKey) -> None:
+        self._store = store
+        self._key = key
+        self._strange_key = signing.new_key()
+
+    def judge(self, upload: Upload, switches: Switches) -> Verdict:
+        """Returns the verdict on an upload whose bytes have all come.
+
+        A receipt is signed after the file was flushed, renamed and read back, and stays the same.
+        A refusal is judged again each time, so that asking again helps after a repair.
+
+        Raises:
+            DigestMismatchError: the bytes are not those announced; the upload was dropped.
+        """
+        verdict = self._store.verdict(upload.capture_id)
+        if verdict is not None and verdict.accepted:
+            return verdict
+        content = self._store.bytes_file(upload.capture_id).read_bytes()
+        if hashlib.sha256(content).hexdigest() != upload.sha256:
+            self._store.drop(upload.capture_id)
+            raise DigestMismatchError(f"{upload.capture_id}: digest differs; create it again")
+        opened = Refusal(switches.refuse) if switches.refuse else self._open(upload, content)
+        return self._settle(upload, opened)
+
+    def shown(self, verdict: Verdict, upload: Upload, mode: ReceiptMode) -> str:
+        """Returns the signature to put on an answer; another than the true one when switched."""
+        wrong = {
+            ReceiptMode.OTHER_ID: {"capture_id": "00000000-0000-4000-8000-000000000000"},
+            ReceiptMode.OTHER_DIGEST: {"sha256": "0" * 64},
+            ReceiptMode.OTHER_KEY: {},
+        }
+        if mode is ReceiptMode.GARBAGE:
+            return "bm90.YQ.signature"
+        if mode not in wrong:
+            return verdict.jws
+        payload = _payload(upload, verdict.at, verdict.reason) | wrong[mode]
+        strange = mode is ReceiptMode.OTHER_KEY
+        return signing.sign(payload, self._strange_key if strange else self._key)
+
+    def _open(self, upload: Upload, content: bytes) -> recordfile.RecordFile | Refusal:
+        try:
+            opened = recordfile.unpack(content)
+        except RecordDamaged as error:
+            log.warning("record=damaged capture_id=%s error=%s", upload.capture_id, error)
+            return Refusal("damaged")
+        if opened.label.capture_id != upload.capture_id:
+            return Refusal("wrong_id")
+        kid = signing.thumbprint(opened.key)
+        if self._store.pinned(opened.label.device_id, kid) != kid:
+            return Refusal("unknown_key")
+        return opened
+
+    def _settle(self, upload: Upload, opened: recordfile.RecordFile | Refusal) -> Verdict:
+        reason = opened.reason if isinstance(opened, Refusal) else None
+        content = self._store.place(upload, "refused" if reason else "received")
+        if hashlib.sha256(content).hexdigest() != upload.sha256:
+            raise OSError(f"{upload.capture_id} read back differently than written: no receipt")
+        if isinstance(opened, recordfile.RecordFile):
+            self._unpack(opened, content)
+        at = rfc3339(datetime.now(UTC))
+        jws = signing.sign(_payload(upload, at, reason), self._key)
+        verdict = Verdict(upload.capture_id, at, reason, jws)
+        self._store.settle(verdict)
+        log.info("verdict=%s capture_id=%s", reason or "received", upload.capture_id)
+        return verdict
+
+    def _unpack(self, opened: recordfile.RecordFile, content: bytes) -> None:
+        line = content.partition(b"\n")[0].decode()
+        keys = {signing.thumbprint(opened.key): opened.key}
+        found = {"label": signing.verify(line, keys), "record": opened.record}
+        text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+        self._store.write(f"records/{opened.label.capture_id}.json", text.encode())
+        if opened.photo is not None:
+            self._store.write(f"photos/{opened.label.capture_id}.jpg", opened.photo)
+
+
+def _payload(upload: Upload, at: str, reason: str | None) -> dict[str, Any]:
+    what = {
+        "v": 1,
+        "capture_id": upload.capture_id,
+        "sha256": upload.sha256,
+        "bytes": upload.length,
+    }
+    return what | ({"received_at": at} if reason is None else {"reason": reason, "refused_at": at})

@@ -1,0 +1,130 @@
+"""The reference backend as a real process, for tests and benchmarks."""
+
+import select
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import requests  # noqa: TID251 - the test's own side of the wire, not the device's
+
+REPOSITORY: Final = Path(__file__).parents[2]
+"""Where `python -m tests.backend` is found."""
+
+READY_WITHIN_S: Final = 30.0
+"""Longest start that is waited for. Source: 0.7 s on a laptop, with room for a loaded CI."""
+
+CONTROL_TIMEOUT_S: Final = 10.0
+"""Longest wait for an answer to a switch or a count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What devices did since the backend's process started.
+
+    Attributes:
+        handshakes: TLS connections made.
+        body_bytes: of requests, as they arrived.
+        by_method: requests by method and first part of the path, as in `POST /files`.
+    """
+
+    requests: int
+    handshakes: int
+    body_bytes: int
+    by_method: Mapping[str, int]
+
+
+class Backend:
+    """One backend process over one folder; it can be killed and started again in place.
+
+    Attributes:
+        base_url: stays the same across restarts.
+        ca_file: PEM of the CA that a device must trust.
+        receipt_key_file: PEM of the public key that signs receipts and refusals.
+        data: its folder, with `received/`, `refused/`, `photos/` and `records/`.
+    """
+
+    base_url: str
+    ca_file: Path
+    receipt_key_file: Path
+
+    def __init__(self, data: Path, *, switches: bool) -> None:
+        self.data = data
+        self._switches = switches
+        self._port = 0
+
+    def start(self) -> Self:
+        """Starts the process and returns once it answers. Raises RuntimeError if it does not."""
+        command = [sys.executable, "-m", "tests.backend", "--data", str(self.data)]
+        command += ["--port", str(self._port), *(["--switches"] if self._switches else [])]
+        self.data.mkdir(parents=True, exist_ok=True)
+        with (self.data / "backend.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        self._read_ready_line()
+        return self
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Ends the process and waits until it is gone. Harmless when it already is."""
+        self._process.send_signal(how)
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def kill(self) -> None:
+        """Ends it as a power cut of the server would: `kill -9`."""
+        self.stop(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stops it and starts it again on the same port; the counts begin at zero."""
+        self.stop()
+        self.start()
+
+    def set_switches(self, **switches: Any) -> None:
+        """Replaces all switches (tests/backend/switches.py); without any, it is healthy again.
+
+        `forget=True` at once loses every upload and its receipt. Raises for unknown names.
+        """
+        self._ask("PUT", "/switches", switches)
+
+    def counts(self) -> Counted:
+        return Counted(**self._ask("GET", "/counts", None))
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+        with requests.Session() as session:
+            session.trust_env = False
+            session.verify = str(self.ca_file)
+            url = self.base_url + path
+            answer = session.request(method, url, json=body, timeout=CONTROL_TIMEOUT_S)
+        if answer.status_code != 200:
+            raise ValueError(f"{method} {path} answered {answer.status_code}: {answer.text}")
+        return answer.json()
+
+    def _read_ready_line(self) -> None:
+        assert self._process.stdout is not None
+        readable, _, _ = select.select([self._process.stdout], [], [], READY_WITHIN_S)
+        line = self._process.stdout.readline() if readable else ""
+        if not line.startswith("ready "):
+            self.kill()
+            log = (self.data / "backend.log").read_text()
+            raise RuntimeError(f"the reference backend did not start; its log ends:\n{log[-2000:]}")
+        said = dict(word.split("=", 1) for word in shlex.split(line)[1:])
+        self.base_url = said["url"]
+        self.ca_file, self.receipt_key_file = Path(said["ca"]), Path(said["receipt_key"])
+        self._port = int(self.base_url.rpartition(":")[2])
+
+
+@contextmanager
+def running_backend(data: Path, *, switches: bool = True) -> Iterator[Backend]:
+    """Runs a backend over `data`; stops it in the end, whatever it was doing."""
+    backend = Backend(data, switches=switches).start()
+    try:
+        yield backend
+    finally:
+        backend.stop()

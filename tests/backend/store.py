@@ -1,0 +1,155 @@
+"""Uploads and verdicts on disk: files for the bytes, SQLite for what is known about them."""
+
+import os
+import sqlite3  # noqa: TID251 - the backend's own database, not the device's
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS uploads (
+    capture_id TEXT PRIMARY KEY, length INTEGER NOT NULL, sha256 TEXT NOT NULL,
+    metadata TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS verdicts (
+    capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE,
+    accepted INTEGER NOT NULL, at TEXT NOT NULL, reason TEXT, jws TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS devices (device_id TEXT PRIMARY KEY, kid TEXT NOT NULL) STRICT;
+"""
+"""`devices` pins the first label key seen of each device. Source: design.md section 5."""
+
+
+class UploadExistsError(ValueError):
+    """An upload of this id was begun before; it is never overwritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What a device declared when it created an upload.
+
+    Attributes:
+        length: bytes of the whole record file.
+        sha256: of the whole record file, lower-case hex.
+        metadata: the Upload-Metadata header as received; HEAD gives it back.
+    """
+
+    capture_id: str
+    length: int
+    sha256: str
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the backend signed about a finished upload: a receipt, or a refusal with a reason."""
+
+    capture_id: str
+    at: str
+    reason: str | None
+    jws: str
+
+    @property
+    def accepted(self) -> bool:
+        return self.reason is None
+
+
+class Store:
+    """The backend's folder. One thread uses it; every answer it gives survives `kill -9`.
+
+    A record's bytes are in `uploads/<id>.part` until all have come, then in `received/<id>.rec`
+    or `refused/<id>.rec`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("uploads", "received", "refused", "photos", "records"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(folder / "backend.db", isolation_level=None)
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            self._db.execute(f"PRAGMA {pragma}").fetchall()
+        self._db.executescript(SCHEMA)
+
+    def create(self, upload: Upload) -> None:
+        """Begins an upload with no bytes. Raises UploadExistsError for an id begun before."""
+        row = (upload.capture_id, upload.length, upload.sha256, upload.metadata)
+        try:
+            self._db.execute("INSERT INTO uploads VALUES (?, ?, ?, ?)", row)
+        except sqlite3.IntegrityError as error:
+            raise UploadExistsError(f"{upload.capture_id} was begun before") from error
+        self._part(upload.capture_id).write_bytes(b"")
+
+    def find(self, capture_id: str) -> Upload | None:
+        query = "SELECT capture_id, length, sha256, metadata FROM uploads WHERE capture_id = ?"
+        row = self._db.execute(query, (capture_id,)).fetchone()
+        return Upload(*row) if row else None
+
+    def offset(self, upload: Upload) -> int:
+        """Returns how many bytes of the upload are kept."""
+        path = self.bytes_file(upload.capture_id)
+        return path.stat().st_size if path.exists() else 0
+
+    def bytes_file(self, capture_id: str) -> Path:
+        """Returns where the upload's bytes lie now, also when the last move was interrupted."""
+        places = (self.folder / name / f"{capture_id}.rec" for name in ("received", "refused"))
+        return next((path for path in places if path.exists()), self._part(capture_id))
+
+    @contextmanager
+    def appending(self, upload: Upload) -> Iterator[BinaryIO]:
+        """Opens the upload unbuffered, so that what was written stays when the line is cut."""
+        with self._part(upload.capture_id).open("ab", buffering=0) as part:
+            yield part
+
+    def place(self, upload: Upload, folder: str) -> bytes:
+        """Moves a finished upload to `folder`, flushes file and names, and reads it back."""
+        here = self.bytes_file(upload.capture_id)
+        there = self.folder / folder / f"{upload.capture_id}.rec"
+        _flush(here)
+        here.rename(there)
+        _flush(there.parent)
+        _flush(here.parent)
+        return there.read_bytes()
+
+    def write(self, path: str, content: bytes) -> None:
+        """Writes what can be made again from the record: whole or not at all, not flushed."""
+        part = self.folder / f"{path}.part"
+        part.write_bytes(content)
+        part.rename(self.folder / path)
+
+    def settle(self, verdict: Verdict) -> None:
+        """Keeps the verdict, in place of an earlier one. Durable when it returns."""
+        row = (verdict.capture_id, verdict.accepted, verdict.at, verdict.reason, verdict.jws)
+        self._db.execute("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?)", row)
+
+    def verdict(self, capture_id: str) -> Verdict | None:
+        query = "SELECT capture_id, at, reason, jws FROM verdicts WHERE capture_id = ?"
+        row = self._db.execute(query, (capture_id,)).fetchone()
+        return Verdict(*row) if row else None
+
+    def pinned(self, device_id: str, kid: str) -> str:
+        """Returns the key id pinned for the device; pins `kid` at first sight."""
+        self._db.execute("INSERT OR IGNORE INTO devices VALUES (?, ?)", (device_id, kid))
+        query = "SELECT kid FROM devices WHERE device_id = ?"
+        return str(self._db.execute(query, (device_id,)).fetchone()[0])
+
+    def drop(self, capture_id: str) -> None:
+        """Loses an upload, its bytes and its verdict: the id can be created again."""
+        for name in ("received/{}.rec", "refused/{}.rec", "photos/{}.jpg", "records/{}.json"):
+            (self.folder / name.format(capture_id)).unlink(missing_ok=True)
+        self._part(capture_id).unlink(missing_ok=True)
+        self._db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
+
+    def drop_all(self) -> None:
+        for (capture_id,) in self._db.execute("SELECT capture_id FROM uploads").fetchall():
+            self.drop(capture_id)
+
+    def _part(self, capture_id: str) -> Path:
+        return self.folder / "uploads" / f"{capture_id}.part"
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,125 @@
+"""What the backend shall do wrong on purpose, and what it counted."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Self
+
+
+class ReceiptMode(StrEnum):
+    """Which receipt or refusal stands on an answer, header and /receipts alike.
+
+    `NONE` leaves only the header away: the receipt can still be asked for.
+    """
+
+    RIGHT = "right"
+    NONE = "none"
+    OTHER_ID = "other_id"
+    OTHER_DIGEST = "other_digest"
+    OTHER_KEY = "other_key"
+    GARBAGE = "garbage"
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """Faults of the next device requests; the defaults are a healthy backend.
+
+    Attributes:
+        methods: only requests with these methods are concerned; empty means all.
+        times: switch off by itself after so many concerned requests; None means never.
+        delay_s: wait before the request is looked at.
+        status: answer this status, 100 to 599, after the body was read; nothing is stored.
+            Below 200 it is sent as a final answer and the connection closed.
+        headers: sent with `status`, as Retry-After or Location.
+        body: sent with `status`.
+        portal: answer everything like a captive portal, 200 with HTML.
+        full: answer 507 to POST and PATCH.
+        cut_after_bytes: reset the connection after so many bytes of the request's body.
+        silent_after_bytes: keep and answer nothing more after so many bytes of the body.
+        lose_answer: do the work, then reset the connection instead of answering.
+        truncate_answer: announce more body than is sent, then close.
+        endless_answer: an answer whose body never ends.
+        refuse: refuse every finished record, signed, with this reason.
+        receipt: which receipt stands on an answer.
+        receipts_null: POST /receipts knows no id.
+    """
+
+    methods: tuple[str, ...] = ()
+    times: int | None = None
+    delay_s: float = 0.0
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    portal: bool = False
+    full: bool = False
+    cut_after_bytes: int | None = None
+    silent_after_bytes: int | None = None
+    lose_answer: bool = False
+    truncate_answer: bool = False
+    endless_answer: bool = False
+    refuse: str | None = None
+    receipt: ReceiptMode = ReceiptMode.RIGHT
+    receipts_null: bool = False
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> Self:
+        """Raises ValueError, naming them, for switches that do not exist."""
+        unknown = set(given) - {one.name for one in fields(cls)}
+        if unknown:
+            raise ValueError(f"no such switch: {', '.join(sorted(unknown))}")
+        typed = dict(given)
+        if "methods" in typed:
+            typed["methods"] = tuple(typed["methods"])
+        if "receipt" in typed:
+            typed["receipt"] = ReceiptMode(typed["receipt"])
+        return cls(**typed)
+
+
+class Panel:
+    """Holds the switches and hands them to one request after the other."""
+
+    def __init__(self) -> None:
+        self._switches = Switches()
+        self._left: int | None = None
+
+    def set(self, switches: Switches) -> None:
+        self._switches = switches
+        self._left = switches.times
+
+    def take(self, method: str) -> Switches:
+        """Returns what concerns a request with this method, and counts it as used."""
+        wanted = self._switches
+        if wanted.methods and method not in wanted.methods:
+            return Switches()
+        if self._left is not None:
+            if self._left == 0:
+                return Switches()
+            self._left -= 1
+        return wanted
+
+
+@dataclass(slots=True)
+class Counts:
+    """What devices did since the start; requests to /switches and /counts are left out.
+
+    Attributes:
+        connections: completed TLS handshakes.
+        control_connections: those of them on which only the test spoke.
+        body_bytes: bytes of request bodies that arrived.
+        by_method: requests, by method and first part of the path, as in `POST /files`.
+    """
+
+    connections: int = 0
+    control_connections: int = 0
+    requests: int = 0
+    body_bytes: int = 0
+    by_method: Counter[str] = field(default_factory=Counter)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "handshakes": self.connections - self.control_connections,
+            "requests": self.requests,
+            "body_bytes": self.body_bytes,
+            "by_method": dict(self.by_method),
+        }

@@ -1,0 +1,183 @@
+"""The system clock: who is believed, and what an instant is dated with."""
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hardware.clock import Clock, ClockSource
+from hardware.clock_system import (
+    DRIFT,
+    GNSS_UNCERTAINTY_S,
+    SystemClock,
+    kernel_witness,
+)
+from hardware.errors import DeviceError
+
+BUILT = datetime(2020, 1, 1, tzinfo=UTC)
+LATER = datetime(2150, 1, 1, tzinfo=UTC)
+
+
+def clock(vouched: ClockSource, floor: datetime = BUILT) -> Clock:
+    return SystemClock(floor, witness=lambda: vouched)
+
+
+def near(one: datetime, other: datetime, within_s: float = 2.0) -> bool:
+    return abs((one - other).total_seconds()) <= within_s
+
+
+def rtc(root: Path, epoch_s: float) -> Path:
+    folder = root / "sys/class/rtc/rtc0"
+    folder.mkdir(parents=True)
+    (folder / "since_epoch").write_text(f"{epoch_s:.0f}\n")
+    return root
+
+
+def test_ntp_wins_over_a_gnss_time_that_disagrees() -> None:
+    """A receiver that is an hour off does not move a synchronised clock."""
+    synchronised = clock(ClockSource.NTP)
+
+    synchronised.learn(datetime.now(UTC) + timedelta(hours=1), time.monotonic_ns())
+
+    assert synchronised.now().source is ClockSource.NTP
+    assert near(synchronised.now().utc, datetime.now(UTC))
+
+
+def test_gnss_time_is_carried_on_by_the_monotonic_clock() -> None:
+    """An instant is dated by its distance from the arrival of the GNSS time, also before it."""
+    unsynced = clock(ClockSource.UNSYNCED)
+    received_ns = time.monotonic_ns()
+
+    unsynced.learn(LATER, received_ns)
+
+    assert unsynced.at(received_ns).utc == LATER
+    assert unsynced.at(received_ns + 10**10).utc == LATER + timedelta(seconds=10)
+    assert unsynced.at(received_ns - 10**9).utc == LATER - timedelta(seconds=1)
+    assert unsynced.now().source is ClockSource.GNSS
+
+
+def test_an_old_gnss_time_is_less_certain() -> None:
+    """The bound grows by the kernel's worst drift."""
+    unsynced = clock(ClockSource.UNSYNCED)
+
+    unsynced.learn(LATER, 0)
+
+    assert unsynced.at(0).uncertainty_s == GNSS_UNCERTAINTY_S
+    assert unsynced.at(3600 * 10**9).uncertainty_s == pytest.approx(
+        GNSS_UNCERTAINTY_S + 3600 * DRIFT
+    )
+
+
+def test_a_gnss_date_before_the_floor_is_refused_and_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A receiver after its week rollover says 2007; the log says so once, not once a second."""
+    unsynced = clock(ClockSource.UNSYNCED)
+
+    with caplog.at_level(logging.WARNING):
+        for second in range(3):
+            unsynced.learn(datetime(2007, 4, 8, 0, 0, second, tzinfo=UTC), time.monotonic_ns())
+
+    assert unsynced.now().source is ClockSource.UNSYNCED
+    assert caplog.text.count("event=gnss_time_refused") == 1
+
+
+def test_gnss_counts_more_than_an_rtc() -> None:
+    """The RTC was set some day; the receiver speaks now."""
+    with_rtc = clock(ClockSource.RTC)
+    assert with_rtc.now().source is ClockSource.RTC
+
+    with_rtc.learn(LATER, time.monotonic_ns())
+
+    assert with_rtc.now().source is ClockSource.GNSS
+
+
+def test_an_rtc_before_the_floor_vouches_for_nothing() -> None:
+    """A dead battery: the time is a guess, and the guess is not before the floor."""
+    behind = clock(ClockSource.RTC, floor=LATER)
+
+    moment = behind.now()
+
+    assert moment.source is ClockSource.UNSYNCED
+    assert moment.uncertainty_s is None
+    assert near(moment.utc, LATER)
+
+
+def test_an_unsynced_clock_keeps_intervals() -> None:
+    """A guess goes on from the floor, so that two presses are not dated alike."""
+    behind = clock(ClockSource.UNSYNCED, floor=LATER)
+    now_ns = time.monotonic_ns()
+
+    earlier, later = behind.at(now_ns), behind.at(now_ns + 60 * 10**9)
+
+    assert later.utc - earlier.utc == timedelta(seconds=60)
+
+
+def test_an_unsynced_clock_after_the_floor_guesses_the_system_time() -> None:
+    """The system's own time is the better guess as long as it is possible."""
+    assert near(clock(ClockSource.UNSYNCED).now().utc, datetime.now(UTC))
+
+
+def test_the_floor_never_goes_down() -> None:
+    """What was certainly past stays past."""
+    unsynced = clock(ClockSource.UNSYNCED)
+
+    unsynced.raise_floor(LATER)
+    unsynced.raise_floor(BUILT)
+
+    assert unsynced.floor == LATER
+
+
+def test_boot_id_is_the_kernels() -> None:
+    """Records of one boot share the id the kernel made for it."""
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+    assert clock(ClockSource.NTP).now().boot_id == boot_id
+
+
+def test_a_hidden_boot_id_names_the_remedy(tmp_path: Path) -> None:
+    """ProcSubset=pid hides it; the message says so."""
+    with pytest.raises(DeviceError, match="ProcSubset=pid"):
+        SystemClock(BUILT, root=tmp_path)
+
+
+def test_boottime_runs() -> None:
+    """CLOCK_BOOTTIME is at least CLOCK_MONOTONIC."""
+    assert clock(ClockSource.NTP).boottime_s() >= time.monotonic() - 1
+
+
+def test_timesyncd_vouches_by_its_file(tmp_path: Path) -> None:
+    """Under ProtectClock= the kernel cannot be asked; timesyncd's file still speaks."""
+    flag = tmp_path / "run/systemd/timesync/synchronized"
+    flag.parent.mkdir(parents=True)
+    flag.touch()
+
+    assert kernel_witness(tmp_path) is ClockSource.NTP
+
+
+def test_an_rtc_that_shows_the_system_time_vouches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without NTP, an RTC that agrees with the system is where the system's time came from."""
+    monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
+
+    assert kernel_witness(rtc(tmp_path, time.time())) is ClockSource.RTC
+
+
+@pytest.mark.parametrize("epoch_s", [0.0, 86_400.0])
+def test_an_rtc_that_started_in_1970_vouches_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch_s: float
+) -> None:
+    """A Pi 5 has an RTC also without its battery; the system's time then came from elsewhere."""
+    monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
+
+    assert kernel_witness(rtc(tmp_path, epoch_s)) is ClockSource.UNSYNCED
+
+
+def test_no_rtc_and_no_ntp_is_unsynced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bare Pi without network."""
+    monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
+
+    assert kernel_witness(tmp_path) is ClockSource.UNSYNCED
