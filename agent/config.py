@@ -16,6 +16,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from agent.errors import ConfigError
 from agent.models import Thresholds
@@ -38,6 +39,13 @@ _T = TypeVar("_T")
 
 DEFAULT_PATH: Final = Path("/etc/doorstep/config.toml")
 """Where a provisioned device has its configuration. Source: design section 10."""
+
+
+_SHOWN_LIMIT: Final = 200
+"""Longest wrong value that is quoted in full: a long path, some two terminal lines."""
+
+_EXACT_FLOAT: Final = 2**53
+"""Whole numbers up to this are floats too, exactly. Source: IEEE 754 binary64."""
 
 
 class ManifestPolicy(StrEnum):
@@ -133,32 +141,46 @@ def load(path: Path) -> Config:
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(f"{path}: cannot read the configuration: {reason}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    walk = _Walk(path.parent.resolve(), [])
+    walk = _Walk(path.parent.resolve(), [], {})
     config = walk.table(Config, table, "")
-    if config is not None:
-        walk.problems.extend(_contradictions(config))
+    walk.problems.extend(_contradictions(walk.sections))
     if config is None or walk.problems:
         raise ConfigError("\n".join(f"{path}: {problem}" for problem in walk.problems))
     return config
 
 
-def _contradictions(config: Config) -> list[str]:
+def _contradictions(sections: Mapping[str, Any]) -> list[str]:
+    """What is wrong between settings, in those `sections` that are right by themselves."""
     found = []
-    position = config.position
-    if position.kind is PositionKind.FIXED and None in {position.lat_deg, position.lon_deg}:
-        found.append("position: kind fixed needs lat_deg and lon_deg")
-    if not config.backend.receipt_keys:
+    camera, position = sections.get("camera"), sections.get("position")
+    if camera and camera.mains_hz not in {0, 50, 60}:
+        found.append(f"camera.mains_hz: {camera.mains_hz} is not 0 (no lamps), 50 or 60")
+    if position and position.kind is PositionKind.FIXED:
+        missing = [name for name in ("lat_deg", "lon_deg") if getattr(position, name) is None]
+        found += [f"position.{name}: missing; kind fixed needs it" for name in missing]
+    backend = sections.get("backend")
+    if backend and not backend.receipt_keys:
         found.append("backend.receipt_keys: empty; without a key no receipt can be verified")
-    return found + _shared_pins(config)
+    if backend and not _is_address(backend.url):
+        found.append(f"backend.url: {json.dumps(backend.url)} is not an address without user name")
+    return found + _shared_pins(sections)
 
 
-def _shared_pins(config: Config) -> list[str]:
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:  # the port, or an IPv6 address
+        return False
+
+
+def _shared_pins(sections: Mapping[str, Any]) -> list[str]:
     users: dict[int, list[str]] = {}
     for table in ("buttons", "indicator", "lamp"):
-        settings = getattr(config, table)
-        if settings.kind != "gpio":
+        settings = sections.get(table)
+        if settings is None or settings.kind != "gpio":
             continue
         for setting in fields(settings):
             pin = getattr(settings, setting.name)
@@ -173,15 +195,16 @@ class _Wrong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """Turns tables into settings, noting what is wrong on the way."""
+    """Turns tables into settings, noting what is wrong on the way, and which sections are right."""
 
     base: Path
     problems: list[str]
+    sections: dict[str, Any]
 
     def table(self, cls: type[_T], table: Mapping[str, Any], where: str) -> _T | None:
         hints = get_type_hints(cls, include_extras=True)
         before = len(self.problems)
-        for name in table.keys() - hints.keys():
+        for name in sorted(table.keys() - hints.keys()):
             self.problems.append(f"{where}{name}: unknown setting{_guess(name, hints)}")
         found = {}
         for setting in fields(cast("Any", cls)):
@@ -196,8 +219,9 @@ class _Walk:
 
     def _section(self, cls: Any, value: object, name: str) -> object:
         if isinstance(value, Mapping):
-            return self.table(cls, value, f"{name}.")
-        self.problems.append(f"{name}: {json.dumps(value, default=str)} is not a table")
+            self.sections[name] = self.table(cls, value, f"{name}.")
+            return self.sections[name]
+        self.problems.append(f"{name}: {_shown(value)} is not a table")
         return None
 
     def _setting(self, hint: Any, value: object, name: str) -> object:
@@ -205,8 +229,7 @@ class _Walk:
             return _convert(hint, value, self.base)
         except _Wrong:
             guess = _guess(str(value), list(hint)) if _is_enum(hint) else ""
-            text = json.dumps(value, default=str)
-            self.problems.append(f"{name}: {text} is not {_allowed(hint)}{guess}")
+            self.problems.append(f"{name}: {_shown(value)} is not {_allowed(hint)}{guess}")
             return None
 
 
@@ -221,11 +244,11 @@ def _convert(hint: Any, value: object, base: Path) -> object:  # noqa: PLR0911 -
         return _convert(arguments[0], value, base)
     if origin is tuple and isinstance(value, list):
         return tuple(_convert(arguments[0], item, base) for item in value)
-    if hint is Path and isinstance(value, str) and value:
+    if hint is Path and isinstance(value, str) and value and "\0" not in value:
         return base / value
     if _is_enum(hint) and value in list(hint):
         return hint(value)
-    if hint is float and type(value) is int:
+    if hint is float and type(value) is int and abs(value) <= _EXACT_FLOAT:
         return float(value)
     if type(value) is hint:
         return value
@@ -245,16 +268,22 @@ def _allowed(hint: Any) -> str:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         rule = arguments[1]
-        span = f" ({rule.low:g} to {rule.high:g})" if isinstance(rule, Range) else ""
+        span = f" ({rule.low:.12g} to {rule.high:.12g})" if isinstance(rule, Range) else ""
         return f"{rule.what}{span}"
     if origin in {Union, types.UnionType}:
         return _allowed(arguments[0])
     if origin is tuple:
-        return f"a list; each item {_allowed(arguments[0])}"
+        return f"a list where each item is {_allowed(arguments[0])}"
     if _is_enum(hint):
         return f"one of: {', '.join(hint)}"
     words = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
     return words.get(hint, "text")
+
+
+def _shown(value: object) -> str:
+    """A value nearly as the file has it, and short enough for one line."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= _SHOWN_LIMIT else f"{text[:_SHOWN_LIMIT]}..."
 
 
 def _is_enum(hint: Any) -> bool:

@@ -19,6 +19,12 @@ from agent.storage import lock
 Connection = sqlite3.Connection
 Row = sqlite3.Row
 
+_BUGS: Final = (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError)
+"""No disk does these; they are not told as a fault of one."""
+
+_NO_ROOM: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+"""What SQLite calls a full disk: for the log, and for the index beside it."""
+
 BUSY_TIMEOUT_S: Final = 10.0
 """Longest wait for another process's write: ten times the slowest flush seen on a worn card."""
 
@@ -34,6 +40,7 @@ _CAPTURES: Final[dict[str, type]] = {
     "chain": str,
     "seq": int,
     "label_sha256": str,
+    "boot_id": str,
     "kind": str,
     "about": str,
     "utc": str,
@@ -52,6 +59,9 @@ _CAPTURES: Final[dict[str, type]] = {
     "decided_utc": str,
 }
 """One row per record, an index of its file; `decision` is the backend's receipt or refusal."""
+
+ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"
+"""A small index's condition; a query that repeats it word for word is answered from that index."""
 
 _NULLABLE: Final = {"about", "upload_url", "answer", "decision", "decided_utc"}
 
@@ -79,24 +89,27 @@ class Database:
             StorageFault: the disk or the database failed.
             NotNow: there is no schema yet.
         """
-        path = self._layout.database
-        with lock(self._layout.state_lock, exclusive=False, wait=True), _sql_errors(path):
-            connection = self._current(path)
+        with self._held() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                with suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
+                _roll_back(connection)
                 raise
-            connection.execute("COMMIT")
 
     @contextmanager
     def look(self) -> Iterator[Connection]:
-        """Like `step`, for reading only: waits for no writer and makes none wait."""
-        path = self._layout.database
-        with lock(self._layout.state_lock, exclusive=False, wait=True), _sql_errors(path):
-            yield self._current(path)
+        """Like `step`, for reading only: waits for no writer and makes none wait.
+
+        All its queries see one state of the queue; what it writes is rolled back.
+        """
+        with self._held() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                _roll_back(connection)
 
     def close(self) -> None:
         """Close the connection; the next step opens another."""
@@ -104,11 +117,27 @@ class Database:
             self._connection.close()
             self._connection = None
 
+    @contextmanager
+    def _held(self) -> Iterator[Connection]:
+        path = self._layout.database
+        with lock(self._layout.state_lock, exclusive=False, wait=True):
+            try:
+                yield self._current(path)
+            except _BUGS:
+                raise
+            except sqlite3.Error as error:
+                self.close()  # one that was opened on a read-only card would stay read-only
+                full = getattr(error, "sqlite_errorcode", None) in _NO_ROOM
+                kind = StorageFull if full else StorageFault
+                raise kind(f"{path}: {error}") from error
+
     def _current(self, path: Path) -> Connection:
         try:
             inode = path.stat().st_ino
         except FileNotFoundError as error:
             raise NotNow(f"{path}: not there yet; start `doorstep capture` first") from error
+        except OSError as error:
+            raise StorageFault(f"{path}: cannot be opened: {error.strerror}") from error
         if self._connection is None or inode != self._inode:
             self.close()
             self._connection = _open(path, migrates=self._migrates)
@@ -139,10 +168,11 @@ def _await_schema(connection: Connection, path: Path) -> None:
 
 
 def _version(connection: Connection) -> int:
-    with suppress(sqlite3.OperationalError):
-        query = "SELECT count(*) FROM _sqlite_migrations WHERE migration_set = 'doorstep'"
-        return int(connection.execute(query).fetchone()[0])
-    return 0
+    tables = "SELECT count(*) FROM sqlite_master WHERE name = '_sqlite_migrations'"
+    if not connection.execute(tables).fetchone()[0]:
+        return 0
+    query = "SELECT count(*) FROM _sqlite_migrations WHERE migration_set = 'doorstep'"
+    return int(connection.execute(query).fetchone()[0])
 
 
 def _migrate(connection: Connection) -> None:
@@ -163,8 +193,9 @@ def _migrate(connection: Connection) -> None:
         captures.create(_CAPTURES, pk="number", not_null=set(_CAPTURES) - _NULLABLE, strict=True)
         captures.create_index(["capture_id"], unique=True)
         captures.create_index(["chain", "seq"], unique=True)
+        captures.create_index(["state"])  # pages through one state in order of arrival
         captures.create_index(["state", "due_s"])
-        db.execute("CREATE INDEX captures_suspected ON captures (number) WHERE suspected > 0")
+        db.execute(f"CREATE INDEX captures_alarming ON captures (number) WHERE {ALARMING}")
         db.table("facts").create(
             {"name": str, "text": str}, pk="name", not_null={"text"}, strict=True
         )
@@ -172,11 +203,6 @@ def _migrate(connection: Connection) -> None:
     migrations.apply(Tables(connection))
 
 
-@contextmanager
-def _sql_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-        kind = StorageFull if full else StorageFault
-        raise kind(f"{path}: {error}") from error
+def _roll_back(connection: Connection) -> None:
+    with suppress(sqlite3.Error):  # a full disk has rolled back already
+        connection.execute("ROLLBACK")

@@ -1,17 +1,16 @@
 """Where everything lies in the state folder, and the permissions that let three users share it."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from agent.config import StateSettings
+from agent.storage import FILE_MODE, disk_errors
 
 FOLDER_MODE: Final = 0o2770
 """Set-group-id, so that files of every user belong to the group. Source: field facts, SQLite."""
-
-FILE_MODE: Final = 0o660
-"""SQLite gives -wal and -shm the mode of the database. Source: field facts, SQLite."""
 
 KEYS_MODE: Final = 0o700
 
@@ -78,22 +77,33 @@ class Layout:
         return self.records / f"{capture_id}.rec"
 
     def make(self) -> None:
-        """Make what tmpfiles.d has not made, with its modes, before SQLite touches anything."""
-        for folder in (self.state, self.records, self.torn, self.run):
-            _make_folder(folder, FOLDER_MODE)
-        _make_folder(self.keys, KEYS_MODE)
-        for file in (self.database, self.capture_lock, self.sync_lock, self.state_lock):
-            _make_file(file)
+        """Make what tmpfiles.d has not made, with its modes, before SQLite touches anything.
+
+        What is there keeps its mode. Several processes may do this at once.
+
+        Raises:
+            StorageFull: no room.
+            StorageFault: the disk failed, is read-only, or this user may not write there.
+        """
+        with disk_errors(f"cannot make {self.state} and {self.run}"):
+            for folder in (self.state, self.records, self.torn, self.run):
+                _make_folder(folder, FOLDER_MODE)
+            _make_folder(self.keys, KEYS_MODE)
+            for file in (self.database, self.capture_lock, self.sync_lock, self.state_lock):
+                _make_file(file)
 
 
 def _make_folder(folder: Path, mode: int) -> None:
-    if not folder.exists():
-        folder.mkdir(parents=True)
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # made by another process meanwhile
+        folder.mkdir(mode & 0o700)
         folder.chmod(mode)
 
 
 def _make_file(file: Path) -> None:
-    if not file.exists():
-        descriptor = os.open(file, os.O_CREAT | os.O_RDWR, FILE_MODE)
+    with suppress(FileExistsError):
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, FILE_MODE)
         os.fchmod(descriptor, FILE_MODE)  # whatever the umask says
         os.close(descriptor)

@@ -1,9 +1,15 @@
 """The vocabulary: ids, kinds, states, and what one press becomes."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NewType
+from typing import Annotated, Any, NewType
+
+from hardware.settings import Range
+
+_Percent = Annotated[float, Range(0, 100, "a percentage")]
+_Score = Annotated[float, Range(0, 1_000_000, "a score")]
 
 CaptureId = NewType("CaptureId", str)
 """A UUIDv4 in its canonical text form; it holds no time."""
@@ -124,8 +130,50 @@ def rfc3339(moment: datetime) -> str:
     return text.removesuffix("+00:00") + "Z"
 
 
+class Verdict(StrEnum):
+    """The first thing that is wrong, in the order they are asked for; `OK` when nothing is."""
+
+    OK = "ok"
+    DARK = "dark"
+    CLIPPED = "clipped"
+    COVERED = "covered"
+    NOISY = "noisy"
+    BLURRED = "blurred"
+
+
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """`[quality]`: to be filled from quality.py."""
+    """`[quality]`: where a score becomes a verdict; it depends on camera and processor.
+
+    The defaults come from rendered doors (hardware/scenes.py, November 2026), not from a camera.
+
+    Attributes:
+        version: goes into every record; change it with any of the others.
+        dark_below_pct: mean luma, % of full scale.
+        clipped_above_pct: share of clipped pixels, %.
+        covered_below_pct: spread of a thumbnail without its gradients, % of full scale.
+        noisy_above: standard deviation of the pixel noise, grey levels of 255.
+        blurred_below: sharpness, see `sharpness`.
+    """
 
     version: str = "2026.11"
+    dark_below_pct: _Percent = 11.0
+    clipped_above_pct: _Percent = 20.0
+    covered_below_pct: _Percent = 0.5
+    noisy_above: _Score = 14.0
+    blurred_below: _Score = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class QualityReport:
+    """What was found in one picture.
+
+    Attributes:
+        verdict: the first check that failed.
+        scores: mean_pct, clipped_pct, spread_pct, noise, sharpness; all of them, always.
+        thresholds: the version of the thresholds.
+    """
+
+    verdict: Verdict
+    scores: Mapping[str, float]
+    thresholds: str

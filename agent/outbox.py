@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from agent.database import Database, Row
-from agent.errors import UnknownItem
+from agent.database import ALARMING, Database, Row
+from agent.errors import NotGenuine, UnknownItem
 from agent.models import CaptureId, Label, State, rfc3339
 
 BOOKING_S: Final = 600.0
@@ -56,6 +56,9 @@ class Item:
 
 _COLUMNS: Final = ", ".join(Item.__dataclass_fields__)
 
+_SUSPECT: Final = f"{ALARMING} AND suspected > 0 AND +state = 'PENDING'"
+"""The plus keeps SQLite to the index of the first term. Source: sqlite.org, query planner."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -80,14 +83,27 @@ class Outbox:
         self._boot_id = boot_id
 
     def add(
-        self, label: Label, label_sha256: str, file: tuple[int, str], *, due_s: float, adopted: bool
+        self,
+        label: Label,
+        label_sha256: str,
+        file: tuple[int, str],
+        *,
+        adopted: bool,
+        due_s: float = 0.0,
     ) -> None:
-        """Queue a record whose file is in place; `file` is its size in bytes and its digest."""
+        """Queue a record whose file is in place; `file` is its size in bytes and its digest.
+
+        A second time changes nothing, so that it can be repeated when its outcome is unknown.
+
+        Raises:
+            NotGenuine: another record has this number in the chain.
+        """
         values = {
             "capture_id": label.capture_id,
             "chain": label.chain,
             "seq": label.seq,
             "label_sha256": label_sha256,
+            "boot_id": label.boot_id,
             "kind": label.kind,
             "about": label.about,
             "utc": label.utc,
@@ -103,7 +119,13 @@ class Outbox:
         }
         columns, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
         with self._database.step() as sql:
-            sql.execute(f"INSERT INTO captures ({columns}) VALUES ({marks})", values)  # noqa: S608 - the names above
+            added = sql.execute(
+                f"INSERT INTO captures ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING",  # noqa: S608 - the names above
+                values,
+            ).rowcount
+            known = "SELECT 1 FROM captures WHERE capture_id = ?"
+            if not added and not sql.execute(known, (label.capture_id,)).fetchone():
+                raise NotGenuine(f"{label.capture_id}: another record has its number, {label.seq}")
 
     def newest(self) -> Item | None:
         """The newest record of the newest chain, on which the next one builds."""
@@ -210,17 +232,18 @@ class Outbox:
         return changed
 
     def counts(self) -> Counts:
-        """What is not with the backend, in one pass over an index."""
-        query = "SELECT count(*), min(number) FROM captures WHERE state = ?"
+        """What is not with the backend; reads indices only, and no row but the oldest."""
+        query = "SELECT count(*) FROM captures WHERE state = ?"
         with self._database.look() as sql:
-            waiting, oldest = sql.execute(query, (State.PENDING,)).fetchone()
-            refused, _ = sql.execute(query, (State.REFUSED,)).fetchone()
-            damaged, _ = sql.execute(query, (State.DAMAGED,)).fetchone()
-            suspected = sql.execute(
-                "SELECT count(*) FROM captures WHERE state = 'PENDING' AND suspected > 0"
-            ).fetchone()[0]
-            utc = sql.execute("SELECT utc FROM captures WHERE number = ?", (oldest,)).fetchone()
-        return Counts(waiting, suspected, refused, damaged, utc["utc"] if utc else None)
+            waiting, refused, damaged = (
+                sql.execute(query, (state,)).fetchone()[0]
+                for state in (State.PENDING, State.REFUSED, State.DAMAGED)
+            )
+            suspected = sql.execute(f"SELECT count(*) FROM captures WHERE {_SUSPECT}").fetchone()[0]  # noqa: S608 - a constant
+            oldest = sql.execute(
+                "SELECT utc FROM captures WHERE state = 'PENDING' ORDER BY number LIMIT 1"
+            ).fetchone()
+        return Counts(waiting, suspected, refused, damaged, oldest["utc"] if oldest else None)
 
     def items(self, state: State | None, after: int, limit: int) -> list[Item]:
         """Up to `limit` items in order of arrival, those with a number above `after`."""
@@ -231,8 +254,7 @@ class Outbox:
         """The oldest items that need a person: suspect, refused, damaged."""
         return list(
             self._select(
-                "state IN ('REFUSED', 'DAMAGED') OR (state = 'PENDING' AND suspected > 0)"
-                " ORDER BY number LIMIT ?",
+                f"{ALARMING} AND state NOT IN ('DELIVERED', 'PRUNED') ORDER BY number LIMIT ?",
                 limit,
             )
         )
@@ -242,6 +264,15 @@ class Outbox:
         with self._database.look() as sql:
             rows = sql.execute("SELECT capture_id, state FROM captures").fetchall()
         return {CaptureId(row["capture_id"]): State(row["state"]) for row in rows}
+
+    def is_undated(self) -> bool:
+        """Whether this boot has a record made before the time was known, and no `time` record."""
+        with self._database.look() as sql:
+            rows = sql.execute(
+                "SELECT kind, clock FROM captures WHERE boot_id = ?", (self._boot_id,)
+            ).fetchall()
+        unsynced = any(row["clock"] == "unsynced" for row in rows)
+        return unsynced and not any(row["kind"] == "time" for row in rows)
 
     def floor(self) -> datetime | None:
         """The time floor as last kept, or None."""

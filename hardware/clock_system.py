@@ -53,8 +53,8 @@ class _Timex(ctypes.Structure):
 def kernel_witness(root: Path = Path("/")) -> ClockSource:
     """Say who vouches for the system time: NTP, RTC or UNSYNCED; `root` is a prefix for tests.
 
-    NTP on the word of the kernel, which chrony and timesyncd both keep informed, or of the file that
-    timesyncd makes: ProtectClock= forbids to ask the kernel, and chrony then has no witness.
+    NTP on the word of the kernel, which chrony and timesyncd both keep informed, or of timesyncd's
+    file: ProtectClock= forbids to ask the kernel, and chrony then has no witness.
     RTC when the first one shows the time that the system has: without its battery a board's RTC
     exists too, but starts in 1970.
     """
@@ -90,8 +90,7 @@ class SystemClock:
 
     NTP counts first: a GNSS time that disagrees with it is not used.
     Then the newest GNSS time, carried on by CLOCK_MONOTONIC, then the RTC, if not before the floor.
-    Else the time is a guess: the system's, or the floor and what passed since it was told, whichever
-    is later.
+    Else the time is a guess: the later of the system's and the floor with what passed since then.
     """
 
     def __init__(
@@ -101,7 +100,7 @@ class SystemClock:
         root: Path = Path("/"),
     ) -> None:
         self._witness: Final = witness
-        self._boot_id: Final = _boot_id(root / "proc/sys/kernel/random/boot_id")
+        self._boot_id: Final = boot_id(root)
         self._floor = _Known(floor, time.monotonic_ns())
         self._gnss: _Known | None = None
         self._refusing = False
@@ -159,7 +158,13 @@ class SystemClock:
         return self._floor, ClockSource.UNSYNCED, None
 
 
-def _boot_id(path: Path) -> str:
+def boot_id(root: Path = Path("/")) -> str:
+    """The kernel's random id of this boot; `root` is a prefix for tests.
+
+    Raises:
+        DeviceError: /proc is hidden from this process.
+    """
+    path = root / "proc/sys/kernel/random/boot_id"
     try:
         return path.read_text().strip()
     except OSError as error:

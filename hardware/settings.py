@@ -6,7 +6,7 @@ Each is a table of the configuration file; `Range` and `Match` say what is allow
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,11 @@ class Match:
     pattern: str
     what: str
 
+
+_PORT: Final = (
+    "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+)
+"""1 to 65535."""
 
 Pin = Annotated[int, Range(0, 27, "a BCM pin number")]
 
@@ -131,7 +136,7 @@ class PositionSettings:
     """`[position]`."""
 
     kind: PositionKind
-    gpsd: Annotated[str, Match(r"unix:/.+|[^:/\s]+:\d{1,5}", "HOST:PORT or unix:PATH")] = (
+    gpsd: Annotated[str, Match(rf"unix:/.+|[^:/\s]+:{_PORT}", "HOST:PORT or unix:PATH")] = (
         "127.0.0.1:2947"
     )
     lat_deg: Annotated[float, Range(-90, 90, "a latitude in degrees")] | None = None

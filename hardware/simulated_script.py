@@ -48,7 +48,7 @@ class Witness(StrEnum):
 class State:
     """Everything a script can set, with the values of the plain world: a day at one place."""
 
-    door: Annotated[int, Range(0, 1_000_000, "a number that chooses door and parcel")] = 1
+    door: Annotated[int, Range(0, 99_999, "a number that chooses door and parcel")] = 1
     light: Annotated[float, Range(0.001, 1, "a light, 1 is day, 0.3 dusk, 0.02 night")] = 1.0
     motion_px: Annotated[float, Range(0, 200, "a motion blur in pixels")] = 0.0
     noise: Annotated[float, Range(0, 50, "a factor of the sensor's noise")] = 1.0
@@ -92,8 +92,8 @@ class ScriptError(ValueError):
 
 
 _KEYS: Final[Mapping[str, Any]] = {
-    "press": Annotated[int, Range(1, 1_000_000, "a press number")],
-    "second": Annotated[float, Range(0, 10_000_000, "a time in seconds")],
+    "press": Annotated[int, Range(1, 99_999, "a press number")],
+    "second": Annotated[float, Range(0, 999_999, "a time in seconds")],
 }
 """What an entry goes by."""
 

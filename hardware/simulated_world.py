@@ -4,7 +4,6 @@ import itertools
 import json
 import logging
 import math
-import os
 import threading
 import time
 from collections import deque
@@ -46,9 +45,9 @@ class World:
         self._lock: Final = threading.Lock()
         self._lamp: Final[deque[tuple[int, bool]]] = deque(maxlen=32)
         self._on_press: list[Callable[[], None]] = []
-        self._boottime_ahead_ns: Final = time.clock_gettime_ns(
-            time.CLOCK_BOOTTIME
-        ) - time.monotonic_ns()
+        self._boottime_ahead_ns: Final = (
+            time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
+        )
         self._boot_id: Final = _BOOT_ID.read_text(encoding="ascii").strip()
         self.began_ns, self._presses_ns = self._resume()
 
@@ -134,7 +133,7 @@ class World:
         }
         part = self._file.with_suffix(".part")
         part.write_text(json.dumps(kept), encoding="ascii")
-        os.replace(part, self._file)
+        part.replace(self._file)
 
 
 def state_at(changes: Sequence[Change], at_ns: int) -> State:

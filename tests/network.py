@@ -57,6 +57,7 @@ class FaultProxy:
         self.connections = 0
         self.relayed_bytes: Counter[str] = Counter(up=0, down=0)
         self._relays: list[_Relay] = []
+        self._counting = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
 
@@ -77,6 +78,10 @@ class FaultProxy:
         for relay in relays:
             relay.over.set()
             relay.join()
+
+    def count(self, direction: str, relayed: int) -> None:
+        with self._counting:
+            self.relayed_bytes[direction] += relayed
 
     def _accept(self) -> None:
         with suppress(OSError):  # __exit__ shuts the listener down
@@ -105,8 +110,9 @@ class _Relay(threading.Thread):
             self.over.set()
             self._close(self._client)
             return
-        self._client.settimeout(TICK_S)
-        target.settimeout(TICK_S)
+        for side in (self._client, target):
+            side.settimeout(TICK_S)
+            side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         back = threading.Thread(target=self._pump, args=(target, self._client, self._down, "down"))
         back.start()
         self._pump(self._client, target, self._up, "up")
@@ -130,7 +136,7 @@ class _Relay(threading.Thread):
             if not chunk:
                 return
             relayed += len(chunk)
-            self._proxy.relayed_bytes[name] += len(chunk)
+            self._proxy.count(name, len(chunk))
             self.over.wait(len(chunk) / (line.rate_bytes_per_s or float("inf")))
         self.over.set()
 

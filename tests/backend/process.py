@@ -86,6 +86,14 @@ class Backend:
         self.stop()
         self.start()
 
+    @property
+    def port(self) -> int:
+        return self._port
+
+    def received_file(self, capture_id: str) -> Path:
+        """Returns where an accepted record's bytes lie, once it has its receipt."""
+        return self.data / "received" / f"{capture_id}.rec"
+
     def set_switches(self, **switches: Any) -> None:
         """Replaces all switches (tests/backend/switches.py); without any, it is healthy again.
 

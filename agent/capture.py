@@ -1,0 +1,218 @@
+"""One press to one durable record, with a photo or with the reason why there is none."""
+
+import hashlib
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent import __version__, jpeg, quality, record, shutter, storage
+from agent.config import Config
+from agent.errors import StorageFault, StorageFull
+from agent.exif import GpsFacts, PhotoFacts, stamp
+from agent.journal import Journal, new_id
+from agent.layout import Layout
+from agent.models import CaptureId, Kind, Label, Reason, Verdict
+from agent.record import Photo, Setting, Trigger
+from hardware.board import Board
+from hardware.clock import Moment
+from hardware.errors import DeviceError
+from hardware.indicator import Signal
+from hardware.position import Fix
+from hardware.power import PowerReading
+
+_log = logging.getLogger(__name__)
+
+JPEG_QUALITY_PCT: Final = 85
+"""About 400 KB at 2304x1296; more shows nothing more of a doorstep."""
+
+RETAKE_WINDOW_S: Final = 20.0
+"""How long a retake may follow. Source: design section 9."""
+
+EMPTY_BELOW_PCT: Final = 5
+"""Battery below which no press is served any more. Source: design section 9."""
+
+_RETAKE: Final = frozenset({Verdict.BLURRED, Verdict.COVERED})
+"""What a second try can mend; dark and rain it cannot. Source: design section 9."""
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """One press of the photo button, or a command that stands for one."""
+
+    edge_ns: int
+    trigger: Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A press that left its record.
+
+    Attributes:
+        signal: what the driver is shown.
+        ends: whether the process must end, since the camera is of no more use in it.
+    """
+
+    label: Label
+    record: dict[str, Any]
+    signal: Signal
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """A press that could leave no record: nothing can be written. Red, and a line in the log."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known at a press."""
+
+    press: Press
+    moment: Moment
+    fix: Fix | None
+    power: PowerReading
+
+
+class Capture:
+    """Serves presses; whoever calls it gives the devices' time to nothing else."""
+
+    def __init__(self, config: Config, board: Board, journal: Journal) -> None:
+        self._config = config
+        self._board = board
+        self._journal = journal
+        self._layout = Layout.of(config.state)
+        self.setting = Setting(simulated=board.simulated, manifest=config.policy.manifest)
+        self._asked: tuple[CaptureId, int] | None = None
+
+    def photo(self, press: Press) -> Served | Unserved:
+        """Serve one press: exactly one record, unless nothing can be written.
+
+        What it returns is durable; only then may the driver see green, amber or blue.
+        """
+        board = self._board
+        moment = board.clock.at(press.edge_ns)
+        facts = _Facts(press, moment, board.position.last_fix(), board.power.read())
+        try:
+            reason = self._obstacle(facts.power)
+            return self._no_photo(facts, reason) if reason else self._take(facts)
+        except DeviceError as error:
+            _log.error("event=camera_fault error=%r", str(error))
+            return self._instead(facts, Reason.CAMERA_FAULT, ends=True)
+        except StorageFull as error:
+            _log.error("event=storage_full error=%r", str(error))
+            return self._instead(facts, Reason.STORAGE_FULL)
+        except StorageFault as error:
+            _log.error("event=storage_fault error=%r", str(error))
+            return self._instead(facts, Reason.STORAGE_FAULT)
+
+    def void(self, press: Press, about: CaptureId) -> Served | Unserved:
+        """Take the record `about` back; `press` is the scan button's."""
+        moment = self._board.clock.at(press.edge_ns)
+        text = record.void_record(self.setting, press.trigger, self._board.power.read())
+        try:
+            label = self._journal.keep(Kind.VOID, moment, text, about=about)
+        except StorageFault as error:
+            _log.error("event=storage_fault error=%r", str(error))
+            return Unserved(str(error))
+        self._asked = None
+        return Served(label, text, Signal.NO_PHOTO)
+
+    def _obstacle(self, power: PowerReading) -> Reason | None:
+        if is_empty(power):
+            return Reason.BATTERY_EMPTY
+        room_bytes = storage.free_bytes(self._layout.records)
+        if room_bytes < self._config.state.reserve_mb * 1_000_000:
+            return Reason.STORAGE_FULL
+        return None
+
+    def _take(self, facts: _Facts) -> Served:
+        board, press = self._board, facts.press
+        deadline_s = self._config.camera.frame_deadline_ms / 1000
+        shot = shutter.shoot(board.camera, board.lamp, press.edge_ns, deadline_s)
+        board.indicator.show(Signal.EXPOSED)
+        frame = shot.frame
+        report = quality.assess(frame.pixels, self._config.quality)
+        capture_id = new_id()
+        image = stamp(
+            jpeg.encode(frame.pixels, JPEG_QUALITY_PCT), self._exif(capture_id, shot, facts)
+        )
+        digest = hashlib.sha256(image).hexdigest()
+        retake_of = self._retaken(press.edge_ns)
+        text = record.photo_record(
+            self.setting,
+            press.trigger,
+            Photo(digest, len(image), frame, shot.lamp, press.edge_ns),
+            report,
+            fix=facts.fix,
+            power=facts.power,
+            retake_of=retake_of,
+        )
+        kind = Kind.TEST if self._config.device.bench_mode else Kind.PHOTO
+        label = self._journal.keep(kind, facts.moment, text, image, capture_id=capture_id)
+        return Served(label, text, self._ask(label, report.verdict, retake_of))
+
+    def _exif(self, capture_id: CaptureId, shot: shutter.Shot, facts: _Facts) -> PhotoFacts:
+        frame = shot.frame
+        height_px, width_px = frame.pixels.shape[:2]
+        return PhotoFacts(
+            capture_id=capture_id,
+            device_id=self._config.device.id,
+            make="Doorstep",
+            model=f"Doorstep {self._config.camera.kind}",
+            software=f"doorstep {__version__}",
+            utc=self._board.clock.at(frame.sensor_time_ns).utc,
+            width_px=width_px,
+            height_px=height_px,
+            exposure_us=frame.exposure_us,
+            gain=frame.gain,
+            position=_gps(record.fresh(facts.fix, facts.press.edge_ns)),
+        )
+
+    def _retaken(self, edge_ns: int) -> CaptureId | None:
+        asked, self._asked = self._asked, None
+        return asked[0] if asked and edge_ns <= asked[1] else None
+
+    def _ask(self, label: Label, verdict: Verdict, retake_of: CaptureId | None) -> Signal:
+        """Ask for one retake where a second try can mend it, never for a retake of a retake."""
+        if verdict not in _RETAKE or retake_of is not None:
+            return Signal.SAVED
+        until_ns = time.monotonic_ns() + int(RETAKE_WINDOW_S * 1e9)
+        self._asked = (label.capture_id, until_ns)
+        return Signal.ONCE_MORE
+
+    def _no_photo(self, facts: _Facts, reason: Reason, *, ends: bool = False) -> Served:
+        text = record.no_photo_record(self.setting, facts.press.trigger, reason, facts.power)
+        label = self._journal.keep(Kind.NO_PHOTO, facts.moment, text)
+        return Served(label, text, Signal.FAULT, ends)
+
+    def _instead(self, facts: _Facts, reason: Reason, *, ends: bool = False) -> Served | Unserved:
+        """Leave a record without photo in place of what failed, if that much can be written."""
+        try:
+            return self._no_photo(facts, reason, ends=ends)
+        except StorageFault as error:
+            _log.critical("event=press_lost reason=%s error=%r", reason, str(error))
+            return Unserved(str(error))
+
+
+def is_empty(power: PowerReading) -> bool:
+    """Whether the battery has too little for another record, and nothing feeds it."""
+    level_pct = power.battery_pct
+    return level_pct is not None and level_pct < EMPTY_BELOW_PCT and not power.external
+
+
+def _gps(fix: Fix | None) -> GpsFacts | None:
+    if fix is None:
+        return None
+    return GpsFacts(
+        lat_deg=fix.lat_deg,
+        lon_deg=fix.lon_deg,
+        mode=fix.mode,
+        alt_m=fix.alt_m,
+        accuracy_m=fix.eph_m,
+        hdop=fix.hdop,
+        satellites=fix.satellites,
+        utc=fix.utc,
+    )

@@ -1,0 +1,198 @@
+"""What each command does; every import that costs time or memory waits until it is needed."""
+
+# ruff: noqa: PLC0415, T201 - `status` must not load OpenCV; commands print
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any, Final
+
+from agent import socketline, wiring
+from agent.config import Config, load, path_of
+from agent.errors import ConfigError, NotNow
+from agent.layout import Layout
+from agent.models import CaptureId, Reason
+
+if TYPE_CHECKING:
+    from agent.capture_loop import CaptureLoop, Reply
+    from agent.outbox import Item
+
+Configured = Callable[[Config, argparse.Namespace], int]
+
+BUTTON_WAIT_S: Final = 30.0
+"""How long `capture --once` waits for the button of a provisioned device. Source: section 10."""
+
+RETAKE_EXIT: Final = 4
+REFUSED_EXIT: Final = 3
+FAULT_EXIT: Final = 70
+LATER_EXIT: Final = 75
+
+_FAULTS: Final = frozenset(
+    {Reason.CAMERA_FAULT, Reason.STORAGE_FULL, Reason.STORAGE_FAULT, Reason.BATTERY_EMPTY}
+)
+
+
+def capture(config: Config, arguments: argparse.Namespace) -> int:
+    """`doorstep capture [--once]`."""
+    if not arguments.once:
+        return _serve_presses(config)
+    socket = Layout.of(config.state).capture_socket
+    reply = socketline.ask(socket, {"press": "photo"}, wiring.COMMAND_TIMEOUT_S + 5)
+    if reply is None:
+        reply = _press_once(config)
+    return _print_reply(reply)
+
+
+def _serve_presses(config: Config) -> int:
+    with wiring.capture_loop(config) as loop, _signals(loop.stop):
+        path = Layout.of(config.state).capture_socket
+        with socketline.serve(path, lambda request, user: wiring.answer(loop, request, user)):
+            return loop.run()
+
+
+def _press_once(config: Config) -> "Reply":
+    replies: list[Reply] = []
+    with wiring.capture_loop(config) as loop, _signals(loop.stop):
+
+        def take(reply: "Reply") -> None:
+            replies.append(reply)
+            loop.stop()
+
+        loop.on_reply = take
+        start = _presser(loop) if loop.takes_commands else threading.Timer(BUTTON_WAIT_S, loop.stop)
+        start.daemon = True
+        start.start()
+        loop.run()
+    if not replies:
+        raise NotNow(f"the button was not pressed within {BUTTON_WAIT_S:.0f} s")
+    return replies[0]
+
+
+def _presser(loop: "CaptureLoop") -> threading.Thread:
+    return threading.Thread(target=wiring.answer, args=(loop, {"press": "photo"}, wiring.user()))
+
+
+def _print_reply(reply: "Reply") -> int:
+    if "error" in reply:
+        print(f"doorstep: {reply['error']}", file=sys.stderr)
+        return int(reply.get("exit", FAULT_EXIT))
+    print(json.dumps(reply, ensure_ascii=False))
+    return exit_code(reply)
+
+
+def exit_code(reply: "Reply") -> int:
+    """What `capture --once` ends with for a press that left its record."""
+    reason = reply["record"].get("reason")
+    if reason is not None:
+        return FAULT_EXIT if reason in _FAULTS else REFUSED_EXIT
+    return RETAKE_EXIT if reply.get("retake") else 0
+
+
+def status(config: Config, arguments: argparse.Namespace) -> int:
+    """`doorstep status [--json]`."""
+    from agent import status as report
+
+    with wiring.queue(config) as outbox:
+        document = report.document(config, outbox)
+    if arguments.json:
+        print(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+    else:
+        print("\n".join(report.lines(document)))
+    return 0
+
+
+def queue(config: Config, arguments: argparse.Namespace) -> int:
+    """`doorstep queue [...]` and `doorstep queue retry ID|--all`."""
+    with wiring.queue(config) as outbox:
+        if arguments.action == "retry":
+            if (arguments.id is None) != arguments.all:
+                raise ConfigError("queue retry: give one ID, or --all")
+            only = None if arguments.all else CaptureId(arguments.id)
+            print(f"{outbox.retry(only, 0.0)} put back; sync sends them when it next looks")
+            return 0
+        items = outbox.items(arguments.state, arguments.after, arguments.limit)
+    for item in items:
+        print(json.dumps(_listed(item)) if arguments.json else _line(item))
+    if not items and not arguments.json:
+        print("nothing in the queue" + (f" is {arguments.state}" if arguments.state else ""))
+    return 0
+
+
+def _listed(item: "Item") -> dict[str, Any]:
+    hidden = {"label_sha256", "due_s", "decision", "adopted", "number"}
+    return {name: value for name, value in asdict(item).items() if name not in hidden}
+
+
+def _line(item: "Item") -> str:
+    tries = f"{item.attempts} tried" if item.attempts else "not tried"
+    answer = f"  {item.answer}" if item.answer else ""
+    return (
+        f"#{item.seq:<5} {item.capture_id}  {item.kind:<11} {item.state:<9} "
+        f"{item.utc}  {tries}{answer}"
+    )
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """`doorstep doctor [--json]`."""
+    from agent import doctor as clinic
+
+    findings = clinic.examine(path_of(arguments.config))
+    if arguments.json:
+        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+    else:
+        print("\n".join(clinic.lines(findings)))
+    return clinic.exit_code(findings)
+
+
+def check_config(arguments: argparse.Namespace) -> int:
+    """`doorstep config [--check]`."""
+    path = path_of(arguments.config)
+    config = load(path)
+    wiring.receipt_keys(config)
+    if not arguments.check:
+        for table in fields(config):
+            for name, value in asdict(getattr(config, table.name)).items():
+                text = value if isinstance(value, bool | int | float | list) else str(value)
+                print(f"{table.name}.{name} = {json.dumps(text, default=str)}")
+    print(f"{path}: the configuration is valid")
+    return 0
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """`doorstep verify DIR [--key PEM]`."""
+    from agent import signing
+    from agent import verify as proof
+
+    if not arguments.folder.is_dir():
+        raise ConfigError(f"{arguments.folder}: not a folder")
+    pinned = signing.read_public_key(arguments.key) if arguments.key else None
+    report = proof.examine(sorted(arguments.folder.glob("*.rec")), pinned)
+    print("\n".join(report.lines))
+    return 65 if report.problems else 0
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """End cleanly at SIGTERM and SIGINT."""
+    kinds = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(kind, lambda *_: stop()) for kind in kinds]
+    try:
+        yield
+    finally:
+        for kind, old in zip(kinds, before, strict=True):
+            signal.signal(kind, old)
+
+
+def sync(config: Config, arguments: argparse.Namespace) -> int:
+    """`doorstep sync [--once]`."""
+    raise NotNow("filled in next")
+
+
+def prune(config: Config, arguments: argparse.Namespace) -> int:
+    """`doorstep prune`."""
+    raise NotNow("filled in next")

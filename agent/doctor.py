@@ -1,0 +1,199 @@
+"""Checks a device from its configuration to its backend, and says what to do about each finding."""
+
+import statistics
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from agent import status, storage, wiring
+from agent.backend import Backend, NoAnswer
+from agent.config import Config, load
+from agent.errors import DoorstepError, NotNow, StorageFault
+from agent.layout import Layout
+from agent.outbox import Outbox
+from hardware.board import open_board
+from hardware.clock import ClockSource
+from hardware.clock_system import kernel_witness
+from hardware.errors import DeviceError
+
+SLOW_FLUSH_MS: Final = 200.0
+"""A flush slower than this makes the driver wait; worn cards take seconds."""
+
+_PROBES: Final = 5
+
+
+class Level(StrEnum):
+    """How bad a finding is; LATER is a backend out of reach, NOTE asks for nothing now."""
+
+    OK = "ok"
+    NOTE = "note"
+    LATER = "later"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, how it is, and what to do."""
+
+    check: str
+    level: Level
+    words: str
+
+
+def examine(path: Path) -> list[Finding]:
+    """Run every check; without a valid configuration there is only that one."""
+    try:
+        config = load(path)
+        wiring.receipt_keys(config)
+    except DoorstepError as error:
+        return [Finding("configuration", Level.FAILED, str(error))]
+    wiring.become_owner(Layout.of(config.state))
+    return [
+        Finding("configuration", Level.OK, f"{path} is valid"),
+        *_devices(config),
+        *_disk(config),
+        *_queue(config),
+        _clock(),
+        _backend(config),
+        Finding(
+            "sealing", Level.NOTE, "photos are stored readable on the card: not for the road yet"
+        ),
+    ]
+
+
+def exit_code(findings: Iterable[Finding]) -> int:
+    """0, 70 if a check failed, 75 if only the backend is out of reach."""
+    levels = {finding.level for finding in findings}
+    if Level.FAILED in levels:
+        return 70
+    return 75 if Level.LATER in levels else 0
+
+
+def lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """One line per finding, in words."""
+    for finding in findings:
+        first, *rest = finding.words.splitlines() or [""]
+        yield f"{finding.level:<6}  {finding.check:<13}  {first}"
+        yield from (f"{'':<23}{line}" for line in rest)
+
+
+def _devices(config: Config) -> Iterator[Finding]:
+    layout = Layout.of(config.state)
+    running = status.ask(layout.capture_socket)
+    if running is not None:
+        ready = running.get("ready")
+        words = "capture runs and is ready" if ready else "capture runs but is not ready; see below"
+        yield Finding("devices", Level.OK if ready else Level.FAILED, words)
+        yield from _position(str(running.get("position", "ok")))
+        return
+    try:
+        board = open_board(config.board, layout.run, wiring.built_utc())
+    except DeviceError as error:
+        yield Finding("devices", Level.FAILED, str(error))
+        return
+    try:
+        words = "all open; capture does not run"
+        yield Finding("devices", Level.OK, words)
+        yield from _position(board.position.trouble() or "ok")
+    finally:
+        board.close()
+
+
+def _position(trouble: str) -> Iterator[Finding]:
+    if trouble != "ok":
+        yield Finding("position", Level.FAILED, trouble)
+
+
+def _disk(config: Config) -> Iterator[Finding]:
+    folder = Layout.of(config.state).state
+    if not folder.exists():
+        words = f"{folder} does not exist; `doorstep capture` makes it at its first start"
+        yield Finding("disk", Level.NOTE, words)
+        return
+    try:
+        free_mb = storage.free_bytes(folder) // 1_000_000
+        flush_ms = _flush_ms(folder / "doctor.probe")
+    except StorageFault as error:
+        yield Finding("disk", Level.FAILED, f"{error}; presses are refused until it is mended")
+        return
+    reserve_mb = config.state.reserve_mb
+    if free_mb < reserve_mb:
+        words = f"{free_mb} MB free, less than the reserve of {reserve_mb} MB; presses are refused"
+        yield Finding("disk", Level.FAILED, words)
+    slow = flush_ms > SLOW_FLUSH_MS
+    advice = "; the card is slow or worn, replace it" if slow else ""
+    words = f"{free_mb} MB free, a flush takes {flush_ms:.1f} ms{advice}"
+    yield Finding("disk", Level.NOTE if slow else Level.OK, words)
+
+
+def _flush_ms(probe: Path) -> float:
+    times_ms = []
+    for _ in range(_PROBES):
+        began_s = time.perf_counter()
+        storage.write_durably(probe, bytes(4096))
+        times_ms.append((time.perf_counter() - began_s) * 1000)
+        with storage.disk_errors("cannot delete the probe"):
+            probe.unlink()
+    return statistics.median(times_ms)
+
+
+def _queue(config: Config) -> Iterator[Finding]:
+    layout = Layout.of(config.state)
+    try:
+        with wiring.queue(config) as outbox:
+            yield from _alarms(outbox)
+    except NotNow as error:
+        yield Finding("queue", Level.NOTE, str(error))
+    except StorageFault as error:
+        yield Finding("queue", Level.FAILED, str(error))
+    torn = list(layout.torn.iterdir()) if layout.torn.exists() else []
+    if torn:
+        words = f"{len(torn)} files in {layout.torn} did not verify; keep them, tell the office"
+        yield Finding("torn files", Level.NOTE, words)
+
+
+def _alarms(outbox: Outbox) -> Iterator[Finding]:
+    counts = outbox.counts()
+    for number, what, advice in (
+        (
+            counts.damaged,
+            "damaged",
+            "their files are gone or altered; keep the card, tell the office",
+        ),
+        (counts.refused, "refused by the backend", "`doorstep queue --state REFUSED` says why"),
+        (counts.suspected, "suspect", "something on the way answers for the backend; see status"),
+    ):
+        if number:
+            yield Finding("queue", Level.FAILED, f"{number} {what}: {advice}")
+    if not (counts.damaged or counts.refused or counts.suspected):
+        yield Finding("queue", Level.OK, f"{counts.waiting} waiting, no alarm")
+
+
+def _clock() -> Finding:
+    source = kernel_witness()
+    if source is ClockSource.UNSYNCED:
+        words = "nobody vouches for the time yet; records are dated later, by GPS or the network"
+        return Finding("clock", Level.NOTE, words)
+    return Finding("clock", Level.OK, f"synchronised by {source}")
+
+
+def _backend(config: Config) -> Finding:
+    url = config.backend.url
+    backend = Backend(config.backend)
+    try:
+        with backend.attempt():
+            answer = backend.offset(f"{url.rstrip('/')}/files/{uuid.uuid4()}")
+    except NoAnswer as error:
+        return Finding("backend", Level.LATER, f"{url}: {error}")
+    except DoorstepError as error:
+        return Finding("backend", Level.FAILED, f"{url}: {error}")
+    finally:
+        backend.close()
+    if answer.status in {404, 410}:
+        return Finding("backend", Level.OK, f"{url} answers")
+    words = f"{url} answers {answer.status} where 404 is right; is something else in between?"
+    return Finding("backend", Level.LATER, words)

@@ -1,0 +1,126 @@
+"""The chain of records: each one sealed, written durably, then queued, in this order."""
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from agent import recordfile
+from agent.layout import Layout
+from agent.models import Body, CaptureId, Kind, Label, rfc3339
+from agent.outbox import Outbox
+from agent.signing import PrivateKey
+from agent.storage import write_durably
+from hardware.clock import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest record of a chain; `label_sha256` is None while the chain is empty."""
+
+    chain: str
+    seq: int
+    label_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record whose file is in place."""
+
+    label: Label
+    label_sha256: str
+    file_bytes: int
+    file_sha256: str
+
+
+def new_id() -> CaptureId:
+    """Make the id of a record."""
+    return CaptureId(str(uuid.uuid4()))
+
+
+class Journal:
+    """Writes the records of one device, one after the other; only the capture process has one."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        outbox: Outbox,
+        *,
+        key: PrivateKey,
+        device_id: str,
+        head: Head,
+    ) -> None:
+        self._layout = layout
+        self._outbox = outbox
+        self._key = key
+        self._device_id = device_id
+        self._head = head
+        self._unqueued: list[Kept] = []
+
+    def keep(
+        self,
+        kind: Kind,
+        moment: Moment,
+        record: dict[str, Any],
+        photo: bytes | None = None,
+        *,
+        capture_id: CaptureId | None = None,
+        about: CaptureId | None = None,
+    ) -> Label:
+        """Make one record; when this returns, its file and its row survive a power cut.
+
+        `capture_id` is new unless given; a photo's EXIF names it before there is a label.
+
+        The number is used only when the file is in place, so that the chain has no gaps.
+
+        Raises:
+            StorageFull: no room; the number is free again.
+            StorageFault: the disk failed. Where only the row is missing, the record is safe: it is
+                queued at the next turn or the next start.
+        """
+        body = recordfile.pack_body(record, photo, moment.utc)
+        label = self._label(capture_id or new_id(), kind, moment, recordfile.describe(body), about)
+        content = recordfile.seal(label, body, self._key)
+        write_durably(self._layout.record(label.capture_id), content)
+        digest = recordfile.label_digest(content)
+        self._head = Head(label.chain, label.seq, digest)
+        file_sha256 = hashlib.sha256(content).hexdigest()
+        self._unqueued.append(Kept(label, digest, len(content), file_sha256))
+        self.queue_leftovers()
+        return label
+
+    def queue_leftovers(self) -> None:
+        """Queue what has its file but not yet its row; raises as `keep` does."""
+        while self._unqueued:
+            kept = self._unqueued[0]
+            self._outbox.add(
+                kept.label,
+                kept.label_sha256,
+                (kept.file_bytes, kept.file_sha256),
+                adopted=False,
+            )
+            del self._unqueued[0]
+
+    def _label(
+        self,
+        capture_id: CaptureId,
+        kind: Kind,
+        moment: Moment,
+        body: Body,
+        about: CaptureId | None,
+    ) -> Label:
+        return Label(
+            v=1,
+            capture_id=capture_id,
+            device_id=self._device_id,
+            chain=self._head.chain,
+            seq=self._head.seq + 1,
+            prev=self._head.label_sha256,
+            boot_id=moment.boot_id,
+            kind=kind,
+            about=about,
+            utc=rfc3339(moment.utc),
+            monotonic_ns=moment.monotonic_ns,
+            clock=moment.source,
+            body=body,
+        )

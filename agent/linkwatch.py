@@ -1,0 +1,63 @@
+"""Tells when the network has changed: a link, an address or a route, as the kernel reports it."""
+
+import logging
+import socket
+from contextlib import suppress
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+_GROUPS: Final = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
+"""RTMGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE. Source: linux/rtnetlink.h."""
+
+_MESSAGE_BYTES: Final = 65_536
+"""More than any message; what is in it does not matter."""
+
+
+class LinkWatch:
+    """A netlink socket, or nothing where the kernel does not allow one."""
+
+    def __init__(self) -> None:
+        self.sockets: list[socket.socket] = []
+        """To wait on with select: one, or none."""
+        try:
+            self.sockets.append(_listen())
+        except OSError as error:
+            log.warning("event=link_watch_absent error=%r meaning=retries_by_time_only", str(error))
+
+    def changed(self) -> bool:
+        """Whether anything changed since the last call; never waits."""
+        changed = False
+        with suppress(BlockingIOError):
+            for netlink in self.sockets:
+                while _take(netlink):
+                    changed = True
+        return changed
+
+    def close(self) -> None:
+        """Stop watching."""
+        for netlink in self.sockets:
+            netlink.close()
+        self.sockets.clear()
+
+
+def _listen() -> socket.socket:
+    netlink = socket.socket(
+        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
+    )
+    try:
+        netlink.bind((0, _GROUPS))
+    except OSError:
+        netlink.close()
+        raise
+    return netlink
+
+
+def _take(netlink: socket.socket) -> bool:
+    try:
+        netlink.recv(_MESSAGE_BYTES)
+    except BlockingIOError:
+        raise
+    except OSError:  # ENOBUFS: more changes than fitted
+        return True
+    return True

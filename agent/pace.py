@@ -1,0 +1,130 @@
+"""How fast the sync loop goes: back-off, pauses, and one log line when that changes."""
+
+import logging
+import random
+from datetime import datetime
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+BACK_OFF_BASE_S: Final = 1.0
+"""First back-off at most; doubles. Source: design section 4."""
+
+BACK_OFF_CAP_S: Final = 300.0
+"""Longest back-off. Source: design section 4; 44 retries a second from 5,000 devices."""
+
+SUSPECT_BASE_S: Final = 300.0
+SUSPECT_CAP_S: Final = 86_400.0
+"""First and longest wait of a suspect item. Source: design section 4."""
+
+SUSPECTS_IN_A_ROW: Final = 3
+"""From here on suspect answers slow the loop: then it is no record's fault, and each costs a POST.
+
+Source: our choice.
+"""
+
+LINK_NEWS_S: Final = 5.0
+"""Least time between two waits cleared by the link: one that flaps must not make a storm."""
+
+
+class Pace:
+    """When the loop may send again.
+
+    Attributes:
+        rest_until_s: CLOCK_BOOTTIME before which nothing is sent.
+        silent: attempts in a row without an answer of a working backend.
+        pause: why the loop is paused, None when it is not.
+        contact: when the backend last signed something, by its own clock.
+        answer: how the last attempt ended, in words.
+    """
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+        self._failures = 0
+        self._suspects = 0
+        self._delivered = 0
+        self._is_lost = False
+        self._news_s = float("-inf")
+        self.rest_until_s = 0.0
+        self.silent = 0
+        self.pause: str | None = None
+        self.contact: datetime | None = None
+        self.answer: str | None = None
+
+    def back_off_s(self, failures: int) -> float:
+        """Full jitter; a millisecond at least, so that what was tried is not due at once."""
+        cap_s = min(BACK_OFF_BASE_S * 2.0 ** min(failures - 1, 16), BACK_OFF_CAP_S)
+        return max(self._dice.uniform(0.0, cap_s), 0.001)
+
+    def signed(self, utc: datetime, *, delivered: bool) -> None:
+        """The backend has decided about a record; waits are over."""
+        self.contact, self.answer = utc, "delivered" if delivered else "refused"
+        self._delivered += delivered
+        self._reached()
+        self.clear()
+
+    def deferred(self, now_s: float, answer: str) -> None:
+        """The backend answered, but one record did not get through."""
+        self.answer = answer
+        self._reached()
+        self._rest(now_s, None)
+
+    def lost(self, now_s: float, answer: str, retry_after_s: float | None) -> None:
+        """No answer, or none of a working backend."""
+        self.answer = answer
+        self.silent += 1
+        if not self._is_lost:
+            self._is_lost = True
+            self.tell_delivered()
+            log.warning("event=link_lost answer=%r", answer)
+        self._rest(now_s, retry_after_s)
+
+    def paused(self, now_s: float, answer: str) -> float:
+        """This device is not let in; returns until when the loop pauses."""
+        self.answer = answer
+        self._reached()
+        if self.pause is None:
+            self.tell_delivered()
+            log.warning("event=paused answer=%r meaning=device_not_let_in", answer)
+        self.pause = answer
+        self._rest(now_s, None)
+        return self.rest_until_s
+
+    def suspected(self, now_s: float, answer: str, before: int) -> float:
+        """One record had a bare 4xx, `before` times already; returns how long it waits."""
+        self.answer = answer
+        self._suspects += 1
+        self._reached()
+        if self._suspects >= SUSPECTS_IN_A_ROW:
+            self._rest(now_s, None)
+        return min(SUSPECT_BASE_S * 2.0 ** min(before, 16), SUSPECT_CAP_S)
+
+    def link_news(self, now_s: float) -> None:
+        """The network has changed: try at once, whatever the last answers were."""
+        if now_s >= self._news_s + LINK_NEWS_S:
+            self._news_s = now_s
+            self.clear()
+
+    def clear(self) -> None:
+        """End the loop's wait, and a pause."""
+        if self.pause is not None:
+            log.info("event=resumed")
+        self._failures = self._suspects = self.silent = 0
+        self.rest_until_s, self.pause = 0.0, None
+
+    def tell_delivered(self) -> None:
+        """Log how many records were delivered since it was last told."""
+        if self._delivered:
+            log.info("event=delivered count=%d", self._delivered)
+            self._delivered = 0
+
+    def _reached(self) -> None:
+        self.silent = 0
+        if self._is_lost:
+            self._is_lost = False
+            log.info("event=link_back")
+
+    def _rest(self, now_s: float, asked_s: float | None) -> None:
+        self._failures += 1
+        rest_s = self.back_off_s(self._failures) if asked_s is None else asked_s
+        self.rest_until_s = now_s + rest_s

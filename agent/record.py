@@ -1,0 +1,162 @@
+"""What record.json says: pure functions from what is known to JSON types."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from agent import __version__
+from agent.models import UNASSIGNED, CaptureId, QualityReport, Reason, Stop, rfc3339
+from hardware.camera import Frame
+from hardware.clock import Moment
+from hardware.position import Fix
+from hardware.power import PowerReading
+
+FRESH_S: Final = 5.0
+"""A fix older than this is no fix for a coordinate. Source: design section 5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What asked for the record: a button, or a command and the user who gave it."""
+
+    by: str
+    user: str | None = None
+
+
+BUTTON: Final = Trigger("button")
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """The photo as stored, and how it was exposed."""
+
+    sha256: str
+    bytes: int
+    frame: Frame
+    lamp: bool
+    press_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What every record of this device says."""
+
+    simulated: bool
+    manifest: str
+
+
+def fresh(fix: Fix | None, at_ns: int) -> Fix | None:
+    """The fix if it may stand for a place at `at_ns` (CLOCK_MONOTONIC), else None."""
+    return fix if fix is not None and _age_s(fix, at_ns) <= FRESH_S else None
+
+
+def photo_record(
+    setting: Setting,
+    trigger: Trigger,
+    photo: Photo,
+    quality: QualityReport,
+    *,
+    fix: Fix | None,
+    power: PowerReading,
+    retake_of: CaptureId | None,
+) -> dict[str, Any]:
+    """record.json of a photo or a test; without a fresh fix it has no coordinates and says why."""
+    return {
+        "stop": _stop(UNASSIGNED),
+        **_position(fix, photo.press_ns),
+        "photo": _photo(photo),
+        "quality": {
+            "verdict": quality.verdict,
+            "scores": dict(quality.scores),
+            "thresholds": quality.thresholds,
+        },
+        "retake_of": retake_of,
+        **_common(setting, trigger, power),
+    }
+
+
+def no_photo_record(
+    setting: Setting, trigger: Trigger, reason: Reason, power: PowerReading
+) -> dict[str, Any]:
+    """record.json of a press that made no photo: no coordinates, wherever it was."""
+    return {"reason": reason, "stop": _stop(UNASSIGNED), **_common(setting, trigger, power)}
+
+
+def void_record(setting: Setting, trigger: Trigger, power: PowerReading) -> dict[str, Any]:
+    """record.json of a record that takes another back; the label's `about` names it."""
+    return _common(setting, trigger, power)
+
+
+def time_record(setting: Setting, moment: Moment) -> dict[str, Any]:
+    """record.json that dates every record of its boot: this monotonic instant was this UTC."""
+    dated = {
+        "boot_id": moment.boot_id,
+        "monotonic_ns": moment.monotonic_ns,
+        "utc": rfc3339(moment.utc),
+        "source": moment.source,
+        "uncertainty_s": moment.uncertainty_s,
+    }
+    return {"time": dated, **_origin(setting)}
+
+
+def chain_start_record(setting: Setting, why: str) -> dict[str, Any]:
+    """record.json of a chain's first record, which says why there is a new chain."""
+    return {"why": why, **_origin(setting)}
+
+
+def _common(setting: Setting, trigger: Trigger, power: PowerReading) -> dict[str, Any]:
+    by = {name: value for name, value in asdict(trigger).items() if value is not None}
+    return {"trigger": by, "power": asdict(power), **_origin(setting)}
+
+
+def _origin(setting: Setting) -> dict[str, Any]:
+    return {
+        "simulated": setting.simulated,
+        "agent": __version__,
+        "manifest": setting.manifest,
+    }
+
+
+def _stop(stop: Stop) -> dict[str, Any]:
+    return asdict(stop)
+
+
+def _photo(photo: Photo) -> dict[str, Any]:
+    height_px, width_px = photo.frame.pixels.shape[:2]
+    began_ms = (photo.frame.exposure_began_ns - photo.press_ns) / 1e6
+    return {
+        "sha256": photo.sha256,
+        "bytes": photo.bytes,
+        "width_px": width_px,
+        "height_px": height_px,
+        "exposure_us": photo.frame.exposure_us,
+        "gain": round(photo.frame.gain, 2),
+        "lux": None if photo.frame.lux is None else round(photo.frame.lux, 1),
+        "lamp": photo.lamp,
+        "exposed_after_press_ms": round(began_ms, 1),
+    }
+
+
+def _position(fix: Fix | None, at_ns: int) -> dict[str, Any]:
+    if fix is None:
+        return {"position": None, "position_missing": "no fix since the start"}
+    age_s = _age_s(fix, at_ns)
+    if age_s > FRESH_S:
+        return {"position": None, "position_missing": f"the last fix was {age_s:.0f} s old"}
+    return {
+        "position": {
+            "lat_deg": round(fix.lat_deg, 7),
+            "lon_deg": round(fix.lon_deg, 7),
+            "alt_m": fix.alt_m,
+            "accuracy_m": fix.eph_m,
+            "hdop": fix.hdop,
+            "satellites": fix.satellites,
+            "mode": fix.mode,
+            "age_s": round(age_s, 2),
+            "utc": None if fix.utc is None else rfc3339(fix.utc),
+        }
+    }
+
+
+def _age_s(fix: Fix, at_ns: int) -> float:
+    """Seconds from the fix's arrival to `at_ns`; one that came in between has age 0."""
+    return max(0.0, (at_ns - fix.received_ns) / 1e9)

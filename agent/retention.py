@@ -1,0 +1,116 @@
+"""What may be deleted: only what a receipt covers, and only when its time has come."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from agent import storage
+from agent.config import RetentionSettings
+from agent.errors import NotGenuine
+from agent.layout import Layout
+from agent.models import State
+from agent.outbox import Item, Outbox
+from agent.receipt import Keys, read_receipt
+from hardware.clock import ClockSource, Moment
+
+log = logging.getLogger(__name__)
+
+PAGE: Final = 100
+"""Rows that are looked at together; their deletions share one flush. Source: our choice."""
+
+_SYNCHRONISED: Final = frozenset({ClockSource.GNSS, ClockSource.NTP})
+"""Whose word is enough to delete; a real-time clock may be years off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was deleted: files, and rows of records whose file went before."""
+
+    files: int
+    rows: int
+
+
+def prune(
+    outbox: Outbox, layout: Layout, settings: RetentionSettings, keys: Keys, moment: Moment
+) -> Pruned:
+    """Delete what the receipts allow to delete by now.
+
+    A power cut at any point leaves a DELIVERED row without a file at most, which the next call
+    marks. No transaction is open while files are deleted.
+
+    Args:
+        outbox: the queue.
+        layout: where the files lie.
+        settings: how long things are kept after the receipt.
+        keys: who may sign receipts.
+        moment: the wall clock and who vouches for it.
+
+    Raises:
+        StorageFault: the disk or the database failed.
+    """
+    now = certain_now(outbox.floor(), moment)
+    newest = outbox.newest()
+    if now is None or newest is None:
+        return Pruned(0, 0)
+    keep_file, keep_row = timedelta(hours=settings.file_hours), timedelta(days=settings.row_days)
+    files = rows = 0
+    for page in _pages(outbox, State.DELIVERED, newest):
+        files += _delete_files(outbox, layout, page, keys, now - keep_file)
+    for page in _pages(outbox, State.PRUNED, newest):
+        for item in _covered(page, keys, now - keep_row):
+            outbox.forget(item)
+            rows += 1
+    return Pruned(files, rows)
+
+
+def certain_now(floor: datetime | None, moment: Moment) -> datetime | None:
+    """The latest time that is certainly reached: never later because of an unsynchronised clock."""
+    known = [floor, moment.utc if moment.source in _SYNCHRONISED else None]
+    return max((time for time in known if time is not None), default=None)
+
+
+def may_delete(item: Item, keys: Keys, until: datetime) -> bool:
+    """Whether the item's own receipt is of `until` or before.
+
+    Raises:
+        NotGenuine: it does not verify, or is not for exactly this id, digest and size.
+    """
+    return read_receipt(item.decision or "", item, keys).received <= until
+
+
+def _covered(items: Iterable[Item], keys: Keys, until: datetime) -> Iterator[Item]:
+    for item in items:
+        try:
+            if may_delete(item, keys, until):
+                yield item
+        except NotGenuine as error:
+            line = "event=prune_refused capture_id=%s why=%r meaning=kept"
+            log.error(line, item.capture_id, str(error))  # noqa: TRY400 - its words are enough
+
+
+def _pages(outbox: Outbox, state: State, newest: Item) -> Iterator[list[Item]]:
+    """All items in a state but the newest record's, on which the next label builds."""
+    after = 0
+    while page := outbox.items(state, after, PAGE):
+        after = page[-1].number
+        yield [item for item in page if item.number != newest.number]
+
+
+def _delete_files(
+    outbox: Outbox, layout: Layout, page: list[Item], keys: Keys, until: datetime
+) -> int:
+    """Delete, flush the folder, and only then mark."""
+    gone = [item for item in page if not layout.record(item.capture_id).exists()]
+    there = [item for item in page if item not in gone]
+    due = list(_covered(there, keys, until))
+    lost = list(_covered(gone, keys, datetime.max.replace(tzinfo=UTC)))
+    with storage.disk_errors("cannot delete delivered records"):
+        for item in due:
+            layout.record(item.capture_id).unlink(missing_ok=True)
+        if due or lost:
+            storage.sync_folder(layout.records)
+    for item in [*due, *lost]:
+        outbox.mark_pruned(item)
+    return len(due)

@@ -1,0 +1,124 @@
+"""One status document for the terminal, later for HTTP and the backend.
+
+It stays under 2 KB and takes the same time however long the queue is.
+It has no places, no codes, and no count of what was delivered: that would measure a person's pace.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from agent import __version__, socketline
+from agent.config import Config
+from agent.errors import DoorstepError
+from agent.layout import Layout
+from agent.outbox import Item, Outbox
+from agent.storage import free_bytes
+
+ALARMS: Final = 5
+"""How many items are named one by one; more make the document grow past 2 KB."""
+
+_WORDS: Final = 120
+_ASK_TIMEOUT_S: Final = 2.0
+
+
+def document(config: Config, outbox: Outbox) -> dict[str, Any]:
+    """Put together the status as JSON types; parts that do not answer are null or say why."""
+    layout = Layout.of(config.state)
+    return {
+        "device": config.device.id,
+        "agent": __version__,
+        "manifest": config.policy.manifest,
+        "bench_mode": config.device.bench_mode,
+        "sealed": False,
+        "queue": _queue(outbox),
+        "torn": _torn(layout.torn),
+        "disk": _disk(config, layout),
+        "capture": ask(layout.capture_socket),
+        "sync": ask(layout.sync_socket),
+    }
+
+
+def ask(socket: Path) -> dict[str, Any] | None:
+    """What a running process says of itself; None when it does not run."""
+    try:
+        return socketline.ask(socket, {"status": True}, _ASK_TIMEOUT_S)
+    except DoorstepError as error:
+        return {"error": str(error)[:_WORDS]}
+
+
+def lines(status: dict[str, Any]) -> Iterator[str]:
+    """Say the same in words, for a terminal."""
+    queue, disk = status["queue"], status["disk"]
+    yield f"device    {status['device']}, agent {status['agent']}, manifest {status['manifest']}"
+    yield f"capture   {_capture_words(status['capture'])}"
+    yield f"sync      {_sync_words(status['sync'])}"
+    yield f"queue     {_queue_words(queue)}"
+    if status["torn"]:
+        yield f"torn      {status['torn']} files did not verify after a power cut; see torn/"
+    yield f"disk      {disk}" if isinstance(disk, str) else f"disk      {_disk_words(disk)}"
+    if status["bench_mode"]:
+        yield "bench     bench mode is on: presses come through the socket and make test records"
+    yield "sealing   none yet: not for the road"
+    for alarm in queue.get("alarms", ()):
+        yield f"ALARM     {alarm['id']} {alarm['state']}: {alarm['what']}"
+
+
+def _queue(outbox: Outbox) -> dict[str, Any]:
+    try:
+        counts, alarms = outbox.counts(), outbox.alarms(ALARMS)
+    except DoorstepError as error:
+        return {"error": str(error)[:_WORDS]}
+    return {**asdict(counts), "alarms": [_alarm(item) for item in alarms]}
+
+
+def _alarm(item: Item) -> dict[str, str]:
+    state = "SUSPECT" if item.suspected and item.state == "PENDING" else str(item.state)
+    return {"id": item.capture_id, "state": state, "what": (item.answer or "")[:_WORDS]}
+
+
+def _torn(folder: Path) -> int:
+    return sum(1 for _ in folder.iterdir()) if folder.exists() else 0
+
+
+def _disk(config: Config, layout: Layout) -> dict[str, int] | str:
+    try:
+        free_mb = free_bytes(layout.state) // 1_000_000
+    except DoorstepError as error:
+        return str(error)
+    return {"free_mb": free_mb, "reserve_mb": config.state.reserve_mb}
+
+
+def _capture_words(capture: dict[str, Any] | None) -> str:
+    if capture is None:
+        return "not running"
+    if "error" in capture:
+        return str(capture["error"])
+    ready = "ready" if capture["ready"] else "NOT READY"
+    board = "simulated board, " if capture["simulated"] else ""
+    return f"{ready}, {board}clock {capture['clock']}, position {capture['position']}"
+
+
+def _sync_words(sync: dict[str, Any] | None) -> str:
+    if sync is None:
+        return "not running"
+    if "error" in sync:
+        return str(sync["error"])
+    told = (f"{name.replace('_', ' ')} {value}" for name, value in sync.items() if name != "state")
+    return ", ".join([str(sync.get("state")), *told])
+
+
+def _queue_words(queue: dict[str, Any]) -> str:
+    if "error" in queue:
+        return str(queue["error"])
+    since = f" since {queue['oldest_utc']}" if queue["oldest_utc"] else ""
+    return (
+        f"{queue['waiting']} waiting{since}, {queue['suspected']} suspect, "
+        f"{queue['refused']} refused, {queue['damaged']} damaged"
+    )
+
+
+def _disk_words(disk: dict[str, int]) -> str:
+    low = "" if disk["free_mb"] >= disk["reserve_mb"] else ": TOO LITTLE, presses are refused"
+    return f"{disk['free_mb']} MB free, {disk['reserve_mb']} MB kept in reserve{low}"

@@ -1,0 +1,370 @@
+"""The sending process: claim, deliver, mark, wait."""
+
+import hashlib
+import logging
+import queue
+import random
+import select
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Protocol, assert_never
+
+from agent import notify, socketline, storage
+from agent.delivery import Deferred, Delivery, NoService, Outcome, Suspect, Unauthorised
+from agent.errors import NotNow
+from agent.layout import Layout
+from agent.linkwatch import LinkWatch
+from agent.models import rfc3339
+from agent.outbox import Item, Outbox
+from agent.pace import Pace
+from agent.receipt import Receipt, Refusal
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 2.0
+"""Longest wait between two looks at the queue: new records come from another process."""
+
+START_JITTER_S: Final = 30.0
+"""Spread of what another boot had booked. Source: design section 4."""
+
+GIVE_UP_AFTER: Final = 3
+"""Attempts in a row without an answer that end a `sync --once`. Source: our choice."""
+
+
+class BootClock(Protocol):
+    """The little of a clock that sync needs; hardware.clock.Clock has it."""
+
+    def boottime_s(self) -> float:
+        """CLOCK_BOOTTIME in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """The record's file is gone, or is not what was queued."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one `sync --once` came to.
+
+    Attributes:
+        tried: records that had their attempt.
+        delivered: those of them that the backend has.
+        waiting: records that are still to be sent, suspect ones included.
+        paused: why the backend does not let this device in, or None.
+    """
+
+    tried: int
+    delivered: int
+    waiting: int
+    paused: str | None
+
+
+@dataclass(slots=True)
+class _Round:
+    """One `{"send": true}`: over when all that was due at `started_s` was tried once."""
+
+    started_s: float = 0.0
+    tried: int = 0
+    delivered: int = 0
+    result: Sent | None = None
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+class Sync:
+    """The one sender.
+
+    Args:
+        layout: where files, lock and socket lie.
+        outbox: the queue; used from the thread that calls, never from another.
+        delivery: makes the attempts.
+        clock: tells CLOCK_BOOTTIME.
+        dice: for jitter.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        outbox: Outbox,
+        delivery: Delivery,
+        clock: BootClock,
+        dice: random.Random,
+    ) -> None:
+        self._layout = layout
+        self._outbox = outbox
+        self._delivery = delivery
+        self._clock = clock
+        self._dice = dice
+        self._pace = Pace(dice)
+        self._is_sending = self._is_booked = self._is_waiting_for_queue = False
+        self._asked: queue.SimpleQueue[_Round] = queue.SimpleQueue()
+        self._rounds: list[_Round] = []
+        self._bell = _Bell()
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until `stop` is set, which ends a running transfer too; sets it in any case.
+
+        Raises:
+            NotNow: another sender runs, or capture has not made the state folder yet.
+            StorageFault: the disk or the database failed.
+        """
+        with (
+            storage.lock(self._layout.sync_lock, exclusive=True, wait=False),
+            closing(self._bell),
+            self._stopping(stop),
+            closing(LinkWatch()) as link,
+            socketline.serve(self._layout.sync_socket, self._answer),
+        ):
+            notify.ready()
+            while not stop.is_set():
+                notify.alive()
+                if link.changed():
+                    self.link_news()
+                self._bell.wait(self._turn(), link.sockets)
+            self._pace.tell_delivered()
+
+    def step(self) -> float:
+        """Send one record that is due, or none; returns how many seconds to wait."""
+        now_s = self._clock.boottime_s()
+        self._begin_rounds(now_s)
+        wait_s = self._wait_s(now_s)
+        if wait_s <= 0 and (item := self._outbox.claim(now_s, due_s=now_s)):
+            outcome = self._attempt(item)
+            for one in self._rounds:
+                one.tried += 1
+                one.delivered += isinstance(outcome, Receipt)
+        self._end_rounds()
+        return max(wait_s, 0.0)
+
+    def link_news(self) -> None:
+        """The network has changed: the loop's wait is over."""
+        self._pace.link_news(self._clock.boottime_s())
+
+    def send_once(self, progress: Callable[[int, int], None]) -> Sent:
+        """Try once all that is due or backed off, but not what is suspect; ask a running daemon.
+
+        Gives up early when the backend lets nobody in or does not answer.
+
+        Args:
+            progress: called with how many were tried, and how many there are.
+
+        Raises:
+            NotNow: another process holds the lock, but does not listen yet.
+        """
+        counts = self._outbox.counts()
+        total = counts.waiting - counts.suspected
+
+        def look() -> None:
+            now = self._outbox.counts()
+            progress(min(max(total - now.waiting + now.suspected, 0), total), total)
+
+        answer = socketline.ask(self._layout.sync_socket, {"send": True}, None, look)
+        if answer is not None:
+            return _sent(answer)
+        with storage.lock(self._layout.sync_lock, exclusive=True, wait=False):
+            return self._drain(progress)
+
+    def _drain(self, progress: Callable[[int, int], None]) -> Sent:
+        round_ = _Round(self._clock.boottime_s())
+        self._outbox.hurry(round_.started_s)
+        counts = self._outbox.counts()
+        total = counts.waiting - counts.suspected
+        while self._pace.silent < GIVE_UP_AFTER and self._pace.pause is None:
+            now_s = self._clock.boottime_s()
+            item = self._outbox.claim(now_s, due_s=round_.started_s, suspects=False)
+            if item is None:
+                break
+            round_.delivered += isinstance(self._attempt(item), Receipt)
+            round_.tried += 1
+            progress(round_.tried, max(total, round_.tried))
+        self._pace.tell_delivered()
+        return self._result(round_)
+
+    def _turn(self) -> float:
+        try:
+            if not self._is_booked:
+                spread_s = self._dice.uniform(0.0, START_JITTER_S)
+                self._outbox.rebook(self._clock.boottime_s() + spread_s)
+                self._is_booked = True
+            return self.step()
+        except NotNow as error:
+            if not self._is_waiting_for_queue:
+                self._is_waiting_for_queue = True
+                log.info("event=waiting_for_queue what=%r", str(error))
+            return LOOK_S
+
+    def _wait_s(self, now_s: float) -> float:
+        rest_s = self._pace.rest_until_s - now_s
+        if rest_s > 0:
+            return min(rest_s, LOOK_S)
+        due_s = self._outbox.due_s()
+        if due_s is not None and due_s <= now_s:
+            return 0.0
+        self._pace.tell_delivered()
+        return LOOK_S if due_s is None else min(due_s - now_s, LOOK_S)
+
+    def _attempt(self, item: Item) -> Outcome | Damaged:
+        self._is_sending = True
+        content = self._read(item)
+        outcome = self._delivery.send(item, content) if isinstance(content, bytes) else content
+        self._is_sending = False
+        self._settle(item, outcome)
+        return outcome
+
+    def _read(self, item: Item) -> bytes | Damaged | Deferred:
+        """The file's bytes, if they are what was queued: some cards return others."""
+        path = self._layout.record(item.capture_id)
+        try:
+            size = path.stat().st_size
+            content = path.read_bytes() if size == item.bytes else b""
+        except FileNotFoundError:
+            return Damaged("its file is missing")
+        except OSError as error:
+            return Deferred(f"its file cannot be read: {error.strerror}")
+        if size != item.bytes:
+            return Damaged(f"its file has {size} bytes, {item.bytes} were queued")
+        if hashlib.sha256(content).hexdigest() != item.sha256:
+            return Damaged("its file holds other bytes than were queued")
+        return content
+
+    def _settle(self, item: Item, outcome: Outcome | Damaged) -> None:
+        now_s, pace = self._clock.boottime_s(), self._pace
+        match outcome:
+            case Receipt(token, received):
+                self._outbox.mark_delivered(item, token, received)
+                pace.signed(received, delivered=True)
+            case Refusal(token, refused, reason):
+                self._outbox.mark_refused(item, token, refused, reason)
+                pace.signed(refused, delivered=False)
+                log.warning("event=refused capture_id=%s reason=%r", item.capture_id, reason)
+            case Deferred(answer, retry_after_s):
+                self._book(item, now_s, answer, retry_after_s)
+                pace.deferred(now_s, answer)
+                if answer != item.answer:
+                    log.warning("event=deferred capture_id=%s answer=%r", item.capture_id, answer)
+            case NoService(answer, retry_after_s):
+                self._book(item, now_s, answer, retry_after_s)
+                pace.lost(now_s, answer, retry_after_s)
+            case Unauthorised(answer):
+                behind_s = pace.paused(now_s, answer) + 0.001
+                self._outbox.book(item, behind_s, answer)
+            case Suspect(answer):
+                wait_s = pace.suspected(now_s, answer, item.suspected)
+                self._outbox.book(item, now_s + wait_s, answer, suspected=True)
+                line = "event=suspect capture_id=%s answer=%r wait_s=%d"
+                log.warning(line, item.capture_id, answer, wait_s)
+            case Damaged(what):
+                self._outbox.mark_damaged(item, what)
+                log.error("event=damaged capture_id=%s what=%r", item.capture_id, what)
+            case other:
+                assert_never(other)
+
+    def _book(self, item: Item, now_s: float, answer: str, retry_after_s: float | None) -> None:
+        wait_s = self._pace.back_off_s(item.attempts) if retry_after_s is None else retry_after_s
+        self._outbox.book(item, now_s + wait_s, answer)
+
+    def _begin_rounds(self, now_s: float) -> None:
+        with suppress(queue.Empty):
+            while round_ := self._asked.get_nowait():
+                round_.started_s = now_s
+                self._outbox.hurry(now_s)
+                self._pace.clear()
+                self._rounds.append(round_)
+
+    def _end_rounds(self) -> None:
+        for round_ in list(self._rounds):
+            due_s = self._outbox.due_s()
+            is_tried = due_s is None or due_s > round_.started_s
+            if is_tried or self._pace.silent >= GIVE_UP_AFTER or self._pace.pause is not None:
+                round_.result = self._result(round_)
+                round_.over.set()
+                self._rounds.remove(round_)
+
+    def _result(self, round_: _Round) -> Sent:
+        waiting = self._outbox.counts().waiting
+        return Sent(round_.tried, round_.delivered, waiting, self._pace.pause)
+
+    def _answer(self, request: socketline.Line, _user: str) -> socketline.Line:
+        """Runs in a client's thread: reads, and leaves what is to be done to the loop."""
+        match request:
+            case {"status": True}:
+                return self._status()
+            case {"send": True}:
+                round_ = _Round()
+                self._asked.put(round_)
+                self._bell.ring()
+                round_.over.wait()
+                if round_.result is None:
+                    raise NotNow("sync was stopped meanwhile; ask again")
+                return asdict(round_.result)
+        return {"error": 'sync takes {"status": true} and {"send": true}', "exit": 2}
+
+    def _status(self) -> socketline.Line:
+        pace = self._pace
+        waits_s = max(pace.rest_until_s - self._clock.boottime_s(), 0.0)
+        state = "paused" if pace.pause else "waiting" if waits_s else "idle"
+        return {
+            "state": "sending" if self._is_sending else state,
+            "last_contact": pace.contact and rfc3339(pace.contact),
+            "last_answer": pace.answer,
+            "pause": pace.pause,
+            "waits_s": round(waits_s, 1),
+        }
+
+    @contextmanager
+    def _stopping(self, stop: threading.Event) -> Iterator[None]:
+        """While the block runs, `stop` also ends waits and a running transfer."""
+
+        def await_stop() -> None:
+            stop.wait()
+            self._delivery.interrupt()
+            self._bell.ring()
+
+        waiting = threading.Thread(target=await_stop, daemon=True)
+        waiting.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            waiting.join()
+            with suppress(queue.Empty):
+                while round_ := self._asked.get_nowait():
+                    self._rounds.append(round_)
+            for round_ in self._rounds:
+                round_.over.set()
+
+
+class _Bell:
+    """Wakes the loop from another thread."""
+
+    def __init__(self) -> None:
+        self._hear, self._strike = socket.socketpair()
+        self._hear.setblocking(False)
+
+    def ring(self) -> None:
+        """Wake it; harmless when it is awake, or gone."""
+        with suppress(OSError):
+            self._strike.send(b"!")
+
+    def wait(self, seconds: float, others: list[socket.socket]) -> None:
+        """Wait until it rings, one of `others` can be read, or the time is up."""
+        select.select([self._hear, *others], [], [], seconds)
+        with suppress(BlockingIOError):
+            self._hear.recv(4096)
+
+    def close(self) -> None:
+        """Be gone."""
+        self._hear.close()
+        self._strike.close()
+
+
+def _sent(answer: dict[str, Any]) -> Sent:
+    try:
+        return Sent(**answer)
+    except TypeError as error:
+        raise NotNow(f"the running sync answered something else: {error}") from error

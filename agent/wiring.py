@@ -1,0 +1,156 @@
+"""Puts the objects of each process together by hand, and takes them apart in reverse."""
+
+import logging
+import os
+import pwd
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from agent import recovery, signing
+from agent.config import Config
+from agent.database import Database
+from agent.journal import Head, Journal
+from agent.layout import Layout
+from agent.models import Kind
+from agent.outbox import Outbox
+from agent.record import Setting, chain_start_record
+from agent.storage import disk_errors, lock, write_durably
+from hardware.button import ButtonName
+from hardware.clock_system import boot_id
+
+if TYPE_CHECKING:
+    from agent.capture_loop import CaptureLoop
+
+_log = logging.getLogger(__name__)
+
+BUILD_UTC: Final = "2026-11-24T00:00:00.000Z"
+"""The first time floor: no device runs before its program was built."""
+
+COMMAND_TIMEOUT_S: Final = 30.0
+"""Longest answer to a press through the socket: a cold camera, a lamp, and a worn card."""
+
+FINGER_S: Final = 0.12
+"""How long a press through the socket lasts: as a person's does, 0.08 to 0.15 s."""
+
+
+def become_owner(layout: Layout) -> None:
+    """As root, go on as the owner of the queue, so that no file of root's gets into the state."""
+    if os.geteuid() != 0 or not layout.database.exists():
+        return
+    owner = layout.database.stat()
+    if owner.st_uid == 0:
+        return
+    name = pwd.getpwuid(owner.st_uid).pw_name
+    os.initgroups(name, owner.st_gid)
+    os.setgid(owner.st_gid)
+    os.setuid(owner.st_uid)
+
+
+def receipt_keys(config: Config) -> Mapping[str, signing.PublicKey]:
+    """The keys that may sign receipts, by thumbprint.
+
+    Raises:
+        ConfigError: one cannot be read.
+    """
+    keys = [signing.read_public_key(path) for path in config.backend.receipt_keys]
+    return {signing.thumbprint(key): key for key in keys}
+
+
+@contextmanager
+def queue(config: Config) -> Iterator[Outbox]:
+    """The queue as every process but capture opens it."""
+    database = Database(Layout.of(config.state))
+    try:
+        yield Outbox(database, boot_id())
+    finally:
+        database.close()
+
+
+@contextmanager
+def capture_loop(config: Config) -> Iterator["CaptureLoop"]:
+    """The capture process, ready to run: swept, with a chain, its devices open.
+
+    Raises:
+        NotNow: another capture process runs.
+        StorageFault: the state folder cannot be used.
+        DeviceError: a device is missing.
+    """
+    # Only the capture process pays for OpenCV.
+    from agent.capture_loop import CaptureLoop  # noqa: PLC0415
+    from hardware.board import open_board  # noqa: PLC0415
+
+    layout = Layout.of(config.state)
+    with disk_errors(f"cannot make the state folder {layout.state}"):
+        layout.make()
+    with ExitStack() as opened:
+        opened.enter_context(lock(layout.capture_lock, exclusive=True, wait=False))
+        database = Database(layout, migrates=True)
+        opened.callback(database.close)
+        outbox = Outbox(database, boot_id())
+        key, key_is_new = _device_key(layout)
+        recovery.sweep(layout, outbox, key.public_key())
+        board = open_board(config.board, layout.run, floor(outbox))
+        opened.callback(board.close)
+        head = recovery.head(outbox)
+        why = _why_new_chain(head, key_is_new=key_is_new)
+        chain = head if head and not why else Head(str(uuid.uuid4()), 0, None)
+        journal = Journal(layout, outbox, key=key, device_id=config.device.id, head=chain)
+        if why:
+            setting = Setting(simulated=board.simulated, manifest=config.policy.manifest)
+            record = chain_start_record(setting, why)
+            journal.keep(Kind.CHAIN_START, board.clock.now(), record)
+            _log.warning("event=chain_start why=%r", why)
+        yield CaptureLoop(config, board, journal, outbox)
+
+
+def floor(outbox: Outbox) -> datetime:
+    """The latest time that is certainly past, as far as it is kept on disk."""
+    return max(built_utc(), outbox.floor() or built_utc())
+
+
+def built_utc() -> datetime:
+    """When this program was built."""
+    return datetime.fromisoformat(BUILD_UTC)
+
+
+def _device_key(layout: Layout) -> tuple[signing.PrivateKey, bool]:
+    """This device's signing key, made at the first start; whether it was made now."""
+    path = layout.keys / "device.pem"
+    if path.exists():
+        return signing.read_private_key(path), False
+    key = signing.new_key()
+    write_durably(path, signing.private_pem(key), mode=0o600)
+    return key, True
+
+
+def _why_new_chain(head: Head | None, *, key_is_new: bool) -> str | None:
+    if head is None:
+        return "neither rows nor files were found: the first start, or the state was lost"
+    if key_is_new:
+        return "the signing key was missing, and is new"
+    return None
+
+
+def user() -> str:
+    """The name of the user that runs this process."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def answer(loop: "CaptureLoop", request: dict[str, Any], user: str) -> dict[str, Any]:
+    """Answer one request to the capture process's socket."""
+    match request:
+        case {"press": ("photo" | "scan") as button}:
+            return loop.command(ButtonName(button), FINGER_S, user, COMMAND_TIMEOUT_S)
+        case {"hold": "scan", "seconds": int() | float() as held_s} if 0 < held_s <= 10:
+            return loop.command(ButtonName.SCAN, float(held_s), user, COMMAND_TIMEOUT_S)
+        case {"status": True}:
+            return loop.status()
+        case _:
+            words = '{"press": "photo"|"scan"}, {"hold": "scan", "seconds": 2}, {"status": true}'
+            return {"error": f"unknown request; one of: {words}", "exit": 2}

@@ -1,0 +1,333 @@
+"""Our own sensor through picamera2: one configuration, frames from after the press, deadlines.
+
+NOT RUN ON HARDWARE. Written after the sources of picamera2 0.3.38 and libcamera 0.4.0; the tests
+run it on a stand-in for picamera2's object. What a Pi has to confirm: colours, focus within the
+deadline, time to the first frame, and that libcamera takes these controls together.
+
+A stalled picamera2 hangs in whatever is called next, also at exit. So every call that may block
+runs under a deadline; after the first that is missed the camera is dead, nothing of it is called
+again, and the process must end.
+"""
+
+import atexit
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from threading import Condition, Thread
+from typing import Any, Final, NamedTuple
+
+import cv2  # noqa: TID251 - one of its doors: from the sensor's I420 to BGR
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.camera import Frame
+from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
+from hardware.settings import Autofocus, CameraSettings
+
+log = logging.getLogger(__name__)
+
+BUFFERS: Final = 4
+"""A burst of three and one for the sensor. Source: 3 or 4 fit into the CMA memory of a Zero 2 W."""
+
+LORES_PX: Final = (1280, 720)
+"""Size at most of the second stream, for reading labels; never larger than the first."""
+
+FOCUS_NS: Final = 600_000_000
+"""Longest wait for a scan of the lens to end. Source: a scan may take 25 s (picamera2 #884)."""
+
+CALL_S: Final = 5.0
+"""Longest wait for start and stop; they take about half a second."""
+
+AE_EXPOSURE_SHORT: Final = 1
+AE_FLICKER_OFF: Final = 0
+AE_FLICKER_MANUAL: Final = 1
+AF_MODE_CONTINUOUS: Final = 2
+AF_PAUSE_IMMEDIATE: Final = 0
+AF_PAUSE_RESUME: Final = 2
+AF_STATE_SCANNING: Final = 1
+"""Source: the enumerations of libcamera 0.4.0's Python module; picamera2 takes their numbers."""
+
+PICAMERA_ERRORS: Final = (RuntimeError, OSError, KeyError, ValueError, IndexError)
+"""What picamera2 and libcamera raise; picamera2 has no class of its own."""
+
+
+def controls(settings: CameraSettings) -> dict[str, Any]:
+    """Return the controls of the one configuration.
+
+    Short exposures, since the normal mode goes to 66 ms and blurs what is held in a hand.
+    The flicker period is that of the lamps' light, half a mains period: 10,000 us at 50 Hz.
+    """
+    chosen: dict[str, Any] = {"AeExposureMode": AE_EXPOSURE_SHORT}
+    if settings.mains_hz:
+        chosen |= {
+            "AeFlickerMode": AE_FLICKER_MANUAL,
+            "AeFlickerPeriod": round(1_000_000 / (2 * settings.mains_hz)),
+        }
+    else:
+        chosen["AeFlickerMode"] = AE_FLICKER_OFF
+    if settings.autofocus is Autofocus.CONTINUOUS:
+        chosen["AfMode"] = AF_MODE_CONTINUOUS
+    return chosen
+
+
+def streams(settings: CameraSettings) -> dict[str, Any]:
+    """Return the streams and buffers of the one configuration."""
+    main_px = (settings.width_px, settings.height_px)
+    lores_px = (min(LORES_PX[0], main_px[0]), min(LORES_PX[1], main_px[1]))
+    return {
+        "main": {"format": "YUV420", "size": main_px},
+        "lores": {"format": "YUV420", "size": lores_px},
+        "raw": None,
+        "buffer_count": BUFFERS,
+        "display": None,
+        "encode": None,
+    }
+
+
+def i420_to_bgr(rows: NDArray[np.uint8], width_px: int) -> NDArray[np.uint8]:
+    """Convert a YUV420 buffer to height x `width_px` x 3, BGR.
+
+    `rows` is 3/2 height x stride: the luma rows, then both chroma planes at half the stride.
+    So what pads a row of luma pads the picture too, and is cut off after the conversion.
+    OpenCV takes the limited range of BT.601, hence the colour space of the configuration.
+    """
+    padded = np.asarray(cv2.cvtColor(rows, cv2.COLOR_YUV2BGR_I420), np.uint8)
+    return padded if rows.shape[1] == width_px else np.ascontiguousarray(padded[:, :width_px])
+
+
+def frame(pixels: NDArray[np.uint8], metadata: Mapping[str, Any]) -> Frame:
+    """Join pixels with libcamera's metadata: us, gains, lux, and ns of CLOCK_MONOTONIC."""
+    lux = metadata.get("Lux")
+    return Frame(
+        pixels,
+        exposure_us=int(metadata["ExposureTime"]),
+        gain=float(metadata["AnalogueGain"]) * float(metadata.get("DigitalGain", 1.0)),
+        lux=None if lux is None else float(lux),
+        sensor_time_ns=int(metadata["SensorTimestamp"]),
+    )
+
+
+def focus_due_ns(after_ns: int, first_frame_ns: int) -> int:
+    """When to shoot anyhow: 600 ms after the press, or after a cold camera's first frame."""
+    return max(after_ns, first_frame_ns) + FOCUS_NS
+
+
+class PiCamera:
+    """The sensor as `hardware.camera.Camera`; `opened` None opens the real one.
+
+    Raises:
+        DeviceMissing: no picamera2, no such camera, or a fixed lens where autofocus is configured.
+    """
+
+    def __init__(self, settings: CameraSettings, opened: "Opened | None" = None) -> None:
+        opened = opened or open_device(settings.device)
+        self._picamera: Final = opened.picamera
+        self._controls: Final = controls(settings)
+        self._seen: Final = Condition()
+        self._first_frame_ns: int | None = None
+        self._last_frame_ns: int | None = None
+        self._scanning = False
+        self._dead = False
+        self._closed = False
+        self._width_px: Final = self._configure(settings, opened.colour_space)
+
+    @property
+    def simulated(self) -> bool:
+        """Our own sensor."""
+        return False
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the sensor is exposing frames now; a dead camera is not."""
+        return not (self._dead or self._closed) and bool(self._picamera.started)
+
+    @property
+    def last_frame_ns(self) -> int | None:
+        """CLOCK_MONOTONIC of the newest sensor frame; None before the first."""
+        return self._last_frame_ns
+
+    def start(self) -> None:
+        """Start streaming in the one configuration; no effect while streaming."""
+        if self.streaming:
+            return
+        self._first_frame_ns = None
+        self._call("start", self._start)
+
+    def stop(self) -> None:
+        """Stop the sensor; the configuration stays. No effect while stopped."""
+        if self.streaming:
+            self._call("stop", self._picamera.stop)
+
+    def take(self, after_ns: int, count: int, deadline_s: float) -> Iterator[Frame]:
+        """Yield consecutive frames as the protocol says, the lens at rest.
+
+        All are asked for at once, so that none is missed while one is worked on; each buffer goes
+        back to the sensor before its frame is yielded, and the others when the caller stops early.
+        """
+        if not self.streaming:
+            raise CameraFailed("the camera is stopped: start it before taking frames")
+        return self._burst(after_ns, count, deadline_s, time.monotonic() + deadline_s)
+
+    def _burst(self, after_ns: int, count: int, deadline_s: float, due_s: float) -> Iterator[Frame]:
+        after_ns = self._focus(after_ns, due_s)
+        jobs = [self._picamera.capture_request(wait=False, flush=after_ns) for _ in range(count)]
+        try:
+            while jobs:
+                taken = self._taken(jobs.pop(0), due_s)
+                yield taken
+                due_s = time.monotonic() + deadline_s
+        finally:
+            self._give_back(jobs, time.monotonic() + deadline_s)
+
+    def close(self) -> None:
+        """Stop and release the device; safe to call twice. A dead one is left alone."""
+        if not (self._dead or self._closed):
+            with suppress(CameraFailed, CameraStalled):
+                self._call("close", self._picamera.close)
+        self._closed = True
+
+    def _configure(self, settings: CameraSettings, colour_space: Any) -> int:
+        """Configure, once for good; return the width that libcamera made of ours."""
+        autofocus = settings.autofocus is Autofocus.CONTINUOUS
+        if autofocus and "AfMode" not in self._picamera.camera_controls:
+            self._picamera.close()
+            raise DeviceMissing(
+                'camera.autofocus = "continuous": this module has a fixed lens; set "none"'
+            )
+        try:
+            configuration = self._picamera.create_video_configuration(
+                **streams(settings), controls=self._controls, colour_space=colour_space
+            )
+            self._picamera.configure(configuration)
+            self._picamera.pre_callback = self._on_frame
+            return int(self._picamera.camera_configuration()["main"]["size"][0])
+        except PICAMERA_ERRORS as error:
+            self._picamera.close()
+            raise CameraFailed(
+                f"camera.width_px, height_px: the camera does not take this configuration: {error}"
+            ) from error
+
+    def _start(self) -> None:
+        """Start with the controls again: what picamera2 was told goes to the first start only."""
+        self._picamera.set_controls(self._controls)
+        self._picamera.start()
+
+    def _on_frame(self, request: Any) -> None:
+        """See each frame in picamera2's thread, taken or not."""
+        metadata = request.get_metadata()
+        with self._seen:
+            self._last_frame_ns = int(metadata["SensorTimestamp"])
+            self._first_frame_ns = self._first_frame_ns or self._last_frame_ns
+            self._scanning = metadata.get("AfState") == AF_STATE_SCANNING
+            self._seen.notify_all()
+
+    def _focus(self, after_ns: int, due_s: float) -> int:
+        """Wait for the lens and hold it; return from when on frames count."""
+        if "AfMode" not in self._controls:
+            return after_ns
+        waited = False
+        with self._seen:
+            while time.monotonic() < due_s:
+                first_ns = self._first_frame_ns
+                now_ns = time.monotonic_ns()
+                if first_ns is None:
+                    left_s = due_s - now_ns / 1e9
+                elif self._scanning and now_ns < focus_due_ns(after_ns, first_ns):
+                    left_s = (focus_due_ns(after_ns, first_ns) - now_ns) / 1e9
+                else:
+                    break
+                waited = True
+                self._seen.wait(left_s)
+        self._picamera.set_controls({"AfPause": AF_PAUSE_IMMEDIATE})
+        return max(after_ns, time.monotonic_ns()) if waited else after_ns
+
+    def _taken(self, job: Any, due_s: float) -> Frame:
+        request = self._request(job, due_s)
+        try:
+            metadata = request.get_metadata()
+            rows = request.make_array("main")
+        except PICAMERA_ERRORS as error:
+            raise CameraFailed(f"the camera gave a frame that cannot be read: {error}") from error
+        finally:
+            request.release()
+        return frame(i420_to_bgr(rows, self._width_px), metadata)
+
+    def _request(self, job: Any, due_s: float) -> Any:
+        try:
+            return job.get_result(timeout=max(0.0, due_s - time.monotonic()))
+        except TimeoutError as error:
+            self._die()
+            raise CameraStalled("no frame before the deadline: the camera is stuck") from error
+        except PICAMERA_ERRORS as error:
+            raise CameraFailed(f"the camera reported an error: {error}") from error
+
+    def _give_back(self, jobs: list[Any], due_s: float) -> None:
+        """Release what was asked for and is not wanted, and let the lens move again."""
+        for job in jobs:
+            if not self._dead:
+                with suppress(CameraFailed):
+                    self._request(job, due_s).release()
+        if not self._dead and "AfMode" in self._controls:
+            self._picamera.set_controls({"AfPause": AF_PAUSE_RESUME})
+
+    def _call(self, what: str, call: Callable[[], None]) -> None:
+        """Run `call` in a thread of its own, which is left behind if it hangs."""
+        if self._dead:
+            raise CameraFailed("the camera has stalled: it opens again in a new process only")
+        done: Future[None] = Future()
+        Thread(target=_finish, args=(done, call), name=f"camera-{what}", daemon=True).start()
+        try:
+            done.result(CALL_S)
+        except TimeoutError as error:
+            self._die()
+            raise CameraStalled(f"the camera did not {what} within {CALL_S:.0f} s") from error
+        except PICAMERA_ERRORS as error:
+            raise CameraFailed(f"the camera did not {what}: {error}") from error
+
+    def _die(self) -> None:
+        """Touch it no more, and keep picamera2 from closing it at exit, where it would hang."""
+        self._dead = True
+        atexit.unregister(self._picamera.close)
+        self._picamera.close = _nothing
+        log.error("event=camera_stalled meaning=process_must_end")
+
+
+def _finish(done: "Future[None]", call: Callable[[], None]) -> None:
+    try:
+        call()
+    except PICAMERA_ERRORS as error:
+        done.set_exception(error)
+    else:
+        done.set_result(None)
+
+
+def _nothing() -> None:
+    """Stand in for the close of a camera that hangs."""
+
+
+class Opened(NamedTuple):
+    """A Picamera2, and the libcamera.ColorSpace that OpenCV converts: BT.601, limited range."""
+
+    picamera: Any
+    colour_space: Any
+
+
+def open_device(device: int) -> Opened:
+    """Open camera number `device`; raises DeviceMissing with the remedy."""
+    try:
+        from libcamera import ColorSpace  # noqa: PLC0415 - comes with picamera2
+        from picamera2 import Picamera2  # noqa: PLC0415 - a Pi's package, from apt
+    except ImportError as error:
+        raise DeviceMissing(
+            'camera.kind = "picamera2": picamera2 is not installed; `apt install '
+            "python3-picamera2` and make the venv with --system-site-packages"
+        ) from error
+    try:
+        return Opened(Picamera2(device), ColorSpace.Smpte170m())
+    except PICAMERA_ERRORS as error:
+        raise DeviceMissing(
+            f"camera.device = {device}: {error}; check the ribbon cable with "
+            "`rpicam-hello --list-cameras`, and that nothing else uses the camera"
+        ) from error

@@ -1,0 +1,97 @@
+"""What each signal looks, sounds and feels like, as data; pure.
+
+No two signals share a rhythm of light, sound and vibration: none is told by its colour alone.
+"""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from hardware.indicator import Colour, Signal
+
+DARK: Final = Colour(0.0, 0.0, 0.0)
+WHITE: Final = Colour(1.0, 1.0, 1.0)
+GREEN: Final = Colour(0.0, 1.0, 0.0)
+AMBER: Final = Colour(1.0, 0.35, 0.0)
+"""Red with some green; an RGB LED's green is the brighter part."""
+BLUE: Final = Colour(0.0, 0.0, 1.0)
+RED: Final = Colour(1.0, 0.0, 0.0)
+
+LOW_HZ: Final = 1_800
+HIGH_HZ: Final = 2_700
+"""A fifth apart, where passive sounders are loud: they resonate at 2 to 4 kHz (Murata P37E)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is given for `seconds`: a light, a tone or silence, and whether the motor runs."""
+
+    colour: Colour
+    seconds: float
+    tone_hz: int | None = None
+    vibrate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Steps given once, then steps given over and over; dark and silent where there are no more."""
+
+    once: tuple[Step, ...] = ()
+    again: tuple[Step, ...] = (Step(DARK, inf),)
+
+
+def _blips(colour: Colour, count: int) -> tuple[Step, ...]:
+    """Give `count` short lights in 3 s."""
+    lit = (Step(colour, 0.15), Step(DARK, 0.25)) * count
+    return (*lit, Step(DARK, 3.0 - 0.4 * count))
+
+
+def _beep(colour: Colour, tone_hz: int, seconds: float) -> Step:
+    return Step(colour, seconds, tone_hz, vibrate=True)
+
+
+PATTERNS: Final[dict[Signal, Pattern]] = {
+    Signal.HOLD_STILL: Pattern(again=(Step(WHITE, inf),)),
+    Signal.EXPOSED: Pattern(),
+    Signal.SAVED: Pattern(once=(_beep(GREEN, HIGH_HZ, 0.12), Step(GREEN, 0.88))),
+    Signal.ONCE_MORE: Pattern(
+        once=(_beep(AMBER, HIGH_HZ, 0.12), Step(DARK, 0.12)) * 2,
+        again=(Step(AMBER, 0.12), Step(DARK, 0.12)),
+    ),
+    Signal.NO_PHOTO: Pattern(
+        once=(_beep(BLUE, LOW_HZ, 0.18), _beep(BLUE, HIGH_HZ, 0.18)),
+        again=(Step(BLUE, inf),),
+    ),
+    Signal.FAULT: Pattern(once=(_beep(RED, LOW_HZ, 1.0),), again=(Step(RED, inf),)),
+    Signal.READY: Pattern(again=_blips(GREEN, 1)),
+    Signal.NOT_READY: Pattern(again=_blips(AMBER, 2)),
+    Signal.BATTERY_LOW: Pattern(again=_blips(RED, 3)),
+    Signal.SENDING: Pattern(again=(Step(WHITE, 1.0), Step(DARK, 1.0))),
+    Signal.ALL_SENT: Pattern(again=(Step(GREEN, 4.7), Step(DARK, 0.3))),
+    Signal.ASK_OFFICE: Pattern(
+        again=(Step(AMBER, 4.1), Step(DARK, 0.3), Step(AMBER, 0.3), Step(DARK, 0.3))
+    ),
+}
+"""The table of lights in the README. EXPOSED is dark: the picture is taken, not yet safe."""
+
+
+def step_at(pattern: Pattern, elapsed_s: float) -> tuple[Step, float]:
+    """Return the step that is given `elapsed_s` after the signal, and for how long still, s.
+
+    The second is `math.inf` for a step that stays.
+    """
+    for step in pattern.once:
+        if elapsed_s < step.seconds:
+            return step, step.seconds - elapsed_s
+        elapsed_s -= step.seconds
+    elapsed_s %= sum(step.seconds for step in pattern.again)
+    for step in pattern.again:
+        if elapsed_s < step.seconds:
+            return step, step.seconds - elapsed_s
+        elapsed_s -= step.seconds
+    return pattern.again[0], pattern.again[0].seconds
+
+
+def light_at(signal: Signal, elapsed_s: float) -> Colour:
+    """Return the light that `signal` shows `elapsed_s` after it began."""
+    return step_at(PATTERNS[signal], elapsed_s)[0].colour

@@ -1,0 +1,206 @@
+"""A camera whose sensor is the monotonic clock: frame k ends k/30 s after the first."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import cv2  # noqa: TID251 - one of its doors: from the strip's colours to BGR
+import numpy as np
+
+from hardware.camera import Frame
+from hardware.errors import CameraFailed, CameraStalled, DeviceError
+from hardware.scenes import EXPOSURE_MAX_US, LAMP_LUX, Exposure, Scene, exposure
+from hardware.settings import CameraSettings
+from hardware.simulated_drawing import SHAKES_PX
+from hardware.simulated_film import Film
+from hardware.simulated_script import CameraFault, State
+from hardware.simulated_world import World
+
+FRAME_NS: Final = 1_000_000_000 // 30
+"""Time from frame to frame. Source: 30 frames a second, the issue's figure."""
+
+START_NS: Final = 500_000_000
+"""From start to the end of the first frame. Source: field-facts.md, starting a stopped sensor."""
+
+QUIET_NS: Final = 1_000_000_000
+"""How long after a press no scene is drawn ahead. Source: ours; a press is green in less."""
+
+AHEAD_NS: Final = 5_000_000_000
+"""How long before a scripted second its scene is drawn. Source: 2.5 s per scene on 2 cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One stretch of streaming; times are CLOCK_MONOTONIC."""
+
+    started_ns: int
+
+    def end_ns(self, number: int) -> int:
+        """When frame `number`, counted from 0, ends."""
+        return self.started_ns + START_NS + number * FRAME_NS
+
+    def ended(self, now_ns: int) -> int:
+        """How many frames have ended."""
+        return max(0, (now_ns - self.started_ns - START_NS) // FRAME_NS + 1)
+
+
+class SimulatedCamera:
+    """The camera of a simulated world; counts every frame of its sensor, taken or not.
+
+    Frames are the caller's own copies. A frame shows the world at the end of its exposure; the lamp
+    shows if it was on when the exposure began. After a failure it is stopped, and may be started
+    again; after a stall it is of no more use, as a real one.
+    """
+
+    simulated: Final = True
+
+    def __init__(self, settings: CameraSettings, world: World) -> None:
+        """Return when the scene of the next press is drawn; raises DeviceError for odd sizes."""
+        if settings.width_px % 2 or settings.height_px % 2:
+            raise DeviceError("camera.width_px, height_px: a simulated camera has even sizes only")
+        self._settings: Final = settings
+        self._world: Final = world
+        self._lock: Final = threading.RLock()
+        self._halted: Final = threading.Event()
+        self._run: _Run | None = None
+        self._frames_before = 0
+        self._last_frame_ns: int | None = None
+        self._stalled = False
+        self._film: Final = Film(self._ahead, self._may_draw)
+        self._film.strip(self._ahead()[0])
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the sensor is exposing frames now."""
+        return self._run is not None
+
+    @property
+    def frames_exposed(self) -> int:
+        """How many frames the sensor has exposed since it was opened."""
+        with self._lock:
+            return self._frames_before + self._frames_of_run()
+
+    @property
+    def last_frame_ns(self) -> int | None:
+        """When the newest frame ended; None before the first."""
+        with self._lock:
+            number = self._frames_of_run()
+            return self._run.end_ns(number - 1) if self._run and number else self._last_frame_ns
+
+    def start(self) -> None:
+        """Begin to stream; the first frame ends half a second later."""
+        with self._lock:
+            if self._run:
+                return
+            if self._stalled:
+                raise CameraFailed("the camera has stalled: it opens again in a new process only")
+            if self._world.state(time.monotonic_ns()).camera is CameraFault.FAIL:
+                raise CameraFailed(
+                    "the simulated sensor does not start: camera = fail in the world"
+                )
+            self._halted.clear()
+            self._run = _Run(time.monotonic_ns())
+
+    def stop(self) -> None:
+        """End the stream at once."""
+        with self._lock:
+            self._last_frame_ns = self.last_frame_ns
+            self._frames_before = self.frames_exposed
+            self._run = None
+            self._halted.set()
+
+    def close(self) -> None:
+        """Stop, and drop the scenes; safe to call twice."""
+        self.stop()
+        self._film.close()
+
+    def take(self, after_ns: int, count: int, deadline_s: float) -> Iterator[Frame]:
+        """Yield frames as the protocol says; a frame that ended before the call is gone."""
+        return self._take(after_ns, count, round(deadline_s * 1e9), time.monotonic_ns())
+
+    def _take(self, after_ns: int, count: int, deadline_ns: int, called_ns: int) -> Iterator[Frame]:
+        run = self._run
+        if run is None:
+            raise CameraFailed("the camera is stopped: start it before taking frames")
+        number = run.ended(called_ns)
+        due_ns = called_ns + deadline_ns
+        while count:
+            self._wait_for_frame(run, number, due_ns)
+            scene, taken = self._seen(run.end_ns(number))
+            if run.end_ns(number) - 1000 * taken.exposure_us > after_ns:
+                yield self._frame(scene, taken, run, number)
+                count -= 1
+                due_ns = time.monotonic_ns() + deadline_ns
+            number += 1
+
+    def _wait_for_frame(self, run: _Run, number: int, due_ns: int) -> None:
+        """Return when the frame has ended; raise when it will not, or not in time."""
+        end_ns = run.end_ns(number)
+        self._pause_until(run, min(end_ns, due_ns))
+        fault = self._world.first_fault(run.started_ns, end_ns)
+        if fault and fault[1] is CameraFault.FAIL:
+            self.stop()
+            raise CameraFailed("the simulated sensor reports an error: camera = fail in the world")
+        if fault or end_ns > due_ns:
+            self._pause_until(run, due_ns)
+            self._stalled = True
+            raise CameraStalled("no frame before the deadline: the camera is stuck, start anew")
+
+    def _pause_until(self, run: _Run, moment_ns: int) -> None:
+        wait_s = (moment_ns - time.monotonic_ns()) / 1e9
+        if self._halted.wait(max(0.0, wait_s)) or self._run is not run:
+            raise CameraFailed("the camera was stopped while a frame was waited for")
+
+    def _frame(self, scene: Scene, taken: Exposure, run: _Run, number: int) -> Frame:
+        strip = self._film.strip(scene)
+        pixels = np.asarray(
+            cv2.cvtColor(strip[number % len(SHAKES_PX)], cv2.COLOR_YUV2BGR_I420), np.uint8
+        )
+        return Frame(pixels, taken.exposure_us, taken.gain, taken.lux, run.end_ns(number))
+
+    def _frames_of_run(self) -> int:
+        """Frames of this stretch so far: until now, or until the fault that ended them."""
+        if not self._run:
+            return 0
+        now_ns = time.monotonic_ns()
+        fault = self._world.first_fault(self._run.started_ns, now_ns)
+        return self._run.ended(fault[0] - 1 if fault else now_ns)
+
+    def _seen(self, end_ns: int) -> tuple[Scene, Exposure]:
+        lit = self._world.lamp_lit(end_ns - 1000 * EXPOSURE_MAX_US)
+        scene = self._scene(self._world.state(end_ns), lit)
+        return scene, exposure(scene)
+
+    def _scene(self, state: State, lit: bool) -> Scene:
+        return Scene(
+            seed=state.door,
+            width_px=self._settings.width_px,
+            height_px=self._settings.height_px,
+            light=state.light,
+            lamp=lit and _lamp_shows(state),
+            motion_px=state.motion_px,
+            noise=state.noise,
+            cover=state.cover,
+            over_stops=state.over_stops,
+        )
+
+    def _ahead(self) -> list[Scene]:
+        """The scenes of the next press, of now and of soon, dark ones with and without the lamp."""
+        now_ns = time.monotonic_ns()
+        states = [
+            self._world.state_after_next_press(now_ns),
+            self._world.state(now_ns),
+            self._world.state(now_ns + AHEAD_NS),
+        ]
+        return [self._scene(state, lit) for state in states for lit in (True, False)]
+
+    def _may_draw(self) -> bool:
+        pressed_ns = self._world.last_press_ns
+        return pressed_ns is None or time.monotonic_ns() > pressed_ns + QUIET_NS
+
+
+def _lamp_shows(state: State) -> bool:
+    """Whether the lamp adds anything: a tenth of the light that is there."""
+    return exposure(Scene(light=state.light)).lux < 10 * LAMP_LUX

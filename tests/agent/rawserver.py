@@ -1,0 +1,122 @@
+"""A TLS server that reads each request and then answers whatever bytes the test wants."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trustme
+
+from agent import signing
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+Script = Callable[[Request], Iterable[bytes]]
+"""From a request to what is written back; an empty answer closes the connection."""
+
+
+@dataclass
+class RawServer:
+    """Has what a device must know of a backend, and the key that signs its receipts.
+
+    Attributes:
+        script: answers; replaced by the test at any time.
+        requests: all that were read, in order.
+        connections: TLS connections that were made.
+        held: while set, a writer that would block does not hold up the end of the test.
+    """
+
+    base_url: str
+    ca_file: Path
+    receipt_key_file: Path
+    key: signing.PrivateKey
+    script: Script
+    requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+
+
+@contextmanager
+def raw_server(folder: Path) -> Iterator[RawServer]:
+    ca, key = trustme.CA(), signing.new_key()
+    ca_file, key_file = folder / "raw-ca.pem", folder / "raw-receipts.pem"
+    ca.cert_pem.write_to_path(str(ca_file))
+    key_file.write_bytes(signing.public_pem(key.public_key()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        server = RawServer(url, ca_file, key_file, key, lambda _: [])
+        accepting = threading.Thread(target=_accept, args=(listener, context, server))
+        accepting.start()
+        yield server
+        listener.shutdown(socket.SHUT_RDWR)
+        accepting.join()
+
+
+def head(status: int | str, **headers: object) -> bytes:
+    """An answer's head; underscores in names stand for hyphens."""
+    lines = [f"HTTP/1.1 {status} x"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def whole(status: int, body: bytes = b"", **headers: object) -> list[bytes]:
+    """A complete answer."""
+    return [head(status, Content_Length=len(body), **headers) + body]
+
+
+def _accept(listener: socket.socket, context: ssl.SSLContext, server: RawServer) -> None:
+    threads: list[threading.Thread] = []
+    with suppress(OSError):
+        while True:
+            plain, _ = listener.accept()
+            threads.append(threading.Thread(target=_serve, args=(plain, context, server)))
+            threads[-1].start()
+    for thread in threads:
+        thread.join()
+
+
+def _serve(plain: socket.socket, context: ssl.SSLContext, server: RawServer) -> None:
+    plain.settimeout(10)
+    with suppress(OSError, ssl.SSLError), context.wrap_socket(plain, server_side=True) as line:
+        server.connections += 1
+        with line.makefile("rb") as reader:
+            while (request := _read(reader)) is not None:
+                server.requests.append(request)
+                pieces = list_or_drip(server.script(request))
+                if not _write(line, pieces):
+                    return
+
+
+def list_or_drip(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    yield from pieces
+
+
+def _write(line: ssl.SSLSocket, pieces: Iterator[bytes]) -> bool:
+    wrote = False
+    for piece in pieces:
+        line.sendall(piece)
+        wrote = True
+    return wrote
+
+
+def _read(reader: object) -> Request | None:
+    first = reader.readline().decode("latin-1").split()  # type: ignore[attr-defined]  # a BufferedReader
+    if len(first) != 3:
+        return None
+    headers = {}
+    while line := reader.readline().decode("latin-1").strip():  # type: ignore[attr-defined]  # the same
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    body = reader.read(int(headers.get("content-length", "0")))  # type: ignore[attr-defined]  # the same
+    return Request(first[0], first[1], headers, body)

@@ -1,0 +1,334 @@
+"""EXIF is written by code of ours, so other people's readers say whether it is right."""
+
+import json
+import math
+import shutil
+import struct
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent import jpeg
+from agent.exif import GpsFacts, PhotoFacts, stamp
+
+TAKEN: Final = datetime(2026, 12, 1, 9, 15, 2, 417_999, tzinfo=UTC)
+FIXED: Final = datetime(2026, 12, 1, 9, 15, 1, 59_000, tzinfo=UTC)
+BERLIN: Final = GpsFacts(52.5200066, 13.404954, 3, 34.2, 9.5, 1.1, 9, FIXED)
+FACTS: Final = PhotoFacts(
+    capture_id="0b9ff0d2-6a0e-4a53-9d29-0c4f5b0c8c11",
+    device_id="van-17",
+    make="Raspberry Pi",
+    model="imx708",
+    software="doorstep 2026.11.0",
+    utc=TAKEN,
+    width_px=64,
+    height_px=48,
+    exposure_us=8000,
+    gain=2.1,
+    position=BERLIN,
+)
+PLAIN: Final = jpeg.encode(
+    np.random.default_rng(1).integers(0, 256, (48, 64, 3), dtype=np.uint8), 85
+)
+HARD_PLACES: Final = [
+    (90.0, 180.0),
+    (-90.0, -180.0),
+    (0.0, 0.0),
+    (-0.0, -0.0),
+    (12.999999999, -77.999999999),
+    (-33.9999999, 151.0166666),
+    (1 / 60, -1 / 3600),
+    (0.00000001, -0.00000001),
+    (10.0 + 59.99999 / 60, 179.0 + 59.99999 / 60),
+]
+SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
+
+
+def test_the_picture_itself_stays_byte_for_byte() -> None:
+    """Only the leading segments change; tables and scan are those the encoder wrote."""
+    tables = PLAIN.index(b"\xff\xdb")
+
+    stamped = stamp(PLAIN, FACTS)
+
+    assert stamped.endswith(PLAIN[tables:])
+    assert stamped[:4] == b"\xff\xd8\xff\xe1"
+    assert stamped.count(b"JFIF\x00") == 0
+
+
+def test_a_second_stamp_replaces_the_first() -> None:
+    """Two EXIF segments in one file contradict each other."""
+    moved = replace(FACTS, position=replace(BERLIN, lat_deg=48.0))
+
+    assert stamp(stamp(PLAIN, moved), FACTS) == stamp(PLAIN, FACTS)
+
+
+@given(lat_deg=st.floats(-90, 90), lon_deg=st.floats(-180, 180))
+def test_a_place_is_kept_to_a_few_millimetres(lat_deg: float, lon_deg: float) -> None:
+    """Over the whole globe, poles and date line included; 60 seconds never appear."""
+    gps = _tags(stamp(PLAIN, _at(lat_deg, lon_deg)))["gps"]
+
+    for angle in (gps[2], gps[4]):
+        assert angle[1] < 60
+        assert angle[2] < 60
+    assert _apart_m((lat_deg, lon_deg), _place(gps)) < 0.01
+
+
+@pytest.mark.parametrize("place", HARD_PLACES)
+def test_a_hard_place_is_kept_to_a_few_millimetres(place: tuple[float, float]) -> None:
+    """What rounding, signs and limits could spoil."""
+    assert _apart_m(place, _place(_tags(stamp(PLAIN, _at(*place)))["gps"])) < 0.01
+
+
+@given(st.datetimes(datetime(1970, 1, 1), datetime(2106, 1, 1)), st.integers(-14 * 60, 14 * 60))  # noqa: DTZ001 - the zone is added below
+def test_times_come_back_to_the_millisecond(local: datetime, offset_min: int) -> None:
+    """In UTC, whatever zone they were given in: the photo's and the fix's own."""
+    moment = local.replace(tzinfo=timezone(timedelta(minutes=offset_min)))
+    wanted = moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+
+    tags = _tags(stamp(PLAIN, replace(FACTS, utc=moment, position=replace(BERLIN, utc=moment))))
+
+    exif, gps = tags["exif"], tags["gps"]
+    taken = f"{exif[0x9003]}.{exif[0x9291]}{exif[0x9011]}"
+    assert datetime.strptime(taken, "%Y:%m:%d %H:%M:%S.%f%z") == wanted
+    day = datetime.strptime(gps[29] + "+0000", "%Y:%m:%d%z")
+    hours, minutes, seconds = gps[7]
+    of_day = timedelta(hours=int(hours), minutes=int(minutes), milliseconds=int(seconds * 1000))
+    assert day + of_day == wanted
+
+
+def test_without_a_fix_there_are_no_coordinates() -> None:
+    """No fix is said in words, V for void; never 0,0, and no time of a fix that was not."""
+    gps = _tags(stamp(PLAIN, replace(FACTS, position=None)))["gps"]
+
+    assert gps == {0: b"\x02\x03\x00\x00", 9: "V"}
+
+
+def test_a_fix_in_two_dimensions_has_no_altitude() -> None:
+    """A receiver guesses the altitude of a 2D fix."""
+    gps = _tags(stamp(PLAIN, replace(FACTS, position=replace(BERLIN, mode=2))))["gps"]
+
+    assert gps[10] == "2"
+    assert not {5, 6} & set(gps)
+
+
+def test_what_is_unknown_has_no_tag() -> None:
+    """A zero would be a claim."""
+    bare = replace(FACTS, exposure_us=None, gain=None, make="", position=GpsFacts(1.0, 2.0, 3))
+
+    tags = _tags(stamp(PLAIN, bare))
+
+    assert 0x010F not in tags["image"]
+    assert not {0x829A, 0x8827} & set(tags["exif"])
+    assert not {5, 6, 7, 8, 11, 29, 31} & set(tags["gps"])
+
+
+def test_the_facts_of_the_press_are_written() -> None:
+    """Each where its standard has a place for it."""
+    tags = _tags(stamp(PLAIN, FACTS))
+
+    assert tags["exif"][0xA420] == "0b9ff0d26a0e4a539d290c4f5b0c8c11"
+    assert tags["exif"][0xA431] == "van-17"
+    assert tags["exif"][0x829A] == [Fraction(1, 125)]
+    assert tags["exif"][0x8827] == 210
+    assert (tags["exif"][0xA002], tags["exif"][0xA003]) == (64, 48)
+    assert tags["image"][0x0131] == "doorstep 2026.11.0"
+    assert tags["gps"][6] == [Fraction(342, 10)]
+    assert tags["gps"][31] == [Fraction(95, 10)]
+    assert tags["gps"][27] == b"ASCII\x00\x00\x00GPS"
+
+
+def test_altitude_below_the_sea_has_its_own_sign() -> None:
+    """A rational has none."""
+    gps = _tags(stamp(PLAIN, replace(FACTS, position=replace(BERLIN, alt_m=-3.5))))["gps"]
+
+    assert (gps[5], gps[6]) == (b"\x01", [Fraction(7, 2)])
+
+
+def test_text_that_exif_cannot_hold_does_not_stop_a_photo() -> None:
+    """Umlauts, emoji, NUL and line ends become question marks."""
+    facts = replace(FACTS, make="Müller & Söhne", model="cam\x00\n\U0001f4e6")
+
+    image = _tags(stamp(PLAIN, facts))["image"]
+
+    assert (image[0x010F], image[0x0110]) == ("M?ller & S?hne", "cam???")
+
+
+def test_values_beyond_what_iso_can_say_stop_at_its_ends() -> None:
+    """SHORT ends at 65,535; zero means unknown."""
+    for gain, iso in ((1e6, 65_535), (0.0, 1)):
+        assert _tags(stamp(PLAIN, replace(FACTS, gain=gain)))["exif"][0x8827] == iso
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lat_deg": 90.0001}, "lat_deg: 90.0001 is not a number from -90 to 90"),
+        ({"lon_deg": -180.1}, "lon_deg"),
+        ({"lat_deg": math.nan}, "lat_deg: nan"),
+        ({"lon_deg": math.inf}, "lon_deg: inf"),
+        ({"alt_m": -math.inf}, "alt_m"),
+        ({"accuracy_m": math.nan}, "accuracy_m"),
+        ({"accuracy_m": -1.0}, "accuracy_m"),
+        ({"hdop": math.inf}, "hdop"),
+        ({"satellites": -1}, "satellites"),
+        ({"mode": 1}, "mode: 1 is not a number from 2 to 3"),
+        ({"utc": FIXED.replace(tzinfo=None)}, "a time without zone"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:
+    """A wrong coordinate in evidence is worse than none."""
+    facts = replace(FACTS, position=replace(BERLIN, **change))
+
+    with pytest.raises(ValueError, match=message):
+        stamp(PLAIN, facts)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"capture_id": "no-uuid"}, "capture_id: 'no-uuid' is not a UUID"),
+        ({"utc": TAKEN.replace(tzinfo=None)}, "a time without zone"),
+        ({"width_px": 0}, "width_px"),
+        ({"height_px": 65_536}, "height_px"),
+        ({"exposure_us": 0}, "exposure_us"),
+        ({"exposure_us": 2**32}, "exposure_us"),
+        ({"gain": math.nan}, "gain"),
+        ({"gain": -1.0}, "gain"),
+        ({"model": "x" * 65_536}, "a JPEG segment holds 65533"),
+    ],
+)
+def test_facts_that_exif_cannot_say_are_refused(change: dict[str, Any], message: str) -> None:
+    """By name, so that the caller finds the one that is wrong."""
+    with pytest.raises(ValueError, match=message):
+        stamp(PLAIN, replace(FACTS, **change))
+
+
+@pytest.mark.parametrize("broken", [b"", b"\xff\xd8", b"<html>", PLAIN[:12], PLAIN[:20]])
+def test_what_is_no_jpeg_is_refused(broken: bytes) -> None:
+    """Nothing is stamped onto half a file."""
+    with pytest.raises(ValueError, match="EXIF: "):
+        stamp(broken, FACTS)
+
+
+@pytest.mark.slow
+def test_exiftool_finds_nothing_to_warn_of(tmp_path: Path) -> None:
+    """3D, 2D, no fix, unknown facts and the ends of every range."""
+    fixes = [
+        BERLIN,
+        None,
+        replace(BERLIN, mode=2, alt_m=None),
+        GpsFacts(1.0, 2.0, 3),
+        replace(BERLIN, alt_m=-432.1, accuracy_m=0.0, hdop=99.99, satellites=0),
+        replace(BERLIN, alt_m=100_000.0, accuracy_m=4e7, hdop=1e6, satellites=999),
+        *(replace(BERLIN, lat_deg=lat, lon_deg=lon) for lat, lon in HARD_PLACES),
+    ]
+    cases = [replace(FACTS, position=fix) for fix in fixes]
+    cases += [
+        replace(FACTS, exposure_us=None, gain=None, make="", model="", device_id=""),
+        replace(FACTS, exposure_us=2**32 - 1, gain=1e5, device_id="é" * 301),
+        replace(FACTS, exposure_us=1, gain=0.001, utc=datetime(1970, 1, 1, tzinfo=UTC)),
+    ]
+
+    for found in _exiftool(tmp_path, cases, "-validate", "-warning"):
+        assert found["Validate"] == "OK"
+        assert "Warning" not in found
+
+
+@pytest.mark.slow
+def test_exiftool_reads_the_place_back_within_the_promise(tmp_path: Path) -> None:
+    """0.2 m over the whole globe, and the time to the millisecond."""
+    dice = np.random.default_rng(7)
+    places = [
+        *HARD_PLACES,
+        *zip(dice.uniform(-90, 90, 300), dice.uniform(-180, 180, 300), strict=True),
+    ]
+    wanted = ["-n", "-GPSLatitude", "-GPSLongitude", "-SubSecDateTimeOriginal", "-GPSDateTime"]
+
+    read = _exiftool(tmp_path, [_at(*place) for place in places], *wanted)
+
+    for place, found in zip(places, read, strict=True):
+        there = (float(found["GPSLatitude"]), float(found["GPSLongitude"]))
+        assert _apart_m(place, there) < 0.2
+        assert found["SubSecDateTimeOriginal"] == "2026:12:01 09:15:02.417+00:00"
+        assert found["GPSDateTime"] == "2026:12:01 09:15:01.059Z"
+
+
+def _at(lat_deg: float, lon_deg: float) -> PhotoFacts:
+    return replace(FACTS, position=replace(BERLIN, lat_deg=float(lat_deg), lon_deg=float(lon_deg)))
+
+
+def _exiftool(folder: Path, cases: list[PhotoFacts], *options: str) -> list[dict[str, Any]]:
+    """One call for many files: what it says of each, in order."""
+    assert shutil.which("exiftool"), "exiftool is missing: apt-get install libimage-exiftool-perl"
+    paths = [folder / f"{number:04d}.jpg" for number in range(len(cases))]
+    for path, facts in zip(paths, cases, strict=True):
+        path.write_bytes(stamp(PLAIN, facts))
+    command = ["exiftool", "-json", "-a", *options, *map(str, paths)]
+    answer = subprocess.run(command, capture_output=True, check=True)
+    found: list[dict[str, Any]] = json.loads(answer.stdout)
+    return found
+
+
+def _apart_m(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Metres on the ground, good for small distances; the date line is no distance."""
+    north_m = (one[0] - other[0]) * 111_700
+    east_deg = (one[1] - other[1] + 180) % 360 - 180
+    return math.hypot(north_m, east_deg * 111_700 * math.cos(math.radians(one[0])))
+
+
+def _place(gps: dict[int, Any]) -> tuple[float, float]:
+    """Latitude and longitude, as a reader adds them up."""
+    angles = [float(d + m / 60 + s / 3600) for d, m, s in (gps[2], gps[4])]
+    return (
+        angles[0] * {"N": 1, "S": -1}[gps[1]],
+        angles[1] * {"E": 1, "W": -1}[gps[3]],
+    )
+
+
+def _tags(stamped: bytes) -> dict[str, dict[int, Any]]:
+    """Read the segment with a reader that shares nothing with the writer."""
+    length = struct.unpack(">H", stamped[4:6])[0]
+    assert stamped[6:12] == b"Exif\x00\x00"
+    assert stamped[4 + length : 6 + length] == b"\xff\xdb"
+    tiff = stamped[12 : 4 + length]
+    order, version, first = struct.unpack(">2sHI", tiff[:8])
+    assert (order, version) == (b"MM", 42)
+    image = _directory(tiff, first)
+    exif, gps = _directory(tiff, image[0x8769]), _directory(tiff, image[0x8825])
+    return {"image": image, "exif": exif, "gps": gps}
+
+
+def _directory(tiff: bytes, at: int) -> dict[int, Any]:
+    count = int.from_bytes(tiff[at : at + 2], "big")
+    end = at + 2 + 12 * count
+    assert tiff[end : end + 4] == b"\x00" * 4, "a next directory, which there is not"
+    entries = [struct.unpack(">HHI4s", tiff[n : n + 12]) for n in range(at + 2, end, 12)]
+    assert entries == sorted(entries)
+    return {tag: _value(tiff, kind, length, place) for tag, kind, length, place in entries}
+
+
+def _value(tiff: bytes, kind: int, count: int, place: bytes) -> Any:
+    size = SIZES[kind] * count
+    start = int.from_bytes(place, "big")
+    assert size <= 4 or start % 2 == 0
+    raw = place[:size] if size <= 4 else tiff[start : start + size]
+    assert len(raw) == size
+    match kind:
+        case 2:
+            assert raw.endswith(b"\x00")
+            return raw[:-1].decode("ascii")
+        case 5:
+            parts = struct.unpack(f">{2 * count}I", raw)
+            return [Fraction(*pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
+        case 3 | 4:
+            return int.from_bytes(raw, "big")
+        case _:
+            return raw

@@ -1,0 +1,117 @@
+"""The device's side of the wire, request by request: what contract tests speak to a server."""
+
+import hashlib
+import socket
+import ssl
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import requests  # noqa: TID251 - the test's own side of the wire
+
+from agent import recordfile, signing
+from agent.models import CaptureId, Label
+
+VERSION = {"Tus-Resumable": "1.0.0"}
+BODY = {"Content-Type": "application/offset+octet-stream"}
+PHOTO = b"\xff\xd8" + bytes(range(256)) * 1200 + b"\xff\xd9"
+
+
+@dataclass(frozen=True)
+class Device:
+    """Makes records as a device does, with a key and an id of its own."""
+
+    key: signing.PrivateKey = field(default_factory=signing.new_key)
+    device_id: str = field(default_factory=lambda: f"d-{uuid4()}")
+
+    def record(self, capture_id: str, photo: bytes | None = PHOTO) -> bytes:
+        moment = datetime(2026, 12, 1, 9, 15, 2, tzinfo=UTC)
+        body = recordfile.pack_body({"simulated": True, "new": "field"}, photo, moment)
+        label = Label(
+            v=1,
+            capture_id=CaptureId(capture_id),
+            device_id=self.device_id,
+            chain="c",
+            seq=1,
+            prev=None,
+            boot_id="b",
+            kind="photo",
+            about=None,
+            utc="2026-12-01T09:15:02.000Z",
+            monotonic_ns=1,
+            clock="ntp",
+            body=recordfile.describe(body),
+        )
+        return recordfile.seal(label, body, self.key)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """Speaks tus to a backend, one method per request."""
+
+    session: requests.Session
+    base_url: str
+
+    def post(self, capture_id: str, content: bytes, sent: Any = None, **more: str) -> Any:
+        headers = VERSION | announce(capture_id, content) | (BODY if sent is not None else {})
+        url = f"{self.base_url}/files"
+        return self.session.post(url, data=sent, headers=headers | more, timeout=10)
+
+    def head(self, capture_id: str, **more: str) -> Any:
+        url = f"{self.base_url}/files/{capture_id}"
+        return self.session.head(url, headers=VERSION | more, timeout=10)
+
+    def patch(self, capture_id: str, offset: int, sent: Any, **more: str) -> Any:
+        headers = VERSION | BODY | {"Upload-Offset": str(offset)} | more
+        url = f"{self.base_url}/files/{capture_id}"
+        return self.session.patch(url, data=sent, headers=headers, timeout=10)
+
+    def receipts(self, *capture_ids: str) -> Any:
+        body = {"capture_ids": capture_ids}
+        return self.session.post(f"{self.base_url}/receipts", json=body, timeout=10)
+
+
+def announce(capture_id: str, content: bytes, **changed: str) -> dict[str, str]:
+    said = {
+        "capture_id": capture_id,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "filetype": "application/octet-stream",
+    } | changed
+    pairs = (f"{name} {b64encode(text.encode()).decode()}" for name, text in said.items())
+    return {"Upload-Length": str(len(content)), "Upload-Metadata": ",".join(pairs)}
+
+
+def new_id() -> str:
+    return str(uuid4())
+
+
+@contextmanager
+def speaking_to(base_url: str, ca_file: Path) -> Iterator[Wire]:
+    """Opens a session that trusts `ca_file` and nothing that the environment says."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = str(ca_file)
+        yield Wire(session, base_url)
+
+
+def proven(receipt_key_file: Path, jws: str) -> dict[str, Any]:
+    """Returns the payload of a receipt or refusal that the configured key vouches for."""
+    key = signing.read_public_key(receipt_key_file)
+    return signing.verify(jws, {signing.thumbprint(key): key})
+
+
+def begun_post(port: int, ca_file: Path, announced: dict[str, str], sent: bytes) -> ssl.SSLSocket:
+    """Sends the head and only the first bytes of the body of a POST; the connection stays open."""
+    headers = VERSION | BODY | announced
+    headers |= {"Host": "127.0.0.1", "Content-Length": announced["Upload-Length"]}
+    lines = "".join(f"{name}: {text}\r\n" for name, text in headers.items())
+    context = ssl.create_default_context(cafile=str(ca_file))
+    plain = socket.create_connection(("127.0.0.1", port))
+    line = context.wrap_socket(plain, server_hostname="127.0.0.1")
+    line.sendall(f"POST /files HTTP/1.1\r\n{lines}\r\n".encode() + sent)
+    return line

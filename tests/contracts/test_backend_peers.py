@@ -1,0 +1,177 @@
+"""Design section 7 as far as an independent tus server keeps it, alone and behind nginx."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from tests.backend.client import (
+    PHOTO,
+    VERSION,
+    Device,
+    Wire,
+    announce,
+    begun_post,
+    new_id,
+    proven,
+    speaking_to,
+)
+from tests.peer.process import Peer, nginx_peer, tus_peer
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=[tus_peer, nginx_peer])
+def peer(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Peer]:
+    run: Callable[[Path], AbstractContextManager[Peer]] = request.param
+    with run(tmp_path_factory.mktemp("peer")) as running:
+        yield running
+
+
+@pytest.fixture
+def wire(peer: Peer) -> Iterator[Wire]:
+    with speaking_to(peer.base_url, peer.ca_file) as wire:
+        yield wire
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device()
+
+
+def test_post_with_body_gets_a_receipt(wire: Wire, peer: Peer, device: Device) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id)
+
+    answer = wire.post(capture_id, content, content)
+
+    assert (answer.status_code, answer.headers["Upload-Offset"]) == (201, str(len(content)))
+    receipt = proven(peer.receipt_key_file, answer.headers["Doorstep-Receipt"])
+    assert receipt == {
+        "v": 1,
+        "capture_id": capture_id,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "received_at": receipt["received_at"],
+    }
+    assert peer.received_file(capture_id).read_bytes() == content
+
+
+def test_patches_end_in_a_receipt(wire: Wire, peer: Peer, device: Device) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id)
+
+    statuses = [wire.post(capture_id, content).status_code]
+    statuses.append(wire.patch(capture_id, 0, content[:99]).status_code)
+    last = wire.patch(capture_id, 99, content[99:])
+
+    assert [*statuses, last.status_code] == [201, 204, 204]
+    assert proven(peer.receipt_key_file, last.headers["Doorstep-Receipt"])
+
+
+def test_finished_upload_is_neither_overwritten_read_nor_deleted(
+    wire: Wire, peer: Peer, device: Device
+) -> None:
+    """Left to itself this server truncates it, shows it to all and deletes it."""
+    capture_id = new_id()
+    content = device.record(capture_id)
+    wire.post(capture_id, content, content)
+    url = f"{peer.base_url}/files/{capture_id}"
+
+    answers = [
+        wire.post(capture_id, content, b"other"),
+        wire.session.get(url, headers=VERSION, timeout=10),
+        wire.session.delete(url, headers=VERSION, timeout=10),
+    ]
+
+    assert [answer.status_code for answer in answers] == [409, 405, 405]
+    assert peer.received_file(capture_id).read_bytes() == content
+
+
+def test_refusal_is_signed(wire: Wire, peer: Peer) -> None:
+    capture_id = new_id()
+
+    answer = wire.post(capture_id, b"no record", b"no record")
+
+    assert answer.status_code == 422
+    refusal = proven(peer.receipt_key_file, answer.headers["Doorstep-Refusal"])
+    assert (refusal["capture_id"], refusal["reason"]) == (capture_id, "damaged")
+
+
+def test_digest_mismatch_is_460_and_can_be_created_again(wire: Wire, device: Device) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id)
+
+    assert wire.post(capture_id, content, content[:-1] + b"\x01").status_code == 460
+    assert wire.head(capture_id).status_code == 404
+    assert wire.post(capture_id, content, content).status_code == 201
+
+
+def test_receipts_answers_receipt_refusal_or_null(wire: Wire, peer: Peer, device: Device) -> None:
+    good, bad, partial, unknown = new_id(), new_id(), new_id(), new_id()
+    content = device.record(good)
+    wire.post(good, content, content)
+    wire.post(bad, b"no record", b"no record")
+    wire.post(partial, content)
+
+    found = wire.receipts(good, bad, partial, unknown).json()
+
+    assert proven(peer.receipt_key_file, found[good]["receipt"])["capture_id"] == good
+    assert proven(peer.receipt_key_file, found[bad]["refusal"])["capture_id"] == bad
+    assert (found[partial], found[unknown]) == (None, None)
+    assert wire.receipts(*[good] * 101).status_code == 400
+
+
+def test_wrong_offset_is_409_and_unknown_upload_404(wire: Wire, device: Device) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id)
+    wire.post(capture_id, content)
+
+    assert wire.patch(capture_id, 5, content[5:]).status_code == 409
+    assert wire.head(new_id()).status_code == 404
+    assert wire.post("1", content, content).status_code == 400
+
+
+def test_nginx_limits_bodies_to_1_mb_and_keeps_nothing_of_a_cut_post(
+    tmp_path: Path, device: Device
+) -> None:
+    """Its defaults are what the field has: 413 from a proxy, and buffered requests."""
+    big, cut = new_id(), new_id()
+    content = device.record(big, PHOTO * 5)
+    with nginx_peer(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
+        assert wire.post(big, content, content).status_code == 413
+        assert "nginx" in wire.post(big, content, content).text
+
+        announced = announce(cut, content[:500_000])
+        begun_post(peer.port, peer.ca_file, announced, content[:400_000]).close()
+
+        assert wire.head(cut).status_code == 404
+
+
+def test_tus_server_tells_the_exact_offset_after_a_silent_line(
+    tmp_path: Path, device: Device
+) -> None:
+    """HEAD takes some 3 s there: it waits for the writer before it cuts it off."""
+    capture_id = new_id()
+    content = device.record(capture_id)
+    with tus_peer(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
+        announced = announce(capture_id, content)
+        with begun_post(peer.port, peer.ca_file, announced, content[:1000]):
+            wait_for_bytes(peer.received_file(capture_id), 1000)
+            answer = wire.head(capture_id)
+
+        assert answer.headers["Upload-Offset"] == "1000"
+        assert 2.5 < answer.elapsed.total_seconds() < 5
+        assert wire.patch(capture_id, 1000, content[1000:]).status_code == 204
+
+
+def wait_for_bytes(path: Path, size_bytes: int) -> None:
+    until = time.monotonic() + 5
+    while not path.exists() or path.stat().st_size < size_bytes:
+        assert time.monotonic() < until, f"{size_bytes} bytes never arrived"
+        time.sleep(0.01)

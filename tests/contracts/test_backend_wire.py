@@ -1,0 +1,457 @@
+"""The backend's side of design section 7, over real HTTPS against the real process."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.backend.client import (
+    BODY,
+    PHOTO,
+    VERSION,
+    Device,
+    Wire,
+    announce,
+    new_id,
+    proven,
+    speaking_to,
+)
+from tests.backend.process import Backend, running_backend
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    with running_backend(tmp_path_factory.mktemp("backend")) as running:
+        yield running
+
+
+@pytest.fixture
+def wire(backend: Backend) -> Iterator[Wire]:
+    backend.set_switches()
+    with speaking_to(backend.base_url, backend.ca_file) as wire:
+        yield wire
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device()
+
+
+# --- one whole upload
+
+
+def test_post_with_body_is_stored_unpacked_and_receipted(
+    wire: Wire, backend: Backend, device: Device
+) -> None:
+    """One request is enough, and leaves the bytes, the photo and the record in the open."""
+    capture_id = new_id()
+    content = device.record(capture_id)
+
+    answer = wire.post(capture_id, content, content)
+
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == f"{backend.base_url}/files/{capture_id}"
+    assert answer.headers["Upload-Offset"] == answer.headers["Upload-Length"] == str(len(content))
+    assert (backend.data / f"received/{capture_id}.rec").read_bytes() == content
+    assert (backend.data / f"photos/{capture_id}.jpg").read_bytes() == PHOTO
+    opened = json.loads((backend.data / f"records/{capture_id}.json").read_text())
+    assert opened["label"]["capture_id"] == capture_id
+    assert opened["record"] == {"simulated": True, "new": "field"}
+    receipt = proven(backend.receipt_key_file, answer.headers["Doorstep-Receipt"])
+    assert receipt == {
+        "v": 1,
+        "capture_id": capture_id,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "received_at": receipt["received_at"],
+    }
+    assert datetime.fromisoformat(receipt["received_at"]).tzinfo is not None
+
+
+def test_record_without_photo_is_received(wire: Wire, backend: Backend, device: Device) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id, photo=None)
+
+    answer = wire.post(capture_id, content, content)
+
+    assert answer.status_code == 201
+    assert (backend.data / f"records/{capture_id}.json").exists()
+    assert not (backend.data / f"photos/{capture_id}.jpg").exists()
+
+
+def test_post_without_body_then_patches_end_in_a_receipt(
+    wire: Wire, backend: Backend, device: Device
+) -> None:
+    """201 is final only when Upload-Offset equals Upload-Length; the last PATCH is final."""
+    capture_id = new_id()
+    content = device.record(capture_id)
+
+    created = wire.post(capture_id, content)
+    first = wire.patch(capture_id, 0, content[:100_000])
+    last = wire.patch(capture_id, 100_000, content[100_000:])
+
+    assert (created.status_code, created.headers["Upload-Offset"]) == (201, "0")
+    assert "Doorstep-Receipt" not in created.headers
+    assert (first.status_code, first.headers["Upload-Offset"]) == (204, "100000")
+    assert "Doorstep-Receipt" not in first.headers
+    assert last.status_code == 204
+    assert (
+        proven(backend.receipt_key_file, last.headers["Doorstep-Receipt"])["capture_id"]
+        == capture_id
+    )
+
+
+def test_chunked_bodies_are_appended_too(wire: Wire, device: Device) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id)
+
+    answer = wire.post(capture_id, content, iter([content[:10], content[10:]]))
+
+    assert answer.status_code == 201
+    assert "Doorstep-Receipt" in answer.headers
+
+
+def test_options_names_version_and_extensions(wire: Wire) -> None:
+    answer = wire.session.options(f"{wire.base_url}/files", timeout=10)
+
+    assert answer.status_code == 204
+    assert answer.headers["Tus-Version"] == "1.0.0"
+    assert answer.headers["Tus-Extension"] == "creation,creation-with-upload"
+    assert int(answer.headers["Tus-Max-Size"]) > 1_000_000
+
+
+# --- HEAD
+
+
+def test_head_tells_offset_length_and_metadata(wire: Wire, device: Device) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id)
+    wire.post(capture_id, content)
+    wire.patch(capture_id, 0, content[:7])
+
+    answer = wire.head(capture_id)
+
+    assert answer.status_code == 200
+    assert answer.headers["Upload-Offset"] == "7"
+    assert answer.headers["Upload-Length"] == str(len(content))
+    assert answer.headers["Cache-Control"] == "no-store"
+    announced = announce(capture_id, content)["Upload-Metadata"]
+    assert answer.headers["Upload-Metadata"] == announced
+
+
+def test_head_of_a_finished_upload_is_complete_and_has_no_receipt(
+    wire: Wire, device: Device
+) -> None:
+    """A receipt that was lost is asked for at /receipts; HEAD never carries one."""
+    capture_id = new_id()
+    content = device.record(capture_id)
+    wire.post(capture_id, content, content)
+
+    answer = wire.head(capture_id)
+
+    assert answer.headers["Upload-Offset"] == answer.headers["Upload-Length"]
+    assert "Doorstep-Receipt" not in answer.headers
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PATCH"])
+def test_unknown_upload_is_404(wire: Wire, method: str) -> None:
+    headers = VERSION | BODY | {"Upload-Offset": "0"}
+
+    url = f"{wire.base_url}/files/{new_id()}"
+    assert wire.session.request(method, url, headers=headers, timeout=10).status_code == 404
+
+
+# --- refusals
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1000, None])
+def test_post_of_an_existing_id_is_409_and_changes_nothing(
+    wire: Wire, backend: Backend, device: Device, kept_bytes: int | None
+) -> None:
+    """Whether the upload is empty, partial or complete: it is never overwritten."""
+    capture_id = new_id()
+    content = device.record(capture_id)
+    wire.post(capture_id, content)
+    wire.patch(capture_id, 0, content[:kept_bytes])
+    before = wire.head(capture_id).headers["Upload-Offset"]
+
+    with_body = wire.post(capture_id, content, content)
+    without = wire.post(capture_id, content)
+
+    assert (with_body.status_code, without.status_code) == (409, 409)
+    assert wire.head(capture_id).headers["Upload-Offset"] == before
+    if kept_bytes is None:
+        assert (backend.data / f"received/{capture_id}.rec").read_bytes() == content
+
+
+def test_early_refusal_of_a_long_body_is_still_readable(wire: Wire, device: Device) -> None:
+    """A server that answers and closes while the body comes shows no status at all."""
+    capture_id = new_id()
+    content = device.record(capture_id, PHOTO * 20)
+    wire.post(capture_id, content)
+
+    statuses = {wire.post(capture_id, content, content).status_code for _ in range(5)}
+
+    assert statuses == {409}
+
+
+@pytest.mark.parametrize(
+    "capture_id",
+    ["1", "..%2Fkeys", "D9428888-122B-11E1-B85C-61CD3CBB3210", "d9428888122b11e1b85c61cd3cbb3210"],
+)
+def test_ids_that_are_no_uuids_are_400(wire: Wire, capture_id: str) -> None:
+    """One spelling per upload, and no name that could leave the folder."""
+    statuses = [
+        wire.post(capture_id, b"content", b"content").status_code,
+        wire.head(capture_id).status_code,
+        wire.patch(capture_id, 0, b"content").status_code,
+        wire.receipts(capture_id).status_code,
+    ]
+
+    slash_is_no_route = 404 if "%2F" in capture_id else 400
+    assert statuses == [400, slash_is_no_route, slash_is_no_route, 400]
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "POST"])
+def test_devices_neither_read_nor_delete(wire: Wire, device: Device, method: str) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id)
+    wire.post(capture_id, content, content)
+
+    url = f"{wire.base_url}/files/{capture_id}"
+    answer = wire.session.request(method, url, headers=VERSION, timeout=10)
+
+    assert answer.status_code == 405
+    assert wire.head(capture_id).status_code == 200
+
+
+def test_wrong_offset_is_409_and_tells_the_right_one(wire: Wire, device: Device) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id)
+    wire.post(capture_id, content)
+    wire.patch(capture_id, 0, content[:50])
+
+    answers = [wire.patch(capture_id, offset, content[offset:]) for offset in (0, 49, 51)]
+
+    assert [answer.status_code for answer in answers] == [409, 409, 409]
+    assert [answer.headers["Upload-Offset"] for answer in answers] == ["50", "50", "50"]
+
+
+def test_patch_of_a_finished_upload_is_409(wire: Wire, device: Device) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id)
+    wire.post(capture_id, content, content)
+
+    assert wire.patch(capture_id, 0, content).status_code == 409
+
+
+def test_wrong_content_type_is_415(wire: Wire, device: Device) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id)
+    wrong = {"Content-Type": "application/octet-stream"}
+
+    posted = wire.post(capture_id, content, content, **wrong)
+    wire.post(capture_id, content)
+    patched = wire.patch(capture_id, 0, content, **wrong)
+
+    assert (posted.status_code, patched.status_code) == (415, 415)
+    assert wire.head(capture_id).headers["Upload-Offset"] == "0"
+
+
+@pytest.mark.parametrize("version", ["0.2.2", "2.0.0", ""])
+def test_wrong_version_is_412_and_tells_the_right_one(
+    wire: Wire, device: Device, version: str
+) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id)
+    wrong = {"Tus-Resumable": version}
+
+    answers = [
+        wire.post(capture_id, content, content, **wrong),
+        wire.head(capture_id, **wrong),
+        wire.patch(capture_id, 0, content, **wrong),
+    ]
+
+    assert [answer.status_code for answer in answers] == [412, 412, 412]
+    assert {answer.headers["Tus-Version"] for answer in answers} == {"1.0.0"}
+
+
+def test_over_long_body_is_413_and_nothing_of_it_is_kept(wire: Wire, device: Device) -> None:
+    """Announced or chunked: a body longer than what is left leaves the offset where it was."""
+    capture_id, never = new_id(), new_id()
+    content = device.record(capture_id)
+    wire.post(capture_id, content)
+    wire.patch(capture_id, 0, content[:20])
+
+    announced = wire.patch(capture_id, 20, content)
+    chunked = wire.patch(capture_id, 20, iter([content[20:], b"more"]))
+    posted = wire.post(never, content, content + b"more")
+
+    assert (announced.status_code, chunked.status_code, posted.status_code) == (413, 413, 413)
+    assert wire.head(never).status_code == 404
+    assert wire.head(capture_id).headers["Upload-Offset"] == "20"
+    assert wire.patch(capture_id, 20, content[20:]).status_code == 204
+
+
+def test_more_than_the_backend_takes_is_413(wire: Wire) -> None:
+    headers = VERSION | announce(new_id(), b"") | {"Upload-Length": "999999999999"}
+
+    assert wire.session.post(f"{wire.base_url}/files", headers=headers).status_code == 413
+
+
+def test_digest_mismatch_is_460_and_the_id_can_be_created_again(
+    wire: Wire, backend: Backend, device: Device
+) -> None:
+    capture_id = new_id()
+    content = device.record(capture_id)
+    altered = content[:-1] + b"\x01"
+
+    answer = wire.post(capture_id, content, altered)
+
+    assert answer.status_code == 460
+    assert wire.head(capture_id).status_code == 404
+    assert not (backend.data / f"received/{capture_id}.rec").exists()
+    assert wire.post(capture_id, content, content).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Upload-Length": "-1"},
+        {"Upload-Length": "ten"},
+        {"Upload-Length": ""},
+        {"Upload-Metadata": ""},
+        {"Upload-Metadata": "capture_id !!"},
+        announce(str(uuid4()), b"x", place="52.5"),
+        announce(str(uuid4()), b"x", sha256="A" * 64),
+        announce(str(uuid4()), b"x", sha256="a" * 63),
+    ],
+)
+def test_malformed_announcement_is_400(wire: Wire, changed: dict[str, str]) -> None:
+    """Metadata is capture_id, sha256 and filetype and nothing else: proxies log it."""
+    headers = VERSION | announce(new_id(), b"x") | changed
+
+    answer = wire.session.post(f"{wire.base_url}/files", headers=headers, timeout=10)
+
+    assert answer.status_code == 400
+
+
+# --- signed refusals
+
+
+def refusal_of(backend: Backend, answer: Any) -> dict[str, Any]:
+    assert answer.status_code == 422
+    assert "Doorstep-Receipt" not in answer.headers
+    return proven(backend.receipt_key_file, answer.headers["Doorstep-Refusal"])
+
+
+def test_record_that_does_not_verify_is_refused_with_a_signature(
+    wire: Wire, backend: Backend, device: Device
+) -> None:
+    """The refusal names id and digest, so that nobody else's answer can be taken for it."""
+    capture_id = new_id()
+    content = device.record(capture_id)[:-1]
+
+    refusal = refusal_of(backend, wire.post(capture_id, content, content))
+
+    assert refusal == {
+        "v": 1,
+        "capture_id": capture_id,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "reason": "damaged",
+        "refused_at": refusal["refused_at"],
+    }
+    assert (backend.data / f"refused/{capture_id}.rec").read_bytes() == content
+    assert not (backend.data / f"received/{capture_id}.rec").exists()
+    assert not (backend.data / f"records/{capture_id}.json").exists()
+
+
+def test_final_patch_can_carry_a_refusal(wire: Wire, backend: Backend) -> None:
+    capture_id = new_id()
+    wire.post(capture_id, b"no record")
+
+    assert refusal_of(backend, wire.patch(capture_id, 0, b"no record"))["reason"] == "damaged"
+
+
+def test_label_of_another_capture_is_refused(wire: Wire, backend: Backend, device: Device) -> None:
+    capture_id = new_id()
+    content = device.record(new_id())
+
+    answer = wire.post(capture_id, content, content)
+
+    assert refusal_of(backend, answer)["reason"] == "wrong_id"
+
+
+def test_first_key_of_a_device_is_pinned(wire: Wire, backend: Backend, device: Device) -> None:
+    """Another key under the same device_id is refused; the first one still serves."""
+    forger = Device(device_id=device.device_id)
+    first, forged, later = new_id(), new_id(), new_id()
+
+    answers = [
+        wire.post(capture_id, content, content)
+        for capture_id, content in (
+            (first, device.record(first)),
+            (forged, forger.record(forged)),
+            (later, device.record(later)),
+        )
+    ]
+
+    assert answers[0].status_code == answers[2].status_code == 201
+    assert refusal_of(backend, answers[1])["reason"] == "unknown_key"
+
+
+# --- receipts on request
+
+
+def test_receipts_answers_each_id_with_receipt_refusal_or_null(
+    wire: Wire, backend: Backend, device: Device
+) -> None:
+    good, bad, partial, unknown = new_id(), new_id(), new_id(), new_id()
+    content = device.record(good)
+    receipt = wire.post(good, content, content).headers["Doorstep-Receipt"]
+    wire.post(bad, b"no record", b"no record")
+    wire.post(partial, content)
+
+    answer = wire.receipts(good, bad, partial, unknown)
+
+    assert answer.status_code == 200
+    found = answer.json()
+    assert found[good] == {"receipt": receipt}
+    assert proven(backend.receipt_key_file, found[bad]["refusal"])["reason"] == "damaged"
+    assert found[partial] is None
+    assert found[unknown] is None
+
+
+def test_receipts_takes_100_ids_and_not_101(wire: Wire) -> None:
+    ids = [new_id() for _ in range(101)]
+
+    assert wire.receipts(*ids[:100]).json() == dict.fromkeys(ids[:100])
+    assert wire.receipts(*ids).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"capture_ids": "x"}', b'{"capture_ids": [1]}', b"\xff"]
+)
+def test_receipts_refuses_what_it_cannot_read(wire: Wire, body: bytes) -> None:
+    answer = wire.session.post(f"{wire.base_url}/receipts", data=body, timeout=10)
+
+    assert answer.status_code == 400
+
+
+def test_refusal_is_judged_again_when_asked(wire: Wire, backend: Backend, device: Device) -> None:
+    """After the office has repaired the cause, asking is enough: the bytes are kept."""
+    capture_id = new_id()
+    content = device.record(capture_id)
+    backend.set_switches(refuse="on hold")
+    assert refusal_of(backend, wire.post(capture_id, content, content))["reason"] == "on hold"
+
+    backend.set_switches()
+
+    assert "receipt" in wire.receipts(capture_id).json()[capture_id]
+    assert (backend.data / f"received/{capture_id}.rec").read_bytes() == content
+    assert not (backend.data / f"refused/{capture_id}.rec").exists()

@@ -1,0 +1,133 @@
+"""What every camera promises; runs on the simulated one, and on a webcam where there is one."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hardware.camera import Camera
+from hardware.settings import CameraKind, CameraSettings
+from hardware.simulated_camera import SimulatedCamera
+from hardware.simulated_world import World
+
+DEADLINE_S = 3.0
+
+
+def simulated(run_dir: Path) -> Camera:
+    settings = CameraSettings(CameraKind.SIMULATED, width_px=320, height_px=240)
+    return SimulatedCamera(settings, World(None, run_dir))
+
+
+def webcam(_run_dir: Path) -> Camera:
+    from hardware.camera_v4l2 import WebCamera  # noqa: PLC0415 - only where there is a webcam
+
+    return WebCamera(CameraSettings(CameraKind.V4L2, width_px=640, height_px=480))
+
+
+CAMERAS = [simulated, *([webcam] if Path("/dev/video0").exists() else [])]
+
+
+@pytest.fixture(scope="module", params=CAMERAS, ids=lambda opener: opener.__name__)
+def opened(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Camera]:
+    opener: Callable[[Path], Camera] = request.param
+    camera = opener(tmp_path_factory.mktemp("run"))
+    yield camera
+    camera.close()
+    camera.close()
+
+
+@pytest.fixture
+def camera(opened: Camera) -> Camera:
+    """Streaming; left so, since starting takes half a second."""
+    opened.start()
+    return opened
+
+
+def test_every_frame_began_after_the_press(camera: Camera) -> None:
+    next(camera.take(0, 1, DEADLINE_S))
+    for _ in range(3):
+        pressed_ns = time.monotonic_ns()
+
+        frames = list(camera.take(pressed_ns, 3, DEADLINE_S))
+
+        assert all(frame.exposure_began_ns > pressed_ns for frame in frames)
+
+
+def test_a_burst_has_as_many_frames_as_asked_for_in_their_order(camera: Camera) -> None:
+    frames = list(camera.take(time.monotonic_ns(), 3, DEADLINE_S))
+
+    ends_ns = [frame.sensor_time_ns for frame in frames]
+    assert len(frames) == 3
+    assert ends_ns == sorted(set(ends_ns))
+    assert ends_ns[-1] < time.monotonic_ns()
+
+
+def test_frames_are_bgr_pictures_of_one_size_with_their_exposure(camera: Camera) -> None:
+    first, second = camera.take(time.monotonic_ns(), 2, DEADLINE_S)
+
+    assert first.pixels.shape == second.pixels.shape
+    assert first.pixels.shape[2:] == (3,)
+    assert first.pixels.dtype == "uint8"
+    assert first.pixels.flags.c_contiguous
+    assert first.exposure_us > 0
+    assert first.gain > 0
+
+
+def test_a_frame_is_its_takers_own(camera: Camera) -> None:
+    first, second = camera.take(time.monotonic_ns(), 2, DEADLINE_S)
+    second_before = second.pixels.copy()
+
+    first.pixels[:] = 0
+
+    assert (second.pixels == second_before).all()
+
+
+def test_the_deadline_runs_from_the_call_and_then_from_frame_to_frame(camera: Camera) -> None:
+    frames = camera.take(time.monotonic_ns(), 2, DEADLINE_S)
+    next(frames)
+
+    began = time.monotonic()
+    next(frames)
+    assert time.monotonic() - began < DEADLINE_S
+
+
+def test_the_newest_frame_is_known_without_taking_one(camera: Camera) -> None:
+    frame = next(camera.take(time.monotonic_ns(), 1, DEADLINE_S))
+
+    assert camera.last_frame_ns is not None
+    assert camera.last_frame_ns >= frame.sensor_time_ns
+    assert time.monotonic_ns() - camera.last_frame_ns < 1_000_000_000
+
+
+def test_starting_and_stopping_twice_is_starting_and_stopping_once(camera: Camera) -> None:
+    camera.start()
+    assert camera.streaming
+
+    camera.stop()
+    camera.stop()
+    assert not camera.streaming
+
+
+def test_a_stopped_camera_exposes_no_frame(camera: Camera) -> None:
+    next(camera.take(time.monotonic_ns(), 1, DEADLINE_S))
+    camera.stop()
+    newest_ns = camera.last_frame_ns
+
+    time.sleep(0.1)  # three frames at 30 a second
+
+    assert camera.last_frame_ns == newest_ns
+
+
+def test_a_stopped_camera_starts_again_in_the_same_configuration(camera: Camera) -> None:
+    before = next(camera.take(time.monotonic_ns(), 1, DEADLINE_S))
+    camera.stop()
+    pressed_ns = time.monotonic_ns()
+
+    camera.start()
+
+    after = next(camera.take(pressed_ns, 1, DEADLINE_S))
+    assert after.pixels.shape == before.pixels.shape
+    assert after.exposure_began_ns > pressed_ns

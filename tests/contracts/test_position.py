@@ -1,0 +1,115 @@
+"""What every source of fixes promises; runs on the fixed, the simulated and a real gpsd's."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+
+from hardware.position import Fix, Position
+from hardware.position_fixed import FixedPosition
+from hardware.position_gpsd import GpsdPosition
+from hardware.settings import PositionKind, PositionSettings
+from hardware.simulated_position import SimulatedPosition
+from hardware.simulated_world import World
+from tests.hardware import nmea
+
+FRESH_S = 5.0
+
+
+@contextmanager
+def fixed(_: Path) -> Iterator[Position]:
+    yield FixedPosition(
+        PositionSettings(PositionKind.FIXED, lat_deg=nmea.LAT_DEG, lon_deg=nmea.LON_DEG)
+    )
+
+
+@contextmanager
+def simulated(folder: Path) -> Iterator[Position]:
+    yield SimulatedPosition(World(None, folder))
+
+
+@contextmanager
+def gpsd(_: Path) -> Iterator[Position]:
+    receiver, port = nmea.Receiver(), nmea.free_port()
+    with nmea.gpsd(receiver.port, port):
+        yield GpsdPosition(PositionSettings(PositionKind.GPSD, gpsd=f"127.0.0.1:{port}"))
+    receiver.unplug()
+
+
+Opener = Callable[[Path], AbstractContextManager[Position]]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[fixed, simulated, pytest.param(gpsd, marks=pytest.mark.slow)],
+    ids=lambda opener: opener.__name__,
+)
+def position(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Position]:
+    opener: Opener = request.param
+    with opener(tmp_path_factory.mktemp("run")) as source:
+        nmea.until(source.last_fix)
+        yield source
+        source.close()
+        source.close()
+
+
+def newest(position: Position) -> Fix:
+    fix = position.last_fix()
+    assert fix
+    return fix
+
+
+def test_a_fix_is_a_place_on_the_globe(position: Position) -> None:
+    """Degrees in range, and two dimensions at least."""
+    fix = newest(position)
+
+    assert fix.lat_deg == pytest.approx(nmea.LAT_DEG, abs=1e-5)
+    assert fix.lon_deg == pytest.approx(nmea.LON_DEG, abs=1e-5)
+    assert fix.mode in (2, 3)
+
+
+def test_what_is_unknown_is_none(position: Position) -> None:
+    """Never a number that stands for nothing."""
+    fix = newest(position)
+
+    assert fix.mode == 3 or fix.alt_m is None
+    assert fix.eph_m is None or fix.eph_m > 0
+    assert fix.hdop is None or 0 < fix.hdop < 99
+    assert fix.satellites is None or fix.satellites > 0
+    assert fix.speed_mps is None or fix.speed_mps >= 0
+
+
+def test_a_fix_is_stamped_on_arrival(position: Position) -> None:
+    """The stamp is CLOCK_MONOTONIC, not in the future, and fresh while fixes come."""
+    fix = newest(position)
+
+    assert 0 <= time.monotonic_ns() - fix.received_ns < FRESH_S * 1e9
+
+
+def test_the_time_of_a_fix_is_utc(position: Position) -> None:
+    """An aware time in UTC, or none."""
+    utc = newest(position).utc
+
+    assert utc is None or utc.tzinfo is UTC
+
+
+def test_fixes_go_on(position: Position) -> None:
+    """A newer fix takes the place of the one before."""
+    before = newest(position)
+
+    nmea.until(lambda: newest(position).received_ns > before.received_ns)
+
+
+def test_a_source_in_reach_has_no_trouble(position: Position) -> None:
+    """The technician is told nothing while fixes come."""
+    assert position.trouble() is None
+
+
+def test_only_a_receivers_own_fixes_are_not_simulated(position: Position) -> None:
+    """The record says which."""
+    assert position.simulated is not isinstance(position, GpsdPosition)

@@ -1,0 +1,138 @@
+"""The board: what is configured is opened, and nothing else in its place."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+import pytest
+
+from hardware.board import NoLamp, open_board
+from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.errors import DeviceError, DeviceMissing
+from hardware.position_fixed import FixedPosition
+from hardware.settings import (
+    BoardSettings,
+    ButtonSettings,
+    CameraKind,
+    CameraSettings,
+    ClockKind,
+    ClockSettings,
+    IndicatorSettings,
+    LampKind,
+    LampSettings,
+    PartKind,
+    PositionKind,
+    PositionSettings,
+    PowerKind,
+    PowerSettings,
+    SimulatedSettings,
+)
+from hardware.simulated import SimulatedIndicator
+from hardware.simulated_script import ScriptError
+
+FLOOR: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+SIMULATED: Final = BoardSettings(
+    CameraSettings(CameraKind.SIMULATED, width_px=320, height_px=240),
+    ButtonSettings(PartKind.SIMULATED),
+    IndicatorSettings(PartKind.SIMULATED),
+    LampSettings(LampKind.SIMULATED),
+    PositionSettings(PositionKind.SIMULATED),
+    PowerSettings(PowerKind.SIMULATED),
+    ClockSettings(ClockKind.SIMULATED),
+)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    """Whatever happens, a board leaves no driver's thread behind."""
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_simulated_board_shares_one_world(tmp_path: Path) -> None:
+    script = tmp_path / "world.toml"
+    script.write_text(
+        "[[at]]\npress = 1\nlat_deg = 1\nlon_deg = 2\nbattery_pct = 3\nlight = 0.02\n"
+        'clock = "unsynced"',
+        encoding="utf-8",
+    )
+    settings = replace(SIMULATED, simulated=SimulatedSettings(script))
+    board = open_board(settings, tmp_path, FLOOR)
+    heard: list[ButtonEvent] = []
+    board.buttons.listen(heard.append)
+    assert board.press is not None
+    assert board.simulated
+    board.camera.start()
+    edge_ns = time.monotonic_ns()
+
+    board.press(ButtonName.PHOTO, edge_ns, 0.1)
+
+    (frame,) = board.camera.take(edge_ns, 1, 2)
+    fix = board.position.last_fix()
+    assert heard[0] == ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, edge_ns)
+    assert (frame.gain > 1, board.power.read().battery_pct) == (True, 3)
+    assert board.clock.now().source == "unsynced"
+    assert fix is not None
+    assert (fix.lat_deg, fix.lon_deg) == (1, 2)
+    board.close()
+    board.close()
+
+
+def test_a_lamp_that_is_not_fitted_is_no_trouble(tmp_path: Path) -> None:
+    board = open_board(replace(SIMULATED, lamp=LampSettings(LampKind.NONE)), tmp_path, FLOOR)
+
+    board.lamp.on()
+    board.lamp.off()
+
+    assert isinstance(board.lamp, NoLamp)
+    board.close()
+
+
+def test_parts_are_chosen_one_by_one_and_one_simulated_makes_the_board_so(tmp_path: Path) -> None:
+    position = PositionSettings(PositionKind.FIXED, lat_deg=1.0, lon_deg=2.0)
+
+    board = open_board(replace(SIMULATED, position=position), tmp_path, FLOOR)
+
+    assert isinstance(board.position, FixedPosition)
+    assert isinstance(board.indicator, SimulatedIndicator)
+    assert board.simulated
+    board.close()
+
+
+def test_a_device_that_fails_closes_those_opened_before_and_none_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoButtons:
+        def __init__(self, settings: ButtonSettings) -> None:
+            assert "film" in {thread.name for thread in threading.enumerate()}
+            raise DeviceMissing(f"buttons.photo_pin = {settings.photo_pin}: no GPIO here")
+
+    driver = ModuleType("hardware.buttons_gpio")
+    vars(driver)["GpioButtons"] = NoButtons
+    monkeypatch.setitem(sys.modules, "hardware.buttons_gpio", driver)
+
+    with pytest.raises(DeviceMissing, match="photo_pin = 17"):
+        open_board(replace(SIMULATED, buttons=ButtonSettings(PartKind.GPIO)), tmp_path, FLOOR)
+
+
+def test_a_camera_that_cannot_open_is_an_error(tmp_path: Path) -> None:
+    camera = CameraSettings(CameraKind.SIMULATED, width_px=321, height_px=240)
+
+    with pytest.raises(DeviceError):
+        open_board(replace(SIMULATED, camera=camera), tmp_path, FLOOR)
+
+
+def test_a_wrong_world_script_opens_nothing(tmp_path: Path) -> None:
+    settings = replace(SIMULATED, simulated=SimulatedSettings(tmp_path / "none.toml"))
+
+    with pytest.raises(ScriptError):
+        open_board(settings, tmp_path, FLOOR)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,271 @@
+"""Buttons, indicator and lamp: our code and gpiozero's own, on gpiozero's simulated pins."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from queue import Queue
+from typing import Any
+
+import pytest
+from gpiozero.pins.mock import (  # noqa: TID251 - the pins that gpiozero ships for tests
+    MockFactory,
+    MockPWMPin,
+)
+
+from hardware.button import ButtonEvent, ButtonName, Buttons, Change
+from hardware.buttons_gpio import GpioButtons, kernel_ns
+from hardware.errors import DeviceMissing
+from hardware.indicator import Indicator, Lamp, Signal
+from hardware.indicator_gpio import GpioIndicator, duty
+from hardware.lamp_gpio import GpioLamp
+from hardware.patterns import AMBER, HIGH_HZ, LOW_HZ
+from hardware.settings import (
+    ButtonSettings,
+    IndicatorSettings,
+    LampKind,
+    LampSettings,
+    PartKind,
+)
+
+BUTTONS = ButtonSettings(PartKind.GPIO)
+INDICATOR = IndicatorSettings(PartKind.GPIO, vibration_pin=16)
+WAIT_S = 5.0
+
+
+@pytest.fixture
+def pins() -> MockFactory:
+    return MockFactory(pin_class=MockPWMPin)
+
+
+@pytest.fixture
+def events(pins: MockFactory) -> Iterator["Queue[ButtonEvent]"]:
+    told: Queue[ButtonEvent] = Queue()
+    buttons: Buttons = GpioButtons(BUTTONS, pins)
+    with closing(buttons):
+        buttons.listen(told.put)
+        yield told
+
+
+def within(condition: Callable[[], bool], seconds: float = WAIT_S) -> bool:
+    """Look until it holds; the player is another thread."""
+    end_s = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end_s:
+        time.sleep(0.001)
+    return condition()
+
+
+def levels(pins: MockFactory, *numbers: int) -> list[float]:
+    return [float(pins.pin(number).state) for number in numbers]
+
+
+def led(pins: MockFactory) -> list[float]:
+    return levels(pins, 5, 6, 13)
+
+
+def test_a_press_is_told_with_the_kernels_edge_time(
+    pins: MockFactory, events: "Queue[ButtonEvent]"
+) -> None:
+    """TOUCHED comes in the edge's own thread, PRESSED when stable, both dated by the edge."""
+    before_ns = time.monotonic_ns()
+    pins.pin(17).drive_low()
+    after_ns = time.monotonic_ns()
+
+    touched = events.get_nowait()
+    pressed = events.get(timeout=WAIT_S)
+
+    assert (touched.change, pressed.change) == (Change.TOUCHED, Change.PRESSED)
+    assert touched.edge_ns == pressed.edge_ns
+    assert before_ns - 1000 <= touched.edge_ns <= after_ns + 1000
+    assert touched.button is ButtonName.PHOTO
+
+
+def test_a_release_is_told_after_the_lock_out(
+    pins: MockFactory, events: "Queue[ButtonEvent]"
+) -> None:
+    """A press that bounces at both ends is touched, pressed and released once."""
+    for _ in range(3):
+        pins.pin(27).drive_low()
+        pins.pin(27).drive_high()
+    pins.pin(27).drive_low()
+    told = [events.get(timeout=WAIT_S) for _ in range(2)]
+    pins.pin(27).drive_high()
+    told.append(events.get(timeout=WAIT_S))
+
+    assert [event.change for event in told] == [Change.TOUCHED, Change.PRESSED, Change.RELEASED]
+    assert {event.button for event in told} == {ButtonName.SCAN}
+    assert events.empty()
+
+
+def test_a_spike_is_a_glitch(pins: MockFactory, events: "Queue[ButtonEvent]") -> None:
+    """The light that TOUCHED lit can go out again."""
+    pins.pin(17).drive_low()
+    pins.pin(17).drive_high()
+
+    told = [events.get(timeout=WAIT_S).change for _ in range(2)]
+
+    assert told == [Change.TOUCHED, Change.GLITCH]
+
+
+def test_both_buttons_work_at_once(pins: MockFactory, events: "Queue[ButtonEvent]") -> None:
+    """Holding one does not keep the other from being told."""
+    pins.pin(17).drive_low()
+    pins.pin(27).drive_low()
+
+    told = [events.get(timeout=WAIT_S) for _ in range(4)]
+
+    assert {(event.button, event.change) for event in told} == {
+        (name, change) for name in ButtonName for change in (Change.TOUCHED, Change.PRESSED)
+    }
+
+
+def test_closed_buttons_say_nothing(pins: MockFactory) -> None:
+    """After close no callback runs any more, and closing twice is fine."""
+    told: list[ButtonEvent] = []
+    buttons = GpioButtons(BUTTONS, pins)
+    buttons.listen(told.append)
+
+    buttons.close()
+    buttons.close()
+    pins.pin(17).drive_low()
+
+    assert told == []
+
+
+def test_an_edge_stamped_by_another_clock_is_dated_on_arrival() -> None:
+    """Old kernels stamp with the wall clock; such a time would order a press after everything."""
+    now_ns = 5_000_000_000
+
+    assert kernel_ns(4.9, now_ns) == 4_900_000_000
+    assert kernel_ns(1_764_000_000.0, now_ns) == now_ns
+
+
+@pytest.mark.parametrize(
+    ("opened", "setting"),
+    [
+        (lambda: GpioButtons(BUTTONS), "buttons.photo_pin = 17"),
+        (lambda: GpioIndicator(INDICATOR), "indicator"),
+        (lambda: GpioLamp(LampSettings(LampKind.GPIO)), "lamp.pin = 22"),
+    ],
+)
+def test_without_gpio_the_error_names_setting_and_remedy(
+    opened: Callable[[], Any],
+    setting: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+) -> None:
+    """No other pin factory is tried, in particular not a simulated one."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(DeviceMissing, match=setting) as failure:
+        opened()
+
+    assert "python3-lgpio" in str(failure.value)
+    assert "group gpio" in str(failure.value)
+
+
+def test_two_parts_on_one_pin_are_refused(pins: MockFactory) -> None:
+    """The error names the setting that came second."""
+    with (
+        closing(GpioLamp(LampSettings(LampKind.GPIO, pin=17), pins)),
+        pytest.raises(DeviceMissing, match=r"buttons\.photo_pin = 17"),
+    ):
+        GpioButtons(BUTTONS, pins)
+
+
+def test_the_light_follows_the_signal(pins: MockFactory) -> None:
+    """Each signal takes the place of the one before, and close leaves it dark."""
+    indicator: Indicator = GpioIndicator(INDICATOR, pins)
+
+    indicator.show(Signal.HOLD_STILL)
+    assert within(lambda: led(pins) == [1, 1, 1])
+    indicator.show(Signal.EXPOSED)
+    assert within(lambda: led(pins) == [0, 0, 0])
+    indicator.show(Signal.FAULT)
+    assert within(lambda: led(pins) == [1, 0, 0])
+    indicator.close()
+    indicator.close()
+
+    assert levels(pins, 5, 6, 13, 12, 16) == [0, 0, 0, 0, 0]
+
+
+def test_the_first_light_comes_at_once(pins: MockFactory) -> None:
+    """White is lit well within the 100 ms that the driver may wait."""
+    with closing(GpioIndicator(INDICATOR, pins)) as indicator:
+        start_s = time.monotonic()
+        indicator.show(Signal.HOLD_STILL)
+
+        assert within(lambda: led(pins) == [1, 1, 1])
+        assert time.monotonic() - start_s < 0.1
+
+
+def test_saved_sounds_and_vibrates_once_and_ends_dark(pins: MockFactory) -> None:
+    """One short tone with the green light, then silence."""
+    settings = IndicatorSettings(PartKind.GPIO, vibration_pin=16, volume_pct=100)
+    with closing(GpioIndicator(settings, pins)) as indicator:
+        pins.pin(16).clear_states()
+        indicator.show(Signal.SAVED)
+
+        assert within(lambda: levels(pins, 12, 16) == [0.5, 1])
+        assert pins.pin(12).frequency == HIGH_HZ
+        assert within(lambda: levels(pins, 12, 16) == [0, 0])
+        assert led(pins) == [0, 1, 0]
+        assert within(lambda: led(pins) == [0, 0, 0])
+        assert [state.state for state in pins.pin(16).states] == [0, 1, 0]
+
+
+def test_no_photo_sounds_low_then_high(pins: MockFactory) -> None:
+    """The tones are two, in this order."""
+    with closing(GpioIndicator(INDICATOR, pins)) as indicator:
+        indicator.show(Signal.NO_PHOTO)
+
+        assert within(lambda: pins.pin(12).frequency == LOW_HZ)
+        assert within(lambda: pins.pin(12).frequency == HIGH_HZ)
+        assert led(pins) == [0, 0, 1]
+
+
+def test_an_idle_signal_shown_again_keeps_its_rhythm(pins: MockFactory) -> None:
+    """A loop that shows READY every turn does not freeze the pulse."""
+    with closing(GpioIndicator(INDICATOR, pins)) as indicator:
+        indicator.show(Signal.READY)
+
+        assert within(lambda: led(pins) == [0, 1, 0])
+        end_s = time.monotonic() + 0.4
+        while time.monotonic() < end_s:
+            indicator.show(Signal.READY)
+        assert led(pins) == [0, 0, 0]
+
+
+def test_a_common_anode_led_is_driven_inverted(pins: MockFactory) -> None:
+    """Low is lit; dark is high on all three."""
+    settings = IndicatorSettings(PartKind.GPIO, common_anode=True)
+    with closing(GpioIndicator(settings, pins)) as indicator:
+        indicator.show(Signal.NOT_READY)
+
+        assert within(lambda: led(pins) == [0, 1 - AMBER.green, 1])
+
+
+def test_volume_zero_is_silent(pins: MockFactory) -> None:
+    """The duty cycle is 0; at full volume a square wave, in between as loud as asked."""
+    settings = IndicatorSettings(PartKind.GPIO, volume_pct=0)
+    with closing(GpioIndicator(settings, pins)) as indicator:
+        indicator.show(Signal.FAULT)
+
+        assert within(lambda: pins.pin(12).frequency == LOW_HZ)
+        assert levels(pins, 12) == [0]
+    assert duty(100) == 0.5
+    assert duty(50) == pytest.approx(1 / 6)
+
+
+def test_the_lamp_goes_on_and_off_and_is_off_after_close(pins: MockFactory) -> None:
+    """A lamp left on would drain the battery."""
+    lamp: Lamp = GpioLamp(LampSettings(LampKind.GPIO), pins)
+
+    lamp.on()
+    assert levels(pins, 22) == [1]
+    lamp.off()
+    assert levels(pins, 22) == [0]
+    lamp.on()
+    lamp.close()
+    lamp.close()
+
+    assert levels(pins, 22) == [0]

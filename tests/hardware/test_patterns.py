@@ -1,0 +1,116 @@
+"""The table of signals: complete, told apart without colour, and sounded once."""
+
+from math import inf
+
+import pytest
+
+from hardware.indicator import Colour, Signal
+from hardware.patterns import (
+    AMBER,
+    BLUE,
+    DARK,
+    GREEN,
+    HIGH_HZ,
+    LOW_HZ,
+    PATTERNS,
+    RED,
+    WHITE,
+    Pattern,
+    Step,
+    light_at,
+    step_at,
+)
+
+MAIN_COLOUR = {
+    Signal.HOLD_STILL: WHITE,
+    Signal.EXPOSED: DARK,
+    Signal.SAVED: GREEN,
+    Signal.ONCE_MORE: AMBER,
+    Signal.NO_PHOTO: BLUE,
+    Signal.FAULT: RED,
+    Signal.READY: GREEN,
+    Signal.NOT_READY: AMBER,
+    Signal.BATTERY_LOW: RED,
+    Signal.SENDING: WHITE,
+    Signal.ALL_SENT: GREEN,
+    Signal.ASK_OFFICE: AMBER,
+}
+
+
+def colours(pattern: Pattern) -> set[Colour]:
+    return {step.colour for step in (*pattern.once, *pattern.again)}
+
+
+def tones(pattern: Pattern) -> list[int]:
+    return [step.tone_hz for step in pattern.once if step.tone_hz]
+
+
+def rhythm(pattern: Pattern) -> tuple[tuple[object, ...], ...]:
+    """What is left of a pattern for someone who sees no colours."""
+    return tuple(
+        tuple((step.colour != DARK, step.seconds, step.tone_hz, step.vibrate) for step in part)
+        for part in (pattern.once, pattern.again)
+    )
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_every_signal_has_its_colour(signal: Signal) -> None:
+    """The table of lights: one colour per signal, and dark between its flashes."""
+    assert colours(PATTERNS[signal]) - {DARK} == {MAIN_COLOUR[signal]} - {DARK}
+    assert light_at(signal, 0) == MAIN_COLOUR[signal]
+
+
+def test_signals_differ_by_rhythm_as_well_as_colour() -> None:
+    """A driver who does not see red and green can tell all twelve."""
+    assert len({rhythm(pattern) for pattern in PATTERNS.values()}) == len(Signal)
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_sound_and_vibration_are_given_once(signal: Signal) -> None:
+    """What repeats is light only."""
+    assert all(step.tone_hz is None and not step.vibrate for step in PATTERNS[signal].again)
+
+
+@pytest.mark.parametrize(
+    ("signal", "sounds"),
+    [
+        (Signal.HOLD_STILL, []),
+        (Signal.EXPOSED, []),
+        (Signal.SAVED, [HIGH_HZ]),
+        (Signal.ONCE_MORE, [HIGH_HZ, HIGH_HZ]),
+        (Signal.NO_PHOTO, [LOW_HZ, HIGH_HZ]),
+        (Signal.FAULT, [LOW_HZ]),
+        (Signal.READY, []),
+        (Signal.SENDING, []),
+    ],
+)
+def test_the_driver_hears_four_sounds(signal: Signal, sounds: list[int]) -> None:
+    """One short, two, low-high, one long; none at the press, since a click means taken."""
+    assert tones(PATTERNS[signal]) == sounds
+
+
+def test_saved_is_green_for_one_second() -> None:
+    """Go on, done; then dark."""
+    assert light_at(Signal.SAVED, 0.99) == GREEN
+    assert light_at(Signal.SAVED, 1.01) == DARK
+
+
+def test_a_steady_light_stays() -> None:
+    """Red does not end by itself, nor does hold still."""
+    assert light_at(Signal.FAULT, 1e6) == RED
+    assert light_at(Signal.HOLD_STILL, 1e6) == WHITE
+
+
+def test_steps_follow_each_other_and_repeat() -> None:
+    """A step lasts its seconds; after the last one the repeating part begins again."""
+    pattern = Pattern(once=(Step(RED, 1.0),), again=(Step(BLUE, 2.0), Step(DARK, 1.0)))
+
+    assert step_at(pattern, 0.25) == (Step(RED, 1.0), 0.75)
+    assert step_at(pattern, 1.0) == (Step(BLUE, 2.0), 2.0)
+    assert step_at(pattern, 3.5) == (Step(DARK, 1.0), 0.5)
+    assert step_at(pattern, 4.0) == (Step(BLUE, 2.0), 2.0)
+
+
+def test_a_pattern_that_ended_is_dark_for_good() -> None:
+    """Nothing is left to wait for."""
+    assert step_at(Pattern(once=(Step(RED, 1.0),)), 2.0) == (Step(DARK, inf), inf)

@@ -1,0 +1,444 @@
+"""The picamera2 door on a stand-in for picamera2, with its jobs, requests and hangs."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event, Timer
+from typing import Any
+
+import cv2  # noqa: TID251 - makes the I420 that a sensor would
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hardware import camera_picamera2
+from hardware.camera import Camera
+from hardware.camera_picamera2 import (
+    AF_PAUSE_IMMEDIATE,
+    AF_PAUSE_RESUME,
+    AF_STATE_SCANNING,
+    BUFFERS,
+    FOCUS_NS,
+    Opened,
+    PiCamera,
+    controls,
+    focus_due_ns,
+    frame,
+    i420_to_bgr,
+    open_device,
+    streams,
+)
+from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
+from hardware.settings import Autofocus, CameraKind, CameraSettings
+
+SETTINGS = CameraSettings(CameraKind.PICAMERA2, width_px=320, height_px=240)
+FIXED_LENS = CameraSettings(
+    CameraKind.PICAMERA2, width_px=320, height_px=240, autofocus=Autofocus.NONE
+)
+AF_STATE_FOCUSED = 2
+DEADLINE_S = 2.0
+
+
+def metadata(sensor_time_ns: int, **more: Any) -> dict[str, Any]:
+    return {
+        "SensorTimestamp": sensor_time_ns,
+        "ExposureTime": 8_000,
+        "AnalogueGain": 2.0,
+        "DigitalGain": 1.5,
+        "Lux": 410.0,
+        **more,
+    }
+
+
+@dataclass
+class Request:
+    """A completed request; it knows whether it went back to the sensor."""
+
+    metadata: dict[str, Any]
+    releases: int = 0
+    broken: bool = False
+
+    def get_metadata(self) -> dict[str, Any]:
+        return self.metadata
+
+    def make_array(self, name: str) -> NDArray[np.uint8]:
+        if self.broken:
+            raise RuntimeError(f"Stream {name!r} is not defined")
+        return np.full((360, 384), 128, np.uint8)
+
+    def release(self) -> None:
+        self.releases += 1
+
+
+@dataclass
+class Job:
+    """Ends with what the script has for it: a request, an error, or never."""
+
+    outcome: Request | Exception | None
+
+    def get_result(self, timeout: float) -> Request:
+        if self.outcome is None:
+            time.sleep(min(timeout, 0.01))
+            raise TimeoutError
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+@dataclass
+class Picamera:
+    """What our door uses of Picamera2, with the same names."""
+
+    script: list[Request | Exception | None] = field(default_factory=list)
+    af_states: list[int] = field(default_factory=lambda: [AF_STATE_FOCUSED])
+    camera_controls: dict[str, Any] = field(default_factory=lambda: {"AfMode": (0, 2, 0)})
+    hang: Event | None = None
+    fault: Exception | None = None
+    started: bool = False
+    configured: list[dict[str, Any]] = field(default_factory=list)
+    told: list[dict[str, Any]] = field(default_factory=list)
+    flushes: list[int] = field(default_factory=list)
+    closed: int = 0
+    pre_callback: Callable[[Any], None] = print
+
+    def create_video_configuration(self, **asked: Any) -> dict[str, Any]:
+        return asked
+
+    def configure(self, configuration: dict[str, Any]) -> None:
+        self.configured.append(configuration)
+
+    def camera_configuration(self) -> dict[str, Any]:
+        return self.configured[-1]
+
+    def set_controls(self, chosen: dict[str, Any]) -> None:
+        self.told.append(chosen)
+
+    def start(self) -> None:
+        self._maybe_hang()
+        self.started = True
+        for state in self.af_states[:1]:
+            self.see(state)
+
+    def stop(self) -> None:
+        self._maybe_hang()
+        self.started = False
+
+    def close(self) -> None:
+        self._maybe_hang()
+        self.started = False
+        self.closed += 1
+
+    def capture_request(self, wait: bool, flush: int) -> Job:
+        assert wait is False
+        self.flushes.append(flush)
+        return Job(self.script.pop(0))
+
+    def see(self, af_state: int | None) -> None:
+        """Let a frame pass the callback."""
+        more = {} if af_state is None else {"AfState": af_state}
+        self.pre_callback(Request(metadata(time.monotonic_ns(), **more)))
+
+    def _maybe_hang(self) -> None:
+        if self.fault:
+            raise self.fault
+        if self.hang:
+            self.hang.wait()
+
+
+def opened(picamera: Picamera, settings: CameraSettings = SETTINGS) -> PiCamera:
+    return PiCamera(settings, Opened(picamera, "smpte170m"))
+
+
+def started(picamera: Picamera, settings: CameraSettings = SETTINGS) -> Camera:
+    camera = opened(picamera, settings)
+    camera.start()
+    return camera
+
+
+def requests(count: int) -> list[Request]:
+    return [Request(metadata(10**9 * number)) for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize(
+    ("mains_hz", "flicker"),
+    [
+        (50, {"AeFlickerMode": 1, "AeFlickerPeriod": 10_000}),
+        (60, {"AeFlickerMode": 1, "AeFlickerPeriod": 8_333}),
+        (0, {"AeFlickerMode": 0}),
+    ],
+)
+def test_controls_fight_flicker_and_blur(mains_hz: int, flicker: dict[str, int]) -> None:
+    """Short exposures in steps of the lamps' period; without lamps no period."""
+    settings = CameraSettings(CameraKind.PICAMERA2, autofocus=Autofocus.NONE, mains_hz=mains_hz)
+
+    assert controls(settings) == {"AeExposureMode": 1, **flicker}
+
+
+def test_autofocus_is_part_of_the_configuration() -> None:
+    """It is off by default, and configure() drops what was set before."""
+    assert controls(SETTINGS)["AfMode"] == 2
+
+
+def test_there_is_one_configuration_without_a_raw_stream() -> None:
+    """Start and stop never configure again: a mode switch costs half a second and memory."""
+    picamera = Picamera()
+    camera = started(picamera)
+    camera.stop()
+    camera.start()
+
+    assert len(picamera.configured) == 1
+    asked = picamera.configured[0]
+    assert asked["main"] == {"format": "YUV420", "size": (320, 240)}
+    assert asked["lores"] == {"format": "YUV420", "size": (320, 240)}
+    assert (asked["raw"], asked["buffer_count"]) == (None, BUFFERS)
+    assert asked["colour_space"] == "smpte170m"
+    assert streams(CameraSettings(CameraKind.PICAMERA2))["lores"]["size"] == (1280, 720)
+
+
+def test_each_start_tells_the_controls() -> None:
+    """picamera2 hands them to the first start only."""
+    picamera = Picamera()
+    camera = started(picamera)
+    camera.stop()
+    camera.start()
+
+    assert picamera.told == [controls(SETTINGS)] * 2
+
+
+@pytest.mark.parametrize("stride_px", [64, 96])
+def test_i420_with_padding_becomes_the_picture(stride_px: int) -> None:
+    """Rows longer than the picture are cut after the conversion; the colours are right."""
+    bgr = np.zeros((48, stride_px, 3), np.uint8)
+    bgr[:24, :, 2] = 200
+    bgr[24:, :, 0] = 200
+    rows = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420), np.uint8)
+
+    pixels = i420_to_bgr(rows, 64)
+
+    assert pixels.shape == (48, 64, 3)
+    assert pixels.flags.c_contiguous
+    assert np.abs(pixels.astype(int) - bgr[:, :64]).max() <= 4
+
+
+def test_black_and_white_use_the_limited_range() -> None:
+    """Luma 16 is black and 235 white, as the colour space of the configuration says."""
+    rows = np.full((6, 4), 128, np.uint8)
+    rows[:2], rows[2:4] = 16, 235
+
+    pixels = i420_to_bgr(rows, 4)
+
+    assert pixels[0].max() == 0
+    assert pixels[3].min() >= 254
+
+
+def test_metadata_becomes_a_frame() -> None:
+    """Gain is analogue times digital; the time is the end of the exposure."""
+    pixels = np.zeros((2, 2, 3), np.uint8)
+
+    made = frame(pixels, metadata(5_000_000_000))
+
+    assert (made.exposure_us, made.gain, made.lux) == (8_000, 3.0, 410.0)
+    assert made.exposure_began_ns == 5_000_000_000 - 8_000_000
+
+
+def test_metadata_without_lux_says_so() -> None:
+    """Some pipelines do not estimate it."""
+    bare = {"SensorTimestamp": 1, "ExposureTime": 1, "AnalogueGain": 1.0}
+
+    assert frame(np.zeros((2, 2, 3), np.uint8), bare).lux is None
+
+
+def test_a_burst_is_asked_for_from_after_the_press_and_given_back() -> None:
+    """Every request carries the press time and is released once."""
+    burst = requests(3)
+    picamera = Picamera([*burst])
+    camera = started(picamera, FIXED_LENS)
+
+    taken = list(camera.take(after_ns=77, count=3, deadline_s=DEADLINE_S))
+
+    assert picamera.flushes == [77, 77, 77]
+    assert [one.sensor_time_ns for one in taken] == [10**9, 2 * 10**9, 3 * 10**9]
+    assert taken[0].pixels.shape == (240, 320, 3)
+    assert [one.releases for one in burst] == [1, 1, 1]
+
+
+def test_a_buffer_goes_back_before_its_frame_is_worked_on() -> None:
+    """The sensor must not run out of buffers while a frame is judged."""
+    burst = requests(2)
+    camera = started(Picamera([*burst]), FIXED_LENS)
+
+    next(iter(camera.take(0, 2, DEADLINE_S)))
+
+    assert burst[0].releases == 1
+
+
+def test_a_caller_who_stops_early_leaks_nothing() -> None:
+    """The rest of the burst goes back as well."""
+    burst = requests(3)
+    camera = started(Picamera([*burst]), FIXED_LENS)
+
+    for _ in camera.take(0, 3, DEADLINE_S):
+        break
+
+    assert [one.releases for one in burst] == [1, 1, 1]
+
+
+def test_a_frame_that_cannot_be_read_leaks_nothing() -> None:
+    """The error is told, and all three requests are released."""
+    burst = requests(3)
+    burst[0].broken = True
+    camera = started(Picamera([*burst]), FIXED_LENS)
+
+    with pytest.raises(CameraFailed, match="cannot be read"):
+        list(camera.take(0, 3, DEADLINE_S))
+
+    assert [one.releases for one in burst] == [1, 1, 1]
+
+
+def test_an_error_of_the_camera_is_a_failure_not_a_stall() -> None:
+    """It answered; it may be used again."""
+    camera = started(Picamera([RuntimeError("no buffers"), *requests(2)]), FIXED_LENS)
+
+    with pytest.raises(CameraFailed, match="no buffers"):
+        list(camera.take(0, 3, DEADLINE_S))
+
+    assert camera.streaming
+
+
+def test_after_a_stall_nothing_of_the_camera_is_called() -> None:
+    """It would hang: not its close, not by us and not at exit; a start is refused."""
+    picamera = Picamera([None, None, None])
+    camera = started(picamera, FIXED_LENS)
+    with pytest.raises(CameraStalled, match="deadline"):
+        list(camera.take(0, 3, 0.05))
+    picamera.hang = Event()
+
+    camera.close()
+    picamera.close()
+
+    assert picamera.closed == 0
+    assert not camera.streaming
+    with pytest.raises(CameraFailed, match="new process"):
+        camera.start()
+
+
+@pytest.mark.parametrize("what", ["start", "stop", "close"])
+def test_a_call_that_hangs_ends_at_its_deadline(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every call that may block is left behind; close says nothing, the others stall."""
+    monkeypatch.setattr(camera_picamera2, "CALL_S", 0.05)
+    picamera = Picamera()
+    camera = opened(picamera) if what == "start" else started(picamera)
+    picamera.hang = Event()
+
+    if what == "close":
+        camera.close()
+    else:
+        with pytest.raises(CameraStalled, match=f"did not {what}"):
+            getattr(camera, what)()
+
+    assert not camera.streaming
+    picamera.hang.set()
+
+
+def test_a_sensor_that_does_not_start_is_told() -> None:
+    """libcamera's error is in the message."""
+    camera = opened(Picamera(fault=OSError(12, "Cannot allocate memory")))
+
+    with pytest.raises(CameraFailed, match="Cannot allocate memory"):
+        camera.start()
+
+
+def test_frames_that_nobody_takes_prove_that_the_camera_lives() -> None:
+    """The watchdog sees every sensor frame."""
+    picamera = Picamera(af_states=[])
+    camera = started(picamera)
+    before_ns = camera.last_frame_ns
+
+    picamera.see(None)
+
+    assert before_ns is None
+    assert camera.last_frame_ns
+    assert time.monotonic_ns() - camera.last_frame_ns < 10**9
+
+
+def test_a_lens_at_rest_is_held_and_let_go() -> None:
+    """Nothing is waited for: frames count from the press on."""
+    picamera = Picamera([*requests(1)])
+    camera = started(picamera)
+    picamera.told.clear()
+
+    list(camera.take(after_ns=77, count=1, deadline_s=DEADLINE_S))
+
+    assert picamera.flushes == [77]
+    assert picamera.told == [{"AfPause": AF_PAUSE_IMMEDIATE}, {"AfPause": AF_PAUSE_RESUME}]
+
+
+def test_a_scan_is_waited_for() -> None:
+    """Frames count from when the lens came to rest."""
+    picamera = Picamera([*requests(1)], af_states=[AF_STATE_SCANNING])
+    camera = started(picamera)
+    press_ns = time.monotonic_ns()
+    Timer(0.1, picamera.see, [AF_STATE_FOCUSED]).start()
+
+    list(camera.take(press_ns, 1, DEADLINE_S))
+
+    assert 0.1 <= (picamera.flushes[0] - press_ns) / 1e9 < FOCUS_NS / 1e9
+
+
+def test_a_scan_without_end_is_shot_at_the_deadline() -> None:
+    """600 ms after the press the photo is taken anyhow."""
+    picamera = Picamera([*requests(1)], af_states=[AF_STATE_SCANNING])
+    camera = started(picamera)
+    press_ns = time.monotonic_ns()
+
+    list(camera.take(press_ns, 1, DEADLINE_S))
+
+    assert 0.6 <= (picamera.flushes[0] - press_ns) / 1e9 < 0.8
+
+
+def test_a_cold_camera_focuses_from_its_first_frame_on() -> None:
+    """Before it there is nothing to focus on; the press may be long past."""
+    assert focus_due_ns(after_ns=100, first_frame_ns=50) == 100 + FOCUS_NS
+    assert focus_due_ns(after_ns=100, first_frame_ns=500_000_000) == 500_000_000 + FOCUS_NS
+
+
+def test_a_camera_that_never_shows_a_frame_stalls_also_with_autofocus() -> None:
+    """Waiting for the lens does not hide a stall."""
+    camera = started(Picamera([None], af_states=[]))
+
+    with pytest.raises(CameraStalled):
+        list(camera.take(0, 1, 0.1))
+
+
+def test_a_fixed_lens_is_told_from_the_configuration() -> None:
+    """No silent fallback: the setting is named, with what to write."""
+    picamera = Picamera(camera_controls={})
+
+    with pytest.raises(DeviceMissing, match=r'camera\.autofocus.*"none"'):
+        opened(picamera)
+
+    assert picamera.closed == 1
+
+
+def test_a_stopped_camera_takes_nothing() -> None:
+    """A caller's mistake is told at once, not at a deadline."""
+    with pytest.raises(CameraFailed, match="stopped"):
+        opened(Picamera()).take(0, 1, DEADLINE_S)
+
+
+def test_closing_twice_closes_once() -> None:
+    """And a closed camera does not stream."""
+    picamera = Picamera()
+    camera = started(picamera)
+
+    camera.close()
+    camera.close()
+
+    assert picamera.closed == 1
+    assert not camera.streaming
+
+
+def test_without_picamera2_the_error_names_the_package() -> None:
+    """Nothing else is opened in its place."""
+    with pytest.raises(DeviceMissing, match=r"apt install python3-picamera2|camera\.device"):
+        open_device(0)

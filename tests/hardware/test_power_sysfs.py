@@ -1,0 +1,75 @@
+"""The supply read from sysfs, as the kernel lays it out."""
+
+from pathlib import Path
+
+import pytest
+
+from hardware.power import Power, PowerReading
+from hardware.power_sysfs import SysfsPower
+from hardware.settings import PowerKind, PowerSettings
+
+
+def power(sysfs: Path) -> Power:
+    return SysfsPower(PowerSettings(PowerKind.SYSFS, sysfs))
+
+
+def device(sysfs: Path, kind: str, number: str, /, **files: str) -> Path:
+    folder = sysfs / "class" / kind / number
+    folder.mkdir(parents=True)
+    for file, text in files.items():
+        (folder / file).write_text(text + "\n")
+    return folder
+
+
+def test_a_board_without_any_of_it_knows_nothing(tmp_path: Path) -> None:
+    """Absent is a normal answer."""
+    assert power(tmp_path).read() == PowerReading(None, None, None)
+
+
+def test_battery_and_mains_are_read(tmp_path: Path) -> None:
+    """A fuel gauge and a charger."""
+    device(tmp_path, "power_supply", "BAT0", type="Battery", capacity="64")
+    device(tmp_path, "power_supply", "AC", type="Mains", online="0")
+
+    assert power(tmp_path).read() == PowerReading(64, False, None)
+
+
+def test_one_of_several_chargers_is_enough(tmp_path: Path) -> None:
+    """USB is plugged in, the cradle is not."""
+    device(tmp_path, "power_supply", "cradle", type="Mains", online="0")
+    device(tmp_path, "power_supply", "usb", type="USB", online="1")
+
+    assert power(tmp_path).read().external is True
+
+
+def test_two_batteries_count_as_their_mean(tmp_path: Path) -> None:
+    """Both feed the same board."""
+    device(tmp_path, "power_supply", "BAT0", type="Battery", capacity="90")
+    device(tmp_path, "power_supply", "BAT1", type="Battery", capacity="31")
+
+    assert power(tmp_path).read().battery_pct == 60
+
+
+def test_the_battery_of_a_mouse_is_not_ours(tmp_path: Path) -> None:
+    """scope = Device is a peripheral's battery."""
+    device(tmp_path, "power_supply", "hidpp", type="Battery", capacity="5", scope="Device")
+
+    assert power(tmp_path).read().battery_pct is None
+
+
+@pytest.mark.parametrize(("alarm", "under_voltage"), [("0", False), ("1", True)])
+def test_under_voltage_of_a_pi_is_read(tmp_path: Path, alarm: str, under_voltage: bool) -> None:
+    """The alarm of rpi_volt, whatever number the sensor got."""
+    device(tmp_path, "hwmon", "hwmon0", name="cpu_thermal", in0_lcrit_alarm="1")
+    device(tmp_path, "hwmon", "hwmon3", name="rpi_volt", in0_lcrit_alarm=alarm)
+
+    assert power(tmp_path).read().under_voltage is under_voltage
+
+
+@pytest.mark.parametrize("capacity", ["", "full", "6 4"])
+def test_a_gauge_that_answers_nonsense_is_absent(tmp_path: Path, capacity: str) -> None:
+    """A driver that fails while it is read costs a figure, not the process."""
+    device(tmp_path, "power_supply", "BAT0", type="Battery", capacity=capacity)
+    device(tmp_path, "power_supply", "AC", type="Mains")
+
+    assert power(tmp_path).read() == PowerReading(None, None, None)

@@ -1,0 +1,105 @@
+"""A rendered door must be as varied, as heavy and as repeatable as the tests that lean on it."""
+
+from dataclasses import replace
+from itertools import combinations
+from typing import Final
+
+import cv2  # noqa: TID251 - measures and encodes what was rendered
+import numpy as np
+import pytest
+
+from hardware.scenes import EXPOSURE_MAX_US, GAIN_MAX, Scene, exposure, render
+
+SMALL: Final = Scene(width_px=640, height_px=360)
+
+
+def test_the_same_scene_gives_the_same_pixels() -> None:
+    """Whatever was rendered in between."""
+    first = render(SMALL)
+    render(replace(SMALL, seed=5))
+
+    assert np.array_equal(render(SMALL), first)
+    assert first.shape == (360, 640, 3)
+    assert first.dtype == np.uint8
+
+
+def test_frames_of_a_burst_differ_by_noise_only() -> None:
+    """Two exposures of one door."""
+    one, other = render(SMALL), render(replace(SMALL, frame=1))
+
+    difference = one.astype(int) - other
+    assert 0.5 < difference.std() < 4
+    assert abs(difference.mean()) < 0.1
+
+
+def test_doors_differ_by_seed() -> None:
+    """Eight at least that nobody mistakes for each other."""
+    thumbnails = [_thumbnail(replace(SMALL, seed=seed)) for seed in range(8)]
+
+    for one, other in combinations(thumbnails, 2):
+        assert np.abs(one - other).mean() > 8
+
+
+def test_less_light_is_a_longer_exposure_then_gain_then_darkness() -> None:
+    """As an automatic exposure has it, up to what the sensor can do."""
+    taken = [exposure(Scene(light=light)) for light in (1.0, 0.5, 0.3, 0.1, 0.02)]
+
+    assert [t.lux for t in taken] == sorted((t.lux for t in taken), reverse=True)
+    assert [t.exposure_us for t in taken] == sorted(t.exposure_us for t in taken)
+    assert (taken[0].gain, taken[-1].gain) == (1.0, GAIN_MAX)
+    assert taken[-1].exposure_us == EXPOSURE_MAX_US
+    assert render(replace(SMALL, light=0.02)).mean() < 0.3 * render(SMALL).mean()
+
+
+def test_the_lamp_lights_the_parcel_more_than_the_corners() -> None:
+    """A small lamp in the hand falls off."""
+    night = replace(SMALL, light=0.02)
+
+    lit, dark = (render(scene).astype(float) for scene in (replace(night, lamp=True), night))
+    gained = lit.mean(axis=2) - dark.mean(axis=2)
+    assert gained[200:260, 280:360].mean() > 2 * gained[:40, :60].mean() > 0
+    assert exposure(replace(night, lamp=True)).gain < exposure(night).gain
+
+
+def test_noise_grows_in_the_dark_and_with_its_setting() -> None:
+    """Gain multiplies it."""
+
+    def noise(scene: Scene) -> float:
+        pair = [render(replace(scene, frame=frame)).astype(float) for frame in (0, 1)]
+        return float((pair[0] - pair[1]).std())
+
+    evening = replace(SMALL, light=0.1)
+    assert noise(replace(evening, noise=3)) > 2 * noise(evening) > 4 * noise(SMALL)
+
+
+def test_motion_smears_and_keeps_the_light() -> None:
+    """Detail goes, brightness stays."""
+    still, moved = render(SMALL), render(replace(SMALL, motion_px=12))
+
+    assert abs(still.mean() - moved.mean()) < 2
+    detail = [cv2.Laplacian(pixels, cv2.CV_16S).var() for pixels in (still, moved)]
+    assert detail[1] < detail[0] / 3
+
+
+def test_a_finger_hides_everything_only_when_it_covers_the_lens() -> None:
+    """Half covered, half of the door is still as it was."""
+    bare = render(replace(SMALL, noise=0))
+
+    half = render(replace(SMALL, noise=0, cover=0.5))
+    whole = cv2.GaussianBlur(render(replace(SMALL, noise=0, cover=1)), (0, 0), 2)
+    assert np.array_equal(half[:, :200], bare[:, :200])
+    assert not np.array_equal(half[:, 500:], bare[:, 500:])
+    assert np.abs(np.diff(whole.astype(int), axis=1)).max() <= 2
+
+
+@pytest.mark.slow
+def test_a_photo_by_day_is_as_heavy_as_a_real_one() -> None:
+    """250 to 500 KB at quality 85: what queue, disk and network are measured with."""
+    for seed in range(8):
+        encoded = cv2.imencode(".jpg", render(Scene(seed=seed)), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+        assert 250_000 < len(encoded) < 500_000
+
+
+def _thumbnail(scene: Scene) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    small = cv2.resize(render(scene), (32, 18), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.int64)

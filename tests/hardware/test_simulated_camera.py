@@ -1,0 +1,221 @@
+"""The simulated camera: what it sees of the world, what it counts, how it fails."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import cv2  # noqa: TID251 - measures sharpness
+import numpy as np
+import pytest
+
+from hardware.camera import Frame
+from hardware.errors import CameraFailed, CameraStalled, DeviceError
+from hardware.settings import CameraKind, CameraSettings
+from hardware.simulated_camera import FRAME_NS, START_NS, SimulatedCamera
+from hardware.simulated_world import World
+
+Opener = Callable[[str], tuple[SimulatedCamera, World]]
+
+SMALL = CameraSettings(CameraKind.SIMULATED, width_px=320, height_px=240)
+
+
+@pytest.fixture
+def open_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
+    """Open a camera in a world and start it; its first frame comes early, to save time."""
+    monkeypatch.setattr("hardware.simulated_camera.START_NS", FRAME_NS)
+    opened = []
+
+    def opener(script: str) -> tuple[SimulatedCamera, World]:
+        path = tmp_path / "world.toml"
+        path.write_text(script, encoding="utf-8")
+        world = World(path, tmp_path)
+        camera = SimulatedCamera(SMALL, world)
+        opened.append(camera)
+        camera.start()
+        return camera, world
+
+    yield opener
+    for camera in opened:
+        camera.close()
+
+
+def press(camera: SimulatedCamera, world: World, count: int = 1) -> list[Frame]:
+    edge_ns = time.monotonic_ns()
+    world.press(edge_ns)
+    return list(camera.take(edge_ns, count, 2))
+
+
+def sharpness(frame: Frame) -> float:
+    grey = cv2.cvtColor(frame.pixels, cv2.COLOR_BGR2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_16S).var())
+
+
+def test_the_first_frame_takes_half_a_second_the_next_a_thirtieth(tmp_path: Path) -> None:
+    with closing(SimulatedCamera(SMALL, World(None, tmp_path))) as camera:
+        started_ns = time.monotonic_ns()
+        camera.start()
+
+        first, second = camera.take(0, 2, 2)
+
+        assert first.sensor_time_ns - started_ns == pytest.approx(START_NS, abs=20_000_000)
+        assert second.sensor_time_ns - first.sensor_time_ns == FRAME_NS
+
+
+def test_every_frame_of_the_sensor_is_counted_taken_or_not(open_in: Opener) -> None:
+    camera, _ = open_in("")
+
+    (first,) = camera.take(0, 1, 2)
+    assert camera.frames_exposed == 1
+    (fourth,) = camera.take(first.sensor_time_ns + 2 * FRAME_NS, 1, 2)
+    assert fourth.sensor_time_ns == first.sensor_time_ns + 3 * FRAME_NS
+    assert camera.frames_exposed == 4
+    assert camera.last_frame_ns == fourth.sensor_time_ns
+    camera.stop()
+    camera.start()
+    assert camera.frames_exposed == 4, "none until the first of the new stream has ended"
+    list(camera.take(0, 1, 2))
+    assert camera.frames_exposed == 5
+
+
+def test_a_frame_that_ended_before_the_call_is_gone(open_in: Opener) -> None:
+    camera, _ = open_in("")
+    (first,) = camera.take(0, 1, 2)
+
+    called_ns = time.monotonic_ns()
+    (second,) = camera.take(0, 1, 2)
+
+    assert second.sensor_time_ns > max(called_ns, first.sensor_time_ns)
+
+
+def test_a_frame_exposed_after_a_press_shows_that_door(open_in: Opener) -> None:
+    camera, world = open_in("[[at]]\npress = 1\ndoor = 2\n[[at]]\npress = 2\ndoor = 3")
+
+    here, there = press(camera, world)[0], press(camera, world)[0]
+    again = press(camera, world)[0]
+
+    assert np.abs(here.pixels.astype(int) - there.pixels).mean() > 10
+    assert np.abs(there.pixels.astype(int) - again.pixels).mean() < 10
+
+
+def test_a_burst_of_three_has_a_sharpest_frame(open_in: Opener) -> None:
+    camera, world = open_in("")
+
+    sharp = sorted(sharpness(frame) for frame in press(camera, world, count=3))
+
+    assert sharp[2] > 1.1 * sharp[1]
+    assert sharp[0] != sharp[1]
+
+
+def test_motion_blurs_the_whole_burst(open_in: Opener) -> None:
+    camera, world = open_in("[[at]]\npress = 2\nmotion_px = 8")
+
+    still = max(sharpness(frame) for frame in press(camera, world, count=3))
+    moved = max(sharpness(frame) for frame in press(camera, world, count=3))
+
+    assert moved < still / 2
+
+
+def test_the_dark_takes_longer_exposure_and_gain_and_the_lamp_lights_it(open_in: Opener) -> None:
+    camera, world = open_in("[[at]]\npress = 2\nlight = 0.05")
+
+    day = press(camera, world)[0]
+    dark = press(camera, world)[0]
+    world.light_lamp(lit=True, at_ns=time.monotonic_ns())
+    lit = press(camera, world, count=3)[-1]
+    world.light_lamp(lit=False, at_ns=time.monotonic_ns())
+
+    assert dark.exposure_us > day.exposure_us
+    assert dark.gain > day.gain
+    assert lit.pixels.mean() > dark.pixels.mean() + 20
+    assert lit.gain < dark.gain
+    assert (day.lux or 0) > (lit.lux or 0) > (dark.lux or 0)
+
+
+def test_a_stall_ends_the_frames_and_a_taker_waits_for_its_deadline(open_in: Opener) -> None:
+    camera, world = open_in('[[at]]\npress = 2\ncamera = "stall"')
+    press(camera, world)
+    began = time.monotonic()
+    edge_ns = time.monotonic_ns()
+    world.press(edge_ns)
+
+    with pytest.raises(CameraStalled):
+        list(camera.take(edge_ns, 1, 0.3))
+
+    assert 0.3 <= time.monotonic() - began < 1
+    assert (camera.last_frame_ns or 0) <= edge_ns
+    counted = camera.frames_exposed
+    camera.stop()
+    assert camera.frames_exposed == counted
+    with pytest.raises(CameraFailed, match="new process"):
+        camera.start()
+
+
+def test_a_deadline_shorter_than_the_wait_is_a_stall(open_in: Opener) -> None:
+    camera, _ = open_in("")
+
+    with pytest.raises(CameraStalled):
+        list(camera.take(0, 1, 0.001))
+
+
+def test_a_failing_camera_says_so_at_once_and_stops_until_it_is_started_well(
+    open_in: Opener,
+) -> None:
+    camera, world = open_in('at = [{ press = 1, camera = "fail" }, { press = 2, camera = "none" }]')
+    list(camera.take(0, 1, 2))
+
+    with pytest.raises(CameraFailed, match="camera = fail"):
+        press(camera, world)
+    assert not camera.streaming
+    with pytest.raises(CameraFailed, match="does not start"):
+        camera.start()
+    world.press(time.monotonic_ns())
+    camera.start()
+    assert len(list(camera.take(0, 1, 2))) == 1
+
+
+def test_a_stopped_camera_gives_no_frames(open_in: Opener) -> None:
+    camera, _ = open_in("")
+    frames = camera.take(0, 2, 2)
+    next(frames)
+    camera.stop()
+
+    with pytest.raises(CameraFailed):
+        next(frames)
+    with pytest.raises(CameraFailed, match="start it"):
+        next(camera.take(0, 1, 2))
+
+
+def test_odd_sizes_are_refused_by_name(tmp_path: Path) -> None:
+    settings = CameraSettings(CameraKind.SIMULATED, width_px=321, height_px=240)
+
+    with pytest.raises(DeviceError, match=r"camera\.width_px"):
+        SimulatedCamera(settings, World(None, tmp_path))
+
+
+@pytest.mark.slow
+def test_big_scenes_cost_the_capture_process_no_drawing_memory(tmp_path: Path) -> None:
+    """A few doors at full size, dark ones too, in under 90 MB above what was there."""
+    script = tmp_path / "world.toml"
+    doors = "".join(f"{{ press = {n}, door = {n}, light = {1 / n} }}," for n in range(1, 5))
+    script.write_text(f"at = [{doors}]", encoding="utf-8")
+    world = World(script, tmp_path)
+    before_mb = resident_mb()
+
+    camera = SimulatedCamera(CameraSettings(CameraKind.SIMULATED), world)
+    camera.start()
+    shapes, most_mb = set(), 0.0
+    for _ in range(4):
+        for frame in press(camera, world, count=3):
+            shapes.add(frame.pixels.shape)
+            most_mb = max(most_mb, resident_mb())
+    camera.close()
+
+    assert shapes == {(1296, 2304, 3)}
+    assert most_mb - before_mb < 90
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

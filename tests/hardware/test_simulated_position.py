@@ -1,0 +1,78 @@
+"""The simulated receiver: one fix a second, of the place where the script has the driver."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hardware.simulated_position import EPOCH_NS, SimulatedPosition
+from hardware.simulated_world import World
+
+
+def receiver(folder: Path, text: str = "") -> tuple[SimulatedPosition, World]:
+    path = folder / "world.toml"
+    path.write_text(text, encoding="utf-8")
+    world = World(path, folder)
+    return SimulatedPosition(world), world
+
+
+def test_a_fix_is_as_old_as_the_last_full_second_and_its_time_is_the_real_one(
+    tmp_path: Path,
+) -> None:
+    position, world = receiver(tmp_path)
+
+    fix = position.last_fix()
+
+    assert fix is not None
+    assert 0 <= time.monotonic_ns() - fix.received_ns < EPOCH_NS + 50_000_000
+    assert (fix.received_ns - world.began_ns) % EPOCH_NS == 0
+    assert fix.utc is not None
+    age = timedelta(microseconds=(time.monotonic_ns() - fix.received_ns) / 1000)
+    assert abs(datetime.now(UTC) - age - fix.utc) < timedelta(milliseconds=50)
+
+
+def test_the_newest_fix_at_a_press_is_of_the_door_pressed_at(tmp_path: Path) -> None:
+    position, world = receiver(
+        tmp_path,
+        "[[at]]\npress = 1\nlat_deg = -1.5\nlon_deg = 2.5\nalt_m = 7\naccuracy_m = 20.9\n"
+        'hdop = 1.1\nsatellites = 5\nfix = "2d"\ngnss_time = false',
+    )
+
+    world.press(time.monotonic_ns())
+
+    fix = position.last_fix()
+    assert fix is not None
+    assert (fix.lat_deg, fix.lon_deg, fix.alt_m, fix.mode) == (-1.5, 2.5, None, 2)
+    assert (fix.eph_m, fix.hdop, fix.satellites, fix.utc) == (20.9, 1.1, 5, None)
+
+
+def test_at_a_door_without_reception_there_is_no_fix_until_a_door_with_it(tmp_path: Path) -> None:
+    position, world = receiver(
+        tmp_path, '[[at]]\npress = 1\nfix = "none"\n[[at]]\npress = 2\nfix = "3d"'
+    )
+
+    assert position.last_fix() is not None
+    world.press(time.monotonic_ns())
+    assert position.last_fix() is None
+    world.press(time.monotonic_ns())
+    assert position.last_fix() is not None
+
+
+def test_a_fix_lost_on_the_way_stays_the_last_one_and_ages(tmp_path: Path) -> None:
+    position, world = receiver(
+        tmp_path, '[[at]]\nsecond = 3.5\nfix = "none"\n[[at]]\nsecond = 4\nfix = "unplugged"'
+    )
+    world.began_ns = time.monotonic_ns() - 10 * EPOCH_NS
+
+    fix = position.last_fix()
+
+    assert fix is not None
+    assert fix.received_ns == world.began_ns + 3 * EPOCH_NS
+
+
+def test_an_unplugged_receiver_is_trouble(tmp_path: Path) -> None:
+    position, world = receiver(tmp_path, '[[at]]\npress = 1\nfix = "unplugged"')
+
+    assert position.trouble() is None
+    world.press(time.monotonic_ns())
+    assert position.last_fix() is None
+    assert "unplugged" in (position.trouble() or "")

@@ -1,0 +1,170 @@
+"""Runs the peer for tests: @tus/server on Node, and a default nginx in front of it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from tests.backend import keys
+
+FOLDER: Final = Path(__file__).parent
+"""Holds package.json; `npm ci` puts node_modules here, which git ignores."""
+
+START_WITHIN_S: Final = 20.0
+"""Longest start that is waited for. Source: Node takes 0.3 s on a laptop, with room for CI."""
+
+NGINX_CONFIG: Final = """\
+{user}
+pid {folder}/nginx.pid;
+events {{}}
+http {{
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate {chain};
+        ssl_certificate_key {key};
+        location / {{ proxy_pass {upstream}; }}
+    }}
+}}
+"""
+"""Only what it needs to start as any user; everything else is nginx's default on purpose:
+1 MB of body, requests buffered, Host rewritten to the upstream's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A server that devices can sync with.
+
+    Attributes:
+        base_url: of what the device talks to, always https.
+        ca_file: PEM of the CA that a device must trust.
+        receipt_key_file: PEM of the public key that signs receipts and refusals.
+        data: its folder.
+    """
+
+    base_url: str
+    ca_file: Path
+    receipt_key_file: Path
+    data: Path
+
+    @property
+    def port(self) -> int:
+        return int(self.base_url.rpartition(":")[2])
+
+    def received_file(self, capture_id: str) -> Path:
+        """Returns where the bytes of an upload lie, complete or not."""
+        return self.data / "files" / capture_id
+
+
+@contextmanager
+def tus_peer(data: Path) -> Iterator[Peer]:
+    """Runs @tus/server with HTTPS over `data`. Raises RuntimeError when Node is missing."""
+    certificates = keys.certificates(data / "ca")
+    tls = ["--cert", str(certificates.chain_file), "--key", str(certificates.key_file)]
+    with _node(data, tls) as base_url:
+        yield Peer(base_url, certificates.ca_file, data / "receipt-key.pem", data)
+
+
+@contextmanager
+def nginx_peer(data: Path) -> Iterator[Peer]:
+    """Runs @tus/server without TLS behind a default nginx with TLS.
+
+    Raises:
+        RuntimeError: Node or nginx is missing, or does not start.
+    """
+    certificates = keys.certificates(data / "ca")
+    peer = Peer("", certificates.ca_file, data / "receipt-key.pem", data)
+    with _node(data, []) as upstream, _nginx(data / "nginx", certificates, upstream) as base_url:
+        yield replace(peer, base_url=base_url)
+
+
+@contextmanager
+def _node(data: Path, more: list[str]) -> Iterator[str]:
+    node = _program("node", "nodejs")
+    _install()
+    keys.receipt_key(data / "keys" / "receipt.pem", data / "receipt-key.pem")
+    command = [node, str(FOLDER / "server.mjs"), "--port", "0", "--data", str(data)]
+    command += ["--receipt-key", str(data / "keys" / "receipt.pem"), *more]
+    with (
+        (data / "node.log").open("ab") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as running,
+    ):
+        assert running.stdout is not None
+        try:
+            line = running.stdout.readline()
+            if not line.startswith("ready url="):
+                raise RuntimeError(f"the peer did not start:\n{(data / 'node.log').read_text()}")
+            yield line.strip().removeprefix("ready url=")
+        finally:
+            running.kill()
+
+
+@contextmanager
+def _nginx(folder: Path, certificates: keys.Certificates, upstream: str) -> Iterator[str]:
+    nginx = _program("nginx", "nginx")
+    folder.mkdir(exist_ok=True)
+    port = _free_port()
+    text = NGINX_CONFIG.format(
+        user="user root;" if os.geteuid() == 0 else "",
+        folder=folder,
+        port=port,
+        chain=certificates.chain_file,
+        key=certificates.key_file,
+        upstream=upstream,
+    )
+    (folder / "nginx.conf").write_text(text)
+    command = [nginx, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
+    with subprocess.Popen([*command, "-g", "daemon off;"]) as running:
+        try:
+            _wait_for(port, running, folder / "error.log")
+            yield f"https://127.0.0.1:{port}"
+        finally:
+            running.terminate()
+
+
+def _install() -> None:
+    """Runs `npm ci` unless what the lock file names is already there."""
+    installed = FOLDER / "node_modules" / ".package-lock.json"
+    lock = FOLDER / "package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    command = [_program("npm", "npm"), "ci", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"npm ci in {FOLDER} failed; it needs the npm registry:\n{done.stderr}")
+
+
+def _program(name: str, package: str) -> str:
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
+    if found is None:
+        raise RuntimeError(f"{name} is missing; these tests need it: apt-get install {package}")
+    return found
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int, running: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + START_WITHIN_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            if running.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"nginx did not start:\n{log.read_text()}") from None
+            time.sleep(0.02)
+        else:
+            return

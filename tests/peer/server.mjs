@@ -1,0 +1,123 @@
+// @tus/server, an independent implementation of tus, with the hooks that make it a backend for
+// devices: it names uploads by capture_id, refuses what design section 7 refuses, signs receipts.
+import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
+import fs from 'node:fs/promises'
+import http from 'node:http'
+import https from 'node:https'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { FileStore } from '@tus/file-store'
+import { Server } from '@tus/server'
+
+const names = ['port', 'data', 'receipt-key', 'cert', 'key']
+const options = Object.fromEntries(names.map((name) => [name, { type: 'string' }]))
+const { values: given } = parseArgs({ options })
+const folder = path.join(given.data, 'files')
+const store = new FileStore({ directory: folder })
+const receiptKey = createPrivateKey(await fs.readFile(given['receipt-key']))
+
+const refuse = (status_code, body) => { throw { status_code, body: `${body}\n` } }
+const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
+const sha256 = (content, encoding = 'hex') => createHash('sha256').update(content).digest(encoding)
+const signing = (key) => ({ key, dsaEncoding: 'ieee-p1363' })
+
+const { crv, kty, x, y } = createPublicKey(receiptKey).export({ format: 'jwk' })
+const kid = sha256(JSON.stringify({ crv, kty, x, y }), 'base64url')
+const isUuid = (id) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
+
+function signed(payload) {
+  const text = `${base64url({ alg: 'ES256', kid })}.${base64url(payload)}`
+  return `${text}.${sign('sha256', text, signing(receiptKey)).toString('base64url')}`
+}
+
+/** Why the record is refused, or null: the label must verify, name the upload and fit the body. */
+function objection(id, content) {
+  try {
+    const end = content.indexOf('\n')
+    const [head, payload, signature] = content.subarray(0, end).toString().split('.')
+    const read = (part) => JSON.parse(Buffer.from(part, 'base64url'))
+    const key = createPublicKey({ key: read(head).jwk, format: 'jwk' })
+    const bytes = Buffer.from(signature, 'base64url')
+    if (!verify('sha256', `${head}.${payload}`, signing(key), bytes)) return 'damaged'
+    const label = read(payload)
+    if (label.body.sha256 !== sha256(content.subarray(end + 1))) return 'damaged'
+    return label.capture_id === id ? null : 'wrong_id'
+  } catch {
+    return 'damaged'
+  }
+}
+
+/** Flushes, reads back and signs; the verdict is kept, so that a lost one can be asked for. */
+async function judge({ id, metadata }) {
+  for (const place of [path.join(folder, id), folder]) {
+    const handle = await fs.open(place)
+    await handle.sync().finally(() => handle.close())
+  }
+  const content = await fs.readFile(path.join(folder, id))
+  if (sha256(content) !== metadata.sha256) {
+    await store.remove(id)
+    refuse(460, 'the digest differs: create it again')
+  }
+  const what = { v: 1, capture_id: id, sha256: metadata.sha256, bytes: content.length }
+  const reason = objection(id, content)
+  const at = new Date().toISOString()
+  const verdict = reason
+    ? { refusal: signed({ ...what, reason, refused_at: at }) }
+    : { receipt: signed({ ...what, received_at: at }) }
+  await fs.writeFile(path.join(given.data, `${id}.verdict`), JSON.stringify(verdict))
+  return verdict
+}
+
+/** The verdict given before, or now if all bytes came but the finish was cut off; else null. */
+async function verdictOf(id) {
+  const upload = await store.getUpload(id).catch(() => null)
+  if (!upload || upload.offset !== upload.size) return null
+  const kept = await fs.readFile(path.join(given.data, `${id}.verdict`)).catch(() => null)
+  return kept ? JSON.parse(kept) : judge(upload).catch(() => null)
+}
+
+const tus = new Server({
+  path: '/files',
+  datastore: store,
+  namingFunction: (_request, metadata) =>
+    isUuid(metadata?.capture_id) ? metadata.capture_id : refuse(400, 'capture_id must be a UUID'),
+  async onIncomingRequest(request, id) {
+    if (!isUuid(id)) refuse(400, 'capture_id must be a UUID')
+    if (request.method !== 'POST') return
+    if (await store.getUpload(id).catch(() => null)) refuse(409, 'ask for its offset with HEAD')
+  },
+  async onUploadFinish(_request, upload) {
+    const { receipt, refusal } = await judge(upload)
+    return receipt
+      ? { headers: { 'Doorstep-Receipt': receipt } }
+      : { status_code: 422, headers: { 'Doorstep-Refusal': refusal } }
+  },
+})
+
+async function receipts(request, response) {
+  let text = ''
+  for await (const chunk of request) text += chunk
+  const { capture_ids: ids } = JSON.parse(text)
+  if (ids.length > 100 || !ids.every(isUuid)) return response.writeHead(400).end()
+  const found = await Promise.all(ids.map(async (id) => [id, await verdictOf(id)]))
+  response.writeHead(200, { 'Content-Type': 'application/json' })
+  response.end(JSON.stringify(Object.fromEntries(found)))
+}
+
+function answer(request, response) {
+  if (request.url === '/receipts' && request.method === 'POST') {
+    receipts(request, response).catch(() => response.writeHead(400).end())
+  } else if (request.method === 'GET' || request.method === 'DELETE') {
+    response.writeHead(405).end()
+  } else {
+    tus.handle(request, response)
+  }
+}
+
+const scheme = given.cert ? 'https' : 'http'
+const server = given.cert
+  ? https.createServer({ cert: await fs.readFile(given.cert), key: await fs.readFile(given.key) }, answer)
+  : http.createServer(answer)
+server.listen(Number(given.port), '127.0.0.1', () => {
+  console.log(`ready url=${scheme}://127.0.0.1:${server.address().port}`)
+})
