@@ -158,8 +158,8 @@ class Backend:
         ):
             self._watchdog.pulse()
             body = b"".join(self._pieces(response.raw))
-            if response.status_code < 200 or len(body) > ANSWER_LIMIT_BYTES:
-                response.raw.close()  # whatever follows is not the next answer
+            if response.status_code < 200:
+                self._session.close()  # another answer may follow, and would be taken for the next
             return Answer(response.status_code, response.headers, body[:ANSWER_LIMIT_BYTES])
 
     def _pieces(self, raw: urllib3.HTTPResponse) -> Iterator[bytes]:

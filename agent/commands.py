@@ -93,6 +93,35 @@ def exit_code(reply: "Reply") -> int:
     return RETAKE_EXIT if reply.get("retake") else 0
 
 
+def sync(config: Config, arguments: argparse.Namespace) -> int:
+    """`doorstep sync [--once]`."""
+    with wiring.sync_loop(config) as loop:
+        if not arguments.once:
+            stop = threading.Event()
+            with _signals(stop.set):
+                loop.run(stop)
+            return 0
+        with _progress_bar() as progress:
+            sent = loop.send_once(progress)
+    told = f"{sent.delivered} delivered, {sent.waiting} waiting"
+    print(f"{told}; paused: {sent.paused}" if sent.paused else told)
+    return LATER_EXIT if sent.waiting or sent.paused else 0
+
+
+def prune(config: Config, _arguments: argparse.Namespace) -> int:
+    """`doorstep prune`."""
+    from agent import retention
+    from hardware.clock_system import SystemClock
+
+    with wiring.queue(config) as outbox:
+        moment = SystemClock(wiring.floor(outbox)).now()
+        keys = wiring.receipt_keys(config)
+        layout = Layout.of(config.state)
+        pruned = retention.prune(outbox, layout, config.retention, keys, moment)
+    print(f"{pruned.files} files and {pruned.rows} rows deleted")
+    return 0
+
+
 def status(config: Config, arguments: argparse.Namespace) -> int:
     """`doorstep status [--json]`."""
     from agent import status as report
@@ -177,6 +206,23 @@ def verify(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
+def _progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit="record", desc="sending", leave=True) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
+@contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
     """End cleanly at SIGTERM and SIGINT."""
     kinds = (signal.SIGTERM, signal.SIGINT)
@@ -186,13 +232,3 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for kind, old in zip(kinds, before, strict=True):
             signal.signal(kind, old)
-
-
-def sync(config: Config, arguments: argparse.Namespace) -> int:
-    """`doorstep sync [--once]`."""
-    raise NotNow("filled in next")
-
-
-def prune(config: Config, arguments: argparse.Namespace) -> int:
-    """`doorstep prune`."""
-    raise NotNow("filled in next")

@@ -122,7 +122,7 @@ def _label(payload: dict[str, Any]) -> Label:
 
 
 def _check(payload: dict[str, Any], body: dict[str, Any]) -> None:
-    values = payload | {f"body.{name}": value for name, value in body.items()}
+    values = payload | {f"body.{name}": body.get(name) for name in ("type", "bytes", "sha256")}
     for name in ("v", "seq", "monotonic_ns", "body.bytes"):
         _require(name, values, _is_number)
     for name in ("device_id", "chain", "boot_id", "kind", "clock", "body.type"):

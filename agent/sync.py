@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol, assert_never
 
 from agent import notify, socketline, storage
@@ -104,7 +105,6 @@ class Sync:
         self._is_sending = self._is_booked = self._is_waiting_for_queue = False
         self._asked: queue.SimpleQueue[_Round] = queue.SimpleQueue()
         self._rounds: list[_Round] = []
-        self._bell = _Bell()
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set, which ends a running transfer too; sets it in any case.
@@ -115,17 +115,17 @@ class Sync:
         """
         with (
             storage.lock(self._layout.sync_lock, exclusive=True, wait=False),
-            closing(self._bell),
-            self._stopping(stop),
+            closing(_Bell()) as bell,
+            self._stopping(stop, bell),
             closing(LinkWatch()) as link,
-            socketline.serve(self._layout.sync_socket, self._answer),
+            socketline.serve(self._layout.sync_socket, partial(self._answer, bell)),
         ):
             notify.ready()
             while not stop.is_set():
                 notify.alive()
                 if link.changed():
                     self.link_news()
-                self._bell.wait(self._turn(), link.sockets)
+                bell.wait(self._turn(), link.sockets)
             self._pace.tell_delivered()
 
     def step(self) -> float:
@@ -289,7 +289,7 @@ class Sync:
         waiting = self._outbox.counts().waiting
         return Sent(round_.tried, round_.delivered, waiting, self._pace.pause)
 
-    def _answer(self, request: socketline.Line, _user: str) -> socketline.Line:
+    def _answer(self, bell: "_Bell", request: socketline.Line, _user: str) -> socketline.Line:
         """Runs in a client's thread: reads, and leaves what is to be done to the loop."""
         match request:
             case {"status": True}:
@@ -297,7 +297,7 @@ class Sync:
             case {"send": True}:
                 round_ = _Round()
                 self._asked.put(round_)
-                self._bell.ring()
+                bell.ring()
                 round_.over.wait()
                 if round_.result is None:
                     raise NotNow("sync was stopped meanwhile; ask again")
@@ -317,13 +317,13 @@ class Sync:
         }
 
     @contextmanager
-    def _stopping(self, stop: threading.Event) -> Iterator[None]:
+    def _stopping(self, stop: threading.Event, bell: "_Bell") -> Iterator[None]:
         """While the block runs, `stop` also ends waits and a running transfer."""
 
         def await_stop() -> None:
             stop.wait()
             self._delivery.interrupt()
-            self._bell.ring()
+            bell.ring()
 
         waiting = threading.Thread(target=await_stop, daemon=True)
         waiting.start()

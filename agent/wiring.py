@@ -3,13 +3,14 @@
 import logging
 import os
 import pwd
+import random
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from agent import recovery, signing
+from agent import notify, recovery, signing
 from agent.config import Config
 from agent.database import Database
 from agent.journal import Head, Journal
@@ -19,10 +20,11 @@ from agent.outbox import Outbox
 from agent.record import Setting, chain_start_record
 from agent.storage import disk_errors, lock, write_durably
 from hardware.button import ButtonName
-from hardware.clock_system import boot_id
+from hardware.clock_system import SystemClock, boot_id
 
 if TYPE_CHECKING:
     from agent.capture_loop import CaptureLoop
+    from agent.sync import Sync
 
 _log = logging.getLogger(__name__)
 
@@ -104,6 +106,24 @@ def capture_loop(config: Config) -> Iterator["CaptureLoop"]:
             journal.keep(Kind.CHAIN_START, board.clock.now(), record)
             _log.warning("event=chain_start why=%r", why)
         yield CaptureLoop(config, board, journal, outbox)
+
+
+@contextmanager
+def sync_loop(config: Config) -> Iterator["Sync"]:
+    """The sending process, ready to run."""
+    # Only the sending process pays for requests.
+    from agent.backend import Backend  # noqa: PLC0415
+    from agent.delivery import Delivery  # noqa: PLC0415
+    from agent.sync import Sync  # noqa: PLC0415
+
+    with queue(config) as outbox:
+        clock = SystemClock(built_utc())
+        backend = Backend(config.backend, alive=notify.alive)
+        try:
+            delivery = Delivery(backend, receipt_keys(config), outbox.set_upload_url)
+            yield Sync(Layout.of(config.state), outbox, delivery, clock, random.Random())  # noqa: S311 - jitter
+        finally:
+            backend.close()
 
 
 def floor(outbox: Outbox) -> datetime:

@@ -276,8 +276,8 @@ def _paint_house(room: _Room, seed: int, dice: np.random.Generator) -> None:
     door = _door(seed, dice, half * 2)
     room.paste(door, (-half, 2.05, -_DOOR_DEPTH_M), (2 * half, 0, 0), (0, -2.05, 0))
     wall = _wall(seed, dice)
-    room.paste(wall, (half, 2.05, 0), (2.1, 0, 0), (0, -2.05, 0))
-    room.paste(wall[:, ::-1], (-half - 2.1, 2.05, 0), (2.1, 0, 0), (0, -2.05, 0))
+    room.paste(wall, (half, 1.5, 0), (2.1, 0, 0), (0, -1.5, 0))
+    room.paste(wall[:, ::-1], (-half - 2.1, 1.5, 0), (2.1, 0, 0), (0, -1.5, 0))
     frame = _flat((200, 204, 206) if seed % 3 else (58, 62, 66), 1312, 70, dice, grain=0.03)
     for x, shade in ((-half, 0.62), (half, 0.78)):
         room.paste(_toned(frame, shade), (x, 2.05, -_DOOR_DEPTH_M), (0, 0, 0.16), (0, -2.05, 0))
@@ -329,7 +329,7 @@ def _flat(
     tone = _cloud(dice, high, wide, 2) + 0.35 * _cloud(dice, high, wide, 60)
     surface = np.empty((high, wide, 3), np.uint8)
     for rows in _bands(high):
-        surface[rows] = _toned(np.array(colour), 1 + grain * tone[rows, :, None])
+        surface[rows] = _toned(np.array(colour, np.float32), 1 + grain * tone[rows, :, None])
     return surface
 
 
@@ -346,18 +346,19 @@ def _laid(
     """
     high, wide = size
     y, x = np.arange(surface.shape[0])[:, None], np.arange(surface.shape[1])[None, :]
-    tones = dice.normal(1, 0.09, (len(y) // high + 1, (x.size + shift) // wide + 1))
+    counts = (len(y) // high + 1, (x.size + shift) // wide + 1)
+    tones = dice.normal(1, 0.09, counts).astype(np.float32)
     laid = np.empty_like(surface)
     for rows in _bands(len(y)):
         moved = x + (y[rows] // high % 2) * shift
         in_joint = (y[rows] % high < joint) | (moved % wide < joint)
-        tone = np.where(in_joint, 0.62, tones[y[rows] // high, moved // wide])
+        tone = np.where(in_joint, np.float32(0.62), tones[y[rows] // high, moved // wide])
         laid[rows] = _toned(surface[rows], tone[..., None])
     return laid
 
 
 def _wall(seed: int, dice: np.random.Generator) -> Image:
-    wall = _flat(_WALLS[seed % len(_WALLS)], 1312, 1344, dice, grain=0.06)
+    wall = _flat(_WALLS[seed % len(_WALLS)], 960, 1344, dice, grain=0.06)
     if seed % 4 == 0:
         return _laid(wall, (48, 154), 6, dice, shift=77)
     return _laid(wall, (110, 4000), 4, dice) if seed % 4 == 2 else wall

@@ -1,11 +1,17 @@
 """Small builders of records with real keys, signed, packed and linked as a device does it."""
 
+import base64
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from agent import recordfile, signing
 from agent.models import CaptureId, Kind, Label, rfc3339
@@ -81,3 +87,19 @@ class Device:
             clock="gnss",
             body=recordfile.describe(body),
         )
+
+
+def encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def decoded(segment: str) -> bytes:
+    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+
+
+def signed_by_hand(header: object, payload: bytes, key: signing.PrivateKey) -> str:
+    """A JWS with any header (bytes as they are) and payload, signed without the code under test."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    signed = f"{encoded(text)}.{encoded(payload)}"
+    r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
+    return f"{signed}.{encoded(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"

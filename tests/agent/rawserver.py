@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import trustme
 
@@ -33,7 +34,7 @@ class RawServer:
         script: answers; replaced by the test at any time.
         requests: all that were read, in order.
         connections: TLS connections that were made.
-        held: while set, a writer that would block does not hold up the end of the test.
+        ended: connections that the client has closed, or the script.
     """
 
     base_url: str
@@ -43,6 +44,7 @@ class RawServer:
     script: Script
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    ended: int = 0
 
 
 @contextmanager
@@ -93,16 +95,12 @@ def _serve(plain: socket.socket, context: ssl.SSLContext, server: RawServer) -> 
         with line.makefile("rb") as reader:
             while (request := _read(reader)) is not None:
                 server.requests.append(request)
-                pieces = list_or_drip(server.script(request))
-                if not _write(line, pieces):
-                    return
+                if not _write(line, server.script(request)):
+                    break
+    server.ended += 1
 
 
-def list_or_drip(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    yield from pieces
-
-
-def _write(line: ssl.SSLSocket, pieces: Iterator[bytes]) -> bool:
+def _write(line: ssl.SSLSocket, pieces: Iterable[bytes]) -> bool:
     wrote = False
     for piece in pieces:
         line.sendall(piece)
@@ -110,13 +108,13 @@ def _write(line: ssl.SSLSocket, pieces: Iterator[bytes]) -> bool:
     return wrote
 
 
-def _read(reader: object) -> Request | None:
-    first = reader.readline().decode("latin-1").split()  # type: ignore[attr-defined]  # a BufferedReader
+def _read(reader: BinaryIO) -> Request | None:
+    first = reader.readline().decode("latin-1").split()
     if len(first) != 3:
         return None
     headers = {}
-    while line := reader.readline().decode("latin-1").strip():  # type: ignore[attr-defined]  # the same
+    while line := reader.readline().decode("latin-1").strip():
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
-    body = reader.read(int(headers.get("content-length", "0")))  # type: ignore[attr-defined]  # the same
+    body = reader.read(int(headers.get("content-length", "0")))
     return Request(first[0], first[1], headers, body)

@@ -1,6 +1,5 @@
 """Signatures: what a stranger can check with other tools, and what must never verify."""
 
-import base64
 import hashlib
 import hmac
 import json
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from agent import signing
 from agent.errors import ConfigError, NotGenuine
+from tests.agent.factory import decoded, encoded, signed_by_hand
 
 KEY = signing.new_key()
 TRUSTED = {signing.thumbprint(KEY.public_key()): KEY.public_key()}
@@ -26,27 +26,6 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=8,
 )
-
-
-def encoded(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def decoded(segment: str) -> bytes:
-    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-
-
-def signed_by_hand(header: object, payload: bytes, key: signing.PrivateKey = KEY) -> str:
-    """A JWS with any header and payload, really signed, without the code under test."""
-    text = json.dumps(header).encode() if not isinstance(header, bytes) else header
-    signed = f"{encoded(text)}.{encoded(payload)}"
-    r, s = _numbers(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
-    return f"{signed}.{encoded(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
-
-
-def _numbers(der: bytes) -> tuple[int, int]:
-    r_size = der[3]
-    return int.from_bytes(der[4 : 4 + r_size], "big"), int.from_bytes(der[6 + r_size :], "big")
 
 
 def header(**members: object) -> dict[str, object]:
@@ -163,7 +142,7 @@ def test_a_key_that_is_not_trusted_is_named_as_such() -> None:
 )
 def test_a_signed_payload_that_readers_would_read_differently_is_refused(payload: bytes) -> None:
     with pytest.raises(NotGenuine):
-        signing.verify(signed_by_hand(header(), payload), TRUSTED)
+        signing.verify(signed_by_hand(header(), payload, KEY), TRUSTED)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +162,7 @@ def test_a_signed_payload_that_readers_would_read_differently_is_refused(payload
 )
 def test_a_hostile_header_is_refused(head: object) -> None:
     with pytest.raises(NotGenuine):
-        signing.verify(signed_by_hand(head, b"{}"), TRUSTED)
+        signing.verify(signed_by_hand(head, b"{}", KEY), TRUSTED)
 
 
 @settings(deadline=None, max_examples=300)
@@ -203,7 +182,7 @@ def test_a_hostile_header_is_refused(head: object) -> None:
 def test_whatever_the_embedded_key_is_it_is_refused_in_words(members: Any) -> None:
     """Wrong types, points off the curve, private keys, JSON within JSON: never another error."""
     with pytest.raises(NotGenuine):
-        signing.embedded_key(signed_by_hand(header(jwk=members), b"{}"))
+        signing.embedded_key(signed_by_hand(header(jwk=members), b"{}", KEY))
 
 
 def test_an_embedded_private_key_is_no_public_key() -> None:
@@ -212,7 +191,7 @@ def test_an_embedded_private_key_is_no_public_key() -> None:
     }
 
     with pytest.raises(NotGenuine):
-        signing.embedded_key(signed_by_hand(header(jwk=private), b"{}"))
+        signing.embedded_key(signed_by_hand(header(jwk=private), b"{}", KEY))
 
 
 def test_nan_is_never_signed() -> None:

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Makes the Python environment in .venv, once for each state of pyproject.toml and constraints.txt.
+# Sourced by the other scripts: `use_environment` leaves its Python in $python.
+# PYTHON chooses another interpreter than python3; DOORSTEP_VENV another folder than .venv.
+
+use_environment() {
+    local root venv stamp
+    root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+    venv=${DOORSTEP_VENV:-$root/.venv}
+    python=$venv/bin/python
+    stamp=$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum)
+    if [[ -f $venv/doorstep.stamp && $(<"$venv/doorstep.stamp") == "$stamp" ]]; then
+        return
+    fi
+    echo "Making the environment in ${venv#"$root"/} (once, about a minute) ..." >&2
+    make_environment "$root" "$venv"
+    echo "$stamp" >"$venv/doorstep.stamp"
+}
+
+make_environment() {
+    local root=$1 venv=$2 base=${PYTHON:-python3} log
+    "$base" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "Python 3.11 or newer is needed; $base is $("$base" --version 2>&1)." >&2
+        echo "Set PYTHON to a newer one." >&2
+        return 2
+    }
+    "$base" -m venv "$venv" || {
+        echo "$base cannot make an environment. On Debian: apt install python3-venv" >&2
+        return 2
+    }
+    log=$venv/install.log
+    export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+    {
+        "$venv/bin/pip" install --upgrade 'pip>=25.1' &&
+            "$venv/bin/pip" install -c "$root/constraints.txt" -e "$root" \
+                --group "$root/pyproject.toml:dev"
+    } >"$log" 2>&1 || {
+        tail -n 20 "$log" >&2
+        echo "The packages could not be installed; the whole log is in $log" >&2
+        return 2
+    }
+}
