@@ -10,11 +10,11 @@ from typing import Final
 
 from agent import __version__, commands
 from agent.config import load, path_of
-from agent.errors import DoorstepError
+from agent.errors import ConfigError, DoorstepError
 from agent.layout import Layout
 from agent.models import State
 from agent.wiring import become_owner
-from hardware.errors import DeviceError
+from hardware.errors import DeviceError, ScriptError
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -28,15 +28,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _log_to_stderr(verbose=parsed.command in {"capture", "sync"} and not parsed.once)
     try:
         return int(parsed.run(parsed))
-    except (DoorstepError, DeviceError) as error:
-        for line in str(error).splitlines():
-            print(f"doorstep: {line}", file=sys.stderr)
-        return error.exit_code if isinstance(error, DoorstepError) else DEVICE_EXIT
+    except DoorstepError as error:
+        return _tell(error, error.exit_code)
+    except DeviceError as error:
+        return _tell(error, DEVICE_EXIT)
+    except ScriptError as error:
+        return _tell(error, ConfigError.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         return 130
+
+
+def _tell(error: Exception, code: int) -> int:
+    for line in str(error).splitlines():
+        print(f"doorstep: {line}", file=sys.stderr)
+    return code
 
 
 def _configured(command: commands.Configured) -> Command:

@@ -180,9 +180,13 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 def check_config(arguments: argparse.Namespace) -> int:
     """`doorstep config [--check]`."""
+    from hardware.simulated_script import read_script
+
     path = path_of(arguments.config)
     config = load(path)
     wiring.receipt_keys(config)
+    if config.simulated.world is not None:
+        read_script(config.simulated.world)
     if not arguments.check:
         for table in fields(config):
             for name, value in asdict(getattr(config, table.name)).items():

@@ -43,13 +43,14 @@ class Board:
 
     Attributes:
         simulated: some part is anything but the device's own, so its records are no evidence.
+        lamp: None where none is fitted.
         press: the finger of simulated buttons; None where people press.
     """
 
     camera: Camera
     buttons: Buttons
     indicator: Indicator
-    lamp: Lamp
+    lamp: Lamp | None
     position: Position
     power: Power
     clock: Clock
@@ -62,24 +63,11 @@ class Board:
         self.parts.close()
 
 
-class NoLamp:
-    """The lamp of a board without one."""
-
-    def on(self) -> None:
-        """Nothing lights up."""
-
-    def off(self) -> None:
-        """Nothing was lit."""
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-
 class _Closable(Protocol):
     def close(self) -> None: ...
 
 
-_Part = TypeVar("_Part", bound=_Closable)
+_Part = TypeVar("_Part", bound=_Closable | None)
 _TheWorld = Callable[[], World]
 
 
@@ -127,7 +115,8 @@ def _open_parts(
 
 
 def _kept(part: _Part, parts: ExitStack) -> _Part:
-    parts.callback(part.close)
+    if part is not None:
+        parts.callback(part.close)
     return part
 
 
@@ -191,14 +180,14 @@ def _indicator(settings: IndicatorSettings) -> Indicator:
             assert_never(other)
 
 
-def _lamp(settings: LampSettings, world: _TheWorld) -> Lamp:
+def _lamp(settings: LampSettings, world: _TheWorld) -> Lamp | None:
     match settings.kind:
         case LampKind.GPIO:
             from hardware.lamp_gpio import GpioLamp
 
             return GpioLamp(settings)
         case LampKind.NONE:
-            return NoLamp()
+            return None
         case LampKind.SIMULATED:
             from hardware.simulated import SimulatedLamp
 

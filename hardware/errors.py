@@ -18,3 +18,7 @@ class CameraStalled(DeviceError, TimeoutError):
 
 class CameraFailed(DeviceError):
     """The camera answered with an error instead of a frame."""
+
+
+class ScriptError(ValueError):
+    """The script of a simulated world is wrong; the message has one problem per line."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, get_args, get_type_hints
 
 from hardware.clock import ClockSource
+from hardware.errors import ScriptError
 from hardware.settings import Range
 
 
@@ -85,10 +86,6 @@ class Entry:
     def moves(self) -> bool:
         """Whether it names a place."""
         return "lat_deg" in self.values
-
-
-class ScriptError(ValueError):
-    """The world script is wrong; the message has one problem per line."""
 
 
 _KEYS: Final[Mapping[str, Any]] = {

@@ -1,20 +1,29 @@
 """Small builders of records with real keys, signed, packed and linked as a device does it."""
 
 import base64
+import hashlib
 import json
+import os
+import shutil
+import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from agent import recordfile, signing
+from agent.database import Database
+from agent.layout import Layout
 from agent.models import CaptureId, Kind, Label, rfc3339
+from agent.outbox import Outbox
 
 MOMENT = datetime(2026, 12, 1, 9, 15, 2, tzinfo=UTC)
 
@@ -103,3 +112,53 @@ def signed_by_hand(header: object, payload: bytes, key: signing.PrivateKey) -> s
     signed = f"{encoded(text)}.{encoded(payload)}"
     r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
     return f"{signed}.{encoded(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+
+def queue(folder: Path, boot_id: str = "boot-1") -> tuple[Layout, Database, Outbox]:
+    """An empty queue in `folder`, with its schema."""
+    layout = Layout(folder / "state", folder / "run")
+    layout.make()
+    database = Database(layout, migrates=True)
+    return layout, database, Outbox(database, boot_id)
+
+
+def add(outbox: Outbox, made: Made, due_s: float = 0.0, *, adopted: bool = False) -> Made:
+    """Queue a record as capture does once its file is in place."""
+    digest = hashlib.sha256(made.content).hexdigest()
+    file = (len(made.content), digest)
+    outbox.add(made.label, made.label_sha256, file, due_s=due_s, adopted=adopted)
+    return made
+
+
+@contextmanager
+def small_disk(folder: Path, size_mb: int = 8) -> Iterator[Path]:
+    """A real ext4 file system of a few megabytes, mounted while the block runs."""
+    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
+        pytest.fail("a small disk needs root, and mkfs.ext4: apt install e2fsprogs mount")
+    image, mounted = folder / "disk.img", folder / "disk"
+    mounted.mkdir()
+    with image.open("wb") as file:
+        file.truncate(size_mb * 1_000_000)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, mounted], check=True)
+    try:
+        yield mounted
+    finally:
+        subprocess.run(["umount", "--lazy", mounted], check=True)
+
+
+def remount(mounted: Path, option: str) -> None:
+    """`ro` or `rw`: what a worn card does to its file system, and back."""
+    subprocess.run(["mount", "-o", f"remount,{option}", mounted], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Write zeros until not one byte more fits; the file to delete for room."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(65_536)):
+            pass
+    with ballast.open("ab", buffering=0) as file, suppress(OSError):
+        while file.write(b"\0" * 512):
+            pass
+    return ballast

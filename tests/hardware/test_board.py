@@ -12,9 +12,9 @@ from typing import Final
 
 import pytest
 
-from hardware.board import NoLamp, open_board
+from hardware.board import open_board
 from hardware.button import ButtonEvent, ButtonName, Change
-from hardware.errors import DeviceError, DeviceMissing
+from hardware.errors import DeviceError, DeviceMissing, ScriptError
 from hardware.position_fixed import FixedPosition
 from hardware.settings import (
     BoardSettings,
@@ -34,7 +34,6 @@ from hardware.settings import (
     SimulatedSettings,
 )
 from hardware.simulated import SimulatedIndicator
-from hardware.simulated_script import ScriptError
 
 FLOOR: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -89,10 +88,11 @@ def test_a_simulated_board_shares_one_world(tmp_path: Path) -> None:
 def test_a_lamp_that_is_not_fitted_is_no_trouble(tmp_path: Path) -> None:
     board = open_board(replace(SIMULATED, lamp=LampSettings(LampKind.NONE)), tmp_path, FLOOR)
 
+    assert board.lamp is not None
     board.lamp.on()
     board.lamp.off()
 
-    assert isinstance(board.lamp, NoLamp)
+    assert board.lamp is None
     board.close()
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from hardware.errors import ScriptError
 from hardware.simulated_script import (
     CameraFault,
     Entry,
     Reception,
-    ScriptError,
     Witness,
     read_script,
 )

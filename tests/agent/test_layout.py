@@ -1,0 +1,82 @@
+"""The state folder: made once, with modes that let several users share it."""
+
+import os
+import stat
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from agent.config import StateSettings
+from agent.errors import StorageFault
+from agent.layout import Layout
+
+
+@pytest.fixture
+def strict_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.usefixtures("strict_umask")
+def test_what_is_made_is_shared_with_the_group_whatever_the_umask(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "var" / "state", tmp_path / "run")
+    layout.make()
+
+    folders = (layout.state, layout.records, layout.torn, layout.run)
+    files = (layout.database, layout.capture_lock, layout.sync_lock, layout.state_lock)
+    assert {mode(folder) for folder in folders} == {0o2770}
+    assert {mode(file) for file in files} == {0o660}
+
+
+def test_only_capture_may_look_at_its_keys(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "state", tmp_path / "run")
+    layout.make()
+
+    assert mode(layout.keys) == 0o700
+
+
+def test_what_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+    """tmpfiles.d, or an operator, decided."""
+    layout = Layout(tmp_path / "state", tmp_path / "run")
+    layout.state.mkdir(mode=0o750)
+    layout.database.write_bytes(b"rows")
+    layout.database.chmod(0o640)
+    layout.make()
+    layout.make()
+
+    assert mode(layout.state) == 0o750
+    assert mode(layout.database) == 0o640
+    assert layout.database.read_bytes() == b"rows"
+
+
+def test_several_may_make_it_at_once(tmp_path: Path) -> None:
+    """Demo: capture and sync start together."""
+    for turn in range(20):
+        layout = Layout(tmp_path / f"state{turn}", tmp_path / f"run{turn}")
+        with ThreadPoolExecutor(8) as pool:
+            for made in [pool.submit(layout.make) for _ in range(8)]:
+                made.result()
+
+        assert mode(layout.database) == 0o660
+
+
+def test_a_place_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StorageFault, match=r"cannot make .*state"):
+        Layout(tmp_path / "file" / "state", tmp_path / "run").make()
+
+
+def test_the_paths_are_those_of_the_configuration(tmp_path: Path) -> None:
+    layout = Layout.of(StateSettings(dir=tmp_path / "a", run_dir=tmp_path / "b"))
+
+    assert layout.record("0b1c") == tmp_path / "a" / "records" / "0b1c.rec"
+    assert layout.capture_socket == tmp_path / "b" / "capture.sock"
+    assert layout.sync_socket == tmp_path / "b" / "sync.sock"
