@@ -126,10 +126,10 @@ class Database:
             except _BUGS:
                 raise
             except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", None) in _NO_ROOM:
+                    raise StorageFull(f"{path}: {error}") from error
                 self.close()  # one that was opened on a read-only card would stay read-only
-                full = getattr(error, "sqlite_errorcode", None) in _NO_ROOM
-                kind = StorageFull if full else StorageFault
-                raise kind(f"{path}: {error}") from error
+                raise StorageFault(f"{path}: {error}") from error
 
     def _current(self, path: Path) -> Connection:
         try:

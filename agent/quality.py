@@ -20,8 +20,8 @@ SIDE_MIN_PX: Final = 64
 """Shortest side that can be judged. Source: the coarse view has an eighth of it, 8 px."""
 
 COARSE: Final = 8
-"""Reduction of the view that blur is measured against. Source: a smear of up to 24 px, which is
-to be found, takes 4 to 45 % from its gradients and 98 % from the fine ones (scenes, 2026-11)."""
+"""Reduction of the view that blur is measured against. Source: a smear of 24 px takes about half
+of this view's squared gradients and 98 % of the fine ones along it (scenes, 2026-11)."""
 
 CONTRAST_FLOOR: Final = 10.0
 """Added to the coarse gradients, so that grain on nothing is not sharp. Source: a quarter of the

@@ -7,6 +7,7 @@ use_environment() {
     local root venv stamp
     root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
     venv=${DOORSTEP_VENV:-$root/.venv}
+    # shellcheck disable=SC2034  # for the script that sources this one
     python=$venv/bin/python
     stamp=$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum)
     if [[ -f $venv/doorstep.stamp && $(<"$venv/doorstep.stamp") == "$stamp" ]]; then

@@ -119,16 +119,17 @@ def test_a_missing_folder_is_a_storage_fault(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_no_room_is_told_apart(code: int) -> None:
-    with pytest.raises(StorageFull, match="cannot write x: ") as caught:  # noqa: SIM117, PT012
-        with disk_errors("cannot write x"):
-            raise OSError(code, os.strerror(code))
+    with (
+        pytest.raises(StorageFull, match="cannot write x: ") as caught,
+        disk_errors("cannot write x"),
+    ):
+        raise OSError(code, os.strerror(code))
     assert isinstance(caught.value.__cause__, OSError)
 
 
 def test_an_error_is_translated_once() -> None:
-    with pytest.raises(StorageFull, match="^first$"):  # noqa: SIM117, PT012
-        with disk_errors("second"):
-            raise StorageFull("first")
+    with pytest.raises(StorageFull, match=r"^first$"), disk_errors("second"):
+        raise StorageFull("first")
 
 
 def test_free_bytes_of_nowhere_is_a_storage_fault(tmp_path: Path) -> None:
@@ -170,22 +171,23 @@ def test_a_card_gone_read_only_is_a_fault_and_its_locks_still_work(tmp_path: Pat
 def test_a_lock_held_by_another_process_is_told(lock_file: Path) -> None:
     with held_elsewhere(lock_file, shared=False):
         for exclusive in (True, False):
-            with pytest.raises(NotNow, match="held by another process"):  # noqa: SIM117
-                with lock(lock_file, exclusive=exclusive, wait=False):
-                    pass
+            with (
+                pytest.raises(NotNow, match="held by another process"),
+                lock(lock_file, exclusive=exclusive, wait=False),
+            ):
+                pass
 
 
 def test_shared_locks_go_together_and_keep_an_exclusive_one_out(lock_file: Path) -> None:
     with held_elsewhere(lock_file, shared=True):
         with lock(lock_file, exclusive=False, wait=False):
             pass
-        with pytest.raises(NotNow):  # noqa: SIM117
-            with lock(lock_file, exclusive=True, wait=False):
-                pass
+        with pytest.raises(NotNow), lock(lock_file, exclusive=True, wait=False):
+            pass
 
 
 def test_a_lock_keeps_other_processes_out_until_its_block_ends(lock_file: Path) -> None:
-    attempt = ["flock", "--nonblock", "--shared", lock_file, "true"]
+    attempt = ["flock", "--nonblock", "--shared", str(lock_file), "true"]
 
     with lock(lock_file, exclusive=True, wait=True):
         assert subprocess.run(attempt, check=False).returncode == 1
@@ -202,12 +204,16 @@ def test_a_killed_process_leaves_no_lock(lock_file: Path) -> None:
 
 def test_an_error_inside_a_lock_keeps_its_meaning(lock_file: Path) -> None:
     """A socket that would block is no held lock."""
-    with pytest.raises(BlockingIOError, match="a socket"):  # noqa: SIM117, PT012
-        with lock(lock_file, exclusive=True, wait=False):
-            raise BlockingIOError("a socket")
+    with (
+        pytest.raises(BlockingIOError, match="a socket"),
+        lock(lock_file, exclusive=True, wait=False),
+    ):
+        raise BlockingIOError("a socket")
 
 
 def test_a_lock_that_is_not_made_yet_is_for_later(tmp_path: Path) -> None:
-    with pytest.raises(NotNow, match="start `doorstep capture` first"):  # noqa: SIM117
-        with lock(tmp_path / "x.lock", exclusive=True, wait=True):
-            pass
+    with (
+        pytest.raises(NotNow, match="start `doorstep capture` first"),
+        lock(tmp_path / "x.lock", exclusive=True, wait=True),
+    ):
+        pass

@@ -19,6 +19,9 @@ REPOSITORY: Final = Path(__file__).parents[2]
 READY_WITHIN_S: Final = 30.0
 """Longest start that is waited for. Source: 0.7 s on a laptop, with room for a loaded CI."""
 
+STOP_WITHIN_S: Final = 5.0
+"""Longest end that is waited for. Source: SIGTERM ends it in 20 ms, with room for a loaded CI."""
+
 CONTROL_TIMEOUT_S: Final = 10.0
 """Longest wait for an answer to a switch or a count."""
 
@@ -71,11 +74,19 @@ class Backend:
         return self
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Ends the process and waits until it is gone. Harmless when it already is."""
+        """Ends the process and waits until it is gone. Harmless when it already is.
+
+        Raises:
+            subprocess.TimeoutExpired: it had to be killed.
+        """
         self._process.send_signal(how)
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        try:
+            self._process.wait(STOP_WITHIN_S)
+        finally:
+            self._process.kill()
+            self._process.wait()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
 
     def kill(self) -> None:
         """Ends it as a power cut of the server would: `kill -9`."""

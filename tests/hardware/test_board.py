@@ -88,10 +88,6 @@ def test_a_simulated_board_shares_one_world(tmp_path: Path) -> None:
 def test_a_lamp_that_is_not_fitted_is_no_trouble(tmp_path: Path) -> None:
     board = open_board(replace(SIMULATED, lamp=LampSettings(LampKind.NONE)), tmp_path, FLOOR)
 
-    assert board.lamp is not None
-    board.lamp.on()
-    board.lamp.off()
-
     assert board.lamp is None
     board.close()
 

@@ -33,14 +33,16 @@ def alternating(times_ns: list[int]) -> list[Edge]:
 
 
 @st.composite
-def pushes(draw: st.DrawFn) -> tuple[list[Edge], list[int]]:
-    """True presses that bounce at both ends for less than the stable time; their first edges."""
+def pushes(draw: st.DrawFn) -> tuple[list[Edge], list[int], list[int]]:
+    """True presses that bounce at both ends for less than the stable time; when each began and ended."""
     edges: list[Edge] = []
     presses_ns: list[int] = []
+    releases_ns: list[int] = []
     time_ns = draw(st.integers(1, 10**12))
     for _ in range(draw(st.integers(1, 5))):
         presses_ns.append(time_ns)
         held_ns = draw(st.integers(2 * STABLE_NS, 3_000 * MS))
+        releases_ns.append(time_ns + held_ns)
         for level, start_ns in ((True, time_ns), (False, time_ns + held_ns)):
             offsets = draw(st.lists(st.integers(1, STABLE_NS - 1), max_size=8, unique=True))
             bounces = sorted(offsets)[: len(offsets) // 2 * 2]
@@ -50,15 +52,15 @@ def pushes(draw: st.DrawFn) -> tuple[list[Edge], list[int]]:
             ]
         gap_ns = draw(st.integers(2 * STABLE_NS, 2_000 * MS))
         time_ns += max(held_ns + gap_ns, LOCK_OUT_NS + STABLE_NS)
-    return edges, presses_ns
+    return edges, presses_ns, releases_ns
 
 
 @given(pushes())
 def test_each_push_is_one_press_with_its_first_edge_and_one_release(
-    push: tuple[list[Edge], list[int]],
+    push: tuple[list[Edge], list[int], list[int]],
 ) -> None:
     """However it bounces, a push is touched, pressed and released once, dated by its first edge."""
-    edges, presses_ns = push
+    edges, presses_ns, releases_ns = push
 
     events = play(edges)
 
@@ -66,6 +68,7 @@ def test_each_push_is_one_press_with_its_first_edge_and_one_release(
     assert changes(events) == told
     assert [event.edge_ns for event in events if event.change is Change.TOUCHED] == presses_ns
     assert [event.edge_ns for event in events if event.change is Change.PRESSED] == presses_ns
+    assert [event.edge_ns for event in events if event.change is Change.RELEASED] == releases_ns
 
 
 @given(st.lists(st.tuples(st.integers(0, 400 * MS), st.booleans()), max_size=60))
@@ -93,10 +96,10 @@ def test_events_keep_their_order_whatever_the_line_does(steps: list[tuple[int, b
 
 @given(pushes(), st.integers(0, 2**32))
 def test_what_is_told_does_not_depend_on_a_late_timer(
-    push: tuple[list[Edge], list[int]], skip: int
+    push: tuple[list[Edge], list[int], list[int]], skip: int
 ) -> None:
     """With the timer missing any of its calls, the same events come, only later."""
-    edges, _ = push
+    edges, *_ = push
     debounce = Debounce(ButtonName.PHOTO)
     events = []
     for index, (time_ns, level) in enumerate(edges):

@@ -205,6 +205,17 @@ def test_the_light_follows_the_signal(pins: MockFactory) -> None:
     assert levels(pins, 5, 6, 13, 12, 16) == [0, 0, 0, 0, 0]
 
 
+def test_close_in_the_middle_of_a_signal_leaves_all_low(pins: MockFactory) -> None:
+    """A transistor's gate that is let go while high may keep the motor running."""
+    indicator = GpioIndicator(INDICATOR, pins)
+    indicator.show(Signal.FAULT)
+    assert within(lambda: levels(pins, 16) == [1])
+
+    indicator.close()
+
+    assert levels(pins, 5, 6, 13, 12, 16) == [0, 0, 0, 0, 0]
+
+
 def test_the_first_light_comes_at_once(pins: MockFactory) -> None:
     """White is lit well within the 100 ms that the driver may wait."""
     with closing(GpioIndicator(INDICATOR, pins)) as indicator:

@@ -211,6 +211,7 @@ def test_i420_with_padding_becomes_the_picture(stride_px: int) -> None:
     bgr = np.zeros((48, stride_px, 3), np.uint8)
     bgr[:24, :, 2] = 200
     bgr[24:, :, 0] = 200
+    bgr[:, :32, 1] = 100
     rows = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420), np.uint8)
 
     pixels = i420_to_bgr(rows, 64)
