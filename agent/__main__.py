@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add("prune", "delete what a receipt covers and is old enough", _configured(commands.prune))
     status = add("status", "what waits, what is wrong, who runs", _configured(commands.status))
     status.add_argument("--json", action="store_true", help="one JSON document")
-    _add_queue(add)
+    _add_queue(add, common)
     doctor = add("doctor", "check this device and say what to do", commands.doctor)
     doctor.add_argument("--json", action="store_true", help="one JSON document")
     config = add("config", "check the configuration", commands.check_config)
@@ -101,14 +101,16 @@ def _add_capture_and_sync(add: _Add) -> None:
     sync.add_argument("--once", action="store_true", help="send what waits, then end")
 
 
-def _add_queue(add: _Add) -> None:
+def _add_queue(add: _Add, common: argparse.ArgumentParser) -> None:
     queue = add("queue", "list the queue, or put items back", _configured(commands.queue))
     queue.add_argument("--state", type=State, choices=list(State), metavar="S")
-    queue.add_argument("--after", type=int, default=0, metavar="SEQ")
+    queue.add_argument(
+        "--after", type=int, default=0, metavar="SEQ", help="only what came after this number"
+    )
     queue.add_argument("--limit", type=int, default=50, metavar="N")
     queue.add_argument("--json", action="store_true", help="one JSON document per line")
     retry = queue.add_subparsers(dest="action", metavar="retry").add_parser(
-        "retry", help="put REFUSED, DAMAGED and suspect items back"
+        "retry", help="put REFUSED, DAMAGED and suspect items back", parents=[common]
     )
     retry.add_argument("id", nargs="?", metavar="ID")
     retry.add_argument("--all", action="store_true")

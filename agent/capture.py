@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from agent import __version__, jpeg, quality, record, shutter, storage
 from agent.config import Config
 from agent.errors import StorageFault, StorageFull
 from agent.exif import GpsFacts, PhotoFacts, stamp
-from agent.journal import Journal, new_id
+from agent.journal import Journal, NotQueued, new_id
 from agent.layout import Layout
 from agent.models import CaptureId, Kind, Label, Reason, Verdict
 from agent.record import Photo, Setting, Trigger
@@ -61,9 +62,14 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Unserved:
-    """A press that could leave no record: nothing can be written. Red, and a line in the log."""
+    """A press whose record could not be written, or not yet be queued: red, and a line in the log.
+
+    Attributes:
+        ends: as in `Served`.
+    """
 
     error: str
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,19 @@ class _Facts:
 
 
 class Capture:
-    """Serves presses; whoever calls it gives the devices' time to nothing else."""
+    """Serves presses; whoever calls it gives the devices' time to nothing else.
 
-    def __init__(self, config: Config, board: Board, journal: Journal) -> None:
+    `now_ns` tells CLOCK_MONOTONIC.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        board: Board,
+        journal: Journal,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._now_ns = now_ns
         self._config = config
         self._board = board
         self._journal = journal
@@ -101,6 +117,8 @@ class Capture:
         except DeviceError as error:
             _log.error("event=camera_fault error=%r", str(error))
             return self._instead(facts, Reason.CAMERA_FAULT, ends=True)
+        except NotQueued as error:
+            return _unserved(error)
         except StorageFull as error:
             _log.error("event=storage_full error=%r", str(error))
             return self._instead(facts, Reason.STORAGE_FULL)
@@ -115,8 +133,7 @@ class Capture:
         try:
             label = self._journal.keep(Kind.VOID, moment, text, about=about)
         except StorageFault as error:
-            _log.error("event=storage_fault error=%r", str(error))
-            return Unserved(str(error))
+            return _unserved(error)
         self._asked = None
         return Served(label, text, Signal.NO_PHOTO)
 
@@ -179,7 +196,7 @@ class Capture:
         """Ask for one retake where a second try can mend it, never for a retake of a retake."""
         if verdict not in _RETAKE or retake_of is not None:
             return Signal.SAVED
-        until_ns = time.monotonic_ns() + int(RETAKE_WINDOW_S * 1e9)
+        until_ns = self._now_ns() + int(RETAKE_WINDOW_S * 1e9)
         self._asked = (label.capture_id, until_ns)
         return Signal.ONCE_MORE
 
@@ -192,9 +209,16 @@ class Capture:
         """Leave a record without photo in place of what failed, if that much can be written."""
         try:
             return self._no_photo(facts, reason, ends=ends)
+        except NotQueued as error:
+            return _unserved(error, ends=ends)
         except StorageFault as error:
             _log.critical("event=press_lost reason=%s error=%r", reason, str(error))
-            return Unserved(str(error))
+            return Unserved(str(error), ends)
+
+
+def _unserved(error: StorageFault, *, ends: bool = False) -> Unserved:
+    _log.error("event=storage_fault error=%r", str(error))
+    return Unserved(str(error), ends)
 
 
 def is_empty(power: PowerReading) -> bool:

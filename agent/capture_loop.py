@@ -5,21 +5,19 @@ import queue
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 
-from agent import notify, record, signals, storage
+from agent import notify, signals
 from agent.capture import Capture, Press, Served, Unserved, is_empty
 from agent.config import Config
-from agent.errors import DoorstepError, StorageFault
 from agent.journal import Journal
-from agent.layout import Layout
 from agent.models import CaptureId, Kind
-from agent.outbox import Counts, Outbox
+from agent.outbox import Outbox
 from agent.record import BUTTON, Trigger
+from agent.upkeep import Upkeep
 from hardware.board import Board
 from hardware.button import ButtonEvent, ButtonName, Change
-from hardware.clock import ClockSource
+from hardware.errors import DeviceError
 from hardware.indicator import Signal
 
 _log = logging.getLogger(__name__)
@@ -36,14 +34,23 @@ VOID_WINDOW_S: Final = 30.0
 STREAM_S: Final = 60.0
 """How long the camera streams after a served press. Source: design section 6."""
 
+END_AFTER_S: Final = 3.0
+"""From a fault that ends the process to its end, where the light goes out: long enough to be seen.
+
+Source: our choice; the unit's watchdog waits 10 s.
+"""
+
 TICK_S: Final = 1.0
 """How often the idle duties run."""
 
 FRAME_STALE_S: Final = 2.0
 """A streaming camera without a frame for this long no longer proves life; 60 frames at 30 fps."""
 
-FLOOR_STEP: Final = timedelta(hours=1)
-"""How far the time floor may lag behind: each step costs a flush of the card."""
+_LONG_AGO_NS: Final = -(10**12)
+_SAME_PRESS: Final[dict[str, Any]] = {
+    "error": "counted as one with the press before",
+    "exit": 75,
+}
 
 Reply = dict[str, Any]
 
@@ -57,27 +64,34 @@ class _Command:
 
 
 class CaptureLoop:
-    """Owns the devices' time; `on_event`, `command` and `status` may be called from any thread."""
+    """Owns the devices' time; `on_event`, `command` and `status` may be called from any thread.
 
-    def __init__(self, config: Config, board: Board, journal: Journal, outbox: Outbox) -> None:
+    `now_ns` tells CLOCK_MONOTONIC.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        board: Board,
+        journal: Journal,
+        outbox: Outbox,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._now_ns = now_ns
         self._config = config
         self._board = board
-        self._journal = journal
-        self._outbox = outbox
-        self._capture = Capture(config, board, journal)
-        self._layout = Layout.of(config.state)
+        self._capture = Capture(config, board, journal, now_ns)
+        self._upkeep = Upkeep(config, board, journal, outbox)
         self._events: queue.SimpleQueue[ButtonEvent | None] = queue.SimpleQueue()
         self._commands: dict[int, _Command] = {}
-        self._edge_ns = -(10**12)
-        self._served_ns = -(10**12)
+        self._edge_ns = self._served_ns = _LONG_AGO_NS
         self._last_photo: tuple[CaptureId, int] | None = None
         self._scan_ns: int | None = None
         self._tick_ns = 0
         self._idle_ns = 0
         self._idle: Signal | None = None
-        self._undated = outbox.is_undated()
-        self._floor: datetime = board.clock.floor
-        self._writable = True
+        self._empty = False
+        self._end_ns: int | None = None
         self._stopping = False
         self.exit_code = 0
         self.on_reply: Callable[[Reply], None] = lambda _reply: None
@@ -95,6 +109,7 @@ class CaptureLoop:
         if event.button is ButtonName.PHOTO and event.change is Change.TOUCHED:
             if not self._is_same_press(event.edge_ns):
                 self._board.indicator.show(Signal.HOLD_STILL)
+                self._edge_ns = event.edge_ns
         else:
             self._events.put(event)
 
@@ -102,7 +117,9 @@ class CaptureLoop:
         """Press a button for `user` and wait for what comes of it."""
         if not self.takes_commands:
             return {"error": "bench mode is off; set device.bench_mode to test", "exit": 2}
-        edge_ns = time.monotonic_ns()
+        edge_ns = self._now_ns()
+        if button is ButtonName.PHOTO and self._is_same_press(edge_ns):
+            return _SAME_PRESS
         command = _Command(Trigger("command", user), queue.SimpleQueue())
         self._commands[edge_ns] = command
         self._press(button, edge_ns, held_s)
@@ -116,7 +133,7 @@ class CaptureLoop:
     def status(self) -> Reply:
         """What only this process knows."""
         return {
-            "ready": self._is_ready(),
+            "ready": self._upkeep.is_ready(),
             "streaming": self._board.camera.streaming,
             "position": self._board.position.trouble() or "ok",
             "clock": self._board.clock.now().source,
@@ -131,9 +148,9 @@ class CaptureLoop:
     # The loop
 
     def run(self) -> int:
-        """Serve until stopped; returns the process's exit code."""
+        """Serve until stopped, and then what was pressed before; returns the exit code."""
         notify.ready()
-        while not self._stopping:
+        while not (self._stopping and self._events.empty()):
             self.step()
         return self.exit_code
 
@@ -145,9 +162,9 @@ class CaptureLoop:
             event = None
         if event is not None:
             self._take(event)
-        now_ns = time.monotonic_ns()
-        if self._scan_ns is not None and now_ns - self._scan_ns >= HOLD_S * 1e9:
+        elif self._scan_ns is not None and self._is_held(self._scan_ns, self._now_ns()):
             self._void(self._scan_ns)
+        now_ns = self._now_ns()
         if now_ns >= self._tick_ns:
             self._tick_ns = now_ns + int(TICK_S * 1e9)
             self._tick(now_ns)
@@ -156,104 +173,104 @@ class CaptureLoop:
         due_ns = self._tick_ns
         if self._scan_ns is not None:
             due_ns = min(due_ns, self._scan_ns + int(HOLD_S * 1e9))
-        return max(0.0, (due_ns - time.monotonic_ns()) / 1e9)
+        return max(0.0, (due_ns - self._now_ns()) / 1e9)
 
     def _take(self, event: ButtonEvent) -> None:
         match event.button, event.change:
             case ButtonName.PHOTO, Change.PRESSED:
                 self._photo(event.edge_ns)
-            case ButtonName.PHOTO, Change.GLITCH:
-                self._idle = None
+            case ButtonName.PHOTO, Change.GLITCH if event.edge_ns == self._edge_ns:
+                self._edge_ns = _LONG_AGO_NS
+                self._idle, self._idle_ns = None, 0
             case ButtonName.SCAN, Change.PRESSED:
                 self._scan_ns = event.edge_ns
             case ButtonName.SCAN, Change.RELEASED if self._scan_ns is not None:
-                self._answer(self._scan_ns, {"scan": "labels are not read without a manifest"})
-                self._scan_ns = None
+                self._release_scan(self._scan_ns, event.edge_ns)
             case _:
                 pass
 
     def _photo(self, edge_ns: int) -> None:
         if self._is_same_press(edge_ns):
-            self._answer(edge_ns, {"error": "counted as one with the press before", "exit": 75})
+            self._answer(edge_ns, _SAME_PRESS)
             return
-        self._edge_ns = edge_ns
+        self._board.indicator.show(Signal.HOLD_STILL)  # the press before may have shown its own
         served = self._capture.photo(Press(edge_ns, self._trigger(edge_ns)))
-        self._served_ns = time.monotonic_ns()
+        self._served_ns = self._now_ns()
         if isinstance(served, Served) and served.label.kind in {Kind.PHOTO, Kind.TEST}:
             self._last_photo = (served.label.capture_id, edge_ns)
-        self._tell(edge_ns, served)
+        self.on_reply(self._tell(edge_ns, served))
+
+    def _release_scan(self, edge_ns: int, released_ns: int) -> None:
+        if self._is_held(edge_ns, released_ns):
+            self._void(edge_ns)
+            return
+        self._scan_ns = None
+        self._answer(edge_ns, {"scan": "labels are not read without a manifest"})
 
     def _void(self, edge_ns: int) -> None:
-        self._scan_ns = None
-        last, self._last_photo = self._last_photo, None
+        self._scan_ns, last = None, self._last_photo
         if last is None or edge_ns - last[1] > VOID_WINDOW_S * 1e9:
             words = f"no photo of the last {VOID_WINDOW_S:.0f} s to take back"
             self._answer(edge_ns, {"error": words, "exit": 2})
             return
-        self._tell(edge_ns, self._capture.void(Press(edge_ns, self._trigger(edge_ns)), last[0]))
+        served = self._capture.void(Press(edge_ns, self._trigger(edge_ns)), last[0])
+        if isinstance(served, Served):
+            self._last_photo = None
+        self._tell(edge_ns, served)
 
-    def _tell(self, edge_ns: int, served: Served | Unserved) -> None:
+    def _tell(self, edge_ns: int, served: Served | Unserved) -> Reply:
         match served:
-            case Served(label, text, signal, ends):
+            case Served(label, text, signal):
                 self._show(signal)
-                self._undated |= label.clock == ClockSource.UNSYNCED
-                self._writable = True
-                _log.info(
-                    "event=kept kind=%s signal=%s id=%s", label.kind, signal, label.capture_id
-                )
+                self._upkeep.kept(label)
+                line = "event=kept kind=%s signal=%s id=%s"
+                _log.info(line, label.kind, signal, label.capture_id)
                 retake = signal is Signal.ONCE_MORE
-                self._answer(edge_ns, {"label": label.payload(), "record": text, "retake": retake})
+                reply = {"label": label.payload(), "record": text, "retake": retake}
             case Unserved(error):
                 self._show(Signal.FAULT)
-                self._writable, ends = False, False
-                self._answer(edge_ns, {"error": error, "exit": 70})
+                self._upkeep.failed()
+                reply = {"error": error, "exit": 70}
             case other:
                 assert_never(other)
-        if ends:
-            self.exit_code = 70
-            self.stop()
+        self._answer(edge_ns, reply)
+        if served.ends:
+            self._end_soon(70)
+        return reply
+
+    def _end_soon(self, exit_code: int) -> None:
+        """End the process once its last signal was seen; presses until then are served."""
+        if self._end_ns is None:
+            self.exit_code = exit_code
+            self._end_ns = self._now_ns() + int(END_AFTER_S * 1e9)
 
     # Idle duties
 
     def _tick(self, now_ns: int) -> None:
-        self._learn_time()
-        self._write_what_is_due()
+        self._upkeep.turn()
         self._rest_camera(now_ns)
         if self._lives(now_ns):
             notify.alive()
         power = self._board.power.read()
         if now_ns >= self._idle_ns:
-            counts = self._counts() if power.external else None
-            self._show_idle(signals.idle(ready=self._is_ready(), power=power, counts=counts))
-        if is_empty(power):
-            _log.error("event=battery_empty")
-            self._board.power.shut_down()
+            counts = self._upkeep.counts() if power.external else None
+            ready = self._upkeep.is_ready()
+            self._show_idle(signals.idle(ready=ready, power=power, counts=counts))
+        if is_empty(power) and not self._empty:
+            self._shut_down()
+        self._empty = is_empty(power)
+        if self._end_ns is not None and now_ns >= self._end_ns:
             self.stop()
 
-    def _learn_time(self) -> None:
-        fix, clock = self._board.position.last_fix(), self._board.clock
-        if fix is not None and fix.utc is not None:
-            clock.learn(fix.utc, fix.received_ns)
-            if (moment := clock.now()).source is ClockSource.GNSS:
-                clock.raise_floor(moment.utc)
-
-    def _write_what_is_due(self) -> None:
-        clock = self._board.clock
+    def _shut_down(self) -> None:
+        _log.error("event=battery_empty")
+        self._show(Signal.FAULT)
         try:
-            self._journal.queue_leftovers()
-            if self._undated and (moment := clock.now()).source is not ClockSource.UNSYNCED:
-                self._journal.keep(
-                    Kind.TIME, moment, record.time_record(self._capture.setting, moment)
-                )
-                self._undated = False
-            if clock.floor - self._floor >= FLOOR_STEP:
-                self._outbox.raise_floor(clock.floor)
-                self._floor = clock.floor
-            self._writable = True
-        except StorageFault as error:
-            if self._writable:
-                _log.error("event=storage_fault error=%r", str(error))
-            self._writable = False
+            self._board.power.shut_down()
+        except DeviceError as error:
+            _log.error("event=shut_down_failed error=%r meaning=presses_are_refused", str(error))
+        else:
+            self._end_soon(0)
 
     def _rest_camera(self, now_ns: int) -> None:
         camera = self._board.camera
@@ -268,19 +285,6 @@ class CaptureLoop:
         last_ns = camera.last_frame_ns
         return last_ns is not None and now_ns - last_ns < FRAME_STALE_S * 1e9
 
-    def _is_ready(self) -> bool:
-        try:
-            room_bytes = storage.free_bytes(self._layout.records)
-        except StorageFault:
-            return False
-        return self._writable and room_bytes >= self._config.state.reserve_mb * 1_000_000
-
-    def _counts(self) -> Counts | None:
-        try:
-            return self._outbox.counts()
-        except DoorstepError:
-            return None
-
     # Small pieces
 
     def _press(self, button: ButtonName, edge_ns: int, held_s: float) -> None:
@@ -290,24 +294,27 @@ class CaptureLoop:
         for change in (Change.TOUCHED, Change.PRESSED):
             self.on_event(ButtonEvent(button, change, edge_ns))
         time.sleep(held_s)  # in the socket's thread
-        self.on_event(ButtonEvent(button, Change.RELEASED, time.monotonic_ns()))
+        self.on_event(ButtonEvent(button, Change.RELEASED, self._now_ns()))
 
     def _is_same_press(self, edge_ns: int) -> bool:
-        return edge_ns - self._edge_ns < ONE_PRESS_S * 1e9
+        """Whether `edge_ns` comes too soon after the press before; a press's own edge does not."""
+        return 0 < edge_ns - self._edge_ns < ONE_PRESS_S * 1e9
+
+    def _is_held(self, edge_ns: int, until_ns: int) -> bool:
+        return until_ns - edge_ns >= HOLD_S * 1e9
 
     def _trigger(self, edge_ns: int) -> Trigger:
         command = self._commands.get(edge_ns)
         return command.trigger if command else BUTTON
 
     def _answer(self, edge_ns: int, reply: Reply) -> None:
-        self.on_reply(reply)
         command = self._commands.get(edge_ns)
         if command is not None:
             command.reply.put(reply)
 
     def _show(self, signal: Signal) -> None:
         self._board.indicator.show(signal)
-        self._idle_ns = time.monotonic_ns() + int(signals.SHOWN_S[signal] * 1e9)
+        self._idle_ns = self._now_ns() + int(signals.SHOWN_S[signal] * 1e9)
         self._idle = None
 
     def _show_idle(self, signal: Signal) -> None:

@@ -68,6 +68,8 @@ def _press_once(config: Config) -> "Reply":
         start.daemon = True
         start.start()
         loop.run()
+        if isinstance(start, threading.Timer):
+            start.cancel()
     if not replies:
         raise NotNow(f"the button was not pressed within {BUTTON_WAIT_S:.0f} s")
     return replies[0]
@@ -153,7 +155,7 @@ def queue(config: Config, arguments: argparse.Namespace) -> int:
 
 
 def _listed(item: "Item") -> dict[str, Any]:
-    hidden = {"label_sha256", "due_s", "decision", "adopted", "number"}
+    hidden = {"label_sha256", "due_s", "decision", "adopted"}
     return {name: value for name, value in asdict(item).items() if name not in hidden}
 
 
@@ -161,7 +163,7 @@ def _line(item: "Item") -> str:
     tries = f"{item.attempts} tried" if item.attempts else "not tried"
     answer = f"  {item.answer}" if item.answer else ""
     return (
-        f"#{item.seq:<5} {item.capture_id}  {item.kind:<11} {item.state:<9} "
+        f"{item.number:>6}  #{item.seq:<5} {item.capture_id}  {item.kind:<11} {item.state:<9} "
         f"{item.utc}  {tries}{answer}"
     )
 
@@ -180,18 +182,14 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 def check_config(arguments: argparse.Namespace) -> int:
     """`doorstep config [--check]`."""
-    from hardware.simulated_script import read_script
-
     path = path_of(arguments.config)
     config = load(path)
-    wiring.receipt_keys(config)
-    if config.simulated.world is not None:
-        read_script(config.simulated.world)
+    wiring.check(config)
     if not arguments.check:
         for table in fields(config):
             for name, value in asdict(getattr(config, table.name)).items():
-                text = value if isinstance(value, bool | int | float | list) else str(value)
-                print(f"{table.name}.{name} = {json.dumps(text, default=str)}")
+                text = json.dumps(value, default=str, ensure_ascii=False)
+                print(f"{table.name}.{name} = {text}")
     print(f"{path}: the configuration is valid")
     return 0
 

@@ -1,21 +1,16 @@
 """The configuration file: TOML to frozen settings, every problem at once, in the operator's words.
 
 The settings of the devices are in `hardware/settings.py`; this module adds the agent's own.
-The walk over dataclasses is ours: pydantic costs five times the start of Python itself, and
-`doorstep status` runs on every look at a device.
 """
 
-import difflib
 import json
 import os
-import re
 import tomllib
-import types
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from agent.errors import ConfigError
@@ -34,18 +29,10 @@ from hardware.settings import (
     Range,
     SimulatedSettings,
 )
-
-_T = TypeVar("_T")
+from hardware.tables import Walk
 
 DEFAULT_PATH: Final = Path("/etc/doorstep/config.toml")
 """Where a provisioned device has its configuration. Source: design section 10."""
-
-
-_SHOWN_LIMIT: Final = 200
-"""Longest wrong value that is quoted in full: a long path, some two terminal lines."""
-
-_EXACT_FLOAT: Final = 2**53
-"""Whole numbers up to this are floats too, exactly. Source: IEEE 754 binary64."""
 
 
 class ManifestPolicy(StrEnum):
@@ -143,7 +130,7 @@ def load(path: Path) -> Config:
         raise ConfigError(f"{path}: cannot read the configuration: {reason}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    walk = _Walk(path.parent.resolve(), [], {})
+    walk = Walk(path.parent.resolve())
     config = walk.table(Config, table, "")
     walk.problems.extend(_contradictions(walk.sections))
     if config is None or walk.problems:
@@ -164,7 +151,8 @@ def _contradictions(sections: Mapping[str, Any]) -> list[str]:
     if backend and not backend.receipt_keys:
         found.append("backend.receipt_keys: empty; without a key no receipt can be verified")
     if backend and not _is_address(backend.url):
-        found.append(f"backend.url: {json.dumps(backend.url)} is not an address without user name")
+        allowed = "https://HOST, with a right :PORT or none, and no user name"
+        found.append(f"backend.url: {json.dumps(backend.url)} is not {allowed}")
     return found + _shared_pins(sections)
 
 
@@ -187,113 +175,3 @@ def _shared_pins(sections: Mapping[str, Any]) -> list[str]:
             if setting.name.endswith("pin") and pin is not None:
                 users.setdefault(pin, []).append(f"{table}.{setting.name}")
     return [f"{' and '.join(names)}: share pin {pin}" for pin, names in users.items() if names[1:]]
-
-
-class _Wrong(Exception):
-    """A value is not what its setting allows."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Walk:
-    """Turns tables into settings, noting what is wrong on the way, and which sections are right."""
-
-    base: Path
-    problems: list[str]
-    sections: dict[str, Any]
-
-    def table(self, cls: type[_T], table: Mapping[str, Any], where: str) -> _T | None:
-        hints = get_type_hints(cls, include_extras=True)
-        before = len(self.problems)
-        for name in sorted(table.keys() - hints.keys()):
-            self.problems.append(f"{where}{name}: unknown setting{_guess(name, hints)}")
-        found = {}
-        for setting in fields(cast("Any", cls)):
-            name, hint = where + setting.name, hints[setting.name]
-            if is_dataclass(hint) and (setting.name in table or _required(setting)):
-                found[setting.name] = self._section(hint, table.get(setting.name, {}), name)
-            elif setting.name in table:
-                found[setting.name] = self._setting(hint, table[setting.name], name)
-            elif _required(setting):
-                self.problems.append(f"{name}: missing; set it to {_allowed(hint)}")
-        return cls(**found) if len(self.problems) == before else None
-
-    def _section(self, cls: Any, value: object, name: str) -> object:
-        if isinstance(value, Mapping):
-            self.sections[name] = self.table(cls, value, f"{name}.")
-            return self.sections[name]
-        self.problems.append(f"{name}: {_shown(value)} is not a table")
-        return None
-
-    def _setting(self, hint: Any, value: object, name: str) -> object:
-        try:
-            return _convert(hint, value, self.base)
-        except _Wrong:
-            guess = _guess(str(value), list(hint)) if _is_enum(hint) else ""
-            self.problems.append(f"{name}: {_shown(value)} is not {_allowed(hint)}{guess}")
-            return None
-
-
-def _convert(hint: Any, value: object, base: Path) -> object:  # noqa: PLR0911 - one per type
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        inner = _convert(arguments[0], value, base)
-        if not all(_within(rule, inner) for rule in arguments[1:]):
-            raise _Wrong
-        return inner
-    if origin in {Union, types.UnionType}:
-        return _convert(arguments[0], value, base)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_convert(arguments[0], item, base) for item in value)
-    if hint is Path and isinstance(value, str) and value and "\0" not in value:
-        return base / value
-    if _is_enum(hint) and value in list(hint):
-        return hint(value)
-    if hint is float and type(value) is int and abs(value) <= _EXACT_FLOAT:
-        return float(value)
-    if type(value) is hint:
-        return value
-    raise _Wrong
-
-
-def _within(rule: Range | Match, value: Any) -> bool:
-    match rule:
-        case Range(low, high):
-            return bool(low <= value <= high)
-        case Match(pattern):
-            return re.fullmatch(pattern, value) is not None
-
-
-def _allowed(hint: Any) -> str:
-    """What a setting allows, in words that follow "is not"."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        rule = arguments[1]
-        span = f" ({rule.low:.12g} to {rule.high:.12g})" if isinstance(rule, Range) else ""
-        return f"{rule.what}{span}"
-    if origin in {Union, types.UnionType}:
-        return _allowed(arguments[0])
-    if origin is tuple:
-        return f"a list where each item is {_allowed(arguments[0])}"
-    if _is_enum(hint):
-        return f"one of: {', '.join(hint)}"
-    words = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
-    return words.get(hint, "text")
-
-
-def _shown(value: object) -> str:
-    """A value nearly as the file has it, and short enough for one line."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= _SHOWN_LIMIT else f"{text[:_SHOWN_LIMIT]}..."
-
-
-def _is_enum(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, StrEnum)
-
-
-def _required(setting: Field[Any]) -> bool:
-    return setting.default is MISSING and setting.default_factory is MISSING
-
-
-def _guess(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""

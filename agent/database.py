@@ -147,7 +147,7 @@ class Database:
 
 def _open(path: Path, *, migrates: bool) -> Connection:
     connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=rw", BUSY_TIMEOUT_S, isolation_level=None, uri=True
+        f"file:{quote(str(path))}?mode=rw", timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=True
     )
     try:
         connection.row_factory = sqlite3.Row

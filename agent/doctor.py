@@ -4,9 +4,11 @@ import statistics
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from agent import status, storage, wiring
@@ -18,10 +20,14 @@ from agent.outbox import Outbox
 from hardware.board import open_board
 from hardware.clock import ClockSource
 from hardware.clock_system import kernel_witness
-from hardware.errors import DeviceError
+from hardware.errors import DeviceError, ScriptError
+from hardware.position import Position
 
 SLOW_FLUSH_MS: Final = 200.0
 """A flush slower than this makes the driver wait; worn cards take seconds."""
+
+POSITION_WAIT_S: Final = 5.0
+"""How long a receiver just opened may take to report. Source: gpsd reports once a second."""
 
 _PROBES: Final = 5
 
@@ -48,8 +54,8 @@ def examine(path: Path) -> list[Finding]:
     """Run every check; without a valid configuration there is only that one."""
     try:
         config = load(path)
-        wiring.receipt_keys(config)
-    except DoorstepError as error:
+        wiring.check(config)
+    except (DoorstepError, ScriptError) as error:
         return [Finding("configuration", Level.FAILED, str(error))]
     wiring.become_owner(Layout.of(config.state))
     return [
@@ -84,23 +90,33 @@ def lines(findings: Iterable[Finding]) -> Iterator[str]:
 def _devices(config: Config) -> Iterator[Finding]:
     layout = Layout.of(config.state)
     running = status.ask(layout.capture_socket)
+    if running is not None and "error" in running:
+        yield Finding("devices", Level.FAILED, f"capture cannot be asked: {running['error']}")
+        return
     if running is not None:
         ready = running.get("ready")
         words = "capture runs and is ready" if ready else "capture runs but is not ready; see below"
         yield Finding("devices", Level.OK if ready else Level.FAILED, words)
         yield from _position(str(running.get("position", "ok")))
         return
-    try:
-        board = open_board(config.board, layout.run, wiring.built_utc())
-    except DeviceError as error:
-        yield Finding("devices", Level.FAILED, str(error))
-        return
-    try:
-        words = "all open; capture does not run"
-        yield Finding("devices", Level.OK, words)
-        yield from _position(board.position.trouble() or "ok")
-    finally:
-        board.close()
+    with TemporaryDirectory(prefix="doorstep-") as place:  # a simulated world of its own
+        try:
+            board = open_board(config.board, Path(place), wiring.built_utc())
+        except DeviceError as error:
+            yield Finding("devices", Level.FAILED, str(error))
+            return
+        try:
+            yield Finding("devices", Level.OK, "all open; capture does not run")
+            yield from _position(_trouble(board.position) or "ok")
+        finally:
+            board.close()
+
+
+def _trouble(position: Position) -> str | None:
+    until_s = time.monotonic() + POSITION_WAIT_S
+    while (trouble := position.trouble()) and time.monotonic() < until_s:
+        time.sleep(0.1)
+    return trouble
 
 
 def _position(trouble: str) -> Iterator[Finding]:
@@ -150,9 +166,8 @@ def _queue(config: Config) -> Iterator[Finding]:
         yield Finding("queue", Level.NOTE, str(error))
     except StorageFault as error:
         yield Finding("queue", Level.FAILED, str(error))
-    torn = list(layout.torn.iterdir()) if layout.torn.exists() else []
-    if torn:
-        words = f"{len(torn)} files in {layout.torn} did not verify; keep them, tell the office"
+    if torn := status.torn(layout.torn):
+        words = f"{torn} files in {layout.torn} did not verify; keep them, tell the office"
         yield Finding("torn files", Level.NOTE, words)
 
 
@@ -183,16 +198,13 @@ def _clock() -> Finding:
 
 def _backend(config: Config) -> Finding:
     url = config.backend.url
-    backend = Backend(config.backend)
     try:
-        with backend.attempt():
-            answer = backend.offset(f"{url.rstrip('/')}/files/{uuid.uuid4()}")
+        with closing(Backend(config.backend)) as backend, backend.attempt():
+            answer = backend.offset(f"{backend.base}/files/{uuid.uuid4()}")
     except NoAnswer as error:
         return Finding("backend", Level.LATER, f"{url}: {error}")
     except DoorstepError as error:
         return Finding("backend", Level.FAILED, f"{url}: {error}")
-    finally:
-        backend.close()
     if answer.status in {404, 410}:
         return Finding("backend", Level.OK, f"{url} answers")
     words = f"{url} answers {answer.status} where 404 is right; is something else in between?"

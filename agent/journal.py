@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent import recordfile
+from agent.errors import NotNow, StorageFault
 from agent.layout import Layout
 from agent.models import Body, CaptureId, Kind, Label, rfc3339
 from agent.outbox import Outbox
@@ -31,6 +32,10 @@ class Kept:
     label_sha256: str
     file_bytes: int
     file_sha256: str
+
+
+class NotQueued(StorageFault):
+    """The record's file is in place and safe; its row follows at the next turn, or next start."""
 
 
 def new_id() -> CaptureId:
@@ -75,8 +80,8 @@ class Journal:
 
         Raises:
             StorageFull: no room; the number is free again.
-            StorageFault: the disk failed. Where only the row is missing, the record is safe: it is
-                queued at the next turn or the next start.
+            StorageFault: the disk failed; the number is free again.
+            NotQueued: the record exists, and has its number, but not yet its row.
         """
         body = recordfile.pack_body(record, photo, moment.utc)
         label = self._label(capture_id or new_id(), kind, moment, recordfile.describe(body), about)
@@ -86,11 +91,14 @@ class Journal:
         self._head = Head(label.chain, label.seq, digest)
         file_sha256 = hashlib.sha256(content).hexdigest()
         self._unqueued.append(Kept(label, digest, len(content), file_sha256))
-        self.queue_leftovers()
+        try:
+            self.queue_leftovers()
+        except (StorageFault, NotNow) as error:
+            raise NotQueued(f"{label.capture_id} is kept, but not yet queued: {error}") from error
         return label
 
     def queue_leftovers(self) -> None:
-        """Queue what has its file but not yet its row; raises as `keep` does."""
+        """Queue what has its file but not yet its row; raises as `Outbox.add` does."""
         while self._unqueued:
             kept = self._unqueued[0]
             self._outbox.add(

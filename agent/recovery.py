@@ -2,8 +2,10 @@
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from agent import recordfile
@@ -25,7 +27,7 @@ class Swept:
     Attributes:
         parts: unfinished files deleted; green was never shown for them.
         adopted: whole records without a row, queued.
-        torn: files that do not verify, moved to `torn/`.
+        torn: what is no record of this device's, or has another's number; moved to `torn/`.
         damaged: rows whose file is gone, marked DAMAGED.
         pruned: delivered rows whose file is gone, marked PRUNED.
     """
@@ -46,50 +48,68 @@ def sweep(layout: Layout, outbox: Outbox, key: PublicKey) -> Swept:
         StorageFault: the disk failed.
     """
     with disk_errors("cannot read the records"):
-        names = sorted(path.name for path in layout.records.iterdir())
-        parts = [layout.records / name for name in names if name.endswith(".part")]
+        paths = sorted(layout.records.iterdir())
+        parts = [path for path in paths if path.suffix == ".part" and path.is_file()]
         for part in parts:
             part.unlink()
-    files = {CaptureId(name.removesuffix(".rec")) for name in names if name.endswith(".rec")}
+        named = [path for path in paths if path.suffix == ".rec"]
+        files = {CaptureId(path.stem) for path in named if path.is_file()}
     known = outbox.states()
-    strays = [layout.record(capture_id) for capture_id in sorted(files - known.keys())]
-    kept, torn = _verify(strays, key)
-    for record in kept:
-        file = (record.file_bytes, record.file_sha256)
-        outbox.add(record.label, record.label_sha256, file, adopted=True)
-    _set_aside(layout, torn)
+    strays = [path for path in named if CaptureId(path.stem) not in files & known.keys()]
+    adopted = _adopt(layout, outbox, strays, key)
     damaged, pruned = _missing(outbox, known, files)
-    swept = Swept(len(parts), len(kept), len(torn), damaged, pruned)
+    swept = Swept(len(parts), adopted, len(strays) - adopted, damaged, pruned)
     if swept != Swept(0, 0, 0, 0, 0):
         _log.warning("event=swept %s", " ".join(_counted(swept)))
     return swept
 
 
-def _verify(strays: list[Path], key: PublicKey) -> tuple[list[Kept], list[Path]]:
+def _adopt(layout: Layout, outbox: Outbox, strays: list[Path], key: PublicKey) -> int:
+    """Queue the records among the strays, each chain in order; set the others aside. How many."""
     kept, torn = [], []
     for path in strays:
-        with disk_errors(f"cannot read {path.name}"):
-            content = path.read_bytes()
         try:
-            opened = recordfile.unpack(content)
-            if opened.key != key or f"{opened.label.capture_id}.rec" != path.name:
-                raise NotGenuine("made by another device, or under another name")  # noqa: TRY301
+            kept.append((path, _verify(path, key)))
         except NotGenuine as error:
-            _log.error("event=torn file=%s why=%r", path.name, str(error))
-            torn.append(path)
-            continue
-        digest = hashlib.sha256(content).hexdigest()
-        kept.append(Kept(opened.label, opened.label_sha256, len(content), digest))
-    return sorted(kept, key=lambda record: (record.label.chain, record.label.seq)), torn
+            torn.append((path, error))
+    adopted = 0
+    for path, record in sorted(kept, key=lambda one: (one[1].label.chain, one[1].label.seq)):
+        file = (record.file_bytes, record.file_sha256)
+        try:
+            outbox.add(record.label, record.label_sha256, file, adopted=True)
+            adopted += 1
+        except NotGenuine as error:
+            torn.append((path, error))
+    _set_aside(layout, torn)
+    return adopted
 
 
-def _set_aside(layout: Layout, torn: list[Path]) -> None:
+def _verify(path: Path, key: PublicKey) -> Kept:
+    with disk_errors(f"cannot read {path.name}"):
+        if not path.is_file():
+            raise NotGenuine("not a plain file")
+        content = path.read_bytes()
+    opened = recordfile.unpack(content)
+    if opened.key != key or opened.label.capture_id != path.stem:
+        raise NotGenuine("made by another device, or under another name")
+    digest = hashlib.sha256(content).hexdigest()
+    return Kept(opened.label, opened.label_sha256, len(content), digest)
+
+
+def _set_aside(layout: Layout, torn: list[tuple[Path, NotGenuine]]) -> None:
     with disk_errors("cannot set aside what does not verify"):
-        for path in torn:
-            path.rename(layout.torn / path.name)
+        for path, error in torn:
+            _log.error("event=torn file=%s why=%r", path.name, str(error))
+            path.rename(_free_name(layout.torn / path.name))
         if torn:
             sync_folder(layout.torn)
             sync_folder(layout.records)
+
+
+def _free_name(target: Path) -> Path:
+    """The name itself, or with a number behind it: a rename would delete what has it already."""
+    names = (target.with_name(f"{target.name}.{number}") for number in count(1))
+    return next(name for name in chain([target], names) if not os.path.lexists(name))
 
 
 def _missing(
@@ -116,9 +136,20 @@ def _counted(swept: Swept) -> Iterator[str]:
         yield f"{name}={getattr(swept, name)}"
 
 
-def head(outbox: Outbox) -> Head | None:
-    """Where the chain goes on, after a sweep; None where there is no record at all."""
+def head(layout: Layout, outbox: Outbox, key: PublicKey) -> Head | None:
+    """Where the chain goes on, after a sweep; None where there is no record by `key` to follow."""
     newest = outbox.newest()
     if newest is None:
         return None
+    signer = _signer(layout.record(newest.capture_id))
+    if signer is not None and signer != key:
+        return None
     return Head(newest.chain, newest.seq, newest.label_sha256)
+
+
+def _signer(path: Path) -> PublicKey | None:
+    """Who signed a record; None where its file does not tell."""
+    try:
+        return recordfile.open_label(path.read_bytes().partition(b"\n")[0])[1]
+    except (OSError, NotGenuine):
+        return None

@@ -26,7 +26,7 @@ Green 1 s is design section 9; red is steady until the driver has had time to ca
 def idle(*, ready: bool, power: PowerReading, counts: Counts | None) -> Signal:
     """The idle signal; `counts` is None where the queue cannot be read."""
     if power.external and counts is not None:
-        if counts.suspected or counts.refused or counts.damaged:
+        if not ready or counts.suspected or counts.refused or counts.damaged:
             return Signal.ASK_OFFICE
         return Signal.SENDING if counts.waiting else Signal.ALL_SENT
     if not ready:

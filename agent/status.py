@@ -4,6 +4,7 @@ It stays under 2 KB and takes the same time however long the queue is.
 It has no places, no codes, and no count of what was delivered: that would measure a person's pace.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,9 @@ from agent.storage import free_bytes
 ALARMS: Final = 5
 """How many items are named one by one; more make the document grow past 2 KB."""
 
-_WORDS: Final = 120
+TEXT_LIMIT_BYTES: Final = 100
+"""Longest text in the document, as JSON: nine of them at most, beside some 900 bytes of numbers."""
+
 _ASK_TIMEOUT_S: Final = 2.0
 
 
@@ -33,7 +36,7 @@ def document(config: Config, outbox: Outbox) -> dict[str, Any]:
         "bench_mode": config.device.bench_mode,
         "sealed": False,
         "queue": _queue(outbox),
-        "torn": _torn(layout.torn),
+        "torn": torn(layout.torn),
         "disk": _disk(config, layout),
         "capture": ask(layout.capture_socket),
         "sync": ask(layout.sync_socket),
@@ -43,9 +46,22 @@ def document(config: Config, outbox: Outbox) -> dict[str, Any]:
 def ask(socket: Path) -> dict[str, Any] | None:
     """What a running process says of itself; None when it does not run."""
     try:
-        return socketline.ask(socket, {"status": True}, _ASK_TIMEOUT_S)
+        answer = socketline.ask(socket, {"status": True}, _ASK_TIMEOUT_S)
     except DoorstepError as error:
-        return {"error": str(error)[:_WORDS]}
+        return {"error": _short(str(error))}
+    if answer is None:
+        return None
+    return {name: _short(told) if isinstance(told, str) else told for name, told in answer.items()}
+
+
+def torn(folder: Path) -> int | None:
+    """How many files did not verify; None where this user may not look."""
+    try:
+        return sum(1 for _ in folder.iterdir())
+    except FileNotFoundError:
+        return 0
+    except OSError:
+        return None
 
 
 def lines(status: dict[str, Any]) -> Iterator[str]:
@@ -69,24 +85,27 @@ def _queue(outbox: Outbox) -> dict[str, Any]:
     try:
         counts, alarms = outbox.counts(), outbox.alarms(ALARMS)
     except DoorstepError as error:
-        return {"error": str(error)[:_WORDS]}
+        return {"error": _short(str(error))}
     return {**asdict(counts), "alarms": [_alarm(item) for item in alarms]}
 
 
 def _alarm(item: Item) -> dict[str, str]:
     state = "SUSPECT" if item.suspected and item.state == "PENDING" else str(item.state)
-    return {"id": item.capture_id, "state": state, "what": (item.answer or "")[:_WORDS]}
+    return {"id": item.capture_id, "state": state, "what": _short(item.answer or "")}
 
 
-def _torn(folder: Path) -> int:
-    return sum(1 for _ in folder.iterdir()) if folder.exists() else 0
+def _short(text: str) -> str:
+    """The beginning of a text, so long that its JSON keeps to the limit whatever is in it."""
+    while len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) > TEXT_LIMIT_BYTES:
+        text = text[: -max(1, len(text) // 10)]
+    return text
 
 
 def _disk(config: Config, layout: Layout) -> dict[str, int] | str:
     try:
         free_mb = free_bytes(layout.state) // 1_000_000
     except DoorstepError as error:
-        return str(error)
+        return _short(str(error))
     return {"free_mb": free_mb, "reserve_mb": config.state.reserve_mb}
 
 

@@ -238,7 +238,8 @@ def _summary(
     chains = len({each.label.chain for each in records})
     bad = sum(bool(each.problems) for each in records)
     yield f"records: {len(records)}, chains: {chains}, with a problem: {bad}"
-    yield f"{problems} problems: not everything verifies" if problems else "everything verifies"
+    found = "1 problem" if problems == 1 else f"{problems} problems"
+    yield f"{found}: not everything verifies" if problems else "everything verifies"
 
 
 def _printable(line: str) -> str:

@@ -4,10 +4,12 @@ import logging
 import os
 import pwd
 import random
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agent import notify, recovery, signing
@@ -21,10 +23,15 @@ from agent.record import Setting, chain_start_record
 from agent.storage import disk_errors, lock, write_durably
 from hardware.button import ButtonName
 from hardware.clock_system import SystemClock, boot_id
+from hardware.settings import BoardSettings
 
 if TYPE_CHECKING:
     from agent.capture_loop import CaptureLoop
     from agent.sync import Sync
+    from hardware.board import Board
+
+Opening = Callable[[BoardSettings, Path, datetime], "Board"]
+"""From the devices' settings, the run folder and the time floor to open devices."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +52,10 @@ def become_owner(layout: Layout) -> None:
     owner = layout.database.stat()
     if owner.st_uid == 0:
         return
-    name = pwd.getpwuid(owner.st_uid).pw_name
-    os.initgroups(name, owner.st_gid)
+    try:
+        os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+    except KeyError:  # a card of another machine
+        os.setgroups([owner.st_gid])
     os.setgid(owner.st_gid)
     os.setuid(owner.st_uid)
 
@@ -61,6 +70,21 @@ def receipt_keys(config: Config) -> Mapping[str, signing.PublicKey]:
     return {signing.thumbprint(key): key for key in keys}
 
 
+def check(config: Config) -> None:
+    """Read the files that the configuration names.
+
+    Raises:
+        ConfigError: a key for receipts cannot be read.
+        ScriptError: the script of the simulated world is wrong.
+    """
+    # Only a simulated board has a world.
+    from hardware.simulated_script import read_script  # noqa: PLC0415
+
+    receipt_keys(config)
+    if config.simulated.world is not None:
+        read_script(config.simulated.world)
+
+
 @contextmanager
 def queue(config: Config) -> Iterator[Outbox]:
     """The queue as every process but capture opens it."""
@@ -72,8 +96,17 @@ def queue(config: Config) -> Iterator[Outbox]:
 
 
 @contextmanager
-def capture_loop(config: Config) -> Iterator["CaptureLoop"]:
+def capture_loop(
+    config: Config,
+    opening: Opening | None = None,
+    now_ns: Callable[[], int] = time.monotonic_ns,
+) -> Iterator["CaptureLoop"]:
     """The capture process, ready to run: swept, with a chain, its devices open.
+
+    Args:
+        config: the whole of it.
+        opening: opens other devices than the configured ones, for tests.
+        now_ns: tells CLOCK_MONOTONIC.
 
     Raises:
         NotNow: another capture process runs.
@@ -94,10 +127,10 @@ def capture_loop(config: Config) -> Iterator["CaptureLoop"]:
         outbox = Outbox(database, boot_id())
         key, key_is_new = _device_key(layout)
         recovery.sweep(layout, outbox, key.public_key())
-        board = open_board(config.board, layout.run, floor(outbox))
+        board = (opening or open_board)(config.board, layout.run, floor(outbox))
         opened.callback(board.close)
-        head = recovery.head(outbox)
-        why = _why_new_chain(head, key_is_new=key_is_new)
+        head = recovery.head(layout, outbox, key.public_key())
+        why = _why_new_chain(outbox, head, key_is_new=key_is_new)
         chain = head if head and not why else Head(str(uuid.uuid4()), 0, None)
         journal = Journal(layout, outbox, key=key, device_id=config.device.id, head=chain)
         if why:
@@ -105,7 +138,7 @@ def capture_loop(config: Config) -> Iterator["CaptureLoop"]:
             record = chain_start_record(setting, why)
             journal.keep(Kind.CHAIN_START, board.clock.now(), record)
             _log.warning("event=chain_start why=%r", why)
-        yield CaptureLoop(config, board, journal, outbox)
+        yield CaptureLoop(config, board, journal, outbox, now_ns)
 
 
 @contextmanager
@@ -146,10 +179,10 @@ def _device_key(layout: Layout) -> tuple[signing.PrivateKey, bool]:
     return key, True
 
 
-def _why_new_chain(head: Head | None, *, key_is_new: bool) -> str | None:
-    if head is None:
+def _why_new_chain(outbox: Outbox, head: Head | None, *, key_is_new: bool) -> str | None:
+    if outbox.newest() is None:
         return "neither rows nor files were found: the first start, or the state was lost"
-    if key_is_new:
+    if head is None or key_is_new:
         return "the signing key was missing, and is new"
     return None
 

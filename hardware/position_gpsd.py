@@ -195,7 +195,7 @@ class GpsdPosition:
     def _read(self, connection: socket.socket) -> bool:
         """Take reports until the connection ends or is silent; return whether any came."""
         started_s = self._heard_s = time.monotonic()
-        lines = _Lines()
+        lines = Lines()
         while not self._closing.is_set():
             if time.monotonic() - self._heard_s > SILENT_S:
                 self._say(
@@ -236,7 +236,7 @@ class GpsdPosition:
                 log.warning("event=position_trouble meaning=%r", trouble)
 
 
-class _Lines:
+class Lines:
     """Cuts a stream into lines and drops the endless ones."""
 
     def __init__(self) -> None:
@@ -244,6 +244,7 @@ class _Lines:
         self._skipping = False
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield the lines that `chunk` ends."""
         *whole, self._rest = (self._rest + chunk).split(b"\n")
         for line in whole:
             if not self._skipping:

@@ -1,18 +1,16 @@
 """The world script: what surrounds a simulated board, by press number and second, from TOML."""
 
-import difflib
-import json
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, get_args, get_type_hints
+from typing import Annotated, Any, Final, get_type_hints
 
 from hardware.clock import ClockSource
 from hardware.errors import ScriptError
 from hardware.settings import Range
+from hardware.tables import Walk
 
 
 class CameraFault(StrEnum):
@@ -111,65 +109,32 @@ def read_script(path: Path) -> tuple[Entry, ...]:
     except ValueError as error:
         raise ScriptError(f"{path}: not valid TOML: {error}") from error
     tables = document.pop("at", [])
-    problems = [f"{name}: unknown; a world script has [[at]] tables only" for name in document]
+    walk = Walk(
+        path.parent,
+        [f"{name}: unknown; a world script has [[at]] tables only" for name in document],
+    )
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        problems.append("at: not a list of tables; write [[at]] before each")
+        walk.problems.append("at: not a list of tables; write [[at]] before each")
         tables = []
-    for number, table in enumerate(tables, start=1):
-        where = f"[[at]] {number}{_spot(table)}"
-        problems += [f"{where}: {problem}" for problem in _problems(table)]
-    if problems:
-        raise ScriptError("\n".join(f"{path}: {problem}" for problem in problems))
-    return tuple(_entry(table) for table in tables)
+    entries = tuple(_entry(table, number, walk) for number, table in enumerate(tables, start=1))
+    if walk.problems:
+        raise ScriptError("\n".join(f"{path}: {problem}" for problem in walk.problems))
+    return entries
 
 
-def _spot(table: Mapping[str, Any]) -> str:
-    spots = [f"{key} = {_text(table[key])}" for key in _KEYS if key in table]
-    return f" ({', '.join(spots)})" if spots else ""
-
-
-def _problems(table: Mapping[str, Any]) -> list[str]:
+def _entry(table: Mapping[str, Any], number: int, walk: Walk) -> Entry:
     hints = {**_KEYS, **get_type_hints(State, include_extras=True)}
-    found = [] if len(_KEYS.keys() & table.keys()) == 1 else ["set either press or second"]
+    spots = [f"{key} = {table[key]}" for key in _KEYS if key in table]
+    spot = f" ({', '.join(spots)})" if spots else ""
+    where = f"[[at]] {number}{spot}: "
+    if len(spots) != 1:
+        walk.problems.append(f"{where}set either press or second")
     if ("lat_deg" in table) != ("lon_deg" in table):
-        found.append("set lat_deg and lon_deg together")
+        walk.problems.append(f"{where}set lat_deg and lon_deg together")
+    values: dict[str, Any] = {}
     for name, value in table.items():
-        if name not in hints:
-            near = difflib.get_close_matches(name, hints, n=1)
-            guess = f"did you mean {near[0]}?" if near else f"known: {', '.join(hints)}"
-            found.append(f"{name}: unknown; {guess}")
-        elif not _allowed(value, hints[name]):
-            found.append(f"{name}: {_text(value)} is not {_words(hints[name])}")
-    return found
-
-
-def _text(value: object) -> str:
-    return json.dumps(value, default=str)
-
-
-def _allowed(value: Any, hint: Any) -> bool:
-    if not hasattr(hint, "__metadata__"):
-        return type(value) is bool if hint is bool else value in list(hint)
-    kind, rule = get_args(hint)
-    whole = type(value) is int
-    number = whole or (kind is float and type(value) is float and math.isfinite(value))
-    return number and bool(rule.low <= value <= rule.high)
-
-
-def _words(hint: Any) -> str:
-    if not hasattr(hint, "__metadata__"):
-        return "true or false" if hint is bool else f"one of: {', '.join(hint)}"
-    kind, rule = get_args(hint)
-    whole = ", whole" if kind is int else ""
-    return f"{rule.what} ({rule.low:g} to {rule.high:g}{whole})"
-
-
-def _entry(table: Mapping[str, Any]) -> Entry:
-    hints = get_type_hints(State, include_extras=True)
-    values = {name: _value(table[name], hints[name]) for name in table.keys() & hints.keys()}
-    return Entry(table.get("press"), table.get("second"), values)
-
-
-def _value(value: Any, hint: Any) -> Any:
-    kind = get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
-    return kind(value)
+        if name in hints:
+            values[name] = walk.setting(hints[name], value, where + name)
+        else:
+            walk.unknown(name, hints, where)
+    return Entry(values.pop("press", None), values.pop("second", None), values)

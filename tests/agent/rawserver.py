@@ -79,18 +79,25 @@ def whole(status: int, body: bytes = b"", **headers: object) -> list[bytes]:
 
 def _accept(listener: socket.socket, context: ssl.SSLContext, server: RawServer) -> None:
     threads: list[threading.Thread] = []
+    lines: list[socket.socket] = []
     with suppress(OSError):
         while True:
             plain, _ = listener.accept()
-            threads.append(threading.Thread(target=_serve, args=(plain, context, server)))
+            threads.append(threading.Thread(target=_serve, args=(plain, context, server, lines)))
             threads[-1].start()
+    for line in lines:
+        with suppress(OSError):
+            socket.socket.shutdown(line, socket.SHUT_RDWR)  # whatever its thread waits for
     for thread in threads:
         thread.join()
 
 
-def _serve(plain: socket.socket, context: ssl.SSLContext, server: RawServer) -> None:
+def _serve(
+    plain: socket.socket, context: ssl.SSLContext, server: RawServer, lines: list[socket.socket]
+) -> None:
     plain.settimeout(10)
     with suppress(OSError, ssl.SSLError), context.wrap_socket(plain, server_side=True) as line:
+        lines.append(line)
         server.connections += 1
         with line.makefile("rb") as reader:
             while (request := _read(reader)) is not None:

@@ -73,7 +73,7 @@ class Device:
         return Label(
             v=1,
             capture_id=CaptureId(str(uuid4())),
-            device_id="van-7",
+            device_id=f"van-{self.chain[:8]}",  # a backend pins the key of each
             chain=self.chain,
             seq=self._seq,
             prev=self._prev,
@@ -88,8 +88,8 @@ class Device:
 
 
 @contextmanager
-def device(folder: Path) -> Iterator[Device]:
-    made = Device(folder)
+def device(folder: Path, boot_id: str = "boot-1") -> Iterator[Device]:
+    made = Device(folder, boot_id)
     try:
         yield made
     finally:

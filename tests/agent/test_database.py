@@ -162,6 +162,19 @@ def test_what_was_committed_is_seen_by_a_plain_reader(layout: Layout, database: 
     reader.close()
 
 
+def test_a_step_may_read_before_it_writes(layout: Layout, database: Database) -> None:
+    """It has the right to write from its start: what it read cannot have changed meanwhile."""
+    note(database, "before")
+    other = sqlite3.connect(layout.database, timeout=0, isolation_level=None)
+    with database.step() as sql:
+        sql.execute("SELECT count(*) FROM facts").fetchone()
+
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
 def test_a_look_does_not_wait_for_a_writer(layout: Layout, database: Database) -> None:
     """`doorstep status` answers while sync writes."""
     note(database, "before")
@@ -370,6 +383,32 @@ def test_a_process_that_met_a_read_only_card_goes_on_when_it_can_be_written(
         note(capture, "later")
         assert notes(capture) == ["before", "later"]
         capture.close()
+
+
+@pytest.mark.slow
+def test_a_connection_that_was_read_only_is_opened_again() -> None:
+    """Root writes to everything, so another user has to show it."""
+
+    def act() -> None:
+        layout, database, _ = queue(Path(name))
+        note(database, "before")
+        database.close()
+        layout.database.chmod(0o440)
+        note_refused(database := Database(layout))
+        for path in (layout.database, *layout.state.glob("doorstep.db-*")):
+            path.chmod(0o660)
+        note(database, "later")
+        assert notes(database) == ["before", "later"]
+
+    with tempfile.TemporaryDirectory() as name:
+        os.chown(name, NOBODY, GROUP)
+        as_user(NOBODY, act)
+
+
+def note_refused(database: Database) -> None:
+    assert notes(database) == ["before"]
+    with pytest.raises(StorageFault, match="readonly"):
+        note(database, "during")
 
 
 @pytest.mark.slow

@@ -185,6 +185,13 @@ def test_whatever_the_embedded_key_is_it_is_refused_in_words(members: Any) -> No
         signing.embedded_key(signed_by_hand(header(jwk=members), b"{}", KEY))
 
 
+@pytest.mark.parametrize("members", ["[]", "7", json.dumps(signing.jwk(KEY.public_key()))])
+def test_a_key_in_a_text_within_the_header_is_no_key(members: str) -> None:
+    """One spelling: an object. PyJWT would read JSON within JSON."""
+    with pytest.raises(NotGenuine):
+        signing.embedded_key(signed_by_hand(header(jwk=members), b"{}", KEY))
+
+
 def test_an_embedded_private_key_is_no_public_key() -> None:
     private = signing.jwk(KEY.public_key()) | {
         "d": encoded(KEY.private_numbers().private_value.to_bytes(32, "big"))

@@ -70,14 +70,18 @@ def read_until_the_end(line: socket.socket) -> tuple[bytes, str]:
 
 
 def exchange(proxy: FaultProxy, sent: bytes) -> tuple[bytes, str]:
-    """Connects, sends and reads to the end; a reset may come as early as in the connect."""
+    """Connects, sends and reads to the end; whichever meets the reset first keeps it."""
+    got = bytearray()
     try:
         with connected(proxy) as line:
-            with suppress(OSError):
+            try:
                 line.sendall(sent)
-            return read_until_the_end(line)
-    except ConnectionResetError:
-        return b"", "reset"
+            finally:
+                read, ending = read_until_the_end(line)
+                got += read
+    except (ConnectionResetError, BrokenPipeError):
+        ending = "reset"
+    return bytes(got), ending
 
 
 def send_all(line: socket.socket, content: bytes) -> None:

@@ -128,13 +128,13 @@ def test_receipts_answers_receipt_refusal_or_null(wire: Wire, peer: Peer, device
 
 
 def test_wrong_offset_is_409_and_unknown_upload_404(wire: Wire, device: Device) -> None:
+    """Short bodies: an answer before the end of a long one can become nginx's 502."""
     capture_id = new_id()
-    content = device.record(capture_id)
-    wire.post(capture_id, content)
+    wire.post(capture_id, device.record(capture_id))
 
-    assert wire.patch(capture_id, 5, content[5:]).status_code == 409
+    assert wire.patch(capture_id, 5, b"x").status_code == 409
     assert wire.head(new_id()).status_code == 404
-    assert wire.post("1", content, content).status_code == 400
+    assert wire.post("1", b"x", b"x").status_code == 400
 
 
 def test_nginx_limits_bodies_to_1_mb_and_keeps_nothing_of_a_cut_post(

@@ -34,7 +34,7 @@ def alternating(times_ns: list[int]) -> list[Edge]:
 
 @st.composite
 def pushes(draw: st.DrawFn) -> tuple[list[Edge], list[int], list[int]]:
-    """True presses that bounce at both ends for less than the stable time; when each began and ended."""
+    """True presses that bounce at both ends, not too long; when each began and ended."""
     edges: list[Edge] = []
     presses_ns: list[int] = []
     releases_ns: list[int] = []

@@ -33,11 +33,14 @@ WAIT_S = 5.0
 
 
 class HeardPin(MockPWMPin):  # type: ignore[misc] # gpiozero ships no types
-    """A simulated pin that also remembers its frequencies."""
+    """A simulated pin that remembers its frequencies, and keeps its level when it is let go."""
 
     def __init__(self, factory: Any, info: Any) -> None:
         self.tones_hz: list[float] = []
         super().__init__(factory, info)
+
+    def close(self) -> None:
+        self.when_changed = None
 
     def _set_frequency(self, value: float | None) -> None:
         super()._set_frequency(value)

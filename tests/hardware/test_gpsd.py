@@ -18,6 +18,7 @@ from hardware.position_gpsd import (
     MAX_LINE_BYTES,
     SILENT_S,
     GpsdPosition,
+    Lines,
     NoFix,
     Sky,
     parse,
@@ -160,6 +161,16 @@ def test_a_report_of_anything_is_a_good_fix_or_none(changed: dict[str, object]) 
             assert -90 <= found.lat_deg <= 90
             assert -180 <= found.lon_deg <= 180
             assert found.eph_m is None or found.eph_m >= 0
+
+
+def test_an_endless_line_is_dropped_with_its_tail() -> None:
+    """Its memory is bounded, and what ends it is no report."""
+    lines = Lines()
+
+    assert list(lines.feed(b"x" * (MAX_LINE_BYTES + 1))) == []
+    assert list(lines.feed(b"x" * MAX_LINE_BYTES)) == []
+    assert list(lines.feed(b"tail\nwhole\nbeg")) == [b"whole"]
+    assert list(lines.feed(b"un\n")) == [b"begun"]
 
 
 def settings(port: int) -> PositionSettings:

@@ -74,13 +74,13 @@ def test_every_problem_is_told_at_once_with_its_entry_and_what_is_allowed(tmp_pa
     """
 
     assert complaints(tmp_path, text) == [
-        "[[at]] 1 (press = 1): ligth: unknown; did you mean light?",
+        "[[at]] 1 (press = 1): ligth: unknown setting; did you mean light?",
         "[[at]] 1 (press = 1): hdop: 0 is not a dilution of precision (0.1 to 100)",
         "[[at]] 2 (second = -1): second: -1 is not a time in seconds (0 to 999999)",
         "[[at]] 2 (second = -1): cover: 2 is not the covered share of the lens (0 to 1)",
         '[[at]] 2 (second = -1): camera: "broken" is not one of: none, stall, fail',
         "[[at]] 2 (second = -1): external: 1 is not true or false",
-        "[[at]] 2 (second = -1): battery_pct: true is not a percentage (0 to 100, whole)",
+        "[[at]] 2 (second = -1): battery_pct: true is not a percentage (0 to 100)",
     ]
 
 

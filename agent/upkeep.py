@@ -1,0 +1,102 @@
+"""What the capture process keeps in order between presses: the time, and whether it can write."""
+
+import logging
+import os
+from datetime import datetime, timedelta
+from typing import Final
+
+from agent import record, storage
+from agent.config import Config
+from agent.errors import DoorstepError, StorageFault
+from agent.journal import Journal
+from agent.layout import Layout
+from agent.models import Kind, Label
+from agent.outbox import Counts, Outbox
+from agent.record import Setting
+from hardware.board import Board
+from hardware.clock import ClockSource
+
+_log = logging.getLogger(__name__)
+
+FLOOR_STEP: Final = timedelta(hours=1)
+"""How far the time floor may lag behind: each step costs a flush of the card."""
+
+
+class Upkeep:
+    """One turn a second; `is_ready` may be called from any thread."""
+
+    def __init__(self, config: Config, board: Board, journal: Journal, outbox: Outbox) -> None:
+        self._board = board
+        self._journal = journal
+        self._outbox = outbox
+        self._layout = Layout.of(config.state)
+        self._reserve_bytes = config.state.reserve_mb * 1_000_000
+        self._setting = Setting(simulated=board.simulated, manifest=config.policy.manifest)
+        self._undated = outbox.is_undated()
+        self._floor: datetime = board.clock.floor
+        self._writable = True
+
+    def turn(self) -> None:
+        """Learn the time from a fix, and write what waits to be written."""
+        self._learn_time()
+        try:
+            if not self._writable:
+                storage.write_durably(self._layout.state / "capture.probe", b"writable\n")
+            self._journal.queue_leftovers()
+            self._date_boot()
+            self._keep_floor()
+        except StorageFault as error:
+            if self._writable:
+                _log.error("event=storage_fault error=%r", str(error))
+            self._writable = False
+        else:
+            if not self._writable:
+                _log.info("event=storage_back")
+            self._writable = True
+
+    def kept(self, label: Label) -> None:
+        """A record was written, so others can be."""
+        self._undated |= label.clock == ClockSource.UNSYNCED
+        self._writable = True
+
+    def failed(self) -> None:
+        """A record was not written: not ready until a turn could write."""
+        self._writable = False
+
+    def is_ready(self) -> bool:
+        """Whether a press could leave its photo."""
+        try:
+            room_bytes = storage.free_bytes(self._layout.records)
+        except StorageFault:
+            return False
+        may_write = self._writable and os.access(self._layout.records, os.W_OK)
+        return may_write and room_bytes >= self._reserve_bytes
+
+    def counts(self) -> Counts | None:
+        """What the queue holds; None where it cannot be read."""
+        try:
+            return self._outbox.counts()
+        except DoorstepError:
+            return None
+
+    def _learn_time(self) -> None:
+        fix, clock = self._board.position.last_fix(), self._board.clock
+        if fix is not None and fix.utc is not None:
+            clock.learn(fix.utc, fix.received_ns)
+            if clock.now().source is ClockSource.GNSS:
+                clock.raise_floor(fix.utc)  # not to this instant: the same fix may be seen again
+
+    def _date_boot(self) -> None:
+        """One `time` record per boot, once the time is known; the queue knows of earlier ones."""
+        moment = self._board.clock.now()
+        if not self._undated or moment.source is ClockSource.UNSYNCED:
+            return
+        if self._outbox.is_undated():
+            self._journal.keep(Kind.TIME, moment, record.time_record(self._setting, moment))
+        self._undated = False
+
+    def _keep_floor(self) -> None:
+        floor = self._board.clock.floor
+        if floor - self._floor >= FLOOR_STEP:
+            self._outbox.raise_floor(floor)
+            self._floor = floor

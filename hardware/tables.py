@@ -1,0 +1,147 @@
+"""Tables of a TOML file to frozen dataclasses: every problem noted, in the reader's words.
+
+The walk is ours: pydantic costs five times the start of Python itself, and `doorstep status` runs
+on every look at a device.
+"""
+
+import difflib
+import json
+import re
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from hardware.settings import Match, Range
+
+_T = TypeVar("_T")
+
+_SHOWN_LIMIT: Final = 200
+"""Longest wrong value that is quoted in full: a long path, some two terminal lines."""
+
+_EXACT_FLOAT: Final = 2**53
+"""Whole numbers up to this are floats too, exactly. Source: IEEE 754 binary64."""
+
+
+class _Wrong(Exception):
+    """A value is not what its setting allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Turns tables into settings, noting what is wrong on the way.
+
+    Attributes:
+        base: what relative paths are relative to.
+        problems: what was wrong, one line each.
+        sections: the tables within the table by name; None where one is wrong.
+    """
+
+    base: Path
+    problems: list[str] = field(default_factory=list)
+    sections: dict[str, Any] = field(default_factory=dict)
+
+    def table(self, cls: type[_T], table: Mapping[str, Any], where: str) -> _T | None:
+        """Read a table as `cls`; None where it is wrong, as noted below `where`."""
+        hints = get_type_hints(cls, include_extras=True)
+        before = len(self.problems)
+        for name in sorted(table.keys() - hints.keys()):
+            self.unknown(name, hints, where)
+        found = {}
+        for setting in fields(cast("Any", cls)):
+            name, hint = where + setting.name, hints[setting.name]
+            if is_dataclass(hint) and (setting.name in table or _required(setting)):
+                found[setting.name] = self._section(hint, table.get(setting.name, {}), name)
+            elif setting.name in table:
+                found[setting.name] = self.setting(hint, table[setting.name], name)
+            elif _required(setting):
+                self.problems.append(f"{name}: missing; set it to {_allowed(hint)}")
+        return cls(**found) if len(self.problems) == before else None
+
+    def unknown(self, name: str, known: Iterable[str], where: str) -> None:
+        """Note a name that is none of `known`."""
+        self.problems.append(f"{where}{name}: unknown setting{_guess(name, known)}")
+
+    def _section(self, cls: Any, value: object, name: str) -> object:
+        if isinstance(value, Mapping):
+            self.sections[name] = self.table(cls, value, f"{name}.")
+            return self.sections[name]
+        self.problems.append(f"{name}: {_shown(value)} is not a table")
+        return None
+
+    def setting(self, hint: Any, value: object, name: str) -> object:
+        """Read one value as its type hint allows. None where it is wrong."""
+        try:
+            return _convert(hint, value, self.base)
+        except _Wrong:
+            near = _guess(str(value), list(hint)) if _is_enum(hint) else ""
+            self.problems.append(f"{name}: {_shown(value)} is not {_allowed(hint)}{near}")
+            return None
+
+
+def _convert(hint: Any, value: object, base: Path) -> object:  # noqa: PLR0911 - one per type
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        inner = _convert(arguments[0], value, base)
+        if not all(_within(rule, inner) for rule in arguments[1:]):
+            raise _Wrong
+        return inner
+    if origin in {Union, types.UnionType}:
+        return _convert(arguments[0], value, base)
+    if origin is tuple and isinstance(value, list):
+        return tuple(_convert(arguments[0], item, base) for item in value)
+    if hint is Path and isinstance(value, str) and value and "\0" not in value:
+        return base / value
+    if _is_enum(hint) and value in list(hint):
+        return hint(value)
+    if hint is float and type(value) is int and abs(value) <= _EXACT_FLOAT:
+        return float(value)
+    if type(value) is hint:
+        return value
+    raise _Wrong
+
+
+def _within(rule: Range | Match, value: Any) -> bool:
+    match rule:
+        case Range(low, high):
+            return bool(low <= value <= high)
+        case Match(pattern):
+            return re.fullmatch(pattern, value) is not None
+
+
+def _allowed(hint: Any) -> str:
+    """What a setting allows, in words that follow "is not"."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        rule = arguments[1]
+        span = f" ({rule.low:.12g} to {rule.high:.12g})" if isinstance(rule, Range) else ""
+        return f"{rule.what}{span}"
+    if origin in {Union, types.UnionType}:
+        return _allowed(arguments[0])
+    if origin is tuple:
+        return f"a list where each item is {_allowed(arguments[0])}"
+    if _is_enum(hint):
+        return f"one of: {', '.join(hint)}"
+    words = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
+    return words.get(hint, "text")
+
+
+def _shown(value: object) -> str:
+    """A value nearly as the file has it, and short enough for one line."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= _SHOWN_LIMIT else f"{text[:_SHOWN_LIMIT]}..."
+
+
+def _is_enum(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, StrEnum)
+
+
+def _required(setting: Field[Any]) -> bool:
+    return setting.default is MISSING and setting.default_factory is MISSING
+
+
+def _guess(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -1,0 +1,313 @@
+"""The configuration: everything that is wrong at once, in words an operator can act on."""
+
+import os
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent import config
+from agent.config import Config, load, path_of
+from agent.errors import ConfigError
+from hardware.settings import PositionKind
+
+GOOD: dict[str, dict[str, str]] = {
+    "device": {"id": '"van-7"'},
+    "policy": {"manifest": '"off"'},
+    "backend": {"url": '"https://backend.example/v1"', "receipt_keys": '["receipt.pem"]'},
+    "camera": {"kind": '"simulated"'},
+    "buttons": {"kind": '"gpio"'},
+    "indicator": {"kind": '"gpio"'},
+    "lamp": {"kind": '"gpio"'},
+    "position": {"kind": '"gpsd"'},
+}
+"""The least that is complete; values as TOML."""
+
+
+def good(**changes: str) -> str:
+    """The good configuration with settings replaced or added: `lamp__pin="17"`."""
+    tables = {name: dict(settings) for name, settings in GOOD.items()}
+    for setting, value in changes.items():
+        table, name = setting.split("__")
+        tables.setdefault(table, {})[name] = value
+    return "\n".join(
+        f"[{table}]\n" + "\n".join(f"{name} = {value}" for name, value in settings.items())
+        for table, settings in tables.items()
+    )
+
+
+def problems(tmp_path: Path, text: str) -> list[str]:
+    """The complaints about a file, without its name in front; [] when there are none."""
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    try:
+        load(path)
+    except ConfigError as error:
+        lines = str(error).splitlines()
+        assert all(line.startswith(f"{path}: ") for line in lines)
+        return [line.removeprefix(f"{path}: ") for line in lines]
+    return []
+
+
+def changed(setting: str, value: str) -> str:
+    return good(**{setting.replace(".", "__"): value})
+
+
+def test_a_good_configuration_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(good())
+    read = load(path)
+
+    assert read.device.id == "van-7"
+    assert read.position.kind is PositionKind.GPSD
+    assert read.board.buttons.photo_pin == 17
+    assert read.retention.file_hours == 72
+    assert read.state.dir == Path("/var/lib/doorstep")
+
+
+def test_relative_paths_are_relative_to_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not to where the command was typed."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (folder / "config.toml").write_text(good(state__dir='"state"', state__run_dir='"/run/x"'))
+    monkeypatch.chdir(tmp_path)
+    read = load(Path("etc/config.toml"))
+
+    assert read.state.dir == folder / "state"
+    assert read.state.run_dir == Path("/run/x")
+    assert read.backend.receipt_keys == (folder / "receipt.pem",)
+
+
+def test_which_file_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The command's, else the environment's, else the provisioned device's."""
+    monkeypatch.delenv("DOORSTEP_CONFIG", raising=False)
+    assert path_of(None) == Path("/etc/doorstep/config.toml")
+    monkeypatch.setenv("DOORSTEP_CONFIG", str(tmp_path / "a.toml"))
+    assert path_of(None) == tmp_path / "a.toml"
+    assert path_of(tmp_path / "b.toml") == tmp_path / "b.toml"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("buttons.photo_pin", "40", "40 is not a BCM pin number (0 to 27)"),
+        ("buttons.photo_pin", "-1", "-1 is not a BCM pin number (0 to 27)"),
+        ("buttons.photo_pin", "true", "true is not a BCM pin number (0 to 27)"),
+        ("buttons.photo_pin", "17.0", "17.0 is not a BCM pin number (0 to 27)"),
+        ("buttons.photo_pin", '"17"', '"17" is not a BCM pin number (0 to 27)'),
+        ("buttons.photo_pin", "[17]", "[17] is not a BCM pin number (0 to 27)"),
+        ("buttons.photo_pin", "{}", "{} is not a BCM pin number (0 to 27)"),
+        ("buttons.photo_pin", "nan", "NaN is not a BCM pin number (0 to 27)"),
+        ("indicator.vibration_pin", "99", "99 is not a BCM pin number (0 to 27)"),
+        ("indicator.common_anode", "1", "1 is not true or false"),
+        ("device.bench_mode", '"yes"', '"yes" is not true or false'),
+        ("device.id", '""', '"" is not letters, digits, . _ -'),
+        ("device.id", '"van 7"', '"van 7" is not letters, digits, . _ -'),
+        ("device.id", "7", "7 is not letters, digits, . _ -"),
+        ("state.reserve_mb", "0", "0 is not a size in megabytes (1 to 1000000)"),
+        ("state.dir", "7", "7 is not a path"),
+        ("state.dir", '""', '"" is not a path'),
+        ("state.dir", '"a\\u0000b"', '"a\\u0000b" is not a path'),
+        ("position.lat_deg", "nan", "NaN is not a latitude in degrees (-90 to 90)"),
+        ("position.lat_deg", "inf", "Infinity is not a latitude in degrees (-90 to 90)"),
+        ("position.lat_deg", "true", "true is not a latitude in degrees (-90 to 90)"),
+        ("position.lat_deg", "90.1", "90.1 is not a latitude in degrees (-90 to 90)"),
+        ("position.gpsd", '"localhost"', '"localhost" is not HOST:PORT or unix:PATH'),
+        ("position.gpsd", '"h:65536"', '"h:65536" is not HOST:PORT or unix:PATH'),
+        ("position.gpsd", '"h:0"', '"h:0" is not HOST:PORT or unix:PATH'),
+        ("position.gpsd", '"h:٣"', '"h:٣" is not HOST:PORT or unix:PATH'),
+        ("lamp.kind", '"gpoi"', '"gpoi" is not one of: gpio, none, simulated; did you mean gpio?'),
+        ("lamp.kind", "false", "false is not one of: gpio, none, simulated"),
+        ("policy.manifest", '"on"', '"on" is not one of: off'),
+        ("policy.manifest", "false", "false is not one of: off"),
+        ("backend.url", '"http://x"', '"http://x" is not an https:// address'),
+        ("backend.url", '"https://x/?a=b"', '"https://x/?a=b" is not an https:// address'),
+        ("backend.url", '"https://"', '"https://" is not an https:// address'),
+        (
+            "backend.receipt_keys",
+            '"receipt.pem"',
+            '"receipt.pem" is not a list where each item is a path',
+        ),
+        (
+            "backend.receipt_keys",
+            '["a.pem", 3]',
+            '["a.pem", 3] is not a list where each item is a path',
+        ),
+        ("camera.mains_hz", "37", "37 is not 0 (no lamps), 50 or 60"),
+        ("retention.file_hours", "2026-12-01", '"2026-12-01" is not a number of hours (0 to 8760)'),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(
+    tmp_path: Path, setting: str, value: str, message: str
+) -> None:
+    assert problems(tmp_path, changed(setting, value)) == [f"{setting}: {message}"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://:443",
+        "https://h:99999",
+        "https://h:x",
+        "https://[::1",
+        "https://u:p@h",
+        "https://h:0",
+    ],
+)
+def test_an_address_that_leads_nowhere_or_holds_a_password_is_refused(
+    tmp_path: Path, url: str
+) -> None:
+    assert problems(tmp_path, changed("backend.url", f'"{url}"')) == [
+        f'backend.url: "{url}" is not https://HOST, with a right :PORT or none, and no user name'
+    ]
+
+
+@pytest.mark.parametrize("url", ["https://h", "https://h:8443/a/b/", "https://[::1]:8443"])
+def test_other_addresses_are_fine(tmp_path: Path, url: str) -> None:
+    assert problems(tmp_path, changed("backend.url", f'"{url}"')) == []
+
+
+def test_a_whole_number_does_for_a_number(tmp_path: Path) -> None:
+    assert problems(tmp_path, changed("position.lat_deg", "52")) == []
+    assert len(problems(tmp_path, changed("position.lat_deg", "9" * 400))) == 1
+
+
+def test_a_long_value_is_cut(tmp_path: Path) -> None:
+    (message,) = problems(tmp_path, changed("device.id", f'"{"x" * 5000}"'))
+
+    assert len(message) < 300
+
+
+def test_unknown_names_are_errors_with_a_suggestion(tmp_path: Path) -> None:
+    """A misspelt setting would otherwise quietly be its default."""
+    text = changed("buttons.foto_pin", "4") + "\n[lapm]\nkind = 'gpio'\n[zzz]\n"
+
+    assert problems(tmp_path, text) == [
+        "lapm: unknown setting; did you mean lamp?",
+        "zzz: unknown setting",
+        "buttons.foto_pin: unknown setting; did you mean photo_pin?",
+    ]
+
+
+def test_what_is_missing_is_listed_setting_by_setting(tmp_path: Path) -> None:
+    """An empty file is a list of what to write into it."""
+    found = problems(tmp_path, "")
+
+    assert "device.id: missing; set it to letters, digits, . _ -" in found
+    assert "policy.manifest: missing; set it to one of: off" in found
+    assert "camera.kind: missing; set it to one of: picamera2, v4l2, simulated" in found
+    assert "backend.receipt_keys: missing; set it to a list where each item is a path" in found
+    assert len(found) == 9
+
+
+@pytest.mark.parametrize("text", ["camera = 7", "[[camera]]", "camera = []", 'camera = "x"'])
+def test_a_table_that_is_none_is_told(tmp_path: Path, text: str) -> None:
+    assert any(
+        line.startswith("camera: ") and line.endswith(" is not a table")
+        for line in problems(tmp_path, text)
+    )
+
+
+def test_all_problems_come_at_once(tmp_path: Path) -> None:
+    """Those between settings too: nobody starts it five times."""
+    text = good(
+        device__id="7",
+        backend__receipt_keys="[]",
+        lamp__pin="17",
+        lamp__colour='"red"',
+        position__kind='"fixed"',
+        position__lat_deg="52.5",
+        indicator__red_pin="17",
+    )
+
+    assert problems(tmp_path, text) == [
+        "device.id: 7 is not letters, digits, . _ -",
+        "lamp.colour: unknown setting",
+        "position.lon_deg: missing; kind fixed needs it",
+        "backend.receipt_keys: empty; without a key no receipt can be verified",
+        "buttons.photo_pin and indicator.red_pin: share pin 17",
+    ]
+
+
+def test_two_parts_may_not_share_a_pin(tmp_path: Path) -> None:
+    assert problems(tmp_path, changed("lamp.pin", "17")) == [
+        "buttons.photo_pin and lamp.pin: share pin 17"
+    ]
+    assert problems(tmp_path, changed("buttons.scan_pin", "17")) == [
+        "buttons.photo_pin and buttons.scan_pin: share pin 17"
+    ]
+
+
+def test_simulated_parts_use_no_pins(tmp_path: Path) -> None:
+    text = good(lamp__pin="17", buttons__kind='"simulated"')
+
+    assert problems(tmp_path, text) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"[device", b"\xff\xfe", b"a = 1\na = 2", b"a = " + b"[" * 100_000, b"a = " + b"9" * 5000],
+    ids=["cut", "not UTF-8", "twice", "deep", "long"],
+)
+def test_what_is_no_toml_is_told(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load(path)
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot read .*: No such file"):
+        load(tmp_path / "nowhere.toml")
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load(tmp_path)
+
+
+values = st.recursive(
+    st.sampled_from(["true", "0", "-1", "99999999999999999999", "nan", "-inf", "1.5", "1979-05-27",
+                     "07:32:00", "1979-05-27T07:32:00Z", '""', '"x"', '"\\u0000"', '"../x"']),
+    lambda inner: st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+    | st.dictionaries(st.sampled_from(["a", "kind", "b"]), inner, max_size=2).map(
+        lambda items: "{" + ", ".join(f"{name} = {value}" for name, value in items.items()) + "}"
+    ),
+    max_leaves=4,
+)  # fmt: skip
+
+
+def _settings_of(cls: Any, where: str = "") -> list[str]:
+    hints = get_type_hints(cls)
+    names = []
+    for setting in fields(cls):
+        hint = hints[setting.name]
+        inner = _settings_of(hint, f"{where}{setting.name}.") if is_dataclass(hint) else []
+        names += inner or [f"{where}{setting.name}"]
+    return names
+
+
+SETTINGS = [name for name in _settings_of(Config) if name.count(".") == 1]
+
+
+@settings(
+    deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(setting=st.sampled_from(SETTINGS), value=values)
+def test_any_value_of_any_setting_is_read_or_told_in_one_line(
+    tmp_path: Path, setting: str, value: str
+) -> None:
+    """Every setting with every type: never another error."""
+    for line in problems(tmp_path, changed(setting, value)):
+        assert line.startswith(
+            (f"{setting}: ", f"{setting}.", "position.", "buttons.", "indicator.")
+        )
+
+
+def test_no_setting_is_left_out_of_these_tests() -> None:
+    assert len(SETTINGS) > 30
+    assert config.DEFAULT_PATH.is_absolute()
+    assert os.fspath(config.DEFAULT_PATH).endswith("config.toml")

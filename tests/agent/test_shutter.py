@@ -1,0 +1,94 @@
+"""The burst: from after the press, the sharpest of three, the lamp when it is dark."""
+
+import pytest
+
+from agent import shutter
+from hardware.errors import CameraStalled
+from tests.agent.benchtop import Parts, Pictures, SetLamp, picture
+
+AFTER_NS = 5_000_000_000
+
+
+def camera_with(lamp: SetLamp | None, lux: float | None = 2_000.0) -> Pictures:
+    camera = Parts().camera
+    camera.lamp, camera.lux = lamp, lux
+    return camera
+
+
+def test_a_burst_has_three_frames_and_keeps_the_sharpest() -> None:
+    camera = camera_with(None)
+    camera.pictures = [picture(motion_px=22.0), picture(), picture(motion_px=6.0)]
+
+    shot = shutter.shoot(camera, None, AFTER_NS, 2.0)
+
+    assert len(camera.taken) == 3
+    assert shot.frame is camera.taken[1]
+
+
+def test_every_exposure_begins_after_the_press() -> None:
+    camera = camera_with(None)
+
+    shutter.shoot(camera, None, AFTER_NS, 2.0)
+
+    assert all(frame.exposure_began_ns > AFTER_NS for frame in camera.taken)
+
+
+def test_a_stopped_camera_is_started_and_a_streaming_one_left_alone() -> None:
+    camera = camera_with(None)
+
+    shutter.shoot(camera, None, AFTER_NS, 2.0)
+    shutter.shoot(camera, None, AFTER_NS, 2.0)
+
+    assert camera.starts == 1
+
+
+@pytest.mark.parametrize("lux", [20.0, 2_000.0, None])
+def test_the_lamp_stays_dark_in_daylight_and_where_nothing_measures_it(lux: float | None) -> None:
+    lamp = SetLamp()
+
+    shot = shutter.shoot(camera_with(lamp, lux), lamp, AFTER_NS, 2.0)
+
+    assert not shot.lamp
+    assert lamp.times_lit == 0
+
+
+def test_in_the_dark_the_lamp_is_lit_for_a_burst_of_its_own_and_put_out() -> None:
+    """The unlit frame is not kept, and the automatic exposure gets time to follow the lamp."""
+    lamp = SetLamp()
+    camera = camera_with(lamp, 19.9)
+
+    shot = shutter.shoot(camera, lamp, AFTER_NS, 2.0)
+
+    unlit, *lit = camera.taken
+    settled_ns = unlit.sensor_time_ns + shutter.LAMP_SETTLE_MS * 1_000_000
+    assert shot.lamp
+    assert len(lit) == 3
+    assert shot.frame is not unlit
+    assert all(frame.exposure_began_ns > settled_ns for frame in lit)
+    assert lamp.times_lit == 1
+    assert not lamp.lit
+
+
+def test_in_the_dark_without_a_lamp_the_photo_is_taken_all_the_same() -> None:
+    shot = shutter.shoot(camera_with(None, 0.1), None, AFTER_NS, 2.0)
+
+    assert not shot.lamp
+
+
+def test_the_lamp_is_put_out_when_the_camera_stalls() -> None:
+    lamp = SetLamp()
+    camera = camera_with(lamp, 1.0)
+    stall = CameraStalled("no frame")
+
+    class StallsWhenLit(SetLamp):
+        def on(self) -> None:
+            super().on()
+            camera.error = stall
+
+    lamp = camera.lamp = StallsWhenLit()
+
+    with pytest.raises(CameraStalled):
+        shutter.shoot(camera, lamp, AFTER_NS, 2.0)
+
+    assert lamp.times_lit == 1
+    assert not lamp.lit

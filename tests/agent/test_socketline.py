@@ -1,0 +1,145 @@
+"""One line in, one line out; whoever asks, and however."""
+
+import getpass
+import json
+import socket
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import socketline
+from agent.errors import DoorstepError, NotNow, StorageFault, UnknownItem
+
+
+def echo(request: dict[str, Any], user: str) -> dict[str, Any]:
+    if request.get("fail"):
+        raise UnknownItem("no such thing")
+    return {"asked": request, "user": user}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "one.sock"
+    with socketline.serve(path, echo):
+        yield path
+
+
+def say(path: Path, raw: bytes) -> dict[str, Any]:
+    """What is answered to raw bytes; the sending side is closed after them."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(path))
+        line.sendall(raw)
+        line.shutdown(socket.SHUT_WR)
+        answer: dict[str, Any] = json.loads(line.makefile().readline())
+    return answer
+
+
+def test_answer_knows_the_request_and_who_asks(path: Path) -> None:
+    answer = socketline.ask(path, {"status": True}, 5)
+
+    assert answer == {"asked": {"status": True}, "user": getpass.getuser()}
+
+
+def test_socket_is_for_owner_and_group(path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\n", b"hello\n", b"[]\n", b"5\n", b"\xff\n", b'{"a": 1}', b"[" * 60_000 + b"\n"]
+)
+def test_garbage_is_told_as_an_error(path: Path, raw: bytes) -> None:
+    answer = say(path, raw)
+
+    assert answer["exit"] == 2
+    assert answer["error"].startswith("not a request: ")
+
+
+def test_line_without_end_is_not_read_on(path: Path) -> None:
+    assert say(path, b"x" * (socketline.LINE_LIMIT_BYTES + 4096))["exit"] == 2
+
+
+def test_what_fails_is_told_with_its_exit_code(path: Path) -> None:
+    with pytest.raises(DoorstepError, match="no such thing") as raised:
+        socketline.ask(path, {"fail": True}, 5)
+
+    assert raised.value.exit_code == 2
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    assert socketline.ask(tmp_path / "none.sock", {}, 5) is None
+    assert socketline.ask(tmp_path / "no" / "folder.sock", {}, 5) is None
+
+
+def test_socket_of_a_dead_process_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "old.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    assert socketline.ask(path, {}, 5) is None
+
+    with socketline.serve(path, echo):
+        assert socketline.ask(path, {}, 5) is not None
+    assert not path.exists()
+
+
+def test_two_do_not_listen_on_one_path(path: Path) -> None:
+    with pytest.raises(NotNow, match="only one may run"), socketline.serve(path, echo):
+        pass
+
+    assert socketline.ask(path, {}, 5) is not None
+
+
+def test_folder_that_is_missing_is_a_storage_fault(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StorageFault, match="cannot be listened on"),
+        socketline.serve(tmp_path / "no" / "folder.sock", echo),
+    ):
+        pass
+
+
+def test_folder_may_lie_deep(tmp_path: Path) -> None:
+    """A socket's address holds 108 bytes only."""
+    deep = tmp_path / ("d" * 100) / ("e" * 100)
+    deep.mkdir(parents=True)
+
+    with socketline.serve(deep / "one.sock", echo):
+        assert socketline.ask(deep / "one.sock", {}, 5) is not None
+
+
+def test_slow_client_blocks_nobody(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as slow:
+        slow.connect(str(path))
+        slow.sendall(b'{"never')
+
+        assert socketline.ask(path, {"quick": 1}, 5) is not None
+
+
+def test_too_many_clients_are_told_to_come_again(path: Path) -> None:
+    lines = [socket.socket(socket.AF_UNIX) for _ in range(socketline.CLIENTS_LIMIT)]
+    for line in lines:
+        line.connect(str(path))
+
+    with pytest.raises(DoorstepError, match="too many clients") as raised:
+        socketline.ask(path, {}, 5)
+
+    assert raised.value.exit_code == 75
+    for line in lines:
+        line.close()
+
+
+def test_answer_that_does_not_come_is_not_now(tmp_path: Path) -> None:
+    over, looks = threading.Event(), []
+
+    def never(_request: dict[str, Any], _user: str) -> dict[str, Any]:
+        over.wait()
+        return {}
+
+    with socketline.serve(tmp_path / "mute.sock", never):
+        with pytest.raises(NotNow, match="no usable answer"):
+            socketline.ask(tmp_path / "mute.sock", {}, 0.6, lambda: looks.append(1))
+        over.set()
+
+    assert looks

@@ -1,0 +1,333 @@
+"""Press to green: the real capture loop, timed from outside, beside a loop that does the least."""
+
+import logging
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from agent import capture, journal, jpeg, quality, recordfile, shutter, wiring
+from agent.capture import Capture
+from agent.capture_loop import CaptureLoop
+from agent.journal import Journal
+from agent.layout import Layout
+from agent.outbox import Outbox
+from hardware import board as boards
+from hardware.board import Board
+from hardware.button import ButtonName
+from hardware.indicator import Signal
+from hardware.simulated import SimulatedIndicator
+from hardware.simulated_camera import FRAME_NS
+from tests.bench.bare import FRAME_HEADER_BYTES, PAGE_BYTES, Bare, BareLoop, Sizes
+from tests.bench.device import Device
+from tests.bench.figures import Figure
+from tests.bench.rig import Rig
+from tests.bench.trace import Trace, total_ms
+
+TIMES_BARE: Final = 1.3
+"""Source: the issue, Figures: a warm press, by the bare loop's."""
+
+PACE_S: Final = 0.8
+"""From press to press. Source: presses within 0.6 s count once."""
+
+WARM_UP: Final = 2
+"""Presses that are not counted: the first ones load code and grow the log."""
+
+COLD_REST_S: Final = 0.1
+"""How long the camera has been stopped when a cold press comes."""
+
+QUALITY: Final = ("luma", "sharpness", "assess")
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """One press of the product, in ms: the parts in their order, which add up to `total_ms`.
+
+    Attributes:
+        frames_ms: edge to the end of the last exposure; the button's own 14 ms are within.
+        copy_ms: from the sensor's last frame to pixels in memory.
+        quality_ms: after that: the last frame's sharpness, the choice, and the assessment.
+        encode_ms: JPEG encode.
+        exif_ms: EXIF.
+        pack_ms: pack, hash and sign.
+        file_ms: disk, the record file.
+        row_ms: disk, the row in SQLite.
+        rest_ms: everything else up to the green light.
+        all_quality_ms: quality of the whole burst, what overlaps with waiting included.
+        file_bytes: size of the record file.
+        photo_bytes: size of the encoded JPEG.
+    """
+
+    frames_ms: float
+    copy_ms: float
+    quality_ms: float
+    encode_ms: float
+    exif_ms: float
+    pack_ms: float
+    file_ms: float
+    row_ms: float
+    rest_ms: float
+    total_ms: float
+    all_quality_ms: float
+    file_bytes: int
+    photo_bytes: int
+
+
+PARTS: Final = {
+    "frames_ms": "waiting for frames",
+    "copy_ms": "last frame into memory",
+    "quality_ms": "quality, after the last frame",
+    "encode_ms": "JPEG encode",
+    "exif_ms": "EXIF",
+    "pack_ms": "pack, hash and sign",
+    "file_ms": "disk: the file",
+    "row_ms": "disk: the row",
+    "rest_ms": "the rest",
+}
+
+
+def measure(rig: Rig) -> list[Figure]:
+    """Presses warm and cold, each beside the bare loop, by turns."""
+    device = Device.new(rig.folder / "press", rig.backend)
+    with _presser(device) as (loop, presser), ThreadPoolExecutor(1) as finger:
+        pressing = finger.submit(_press_all, presser, rig)
+        pressing.add_done_callback(lambda _: loop.stop())
+        loop.run()  # in this thread, as in the capture process
+        return pressing.result()
+
+
+def _press_all(presser: "_Presser", rig: Rig) -> list[Figure]:
+    for _ in range(WARM_UP):
+        presser.press(0.5)
+    warm, bare = _by_turns(presser, rig.warm_presses, lambda: None)
+    cold, bare_cold = _by_turns(presser, rig.cold_presses, presser.rest_camera)
+    return [*_warm_figures(warm, bare), *_cold_figures(cold, bare_cold)]
+
+
+def _by_turns(
+    presser: "_Presser", count: int, before: Callable[[], None]
+) -> tuple[list[Press], list[Bare]]:
+    """Spreads the presses evenly over the time from frame to frame, the same for both."""
+    presses, bares = [], []
+    for number in range(count):
+        phase = (number + 0.5) / count
+        before()
+        presses.append(presser.press(phase))
+        before()
+        bares.append(presser.press_bare(phase))
+    return presses, bares
+
+
+class _Presser:
+    """Presses the button of a running loop and takes the time apart."""
+
+    def __init__(self, loop: CaptureLoop, board: Board, device: Device, trace: Trace) -> None:
+        self._loop = loop
+        self._board = board
+        self._trace = trace
+        self._layout = Layout.of(device.config.state)
+        self._folder = device.folder / "bare"
+        self._bare: BareLoop | None = None
+        self._last_press: Press | None = None
+        self._log_pages = 0
+        self._pressed_s = 0.0
+
+    def rest_camera(self) -> None:
+        self._await_pace()
+        self._board.camera.stop()
+        time.sleep(COLD_REST_S)
+
+    def press(self, phase: float) -> Press:
+        """Presses `phase` of the way from one frame to the next."""
+        self._await_pace()
+        log_bytes = self._log_bytes()
+        self._trace.clear()
+        self._await_phase(phase)
+        reply = self._loop.command(ButtonName.PHOTO, wiring.FINGER_S, "bench", 30.0)
+        if "error" in reply or reply["label"]["kind"] != "photo":
+            raise RuntimeError(f"the press made no photo: {reply}")
+        page_bytes = FRAME_HEADER_BYTES + PAGE_BYTES
+        self._log_pages = max(1, (self._log_bytes() - log_bytes) // page_bytes)
+        file = self._layout.record(reply["label"]["capture_id"])
+        self._last_press = self._split(reply["label"]["monotonic_ns"], file.stat().st_size)
+        return self._last_press
+
+    def press_bare(self, phase: float) -> Bare:
+        """Presses the bare loop, which writes as much as the last press did."""
+        if self._bare is None:
+            self._bare = BareLoop(self._board.camera, self._folder, self._sizes())
+        self._await_pace()
+        self._await_phase(phase)
+        return self._bare.press()
+
+    def close(self) -> None:
+        if self._bare is not None:
+            self._bare.close()
+
+    def _sizes(self) -> Sizes:
+        assert self._last_press is not None
+        around_bytes = self._last_press.file_bytes - self._last_press.photo_bytes
+        return Sizes(around_bytes, self._log_pages)
+
+    def _log_bytes(self) -> int:
+        return self._layout.database.with_name("doorstep.db-wal").stat().st_size
+
+    def _await_pace(self) -> None:
+        time.sleep(max(0.0, self._pressed_s + PACE_S - time.monotonic()))
+        self._pressed_s = time.monotonic()
+
+    def _await_phase(self, phase: float) -> None:
+        last_ns = self._board.camera.last_frame_ns
+        if last_ns is None or not self._board.camera.streaming:
+            return
+        past_ns = (time.monotonic_ns() - last_ns) % FRAME_NS
+        time.sleep(((phase * FRAME_NS - past_ns) % FRAME_NS) / 1e9)
+
+    def _split(self, edge_ns: int, file_bytes: int) -> Press:
+        trace = self._trace
+        copied = [step for step in trace.all("take") if step.value is not None][-1]
+        exposed_ns = copied.value.sensor_time_ns
+        shot, assessed = trace.last("shoot"), trace.last("assess")
+        file, row = trace.last("write_durably"), trace.last("add")
+        copied_ns = max(copied.ended_ns, exposed_ns)
+        times = {
+            "frames_ms": (exposed_ns - edge_ns) / 1e6,
+            "copy_ms": (copied_ns - exposed_ns) / 1e6,
+            "quality_ms": (shot.ended_ns - copied_ns) / 1e6 + assessed.ms,
+            "encode_ms": trace.last("encode").ms,
+            "exif_ms": trace.last("stamp").ms,
+            "pack_ms": trace.last("keep").ms - file.ms - row.ms,
+            "file_ms": file.ms,
+            "row_ms": row.ms,
+        }
+        total_ms_ = (self._green_ns(edge_ns) - edge_ns) / 1e6
+        return Press(
+            **times,
+            rest_ms=total_ms_ - sum(times.values()),
+            total_ms=total_ms_,
+            all_quality_ms=total_ms(trace.all(*QUALITY)),
+            file_bytes=file_bytes,
+            photo_bytes=len(trace.last("encode").value),
+        )
+
+    def _green_ns(self, edge_ns: int) -> int:
+        assert isinstance(self._board.indicator, SimulatedIndicator)
+        shown = list(self._board.indicator.shown)
+        return next(at_ns for signal, at_ns in shown if at_ns > edge_ns and signal in _DONE)
+
+
+_DONE: Final = {Signal.SAVED, Signal.ONCE_MORE}
+
+
+@contextmanager
+def _presser(device: Device) -> Iterator[tuple[CaptureLoop, _Presser]]:
+    """The capture process's loop, its log written to a file as a daemon's is."""
+    trace = Trace()
+    with ExitStack() as opened:
+        opened.enter_context(_logging_to(device.folder / "capture.log"))
+        loop, board = opened.enter_context(_opened(device, trace))
+        opened.enter_context(trace.watching_steps(board.camera, "take"))
+        yield loop, opened.enter_context(closing(_Presser(loop, board, device, trace)))
+
+
+@contextmanager
+def _opened(device: Device, trace: Trace) -> Iterator[tuple[CaptureLoop, Board]]:
+    places = [
+        (boards, "open_board"),
+        (Capture, "photo"),
+        (shutter, "shoot"),
+        *((quality, name) for name in QUALITY),
+        (jpeg, "encode"),
+        (capture, "stamp"),
+        (recordfile, "seal"),
+        (Journal, "keep"),
+        (journal, "write_durably"),
+        (Outbox, "add"),
+    ]
+    with trace.watching(*places), wiring.capture_loop(device.config) as loop:
+        yield loop, trace.last("open_board").value
+
+
+@contextmanager
+def _logging_to(file: Path) -> Iterator[None]:
+    root = logging.getLogger()
+    to_file = logging.FileHandler(file)
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = root.level
+    root.addHandler(to_file)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(to_file)
+        to_file.close()
+
+
+def _warm_figures(presses: list[Press], bare: list[Bare]) -> list[Figure]:
+    bare_ms = statistics.median(one.total_ms for one in bare)
+    encode_ms = statistics.median(press.encode_ms for press in presses)
+    burst_ms = shutter.BURST * encode_ms
+    return [
+        Figure(
+            "warm press to green, by the bare loop",
+            "x",
+            [press.total_ms / bare_ms for press in presses],
+            at_most=TIMES_BARE,
+            digits=2,
+            note="bare loop: the same frames, one JPEG encode, the same calls and bytes; no 14 ms\n"
+            "of debounce. Both press evenly spread over the time from frame to frame.",
+            pi="30 frames a second take as long; encode, quality and flushes are slower on both\n"
+            "      sides, so the ratio nears that of the work alone.",
+        ),
+        *_split_figures("warm press to green", presses),
+        *_bare_figures("bare loop, warm", bare),
+        Figure(
+            "quality of a burst, by one encode per frame",
+            "x",
+            [press.all_quality_ms / burst_ms for press in presses],
+            at_most=1.0,
+            digits=2,
+            note=f"luma and sharpness of {shutter.BURST} frames and one assessment, by "
+            f"{shutter.BURST} JPEG encodes of {encode_ms:.1f} ms",
+            pi="NEON in place of AVX2 for both; the encoder is libjpeg-turbo there as here.",
+        ),
+        Figure("  quality, the whole burst", "ms", [press.all_quality_ms for press in presses]),
+    ]
+
+
+def _cold_figures(presses: list[Press], bare: list[Bare]) -> list[Figure]:
+    bare_ms = statistics.median(one.total_ms for one in bare)
+    return [
+        Figure(
+            "cold press to green, by the bare loop",
+            "x",
+            [press.total_ms / bare_ms for press in presses],
+            digits=2,
+            pi="the simulated sensor gives its first frame 500 ms after its start; a real one\n"
+            "      needs about as long, and its exposure a few frames to settle.",
+        ),
+        *_split_figures("cold press to green", presses),
+        *_bare_figures("bare loop, cold", bare),
+    ]
+
+
+def _split_figures(name: str, presses: list[Press]) -> list[Figure]:
+    whole = Figure(f"  {name}", "ms", [press.total_ms for press in presses])
+    shares = (
+        Figure(f"    {words}", "ms", [getattr(press, field) for press in presses])
+        for field, words in PARTS.items()
+    )
+    return [whole, *shares]
+
+
+def _bare_figures(name: str, bare: list[Bare]) -> list[Figure]:
+    words = {"frames_ms": "frames", "encode_ms": "JPEG encode", "calls_ms": "system calls"}
+    whole = Figure(f"  {name}", "ms", [one.total_ms for one in bare])
+    names = [field.name for field in fields(Bare)]
+    shares = [Figure(f"    {words[n]}", "ms", [getattr(one, n) for one in bare]) for n in names]
+    return [whole, *shares]
