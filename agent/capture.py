@@ -151,7 +151,7 @@ class Capture:
         shot = shutter.shoot(board.camera, board.lamp, press.edge_ns, deadline_s)
         board.indicator.show(Signal.EXPOSED)
         frame = shot.frame
-        report = quality.assess(frame.pixels, self._config.quality)
+        report = quality.assess(frame.pixels, self._config.quality, shot.sharpness)
         capture_id = new_id()
         image = stamp(
             jpeg.encode(frame.pixels, JPEG_QUALITY_PCT), self._exif(capture_id, shot, facts)

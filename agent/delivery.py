@@ -1,37 +1,21 @@
 """One attempt to deliver one record: requests in, one Outcome out."""
 
-import base64
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import urljoin, urlsplit
 
 from agent.backend import Answer, Backend, NoAnswer
 from agent.errors import NotGenuine
 from agent.outbox import Item
 from agent.receipt import Keys, Receipt, Refusal, read_receipt, read_refusal
+from agent.wire import metadata, number, own_address, quoted, retry_after_s
 
 PIECE_BYTES: Final = 262_144
 """Bytes per PATCH. Source: design section 7; passes the 1 MB limit of default proxies."""
 
 LEAST_PIECE_BYTES: Final = 32_768
 """Halving after cuts ends here. Source: design section 7."""
-
-FILE_TYPE: Final = "application/octet-stream"
-"""`filetype` in Upload-Metadata: a label line and a tar have no registered type."""
-
-RETRY_AFTER_LIMIT_S: Final = 86_400.0
-"""Longest wait that an answer can impose. Source: a suspect item waits a day at most."""
-
-URL_LIMIT: Final = 2048
-"""Longest Location that is kept, in characters. Source: our choice."""
-
-QUOTE_LIMIT: Final = 120
-"""Most of an answer's text that is quoted, in characters: one line on a terminal."""
 
 _GONE: Final = frozenset({404, 410})
 _OTHER_OFFSET: Final = frozenset({409, 460})
@@ -127,7 +111,7 @@ class _Attempt:
         self._item = item
         self._content = content
         self._own_url = f"{backend.base}/files/{item.capture_id}"
-        self._url = self._ours(item.upload_url) or self._own_url
+        self._url = own_address(self._backend.base, item.upload_url) or self._own_url
         self._may_create = True
         self._may_ask = True
 
@@ -141,7 +125,9 @@ class _Attempt:
     def _create(self, content: bytes | None) -> Outcome:
         self._may_create = False
         length = len(self._content)
-        answer = self._backend.create(length, _metadata(self._item), content)
+        answer = self._backend.create(
+            length, metadata(self._item.capture_id, self._item.sha256), content
+        )
         if refusal := self._refusal(answer):
             return refusal
         if answer.status in _OTHER_OFFSET:
@@ -149,9 +135,9 @@ class _Attempt:
         if answer.status != 201:
             return self._otherwise("POST", answer)
         self._take_place(answer.headers.get("Location"))
-        taken = 0 if content is None else _number(answer, "Upload-Offset")
+        taken = 0 if content is None else number(answer, "Upload-Offset")
         if taken is None or taken > length:
-            return NoService(_quoted("POST", answer) + ", without a usable Upload-Offset")
+            return NoService(quoted("POST", answer) + ", without a usable Upload-Offset")
         return self._finish(answer) if taken == length else self._append(taken)
 
     def _look(self) -> Outcome:
@@ -175,24 +161,22 @@ class _Attempt:
         return self._go_on(answer)
 
     def _go_on(self, answer: Answer) -> Outcome:
-        offset, length = _number(answer, "Upload-Offset"), len(self._content)
-        if offset is None or _number(answer, "Upload-Length") not in {None, length}:
-            return NoService(_quoted("HEAD", answer) + ", which is no answer of an upload server")
+        offset, length = number(answer, "Upload-Offset"), len(self._content)
+        if offset is None or number(answer, "Upload-Length") not in {None, length}:
+            return NoService(quoted("HEAD", answer) + ", which is no answer of an upload server")
         if offset > length:
             return Deferred(f"HEAD says {offset} bytes are there, of a record of {length}")
         return self._ask_for_receipt() if offset == length else self._append(offset)
 
     def _ask_again(self, answer: Answer) -> Outcome:
         if not self._may_ask:
-            return Deferred(
-                _quoted("twice", answer) + ": backend and device disagree on the offset"
-            )
+            return Deferred(quoted("twice", answer) + ": backend and device disagree on the offset")
         self._may_ask = False
         return self._look()
 
     def _create_again(self, answer: Answer) -> Outcome:
         if not self._may_create:
-            return Deferred(_quoted("after POST", answer) + ": the upload did not stay")
+            return Deferred(quoted("after POST", answer) + ": the upload did not stay")
         return self._create(None)
 
     def _append(self, offset: int) -> Outcome:
@@ -208,9 +192,9 @@ class _Attempt:
                 return self._ask_again(answer)
             if answer.status not in {200, 204}:
                 return self._otherwise("PATCH", answer)
-            taken = _number(answer, "Upload-Offset")
+            taken = number(answer, "Upload-Offset")
             if taken is None or not offset < taken <= end:
-                return NoService(_quoted("PATCH", answer) + ", without a usable Upload-Offset")
+                return NoService(quoted("PATCH", answer) + ", without a usable Upload-Offset")
             if taken == len(self._content):
                 return self._finish(answer)
             offset = taken
@@ -240,7 +224,7 @@ class _Attempt:
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            return NoService(_quoted("POST receipts", answer) + ", which is no list of receipts")
+            return NoService(quoted("POST receipts", answer) + ", which is no list of receipts")
         match found.get(self._item.capture_id):
             case {"refusal": str(token)}:
                 return self._decided(token, read_refusal)
@@ -266,73 +250,20 @@ class _Attempt:
             return None
 
     def _take_place(self, location: str | None) -> None:
-        self._url = self._ours(location) or self._own_url
+        self._url = own_address(self._backend.base, location) or self._own_url
         if self._url != (self._item.upload_url or self._own_url):
             self._keep_url(self._item, self._url)
 
-    def _ours(self, location: str | None) -> str | None:
-        """An upload's address, if it lies below our own base."""
-        if not location or len(location) > URL_LIMIT or not re.fullmatch(r"[!-~]+", location):
-            return None
-        try:
-            url = urljoin(f"{self._backend.base}/files", location)
-            theirs, ours = urlsplit(url), urlsplit(f"{self._backend.base}/files/")
-            is_ours = (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
-        except ValueError:
-            return None
-        path = theirs.path
-        has_dots = any(step in {".", ".."} for step in path.split("/"))
-        is_below = path.startswith(ours.path) and path != ours.path and not theirs.fragment
-        return url if is_ours and is_below and not has_dots else None
-
     def _otherwise(self, what: str, answer: Answer) -> Outcome:
         """The answers that mean the same for every request."""
-        quoted = _quoted(what, answer)
+        words = quoted(what, answer)
         match answer.status:
             case 401 | 403:
-                return Unauthorised(quoted)
+                return Unauthorised(words)
             case status if status == _LOCKED:
-                return Deferred(quoted, _retry_after_s(answer))
+                return Deferred(words, retry_after_s(answer))
             case status if status in _BUSY:
-                return NoService(quoted, _retry_after_s(answer))
+                return NoService(words, retry_after_s(answer))
             case status if 400 <= status <= 499:
-                return Suspect(quoted)
-        return NoService(quoted)
-
-
-def _metadata(item: Item) -> str:
-    pairs = {"capture_id": item.capture_id, "sha256": item.sha256, "filetype": FILE_TYPE}
-    return ",".join(f"{key} {base64.b64encode(pairs[key].encode()).decode()}" for key in pairs)
-
-
-def _number(answer: Answer, name: str) -> int | None:
-    """A header that counts bytes; None when it is missing or anything else."""
-    text = answer.headers.get(name, "")
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
-
-
-def _retry_after_s(answer: Answer) -> float | None:
-    """Seconds until the time that Retry-After names, on the sender's own clock."""
-    text = answer.headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,18}", text):
-        return min(float(text), RETRY_AFTER_LIMIT_S)
-    until, now = _date(text), _date(answer.headers.get("Date", ""))
-    if until is None or now is None:
-        return None
-    return min(max((until - now).total_seconds(), 0.0), RETRY_AFTER_LIMIT_S)
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return date if date.tzinfo is not None else None
-
-
-def _quoted(what: str, answer: Answer) -> str:
-    """What was answered to what, in one line of printable characters."""
-    text = answer.body[: 4 * QUOTE_LIMIT].decode("utf-8", "replace")
-    printable = "".join(one if one.isprintable() else " " for one in text)
-    words = " ".join(printable.split())[:QUOTE_LIMIT]
-    return f"{what} was answered {answer.status}" + (f' "{words}"' if words else "")
+                return Suspect(words)
+        return NoService(words)

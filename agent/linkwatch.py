@@ -1,6 +1,7 @@
-"""Tells when the network has changed: a link, an address or a route, as the kernel reports it."""
+"""What wakes the sync loop: a change of the network, as the kernel tells it, or another thread."""
 
 import logging
+import select
 import socket
 from contextlib import suppress
 from typing import Final
@@ -15,7 +16,7 @@ _MESSAGE_BYTES: Final = 65_536
 
 
 class LinkWatch:
-    """A netlink socket, or nothing where the kernel does not allow one."""
+    """Tells when a link, an address or a route changes; never, where there is no netlink."""
 
     def __init__(self) -> None:
         self.sockets: list[socket.socket] = []
@@ -39,6 +40,30 @@ class LinkWatch:
         for netlink in self.sockets:
             netlink.close()
         self.sockets.clear()
+
+
+class Bell:
+    """Wakes the loop from another thread."""
+
+    def __init__(self) -> None:
+        self._hear, self._strike = socket.socketpair()
+        self._hear.setblocking(False)
+
+    def ring(self) -> None:
+        """Wake it; harmless when it is awake, or gone."""
+        with suppress(OSError):
+            self._strike.send(b"!")
+
+    def wait(self, seconds: float, others: list[socket.socket]) -> None:
+        """Wait until it rings, one of `others` can be read, or the time is up."""
+        select.select([self._hear, *others], [], [], seconds)
+        with suppress(BlockingIOError):
+            self._hear.recv(4096)
+
+    def close(self) -> None:
+        """Be gone."""
+        self._hear.close()
+        self._strike.close()
 
 
 def _listen() -> socket.socket:

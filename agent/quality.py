@@ -68,8 +68,15 @@ def sharpness(gray: Pixels) -> float:
     return _SHARPNESS_UNIT * min(along)
 
 
-def assess(frame_pixels_bgr: Pixels, thresholds: Thresholds) -> QualityReport:
+def assess(
+    frame_pixels_bgr: Pixels, thresholds: Thresholds, known_sharpness: float | None = None
+) -> QualityReport:
     """Judge one height x width x 3 uint8 BGR picture.
+
+    Args:
+        frame_pixels_bgr: the picture.
+        thresholds: where a score becomes a verdict.
+        known_sharpness: of its luma, where it was measured already: more than half of the work.
 
     Raises:
         ValueError: not such a picture, or a side shorter than 64 px.
@@ -83,7 +90,7 @@ def assess(frame_pixels_bgr: Pixels, thresholds: Thresholds) -> QualityReport:
         "clipped_pct": 100 * np.count_nonzero(sample >= WHITE_LEVEL) / sample.size,
         "spread_pct": _spread_pct(sample),
         "noise": _noise(sample),
-        "sharpness": sharpness(gray),
+        "sharpness": sharpness(gray) if known_sharpness is None else known_sharpness,
     }
     rounded = {name: round(score, 2) for name, score in scores.items()}
     return QualityReport(_verdict(rounded, thresholds), rounded, thresholds.version)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from typing import Final
 
 from agent import quality
@@ -24,9 +25,10 @@ LAMP_BELOW_LUX: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """The kept frame, and whether the lamp lit it."""
+    """The kept frame, its sharpness as quality measures it, and whether the lamp lit it."""
 
     frame: Frame
+    sharpness: float
     lamp: bool
 
 
@@ -41,15 +43,16 @@ def shoot(camera: Camera, lamp: Lamp | None, after_ns: int, deadline_s: float) -
     frames = camera.take(after_ns, BURST, deadline_s)
     first = next(frames)
     if lamp is None or first.lux is None or first.lux >= LAMP_BELOW_LUX:
-        return Shot(_sharpest(chain([first], frames)), lamp=False)
+        return Shot(*_sharpest(chain([first], frames)), lamp=False)
     lamp.on()
     try:
         settled_ns = first.sensor_time_ns + LAMP_SETTLE_MS * 1_000_000
-        return Shot(_sharpest(camera.take(settled_ns, BURST, deadline_s)), lamp=True)
+        return Shot(*_sharpest(camera.take(settled_ns, BURST, deadline_s)), lamp=True)
     finally:
         lamp.off()
 
 
-def _sharpest(frames: Iterable[Frame]) -> Frame:
-    """Keep the sharpest, two at most in memory; each is judged while the next is exposed."""
-    return max(frames, key=lambda frame: quality.sharpness(quality.luma(frame.pixels)))
+def _sharpest(frames: Iterable[Frame]) -> tuple[Frame, float]:
+    """Keep the sharpest, and how sharp it is; each is judged while the next is exposed."""
+    judged = ((frame, quality.sharpness(quality.luma(frame.pixels))) for frame in frames)
+    return max(judged, key=itemgetter(1))

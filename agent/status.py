@@ -95,10 +95,13 @@ def _alarm(item: Item) -> dict[str, str]:
 
 
 def _short(text: str) -> str:
-    """The beginning of a text, so long that its JSON keeps to the limit whatever is in it."""
-    while len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) > TEXT_LIMIT_BYTES:
-        text = text[: -max(1, len(text) // 10)]
-    return text
+    """A text whose JSON keeps to the limit, whatever is in it: its middle says the least."""
+    kept = len(text)
+    shown = text
+    while len(json.dumps(shown, ensure_ascii=False).encode(errors="replace")) > TEXT_LIMIT_BYTES:
+        kept -= max(2, kept // 10)
+        shown = f"{text[: kept // 2]}…{text[len(text) - kept // 2 :]}"
+    return shown
 
 
 def _disk(config: Config, layout: Layout) -> dict[str, int] | str:

@@ -1,11 +1,8 @@
 """The sending process: claim, deliver, mark, wait."""
 
-import hashlib
 import logging
 import queue
 import random
-import select
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -17,11 +14,12 @@ from agent import notify, socketline, storage
 from agent.delivery import Deferred, Delivery, NoService, Outcome, Suspect, Unauthorised
 from agent.errors import NotNow
 from agent.layout import Layout
-from agent.linkwatch import LinkWatch
+from agent.linkwatch import Bell, LinkWatch
 from agent.models import rfc3339
 from agent.outbox import Item, Outbox
 from agent.pace import Pace
 from agent.receipt import Receipt, Refusal
+from agent.reread import Damaged, reread
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +38,6 @@ class BootClock(Protocol):
 
     def boottime_s(self) -> float:
         """CLOCK_BOOTTIME in seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Damaged:
-    """The record's file is gone, or is not what was queued."""
-
-    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +106,7 @@ class Sync:
         """
         with (
             storage.lock(self._layout.sync_lock, exclusive=True, wait=False),
-            closing(_Bell()) as bell,
+            closing(Bell()) as bell,
             self._stopping(stop, bell),
             closing(LinkWatch()) as link,
             socketline.serve(self._layout.sync_socket, partial(self._answer, bell)),
@@ -210,27 +201,11 @@ class Sync:
 
     def _attempt(self, item: Item) -> Outcome | Damaged:
         self._is_sending = True
-        content = self._read(item)
+        content = reread(self._layout.record(item.capture_id), item)
         outcome = self._delivery.send(item, content) if isinstance(content, bytes) else content
         self._is_sending = False
         self._settle(item, outcome)
         return outcome
-
-    def _read(self, item: Item) -> bytes | Damaged | Deferred:
-        """The file's bytes, if they are what was queued: some cards return others."""
-        path = self._layout.record(item.capture_id)
-        try:
-            size = path.stat().st_size
-            content = path.read_bytes() if size == item.bytes else b""
-        except FileNotFoundError:
-            return Damaged("its file is missing")
-        except OSError as error:
-            return Deferred(f"its file cannot be read: {error.strerror}")
-        if size != item.bytes:
-            return Damaged(f"its file has {size} bytes, {item.bytes} were queued")
-        if hashlib.sha256(content).hexdigest() != item.sha256:
-            return Damaged("its file holds other bytes than were queued")
-        return content
 
     def _settle(self, item: Item, outcome: Outcome | Damaged) -> None:
         now_s, pace = self._clock.boottime_s(), self._pace
@@ -289,7 +264,7 @@ class Sync:
         waiting = self._outbox.counts().waiting
         return Sent(round_.tried, round_.delivered, waiting, self._pace.pause)
 
-    def _answer(self, bell: "_Bell", request: socketline.Line, _user: str) -> socketline.Line:
+    def _answer(self, bell: Bell, request: socketline.Line, _user: str) -> socketline.Line:
         """Runs in a client's thread: reads, and leaves what is to be done to the loop."""
         match request:
             case {"status": True}:
@@ -317,7 +292,7 @@ class Sync:
         }
 
     @contextmanager
-    def _stopping(self, stop: threading.Event, bell: "_Bell") -> Iterator[None]:
+    def _stopping(self, stop: threading.Event, bell: Bell) -> Iterator[None]:
         """While the block runs, `stop` also ends waits and a running transfer."""
 
         def await_stop() -> None:
@@ -337,30 +312,6 @@ class Sync:
                     self._rounds.append(round_)
             for round_ in self._rounds:
                 round_.over.set()
-
-
-class _Bell:
-    """Wakes the loop from another thread."""
-
-    def __init__(self) -> None:
-        self._hear, self._strike = socket.socketpair()
-        self._hear.setblocking(False)
-
-    def ring(self) -> None:
-        """Wake it; harmless when it is awake, or gone."""
-        with suppress(OSError):
-            self._strike.send(b"!")
-
-    def wait(self, seconds: float, others: list[socket.socket]) -> None:
-        """Wait until it rings, one of `others` can be read, or the time is up."""
-        select.select([self._hear, *others], [], [], seconds)
-        with suppress(BlockingIOError):
-            self._hear.recv(4096)
-
-    def close(self) -> None:
-        """Be gone."""
-        self._hear.close()
-        self._strike.close()
 
 
 def _sent(answer: dict[str, Any]) -> Sent:

@@ -12,14 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agent import notify, recovery, signing
+from agent import notify
 from agent.config import Config
 from agent.database import Database
-from agent.journal import Head, Journal
 from agent.layout import Layout
 from agent.models import Kind
 from agent.outbox import Outbox
-from agent.record import Setting, chain_start_record
 from agent.storage import disk_errors, lock, write_durably
 from hardware.button import ButtonName
 from hardware.clock_system import SystemClock, boot_id
@@ -27,6 +25,8 @@ from hardware.settings import BoardSettings
 
 if TYPE_CHECKING:
     from agent.capture_loop import CaptureLoop
+    from agent.journal import Head
+    from agent.signing import PrivateKey, PublicKey
     from agent.sync import Sync
     from hardware.board import Board
 
@@ -60,12 +60,15 @@ def become_owner(layout: Layout) -> None:
     os.setuid(owner.st_uid)
 
 
-def receipt_keys(config: Config) -> Mapping[str, signing.PublicKey]:
+def receipt_keys(config: Config) -> Mapping[str, "PublicKey"]:
     """The keys that may sign receipts, by thumbprint.
 
     Raises:
         ConfigError: one cannot be read.
     """
+    # `status` reads no key.
+    from agent import signing  # noqa: PLC0415
+
     keys = [signing.read_public_key(path) for path in config.backend.receipt_keys]
     return {signing.thumbprint(key): key for key in keys}
 
@@ -113,8 +116,11 @@ def capture_loop(
         StorageFault: the state folder cannot be used.
         DeviceError: a device is missing.
     """
-    # Only the capture process pays for OpenCV.
+    # Only the capture process pays for OpenCV and numpy.
+    from agent import recovery  # noqa: PLC0415
     from agent.capture_loop import CaptureLoop  # noqa: PLC0415
+    from agent.journal import Head, Journal  # noqa: PLC0415
+    from agent.record import Setting, chain_start_record  # noqa: PLC0415
     from hardware.board import open_board  # noqa: PLC0415
 
     layout = Layout.of(config.state)
@@ -169,8 +175,10 @@ def built_utc() -> datetime:
     return datetime.fromisoformat(BUILD_UTC)
 
 
-def _device_key(layout: Layout) -> tuple[signing.PrivateKey, bool]:
+def _device_key(layout: Layout) -> tuple["PrivateKey", bool]:
     """This device's signing key, made at the first start; whether it was made now."""
+    from agent import signing  # noqa: PLC0415 - as in receipt_keys
+
     path = layout.keys / "device.pem"
     if path.exists():
         return signing.read_private_key(path), False
@@ -179,7 +187,7 @@ def _device_key(layout: Layout) -> tuple[signing.PrivateKey, bool]:
     return key, True
 
 
-def _why_new_chain(outbox: Outbox, head: Head | None, *, key_is_new: bool) -> str | None:
+def _why_new_chain(outbox: Outbox, head: "Head | None", *, key_is_new: bool) -> str | None:
     if outbox.newest() is None:
         return "neither rows nor files were found: the first start, or the state was lost"
     if head is None or key_is_new:

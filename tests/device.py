@@ -166,6 +166,15 @@ def device(folder: Path, world: str = "", **changes: Mapping[str, Any]) -> Itera
         made.stop_all()
 
 
+def wear_out(mounted: Path) -> None:
+    """Let ext4 find an error: it goes read-only under those who write, as on a worn card."""
+    device = subprocess.run(
+        ["findmnt", "-no", "SOURCE", mounted], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    subprocess.run(["mount", "-o", "remount,errors=remount-ro", mounted], check=True)
+    Path("/sys/fs/ext4", Path(device).name, "trigger_fs_error").write_text("test")
+
+
 def _toml(tables: Tables) -> str:
     lines = []
     for name, table in tables.items():

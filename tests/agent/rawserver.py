@@ -72,7 +72,7 @@ def head(status: int | str, **headers: object) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def whole(status: int, body: bytes = b"", **headers: object) -> list[bytes]:
+def whole(status: int, body: bytes = b"", **headers: object) -> Iterable[bytes]:
     """A complete answer."""
     return [head(status, Content_Length=len(body), **headers) + body]
 

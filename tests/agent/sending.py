@@ -45,7 +45,9 @@ class Device:
     def __post_init__(self) -> None:
         self.layout = Layout(self.folder / "state", self.folder / "run")
         self.layout.make()
-        self.database = Database(self.layout, migrates=True)
+        with closing(Database(self.layout, migrates=True)) as first, first.look():
+            pass  # as capture does; all others wait for the schema
+        self.database = Database(self.layout)
         self.outbox = Outbox(self.database, self.boot_id)
         self.chain = str(uuid4())
         self._seq = 0
@@ -62,6 +64,16 @@ class Device:
         file = len(content), hashlib.sha256(content).hexdigest()
         self.outbox.add(label, self._prev, file, adopted=adopted)
         return self.outbox.get(label.capture_id)
+
+    def requeue(self, item: Item, content: bytes, *, adopted: bool = False) -> Item:
+        """Queues other bytes under the item's id, as if they had been written so."""
+        label, _ = recordfile.open_label(self.content(item).partition(b"\n")[0])
+        with self.database.step() as sql:
+            sql.execute("DELETE FROM captures WHERE capture_id = ?", (item.capture_id,))
+        self.layout.record(item.capture_id).write_bytes(content)
+        file = len(content), hashlib.sha256(content).hexdigest()
+        self.outbox.add(label, item.label_sha256, file, adopted=adopted)
+        return self.outbox.get(item.capture_id)
 
     def content(self, item: Item) -> bytes:
         return self.layout.record(item.capture_id).read_bytes()

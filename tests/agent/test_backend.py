@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_other_certificate_is_not_trusted_whatever_the_environment_says(
     with (
         raw_server(tmp_path / "other") as other,
         closing(open_backend(other, url=server.base_url)) as backend,
-        pytest.raises(NoAnswer, match="certificate does not verify.*clock"),
+        pytest.raises(NoAnswer, match=r"certificate does not verify.*clock"),
     ):
         post(backend)
 
@@ -227,7 +228,7 @@ def test_after_the_watchdog_the_attempt_is_over_and_the_next_is_not(server: RawS
     with closing(open_backend(server, IMPATIENT)) as backend:
         with backend.attempt():
             for _ in range(2):
-                with pytest.raises(NoAnswer, match="no byte went out or came in for 0.3 s"):
+                with pytest.raises(NoAnswer, match=r"no byte went out or came in for 0\.3 s"):
                     backend.offset(f"{backend.base}/files/x")
         assert len(server.requests) == 1
 
@@ -327,6 +328,14 @@ def test_two_lengths_are_no_answer(server: RawServer, backend: Backend) -> None:
     assert post(backend).status == 204
 
 
+def status_or_none(backend: Backend) -> int:
+    """The status that was read; 100, which is never one, for NoAnswer."""
+    try:
+        return post(backend).status
+    except NoAnswer:
+        return 100
+
+
 def closing_after(garbage: bytes) -> Iterator[bytes]:
     yield garbage
     raise ConnectionAbortedError("the script is over")
@@ -348,16 +357,13 @@ def closing_after(garbage: bytes) -> Iterator[bytes]:
 def test_odd_answers_are_answers_or_none(server: RawServer, backend: Backend, odd: bytes) -> None:
     server.script = lambda _: closing_after(odd)
 
-    try:
-        assert 100 <= post(backend).status <= 999
-    except NoAnswer as error:
-        assert str(error)
+    assert 100 <= status_or_none(backend) <= 999
     server.script = lambda _: whole(204)
     assert post(backend).status == 204
 
 
 def test_answer_after_a_1xx_is_not_taken_for_the_next(server: RawServer, backend: Backend) -> None:
-    server.script = lambda _: [head(103) + whole(201)[0]]
+    server.script = lambda _: [head(103) + head(201, Content_Length=0)]
     assert post(backend).status == 103
 
     server.script = lambda _: whole(404)
@@ -374,12 +380,9 @@ def test_any_bytes_are_an_answer_or_none(server: RawServer, backend: Backend, se
         torn = bytearray(good[: dice.randint(1, len(good))])
         for _ in range(dice.randint(0, 4)):
             torn[dice.randrange(len(torn))] = dice.choice(b"\x00\r\n :;,0129azAZ\xff")
-        server.script = lambda _, torn=bytes(torn): closing_after(torn)
+        server.script = partial(lambda content, _: closing_after(content), bytes(torn))
 
-        try:
-            assert 100 <= post(backend).status <= 999
-        except NoAnswer as error:
-            assert str(error)
+        assert 100 <= status_or_none(backend) <= 999
 
 
 def test_backend_that_is_not_there_is_told_in_words() -> None:

@@ -14,8 +14,8 @@ from hardware.indicator import Signal
 from hardware.power import PowerReading
 from hardware.scenes import Image
 from tests.agent.benchtop import Parts, bench, picture
-from tests.agent.factory import fill, remount, small_disk
-from tests.device import Device
+from tests.agent.factory import fill, small_disk
+from tests.device import Device, wear_out
 
 BLURRED = picture(motion_px=22.0)
 COVERED = picture(cover=1.0)
@@ -276,25 +276,35 @@ def test_on_a_full_card_a_press_is_red_and_its_number_stays_free(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_on_a_read_only_card_a_press_is_red_and_the_idle_light_says_not_ready(
+def test_on_a_card_gone_read_only_a_press_is_red_and_the_idle_light_says_not_ready(
     tmp_path: Path,
 ) -> None:
     with small_disk(tmp_path) as card:
         where = {"dir": str(card / "state")}
         with bench(tmp_path / "device", state=where) as device:
             device.press()
-            remount(card, "ro")
+            wear_out(card)
             reply = device.press()
             red = device.parts.light.shown[-1]
             device.tick(31.0)
-            idle = device.parts.light.shown[-1]
-            remount(card, "rw")
-            device.tick()
-            mended = device.parts.light.shown[-1]
 
             assert [row.kind for row in device.rows()] == ["chain_start", "photo"]
     assert reply["exit"] == 70
-    assert (red, idle, mended) == (Signal.FAULT, Signal.NOT_READY, Signal.READY)
+    assert (red, device.parts.light.shown[-1]) == (Signal.FAULT, Signal.NOT_READY)
+
+
+def test_a_card_that_can_be_written_again_makes_the_device_ready(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.layout.records.rename(tmp_path / "away")
+        reply = device.press()
+        device.tick(31.0)
+        not_ready = device.parts.light.shown[-1]
+        (tmp_path / "away").rename(device.layout.records)
+        device.tick()
+
+    assert reply["exit"] == 70
+    assert not_ready is Signal.NOT_READY
+    assert device.parts.light.shown[-1] is Signal.READY
 
 
 def test_with_an_empty_battery_a_press_leaves_its_record_and_the_device_goes_off(
@@ -353,9 +363,10 @@ def test_a_row_that_cannot_be_written_is_red_and_makes_no_second_record(tmp_path
     with bench(tmp_path) as device:
         chain_start = device.rows()[0].capture_id
         device.layout.database.rename(tmp_path / "away.db")
-        device.layout.database.write_bytes(b"no database" * 100)
+        device.layout.database.mkdir()
         reply = device.press()
         files = {path.stem for path in device.layout.records.iterdir()} - {chain_start}
+        device.layout.database.rmdir()
         (tmp_path / "away.db").rename(device.layout.database)
         device.tick()
 

@@ -295,7 +295,7 @@ def test_not_let_in(line: Line, status: int, attempts: int) -> None:
 def test_retry_after_is_seconds_or_date_and_a_day_at_most(
     line: Line, status: int, asked: dict[str, str], seconds: float | None
 ) -> None:
-    line.tus.instead["POST /files"] = [whole(status, **asked)]
+    line.tus.instead["POST /files"] = [whole(status, b"", **asked)]
 
     outcome = line.send()
 
@@ -395,7 +395,8 @@ def test_receipt_that_is_not_exactly_ours_delivers_nothing(
     other = dict(NOT_OURS[what])
     if what == "a size that is a float":
         other = {"bytes": float(len(line.content))}
-    token = receipt(line.tus.server.key, **{"capture_id": line.item.capture_id, "content": line.content} | other)  # fmt: skip
+    told = {"capture_id": line.item.capture_id, "content": line.content} | other
+    token = receipt(line.tus.server.key, **told)
     line.tus.signed = {"Doorstep-Receipt": token}
     if attempts == 2:
         line.store()
@@ -441,8 +442,11 @@ def test_refusal_that_is_not_ours_is_a_bare_4xx(line: Line, other: dict[str, Any
 
 @pytest.mark.parametrize("offset", ["", "-1", "abc", "1e3", "9" * 40, "9" * 5000, "0x10", "5, 5"])
 def test_absurd_offsets_are_no_answer(line: Line, offset: str) -> None:
-    absurd = whole(200, Upload_Offset=offset, Upload_Length=line.item.bytes)
-    line.tus.instead |= {"HEAD /files": [absurd], "POST /files": [[absurd[0].replace(b"200", b"201")]]}  # fmt: skip
+    told = {"Upload_Offset": offset, "Upload_Length": line.item.bytes, "Content_Length": 0}
+    line.tus.instead |= {
+        "HEAD /files": [[head(200, **told)]],
+        "POST /files": [[head(201, **told)]],
+    }
 
     assert isinstance(line.send(attempts=1), NoService)
     assert isinstance(line.send(attempts=2), NoService)
@@ -493,7 +497,7 @@ def test_every_status_is_what_the_table_says(tmp_path: Path, verb: str) -> None:
     with open_line(tmp_path, 100) as line:
         for status in [*range(101, 600)]:
             line.store(None if verb == "POST /receipts" else 10)
-            bare = [head(status, Content_Length=0)]
+            bare = whole(status)
             verbs = [verb, "POST /files"] if verb == "HEAD /files" else [verb]
             line.tus.instead |= {one: 3 * [bare] for one in verbs}
 

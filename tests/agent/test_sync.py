@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,14 @@ import pytest
 from agent import socketline, storage
 from agent.errors import NotNow
 from agent.models import State
-from agent.outbox import BOOKING_S, Item, Outbox
+from agent.outbox import BOOKING_S, Item
 from agent.sync import LOOK_S, Sent
 from tests.agent.rawserver import RawServer, raw_server, whole
-from tests.agent.sending import NOON, Device, Sender, device, sender
+from tests.agent.sending import Device, Sender, device, sender
 from tests.agent.tusscript import TusScript, refusal
 from tests.backend.process import Backend, running_backend
 
+HANG_UP: Iterable[bytes] = ()
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -323,7 +324,7 @@ def test_sender_killed_during_a_transfer_loses_nothing(line: Line) -> None:
     item = line.device.press()
     arrived, over = threading.Event(), threading.Event()
 
-    def mute(request: object) -> Iterator[bytes]:
+    def mute(_request: object) -> Iterator[bytes]:
         arrived.set()
         over.wait()
         yield b""
@@ -338,9 +339,9 @@ def test_sender_killed_during_a_transfer_loses_nothing(line: Line) -> None:
         " sender(made, to).__enter__().sync.step()"
     )
     server = line.server
-    paths = [str(line.device.folder), server.base_url, server.ca_file, server.receipt_key_file]
+    paths = [line.device.folder, server.base_url, server.ca_file, server.receipt_key_file]
     line.device.database.close()
-    with subprocess.Popen([sys.executable, "-c", code, *paths], cwd=REPOSITORY) as child:
+    with subprocess.Popen([sys.executable, "-c", code, *map(str, paths)], cwd=REPOSITORY) as child:
         assert arrived.wait(20)
         child.send_signal(signal.SIGKILL)
     over.set()
@@ -428,7 +429,7 @@ def test_send_once_tries_each_record_once(line: Line) -> None:
 def test_send_once_gives_up_after_three_failures_in_a_row(line: Line) -> None:
     for _ in range(9):
         line.device.press()
-    line.tus.instead["POST /files"] = 9 * [[]]
+    line.tus.instead["POST /files"] = 9 * [HANG_UP]
 
     sent = line.sender.sync.send_once(lambda _done, _total: None)
 
@@ -473,14 +474,16 @@ def test_running_loop_that_gets_no_answer_says_so(line: Line) -> None:
     for _ in range(9):
         line.device.press()
     line.server.script = lambda _: []
-    with device(line.device.folder) as same, sender(same, line.server) as command:
-        with running(line.sender):
-            line.sender.clock.now_s += 100
-            assert until(line.device.layout.sync_socket.exists)
-            moving = threading.Timer(0.5, _advance, args=(line.sender,))
-            moving.start()
-            sent = command.sync.send_once(lambda _done, _total: None)
-            moving.join()
+    with (
+        device(line.device.folder) as same,
+        sender(same, line.server) as command,
+        running(line.sender),
+    ):
+        assert until(line.device.layout.sync_socket.exists)
+        moving = threading.Timer(0.5, _advance, args=(line.sender,))
+        moving.start()
+        sent = command.sync.send_once(lambda _done, _total: None)
+        moving.join()
 
     assert (sent.delivered, sent.waiting) == (0, 9)
     assert 3 <= sent.tried < 9
@@ -570,9 +573,7 @@ def test_other_requests_are_told_what_there_is(line: Line) -> None:
             socketline.ask(line.device.layout.sync_socket, {"press": "photo"}, 5)
 
 
-def test_systemd_is_told_of_start_and_life(
-    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_systemd_is_told_of_start_and_life(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(f"\0doorstep-test-{os.getpid()}")
         systemd.settimeout(5)

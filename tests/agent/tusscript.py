@@ -1,4 +1,4 @@
-"""A small tus server as a script of the raw server, with answers that a test puts before its own."""
+"""A small tus server as a script of the raw server, with answers that a test puts first."""
 
 import base64
 import hashlib
@@ -79,7 +79,7 @@ class TusScript:
         if offset == self.lengths[path]:
             token = {"Doorstep-Receipt": self.receipt(path.rpartition("/")[2])}
             headers |= token if self.signed is None else self.signed
-        return whole(status, Upload_Offset=offset, **headers)
+        return whole(status, b"", Upload_Offset=offset, **headers)
 
     def _receipts(self, capture_ids: list[str]) -> Bytes:
         known = [one for one in capture_ids if f"/files/{one}" in self.uploads]

@@ -21,7 +21,7 @@ END_WITHIN_S: Final = 30.0
 
 _CONFIG: Final = """\
 [device]
-id = "bench-01"
+id = "{device_id}"
 
 [policy]
 manifest = "off"
@@ -82,7 +82,10 @@ class Device:
         """Make a device in the new folder `folder`; each press up to `doors` is at another door."""
         folder.mkdir()
         text = _CONFIG.format(
-            url=backend.base_url, ca=backend.ca_file, receipt_key=backend.receipt_key_file
+            device_id=f"bench-{folder.name}",  # the backend pins a key for each
+            url=backend.base_url,
+            ca=backend.ca_file,
+            receipt_key=backend.receipt_key_file,
         )
         (folder / "config.toml").write_text(text)
         doors_at = (f"[[at]]\npress = {n}\ndoor = {n}\n" for n in range(1, doors + 1))

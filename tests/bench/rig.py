@@ -26,4 +26,24 @@ class Rig:
 
     @property
     def cold_presses(self) -> int:
-        return 3 if self.is_quick else 8
+        return 2 if self.is_quick else 8
+
+    @property
+    def queued_records(self) -> int:
+        return 100 if self.is_quick else 1_000
+
+    @property
+    def gaps(self) -> int:
+        return 1 if self.is_quick else 4
+
+    @property
+    def few_records(self) -> int:
+        return 30 if self.is_quick else 200
+
+    @property
+    def doors(self) -> int:
+        return 2 if self.is_quick else 6
+
+    @property
+    def status_runs(self) -> int:
+        return 5 if self.is_quick else 20

@@ -1,0 +1,80 @@
+"""What headers of tus and HTTP say, read without trust; pure."""
+
+import base64
+import re
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+from agent.backend import Answer
+
+FILE_TYPE: Final = "application/octet-stream"
+"""`filetype` in Upload-Metadata: a label line and a tar have no registered type."""
+
+RETRY_AFTER_LIMIT_S: Final = 86_400.0
+"""Longest wait that an answer can impose. Source: a suspect item waits a day at most."""
+
+URL_LIMIT: Final = 2048
+"""Longest Location that is kept, in characters. Source: our choice."""
+
+QUOTE_LIMIT: Final = 120
+"""Most of an answer's text that is quoted, in characters: one line on a terminal."""
+
+
+def metadata(capture_id: str, sha256: str) -> str:
+    """Upload-Metadata: these three and nothing else, since proxies log it and limit it to 2 KB."""
+    pairs = {"capture_id": capture_id, "sha256": sha256, "filetype": FILE_TYPE}
+    return ",".join(f"{key} {base64.b64encode(pairs[key].encode()).decode()}" for key in pairs)
+
+
+def own_address(base: str, location: str | None) -> str | None:
+    """An upload's absolute address, if it lies below our own base; None for any other.
+
+    Proxies rewrite Host, and nobody sends us elsewhere.
+    """
+    if not location or len(location) > URL_LIMIT or not re.fullmatch(r"[!-~]+", location):
+        return None
+    ours = urlsplit(f"{base}/files/")
+    try:
+        url = urljoin(f"{base}/files", location)
+        theirs = urlsplit(url)
+    except ValueError:
+        return None
+    is_ours = (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
+    is_below = theirs.path.startswith(ours.path) and theirs.path != ours.path
+    has_dots = any(step in {".", ".."} for step in theirs.path.split("/"))
+    return url if is_ours and is_below and not has_dots and not theirs.fragment else None
+
+
+def number(answer: Answer, name: str) -> int | None:
+    """A header that counts bytes; None when it is missing or anything else."""
+    text = answer.headers.get(name, "")
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def retry_after_s(answer: Answer) -> float | None:
+    """Seconds until the time that Retry-After names, on the sender's own clock."""
+    text = answer.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,18}", text):
+        return min(float(text), RETRY_AFTER_LIMIT_S)
+    until, now = _date(text), _date(answer.headers.get("Date", ""))
+    if until is None or now is None:
+        return None
+    return min(max((until - now).total_seconds(), 0.0), RETRY_AFTER_LIMIT_S)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return date if date.tzinfo is not None else None
+
+
+def quoted(what: str, answer: Answer) -> str:
+    """What was answered to what, in one line of printable characters."""
+    text = answer.body[: 4 * QUOTE_LIMIT].decode("utf-8", "replace")
+    printable = "".join(one if one.isprintable() else " " for one in text)
+    words = " ".join(printable.split())[:QUOTE_LIMIT]
+    return f"{what} was answered {answer.status}" + (f' "{words}"' if words else "")

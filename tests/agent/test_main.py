@@ -1,0 +1,161 @@
+"""The command line: where the configuration may stand, and what wrong words end with."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent import __version__
+from agent.__main__ import main
+from tests.agent.factory import queue
+from tests.device import REPOSITORY, Device, environment
+
+VERBS = ["capture", "sync", "prune", "status", "queue", "doctor", "config", "verify"]
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Device:
+    made = Device(tmp_path)
+    queue(tmp_path)[1].close()
+    return made
+
+
+@pytest.mark.parametrize("words", [["status"], ["queue"], ["queue", "retry", "--all"]])
+def test_the_configuration_may_stand_before_and_after_the_command(
+    device: Device, words: list[str]
+) -> None:
+    assert main(["--config", str(device.config), *words]) == 0
+    assert main([*words, "--config", str(device.config)]) == 0
+
+
+def test_the_one_after_the_command_counts(device: Device, tmp_path: Path) -> None:
+    wrong = str(tmp_path / "missing.toml")
+
+    assert main(["--config", wrong, "status", "--config", str(device.config)]) == 0
+    assert main(["--config", str(device.config), "status", "--config", wrong]) == 2
+
+
+def test_without_the_option_the_environment_names_the_configuration(device: Device) -> None:
+    with environment(DOORSTEP_CONFIG=str(device.config)):
+        assert main(["status"]) == 0
+    with environment(DOORSTEP_CONFIG=str(device.folder / "missing.toml")):
+        assert main(["status"]) == 2
+        assert main(["status", "--config", str(device.config)]) == 0
+
+
+def test_a_missing_configuration_is_told_with_its_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "--config", str(tmp_path / "missing.toml")]) == 2
+    assert "missing.toml: cannot read the configuration" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["capture", "sync", "prune", "status", "queue", "config"])
+def test_every_wrong_setting_is_told_at_once_and_nothing_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    device = Device(
+        tmp_path,
+        "",
+        camera={"kind": "canon", "colour": "red"},
+        policy={"manifest": "on"},
+        state={"reserve_mb": -1},
+        lights={"kind": "gpio"},
+    )
+
+    code = main([verb, "--config", str(device.config)])
+
+    told = capsys.readouterr().err
+    assert code == 2
+    for name in ("camera.kind", "camera.colour", "policy.manifest", "state.reserve_mb", "lights"):
+        assert name in told, told
+    assert '"canon" is not one of: picamera2, v4l2, simulated' in told
+    assert not device.layout.state.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["press"],
+        ["queue", "--state", "LOST"],
+        ["queue", "--limit", "many"],
+        ["status", "--yaml"],
+        ["verify"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_words_end_with_2_and_the_usage(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+
+    assert ended.value.code == 2
+    assert "usage: doorstep" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_has_help_that_names_the_configuration(
+    capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+
+    assert ended.value.code == 0
+    assert "--config PATH" in capsys.readouterr().out
+
+
+def test_the_version_is_that_of_the_records(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+
+    assert capsys.readouterr().out == f"doorstep {__version__}\n"
+
+
+def test_a_wrong_world_script_is_a_wrong_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = Device(tmp_path, "[[at]]\npress = 0\nlight = 7\n")
+
+    assert main(["config", "--check", "--config", str(device.config)]) == 2
+    told = capsys.readouterr().err
+    assert "press: 0 is not" in told
+    assert "light: 7 is not" in told
+
+
+def test_a_reader_that_goes_away_is_no_error(device: Device) -> None:
+    """`doorstep config | head -1` ends quietly."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "agent", "config", "--config", str(device.config)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read()
+
+    assert process.returncode == 0
+    assert told == b""
+
+
+def test_status_loads_neither_opencv_nor_requests(device: Device) -> None:
+    """A technician looks often, and a look must not cost a second of a small processor."""
+    code = (
+        "import sys; from agent.__main__ import main; main(sys.argv[1:]);"
+        "print(sorted({'cv2', 'numpy', 'requests', 'sqlite_utils'} & sys.modules.keys()))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, "status", "--config", str(device.config)],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout.endswith("[]\n")

@@ -1,0 +1,106 @@
+"""`python -m tests.bench`: what the product does, beside what this machine can do."""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from tests.backend.process import REPOSITORY, running_backend
+from tests.bench import drain, figures, machine, memory, press, status
+from tests.bench.figures import Figure, Verdict
+from tests.bench.rig import Rig
+
+SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
+    "machine": machine.measure,
+    "press": press.measure,
+    "drain": drain.measure,
+    "memory": memory.measure,
+    "status": status.measure,
+}
+"""The machine's own limits are always measured, first."""
+
+
+def main() -> int:
+    """Measure, and print while it goes on; 1 when a figure was missed."""
+    options = _options()
+    os.environ.pop("DOORSTEP_CONFIG", None)
+    began_s = time.monotonic()
+    with _scratch(options.folder) as folder, running_backend(folder / "backend") as backend:
+        facts = machine.facts(folder)
+        for name, text in facts.items():
+            print(f"{name:<9} {text}")
+        rig = Rig(folder, backend, options.quick)
+        found = {name: _measured(name, rig) for name in SECTIONS if _is_wanted(name, options)}
+    _print_end(found, time.monotonic() - began_s)
+    if options.json:
+        sections = {name: [one.to_json() for one in rows] for name, rows in found.items()}
+        options.json.write_text(json.dumps({"machine": facts, "figures": sections}, indent=1))
+    return 1 if _missed(found) else 0
+
+
+def _measured(name: str, rig: Rig) -> list[Figure]:
+    rows = SECTIONS[name](rig)
+    print()
+    print("\n".join(figures.lines(name, rows)), flush=True)
+    return rows
+
+
+def _print_end(found: dict[str, list[Figure]], seconds: float) -> None:
+    barred = [row for rows in found.values() for row in rows if row.verdict]
+    load = " ".join(f"{one:.2f}" for one in os.getloadavg())
+    print(f"\n{len(barred)} figures with a target; {seconds:.0f} s; load at the end {load}")
+    for name in _missed(found):
+        print(f"MISSED: {name}")
+
+
+def _missed(found: dict[str, list[Figure]]) -> list[str]:
+    return [row.name for rows in found.values() for row in rows if row.verdict is Verdict.MISSED]
+
+
+def _is_wanted(name: str, options: argparse.Namespace) -> bool:
+    return name == "machine" or not options.sections or name in options.sections
+
+
+@contextmanager
+def _scratch(folder: Path | None) -> Iterator[Path]:
+    """A new folder on the disk of the repository; never on one in memory by chance."""
+    above = folder or _roomy_folder()
+    above.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="doorstep-bench-", dir=above) as scratch:
+        yield Path(scratch)
+
+
+def _roomy_folder() -> Path:
+    usual = Path(tempfile.gettempdir())
+    is_same_disk = usual.stat().st_dev == REPOSITORY.stat().st_dev
+    return usual if is_same_disk else REPOSITORY / "build"
+
+
+def _options(arguments: Sequence[str] | None = None) -> Any:
+    parser = argparse.ArgumentParser("scripts/bench", description=__doc__)
+    parser.add_argument(
+        "sections",
+        nargs="*",
+        metavar="SECTION",
+        help=f"which: {', '.join(SECTIONS)}; all when none is named",
+    )
+    parser.add_argument("--quick", action="store_true", help="under a minute; a look, no proof")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="every sample, as JSON")
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="where the state lies; else on this disk"
+    )
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.sections if name not in SECTIONS]
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; one of: {', '.join(SECTIONS)}")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

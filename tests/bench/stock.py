@@ -1,0 +1,90 @@
+"""Records to send: made by the real journal, as many as wanted, without a camera."""
+
+import hashlib
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from agent import __version__, jpeg, quality, record, signing
+from agent.database import Database
+from agent.exif import PhotoFacts, stamp
+from agent.journal import Head, Journal, new_id
+from agent.layout import Layout
+from agent.models import CaptureId, Kind, Thresholds
+from agent.outbox import Outbox
+from agent.record import Photo, Setting, Trigger
+from agent.wiring import built_utc
+from hardware.camera import Frame
+from hardware.clock_system import SystemClock, boot_id
+from hardware.power import PowerReading
+from hardware.scenes import Scene, render
+from tests.bench.device import Device
+
+JPEG_QUALITY_PCT: Final = 70
+"""Makes about 300 KB of the scene below, what the issue's figures are for."""
+
+_SCENE: Final = Scene(seed=1, width_px=2304, height_px=1296)
+
+
+@dataclass(slots=True)
+class Stock:
+    """Adds records to a device's queue; used from one thread, while no capture process runs."""
+
+    device_id: str
+    journal: Journal
+    outbox: Outbox
+    frame: Frame
+    image: bytes
+
+    def add(self) -> CaptureId:
+        """Adds one record; it is durable, and due at once."""
+        capture_id, moment = new_id(), SystemClock(built_utc()).now()
+        image = stamp(self.image, self._facts(capture_id))
+        photo = Photo(hashlib.sha256(image).hexdigest(), len(image), self.frame, False, 0)
+        text = record.photo_record(
+            Setting(simulated=True, manifest="off"),
+            Trigger("command", "bench"),
+            photo,
+            quality.assess(self.frame.pixels[:128, :128], Thresholds()),
+            fix=None,
+            power=PowerReading(80, False, False),
+            retake_of=None,
+        )
+        self.journal.keep(Kind.PHOTO, moment, text, image, capture_id=capture_id)
+        return capture_id
+
+    def _facts(self, capture_id: CaptureId) -> PhotoFacts:
+        height_px, width_px = self.frame.pixels.shape[:2]
+        return PhotoFacts(
+            capture_id=capture_id,
+            device_id=self.device_id,
+            make="Doorstep",
+            model="Doorstep simulated",
+            software=f"doorstep {__version__}",
+            utc=datetime.now(UTC),
+            width_px=width_px,
+            height_px=height_px,
+            exposure_us=self.frame.exposure_us,
+            gain=self.frame.gain,
+            position=None,
+        )
+
+
+@contextmanager
+def stock(device: Device) -> Iterator[Stock]:
+    """Opens the queue of a new device."""
+    config = device.config
+    layout = Layout.of(config.state)
+    layout.make()
+    pixels = render(_SCENE)
+    frame = Frame(pixels, 8000, 1.0, 400.0, time.monotonic_ns())
+    with closing(Database(layout, migrates=True)) as database:
+        outbox = Outbox(database, boot_id())
+        head = Head(str(uuid.uuid4()), 0, None)
+        key = signing.new_key()
+        journal = Journal(layout, outbox, key=key, device_id=config.device.id, head=head)
+        yield Stock(config.device.id, journal, outbox, frame, jpeg.encode(pixels, JPEG_QUALITY_PCT))

@@ -1,0 +1,182 @@
+"""The same sync against an independent tus server, alone and behind a default nginx."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from agent.models import State
+from agent.outbox import Item
+from tests.agent.sending import Device, Sender, device, sender
+from tests.network import FaultProxy, Line
+from tests.peer.process import Peer, nginx_peer, tus_peer
+
+pytestmark = pytest.mark.slow
+
+Running = Callable[[Path], AbstractContextManager[Peer]]
+
+
+@pytest.fixture(scope="module")
+def tus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    with tus_peer(tmp_path_factory.mktemp("tus")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    with nginx_peer(tmp_path_factory.mktemp("nginx")) as running:
+        yield running
+
+
+@pytest.fixture(params=["tus", "nginx"])
+def peer(request: pytest.FixtureRequest) -> Peer:
+    running: Peer = request.getfixturevalue(request.param)
+    return running
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Device]:
+    with device(tmp_path) as opened:
+        yield opened
+
+
+def drain(sending: Sender, item: Item, turns: int) -> list[str | None]:
+    """Steps until the item is delivered, each when it is due; returns what was answered."""
+    answers = []
+    for _ in range(turns):
+        sending.clock.now_s = max(
+            sending.device.outbox.get(item.capture_id).due_s, sending.clock.now_s + 300
+        )
+        sending.sync.step()
+        found = sending.device.outbox.get(item.capture_id)
+        if found.state is not State.PENDING:
+            break
+        answers.append(found.answer)
+    return answers
+
+
+def check_arrived(peer: Peer, made: Device, item: Item) -> None:
+    assert made.state(item) == State.DELIVERED
+    assert peer.received_file(item.capture_id).read_bytes() == made.content(item)
+
+
+def test_fresh_records_take_one_request_each(peer: Peer, made: Device) -> None:
+    with FaultProxy(("127.0.0.1", peer.port)) as proxy:
+        with sender(made, peer, url=f"https://127.0.0.1:{proxy.port}") as sending:
+            items = [made.press(300_000) for _ in range(5)]
+            for _ in items:
+                sending.sync.step()
+
+        for item in items:
+            check_arrived(peer, made, item)
+        assert {made.outbox.get(item.capture_id).attempts for item in items} == {1}
+        assert proxy.connections == 1
+
+
+@pytest.mark.parametrize("cut_after_bytes", [500, 3000, 150_000, 300_000])
+def test_cut_upload_is_resumed(peer: Peer, made: Device, cut_after_bytes: int) -> None:
+    """In the handshake, in the headers, in the body."""
+    item = made.press(600_000)
+    with FaultProxy(("127.0.0.1", peer.port)) as proxy:
+        proxy.up = Line(cut_after_bytes=cut_after_bytes)
+        with sender(made, peer, url=f"https://127.0.0.1:{proxy.port}") as sending:
+            sending.sync.step()
+            assert made.state(item) == State.PENDING
+            proxy.up = Line()
+            drain(sending, item, 3)
+
+    check_arrived(peer, made, item)
+
+
+def test_direct_peer_is_sent_only_what_it_lacks(tus: Peer, made: Device) -> None:
+    item = made.press(2_000_000)
+    with FaultProxy(("127.0.0.1", tus.port)) as proxy:
+        proxy.up = Line(cut_after_bytes=1_500_000, rate_bytes_per_s=8e6)  # the peer keeps up
+        with sender(made, tus, url=f"https://127.0.0.1:{proxy.port}") as sending:
+            sending.sync.step()
+            proxy.up = Line()
+            drain(sending, item, 3)
+
+        check_arrived(tus, made, item)
+        assert proxy.relayed_bytes["up"] < 2_400_000
+
+
+def test_line_that_is_cut_again_and_again_gets_there(peer: Peer, made: Device) -> None:
+    """Pieces shrink until one passes: behind a proxy that buffers, a cut piece leaves nothing."""
+    item = made.press(700_000)
+    with FaultProxy(("127.0.0.1", peer.port)) as proxy:
+        proxy.up = Line(cut_after_bytes=150_000)
+        with sender(made, peer, url=f"https://127.0.0.1:{proxy.port}") as sending:
+            drain(sending, item, 15)
+
+    check_arrived(peer, made, item)
+
+
+def test_lost_answer_is_asked_for(peer: Peer, made: Device) -> None:
+    """The backend has it, the device does not know: HEAD says complete, the receipt follows."""
+    item = made.press(100_000)
+    with FaultProxy(("127.0.0.1", peer.port)) as proxy:
+        proxy.down = Line(silent_after_bytes=2500)
+        with sender(made, peer, url=f"https://127.0.0.1:{proxy.port}") as sending:
+            sending.sync.step()
+            assert made.state(item) == State.PENDING
+            proxy.down = Line()
+            drain(sending, item, 3)
+
+    check_arrived(peer, made, item)
+
+
+def test_record_over_a_megabyte_passes_a_default_nginx(
+    nginx: Peer, made: Device, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its 413 makes the record suspect; five minutes later it goes in pieces that fit."""
+    caplog.set_level(logging.INFO)
+    item = made.press(1_500_000)
+    with sender(made, nginx) as sending:
+        sending.sync.step()
+        first = made.outbox.get(item.capture_id)
+        assert (first.state, first.suspected) == (State.PENDING, 1)
+        assert "413" in (first.answer or "")
+        assert first.due_s == sending.clock.now_s + 300
+        drain(sending, item, 1)
+
+    check_arrived(nginx, made, item)
+    assert "event=suspect" in caplog.text
+
+
+def test_location_with_a_rewritten_host_is_ignored(nginx: Peer, made: Device) -> None:
+    """nginx passes its upstream's name as Host; the upload is at its own place below our base."""
+    item = made.press(1000, adopted=True)
+    with sender(made, nginx) as sending:
+        sending.sync.step()
+
+    check_arrived(nginx, made, item)
+    assert made.outbox.get(item.capture_id).upload_url is None
+
+
+def test_refused_record_is_told_by_its_signature(peer: Peer, made: Device) -> None:
+    """What arrives is not what a label says: the peer refuses, signed."""
+    item = made.press(1000)
+    content = bytearray(made.content(item))
+    content[-1] ^= 1
+    damaged = made.requeue(item, bytes(content))
+    with sender(made, peer) as sending:
+        sending.sync.step()
+
+    assert made.state(damaged) == State.REFUSED
+    assert made.outbox.get(damaged.capture_id).answer == "damaged"
+
+
+def test_finished_upload_is_never_posted_again(peer: Peer, made: Device) -> None:
+    """A second POST would truncate it: plain tus servers overwrite."""
+    item = made.press(50_000)
+    with sender(made, peer) as sending:
+        sending.sync.step()
+        content = peer.received_file(item.capture_id).read_bytes()
+
+        again = made.requeue(item, content, adopted=True)
+        sending.sync.step()
+
+    check_arrived(peer, made, again)
