@@ -24,7 +24,8 @@ from hardware.errors import DeviceError
 from hardware.indicator import Signal
 from hardware.position import Fix
 from hardware.power import PowerReading
-from hardware.scenes import Image, Scene, render
+from hardware.scene_room import Image
+from hardware.scenes import Scene, render
 from hardware.settings import BoardSettings
 from tests.device import Device
 

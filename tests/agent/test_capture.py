@@ -12,7 +12,7 @@ from agent.record import FRESH_S
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.indicator import Signal
 from hardware.power import PowerReading
-from hardware.scenes import Image
+from hardware.scene_room import Image
 from tests.agent.benchtop import Parts, bench, picture
 from tests.agent.factory import fill, small_disk
 from tests.device import Device, wear_out
