@@ -262,9 +262,12 @@ def _in_words(error: BaseException) -> str:
                 continue  # also a ConnectTimeoutError, though it is not
             case urllib3.exceptions.ConnectTimeoutError():
                 return "the backend cannot be reached: no connection in time"
-            case ssl.SSLEOFError() | ConnectionResetError() | BrokenPipeError():
-                return "the connection was cut before an answer came"
-            case ssl.SSLError(library="SYS"):  # reset while writing
+            case (
+                ConnectionResetError()
+                | BrokenPipeError()
+                | ssl.SSLEOFError()
+                | ssl.SSLError(library="SYS")
+            ):
                 return "the connection was cut before an answer came"
             case TimeoutError() | urllib3.exceptions.ReadTimeoutError():
                 return "the backend went silent"

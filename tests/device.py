@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from agent import recordfile, signing, socketline
+from agent.database import Database
 from agent.layout import Layout
+from tests.agent.factory import fill
 
 REPOSITORY: Final = Path(__file__).parents[1]
 READY_WITHIN_S: Final = 30.0
@@ -73,7 +75,6 @@ class Device:
     def __init__(self, folder: Path, world: str = "", **changes: Mapping[str, Any]) -> None:
         self.folder = folder
         self.config = folder / "config.toml"
-        self.layout = Layout(folder / "state", folder / "run")
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self.set_world(world)
@@ -83,6 +84,7 @@ class Device:
     def configure(self, **changes: Mapping[str, Any]) -> None:
         names = [*SETTINGS, *(changes.keys() - SETTINGS.keys())]
         tables = {name: {**SETTINGS.get(name, {}), **changes.get(name, {})} for name in names}
+        self.layout = Layout(*(self.folder / tables["state"][name] for name in ("dir", "run_dir")))
         self.config.write_text(_toml(tables), encoding="utf-8")
 
     def set_world(self, script: str) -> None:
@@ -166,13 +168,26 @@ def device(folder: Path, world: str = "", **changes: Mapping[str, Any]) -> Itera
         made.stop_all()
 
 
-def wear_out(mounted: Path) -> None:
-    """Let ext4 find an error: it goes read-only under those who write, as on a worn card."""
-    device = subprocess.run(
-        ["findmnt", "-no", "SOURCE", mounted], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    subprocess.run(["mount", "-o", "remount,errors=remount-ro", mounted], check=True)
-    Path("/sys/fs/ext4", Path(device).name, "trigger_fs_error").write_text("test")
+def empty_queue(folder: Path) -> None:
+    """What capture makes at its first start in a device's folder, without a record."""
+    layout = Layout(folder / "state", folder / "run")
+    layout.make()
+    with closing(Database(layout, migrates=True)) as database, database.step():
+        pass
+
+
+def fill_up(card: Path) -> Path:
+    """Fill a card to its last block; the file to delete for room.
+
+    ext4 gives reserved blocks back when it commits, so that once is not enough.
+    """
+    ballast = fill(card)
+    while os.statvfs(card).f_bfree:
+        os.sync()
+        with ballast.open("ab", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+    return ballast
 
 
 def _toml(tables: Tables) -> str:

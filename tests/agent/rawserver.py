@@ -60,9 +60,11 @@ def raw_server(folder: Path) -> Iterator[RawServer]:
         server = RawServer(url, ca_file, key_file, key, lambda _: [])
         accepting = threading.Thread(target=_accept, args=(listener, context, server))
         accepting.start()
-        yield server
-        listener.shutdown(socket.SHUT_RDWR)
-        accepting.join()
+        try:
+            yield server
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            accepting.join()
 
 
 def head(status: int | str, **headers: object) -> bytes:

@@ -96,6 +96,21 @@ def test_other_certificate_is_not_trusted_whatever_the_environment_says(
     assert server.requests == []
 
 
+def test_configured_ca_stands_in_place_of_all_others(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The certificates that come with requests are not trusted beside it."""
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(server.ca_file))
+    (tmp_path / "other").mkdir()
+
+    with (
+        raw_server(tmp_path / "other") as other,
+        closing(open_backend(other, url=server.base_url)) as backend,
+        pytest.raises(NoAnswer, match="certificate does not verify"),
+    ):
+        post(backend)
+
+
 def test_system_certificates_count_without_a_configured_ca(server: RawServer) -> None:
     with (
         closing(Backend(BackendSettings(server.base_url, ()), QUICK)) as backend,
@@ -363,11 +378,13 @@ def test_odd_answers_are_answers_or_none(server: RawServer, backend: Backend, od
 
 
 def test_answer_after_a_1xx_is_not_taken_for_the_next(server: RawServer, backend: Backend) -> None:
-    server.script = lambda _: [head(103) + head(201, Content_Length=0)]
+    """What follows on that connection answers an earlier request: it is not read."""
+    server.script = lambda _: [head(103)]
     assert post(backend).status == 103
 
     server.script = lambda _: whole(404)
     assert post(backend).status == 404
+    assert server.connections == 2
 
 
 @pytest.mark.slow

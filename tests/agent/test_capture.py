@@ -14,8 +14,8 @@ from hardware.indicator import Signal
 from hardware.power import PowerReading
 from hardware.scene_room import Image
 from tests.agent.benchtop import Parts, bench, picture
-from tests.agent.factory import fill, small_disk
-from tests.device import Device, wear_out
+from tests.agent.factory import remount, small_disk
+from tests.device import Device, fill_up
 
 BLURRED = picture(motion_px=22.0)
 COVERED = picture(cover=1.0)
@@ -265,7 +265,7 @@ def test_on_a_full_card_a_press_is_red_and_its_number_stays_free(tmp_path: Path)
         where = {"dir": str(card / "state")}
         with bench(tmp_path / "device", state=where) as device:
             device.press()
-            ballast = fill(card)
+            ballast = fill_up(card)
             reply = device.press()
             ballast.unlink()
             after = device.press()
@@ -283,7 +283,7 @@ def test_on_a_card_gone_read_only_a_press_is_red_and_the_idle_light_says_not_rea
         where = {"dir": str(card / "state")}
         with bench(tmp_path / "device", state=where) as device:
             device.press()
-            wear_out(card)
+            remount(card, "abort")
             reply = device.press()
             red = device.parts.light.shown[-1]
             device.tick(31.0)

@@ -13,7 +13,7 @@ from tests.agent.benchtop import bench
 from tests.agent.factory import MOMENT, add, queue
 from tests.agent.factory import Device as Maker
 from tests.agent.rawserver import raw_server
-from tests.device import Device, towards
+from tests.device import Device, empty_queue, towards
 
 
 def run(device: Device, *words: str) -> int:
@@ -201,7 +201,7 @@ def test_a_list_tells_neither_receipts_nor_digests_of_labels(
 
 
 def test_an_empty_list_says_so(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
-    queue(device.folder)[1].close()
+    empty_queue(device.folder)
 
     assert run(device, "queue", "--state", "REFUSED") == 0
     assert printed(capsys) == "nothing in the queue is REFUSED\n"
@@ -252,7 +252,7 @@ def test_a_retry_that_means_nothing_is_refused_with_2(
 def test_sync_once_with_nothing_to_send_ends_with_0(
     device: Device, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    queue(device.folder)[1].close()
+    empty_queue(device.folder)
 
     assert run(device, "sync", "--once") == 0
     assert printed(capsys) == "0 delivered, 0 waiting\n"
@@ -285,7 +285,7 @@ def test_sync_once_says_why_it_is_paused(
 
 
 def test_prune_says_what_it_deleted(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
-    queue(device.folder)[1].close()
+    empty_queue(device.folder)
 
     assert run(device, "prune") == 0
     assert printed(capsys) == "0 files and 0 rows deleted\n"
@@ -339,10 +339,9 @@ def test_verify_needs_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_capture_once_takes_the_photo_button_and_no_other(tmp_path: Path) -> None:
     """On a provisioned device a person presses; the scan button beside it is no photo."""
-    pressed: list[Reply] = []
     with bench(tmp_path) as one:
-        one.loop.on_reply = pressed.append
         one.hold_scan(held_s=0.1)
+        one.hold_scan()
         one.press()
 
-    assert [reply["label"]["kind"] for reply in pressed] == ["photo"]
+    assert [reply["label"]["kind"] for reply in one.replies] == ["photo"]

@@ -9,8 +9,7 @@ import pytest
 
 from agent import __version__
 from agent.__main__ import main
-from tests.agent.factory import queue
-from tests.device import REPOSITORY, Device, environment
+from tests.device import REPOSITORY, Device, empty_queue, environment
 
 VERBS = ["capture", "sync", "prune", "status", "queue", "doctor", "config", "verify"]
 
@@ -18,7 +17,7 @@ VERBS = ["capture", "sync", "prune", "status", "queue", "doctor", "config", "ver
 @pytest.fixture
 def device(tmp_path: Path) -> Device:
     made = Device(tmp_path)
-    queue(tmp_path)[1].close()
+    empty_queue(tmp_path)
     return made
 
 

@@ -59,7 +59,12 @@ def test_garbage_is_told_as_an_error(path: Path, raw: bytes) -> None:
 
 
 def test_line_without_end_is_not_read_on(path: Path) -> None:
-    assert say(path, b"x" * (socketline.LINE_LIMIT_BYTES + 4096))["exit"] == 2
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(2)
+        line.connect(str(path))
+        line.sendall(b"x" * (socketline.LINE_LIMIT_BYTES + 4096))
+
+        assert json.loads(line.makefile().readline())["exit"] == 2
 
 
 def test_what_fails_is_told_with_its_exit_code(path: Path) -> None:

@@ -187,6 +187,7 @@ def test_file_that_cannot_be_read_waits_and_the_next_goes_on(line: Line) -> None
 def test_not_let_in_pauses_the_loop_and_changes_no_state(line: Line) -> None:
     """After the pause another due item goes first, so that one answered 403 blocks nobody."""
     first, second = line.device.press(), line.device.press()
+    line.device.outbox.book(second, line.sender.clock.now_s, "tried before")
     line.tus.instead["POST /files"] = [whole(403)]
 
     line.steps(5)

@@ -5,6 +5,7 @@ import os
 import time
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -85,7 +86,7 @@ class BareLoop:
         self._write_row()
         done_ns = time.monotonic_ns()
         moments_ns = (edge_ns, framed_ns, encoded_ns, done_ns)
-        return Bare(*((b - a) / 1e6 for a, b in zip(moments_ns, moments_ns[1:], strict=False)))
+        return Bare(*((b - a) / 1e6 for a, b in pairwise(moments_ns)))
 
     def close(self) -> None:
         os.close(self._log)
@@ -93,14 +94,14 @@ class BareLoop:
 
     def _write_file(self, content: bytes) -> None:
         self._number += 1
-        part = str(self._folder / f"{self._number}.part")
+        part = self._folder / f"{self._number}.part"
         os.statvfs(self._folder)
         descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660)
         os.fchmod(descriptor, 0o660)
         os.write(descriptor, content)
         os.fsync(descriptor)
         os.close(descriptor)
-        os.rename(part, self._folder / f"{self._number}.rec")
+        part.rename(part.with_suffix(".rec"))
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         os.fsync(folder)
         os.close(folder)
@@ -108,7 +109,7 @@ class BareLoop:
     def _write_row(self) -> None:
         lock = os.open(self._lock, os.O_RDONLY)
         fcntl.flock(lock, fcntl.LOCK_SH)
-        os.stat(self._folder.parent / "log")
+        self._lock.stat()
         for kind, byte in (*_LOCK_BYTES, (fcntl.LOCK_EX, _WRITE_LOCK_BYTE)):
             fcntl.lockf(self._shared, kind, 1, byte)
         at = self._number * self._sizes.log_pages * (FRAME_HEADER_BYTES + PAGE_BYTES)

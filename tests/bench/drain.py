@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from agent.models import State
+from agent.sync import LOOK_S
 from tests.bench.device import Device, Memory, Running
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
@@ -14,7 +15,8 @@ from tests.bench.stock import Stock, stock
 
 REQUESTS_PER_RECORD: Final = 1.0
 HANDSHAKES_PER_RECORD: Final = 0.05
-"""Source of both: the issue, Figures."""
+SYNC_MB: Final = 60.0
+"""Source of the three: the issue, Figures; MB of 1,000,000 bytes."""
 
 GAP_S: Final = 6.0
 """Stands for 3 minutes: uvicorn and Node.js close idle connections after 5 s (field facts)."""
@@ -45,7 +47,7 @@ class Drained:
 
 def drain(sync: Running, rig: Rig, queue: Stock, began_s: float) -> Drained:
     """Lets a `sync` that was started at `began_s` send all that waits."""
-    records = len(queue.outbox.items(State.PENDING, 0, 10**6)) + _delivered(queue)
+    records = len(queue.outbox.items(None, 0, 10**6))
     told = sync.ask({"send": True}, DRAIN_WITHIN_S)
     seconds = time.monotonic() - began_s
     items = queue.outbox.items(State.DELIVERED, 0, 10**6)
@@ -75,7 +77,7 @@ def measure(rig: Rig) -> list[Figure]:
         began_s = time.monotonic()
         with device.running("sync") as sync:
             drained = drain(sync, rig, queue, began_s)
-            apart = [_after_gap(rig, queue) for _ in range(rig.gaps)]
+            apart = [_after_gap(rig, queue, LOOK_S * n / rig.gaps) for n in range(rig.gaps)]
     return [*_drain_figures(drained), *_gap_figures(apart)]
 
 
@@ -88,8 +90,8 @@ class _Apart:
     seconds: float
 
 
-def _after_gap(rig: Rig, queue: Stock) -> _Apart:
-    time.sleep(GAP_S)
+def _after_gap(rig: Rig, queue: Stock, more_s: float) -> _Apart:
+    time.sleep(GAP_S + more_s)
     before = rig.backend.counts()
     queue.add()
     began_s = time.monotonic()
@@ -98,10 +100,6 @@ def _after_gap(rig: Rig, queue: Stock) -> _Apart:
     seconds, after = time.monotonic() - began_s, rig.backend.counts()
     requests = after.requests - before.requests
     return _Apart(requests, after.handshakes - before.handshakes, seconds)
-
-
-def _delivered(queue: Stock) -> int:
-    return len(queue.outbox.items(State.DELIVERED, 0, 10**6))
 
 
 def _drain_figures(drained: Drained) -> list[Figure]:
@@ -133,6 +131,7 @@ def _drain_figures(drained: Drained) -> list[Figure]:
             pi="the line decides: 300 KB take 0.3 s at 8 Mbit/s.",
         ),
         Figure("  from receipt to receipt", "ms", drained.each_ms),
+        Figure("  sync after it: peak (VmHWM)", "MB", [drained.memory.peak_mb], SYNC_MB),
     ]
 
 
@@ -143,8 +142,8 @@ def _gap_figures(apart: list[_Apart]) -> list[Figure]:
             "",
             [float(one.requests) for one in apart],
             digits=2,
-            note=f"presses 3 minutes apart, with gaps of {GAP_S:.0f} s: longer than the 5 s after "
-            "which\nthe server closes an idle connection, so it closed every one in between",
+            note=f"presses 3 minutes apart, stood for by gaps of {GAP_S:.0f} s and more: the "
+            "server closes an idle connection after 5 s, so it closed every one in between",
         ),
         Figure(
             "apart: TLS handshakes per record",
@@ -158,6 +157,6 @@ def _gap_figures(apart: list[_Apart]) -> list[Figure]:
             "ms",
             [one.seconds * 1e3 for one in apart],
             digits=0,
-            note="sync looks at the queue every 2 s",
+            note=f"sync looks at the queue every {LOOK_S:g} s",
         ),
     ]

@@ -1,13 +1,17 @@
 """What is measured, what it should be, and the table that says both; pure."""
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-NAME_WIDTH: Final = 46
-"""Columns of a figure's name, so that a row is at most 100 wide."""
+WIDTH: Final = 104
+"""Columns of a row."""
+
+_NAME_WIDTH: Final = 46
+_INDENT: Final = " " * 6
 
 
 class Verdict(StrEnum):
@@ -90,18 +94,19 @@ def lines(section: str, figures: Sequence[Figure]) -> Iterator[str]:
             str(len(figure.samples)),
             figure.verdict,
         )
-        yield from (f"      {line}" for line in figure.note.splitlines())
-        yield from [f"      on a Pi: {figure.pi}"] if figure.pi else []
+        yield from _wrapped(figure.note)
+        yield from _wrapped(figure.pi and f"on a Pi: {figure.pi}")
 
 
-def row(name: str, target: str, measured: str, spread: str, count: str, verdict: str) -> str:
-    columns = f"{name:<{NAME_WIDTH}} {target:>9} {measured:>11} {spread:>18} {count:>5}  {verdict}"
+def row(name: str, *cells: str) -> str:
+    """Returns one row; `cells` are target, measured, spread, count and verdict."""
+    target, measured, spread, count, verdict = cells
+    columns = f"{name:<{_NAME_WIDTH}} {target:>9} {measured:>11} {spread:>18} {count:>5}  {verdict}"
     return columns.rstrip()
 
 
-def parts(name: str, unit: str, shares: Mapping[str, Sequence[float]]) -> list[Figure]:
-    """Returns one figure without a promise for each part of a whole."""
-    return [Figure(f"{name}{part}", unit, samples) for part, samples in shares.items()]
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
 
 
 def _target(figure: Figure) -> str:

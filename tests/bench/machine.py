@@ -78,7 +78,7 @@ def _memory_mb() -> int:
 
 def _file_system(folder: Path) -> str:
     """The type and the options of the file system that `folder` is on."""
-    device = os.stat(folder).st_dev
+    device = folder.stat().st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")

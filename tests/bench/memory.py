@@ -10,8 +10,7 @@ from tests.bench.rig import Rig
 from tests.bench.stock import stock
 
 CAPTURE_MB: Final = 180.0
-SYNC_MB: Final = 60.0
-"""Source of both: the issue, Figures; MB of 1,000,000 bytes."""
+"""Source: the issue, Figures; MB of 1,000,000 bytes."""
 
 DOOR_S: Final = 4.5
 """From door to door: the simulated camera draws the next scene in 2.5 s, a second after a press."""
@@ -31,8 +30,8 @@ def _capture(rig: Rig) -> list[Figure]:
             after_presses.append(capture.memory())
             time.sleep(DOOR_S)
     pi = (
-        "picamera2's four frames of 4.5 MB and libcamera in place of the simulated scenes;\n"
-        "      64-bit, so Python's own objects are as large as here."
+        "picamera2, libcamera and their four frames of 4.5 MB in place of the simulated scenes; "
+        "Python's own objects are as large as here, both are 64-bit."
     )
     return _figures("capture", CAPTURE_MB, after_presses, f"{rig.doors} doors, 2304x1296", pi)
 
@@ -55,12 +54,10 @@ def _sync(rig: Rig) -> list[Figure]:
         note=f"mapped: {' and '.join(drained.vision) or 'neither'}",
     )
     pi = "the same libraries, about the same."
-    return [*_figures("sync", SYNC_MB, [drained.memory], note, pi), vision]
+    return [*_figures("sync", drain.SYNC_MB, [drained.memory], note, pi), vision]
 
 
-def _figures(
-    name: str, at_most_mb: float, found: list[Memory], note: str, pi: str
-) -> list[Figure]:
+def _figures(name: str, at_most_mb: float, found: list[Memory], note: str, pi: str) -> list[Figure]:
     peak = max(memory.peak_mb for memory in found)
     resident = [memory.resident_mb for memory in found]
     return [

@@ -105,11 +105,12 @@ def _figures(asked: _Asked) -> list[Figure]:
     is_few = asked.rows == FEW
     return [
         Figure(
-            f"doorstep status, {rows}, by python3 -c pass",
+            f"status, {rows}, by python3 -c pass",
             "x",
             asked.times,
             digits=2,
-            note=f"{ALARMING} rows refused, the others waiting; capture and sync run and are asked"
+            note=f"{ALARMING} rows refused and the others all waiting, the worst that can be; "
+            "capture and sync run and are asked"
             if is_few
             else "",
             pi="both grow alike; the first call after a boot reads its code from the card."
@@ -119,7 +120,7 @@ def _figures(asked: _Asked) -> list[Figure]:
         Figure(f"  time, {rows}", "ms", asked.status_ms),
         Figure(
             f"  document, {rows}",
-            "bytes",
+            "B",
             [float(asked.document_bytes)],
             at_most=DOCUMENT_BYTES,
             digits=0,

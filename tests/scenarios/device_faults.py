@@ -1,0 +1,410 @@
+"""Faults of the device itself: camera, card, queue, receiver, battery, power cuts, settings."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from agent.database import Database
+from agent.errors import DoorstepError
+from tests.agent.factory import fill, remount, small_disk
+from tests.backend.process import Backend
+from tests.device import Device, device, fill_up
+from tests.hardware.nmea import Receiver, free_port, gpsd
+from tests.scenarios.faults import (
+    Seen,
+    check_chain,
+    check_nothing_lost,
+    fault,
+    light_of_press,
+    rows_of,
+    state_of,
+)
+
+STALE_S: Final = 5.5
+"""A fix older than 5 s is no place."""
+
+
+def seen(van: Device, reply: dict[str, Any], log: str | None = None) -> Seen:
+    """What a press came to: its reason or else its kind, and the state of its record."""
+    light = light_of_press(van)
+    what = reply["record"].get("reason", reply["label"]["kind"])
+    return Seen(van.log("capture") if log is None else log, light, [what, state_of(van, reply)])
+
+
+def press_in_vain(van: Device) -> str:
+    """Press where no record can be written; returns what was said."""
+    with pytest.raises(DoorstepError) as told:
+        van.press()
+    assert told.value.exit_code == 70
+    return str(told.value)
+
+
+# The camera
+
+
+def _camera(folder: Path, what: str) -> Seen:
+    with device(folder, f'[[at]]\npress = 2\ncamera = "{what}"\n') as van:
+        van.start("capture")
+        before = van.press()
+        time.sleep(0.7)
+        reply = van.press()
+        result = seen(van, reply)
+        code = van.wait("capture")
+        van.set_world("")
+        van.start("capture")
+        after = van.press()
+
+        assert code == 70
+        check_nothing_lost(van, [before, reply, after])
+        check_chain(van)
+        return result
+
+
+@fault("the camera stalls")
+def camera_stalls(folder: Path, _: Backend) -> Seen:
+    return _camera(folder, "stall")
+
+
+@fault("the camera reports an error")
+def camera_fails(folder: Path, _: Backend) -> Seen:
+    return _camera(folder, "fail")
+
+
+@fault("the camera is missing at the start")
+def camera_missing(folder: Path, _: Backend) -> Seen:
+    with device(folder, camera={"kind": "v4l2", "device": 63}) as van:
+        van.start("capture", ready=False)
+        code = van.wait("capture")
+
+        assert van.queue() == []
+        return Seen(f"{van.log('capture')}\nexit {code}", van.lights(), [])
+
+
+# The card
+
+
+@contextmanager
+def van_on_small_card(folder: Path, reserve_mb: int = 1) -> Iterator[tuple[Device, Path]]:
+    """A device whose state lies on a real file system of 16 MB, with one photo on it."""
+    folder.mkdir(exist_ok=True)
+    with small_disk(folder) as card:
+        state = {"dir": str(card / "state"), "reserve_mb": reserve_mb}
+        with device(folder / "van", state=state) as van:
+            van.start("capture")
+            yield van, card
+
+
+@fault("less room on the card than `state.reserve_mb`")
+def card_nearly_full(folder: Path, _: Backend) -> Seen:
+    with van_on_small_card(folder, reserve_mb=2) as (van, card):
+        before = van.press()
+        time.sleep(0.7)
+        ballast = fill(card)
+        os.truncate(ballast, ballast.stat().st_size - 1_000_000)
+        reply = van.press()
+        result = seen(van, reply)
+        ballast.unlink()
+        time.sleep(0.7)
+        after = van.press()
+
+        assert after["label"]["kind"] == "photo"
+        check_nothing_lost(van, [before, reply, after])
+        check_chain(van)
+        return result
+
+
+@fault("no room left at all")
+def card_full(folder: Path, _: Backend) -> Seen:
+    with van_on_small_card(folder) as (van, card):
+        before = van.press()
+        time.sleep(0.7)
+        ballast = fill_up(card)
+        press_in_vain(van)
+        light = light_of_press(van)
+        ballast.unlink()
+        time.sleep(0.7)
+        after = van.press()
+
+        assert [row["kind"] for row in van.queue()] == ["chain_start", "photo", "photo"]
+        check_nothing_lost(van, [before, after])
+        check_chain(van)
+        return Seen(van.log("capture"), light, [])
+
+
+@fault("the card goes read-only")
+def card_read_only(folder: Path, _: Backend) -> Seen:
+    with van_on_small_card(folder) as (van, card):
+        before = van.press()
+        time.sleep(0.7)
+        remount(card, "abort")
+        press_in_vain(van)
+        light = light_of_press(van)
+        status = van.run("status", "--json")
+
+        assert status.returncode == 0, status.stderr
+        assert json.loads(status.stdout)["capture"]["ready"] is False
+        assert [row["kind"] for row in van.queue()] == ["chain_start", "photo"]
+        check_nothing_lost(van, [before])
+        check_chain(van)
+        return Seen(van.log("capture"), light, [])
+
+
+# The queue
+
+
+@contextmanager
+def queue_held(van: Device) -> Iterator[None]:
+    """Another program keeps the queue for itself."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        database = Database(van.layout)
+        with database.step():
+            held.set()
+            done.wait(60)
+        database.close()
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    assert held.wait(10)
+    try:
+        yield
+    finally:
+        done.set()
+        holding.join()
+
+
+@fault("the queue cannot be written")
+def queue_locked(folder: Path, _: Backend) -> Seen:
+    with device(folder) as van:
+        van.start("capture")
+        before = van.press()
+        time.sleep(0.7)
+        with queue_held(van):
+            said = press_in_vain(van)
+            light = light_of_press(van)
+        assert "kept, but not yet queued" in said
+        van.await_that(lambda: len(van.queue()) == 3)
+        late = van.queue()[-1]
+
+        check_nothing_lost(van, [before])
+        check_chain(van)
+        return Seen(van.log("capture"), light, [late["kind"], late["state"]])
+
+
+# Power cuts
+
+
+@fault("a power cut between the file and its row")
+def cut_before_row(folder: Path, _: Backend) -> Seen:
+    with device(folder) as van:
+        van.start("capture")
+        before = van.press()
+        time.sleep(0.7)
+        with queue_held(van), ThreadPoolExecutor(1) as pool:
+            press = pool.submit(_press_into_a_cut, van)
+            van.await_that(lambda: len(list(van.layout.records.glob("*.rec"))) == 3)
+            van.stop("capture", signal.SIGKILL)
+            press.result(30)
+        shown = van.lights()[-1]
+        van.start("capture")
+        late = van.queue()[-1]
+
+        assert shown not in {"saved", "once_more"}
+        check_nothing_lost(van, [before])
+        check_chain(van)
+        return Seen(van.log("capture"), [], [late["kind"], late["state"]])
+
+
+def _press_into_a_cut(van: Device) -> None:
+    with pytest.raises(DoorstepError, match="no usable answer"):
+        van.press()
+
+
+def _left_behind(folder: Path, leave: Callable[[Path], None]) -> Seen:
+    """Stop the device, leave something among its records, and start it again."""
+    with device(folder) as van:
+        van.start("capture")
+        before = van.press()
+        van.stop("capture", signal.SIGKILL)
+        leave(van.layout.records)
+        van.start("capture")
+        after = van.press()
+
+        assert after["label"]["seq"] == before["label"]["seq"] + 1
+        assert len(van.queue()) == 3
+        check_nothing_lost(van, [before, after])
+        check_chain(van)
+        return Seen(van.log("capture"), [], [])
+
+
+@fault("a power cut left a `.part` file")
+def part_left(folder: Path, _: Backend) -> Seen:
+    def leave(records: Path) -> None:
+        (records / "2f1c8a44-9d1c-4f7b-8a51-0f0a35e1f7b1.part").write_bytes(b"eyJ")
+
+    return _left_behind(folder, leave)
+
+
+@fault("a power cut left a torn record")
+def torn_left(folder: Path, _: Backend) -> Seen:
+    torn = "2f1c8a44-9d1c-4f7b-8a51-0f0a35e1f7b1.rec"
+
+    def leave(records: Path) -> None:
+        whole = next(iter(records.glob("*.rec"))).read_bytes()
+        (records / torn).write_bytes(whole[: len(whole) // 2])
+
+    result = _left_behind(folder, leave)
+    assert (folder / "state" / "torn" / torn).stat().st_size > 0
+    return result
+
+
+# The receiver
+
+
+@contextmanager
+def told_by_gpsd(lines: Callable[[], bytes]) -> Iterator[str]:
+    """Something listens where gpsd should, and says these lines over and over."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=_tell, args=(listening, lines), daemon=True).start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def _tell(listening: socket.socket, lines: Callable[[], bytes]) -> None:
+    while True:
+        try:
+            peer, _ = listening.accept()
+        except OSError:
+            return
+        with peer:
+            try:
+                while True:
+                    peer.sendall(lines())
+                    time.sleep(0.1)
+            except OSError:
+                continue
+
+
+@fault("gpsd sends garbage")
+def gps_garbage(folder: Path, _: Backend) -> Seen:
+    noise = b'\xff\xfe{"class":"TPV","mode":3,"lat":"north","lon":1e999}\n[[[[\n{"class":\n' * 3
+    with (
+        told_by_gpsd(lambda: noise) as address,
+        device(folder, position={"kind": "gpsd", "gpsd": address}) as van,
+    ):
+        van.start("capture")
+        van.await_that(lambda: "event=position_trouble" in van.log("capture"), 30.0)
+        reply = van.press()
+
+        assert reply["record"]["position"] is None
+        return seen(van, reply)
+
+
+@fault("the receiver has no fix")
+def no_fix(folder: Path, _: Backend) -> Seen:
+    with device(folder, '[[at]]\nsecond = 0\nfix = "none"\n') as van:
+        van.start("capture")
+        reply = van.press()
+
+        assert reply["record"]["position"] is None
+        assert "lat_deg" not in json.dumps(reply)
+        return seen(van, reply)
+
+
+@fault("the receiver is unplugged")
+def unplugged(folder: Path, _: Backend) -> Seen:
+    receiver, port = Receiver(), free_port()
+    position = {"kind": "gpsd", "gpsd": f"127.0.0.1:{port}"}
+    with gpsd(receiver.port, port), device(folder, position=position) as van:
+        van.start("capture")
+        van.await_that(lambda: "event=position_heard" in van.log("capture"))
+        time.sleep(1.5)
+        with_fix = van.press()
+        receiver.unplug()
+        time.sleep(STALE_S)
+        reply = van.press()
+        result = seen(van, reply)
+        van.await_that(lambda: "event=position_trouble" in van.log("capture"), 30.0)
+
+        assert with_fix["record"]["position"]["mode"] == 3
+        assert reply["record"]["position"] is None
+        assert "lat_deg" not in json.dumps(reply)
+        return Seen(van.log("capture"), result.light, result.states)
+
+
+@fault("the receiver's date is before the time floor")
+def date_before_floor(folder: Path, _: Backend) -> Seen:
+    report = (
+        b'{"class":"TPV","mode":3,"lat":52.5,"lon":13.4,"eph":9.0,'
+        b'"time":"2007-04-13T10:00:00.000Z"}\n'
+    )
+    with (
+        told_by_gpsd(lambda: report) as address,
+        device(
+            folder,
+            '[[at]]\nsecond = 0\nclock = "unsynced"\n',
+            position={"kind": "gpsd", "gpsd": address},
+        ) as van,
+    ):
+        van.start("capture")
+        van.await_that(lambda: "event=gnss_time_refused" in van.log("capture"))
+        reply = van.press()
+
+        assert reply["label"]["clock"] == "unsynced"
+        assert reply["label"]["utc"] > "2026"
+        assert reply["record"]["position"] is not None
+        assert [row["kind"] for row in van.queue()] == ["chain_start", "photo"]
+        return seen(van, reply)
+
+
+# The battery
+
+
+@fault("the battery is empty")
+def battery_empty(folder: Path, _: Backend) -> Seen:
+    with device(folder, "[[at]]\npress = 2\nbattery_pct = 4\n") as van:
+        van.start("capture")
+        before = van.press()
+        time.sleep(0.7)
+        reply = van.press()
+        result = seen(van, reply)
+        code = van.wait("capture")
+
+        assert "event=shut_down" in van.log("capture")
+        assert code == 0
+        check_nothing_lost(van, [before, reply])
+        return Seen(van.log("capture"), result.light, result.states)
+
+
+# Starting
+
+
+@fault("a second `doorstep capture` is started")
+def second_capture(folder: Path, _: Backend) -> Seen:
+    with device(folder) as van:
+        van.start("capture")
+        second = van.run("capture")
+        reply = van.press()
+
+        assert len(rows_of(van, reply)) == 1
+        return Seen(f"{second.stderr}\nexit {second.returncode}", [], [])
+
+
+@fault("settings are wrong or unknown")
+def wrong_settings(folder: Path, _: Backend) -> Seen:
+    van = Device(folder, camera={"kind": "canon"}, policy={"manifest": "on"}, state={"resrve": 1})
+    started = van.run("capture")
+
+    assert not van.layout.state.exists()
+    return Seen(f"{started.stderr}\nexit {started.returncode}", [], [])

@@ -1,0 +1,123 @@
+"""The table of faults in README.md, and what a scenario must bring to be compared with it."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.backend.process import Backend
+from tests.device import REPOSITORY, Device
+
+HEADING: Final = "## When something goes wrong"
+COLUMNS: Final = ["fault", "log event", "light", "state of the record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row; what stands in backticks is what a scenario must see.
+
+    Attributes:
+        log: each of these is found in the log, or in what the command said.
+        light: the signal that the driver is left with; empty where the light does not change.
+        states: kind or reason of the record, then its states in order; empty without a record.
+    """
+
+    fault: str
+    log: list[str]
+    light: list[str]
+    states: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What came of a fault, as `Row` has it; `log` is all of it."""
+
+    log: str
+    light: list[str]
+    states: list[str]
+
+
+Scenario = Callable[[Path, Backend], Seen]
+
+SCENARIOS: Final[dict[str, Scenario]] = {}
+
+
+def fault(name: str) -> Callable[[Scenario], Scenario]:
+    """The scenario of the row with this name."""
+
+    def register(scenario: Scenario) -> Scenario:
+        assert name not in SCENARIOS, f"two scenarios for {name!r}"
+        SCENARIOS[name] = scenario
+        return scenario
+
+    return register
+
+
+def table() -> dict[str, Row]:
+    """The rows of README.md by their fault."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    section = re.split(r"^## ", text.partition(f"\n{HEADING}\n")[2], flags=re.MULTILINE)[0]
+    lines = [_cells(line) for line in section.splitlines() if line.startswith("|")]
+    assert lines, f"README.md has no table under {HEADING!r}"
+    head, _, *rows = lines
+    assert head == COLUMNS
+    found = {}
+    for cells in rows:
+        assert len(cells) == len(COLUMNS), cells
+        assert cells[0] not in found, f"two rows for {cells[0]!r}"
+        found[cells[0]] = Row(cells[0], *(_codes(cell) for cell in cells[1:]))
+    return found
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _codes(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+# What scenarios share
+
+
+def light_of_press(device: Device) -> list[str]:
+    """What the last press left the driver with; only while the idle light has not come back."""
+    lights = device.lights()
+    last = max(place for place, name in enumerate(lights) if name == "hold_still")
+    return [name for name in lights[last:] if name not in {"hold_still", "exposed"}][:1]
+
+
+def rows_of(device: Device, reply: dict[str, Any]) -> list[dict[str, Any]]:
+    """The row of a press; an empty list where it has none."""
+    capture_id = reply["label"]["capture_id"]
+    return [row for row in device.queue() if row["capture_id"] == capture_id]
+
+
+def state_of(device: Device, reply: dict[str, Any]) -> str:
+    """The state of a press's record now."""
+    (row,) = rows_of(device, reply)
+    return str(row["state"])
+
+
+def check_nothing_lost(device: Device, replies: list[dict[str, Any]]) -> None:
+    """Every press that was answered has its row, and its file verifies and carries it."""
+    for reply in replies:
+        assert len(rows_of(device, reply)) == 1
+        assert device.record(reply["label"]["capture_id"]).label.payload() == reply["label"]
+
+
+def check_delivered(device: Device, backend: Backend) -> None:
+    """What is marked as delivered lies at the backend, byte for byte."""
+    for row in device.queue():
+        received = backend.received_file(row["capture_id"])
+        if row["state"] == "DELIVERED":
+            assert hashlib.sha256(received.read_bytes()).hexdigest() == row["sha256"]
+            assert row["decided_utc"]
+
+
+def check_chain(device: Device) -> None:
+    """What lies on the card verifies as a whole."""
+    verified = device.run("verify", str(device.layout.records))
+    assert verified.returncode == 0, verified.stdout
