@@ -1,5 +1,6 @@
 """The burst: frames from after the press, the sharpest kept, the lamp lit when it is dark."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -46,7 +47,8 @@ def shoot(camera: Camera, lamp: Lamp | None, after_ns: int, deadline_s: float) -
         return Shot(*_sharpest(chain([first], frames)), lamp=False)
     lamp.on()
     try:
-        settled_ns = first.sensor_time_ns + LAMP_SETTLE_MS * 1_000_000
+        # From now, not from the first frame: that one may have come late.
+        settled_ns = time.monotonic_ns() + LAMP_SETTLE_MS * 1_000_000
         return Shot(*_sharpest(camera.take(settled_ns, BURST, deadline_s)), lamp=True)
     finally:
         lamp.off()

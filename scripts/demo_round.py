@@ -4,10 +4,8 @@ Simulated is only what is hardware: camera, buttons, light, GPS, battery.
 """
 
 import argparse
-import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,59 +16,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from agent import socketline
 from agent.errors import DoorstepError
 from tests.backend.process import Backend, running_backend
+from tests.device import Device, device, towards
 from tests.network import FaultProxy
 
-READY_S: Final = 30.0
 LIGHTS: Final = {
     "photo": "green",
     "retake": "amber",
     "void": "blue",
     "fault": "red",
 }
-
-CONFIG: Final = """\
-[device]
-id = "demo-01"
-
-[policy]
-manifest = "off"
-
-[state]
-dir = "state"
-run_dir = "run"
-
-[backend]
-url = "https://127.0.0.1:{port}"
-ca = "ca/ca.pem"
-receipt_keys = ["receipt-key.pem"]
-
-[camera]
-kind = "simulated"
-
-[buttons]
-kind = "simulated"
-
-[indicator]
-kind = "simulated"
-
-[lamp]
-kind = "simulated"
-
-[position]
-kind = "simulated"
-
-[power]
-kind = "simulated"
-
-[clock]
-kind = "simulated"
-
-[simulated]
-world = "world.toml"
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,49 +78,8 @@ class Pressed:
 
     @property
     def capture_id(self) -> str:
+        """The record's id."""
         return str(self.label["capture_id"])
-
-
-class Device:
-    """The device's two processes over one folder, driven by the command line and the socket."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-
-    def command(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self._words(*words), text=True, check=False, **options)
-
-    def start(self, name: str) -> None:
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self._running[name] = subprocess.Popen(self._words(name), stdout=log, stderr=log)
-        until_s = time.monotonic() + READY_S
-        while self.ask(name, {"status": True}) is None:
-            if time.monotonic() > until_s or self._running[name].poll() is not None:
-                sys.exit(f"doorstep {name} did not start:\n{self.log(name)[-2000:]}")
-            time.sleep(0.05)
-
-    def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
-        process = self._running.pop(name)
-        process.send_signal(how)
-        process.wait()
-
-    def stop_all(self) -> None:
-        for name in list(self._running):
-            self.stop(name)
-
-    def ask(self, name: str, request: dict[str, Any]) -> dict[str, Any] | None:
-        return socketline.ask(self.folder / "run" / f"{name}.sock", request, READY_S)
-
-    def log(self, name: str) -> str:
-        return (self.folder / f"{name}.log").read_text()
-
-    def queue(self) -> list[dict[str, Any]]:
-        listed = self.command("queue", "--json", "--limit", "1000", stdout=subprocess.PIPE)
-        return [json.loads(line) for line in listed.stdout.splitlines()]
-
-    def _words(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "agent", *words, "--config", str(self.folder / "config.toml")]
 
 
 def main() -> int:
@@ -172,18 +87,16 @@ def main() -> int:
     arguments = _arguments()
     began_s = time.monotonic()
     with _folder(arguments.keep) as folder, running_backend(folder, switches=False) as backend:
-        with FaultProxy(("127.0.0.1", backend.port)) as network:
-            _write_settings(folder, network.port)
-            device = Device(folder)
-            try:
-                pressed = _play(device, network)
-                code = device.command("sync", "--once").returncode
-            finally:
-                device.stop_all()
-            rows = device.queue()
+        with (
+            FaultProxy(("127.0.0.1", backend.port)) as network,
+            device(folder, _world(), **_settings(backend, network)) as van,
+        ):
+            pressed = _play(van, network)
+            code = van.run("sync", "--once", capture_output=False).returncode
+            rows = van.queue()
         _print_table(pressed, rows)
         complete = code == 0 and _is_complete(pressed, rows, backend)
-        verified = _verify(device, folder)
+        verified = _verify(van, folder)
     if arguments.keep:
         print(f"\nEverything is in {folder}; look at {folder / 'photos'}")
     print(f"{'Complete' if complete and verified else 'INCOMPLETE'} ", end="")
@@ -215,31 +128,38 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     yield keep.resolve()
 
 
-def _write_settings(folder: Path, port: int) -> None:
-    (folder / "config.toml").write_text(CONFIG.format(port=port))
+def _settings(backend: Backend, network: FaultProxy) -> dict[str, dict[str, Any]]:
+    return {
+        "device": {"id": "demo-01"},
+        "backend": dict(towards(backend, f"https://127.0.0.1:{network.port}")),
+        "camera": {"width_px": 2304, "height_px": 1296},
+    }
+
+
+def _world() -> str:
     entries = (f"[[at]]\npress = {n}\n{step.world}\n" for n, step in enumerate(ROUND, start=1))
-    (folder / "world.toml").write_text("\n".join(entries))
+    return "\n".join(entries)
 
 
-def _play(device: Device, network: FaultProxy) -> list[Pressed]:
-    device.start("capture")
-    device.start("sync")
+def _play(van: Device, network: FaultProxy) -> list[Pressed]:
+    van.start("capture")
+    van.start("sync")
     pressed = []
     for number, step in enumerate(ROUND, start=1):
         if step.then == "lose":
             _say("   network lost")
             network.reachable = False
             network.cut()
-        pressed.append(_press(device, number, step.story, {"press": "photo"}))
+        pressed.append(_press(van, number, step.story, {"press": "photo"}))
         match step.then:
             case "void":
                 story = f"takes back press {number}"
                 hold = {"hold": "scan", "seconds": 2.1}
-                pressed.append(_press(device, number, story, hold))
+                pressed.append(_press(van, number, story, hold))
             case "kill":
                 _say("   kill -9 of the capture process, and a new start")
-                device.stop("capture", signal.SIGKILL)
-                device.start("capture")
+                van.stop("capture", signal.SIGKILL)
+                van.start("capture")
             case "return":
                 _say("   network back")
                 network.reachable = True
@@ -247,13 +167,13 @@ def _play(device: Device, network: FaultProxy) -> list[Pressed]:
     return pressed
 
 
-def _press(device: Device, number: int, story: str, request: dict[str, Any]) -> Pressed:
+def _press(van: Device, number: int, story: str, request: dict[str, Any]) -> Pressed:
     try:
-        reply = device.ask("capture", request)
+        reply = van.ask("capture", request)
     except DoorstepError as error:
         sys.exit(f"press {number}: {error}")
     if reply is None:
-        sys.exit(f"press {number}: capture does not run:\n{device.log('capture')[-2000:]}")
+        sys.exit(f"press {number}: capture does not run:\n{van.log('capture')[-2000:]}")
     label, record = reply["label"], reply["record"]
     light = LIGHTS[
         "retake" if reply["retake"] else label["kind"] if label["kind"] in LIGHTS else "fault"
@@ -330,9 +250,9 @@ def _is_complete(pressed: list[Pressed], rows: list[dict[str, Any]], backend: Ba
     )
 
 
-def _verify(device: Device, folder: Path) -> bool:
+def _verify(van: Device, folder: Path) -> bool:
     """Check what the backend received, as anybody can."""
-    result = device.command("verify", str(folder / "received"), stdout=subprocess.PIPE)
+    result = van.run("verify", str(folder / "received"))
     print("\nWhat the backend received, by `doorstep verify`:")
     print(result.stdout.rstrip())
     return result.returncode == 0

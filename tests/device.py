@@ -78,7 +78,9 @@ class Device:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self.set_world(world)
-        (folder / "receipt-key.pem").write_bytes(signing.public_pem(signing.new_key().public_key()))
+        key = folder / "receipt-key.pem"
+        if not key.exists():
+            key.write_bytes(signing.public_pem(signing.new_key().public_key()))
         self.configure(**changes)
 
     def configure(self, **changes: Mapping[str, Any]) -> None:
@@ -182,7 +184,7 @@ def fill_up(card: Path) -> Path:
     ext4 gives reserved blocks back when it commits, so that once is not enough.
     """
     ballast = fill(card)
-    while os.statvfs(card).f_bfree:
+    for _ in range(10):
         os.sync()
         with ballast.open("ab", buffering=0) as file, suppress(OSError):
             while file.write(bytes(4096)):

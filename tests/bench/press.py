@@ -1,12 +1,10 @@
 """Press to green: the real capture loop, timed from outside, beside a loop that does the least."""
 
 import logging
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -25,11 +23,9 @@ from hardware.simulated_camera import FRAME_NS
 from tests.bench.bare import FRAME_HEADER_BYTES, PAGE_BYTES, Bare, BareLoop, Sizes
 from tests.bench.device import Device
 from tests.bench.figures import Figure
+from tests.bench.press_figures import Press, cold_figures, warm_figures
 from tests.bench.rig import Rig
 from tests.bench.trace import Trace, total_ms
-
-TIMES_BARE: Final = 1.3
-"""Source: the issue, Figures: a warm press, by the bare loop's."""
 
 PACE_S: Final = 0.8
 """From press to press. Source: presses within 0.6 s count once."""
@@ -41,53 +37,6 @@ COLD_REST_S: Final = 0.1
 """How long the camera has been stopped when a cold press comes."""
 
 QUALITY: Final = ("luma", "sharpness", "assess")
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """One press of the product, in ms: the parts in their order, which add up to `total_ms`.
-
-    Attributes:
-        frames_ms: edge to the end of the last exposure; the button's own 14 ms are within.
-        copy_ms: from the sensor's last frame to pixels in memory.
-        quality_ms: after that: the last frame's sharpness, the choice, and the assessment.
-        encode_ms: JPEG encode.
-        exif_ms: EXIF.
-        pack_ms: pack, hash and sign.
-        file_ms: disk, the record file.
-        row_ms: disk, the row in SQLite.
-        rest_ms: everything else up to the green light.
-        all_quality_ms: quality of the whole burst, what overlaps with waiting included.
-        file_bytes: size of the record file.
-        photo_bytes: size of the encoded JPEG.
-    """
-
-    frames_ms: float
-    copy_ms: float
-    quality_ms: float
-    encode_ms: float
-    exif_ms: float
-    pack_ms: float
-    file_ms: float
-    row_ms: float
-    rest_ms: float
-    total_ms: float
-    all_quality_ms: float
-    file_bytes: int
-    photo_bytes: int
-
-
-PARTS: Final = {
-    "frames_ms": "waiting for frames",
-    "copy_ms": "last frame into memory",
-    "quality_ms": "quality, after the last frame",
-    "encode_ms": "JPEG encode",
-    "exif_ms": "EXIF",
-    "pack_ms": "pack, hash and sign",
-    "file_ms": "disk: the file",
-    "row_ms": "disk: the row",
-    "rest_ms": "the rest",
-}
 
 
 def measure(rig: Rig) -> list[Figure]:
@@ -105,7 +54,7 @@ def _press_all(presser: "_Presser", rig: Rig) -> list[Figure]:
         presser.press(0.5)
     warm, bare = _by_turns(presser, rig.warm_presses, lambda: None)
     cold, bare_cold = _by_turns(presser, rig.cold_presses, presser.rest_camera)
-    return [*_warm_figures(warm, bare), *_cold_figures(cold, bare_cold)]
+    return [*warm_figures(warm, bare), *cold_figures(cold, bare_cold)]
 
 
 def _by_turns(
@@ -266,78 +215,3 @@ def _logging_to(file: Path) -> Iterator[None]:
         root.setLevel(level)
         root.removeHandler(to_file)
         to_file.close()
-
-
-def _warm_figures(presses: list[Press], bare: list[Bare]) -> list[Figure]:
-    bare_ms = statistics.median(one.total_ms for one in bare)
-    wait_ms = statistics.median(press.frames_ms + press.copy_ms for press in presses)
-    own_wait_ms = wait_ms + statistics.median(one.encode_ms + one.calls_ms for one in bare)
-    encode_ms = statistics.median(press.encode_ms for press in presses)
-    burst_ms = shutter.BURST * encode_ms
-    return [
-        Figure(
-            "warm press to green, by the bare loop",
-            "x",
-            [press.total_ms / bare_ms for press in presses],
-            at_most=TIMES_BARE,
-            digits=2,
-            note="bare loop: the same frames, one JPEG encode, the same calls and bytes, and no "
-            "debounce of 14 ms. Both press evenly spread over the time from frame to frame, at a "
-            "door in daylight: short exposures, with which the debounce costs most.",
-            pi="frames take as long; encode, quality and flushes are slower on both sides, so the "
-            "ratio nears that of the work alone.",
-        ),
-        Figure(
-            "  the same with the product's wait for frames",
-            "x",
-            [press.total_ms / own_wait_ms for press in presses],
-            digits=2,
-            note="what is left without the debounce",
-        ),
-        *_split_figures("warm press to green", presses),
-        *_bare_figures("bare loop, warm", bare),
-        Figure(
-            "quality of a burst, by one encode per frame",
-            "x",
-            [press.all_quality_ms / burst_ms for press in presses],
-            at_most=1.0,
-            digits=2,
-            note=f"luma and sharpness of {shutter.BURST} frames and one assessment, by "
-            f"{shutter.BURST} JPEG encodes of {encode_ms:.1f} ms",
-            pi="NEON in place of AVX2 for both; libjpeg-turbo encodes there as here.",
-        ),
-        Figure("  quality, the whole burst", "ms", [press.all_quality_ms for press in presses]),
-    ]
-
-
-def _cold_figures(presses: list[Press], bare: list[Bare]) -> list[Figure]:
-    bare_ms = statistics.median(one.total_ms for one in bare)
-    return [
-        Figure(
-            "cold press to green, by the bare loop",
-            "x",
-            [press.total_ms / bare_ms for press in presses],
-            digits=2,
-            pi="the simulated sensor gives its first frame 500 ms after its start; a real one "
-            "needs about as long, and some frames until its exposure has settled.",
-        ),
-        *_split_figures("cold press to green", presses),
-        *_bare_figures("bare loop, cold", bare),
-    ]
-
-
-def _split_figures(name: str, presses: list[Press]) -> list[Figure]:
-    whole = Figure(f"  {name}", "ms", [press.total_ms for press in presses])
-    shares = (
-        Figure(f"    {words}", "ms", [getattr(press, field) for press in presses])
-        for field, words in PARTS.items()
-    )
-    return [whole, *shares]
-
-
-def _bare_figures(name: str, bare: list[Bare]) -> list[Figure]:
-    words = {"frames_ms": "frames", "encode_ms": "JPEG encode", "calls_ms": "system calls"}
-    whole = Figure(f"  {name}", "ms", [one.total_ms for one in bare])
-    names = [field.name for field in fields(Bare)]
-    shares = [Figure(f"    {words[n]}", "ms", [getattr(one, n) for one in bare]) for n in names]
-    return [whole, *shares]

@@ -8,7 +8,8 @@ from stat import S_IMODE
 import pytest
 
 from agent.config import StateSettings
-from agent.layout import FILE_MODE, FOLDER_MODE, KEYS_MODE, Layout
+from agent.layout import FOLDER_MODE, KEYS_MODE, Layout
+from agent.storage import FILE_MODE
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 
