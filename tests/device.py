@@ -184,8 +184,8 @@ def fill_up(card: Path) -> Path:
     ext4 gives reserved blocks back when it commits, so that once is not enough.
     """
     ballast = fill(card)
-    for _ in range(10):
-        os.sync()
+    for _ in range(3):
+        subprocess.run(["sync", "-f", card], check=True)
         with ballast.open("ab", buffering=0) as file, suppress(OSError):
             while file.write(bytes(4096)):
                 pass

@@ -1,5 +1,6 @@
 """Runs a scenario on a logged disk, cuts the power at many points, and restarts the product."""
 
+import gc
 import json
 import logging
 import os
@@ -62,6 +63,7 @@ class Violation:
 def room() -> Iterator[Path]:
     """A folder in memory for images, gone with the block."""
     cv2.setNumThreads(0)
+    gc.freeze()  # a child's collector would copy every page of its parent's
     logging.disable(logging.CRITICAL)
     with TemporaryDirectory(dir=MEMORY_DISK, prefix="powercut-") as folder:
         yield Path(folder)

@@ -69,7 +69,9 @@ class Told:
         """What the queue may be after a cut: as last promised, or as the change in hand has it."""
         empty = Version(0, 0, {}, None)
         settled = [version for version in self.versions if version.done <= log_bytes]
-        in_hand = [version for version in self.versions if version.begun <= log_bytes < version.done]
+        in_hand = [
+            version for version in self.versions if version.begun <= log_bytes < version.done
+        ]
         return [settled[-1] if settled else empty, *in_hand]
 
 

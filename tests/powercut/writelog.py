@@ -66,11 +66,11 @@ def read_log(log: bytes) -> list[Entry]:
         raise ValueError("not a write log of version 1 with sectors of 512 bytes")
     entries, place = [], SECTOR_BYTES
     while place + _ENTRY.size <= len(log):
-        sector, sectors, flags, length = _ENTRY.unpack_from(log, place)
+        sector, sectors, flags, _ = _ENTRY.unpack_from(log, place)
         place += SECTOR_BYTES
         size = sectors * SECTOR_BYTES
-        content = bytes(size) if flags & _DISCARD else log[place : place + length]
-        place += 0 if flags & _DISCARD else length
+        content = bytes(size) if flags & _DISCARD else log[place : place + size]
+        place += 0 if flags & _DISCARD else size
         is_durable = bool(flags & _FUA)
         offset = sector * SECTOR_BYTES
         entries.append(Entry(place, offset, content, bool(flags & _FLUSH), is_durable))
