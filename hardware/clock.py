@@ -47,7 +47,7 @@ class Clock(Protocol):
         """CLOCK_BOOTTIME in seconds: runs on in suspend, starts anew at boot."""
 
     def learn(self, gnss_utc: datetime, received_ns: int) -> None:
-        """Take a GNSS time that came at `received_ns`; one before the floor is refused and logged."""
+        """Take a GNSS time that came at `received_ns`; one before the floor is refused."""
 
     def raise_floor(self, utc: datetime) -> None:
         """Move the time floor up to `utc`; never down."""

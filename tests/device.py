@@ -6,12 +6,14 @@ The simulated board has 640x360 pixels, which are drawn quickly.
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -178,18 +180,24 @@ def empty_queue(folder: Path) -> None:
         pass
 
 
-def fill_up(card: Path) -> Path:
-    """Fill a card to its last block; the file to delete for room.
+@contextmanager
+def full(card: Path) -> Iterator[None]:
+    """A card without a block and without an inode left: not even an empty file can be made.
 
-    ext4 gives reserved blocks back when it commits, so that once is not enough.
+    Blocks alone are not enough: ext4 gives a last one now and then when it commits.
     """
-    ballast = fill(card)
-    for _ in range(3):
-        subprocess.run(["sync", "-f", card], check=True)
-        with ballast.open("ab", buffering=0) as file, suppress(OSError):
-            while file.write(bytes(4096)):
-                pass
-    return ballast
+    ballast, empty = card / "ballast", card / "empty"
+    ballast.touch()
+    empty.mkdir()
+    with suppress(OSError):
+        for number in count():
+            (empty / str(number)).touch()
+    fill(card)
+    try:
+        yield
+    finally:
+        ballast.unlink()
+        shutil.rmtree(empty)
 
 
 def _toml(tables: Tables) -> str:

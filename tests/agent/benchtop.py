@@ -1,5 +1,6 @@
 """The capture loop in this process: set devices and a set time; all that is kept is real."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -292,6 +293,21 @@ class Bench:
         """Let time pass, and the loop do its idle duties."""
         self.parts.now.pass_s(after_s)
         self.loop.step()
+
+    def run(self) -> int:
+        """The loop until it ends by itself, or was stopped; its exit code."""
+        hung = threading.Event()
+
+        def end() -> None:
+            hung.set()
+            self.loop.stop()
+
+        patience = threading.Timer(5.0, end)
+        patience.start()
+        code = self.loop.run()
+        patience.cancel()
+        assert not hung.is_set(), "the loop did not end"
+        return code
 
     def rows(self, kind: str | None = None) -> list[Item]:
         return [row for row in self.outbox.items(None, 0, 1000) if kind in {None, row.kind}]

@@ -15,7 +15,7 @@ from hardware.power import PowerReading
 from hardware.scene_room import Image
 from tests.agent.benchtop import Parts, bench, picture
 from tests.agent.factory import remount, small_disk
-from tests.device import Device, fill_up
+from tests.device import Device, full
 
 BLURRED = picture(motion_px=22.0)
 COVERED = picture(cover=1.0)
@@ -239,7 +239,7 @@ def test_a_camera_fault_leaves_its_record_red_and_the_process_ends_with_70(
             seen_for_s += 1
         is_still_red = device.parts.light.shown[-1]
         device.tick(1.5)
-        code = device.loop.run()
+        code = device.run()
 
     assert reply["record"]["reason"] == "camera_fault"
     assert reply["label"]["kind"] == Kind.NO_PHOTO
@@ -265,9 +265,8 @@ def test_on_a_full_card_a_press_is_red_and_its_number_stays_free(tmp_path: Path)
         where = {"dir": str(card / "state")}
         with bench(tmp_path / "device", state=where) as device:
             device.press()
-            ballast = fill_up(card)
-            reply = device.press()
-            ballast.unlink()
+            with full(card):
+                reply = device.press()
             after = device.press()
 
             assert len(device.rows()) == 3
@@ -315,7 +314,7 @@ def test_with_an_empty_battery_a_press_leaves_its_record_and_the_device_goes_off
         device.parts.power.reading = PowerReading(4, external=False, under_voltage=None)
         reply = device.press()
         device.tick(4.0)
-        code = device.loop.run()
+        code = device.run()
 
     assert reply["record"]["reason"] == "battery_empty"
     assert reply["record"]["power"]["battery_pct"] == 4

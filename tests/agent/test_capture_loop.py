@@ -77,7 +77,7 @@ def test_what_was_pressed_before_the_process_is_stopped_is_served(tmp_path: Path
         edge_ns = device.touch()
         device.loop.stop()
         device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.PRESSED, edge_ns))
-        code = device.loop.run()
+        code = device.run()
 
         assert len(device.rows("photo")) == 1
     assert code == 0
@@ -402,7 +402,7 @@ def run_while(device: Bench, work: Callable[[Path], T]) -> T:
         ThreadPoolExecutor(1) as pool,
     ):
         result = pool.submit(work_and_stop)
-        device.loop.run()
+        device.run()
         return result.result(10.0)
 
 
@@ -544,7 +544,7 @@ def messages(line: socket.socket) -> list[bytes]:
 def test_systemd_is_told_once_that_the_process_is_ready(short_path: Path) -> None:
     with bench(short_path / "device") as device, notified(short_path) as line:
         device.loop.stop()
-        device.loop.run()
+        device.run()
 
         assert messages(line).count(b"READY=1") == 1
 

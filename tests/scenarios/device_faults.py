@@ -18,7 +18,7 @@ from agent.database import Database
 from agent.errors import DoorstepError
 from tests.agent.factory import fill, remount, small_disk
 from tests.backend.process import Backend
-from tests.device import Device, device, fill_up
+from tests.device import Device, device, full
 from tests.hardware.nmea import Receiver, free_port, gpsd
 from tests.scenarios.faults import (
     Seen,
@@ -128,10 +128,9 @@ def card_full(folder: Path, _: Backend) -> Seen:
     with van_on_small_card(folder) as (van, card):
         before = van.press()
         time.sleep(0.7)
-        ballast = fill_up(card)
-        press_in_vain(van)
-        light = light_of_press(van)
-        ballast.unlink()
+        with full(card):
+            press_in_vain(van)
+            light = light_of_press(van)
         time.sleep(0.7)
         after = van.press()
 
