@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     _log_to_stderr(verbose=parsed.command in {"capture", "sync"} and not parsed.once)
     try:
-        return int(parsed.run(parsed))
+        code = parsed.run(parsed)
+        sys.stdout.flush()  # here, where a reader that went away is no error
+        return int(code)
     except DoorstepError as error:
         return _tell(error, error.exit_code)
     except DeviceError as error:

@@ -6,21 +6,18 @@ The simulated board has 640x360 pixels, which are drawn quickly.
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
-from itertools import count
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from agent import recordfile, signing, socketline
 from agent.database import Database
 from agent.layout import Layout
-from tests.agent.factory import fill
 
 REPOSITORY: Final = Path(__file__).parents[1]
 READY_WITHIN_S: Final = 30.0
@@ -178,26 +175,6 @@ def empty_queue(folder: Path) -> None:
     layout.make()
     with closing(Database(layout, migrates=True)) as database, database.step():
         pass
-
-
-@contextmanager
-def full(card: Path) -> Iterator[None]:
-    """A card without a block and without an inode left: not even an empty file can be made.
-
-    Blocks alone are not enough: ext4 gives a last one now and then when it commits.
-    """
-    ballast, empty = card / "ballast", card / "empty"
-    ballast.touch()
-    empty.mkdir()
-    with suppress(OSError):
-        for number in count():
-            (empty / str(number)).touch()
-    fill(card)
-    try:
-        yield
-    finally:
-        ballast.unlink()
-        shutil.rmtree(empty)
 
 
 def _toml(tables: Tables) -> str:

@@ -136,14 +136,15 @@ class SetLight:
 
 
 class SetLamp:
-    """A lamp that counts how often it was lit."""
+    """A lamp that counts how often it was lit, and notes when."""
 
     def __init__(self) -> None:
         self.lit = False
         self.times_lit = 0
+        self.lit_ns = 0
 
     def on(self) -> None:
-        self.lit = True
+        self.lit, self.lit_ns = True, time.monotonic_ns()
         self.times_lit += 1
 
     def off(self) -> None:
@@ -294,7 +295,7 @@ class Bench:
         self.parts.now.pass_s(after_s)
         self.loop.step()
 
-    def run(self) -> int:
+    def run(self, patience_s: float = 5.0) -> int:
         """The loop until it ends by itself, or was stopped; its exit code."""
         hung = threading.Event()
 
@@ -302,7 +303,7 @@ class Bench:
             hung.set()
             self.loop.stop()
 
-        patience = threading.Timer(5.0, end)
+        patience = threading.Timer(patience_s, end)
         patience.start()
         code = self.loop.run()
         patience.cancel()

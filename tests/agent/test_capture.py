@@ -14,8 +14,9 @@ from hardware.indicator import Signal
 from hardware.power import PowerReading
 from hardware.scene_room import Image
 from tests.agent.benchtop import Parts, bench, picture
+from tests.agent.card import full
 from tests.agent.factory import remount, small_disk
-from tests.device import Device, full
+from tests.device import Device
 
 BLURRED = picture(motion_px=22.0)
 COVERED = picture(cover=1.0)
@@ -233,18 +234,23 @@ def test_a_camera_fault_leaves_its_record_red_and_the_process_ends_with_70(
     with bench(tmp_path) as device:
         device.parts.camera.error = error
         reply = device.press()
-        seen_for_s = 0
-        while device.loop.exit_code == 70 and seen_for_s < 2:
-            device.tick(1.0)
-            seen_for_s += 1
-        is_still_red = device.parts.light.shown[-1]
-        device.tick(1.5)
+        device.tick(3.1)
         code = device.run()
 
     assert reply["record"]["reason"] == "camera_fault"
     assert reply["label"]["kind"] == Kind.NO_PHOTO
-    assert is_still_red is Signal.FAULT, "a light that goes out at once is never seen"
+    assert device.parts.light.shown[-1] is Signal.FAULT
     assert code == 70
+
+
+def test_red_is_seen_before_the_process_ends_and_its_light_goes_out(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.parts.camera.error = CameraStalled("no frame in time")
+        device.press()
+        device.tick(2.9)
+
+        with pytest.raises(AssertionError, match="did not end"):
+            device.run(patience_s=0.1)
 
 
 def test_below_the_reserve_no_photo_is_taken_but_the_press_leaves_its_record(

@@ -60,7 +60,7 @@ def test_in_the_dark_the_lamp_is_lit_for_a_burst_of_its_own_and_put_out() -> Non
     shot = shutter.shoot(camera, lamp, AFTER_NS, 2.0)
 
     unlit, *lit = camera.taken
-    settled_ns = unlit.sensor_time_ns + shutter.LAMP_SETTLE_MS * 1_000_000
+    settled_ns = lamp.lit_ns + shutter.LAMP_SETTLE_MS * 1_000_000
     assert shot.lamp
     assert len(lit) == 3
     assert shot.frame is not unlit

@@ -16,9 +16,10 @@ import pytest
 
 from agent.database import Database
 from agent.errors import DoorstepError
+from tests.agent.card import full
 from tests.agent.factory import fill, remount, small_disk
 from tests.backend.process import Backend
-from tests.device import Device, device, full
+from tests.device import Device, device
 from tests.hardware.nmea import Receiver, free_port, gpsd
 from tests.scenarios.faults import (
     Seen,
