@@ -116,7 +116,9 @@ class Device:
 
     def wait(self, name: str) -> int:
         """Wait until it ends by itself; returns its exit code."""
-        return self._running.pop(name).wait(60)
+        code = self._running[name].wait(60)
+        del self._running[name]
+        return code
 
     def stop_all(self) -> None:
         for name in list(self._running):

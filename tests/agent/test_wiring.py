@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from agent.storage import lock
 from hardware.errors import DeviceError, DeviceMissing, ScriptError
 from tests.agent.benchtop import Parts, bench
 from tests.agent.factory import queue
-from tests.device import Device
+from tests.device import REPOSITORY, Device
 
 
 def test_a_device_makes_its_key_at_the_first_start_and_keeps_it(tmp_path: Path) -> None:
@@ -106,6 +108,15 @@ def test_files_that_the_configuration_names_are_read_when_it_is_checked(tmp_path
         wiring.check(load(device.config))
 
 
+BECOME_OWNER = """
+import os, sys
+from pathlib import Path
+from agent import wiring
+wiring.become_owner(wiring.Layout(Path(sys.argv[1]), Path(sys.argv[2])))
+print(os.geteuid(), os.getegid(), os.getgroups())
+"""
+
+
 @pytest.mark.slow
 def test_as_root_a_command_goes_on_as_the_owner_of_the_queue(tmp_path: Path) -> None:
     """Else files of root's get into the state, and the capture process stumbles over them."""
@@ -116,15 +127,14 @@ def test_as_root_a_command_goes_on_as_the_owner_of_the_queue(tmp_path: Path) -> 
     owner = 54_321  # nobody's, as on a card of another machine
     os.chown(layout.database, owner, owner)
 
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        wiring.become_owner(layout)
-        os.write(write_end, f"{os.geteuid()} {os.getegid()} {os.getgroups()}".encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-
-    assert os.read(read_end, 100).decode() == f"{owner} {owner} [{owner}]"
+    told = subprocess.run(
+        [sys.executable, "-c", BECOME_OWNER, layout.state, layout.run],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == f"{owner} {owner} [{owner}]\n"
 
 
 def test_where_root_owns_the_queue_root_stays_root(tmp_path: Path) -> None:
