@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import requests  # noqa: TID251 - this is its door
-import urllib3
+import urllib3  # noqa: TID251 - this is its door
 from requests.adapters import HTTPAdapter  # noqa: TID251 - this is its door
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.connection import HTTPSConnection  # noqa: TID251 - this is its door
+from urllib3.connectionpool import HTTPSConnectionPool  # noqa: TID251 - this is its door
 
 from agent import __version__
 from agent.config import BackendSettings

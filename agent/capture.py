@@ -21,6 +21,7 @@ from hardware.errors import DeviceError
 from hardware.indicator import Signal
 from hardware.position import Fix
 from hardware.power import PowerReading
+from hardware.settings import PositionKind
 
 _log = logging.getLogger(__name__)
 
@@ -65,10 +66,12 @@ class Unserved:
     """A press whose record could not be written, or not yet be queued: red, and a line in the log.
 
     Attributes:
+        label: of the record that is safe but not yet queued; None where there is none.
         ends: as in `Served`.
     """
 
     error: str
+    label: Label | None = None
     ends: bool = False
 
 
@@ -101,6 +104,7 @@ class Capture:
         self._journal = journal
         self._layout = Layout.of(config.state)
         self.setting = Setting(simulated=board.simulated, manifest=config.policy.manifest)
+        self._method = "MANUAL" if config.position.kind is PositionKind.FIXED else "GPS"
         self._asked: tuple[CaptureId, int] | None = None
 
     def photo(self, press: Press) -> Served | Unserved:
@@ -185,7 +189,7 @@ class Capture:
             height_px=height_px,
             exposure_us=frame.exposure_us,
             gain=frame.gain,
-            position=_gps(record.fresh(facts.fix, facts.press.edge_ns)),
+            position=_gps(record.fresh(facts.fix, facts.press.edge_ns), self._method),
         )
 
     def _retaken(self, edge_ns: int) -> CaptureId | None:
@@ -213,12 +217,13 @@ class Capture:
             return _unserved(error, ends=ends)
         except StorageFault as error:
             _log.critical("event=press_lost reason=%s error=%r", reason, str(error))
-            return Unserved(str(error), ends)
+            return Unserved(str(error), ends=ends)
 
 
 def _unserved(error: StorageFault, *, ends: bool = False) -> Unserved:
     _log.error("event=storage_fault error=%r", str(error))
-    return Unserved(str(error), ends)
+    label = error.label if isinstance(error, NotQueued) else None
+    return Unserved(str(error), label, ends)
 
 
 def is_empty(power: PowerReading) -> bool:
@@ -227,7 +232,7 @@ def is_empty(power: PowerReading) -> bool:
     return level_pct is not None and level_pct < EMPTY_BELOW_PCT and not power.external
 
 
-def _gps(fix: Fix | None) -> GpsFacts | None:
+def _gps(fix: Fix | None, method: str) -> GpsFacts | None:
     if fix is None:
         return None
     return GpsFacts(
@@ -239,4 +244,5 @@ def _gps(fix: Fix | None) -> GpsFacts | None:
         hdop=fix.hdop,
         satellites=fix.satellites,
         utc=fix.utc,
+        method=method,
     )

@@ -37,7 +37,7 @@ STREAM_S: Final = 60.0
 END_AFTER_S: Final = 3.0
 """From a fault that ends the process to its end, where the light goes out: long enough to be seen.
 
-Source: our choice; the unit's watchdog waits 10 s.
+Source: our choice; the unit's watchdog waits 30 s.
 """
 
 TICK_S: Final = 1.0
@@ -90,6 +90,8 @@ class CaptureLoop:
         self._tick_ns = 0
         self._idle_ns = 0
         self._idle: Signal | None = None
+        self._shown: Signal | None = None
+        self._before_touch: tuple[int, Signal | None] = (_LONG_AGO_NS, None)
         self._empty = False
         self._end_ns: int | None = None
         self._stopping = False
@@ -100,7 +102,7 @@ class CaptureLoop:
     @property
     def takes_commands(self) -> bool:
         """Whether presses may come through the socket: nobody fires a camera in a driver's hand."""
-        return self._board.simulated or self._config.device.bench_mode
+        return self._board.press is not None or self._config.device.bench_mode
 
     # From other threads
 
@@ -108,6 +110,7 @@ class CaptureLoop:
         """Take a button's change: white light at once, everything else in the loop's turn."""
         if event.button is ButtonName.PHOTO and event.change is Change.TOUCHED:
             if not self._is_same_press(event.edge_ns):
+                self._before_touch = (self._edge_ns, self._shown)
                 self._board.indicator.show(Signal.HOLD_STILL)
                 self._edge_ns = event.edge_ns
         else:
@@ -180,8 +183,9 @@ class CaptureLoop:
             case ButtonName.PHOTO, Change.PRESSED:
                 self._photo(event.edge_ns)
             case ButtonName.PHOTO, Change.GLITCH if event.edge_ns == self._edge_ns:
-                self._edge_ns = _LONG_AGO_NS
-                self._idle, self._idle_ns = None, 0
+                self._edge_ns, shown = self._before_touch
+                if shown is not None:
+                    self._board.indicator.show(shown)
             case ButtonName.SCAN, Change.PRESSED:
                 self._scan_ns = event.edge_ns
             case ButtonName.SCAN, Change.RELEASED if self._scan_ns is not None:
@@ -196,8 +200,9 @@ class CaptureLoop:
         self._board.indicator.show(Signal.HOLD_STILL)  # the press before may have shown its own
         served = self._capture.photo(Press(edge_ns, self._trigger(edge_ns)))
         self._served_ns = self._now_ns()
-        if isinstance(served, Served) and served.label.kind in {Kind.PHOTO, Kind.TEST}:
-            self._last_photo = (served.label.capture_id, edge_ns)
+        label = served.label
+        is_photo = label is not None and label.kind in {Kind.PHOTO, Kind.TEST}
+        self._last_photo = (label.capture_id, edge_ns) if label and is_photo else None
         self.on_reply(self._tell(edge_ns, served))
 
     def _release_scan(self, edge_ns: int, released_ns: int) -> None:
@@ -227,7 +232,7 @@ class CaptureLoop:
                 _log.info(line, label.kind, signal, label.capture_id)
                 retake = signal is Signal.ONCE_MORE
                 reply = {"label": label.payload(), "record": text, "retake": retake}
-            case Unserved(error):
+            case Unserved(error=error):
                 self._show(Signal.FAULT)
                 self._upkeep.failed()
                 reply = {"error": error, "exit": 70}
@@ -255,7 +260,8 @@ class CaptureLoop:
         if now_ns >= self._idle_ns:
             counts = self._upkeep.counts() if power.external else None
             ready = self._upkeep.is_ready()
-            self._show_idle(signals.idle(ready=ready, power=power, counts=counts))
+            bench = self._config.device.bench_mode
+            self._show_idle(signals.idle(ready=ready, bench=bench, power=power, counts=counts))
         if is_empty(power) and not self._empty:
             self._shut_down()
         self._empty = is_empty(power)
@@ -270,13 +276,20 @@ class CaptureLoop:
         except DeviceError as error:
             _log.error("event=shut_down_failed error=%r meaning=presses_are_refused", str(error))
         else:
+            _log.info("event=shut_down")
             self._end_soon(0)
 
     def _rest_camera(self, now_ns: int) -> None:
         camera = self._board.camera
         if camera.streaming and now_ns - self._served_ns > STREAM_S * 1e9:
-            camera.stop()
-            _log.info("event=camera_stopped")
+            try:
+                camera.stop()
+            except DeviceError as error:
+                _log.error("event=camera_fault error=%r", str(error))
+                self._show(Signal.FAULT)
+                self._end_soon(70)
+            else:
+                _log.info("event=camera_stopped")
 
     def _lives(self, now_ns: int) -> bool:
         camera = self._board.camera
@@ -314,10 +327,11 @@ class CaptureLoop:
 
     def _show(self, signal: Signal) -> None:
         self._board.indicator.show(signal)
+        self._shown = signal
         self._idle_ns = self._now_ns() + int(signals.SHOWN_S[signal] * 1e9)
         self._idle = None
 
     def _show_idle(self, signal: Signal) -> None:
         if signal is not self._idle:
             self._board.indicator.show(signal)
-            self._idle = signal
+            self._idle = self._shown = signal

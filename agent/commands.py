@@ -202,7 +202,10 @@ def verify(arguments: argparse.Namespace) -> int:
     if not arguments.folder.is_dir():
         raise ConfigError(f"{arguments.folder}: not a folder")
     pinned = signing.read_public_key(arguments.key) if arguments.key else None
-    report = proof.examine(sorted(arguments.folder.glob("*.rec")), pinned)
+    paths = sorted(arguments.folder.glob("*.rec"))
+    if not paths:
+        raise ConfigError(f"{arguments.folder}: no record files (*.rec) in it")
+    report = proof.examine(paths, pinned)
     print("\n".join(report.lines))
     return 65 if report.problems else 0
 

@@ -46,7 +46,7 @@ class GpsFacts:
         hdop: horizontal dilution of precision.
         satellites: how many were used.
         utc: time of the fix, aware; receivers report 3D fixes before they know the time.
-        method: GPSProcessingMethod, "GPS" for a receiver.
+        method: GPSProcessingMethod, "GPS" for a receiver, "MANUAL" for a configured position.
     """
 
     lat_deg: float

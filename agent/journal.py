@@ -37,6 +37,10 @@ class Kept:
 class NotQueued(StorageFault):
     """The record's file is in place and safe; its row follows at the next turn, or next start."""
 
+    def __init__(self, label: Label, error: Exception) -> None:
+        super().__init__(f"{label.capture_id} is kept, but not yet queued: {error}")
+        self.label = label
+
 
 def new_id() -> CaptureId:
     """Make the id of a record."""
@@ -94,11 +98,12 @@ class Journal:
         try:
             self.queue_leftovers()
         except (StorageFault, NotNow) as error:
-            raise NotQueued(f"{label.capture_id} is kept, but not yet queued: {error}") from error
+            raise NotQueued(label, error) from error
         return label
 
-    def queue_leftovers(self) -> None:
-        """Queue what has its file but not yet its row; raises as `Outbox.add` does."""
+    def queue_leftovers(self) -> int:
+        """Queue what has its file but not yet its row; how many. Raises as `Outbox.add` does."""
+        waiting = len(self._unqueued)
         while self._unqueued:
             kept = self._unqueued[0]
             self._outbox.add(
@@ -108,6 +113,7 @@ class Journal:
                 adopted=False,
             )
             del self._unqueued[0]
+        return waiting
 
     def _label(
         self,

@@ -46,7 +46,7 @@ class Setting:
 
 def fresh(fix: Fix | None, at_ns: int) -> Fix | None:
     """The fix if it may stand for a place at `at_ns` (CLOCK_MONOTONIC), else None."""
-    return fix if fix is not None and _age_s(fix, at_ns) <= FRESH_S else None
+    return fix if fix is not None and abs(_apart_s(fix, at_ns)) <= FRESH_S else None
 
 
 def photo_record(
@@ -139,9 +139,11 @@ def _photo(photo: Photo) -> dict[str, Any]:
 def _position(fix: Fix | None, at_ns: int) -> dict[str, Any]:
     if fix is None:
         return {"position": None, "position_missing": "no fix since the start"}
-    age_s = _age_s(fix, at_ns)
-    if age_s > FRESH_S:
-        return {"position": None, "position_missing": f"the last fix was {age_s:.0f} s old"}
+    apart_s = _apart_s(fix, at_ns)
+    if apart_s > FRESH_S:
+        return {"position": None, "position_missing": f"the last fix was {apart_s:.0f} s old"}
+    if apart_s < -FRESH_S:
+        return {"position": None, "position_missing": "the press was served too late for a fix"}
     return {
         "position": {
             "lat_deg": round(fix.lat_deg, 7),
@@ -151,12 +153,12 @@ def _position(fix: Fix | None, at_ns: int) -> dict[str, Any]:
             "hdop": fix.hdop,
             "satellites": fix.satellites,
             "mode": fix.mode,
-            "age_s": round(age_s, 2),
+            "age_s": round(max(apart_s, 0.0), 2),
             "utc": None if fix.utc is None else rfc3339(fix.utc),
         }
     }
 
 
-def _age_s(fix: Fix, at_ns: int) -> float:
-    """Seconds from the fix's arrival to `at_ns`; one that came in between has age 0."""
-    return max(0.0, (at_ns - fix.received_ns) / 1e9)
+def _apart_s(fix: Fix, at_ns: int) -> float:
+    """Seconds from the fix's arrival to `at_ns`; below 0 for one that came while it was served."""
+    return (at_ns - fix.received_ns) / 1e9

@@ -66,7 +66,12 @@ def prune(
 
 
 def certain_now(floor: datetime | None, moment: Moment) -> datetime | None:
-    """The latest time that is certainly reached: never later because of an unsynchronised clock."""
+    """The latest time that is certainly reached: never later because of an unsynchronised clock.
+
+    The network's time wins over the floor, which a receiver's wrong date may have raised.
+    """
+    if moment.source is ClockSource.NTP:
+        return moment.utc
     known = [floor, moment.utc if moment.source in _SYNCHRONISED else None]
     return max((time for time in known if time is not None), default=None)
 

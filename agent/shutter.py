@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
@@ -41,10 +42,11 @@ def shoot(camera: Camera, lamp: Lamp | None, after_ns: int, deadline_s: float) -
         CameraFailed: the camera reported an error.
     """
     camera.start()
-    frames = camera.take(after_ns, BURST, deadline_s)
-    first = next(frames)
-    if lamp is None or first.lux is None or first.lux >= LAMP_BELOW_LUX:
-        return Shot(*_sharpest(chain([first], frames)), lamp=False)
+    with closing(camera.take(after_ns, BURST, deadline_s)) as frames:
+        first = next(frames)
+        if lamp is None or first.lux is None or first.lux >= LAMP_BELOW_LUX:
+            return Shot(*_sharpest(chain([first], frames)), lamp=False)
+    # The unlit burst is given back by now: the lit one needs its buffers.
     lamp.on()
     try:
         # From now, not from the first frame: that one may have come late.

@@ -23,7 +23,7 @@ Green 1 s is design section 9; red is steady until the driver has had time to ca
 """
 
 
-def idle(*, ready: bool, power: PowerReading, counts: Counts | None) -> Signal:
+def idle(*, ready: bool, bench: bool, power: PowerReading, counts: Counts | None) -> Signal:
     """The idle signal; `counts` is None where the queue cannot be read."""
     if power.external and counts is not None:
         if not ready or counts.suspected or counts.refused or counts.damaged:
@@ -33,4 +33,4 @@ def idle(*, ready: bool, power: PowerReading, counts: Counts | None) -> Signal:
         return Signal.NOT_READY
     if power.battery_pct is not None and power.battery_pct < LOW_BELOW_PCT and not power.external:
         return Signal.BATTERY_LOW
-    return Signal.READY
+    return Signal.BENCH if bench else Signal.READY

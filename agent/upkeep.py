@@ -42,7 +42,8 @@ class Upkeep:
         try:
             if not self._writable:
                 storage.write_durably(self._layout.state / "capture.probe", b"writable\n")
-            self._journal.queue_leftovers()
+            if self._journal.queue_leftovers():
+                self._undated = self._outbox.is_undated()
             self._date_boot()
             self._keep_floor()
         except StorageFault as error:
@@ -96,6 +97,8 @@ class Upkeep:
         self._undated = False
 
     def _keep_floor(self) -> None:
+        if (kept := self._outbox.floor()) is not None:
+            self._board.clock.raise_floor(kept)  # receipts raise it too
         floor = self._board.clock.floor
         if floor - self._floor >= FLOOR_STEP:
             self._outbox.raise_floor(floor)

@@ -1,6 +1,6 @@
 """The camera: stills taken after a moment in time."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,10 +60,12 @@ class Camera(Protocol):
     def stop(self) -> None:
         """Stop the sensor; the configuration stays. No effect while stopped."""
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Iterator[Frame]:
+    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
         """Yield `count` consecutive frames whose exposure began after `after_ns`.
 
         Each frame is yielded as soon as it is there, so that work on one overlaps the next.
+        Closing the generator gives back what was asked for and is not wanted; a burst that is not
+        read to its end is closed before the next is asked for.
         `deadline_s` is for each frame, from the call or from the frame before.
 
         Raises:

@@ -12,27 +12,18 @@ again, and the process must end.
 import atexit
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Condition, Thread
 from typing import Any, Final, NamedTuple
 
-import cv2  # noqa: TID251 - one of its doors: from the sensor's I420 to BGR
-import numpy as np
-from numpy.typing import NDArray
-
 from hardware.camera import Frame
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
+from hardware.picamera2_frames import controls, frame, i420_to_bgr, streams
 from hardware.settings import Autofocus, CameraSettings
 
 log = logging.getLogger(__name__)
-
-BUFFERS: Final = 4
-"""A burst of three and one for the sensor. Source: 3 or 4 fit into the CMA memory of a Zero 2 W."""
-
-LORES_PX: Final = (1280, 720)
-"""Size at most of the second stream, for reading labels; never larger than the first."""
 
 FOCUS_NS: Final = 600_000_000
 """Longest wait for a scan of the lens to end. Source: a scan may take 25 s (picamera2 #884)."""
@@ -40,10 +31,6 @@ FOCUS_NS: Final = 600_000_000
 CALL_S: Final = 5.0
 """Longest wait for start and stop; they take about half a second."""
 
-AE_EXPOSURE_SHORT: Final = 1
-AE_FLICKER_OFF: Final = 0
-AE_FLICKER_MANUAL: Final = 1
-AF_MODE_CONTINUOUS: Final = 2
 AF_PAUSE_IMMEDIATE: Final = 0
 AF_PAUSE_RESUME: Final = 2
 AF_STATE_SCANNING: Final = 1
@@ -51,62 +38,6 @@ AF_STATE_SCANNING: Final = 1
 
 PICAMERA_ERRORS: Final = (RuntimeError, OSError, KeyError, ValueError, IndexError)
 """What picamera2 and libcamera raise; picamera2 has no class of its own."""
-
-
-def controls(settings: CameraSettings) -> dict[str, Any]:
-    """Return the controls of the one configuration.
-
-    Short exposures, since the normal mode goes to 66 ms and blurs what is held in a hand.
-    The flicker period is that of the lamps' light, half a mains period: 10,000 us at 50 Hz.
-    """
-    chosen: dict[str, Any] = {"AeExposureMode": AE_EXPOSURE_SHORT}
-    if settings.mains_hz:
-        chosen |= {
-            "AeFlickerMode": AE_FLICKER_MANUAL,
-            "AeFlickerPeriod": round(1_000_000 / (2 * settings.mains_hz)),
-        }
-    else:
-        chosen["AeFlickerMode"] = AE_FLICKER_OFF
-    if settings.autofocus is Autofocus.CONTINUOUS:
-        chosen["AfMode"] = AF_MODE_CONTINUOUS
-    return chosen
-
-
-def streams(settings: CameraSettings) -> dict[str, Any]:
-    """Return the streams and buffers of the one configuration."""
-    main_px = (settings.width_px, settings.height_px)
-    lores_px = (min(LORES_PX[0], main_px[0]), min(LORES_PX[1], main_px[1]))
-    return {
-        "main": {"format": "YUV420", "size": main_px},
-        "lores": {"format": "YUV420", "size": lores_px},
-        "raw": None,
-        "buffer_count": BUFFERS,
-        "display": None,
-        "encode": None,
-    }
-
-
-def i420_to_bgr(rows: NDArray[np.uint8], width_px: int) -> NDArray[np.uint8]:
-    """Convert a YUV420 buffer to height x `width_px` x 3, BGR.
-
-    `rows` is 3/2 height x stride: the luma rows, then both chroma planes at half the stride.
-    So what pads a row of luma pads the picture too, and is cut off after the conversion.
-    OpenCV takes the limited range of BT.601, hence the colour space of the configuration.
-    """
-    padded = np.asarray(cv2.cvtColor(rows, cv2.COLOR_YUV2BGR_I420), np.uint8)
-    return padded if rows.shape[1] == width_px else np.ascontiguousarray(padded[:, :width_px])
-
-
-def frame(pixels: NDArray[np.uint8], metadata: Mapping[str, Any]) -> Frame:
-    """Join pixels with libcamera's metadata: us, gains, lux, and ns of CLOCK_MONOTONIC."""
-    lux = metadata.get("Lux")
-    return Frame(
-        pixels,
-        exposure_us=int(metadata["ExposureTime"]),
-        gain=float(metadata["AnalogueGain"]) * float(metadata.get("DigitalGain", 1.0)),
-        lux=None if lux is None else float(lux),
-        sensor_time_ns=int(metadata["SensorTimestamp"]),
-    )
 
 
 def focus_due_ns(after_ns: int, first_frame_ns: int) -> int:
@@ -160,7 +91,7 @@ class PiCamera:
         if self.streaming:
             self._call("stop", self._picamera.stop)
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Iterator[Frame]:
+    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
         """Yield consecutive frames as the protocol says, the lens at rest.
 
         All are asked for at once, so that none is missed while one is worked on; each buffer goes
@@ -170,10 +101,16 @@ class PiCamera:
             raise CameraFailed("the camera is stopped: start it before taking frames")
         return self._burst(after_ns, count, deadline_s, time.monotonic() + deadline_s)
 
-    def _burst(self, after_ns: int, count: int, deadline_s: float, due_s: float) -> Iterator[Frame]:
+    def _burst(
+        self, after_ns: int, count: int, deadline_s: float, due_s: float
+    ) -> Generator[Frame]:
         after_ns = self._focus(after_ns, due_s)
-        jobs = [self._picamera.capture_request(wait=False, flush=after_ns) for _ in range(count)]
+        jobs: list[Any] = []
         try:
+            with _translated("takes no request for a frame"):
+                for _ in range(count):
+                    job = self._picamera.capture_request(wait=False, flush=after_ns)
+                    jobs.append(job)  # noqa: PERF401 - those before an error are given back
             while jobs:
                 taken = self._taken(jobs.pop(0), due_s)
                 yield taken
@@ -240,19 +177,22 @@ class PiCamera:
                     break
                 waited = True
                 self._seen.wait(left_s)
-        self._picamera.set_controls({"AfPause": AF_PAUSE_IMMEDIATE})
+        self._pause_lens(AF_PAUSE_IMMEDIATE)
         return max(after_ns, time.monotonic_ns()) if waited else after_ns
+
+    def _pause_lens(self, pause: int) -> None:
+        with _translated("does not hold or release its lens"):
+            self._picamera.set_controls({"AfPause": pause})
 
     def _taken(self, job: Any, due_s: float) -> Frame:
         request = self._request(job, due_s)
-        try:
-            metadata = request.get_metadata()
-            rows = request.make_array("main")
-        except PICAMERA_ERRORS as error:
-            raise CameraFailed(f"the camera gave a frame that cannot be read: {error}") from error
-        finally:
-            request.release()
-        return frame(i420_to_bgr(rows, self._width_px), metadata)
+        with _translated("gave a frame that cannot be read"):
+            try:
+                metadata = request.get_metadata()
+                rows = request.make_array("main")
+            finally:
+                request.release()
+            return frame(i420_to_bgr(rows, self._width_px), metadata)
 
     def _request(self, job: Any, due_s: float) -> Any:
         try:
@@ -264,13 +204,22 @@ class PiCamera:
             raise CameraFailed(f"the camera reported an error: {error}") from error
 
     def _give_back(self, jobs: list[Any], due_s: float) -> None:
-        """Release what was asked for and is not wanted, and let the lens move again."""
+        """Release what was asked for and is not wanted, and let the lens move again.
+
+        What fails here costs no photo that was taken: a camera that is broken says so when it is
+        asked for the next.
+        """
         for job in jobs:
             if not self._dead:
                 with suppress(CameraFailed):
-                    self._request(job, due_s).release()
+                    request = self._request(job, due_s)
+                    with _translated("does not take a buffer back"):
+                        request.release()
         if not self._dead and "AfMode" in self._controls:
-            self._picamera.set_controls({"AfPause": AF_PAUSE_RESUME})
+            try:
+                self._pause_lens(AF_PAUSE_RESUME)
+            except CameraFailed as error:
+                log.warning("event=lens_held meaning=out_of_focus_until_released error=%r", error)
 
     def _call(self, what: str, call: Callable[[], None]) -> None:
         """Run `call` in a thread of its own, which is left behind if it hangs."""
@@ -292,6 +241,15 @@ class PiCamera:
         atexit.unregister(self._picamera.close)
         self._picamera.close = _nothing
         log.error("event=camera_stalled meaning=process_must_end")
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Tell picamera2's errors as CameraFailed; ours are OSErrors too and must not come by."""
+    try:
+        yield
+    except PICAMERA_ERRORS as error:
+        raise CameraFailed(f"the camera {what}: {error!r}") from error
 
 
 def _finish(done: "Future[None]", call: Callable[[], None]) -> None:

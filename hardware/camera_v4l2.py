@@ -6,7 +6,7 @@ no device.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any, Final
@@ -109,7 +109,7 @@ class WebCamera:
             self._reader = None
             self._last_frame_ns = newest_ns
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Iterator[Frame]:
+    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
         """Yield frames as the protocol says."""
         if self._reader is None or self._dead:
             raise CameraFailed("the webcam is stopped: start it before taking frames")
@@ -121,7 +121,7 @@ class WebCamera:
 
     def _burst(
         self, reader: "_Reader", after_ns: int, count: int, deadline_s: float, due_s: float
-    ) -> Iterator[Frame]:
+    ) -> Generator[Frame]:
         with reader as frames:
             while count:
                 taken = self._next(frames, due_s)

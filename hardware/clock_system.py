@@ -26,6 +26,15 @@ GNSS_UNCERTAINTY_S: Final = 1.0
 DRIFT: Final = 500e-6
 """How fast the error of an old GNSS time grows. Source: MAXFREQ, linux/timex.h: 500 ppm at most."""
 
+GNSS_AGREES_WITHIN: Final = timedelta(seconds=2)
+"""Two GNSS times agree when the monotonic clock says so; each may come up to 1 s late."""
+
+SHELF_LIFE: Final = timedelta(days=15 * 365)
+"""A GNSS date further ahead of the floor is refused: it would raise the floor for good.
+
+Source: ours; a week rollover is 19.6 years.
+"""
+
 RTC_UNCERTAINTY_S: Final = 60.0
 """Source: a watch crystal is good to 20 ppm, which is 52 s in the 30 days since it was last set."""
 
@@ -102,6 +111,8 @@ class SystemClock:
         self._witness: Final = witness
         self._boot_id: Final = boot_id(root)
         self._floor = _Known(floor, time.monotonic_ns())
+        self._ceiling: Final = floor + SHELF_LIFE
+        self._told: _Known | None = None
         self._gnss: _Known | None = None
         self._refusing = False
 
@@ -117,8 +128,8 @@ class SystemClock:
 
     def learn(self, gnss_utc: datetime, received_ns: int) -> None:
         """Take a GNSS time that came at `received_ns`; one before the floor is a week rollover."""
-        if gnss_utc >= self._floor.utc:
-            self._gnss = _Known(gnss_utc, received_ns)
+        if self._floor.utc <= gnss_utc <= self._ceiling:
+            self._weigh(_Known(gnss_utc, received_ns))
             self._refusing = False
         elif not self._refusing:
             self._refusing = True
@@ -127,6 +138,14 @@ class SystemClock:
                 gnss_utc.isoformat(),
                 self._floor.utc.isoformat(),
             )
+
+    def _weigh(self, told: _Known) -> None:
+        """Believe a GNSS time that the one before it agrees with: a single one may be anything."""
+        before, self._told = self._told, told
+        if before is None or before.at_ns == told.at_ns:
+            return
+        if abs(before.utc_at(told.at_ns) - told.utc) <= GNSS_AGREES_WITHIN:
+            self._gnss = told
 
     def now(self) -> Moment:
         """This instant."""

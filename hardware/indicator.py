@@ -15,6 +15,7 @@ class Signal(StrEnum):
     NO_PHOTO = "no_photo"
     FAULT = "fault"
     READY = "ready"
+    BENCH = "bench"
     NOT_READY = "not_ready"
     BATTERY_LOW = "battery_low"
     SENDING = "sending"

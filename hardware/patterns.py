@@ -16,6 +16,7 @@ AMBER: Final = Colour(1.0, 0.35, 0.0)
 """Red with some green; an RGB LED's green is the brighter part."""
 BLUE: Final = Colour(0.0, 0.0, 1.0)
 RED: Final = Colour(1.0, 0.0, 0.0)
+VIOLET: Final = Colour(1.0, 0.0, 1.0)
 
 LOW_HZ: Final = 1_800
 HIGH_HZ: Final = 2_700
@@ -64,6 +65,7 @@ PATTERNS: Final[dict[Signal, Pattern]] = {
     ),
     Signal.FAULT: Pattern(once=(_beep(RED, LOW_HZ, 1.0),), again=(Step(RED, inf),)),
     Signal.READY: Pattern(again=_blips(GREEN, 1)),
+    Signal.BENCH: Pattern(again=_blips(VIOLET, 4)),
     Signal.NOT_READY: Pattern(again=_blips(AMBER, 2)),
     Signal.BATTERY_LOW: Pattern(again=_blips(RED, 3)),
     Signal.SENDING: Pattern(again=(Step(WHITE, 1.0), Step(DARK, 1.0))),

@@ -96,7 +96,7 @@ class CameraSettings:
     height_px: Annotated[int, Range(240, 2592, "a height in pixels")] = 1296
     autofocus: Autofocus = Autofocus.CONTINUOUS
     mains_hz: Annotated[int, Range(0, 60, "a mains frequency: 0 (no lamps), 50 or 60")] = 50
-    frame_deadline_ms: Annotated[int, Range(200, 10_000, "a time in milliseconds")] = 2_000
+    frame_deadline_ms: Annotated[int, Range(200, 3_000, "a time in milliseconds")] = 2_000
     """Longest wait for one frame; from a stopped camera the first takes about half a second."""
 
 

@@ -75,7 +75,7 @@ class SimulatedPower:
     def shut_down(self) -> None:
         """Note it; the machine stays on."""
         self.is_shut_down = True
-        _log.info("event=shut_down simulated=true")
+        _log.info("event=simulated_power_off")
 
 
 def simulated_witness(world: World) -> ClockSource:

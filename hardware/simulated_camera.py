@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final
 
@@ -116,11 +116,13 @@ class SimulatedCamera:
         self.stop()
         self._film.close()
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Iterator[Frame]:
+    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
         """Yield frames as the protocol says; a frame that ended before the call is gone."""
         return self._take(after_ns, count, round(deadline_s * 1e9), time.monotonic_ns())
 
-    def _take(self, after_ns: int, count: int, deadline_ns: int, called_ns: int) -> Iterator[Frame]:
+    def _take(
+        self, after_ns: int, count: int, deadline_ns: int, called_ns: int
+    ) -> Generator[Frame]:
         run = self._run
         if run is None:
             raise CameraFailed("the camera is stopped: start it before taking frames")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -190,10 +190,22 @@ class SetPower:
 
 
 class StillButtons:
-    """Buttons that nobody touches: the test gives the loop their events itself."""
+    """Buttons that do not bounce; `press` is the finger of a simulated board."""
+
+    def __init__(self) -> None:
+        self.on_event: Callable[[ButtonEvent], None] = lambda _event: None
 
     def listen(self, on_event: Callable[[ButtonEvent], None]) -> None:
-        pass
+        self.on_event = on_event
+
+    def press(self, button: ButtonName, edge_ns: int, held_s: float) -> None:
+        released_ns = edge_ns + round(held_s * 1e9)
+        for change, at_ns in (
+            (Change.TOUCHED, edge_ns),
+            (Change.PRESSED, edge_ns),
+            (Change.RELEASED, released_ns),
+        ):
+            self.on_event(ButtonEvent(button, change, at_ns))
 
     def close(self) -> None:
         pass
@@ -217,16 +229,17 @@ class Parts:
     def open(self, _settings: BoardSettings, _run_dir: Path, floor: datetime) -> Board:
         self.camera.lamp = self.lamp
         self.clock = SystemClock(floor, lambda: self.witness)
+        buttons = StillButtons()
         return Board(
             camera=self.camera,
-            buttons=StillButtons(),
+            buttons=buttons,
             indicator=self.light,
             lamp=self.lamp,
             position=self.position,
             power=self.power,
             clock=self.clock,
             simulated=self.simulated,
-            press=None,
+            press=buttons.press if self.simulated else None,
             parts=ExitStack(),
         )
 
@@ -289,6 +302,12 @@ class Bench:
         self.loop.step()
         self.loop.on_event(ButtonEvent(ButtonName.SCAN, Change.RELEASED, self.parts.now()))
         self.loop.step()
+
+    def hear_time(self, utc: datetime) -> None:
+        """Two fixes in a row tell the time, which ends at `utc`: a single one is not believed."""
+        self.parts.fix(utc=utc - timedelta(seconds=1.1))
+        self.tick()
+        self.parts.fix(utc=utc)
 
     def tick(self, after_s: float = 1.1) -> None:
         """Let time pass, and the loop do its idle duties."""

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from agent import socketline, wiring
+from agent import record, socketline, wiring
 from agent.errors import DoorstepError, NotNow
 from agent.models import Kind
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.clock import ClockSource
-from hardware.errors import CameraStalled
+from hardware.errors import CameraFailed, CameraStalled
 from hardware.indicator import Signal
 from hardware.power import PowerReading
 from tests.agent.benchtop import Bench, Parts, bench
@@ -246,7 +246,7 @@ def test_a_boot_that_began_unsynced_is_dated_once_when_the_time_is_known(tmp_pat
         device.tick()
         assert device.rows("time") == []
 
-        device.parts.fix(utc=later)
+        device.hear_time(later)
         device.tick()
         after = device.press()
         device.tick()
@@ -334,7 +334,7 @@ def test_a_fix_that_is_seen_again_is_no_rollover(
 ) -> None:
     """The receiver lost its fix: its last one stays, and grows old."""
     with bench(tmp_path, unsynced()) as device:
-        device.parts.fix(utc=datetime.now(UTC))
+        device.hear_time(datetime.now(UTC))
         for _ in range(5):
             device.tick()
         reply = device.press()
@@ -347,7 +347,7 @@ def test_the_floor_outlives_the_process(tmp_path: Path) -> None:
     """Else a receiver whose weeks roll over after a restart would be believed."""
     known = BUILT + timedelta(days=100)
     with bench(tmp_path, unsynced()) as device:
-        device.parts.fix(utc=known)
+        device.hear_time(known)
         device.tick()
         device.tick()
 
@@ -646,3 +646,23 @@ def test_rows_of_another_program_do_not_disturb_the_chain(tmp_path: Path) -> Non
         database.close()
 
         assert device.press()["label"]["seq"] == first["seq"] + 1
+
+
+def test_a_hold_after_a_press_without_photo_takes_no_earlier_photo_back(tmp_path: Path) -> None:
+    """The driver means the last press; an earlier door's good photo must stay."""
+    with bench(tmp_path) as device:
+        device.press()
+        device.parts.camera.error = CameraFailed("no frame")
+        device.parts.now.pass_s(2.0)
+        device.press()
+        device.hold_scan()
+
+        assert device.rows("void") == []
+
+
+def test_a_fix_from_long_after_the_press_is_no_place_of_it() -> None:
+    """A press that was served late: the driver has walked on."""
+    late = Parts().fix(received_ns=10**10)
+
+    assert record.fresh(late, 10**10 - 6 * 10**9) is None
+    assert record.fresh(late, 10**10 - 10**9) is late

@@ -1,8 +1,12 @@
 """The burst: from after the press, the sharpest of three, the lamp when it is dark."""
 
+import time
+from collections.abc import Generator
+
 import pytest
 
 from agent import shutter
+from hardware.camera import Frame
 from hardware.errors import CameraStalled
 from tests.agent.benchtop import Parts, Pictures, SetLamp, picture
 
@@ -67,6 +71,35 @@ def test_in_the_dark_the_lamp_is_lit_for_a_burst_of_its_own_and_put_out() -> Non
     assert all(frame.exposure_began_ns > settled_ns for frame in lit)
     assert lamp.times_lit == 1
     assert not lamp.lit
+
+
+def test_the_unlit_burst_is_given_back_before_the_lamp_is_lit() -> None:
+    """The sensor has buffers for one burst: what the first holds, the lit one has to miss."""
+
+    class Lends(Pictures):
+        lent = 0
+
+        def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
+            self.lent += count
+            try:
+                yield from super().take(after_ns, count, deadline_s)
+            finally:
+                self.lent -= count
+
+    class Looks(SetLamp):
+        lent_when_lit: int | None = None
+
+        def on(self) -> None:
+            super().on()
+            self.lent_when_lit = camera.lent
+
+    camera = Lends(time.monotonic_ns)
+    lamp = camera.lamp = Looks()
+    camera.lux = 1.0
+
+    shutter.shoot(camera, lamp, AFTER_NS, 2.0)
+
+    assert lamp.lent_when_lit == 0
 
 
 def test_in_the_dark_without_a_lamp_the_photo_is_taken_all_the_same() -> None:

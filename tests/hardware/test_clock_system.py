@@ -17,7 +17,7 @@ from hardware.clock_system import (
 from hardware.errors import DeviceError
 
 BUILT = datetime(2020, 1, 1, tzinfo=UTC)
-LATER = datetime(2150, 1, 1, tzinfo=UTC)
+LATER = datetime(2034, 1, 1, tzinfo=UTC)
 
 
 def clock(vouched: ClockSource, floor: datetime = BUILT) -> Clock:
@@ -35,11 +35,41 @@ def rtc(root: Path, epoch_s: float) -> Path:
     return root
 
 
+SECOND = timedelta(seconds=1)
+
+
+def hear(one: SystemClock, utc: datetime) -> None:
+    """Two epochs that agree."""
+    now_ns = time.monotonic_ns()
+    one.learn(utc - SECOND, now_ns - 10**9)
+    one.learn(utc, now_ns)
+
+
+def test_one_wrong_epoch_is_not_believed() -> None:
+    """A receiver may tell anything once; the next epoch has to agree with it."""
+    unsynced = clock(ClockSource.UNSYNCED)
+    now_ns = time.monotonic_ns()
+
+    unsynced.learn(LATER + timedelta(days=900), now_ns - 10**9)
+    unsynced.learn(LATER, now_ns)
+
+    assert unsynced.now().source is ClockSource.UNSYNCED
+
+
+def test_a_gnss_date_far_ahead_of_the_floor_is_refused() -> None:
+    """It would raise the floor for good, and every true date after it would be refused."""
+    unsynced = clock(ClockSource.UNSYNCED)
+
+    hear(unsynced, unsynced.floor + timedelta(days=20 * 365))
+
+    assert unsynced.now().source is ClockSource.UNSYNCED
+
+
 def test_ntp_wins_over_a_gnss_time_that_disagrees() -> None:
     """A receiver that is an hour off does not move a synchronised clock."""
     synchronised = clock(ClockSource.NTP)
 
-    synchronised.learn(datetime.now(UTC) + timedelta(hours=1), time.monotonic_ns())
+    hear(synchronised, datetime.now(UTC) + timedelta(hours=1))
 
     assert synchronised.now().source is ClockSource.NTP
     assert near(synchronised.now().utc, datetime.now(UTC))
@@ -50,6 +80,7 @@ def test_gnss_time_is_carried_on_by_the_monotonic_clock() -> None:
     unsynced = clock(ClockSource.UNSYNCED)
     received_ns = time.monotonic_ns()
 
+    unsynced.learn(LATER - SECOND, received_ns - 10**9)
     unsynced.learn(LATER, received_ns)
 
     assert unsynced.at(received_ns).utc == LATER
@@ -62,6 +93,7 @@ def test_an_old_gnss_time_is_less_certain() -> None:
     """The bound grows by the kernel's worst drift."""
     unsynced = clock(ClockSource.UNSYNCED)
 
+    unsynced.learn(LATER - SECOND, -(10**9))
     unsynced.learn(LATER, 0)
 
     assert unsynced.at(0).uncertainty_s == GNSS_UNCERTAINTY_S
@@ -89,7 +121,7 @@ def test_gnss_counts_more_than_an_rtc() -> None:
     with_rtc = clock(ClockSource.RTC)
     assert with_rtc.now().source is ClockSource.RTC
 
-    with_rtc.learn(LATER, time.monotonic_ns())
+    hear(with_rtc, LATER)
 
     assert with_rtc.now().source is ClockSource.GNSS
 

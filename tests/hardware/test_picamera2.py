@@ -17,18 +17,14 @@ from hardware.camera_picamera2 import (
     AF_PAUSE_IMMEDIATE,
     AF_PAUSE_RESUME,
     AF_STATE_SCANNING,
-    BUFFERS,
     FOCUS_NS,
     Opened,
     PiCamera,
-    controls,
     focus_due_ns,
-    frame,
-    i420_to_bgr,
     open_device,
-    streams,
 )
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
+from hardware.picamera2_frames import BUFFERS, controls, frame, i420_to_bgr, streams
 from hardware.settings import Autofocus, CameraKind, CameraSettings
 
 SETTINGS = CameraSettings(CameraKind.PICAMERA2, width_px=320, height_px=240)
@@ -57,6 +53,8 @@ class Request:
     metadata: dict[str, Any]
     releases: int = 0
     broken: bool = False
+    rows: int = 360
+    unwelcome: bool = False
 
     def get_metadata(self) -> dict[str, Any]:
         return self.metadata
@@ -64,10 +62,12 @@ class Request:
     def make_array(self, name: str) -> NDArray[np.uint8]:
         if self.broken:
             raise RuntimeError(f"Stream {name!r} is not defined")
-        return np.full((360, 384), 128, np.uint8)
+        return np.full((self.rows, 384), 128, np.uint8)
 
     def release(self) -> None:
         self.releases += 1
+        if self.unwelcome:
+            raise RuntimeError("Failed to queue request")
 
 
 @dataclass
@@ -94,6 +94,7 @@ class Picamera:
     camera_controls: dict[str, Any] = field(default_factory=lambda: {"AfMode": (0, 2, 0)})
     hang: Event | None = None
     fault: Exception | None = None
+    control_faults: list[Exception | None] = field(default_factory=list)
     started: bool = False
     configured: list[dict[str, Any]] = field(default_factory=list)
     told: list[dict[str, Any]] = field(default_factory=list)
@@ -111,6 +112,8 @@ class Picamera:
         return self.configured[-1]
 
     def set_controls(self, chosen: dict[str, Any]) -> None:
+        if self.control_faults and (fault := self.control_faults.pop(0)):
+            raise fault
         self.told.append(chosen)
 
     def start(self) -> None:
@@ -130,6 +133,8 @@ class Picamera:
 
     def capture_request(self, wait: bool, flush: int) -> Job:
         assert wait is False
+        if not self.script:
+            raise RuntimeError("Camera is not running")
         self.flushes.append(flush)
         return Job(self.script.pop(0))
 
@@ -294,6 +299,90 @@ def test_a_frame_that_cannot_be_read_leaks_nothing() -> None:
         list(camera.take(0, 3, DEADLINE_S))
 
     assert [one.releases for one in burst] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("missing", ["ExposureTime", "AnalogueGain", "SensorTimestamp"])
+def test_a_frame_without_its_facts_is_a_failure(missing: str) -> None:
+    """The press leaves a record of it; a KeyError would end the process."""
+    burst = requests(3)
+    camera = started(Picamera([*burst]), FIXED_LENS)
+    del burst[0].metadata[missing]
+
+    with pytest.raises(CameraFailed, match=f"cannot be read.*{missing}"):
+        list(camera.take(0, 3, DEADLINE_S))
+
+    assert [one.releases for one in burst] == [1, 1, 1]
+
+
+def test_a_buffer_that_is_no_picture_is_a_failure() -> None:
+    """OpenCV's error is told like the sensor's."""
+    burst = requests(3)
+    burst[0].rows = 361
+    camera = started(Picamera([*burst]), FIXED_LENS)
+
+    with pytest.raises(CameraFailed, match=r"cannot be read.*\(361, 384\)"):
+        list(camera.take(0, 3, DEADLINE_S))
+
+    assert [one.releases for one in burst] == [1, 1, 1]
+
+
+def test_a_request_that_is_refused_is_a_failure_and_gives_back_those_before_it() -> None:
+    """Nothing stays with us, and the lens is let go."""
+    burst = requests(2)
+    picamera = Picamera([*burst])
+    camera = started(picamera)
+
+    with pytest.raises(CameraFailed, match="takes no request.*not running"):
+        list(camera.take(0, 3, DEADLINE_S))
+
+    assert [one.releases for one in burst] == [1, 1]
+    assert picamera.told[-1] == {"AfPause": AF_PAUSE_RESUME}
+
+
+def test_a_lens_that_cannot_be_held_is_a_failure() -> None:
+    """libcamera's error is in the message."""
+    picamera = Picamera([*requests(1)])
+    camera = started(picamera)
+    picamera.control_faults = [RuntimeError("Control AfPause is not advertised")]
+
+    with pytest.raises(CameraFailed, match=r"lens.*AfPause"):
+        list(camera.take(0, 1, DEADLINE_S))
+
+
+def test_what_fails_after_the_frames_costs_no_photo(caplog: pytest.LogCaptureFixture) -> None:
+    """The frames are there: a lens that stays held is told in the log only."""
+    picamera = Picamera([*requests(1)])
+    camera = started(picamera)
+    picamera.control_faults = [None, RuntimeError("Control AfPause is not advertised")]
+
+    assert len(list(camera.take(0, 1, DEADLINE_S))) == 1
+    assert "event=lens_held" in caplog.text
+
+
+def test_a_buffer_that_is_not_taken_back_is_a_failure_for_its_own_frame_only() -> None:
+    """Of a burst that nobody reads on, the rest goes back all the same."""
+    burst = requests(3)
+    burst[1].unwelcome = True
+    camera = started(Picamera([*burst]), FIXED_LENS)
+
+    camera_frames = camera.take(0, 3, DEADLINE_S)
+    next(camera_frames)
+    camera_frames.close()
+
+    assert [one.releases for one in burst] == [1, 1, 1]
+
+
+def test_a_burst_that_is_closed_leaves_every_buffer_to_the_next() -> None:
+    """In the dark the lit burst follows an unlit one that was not read to its end."""
+    unlit, lit = requests(3), requests(3)
+    camera = started(Picamera([*unlit, *lit]), FIXED_LENS)
+    frames = camera.take(0, 3, DEADLINE_S)
+    next(frames)
+
+    frames.close()
+
+    assert [one.releases for one in unlit] == [1, 1, 1]
+    assert len(list(camera.take(0, 3, DEADLINE_S))) == 3
 
 
 def test_an_error_of_the_camera_is_a_failure_not_a_stall() -> None:
