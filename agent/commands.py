@@ -106,6 +106,8 @@ def sync(config: Config, arguments: argparse.Namespace) -> int:
         with _progress_bar() as progress:
             sent = loop.send_once(progress)
     told = f"{sent.delivered} delivered, {sent.waiting} waiting"
+    if sent.tried > sent.delivered:
+        told += f"; {sent.tried - sent.delivered} tried in vain, `doorstep queue` says why"
     print(f"{told}; paused: {sent.paused}" if sent.paused else told)
     return LATER_EXIT if sent.waiting or sent.paused else 0
 
@@ -218,13 +220,18 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
         return
     from tqdm import tqdm
 
-    with tqdm(unit="record", desc="sending", leave=True) as bar:
+    bars: list[tqdm[Any]] = []
 
-        def show(done: int, total: int) -> None:
+    def show(done: int, total: int) -> None:
+        if total and not bars:
+            bars.append(tqdm(unit=" records", desc="sending"))
+        for bar in bars:
             bar.total = total
             bar.update(done - bar.n)
 
-        yield show
+    yield show
+    for bar in bars:
+        bar.close()
 
 
 @contextmanager

@@ -127,7 +127,10 @@ def load(path: Path) -> Config:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError(f"{path}: cannot read the configuration: {reason}") from error
+        words = (
+            f"cannot read the configuration: {reason}; --config or $DOORSTEP_CONFIG names another"
+        )
+        raise ConfigError(f"{path}: {words}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     walk = Walk(path.parent.resolve())

@@ -25,6 +25,12 @@ _BUGS: Final = (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.Interf
 _NO_ROOM: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 """What SQLite calls a full disk: for the log, and for the index beside it."""
 
+_BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_REMEDY: Final = (
+    "the records are safe: move doorstep.db, -wal and -shm aside and restart doorstep-capture, "
+    "which makes the queue again from the records"
+)
+
 BUSY_TIMEOUT_S: Final = 10.0
 """Longest wait for another process's write: ten times the slowest flush seen on a worn card."""
 
@@ -128,6 +134,9 @@ class Database:
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorcode", None) in _NO_ROOM:
                     raise StorageFull(f"{path}: {error}") from error
+                if getattr(error, "sqlite_errorcode", None) in _BROKEN:
+                    self.close()
+                    raise StorageFault(f"{path}: {error}; {_REMEDY}") from error
                 self.close()  # one that was opened on a read-only card would stay read-only
                 raise StorageFault(f"{path}: {error}") from error
 

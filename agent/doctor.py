@@ -63,7 +63,7 @@ def examine(path: Path) -> list[Finding]:
         *_devices(config),
         *_disk(config),
         *_queue(config),
-        _clock(),
+        _clock(config),
         _backend(config),
         Finding(
             "sealing", Level.NOTE, "photos are stored readable on the card: not for the road yet"
@@ -188,8 +188,9 @@ def _alarms(outbox: Outbox) -> Iterator[Finding]:
         yield Finding("queue", Level.OK, f"{counts.waiting} waiting, no alarm")
 
 
-def _clock() -> Finding:
-    source = kernel_witness()
+def _clock(config: Config) -> Finding:
+    running = status.ask(Layout.of(config.state).capture_socket) or {}
+    source = running.get("clock") or kernel_witness()
     if source is ClockSource.UNSYNCED:
         words = "nobody vouches for the time yet; records are dated later, by GPS or the network"
         return Finding("clock", Level.NOTE, words)

@@ -127,8 +127,14 @@ def _sync_words(sync: dict[str, Any] | None) -> str:
         return "not running"
     if "error" in sync:
         return str(sync["error"])
-    told = (f"{name.replace('_', ' ')} {value}" for name, value in sync.items() if name != "state")
-    return ", ".join([str(sync.get("state")), *told])
+    contact, answer = sync.get("last_contact"), sync.get("last_answer")
+    told = [
+        str(sync.get("state")),
+        f"last contact {contact}" if contact else "no contact yet",
+        f"last answer: {answer}" if answer else "",
+        f"goes on in {sync['waits_s']:.0f} s" if sync.get("waits_s") else "",
+    ]
+    return ", ".join(words for words in told if words)
 
 
 def _queue_words(queue: dict[str, Any]) -> str:

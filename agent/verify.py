@@ -62,7 +62,7 @@ class _Stranger:
 def examine(paths: Iterable[Path], pinned: signing.PublicKey | None) -> Report:
     """Check signatures, digests, links, gaps and forks of the files at `paths`, one at a time.
 
-    Every record must be signed by `pinned`; without one, by the key of the device's first record
+    Every record must be signed by `pinned`; without one, by the key of the device's earliest record
     here. A chain may begin after 1, since old records are pruned; inside it nothing may be
     missing. What was removed from the end of a chain cannot be seen.
     """
@@ -130,7 +130,7 @@ def _check_keys(records: list[_Record], pinned: signing.PublicKey | None) -> dic
     """The key that each device must use, by thumbprint."""
     given = None if pinned is None else signing.thumbprint(pinned)
     keys: dict[str, str] = {}
-    for each in records:
+    for each in sorted(records, key=lambda each: each.label.utc):  # chains have no order
         if each.kid != keys.setdefault(each.label.device_id, given or each.kid):
             whose = "the given one" if given else f"the first one of {each.label.device_id}"
             each.problems.append(f"NOT GENUINE: signed by another key than {whose}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agent import notify
 from agent.config import Config
 from agent.database import Database
+from agent.errors import ConfigError, StorageFault
 from agent.layout import Layout
 from agent.models import Kind
 from agent.outbox import Outbox
@@ -181,7 +182,11 @@ def _device_key(layout: Layout) -> tuple["PrivateKey", bool]:
 
     path = layout.keys / "device.pem"
     if path.exists():
-        return signing.read_private_key(path), False
+        try:
+            return signing.read_private_key(path), False
+        except ConfigError as error:
+            words = "put it back from a copy, or move it away: then a new chain begins"
+            raise StorageFault(f"{error}; {words}") from error
     key = signing.new_key()
     write_durably(path, signing.private_pem(key), mode=0o600)
     return key, True

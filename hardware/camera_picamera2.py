@@ -110,7 +110,7 @@ class PiCamera:
             with _translated("takes no request for a frame"):
                 for _ in range(count):
                     job = self._picamera.capture_request(wait=False, flush=after_ns)
-                    jobs.append(job)  # noqa: PERF401 - those before an error are given back
+                    jobs.append(job)
             while jobs:
                 taken = self._taken(jobs.pop(0), due_s)
                 yield taken

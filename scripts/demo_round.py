@@ -53,7 +53,7 @@ ROUND: Final = (
         then="void",
     ),
     Step(
-        "a dark yard; the lamp helps",
+        "a dark yard",
         "door = 5\nlight = 0.02\nlat_deg = 52.5226\nlon_deg = 13.4024\naccuracy_m = 12.0",
     ),
     Step("no GPS in the stairwell", 'door = 6\nlight = 0.3\nfix = "none"'),

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -102,7 +102,7 @@ class Pictures:
     def close(self) -> None:
         self.stop()
 
-    def take(self, after_ns: int, count: int, deadline_s: float) -> Iterator[Frame]:
+    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
         assert self.streaming
         assert deadline_s > 0
         for number in range(1, count + 1):

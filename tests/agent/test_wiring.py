@@ -41,7 +41,7 @@ def test_a_key_that_is_no_key_is_told_and_not_replaced(tmp_path: Path) -> None:
     path.write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
 
     with (
-        pytest.raises(ConfigError, match=r"device\.pem: not a usable private key"),
+        pytest.raises(StorageFault, match=r"device\.pem: not a usable private key"),
         bench(tmp_path),
     ):
         pass

@@ -38,7 +38,7 @@ def rtc(root: Path, epoch_s: float) -> Path:
 SECOND = timedelta(seconds=1)
 
 
-def hear(one: SystemClock, utc: datetime) -> None:
+def hear(one: Clock, utc: datetime) -> None:
     """Two epochs that agree."""
     now_ns = time.monotonic_ns()
     one.learn(utc - SECOND, now_ns - 10**9)

@@ -332,7 +332,7 @@ def test_a_request_that_is_refused_is_a_failure_and_gives_back_those_before_it()
     picamera = Picamera([*burst])
     camera = started(picamera)
 
-    with pytest.raises(CameraFailed, match="takes no request.*not running"):
+    with pytest.raises(CameraFailed, match=r"takes no request.*not running"):
         list(camera.take(0, 3, DEADLINE_S))
 
     assert [one.releases for one in burst] == [1, 1]

@@ -1,0 +1,182 @@
+"""What must be so after a power cut, a restart on what it left, and a second restart."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final
+
+from agent import signing, verify
+from agent.database import Database
+from agent.layout import Layout
+from agent.models import Kind, State
+from agent.outbox import Item
+from agent.reread import reread
+from tests.agent.benchtop import Bench
+from tests.powercut.stage import Row, Stage, Told, read_queue
+
+LATER_S: Final = 1e6
+"""CLOCK_BOOTTIME later than any due time that a scenario books."""
+
+_WITH_FILE: Final = frozenset({State.PENDING, State.REFUSED, State.DELIVERED})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The state folder: rows by capture_id, the time floor, digests of files by name."""
+
+    rows: dict[str, Row]
+    floor: str | None
+    files: dict[str, str]
+    torn: frozenset[str]
+
+
+def check(
+    stage: Stage, told: Told, log_bytes: int, made: frozenset[str] = frozenset()
+) -> list[str]:
+    """Restart the product twice on a disk cut at `log_bytes`; every promise that is broken.
+
+    `made` are records that were made after the cut.
+    """
+    with stage.open() as device:
+        found = look(device.layout)
+    faults = [*_kept(told, log_bytes, found), *_rows(told, log_bytes, found, made)]
+    with stage.open() as device:
+        again = look(device.layout)
+        if again != found:
+            faults.append(f"a second restart changes: {_difference(found, again)}")
+        faults += [*_goes_on(device, found), *_sends(device)]
+        after = look(device.layout)
+    return [*faults, *_files(after), *_chain(device.layout, after, may_gap=bool(told.lost))]
+
+
+def look(layout: Layout) -> Found:
+    """Read everything, by the product's own door."""
+    with closing(Database(layout)) as database, database.look() as sql:
+        rows, floor = read_queue(sql)
+        sound = [row[0] for row in sql.execute("PRAGMA integrity_check")]
+    if sound != ["ok"]:
+        raise AssertionError(f"the database is not sound: {sound}")
+    files = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in layout.records.iterdir()
+    }
+    torn = frozenset(path.name for path in layout.torn.iterdir())
+    return Found(rows, floor, files, torn)
+
+
+def _kept(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
+    """What the driver saw as kept is there with its row, which needed no sweep to be found."""
+    for shown in told.shown:
+        if shown.log_bytes > log_bytes:
+            continue
+        row = found.rows.get(shown.capture_id)
+        if row is None:
+            yield f"shown as kept, but lost: {shown.capture_id}"
+        elif row["adopted"]:
+            yield f"shown as kept before its row was: {shown.capture_id}"
+
+
+def _rows(told: Told, log_bytes: int, found: Found, made: frozenset[str]) -> Iterator[str]:
+    """Each row is as last promised, as the change in hand has it, or what a sweep makes of that."""
+    possible, known = told.possible(log_bytes), told.known()
+    if not made and found.floor not in {version.floor for version in possible}:
+        yield f"the time floor is {found.floor}, promised was {possible[0].floor}"
+    for name in (found.rows.keys() | possible[0].rows.keys()) - made:
+        row = found.rows.get(name)
+        is_lost = told.lost.get(name, log_bytes + 1) <= log_bytes
+        was = [version.rows.get(name) for version in possible]
+        if row and name not in known:
+            if possible[0].rows or row["kind"] != Kind.CHAIN_START:
+                yield f"nobody made {_briefly(row)}"
+        elif not any(_follows(row, one, known[name], is_lost=is_lost) for one in was):
+            yield f"promised was {' or '.join(map(_briefly, was))}; now it is {_briefly(row)}"
+
+
+def _follows(row: Row | None, was: Row | None, known: Row, *, is_lost: bool) -> bool:
+    """Whether a restart may make `row` of what was; `known` is what the record came to later."""
+    if row is None or row == was:
+        return row == was
+    if was is None:
+        as_queued = {"adopted": 1, "state": State.PENDING, "sha256": known["sha256"]}
+        return row | as_queued == row
+    match State(was["state"]):
+        case State.DELIVERED:
+            return is_lost and row == was | {"state": State.PRUNED}
+        case State.PENDING | State.REFUSED:
+            return is_lost and row == was | {"state": State.DAMAGED, "answer": row["answer"]}
+        case State.PRUNED | State.DAMAGED:
+            return False
+
+
+def _files(found: Found) -> Iterator[str]:
+    """No row without its file, no file without its row, and the bytes that were queued."""
+    wanted = {}
+    for name, row in found.rows.items():
+        if row["state"] in _WITH_FILE:
+            wanted[f"{name}.rec"] = row["sha256"]
+    for name in sorted(wanted.keys() | found.files.keys()):
+        if wanted.get(name) != found.files.get(name):
+            had, has = wanted.get(name, "no file"), found.files.get(name, "no file")
+            yield f"{name} is {has[:12]}; its row wants {had[:12]}"
+    newest = max(found.rows.values(), key=_number, default=None)
+    if newest is None or newest["state"] not in _WITH_FILE:
+        yield f"the newest record, on which the next one builds, is {_briefly(newest)}"
+
+
+def _chain(layout: Layout, found: Found, *, may_gap: bool) -> Iterator[str]:
+    """One chain without gaps or forks, of this device's key."""
+    key = signing.read_private_key(layout.keys / "device.pem").public_key()
+    report = verify.examine(layout.records.iterdir(), key)
+    gaps = sum("MISSING: not in this folder" in line for line in report.lines)
+    if report.problems > (gaps if may_gap else 0):
+        yield f"agent.verify: {report.lines}"
+    if len({row["chain"] for row in found.rows.values()}) != 1:
+        yield "there are several chains"
+    numbers = sorted(row["seq"] for row in found.rows.values())
+    if numbers != list(range(numbers[0], numbers[-1] + 1)):
+        yield f"the chain has gaps: {numbers}"
+
+
+def _goes_on(device: Bench, found: Found) -> Iterator[str]:
+    """One more photo is kept, and follows the newest record."""
+    newest = max(found.rows.values(), key=_number)
+    label = device.press().get("label", {})
+    follows = {"kind": "photo", "seq": newest["seq"] + 1, "prev": newest["label_sha256"]}
+    if label | follows != label or device.rows()[-1].capture_id != label["capture_id"]:
+        yield f"capturing does not go on: {label}"
+
+
+def _sends(device: Bench) -> Iterator[str]:
+    """Everything that waits can be claimed once, with the bytes that were queued."""
+    waiting = {row.capture_id for row in device.rows() if row.state is State.PENDING}
+    claimed: dict[str, Item] = {}
+    while item := device.outbox.claim(LATER_S, due_s=LATER_S):
+        if item.capture_id in claimed:
+            yield f"claimed twice: {item.capture_id}"
+            break
+        claimed[item.capture_id] = item
+    if claimed.keys() != waiting:
+        yield f"cannot be claimed: {waiting - claimed.keys()}"
+    for item in claimed.values():
+        content = reread(device.layout.record(item.capture_id), item)
+        if not isinstance(content, bytes):
+            yield f"cannot be sent: {content}"
+
+
+def _number(row: Row) -> int:
+    return int(row["number"])
+
+
+def _briefly(row: Row | None) -> str:
+    if row is None:
+        return "no row"
+    names = ("kind", "state", "adopted", "attempts")
+    return " ".join([f"#{row['seq']}", *(f"{name}={row[name]}" for name in names)])
+
+
+def _difference(one: Found, other: Found) -> str:
+    names = [
+        name for name in Found.__dataclass_fields__ if getattr(one, name) != getattr(other, name)
+    ]
+    return ", ".join(names)

@@ -1,0 +1,81 @@
+"""A disk whose every write is logged: an ext4 image behind QEMU, FUSE and a loop device."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+DISK_BYTES: Final = 16 << 20
+"""The smallest that holds ext4's journal, a grown write-ahead log and a scenario's records."""
+
+READY_WITHIN_S: Final = 20.0
+
+PACKAGES: Final = {
+    "qemu-storage-daemon": "qemu-utils",
+    "mkfs.ext4": "e2fsprogs",
+    "mount": "mount",
+    "fusermount3": "fuse3",
+    "unshare": "util-linux",
+}
+
+
+def missing() -> list[str]:
+    """The packages to install before the rig can work."""
+    return sorted({package for tool, package in PACKAGES.items() if shutil.which(tool) is None})
+
+
+def make(image: Path) -> None:
+    """An empty ext4 file system in blocks of 4 KB, as on a card; no thread of its own writes."""
+    with image.open("wb") as file:
+        file.truncate(DISK_BYTES)
+    options = ["-b", "4096", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"]
+    subprocess.run(["mkfs.ext4", "-q", "-F", *options, image], check=True)
+
+
+@contextmanager
+def mounted(image: Path, at: Path) -> Iterator[None]:
+    """The image's file system, mounted while the block runs."""
+    at.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "ext4", "-o", "loop", image, at], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", at], check=True)
+
+
+@contextmanager
+def logged(image: Path, log: Path, at: Path) -> Iterator[None]:
+    """As `mounted`; every write and flush is in `log` before it has ended."""
+    export, ready = log.with_suffix(".export"), log.with_suffix(".pid")
+    for file in (log, export):
+        file.touch()
+    limits = "log-sector-size=512,log-super-update-interval=1"
+    blocks = (
+        f"driver=file,node-name=disk,filename={image},cache.no-flush=on",
+        "driver=raw,node-name=raw,file=disk",
+        f"driver=file,node-name=log,filename={log},cache.no-flush=on",
+        f"driver=blklogwrites,node-name=top,file=raw,log=log,{limits}",
+    )
+    command = ["qemu-storage-daemon", "--pidfile", str(ready)]
+    for block in blocks:
+        command += ["--blockdev", block]
+    command += ["--export", f"type=fuse,id=e,node-name=top,mountpoint={export},writable=on"]
+    daemon = subprocess.Popen(command)
+    try:
+        _await(ready, daemon)
+        with mounted(export, at):
+            yield
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def _await(ready: Path, daemon: "subprocess.Popen[bytes]") -> None:
+    until_s = time.monotonic() + READY_WITHIN_S
+    while not (ready.exists() and ready.stat().st_size):
+        if daemon.poll() is not None or time.monotonic() > until_s:
+            raise RuntimeError("qemu-storage-daemon did not start; is /dev/fuse there?")
+        time.sleep(0.002)

@@ -1,0 +1,183 @@
+"""Runs a scenario on a logged disk, cuts the power at many points, and restarts the product."""
+
+import json
+import logging
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import cv2  # noqa: TID251 - only its threads are put out: they do not survive a fork
+
+from agent.commands import RETAKE_EXIT
+from tests.device import Device
+from tests.powercut import disk
+from tests.powercut.checker import check, look
+from tests.powercut.forked import WITHIN_S, in_child, spread, within
+from tests.powercut.scenarios import Prepare, Scenario, pictures
+from tests.powercut.stage import Stage, Told, Version
+from tests.powercut.variants import Variant
+from tests.powercut.writelog import Cut, Entry, disks, reached, read_log
+
+SMALL: Final = {"kind": "simulated", "width_px": 320, "height_px": 240}
+"""A camera whose scenes are drawn at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One run of a scenario: the disk before, all that was written, all that was promised."""
+
+    base: bytes
+    entries: list[Entry]
+    told: Told
+
+    @property
+    def first(self) -> int:
+        """How many entries there were when the scenario began."""
+        return reached(self.entries, self.told.begun)
+
+    def flushes_per_photo(self) -> float:
+        """Flushes of the disk from a press to its light; the few that SQLite's log adds are not."""
+        return median(
+            sum(entry.flushes for entry in self.entries if begun < entry.end <= shown)
+            for begun, shown in self.told.presses
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A promise that one state broke."""
+
+    cut: Cut
+    what: str
+
+
+@contextmanager
+def room(inside: Path) -> Iterator[Path]:
+    """A folder for images, gone with the block; it is quiet there, and one thread works."""
+    cv2.setNumThreads(0)
+    logging.disable(logging.CRITICAL)
+    with TemporaryDirectory(dir=inside, prefix="powercut-") as folder:
+        with Stage(Path(folder, "warm"), Path(folder)).open() as device:
+            device.press()  # what is imported late or drawn once, is so for all children
+        pictures()
+        yield Path(folder)
+
+
+class Rig:
+    """Records scenarios in one folder; what they start from is made once for `beside` too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._before: dict[Prepare | None, tuple[bytes, Told]] = {}
+
+    def beside(self, number: int) -> "Rig":
+        """Another one, for another process."""
+        rig = Rig(self.folder / f"rig-{number}")
+        rig.folder.mkdir()
+        rig._before = self._before
+        return rig
+
+    def record(self, scenario: Scenario, variant: Variant | None = None) -> Recording:
+        """Run a scenario once, in a child that may change the product."""
+        base, before = self._prepared(scenario.prepare)
+        image, log, at = (self.folder / name for name in ("disk.img", "disk.log", "disk"))
+        image.write_bytes(base)
+        log.unlink(missing_ok=True)
+        with disk.logged(image, log, at):
+            told = in_child(lambda: _act(Stage(self.folder, at, log), scenario, before, variant))
+        return Recording(base, read_log(log.read_bytes()), told)
+
+    def _prepared(self, prepare: Prepare | None) -> tuple[bytes, Told]:
+        if prepare not in self._before:
+            image, at, told = self.folder / "base.img", self.folder / "base", Told()
+            disk.make(image)
+            if prepare is not None:
+                with disk.mounted(image, at):
+                    told = in_child(lambda: _prepare(Stage(self.folder, at), prepare))
+            self._before[prepare] = image.read_bytes(), told
+        return self._before[prepare]
+
+
+def _act(stage: Stage, scenario: Scenario, before: Told, variant: Variant | None) -> Told:
+    stage.told = before
+    stage.told.begun = stage.now()
+    if variant is not None:
+        variant.change()
+    with stage.watched():
+        scenario.act(stage)
+    return stage.told
+
+
+def _prepare(stage: Stage, prepare: Prepare) -> Told:
+    """End as a process does that is killed: with its database open."""
+    prepare(stage, stage.leave_open())
+    found = look(stage.layout)
+    return Told(versions=[Version(0, 0, found.rows, found.floor)], lost=stage.told.lost)
+
+
+def try_states(
+    folder: Path, recording: Recording, cuts: Sequence[Cut], processes: int = 0
+) -> list[Violation]:
+    """Restart on each of the disks, `processes` of them with the real commands.
+
+    Every processor works at its own slice.
+    """
+    step = len(cuts) / processes if processes else 0.0
+    real = {cuts[int(number * step)] for number in range(processes)}
+
+    def some(number: int, slice_: Sequence[Cut]) -> list[Violation]:
+        return list(_violations(folder / f"{number}", recording, slice_, real))
+
+    return spread(some, cuts)
+
+
+def catch(folder: Path, recording: Recording, cuts: Sequence[Cut]) -> Violation | None:
+    """The first violation."""
+    return next(_violations(folder / "catch", recording, cuts, set()), None)
+
+
+def _violations(
+    folder: Path, recording: Recording, cuts: Sequence[Cut], real: set[Cut]
+) -> Iterator[Violation]:
+    folder.mkdir(exist_ok=True)
+    image = folder / "disk.img"
+    image.touch()
+    stage = Stage(folder, folder / "disk")
+    for cut, pieces in zip(cuts, disks(recording.base, recording.entries, cuts), strict=True):
+        with image.open("r+b") as file:
+            for offset, content in pieces:
+                file.seek(offset)
+                file.write(content)
+        broken = _broken(stage, recording, cut, image, is_real=cut in real)
+        yield from (Violation(cut, what) for what in broken)
+
+
+def _broken(
+    stage: Stage, recording: Recording, cut: Cut, image: Path, *, is_real: bool
+) -> list[str]:
+    """The promises that a restart on the image finds broken; whatever it raises is one too."""
+    log_bytes = recording.entries[cut.entries - 1].end
+    try:
+        with within(WITHIN_S), disk.mounted(image, stage.folder / "disk"):
+            made = _real_restart(stage) if is_real else frozenset()
+            return check(stage, recording.told, log_bytes, made)
+    except Exception:  # noqa: BLE001 - as the docstring says
+        return [f"the restart failed: {traceback.format_exc()}"]
+
+
+def _real_restart(stage: Stage) -> frozenset[str]:
+    """Run the commands of a device on a simulated board; the records that they made."""
+    state = {"dir": str(stage.layout.state), "run_dir": str(stage.layout.run), "reserve_mb": 1}
+    device = Device(stage.folder / "real", state=state, camera=SMALL)
+    pressed = device.run("capture", "--once")
+    if pressed.returncode not in {0, RETAKE_EXIT}:
+        raise RuntimeError(f"doorstep capture --once: {pressed.returncode}, {pressed.stderr}")
+    looked = device.run("status", "--json")
+    if looked.returncode:
+        raise RuntimeError(f"doorstep status: {looked.returncode}, {looked.stderr}")
+    return frozenset({json.loads(pressed.stdout)["label"]["capture_id"]})

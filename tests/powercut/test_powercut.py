@@ -1,0 +1,58 @@
+"""Nothing that the driver saw saved is lost at a power cut, and the rig would see it if it were."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.device import REPOSITORY
+from tests.powercut import disk
+
+RIG = [sys.executable, "-m", "tests.powercut"]
+STATES = "150"
+BEGINS_WITHIN_S = 60.0
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _parts() -> None:
+    if packages := disk.missing():
+        pytest.fail(f"the power-cut rig needs more: apt install {' '.join(packages)}")
+
+
+def test_no_power_cut_breaks_a_promise() -> None:
+    """`scripts/test --powercut` tries thousands of states; these are some of each scenario."""
+    variants = ["--variant", "no-folder-fsync", "--variant", "no-file-fsync"]
+
+    done = subprocess.run(
+        [*RIG, "--states", STATES, *variants],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 of 2 broken variants caught" in done.stdout
+
+
+def test_an_interrupted_rig_leaves_nothing_mounted_and_nothing_behind(tmp_path: Path) -> None:
+    """It ends in the midst of its work with its mounts, its QEMU and its images."""
+    command = [*RIG, "--images", str(tmp_path), "--states", "10000"]
+    running = subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True)
+    until_s = time.monotonic() + BEGINS_WITHIN_S
+    while not list(tmp_path.glob("powercut-*/0/disk")) and time.monotonic() < until_s:
+        time.sleep(0.05)
+
+    os.killpg(running.pid, signal.SIGINT)
+
+    assert running.wait(60) == 130
+    assert list(tmp_path.iterdir()) == []
+    loops = subprocess.run(["losetup", "--list"], capture_output=True, text=True, check=True)
+    assert str(tmp_path) not in loops.stdout
