@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -98,16 +99,18 @@ def _try(rig: Rig, trial: Trial, seed: int) -> int:
     """Spread the states over the scenarios by how much each writes; how many promises broke."""
     recordings = {name: rig.record(SCENARIOS[name], trial.variant) for name in trial.scenarios}
     points = sum(len(one.entries) - one.first for one in recordings.values())
-    tried = broken = 0
+    tried = broken = real = 0
     for name, one in recordings.items():
         share = (len(one.entries) - one.first) / points
         cuts = plan(one.entries, one.first, round(trial.states * share), seed)
-        violations = try_states(rig.folder, one, cuts, round(trial.processes * share))
+        by_commands = min(ceil(trial.processes * share), len(cuts))
+        violations = try_states(rig.folder, one, cuts, by_commands)
         tried, broken = tried + len(cuts), broken + len(violations)
+        real += by_commands
         flushes = f", {one.flushes_per_photo():.0f} flushes per photo" if name == "capture" else ""
         print(f"{name:12} {len(cuts):6} states {len(violations):4} violations{flushes}", flush=True)
         _print(violations)
-    print(f"{'together':12} {tried:6} states {broken:4} violations, {trial.processes} by commands")
+    print(f"{'together':12} {tried:6} states {broken:4} violations, {real} restarted by commands")
     return broken
 
 

@@ -23,7 +23,7 @@ from hardware.scene_room import Image
 from hardware.scenes import Scene, render
 from tests.agent.benchtop import Bench
 from tests.agent.sending import SetClock
-from tests.powercut.stage import Stage, every, frames
+from tests.powercut.stage import Stage, frames
 
 Act = Callable[[Stage], None]
 Prepare = Callable[[Stage, Bench], None]
@@ -39,9 +39,12 @@ _KEYS: Final = {signing.thumbprint(_RECEIPT_KEY.public_key()): _RECEIPT_KEY.publ
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Attributes:
-    act: what is cut.
-    prepare: what was before, in a process that died with the log grown; None for an empty disk.
+    """One stretch of a device's work.
+
+    Attributes:
+        act: what is cut.
+        prepare: what was before, in a process that died with everything open; None for an empty
+            disk.
     """
 
     act: Act
@@ -69,11 +72,12 @@ def grow(_stage: Stage, device: Bench) -> None:
     """
     device.press()
     floor = device.outbox.floor() or _START
-    every(
-        lambda n: device.outbox.raise_floor(floor + timedelta(milliseconds=n)),
-        device,
-        _FULL_FRAMES,
-    )
+    wraps = before = step_ms = 0
+    while not wraps or before < _FULL_FRAMES:
+        step_ms += 1
+        device.outbox.raise_floor(floor + timedelta(milliseconds=step_ms))
+        now = frames(device.layout)
+        wraps, before = wraps + (now < before), now
 
 
 def _with_records(stage: Stage, device: Bench) -> None:

@@ -1,7 +1,7 @@
 """A device on the rig's disk, and what it promises while a scenario runs."""
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,12 +152,3 @@ def frames(layout: Layout) -> int:
     """How many pages the write-ahead log holds now; mxFrame of SQLite's WAL-index header."""
     with layout.database.with_name("doorstep.db-shm").open("rb") as index:
         return int(struct.unpack("=I", index.read(20)[16:])[0])
-
-
-def every(commits: Callable[[int], None], device: Bench, until_frames: int) -> None:
-    """Commit until the write-ahead log has wrapped once and then reached `until_frames`."""
-    number = wraps = before = 0
-    while not wraps or before < until_frames:
-        commits(number)
-        number, now = number + 1, frames(device.layout)
-        wraps, before = wraps + (now < before), now

@@ -19,9 +19,11 @@ from tests.agent.benchtop import SetLight
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Attributes:
-    change: makes the change, for the rest of this process.
-    scenarios: where it is tried.
+    """A change of the product.
+
+    Attributes:
+        change: makes it, for the rest of this process.
+        scenarios: where it is tried.
     """
 
     change: Callable[[], None]
