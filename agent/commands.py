@@ -238,7 +238,14 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
     """End cleanly at SIGTERM and SIGINT."""
     kinds = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(kind, lambda *_: stop()) for kind in kinds]
+    told: list[int] = []
+
+    def end(kind: int, _frame: object) -> None:
+        if not told:  # a second one may come in the midst of the first
+            told.append(kind)
+            stop()
+
+    before = [signal.signal(kind, end) for kind in kinds]
     try:
         yield
     finally:

@@ -11,7 +11,10 @@ BACK_OFF_BASE_S: Final = 1.0
 """First back-off at most; doubles. Source: design section 4."""
 
 BACK_OFF_CAP_S: Final = 300.0
-"""Longest back-off. Source: design section 4; 44 retries a second from 5,000 devices."""
+"""Longest back-off, and longest rest of the loop: any proxy can ask for a day.
+
+Source: design section 4; 44 retries a second from 5,000 devices.
+"""
 
 SUSPECT_BASE_S: Final = 300.0
 SUSPECT_CAP_S: Final = 86_400.0
@@ -56,6 +59,10 @@ class Pace:
         cap_s = min(BACK_OFF_BASE_S * 2.0 ** min(failures - 1, 16), BACK_OFF_CAP_S)
         return max(self._dice.uniform(0.0, cap_s), 0.001)
 
+    def wait_s(self, failures: int, asked_s: float | None) -> float:
+        """What a backend asked for, but never less than the own back-off: it may ask for 0."""
+        return max(self.back_off_s(failures), asked_s or 0.0)
+
     def signed(self, utc: datetime, *, delivered: bool) -> None:
         """The backend has decided about a record; waits are over."""
         self.contact, self.answer = utc, "delivered" if delivered else "refused"
@@ -67,12 +74,14 @@ class Pace:
         """The backend answered, but one record did not get through."""
         self.answer = answer
         self._reached()
+        self._resume()
         self._rest(now_s, None)
 
     def lost(self, now_s: float, answer: str, retry_after_s: float | None) -> None:
         """No answer, or none of a working backend."""
         self.answer = answer
         self.silent += 1
+        self._resume()
         if not self._is_lost:
             self._is_lost = True
             self.tell_delivered()
@@ -95,6 +104,7 @@ class Pace:
         self.answer = answer
         self._suspects += 1
         self._reached()
+        self._resume()
         if self._suspects >= SUSPECTS_IN_A_ROW:
             self._rest(now_s, None)
         return min(SUSPECT_BASE_S * 2.0 ** min(before, 16), SUSPECT_CAP_S)
@@ -107,16 +117,20 @@ class Pace:
 
     def clear(self) -> None:
         """End the loop's wait, and a pause."""
-        if self.pause is not None:
-            log.info("event=resumed")
+        self._resume()
         self._failures = self._suspects = self.silent = 0
-        self.rest_until_s, self.pause = 0.0, None
+        self.rest_until_s = 0.0
 
     def tell_delivered(self) -> None:
         """Log how many records were delivered since it was last told."""
         if self._delivered:
             log.info("event=delivered count=%d", self._delivered)
             self._delivered = 0
+
+    def _resume(self) -> None:
+        if self.pause is not None:
+            self.pause = None
+            log.info("event=resumed")
 
     def _reached(self) -> None:
         self.silent = 0
@@ -126,5 +140,5 @@ class Pace:
 
     def _rest(self, now_s: float, asked_s: float | None) -> None:
         self._failures += 1
-        rest_s = self.back_off_s(self._failures) if asked_s is None else asked_s
-        self.rest_until_s = now_s + rest_s
+        rest_s = self.wait_s(self._failures, asked_s)
+        self.rest_until_s = now_s + min(rest_s, BACK_OFF_CAP_S)

@@ -1,6 +1,7 @@
 """One JSON line in, one JSON line out, over a Unix socket: how commands talk to the daemons."""
 
 import json
+import logging
 import os
 import pwd
 import select
@@ -16,6 +17,8 @@ from typing import Any, Final
 from agent.errors import DoorstepError, NotNow, StorageFault
 from agent.storage import FILE_MODE
 
+log = logging.getLogger(__name__)
+
 LINE_LIMIT_BYTES: Final = 65_536
 """Longest line that is read, either way: the longest request has 100 bytes."""
 
@@ -27,6 +30,9 @@ CLIENTS_LIMIT: Final = 16
 
 TICK_S: Final = 0.5
 """How often a waiting client looks around. Source: a progress bar that does not look stuck."""
+
+ACCEPT_AGAIN_S: Final = 0.2
+"""Wait after a client could not be let in, mostly for want of descriptors. Source: our choice."""
 
 _CREDENTIALS: Final = struct.Struct("3i")
 """struct ucred: pid, uid, gid. Source: unix(7), SO_PEERCRED."""
@@ -48,11 +54,13 @@ def serve(path: Path, answer: Answering) -> Iterator[None]:
         StorageFault: the socket cannot be made.
     """
     listener = _listen(path)
-    accepting = threading.Thread(target=_accept, args=(listener, answer), daemon=True)
+    stopping = threading.Event()
+    accepting = threading.Thread(target=_accept, args=(listener, answer, stopping), daemon=True)
     accepting.start()
     try:
         yield
     finally:
+        stopping.set()
         with suppress(OSError):
             path.unlink()
         listener.shutdown(socket.SHUT_RDWR)  # wakes the thread; closing alone does not
@@ -141,18 +149,33 @@ def _short(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def _accept(listener: socket.socket, answer: Answering) -> None:
+def _accept(listener: socket.socket, answer: Answering, stopping: threading.Event) -> None:
     places = threading.BoundedSemaphore(CLIENTS_LIMIT)
-    with suppress(OSError):  # shut down
-        while True:
+    for client in _clients(listener, stopping):
+        client.settimeout(LINE_TIMEOUT_S)
+        if places.acquire(blocking=False):
+            serving = (client, answer, places)
+            threading.Thread(target=_serve_one, args=serving, daemon=True).start()
+        else:
+            _say(client, _error("too many clients; ask again", NotNow.exit_code))
+            client.close()
+
+
+def _clients(listener: socket.socket, stopping: threading.Event) -> Iterator[socket.socket]:
+    """Each client that comes, until `stopping` is set and the listener shut down."""
+    is_told = False
+    while not stopping.is_set():
+        try:
             client, _ = listener.accept()
-            client.settimeout(LINE_TIMEOUT_S)
-            if places.acquire(blocking=False):
-                serving = (client, answer, places)
-                threading.Thread(target=_serve_one, args=serving, daemon=True).start()
-            else:
-                _say(client, _error("too many clients; ask again", NotNow.exit_code))
-                client.close()
+        except OSError as error:
+            if not is_told and not stopping.is_set():
+                is_told = True
+                line = "event=client_not_let_in error=%r meaning=commands_wait_until_it_passes"
+                log.warning(line, error.strerror)
+            stopping.wait(ACCEPT_AGAIN_S)
+        else:
+            is_told = False
+            yield client
 
 
 def _serve_one(

@@ -32,6 +32,9 @@ START_JITTER_S: Final = 30.0
 GIVE_UP_AFTER: Final = 3
 """Attempts in a row without an answer that end a `sync --once`. Source: our choice."""
 
+ROUND_REST_S: Final = 5.0
+"""A rest of the loop that is longer ends a `sync --once`: somebody waits. Source: our choice."""
+
 
 class BootClock(Protocol):
     """The little of a clock that sync needs; hardware.clock.Clock has it."""
@@ -94,6 +97,7 @@ class Sync:
         self._dice = dice
         self._pace = Pace(dice)
         self._is_sending = self._is_booked = self._is_waiting_for_queue = False
+        self._is_stopping = False
         self._asked: queue.SimpleQueue[_Round] = queue.SimpleQueue()
         self._rounds: list[_Round] = []
 
@@ -129,7 +133,7 @@ class Sync:
             for one in self._rounds:
                 one.tried += 1
                 one.delivered += isinstance(outcome, Receipt)
-        self._end_rounds()
+        self._end_rounds(now_s)
         return max(wait_s, 0.0)
 
     def link_news(self) -> None:
@@ -224,7 +228,8 @@ class Sync:
                     log.warning("event=deferred capture_id=%s answer=%r", item.capture_id, answer)
             case NoService(answer, retry_after_s):
                 self._book(item, now_s, answer, retry_after_s)
-                pace.lost(now_s, answer, retry_after_s)
+                if not self._is_stopping:  # else it was this side that hung up
+                    pace.lost(now_s, answer, retry_after_s)
             case Unauthorised(answer):
                 behind_s = pace.paused(now_s, answer) + 0.001
                 self._outbox.book(item, behind_s, answer)
@@ -240,7 +245,7 @@ class Sync:
                 assert_never(other)
 
     def _book(self, item: Item, now_s: float, answer: str, retry_after_s: float | None) -> None:
-        wait_s = self._pace.back_off_s(item.attempts) if retry_after_s is None else retry_after_s
+        wait_s = self._pace.wait_s(item.attempts, retry_after_s)
         self._outbox.book(item, now_s + wait_s, answer)
 
     def _begin_rounds(self, now_s: float) -> None:
@@ -251,11 +256,13 @@ class Sync:
                 self._pace.clear()
                 self._rounds.append(round_)
 
-    def _end_rounds(self) -> None:
+    def _end_rounds(self, now_s: float) -> None:
+        pace = self._pace
+        is_hopeless = pace.silent >= GIVE_UP_AFTER or pace.pause is not None
+        is_hopeless |= pace.rest_until_s - now_s > ROUND_REST_S
         for round_ in list(self._rounds):
             due_s = self._outbox.due_s()
-            is_tried = due_s is None or due_s > round_.started_s
-            if is_tried or self._pace.silent >= GIVE_UP_AFTER or self._pace.pause is not None:
+            if is_hopeless or due_s is None or due_s > round_.started_s:
                 round_.result = self._result(round_)
                 round_.over.set()
                 self._rounds.remove(round_)
@@ -297,6 +304,7 @@ class Sync:
 
         def await_stop() -> None:
             stop.wait()
+            self._is_stopping = True
             self._delivery.interrupt()
             bell.ring()
 
@@ -305,7 +313,11 @@ class Sync:
         try:
             yield
         finally:
-            stop.set()
+            if not stop.is_set():
+                # Not in this thread: a signal's stop.set() would wait for a lock that it holds.
+                setting = threading.Thread(target=stop.set)
+                setting.start()
+                setting.join()
             waiting.join()
             with suppress(queue.Empty):
                 while round_ := self._asked.get_nowait():

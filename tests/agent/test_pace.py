@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -54,9 +55,58 @@ def test_failures_in_a_row_slow_the_loop_and_a_signature_ends_it() -> None:
 def test_what_the_backend_asks_for_counts_for_the_loop() -> None:
     pace = Pace(Highest())
 
-    pace.lost(100.0, "busy", 3600.0)
+    pace.lost(100.0, "busy", 200.0)
 
-    assert pace.rest_until_s == 3700
+    assert pace.rest_until_s == 300
+
+
+def test_loop_rests_300_s_at_most_whatever_it_is_asked_for() -> None:
+    """Any proxy can say a day; the item alone waits so long."""
+    pace = Pace(Highest())
+
+    pace.lost(100.0, "busy", 86_400.0)
+
+    assert pace.rest_until_s == 400
+    assert pace.wait_s(1, 86_400.0) == 86_400
+
+
+def test_nobody_can_ask_for_less_than_the_own_back_off() -> None:
+    """`Retry-After: 0`, or a date that is past, must not make a storm."""
+    pace = Pace(Highest())
+
+    for wait_s in (1, 2, 4):
+        pace.lost(100.0, "busy", 0.0)
+        assert pace.rest_until_s == 100 + wait_s
+    assert pace.wait_s(5, 0.0) == pace.wait_s(5, None) == 16
+
+
+def defer(pace: Pace) -> None:
+    pace.deferred(0.0, "no receipt")
+
+
+def lose(pace: Pace) -> None:
+    pace.lost(0.0, "500", None)
+
+
+def suspect(pace: Pace) -> None:
+    pace.suspected(0.0, "413", 0)
+
+
+@pytest.mark.parametrize("answer", [defer, lose, suspect])
+def test_any_other_answer_ends_a_pause(
+    answer: Callable[[Pace], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A 403 of yesterday is not why nothing is sent today."""
+    caplog.set_level(logging.INFO)
+    pace = Pace(Highest())
+    pace.paused(0.0, "403")
+
+    answer(pace)
+    assert pace.pause is None
+    answer(pace)
+    pace.signed(NOON, delivered=True)
+
+    assert caplog.text.count("event=resumed") == 1
 
 
 def test_link_news_end_the_wait_but_not_in_a_storm() -> None:

@@ -2,10 +2,14 @@
 
 import getpass
 import json
+import os
+import resource
 import socket
 import stat
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +137,42 @@ def test_too_many_clients_are_told_to_come_again(path: Path) -> None:
     assert raised.value.exit_code == 75
     for line in lines:
         line.close()
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """This process can open nothing more: EMFILE."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_want_of_descriptors_ends_no_listening(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Told once; who has come meanwhile is answered when it is over."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(5)
+        with no_descriptors():
+            line.connect(str(path))
+            time.sleep(3 * socketline.ACCEPT_AGAIN_S)
+        line.sendall(b"{}\n")
+
+        assert json.loads(line.makefile().readline())["asked"] == {}
+    assert caplog.text.count("event=client_not_let_in") == 1
+    assert "Too many open files" in caplog.text
+
+
+def test_end_of_listening_is_no_failure(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with socketline.serve(tmp_path / "one.sock", echo):
+        assert socketline.ask(tmp_path / "one.sock", {}, 5) is not None
+
+    assert caplog.records == []
 
 
 def test_answer_that_does_not_come_is_not_now(tmp_path: Path) -> None:

@@ -258,6 +258,41 @@ def test_retry_after_is_obeyed_by_item_and_loop(line: Line) -> None:
     assert line.wait_s(first) == 1
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_nothing_does_not_switch_off_back_off(line: Line, status: int) -> None:
+    """10 looks a second for 10 s: a few attempts, not 100."""
+    line.device.press()
+    at_once = whole(status, Retry_After=0)
+    line.tus.instead |= {"POST /files": [at_once], "HEAD /files": 200 * [at_once]}
+
+    for _ in range(100):
+        line.steps(1)
+        line.sender.clock.now_s += 0.1
+
+    assert 2 <= len(line.server.requests) <= 15
+
+
+def test_retry_after_nothing_on_a_locked_upload_backs_off_too(line: Line) -> None:
+    locked = line.device.press()
+    line.tus.instead["POST /files"] = [whole(423, Retry_After=0)]
+
+    line.steps(1)
+
+    assert 0 < line.wait_s(locked) <= 1
+
+
+def test_day_that_a_proxy_asks_for_rests_its_item_but_the_loop_300_s(line: Line) -> None:
+    first, second = line.device.press(), line.device.press()
+    line.tus.instead["POST /files"] = [whole(503, Retry_After=86_400)]
+
+    line.steps(1)
+    line.sender.clock.now_s += 300
+    line.steps(2)
+
+    assert line.device.state(second) == State.DELIVERED
+    assert line.wait_s(first) == 86_100
+
+
 def test_locked_upload_does_not_hold_up_the_others(line: Line) -> None:
     locked, next_one = line.device.press(), line.device.press()
     line.tus.instead["POST /files"] = [whole(423, Retry_After=3600)]
@@ -490,6 +525,20 @@ def test_running_loop_that_gets_no_answer_says_so(line: Line) -> None:
     assert 3 <= sent.tried < 9
 
 
+def test_running_loop_that_rests_for_long_says_so(line: Line) -> None:
+    """Somebody waits at a `sync --once`; the clock stands, so the rest would never end."""
+    for _ in range(3):
+        line.device.press()
+    tomorrow = whole(503, Retry_After=86_400)
+    line.tus.instead |= {"POST /files": 9 * [tomorrow], "HEAD /files": 9 * [tomorrow]}
+    with running(line.sender):
+        assert until(line.device.layout.sync_socket.exists)
+
+        answer = socketline.ask(line.device.layout.sync_socket, {"send": True}, 5)
+
+    assert answer == {"tried": 1, "delivered": 0, "waiting": 3, "paused": None}
+
+
 def _advance(sender: Sender) -> None:
     for _ in range(20):
         sender.clock.now_s += 20
@@ -507,7 +556,44 @@ def test_new_record_is_noticed_by_the_running_loop(line: Line) -> None:
         assert until(lambda: same.state(item) == State.DELIVERED)
 
 
-def test_stop_ends_a_running_transfer(line: Line) -> None:
+class NotedStop(threading.Event):
+    """Notes which threads set it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setters: list[threading.Thread] = []
+
+    def set(self) -> None:
+        self.setters.append(threading.current_thread())
+        super().set()
+
+
+def test_loop_that_fails_sets_stop_but_never_in_its_own_thread(line: Line) -> None:
+    """A signal's stop.set() there would wait for the lock that the interrupted one holds."""
+    stop = NotedStop()
+    path = line.device.layout.sync_socket
+
+    with (
+        socketline.serve(path, lambda request, _: request),
+        pytest.raises(NotNow, match="another process listens there"),
+    ):
+        line.sender.sync.run(stop)
+
+    assert stop.is_set()
+    assert threading.current_thread() not in stop.setters
+
+
+def test_loop_that_is_stopped_does_not_set_stop_again(line: Line) -> None:
+    stop = NotedStop()
+    stop.set()
+
+    line.sender.sync.run(stop)
+
+    assert len(stop.setters) == 1
+
+
+def test_stop_ends_a_running_transfer(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    """The link is not lost then: it was the device that hung up."""
     line.device.press()
     arrived, over = threading.Event(), threading.Event()
 
@@ -526,6 +612,7 @@ def test_stop_ends_a_running_transfer(line: Line) -> None:
     assert status is not None
     assert status["state"] == "sending"
     over.set()
+    assert "event=link_lost" not in caplog.text
 
 
 def test_status_tells_why_nothing_is_sent(line: Line) -> None:
@@ -545,6 +632,22 @@ def test_status_tells_why_nothing_is_sent(line: Line) -> None:
         "pause": None,
         "waits_s": 100.0,
     }
+
+
+def test_status_forgets_a_pause_when_the_backend_answers_otherwise(line: Line) -> None:
+    line.device.press()
+    line.tus.instead |= {"POST /files": [whole(403)], "HEAD /files": [whole(500, Retry_After=9)]}
+    line.steps(1)
+    line.sender.clock.now_s += 1.1
+    line.steps(1)
+
+    with running(line.sender):
+        assert until(lambda: _state(line.device.layout.sync_socket) == "waiting")
+        status = socketline.ask(line.device.layout.sync_socket, {"status": True}, 5)
+
+    assert status is not None
+    assert status["pause"] is None
+    assert status["last_answer"] == "HEAD was answered 500"
 
 
 def test_status_tells_a_pause_and_the_last_contact(line: Line) -> None:
