@@ -105,6 +105,7 @@ def sync(config: Config, arguments: argparse.Namespace) -> int:
             return 0
         with _progress_bar() as progress:
             sent = loop.send_once(progress)
+            progress(sent.tried, sent.tried)  # it may have been too quick to be seen
     told = f"{sent.delivered} delivered, {sent.waiting} waiting"
     if sent.tried > sent.delivered:
         told += f"; {sent.tried - sent.delivered} tried in vain, `doorstep queue` says why"
