@@ -32,6 +32,8 @@ REFUSED_EXIT: Final = 3
 FAULT_EXIT: Final = 70
 LATER_EXIT: Final = 75
 
+_BAR: Final = "{desc} |{bar}| {n_fmt} of {total_fmt} records, {elapsed}"
+
 _FAULTS: Final = frozenset(
     {Reason.CAMERA_FAULT, Reason.STORAGE_FULL, Reason.STORAGE_FAULT, Reason.BATTERY_EMPTY}
 )
@@ -225,7 +227,7 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
 
     def show(done: int, total: int) -> None:
         if total and not bars:
-            bars.append(tqdm(unit=" records", desc="sending"))
+            bars.append(tqdm(total=total, desc="sending", bar_format=_BAR))
         for bar in bars:
             bar.total = total
             bar.update(done - bar.n)
