@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from agent import socketline
 from agent.config import Config, load
+from tests import device
 from tests.backend.process import REPOSITORY, Backend
 
 READY_WITHIN_S: Final = 60.0
@@ -18,49 +19,6 @@ READY_WITHIN_S: Final = 60.0
 
 END_WITHIN_S: Final = 30.0
 """Longest end after SIGTERM that is waited for."""
-
-_CONFIG: Final = """\
-[device]
-id = "{device_id}"
-
-[policy]
-manifest = "off"
-
-[state]
-dir = "state"
-run_dir = "run"
-
-[backend]
-url = "{url}"
-ca = "{ca}"
-receipt_keys = ["{receipt_key}"]
-
-[camera]
-kind = "simulated"
-width_px = 2304
-height_px = 1296
-
-[buttons]
-kind = "simulated"
-
-[indicator]
-kind = "simulated"
-
-[lamp]
-kind = "simulated"
-
-[position]
-kind = "simulated"
-
-[power]
-kind = "simulated"
-
-[clock]
-kind = "simulated"
-
-[simulated]
-world = "world.toml"
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +38,14 @@ class Device:
     @classmethod
     def new(cls, folder: Path, backend: Backend, doors: int = 1) -> "Device":
         """Make a device in the new folder `folder`; each press up to `doors` is at another door."""
-        folder.mkdir()
-        text = _CONFIG.format(
-            device_id=f"bench-{folder.name}",  # the backend pins a key for each
-            url=backend.base_url,
-            ca=backend.ca_file,
-            receipt_key=backend.receipt_key_file,
-        )
-        (folder / "config.toml").write_text(text)
         doors_at = (f"[[at]]\npress = {n}\ndoor = {n}\n" for n in range(1, doors + 1))
-        (folder / "world.toml").write_text("\n".join(doors_at))
+        device.Device(
+            folder,
+            "\n".join(doors_at),
+            device={"id": f"bench-{folder.name}"},  # the backend pins a key for each
+            backend=device.towards(backend),
+            camera={"width_px": 2304, "height_px": 1296},
+        )
         return cls(folder)
 
     @property

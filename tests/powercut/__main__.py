@@ -102,7 +102,7 @@ def _try(rig: Rig, trial: Trial, seed: int) -> int:
     tried = broken = real = 0
     for name, one in recordings.items():
         share = (len(one.entries) - one.first) / points
-        cuts = plan(one.entries, one.first, round(trial.states * share), seed)
+        cuts = plan(one.entries, one.first, ceil(trial.states * share), seed)
         by_commands = min(ceil(trial.processes * share), len(cuts))
         violations = try_states(rig.folder, one, cuts, by_commands)
         tried, broken = tried + len(cuts), broken + len(violations)
