@@ -26,7 +26,7 @@ from hardware.settings import BoardSettings
 
 if TYPE_CHECKING:
     from agent.capture_loop import CaptureLoop
-    from agent.journal import Head
+    from agent.journal import Head, Journal
     from agent.signing import PrivateKey, PublicKey
     from agent.sync import Sync
     from hardware.board import Board
@@ -121,7 +121,6 @@ def capture_loop(
     from agent import recovery  # noqa: PLC0415
     from agent.capture_loop import CaptureLoop  # noqa: PLC0415
     from agent.journal import Head, Journal  # noqa: PLC0415
-    from agent.record import Setting, chain_start_record  # noqa: PLC0415
     from hardware.board import open_board  # noqa: PLC0415
 
     layout = Layout.of(config.state)
@@ -141,10 +140,7 @@ def capture_loop(
         chain = head if head and not why else Head(str(uuid.uuid4()), 0, None)
         journal = Journal(layout, outbox, key=key, device_id=config.device.id, head=chain)
         if why:
-            setting = Setting(simulated=board.simulated, manifest=config.policy.manifest)
-            record = chain_start_record(setting, why)
-            journal.keep(Kind.CHAIN_START, board.clock.now(), record)
-            _log.warning("event=chain_start why=%r", why)
+            _start_chain(config, board, journal, why)
         yield CaptureLoop(config, board, journal, outbox, now_ns)
 
 
@@ -174,6 +170,14 @@ def floor(outbox: Outbox) -> datetime:
 def built_utc() -> datetime:
     """When this program was built."""
     return datetime.fromisoformat(BUILD_UTC)
+
+
+def _start_chain(config: Config, board: "Board", journal: "Journal", why: str) -> None:
+    from agent.record import Setting, chain_start_record  # noqa: PLC0415 - as in capture_loop
+
+    setting = Setting(simulated=board.simulated, manifest=config.policy.manifest)
+    journal.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
+    _log.warning("event=chain_start why=%r", why)
 
 
 def _device_key(layout: Layout) -> tuple["PrivateKey", bool]:
