@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agent import __version__, jpeg, quality, record, shutter, storage
+from agent import __version__, jpeg, quality, record, shutter
 from agent.config import Config
 from agent.errors import StorageFault, StorageFull
 from agent.exif import GpsFacts, PhotoFacts, stamp
 from agent.journal import Journal, NotQueued, new_id
-from agent.layout import Layout
 from agent.models import CaptureId, Kind, Label, Reason, Verdict
 from agent.record import Photo, Setting, Trigger
 from hardware.board import Board
@@ -88,7 +87,7 @@ class _Facts:
 class Capture:
     """Serves presses; whoever calls it gives the devices' time to nothing else.
 
-    `now_ns` tells CLOCK_MONOTONIC.
+    `has_room` says whether a photo may be written; `now_ns` tells CLOCK_MONOTONIC.
     """
 
     def __init__(
@@ -96,13 +95,14 @@ class Capture:
         config: Config,
         board: Board,
         journal: Journal,
+        has_room: Callable[[], bool],
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._now_ns = now_ns
+        self._has_room = has_room
         self._config = config
         self._board = board
         self._journal = journal
-        self._layout = Layout.of(config.state)
         self.setting = Setting(simulated=board.simulated, manifest=config.policy.manifest)
         self._method = "MANUAL" if config.position.kind is PositionKind.FIXED else "GPS"
         self._asked: tuple[CaptureId, int] | None = None
@@ -144,10 +144,7 @@ class Capture:
     def _obstacle(self, power: PowerReading) -> Reason | None:
         if is_empty(power):
             return Reason.BATTERY_EMPTY
-        room_bytes = storage.free_bytes(self._layout.records)
-        if room_bytes < self._config.state.reserve_mb * 1_000_000:
-            return Reason.STORAGE_FULL
-        return None
+        return None if self._has_room() else Reason.STORAGE_FULL
 
     def _take(self, facts: _Facts) -> Served:
         board, press = self._board, facts.press

@@ -80,8 +80,8 @@ class CaptureLoop:
         self._now_ns = now_ns
         self._config = config
         self._board = board
-        self._capture = Capture(config, board, journal, now_ns)
         self._upkeep = Upkeep(config, board, journal, outbox)
+        self._capture = Capture(config, board, journal, self._upkeep.has_room, now_ns)
         self._events: queue.SimpleQueue[ButtonEvent | None] = queue.SimpleQueue()
         self._commands: dict[int, _Command] = {}
         self._edge_ns = self._served_ns = _LONG_AGO_NS

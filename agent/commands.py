@@ -125,7 +125,8 @@ def prune(config: Config, _arguments: argparse.Namespace) -> int:
         keys = wiring.receipt_keys(config)
         layout = Layout.of(config.state)
         pruned = retention.prune(outbox, layout, config.retention, keys, moment)
-    print(f"{pruned.files} files and {pruned.rows} rows deleted")
+        early = retention.make_room(outbox, layout, keys, config.state.reserve_mb * 1_000_000)
+    print(f"{pruned.files + early} files and {pruned.rows} rows deleted")
     return 0
 
 

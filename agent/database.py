@@ -5,16 +5,28 @@ Each step holds `state.lock` shared and compares inodes, so that nobody goes on 
 database that was set aside.
 """
 
+import os
 import sqlite3  # noqa: TID251 - this is its door
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from agent.errors import NotNow, StorageFault, StorageFull
-from agent.layout import Layout
-from agent.storage import lock
+from agent.errors import NotNow, QueueBroken, StorageFault, StorageFull
+from agent.layout import Layout, make_file
+from agent.models import State
+from agent.storage import (
+    FILE_MODE,
+    LEAST_BYTES,
+    disk_errors,
+    free_bytes,
+    lock,
+    make_way,
+    sync_folder,
+)
 
 Connection = sqlite3.Connection
 Row = sqlite3.Row
@@ -26,15 +38,16 @@ _NO_ROOM: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 """What SQLite calls a full disk: for the log, and for the index beside it."""
 
 _BROKEN: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_REMEDY: Final = (
-    "the records are safe: move doorstep.db, -wal and -shm aside and restart doorstep-capture, "
-    "which makes the queue again from the records"
-)
+_REMEDY: Final = "the records are safe; `doorstep capture` makes the queue again from them"
+
+_PAGE_BYTES: Final = 4_096
+_INDEX_BYTES: Final = 32_768
+"""SQLite's index of its log, for up to 4062 pages. Source: sqlite.org/walformat.html, 2.1."""
 
 BUSY_TIMEOUT_S: Final = 10.0
 """Longest wait for another process's write: ten times the slowest flush seen on a worn card."""
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """How many migrations there are; processes other than capture wait for it."""
 
 _WAL_LIMIT_BYTES: Final = 4_194_304
@@ -65,6 +78,13 @@ _CAPTURES: Final[dict[str, type]] = {
     "decided_utc": str,
 }
 """One row per record, an index of its file; `decision` is the backend's receipt or refusal."""
+
+_TALLIED: Final = (
+    ("INSERT", False, True),
+    ("UPDATE OF state", True, True),
+    ("DELETE", True, False),
+)
+"""Changes that move the tally of states, and whether they have an old and a new row."""
 
 ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"
 """A small index's condition; a query that repeats it word for word is answered from that index."""
@@ -123,6 +143,30 @@ class Database:
             self._connection.close()
             self._connection = None
 
+    def set_aside(self) -> Path:
+        """Put an empty queue in the place of a broken one, which keeps its bytes; where it is now.
+
+        Nobody else is within a step meanwhile, and everybody's next one opens the new queue.
+        A power cut leaves the old database, none, or the new one, never a new one beside the old
+        one's log.
+
+        Raises:
+            StorageFault: the disk failed.
+        """
+        path = self._layout.database
+        names = (path.with_name(f"{path.name}.aside-{number}") for number in count(1))
+        with lock(self._layout.state_lock, exclusive=True, wait=True):
+            self.close()
+            aside = next(name for name in names if not name.exists())
+            with disk_errors("cannot set the queue aside"):
+                for suffix in ("-wal", "-shm", ""):
+                    with suppress(FileNotFoundError):
+                        _beside(path, suffix).rename(_beside(aside, suffix))
+                sync_folder(path.parent)
+                make_file(path)
+                self._layout.rebuild_mark.unlink(missing_ok=True)
+        return aside
+
     @contextmanager
     def _held(self) -> Iterator[Connection]:
         path = self._layout.database
@@ -132,18 +176,21 @@ class Database:
             except _BUGS:
                 raise
             except sqlite3.Error as error:
-                if getattr(error, "sqlite_errorcode", None) in _NO_ROOM:
+                code = getattr(error, "sqlite_errorcode", 0)
+                if code in _NO_ROOM:
                     raise StorageFull(f"{path}: {error}") from error
-                if getattr(error, "sqlite_errorcode", None) in _BROKEN:
-                    self.close()
-                    raise StorageFault(f"{path}: {error}; {_REMEDY}") from error
                 self.close()  # one that was opened on a read-only card would stay read-only
+                if code & 0xFF in _BROKEN:
+                    raise self._broken(f"{error}") from error
                 raise StorageFault(f"{path}: {error}") from error
 
     def _current(self, path: Path) -> Connection:
+        make_way(self._layout.ballast)
         try:
             inode = path.stat().st_ino
         except FileNotFoundError as error:
+            if self._migrates:
+                raise self._broken("gone") from error
             raise NotNow(f"{path}: not there yet; start `doorstep capture` first") from error
         except OSError as error:
             raise StorageFault(f"{path}: cannot be opened: {error.strerror}") from error
@@ -153,8 +200,21 @@ class Database:
             self._inode = inode
         return self._connection
 
+    def _broken(self, what: str) -> QueueBroken:
+        """Leave the mark for capture; the error to raise."""
+        with suppress(OSError):
+            self._layout.rebuild_mark.touch(FILE_MODE)
+        return QueueBroken(f"{self._layout.database}: {what}; {_REMEDY}")
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
 
 def _open(path: Path, *, migrates: bool) -> Connection:
+    index = _beside(path, "-shm")
+    if not index.exists() and free_bytes(path.parent) < LEAST_BYTES:
+        raise StorageFull(f"{path}: no room to open it; delete something that is not Doorstep's")
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode=rw", timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=True
     )
@@ -162,13 +222,37 @@ def _open(path: Path, *, migrates: bool) -> Connection:
         connection.row_factory = sqlite3.Row
         if migrates:
             _migrate(connection)
+            _check(connection)
         _await_schema(connection, path)
+        _fill(index)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _check(connection: Connection) -> None:
+    """Raise DatabaseError with SQLITE_CORRUPT where pages or tables are not what they must be."""
+    found = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
+    tables = "SELECT count(*) FROM sqlite_master WHERE name IN ('captures', 'facts', 'tally')"
+    if found == ["ok"] and connection.execute(tables).fetchone()[0] == 3:
+        return
+    error = sqlite3.DatabaseError("; ".join(found) if found != ["ok"] else "tables are missing")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    raise error
+
+
+def _fill(index: Path) -> None:
+    """Allocate the index of the log where SQLite leaves holes: in blocks smaller than its pages.
+
+    It writes the index by memory, and a hole that finds no room is a SIGBUS. By another process:
+    closing a file drops all locks that SQLite in this one has on it.
+    """
+    if os.statvfs(index.parent).f_frsize < _PAGE_BYTES:
+        command = ["fallocate", "--length", str(_INDEX_BYTES), str(index)]
+        subprocess.run(command, capture_output=True, check=False)
 
 
 def _await_schema(connection: Connection, path: Path) -> None:
@@ -208,6 +292,22 @@ def _migrate(connection: Connection) -> None:
         db.table("facts").create(
             {"name": str, "text": str}, pk="name", not_null={"text"}, strict=True
         )
+
+    @migrations()
+    def m002_tally(db: Tables) -> None:
+        db.table("tally").create(
+            {"state": str, "rows": int}, pk="state", not_null={"rows"}, strict=True
+        )
+        for state in State:
+            query = "INSERT INTO tally SELECT ?, count(*) FROM captures WHERE state = ?"
+            db.execute(query, [state, state])
+        for event, old, new in _TALLIED:
+            minus = "UPDATE tally SET rows = rows - 1 WHERE state = OLD.state;" if old else ""
+            plus = "UPDATE tally SET rows = rows + 1 WHERE state = NEW.state;" if new else ""
+            name = event.split()[0].lower()
+            db.execute(
+                f"CREATE TRIGGER captures_{name} AFTER {event} ON captures BEGIN {minus} {plus} END"
+            )
 
     migrations.apply(Tables(connection))
 

@@ -142,7 +142,8 @@ def _disk(config: Config) -> Iterator[Finding]:
         yield Finding("disk", Level.FAILED, words)
     slow = flush_ms > SLOW_FLUSH_MS
     advice = "; the card is slow or worn, replace it" if slow else ""
-    words = f"{free_mb} MB free, a flush takes {flush_ms:.1f} ms{advice}"
+    flushes = "1 flush" if storage.flushes_names(folder) else "2 flushes"
+    words = f"{free_mb} MB free, {flushes} for each file, {flush_ms:.1f} ms together{advice}"
     yield Finding("disk", Level.NOTE if slow else Level.OK, words)
 
 
@@ -166,6 +167,15 @@ def _queue(config: Config) -> Iterator[Finding]:
         yield Finding("queue", Level.NOTE, str(error))
     except StorageFault as error:
         yield Finding("queue", Level.FAILED, str(error))
+    if aside := sorted(path.name for path in layout.state.glob("doorstep.db.aside-*[0-9]")):
+        words = (
+            f"{', '.join(aside)} in {layout.state}: the queue was broken, set aside and made again "
+            "from the records; when all is delivered the files may be deleted"
+        )
+        yield Finding("queue", Level.NOTE, words)
+    if layout.rebuild_mark.exists():
+        words = "a process found the queue broken; `doorstep capture` makes it again when it runs"
+        yield Finding("queue", Level.FAILED, words)
     if torn := status.torn(layout.torn):
         words = f"{torn} files in {layout.torn} did not verify; keep them, tell the office"
         yield Finding("torn files", Level.NOTE, words)

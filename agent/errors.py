@@ -33,6 +33,10 @@ class StorageFull(StorageFault):
     """The disk has no room beyond its reserve."""
 
 
+class QueueBroken(StorageFault):
+    """The database is corrupt or gone; capture makes it again from the record files."""
+
+
 class NotNow(DoorstepError):
     """Nothing is broken; try again later. A lock is held, or capture has not made the queue yet."""
 

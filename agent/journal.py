@@ -2,16 +2,17 @@
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from agent import recordfile
-from agent.errors import NotNow, StorageFault
+from agent.errors import NotNow, QueueBroken, StorageFault
 from agent.layout import Layout
 from agent.models import Body, CaptureId, Kind, Label, rfc3339
-from agent.outbox import Outbox
+from agent.outbox import Kept, Outbox
 from agent.signing import PrivateKey
-from agent.storage import write_durably
+from agent.storage import make_way, write_durably
 from hardware.clock import Moment
 
 
@@ -22,16 +23,6 @@ class Head:
     chain: str
     seq: int
     label_sha256: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A record whose file is in place."""
-
-    label: Label
-    label_sha256: str
-    file_bytes: int
-    file_sha256: str
 
 
 class NotQueued(StorageFault):
@@ -48,7 +39,10 @@ def new_id() -> CaptureId:
 
 
 class Journal:
-    """Writes the records of one device, one after the other; only the capture process has one."""
+    """Writes the records of one device, one after the other; only the capture process has one.
+
+    `mend` makes a broken queue again from the files; without it that is an error like any other.
+    """
 
     def __init__(
         self,
@@ -58,12 +52,14 @@ class Journal:
         key: PrivateKey,
         device_id: str,
         head: Head,
+        mend: Callable[[QueueBroken], None] | None = None,
     ) -> None:
         self._layout = layout
         self._outbox = outbox
         self._key = key
         self._device_id = device_id
         self._head = head
+        self._mend = mend
         self._unqueued: list[Kept] = []
 
     def keep(
@@ -90,6 +86,7 @@ class Journal:
         body = recordfile.pack_body(record, photo, moment.utc)
         label = self._label(capture_id or new_id(), kind, moment, recordfile.describe(body), about)
         content = recordfile.seal(label, body, self._key)
+        make_way(self._layout.ballast)
         write_durably(self._layout.record(label.capture_id), content)
         digest = recordfile.label_digest(content)
         self._head = Head(label.chain, label.seq, digest)
@@ -102,7 +99,21 @@ class Journal:
         return label
 
     def queue_leftovers(self) -> int:
-        """Queue what has its file but not yet its row; how many. Raises as `Outbox.add` does."""
+        """Queue what has its file but not yet its row; how many. Raises as `Outbox.add` does.
+
+        A queue that this or another process found broken is made again first.
+        """
+        try:
+            return self._queue()
+        except QueueBroken as error:
+            if self._mend is None:
+                raise
+            self._mend(error)
+            return self._queue()
+
+    def _queue(self) -> int:
+        if self._layout.rebuild_mark.exists():
+            raise QueueBroken("another process found it broken")
         waiting = len(self._unqueued)
         while self._unqueued:
             kept = self._unqueued[0]

@@ -63,6 +63,16 @@ class Layout:
         return self.state / "state.lock"
 
     @property
+    def rebuild_mark(self) -> Path:
+        """Left by whoever finds the queue broken, for capture to make it again."""
+        return self.state / "rebuild"
+
+    @property
+    def ballast(self) -> Path:
+        """Room on a full card; see `storage.make_way`."""
+        return self.state / "ballast"
+
+    @property
     def capture_socket(self) -> Path:
         """Where `doorstep capture` listens."""
         return self.run / "capture.sock"
@@ -89,8 +99,14 @@ class Layout:
             for folder in (self.state, self.records, self.torn, self.run):
                 _make_folder(folder, FOLDER_MODE)
             _make_folder(self.keys, KEYS_MODE)
-            for file in (self.database, self.capture_lock, self.sync_lock, self.state_lock):
-                _make_file(file)
+            for file in (
+                self.database,
+                self.capture_lock,
+                self.sync_lock,
+                self.state_lock,
+                self.ballast,
+            ):
+                make_file(file)
 
 
 def _make_folder(folder: Path, mode: int) -> None:
@@ -102,7 +118,8 @@ def _make_folder(folder: Path, mode: int) -> None:
         folder.chmod(mode)
 
 
-def _make_file(file: Path) -> None:
+def make_file(file: Path) -> None:
+    """Make an empty file that the group shares; one that is there stays as it is."""
     with suppress(FileExistsError):
         descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, FILE_MODE)
         os.fchmod(descriptor, FILE_MODE)  # whatever the umask says

@@ -1,9 +1,10 @@
 """What the backend signed about a record: a receipt or a refusal, and whether it is about ours."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from agent import signing
@@ -82,3 +83,13 @@ def _utc(payload: Mapping[str, Any], name: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError as error:
         raise NotGenuine(f"signed, but {name} is no time: {error}") from error
+
+
+def read_keys(paths: Iterable[Path]) -> Keys:
+    """The public keys in these PEM files.
+
+    Raises:
+        ConfigError: one cannot be read.
+    """
+    keys = [signing.read_public_key(path) for path in paths]
+    return {signing.thumbprint(key): key for key in keys}

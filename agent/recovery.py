@@ -3,21 +3,32 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
+from typing import Final
 
-from agent import recordfile
-from agent.errors import NotGenuine
-from agent.journal import Head, Kept
+from agent import notify, recordfile
+from agent.database import Database
+from agent.errors import NotGenuine, QueueBroken
+from agent.journal import Head
 from agent.layout import Layout
 from agent.models import CaptureId, State
-from agent.outbox import Outbox
+from agent.outbox import Kept, Outbox
 from agent.signing import PublicKey
 from agent.storage import disk_errors, sync_folder
 
 _log = logging.getLogger(__name__)
+
+PAGE: Final = 100
+"""Records that are queued in one transaction. Source: our choice."""
+
+LARGEST_BYTES: Final = 67_108_864
+"""A larger file is no record; a photo has some 0.4 MB. Source: our choice."""
+
+MEND_EVERY_S: Final = 60.0
+"""A card that breaks each new queue at once is beyond mending. Source: our choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,57 @@ class Swept:
     torn: int
     damaged: int
     pruned: int
+
+
+class Mending:
+    """Makes a broken queue again from the record files; held under `capture.lock`.
+
+    `now_ns` tells CLOCK_MONOTONIC.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        database: Database,
+        outbox: Outbox,
+        key: PublicKey,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self._layout = layout
+        self._database = database
+        self._outbox = outbox
+        self._key = key
+        self._now_ns = now_ns
+        self._last_ns: int | None = None
+
+    def start(self) -> None:
+        """Sweep; where the queue is broken, mend it first. Raises StorageFault."""
+        try:
+            self._sweep()
+        except QueueBroken as error:
+            self.mend(error)
+
+    def mend(self, error: QueueBroken) -> None:
+        """Set the queue aside, and fill a new one; the others may run meanwhile.
+
+        What only the rows knew is asked again of the backend: receipts, refusals, uploads begun.
+
+        Raises:
+            QueueBroken: the same, when the last time was less than a minute ago.
+            StorageFault: the disk failed.
+        """
+        now_ns = self._now_ns()
+        if self._last_ns is not None and now_ns - self._last_ns < MEND_EVERY_S * 1e9:
+            raise error
+        self._last_ns = now_ns
+        aside = self._database.set_aside()
+        _log.error("event=queue_set_aside file=%s why=%r", aside.name, str(error))
+        self._sweep()
+
+    def _sweep(self) -> None:
+        if self._layout.rebuild_mark.exists():
+            raise QueueBroken("another process found it broken")
+        sweep(self._layout, self._outbox, self._key)
 
 
 def sweep(layout: Layout, outbox: Outbox, key: PublicKey) -> Swept:
@@ -69,25 +131,32 @@ def _adopt(layout: Layout, outbox: Outbox, strays: list[Path], key: PublicKey) -
     kept, torn = [], []
     for path in strays:
         try:
-            kept.append((path, _verify(path, key)))
+            kept.append(_verify(path, key))
         except NotGenuine as error:
             torn.append((path, error))
-    adopted = 0
-    for path, record in sorted(kept, key=lambda one: (one[1].label.chain, one[1].label.seq)):
-        file = (record.file_bytes, record.file_sha256)
-        try:
-            outbox.add(record.label, record.label_sha256, file, adopted=True)
-            adopted += 1
-        except NotGenuine as error:
-            torn.append((path, error))
+        notify.alive()
+    kept = _in_order(kept)
+    for start in range(0, len(kept), PAGE):
+        for one in outbox.adopt(kept[start : start + PAGE]):
+            words = f"another record has its number, {one.label.seq}"
+            torn.append((layout.record(one.label.capture_id), NotGenuine(words)))
+        notify.alive()
     _set_aside(layout, torn)
-    return adopted
+    return len(strays) - len(torn)
+
+
+def _in_order(records: list[Kept]) -> list[Kept]:
+    """One chain after the other, by when they began, as far as a clock knew."""
+    began: dict[str, str] = {}
+    for label in (one.label for one in records):
+        began[label.chain] = min(label.utc, began.get(label.chain, label.utc))
+    return sorted(records, key=lambda one: (began[one.label.chain], one.label.seq))
 
 
 def _verify(path: Path, key: PublicKey) -> Kept:
     with disk_errors(f"cannot read {path.name}"):
-        if not path.is_file():
-            raise NotGenuine("not a plain file")
+        if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
+            raise NotGenuine("not a plain file of a record's size")
         content = path.read_bytes()
     opened = recordfile.unpack(content)
     if opened.key != key or opened.label.capture_id != path.stem:

@@ -20,6 +20,11 @@ log = logging.getLogger(__name__)
 PAGE: Final = 100
 """Rows that are looked at together; their deletions share one flush. Source: our choice."""
 
+ROOM_PAGE: Final = 10
+"""Rows that are pruned together when room is short: 4 MB, at a press. Source: our choice."""
+
+_ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
+
 _SYNCHRONISED: Final = frozenset({ClockSource.GNSS, ClockSource.NTP})
 """Whose word is enough to delete; a real-time clock may be years off."""
 
@@ -65,6 +70,27 @@ def prune(
     return Pruned(files, rows)
 
 
+def make_room(outbox: Outbox, layout: Layout, keys: Keys, wanted_bytes: int) -> int:
+    """Delete delivered records, oldest first, until `wanted_bytes` are free; how many.
+
+    Their receipts allow it at any time; the hours that prune waits are for when there is room.
+
+    Raises:
+        StorageFault: the disk or the database failed.
+    """
+    newest = outbox.newest()
+    files = 0
+    if newest is None:
+        return files
+    for page in _pages(outbox, State.DELIVERED, newest, ROOM_PAGE):
+        if storage.room_bytes(layout.records, layout.ballast) >= wanted_bytes:
+            break
+        files += _delete_files(outbox, layout, page, keys, _ANY_TIME)
+    if files:
+        log.warning("event=room_made files=%d", files)
+    return files
+
+
 def certain_now(floor: datetime | None, moment: Moment) -> datetime | None:
     """The latest time that is certainly reached: never later because of an unsynchronised clock.
 
@@ -95,10 +121,10 @@ def _covered(items: Iterable[Item], keys: Keys, until: datetime) -> Iterator[Ite
             log.error(line, item.capture_id, str(error))  # noqa: TRY400 - its words are enough
 
 
-def _pages(outbox: Outbox, state: State, newest: Item) -> Iterator[list[Item]]:
+def _pages(outbox: Outbox, state: State, newest: Item, size: int = PAGE) -> Iterator[list[Item]]:
     """All items in a state but the newest record's, on which the next label builds."""
     after = 0
-    while page := outbox.items(state, after, PAGE):
+    while page := outbox.items(state, after, size):
         after = page[-1].number
         yield [item for item in page if item.number != newest.number]
 
@@ -110,7 +136,7 @@ def _delete_files(
     gone = [item for item in page if not layout.record(item.capture_id).exists()]
     there = [item for item in page if item not in gone]
     due = list(_covered(there, keys, until))
-    lost = list(_covered(gone, keys, datetime.max.replace(tzinfo=UTC)))
+    lost = list(_covered(gone, keys, _ANY_TIME))
     with storage.disk_errors("cannot delete delivered records"):
         for item in due:
             layout.record(item.capture_id).unlink(missing_ok=True)

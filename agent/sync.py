@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, assert_never
 
 from agent import notify, socketline, storage
 from agent.delivery import Deferred, Delivery, NoService, Outcome, Suspect, Unauthorised
-from agent.errors import NotNow
+from agent.errors import NotNow, QueueBroken
 from agent.layout import Layout
 from agent.linkwatch import Bell, LinkWatch
 from agent.models import rfc3339
@@ -186,12 +186,14 @@ class Sync:
                 spread_s = self._dice.uniform(0.0, START_JITTER_S)
                 self._outbox.rebook(self._clock.boottime_s() + spread_s)
                 self._is_booked = True
-            return self.step()
-        except NotNow as error:
+            wait_s = self.step()
+        except (NotNow, QueueBroken) as error:
             if not self._is_waiting_for_queue:
                 self._is_waiting_for_queue = True
                 log.info("event=waiting_for_queue what=%r", str(error))
             return LOOK_S
+        self._is_waiting_for_queue = False
+        return wait_s
 
     def _wait_s(self, now_s: float) -> float:
         rest_s = self._pace.rest_until_s - now_s

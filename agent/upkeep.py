@@ -2,12 +2,13 @@
 
 import logging
 import os
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from agent import record, storage
+from agent import receipt, record, retention, storage
 from agent.config import Config
-from agent.errors import DoorstepError, StorageFault
+from agent.errors import ConfigError, DoorstepError, StorageFault
 from agent.journal import Journal
 from agent.layout import Layout
 from agent.models import Kind, Label
@@ -30,6 +31,7 @@ class Upkeep:
         self._journal = journal
         self._outbox = outbox
         self._layout = Layout.of(config.state)
+        self._receipt_keys = config.backend.receipt_keys
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
         self._setting = Setting(simulated=board.simulated, manifest=config.policy.manifest)
         self._undated = outbox.is_undated()
@@ -40,6 +42,8 @@ class Upkeep:
         """Learn the time from a fix, and write what waits to be written."""
         self._learn_time()
         try:
+            if self.has_room():
+                storage.take_ballast(self._layout.ballast)
             if not self._writable:
                 storage.write_durably(self._layout.state / "capture.probe", b"writable\n")
             if self._journal.queue_leftovers():
@@ -55,6 +59,20 @@ class Upkeep:
                 _log.info("event=storage_back")
             self._writable = True
 
+    def has_room(self) -> bool:
+        """Whether the reserve is free; where not, what receipts cover is pruned first.
+
+        What is not sent never is.
+
+        Raises:
+            StorageFault: the disk or the database failed.
+        """
+        if self._room_bytes() < self._reserve_bytes:
+            with suppress(ConfigError):  # sync does not run without the keys, and says why
+                keys = receipt.read_keys(self._receipt_keys)
+                retention.make_room(self._outbox, self._layout, keys, self._reserve_bytes)
+        return self._room_bytes() >= self._reserve_bytes
+
     def kept(self, label: Label) -> None:
         """A record was written, so others can be."""
         self._undated |= label.clock == ClockSource.UNSYNCED
@@ -67,7 +85,7 @@ class Upkeep:
     def is_ready(self) -> bool:
         """Whether a press could leave its photo."""
         try:
-            room_bytes = storage.free_bytes(self._layout.records)
+            room_bytes = self._room_bytes()
         except StorageFault:
             return False
         may_write = self._writable and os.access(self._layout.records, os.W_OK)
@@ -79,6 +97,9 @@ class Upkeep:
             return self._outbox.counts()
         except DoorstepError:
             return None
+
+    def _room_bytes(self) -> int:
+        return storage.room_bytes(self._layout.records, self._layout.ballast)
 
     def _learn_time(self) -> None:
         fix, clock = self._board.position.last_fix(), self._board.clock

@@ -68,10 +68,9 @@ def receipt_keys(config: Config) -> Mapping[str, "PublicKey"]:
         ConfigError: one cannot be read.
     """
     # `status` reads no key.
-    from agent import signing  # noqa: PLC0415
+    from agent import receipt  # noqa: PLC0415
 
-    keys = [signing.read_public_key(path) for path in config.backend.receipt_keys]
-    return {signing.thumbprint(key): key for key in keys}
+    return receipt.read_keys(config.backend.receipt_keys)
 
 
 def check(config: Config) -> None:
@@ -132,13 +131,16 @@ def capture_loop(
         opened.callback(database.close)
         outbox = Outbox(database, boot_id())
         key, key_is_new = _device_key(layout)
-        recovery.sweep(layout, outbox, key.public_key())
+        mending = recovery.Mending(layout, database, outbox, key.public_key(), now_ns)
+        mending.start()
         board = (opening or open_board)(config.board, layout.run, floor(outbox))
         opened.callback(board.close)
         head = recovery.head(layout, outbox, key.public_key())
         why = _why_new_chain(outbox, head, key_is_new=key_is_new)
         chain = head if head and not why else Head(str(uuid.uuid4()), 0, None)
-        journal = Journal(layout, outbox, key=key, device_id=config.device.id, head=chain)
+        journal = Journal(
+            layout, outbox, key=key, device_id=config.device.id, head=chain, mend=mending.mend
+        )
         if why:
             _start_chain(config, board, journal, why)
         yield CaptureLoop(config, board, journal, outbox, now_ns)

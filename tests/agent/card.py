@@ -15,8 +15,8 @@ def full(card: Path) -> Iterator[None]:
 
     Blocks alone are not enough: ext4 gives a last one now and then when it commits.
     """
-    ballast, empty = card / "ballast", card / "empty"
-    ballast.touch()
+    filler, empty = card / "filler", card / "empty"
+    filler.touch()
     empty.mkdir()
     with suppress(OSError):
         for number in count():
@@ -25,5 +25,5 @@ def full(card: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        ballast.unlink()
+        filler.unlink()
         shutil.rmtree(empty)

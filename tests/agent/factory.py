@@ -131,11 +131,10 @@ def add(outbox: Outbox, made: Made, due_s: float = 0.0, *, adopted: bool = False
 
 
 @contextmanager
-def small_disk(folder: Path, size_mb: int = 16) -> Iterator[Path]:
+def small_disk(folder: Path, size_mb: int = 16, block_bytes: int = 4096) -> Iterator[Path]:
     """A real ext4 file system of a few megabytes, mounted while the block runs.
 
-    In blocks of 4 KB, as on a card: with the 1 KB that mkfs takes for small disks SQLite opens a
-    database on a full one with SIGBUS, since it reserves its shared memory by pages of 4 KB.
+    In blocks of 4 KB, as on a card; mkfs takes 1 KB for disks as small as this.
     """
     if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
         pytest.fail("a small disk needs root, and mkfs.ext4: apt install e2fsprogs mount")
@@ -143,7 +142,7 @@ def small_disk(folder: Path, size_mb: int = 16) -> Iterator[Path]:
     mounted.mkdir()
     with image.open("wb") as file:
         file.truncate(size_mb * 1_000_000)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", image], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", "-b", str(block_bytes), image], check=True)
     subprocess.run(["mount", "-o", "loop", image, mounted], check=True)
     try:
         yield mounted
@@ -158,11 +157,11 @@ def remount(mounted: Path, option: str) -> None:
 
 def fill(folder: Path) -> Path:
     """Write zeros until not one byte more fits; the file to delete for room."""
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
         while file.write(bytes(65_536)):
             pass
-    with ballast.open("ab", buffering=0) as file, suppress(OSError):
+    with filler.open("ab", buffering=0) as file, suppress(OSError):
         while file.write(b"\0" * 512):
             pass
-    return ballast
+    return filler

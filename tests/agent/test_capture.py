@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from agent.models import Kind
+from agent import signing
+from agent.models import Kind, State
 from agent.record import FRESH_S
+from agent.storage import BALLAST_BYTES, free_bytes
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.indicator import Signal
 from hardware.power import PowerReading
 from hardware.scene_room import Image
 from tests.agent.benchtop import Parts, bench, picture
 from tests.agent.card import full
-from tests.agent.factory import remount, small_disk
+from tests.agent.factory import MOMENT, fill, remount, small_disk
+from tests.agent.tusscript import receipt
 from tests.device import Device
 
 BLURRED = picture(motion_px=22.0)
@@ -265,8 +268,10 @@ def test_below_the_reserve_no_photo_is_taken_but_the_press_leaves_its_record(
 
 
 @pytest.mark.slow
-def test_on_a_full_card_a_press_is_red_and_its_number_stays_free(tmp_path: Path) -> None:
-    """A real 8 MB ext4: when not even a record without photo fits, the log has a line."""
+def test_on_a_card_that_takes_no_new_file_a_press_is_red_and_its_number_stays_free(
+    tmp_path: Path,
+) -> None:
+    """No inode is left: not even a record without photo fits, and the log has a line."""
     with small_disk(tmp_path) as card:
         where = {"dir": str(card / "state")}
         with bench(tmp_path / "device", state=where) as device:
@@ -278,6 +283,64 @@ def test_on_a_full_card_a_press_is_red_and_its_number_stays_free(tmp_path: Path)
             assert len(device.rows()) == 3
     assert reply["exit"] == 70
     assert after["label"]["seq"] == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block_bytes", [1024, 4096])
+def test_on_a_full_card_a_press_leaves_its_record_by_the_ballast(
+    tmp_path: Path, block_bytes: int
+) -> None:
+    """Also by a process that is started on it; with room again the ballast is made again."""
+    with small_disk(tmp_path, block_bytes=block_bytes) as card:
+        where = {"dir": str(card / "state"), "reserve_mb": 1}
+        with bench(tmp_path / "device", state=where) as device:
+            device.press()
+            device.tick()
+            filler = fill(card)
+            replies = [device.press() for _ in range(3)]
+            shown = device.parts.light.shown[-1]
+        with bench(tmp_path / "device", state=where) as device:
+            replies.append(device.press())
+            spent_bytes = device.layout.ballast.stat().st_size
+            filler.unlink()
+            device.tick()
+            after = device.press()
+            ballast_bytes = device.layout.ballast.stat().st_size
+            rows = device.rows()
+
+    assert [reply["record"]["reason"] for reply in replies] == ["storage_full"] * 4
+    assert shown is Signal.FAULT
+    assert (spent_bytes, ballast_bytes) == (0, BALLAST_BYTES)
+    assert after["label"]["kind"] == "photo"
+    assert [row.seq for row in rows] == list(range(1, 8))
+
+
+@pytest.mark.slow
+def test_when_room_is_short_a_press_deletes_what_receipts_cover_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    """The oldest first, and only as many as it takes; what waits stays."""
+    key = signing.new_key()
+    public = tmp_path / "receipt.pem"
+    public.write_bytes(signing.public_pem(key.public_key()))
+    with small_disk(tmp_path) as card:
+        where = {"dir": str(card / "state"), "reserve_mb": 1}
+        backend = {"receipt_keys": [str(public)]}
+        with bench(tmp_path / "device", state=where, backend=backend) as device:
+            for _ in range(24):
+                device.press()
+            for item in device.rows()[3:]:
+                content = device.layout.record(item.capture_id).read_bytes()
+                token = receipt(key, item.capture_id, content)
+                device.outbox.mark_delivered(item, token, MOMENT)
+            (card / "filler").write_bytes(bytes(free_bytes(card) - 900_000))
+            reply = device.press()
+            states = device.states()
+
+    assert reply["label"]["kind"] == "photo"
+    assert states[:3] == [State.PENDING] * 3
+    assert states[3:13] == [State.PRUNED] * 10
+    assert State.PRUNED not in states[20:]
 
 
 @pytest.mark.slow

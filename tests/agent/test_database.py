@@ -15,7 +15,7 @@ import pytest
 import sqlite_utils  # noqa: F401, TID251 - a child that became another user may not be able to
 
 from agent.database import Database, _migrate
-from agent.errors import NotNow, StorageFault, StorageFull
+from agent.errors import NotNow, QueueBroken, StorageFault, StorageFull
 from agent.layout import Layout
 from agent.outbox import Outbox
 from agent.storage import lock
@@ -251,12 +251,17 @@ def test_closing_the_one_set_aside_leaves_the_new_log_alone(layout: Layout) -> N
     new.close()
 
 
-def test_a_database_that_is_gone_is_for_later(layout: Layout, database: Database) -> None:
+def test_a_database_that_is_gone_is_for_capture_to_make_again(
+    layout: Layout, database: Database
+) -> None:
     note(database, "made")
     layout.database.unlink()
 
-    with pytest.raises(NotNow, match="not there yet"), database.look():
+    with pytest.raises(NotNow, match="not there yet"), Database(layout).look():
         pass
+    with pytest.raises(QueueBroken, match="makes the queue again"), database.look():
+        pass
+    assert layout.rebuild_mark.exists()
 
 
 @pytest.mark.parametrize("content", [b"no database" * 1000, b"SQLite format 3\0" + bytes(8000)])
@@ -322,14 +327,14 @@ def test_a_full_disk_is_told_and_forgotten_when_there_is_room(tmp_path: Path) ->
     with small_disk(tmp_path) as disk:
         layout, database, _ = queue(disk)
         note(database, "before")
-        ballast = fill(disk)
+        filler = fill(disk)
 
         with pytest.raises(StorageFull, match=r"doorstep\.db: "):  # noqa: PT012 - some fit into the log
             for turn in range(100):
                 note(database, f"during {turn:03}", "x" * 5000)
         assert "before" in notes(database)
 
-        ballast.unlink()
+        filler.unlink()
         note(database, "later")
         assert {"before", "later"} <= set(notes(database))
         assert not [name for name in notes(Database(layout)) if name.endswith("099")]

@@ -86,15 +86,14 @@ def test_a_record_without_its_row_has_its_number_and_is_queued_later(
 ) -> None:
     journal, outbox = journal_over(tmp_path, key)
     journal.keep(Kind.NO_PHOTO, AT, TEXT)
-    database = tmp_path / "state" / "doorstep.db"
-    outbox.newest()
-    database.rename(tmp_path / "away.db")
+    lock = tmp_path / "state" / "state.lock"
+    lock.rename(tmp_path / "away")
 
     with pytest.raises(NotQueued, match="kept, but not yet queued"):
         journal.keep(Kind.NO_PHOTO, AT, TEXT)
     with pytest.raises(NotQueued):
         journal.keep(Kind.NO_PHOTO, AT, TEXT)
-    (tmp_path / "away.db").rename(database)
+    (tmp_path / "away").rename(lock)
     journal.queue_leftovers()
     journal.queue_leftovers()
 

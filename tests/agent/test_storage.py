@@ -140,7 +140,7 @@ def test_free_bytes_of_nowhere_is_a_storage_fault(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind_and_works_again_with_room(tmp_path: Path) -> None:
     with small_disk(tmp_path) as disk:
-        ballast = fill(disk)
+        filler = fill(disk)
         names = {path.name for path in disk.iterdir()}
 
         with pytest.raises(StorageFull, match=r"cannot write a\.rec: No space left"):
@@ -148,7 +148,7 @@ def test_a_full_disk_leaves_nothing_behind_and_works_again_with_room(tmp_path: P
         assert {path.name for path in disk.iterdir()} == names
         assert free_bytes(disk) < 65_536
 
-        ballast.unlink()
+        filler.unlink()
         assert free_bytes(disk) > 4_000_000
         write_durably(disk / "a.rec", bytes(300_000))
         assert (disk / "a.rec").stat().st_size == 300_000

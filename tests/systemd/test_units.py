@@ -55,5 +55,11 @@ def test_folders_have_the_owners_and_modes_that_three_users_need(tmp_path: Path)
 
 def _expected(layout: Layout) -> dict[Path, int]:
     folders = dict.fromkeys((layout.state, layout.records, layout.torn, layout.run), FOLDER_MODE)
-    files = (layout.database, layout.capture_lock, layout.sync_lock, layout.state_lock)
+    files = (
+        layout.database,
+        layout.capture_lock,
+        layout.sync_lock,
+        layout.state_lock,
+        layout.ballast,
+    )
     return folders | dict.fromkeys(files, FILE_MODE) | {layout.keys: KEYS_MODE}

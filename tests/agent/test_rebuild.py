@@ -1,0 +1,157 @@
+"""A queue that breaks is set aside and made again from the records, and pressing goes on."""
+
+import os
+import sqlite3  # noqa: TID251 - it breaks what the product's door opens
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agent import recovery
+from agent.errors import NotNow, QueueBroken
+from agent.models import State
+from tests.agent.benchtop import Bench, bench
+from tests.agent.factory import MOMENT
+
+
+def overwrite(database: Path) -> None:
+    """As a card does that gives other bytes back; what the log holds would hide it."""
+    empty_log(database)
+    with database.open("r+b") as file:
+        file.write(b"no database" * 800)
+
+
+def empty_log(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as sql:
+        sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def take_away(database: Path) -> None:
+    for path in database.parent.glob("doorstep.db*"):
+        path.unlink()
+
+
+def break_inside(database: Path) -> None:
+    """The first page is whole, the others are not."""
+    empty_log(database)
+    with database.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (database.stat().st_size - 4096))
+
+
+def drop_tables(database: Path) -> None:
+    """A whole database, but not the queue's."""
+    with closing(sqlite3.connect(database)) as sql:
+        sql.execute("DROP TABLE captures")
+
+
+def cut_short(database: Path) -> None:
+    empty_log(database)
+    os.truncate(database, 6000)
+
+
+BROKEN = [overwrite, take_away, break_inside, cut_short]
+
+
+def asides(device: Bench) -> list[str]:
+    return sorted(path.name for path in device.layout.state.glob("*.aside-*"))
+
+
+@pytest.mark.parametrize("spoil", [*BROKEN, drop_tables])
+def test_a_start_on_a_broken_queue_makes_it_again(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    """Every record is queued, the chain goes on, and the backend is asked first what it has."""
+    with bench(tmp_path) as device:
+        labels = [device.press()["label"] for _ in range(3)]
+        item = device.rows()[1]
+        device.outbox.mark_delivered(item, "a receipt", MOMENT)
+    spoil(device.layout.database)
+
+    with bench(tmp_path) as device:
+        rows = device.rows()
+        after = device.press()["label"]
+
+    assert [row.seq for row in rows] == [1, 2, 3, 4]
+    assert all(row.adopted and row.state is State.PENDING for row in rows)
+    assert (after["chain"], after["seq"]) == (labels[0]["chain"], 5)
+
+
+def test_the_broken_queue_is_kept_whole(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+    overwrite(device.layout.database)
+    before = device.layout.database.read_bytes()
+
+    with bench(tmp_path) as device:
+        device.press()
+
+    assert asides(device) == ["doorstep.db.aside-1"]
+    assert device.layout.database.with_name("doorstep.db.aside-1").read_bytes() == before
+
+
+@pytest.mark.parametrize("spoil", BROKEN)
+def test_a_queue_that_breaks_between_two_presses_is_made_again(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    """Whoever notices it leaves a mark, and capture sees that within its next turn."""
+    with bench(tmp_path) as device:
+        device.press()
+        spoil(device.layout.database)
+        with pytest.raises((QueueBroken, NotNow)):
+            device.outbox.counts()
+        device.tick()
+        device.tick()
+        rows = device.rows()
+        reply = device.press()
+        numbers = [row.seq for row in device.rows()]
+
+    assert len(rows) == 2
+    assert reply["label"]["seq"] == 3
+    assert numbers == [1, 2, 3]
+
+
+def test_a_press_that_finds_the_queue_gone_is_green(tmp_path: Path) -> None:
+    """Its record is adopted with the others; the driver waits a little longer, and walks on."""
+    with bench(tmp_path) as device:
+        first = device.press()
+        take_away(device.layout.database)
+        second = device.press()
+        rows = {row.capture_id: row for row in device.rows()}
+
+    assert second["label"]["seq"] == first["label"]["seq"] + 1
+    assert second["label"]["capture_id"] in rows
+    assert first["label"]["capture_id"] in rows
+
+
+def test_a_queue_that_breaks_at_once_again_is_not_made_again_within_a_minute(
+    tmp_path: Path,
+) -> None:
+    """Else a dying card would be filled with queues set aside."""
+    with bench(tmp_path) as device:
+        take_away(device.layout.database)
+        device.press()
+        overwrite(device.layout.database)
+        with pytest.raises(QueueBroken):
+            device.outbox.counts()
+        reply = device.press()
+        early = asides(device)
+        device.tick(recovery.MEND_EVERY_S + 1)
+        rows = device.rows()
+
+    assert "kept, but not yet queued" in reply["error"]
+    assert early == []
+    assert len(asides(device)) >= 1
+    assert [row.seq for row in rows] == [1, 2, 3]
+
+
+def test_two_broken_queues_are_both_kept(tmp_path: Path) -> None:
+    for _ in range(2):
+        with bench(tmp_path) as device:
+            device.press()
+        overwrite(device.layout.database)
+    with bench(tmp_path) as device:
+        device.press()
+
+    assert asides(device) == ["doorstep.db.aside-1", "doorstep.db.aside-2"]
