@@ -89,6 +89,9 @@ _TALLIED: Final = (
 ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"
 """A small index's condition; a query that repeats it word for word is answered from that index."""
 
+SUSPECT: Final = "state = 'PENDING' AND suspected > 0"
+"""The same for another."""
+
 _NULLABLE: Final = {"about", "upload_url", "answer", "decision", "decided_utc"}
 
 
@@ -295,6 +298,7 @@ def _migrate(connection: Connection) -> None:
 
     @migrations()
     def m002_tally(db: Tables) -> None:
+        db.execute(f"CREATE INDEX captures_suspect ON captures (number) WHERE {SUSPECT}")
         db.table("tally").create(
             {"state": str, "rows": int}, pk="state", not_null={"rows"}, strict=True
         )
