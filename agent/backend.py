@@ -280,4 +280,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: BaseException | None = error
     while seen is not None:
         yield seen
-        seen = seen.__cause__ or seen.__context__
+        # urllib3 keeps some causes among its arguments only
+        inner = next((one for one in seen.args if isinstance(one, BaseException)), None)
+        seen = seen.__cause__ or seen.__context__ or inner

@@ -33,10 +33,14 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class NoService:
-    """No answer, or none that a working backend gives: it concerns every record."""
+    """No answer, or none that a working backend gives: it concerns every record.
+
+    `moved` says that the backend took in a piece before: the line is bad, not gone.
+    """
 
     answer: str
     retry_after_s: float | None = None
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +118,14 @@ class _Attempt:
         self._url = own_address(self._backend.base, item.upload_url) or self._own_url
         self._may_create = True
         self._may_ask = True
+        self._moved = False
 
     def run(self) -> Outcome:
         is_first = self._item.attempts == 1 and not self._item.adopted
         try:
             return self._create(self._content) if is_first else self._look()
         except NoAnswer as error:
-            return NoService(str(error))
+            return NoService(str(error), moved=self._moved)
 
     def _create(self, content: bytes | None) -> Outcome:
         self._may_create = False
@@ -197,7 +202,7 @@ class _Attempt:
                 return NoService(quoted("PATCH", answer) + ", without a usable Upload-Offset")
             if taken == len(self._content):
                 return self._finish(answer)
-            offset = taken
+            offset, self._moved = taken, True
 
     def _patch(self, offset: int, end: int) -> Answer:
         try:

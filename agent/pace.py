@@ -77,9 +77,16 @@ class Pace:
         self._resume()
         self._rest(now_s, None)
 
-    def lost(self, now_s: float, answer: str, retry_after_s: float | None) -> None:
-        """No answer, or none of a working backend."""
+    def lost(
+        self, now_s: float, answer: str, retry_after_s: float | None, *, moved: bool = False
+    ) -> None:
+        """No answer, or none of a working backend; after one that `moved` the record, as the first.
+
+        Otherwise a line that is cut every ten seconds would be waited for longer and longer.
+        """
         self.answer = answer
+        if moved:
+            self._failures = self.silent = 0
         self.silent += 1
         self._resume()
         if not self._is_lost:

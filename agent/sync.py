@@ -228,10 +228,10 @@ class Sync:
                 pace.deferred(now_s, answer)
                 if answer != item.answer:
                     log.warning("event=deferred capture_id=%s answer=%r", item.capture_id, answer)
-            case NoService(answer, retry_after_s):
-                self._book(item, now_s, answer, retry_after_s)
+            case NoService(answer, retry_after_s, moved):
+                self._book(item, now_s, answer, retry_after_s, failures=1 if moved else None)
                 if not self._is_stopping:  # else it was this side that hung up
-                    pace.lost(now_s, answer, retry_after_s)
+                    pace.lost(now_s, answer, retry_after_s, moved=moved)
             case Unauthorised(answer):
                 behind_s = pace.paused(now_s, answer) + 0.001
                 self._outbox.book(item, behind_s, answer)
@@ -246,8 +246,15 @@ class Sync:
             case other:
                 assert_never(other)
 
-    def _book(self, item: Item, now_s: float, answer: str, retry_after_s: float | None) -> None:
-        wait_s = self._pace.wait_s(item.attempts, retry_after_s)
+    def _book(
+        self,
+        item: Item,
+        now_s: float,
+        answer: str,
+        retry_after_s: float | None,
+        failures: int | None = None,
+    ) -> None:
+        wait_s = self._pace.wait_s(failures or item.attempts, retry_after_s)
         self._outbox.book(item, now_s + wait_s, answer)
 
     def _begin_rounds(self, now_s: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.pace import Pace
+from agent.pace import BACK_OFF_BASE_S, Pace
 from tests.agent.sending import NOON
 
 
@@ -164,3 +164,14 @@ def test_one_line_per_change(caplog: pytest.LogCaptureFixture) -> None:
         "event=paused",
         "event=resumed",
     ]
+
+
+def test_a_line_that_moves_records_between_its_cuts_is_not_waited_for_longer_and_longer() -> None:
+    pace = Pace(Highest())
+    for _ in range(9):
+        pace.lost(0.0, "cut", None)
+
+    pace.lost(0.0, "cut", None, moved=True)
+
+    assert pace.rest_until_s == BACK_OFF_BASE_S
+    assert pace.silent == 1

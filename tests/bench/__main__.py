@@ -12,7 +12,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.backend.process import REPOSITORY, running_backend
-from tests.bench import drain, figures, machine, memory, press, status
+from tests.bench import (
+    chart,
+    drain,
+    enqueue,
+    figures,
+    machine,
+    memory,
+    origin,
+    press,
+    queue_depth,
+    status,
+    upload,
+)
 from tests.bench.figures import Figure, Verdict
 from tests.bench.rig import Rig
 
@@ -22,6 +34,9 @@ SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "drain": drain.measure,
     "memory": memory.measure,
     "status": status.measure,
+    "enqueue": enqueue.measure,
+    "upload": upload.measure,
+    "depth": queue_depth.measure,
 }
 """The machine's own limits are always measured, first."""
 
@@ -32,15 +47,22 @@ def main() -> int:
     os.environ.pop("DOORSTEP_CONFIG", None)
     began_s = time.monotonic()
     with _scratch(options.folder) as folder, running_backend(folder / "backend") as backend:
-        facts = machine.facts(folder)
-        for name, text in facts.items():
+        run, facts = origin.facts(), machine.facts(folder)
+        for name, text in (run | facts).items():
             print(f"{name:<9} {text}")
-        rig = Rig(folder, backend, options.quick)
+        rig = Rig(folder, backend, options.quick, options.full)
         found = {name: _measured(name, rig) for name in SECTIONS if _is_wanted(name, options)}
-    _print_end(found, time.monotonic() - began_s)
+    seconds = time.monotonic() - began_s
+    _print_end(found, seconds)
+    report = {
+        "run": run | {"quick": options.quick, "full": options.full, "seconds": seconds},
+        "machine": facts,
+        "figures": {name: [one.to_json() for one in rows] for name, rows in found.items()},
+    }
     if options.json:
-        sections = {name: [one.to_json() for one in rows] for name, rows in found.items()}
-        options.json.write_text(json.dumps({"machine": facts, "figures": sections}, indent=1))
+        options.json.write_text(json.dumps(report, indent=1))
+    if options.chart:
+        chart.draw(report, options.chart)
     return 1 if _missed(found) else 0
 
 
@@ -91,7 +113,11 @@ def _options(arguments: Sequence[str] | None = None) -> Any:
         help=f"which: {', '.join(SECTIONS)}; all when none is named",
     )
     parser.add_argument("--quick", action="store_true", help="under a minute; a look, no proof")
+    parser.add_argument("--full", action="store_true", help="1,000 uploads per line; an hour")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every sample, as JSON")
+    parser.add_argument(
+        "--chart", type=Path, metavar="DIR", help="bench.svg and bench.png of a whole run"
+    )
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="where the state lies; else on this disk"
     )
@@ -99,6 +125,8 @@ def _options(arguments: Sequence[str] | None = None) -> Any:
     unknown = [name for name in options.sections if name not in SECTIONS]
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; one of: {', '.join(SECTIONS)}")
+    if options.chart and options.sections:
+        parser.error("the chart shows a whole run: name no sections with --chart")
     return options
 
 

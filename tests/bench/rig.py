@@ -14,11 +14,13 @@ class Rig:
         folder: on the disk that the repository is on; gone when the run ends.
         backend: the reference backend, a process of its own.
         is_quick: fewer repetitions, for a look.
+        is_full: as many as the issue names, however long they take.
     """
 
     folder: Path
     backend: Backend
     is_quick: bool
+    is_full: bool = False
 
     @property
     def warm_presses(self) -> int:
@@ -47,3 +49,7 @@ class Rig:
     @property
     def status_runs(self) -> int:
         return 5 if self.is_quick else 20
+
+    @property
+    def rounds(self) -> int:
+        return 10 if self.is_quick else 60

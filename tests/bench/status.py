@@ -2,7 +2,6 @@
 
 import subprocess
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from typing import Any, Final
 from agent.database import Database
 from agent.layout import Layout
 from agent.models import State
-from hardware.clock_system import boot_id
 from tests.backend.process import REPOSITORY
 from tests.bench.device import Device
 from tests.bench.figures import Figure
 from tests.bench.machine import run_ms
 from tests.bench.rig import Rig
+from tests.bench.rows import LONG_ANSWER, insert, waiting_rows
 
 FEW: Final = 10
 MANY: Final = 100_000
@@ -46,46 +45,19 @@ def measure(rig: Rig) -> list[Figure]:
     device = Device.new(rig.folder / "status", rig.backend)
     layout = Layout.of(device.config.state)
     with device.running("capture"), device.running("sync"), closing(Database(layout)) as database:
-        rows = _rows()
-        _insert(database, islice(rows, FEW))
+        queued = _rows()
+        insert(database, islice(queued, FEW))
         few = _ask(device, rig, FEW)
-        _insert(database, islice(rows, MANY - FEW))
+        insert(database, islice(queued, MANY - FEW))
         many = _ask(device, rig, MANY)
     return [*_figures(few), *_figures(many)]
 
 
 def _rows() -> Iterator[dict[str, Any]]:
     """Endless rows: the first few alarming, with long answers, the others waiting."""
-    boot, chain, seq = boot_id(), str(uuid.uuid4()), 0
-    while True:
-        seq += 1
-        is_refused = seq <= ALARMING
-        yield {
-            "capture_id": str(uuid.uuid4()),
-            "chain": chain,
-            "seq": seq,
-            "label_sha256": f"{seq:064x}",
-            "boot_id": boot,
-            "kind": "photo",
-            "utc": "2026-12-01T09:15:02.000Z",
-            "clock": "ntp",
-            "bytes": 300_000,
-            "sha256": f"{seq:064x}",
-            "state": State.REFUSED if is_refused else State.PENDING,
-            "adopted": 0,
-            "attempts": 1,
-            "suspected": 0,
-            "due_boot_id": boot,
-            "due_s": NEVER_S,
-            "answer": "not what was agreed on; " * 10 if is_refused else None,
-        }
-
-
-def _insert(database: Database, rows: Iterator[dict[str, Any]]) -> None:
-    listed = list(rows)
-    columns, marks = ", ".join(listed[0]), ", ".join(f":{name}" for name in listed[0])
-    with database.step() as sql:
-        sql.executemany(f"INSERT INTO captures ({columns}) VALUES ({marks})", listed)
+    for row in waiting_rows(NEVER_S):
+        is_refused = row["seq"] <= ALARMING
+        yield row | ({"state": State.REFUSED, "answer": LONG_ANSWER} if is_refused else {})
 
 
 def _ask(device: Device, rig: Rig, rows: int) -> _Asked:
@@ -101,11 +73,11 @@ def _ask(device: Device, rig: Rig, rows: int) -> _Asked:
 
 
 def _figures(asked: _Asked) -> list[Figure]:
-    rows = f"{asked.rows:,} rows"
+    depth = f"{asked.rows:,} rows"
     is_few = asked.rows == FEW
     return [
         Figure(
-            f"status, {rows}, by python3 -c pass",
+            f"status, {depth}, by python3 -c pass",
             "x",
             asked.times,
             digits=2,
@@ -117,9 +89,9 @@ def _figures(asked: _Asked) -> list[Figure]:
             if is_few
             else "",
         ),
-        Figure(f"  time, {rows}", "ms", asked.status_ms),
+        Figure(f"  time, {depth}", "ms", asked.status_ms),
         Figure(
-            f"  document, {rows}",
+            f"  document, {depth}",
             "B",
             [float(asked.document_bytes)],
             at_most=DOCUMENT_BYTES,

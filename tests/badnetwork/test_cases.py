@@ -1,0 +1,24 @@
+"""Cut, closed, altered at every byte, and answered with every status: 8,000 cases in one run."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.device import REPOSITORY
+
+
+@pytest.mark.slow
+def test_no_fault_at_any_byte_and_no_status_breaks_a_promise() -> None:
+    """At the backend exactly once, byte for byte, or still queued; delivered when it is over."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.badnetwork"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 violations, " in done.stdout

@@ -1,0 +1,265 @@
+"""`python -m tests.bench.cuts`: what queues write to a disk, and what a power cut leaves of it.
+
+Prints one JSON list. Needs root, and ends with its mounts when it is run in a mount namespace.
+"""
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from agent import storage
+from tests.backend.process import REPOSITORY
+from tests.bench.queues import OTHERS, PHOTO_BYTES, Contender, OurQueue, Queue, new_photo
+from tests.bench.rawdisk import RawDisk, sizes
+from tests.powercut import disk
+from tests.powercut.forked import ChildFailed, in_child, spread
+from tests.powercut.writelog import Cut, Entry, disks, plan, reached, read_log
+
+DISK_BYTES: Final = 32 << 20
+"""Holds ext4's journal, a full log, what filled it, 28 photos, and what reading them writes."""
+
+NEARLY_FULL_PAGES: Final = 950
+"""At 1000 SQLite empties its log; a photo of ours takes 6 (2026-11)."""
+
+MEMORY: Final = Path("/dev/shm")
+"""Images lie in memory: they are written hundreds of times."""
+
+ALONE: Final = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""Its mounts and children end with it."""
+
+SEED: Final = 1
+"""Chooses the reordered states; the same in every run."""
+
+
+_OPEN: Final[list[Queue]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What became of one queue's photos.
+
+    Attributes:
+        name: the contender's.
+        flushes: of the disk, during each photo's `put`.
+        written: bytes written to the disk by bytes of photos, until everything is on it.
+        lost: kept photos that each crash state had lost; all of them where it does not open.
+    """
+
+    name: str
+    flushes: list[int]
+    written: float
+    lost: list[int]
+
+    @property
+    def states_with_loss(self) -> int:
+        return sum(1 for photos in self.lost if photos)
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """One photo; sizes of the log in bytes when it was handed over, and when it was called kept."""
+
+    begun: int
+    kept: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The disk before, all that was written, and all that was promised."""
+
+    base: bytes
+    entries: list[Entry]
+    puts: list[Put]
+
+    def promised(self, cut: Cut) -> frozenset[str]:
+        """What must be there after the cut."""
+        log_bytes = self.entries[cut.entries - 1].end
+        return frozenset(put.digest for put in self.puts if put.kept <= log_bytes)
+
+
+def missing() -> str:
+    """What keeps the cuts from being made here, in words; nothing if nothing does."""
+    if os.geteuid() != 0:
+        return "mounting disks needs root"
+    if packages := disk.missing():
+        return f"apt install {' '.join(packages)}"
+    absent = [one for one in ("/dev/fuse", "/dev/loop-control") if not Path(one).exists()]
+    if absent:
+        return f"there is no {' and no '.join(absent)}"
+    may = subprocess.run([*ALONE, "true"], check=False, stderr=subprocess.DEVNULL).returncode == 0
+    return "" if may else "a container may not mount disks"
+
+
+def surveyed(photos: int, states: int, *only: str) -> list[Survey]:
+    """Surveys every contender, or those with these names, in a process of its own."""
+    words = [*ALONE, sys.executable, "-m", "tests.bench.cuts", str(photos), str(states), *only]
+    said = subprocess.run(words, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE)
+    return [Survey(**one) for one in json.loads(said.stdout)]
+
+
+class BusyQueue(OurQueue):
+    """Ours; its log is so full that it is emptied in the midst of the photos."""
+
+    def grow(self) -> None:
+        super().grow()
+        while self.log_pages() < NEARLY_FULL_PAGES:
+            self.tick()
+
+
+def _portable(folder: Path) -> Queue:
+    """The same, made to believe for the rest of this process that the disk is not an ext4."""
+    name = "flushes_names"
+    assert hasattr(storage, name), "the product asks in another way which disk it has"
+    setattr(storage, name, lambda _: False)
+    return BusyQueue(folder)
+
+
+OURS: Final = Contender("doorstep", BusyQueue, "")
+OFF_EXT4: Final = Contender("doorstep, off ext4", _portable, "")
+RAW: Final = "bare loop"
+
+
+def contenders(folder: Path) -> list[Contender]:
+    """Returns all that are surveyed; the bare loop writes as much as a queue in `folder` does."""
+    ours = OurQueue(folder)
+    bare = partial(RawDisk, sizes=sizes(ours))
+    ours.close()
+    return [OURS, Contender(RAW, bare, ""), *OTHERS, OFF_EXT4]
+
+
+def survey(folder: Path, contender: Contender, photos: int, states: int) -> Survey:
+    """Lets it keep photos on a logged disk, cuts the power up to `states` times, and looks."""
+    folder.mkdir()
+    recording = record(folder, contender, photos)
+    entries, puts = recording.entries, recording.puts
+    written = sum(len(entry.content) for entry in entries[reached(entries, puts[0].begun) :])
+    check_reading(folder, contender, recording)
+    cuts = plan(entries, reached(entries, puts[0].kept) + 1, states, SEED)
+    return Survey(
+        contender.name,
+        [sum(one.flushes for one in entries if put.begun < one.end <= put.kept) for put in puts],
+        written / (photos * PHOTO_BYTES),
+        spread(partial(_lost, folder, contender, recording), cuts),
+    )
+
+
+def record(folder: Path, contender: Contender, photos: int) -> Recording:
+    """A queue that was in use, in a process that died, goes on in one that dies too."""
+    image, log, at = (folder / name for name in ("disk.img", "disk.log", "disk"))
+    _make_disk(image)
+    with disk.mounted(image, at):
+        in_child(lambda: _left_open(contender, at).grow())
+    base = image.read_bytes()
+    with disk.logged(image, log, at):
+        puts = in_child(lambda: list(_puts(_left_open(contender, at), log, photos)))
+    return Recording(base, read_log(log.read_bytes()), puts)
+
+
+def _left_open(contender: Contender, at: Path) -> Queue:
+    """Opens the queue for a process that dies: it never closes it, not even as garbage."""
+    queue = contender.open(at / "queue")
+    _OPEN.append(queue)
+    return queue
+
+
+def _puts(queue: Queue, log: Path, photos: int) -> Iterator[Put]:
+    for _ in range(photos):
+        photo = new_photo()
+        begun = log.stat().st_size
+        queue.put(photo)
+        yield Put(begun, log.stat().st_size, hashlib.sha256(photo).hexdigest())
+
+
+def _lost(
+    folder: Path, contender: Contender, recording: Recording, number: int, cuts: Sequence[Cut]
+) -> list[int]:
+    """How many photos that were called kept are not there at each cut."""
+    return [
+        len(recording.promised(cut) - found(contender, queue))
+        for cut, queue in zip(cuts, _restored(folder / str(number), recording, cuts), strict=True)
+    ]
+
+
+def check_reading(folder: Path, contender: Contender, recording: Recording) -> None:
+    """Without a cut nothing is lost: otherwise what is found would say nothing of the queue.
+
+    Raises:
+        ChildFailed: the queue does not open on a whole disk.
+    """
+    whole = Cut(len(recording.entries))
+    for queue in _restored(folder / "whole", recording, [whole]):
+        digests = in_child(partial(_digests, contender, queue))
+        if lost := recording.promised(whole) - digests:
+            raise RuntimeError(f"{contender.name}: {len(lost)} not found on a whole disk")
+
+
+def _restored(at: Path, recording: Recording, cuts: Sequence[Cut]) -> Iterator[Path]:
+    """The queue's folder on the disk at each cut, mounted until the next is asked for."""
+    image = at.with_suffix(".img")
+    image.touch()
+    for pieces in disks(recording.base, recording.entries, cuts):
+        with image.open("r+b") as file:
+            for offset, content in pieces:
+                file.seek(offset)
+                file.write(content)
+        with disk.mounted(image, at):
+            yield at / "queue"
+
+
+def found(contender: Contender, queue: Path) -> frozenset[str]:
+    """Digests of what the queue finds when it is opened again; nothing where it fails to."""
+    try:
+        return in_child(partial(_digests, contender, queue))
+    except ChildFailed:
+        return frozenset()
+
+
+def _digests(contender: Contender, folder: Path) -> frozenset[str]:
+    return frozenset(hashlib.sha256(photo).hexdigest() for photo in contender.open(folder).photos())
+
+
+def _make_disk(image: Path) -> None:
+    """An empty ext4 as `disk.make` makes it, but larger."""
+    with image.open("wb") as file:
+        file.truncate(DISK_BYTES)
+    options = ["-b", "4096", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"]
+    subprocess.run(["mkfs.ext4", "-q", "-F", *options, image], check=True)
+
+
+def _states(contender: Contender, states: int) -> int:
+    """`scripts/test --powercut` cuts the path that ours takes on other file systems."""
+    return 0 if contender is OFF_EXT4 else states
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.cuts", description=__doc__)
+    parser.add_argument("photos", type=int, help="how many each queue keeps")
+    parser.add_argument("states", type=int, help="how often each is cut")
+    parser.add_argument(
+        "only", nargs="*", metavar="NAME", help="of these; of all when none is named"
+    )
+    words = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    with TemporaryDirectory(dir=MEMORY, prefix="doorstep-cuts-") as folder:
+        surveys = [
+            survey(Path(folder, str(number)), one, words.photos, _states(one, words.states))
+            for number, one in enumerate(contenders(Path(folder, "sizes")))
+            if not words.only or one.name in words.only
+        ]
+    sys.stdout.write(json.dumps([asdict(one) for one in surveys]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""The benchmark of queues sees what they keep, what they write, and what they lose."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.backend.process import REPOSITORY
+from tests.bench import cuts
+from tests.bench.chart_rows import PANELS, names
+from tests.bench.cuts import Survey
+from tests.bench.enqueue import DISK_ONLY, survey_figures, time_figures
+from tests.bench.figures import Verdict
+from tests.bench.queues import OTHERS, OURS, Contender, new_photo
+from tests.bench.rawdisk import RawDisk, Sizes
+
+BARE = Contender(cuts.RAW, lambda folder: RawDisk(folder, Sizes(3_000, 6)), "")
+ALL = (OURS, BARE, *OTHERS)
+
+CALLS = "rename,write,writev,pwrite64,fsync,fdatasync,flock,fcntl,fchmod,unlink,statfs"
+
+ONE_PUT = """
+import os, sys
+from contextlib import closing, suppress
+from pathlib import Path
+from tests.bench.queues import OurQueue, new_photo
+from tests.bench.rawdisk import RawDisk, sizes
+
+def mark():
+    with suppress(FileNotFoundError):
+        os.rename("marker", "marker")
+
+def traced(queue):
+    photo = new_photo()
+    mark()
+    queue.put(photo)
+    mark()
+
+folder = Path(sys.argv[1])
+with closing(OurQueue(folder / "ours")) as ours:
+    ours.grow()
+    with closing(RawDisk(folder / "raw", sizes(ours))) as raw:
+        raw.grow()
+        traced(ours)
+        traced(raw)
+"""
+"""Between two markers ours keeps a photo, between the next two the bare loop does."""
+
+
+@pytest.mark.parametrize("contender", ALL, ids=[one.name for one in ALL])
+def test_a_queue_gives_back_what_it_kept_when_it_is_opened_again(
+    contender: Contender, tmp_path: Path
+) -> None:
+    """Otherwise a photo that is not found after a power cut would say nothing."""
+    photos = [new_photo() for _ in range(3)]
+    with closing(contender.open(tmp_path / "queue")) as queue:
+        queue.grow()
+        for photo in photos:
+            queue.put(photo)
+
+    with closing(contender.open(tmp_path / "queue")) as queue:
+        assert Counter(queue.photos()) == Counter(photos)
+
+
+def test_every_figure_of_the_chart_is_measured() -> None:
+    """A renamed figure is seen here, and not after a run of minutes."""
+    timed = {name: [1.0, 2.0] for name in (*(one.name for one in ALL), DISK_ONLY)}
+    surveys = [Survey(one.name, [3], 1.2, [0]) for one in ALL]
+    measured = {one.name.strip() for one in (*time_figures(timed), *survey_figures(surveys))}
+
+    (panel,) = (panel for panel in PANELS if panel.section == "enqueue")
+
+    assert set(names(panel)) <= measured
+
+
+@pytest.mark.parametrize(
+    ("survey", "missed"),
+    [
+        (Survey(OURS.name, [3, 3, 5], 1.2, [0, 0]), []),
+        (Survey(OURS.name, [4, 4, 3], 1.2, [0, 0]), ["doorstep: flushes"]),
+        (Survey(OURS.name, [3, 3, 3], 1.2, [0, 2]), ["doorstep: lost"]),
+    ],
+)
+def test_a_flush_too_many_and_a_lost_photo_are_missed_targets(
+    survey: Survey, missed: list[str]
+) -> None:
+    """One state that loses a photo is enough."""
+    figures = survey_figures([survey])
+
+    assert [one.name for one in figures if one.verdict is Verdict.MISSED] == missed
+
+
+@pytest.mark.slow
+def test_the_bare_loop_makes_the_products_system_calls(tmp_path: Path) -> None:
+    """The limit that ours is measured by does all that ours does to the disk, and no more."""
+    log = tmp_path / "calls"
+    python = [sys.executable, "-c", ONE_PUT, str(tmp_path)]
+
+    subprocess.run(
+        ["strace", "-qq", "-o", str(log), "-e", f"trace={CALLS}", *python],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        check=True,
+    )
+
+    _, ours, _, bare, _ = log.read_text().split('rename("marker", "marker")')
+    assert _calls(ours) == _calls(bare)
+
+
+@pytest.mark.slow
+def test_power_cuts_show_which_queue_loses_what_it_kept() -> None:
+    """Ours loses nothing, and the same cuts see it where something is lost."""
+    if why_not := cuts.missing():
+        pytest.fail(f"the power cuts need more: {why_not}")
+
+    ours, other = cuts.surveyed(8, 12, OURS.name, "persist-queue Queue")
+
+    assert ours.lost == [0] * 12
+    assert other.states_with_loss > 0
+    assert other.written >= 1.0
+
+
+def _calls(lines: str) -> list[str]:
+    """The calls in their order; one that writes two pieces at once counts as one write."""
+    found = re.findall(r"^(\w+)\(", lines, re.MULTILINE)
+    return [name.replace("writev", "write") for name in found]

@@ -1,0 +1,183 @@
+"""What an upload contender gets to do, and the five of them as processes."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from agent.outbox import Item
+from tests import device
+from tests.backend.process import REPOSITORY
+from tests.bench.device import Device
+from tests.bench.upload_server import Server
+
+AGAIN_S: Final = 1
+"""Wait after a cut where the contender's library or option asks for one.
+
+tuspy's own default is no retry, and 30 s; curl's is 1 s, doubling.
+"""
+
+NODE_FOLDER: Final = Path(__file__).parent / "upload_js"
+"""Holds package.json; `npm ci` puts node_modules here, which git ignores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record file to upload, and what is announced of it."""
+
+    capture_id: str
+    path: Path
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, item: Item, path: Path) -> "Record":
+        return cls(item.capture_id, path, item.bytes, item.sha256)
+
+    @property
+    def said(self) -> dict[str, str]:
+        kind = "application/octet-stream"
+        return {"capture_id": self.capture_id, "sha256": self.sha256, "filetype": kind}
+
+    @property
+    def metadata(self) -> str:
+        """The header Upload-Metadata."""
+        pairs = ((key, base64.b64encode(text.encode()).decode()) for key, text in self.said.items())
+        return ",".join(f"{key} {text}" for key, text in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One contender's work on one line.
+
+    Attributes:
+        folder: a new one for its files.
+        server: where the records go.
+        port: to connect to: the server's own, or that of a proxy before it.
+        device: whose records they are; `doorstep sync` sends them from its queue.
+    """
+
+    folder: Path
+    server: Server
+    port: int
+    device: device.Device
+    records: Sequence[Record]
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.server.name}:{self.port}"
+
+    def write(self, **more: Any) -> Path:
+        """Returns a file that says all of it, as JSON."""
+        records = [
+            {"metadata": one.metadata, "said": one.said, "path": str(one.path)}
+            | {"capture_id": one.capture_id, "bytes": one.bytes}
+            for one in self.records
+        ]
+        told = {"url": self.url, "ca": str(self.server.ca_file), "records": records}
+        path = self.folder / "job.json"
+        path.write_text(json.dumps(told | more))
+        return path
+
+
+def ours(job: Job) -> list[str]:
+    """`doorstep sync`, the real process, on the queue that the stock has filled."""
+    identity = {"device": {"id": job.device.folder.name}}
+    job.device.configure(**identity, backend=device.towards(job.server, job.url))
+    return Device(job.device.folder).words("sync")
+
+
+def raw(job: Job) -> list[str]:
+    return [sys.executable, "-m", "tests.bench.upload_raw", str(job.write())]
+
+
+def curl(job: Job) -> list[str]:
+    """One process, one kept connection, one PUT per record."""
+    steps = "next\n".join(_curl_step(job, one) for one in job.records)
+    config = job.folder / "curl.config"
+    config.write_text(steps)
+    return [_program("curl", "curl"), "--disable", "--config", str(config)]
+
+
+def tuspy(job: Job) -> list[str]:
+    return [sys.executable, "-W", "ignore", "-m", "tests.bench.upload_tuspy", str(job.write())]
+
+
+def tus_js(job: Job) -> list[str]:
+    _install()
+    return [_program("node", "nodejs"), str(NODE_FOLDER / "upload.mjs"), str(job.write())]
+
+
+def tus_js_at_creation(job: Job) -> list[str]:
+    """The same, told to put the bytes on the POST."""
+    _install()
+    told = job.write(at_creation=True)
+    return [_program("node", "nodejs"), str(NODE_FOLDER / "upload.mjs"), str(told)]
+
+
+Contender = Callable[[Job], list[str]]
+"""Prepares a job and returns the command that does it."""
+
+CONTENDERS: Final[dict[str, Contender]] = {
+    "ours": ours,
+    "raw socket": raw,
+    "curl": curl,
+    "tuspy": tuspy,
+    "tus-js-client": tus_js,
+}
+
+
+def start(contender: Contender, job: Job) -> "subprocess.Popen[bytes]":
+    """Starts it; what it says goes to a log in the job's folder."""
+    command = contender(job)
+    trusted = {
+        name: str(job.server.ca_file) for name in ("REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+    }
+    with (job.folder / "log").open("wb") as log:
+        return subprocess.Popen(
+            command, cwd=REPOSITORY, stdout=log, stderr=log, env={**os.environ, **trusted}
+        )
+
+
+def _curl_step(job: Job, record: Record) -> str:
+    lines = {
+        "url": f"{job.url}/put/{record.capture_id}",
+        "upload-file": record.path,
+        "output": os.devnull,
+        "cacert": job.server.ca_file,
+        "retry": 1_000,
+        "retry-delay": AGAIN_S,
+    }
+    said = (f"Upload-Length: {record.bytes}", f"Upload-Metadata: {record.metadata}", "Expect:")
+    words = ["silent", "show-error", "fail", "retry-all-errors"]
+    words += [f'{name} = "{value}"' for name, value in lines.items()]
+    return "\n".join([*words, *(f'header = "{one}"' for one in said)]) + "\n"
+
+
+def _install() -> None:
+    """Runs `npm ci` unless what the lock file names is already there."""
+    installed = NODE_FOLDER / "node_modules" / ".package-lock.json"
+    lock = NODE_FOLDER / "package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    command = [_program("npm", "npm"), "ci", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=NODE_FOLDER, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(
+            f"npm ci in {NODE_FOLDER} failed; it needs npm's registry:\n{done.stderr}"
+        )
+
+
+def _program(name: str, package: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise RuntimeError(
+            f"{name} is missing; the upload section needs it: apt-get install {package}"
+        )
+    return found

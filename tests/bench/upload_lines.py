@@ -1,0 +1,136 @@
+"""The lines that records are uploaded over: loopback, 100 ms, and a bottleneck with cuts."""
+
+import os
+import random
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.bench.longline import LongLine
+from tests.bench.upload_server import Server, running_server
+from tests.network import FaultProxy, Line
+
+BUFFER_BYTES: Final = 32_768
+"""What the bottleneck takes in ahead of what it has carried. Source: shared rig of the issue."""
+
+REAL_TIME_PRIORITY: Final = 1
+"""The lowest: before all usual work, after whatever asks for more. Source: sched(7)."""
+
+LOOK_S: Final = 0.02
+"""How often it is looked for the first connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A line that is open, with its server at the far end.
+
+    Attributes:
+        port: that a client connects to, at the server's name.
+    """
+
+    server: Server
+    port: int
+    counter: "LongLine | Bottleneck | None" = None
+
+    @property
+    def carried_bytes(self) -> int | None:
+        """Bytes towards the server so far, counted at the bottleneck; None where there is none."""
+        return None if self.counter is None else self.counter.carried_bytes
+
+
+class Bottleneck(FaultProxy):
+    """A relay at a fixed rate towards the target, with a small buffer before it."""
+
+    def __init__(self, target: tuple[str, int], bytes_per_s: float) -> None:
+        super().__init__(target)
+        self.up = Line(rate_bytes_per_s=bytes_per_s)
+        # What it accepts inherits this; the kernel doubles it (socket(7)).
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES // 2)
+
+    @property
+    def carried_bytes(self) -> int:
+        return self.relayed_bytes["up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    """A slow line that is cut again and again.
+
+    Attributes:
+        cut_s: seconds between two cuts, at least and at most; drawn evenly.
+    """
+
+    bytes_per_s: float
+    cut_s: tuple[float, float]
+
+    @contextmanager
+    def open(self, data: Path) -> Iterator[Open]:
+        """Every line of the same kind is cut at the same moments after its first connection."""
+        with (
+            running_server(data) as server,
+            Bottleneck((server.host, server.port), self.bytes_per_s) as relay,
+            _cut(relay, self._gaps_s()),
+        ):
+            yield Open(server, relay.port, relay)
+
+    def _gaps_s(self) -> Iterator[float]:
+        dice = random.Random(1)
+        while True:
+            yield dice.uniform(*self.cut_s)
+
+
+@contextmanager
+def loopback(data: Path) -> Iterator[Open]:
+    with running_server(data) as server:
+        yield Open(server, server.port)
+
+
+@contextmanager
+def over(line: LongLine, data: Path) -> Iterator[Open]:
+    with running_server(data, line.here, line.there) as server:
+        yield Open(server, server.port, line)
+
+
+@contextmanager
+def undisturbed() -> Iterator[str]:
+    """Puts this thread, and what it starts, before all other work of the machine.
+
+    Yields what is so, in words. A difference of 5 ms is measured here, and a busy machine makes
+    whoever does more wait longer for a core; every contender gets the same.
+    """
+    usual = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(REAL_TIME_PRIORITY))
+    except PermissionError:
+        yield "at usual priority"
+        return
+    try:
+        yield "all processes of the line at real-time priority"
+    finally:
+        os.sched_setscheduler(0, *usual)
+
+
+@contextmanager
+def _cut(relay: FaultProxy, gaps_s: Iterable[float]) -> Iterator[None]:
+    ended = threading.Event()
+
+    def cut() -> None:
+        while not relay.connections:
+            if ended.wait(LOOK_S):
+                return
+        for gap_s in gaps_s:
+            if ended.wait(gap_s):
+                return
+            relay.cut()
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        cutting.join()

@@ -1,0 +1,155 @@
+"""One contender over one line: what it sends, how long it takes, what the line has carried."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from agent import jpeg
+from agent.database import Database
+from agent.outbox import Outbox
+from hardware.clock_system import boot_id
+from tests import device
+from tests.bench.device import Device
+from tests.bench.stock import stock
+from tests.bench.upload_jobs import CONTENDERS, Job, Record, start
+from tests.bench.upload_lines import Open
+
+LOOK_S: Final = 0.05
+"""How often it is looked whether a contender is done."""
+
+END_WITHIN_S: Final = 15.0
+"""Longest end of a contender that has all its receipts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Records to upload; the same for every contender on a line.
+
+    Attributes:
+        device: whose queue holds them; only `doorstep sync` takes them from there.
+    """
+
+    device: device.Device
+    records: list[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one contender did.
+
+    Attributes:
+        asked: records it was given, of `asked_bytes` together.
+        useful_bytes: of the records that have a receipt.
+        seconds: from the start of its process to the last receipt, or all of its time.
+        each_ms: from receipt to receipt, by one clock of the machine.
+        sent_bytes: counted at the bottleneck, towards the server; None where there is none.
+    """
+
+    name: str
+    asked: int
+    asked_bytes: int
+    delivered: int
+    useful_bytes: int
+    seconds: float
+    each_ms: list[float]
+    requests: int
+    handshakes: int
+    sent_bytes: int | None
+
+    @property
+    def record_bytes(self) -> int:
+        return self.asked_bytes // self.asked
+
+    @property
+    def useful_pct(self) -> float:
+        """Useful over sent bytes; 0 where nothing was sent or counted."""
+        return 100 * self.useful_bytes / self.sent_bytes if self.sent_bytes else 0.0
+
+
+def loaded(folder: Path, records: int, jpeg_quality_pct: int | None = None) -> Load:
+    """Fills the queue of a new device; about 300 KB a record unless a quality is given."""
+    made = device.Device(folder, device={"id": folder.name})
+    with stock(Device(folder)) as queue:
+        if jpeg_quality_pct is not None:
+            queue.image = jpeg.encode(queue.frame.pixels, jpeg_quality_pct)
+        items = [queue.outbox.get(queue.add()) for _ in range(records)]
+    return Load(made, [Record.of(item, made.layout.record(item.capture_id)) for item in items])
+
+
+def run(name: str, line: Open, load: Load, folder: Path, window_s: float) -> Run:
+    """Lets a contender upload the load, for `window_s` at most.
+
+    Raises:
+        RuntimeError: it ended without having uploaded all.
+    """
+    folder.mkdir(parents=True)
+    job = Job(folder, line.server, line.port, load.device, load.records)
+    carried = line.carried_bytes
+    began_ns = time.monotonic_ns()
+    with _ending(start(CONTENDERS[name], job)) as process:
+        receipts_ns = _awaited(process, job, began_ns + int(window_s * 1e9))
+        is_whole = len(receipts_ns) == len(job.records)
+        last_ns = receipts_ns[-1] if is_whole else time.monotonic_ns()
+        after, counts = line.carried_bytes, line.server.counts()
+        if is_whole:
+            _await_end(name, process, job)
+    asked_bytes = sum(one.bytes for one in job.records)
+    return Run(
+        name,
+        len(job.records),
+        asked_bytes,
+        len(receipts_ns),
+        asked_bytes * len(receipts_ns) // len(job.records),  # they differ by some bytes only
+        (last_ns - began_ns) / 1e9,
+        [(b - a) / 1e6 for a, b in pairwise(receipts_ns)],
+        counts.requests,
+        counts.handshakes,
+        None if after is None or carried is None else after - carried,
+    )
+
+
+def _awaited(process: "subprocess.Popen[bytes]", job: Job, until_ns: int) -> list[int]:
+    """Returns the moments of the receipts once all are there, or the time is over."""
+    while True:
+        is_over = time.monotonic_ns() > until_ns
+        is_gone = process.poll() is not None
+        receipts_ns = job.server.receipts_ns()
+        if is_over or len(receipts_ns) == len(job.records):
+            return receipts_ns
+        if is_gone:
+            raise RuntimeError(f"it ended with {process.returncode}:\n{_log(job)}")
+        time.sleep(LOOK_S)
+
+
+def _await_end(name: str, process: "subprocess.Popen[bytes]", job: Job) -> None:
+    """Waits until the contender knows, too: our queue is empty, another's process has ended."""
+    until_s = time.monotonic() + END_WITHIN_S
+    while _waiting(job) if name == "ours" else process.poll() is None:
+        if time.monotonic() > until_s:
+            raise RuntimeError(f"{name} does not see that all was received:\n{_log(job)}")
+        time.sleep(LOOK_S)
+    if process.poll():
+        raise RuntimeError(f"{name} ended with {process.returncode}:\n{_log(job)}")
+
+
+def _waiting(job: Job) -> int:
+    with closing(Database(job.device.layout)) as database:
+        return Outbox(database, boot_id()).counts().waiting
+
+
+@contextmanager
+def _ending(process: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[bytes]"]:
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(END_WITHIN_S)
+
+
+def _log(job: Job) -> str:
+    return (job.folder / "log").read_text()[-2000:]
