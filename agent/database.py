@@ -114,7 +114,7 @@ class Database:
         """One transaction: committed and durable when the block ends, rolled back when it raises.
 
         Raises:
-            StorageFull: no room.
+            StorageFull: no room; the ballast was given up, so that the next step may have some.
             StorageFault: the disk or the database failed.
             NotNow: there is no schema yet.
         """
@@ -160,11 +160,11 @@ class Database:
         names = (path.with_name(f"{path.name}.aside-{number}") for number in count(1))
         with lock(self._layout.state_lock, exclusive=True, wait=True):
             self.close()
-            aside = next(name for name in names if not name.exists())
+            aside = next(name for name in names if not any(map(Path.exists, _parts(name))))
             with disk_errors("cannot set the queue aside"):
-                for suffix in ("-wal", "-shm", ""):
+                for part, name in zip(_parts(path), _parts(aside), strict=True):
                     with suppress(FileNotFoundError):
-                        _beside(path, suffix).rename(_beside(aside, suffix))
+                        part.rename(name)
                 sync_folder(path.parent)
                 make_file(path)
                 self._layout.rebuild_mark.unlink(missing_ok=True)
@@ -181,6 +181,7 @@ class Database:
             except sqlite3.Error as error:
                 code = getattr(error, "sqlite_errorcode", 0)
                 if code in _NO_ROOM:
+                    make_way(self._layout.ballast)  # for the next step
                     raise StorageFull(f"{path}: {error}") from error
                 self.close()  # one that was opened on a read-only card would stay read-only
                 if code & 0xFF in _BROKEN:
@@ -188,7 +189,6 @@ class Database:
                 raise StorageFault(f"{path}: {error}") from error
 
     def _current(self, path: Path) -> Connection:
-        make_way(self._layout.ballast)
         try:
             inode = path.stat().st_ino
         except FileNotFoundError as error:
@@ -199,6 +199,7 @@ class Database:
             raise StorageFault(f"{path}: cannot be opened: {error.strerror}") from error
         if self._connection is None or inode != self._inode:
             self.close()
+            make_way(self._layout.ballast)
             self._connection = _open(path, migrates=self._migrates)
             self._inode = inode
         return self._connection
@@ -210,12 +211,13 @@ class Database:
         return QueueBroken(f"{self._layout.database}: {what}; {_REMEDY}")
 
 
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
+def _parts(path: Path) -> list[Path]:
+    """The files of a database, in the order in which they may be taken away."""
+    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "")]
 
 
 def _open(path: Path, *, migrates: bool) -> Connection:
-    index = _beside(path, "-shm")
+    _, index, _ = _parts(path)
     if not index.exists() and free_bytes(path.parent) < LEAST_BYTES:
         raise StorageFull(f"{path}: no room to open it; delete something that is not Doorstep's")
     connection = sqlite3.connect(

@@ -167,7 +167,7 @@ def _queue(config: Config) -> Iterator[Finding]:
         yield Finding("queue", Level.NOTE, str(error))
     except StorageFault as error:
         yield Finding("queue", Level.FAILED, str(error))
-    if aside := sorted(path.name for path in layout.state.glob("doorstep.db.aside-*[0-9]")):
+    if aside := sorted(path.name for path in layout.state.glob("doorstep.db.aside-*")):
         words = (
             f"{', '.join(aside)} in {layout.state}: the queue was broken, set aside and made again "
             "from the records; when all is delivered the files may be deleted"

@@ -99,6 +99,8 @@ class Layout:
             for folder in (self.state, self.records, self.torn, self.run):
                 _make_folder(folder, FOLDER_MODE)
             _make_folder(self.keys, KEYS_MODE)
+            if self.database.with_name("doorstep.db-wal").exists() and not self.database.exists():
+                self.rebuild_mark.touch(FILE_MODE)  # SQLite would delete the log of a lost database
             for file in (
                 self.database,
                 self.capture_lock,

@@ -117,7 +117,8 @@ def sweep(layout: Layout, outbox: Outbox, key: PublicKey) -> Swept:
         named = [path for path in paths if path.suffix == ".rec"]
         files = {CaptureId(path.stem) for path in named if path.is_file()}
     known = outbox.states()
-    strays = [path for path in named if CaptureId(path.stem) not in files & known.keys()]
+    whole = files & known.keys()
+    strays = [path for path in named if path.stem not in whole]
     adopted = _adopt(layout, outbox, strays, key)
     damaged, pruned = _missing(outbox, known, files)
     swept = Swept(len(parts), adopted, len(strays) - adopted, damaged, pruned)

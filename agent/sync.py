@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, assert_never
 
 from agent import notify, socketline, storage
 from agent.delivery import Deferred, Delivery, NoService, Outcome, Suspect, Unauthorised
-from agent.errors import NotNow, QueueBroken
+from agent.errors import NotNow, QueueBroken, StorageFull
 from agent.layout import Layout
 from agent.linkwatch import Bell, LinkWatch
 from agent.models import rfc3339
@@ -128,7 +128,7 @@ class Sync:
         now_s = self._clock.boottime_s()
         self._begin_rounds(now_s)
         wait_s = self._wait_s(now_s)
-        if wait_s <= 0 and (item := self._outbox.claim(now_s, due_s=now_s)):
+        if wait_s <= 0 and (item := self._claim(now_s, due_s=now_s)):
             outcome = self._attempt(item)
             for one in self._rounds:
                 one.tried += 1
@@ -171,7 +171,7 @@ class Sync:
         total = counts.waiting - counts.suspected
         while self._pace.silent < GIVE_UP_AFTER and self._pace.pause is None:
             now_s = self._clock.boottime_s()
-            item = self._outbox.claim(now_s, due_s=round_.started_s, suspects=False)
+            item = self._claim(now_s, due_s=round_.started_s, suspects=False)
             if item is None:
                 break
             round_.delivered += isinstance(self._attempt(item), Receipt)
@@ -204,6 +204,13 @@ class Sync:
             return 0.0
         self._pace.tell_delivered()
         return LOOK_S if due_s is None else min(due_s - now_s, LOOK_S)
+
+    def _claim(self, now_s: float, *, due_s: float, suspects: bool = True) -> Item | None:
+        """Once more on a full card: the first time gives the ballast up."""
+        try:
+            return self._outbox.claim(now_s, due_s=due_s, suspects=suspects)
+        except StorageFull:
+            return self._outbox.claim(now_s, due_s=due_s, suspects=suspects)
 
     def _attempt(self, item: Item) -> Outcome | Damaged:
         self._is_sending = True

@@ -3,7 +3,7 @@
 import logging
 import os
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from agent import receipt, record, retention, storage
@@ -35,7 +35,6 @@ class Upkeep:
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
         self._setting = Setting(simulated=board.simulated, manifest=config.policy.manifest)
         self._undated = outbox.is_undated()
-        self._floor: datetime = board.clock.floor
         self._writable = True
 
     def turn(self) -> None:
@@ -121,6 +120,5 @@ class Upkeep:
         if (kept := self._outbox.floor()) is not None:
             self._board.clock.raise_floor(kept)  # receipts raise it too
         floor = self._board.clock.floor
-        if floor - self._floor >= FLOOR_STEP:
+        if kept is None or floor - kept >= FLOOR_STEP:
             self._outbox.raise_floor(floor)
-            self._floor = floor

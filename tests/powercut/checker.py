@@ -1,34 +1,54 @@
 """What must be so after a power cut, a restart on what it left, and a second restart."""
 
-import hashlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from agent import signing, verify
+from agent import recordfile, signing, verify
 from agent.database import Database
 from agent.layout import Layout
 from agent.models import Kind, State
 from agent.outbox import Item
 from agent.reread import reread
 from tests.agent.benchtop import Bench
-from tests.powercut.stage import Row, Stage, Told, read_queue
+from tests.powercut.stage import Row, Stage, Told, digest, read_asides, read_queue
 
 LATER_S: Final = 1e6
 """CLOCK_BOOTTIME later than any due time that a scenario books."""
+
+_ADOPTED: Final[dict[str, Any]] = {
+    "state": State.PENDING,
+    "adopted": 1,
+    "attempts": 0,
+    "suspected": 0,
+    "due_s": 0.0,
+    "upload_url": None,
+    "answer": None,
+    "decision": None,
+    "decided_utc": None,
+}
+"""What a sweep knows of a record that it finds without its row: that the backend must be asked."""
+
+_NOT_YET: Final[Row] = {"adopted": 0}
+"""What was promised of a record that has no row."""
 
 _WITH_FILE: Final = frozenset({State.PENDING, State.REFUSED, State.DELIVERED})
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The state folder: rows by capture_id, the time floor, digests of files by name."""
+    """The state folder: rows by capture_id, the time floor, digests of files by name.
+
+    `asides` are those of broken queues.
+    """
 
     rows: dict[str, Row]
     floor: str | None
     files: dict[str, str]
     torn: frozenset[str]
+    asides: dict[str, str]
 
 
 def check(
@@ -40,14 +60,19 @@ def check(
     """
     with stage.open() as device:
         found = look(device.layout)
-    faults = [*_kept(told, log_bytes, found), *_rows(told, log_bytes, found, made)]
+    faults = [
+        *_kept(told, log_bytes, found),
+        *_rows(told, log_bytes, found, made),
+        *_asides(told, log_bytes, found),
+        *_files(found),
+        *_chain(device.layout, found, may_gap=bool(told.lost)),
+    ]
+    stage.empty()
     with stage.open() as device:
         again = look(device.layout)
         if again != found:
             faults.append(f"a second restart changes: {_difference(found, again)}")
-        faults += [*_goes_on(device, found), *_sends(device)]
-        after = look(device.layout)
-    return [*faults, *_files(after), *_chain(device.layout, after, may_gap=bool(told.lost))]
+        return [*faults, *_goes_on(device, found), *_sends(device)]
 
 
 def look(layout: Layout) -> Found:
@@ -57,30 +82,36 @@ def look(layout: Layout) -> Found:
         sound = [row[0] for row in sql.execute("PRAGMA integrity_check")]
     if sound != ["ok"]:
         raise AssertionError(f"the database is not sound: {sound}")
-    files = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in layout.records.iterdir()
-    }
+    files = {path.name: digest(path) for path in layout.records.iterdir()}
     torn = frozenset(path.name for path in layout.torn.iterdir())
-    return Found(rows, floor, files, torn)
+    return Found(rows, floor, files, torn, read_asides(layout))
 
 
 def _kept(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
-    """What the driver saw as kept is there with its row, which needed no sweep to be found."""
+    """What the driver saw as kept is there with its row, which needed no sweep to be found.
+
+    Only a queue that was made again has it by a sweep.
+    """
+    promised = told.possible(log_bytes)[0].rows
+    may_rebuild = told.may_rebuild(log_bytes)
     for shown in told.shown:
         if shown.log_bytes > log_bytes:
             continue
         row = found.rows.get(shown.capture_id)
         if row is None:
             yield f"shown as kept, but lost: {shown.capture_id}"
-        elif row["adopted"]:
+        elif (
+            not may_rebuild and row["adopted"] > promised.get(shown.capture_id, _NOT_YET)["adopted"]
+        ):
             yield f"shown as kept before its row was: {shown.capture_id}"
 
 
 def _rows(told: Told, log_bytes: int, found: Found, made: frozenset[str]) -> Iterator[str]:
     """Each row is as last promised, as the change in hand has it, or what a sweep makes of that."""
     possible, known = told.possible(log_bytes), told.known()
-    if not made and found.floor not in {version.floor for version in possible}:
+    may_rebuild = told.may_rebuild(log_bytes)
+    floors = {version.floor for version in possible} | ({None} if may_rebuild else set())
+    if not made and found.floor not in floors:
         yield f"the time floor is {found.floor}, promised was {possible[0].floor}"
     for name in (found.rows.keys() | possible[0].rows.keys()) - made:
         row = found.rows.get(name)
@@ -89,6 +120,8 @@ def _rows(told: Told, log_bytes: int, found: Found, made: frozenset[str]) -> Ite
         if row and name not in known:
             if possible[0].rows or row["kind"] != Kind.CHAIN_START:
                 yield f"nobody made {_briefly(row)}"
+        elif may_rebuild and _is_adopted(row, known[name], is_lost=is_lost):
+            pass
         elif not any(_follows(row, one, known[name], is_lost=is_lost) for one in was):
             yield f"promised was {' or '.join(map(_briefly, was))}; now it is {_briefly(row)}"
 
@@ -98,8 +131,7 @@ def _follows(row: Row | None, was: Row | None, known: Row, *, is_lost: bool) -> 
     if row is None or row == was:
         return row == was
     if was is None:
-        as_queued = {"adopted": 1, "state": State.PENDING, "sha256": known["sha256"]}
-        return row | as_queued == row
+        return _is_adopted(row, known, is_lost=False)
     match State(was["state"]):
         case State.DELIVERED:
             return is_lost and row == was | {"state": State.PRUNED}
@@ -107,6 +139,28 @@ def _follows(row: Row | None, was: Row | None, known: Row, *, is_lost: bool) -> 
             return is_lost and row == was | {"state": State.DAMAGED, "answer": row["answer"]}
         case State.PRUNED | State.DAMAGED:
             return False
+
+
+def _is_adopted(row: Row | None, known: Row, *, is_lost: bool) -> bool:
+    """Whether a sweep made the row from the file, which also decides whether there is one."""
+    return is_lost if row is None else row == known | _ADOPTED | {"number": row["number"]}
+
+
+def _asides(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
+    """A broken queue is kept whole, and its log beside it."""
+    promised = {aside.name: aside.sha256 for aside in told.asides}
+    for aside in told.asides:
+        if aside.log_bytes <= log_bytes and found.asides.get(aside.name) != aside.sha256:
+            yield f"{aside.name} was set aside, and is not what it was"
+    queues = {promised[name]: promised[name.removesuffix("-wal")] for name in _logs(promised)}
+    for name in _logs(found.asides):
+        queue = found.asides.get(name.removesuffix("-wal"))
+        if queue != queues.get(found.asides[name], queue):
+            yield f"{name} was set aside beside another queue than its own"
+
+
+def _logs(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.endswith("-wal")]
 
 
 def _files(found: Found) -> Iterator[str]:
@@ -126,16 +180,32 @@ def _files(found: Found) -> Iterator[str]:
 
 def _chain(layout: Layout, found: Found, *, may_gap: bool) -> Iterator[str]:
     """One chain without gaps or forks, of this device's key."""
-    key = signing.read_private_key(layout.keys / "device.pem").public_key()
-    report = verify.examine(layout.records.iterdir(), key)
-    gaps = sum("MISSING: not in this folder" in line for line in report.lines)
-    if report.problems > (gaps if may_gap else 0):
-        yield f"agent.verify: {report.lines}"
+    pem = (layout.keys / "device.pem").read_bytes()
+    problems, gaps, lines = _verified(layout, pem, frozenset(found.files.items()))
+    if problems > (gaps if may_gap else 0):
+        yield f"agent.verify: {lines}"
     if len({row["chain"] for row in found.rows.values()}) != 1:
         yield "there are several chains"
     numbers = sorted(row["seq"] for row in found.rows.values())
     if numbers != list(range(numbers[0], numbers[-1] + 1)):
         yield f"the chain has gaps: {numbers}"
+
+
+_seen: dict[tuple[bytes, frozenset[tuple[str, str]]], tuple[int, int, list[str]]] = {}
+"""What `agent.verify` said of a key and files: most states have the same as one before."""
+
+
+def _verified(
+    layout: Layout, pem: bytes, files: frozenset[tuple[str, str]]
+) -> tuple[int, int, list[str]]:
+    """How many problems `agent.verify` has with the files, how many are gaps, and its words."""
+    if (pem, files) not in _seen:
+        key = signing.read_private_key(layout.keys / "device.pem").public_key()
+        report = verify.examine(layout.records.iterdir(), key)
+        gaps = sum("MISSING: not in this folder" in line for line in report.lines)
+        lines = [line for line in report.lines if re.search("[A-Z]{4,}:", line)]
+        _seen[pem, files] = report.problems, gaps, lines
+    return _seen[pem, files]
 
 
 def _goes_on(device: Bench, found: Found) -> Iterator[str]:
@@ -145,6 +215,8 @@ def _goes_on(device: Bench, found: Found) -> Iterator[str]:
     follows = {"kind": "photo", "seq": newest["seq"] + 1, "prev": newest["label_sha256"]}
     if label | follows != label or device.rows()[-1].capture_id != label["capture_id"]:
         yield f"capturing does not go on: {label}"
+    else:
+        recordfile.unpack(device.layout.record(label["capture_id"]).read_bytes())
 
 
 def _sends(device: Bench) -> Iterator[str]:

@@ -1,21 +1,25 @@
 """What a device does while its disk is watched; each ends in order, so that this is cut too."""
 
 import hashlib
+import os
 import random
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 from agent import retention, signing
 from agent.config import RetentionSettings
 from agent.database import Database
 from agent.delivery import Deferred, Delivery, NoService, Outcome, Suspect
-from agent.models import rfc3339
-from agent.outbox import Item
-from agent.receipt import Receipt, Refusal
+from agent.errors import QueueBroken
+from agent.models import Reason, Verdict
+from agent.outbox import Item, Outbox
+from agent.recovery import MEND_EVERY_S
+from agent.storage import sync_folder
 from agent.sync import Sync
 from hardware.clock import ClockSource, Moment
 from hardware.errors import CameraStalled
@@ -23,18 +27,26 @@ from hardware.scene_room import Image
 from hardware.scenes import Scene, render
 from tests.agent.benchtop import Bench
 from tests.agent.sending import SetClock
-from tests.powercut.stage import Stage, frames
+from tests.powercut.before import (
+    FULL_FRAMES,
+    RECEIVED,
+    grow,
+    receipt,
+    refusal,
+    spoilt,
+    with_answers,
+    with_receipts,
+    with_records,
+)
+from tests.powercut.stage import RECEIPT_KEY, Stage, frames
 
 Act = Callable[[Stage], None]
 Prepare = Callable[[Stage, Bench], None]
 
-RECEIVED: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
-_START: Final = datetime(2026, 11, 24, tzinfo=UTC)
-_FULL_FRAMES: Final = 975
-"""Pages in the write-ahead log before a scenario; at 1000 SQLite empties it, in its midst."""
+_KEYS: Final = {signing.thumbprint(RECEIPT_KEY.public_key()): RECEIPT_KEY.public_key()}
 
-_RECEIPT_KEY: Final = signing.new_key()
-_KEYS: Final = {signing.thumbprint(_RECEIPT_KEY.public_key()): _RECEIPT_KEY.public_key()}
+_SCARCE_BYTES: Final = 700_000
+"""Below the reserve of 1 MB, and above what counts as a full card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,59 +74,6 @@ def _door(width_px: int, height_px: int) -> Image:
     return render(Scene(seed=1, width_px=width_px, height_px=height_px))
 
 
-# What was before
-
-
-def grow(_stage: Stage, device: Bench) -> None:
-    """A day's work: the write-ahead log was filled and emptied, and is nearly full again.
-
-    While it grows, SQLite's own flushes would hide one that the product forgot.
-    """
-    device.press()
-    floor = device.outbox.floor() or _START
-    wraps = before = step_ms = 0
-    while not wraps or before < _FULL_FRAMES:
-        step_ms += 1
-        device.outbox.raise_floor(floor + timedelta(milliseconds=step_ms))
-        now = frames(device.layout)
-        wraps, before = wraps + (now < before), now
-
-
-def _with_records(stage: Stage, device: Bench) -> None:
-    for _ in range(6):
-        device.press()
-    grow(stage, device)
-
-
-def _with_receipts(stage: Stage, device: Bench) -> None:
-    for _ in range(5):
-        device.press()
-    for item in device.rows()[:5]:
-        receipt = _receipt(item)
-        device.outbox.mark_delivered(item, receipt.token, receipt.received)
-    grow(stage, device)
-
-
-def _spoilt(stage: Stage, device: Bench) -> None:
-    """What several power cuts at once might leave: all that a sweep can find."""
-    _with_receipts(stage, device)
-    delivered, other, *_ = device.rows()
-    for _ in range(4):
-        device.press()
-    *_, lost, first, second = device.rows()
-    for item in (first, second):
-        with closing(Database(device.layout)) as database, database.step() as sql:
-            sql.execute("DELETE FROM captures WHERE capture_id = ?", (item.capture_id,))
-    for item in (delivered, other, lost):
-        device.layout.record(item.capture_id).unlink()
-        stage.lose(item.capture_id)
-    (device.layout.records / f"{first.capture_id}.part").write_bytes(bytes(5000))
-    (device.layout.records / "00000000-0000-4000-8000-000000000000.rec").write_bytes(b"torn")
-
-
-# What is cut
-
-
 def capture(stage: Stage) -> None:
     """Photos of all sizes, one retaken, and a press without one."""
     with stage.open() as device:
@@ -126,7 +85,7 @@ def capture(stage: Stage) -> None:
         stage.promise()
         stage.parts.camera.error = None
         stage.photo(device)
-        assert frames(device.layout) < _FULL_FRAMES, "the log was not emptied in the midst"
+        assert frames(device.layout) < FULL_FRAMES, "the log was not emptied in the midst"
 
 
 def void(stage: Stage) -> None:
@@ -136,6 +95,21 @@ def void(stage: Stage) -> None:
             stage.photo(device)
             device.hold_scan(after_s=1.0)
             stage.promise()
+
+
+def retake(stage: Stage) -> None:
+    """A blurred photo is asked for again, taken again, and the second one taken back."""
+    with stage.open() as device:
+        for _ in range(2):
+            for picture, verdict in ((3, Verdict.BLURRED), (0, Verdict.OK)):
+                stage.parts.camera.pictures = [pictures()[picture]]
+                stage.photo(device)
+                assert device.replies[-1]["record"]["quality"]["verdict"] == verdict
+            first, second = (reply["label"]["capture_id"] for reply in device.replies[-2:])
+            assert device.replies[-1]["record"]["retake_of"] == first
+            device.hold_scan(after_s=1.0)
+            stage.promise()
+            assert device.rows("void")[-1].about == second
 
 
 def first_start(stage: Stage) -> None:
@@ -149,7 +123,7 @@ def sync(stage: Stage) -> None:
     with stage.open() as device:
         answers = _Answers(device)
         clock = SetClock(1000.0)
-        sender = Sync(device.layout, device.outbox, answers, clock, random.Random(1))
+        sender = Sync(device.layout, device.outbox, answers, clock, _dice())
         for number in range(14):
             sender.step()
             clock.now_s += 400.0
@@ -173,6 +147,77 @@ def restart(stage: Stage) -> None:
         stage.photo(device)
 
 
+def rebuild(stage: Stage) -> None:
+    """The queue breaks while all have it open, is gone at a press, and broken at a start."""
+    clock = SetClock(1000.0)
+    with stage.open() as device:
+        sender = Sync(device.layout, device.outbox, _Answers(device), clock, _dice())
+        sender.step()
+        stage.spoil(_break_inside)
+        _look_from_outside(device)
+        device.tick()
+        stage.photo(device)
+        for _ in range(3):
+            clock.now_s += 400.0
+            sender.step()
+        stage.parts.now.pass_s(MEND_EVERY_S)
+        stage.spoil(_take_away)
+        stage.photo(device)
+        clock.now_s += 400.0
+        sender.step()
+    stage.spoil(_overwrite)
+    with stage.open() as device:
+        stage.photo(device)
+    assert len(stage.told.asides) == 3, "two queues, and the log of the first"
+
+
+def full(stage: Stage) -> None:
+    """What receipts cover goes for a photo; then a press is refused; then the ballast goes."""
+    with stage.open() as device:
+        for item in device.rows()[:5]:
+            stage.lose(item.capture_id)
+        stage.fill(_SCARCE_BYTES)
+        stage.photo(device)
+        for left_bytes in (_SCARCE_BYTES, 0):
+            stage.fill(left_bytes)
+            stage.photo(device)
+            assert device.replies[-1]["record"]["reason"] == Reason.STORAGE_FULL
+        assert device.layout.ballast.stat().st_size == 0
+
+
+def _overwrite(database: Path) -> None:
+    _put_garbage(database, 0)
+
+
+def _break_inside(database: Path) -> None:
+    _put_garbage(database, 4096)
+
+
+def _put_garbage(database: Path, place: int) -> None:
+    with database.open("r+b") as file:
+        file.seek(place)
+        file.write(b"\xff" * (database.stat().st_size - place))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _take_away(database: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        database.with_name(database.name + suffix).unlink()
+    sync_folder(database.parent)
+
+
+def _look_from_outside(device: Bench) -> None:
+    """As `doorstep status` does, which leaves a mark when it finds the queue broken."""
+    with closing(Database(device.layout)) as database, suppress(QueueBroken):
+        Outbox(database, "boot").counts()
+    assert device.layout.rebuild_mark.exists()
+
+
+def _dice() -> random.Random:
+    return random.Random(1)
+
+
 def _prune(device: Bench, after: timedelta) -> None:
     moment = Moment(RECEIVED + after, 1, "boot", ClockSource.NTP, 0.1)
     retention.prune(device.outbox, device.layout, RetentionSettings(), _KEYS, moment)
@@ -185,43 +230,32 @@ class _Answers(Delivery):
         self._outbox = device.outbox
         self._script: list[Callable[[Item], Outcome]] = [
             lambda _: Deferred("HEAD says 409"),
-            _receipt,
+            receipt,
             lambda _: NoService("no answer"),
-            _refusal,
+            refusal,
             lambda _: Suspect("413"),
-            _receipt,
+            receipt,
         ]
 
     def send(self, item: Item, content: bytes) -> Outcome:
         assert hashlib.sha256(content).hexdigest() == item.sha256
         if item.attempts == 1:
             self._outbox.set_upload_url(item, f"https://127.0.0.1/files/{item.capture_id}")
-        answer = self._script.pop(0) if self._script else _receipt
+        answer = self._script.pop(0) if self._script else receipt
         return answer(item)
 
     def interrupt(self) -> None:
         pass
 
 
-def _receipt(item: Item) -> Receipt:
-    return Receipt(_signed(item, received_at=rfc3339(RECEIVED)), RECEIVED)
-
-
-def _refusal(item: Item) -> Refusal:
-    token = _signed(item, refused_at=rfc3339(RECEIVED), reason="too dark")
-    return Refusal(token, RECEIVED, "too dark")
-
-
-def _signed(item: Item, **more: str) -> str:
-    about = {"capture_id": item.capture_id, "sha256": item.sha256, "bytes": item.bytes}
-    return signing.sign({"v": 1, **about, **more}, _RECEIPT_KEY)
-
-
 SCENARIOS: Final = {
     "capture": Scenario(capture, grow),
     "void": Scenario(void, grow),
-    "sync": Scenario(sync, _with_records),
-    "prune": Scenario(prune, _with_receipts),
-    "restart": Scenario(restart, _spoilt),
+    "retake": Scenario(retake, grow),
+    "sync": Scenario(sync, with_records),
+    "prune": Scenario(prune, with_receipts),
+    "full": Scenario(full, with_receipts),
+    "rebuild": Scenario(rebuild, with_answers),
+    "restart": Scenario(restart, spoilt),
     "first_start": Scenario(first_start),
 }

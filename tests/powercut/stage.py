@@ -1,21 +1,29 @@
 """A device on the rig's disk, and what it promises while a scenario runs."""
 
+import hashlib
+import os
 import struct
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from agent import signing, storage
 from agent.database import Connection, Database
 from agent.layout import Layout
 from hardware.indicator import Signal
 from tests.agent.benchtop import Bench, Parts, bench
+from tests.powercut.forked import in_child
 
 Row = dict[str, Any]
 
 KEPT_SIGNALS: Final = frozenset({Signal.SAVED, Signal.ONCE_MORE, Signal.NO_PHOTO, Signal.FAULT})
 """What a press ends with; the rig looks only at presses that leave a record."""
+
+RECEIPT_KEY: Final = signing.new_key()
+"""The backend's; every device of the rig knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,30 @@ class Shown:
 
 
 @dataclass(slots=True)
+class Rebuild:
+    """A queue that the scenario breaks, and the product makes again.
+
+    Attributes:
+        begun: size of the log when it was still whole; from there on a restart may rebuild it.
+        done: size of the log when the new one had the records.
+        is_set_aside: the old one is out of the way, so that the next transaction is the new one's.
+    """
+
+    begun: int
+    done: int = sys.maxsize
+    is_set_aside: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A file of a broken queue, with its digest, which was set aside at this size of the log."""
+
+    log_bytes: int
+    name: str
+    sha256: str
+
+
+@dataclass(slots=True)
 class Told:
     """All that a scenario promised; sizes of the log say when.
 
@@ -53,6 +85,8 @@ class Told:
         shown: what the driver was shown.
         presses: from the edge of each photo's press to its light.
         lost: records whose file may be gone from then on, since the scenario deletes it.
+        rebuilds: when the queue was broken, and made again.
+        asides: what is left of the broken ones.
     """
 
     begun: int = 0
@@ -60,6 +94,8 @@ class Told:
     shown: list[Shown] = field(default_factory=list)
     presses: list[tuple[int, int]] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
+    rebuilds: list[Rebuild] = field(default_factory=list)
+    asides: list[Aside] = field(default_factory=list)
 
     def known(self) -> dict[str, Row]:
         """Every record that ever had a row, with its latest one."""
@@ -74,6 +110,10 @@ class Told:
         ]
         return [settled[-1] if settled else empty, *in_hand]
 
+    def may_rebuild(self, log_bytes: int) -> bool:
+        """Whether a restart on this cut may find the queue broken."""
+        return any(one.begun <= log_bytes < one.done for one in self.rebuilds)
+
 
 class Stage:
     """The folder of one device's settings, with its state on the rig's disk."""
@@ -81,6 +121,7 @@ class Stage:
     def __init__(self, folder: Path, mounted: Path, log: Path | None = None) -> None:
         self.folder = folder
         self.layout = Layout(mounted / "state", folder / "run")
+        self.filler = mounted / "filler"
         self.parts = Parts()
         self.told = Told()
         self._log = log
@@ -90,6 +131,9 @@ class Stage:
     def open(self) -> AbstractContextManager[Bench]:
         """The product's capture process, wired as its command does it, swept and with its chain."""
         self.parts.light.on_show = self._look_at_light
+        public = signing.public_pem(RECEIPT_KEY.public_key())
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "receipt-key.pem").write_bytes(public)
         state = {"dir": str(self.layout.state), "run_dir": str(self.layout.run)}
         return bench(self.folder, self.parts, state=state | {"reserve_mb": 1})
 
@@ -117,24 +161,66 @@ class Stage:
         """From now on its file may be gone."""
         self.told.lost[capture_id] = self.now()
 
+    def spoil(self, how: Callable[[Path], None]) -> None:
+        """Break the queue for good.
+
+        A child does it: SQLite loses its locks where its process closes the file elsewhere.
+        """
+        self.told.rebuilds.append(Rebuild(self.now()))
+        in_child(lambda: how(self.layout.database))
+
+    def fill(self, left_bytes: int) -> None:
+        """Take the disk's room with a file that is not Doorstep's, but for about `left_bytes`."""
+        descriptor = os.open(self.filler, os.O_RDWR | os.O_CREAT)
+        with suppress(OSError):  # no space left
+            while storage.free_bytes(self.layout.records) > left_bytes:
+                os.posix_fallocate(descriptor, os.fstat(descriptor).st_size, 16_384)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+    def empty(self) -> None:
+        """Somebody deletes that file."""
+        self.filler.unlink(missing_ok=True)
+
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Note the queue after each transaction while the block runs; the product is unchanged."""
-        original = Database.step
+        plain_step, plain_set_aside = Database.step, Database.set_aside
 
         @contextmanager
         def step(database: Database) -> Iterator[Connection]:
             begun = self.now()
-            with original(database) as sql:
+            with plain_step(database) as sql:
                 yield sql
                 rows, floor = read_queue(sql)
-            self.told.versions.append(Version(begun, self.now(), rows, floor))
+            self._settled(Version(begun, self.now(), rows, floor))
+
+        def set_aside(database: Database) -> Path:
+            aside = plain_set_aside(database)
+            self._set_aside()
+            return aside
 
         Database.step = step  # type: ignore[method-assign,assignment]  # calls the original
+        Database.set_aside = set_aside  # type: ignore[method-assign,assignment]  # calls the original
         try:
             yield
         finally:
-            Database.step = original  # type: ignore[method-assign]  # as it was
+            Database.step = plain_step  # type: ignore[method-assign]  # as it was
+            Database.set_aside = plain_set_aside  # type: ignore[method-assign]  # as it was
+
+    def _settled(self, version: Version) -> None:
+        self.told.versions.append(version)
+        for one in self.told.rebuilds:
+            if one.is_set_aside:
+                one.done = min(one.done, version.done)
+
+    def _set_aside(self) -> None:
+        now, known = self.now(), {aside.name for aside in self.told.asides}
+        for name, sha256 in read_asides(self.layout).items():
+            if name not in known:
+                self.told.asides.append(Aside(now, name, sha256))
+        for one in self.told.rebuilds:
+            one.is_set_aside = True
 
     def _look_at_light(self, signal: Signal) -> None:
         if signal in KEPT_SIGNALS:
@@ -146,6 +232,17 @@ def read_queue(sql: Connection) -> tuple[dict[str, Row], str | None]:
     rows = sql.execute("SELECT * FROM captures").fetchall()
     floor = sql.execute("SELECT text FROM facts WHERE name = 'time_floor'").fetchone()
     return {row["capture_id"]: dict(row) for row in rows}, floor and floor["text"]
+
+
+def read_asides(layout: Layout) -> dict[str, str]:
+    """Digests of the queues that were set aside, and of their logs; the index says nothing."""
+    paths = layout.state.glob(f"{layout.database.name}.aside-*")
+    return {path.name: digest(path) for path in paths if not path.name.endswith("-shm")}
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def frames(layout: Layout) -> int:

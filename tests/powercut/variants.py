@@ -1,4 +1,4 @@
-"""Changes to the product, made from outside: broken ones that the rig must catch, and a candidate.
+"""Changes to the product, made from outside: some must break nothing, the others must be caught.
 
 A rig that cannot fail proves nothing.
 """
@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from agent import database, journal, storage, wiring
-from agent.outbox import Outbox
+from agent import database, journal, recordfile, storage
+from agent.database import Database
+from agent.outbox import Item, Outbox
 from hardware.indicator import Signal
 from tests.agent.benchtop import SetLight
 
@@ -71,24 +72,77 @@ def _after_the_light(*calls: tuple[object, str]) -> None:
     _put(SetLight, "show", show_first)
 
 
-def _rename_first() -> None:
-    for module in (journal, wiring):
-        _put(module, "write_durably", rename_first)
+def _flush_portably() -> None:
+    """As on a file system that is not known to make names durable with their file."""
+    _put(storage, "flushes_names", lambda _folder: False)
 
 
-def rename_first(target: Path, content: bytes, mode: int = storage.FILE_MODE) -> None:
-    """Rename, then one fsync of the file: on ext4 its commit of the journal has the rename too."""
-    part = target.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
-    try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        part.rename(target)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _commit_each_name() -> None:
+    """Flush after each rename and deletion: ext4's timer may do so between any two of them."""
+    for name in ("rename", "unlink"):
+        _put(Path, name, _committed(getattr(Path, name)))
+
+
+def _committed(call: Callable[..., Any]) -> Callable[..., Any]:
+    def committed(path: Path, *words: Any, **named: Any) -> Any:
+        result = call(path, *words, **named)
+        storage.sync_folder(path.parent)
+        return result
+
+    return committed
+
+
+def _set_queue_aside_first() -> None:
+    """Its log stays where a new queue would find it."""
+    _commit_each_name()
+    set_aside, parts = Database.set_aside, getattr(database, _PARTS)
+
+    def queue_first(self: Database) -> Path:
+        _put(database, _PARTS, lambda path: parts(path)[::-1])
+        try:
+            return set_aside(self)
+        finally:
+            _put(database, _PARTS, parts)
+
+    _put(Database, "set_aside", queue_first)
+
+
+def _set_aside_unflushed() -> None:
+    _put(database, "sync_folder", lambda _folder: None)
+
+
+def _adopt_unverified() -> None:
+    """Believe the label, and leave the body unread."""
+
+    def label_only(content: bytes) -> recordfile.RecordFile:
+        line, _, _ = content.partition(b"\n")
+        label, key = recordfile.open_label(line)
+        return recordfile.RecordFile(label, recordfile.label_digest(content), key, {}, None)
+
+    _put(recordfile, "unpack", label_only)
+
+
+def _mark_before_deletion() -> None:
+    """Say that files are gone, and delete them then."""
+    delete = Path.unlink
+    late: list[Callable[[], None]] = []
+
+    def put_off(path: Path, *, missing_ok: bool = False) -> None:
+        late.append(partial(delete, path, missing_ok=missing_ok))
+
+    def marked(outbox: Outbox, item: Item) -> None:
+        mark(outbox, item)
+        while late:
+            late.pop(0)()
+
+    mark = Outbox.mark_pruned
+    _put(Outbox, "mark_pruned", marked)
+    _put(Path, "unlink", put_off)
+
+
+def _both(*changes: Callable[[], None]) -> None:
+    for change in changes:
+        change()
 
 
 def _put(owner: object, name: str, what: object) -> None:
@@ -100,18 +154,31 @@ def _put(owner: object, name: str, what: object) -> None:
 _ROW: Final = (Outbox, "add")
 _FILE: Final = (journal, "write_durably")
 
+_PARTS: Final = "_parts"
+_WITHOUT_FILE: Final = partial(_without_fsync, stat.S_ISREG)
+_WITHOUT_FOLDER: Final = partial(_without_fsync, stat.S_ISDIR)
+
+SOUND: Final = {
+    "portable": Variant(_flush_portably, ("capture", "restart", "rebuild", "first_start")),
+    "commits": Variant(_commit_each_name, ("capture", "prune", "rebuild", "restart")),
+}
+"""Each keeps every promise."""
+
 BROKEN: Final = {
-    "no-file-fsync": Variant(partial(_without_fsync, stat.S_ISREG), ("capture",)),
-    "no-folder-fsync": Variant(partial(_without_fsync, stat.S_ISDIR), ("capture",)),
-    "no-folder-fsync-prune": Variant(partial(_without_fsync, stat.S_ISDIR), ("prune",)),
+    "no-file-fsync": Variant(_WITHOUT_FILE, ("capture",)),
+    "no-file-fsync-portable": Variant(partial(_both, _flush_portably, _WITHOUT_FILE), ("capture",)),
+    "no-folder-fsync-portable": Variant(
+        partial(_both, _flush_portably, _WITHOUT_FOLDER), ("capture",)
+    ),
+    "no-folder-fsync-prune": Variant(_WITHOUT_FOLDER, ("prune",)),
+    "no-folder-fsync-full": Variant(_WITHOUT_FOLDER, ("full",)),
+    "mark-before-deletion": Variant(_mark_before_deletion, ("prune",)),
     "synchronous-normal": Variant(_synchronous_normal, ("capture",)),
     "synchronous-normal-sync": Variant(_synchronous_normal, ("sync",)),
     "green-before-row": Variant(partial(_after_the_light, _ROW), ("capture",)),
     "green-before-file": Variant(partial(_after_the_light, _FILE, _ROW), ("capture",)),
+    "queue-aside-before-log": Variant(_set_queue_aside_first, ("rebuild",)),
+    "no-folder-fsync-rebuild": Variant(_set_aside_unflushed, ("rebuild",)),
+    "adopt-unverified": Variant(_adopt_unverified, ("restart",)),
 }
 """Each loses or invents something at a power cut."""
-
-CANDIDATES: Final = {
-    "rename-first": Variant(_rename_first, ("capture", "void", "restart", "first_start")),
-}
-"""Cheaper paths that would be right."""

@@ -124,7 +124,7 @@ def card_nearly_full(folder: Path, _: Backend) -> Seen:
         return result
 
 
-@fault("no room left at all")
+@fault("not even an empty file can be made")
 def card_full(folder: Path, _: Backend) -> Seen:
     with van_on_small_card(folder) as (van, card):
         before = van.press()

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.backend.process import Backend, running_backend
-from tests.scenarios import device_faults, network_faults, sending_faults
+from tests.scenarios import device_faults, disk_faults, network_faults, sending_faults
 from tests.scenarios.faults import SCENARIOS, table
 
 assert device_faults
+assert disk_faults
 assert network_faults
 assert sending_faults
 

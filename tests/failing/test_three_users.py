@@ -1,0 +1,176 @@
+"""Capture, sync, prune and a technician share the state folder, each with its own user."""
+
+import json
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from functools import partial
+from itertools import permutations
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+
+from agent.__main__ import main
+from agent.errors import DoorstepError
+from agent.models import CaptureId, State
+from agent.storage import FILE_MODE
+from tests.backend.process import Backend, running_backend
+from tests.device import Device, towards
+from tests.failing.oracle import states
+from tests.failing.struck import Ended
+from tests.failing.users import GROUP, USERS, as_user, tmpfiles
+from tests.failing.works import SETTINGS, command
+
+pytestmark = pytest.mark.slow
+
+COMMANDS: Final = {
+    "capture": ("doorstep-capture", ["capture", "--once"]),
+    "sync": ("doorstep-sync", ["sync", "--once"]),
+    "prune": ("doorstep-prune", ["prune"]),
+    "status": ("technician", ["status", "--json"]),
+}
+"""Which user runs what."""
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    if os.geteuid() != 0:
+        pytest.fail("this changes users: run it as root")
+    with running_backend(tmp_path_factory.mktemp("backend")) as one:
+        yield one
+
+
+@pytest.fixture
+def van(backend: Backend) -> Iterator[Device]:
+    """A device as it is provisioned: nothing but what tmpfiles.d makes."""
+    tables: dict[str, Any] = {**SETTINGS, "device": {"id": f"van-{uuid4()}"}}
+    with TemporaryDirectory(prefix="users-") as name:  # pytest's own are root's alone
+        folder = Path(name)
+        folder.chmod(0o755)
+        made = Device(folder / "van", "", backend=_readable(folder, backend), **tables)
+        tmpfiles(made.layout.state, made.layout.run)
+        yield made
+
+
+def _readable(folder: Path, backend: Backend) -> dict[str, Any]:
+    """The backend's keys where every user may read them."""
+    table = dict(towards(backend))
+    for name, source in (("ca", backend.ca_file), ("receipt_keys", backend.receipt_key_file)):
+        (folder / name).write_bytes(source.read_bytes())
+        table[name] = str(folder / name) if name == "ca" else [str(folder / name)]
+    return table
+
+
+def do(van: Device, name: str) -> Ended:
+    """One command by its own user."""
+    user, words = COMMANDS[name]
+    return as_user(user, partial(command(*words), van))
+
+
+def check_shared(van: Device) -> None:
+    """Every file of the queue is the group's, to read and to write; every record to be read."""
+    for path in van.layout.state.glob("doorstep.db*"):
+        found = path.stat()
+        assert stat.S_IMODE(found.st_mode) == FILE_MODE, path
+        assert found.st_gid == GROUP, path
+    for path in van.layout.records.iterdir():
+        assert path.stat().st_gid == GROUP, path
+        assert path.stat().st_uid == USERS["doorstep-capture"]
+
+
+@pytest.mark.parametrize("order", list(permutations(COMMANDS)), ids="-".join)
+def test_whoever_starts_first_all_can_do_their_part(van: Device, order: tuple[str, ...]) -> None:
+    """Before capture the others say try again; after it each one does what it is for."""
+    first = {name: do(van, name) for name in order}
+
+    began = order.index("capture")
+    for place, name in enumerate(order):
+        allowed = {0, 75} if name == "status" else {75}
+        assert first[name].code in ({0} if place >= began else allowed), first[name].said
+    for name in ("sync", "status", "prune", "capture"):
+        ended = do(van, name)
+        assert ended.code == 0, (name, ended.said)
+    check_shared(van)
+    assert set(states(van.layout).values()) == {State.PRUNED, State.DELIVERED, State.PENDING}
+
+
+def is_delivered(van: Device, capture_id: str) -> bool:
+    """Whether its row says so; no while the queue is made again."""
+    try:
+        return states(van.layout).get(CaptureId(capture_id)) is State.DELIVERED
+    except DoorstepError:
+        return False
+
+
+def corrupt(van: Device) -> None:
+    """As a card does that gives other bytes back; nobody has it open."""
+    with van.layout.database.open("r+b") as file:
+        file.write(b"\xff" * 8192)
+
+
+@pytest.mark.parametrize("finder", ["sync", "prune", "status", "capture"])
+def test_whoever_finds_the_queue_broken_all_can_use_the_new_one(van: Device, finder: str) -> None:
+    """Capture makes it again; it is the group's as the old one was."""
+    for name in ("capture", "capture", "sync"):
+        assert do(van, name).code == 0
+    before = states(van.layout)
+    corrupt(van)
+
+    found = do(van, finder)
+
+    assert "Traceback" not in found.said
+    for name in ("capture", "sync", "status", "prune"):
+        ended = do(van, name)
+        assert ended.code == 0, (name, ended.said)
+    check_shared(van)
+    after = states(van.layout)
+    assert before.keys() <= after.keys()
+    assert set(after.values()) <= {State.DELIVERED, State.PRUNED}
+    aside = sorted(path.name for path in van.layout.state.glob("doorstep.db.aside-*"))
+    assert aside[0] == "doorstep.db.aside-1"
+
+
+def test_the_queue_is_made_again_while_all_run(van: Device) -> None:
+    """Sync finds it broken, capture makes it again within seconds, and a press is sent."""
+    children = {name: _start(van, name) for name in ("capture", "sync")}
+    try:
+        van.await_that(lambda: van.ask("capture", {"status": True}) is not None)
+        kept = van.press()["label"]["capture_id"]
+        van.await_that(lambda: is_delivered(van, kept))
+        van.layout.database.unlink()
+        van.await_that(lambda: van.layout.database.exists() and is_delivered(van, kept))
+        late = van.press()["label"]["capture_id"]
+        van.await_that(lambda: is_delivered(van, late))
+        status = do(van, "status")
+    finally:
+        for pid in children.values():
+            os.kill(pid, signal.SIGTERM)
+            os.waitpid(pid, 0)
+
+    assert status.code == 0
+    assert json.loads(status.said)["queue"]["waiting"] == 0
+    check_shared(van)
+
+
+def _start(van: Device, name: str) -> int:
+    """A daemon of its own user; its process id."""
+    user = COMMANDS[name][0]
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+            log = os.open(van.folder / f"{name}.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.umask(0o007)
+            os.setgroups([])
+            os.setgid(GROUP)
+            os.setuid(USERS[user])
+            code = main([name, "--config", str(van.config)])
+        finally:
+            os._exit(code)
+    return pid
