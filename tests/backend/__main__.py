@@ -1,4 +1,4 @@
-"""`python -m tests.backend`: the reference backend over HTTPS on loopback."""
+"""`python -m tests.backend`: the reference backend over HTTPS on loopback, or an office command."""
 
 import argparse
 import contextlib
@@ -7,15 +7,17 @@ import shlex
 import signal
 import socket
 from collections.abc import Generator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
 
-from tests.backend import keys
+from tests.backend import commands, keys
 from tests.backend.app import create_app
 from tests.backend.connections import CountedProtocol
+from tests.backend.office import open_office
 from tests.backend.store import Store
 from tests.backend.switches import Counts, Panel
 
@@ -38,10 +40,22 @@ def main() -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     data: Path = options.data.resolve()
     data.mkdir(parents=True, exist_ok=True)
+    if options.command is not None:
+        print(commands.run(options, open_office(Store(data)), datetime.now(UTC)))
+        return
+    _serve(options, data)
+
+
+def _serve(options: argparse.Namespace, data: Path) -> None:
     certificates = keys.certificates(data / "ca")
     public_file = data / "receipt-key.pem"
     key = keys.receipt_key(data / "keys" / "receipt.pem", public_file)
-    app = create_app(Store(data), key, Panel(), Counts(), with_switches=options.switches)
+    store = Store(data)
+    office = open_office(store, show_simulated=options.show_simulated)
+    office.catch_up()
+    office.keeping.expire(datetime.now(UTC))
+    panel, counts = Panel(), Counts()
+    app = create_app(store, key, panel, counts, with_switches=options.switches, office=office)
 
     listener = _listen(options.port)
     url = f"https://{HOST}:{listener.getsockname()[1]}"
@@ -77,6 +91,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0, the default, picks a free one")
     parser.add_argument("--data", type=Path, required=True, help="folder for all it keeps")
     parser.add_argument("--switches", action="store_true", help="let tests misuse it on purpose")
+    parser.add_argument("--show-simulated", action="store_true", help="count simulated records too")
+    commands.add_to(parser)
     return parser.parse_args()
 
 

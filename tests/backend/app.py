@@ -16,6 +16,8 @@ from agent import signing
 from tests.backend import headers
 from tests.backend.faults import Faults
 from tests.backend.intake import DigestMismatchError, Intake
+from tests.backend.manifest import ManifestRoute
+from tests.backend.office import Office
 from tests.backend.store import Store
 from tests.backend.switches import Counts, Panel, Switches
 from tests.backend.tus import Tus
@@ -73,14 +75,25 @@ class Controls:
 
 
 def create_app(
-    store: Store, key: signing.PrivateKey, panel: Panel, counts: Counts, *, with_switches: bool
+    store: Store,
+    key: signing.PrivateKey,
+    panel: Panel,
+    counts: Counts,
+    *,
+    with_switches: bool,
+    office: Office | None = None,
 ) -> Starlette:
-    """Returns the ASGI application; it runs on CountedProtocol connections only."""
-    intake = Intake(store, key)
+    """Returns the ASGI application; it runs on CountedProtocol connections only.
+
+    Without an `office` it takes records in and files none, and has no manifests.
+    """
+    intake = Intake(store, key, office)
     routes = [
         *Tus(store, intake).routes(),
         Route("/receipts", Receipts(store, intake).answer, methods=["POST"]),
     ]
+    if office is not None:
+        routes += ManifestRoute(office.routes, key).routes()
     if with_switches:
         controls = Controls(store, panel, counts)
         routes.append(Route("/switches", controls.switch, methods=["PUT"]))

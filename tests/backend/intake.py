@@ -1,7 +1,6 @@
 """From the last byte of an upload to what the backend signs about it."""
 
 import hashlib
-import json
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import Any
 from agent import recordfile, signing
 from agent.errors import RecordDamaged
 from agent.models import rfc3339
+from tests.backend.office import Office
 from tests.backend.store import Store, Upload, Verdict
 from tests.backend.switches import ReceiptMode, Switches
 
@@ -28,11 +28,12 @@ class Refusal:
 
 
 class Intake:
-    """Judges finished uploads and signs the verdict."""
+    """Judges finished uploads and signs the verdict; the office files what has its receipt."""
 
-    def __init__(self, store: Store, key: signing.PrivateKey) -> None:
+    def __init__(self, store: Store, key: signing.PrivateKey, office: Office | None = None) -> None:
         self._store = store
         self._key = key
+        self._office = office
         self._strange_key = signing.new_key()
 
     def judge(self, upload: Upload, switches: Switches) -> Verdict:
@@ -88,22 +89,15 @@ class Intake:
         if hashlib.sha256(content).hexdigest() != upload.sha256:
             raise OSError(f"{upload.capture_id} read back differently than written: no receipt")
         if isinstance(opened, recordfile.RecordFile):
-            self._unpack(opened, content)
+            self._store.unpack(opened, content)
         at = rfc3339(datetime.now(UTC))
         jws = signing.sign(_payload(upload, at, reason), self._key)
         verdict = Verdict(upload.capture_id, at, reason, jws)
         self._store.settle(verdict)
         log.info("verdict=%s capture_id=%s", reason or "received", upload.capture_id)
+        if self._office is not None and isinstance(opened, recordfile.RecordFile):
+            self._office.take_in(opened, at)
         return verdict
-
-    def _unpack(self, opened: recordfile.RecordFile, content: bytes) -> None:
-        line = content.partition(b"\n")[0].decode()
-        keys = {signing.thumbprint(opened.key): opened.key}
-        found = {"label": signing.verify(line, keys), "record": opened.record}
-        text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-        self._store.write(f"records/{opened.label.capture_id}.json", text.encode())
-        if opened.photo is not None:
-            self._store.write(f"photos/{opened.label.capture_id}.jpg", opened.photo)
 
 
 def _payload(upload: Upload, at: str, reason: str | None) -> dict[str, Any]:

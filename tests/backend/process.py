@@ -56,15 +56,16 @@ class Backend:
     ca_file: Path
     receipt_key_file: Path
 
-    def __init__(self, data: Path, *, switches: bool) -> None:
+    def __init__(self, data: Path, *, switches: bool, show_simulated: bool = False) -> None:
         self.data = data
-        self._switches = switches
+        options = {"--switches": switches, "--show-simulated": show_simulated}
+        self._options = [name for name, wanted in options.items() if wanted]
         self._port = 0
 
     def start(self) -> Self:
         """Starts the process and returns once it answers. Raises RuntimeError if it does not."""
         command = [sys.executable, "-m", "tests.backend", "--data", str(self.data)]
-        command += ["--port", str(self._port), *(["--switches"] if self._switches else [])]
+        command += ["--port", str(self._port), *self._options]
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "backend.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -140,9 +141,14 @@ class Backend:
 
 
 @contextmanager
-def running_backend(data: Path, *, switches: bool = True) -> Iterator[Backend]:
-    """Runs a backend over `data`; stops it in the end, whatever it was doing."""
-    backend = Backend(data, switches=switches).start()
+def running_backend(
+    data: Path, *, switches: bool = True, show_simulated: bool = False
+) -> Iterator[Backend]:
+    """Runs a backend over `data`; stops it in the end, whatever it was doing.
+
+    Orders and routes are made beside it: `open_office(Store(data))` (office.py).
+    """
+    backend = Backend(data, switches=switches, show_simulated=show_simulated).start()
     try:
         yield backend
     finally:

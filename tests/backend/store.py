@@ -1,12 +1,15 @@
 """Uploads and verdicts on disk: files for the bytes, SQLite for what is known about them."""
 
+import json
 import os
 import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
+
+from agent import recordfile, signing
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS uploads (
@@ -85,7 +88,10 @@ class Store:
         return Upload(*row) if row else None
 
     def offset(self, upload: Upload) -> int:
-        """Returns how many bytes of the upload are kept."""
+        """Returns how many bytes of the upload have come; all, also once its body is erased."""
+        verdict = self.verdict(upload.capture_id)
+        if verdict is not None and verdict.accepted:
+            return upload.length
         path = self.bytes_file(upload.capture_id)
         return path.stat().st_size if path.exists() else 0
 
@@ -116,6 +122,15 @@ class Store:
         part.write_bytes(content)
         part.rename(self.folder / path)
 
+    def unpack(self, opened: recordfile.RecordFile, content: bytes) -> None:
+        """Lays the photo and what label and record say into the open; `content` is the file."""
+        line = content.partition(b"\n")[0].decode()
+        label = signing.verify(line, {signing.thumbprint(opened.key): opened.key})
+        capture_id = opened.label.capture_id
+        self.write(f"records/{capture_id}.json", _text({"label": label, "record": opened.record}))
+        if opened.photo is not None:
+            self.write(f"photos/{capture_id}.jpg", opened.photo)
+
     def settle(self, verdict: Verdict) -> None:
         """Keeps the verdict, in place of an earlier one. Durable when it returns."""
         row = (verdict.capture_id, verdict.accepted, verdict.at, verdict.reason, verdict.jws)
@@ -125,6 +140,41 @@ class Store:
         query = "SELECT capture_id, at, reason, jws FROM verdicts WHERE capture_id = ?"
         row = self._db.execute(query, (capture_id,)).fetchone()
         return Verdict(*row) if row else None
+
+    def accepted(self) -> list[Verdict]:
+        """Returns all that has a receipt, as it came in."""
+        query = "SELECT capture_id, at, reason, jws FROM verdicts WHERE accepted ORDER BY at"
+        return [Verdict(*row) for row in self._db.execute(query)]
+
+    def photo_file(self, capture_id: str) -> Path:
+        """Returns where the photo of an accepted record lies, as the device made it."""
+        return self.folder / "photos" / f"{capture_id}.jpg"
+
+    def received_file(self, capture_id: str) -> Path:
+        """Returns where the bytes of an accepted record lie; only its label once erased."""
+        return self.folder / "received" / f"{capture_id}.rec"
+
+    def label(self, capture_id: str) -> dict[str, Any]:
+        """Returns the label's payload; empty when the record never came."""
+        return self._unpacked(capture_id).get("label", {})
+
+    def record(self, capture_id: str) -> dict[str, Any]:
+        """Returns record.json; empty when its body was erased or never came."""
+        return self._unpacked(capture_id).get("record", {})
+
+    def erase(self, capture_id: str) -> None:
+        """Erases the body of a record and leaves its label, so that the chain still verifies.
+
+        Durable when it returns; after an interruption, do it again.
+        """
+        self.photo_file(capture_id).unlink(missing_ok=True)
+        if label := self.label(capture_id):
+            self.write(f"records/{capture_id}.json", _text({"label": label}))
+        whole = self.received_file(capture_id)
+        if whole.exists():
+            self.write(f"received/{whole.name}", whole.read_bytes().partition(b"\n")[0] + b"\n")
+        for name in ("received", "records", "photos"):
+            _flush(self.folder / name)
 
     def pinned(self, device_id: str, kid: str) -> str:
         """Returns the key id pinned for the device; pins `kid` at first sight."""
@@ -143,8 +193,19 @@ class Store:
         for (capture_id,) in self._db.execute("SELECT capture_id FROM uploads").fetchall():
             self.drop(capture_id)
 
+    def _unpacked(self, capture_id: str) -> dict[str, dict[str, Any]]:
+        path = self.folder / "records" / f"{capture_id}.json"
+        found: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
+        return found
+
     def _part(self, capture_id: str) -> Path:
         return self.folder / "uploads" / f"{capture_id}.part"
+
+
+def _text(found: dict[str, Any]) -> bytes:
+    """Half a surrogate pair, which JSON can say and UTF-8 cannot, stays the escape that it was."""
+    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    return text.encode(errors="backslashreplace")
 
 
 def _flush(path: Path) -> None:

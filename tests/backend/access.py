@@ -1,0 +1,156 @@
+"""Who may see a photo, and who has seen one."""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from agent.models import rfc3339
+from tests.backend.filing import Filing
+from tests.backend.ledger import Connection, together
+from tests.backend.orders import NoSuchOrder, Orders
+
+GRANT: Final = timedelta(minutes=15)
+"""How long a verified agent sees one order's photos. Source: issue 3."""
+
+CODE_VALID: Final = timedelta(minutes=10)
+"""How long a one-time code can be told to an agent. Source: our choice, one phone call."""
+
+CODE_TRIES: Final = 5
+"""Wrong codes until the order needs a new one: a guess has 5 in a million. Source: our choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Not signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Signed in as this customer."""
+
+    customer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Customer service, by number; sees nothing until an account was verified."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Sees photos that wait to be bound, and no other."""
+
+
+Viewer = Nobody | Customer | Agent | Dispatch
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at one photo; `viewer` reads `customer`, `agent 17` or `dispatch`."""
+
+    at: datetime
+    viewer: str
+    capture_id: str
+    why: str
+
+
+class Access:
+    """Answers who may, and keeps the log of who did."""
+
+    def __init__(self, ledger: Connection, orders: Orders, filing: Filing) -> None:
+        self._ledger = ledger
+        self._orders = orders
+        self._filing = filing
+
+    def may_see(self, viewer: Viewer, capture_id: str, now: datetime) -> bool:
+        """Whether this viewer may see this photo now; to be asked again for every look."""
+        photo = self._filing.photo(capture_id)
+        if photo is None:
+            return False
+        if photo.number is None:
+            return isinstance(viewer, Dispatch)
+        return self.may_see_order(viewer, photo.number, now)
+
+    def may_see_order(self, viewer: Viewer, number: str, now: datetime) -> bool:
+        """Whether this viewer may see the photos of an order; False where there is none."""
+        match viewer:
+            case Customer(customer):
+                return self._is_owner(customer, number)
+            case Agent(agent):
+                query = "SELECT 1 FROM grants WHERE agent = ? AND number = ? AND ends > ?"
+                row = (agent, number, rfc3339(now))
+                return self._ledger.execute(query, row).fetchone() is not None
+            case Nobody() | Dispatch():
+                return False
+            case other:
+                assert_never(other)
+
+    def one_time_code(self, number: str, now: datetime) -> str:
+        """A new code of six digits to show to the customer, in place of an earlier one."""
+        code = f"{secrets.randbelow(1_000_000):06}"
+        row = (number, code, rfc3339(now + CODE_VALID))
+        self._ledger.execute("INSERT OR REPLACE INTO one_time_codes VALUES (?, ?, ?, 0)", row)
+        return code
+
+    def verify(self, agent: Agent, number: str, code: str, why: str, now: datetime) -> bool:
+        """Whether the customer told this agent the code; if so the agent may look for GRANT.
+
+        A code works once. Every try counts, and after CODE_TRIES it works no more. `why` is what
+        the customer will read in the log.
+        """
+        count = """UPDATE one_time_codes SET tries = tries + 1
+            WHERE number = ? AND ends > ? AND tries < ? RETURNING code"""
+        grant = "INSERT OR REPLACE INTO grants VALUES (?, ?, ?, ?)"
+        with together(self._ledger):
+            row = (number, rfc3339(now), CODE_TRIES)
+            found = self._ledger.execute(count, row).fetchall()
+            if not found or not hmac.compare_digest(found[0]["code"].encode(), code.encode()):
+                return False
+            self._ledger.execute("DELETE FROM one_time_codes WHERE number = ?", (number,))
+            self._ledger.execute(grant, (agent.number, number, why, rfc3339(now + GRANT)))
+        return True
+
+    def why(self, agent: Agent, number: str) -> str:
+        """The reason this agent gave when the account was last verified; empty if never."""
+        query = "SELECT why FROM grants WHERE agent = ? AND number = ?"
+        row = self._ledger.execute(query, (agent.number, number)).fetchone()
+        return str(row["why"]) if row else ""
+
+    def log(self, viewer: Viewer, capture_id: str, why: str, now: datetime) -> None:
+        """Write down a look before the picture is sent. Durable when it returns."""
+        photo = self._filing.photo(capture_id)
+        row = (rfc3339(now), _name(viewer), photo and photo.number, capture_id, why)
+        into = "INSERT INTO views (at, viewer, number, capture_id, why) VALUES (?, ?, ?, ?, ?)"
+        self._ledger.execute(into, row)
+
+    def views_of(self, number: str) -> list[View]:
+        """Who looked at an order's photos, also at those that are erased by now; latest last."""
+        query = "SELECT * FROM views WHERE number = ? ORDER BY id"
+        return [
+            View(datetime.fromisoformat(row["at"]), row["viewer"], row["capture_id"], row["why"])
+            for row in self._ledger.execute(query, (number,))
+        ]
+
+    def _is_owner(self, customer: str, number: str) -> bool:
+        try:
+            return self._orders.find(number).customer == customer
+        except NoSuchOrder:
+            return False
+
+
+def _name(viewer: Viewer) -> str:
+    match viewer:
+        case Customer():
+            return "customer"
+        case Agent(number):
+            return f"agent {number}"
+        case Dispatch():
+            return "dispatch"
+        case Nobody():
+            raise ValueError("nobody sees a photo: this look was not to happen")
+        case other:
+            assert_never(other)

@@ -1,0 +1,83 @@
+"""What a record says of itself, read as the word of a stranger: of the wrong type, it says nothing.
+
+The label is verified; record.json is signed, but what is in it has been checked by nobody.
+"""
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from agent.models import BoundBy, Reason, Verdict, rfc3339
+from agent.recordfile import RecordFile
+from agent.route import Circle
+
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What is kept of an id that a record names; anything else is read as none. Source: manifest.py."""
+
+
+def capture(opened: RecordFile, received_at: str) -> dict[str, Any]:
+    """The columns of `captures` that the record fills by itself."""
+    label, record = opened.label, opened.record
+    stop = _object(record.get("stop"))
+    return {
+        "capture_id": label.capture_id,
+        "device_id": label.device_id,
+        "kind": label.kind,
+        "boot_id": label.boot_id,
+        "monotonic_ns": label.monotonic_ns,
+        "utc": label.utc,
+        "clock": label.clock,
+        "received_at": received_at,
+        "about": label.about,
+        "retake_of": _id(record.get("retake_of")),
+        "bound_by": _choice(BoundBy, stop.get("bound_by")) or BoundBy.UNASSIGNED,
+        "distance_m": _number(stop.get("distance_m")),
+        "accuracy_m": _number(_object(record.get("position")).get("accuracy_m")),
+        "reason": _choice(Reason, record.get("reason")),
+        "verdict": _choice(Verdict, _object(record.get("quality")).get("verdict")) or "unknown",
+        "simulated": record.get("simulated") is not False,
+    }
+
+
+def stop_id(opened: RecordFile) -> str | None:
+    """The stop that it names, for certain or not."""
+    return _id(_object(opened.record.get("stop")).get("id"))
+
+
+def dated_boot(opened: RecordFile) -> tuple[str, str, int, str] | None:
+    """What a `time` record says: device, boot, monotonic ns, UTC; None when it makes no sense."""
+    said = _object(opened.record.get("time"))
+    at, monotonic_ns = said.get("utc"), said.get("monotonic_ns")
+    if not isinstance(at, str) or type(monotonic_ns) is not int or abs(monotonic_ns) >= 2**63:
+        return None
+    try:
+        utc = rfc3339(datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC))
+    except ValueError:
+        return None
+    return opened.label.device_id, opened.label.boot_id, monotonic_ns, utc
+
+
+def circle(position: object) -> Circle | None:
+    """A record's position, to measure from; None when it has none that is on the globe."""
+    found = _object(position)
+    lat_deg, lon_deg = _number(found.get("lat_deg")), _number(found.get("lon_deg"))
+    if lat_deg is None or lon_deg is None or abs(lat_deg) > 90 or abs(lon_deg) > 180:
+        return None
+    return Circle(lat_deg, lon_deg, 0.0)
+
+
+def _object(found: object) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}
+
+
+def _id(found: object) -> str | None:
+    return found if isinstance(found, str) and _ID.fullmatch(found) else None
+
+
+def _number(found: Any) -> float | None:
+    return float(found) if type(found) in {int, float} and abs(found) < 1e9 else None
+
+
+def _choice(words: type[StrEnum], found: object) -> str | None:
+    return found if isinstance(found, str) and found in set(words) else None

@@ -1,0 +1,50 @@
+"""What the office does at a terminal: `python -m tests.backend --data DIR COMMAND ...`."""
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+
+from tests.backend import export
+from tests.backend.keeping import plain_language
+from tests.backend.office import Office
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    """Without one of these commands, the backend serves."""
+    commands = parser.add_subparsers(dest="command", title="instead of serving")
+    commands.add_parser("expire", help="erase what is due by the retention table; from a timer")
+    commands.add_parser("kept", help="say what is kept, for whom and how long")
+    hold = commands.add_parser("hold", help="erase nothing of an order while a case is open")
+    hold.add_argument("number")
+    hold.add_argument("case_number")
+    commands.add_parser("release", help="end a hold").add_argument("number")
+    for name, what in (("export-order", "number"), ("export-device", "device_id")):
+        command = commands.add_parser(name, help=f"write a zip of all that is kept, by {what}")
+        command.add_argument(what)
+        command.add_argument("zip", type=Path)
+
+
+def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
+    """Carry out one command; returns what to print. Safe while the backend serves."""
+    match options.command:
+        case "expire":
+            return f"erased {office.keeping.expire(now)} records"
+        case "hold":
+            office.keeping.hold(options.number, options.case_number, now)
+            return f"order {options.number}: nothing is erased until it is released"
+        case "release":
+            office.keeping.release(options.number)
+            return f"order {options.number}: released"
+        case "export-order":
+            export.export_order(office, options.number, options.zip)
+            return f"written: {options.zip}"
+        case "export-device":
+            export.export_device(office, options.device_id, options.zip)
+            return f"written: {options.zip}"
+        case _:
+            return _kept(office)
+
+
+def _kept(office: Office) -> str:
+    lines = plain_language(office.settings.retention)
+    return "\n\n".join(f"{one.what}.\n  {one.for_whom}\n  {one.how_long}." for one in lines)

@@ -1,0 +1,79 @@
+"""What is kept, to hand out: about one order to who asks, or of one device to who checks it."""
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.backend.office import Office
+
+
+def export_order(office: Office, number: str, into: Path) -> None:
+    """Write a zip of all that is kept about an order: the answer to a subject access request.
+
+    `order.json` is the order with its customer, address and hold; `views.json` who looked; for each
+    record `<capture_id>/` has `label.json`, `record.json` and, if there is one, `photo.jpg` as the
+    device made it, with its place. Records that are shown to nobody any more are in it too.
+
+    Raises:
+        NoSuchOrder: there is none.
+        FileExistsError: `into` is there.
+    """
+    order = office.orders.find(number)
+    holds = [hold for hold in office.keeping.held() if hold.number == number]
+    about = {
+        "order": asdict(order),
+        "address": asdict(office.orders.address(order.address)),
+        "customer": office.orders.customer_name(order.customer),
+        "photo": order.photo,
+        "held": [asdict(hold) for hold in holds],
+    }
+    with _new_zip(into) as archive:
+        archive.writestr("order.json", _text(about))
+        views = [asdict(view) for view in office.access.views_of(number)]
+        archive.writestr("views.json", _text(views))
+        for capture_id in office.filing.of_order(number):
+            _add_record(archive, office, capture_id)
+
+
+def export_device(office: Office, device_id: str, into: Path) -> None:
+    """Write a zip of a device's records, without photos: those are the customers'.
+
+    `labels/<capture_id>.rec` is the signed label alone, for `doorstep verify`; it stays when a body
+    is erased. `records/<capture_id>.json` is record.json while that is kept.
+
+    Raises:
+        FileExistsError: `into` is there.
+    """
+    with _new_zip(into) as archive:
+        for capture_id in office.filing.of_device(device_id):
+            content = office.store.received_file(capture_id).read_bytes()
+            archive.writestr(f"labels/{capture_id}.rec", content.partition(b"\n")[0] + b"\n")
+            record = office.store.record(capture_id)
+            if record:
+                archive.writestr(f"records/{capture_id}.json", _text(record))
+
+
+def _add_record(archive: zipfile.ZipFile, office: Office, capture_id: str) -> None:
+    archive.writestr(f"{capture_id}/label.json", _text(office.store.label(capture_id)))
+    archive.writestr(f"{capture_id}/record.json", _text(office.store.record(capture_id)))
+    photo = office.store.photo_file(capture_id)
+    if photo.exists():
+        archive.write(photo, f"{capture_id}/photo.jpg")
+
+
+@contextmanager
+def _new_zip(into: Path) -> Iterator[zipfile.ZipFile]:
+    """For its owner's eyes only."""
+    descriptor = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        yield archive
+
+
+def _text(found: Any) -> bytes:
+    text = json.dumps(found, indent=1, ensure_ascii=False, default=str) + "\n"
+    return text.encode(errors="backslashreplace")

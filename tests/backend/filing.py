@@ -1,0 +1,193 @@
+"""Which order a record belongs to, and which photos may be shown of it."""
+
+from typing import Any, Final
+
+from agent import route
+from agent.manifest import PhotoRule
+from agent.models import BoundBy, Kind, Verdict
+from agent.recordfile import RecordFile
+from tests.backend import claims, photos, picture
+from tests.backend.ledger import Connection, together
+from tests.backend.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
+from tests.backend.photos import Photo, Void
+from tests.backend.store import Store
+
+BY_DISPATCH: Final = "dispatch"
+"""`bound_by` of a photo that a person bound; the device's own words are in `BoundBy`."""
+
+_SHOWN: Final = (
+    "c.erased_at IS NULL AND c.taken_back_at IS NULL AND (:simulated OR NOT c.simulated)"
+)
+
+
+class CannotBindError(ValueError):
+    """Dispatch asked for what would show a photo to the wrong person, or is over."""
+
+
+class Filing:
+    """Files records as they come in, in whatever order, and answers what may be shown.
+
+    Args:
+        show_simulated: whether records made with simulated parts count; else they are kept, shown
+            to nobody, and deliver nothing.
+    """
+
+    def __init__(
+        self, ledger: Connection, store: Store, orders: Orders, *, show_simulated: bool
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._orders = orders
+        self.show_simulated = show_simulated
+
+    def take_in(self, opened: RecordFile, received_at: str) -> None:
+        """File a record that has its receipt; again does nothing. Durable when it returns."""
+        row = claims.capture(opened, received_at)
+        row["number"] = self._order_of(row, claims.stop_id(opened))
+        names = ", ".join(f":{name}" for name in row)
+        into = f"INSERT OR IGNORE INTO captures ({', '.join(row)}) VALUES ({names})"
+        with together(self._ledger):
+            self._ledger.execute(into, row)
+            if row["kind"] == Kind.TIME and (dated := claims.dated_boot(opened)):
+                self._ledger.execute("INSERT OR IGNORE INTO times VALUES (?, ?, ?, ?)", dated)
+            self._settle(row["capture_id"])
+
+    def is_filed(self, capture_id: str) -> bool:
+        query = "SELECT 1 FROM captures WHERE capture_id = ?"
+        return self._ledger.execute(query, (capture_id,)).fetchone() is not None
+
+    def is_erased(self, capture_id: str) -> bool:
+        query = "SELECT 1 FROM captures WHERE capture_id = ? AND erased_at IS NOT NULL"
+        return self._ledger.execute(query, (capture_id,)).fetchone() is not None
+
+    def of_order(self, number: str) -> list[str]:
+        """Ids of all that is kept about an order, shown or not, as it came in."""
+        query = "SELECT capture_id FROM captures WHERE number = ? ORDER BY received_at"
+        return [row[0] for row in self._ledger.execute(query, (number,))]
+
+    def of_device(self, device_id: str) -> list[str]:
+        """Ids of all that a device sent, erased or not, as it came in."""
+        query = "SELECT capture_id FROM captures WHERE device_id = ? ORDER BY received_at"
+        return [row[0] for row in self._ledger.execute(query, (device_id,))]
+
+    def is_unwanted(self, capture_id: str) -> bool:
+        """Whether this record is of an order that takes no photo, or takes none any more."""
+        query = f"""SELECT 1 FROM captures c JOIN orders o USING (number)
+            WHERE c.capture_id = ? AND c.kind = 'photo' AND {TAKES_NO_PHOTO}"""
+        return self._ledger.execute(query, (capture_id,)).fetchone() is not None
+
+    def photos_of(self, number: str) -> list[Photo]:
+        """What may be shown of an order, by time of arrival; none where it takes no photo."""
+        where = f"c.kind = 'photo' AND c.number = :number AND NOT {TAKES_NO_PHOTO} AND {_SHOWN}"
+        return self._photos(where, number=number)
+
+    def photo(self, capture_id: str) -> Photo | None:
+        """This photo if it may be shown to anybody: bound and visible, or waiting for dispatch."""
+        found = self._photos(
+            f"c.kind = 'photo' AND c.capture_id = :id AND {_SHOWN} "
+            f"AND (c.number IS NULL OR NOT {TAKES_NO_PHOTO})",
+            id=capture_id,
+        )
+        return found[0] if found else None
+
+    def waiting(self) -> list[Photo]:
+        """Ambiguous, unassigned, or of a stop this device never had: shown to dispatch alone."""
+        return self._photos(f"c.kind = 'photo' AND c.number IS NULL AND {_SHOWN}")
+
+    def flagged(self) -> list[Photo]:
+        """Photos whose quality check found something; the picture itself is not dispatch's."""
+        return self._photos(f"c.kind = 'photo' AND c.verdict <> '{Verdict.OK}' AND {_SHOWN}")
+
+    def voids(self) -> list[Void]:
+        """What drivers took back, latest first."""
+        query = """SELECT v.*, c.number AS taken FROM captures v
+            LEFT JOIN captures c ON c.capture_id = v.about AND c.device_id = v.device_id
+            WHERE v.kind = 'void' AND (:simulated OR NOT v.simulated) AND v.erased_at IS NULL
+            ORDER BY v.received_at DESC"""
+        rows = self._ledger.execute(query, {"simulated": self.show_simulated})
+        return [photos.void(row) for row in rows]
+
+    def customer_copy(self, capture_id: str) -> bytes:
+        """The picture for whoever may see it (access.py), without place and device.
+
+        Raises:
+            LookupError: it may not be shown, or is gone.
+            ValueError: it is not a JPEG.
+        """
+        if self.photo(capture_id) is None:
+            raise LookupError("no such photo")
+        try:
+            return picture.customer_copy(self._store.photo_file(capture_id).read_bytes())
+        except FileNotFoundError as error:
+            raise LookupError("no such photo") from error
+
+    def candidates(self, capture_id: str) -> list[Order]:
+        """Orders that a waiting photo could be of: on its device's routes, the nearest first."""
+        found = self._photos("c.capture_id = :id", id=capture_id)
+        if not found:
+            return []
+        orders = self._orders.carried_by(found[0].device_id)
+        circle = claims.circle(self._store.record(capture_id).get("position"))
+        if circle is None:
+            return orders
+        return sorted(orders, key=lambda order: route.distance_m(order, circle))
+
+    def bind(self, capture_id: str, number: str) -> None:
+        """Say which order a waiting photo is of, or say it anew; it is shown from then on.
+
+        Raises:
+            CannotBindError: the device bound it itself, it is gone, or the order takes no photo.
+            NoSuchOrder: there is none.
+        """
+        if self._orders.find(number).photo is PhotoRule.NO_PHOTO:
+            raise CannotBindError("this order takes no photo: discard it, or bind another order")
+        change = """UPDATE captures SET number = ?, bound_by = ? WHERE capture_id = ?
+            AND kind = 'photo' AND erased_at IS NULL AND (number IS NULL OR bound_by = ?)"""
+        with together(self._ledger):
+            before = self._photos("c.capture_id = :id", id=capture_id)
+            row = (number, BY_DISPATCH, capture_id, BY_DISPATCH)
+            if self._ledger.execute(change, row).rowcount == 0:
+                raise CannotBindError("not waiting to be bound: the device bound it, or it is gone")
+            self._settle(capture_id)
+            if before and before[0].number is not None:
+                self._reckon_done(before[0].number)
+
+    def _settle(self, capture_id: str) -> None:
+        """Draw the conclusions from a record just filed or bound, whichever came first."""
+        taken_back = """UPDATE captures AS c SET taken_back_at = max(c.received_at, o.received_at)
+            FROM captures o WHERE c.taken_back_at IS NULL AND o.device_id = c.device_id
+            AND (o.kind = 'void' AND o.about = c.capture_id
+                 OR o.kind = 'photo' AND o.retake_of = c.capture_id AND o.number IS NOT NULL)
+            AND c.capture_id IN (:id, (SELECT about FROM captures WHERE capture_id = :id),
+                                 (SELECT retake_of FROM captures WHERE capture_id = :id))
+            RETURNING number, kind"""
+        changed = self._ledger.execute(taken_back, {"id": capture_id}).fetchall()
+        query = "SELECT number, kind FROM captures WHERE capture_id = ?"
+        changed += self._ledger.execute(query, (capture_id,))
+        for number in {row["number"] for row in changed if row["kind"] == Kind.PHOTO} - {None}:
+            self._reckon_done(number)
+
+    def _reckon_done(self, number: str) -> None:
+        """A stop is done while it has a photo that nobody took back."""
+        change = """UPDATE orders SET done = EXISTS (SELECT 1 FROM captures c
+            WHERE c.number = orders.number AND c.kind = 'photo' AND c.taken_back_at IS NULL
+            AND (:simulated OR NOT c.simulated)) WHERE number = :number"""
+        self._ledger.execute(change, {"simulated": self.show_simulated, "number": number})
+
+    def _order_of(self, row: dict[str, Any], stop_id: str | None) -> str | None:
+        """The order that the device bound; only of stops which its manifest had."""
+        certain = row["bound_by"] in {BoundBy.CODE, BoundBy.PLACE}
+        if stop_id is None or not certain or row["kind"] not in {Kind.PHOTO, Kind.NO_PHOTO}:
+            return None
+        try:
+            number = self._orders.at_stop(stop_id).number
+        except NoSuchOrder:
+            return None
+        return number if self._orders.was_carried_by(row["device_id"], number) else None
+
+    def _photos(self, where: str, **values: Any) -> list[Photo]:
+        query = f"""SELECT c.*, t.utc AS dated_utc, t.monotonic_ns AS dated_ns FROM captures c
+            LEFT JOIN orders o USING (number) LEFT JOIN times t USING (device_id, boot_id)
+            WHERE {where} ORDER BY c.received_at, c.monotonic_ns"""
+        rows = self._ledger.execute(query, {"simulated": self.show_simulated, **values})
+        return photos.from_rows(rows)

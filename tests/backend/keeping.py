@@ -1,0 +1,175 @@
+"""How long what is kept: erasing by the retention table, and holding back from it."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from agent.models import rfc3339
+from tests.backend.filing import CannotBindError
+from tests.backend.ledger import Connection, together
+from tests.backend.orders import TAKES_NO_PHOTO, Orders
+from tests.backend.routes import Routes
+from tests.backend.settings import Retention
+from tests.backend.store import Store
+
+log = logging.getLogger(__name__)
+
+_DUE: Final = f"""SELECT capture_id, CASE
+        WHEN kind = 'photo' AND number IS NOT NULL AND {TAKES_NO_PHOTO} THEN 'no photo at this stop'
+        WHEN taken_back_at <= :void THEN 'taken back'
+        WHEN kind = 'test' AND received_at <= :test THEN 'practice'
+        WHEN received_at <= :photo THEN 'its time is over'
+    END AS why FROM captures c LEFT JOIN orders o USING (number)
+    WHERE erased_at IS NULL AND why IS NOT NULL
+    AND (number IS NULL OR number NOT IN (SELECT number FROM holds))"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One line of what is kept: in plain words, for people who ask.
+
+    Attributes:
+        days: from the retention table; None for what it does not limit.
+    """
+
+    what: str
+    for_whom: str
+    how_long: str
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An order of which nothing is erased until its case is closed."""
+
+    number: str
+    case_number: str
+    since: datetime
+
+
+class Keeping:
+    """Erases what is due. An erased record keeps its label, so that the chain still verifies."""
+
+    def __init__(
+        self,
+        ledger: Connection,
+        store: Store,
+        orders: Orders,
+        routes: Routes,
+        retention: Retention,
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._orders = orders
+        self._routes = routes
+        self._retention = retention
+
+    def expire(self, now: datetime) -> int:
+        """Erase all that is due at `now`; returns how many records. Interrupted, run it again."""
+        before = {
+            "photo": rfc3339(now - timedelta(days=self._retention.photo_days)),
+            "void": rfc3339(now - timedelta(days=self._retention.void_days)),
+            "test": rfc3339(now - timedelta(days=self._retention.test_days)),
+        }
+        due = self._ledger.execute(_DUE, before).fetchall()
+        for row in due:
+            self._erase(row["capture_id"], row["why"], now)
+        self._routes.forget_ended(now, now - timedelta(days=self._retention.photo_days))
+        self._forget_access(now)
+        if due:
+            log.info("erased=%d", len(due))
+        return len(due)
+
+    def discard(self, capture_id: str, now: datetime) -> None:
+        """Erase a photo that waits to be bound and is of no order that takes one.
+
+        Raises:
+            CannotBindError: it is not waiting.
+        """
+        query = """SELECT 1 FROM captures WHERE capture_id = ? AND kind = 'photo'
+            AND number IS NULL AND erased_at IS NULL"""
+        if self._ledger.execute(query, (capture_id,)).fetchone() is None:
+            raise CannotBindError("not waiting to be bound: nothing was erased")
+        self._erase(capture_id, "discarded by dispatch", now)
+
+    def hold(self, number: str, case_number: str, now: datetime) -> None:
+        """Erase nothing of this order until it is released. Raises NoSuchOrder."""
+        row = (self._orders.find(number).number, case_number, rfc3339(now))
+        self._ledger.execute("INSERT OR REPLACE INTO holds VALUES (?, ?, ?)", row)
+
+    def release(self, number: str) -> None:
+        """End a hold; the next `expire` erases what is due by then."""
+        self._ledger.execute("DELETE FROM holds WHERE number = ?", (number,))
+
+    def held(self) -> list[Hold]:
+        rows = self._ledger.execute("SELECT * FROM holds ORDER BY since")
+        return [
+            Hold(row["number"], row["case_number"], datetime.fromisoformat(row["since"]))
+            for row in rows
+        ]
+
+    def _erase(self, capture_id: str, why: str, now: datetime) -> None:
+        """The files first: interrupted, the record is still due."""
+        self._store.erase(capture_id)
+        change = """UPDATE captures SET erased_at = ?, erased_why = ?, number = NULL,
+            distance_m = NULL, accuracy_m = NULL, reason = NULL WHERE capture_id = ?"""
+        self._ledger.execute(change, (rfc3339(now), why, capture_id))
+
+    def _forget_access(self, now: datetime) -> None:
+        horizon = rfc3339(now - timedelta(days=self._retention.view_log_days))
+        gone = """DELETE FROM views WHERE at < ?
+            AND (number IS NULL OR number NOT IN (SELECT number FROM holds))"""
+        with together(self._ledger):
+            self._ledger.execute("DELETE FROM view_horizon")
+            self._ledger.execute("INSERT INTO view_horizon VALUES (?)", (horizon,))
+            self._ledger.execute(gone, (horizon,))
+            for table in ("grants", "one_time_codes"):
+                self._ledger.execute(f"DELETE FROM {table} WHERE ends <= ?", (rfc3339(now),))
+
+
+def plain_language(retention: Retention) -> list[Kept]:
+    """What is kept, for whom and how long; the days are the table's and stand nowhere else."""
+    return [
+        _kept(
+            "The photo of a delivery, where it was taken and how exactly that is known",
+            "The customer of the order. Customer service for 15 minutes, after the customer told "
+            "them a code. Dispatch only while it is not known which order the photo is of.",
+            retention.photo_days,
+            "after we received it",
+        ),
+        _kept(
+            "A photo that the driver took back or replaced",
+            "Nobody. It waits for a question about the delivery.",
+            retention.void_days,
+            "after it was taken back",
+        ),
+        _kept("A practice photo", "Nobody.", retention.test_days, "after we received it"),
+        _kept(
+            "Who looked at a photo, when and why",
+            "The customer of the order, on the order's page.",
+            retention.view_log_days,
+            "after the look",
+        ),
+        Kept(
+            "The label of each record: device, time and number, and a fingerprint of what was "
+            "erased. No place, no order, no driver",
+            "Whoever checks that no record was removed unseen.",
+            "As long as the device's records are checked",
+        ),
+        Kept(
+            "A photo of an order with “Don’t take delivery photos”",
+            "Nobody.",
+            "Not at all: it is deleted when it arrives, and what is already here is deleted at "
+            "once",
+        ),
+        Kept(
+            "All of an order, while there is an open case about it",
+            "As above.",
+            "Until the case is closed",
+        ),
+    ]
+
+
+def _kept(what: str, for_whom: str, days: int, since: str) -> Kept:
+    return Kept(what, for_whom, f"{days} {'day' if days == 1 else 'days'} {since}", days)

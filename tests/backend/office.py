@@ -1,0 +1,81 @@
+"""The office's model, wired by hand; orders.py says what a page asks of which part."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agent import recordfile
+from agent.errors import RecordDamaged
+from tests.backend.access import Access
+from tests.backend.filing import Filing
+from tests.backend.keeping import Keeping
+from tests.backend.ledger import Connection, open_ledger
+from tests.backend.orders import Orders
+from tests.backend.routes import Routes
+from tests.backend.settings import Settings, read_settings
+from tests.backend.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Orders, routes, records and who may see them, over one folder. One thread uses it."""
+
+    store: Store
+    ledger: Connection
+    settings: Settings
+    orders: Orders
+    routes: Routes
+    filing: Filing
+    access: Access
+    keeping: Keeping
+
+    def take_in(self, opened: recordfile.RecordFile, received_at: str) -> None:
+        """File a record that has its receipt; what is of an order without photos is erased.
+
+        What was erased before and comes again, because its upload was lost here, is erased again.
+        """
+        capture_id = opened.label.capture_id
+        self.filing.take_in(opened, received_at)
+        if self.filing.is_erased(capture_id):
+            self.store.erase(capture_id)
+        elif self.filing.is_unwanted(capture_id):
+            self.keeping.expire(datetime.now(UTC))
+
+    def opt_out_order(self, number: str, opted_out: bool) -> None:
+        """ "Don't take delivery photos" of this order: from the next manifest on, and erased here.
+
+        Raises:
+            NoSuchOrder: there is none.
+        """
+        self.orders.set_opted_out(number, opted_out=opted_out)
+        self.keeping.expire(datetime.now(UTC))
+
+    def opt_out_address(self, address: str, opted_out: bool) -> None:
+        """The same for every order that goes to this address. Raises LookupError."""
+        self.orders.set_address_opted_out(address, opted_out=opted_out)
+        self.keeping.expire(datetime.now(UTC))
+
+    def catch_up(self) -> None:
+        """File what has a receipt and was not filed, because the process ended in between."""
+        for verdict in self.store.accepted():
+            if not self.filing.is_filed(verdict.capture_id):
+                content = self.store.bytes_file(verdict.capture_id).read_bytes()
+                try:
+                    self.take_in(recordfile.unpack(content), verdict.at)
+                except RecordDamaged:  # erased or lost: nothing to show of it
+                    continue
+
+
+def open_office(store: Store, *, show_simulated: bool = False) -> Office:
+    """Open or make the office in the store's folder.
+
+    Raises:
+        ValueError: `backend.toml` there says what cannot be.
+    """
+    settings = read_settings(store.folder)
+    ledger = open_ledger(store.folder)
+    orders = Orders(ledger)
+    routes = Routes(ledger, orders, settings.practice_codes)
+    filing = Filing(ledger, store, orders, show_simulated=show_simulated)
+    access = Access(ledger, orders, filing)
+    keeping = Keeping(ledger, store, orders, routes, settings.retention)
+    return Office(store, ledger, settings, orders, routes, filing, access, keeping)

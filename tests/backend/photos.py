@@ -1,0 +1,101 @@
+"""A photo as people may know it: when it was left, and how exactly the place is known."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from agent.models import BoundBy
+from tests.backend.ledger import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo as people may know it.
+
+    Attributes:
+        number: its order; None until it is bound.
+        left_at: when the button was pressed; None when the device did not know the time.
+        bound_by: `code`, `place`, `ambiguous`, `unassigned`, or `dispatch`.
+        distance_m: from the stop's position in the manifest, where known.
+        accuracy_m: of the device's position, where known.
+        verdict: of the quality check, a `Verdict`.
+        simulated: made with a simulated part: a page shows it under a banner.
+    """
+
+    capture_id: str
+    number: str | None
+    device_id: str
+    left_at: datetime | None
+    received_at: datetime
+    bound_by: str
+    distance_m: float | None
+    accuracy_m: float | None
+    verdict: str
+    simulated: bool
+
+    def how_placed(self) -> str:
+        """How exactly the place is known, in one sentence for the customer."""
+        match self.bound_by:
+            case BoundBy.CODE:
+                return "The label of the parcel was read at the door."
+            case BoundBy.PLACE if self.accuracy_m is not None:
+                return f"The place is known by satellite to about {self.accuracy_m:.0f} m."
+            case BoundBy.PLACE:
+                return "The place is known by satellite."
+            case _:
+                return "Our dispatch assigned this photo to your order."
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """A record that took another back.
+
+    Attributes:
+        number: the order of what was taken back, as long as that is kept.
+    """
+
+    capture_id: str
+    about: str
+    number: str | None
+    received_at: datetime
+
+
+def from_rows(rows: Iterable[Row]) -> list[Photo]:
+    """Rows of `captures`, with `dated_utc` and `dated_ns` from the time record of their boot."""
+    return [
+        Photo(
+            capture_id=row["capture_id"],
+            number=row["number"],
+            device_id=row["device_id"],
+            left_at=_left_at(row),
+            received_at=_instant(row["received_at"]),
+            bound_by=row["bound_by"],
+            distance_m=row["distance_m"],
+            accuracy_m=row["accuracy_m"],
+            verdict=row["verdict"],
+            simulated=bool(row["simulated"]),
+        )
+        for row in rows
+    ]
+
+
+def void(row: Row) -> Void:
+    """A row of `captures` of kind void, with `taken`: the order of what it took back."""
+    return Void(row["capture_id"], row["about"], row["taken"], _instant(row["received_at"]))
+
+
+def _left_at(row: Row) -> datetime | None:
+    """By its own clock, else by the `time` record of its boot, else unknown."""
+    if row["clock"] != "unsynced":
+        return _instant(row["utc"])
+    if row["dated_utc"] is None:
+        return None
+    since_us = (row["monotonic_ns"] - row["dated_ns"]) // 1000
+    try:
+        return _instant(row["dated_utc"]) + timedelta(microseconds=since_us)
+    except OverflowError:
+        return None
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

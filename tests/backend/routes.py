@@ -1,0 +1,125 @@
+"""Routes and the devices that carry them, and from that the manifest of one device."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from agent.manifest import VALIDITY_LIMIT
+from agent.models import rfc3339
+from tests.backend.ledger import Connection, Row, together
+from tests.backend.orders import Order, Orders
+
+Sign = Callable[[dict[str, Any]], str]
+"""Signs the payload of a manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A device's manifest as it stands; the same token until something changes."""
+
+    version: int
+    token: str
+
+
+class Routes:
+    """Which device drives what today."""
+
+    def __init__(self, ledger: Connection, orders: Orders, practice_codes: Sequence[str]) -> None:
+        self._ledger = ledger
+        self._orders = orders
+        self._practice_codes = list(practice_codes)
+
+    def plan(self, route: str, numbers: Sequence[str], begins: datetime, ends: datetime) -> None:
+        """Make a route, or replace the orders and times of one; `numbers` in driving order.
+
+        Raises:
+            ValueError: it is longer than a manifest may be valid.
+        """
+        if not timedelta(0) < ends - begins <= VALIDITY_LIMIT:
+            raise ValueError(f"route: from 0 to {VALIDITY_LIMIT}, not {ends - begins}")
+        times = (rfc3339(begins), rfc3339(ends))
+        rows = [(route, number, place) for place, number in enumerate(numbers)]
+        upsert = """INSERT INTO routes VALUES (?, ?, ?)
+            ON CONFLICT DO UPDATE SET begins = excluded.begins, ends = excluded.ends"""
+        with together(self._ledger):
+            self._ledger.execute(upsert, (route, *times))
+            self._ledger.execute("DELETE FROM route_orders WHERE route = ?", (route,))
+            self._ledger.executemany("INSERT INTO route_orders VALUES (?, ?, ?)", rows)
+            change = "UPDATE assignments SET begins = ?, ends = ? WHERE route = ?"
+            self._ledger.execute(change, (*times, route))
+
+    def assign(self, route: str, device_id: str) -> None:
+        """Give the route to a device, at any time; who had it has an empty manifest from then on.
+
+        What is done stays done. What the old device still has to send is bound all the same.
+        """
+        take = "UPDATE assignments SET route = NULL WHERE route = ? AND device_id <> ?"
+        give = """INSERT OR REPLACE INTO assignments
+            SELECT ?, route, begins, ends FROM routes WHERE route = ?"""
+        with together(self._ledger):
+            self._ledger.execute(take, (route, device_id))
+            if self._ledger.execute(give, (device_id, route)).rowcount == 0:
+                raise LookupError("no such route: plan it first")
+            row = (route, device_id)
+            self._ledger.execute("INSERT OR IGNORE INTO route_devices VALUES (?, ?)", row)
+
+    def manifest(self, device_id: str, now: datetime, sign: Sign) -> Issued | None:
+        """The manifest for this device; None when it has no route today, or that has ended.
+
+        The version is one more than the last, or the Unix time where that is more: so it also
+        grows when this database was lost or put back from a copy.
+        """
+        found = self._ledger.execute(
+            "SELECT * FROM assignments WHERE device_id = ? AND ends > ?", (device_id, rfc3339(now))
+        ).fetchone()
+        if found is None:
+            return None
+        content = self._content(found)
+        text = json.dumps(content, separators=(",", ":"))
+        with together(self._ledger):
+            last = self._last(device_id)
+            if last is not None and last["content"] == text:
+                return Issued(last["version"], last["token"])
+            version = max(last["version"] + 1 if last else 1, int(now.timestamp()))
+            token = sign({"v": 1, "version": version, **content})
+            row = (device_id, version, text, token)
+            self._ledger.execute("INSERT OR REPLACE INTO manifests VALUES (?, ?, ?, ?)", row)
+        return Issued(version, token)
+
+    def forget_ended(self, now: datetime, routes_before: datetime) -> None:
+        """Wipe manifests that have ended, keep their versions; drop routes of before a time."""
+        ended = """UPDATE manifests SET content = NULL, token = NULL WHERE device_id IN
+            (SELECT device_id FROM assignments WHERE ends <= ?)"""
+        self._ledger.execute(ended, (rfc3339(now),))
+        self._ledger.execute("DELETE FROM routes WHERE ends <= ?", (rfc3339(routes_before),))
+
+    def _last(self, device_id: str) -> Row | None:
+        query = "SELECT * FROM manifests WHERE device_id = ?"
+        row: Row | None = self._ledger.execute(query, (device_id,)).fetchone()
+        return row
+
+    def _content(self, assignment: Row) -> dict[str, Any]:
+        route = assignment["route"]
+        orders = [] if route is None else self._orders.on_route(route)
+        return {
+            "device_id": assignment["device_id"],
+            "begins": assignment["begins"],
+            "ends": assignment["ends"],
+            "stops": [_stop(order) for order in orders],
+            "practice_codes": self._practice_codes,
+        }
+
+
+def _stop(order: Order) -> dict[str, Any]:
+    """What a device is told: no number, no name, no reason."""
+    return {
+        "id": order.stop_id,
+        "codes": list(order.codes),
+        "lat_deg": order.lat_deg,
+        "lon_deg": order.lon_deg,
+        "radius_m": order.radius_m,
+        "done": order.done,
+        "photo": order.photo.value,
+    }

@@ -1,0 +1,122 @@
+"""Who may see a photo: the customer, and customer service for 15 minutes after a code."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.backend.access import CODE_TRIES, Agent, Customer, Dispatch, Nobody, Viewer
+from tests.backend.demo import ALLOWED, CHANGES_MIND, SIGNATURE
+from tests.backend.town import NOON, Town
+
+OWNER, OTHER = Customer("c-1"), Customer("c-2")
+AGENT, COLLEAGUE = Agent("17"), Agent("18")
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+def verified(town: Town, number: str = ALLOWED) -> bool:
+    code = town.office.access.one_time_code(number, NOON)
+    return town.office.access.verify(AGENT, number, code, "asked where it is", NOON)
+
+
+@pytest.mark.parametrize(
+    ("viewer", "sees"),
+    [
+        (Nobody(), False),
+        (OWNER, True),
+        (OTHER, False),
+        (AGENT, False),
+        (Dispatch(), False),
+        (Customer("' OR 1=1 --"), False),
+    ],
+)
+def test_a_bound_photo_is_its_customers_alone(town: Town, viewer: Viewer, sees: bool) -> None:
+    capture_id = town.receive(town.photo(ALLOWED))
+
+    assert town.office.access.may_see(viewer, capture_id, NOON) is sees
+
+
+@pytest.mark.parametrize("viewer", [Nobody(), OWNER, OTHER, AGENT, Dispatch()])
+def test_a_waiting_photo_is_dispatchs_alone(town: Town, viewer: Viewer) -> None:
+    verified(town)
+    capture_id = town.receive(town.stray())
+
+    sees = town.office.access.may_see(viewer, capture_id, NOON)
+
+    assert sees is isinstance(viewer, Dispatch)
+
+
+def test_a_verified_agent_sees_that_order_for_15_minutes(town: Town) -> None:
+    capture_id = town.receive(town.photo(ALLOWED))
+    other = town.receive(town.photo(CHANGES_MIND))
+    access = town.office.access
+
+    assert verified(town)
+
+    assert access.may_see(AGENT, capture_id, NOON + 15 * MINUTE - timedelta(seconds=1))
+    assert not access.may_see(AGENT, capture_id, NOON + 15 * MINUTE)
+    assert not access.may_see(AGENT, other, NOON)
+    assert not access.may_see(COLLEAGUE, capture_id, NOON)
+    assert access.why(AGENT, ALLOWED) == "asked where it is"
+
+
+def test_nobody_sees_what_was_taken_back_or_opted_out(town: Town) -> None:
+    taken, opted = town.receive(town.photo(ALLOWED)), town.receive(town.photo(CHANGES_MIND))
+    town.receive(town.void(taken))
+    town.office.opt_out_order(CHANGES_MIND, True)
+    verified(town)
+
+    for viewer in (Nobody(), OWNER, Customer("c-4"), AGENT, Dispatch()):
+        assert not town.office.access.may_see(viewer, taken, NOON)
+        assert not town.office.access.may_see(viewer, opted, NOON)
+
+
+def test_a_code_works_once_for_its_order_and_in_its_time(town: Town) -> None:
+    access = town.office.access
+    code = access.one_time_code(ALLOWED, NOON)
+
+    assert not access.verify(AGENT, SIGNATURE, code, "", NOON)
+    assert not access.verify(AGENT, ALLOWED, code, "", NOON + 10 * MINUTE)
+    assert access.verify(AGENT, ALLOWED, code, "", NOON)
+    assert not access.verify(COLLEAGUE, ALLOWED, code, "", NOON)
+
+
+def test_a_code_cannot_be_guessed_by_trying(town: Town) -> None:
+    access = town.office.access
+    code = access.one_time_code(ALLOWED, NOON)
+    wrong = "000000" if code != "000000" else "000001"
+
+    for guess in [wrong, "", "①" * 6, wrong, wrong][:CODE_TRIES]:
+        assert not access.verify(AGENT, ALLOWED, guess, "", NOON)
+
+    assert not access.verify(AGENT, ALLOWED, code, "", NOON)
+    assert access.verify(AGENT, ALLOWED, access.one_time_code(ALLOWED, NOON), "", NOON)
+
+
+def test_a_new_code_ends_the_one_before(town: Town) -> None:
+    first = town.office.access.one_time_code(ALLOWED, NOON)
+    codes = {first}
+    while len(codes) == 1:
+        codes.add(town.office.access.one_time_code(ALLOWED, NOON))
+
+    assert not town.office.access.verify(AGENT, ALLOWED, first, "", NOON)
+
+
+def test_each_look_is_written_down_with_who_when_and_why(town: Town) -> None:
+    capture_id = town.receive(town.photo(ALLOWED))
+    town.office.access.log(OWNER, capture_id, "", NOON)
+    town.office.access.log(AGENT, capture_id, "asked where it is", NOON + MINUTE)
+
+    views = town.office.access.views_of(ALLOWED)
+
+    assert [(view.at, view.viewer, view.why) for view in views] == [
+        (NOON, "customer", ""),
+        (NOON + MINUTE, "agent 17", "asked where it is"),
+    ]
+    with pytest.raises(ValueError, match="nobody sees"):
+        town.office.access.log(Nobody(), capture_id, "", NOON)

@@ -1,0 +1,402 @@
+"""Which order a record belongs to, in whatever order the records come."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import recordfile
+from agent.models import CaptureId, Kind
+from tests.agent.factory import Device, Made, new_id
+from tests.backend.demo import (
+    ALLOWED,
+    CHANGES_MIND,
+    CONFIDENTIAL,
+    GIFT,
+    LEFT_DOOR,
+    OPTED_OUT,
+    RIGHT_DOOR,
+    ROUTE,
+    SIGNATURE,
+)
+from tests.backend.export import export_device
+from tests.backend.filing import CannotBindError
+from tests.backend.town import NOON, PICTURE, Town
+
+FORBIDDEN = [CONFIDENTIAL, OPTED_OUT, GIFT]
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+@pytest.mark.parametrize("bound_by", ["code", "place"])
+def test_a_bound_photo_is_shown_on_its_order_and_marks_the_stop_done(
+    town: Town, bound_by: str
+) -> None:
+    stop = {"id": town.office.orders.find(RIGHT_DOOR).stop_id, "bound_by": bound_by}
+    before = town.manifest().version
+
+    capture_id = town.receive(town.photo(RIGHT_DOOR, stop=stop))
+
+    assert town.shown(RIGHT_DOOR) == [capture_id]
+    assert town.shown(LEFT_DOOR) == []
+    assert town.is_done(RIGHT_DOOR)
+    assert not town.is_done(LEFT_DOOR)
+    assert town.manifest().version > before
+
+
+def test_the_customer_reads_when_it_was_left_and_how_the_place_is_known(town: Town) -> None:
+    place = {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
+    position = {"lat_deg": 52.5163, "lon_deg": 13.3777, "accuracy_m": 9.5}
+    town.receive(town.photo(ALLOWED, stop=place, position=position))
+    town.receive(town.photo(RIGHT_DOOR))
+
+    (by_place,) = town.office.filing.photos_of(ALLOWED)
+    (by_code,) = town.office.filing.photos_of(RIGHT_DOOR)
+
+    assert by_place.left_at == datetime(2026, 12, 1, 9, 15, 2, tzinfo=UTC)
+    assert by_place.how_placed() == "The place is known by satellite to about 10 m."
+    assert by_code.how_placed() == "The label of the parcel was read at the door."
+
+
+def test_a_time_record_dates_the_photos_of_its_boot(town: Town) -> None:
+    """Before it comes, nobody claims to know when."""
+    made = town.photo(ALLOWED)
+    undated = town.van.make(
+        Kind.PHOTO, _record(made.content), PICTURE, clock="unsynced", monotonic_ns=5_000_000_000
+    )
+    town.receive(undated)
+    (before,) = town.office.filing.photos_of(ALLOWED)
+    said = {"utc": "2026-12-01T10:00:00.000Z", "monotonic_ns": 65_000_000_000}
+
+    town.receive(town.van.make(Kind.TIME, {"time": said, "simulated": False}))
+
+    (after,) = town.office.filing.photos_of(ALLOWED)
+    assert before.left_at is None
+    assert after.left_at == datetime(2026, 12, 1, 9, 59, tzinfo=UTC)
+
+
+def test_further_photos_add(town: Town) -> None:
+    first, second = town.receive(town.photo(ALLOWED)), town.receive(town.photo(ALLOWED))
+
+    assert set(town.shown(ALLOWED)) == {first, second}
+
+
+@pytest.mark.parametrize("retake_first", [False, True])
+def test_a_retake_replaces(town: Town, retake_first: bool) -> None:
+    """Also when it comes first: uploads are retried in any order."""
+    original = town.photo(ALLOWED)
+    retake = town.photo(ALLOWED, retake_of=original.label.capture_id)
+    for made in (retake, original) if retake_first else (original, retake):
+        town.receive(made)
+
+    assert town.shown(ALLOWED) == [retake.label.capture_id]
+
+
+def test_a_retake_that_is_bound_to_nothing_replaces_once_dispatch_has_bound_it(
+    town: Town,
+) -> None:
+    original = town.receive(town.photo(LEFT_DOOR))
+    retake = town.receive(town.stray(retake_of=original))
+
+    assert town.shown(LEFT_DOOR) == [original]
+
+    town.office.filing.bind(retake, LEFT_DOOR)
+
+    assert town.shown(LEFT_DOOR) == [retake]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_void_takes_back_whenever_it_comes(town: Town, order: tuple[int, ...]) -> None:
+    """The photo is shown to nobody, the stop is open again; another photo there stays."""
+    taken, other = town.photo(ALLOWED), town.photo(RIGHT_DOOR)
+    records = [taken, town.void(taken.label.capture_id), other]
+    for index in order:
+        town.receive(records[index])
+
+    assert town.shown(ALLOWED) == []
+    assert town.office.filing.photo(taken.label.capture_id) is None
+    assert not town.is_done(ALLOWED)
+    assert town.shown(RIGHT_DOOR) == [other.label.capture_id]
+    (void,) = town.office.filing.voids()
+    assert (void.about, void.number) == (taken.label.capture_id, ALLOWED)
+
+
+def test_a_stop_stays_done_while_one_of_its_photos_is_left(town: Town) -> None:
+    first, second = town.receive(town.photo(ALLOWED)), town.receive(town.photo(ALLOWED))
+
+    town.receive(town.void(second))
+
+    assert town.is_done(ALLOWED)
+    assert town.shown(ALLOWED) == [first]
+
+
+def test_another_device_takes_nothing_back_and_replaces_nothing(town: Town) -> None:
+    """A stolen device with a key of its own does not hide what others delivered."""
+    capture_id = town.receive(town.photo(ALLOWED))
+    stranger = Device("van-8")
+    retake = _record(town.photo(ALLOWED).content) | {"retake_of": capture_id}
+
+    town.receive(town.void(capture_id, stranger))
+    town.receive(stranger.make(Kind.PHOTO, retake, PICTURE))
+
+    assert town.shown(ALLOWED) == [capture_id]
+
+
+@pytest.mark.parametrize("bound_by", ["ambiguous", "unassigned", "by guess", None, 7])
+def test_a_photo_of_no_certain_stop_is_shown_to_nobody_until_dispatch_binds_it(
+    town: Town, bound_by: Any
+) -> None:
+    capture_id = town.receive(town.stray(bound_by))
+
+    assert [town.shown(number) for number in (LEFT_DOOR, RIGHT_DOOR)] == [[], []]
+    assert [photo.capture_id for photo in town.office.filing.waiting()] == [capture_id]
+    assert not town.is_done(LEFT_DOOR)
+
+    town.office.filing.bind(capture_id, RIGHT_DOOR)
+
+    assert town.office.filing.waiting() == []
+    assert town.shown(RIGHT_DOOR) == [capture_id]
+    assert town.is_done(RIGHT_DOOR)
+    (photo,) = town.office.filing.photos_of(RIGHT_DOOR)
+    assert photo.how_placed() == "Our dispatch assigned this photo to your order."
+
+
+def test_dispatch_can_correct_itself_but_not_the_device(town: Town) -> None:
+    stray, certain = town.receive(town.stray()), town.receive(town.photo(ALLOWED))
+    town.office.filing.bind(stray, LEFT_DOOR)
+
+    town.office.filing.bind(stray, RIGHT_DOOR)
+
+    assert (town.shown(LEFT_DOOR), town.shown(RIGHT_DOOR)) == ([], [stray])
+    assert (town.is_done(LEFT_DOOR), town.is_done(RIGHT_DOOR)) == (False, True)
+    with pytest.raises(CannotBindError, match="not waiting"):
+        town.office.filing.bind(certain, RIGHT_DOOR)
+
+
+@pytest.mark.parametrize("number", FORBIDDEN)
+def test_dispatch_binds_nothing_to_an_order_that_takes_no_photo(town: Town, number: str) -> None:
+    """A slip of the hand neither shows a photo nor erases one; erasing is a step of its own."""
+    capture_id = town.receive(town.stray())
+
+    with pytest.raises(CannotBindError, match="takes no photo"):
+        town.office.filing.bind(capture_id, number)
+    assert town.kept(capture_id) == (True, True)
+
+    town.office.keeping.discard(capture_id, NOON)
+
+    assert town.kept(capture_id) == (False, False)
+    assert town.office.filing.waiting() == []
+
+
+def test_a_device_binds_only_to_stops_that_its_manifest_had(town: Town) -> None:
+    """A stolen device puts no picture on a stranger's order: that waits for dispatch."""
+    record = _record(town.photo(ALLOWED).content)
+
+    capture_id = town.receive(Device("van-8").make(Kind.PHOTO, record, PICTURE))
+
+    assert town.shown(ALLOWED) == []
+    assert [photo.capture_id for photo in town.office.filing.waiting()] == [capture_id]
+
+
+def test_what_the_old_device_still_has_is_bound_after_a_swap(town: Town) -> None:
+    queued = town.photo(ALLOWED)
+    town.office.routes.assign(ROUTE, "van-8")
+
+    town.receive(queued)
+
+    assert town.shown(ALLOWED) == [queued.label.capture_id]
+    assert town.manifest("van-8").stops[0].done
+
+
+@pytest.mark.parametrize("number", FORBIDDEN)
+def test_a_photo_of_an_order_without_photos_is_erased_on_arrival(town: Town, number: str) -> None:
+    """The receipt is given, the label is kept, the stop is done; nothing else is left of it."""
+    capture_id = town.receive(town.photo(number))
+
+    assert town.kept(capture_id) == (False, False)
+    assert town.office.store.label(capture_id)["capture_id"] == capture_id
+    assert town.office.store.verdict(capture_id) is not None
+    assert town.shown(number) == []
+    assert town.is_done(number)
+
+
+def test_opting_out_on_the_road_erases_what_was_queued_and_what_is_here(town: Town) -> None:
+    queued = town.photo(CHANGES_MIND)
+    here = town.receive(town.photo(CHANGES_MIND))
+
+    town.office.opt_out_order(CHANGES_MIND, True)
+    town.receive(queued)
+
+    assert town.kept(here) == town.kept(queued.label.capture_id) == (False, False)
+    town.office.opt_out_order(CHANGES_MIND, False)
+    assert town.shown(CHANGES_MIND) == []
+
+
+def test_an_erased_record_that_comes_again_is_erased_again(town: Town) -> None:
+    made = town.photo(OPTED_OUT)
+    town.receive(made)
+    town.office.store.drop_all()
+
+    town.receive(made)
+
+    assert town.kept(made.label.capture_id) == (False, False)
+
+
+def test_an_erased_upload_still_counts_as_complete(town: Town) -> None:
+    """Else the device would send it all over again."""
+    capture_id = town.receive(town.photo(GIFT))
+    upload = town.office.store.find(capture_id)
+    assert upload is not None
+
+    assert town.office.store.offset(upload) == upload.length
+
+
+def test_practice_is_on_no_order(town: Town) -> None:
+    record = _record(town.photo(ALLOWED).content)
+
+    town.receive(town.van.make(Kind.TEST, record, PICTURE))
+
+    assert town.shown(ALLOWED) == []
+    assert town.office.filing.waiting() == []
+    assert not town.is_done(ALLOWED)
+
+
+@pytest.mark.parametrize("said", [{"simulated": True}, {"simulated": None}, {"simulated": "no"}])
+def test_simulated_records_count_only_when_they_are_shown(
+    tmp_path: Path, said: dict[str, Any]
+) -> None:
+    """A record that does not deny it is simulated."""
+    seen = {}
+    for show in (False, True):
+        town = Town(tmp_path / str(show), show_simulated=show)
+        town.receive(town.photo(ALLOWED, **said))
+        town.receive(town.stray(**said))
+        photos, waiting = town.office.filing.photos_of(ALLOWED), town.office.filing.waiting()
+        seen[show] = (len(photos), len(waiting), town.is_done(ALLOWED))
+        assert all(photo.simulated for photo in photos)
+
+    assert seen == {False: (0, 0, False), True: (1, 1, True)}
+
+
+def test_quality_flags_are_listed_and_good_photos_are_not(town: Town) -> None:
+    blurred = town.receive(town.photo(ALLOWED, quality={"verdict": "blurred"}))
+    town.receive(town.photo(RIGHT_DOOR))
+
+    (flagged,) = town.office.filing.flagged()
+
+    assert (flagged.capture_id, flagged.verdict) == (blurred, "blurred")
+
+
+def test_a_refusal_by_code_is_kept_on_its_order_and_shows_nothing(town: Town) -> None:
+    stop = {"id": town.office.orders.find(SIGNATURE).stop_id, "bound_by": "code"}
+    record = {"stop": stop, "reason": "signature_stop", "simulated": False}
+
+    capture_id = town.receive(town.van.make(Kind.NO_PHOTO, record))
+
+    assert town.office.filing.of_order(SIGNATURE) == [capture_id]
+    assert town.shown(SIGNATURE) == []
+    assert not town.is_done(SIGNATURE)
+
+
+def test_candidates_for_binding_are_the_routes_own_the_nearest_first(town: Town) -> None:
+    near = town.stray(position={"lat_deg": 52.5262, "lon_deg": 13.37783, "accuracy_m": 20.0})
+    capture_id = town.receive(near)
+
+    numbers = [order.number for order in town.office.filing.candidates(capture_id)]
+
+    assert numbers[:2] == [RIGHT_DOOR, LEFT_DOOR]
+    assert len(numbers) == 8
+
+
+HOSTILE: list[Any] = [
+    None,
+    7,
+    [],
+    {"id": "../../etc/passwd", "bound_by": "code"},
+    {"id": "s-7f3a\0", "bound_by": "code"},
+    {"id": "x" * 1_000_000, "bound_by": "place"},
+    {"id": ["s-7f3a"], "bound_by": {"code": 1}, "distance_m": "near"},
+    {"id": "s-7f3a'; DROP TABLE orders; --", "bound_by": "code", "distance_m": 10**400},
+]
+
+
+@pytest.mark.parametrize("stop", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_record_is_filed_and_bound_to_nothing(town: Town, stop: Any) -> None:
+    odd = {"position": {"lat_deg": 999, "lon_deg": "x", "accuracy_m": True}, "quality": []}
+    capture_id = town.receive(town.photo(ALLOWED, stop=stop, retake_of={"a": 1}, **odd))
+
+    (photo,) = town.office.filing.waiting()
+
+    assert (photo.capture_id, photo.verdict, photo.accuracy_m) == (capture_id, "unknown", None)
+    assert len(town.office.filing.candidates(capture_id)) == 8
+
+
+def test_half_a_surrogate_pair_is_no_stop_and_stops_nothing(town: Town) -> None:
+    """JSON can say it and UTF-8 cannot: no file and no database takes it."""
+    record = _record(town.photo(ALLOWED).content) | {"stop": {"id": "HALF!!", "bound_by": "code"}}
+    whole = recordfile.pack_body(record, PICTURE, NOON)
+    body = whole.replace(b"HALF!!", b"\\ud800")
+    label = replace(town.photo(ALLOWED).label, body=recordfile.describe(body))
+
+    capture_id = town.receive(Made(label, recordfile.seal(label, body, town.van.key)))
+
+    assert [photo.capture_id for photo in town.office.filing.waiting()] == [capture_id]
+    export_device(town.office, "van-7", town.folder / "device.zip")
+
+
+@pytest.mark.parametrize("said", [{"utc": "2026-02-31T00:00:00.000Z"}, {"utc": 5}, "noon", None])
+def test_a_hostile_time_record_dates_nothing(town: Town, said: Any) -> None:
+    town.receive(town.van.make(Kind.TIME, {"time": said}))
+    record = _record(town.photo(ALLOWED).content)
+    town.receive(town.van.make(Kind.PHOTO, record, PICTURE, clock="unsynced"))
+
+    (photo,) = town.office.filing.photos_of(ALLOWED)
+
+    assert photo.left_at is None
+
+
+def test_what_was_not_filed_before_the_process_ended_is_filed_at_the_next_start(
+    town: Town,
+) -> None:
+    made = town.photo(ALLOWED)
+    town.receive(made)
+    town.office.ledger.execute("DELETE FROM captures")
+
+    town.office.catch_up()
+
+    assert town.shown(ALLOWED) == [made.label.capture_id]
+
+
+def test_a_void_about_nothing_known_is_kept(town: Town) -> None:
+    town.receive(town.void(new_id()))
+
+    (void,) = town.office.filing.voids()
+
+    assert void.number is None
+
+
+def test_an_unknown_photo_has_no_copy(town: Town) -> None:
+    for capture_id in (CaptureId("../../secret"), new_id()):
+        with pytest.raises(LookupError):
+            town.office.filing.customer_copy(capture_id)
+
+
+def test_the_copy_is_what_the_customer_gets(town: Town) -> None:
+    capture_id = town.receive(town.photo(ALLOWED))
+
+    assert town.office.filing.customer_copy(capture_id).startswith(b"\xff\xd8")
+
+    town.receive(town.void(capture_id))
+
+    with pytest.raises(LookupError):
+        town.office.filing.customer_copy(capture_id)
+
+
+def _record(content: bytes) -> dict[str, Any]:
+    return recordfile.unpack(content).record

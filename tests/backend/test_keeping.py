@@ -1,0 +1,235 @@
+"""Retention: what the table says, what happens by it, and what people are told about it."""
+
+import sqlite3  # noqa: TID251 - the backend's own store, looked at from outside
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from agent.models import Kind
+from agent.verify import examine
+from tests.backend.access import Agent, Customer
+from tests.backend.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
+from tests.backend.export import export_device, export_order
+from tests.backend.filing import CannotBindError
+from tests.backend.keeping import plain_language
+from tests.backend.orders import NoSuchOrder
+from tests.backend.settings import Retention, Settings, read_settings
+from tests.backend.town import PICTURE, Town
+
+CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
+JUST = timedelta(milliseconds=1)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+def after(days: int) -> datetime:
+    return CAME + timedelta(days=days)
+
+
+def test_a_photo_is_kept_for_30_days_and_its_label_longer(town: Town) -> None:
+    bound, stray = town.receive(town.photo(ALLOWED)), town.receive(town.stray())
+
+    town.office.keeping.expire(after(30) - JUST)
+    assert town.shown(ALLOWED) == [bound]
+
+    assert town.office.keeping.expire(after(30)) == 2
+    assert town.kept(bound) == town.kept(stray) == (False, False)
+    assert town.office.filing.of_order(ALLOWED) == []
+    assert town.office.filing.waiting() == []
+    assert town.office.store.label(bound)["seq"] == 1
+    assert town.office.keeping.expire(after(30)) == 0
+
+
+def test_a_photo_taken_back_or_replaced_is_kept_for_7_days_from_then(town: Town) -> None:
+    taken, replaced = town.receive(town.photo(ALLOWED)), town.receive(town.photo(RIGHT_DOOR))
+    town.receive(town.void(taken), "2026-12-03T11:00:00.000Z")
+    town.receive(town.photo(RIGHT_DOOR, retake_of=replaced), "2026-12-03T11:00:00.000Z")
+
+    assert town.office.keeping.expire(after(9) - JUST) == 0
+    assert town.office.keeping.expire(after(9)) == 2
+    assert town.kept(taken) == town.kept(replaced) == (False, False)
+    assert len(town.shown(RIGHT_DOOR)) == 1
+
+
+def test_practice_is_kept_for_a_day(town: Town) -> None:
+    capture_id = town.receive(town.van.make(Kind.TEST, {"simulated": False}, PICTURE))
+
+    assert town.office.keeping.expire(after(1) - JUST) == 0
+    assert town.office.keeping.expire(after(1)) == 1
+    assert town.kept(capture_id) == (False, False)
+
+
+def test_the_chain_verifies_after_everything_was_erased(town: Town) -> None:
+    """An erased body is a note, a missing record would be a problem."""
+    for _ in range(3):
+        town.receive(town.photo(ALLOWED))
+    town.office.keeping.expire(after(30))
+
+    report = examine((town.folder / "received").iterdir(), None)
+
+    assert report.problems == 0
+    assert "body was erased" in "\n".join(report.lines)
+
+
+def test_nothing_of_a_held_order_is_erased_until_it_is_released(town: Town) -> None:
+    held, free = town.receive(town.photo(CHANGES_MIND)), town.receive(town.photo(ALLOWED))
+    town.office.access.log(Customer("c-4"), held, "", CAME)
+    town.office.keeping.hold(CHANGES_MIND, "CASE-7", CAME)
+    town.office.opt_out_order(CHANGES_MIND, True)
+
+    assert town.office.keeping.expire(after(366)) == 1
+    assert (town.kept(held), town.kept(free)) == ((True, True), (False, False))
+    assert len(town.office.access.views_of(CHANGES_MIND)) == 1
+    assert town.shown(CHANGES_MIND) == []
+    (hold,) = town.office.keeping.held()
+    assert (hold.number, hold.case_number, hold.since) == (CHANGES_MIND, "CASE-7", CAME)
+
+    town.office.keeping.release(CHANGES_MIND)
+
+    assert town.office.keeping.expire(after(366)) == 1
+    assert town.kept(held) == (False, False)
+
+
+def test_a_hold_of_no_order_is_refused(town: Town) -> None:
+    with pytest.raises(NoSuchOrder):
+        town.office.keeping.hold("9999", "CASE-7", CAME)
+
+
+def test_only_what_waits_is_discarded(town: Town) -> None:
+    capture_id = town.receive(town.photo(ALLOWED))
+
+    with pytest.raises(CannotBindError, match="nothing was erased"):
+        town.office.keeping.discard(capture_id, CAME)
+    assert town.kept(capture_id) == (True, True)
+
+
+def test_the_view_log_is_kept_for_365_days_and_outlives_the_photo(town: Town) -> None:
+    capture_id = town.receive(town.photo(ALLOWED))
+    town.office.access.log(Agent("17"), capture_id, "asked where it is", CAME)
+
+    town.office.keeping.expire(after(365))
+    (view,) = town.office.access.views_of(ALLOWED)
+    assert (view.at, view.viewer, view.why) == (CAME, "agent 17", "asked where it is")
+
+    town.office.keeping.expire(after(365) + JUST)
+    assert town.office.access.views_of(ALLOWED) == []
+
+
+def test_nobody_amends_or_shortens_the_view_log(town: Town) -> None:
+    """Not by SQL either; only what retention has given free can go."""
+    capture_id = town.receive(town.photo(ALLOWED))
+    town.office.access.log(Agent("17"), capture_id, "asked where it is", CAME)
+    town.office.keeping.expire(after(1))
+
+    for change in ("UPDATE views SET viewer = 'nobody'", "DELETE FROM views"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            town.office.ledger.execute(change)
+    assert len(town.office.access.views_of(ALLOWED)) == 1
+
+
+def test_the_page_says_what_the_table_says() -> None:
+    """Each figure of the table, once, and no other that retention could mean."""
+    table = Retention(photo_days=41, void_days=42, test_days=1, view_log_days=44)
+
+    lines = plain_language(table)
+
+    assert sorted(line.days for line in lines if line.days) == sorted(asdict(table).values())
+    for line in lines:
+        assert (f"{line.days} day" in line.how_long) == (line.days is not None)
+    assert "1 day after" in " ".join(line.how_long for line in lines)
+
+
+def test_the_table_comes_from_the_configuration(tmp_path: Path) -> None:
+    assert read_settings(tmp_path) == Settings()
+    assert Retention() == Retention(photo_days=30, void_days=7, test_days=1, view_log_days=365)
+
+    (tmp_path / "backend.toml").write_text(
+        'practice_codes = ["TRY-1"]\n[retention]\nphoto_days = 14\n'
+    )
+
+    assert read_settings(tmp_path) == Settings(replace(Retention(), photo_days=14), ("TRY-1",))
+    assert Town(tmp_path).manifest().practice_codes == {"TRY-1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[retention]\nphotos = 3", "no such setting: retention.photos"),
+        ("[retention]\nphoto_days = -1", "retention.photo_days: -1 is not"),
+        ("[retention]\nphoto_days = true", "retention.photo_days: True is not"),
+        ("retain = 3", "no such setting: retain"),
+        ("practice_codes = 3", "practice_codes: not a list"),
+        ("retention = 3", "retention: not a table"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "backend.toml").write_text(text)
+
+    with pytest.raises(ValueError, match=message):
+        read_settings(tmp_path)
+
+
+def test_every_figure_of_the_table_has_an_effect(tmp_path: Path) -> None:
+    """With all of it at zero days, nothing is left but labels."""
+    nothing = Retention(**{field.name: 0 for field in fields(Retention)})
+    text = "\n".join(f"{name} = {days}" for name, days in asdict(nothing).items())
+    (tmp_path / "backend.toml").write_text(f"[retention]\n{text}\n")
+    town = Town(tmp_path)
+    ids = [town.receive(town.photo(ALLOWED)), town.receive(town.van.make(Kind.TEST, {}, PICTURE))]
+    town.office.access.log(Customer("c-1"), ids[0], "", CAME)
+
+    town.office.keeping.expire(CAME + JUST)
+
+    assert {town.kept(one) for one in ids} == {(False, False)}
+    assert town.office.access.views_of(ALLOWED) == []
+
+
+def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
+    town: Town, tmp_path: Path
+) -> None:
+    mine, taken = town.receive(town.photo(LEFT_DOOR)), town.receive(town.photo(LEFT_DOOR))
+    other = town.receive(town.photo(RIGHT_DOOR))
+    town.receive(town.void(taken))
+    town.office.access.log(Agent("17"), mine, "asked where it is", CAME)
+    town.office.keeping.hold(LEFT_DOOR, "CASE-7", CAME)
+    into = tmp_path / "order.zip"
+
+    export_order(town.office, LEFT_DOOR, into)
+
+    archive = ZipFile(into)
+    parts = {f"{one}/{name}" for one in (mine, taken) for name in PARTS}
+    assert set(archive.namelist()) == parts | {"order.json", "views.json"}
+    assert archive.read(f"{mine}/photo.jpg") == PICTURE
+    text = "".join(archive.read(name).decode(errors="replace") for name in archive.namelist())
+    for said in ("Demo customer 3", "3 Example Street", "CASE-7", "agent 17", mine, taken):
+        assert said in text
+    for secret in (other, "Demo customer 4", "DSTEP1007"):
+        assert secret not in text
+    assert into.stat().st_mode & 0o077 == 0
+    with pytest.raises(FileExistsError):
+        export_order(town.office, LEFT_DOOR, into)
+
+
+PARTS = ("label.json", "record.json", "photo.jpg")
+
+
+def test_an_export_by_device_verifies_and_has_no_photos(town: Town, tmp_path: Path) -> None:
+    kept = town.receive(town.photo(ALLOWED))
+    erased = town.receive(town.photo(RIGHT_DOOR))
+    town.office.opt_out_order(RIGHT_DOOR, True)
+    into = tmp_path / "device.zip"
+
+    export_device(town.office, "van-7", into)
+
+    archive = ZipFile(into)
+    labels = {f"labels/{one}.rec" for one in (kept, erased)}
+    assert set(archive.namelist()) == labels | {f"records/{kept}.json"}
+    assert not any(PICTURE in archive.read(name) for name in archive.namelist())
+    archive.extractall(tmp_path / "out")
+    assert examine((tmp_path / "out/labels").iterdir(), None).problems == 0

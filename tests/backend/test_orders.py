@@ -1,0 +1,175 @@
+"""Orders and routes: what a device is told of them, and what stays here."""
+
+import itertools
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.manifest import PhotoRule
+from tests.backend import demo, manifest
+from tests.backend.demo import ALLOWED, CHANGES_MIND, CONFIDENTIAL, GIFT, OPTED_OUT, SIGNATURE
+from tests.backend.ledger import open_ledger
+from tests.backend.orders import TAKES_NO_PHOTO, NoSuchOrder
+from tests.backend.town import KEY, NOON, Town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+def test_each_order_gets_the_rule_of_its_flags(town: Town) -> None:
+    rules = {number: town.rule(number) for number in demo.PLACES}
+
+    assert rules == dict.fromkeys(demo.PLACES, "allowed") | {
+        SIGNATURE: "signature_required",
+        CONFIDENTIAL: "no_photo",
+        OPTED_OUT: "no_photo",
+        GIFT: "no_photo",
+    }
+
+
+def test_no_photo_outweighs_a_signature_and_sql_agrees(town: Town) -> None:
+    """The rule is written twice, in Python and in SQL; over all flags they say the same."""
+    flags = ("signature_required", "confidential", "gift", "opted_out")
+    ledger = open_ledger(town.folder)
+    orders = town.office.orders
+    for index, (on, at_address) in enumerate(
+        itertools.product(itertools.product([False, True], repeat=4), [False, True])
+    ):
+        town.office.opt_out_address("a-1", at_address)
+        new: dict[str, Any] = dict(zip(flags, on, strict=True))
+        new |= {"number": f"x{index}", "stop_id": f"x-{index}", "codes": ()}
+        orders.add(replace(orders.find(ALLOWED), **new))
+        found = orders.find(f"x{index}").photo
+        query = f"SELECT {TAKES_NO_PHOTO} FROM orders o WHERE number = ?"
+        refused = any(on[1:]) or at_address
+
+        assert (found is PhotoRule.NO_PHOTO) == refused
+        assert ledger.execute(query, (f"x{index}",)).fetchone()[0] == refused
+        assert refused or (found is PhotoRule.SIGNATURE_REQUIRED) == on[0]
+
+
+def test_a_manifest_says_neither_who_nor_why(town: Town) -> None:
+    """Which addresses are confidential is the last thing a stolen device may tell."""
+    told: list[dict[str, Any]] = []
+
+    def sign(said: dict[str, Any]) -> str:
+        told.append(said)
+        return "token"
+
+    town.office.routes.manifest("van-7", NOON, sign)
+    text = str(told)
+
+    assert len(told[0]["stops"]) == len(demo.PLACES)
+    for secret in ("confidential", "gift", "opted", "c-1", "a-1", "Demo", "Street", "'1001'"):
+        assert secret not in text
+    refused = [stop for stop in told[0]["stops"] if stop["photo"] == "no_photo"]
+    assert len(refused) == 3
+    assert len({tuple(stop) for stop in told[0]["stops"]}) == 1
+
+
+def test_version_and_token_stay_until_something_changes(town: Town) -> None:
+    first, again = town.manifest(), town.manifest(now=NOON + timedelta(hours=1))
+
+    town.office.opt_out_order(CHANGES_MIND, True)
+
+    assert first == again
+    assert town.manifest().version > first.version
+    assert town.rule(CHANGES_MIND) == "no_photo"
+
+
+def test_opting_out_at_an_address_counts_for_all_that_goes_there(town: Town) -> None:
+    town.office.opt_out_address("a-4", True)
+
+    assert {town.rule(demo.RIGHT_DOOR), town.rule(CHANGES_MIND)} == {"no_photo"}
+
+    town.office.opt_out_address("a-4", False)
+
+    assert {town.rule(demo.RIGHT_DOOR), town.rule(CHANGES_MIND)} == {"allowed"}
+
+
+def test_version_grows_also_when_the_ledger_was_lost(tmp_path: Path) -> None:
+    """A device keeps what it has unless the number is higher."""
+    before = Town(tmp_path / "before")
+    for opted_out in (True, False, True):
+        before.office.opt_out_order(ALLOWED, opted_out)
+        last = before.manifest()
+
+    anew = Town(tmp_path / "anew").manifest(now=NOON + timedelta(minutes=1))
+
+    assert anew.version > last.version
+
+
+def test_a_swapped_device_gets_the_rest_of_the_route_and_the_old_one_nothing(town: Town) -> None:
+    town.receive(town.photo(ALLOWED))
+    old = town.manifest()
+
+    town.office.routes.assign(demo.ROUTE, "van-8")
+
+    new = town.manifest("van-8")
+    assert new.stops == old.stops
+    assert [stop.done for stop in new.stops] == [True] + [False] * (len(new.stops) - 1)
+    emptied = town.manifest()
+    assert emptied.stops == ()
+    assert emptied.version > old.version
+    assert (emptied.begins, emptied.ends) == (old.begins, old.ends)
+
+
+def test_a_route_that_goes_back_to_the_first_device_is_newer_there(town: Town) -> None:
+    versions = [town.manifest().version]
+    for device_id in ("van-8", "van-7"):
+        town.office.routes.assign(demo.ROUTE, device_id)
+        versions.append(town.manifest().version)
+
+    assert versions == sorted(set(versions))
+    assert len(town.manifest().stops) == len(demo.PLACES)
+
+
+def test_without_a_route_or_after_its_end_there_is_no_manifest(town: Town) -> None:
+    def asked(device_id: str, hours: int) -> object:
+        now = NOON + timedelta(hours=hours)
+        return town.office.routes.manifest(device_id, now, lambda said: manifest.sign(said, KEY))
+
+    assert asked("van-7", 10) is not None
+    assert asked("van-7", 11) is None
+    assert asked("van-9", 0) is None
+
+
+def test_the_ended_route_is_wiped_and_its_number_stays(town: Town) -> None:
+    last = town.manifest()
+
+    town.office.keeping.expire(NOON + timedelta(hours=12))
+
+    ledger = open_ledger(town.folder)
+    row = ledger.execute("SELECT version, content, token FROM manifests").fetchone()
+    assert tuple(row) == (last.version, None, None)
+    demo.send_out(town.office, "van-7", NOON + timedelta(days=1))
+    assert town.manifest(now=NOON + timedelta(days=1)).version > last.version
+
+
+def test_a_route_longer_than_a_manifest_may_be_is_refused(town: Town) -> None:
+    with pytest.raises(ValueError, match="route: from 0 to 1 day"):
+        town.office.routes.plan("long", [], NOON, NOON + timedelta(hours=25))
+
+
+def test_a_customer_has_their_own_orders_only(town: Town) -> None:
+    orders = town.office.orders
+
+    assert [order.number for order in orders.of_customer("c-1")] == ["1002", "1001"]
+    assert orders.of_customer("' OR 1=1 --") == []
+    with pytest.raises(NoSuchOrder):
+        orders.find("9999\0")
+
+
+def test_all_survives_a_restart(town: Town) -> None:
+    town.office.opt_out_order(ALLOWED, True)
+    version = town.manifest().version
+
+    again = open_ledger(town.folder)
+
+    assert again.execute("SELECT version FROM manifests").fetchone()[0] == version
+    assert again.execute("SELECT opted_out FROM orders WHERE number = '1001'").fetchone()[0] == 1

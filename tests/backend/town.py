@@ -1,0 +1,88 @@
+"""The demo's town in a folder and a van that delivers in it: what the office's tests begin with."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from agent import jpeg, recordfile, signing
+from agent.manifest import Manifest, read
+from agent.models import CaptureId, Kind
+from tests.agent.factory import Device, Made
+from tests.backend import demo, manifest
+from tests.backend.office import Office, open_office
+from tests.backend.store import Store, Upload, Verdict
+
+NOON: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
+RECEIVED: Final = "2026-12-01T11:00:00.000Z"
+PICTURE: Final = jpeg.encode(np.full((48, 64, 3), 90, dtype=np.uint8), 85)
+KEY: Final = signing.new_key()
+
+
+@dataclass
+class Town:
+    """The demo's orders on one route, which `van` carries."""
+
+    folder: Path
+    show_simulated: bool = False
+    van: Device = field(default_factory=Device)
+
+    def __post_init__(self) -> None:
+        self.office: Office = open_office(Store(self.folder), show_simulated=self.show_simulated)
+        demo.settle(self.office)
+        demo.send_out(self.office, self.van.device_id, NOON)
+
+    def receive(self, made: Made, at: str = RECEIVED) -> CaptureId:
+        """What the intake does with a record whose receipt is signed."""
+        opened = recordfile.unpack(made.content)
+        capture_id = opened.label.capture_id
+        store = self.office.store
+        store.create(Upload(capture_id, len(made.content), "0" * 64, ""))
+        store.received_file(capture_id).write_bytes(made.content)
+        store.unpack(opened, made.content)
+        store.settle(Verdict(capture_id, at, None, "jws"))
+        self.office.take_in(opened, at)
+        return capture_id
+
+    def photo(self, number: str, **changes: Any) -> Made:
+        """A photo that the van bound to an order by its label; `changes` go into record.json."""
+        stop = {"id": self.office.orders.find(number).stop_id, "bound_by": "code"}
+        record = {"stop": stop, "simulated": False, "quality": {"verdict": "ok"}, **changes}
+        return self.van.make(Kind.PHOTO, record, PICTURE)
+
+    def stray(self, bound_by: str = "ambiguous", **changes: Any) -> Made:
+        """A photo that names a stop, but for certain."""
+        stop = self.office.orders.find(demo.LEFT_DOOR).stop_id
+        stops = {"stop": {"id": stop, "bound_by": bound_by}}
+        return self.photo(demo.LEFT_DOOR, **stops, **changes)
+
+    def void(self, about: CaptureId, van: Device | None = None) -> Made:
+        return (van or self.van).make(Kind.VOID, {"simulated": False}, about=about)
+
+    def shown(self, number: str) -> list[str]:
+        return [photo.capture_id for photo in self.office.filing.photos_of(number)]
+
+    def manifest(self, device_id: str | None = None, now: datetime = NOON) -> Manifest:
+        """As the device reads it."""
+        device_id = device_id or self.van.device_id
+        issued = self.office.routes.manifest(device_id, now, lambda said: manifest.sign(said, KEY))
+        assert issued is not None
+        keys = {signing.thumbprint(KEY.public_key()): KEY.public_key()}
+        return read(issued.token, keys, device_id)
+
+    def rule(self, number: str) -> str:
+        stop_id = self.office.orders.find(number).stop_id
+        return next(stop.photo for stop in self.manifest().stops if stop.id == stop_id)
+
+    def is_done(self, number: str) -> bool:
+        stop_id = self.office.orders.find(number).stop_id
+        return next(stop.done for stop in self.manifest().stops if stop.id == stop_id)
+
+    def kept(self, capture_id: CaptureId) -> tuple[bool, bool]:
+        """Whether the photo is on disk, and whether a body is."""
+        store = self.office.store
+        body = store.received_file(capture_id).read_bytes().partition(b"\n")[2]
+        assert bool(body) == bool(store.record(capture_id))
+        return store.photo_file(capture_id).exists(), bool(body)

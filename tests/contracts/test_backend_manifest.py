@@ -1,0 +1,203 @@
+"""The manifest and what becomes of a photo, over real HTTPS against the real process."""
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import signing
+from agent.manifest import Manifest, read
+from agent.models import Kind
+from tests.agent.factory import Device, Made
+from tests.backend import demo
+from tests.backend.client import Wire, proven, speaking_to
+from tests.backend.office import Office, open_office
+from tests.backend.process import REPOSITORY, Backend, running_backend
+from tests.backend.store import Store
+from tests.backend.town import PICTURE
+
+
+@dataclass
+class Site:
+    """A running backend, the office beside it, and a van on the demo's route."""
+
+    backend: Backend
+    office: Office
+    wire: Wire
+    van: Device
+
+    def ask(self, device_id: str | None, **headers: str) -> Any:
+        named = {} if device_id is None else {"Doorstep-Device": device_id}
+        url = f"{self.wire.base_url}/manifest"
+        return self.wire.session.get(url, headers=named | headers, timeout=10)
+
+    def manifest(self, device_id: str) -> Manifest:
+        key = signing.read_public_key(self.backend.receipt_key_file)
+        return read(self.ask(device_id).text, {signing.thumbprint(key): key}, device_id)
+
+    def send(self, made: Made) -> Any:
+        return self.wire.post(made.label.capture_id, made.content, made.content)
+
+    def photo(self, number: str, **changes: Any) -> Made:
+        stop = {"id": self.office.orders.find(number).stop_id, "bound_by": "code"}
+        return self.van.make(Kind.PHOTO, {"stop": stop, "simulated": True, **changes}, PICTURE)
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    with running_backend(tmp_path_factory.mktemp("backend"), show_simulated=True) as running:
+        demo.settle(open_office(Store(running.data)))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def van() -> Device:
+    """One for all tests: the backend pins its key."""
+    return Device()
+
+
+@pytest.fixture
+def site(backend: Backend, van: Device) -> Iterator[Site]:
+    backend.set_switches()
+    office = open_office(Store(backend.data))
+    with speaking_to(backend.base_url, backend.ca_file) as wire:
+        site = Site(backend, office, wire, van)
+        demo.send_out(office, site.van.device_id, datetime.now(UTC))
+        yield site
+
+
+def test_a_device_reads_its_route_with_the_receipt_key_it_has(site: Site) -> None:
+    answer = site.ask("van-7")
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/jose"
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    stops = site.manifest("van-7").stops
+    assert [stop.id for stop in stops] == [order.stop_id for order in demo.ORDERS]
+
+
+def test_what_the_device_has_is_not_sent_again(site: Site) -> None:
+    tag = site.ask("van-7").headers["ETag"]
+
+    for given in (tag, f"W/{tag}", f'"other", {tag}'):
+        again = site.ask("van-7", **{"If-None-Match": given})
+        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
+    for given in ('"other"', tag.strip('"'), ""):
+        assert site.ask("van-7", **{"If-None-Match": given}).status_code == 200
+
+
+def test_a_change_makes_another_manifest(site: Site) -> None:
+    before, tag = site.manifest("van-7"), site.ask("van-7").headers["ETag"]
+    site.office.opt_out_order(demo.CHANGES_MIND, True)
+
+    answer = site.ask("van-7", **{"If-None-Match": tag})
+    site.office.opt_out_order(demo.CHANGES_MIND, False)
+
+    assert answer.status_code == 200
+    assert answer.headers["ETag"] != tag
+    assert site.manifest("van-7").version > before.version
+
+
+@pytest.mark.parametrize("device_id", ["van-99", "../van-7", "van-7 OR 1=1", "x" * 4000])
+def test_a_device_without_a_route_is_told_so(site: Site, device_id: str) -> None:
+    answer = site.ask(device_id)
+
+    assert answer.status_code == 404
+    assert answer.text == "no route is assigned to this device today; ask dispatch\n"
+
+
+def test_who_names_no_device_gets_no_manifest(site: Site) -> None:
+    answer = site.ask(None)
+
+    assert answer.status_code == 400
+    assert "Doorstep-Device" in answer.text
+
+
+def test_a_swapped_device_gets_the_route_with_what_is_done(site: Site) -> None:
+    """And the old one an empty manifest, so that its stops are wiped there."""
+    site.send(site.photo(demo.ALLOWED))
+    before = site.manifest("van-7")
+
+    site.office.routes.assign(demo.ROUTE, "van-8")
+
+    after = site.manifest("van-8")
+    assert after.stops == before.stops
+    assert after.stops[0].done
+    assert site.manifest("van-7").stops == ()
+    assert site.manifest("van-7").version > before.version
+
+
+def test_a_photo_of_an_opted_out_order_gets_its_receipt_and_is_gone(site: Site) -> None:
+    """The device may delete its copy, HEAD says complete, the label still verifies."""
+    made = site.photo(demo.OPTED_OUT)
+
+    answer = site.send(made)
+
+    assert answer.status_code == 201
+    capture_id = made.label.capture_id
+    receipt = proven(site.backend.receipt_key_file, answer.headers["Doorstep-Receipt"])
+    assert receipt["sha256"] == hashlib.sha256(made.content).hexdigest()
+    head = site.wire.head(capture_id)
+    assert head.headers["Upload-Offset"] == head.headers["Upload-Length"]
+    assert site.wire.receipts(capture_id).json()[capture_id] == {
+        "receipt": answer.headers["Doorstep-Receipt"]
+    }
+    assert site.backend.received_file(capture_id).read_bytes() == made.line + b"\n"
+    assert not (site.backend.data / f"photos/{capture_id}.jpg").exists()
+
+
+def test_a_photo_that_came_is_on_its_order(site: Site) -> None:
+    """Another process reads it: the office's commands work beside the running backend."""
+    made = site.photo(demo.RIGHT_DOOR)
+
+    site.send(made)
+
+    office = open_office(Store(site.backend.data), show_simulated=True)
+    (photo,) = office.filing.photos_of(demo.RIGHT_DOOR)
+    assert photo.capture_id == made.label.capture_id
+    assert photo.simulated
+
+
+def test_a_lost_answer_files_the_record_once(site: Site) -> None:
+    made = site.photo(demo.LEFT_DOOR, stop={"id": None, "bound_by": "unassigned"})
+    site.backend.set_switches(lose_answer=True, times=1)
+    with pytest.raises(OSError, match="Connection"):
+        site.send(made)
+
+    assert "receipt" in site.wire.receipts(made.label.capture_id).json()[made.label.capture_id]
+    waiting = open_office(Store(site.backend.data), show_simulated=True).filing.waiting()
+    assert [photo.capture_id for photo in waiting] == [made.label.capture_id]
+
+
+def test_manifests_are_counted_and_can_be_faulty_like_all_device_requests(site: Site) -> None:
+    site.backend.set_switches(status=503, times=1, methods=["GET"])
+
+    assert site.ask("van-7").status_code == 503
+    assert site.ask("van-7").status_code == 200
+    assert site.backend.counts().by_method["GET /manifest"] >= 2
+
+
+@pytest.mark.slow
+def test_the_offices_commands(tmp_path: Path) -> None:
+    """One process each, as from a terminal or a timer."""
+    demo.settle(open_office(Store(tmp_path)))
+
+    def command(*words: str) -> str:
+        told = [sys.executable, "-m", "tests.backend", "--data", str(tmp_path), *words]
+        ran = subprocess.run(told, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+        return ran.stdout
+
+    assert "30 days after we received it" in command("kept")
+    assert "nothing is erased" in command("hold", demo.ALLOWED, "CASE-7")
+    assert open_office(Store(tmp_path)).keeping.held()[0].case_number == "CASE-7"
+    assert "released" in command("release", demo.ALLOWED)
+    assert "erased 0 records" in command("expire")
+    for words in (("export-order", demo.ALLOWED), ("export-device", "van-7")):
+        command(*words, str(tmp_path / f"{words[0]}.zip"))
+        assert (tmp_path / f"{words[0]}.zip").exists()
