@@ -33,6 +33,9 @@ BODY_TYPE: Final = "application/offset+octet-stream"
 ANSWER_LIMIT_BYTES: Final = 65_536
 """Most of an answer's body that is read: 100 receipts are 40 KB. Source: design section 7."""
 
+MANIFEST_LIMIT_BYTES: Final = 4_194_304
+"""Most of a manifest that is read: as long as `agent.manifest` takes."""
+
 UNSENT_LIMIT_BYTES: Final = 16_384
 """Most bytes that the kernel takes before they are sent: one piece of a body.
 
@@ -65,7 +68,7 @@ class Answer:
     Attributes:
         status: 100 to 999; below 200 as final, which no server of ours sends.
         headers: by name in any case; repeated ones are joined by a comma.
-        body: at most ANSWER_LIMIT_BYTES of it, as sent.
+        body: at most ANSWER_LIMIT_BYTES of it, or MANIFEST_LIMIT_BYTES, as sent.
     """
 
     status: int
@@ -143,7 +146,20 @@ class Backend:
         headers = {"Content-Type": "application/json"}
         return self._ask("POST", f"{self.base}/receipts", headers, question)
 
-    def _ask(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> Answer:
+    def manifest(self, device_id: str, etag: str | None) -> Answer:
+        """GET this device's manifest, unless it is still the one with `etag`."""
+        headers = {"Doorstep-Device": device_id} | ({"If-None-Match": etag} if etag else {})
+        url = f"{self.base}/manifest"
+        return self._ask("GET", url, headers, None, MANIFEST_LIMIT_BYTES)
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes | None,
+        limit_bytes: int = ANSWER_LIMIT_BYTES,
+    ) -> Answer:
         with (
             self._named_errors(),
             self._session.request(
@@ -157,13 +173,13 @@ class Backend:
             ) as response,
         ):
             self._watchdog.pulse()
-            body = b"".join(self._pieces(response.raw))
+            body = b"".join(self._pieces(response.raw, limit_bytes))
             if response.status_code < 200:
                 self._session.close()  # another answer may follow, and would be taken for the next
-            return Answer(response.status_code, response.headers, body[:ANSWER_LIMIT_BYTES])
+            return Answer(response.status_code, response.headers, body[:limit_bytes])
 
-    def _pieces(self, raw: urllib3.HTTPResponse) -> Iterator[bytes]:
-        left = ANSWER_LIMIT_BYTES + 1
+    def _pieces(self, raw: urllib3.HTTPResponse, limit_bytes: int) -> Iterator[bytes]:
+        left = limit_bytes + 1
         while left > 0 and (piece := raw.read1(left, decode_content=False)):
             self._watchdog.pulse()
             left -= len(piece)

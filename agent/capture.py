@@ -5,15 +5,17 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
-from agent import __version__, jpeg, quality, record, shutter
+from agent import __version__, jpeg, policy, quality, record, route, shutter
 from agent.config import Config
 from agent.errors import StorageFault, StorageFull
 from agent.exif import GpsFacts, PhotoFacts, stamp
 from agent.journal import Journal, NotQueued, new_id
-from agent.models import CaptureId, Kind, Label, Reason, Verdict
+from agent.models import FAULTS, UNASSIGNED, CaptureId, Kind, Label, Reason, Stop, Verdict
+from agent.policy import Allowed, Refused
 from agent.record import Photo, Setting, Trigger
+from agent.shift import Shift
 from hardware.board import Board
 from hardware.clock import Moment
 from hardware.errors import DeviceError
@@ -39,10 +41,11 @@ _RETAKE: Final = frozenset({Verdict.BLURRED, Verdict.COVERED})
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """One press of the photo button, or a command that stands for one."""
+    """One press of a button, or a command that stands for one; `code` is what was scanned."""
 
     edge_ns: int
     trigger: Trigger
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,14 @@ class Served:
 
     Attributes:
         signal: what the driver is shown.
+        label_settles: whether a label held up could change a refusal.
         ends: whether the process must end, since the camera is of no more use in it.
     """
 
     label: Label
     record: dict[str, Any]
     signal: Signal
+    label_settles: bool = False
     ends: bool = False
 
 
@@ -82,6 +87,7 @@ class _Facts:
     moment: Moment
     fix: Fix | None
     power: PowerReading
+    setting: Setting
 
 
 class Capture:
@@ -95,6 +101,8 @@ class Capture:
         config: Config,
         board: Board,
         journal: Journal,
+        *,
+        shift: Shift,
         has_room: Callable[[], bool],
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -103,7 +111,7 @@ class Capture:
         self._config = config
         self._board = board
         self._journal = journal
-        self.setting = Setting(simulated=board.simulated, manifest=config.policy.manifest)
+        self._shift = shift
         self._method = "MANUAL" if config.position.kind is PositionKind.FIXED else "GPS"
         self._asked: tuple[CaptureId, int] | None = None
 
@@ -114,10 +122,12 @@ class Capture:
         """
         board = self._board
         moment = board.clock.at(press.edge_ns)
-        facts = _Facts(press, moment, board.position.last_fix(), board.power.read())
+        fix, power = board.position.last_fix(), board.power.read()
+        facts = _Facts(press, moment, fix, power, self._setting())
         try:
-            reason = self._obstacle(facts.power)
-            return self._no_photo(facts, reason) if reason else self._take(facts)
+            if reason := self._obstacle(facts.power):
+                return self._no_photo(facts, reason)
+            return self._by_rule(facts)
         except DeviceError as error:
             _log.error("event=camera_fault error=%r", str(error))
             return self._instead(facts, Reason.CAMERA_FAULT, ends=True)
@@ -133,7 +143,7 @@ class Capture:
     def void(self, press: Press, about: CaptureId) -> Served | Unserved:
         """Take the record `about` back; `press` is the scan button's."""
         moment = self._board.clock.at(press.edge_ns)
-        text = record.void_record(self.setting, press.trigger, self._board.power.read())
+        text = record.void_record(self._setting(), press.trigger, self._board.power.read())
         try:
             label = self._journal.keep(Kind.VOID, moment, text, about=about)
         except StorageFault as error:
@@ -146,7 +156,21 @@ class Capture:
             return Reason.BATTERY_EMPTY
         return None if self._has_room() else Reason.STORAGE_FULL
 
-    def _take(self, facts: _Facts) -> Served:
+    def _by_rule(self, facts: _Facts) -> Served:
+        """The eye opens only where the rule allows it."""
+        circle = route.where(facts.fix, facts.press.edge_ns, self._config.policy.eph_factor)
+        match policy.decide(self._shift.today(), circle, facts.press.code):
+            case Allowed(stop, practice):
+                return self._take(facts, stop, practice=practice)
+            case Refused(reason, stop, label_settles):
+                return self._no_photo(facts, reason, stop, label_settles=label_settles)
+            case other:
+                assert_never(other)
+
+    def _setting(self) -> Setting:
+        return Setting(simulated=self._board.simulated, manifest=self._shift.version())
+
+    def _take(self, facts: _Facts, stop: Stop, *, practice: bool) -> Served:
         board, press = self._board, facts.press
         deadline_s = self._config.camera.frame_deadline_ms / 1000
         shot = shutter.shoot(board.camera, board.lamp, press.edge_ns, deadline_s)
@@ -160,15 +184,16 @@ class Capture:
         digest = hashlib.sha256(image).hexdigest()
         retake_of = self._retaken(press.edge_ns)
         text = record.photo_record(
-            self.setting,
+            facts.setting,
             press.trigger,
             Photo(digest, len(image), frame, shot.lamp, press.edge_ns),
             report,
+            stop=stop,
             fix=facts.fix,
             power=facts.power,
             retake_of=retake_of,
         )
-        kind = Kind.TEST if self._config.device.bench_mode else Kind.PHOTO
+        kind = Kind.TEST if practice or self._config.device.bench_mode else Kind.PHOTO
         label = self._journal.keep(kind, facts.moment, text, image, capture_id=capture_id)
         return Served(label, text, self._ask(label, report.verdict, retake_of))
 
@@ -201,10 +226,20 @@ class Capture:
         self._asked = (label.capture_id, until_ns)
         return Signal.ONCE_MORE
 
-    def _no_photo(self, facts: _Facts, reason: Reason, *, ends: bool = False) -> Served:
-        text = record.no_photo_record(self.setting, facts.press.trigger, reason, facts.power)
+    def _no_photo(
+        self,
+        facts: _Facts,
+        reason: Reason,
+        stop: Stop = UNASSIGNED,
+        *,
+        label_settles: bool = False,
+        ends: bool = False,
+    ) -> Served:
+        setting, trigger = facts.setting, facts.press.trigger
+        text = record.no_photo_record(setting, trigger, reason, facts.power, stop)
         label = self._journal.keep(Kind.NO_PHOTO, facts.moment, text)
-        return Served(label, text, Signal.FAULT, ends)
+        signal = Signal.FAULT if reason in FAULTS else Signal.NO_PHOTO
+        return Served(label, text, signal, label_settles, ends)
 
     def _instead(self, facts: _Facts, reason: Reason, *, ends: bool = False) -> Served | Unserved:
         """Leave a record without photo in place of what failed, if that much can be written."""

@@ -10,10 +10,12 @@ from typing import Any, Final, assert_never
 from agent import notify, signals
 from agent.capture import Capture, Press, Served, Unserved, is_empty
 from agent.config import Config
+from agent.eye import Eye
 from agent.journal import Journal
 from agent.models import CaptureId, Kind
 from agent.outbox import Outbox
 from agent.record import BUTTON, Trigger
+from agent.shift import Shift
 from agent.upkeep import Upkeep
 from hardware.board import Board
 from hardware.button import ButtonEvent, ButtonName, Change
@@ -31,8 +33,11 @@ HOLD_S: Final = 2.0
 VOID_WINDOW_S: Final = 30.0
 """How long after a press it can be taken back. Source: design section 9."""
 
-STREAM_S: Final = 60.0
-"""How long the camera streams after a served press. Source: design section 6."""
+READING_AFTER_S: Final = 1.0
+"""How long a refusal's own light is seen before labels are read. Source: our choice."""
+
+LOOK_EVERY_S: Final = 0.05
+"""Rest between two pictures of a scan window: presses come first. Source: our choice."""
 
 END_AFTER_S: Final = 3.0
 """From a fault that ends the process to its end, where the light goes out: long enough to be seen.
@@ -75,18 +80,25 @@ class CaptureLoop:
         board: Board,
         journal: Journal,
         outbox: Outbox,
+        *,
+        shift: Shift,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._now_ns = now_ns
         self._config = config
         self._board = board
-        self._upkeep = Upkeep(config, board, journal, outbox)
-        self._capture = Capture(config, board, journal, self._upkeep.has_room, now_ns)
+        self._shift = shift
+        self._eye = Eye(config, board, shift)
+        self._upkeep = Upkeep(config, board, journal, outbox, shift)
+        self._capture = Capture(
+            config, board, journal, shift=shift, has_room=self._upkeep.has_room, now_ns=now_ns
+        )
         self._events: queue.SimpleQueue[ButtonEvent | None] = queue.SimpleQueue()
         self._commands: dict[int, _Command] = {}
-        self._edge_ns = self._served_ns = _LONG_AGO_NS
+        self._edge_ns = _LONG_AGO_NS
         self._last_photo: tuple[CaptureId, int] | None = None
         self._scan_ns: int | None = None
+        self._window_ns: int | None = None
         self._tick_ns = 0
         self._idle_ns = 0
         self._idle: Signal | None = None
@@ -141,6 +153,7 @@ class CaptureLoop:
             "position": self._board.position.trouble() or "ok",
             "clock": self._board.clock.now().source,
             "simulated": self._board.simulated,
+            "manifest": self._shift.version(),
         }
 
     def stop(self) -> None:
@@ -167,6 +180,8 @@ class CaptureLoop:
             self._take(event)
         elif self._scan_ns is not None and self._is_held(self._scan_ns, self._now_ns()):
             self._void(self._scan_ns)
+        elif self._window_ns is not None:
+            self._look(self._window_ns, self._now_ns())
         now_ns = self._now_ns()
         if now_ns >= self._tick_ns:
             self._tick_ns = now_ns + int(TICK_S * 1e9)
@@ -176,6 +191,8 @@ class CaptureLoop:
         due_ns = self._tick_ns
         if self._scan_ns is not None:
             due_ns = min(due_ns, self._scan_ns + int(HOLD_S * 1e9))
+        if self._window_ns is not None:
+            due_ns = min(due_ns, self._now_ns() + int(LOOK_EVERY_S * 1e9))
         return max(0.0, (due_ns - self._now_ns()) / 1e9)
 
     def _take(self, event: ButtonEvent) -> None:
@@ -198,19 +215,62 @@ class CaptureLoop:
             self._answer(edge_ns, _SAME_PRESS)
             return
         self._board.indicator.show(Signal.HOLD_STILL)  # the press before may have shown its own
-        served = self._capture.photo(Press(edge_ns, self._trigger(edge_ns)))
-        self._served_ns = self._now_ns()
+        if self._window_ns is not None:
+            self._eye.end_window(edge_ns)  # a code that was seen counts, also an unknown one
+            self._close_window("a press came before a label was read")
+        code = self._eye.code(edge_ns)
+        served = self._capture.photo(Press(edge_ns, self._trigger(edge_ns), code))
         label = served.label
         is_photo = label is not None and label.kind in {Kind.PHOTO, Kind.TEST}
+        self._eye.served(self._now_ns(), looked=is_photo or served.ends)
         self._last_photo = (label.capture_id, edge_ns) if label and is_photo else None
         self.on_reply(self._tell(edge_ns, served))
+        if isinstance(served, Served) and served.label_settles and self._eye.reads_labels:
+            self._open_window(edge_ns)
 
     def _release_scan(self, edge_ns: int, released_ns: int) -> None:
         if self._is_held(edge_ns, released_ns):
             self._void(edge_ns)
             return
         self._scan_ns = None
-        self._answer(edge_ns, {"scan": "labels are not read without a manifest"})
+        if self._eye.reads_labels:
+            self._close_window("another window was opened")
+            self._open_window(edge_ns)
+            self._show(Signal.READING)
+        else:
+            words = "labels are not read: there is no route, or policy.scanning is off"
+            self._answer(edge_ns, {"scan": words})
+
+    def _open_window(self, edge_ns: int) -> None:
+        self._window_ns = edge_ns
+        self._eye.open_window(self._now_ns())
+
+    def _close_window(self, what: str) -> None:
+        if self._window_ns is not None:
+            self._answer(self._window_ns, {"scan": what})
+            self._window_ns = None
+            self._eye.close_window()
+
+    def _look(self, edge_ns: int, now_ns: int) -> None:
+        """One picture of the scan window that was opened by the press at `edge_ns`."""
+        if not self._eye.is_looking(now_ns):
+            is_unknown = self._eye.end_window(now_ns)
+            told = "a label was read that the route does not know" if is_unknown else "no label"
+            self._close_window(told)
+            self._idle_ns = now_ns
+            return
+        if self._shown is not Signal.READING and now_ns - edge_ns > READING_AFTER_S * 1e9:
+            self._show(Signal.READING)
+        try:
+            is_bound = self._eye.look(now_ns)
+        except DeviceError as error:
+            self._close_window("the camera failed")
+            self._camera_failed(error)
+            return
+        if is_bound:
+            self._close_window("a label was read: press now")
+            self._show(Signal.LABEL_READ)
+            _log.info("event=label_read")
 
     def _void(self, edge_ns: int) -> None:
         self._scan_ns, last = None, self._last_photo
@@ -253,7 +313,10 @@ class CaptureLoop:
 
     def _tick(self, now_ns: int) -> None:
         self._upkeep.turn()
-        self._rest_camera(now_ns)
+        try:
+            self._eye.turn(now_ns)
+        except DeviceError as error:
+            self._camera_failed(error)
         if self._lives(now_ns):
             notify.alive()
         power = self._board.power.read()
@@ -279,17 +342,10 @@ class CaptureLoop:
             _log.info("event=shut_down")
             self._end_soon(0)
 
-    def _rest_camera(self, now_ns: int) -> None:
-        camera = self._board.camera
-        if camera.streaming and now_ns - self._served_ns > STREAM_S * 1e9:
-            try:
-                camera.stop()
-            except DeviceError as error:
-                _log.error("event=camera_fault error=%r", str(error))
-                self._show(Signal.FAULT)
-                self._end_soon(70)
-            else:
-                _log.info("event=camera_stopped")
+    def _camera_failed(self, error: DeviceError) -> None:
+        _log.error("event=camera_fault error=%r", str(error))
+        self._show(Signal.FAULT)
+        self._end_soon(70)
 
     def _lives(self, now_ns: int) -> bool:
         camera = self._board.camera

@@ -16,7 +16,7 @@ from agent import socketline, wiring
 from agent.config import Config, load, path_of
 from agent.errors import ConfigError, NotNow
 from agent.layout import Layout
-from agent.models import CaptureId, Reason
+from agent.models import FAULTS, CaptureId
 
 if TYPE_CHECKING:
     from agent.capture_loop import CaptureLoop, Reply
@@ -33,10 +33,6 @@ FAULT_EXIT: Final = 70
 LATER_EXIT: Final = 75
 
 _BAR: Final = "{desc} |{bar}| {n_fmt} of {total_fmt} records, {elapsed}"
-
-_FAULTS: Final = frozenset(
-    {Reason.CAMERA_FAULT, Reason.STORAGE_FULL, Reason.STORAGE_FAULT, Reason.BATTERY_EMPTY}
-)
 
 
 def capture(config: Config, arguments: argparse.Namespace) -> int:
@@ -93,7 +89,7 @@ def exit_code(reply: "Reply") -> int:
     """What `capture --once` ends with for a press that left its record."""
     reason = reply["record"].get("reason")
     if reason is not None:
-        return FAULT_EXIT if reason in _FAULTS else REFUSED_EXIT
+        return FAULT_EXIT if reason in FAULTS else REFUSED_EXIT
     return RETAKE_EXIT if reply.get("retake") else 0
 
 

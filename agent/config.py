@@ -36,9 +36,13 @@ DEFAULT_PATH: Final = Path("/etc/doorstep/config.toml")
 
 
 class ManifestPolicy(StrEnum):
-    """Whether stops come from a manifest; OFF is in every record and in the status."""
+    """Whether stops come from a manifest; OFF is in every record and in the status.
+
+    REQUIRED: without a valid manifest there is no photo.
+    """
 
     OFF = "off"
+    REQUIRED = "required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,10 @@ class PolicySettings:
     """`[policy]`."""
 
     manifest: ManifestPolicy
+    scanning: bool = True
+    """Whether labels are read: by the scan button, and after a refusal that one would settle."""
+    eph_factor: Annotated[float, Range(0.5, 10, "a factor")] = 1.0
+    """From the receiver's error estimate to a 95 % one; 2.45 where it means one sigma."""
 
 
 @dataclass(frozen=True, slots=True)

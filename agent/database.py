@@ -140,6 +140,11 @@ class Database:
             finally:
                 _roll_back(connection)
 
+    def empty_log(self) -> None:
+        """Write the write-ahead log back and cut it to nothing; later, when others are reading."""
+        with self._held() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close the connection; the next step opens another."""
         if self._connection is not None:
@@ -231,6 +236,7 @@ def _open(path: Path, *, migrates: bool) -> Connection:
         _await_schema(connection, path)
         _fill(index)
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # stops are wiped, not only forgotten
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
     except BaseException:
         connection.close()

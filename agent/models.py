@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, Final, NewType
 
 from hardware.settings import Range
 
@@ -41,6 +41,12 @@ class Reason(StrEnum):
     STORAGE_FAULT = "storage_fault"
     BATTERY_EMPTY = "battery_empty"
     CANCELLED = "cancelled"
+
+
+FAULTS: Final = frozenset(
+    {Reason.CAMERA_FAULT, Reason.STORAGE_FULL, Reason.STORAGE_FAULT, Reason.BATTERY_EMPTY}
+)
+"""No rule, but something to call the office about."""
 
 
 class State(StrEnum):

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from agent import __version__
-from agent.models import UNASSIGNED, CaptureId, QualityReport, Reason, Stop, rfc3339
+from agent.models import CaptureId, QualityReport, Reason, Stop, rfc3339
 from hardware.camera import Frame
 from hardware.clock import Moment
 from hardware.position import Fix
@@ -38,10 +38,14 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What every record of this device says."""
+    """What every record of this device says.
+
+    `manifest` is the version of the one in hand, "none" without one, "off" where the fleet has
+    none.
+    """
 
     simulated: bool
-    manifest: str
+    manifest: int | str
 
 
 def fresh(fix: Fix | None, at_ns: int) -> Fix | None:
@@ -55,13 +59,14 @@ def photo_record(
     photo: Photo,
     quality: QualityReport,
     *,
+    stop: Stop,
     fix: Fix | None,
     power: PowerReading,
     retake_of: CaptureId | None,
 ) -> dict[str, Any]:
     """record.json of a photo or a test; without a fresh fix it has no coordinates and says why."""
     return {
-        "stop": _stop(UNASSIGNED),
+        "stop": _stop(stop),
         **_position(fix, photo.press_ns),
         "photo": _photo(photo),
         "quality": {
@@ -75,10 +80,10 @@ def photo_record(
 
 
 def no_photo_record(
-    setting: Setting, trigger: Trigger, reason: Reason, power: PowerReading
+    setting: Setting, trigger: Trigger, reason: Reason, power: PowerReading, stop: Stop
 ) -> dict[str, Any]:
     """record.json of a press that made no photo: no coordinates, wherever it was."""
-    return {"reason": reason, "stop": _stop(UNASSIGNED), **_common(setting, trigger, power)}
+    return {"reason": reason, "stop": _stop(stop), **_common(setting, trigger, power)}
 
 
 def void_record(setting: Setting, trigger: Trigger, power: PowerReading) -> dict[str, Any]:

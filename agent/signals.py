@@ -15,6 +15,8 @@ SHOWN_S: Final[dict[Signal, float]] = {
     Signal.SAVED: 1.0,
     Signal.ONCE_MORE: 5.0,
     Signal.NO_PHOTO: 3.0,
+    Signal.READING: 10.0,
+    Signal.LABEL_READ: 2.0,
     Signal.FAULT: 30.0,
 }
 """How long what a press showed stays before the idle light: long enough to be seen in the hand.

@@ -94,21 +94,29 @@ def thumbprint(key: PublicKey) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
 
 
-def sign(payload: Mapping[str, Any], key: PrivateKey, *, embed_key: bool = False) -> str:
-    """Sign `payload` as a compact JWS; its header carries `kid`, and the `jwk` if asked."""
+def sign(
+    payload: Mapping[str, Any],
+    key: PrivateKey,
+    *,
+    embed_key: bool = False,
+    typ: str | None = None,
+) -> str:
+    """Sign `payload` as a compact JWS; its header carries `kid`, `typ`, and the `jwk` if asked."""
     public = key.public_key()
-    headers: dict[str, Any] = {"typ": None, "kid": thumbprint(public)}
+    headers: dict[str, Any] = {"typ": typ, "kid": thumbprint(public)}
     if embed_key:
         headers["jwk"] = jwk(public)
     text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     return _jws.encode(text, key, algorithm="ES256", headers=headers)
 
 
-def verify(token: str, keys: Mapping[str, PublicKey]) -> dict[str, Any]:
+def verify(token: str, keys: Mapping[str, PublicKey], *, typ: str | None = None) -> dict[str, Any]:
     """Return the payload of a JWS signed by one of `keys` (by thumbprint).
 
+    With `typ` it must say that it is of this type (RFC 8725 section 3.11).
+
     Raises:
-        NotGenuine: malformed, by another key, or altered.
+        NotGenuine: malformed, by another key, altered, or of another type.
     """
     if not _COMPACT.fullmatch(token):
         raise NotGenuine("not a compact ES256 signature")
@@ -119,9 +127,21 @@ def verify(token: str, keys: Mapping[str, PublicKey]) -> dict[str, Any]:
         payload = read_json(_jws.decode(token, key, algorithms=["ES256"]))
     except (InvalidTokenError, InvalidKeyError, ValueError, RecursionError) as error:
         raise NotGenuine(f"not a valid signature: {error}") from error
+    if typ is not None and _header(token).get("typ") != typ:
+        raise NotGenuine(f"signed, but not a {typ}: its type is another")
     if not isinstance(payload, dict):
         raise NotGenuine("signed, but its payload is not a JSON object")
     return payload
+
+
+def _header(token: str) -> dict[str, Any]:
+    """The header by `read_json`: PyJWT takes the last of two members of one name."""
+    text = token.partition(".")[0]
+    try:
+        members: dict[str, Any] = read_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, RecursionError) as error:
+        raise NotGenuine(f"signed, but its header is not right: {error}") from error
+    return members
 
 
 def embedded_key(token: str) -> PublicKey:

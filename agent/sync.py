@@ -80,6 +80,7 @@ class Sync:
         delivery: makes the attempts.
         clock: tells CLOCK_BOOTTIME.
         dice: for jitter.
+        fetch: asks for the manifest when it is time, by CLOCK_BOOTTIME; nothing without manifests.
     """
 
     def __init__(
@@ -89,7 +90,10 @@ class Sync:
         delivery: Delivery,
         clock: BootClock,
         dice: random.Random,
+        *,
+        fetch: Callable[[float], None] = lambda _now_s: None,
     ) -> None:
+        self._fetch = fetch
         self._layout = layout
         self._outbox = outbox
         self._delivery = delivery
@@ -127,6 +131,8 @@ class Sync:
         """Send one record that is due, or none; returns how many seconds to wait."""
         now_s = self._clock.boottime_s()
         self._begin_rounds(now_s)
+        if self._pace.rest_until_s <= now_s:
+            self._fetch(now_s)
         wait_s = self._wait_s(now_s)
         if wait_s <= 0 and (item := self._claim(now_s, due_s=now_s)):
             outcome = self._attempt(item)
@@ -166,6 +172,7 @@ class Sync:
 
     def _drain(self, progress: Callable[[int, int], None]) -> Sent:
         round_ = _Round(self._clock.boottime_s())
+        self._fetch(round_.started_s)
         self._outbox.hurry(round_.started_s)
         counts = self._outbox.counts()
         total = counts.waiting - counts.suspected

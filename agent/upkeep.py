@@ -13,7 +13,9 @@ from agent.journal import Journal
 from agent.layout import Layout
 from agent.models import Kind, Label
 from agent.outbox import Counts, Outbox
+from agent.policy import Absent
 from agent.record import Setting
+from agent.shift import Shift
 from hardware.board import Board
 from hardware.clock import ClockSource
 
@@ -26,14 +28,16 @@ FLOOR_STEP: Final = timedelta(hours=1)
 class Upkeep:
     """One turn a second; `is_ready` may be called from any thread."""
 
-    def __init__(self, config: Config, board: Board, journal: Journal, outbox: Outbox) -> None:
+    def __init__(
+        self, config: Config, board: Board, journal: Journal, outbox: Outbox, shift: Shift
+    ) -> None:
         self._board = board
         self._journal = journal
         self._outbox = outbox
         self._layout = Layout.of(config.state)
         self._receipt_keys = config.backend.receipt_keys
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
-        self._setting = Setting(simulated=board.simulated, manifest=config.policy.manifest)
+        self._shift = shift
         self._undated = outbox.is_undated()
         self._writable = True
 
@@ -47,6 +51,7 @@ class Upkeep:
                 storage.write_durably(self._layout.state / "capture.probe", b"writable\n")
             if self._journal.queue_leftovers():
                 self._undated = self._outbox.is_undated()
+            self._shift.turn()
             self._date_boot()
             self._keep_floor()
         except StorageFault as error:
@@ -82,7 +87,9 @@ class Upkeep:
         self._writable = False
 
     def is_ready(self) -> bool:
-        """Whether a press could leave its photo."""
+        """Whether a press could leave its photo, where the rule allows one."""
+        if self._shift.today() in (Absent.MISSING, Absent.EXPIRED):
+            return False
         try:
             room_bytes = self._room_bytes()
         except StorageFault:
@@ -113,7 +120,8 @@ class Upkeep:
         if not self._undated or moment.source is ClockSource.UNSYNCED:
             return
         if self._outbox.is_undated():
-            self._journal.keep(Kind.TIME, moment, record.time_record(self._setting, moment))
+            setting = Setting(simulated=self._board.simulated, manifest=self._shift.version())
+            self._journal.keep(Kind.TIME, moment, record.time_record(setting, moment))
         self._undated = False
 
     def _keep_floor(self) -> None:

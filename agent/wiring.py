@@ -7,13 +7,13 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agent import notify
-from agent.config import Config
+from agent.config import Config, ManifestPolicy
 from agent.database import Database
 from agent.errors import ConfigError, StorageFault
 from agent.layout import Layout
@@ -27,6 +27,7 @@ from hardware.settings import BoardSettings
 if TYPE_CHECKING:
     from agent.capture_loop import CaptureLoop
     from agent.journal import Head, Journal
+    from agent.shift import Shift
     from agent.signing import PrivateKey, PublicKey
     from agent.sync import Sync
     from hardware.board import Board
@@ -119,7 +120,9 @@ def capture_loop(
     # Only the capture process pays for OpenCV and numpy.
     from agent import recovery  # noqa: PLC0415
     from agent.capture_loop import CaptureLoop  # noqa: PLC0415
+    from agent.itinerary import Itinerary  # noqa: PLC0415
     from agent.journal import Head, Journal  # noqa: PLC0415
+    from agent.shift import Shift  # noqa: PLC0415
     from hardware.board import open_board  # noqa: PLC0415
 
     layout = Layout.of(config.state)
@@ -141,9 +144,10 @@ def capture_loop(
         journal = Journal(
             layout, outbox, key=key, device_id=config.device.id, head=chain, mend=mending.mend
         )
+        shift = Shift(config, Itinerary(database), board.clock)
         if why:
-            _start_chain(config, board, journal, why)
-        yield CaptureLoop(config, board, journal, outbox, now_ns)
+            _start_chain(board, journal, shift, why)
+        yield CaptureLoop(config, board, journal, outbox, shift=shift, now_ns=now_ns)
 
 
 @contextmanager
@@ -152,16 +156,19 @@ def sync_loop(config: Config) -> Iterator["Sync"]:
     # Only the sending process pays for requests.
     from agent.backend import Backend  # noqa: PLC0415
     from agent.delivery import Delivery  # noqa: PLC0415
+    from agent.fetch import Fetch  # noqa: PLC0415
+    from agent.itinerary import Itinerary  # noqa: PLC0415
     from agent.sync import Sync  # noqa: PLC0415
 
-    with queue(config) as outbox:
-        clock = SystemClock(built_utc())
-        backend = Backend(config.backend, alive=notify.alive)
-        try:
+    layout, dice = Layout.of(config.state), random.Random()  # noqa: S311 - jitter
+    with closing(Database(layout)) as database:
+        outbox, clock = Outbox(database, boot_id()), SystemClock(built_utc())
+        with closing(Backend(config.backend, alive=notify.alive)) as backend:
             delivery = Delivery(backend, receipt_keys(config), outbox.set_upload_url)
-            yield Sync(Layout.of(config.state), outbox, delivery, clock, random.Random())  # noqa: S311 - jitter
-        finally:
-            backend.close()
+            fetch = Fetch(backend, Itinerary(database), config.device.id, dice)
+            is_off = config.policy.manifest is ManifestPolicy.OFF
+            more = {} if is_off else {"fetch": fetch.turn}
+            yield Sync(layout, outbox, delivery, clock, dice, **more)
 
 
 def floor(outbox: Outbox) -> datetime:
@@ -174,10 +181,10 @@ def built_utc() -> datetime:
     return datetime.fromisoformat(BUILD_UTC)
 
 
-def _start_chain(config: Config, board: "Board", journal: "Journal", why: str) -> None:
+def _start_chain(board: "Board", journal: "Journal", shift: "Shift", why: str) -> None:
     from agent.record import Setting, chain_start_record  # noqa: PLC0415 - as in capture_loop
 
-    setting = Setting(simulated=board.simulated, manifest=config.policy.manifest)
+    setting = Setting(simulated=board.simulated, manifest=shift.version())
     journal.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
     _log.warning("event=chain_start why=%r", why)
 

@@ -2,7 +2,7 @@
 
 NOT RUN ON HARDWARE. Written after the sources of picamera2 0.3.38 and libcamera 0.4.0; the tests
 run it on a stand-in for picamera2's object. What a Pi has to confirm: colours, focus within the
-deadline, time to the first frame, and that libcamera takes these controls together.
+deadline, time to the first frame and of a look, and that libcamera takes these controls together.
 
 A stalled picamera2 hangs in whatever is called next, also at exit. So every call that may block
 runs under a deadline; after the first that is missed the camera is dead, nothing of it is called
@@ -18,9 +18,12 @@ from contextlib import contextmanager, suppress
 from threading import Condition, Thread
 from typing import Any, Final, NamedTuple
 
-from hardware.camera import Frame
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.camera import Frame, Luma
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
-from hardware.picamera2_frames import controls, frame, i420_to_bgr, streams
+from hardware.picamera2_frames import controls, frame, i420_to_bgr, i420_to_luma, streams
 from hardware.settings import Autofocus, CameraSettings
 
 log = logging.getLogger(__name__)
@@ -62,7 +65,9 @@ class PiCamera:
         self._scanning = False
         self._dead = False
         self._closed = False
-        self._width_px: Final = self._configure(settings, opened.colour_space)
+        actual = self._configure(settings, opened.colour_space)
+        self._width_px: Final = int(actual["main"]["size"][0])
+        self._lores_px: Final = (int(actual["lores"]["size"][0]), int(actual["lores"]["size"][1]))
 
     @property
     def simulated(self) -> bool:
@@ -118,6 +123,20 @@ class PiCamera:
         finally:
             self._give_back(jobs, time.monotonic() + deadline_s)
 
+    def look(self, deadline_s: float) -> Luma:
+        """Return a picture as the protocol says; the lens stays free, and is not waited for.
+
+        Its exposure began after the call, since that is what picamera2 can be asked for.
+        """
+        if not self.streaming:
+            raise CameraFailed("the camera is stopped: start it before looking")
+        due_s = time.monotonic() + deadline_s
+        with _translated("takes no request for a picture"):
+            job = self._picamera.capture_request(wait=False, flush=time.monotonic_ns())
+        rows, _ = self._read(job, due_s, "lores")
+        with _translated("gave a picture that cannot be read"):
+            return i420_to_luma(rows, *self._lores_px)
+
     def close(self) -> None:
         """Stop and release the device; safe to call twice. A dead one is left alone."""
         if not (self._dead or self._closed):
@@ -125,8 +144,8 @@ class PiCamera:
                 self._call("close", self._picamera.close)
         self._closed = True
 
-    def _configure(self, settings: CameraSettings, colour_space: Any) -> int:
-        """Configure, once for good; return the width that libcamera made of ours."""
+    def _configure(self, settings: CameraSettings, colour_space: Any) -> dict[str, Any]:
+        """Configure, once for good; return what libcamera made of our sizes."""
         autofocus = settings.autofocus is Autofocus.CONTINUOUS
         if autofocus and "AfMode" not in self._picamera.camera_controls:
             self._picamera.close()
@@ -139,7 +158,7 @@ class PiCamera:
             )
             self._picamera.configure(configuration)
             self._picamera.pre_callback = self._on_frame
-            return int(self._picamera.camera_configuration()["main"]["size"][0])
+            return dict(self._picamera.camera_configuration())
         except PICAMERA_ERRORS as error:
             self._picamera.close()
             raise CameraFailed(
@@ -185,14 +204,18 @@ class PiCamera:
             self._picamera.set_controls({"AfPause": pause})
 
     def _taken(self, job: Any, due_s: float) -> Frame:
-        request = self._request(job, due_s)
+        rows, metadata = self._read(job, due_s, "main")
         with _translated("gave a frame that cannot be read"):
+            return frame(i420_to_bgr(rows, self._width_px), metadata)
+
+    def _read(self, job: Any, due_s: float, stream: str) -> tuple[NDArray[np.uint8], Any]:
+        """Copy a stream's buffer and the metadata, and give the buffer back."""
+        request = self._request(job, due_s)
+        with _translated(f"gave a {stream} picture that cannot be read"):
             try:
-                metadata = request.get_metadata()
-                rows = request.make_array("main")
+                return request.make_array(stream), request.get_metadata()
             finally:
                 request.release()
-            return frame(i420_to_bgr(rows, self._width_px), metadata)
 
     def _request(self, job: Any, due_s: float) -> Any:
         try:

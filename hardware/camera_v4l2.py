@@ -14,7 +14,7 @@ from typing import Any, Final
 import cv2  # noqa: TID251 - one of its doors: V4L2 and its formats
 import numpy as np
 
-from hardware.camera import Frame
+from hardware.camera import Frame, Luma, lores_px
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
 from hardware.settings import CameraSettings
 
@@ -111,13 +111,26 @@ class WebCamera:
 
     def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
         """Yield frames as the protocol says."""
-        if self._reader is None or self._dead:
-            raise CameraFailed("the webcam is stopped: start it before taking frames")
-        return self._burst(self._reader, after_ns, count, deadline_s, time.monotonic() + deadline_s)
+        reader, due_s = self._running(), time.monotonic() + deadline_s
+        return self._burst(reader, after_ns, count, deadline_s, due_s)
+
+    def look(self, deadline_s: float) -> Luma:
+        """Return a picture as the protocol says: the frame, scaled down."""
+        called_ns, due_s = time.monotonic_ns(), time.monotonic() + deadline_s
+        with self._running() as frames:
+            taken = self._next(frames, due_s)
+            while taken.sensor_time_ns <= called_ns:
+                taken = self._next(frames, due_s)
+        return _small(taken)
 
     def close(self) -> None:
         """Stop; safe to call twice."""
         self.stop()
+
+    def _running(self) -> "_Reader":
+        if self._reader is None or self._dead:
+            raise CameraFailed("the webcam is stopped: start it before taking frames")
+        return self._reader
 
     def _burst(
         self, reader: "_Reader", after_ns: int, count: int, deadline_s: float, due_s: float
@@ -142,6 +155,13 @@ class WebCamera:
                 "the webcam gave no frame: unplugged? It is started again at a press"
             )
         return taken
+
+
+def _small(taken: Frame) -> Luma:
+    height_px, width_px = taken.pixels.shape[:2]
+    grey = cv2.cvtColor(taken.pixels, cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(grey, lores_px(width_px, height_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
 
 class _Reader:

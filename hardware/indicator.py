@@ -13,6 +13,8 @@ class Signal(StrEnum):
     SAVED = "saved"
     ONCE_MORE = "once_more"
     NO_PHOTO = "no_photo"
+    READING = "reading"  # the scan window is open: hold the label up
+    LABEL_READ = "label_read"  # press now
     FAULT = "fault"
     READY = "ready"
     BENCH = "bench"

@@ -15,6 +15,7 @@ GREEN: Final = Colour(0.0, 1.0, 0.0)
 AMBER: Final = Colour(1.0, 0.35, 0.0)
 """Red with some green; an RGB LED's green is the brighter part."""
 BLUE: Final = Colour(0.0, 0.0, 1.0)
+CYAN: Final = Colour(0.0, 1.0, 1.0)
 RED: Final = Colour(1.0, 0.0, 0.0)
 VIOLET: Final = Colour(1.0, 0.0, 1.0)
 
@@ -62,6 +63,13 @@ PATTERNS: Final[dict[Signal, Pattern]] = {
     Signal.NO_PHOTO: Pattern(
         once=(_beep(BLUE, LOW_HZ, 0.18), _beep(BLUE, HIGH_HZ, 0.18)),
         again=(Step(BLUE, inf),),
+    ),
+    Signal.READING: Pattern(again=(Step(BLUE, 0.5), Step(DARK, 0.2))),
+    Signal.LABEL_READ: Pattern(
+        once=(
+            *(_beep(CYAN, LOW_HZ, 0.08), Step(DARK, 0.1)),
+            *(Step(CYAN, 0.08), Step(DARK, 0.1), Step(CYAN, 0.64)),
+        )
     ),
     Signal.FAULT: Pattern(once=(_beep(RED, LOW_HZ, 1.0),), again=(Step(RED, inf),)),
     Signal.READY: Pattern(again=_blips(GREEN, 1)),

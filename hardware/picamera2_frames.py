@@ -7,14 +7,11 @@ import cv2  # noqa: TID251 - one of its doors: from the sensor's I420 to BGR
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.camera import Frame
+from hardware.camera import Frame, Luma, lores_px
 from hardware.settings import Autofocus, CameraSettings
 
 BUFFERS: Final = 4
 """A burst of three and one for the sensor. Source: 3 or 4 fit into the CMA memory of a Zero 2 W."""
-
-LORES_PX: Final = (1280, 720)
-"""Size at most of the second stream, for reading labels; never larger than the first."""
 
 AE_EXPOSURE_SHORT: Final = 1
 AE_FLICKER_OFF: Final = 0
@@ -45,10 +42,9 @@ def controls(settings: CameraSettings) -> dict[str, Any]:
 def streams(settings: CameraSettings) -> dict[str, Any]:
     """Return the streams and buffers of the one configuration."""
     main_px = (settings.width_px, settings.height_px)
-    lores_px = (min(LORES_PX[0], main_px[0]), min(LORES_PX[1], main_px[1]))
     return {
         "main": {"format": "YUV420", "size": main_px},
-        "lores": {"format": "YUV420", "size": lores_px},
+        "lores": {"format": "YUV420", "size": lores_px(*main_px)},
         "raw": None,
         "buffer_count": BUFFERS,
         "display": None,
@@ -71,6 +67,17 @@ def i420_to_bgr(rows: NDArray[np.uint8], width_px: int) -> NDArray[np.uint8]:
     except cv2.error as error:
         raise ValueError(f"no YUV420 buffer has the shape {rows.shape}") from error
     return padded if rows.shape[1] == width_px else np.ascontiguousarray(padded[:, :width_px])
+
+
+def i420_to_luma(rows: NDArray[np.uint8], width_px: int, height_px: int) -> Luma:
+    """Copy the luma out of a YUV420 buffer as `i420_to_bgr` takes it, without what pads its rows.
+
+    Raises:
+        ValueError: no YUV420 of this size has this shape.
+    """
+    if rows.ndim != 2 or rows.shape[0] * 2 != height_px * 3 or rows.shape[1] < width_px:
+        raise ValueError(f"no YUV420 of {width_px} x {height_px} has the shape {rows.shape}")
+    return rows[:height_px, :width_px].copy()
 
 
 def frame(pixels: NDArray[np.uint8], metadata: Mapping[str, Any]) -> Frame:

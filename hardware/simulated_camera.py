@@ -9,12 +9,13 @@ from typing import Final
 import cv2  # noqa: TID251 - one of its doors: from the strip's colours to BGR
 import numpy as np
 
-from hardware.camera import Frame
+from hardware.camera import Frame, Luma, lores_px
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.scenes import EXPOSURE_MAX_US, LAMP_LUX, Exposure, Scene, exposure
 from hardware.settings import CameraSettings
 from hardware.simulated_drawing import SHAKES_PX
 from hardware.simulated_film import Film
+from hardware.simulated_label import Paper, hold
 from hardware.simulated_script import CameraFault, State
 from hardware.simulated_world import World
 
@@ -120,12 +121,32 @@ class SimulatedCamera:
         """Yield frames as the protocol says; a frame that ended before the call is gone."""
         return self._take(after_ns, count, round(deadline_s * 1e9), time.monotonic_ns())
 
+    def look(self, deadline_s: float) -> Luma:
+        """Return a picture as the protocol says, with the label that is held up at its end."""
+        called_ns = time.monotonic_ns()
+        run = self._running()
+        number = run.ended(called_ns)
+        self._wait_for_frame(run, number, called_ns + round(deadline_s * 1e9))
+        end_ns = run.end_ns(number)
+        scene, taken = self._seen(end_ns)
+        strip = self._film.strip(scene)
+        luma = strip[number % len(SHAKES_PX), : scene.height_px]
+        size_px = lores_px(scene.width_px, scene.height_px)
+        picture = np.asarray(cv2.resize(luma, size_px, interpolation=cv2.INTER_AREA), np.uint8)
+        state = self._world.state(end_ns)
+        if state.label:
+            hold(Paper(state.label, state.label_kind, taken), picture, number)
+        return picture
+
+    def _running(self) -> _Run:
+        if self._run is None:
+            raise CameraFailed("the camera is stopped: start it before taking frames")
+        return self._run
+
     def _take(
         self, after_ns: int, count: int, deadline_ns: int, called_ns: int
     ) -> Generator[Frame]:
-        run = self._run
-        if run is None:
-            raise CameraFailed("the camera is stopped: start it before taking frames")
+        run = self._running()
         number = run.ended(called_ns)
         due_ns = called_ns + deadline_ns
         while count:

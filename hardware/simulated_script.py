@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, get_type_hints
 
 from hardware.clock import ClockSource
 from hardware.errors import ScriptError
-from hardware.settings import Range
+from hardware.settings import Match, Range
 from hardware.tables import Walk
 
 
@@ -19,6 +19,15 @@ class CameraFault(StrEnum):
     NONE = "none"
     STALL = "stall"
     FAIL = "fail"
+
+
+class LabelKind(StrEnum):
+    """How the code on the label is drawn."""
+
+    CODE128 = "code128"
+    DATAMATRIX = "datamatrix"
+    PDF417 = "pdf417"
+    QR = "qr"
 
 
 class Reception(StrEnum):
@@ -45,7 +54,10 @@ class Witness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything a script can set, with the values of the plain world: a day at one place."""
+    """Everything a script can set, with the values of the plain world: a day at one place.
+
+    `label` is the code on what is held before the camera while labels are read; empty for nothing.
+    """
 
     door: Annotated[int, Range(0, 99_999, "a number that chooses door and parcel")] = 1
     light: Annotated[float, Range(0.001, 1, "a light, 1 is day, 0.3 dusk, 0.02 night")] = 1.0
@@ -53,6 +65,8 @@ class State:
     noise: Annotated[float, Range(0, 50, "a factor of the sensor's noise")] = 1.0
     cover: Annotated[float, Range(0, 1, "the covered share of the lens")] = 0.0
     over_stops: Annotated[float, Range(-10, 10, "an exposure error in stops")] = 0.0
+    label: Annotated[str, Match(r"(?s).{0,2000}", "text of at most 2,000 characters")] = ""
+    label_kind: LabelKind = LabelKind.QR
     camera: CameraFault = CameraFault.NONE
     fix: Reception = Reception.FIX_3D
     lat_deg: Annotated[float, Range(-90, 90, "a latitude in degrees")] = 52.5200066

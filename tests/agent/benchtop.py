@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from agent import recordfile, wiring
 from agent.capture_loop import CaptureLoop, Reply
 from agent.config import Config, load
@@ -18,7 +20,7 @@ from agent.models import State
 from agent.outbox import Item, Outbox
 from hardware.board import Board
 from hardware.button import ButtonEvent, ButtonName, Change
-from hardware.camera import Frame
+from hardware.camera import Frame, Luma
 from hardware.clock import ClockSource
 from hardware.clock_system import SystemClock
 from hardware.errors import DeviceError
@@ -26,8 +28,10 @@ from hardware.indicator import Signal
 from hardware.position import Fix
 from hardware.power import PowerReading
 from hardware.scene_room import Image
-from hardware.scenes import Scene, render
+from hardware.scenes import Exposure, Scene, render
 from hardware.settings import BoardSettings
+from hardware.simulated_label import Paper, hold
+from hardware.simulated_script import LabelKind
 from tests.device import Device
 
 FRAME_NS: Final = 33_000_000
@@ -75,6 +79,8 @@ class Pictures:
         error: raised instead of a frame.
         taken: all frames so far.
         starts: how often it was started.
+        label: the code that is held before it, empty for none.
+        looks: pictures for labels so far.
     """
 
     simulated = False
@@ -87,6 +93,8 @@ class Pictures:
         self.lamp: SetLamp | None = None
         self.taken: list[Frame] = []
         self.starts = 0
+        self.label = ""
+        self.looks = 0
         self.streaming = False
         self.last_frame_ns: int | None = None
         self.frames_exposed = 0
@@ -101,6 +109,17 @@ class Pictures:
 
     def close(self) -> None:
         self.stop()
+
+    def look(self, deadline_s: float) -> Luma:
+        assert self.streaming
+        assert deadline_s > 0
+        if self.error is not None:
+            raise self.error
+        self.looks += 1
+        picture = np.full((720, 1280), 200, np.uint8)
+        if self.label:
+            hold(Paper(self.label, LabelKind.QR, Exposure(8_000, 1.0, 2_000.0)), picture, 0)
+        return picture
 
     def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
         assert self.streaming

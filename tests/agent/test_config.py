@@ -123,8 +123,8 @@ def test_which_file_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         ("position.gpsd", '"h:٣"', '"h:٣" is not HOST:PORT or unix:PATH'),
         ("lamp.kind", '"gpoi"', '"gpoi" is not one of: gpio, none, simulated; did you mean gpio?'),
         ("lamp.kind", "false", "false is not one of: gpio, none, simulated"),
-        ("policy.manifest", '"on"', '"on" is not one of: off'),
-        ("policy.manifest", "false", "false is not one of: off"),
+        ("policy.manifest", '"on"', '"on" is not one of: off, required'),
+        ("policy.manifest", "false", "false is not one of: off, required"),
         ("backend.url", '"http://x"', '"http://x" is not an https:// address'),
         ("backend.url", '"https://x/?a=b"', '"https://x/?a=b" is not an https:// address'),
         ("backend.url", '"https://"', '"https://" is not an https:// address'),
@@ -199,7 +199,7 @@ def test_what_is_missing_is_listed_setting_by_setting(tmp_path: Path) -> None:
     found = problems(tmp_path, "")
 
     assert "device.id: missing; set it to letters, digits, . _ -" in found
-    assert "policy.manifest: missing; set it to one of: off" in found
+    assert "policy.manifest: missing; set it to one of: off, required" in found
     assert "camera.kind: missing; set it to one of: picamera2, v4l2, simulated" in found
     assert "backend.receipt_keys: missing; set it to a list where each item is a path" in found
     assert len(found) == 9

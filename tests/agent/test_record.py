@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent import __version__, record
-from agent.models import CaptureId, QualityReport, Reason, Verdict
+from agent.models import UNASSIGNED, CaptureId, QualityReport, Reason, Verdict
 from agent.record import BUTTON, Photo, Setting, Trigger
 from hardware.camera import Frame
 from hardware.clock import ClockSource, Moment
@@ -29,8 +29,8 @@ def fix_at(age_s: float, **changes: Any) -> Fix:
 
 def of_photo(fix: Fix | None, **changes: Any) -> dict[str, Any]:
     photo = Photo("9f86d0", 412_345, FRAME, lamp=False, press_ns=PRESS_NS)
-    more: dict[str, Any] = {"fix": fix, "power": POWER, "retake_of": None} | changes
-    return record.photo_record(SETTING, BUTTON, photo, REPORT, **more)
+    more: dict[str, Any] = {"stop": UNASSIGNED, "fix": fix, "power": POWER, "retake_of": None}
+    return record.photo_record(SETTING, BUTTON, photo, REPORT, **more | changes)
 
 
 def test_a_photo_record_has_exactly_the_names_and_units_of_the_contract() -> None:
@@ -117,7 +117,7 @@ def test_a_retake_names_the_photo_it_replaces_and_a_command_its_user() -> None:
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_record_without_photo_has_its_reason_and_no_coordinates(reason: Reason) -> None:
-    made = record.no_photo_record(SETTING, BUTTON, reason, POWER)
+    made = record.no_photo_record(SETTING, BUTTON, reason, POWER, UNASSIGNED)
 
     assert made == {
         "reason": reason,
@@ -166,7 +166,7 @@ def test_every_kind_of_record_says_whether_it_is_simulated_and_the_manifest_off(
     setting = Setting(simulated=simulated, manifest="off")
     moment = Moment(MOMENT, 123, "boot-1", ClockSource.NTP, 5.0)
     made = [
-        record.no_photo_record(setting, BUTTON, Reason.CAMERA_FAULT, POWER),
+        record.no_photo_record(setting, BUTTON, Reason.CAMERA_FAULT, POWER, UNASSIGNED),
         record.void_record(setting, BUTTON, POWER),
         record.time_record(setting, moment),
         record.chain_start_record(setting, "the first start"),

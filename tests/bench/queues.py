@@ -20,7 +20,7 @@ from agent import record, recordfile, recovery, signing, storage
 from agent.database import Database
 from agent.journal import Head, Journal
 from agent.layout import Layout
-from agent.models import Kind, QualityReport, Verdict
+from agent.models import UNASSIGNED, Kind, QualityReport, Verdict
 from agent.outbox import Outbox
 from agent.record import Photo, Setting, Trigger
 from agent.reread import reread
@@ -266,6 +266,7 @@ def _record(photo: bytes) -> dict[str, Any]:
         Trigger("command", "bench"),
         Photo(hashlib.sha256(photo).hexdigest(), len(photo), frame, False, 0),
         QualityReport(Verdict.OK, scores, "bench"),
+        stop=UNASSIGNED,
         fix=None,
         power=PowerReading(80, False, False),
         retake_of=None,

@@ -14,7 +14,7 @@ from agent.database import Database
 from agent.exif import PhotoFacts, stamp
 from agent.journal import Head, Journal, new_id
 from agent.layout import Layout
-from agent.models import CaptureId, Kind, Thresholds
+from agent.models import UNASSIGNED, CaptureId, Kind, Thresholds
 from agent.outbox import Outbox
 from agent.record import Photo, Setting, Trigger
 from agent.wiring import built_utc
@@ -50,6 +50,7 @@ class Stock:
             Trigger("command", "bench"),
             photo,
             quality.assess(self.frame.pixels[:128, :128], Thresholds()),
+            stop=UNASSIGNED,
             fix=None,
             power=PowerReading(80, False, False),
             retake_of=None,

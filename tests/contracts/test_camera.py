@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hardware.camera import Camera
+from hardware.camera import Camera, lores_px
+from hardware.errors import CameraFailed
 from hardware.settings import CameraKind, CameraSettings
 from hardware.simulated_camera import SimulatedCamera
 from hardware.simulated_world import World
@@ -100,6 +101,67 @@ def test_the_newest_frame_is_known_without_taking_one(camera: Camera) -> None:
     assert camera.last_frame_ns is not None
     assert camera.last_frame_ns >= frame.sensor_time_ns
     assert time.monotonic_ns() - camera.last_frame_ns < 1_000_000_000
+
+
+def test_a_look_is_a_small_grey_picture_from_after_the_call(camera: Camera) -> None:
+    frame = next(camera.take(0, 1, DEADLINE_S))
+    height_px, width_px = frame.pixels.shape[:2]
+    for _ in range(3):
+        called_ns = time.monotonic_ns()
+
+        luma = camera.look(DEADLINE_S)
+
+        assert luma.shape == lores_px(width_px, height_px)[::-1]
+        assert luma.dtype == "uint8"
+        assert camera.last_frame_ns is not None
+        assert camera.last_frame_ns > called_ns
+
+
+def test_a_look_is_its_callers_own(camera: Camera) -> None:
+    first = camera.look(DEADLINE_S)
+    before = first.copy()
+    second = camera.look(DEADLINE_S)
+
+    second[:] = 0
+
+    assert (first == before).all()
+    assert first.std() > 0
+    assert camera.look(DEADLINE_S).std() > 0
+
+
+def test_looks_between_bursts_cost_no_frame(camera: Camera) -> None:
+    camera.look(DEADLINE_S)
+    pressed_ns = time.monotonic_ns()
+
+    frames = list(camera.take(pressed_ns, 3, DEADLINE_S))
+    camera.look(DEADLINE_S)
+
+    assert len(frames) == 3
+    assert all(frame.exposure_began_ns > pressed_ns for frame in frames)
+
+
+def test_a_stopped_camera_does_not_look(camera: Camera) -> None:
+    camera.stop()
+
+    with pytest.raises(CameraFailed, match="stopped"):
+        camera.look(DEADLINE_S)
+
+
+@pytest.mark.parametrize(
+    ("frame_px", "small_px"),
+    [
+        ((2304, 1296), (1280, 720)),
+        ((320, 240), (320, 240)),
+        ((1600, 1200), (960, 720)),
+        ((4608, 2592), (1280, 720)),
+        ((1300, 320), (1280, 316)),
+    ],
+)
+def test_a_look_has_the_shape_of_the_frame(
+    frame_px: tuple[int, int], small_px: tuple[int, int]
+) -> None:
+    """A code that is squeezed is harder to read; YUV420 has even sizes only."""
+    assert lores_px(*frame_px) == small_px
 
 
 def test_starting_and_stopping_twice_is_starting_and_stopping_once(camera: Camera) -> None:

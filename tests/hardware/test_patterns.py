@@ -8,6 +8,7 @@ from hardware.indicator import Colour, Signal
 from hardware.patterns import (
     AMBER,
     BLUE,
+    CYAN,
     DARK,
     GREEN,
     HIGH_HZ,
@@ -28,6 +29,8 @@ MAIN_COLOUR = {
     Signal.SAVED: GREEN,
     Signal.ONCE_MORE: AMBER,
     Signal.NO_PHOTO: BLUE,
+    Signal.READING: BLUE,
+    Signal.LABEL_READ: CYAN,
     Signal.FAULT: RED,
     Signal.READY: GREEN,
     Signal.BENCH: VIOLET,
@@ -63,7 +66,7 @@ def test_every_signal_has_its_colour(signal: Signal) -> None:
 
 
 def test_signals_differ_by_rhythm_as_well_as_colour() -> None:
-    """A driver who does not see red and green can tell all twelve."""
+    """A driver who does not see red and green can tell all of them."""
     assert len({rhythm(pattern) for pattern in PATTERNS.values()}) == len(Signal)
 
 
@@ -81,13 +84,15 @@ def test_sound_and_vibration_are_given_once(signal: Signal) -> None:
         (Signal.SAVED, [HIGH_HZ]),
         (Signal.ONCE_MORE, [HIGH_HZ, HIGH_HZ]),
         (Signal.NO_PHOTO, [LOW_HZ, HIGH_HZ]),
+        (Signal.READING, []),
+        (Signal.LABEL_READ, [LOW_HZ]),
         (Signal.FAULT, [LOW_HZ]),
         (Signal.READY, []),
         (Signal.SENDING, []),
     ],
 )
-def test_the_driver_hears_four_sounds(signal: Signal, sounds: list[int]) -> None:
-    """One short, two, low-high, one long; none at the press, since a click means taken."""
+def test_the_driver_hears_five_sounds(signal: Signal, sounds: list[int]) -> None:
+    """Short, two, low-high, short and low, long and low; none at the press: a click means taken."""
     assert tones(PATTERNS[signal]) == sounds
 
 
@@ -95,6 +100,22 @@ def test_saved_is_green_for_one_second() -> None:
     """Go on, done; then dark."""
     assert light_at(Signal.SAVED, 0.99) == GREEN
     assert light_at(Signal.SAVED, 1.01) == DARK
+
+
+def test_a_label_that_is_read_is_not_heard_as_a_photo_that_is_saved() -> None:
+    """Both are short; the lower one says press, and flickers; who walks on at it has no photo."""
+    read, saved = PATTERNS[Signal.LABEL_READ], PATTERNS[Signal.SAVED]
+
+    assert max(tones(read)) < min(tones(saved))
+    assert [step.colour for step in read.once] == [CYAN, DARK, CYAN, DARK, CYAN]
+    assert light_at(Signal.LABEL_READ, 1.01) == DARK
+
+
+def test_reading_blinks_until_something_else_is_shown() -> None:
+    """The window is open as long as it blinks."""
+    lit = [light_at(Signal.READING, 8.4 + seconds) for seconds in (0.1, 0.49, 0.51, 0.69)]
+
+    assert lit == [BLUE, BLUE, DARK, DARK]
 
 
 def test_a_steady_light_stays() -> None:

@@ -24,7 +24,14 @@ from hardware.camera_picamera2 import (
     open_device,
 )
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
-from hardware.picamera2_frames import BUFFERS, controls, frame, i420_to_bgr, streams
+from hardware.picamera2_frames import (
+    BUFFERS,
+    controls,
+    frame,
+    i420_to_bgr,
+    i420_to_luma,
+    streams,
+)
 from hardware.settings import Autofocus, CameraKind, CameraSettings
 
 SETTINGS = CameraSettings(CameraKind.PICAMERA2, width_px=320, height_px=240)
@@ -54,6 +61,7 @@ class Request:
     releases: int = 0
     broken: bool = False
     rows: int = 360
+    lores: NDArray[np.uint8] | None = None
     unwelcome: bool = False
 
     def get_metadata(self) -> dict[str, Any]:
@@ -62,6 +70,8 @@ class Request:
     def make_array(self, name: str) -> NDArray[np.uint8]:
         if self.broken:
             raise RuntimeError(f"Stream {name!r} is not defined")
+        if name == "lores" and self.lores is not None:
+            return self.lores
         return np.full((self.rows, 384), 128, np.uint8)
 
     def release(self) -> None:
@@ -235,6 +245,23 @@ def test_black_and_white_use_the_limited_range() -> None:
 
     assert pixels[0].max() == 0
     assert pixels[3].min() >= 254
+
+
+def test_luma_is_cut_out_of_the_buffer() -> None:
+    """Neither the chroma nor what pads a row is part of the picture; it is a copy."""
+    rows = np.arange(6 * 8, dtype=np.uint8).reshape(6, 8)
+
+    luma = i420_to_luma(rows, 6, 4)
+    rows[:] = 0
+
+    assert luma.tolist() == [[8 * y + x for x in range(6)] for y in range(4)]
+
+
+@pytest.mark.parametrize("shape", [(48,), (5, 8), (6, 4), (9, 8)])
+def test_a_buffer_of_another_size_has_no_luma(shape: tuple[int, ...]) -> None:
+    """It is told, not cut to fit."""
+    with pytest.raises(ValueError, match="no YUV420 of 6 x 4"):
+        i420_to_luma(np.zeros(shape, np.uint8), 6, 4)
 
 
 def test_metadata_becomes_a_frame() -> None:
@@ -508,6 +535,61 @@ def test_a_fixed_lens_is_told_from_the_configuration() -> None:
         opened(picamera)
 
     assert picamera.closed == 1
+
+
+def test_a_look_is_the_second_stream_from_after_the_call() -> None:
+    """The newest picture is asked for by time, and its buffer goes back."""
+    rows = np.full((360, 384), 128, np.uint8)
+    rows[:240, :320] = 77
+    request = Request(metadata(10**9), lores=rows)
+    picamera = Picamera([request])
+    camera = started(picamera)
+    picamera.told.clear()
+    called_ns = time.monotonic_ns()
+
+    luma = camera.look(DEADLINE_S)
+
+    assert luma.shape == (240, 320)
+    assert (luma == 77).all()
+    assert called_ns <= picamera.flushes[0] <= time.monotonic_ns()
+    assert request.releases == 1
+    assert picamera.told == [], "the lens is left alone, to find the label"
+
+
+def test_a_look_does_not_wait_for_the_lens() -> None:
+    """The next look is sharper; a window has a hundred of them."""
+    camera = started(Picamera([*requests(1)], af_states=[AF_STATE_SCANNING]))
+
+    began = time.monotonic()
+    camera.look(DEADLINE_S)
+
+    assert time.monotonic() - began < FOCUS_NS / 1e9 / 2
+
+
+def test_a_look_that_cannot_be_read_is_a_failure_and_leaks_nothing() -> None:
+    """So is one that is not of its stream's size."""
+    broken, odd, refused = Request(metadata(1), broken=True), Request(metadata(2), rows=90), 0
+    camera = started(Picamera([broken, odd]))
+
+    for reason in ("not defined", r"has the shape \(90, 384\)", "takes no request"):
+        with pytest.raises(CameraFailed, match=reason):
+            camera.look(DEADLINE_S)
+        refused += 1
+
+    assert (broken.releases, odd.releases, refused) == (1, 1, 3)
+    assert camera.streaming
+
+
+def test_a_look_past_its_deadline_is_a_stall() -> None:
+    """As a frame's: the camera is of no more use."""
+    camera = started(Picamera([None]))
+
+    with pytest.raises(CameraStalled, match="deadline"):
+        camera.look(0.05)
+
+    assert not camera.streaming
+    with pytest.raises(CameraFailed, match="stopped"):
+        camera.look(DEADLINE_S)
 
 
 def test_a_stopped_camera_takes_nothing() -> None:

@@ -133,6 +133,54 @@ def test_the_dark_takes_longer_exposure_and_gain_and_the_lamp_lights_it(open_in:
     assert (day.lux or 0) > (lit.lux or 0) > (dark.lux or 0)
 
 
+def test_a_label_is_seen_by_a_look_and_by_no_photo(open_in: Opener) -> None:
+    camera, world = open_in('at = [{ press = 2, label = "JD0146" }, { press = 3, label = "" }]')
+    press(camera, world)
+    bare = camera.look(2)
+    photo = press(camera, world)[0]
+
+    held = camera.look(2)
+    beside = next(camera.take(0, 1, 2))
+    press(camera, world)
+    gone = camera.look(2)
+
+    assert np.abs(held.astype(int) - bare).max() > 100
+    assert np.abs(beside.pixels.astype(int) - photo.pixels).mean() < 10
+    assert np.abs(gone.astype(int) - bare).mean() < 10
+
+
+def test_a_look_waits_for_a_frame_and_is_counted_as_one(open_in: Opener) -> None:
+    camera, _ = open_in("")
+    (frame,) = camera.take(0, 1, 2)
+
+    camera.look(2)
+
+    assert camera.frames_exposed == 2
+    assert camera.last_frame_ns == frame.sensor_time_ns + FRAME_NS
+
+
+def test_a_look_at_a_camera_that_stalls_or_fails_says_so(open_in: Opener) -> None:
+    camera, world = open_in('at = [{ press = 1, camera = "fail" }, { press = 2, camera = "none" }]')
+    world.press(time.monotonic_ns())
+
+    with pytest.raises(CameraFailed, match="camera = fail"):
+        camera.look(2)
+    world.press(time.monotonic_ns())
+    camera.start()
+    with pytest.raises(CameraStalled):
+        camera.look(0.001)
+
+
+def test_a_text_that_no_code_can_hold_fails_by_name(open_in: Opener) -> None:
+    camera, world = open_in(
+        f'at = [{{ press = 1, label = "{"x" * 200}", label_kind = "code128" }}]'
+    )
+    world.press(time.monotonic_ns())
+
+    with pytest.raises(CameraFailed, match="label: no code128 has this text"):
+        camera.look(2)
+
+
 def test_a_stall_ends_the_frames_and_a_taker_waits_for_its_deadline(open_in: Opener) -> None:
     camera, world = open_in('[[at]]\npress = 2\ncamera = "stall"')
     press(camera, world)

@@ -8,6 +8,7 @@ from hardware.errors import ScriptError
 from hardware.simulated_script import (
     CameraFault,
     Entry,
+    LabelKind,
     Reception,
     Witness,
     read_script,
@@ -56,6 +57,23 @@ def test_an_entry_goes_by_press_or_second_and_sets_values(tmp_path: Path) -> Non
             {"lat_deg": -33.0, "lon_deg": 151.2, "clock": Witness.UNSYNCED, "external": True},
         ),
     )
+
+
+def test_a_label_is_text_of_any_kind_that_may_be_hostile(tmp_path: Path) -> None:
+    text = 'at = [{ press = 1, label = "../\\u0000\\n", label_kind = "pdf417" }]'
+
+    (entry,) = read_script(script(tmp_path, text))
+
+    assert entry.values == {"label": "../\0\n", "label_kind": LabelKind.PDF417}
+
+
+def test_a_label_too_long_or_of_no_kind_is_refused(tmp_path: Path) -> None:
+    text = f'at = [{{ press = 1, label = "{"x" * 2001}", label_kind = "ean" }}]'
+
+    long, odd = complaints(tmp_path, text)
+
+    assert long.endswith("is not text of at most 2,000 characters")
+    assert odd.endswith('"ean" is not one of: code128, datamatrix, pdf417, qr')
 
 
 def test_every_problem_is_told_at_once_with_its_entry_and_what_is_allowed(tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ class Webcam:
     unplugged: Event = field(default_factory=Event)
     released: bool = False
     decoded: int = 0
+    height_px: int = 240
+    width_px: int = 320
+    late_s: float = 0.0
 
     def grab(self) -> bool:
         time.sleep(PERIOD_S)
@@ -39,11 +42,11 @@ class Webcam:
         return not self.unplugged.is_set()
 
     def get(self, _: int) -> float:
-        return time.monotonic() * 1000
+        return (time.monotonic() - self.late_s) * 1000
 
     def retrieve(self) -> tuple[bool, NDArray[np.uint8]]:
         self.decoded += 1
-        return True, np.zeros((240, 320, 3), np.uint8)
+        return True, np.full((self.height_px, self.width_px, 3), 77, np.uint8)
 
     def release(self) -> None:
         self.released = True
@@ -96,6 +99,45 @@ def test_frames_begin_after_the_press(camera: Camera) -> None:
 def test_its_records_are_simulated(camera: Camera) -> None:
     """A webcam is not our own sensor."""
     assert camera.simulated
+
+
+def test_a_look_is_the_frame_scaled_down(camera: Camera, port: Port) -> None:
+    """No webcam has a second stream; a big frame becomes small, and keeps its shape."""
+    port.now.height_px, port.now.width_px = 1200, 1600
+
+    luma = camera.look(DEADLINE_S)
+
+    assert luma.shape == (720, 960)
+    assert (luma == 77).all()
+
+
+def test_a_look_passes_over_frames_from_before_the_call(camera: Camera, port: Port) -> None:
+    """What the driver's queue still holds shows the parcel of before."""
+    port.now.late_s = 0.06
+
+    began = time.monotonic()
+    camera.look(DEADLINE_S)
+
+    assert time.monotonic() - began >= 0.06
+
+
+def test_a_look_at_a_hung_webcam_is_a_stall(
+    camera: Camera, port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a frame's."""
+    monkeypatch.setattr(camera_v4l2, "STOP_S", 0.05)
+    port.now.hung.set()
+
+    with pytest.raises(CameraStalled, match="deadline"):
+        camera.look(0.1)
+
+
+def test_a_look_at_an_unplugged_webcam_fails(camera: Camera, port: Port) -> None:
+    """It is told at once."""
+    port.now.unplugged.set()
+
+    with pytest.raises(CameraFailed, match="unplugged"):
+        camera.look(DEADLINE_S)
 
 
 def test_frames_are_decoded_only_while_they_are_wanted(camera: Camera, port: Port) -> None:

@@ -1,0 +1,106 @@
+"""When the camera looks: as the rule allows, and at labels while a scan window is open."""
+
+import logging
+from typing import Final
+
+from agent import labels, policy, route, scanning
+from agent.config import Config
+from agent.manifest import Manifest
+from agent.shift import Shift
+from hardware.board import Board
+
+_log = logging.getLogger(__name__)
+
+STREAM_S: Final = 60.0
+"""How long the camera streams after a served press. Source: design section 6."""
+
+_LONG_AGO_NS: Final = -(10**12)
+
+
+class Eye:
+    """Starts and stops the sensor, and reads labels; frames of a scan window are never stored.
+
+    All times are CLOCK_MONOTONIC.
+    """
+
+    def __init__(self, config: Config, board: Board, shift: Shift) -> None:
+        self._config = config
+        self._board = board
+        self._shift = shift
+        self._scan = scanning.Scan()
+        self._served_ns = _LONG_AGO_NS
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether there is a route whose codes could be read, and the fleet has them read."""
+        return self._config.policy.scanning and isinstance(self._shift.today(), Manifest)
+
+    def code(self, now_ns: int) -> str | None:
+        """The code that speaks for a press now."""
+        return self._scan.code(now_ns, self._board.position.last_fix())
+
+    def open_window(self, now_ns: int) -> None:
+        """Look for a label from now on."""
+        self._scan.open(now_ns)
+
+    def close_window(self) -> None:
+        """Look no more."""
+        self._scan.close()
+
+    def is_looking(self, now_ns: int) -> bool:
+        """Whether a scan window is open."""
+        return self._scan.is_open(now_ns)
+
+    def look(self, now_ns: int) -> bool:
+        """Read one picture; whether a code is bound now, which closes the window.
+
+        Raises:
+            CameraStalled: no picture in time.
+            CameraFailed: the camera reported an error.
+        """
+        today, camera = self._shift.today(), self._board.camera
+        camera.start()
+        luma = camera.look(self._config.camera.frame_deadline_ms / 1000)
+        if not isinstance(today, Manifest):
+            return False
+        codes = labels.read(luma)
+        code = scanning.choose(today, codes)
+        if code is None:
+            self._scan.saw(codes)
+            return False
+        self._scan.bind(code, now_ns)
+        return True
+
+    def end_window(self, now_ns: int) -> bool:
+        """The time is over; whether only a code was read that the route does not know."""
+        return self._scan.end(now_ns)
+
+    def served(self, now_ns: int, *, looked: bool) -> None:
+        """A press was answered: by looking, though a fault may have come of it, or by the rule."""
+        if looked:
+            self._served_ns = now_ns
+            self._scan.used(now_ns, self._board.position.last_fix())
+        else:
+            self._scan.refused()
+
+    def turn(self, now_ns: int) -> None:
+        """Start or stop the sensor, as the rule says; once a second.
+
+        Raises:
+            CameraFailed: it does not start or stop.
+        """
+        camera = self._board.camera
+        if camera.streaming and not self._may_stream(now_ns):
+            camera.stop()
+            _log.info("event=camera_stopped")
+        elif not camera.streaming and self._may_stream(now_ns):
+            camera.start()
+            _log.info("event=camera_started")
+
+    def _may_stream(self, now_ns: int) -> bool:
+        if self.is_looking(now_ns):
+            return True
+        fix = self._board.position.last_fix()
+        circle = route.where(fix, now_ns, self._config.policy.eph_factor)
+        lingers = now_ns - self._served_ns <= STREAM_S * 1e9
+        return policy.may_stream(self._shift.today(), circle, self.code(now_ns), lingers=lingers)

@@ -1,0 +1,116 @@
+"""The scan window, and the code that was read in it; pure but for what it remembers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from agent import route
+from agent.manifest import Manifest, RouteStop
+from hardware.position import Fix
+
+WINDOW_S: Final = 10.0
+"""How long labels are read. Source: design section 9."""
+
+BOUND_S: Final = 900.0
+"""How long a code that was read waits for its photo. Source: design section 9."""
+
+AGAIN_S: Final = 60.0
+"""How long after a photo its code binds a further one.
+
+Design section 9 has 15 minutes here too; then the code of one door opens the next ones, which the
+simulation of rounds shows: 14 to 64 photos in 100 presses at forbidden doors instead of 1 to 4.
+"""
+
+AWAY_M: Final = 100.0
+"""How far from its first photo a code still binds. Source: design section 9."""
+
+
+def choose(today: Manifest, codes: Iterable[str]) -> str | None:
+    """Which of the codes in one picture is meant; None to look on.
+
+    A label has several, and those that the route does not know are passed over.
+    Two parcels in one picture leave it open which is meant.
+    """
+    known = [code for code in codes if _is_known(today, code)]
+    is_one = len({_means(today, code) for code in known}) == 1
+    return known[0] if is_one else None
+
+
+def _is_known(today: Manifest, code: str) -> bool:
+    return code in today.practice_codes or any(code in stop.codes for stop in today.stops)
+
+
+def _means(today: Manifest, code: str) -> object:
+    named = route.named(today, code)
+    return named.id if isinstance(named, RouteStop) else named
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A code, when it was read, and its first and last photo."""
+
+    code: str
+    read_ns: int
+    place: Fix | None = None
+    photo_ns: int | None = None
+
+
+class Scan:
+    """What was scanned; all times are CLOCK_MONOTONIC."""
+
+    def __init__(self) -> None:
+        self._opened_ns: int | None = None
+        self._unknown: str | None = None
+        self._bound: _Bound | None = None
+
+    def open(self, now_ns: int) -> None:
+        """Begin to look for a label."""
+        self._opened_ns, self._unknown = now_ns, None
+
+    def close(self) -> None:
+        """Look no more; a code that was read stays."""
+        self._opened_ns = self._unknown = None
+
+    def is_open(self, now_ns: int) -> bool:
+        """Whether labels are read now."""
+        return self._opened_ns is not None and now_ns - self._opened_ns < WINDOW_S * 1e9
+
+    def saw(self, codes: Iterable[str]) -> None:
+        """Codes that the route does not know: the next picture may have the right one."""
+        self._unknown = next(iter(codes), self._unknown)
+
+    def end(self, now_ns: int) -> bool:
+        """The window has ended; whether a code that the route does not know is bound by that."""
+        code = self._unknown
+        if code is not None:
+            self.bind(code, now_ns)
+        self.close()
+        return code is not None
+
+    def bind(self, code: str, now_ns: int) -> None:
+        """From now on this code names the stop; the window is closed."""
+        self._bound = _Bound(code, now_ns)
+        self.close()
+
+    def code(self, now_ns: int, fix: Fix | None) -> str | None:
+        """The code that holds now, at this fix."""
+        bound = self._bound
+        if bound is None:
+            return None
+        is_old = now_ns - bound.read_ns > BOUND_S * 1e9
+        is_over = bound.photo_ns is not None and now_ns - bound.photo_ns > AGAIN_S * 1e9
+        is_away = bound.place and fix and route.distance_m(bound.place, fix) > AWAY_M
+        if is_old or is_over or is_away:
+            self._bound = None
+            return None
+        return bound.code
+
+    def used(self, now_ns: int, fix: Fix | None) -> None:
+        """A photo was bound by the code."""
+        if self._bound is not None:
+            place = self._bound.place or fix
+            self._bound = _Bound(self._bound.code, self._bound.read_ns, place, now_ns)
+
+    def refused(self) -> None:
+        """A press with this code was refused: it must not speak for the next door."""
+        self._bound = None

@@ -1,0 +1,112 @@
+"""The route in hand: capture's own look at what sync fetched."""
+
+import logging
+
+from agent import manifest as manifests
+from agent import policy, receipt
+from agent.config import Config, ManifestPolicy
+from agent.errors import ConfigError, NotGenuine
+from agent.itinerary import Itinerary, Stored
+from agent.manifest import Manifest
+from agent.policy import Absent
+from hardware.clock import Clock
+
+_log = logging.getLogger(__name__)
+
+
+class Shift:
+    """Takes in a manifest that is genuine and newer, and wipes it when it has ended.
+
+    The process that faces the network does not decide: the signature is verified here.
+    """
+
+    def __init__(self, config: Config, itinerary: Itinerary, clock: Clock) -> None:
+        self._is_off = config.policy.manifest is ManifestPolicy.OFF
+        self._device_id = config.device.id
+        self._key_files = config.backend.receipt_keys
+        self._itinerary = itinerary
+        self._clock = clock
+        self._manifest: Manifest | None = None
+        self._token: str | None = None
+        self._had_one = False
+        self._refused: str | None = None
+
+    def today(self) -> Manifest | Absent:
+        """What a press is decided by now."""
+        if self._is_off:
+            return Absent.OFF
+        if self._manifest is None and self._had_one:
+            return Absent.EXPIRED
+        return policy.standing(self._manifest, self._clock.now(), self._clock.floor)
+
+    def version(self) -> int | str:
+        """What a record says of it: the version, "none" without a valid one, or "off"."""
+        today = self.today()
+        if isinstance(today, Manifest):
+            return today.version
+        return "off" if today is Absent.OFF else "none"
+
+    def turn(self) -> None:
+        """Look at what is stored, once a second.
+
+        Raises:
+            StorageFault: the disk or the database failed; the route in hand stays.
+        """
+        if self._is_off:
+            return
+        stored = self._itinerary.stored()
+        self._had_one = stored.version is not None
+        self._keep_in_hand(stored)
+        if stored.offered is not None:
+            self._consider(stored.offered, stored.version)
+        if self._manifest is not None and self._is_over(self._manifest):
+            self._itinerary.wipe()
+            self._manifest = self._token = None
+            _log.info("event=manifest_ended")
+
+    def _keep_in_hand(self, stored: Stored) -> None:
+        if stored.token == self._token:
+            return
+        if stored.token is None:
+            if self._manifest is not None and self._token is not None:  # the queue was made again
+                self._itinerary.take(self._token, self._manifest.version)
+            return
+        try:
+            self._manifest = self._read(stored.token)
+        except (NotGenuine, ConfigError) as error:
+            self._manifest = None
+            self._tell_refused(str(error))
+        self._token = stored.token
+
+    def _consider(self, token: str, version: int | None) -> None:
+        try:
+            manifest = self._read(token)
+        except (NotGenuine, ConfigError) as error:
+            self._refuse(str(error), again=True)
+            return
+        if not manifests.supersedes(manifest, version) and token != self._token:
+            words = f"version {manifest.version} is not newer than {version}, which this device had"
+            self._refuse(words, again=False)
+        elif self._is_over(manifest):
+            self._refuse("it has ended already", again=False)
+        else:
+            self._itinerary.take(token, manifest.version)
+            self._manifest, self._token, self._refused = manifest, token, None
+            self._had_one = True
+            _log.info("event=manifest_taken version=%d", manifest.version)
+
+    def _read(self, token: str) -> Manifest:
+        keys = receipt.read_keys(self._key_files)
+        return manifests.read(token, keys, self._device_id)
+
+    def _is_over(self, manifest: Manifest) -> bool:
+        return manifests.has_ended(manifest, self._clock.now(), self._clock.floor)
+
+    def _refuse(self, why: str, *, again: bool) -> None:
+        self._itinerary.refuse(why, again=again)
+        self._tell_refused(why)
+
+    def _tell_refused(self, why: str) -> None:
+        if why != self._refused:
+            self._refused = why
+            _log.warning("event=manifest_refused why=%r", why)

@@ -1,0 +1,180 @@
+"""Reading labels: what parcels carry is read, and nothing passes that no manifest could name."""
+
+from typing import Any
+
+import cv2  # noqa: TID251 - turns, blurs and scales codes
+import numpy as np
+import pytest
+import zxingcpp  # noqa: TID251 - writes the codes that are read
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent import labels
+from agent.manifest import _CODE
+from hardware.camera import Luma
+
+Format = zxingcpp.BarcodeFormat
+
+TRACKING = "JD014600003829171734"
+
+
+def code(
+    content: str | bytes, kind: Format = Format.QRCode, scale: int = 3, **options: Any
+) -> Luma:
+    """A code in its quiet zone, black on white."""
+    written = zxingcpp.create_barcode(content, kind, **options)
+    drawn = np.array(zxingcpp.write_barcode_to_image(written, scale=scale))
+    return np.asarray(np.pad(drawn, 20, constant_values=255), np.uint8)
+
+
+def scene(*codes: Luma) -> Luma:
+    """Grey, with the codes side by side."""
+    picture = np.full((720, 1280), 110, np.uint8)
+    left = 10
+    for one in codes:
+        picture[40 : 40 + one.shape[0], left : left + one.shape[1]] = one
+        left += one.shape[1] + 10
+    return picture
+
+
+@pytest.mark.parametrize(
+    "kind", [Format.Code128, Format.DataMatrix, Format.PDF417, Format.QRCode], ids=str
+)
+@pytest.mark.parametrize("quarters", range(4))
+def test_what_parcels_carry_is_read_whichever_way_it_is_held(kind: Format, quarters: int) -> None:
+    picture = np.rot90(scene(code(TRACKING, kind)), quarters)
+
+    assert labels.read(picture) == (TRACKING,)
+
+
+@pytest.mark.parametrize("kind", [Format.Code128, Format.DataMatrix, Format.QRCode], ids=str)
+@pytest.mark.parametrize("turn_deg", [-10, 15])
+def test_a_hand_holds_it_askew_and_not_quite_in_focus(kind: Format, turn_deg: int) -> None:
+    flat = code(TRACKING, kind)
+    middle = flat.shape[1] / 2, flat.shape[0] / 2
+    turned = cv2.getRotationMatrix2D(middle, turn_deg, 1.0)
+    turned[:, 2] += 640 - middle[0], 360 - middle[1]
+    held = cv2.warpAffine(flat, turned, (1280, 720), borderValue=110)
+    blurred = cv2.GaussianBlur(held, (0, 0), 1.0).astype(float)
+    grain = np.random.default_rng(1).normal(0, 5, blurred.shape)
+
+    assert labels.read(np.clip(blurred + grain, 0, 255).astype(np.uint8)) == (TRACKING,)
+
+
+def test_two_codes_in_one_picture_are_both_told() -> None:
+    picture = scene(code("JD0146"), code("JD0147", Format.DataMatrix))
+
+    assert sorted(labels.read(picture)) == ["JD0146", "JD0147"]
+
+
+def test_the_same_code_twice_is_one() -> None:
+    picture = scene(code("JD0146"), code("JD0146", Format.Code128), code("JD0146"))
+
+    assert labels.read(picture) == ("JD0146",)
+
+
+@pytest.mark.parametrize("kind", [Format.Code128, Format.DataMatrix, Format.QRCode], ids=str)
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("(00)340123450000000018", "00340123450000000018"),
+        ("(420)90210(92)61290100830148", "420902109261290100830148"),
+        ("(10)AB(21)X", "10AB21X"),
+    ],
+)
+def test_a_gs1_code_is_its_data_without_separators(kind: Format, written: str, told: str) -> None:
+    """They cannot be printed, so no manifest has them, and most scanners drop them too."""
+    assert labels.read(scene(code(written, kind, 2, gs1=True))) == (told,)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "JD0146\0",
+        "\0",
+        "JD\n0146",
+        "JD0146\x7f",
+        "10AB\x1d21X",
+        "[)>\x1e01\x1d02\x04",
+        " JD0146",
+        "JD0146 ",
+        " ",
+        "é",
+        "日本",
+        "x" * 129,
+        "x" * 1_500,
+        b"\xff\xfe",
+        b"J\0D\0",
+    ],
+    ids=ascii,
+)
+def test_what_no_manifest_could_name_is_passed_over(hostile: str | bytes) -> None:
+    """As a whole, never cut to something that might be another's code."""
+    picture = scene(code(hostile, Format.QRCode), code("JD0147", Format.DataMatrix))
+
+    assert labels.read(picture) == ("JD0147",)
+
+
+@pytest.mark.parametrize("text", ["../../etc/passwd", "%00", "'; DROP TABLE", "x" * 128, "<b>"])
+def test_printable_text_is_told_as_it_is_and_harms_nobody_here(text: str) -> None:
+    """What it means is the manifest's to say."""
+    assert labels.read(scene(code(text))) == (text,)
+
+
+@settings(max_examples=50)
+@given(st.binary(min_size=1, max_size=140) | st.from_regex(_CODE, fullmatch=True).map(str.encode))
+def test_what_passes_is_what_a_manifest_may_have(content: bytes) -> None:
+    """The two rules are one; bytes that are no ASCII are no code."""
+    allowed = content.isascii() and _CODE.fullmatch(content.decode("ascii"))
+
+    assert bool(labels.CODE.fullmatch(content)) == bool(allowed)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Format.EAN13, Format.Code39, Format.ITF, Format.Aztec, Format.MicroQRCode, Format.RMQRCode],
+    ids=str,
+)
+def test_other_kinds_of_code_are_not_read(kind: Format) -> None:
+    """The goods in the parcel have an EAN; it names no stop."""
+    text = "4006381333931" if kind is Format.EAN13 else "123456"
+
+    assert labels.read(scene(code(text, kind))) == ()
+
+
+@pytest.mark.parametrize(
+    "shape", [(0, 0), (0, 5), (1, 1), (1, 1280), (720, 1), (3, 3), (720, 1280)]
+)
+@pytest.mark.parametrize("fill", ["black", "white", "noise"])
+def test_a_picture_of_nothing_is_no_error(shape: tuple[int, int], fill: str) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    luma = noise if fill == "noise" else np.full(shape, 255 * (fill == "white"), np.uint8)
+
+    assert labels.read(luma) == ()
+
+
+def test_a_torn_code_is_none() -> None:
+    """Half a label is not another label."""
+    whole = code(TRACKING, Format.Code128)
+
+    for share in (0.3, 0.5, 0.7, 0.9):
+        assert labels.read(scene(whole[:, : int(whole.shape[1] * share)])) == ()
+
+
+def test_a_view_into_a_bigger_picture_is_read_as_it_is() -> None:
+    """Rows that do not follow each other are no trap."""
+    wide = np.repeat(scene(code("JD0146")), 2, axis=1)
+
+    assert labels.read(wide[:, ::2]) == ("JD0146",)
+
+
+def test_a_wall_of_codes_is_read_one_by_one() -> None:
+    """A hundred different ones: each is told, none twice."""
+    grid = np.full((720, 1280), 255, np.uint8)
+    tiles = [code(f"A{number:03}", Format.DataMatrix, 2)[10:-10, 10:-10] for number in range(100)]
+    side = max(max(tile.shape) for tile in tiles)
+    for number, tile in enumerate(tiles):
+        y, x = 10 + number // 20 * (side + 4), 10 + number % 20 * (side + 4)
+        grid[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
+
+    assert sorted(labels.read(grid)) == [f"A{number:03}" for number in range(100)]

@@ -1,0 +1,317 @@
+"""A press with a route in hand: what is photographed, what is refused, and when the eye is open."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import signing
+from agent.database import Database
+from agent.itinerary import Itinerary
+from agent.manifest import PhotoRule, RouteStop
+from agent.models import Kind
+from hardware.clock import ClockSource
+from hardware.errors import CameraStalled
+from hardware.indicator import Signal
+from tests.agent.benchtop import Bench, Parts, bench
+from tests.agent.roads import KEY, away, payload_of, signed, stop_at
+
+HOME = (52.5200066, 13.404954)
+"""Where the bench's fix is."""
+
+NEXT = away(HOME, 90.0, 300.0)
+"""Too far to be meant by a fix at HOME."""
+
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+ALLOWED = stop_at(HOME, 1)
+FORBIDDEN = stop_at(HOME, 2, PhotoRule.NO_PHOTO)
+SIGNED = stop_at(HOME, 3, PhotoRule.SIGNATURE_REQUIRED)
+ELSEWHERE = stop_at(NEXT, 4)
+
+
+@contextmanager
+def round_of(folder: Path, *stops: RouteStop, parts: Parts | None = None) -> Iterator[Bench]:
+    """A device with this route in hand, standing at HOME."""
+    with fleet_device(folder, parts or Parts()) as device:
+        offer(device, payload_of(*stops))
+        device.tick()
+        yield device
+
+
+@contextmanager
+def fleet_device(folder: Path, parts: Parts, **policy: Any) -> Iterator[Bench]:
+    folder.mkdir(exist_ok=True)
+    parts.witness = ClockSource.UNSYNCED
+    key_file = folder / "backend.pem"
+    key_file.write_bytes(signing.public_pem(KEY.public_key()))
+    settings = {"manifest": "required"} | policy
+    backend = {"receipt_keys": [str(key_file)]}
+    with bench(folder, parts, policy=settings, backend=backend, device={"id": "dev-1"}) as device:
+        device.hear_time(NOON)
+        device.tick()
+        yield device
+
+
+def offer(device: Bench, payload: dict[str, Any], **how: Any) -> None:
+    """As sync does."""
+    Itinerary(Database(device.layout)).offer(signed(payload, **how), '"tag"')
+
+
+def reason(reply: dict[str, Any]) -> str:
+    return str(reply["record"]["reason"])
+
+
+def test_without_a_route_there_is_no_photo_and_the_eye_stays_closed(tmp_path: Path) -> None:
+    with fleet_device(tmp_path, Parts()) as device:
+        reply = device.press()
+
+    assert reason(reply) == "manifest_missing"
+    assert reply["record"]["manifest"] == "none"
+    assert device.parts.camera.starts == 0
+
+
+def test_at_the_only_stop_in_reach_the_photo_is_bound_to_it(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED, ELSEWHERE) as device:
+        reply = device.press()
+
+    assert reply["label"]["kind"] == "photo"
+    assert reply["record"]["manifest"] == 7
+    stop = reply["record"]["stop"]
+    assert (stop["id"], stop["bound_by"], stop["ring"]) == (ALLOWED.id, "place", "inside")
+
+
+def test_at_a_forbidden_stop_no_frame_is_exposed(tmp_path: Path) -> None:
+    """The record has no coordinates and names no stop; the light is blue."""
+    with round_of(tmp_path, replace(FORBIDDEN, done=True)) as device:
+        reply = device.press()
+        shown = device.parts.light.shown[-1]
+
+    assert reason(reply) == "no_photo_stop"
+    assert reply["record"]["stop"]["id"] is None
+    assert "position" not in reply["record"]
+    assert shown is Signal.NO_PHOTO
+    assert device.parts.camera.frames_exposed == 0
+
+
+def test_a_stop_to_be_signed_for_is_refused(tmp_path: Path) -> None:
+    with round_of(tmp_path, SIGNED) as device:
+        assert reason(device.press()) == "signature_stop"
+
+
+def test_a_label_settles_what_place_refuses(tmp_path: Path) -> None:
+    """Two doors in one building: the refusal opens the window, the label names the other door."""
+    with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
+        refused = device.press()
+        device.parts.camera.label = "C1"
+        device.tick(0.1)
+        read = device.parts.light.shown[-1]
+        reply = device.press()
+
+    assert reason(refused) == "no_photo_stop"
+    assert read is Signal.LABEL_READ
+    assert (
+        reply["record"]["stop"] | {"id": ALLOWED.id, "bound_by": "code"}
+        == (reply["record"]["stop"])
+    )
+
+
+def test_the_label_of_a_forbidden_stop_is_refused_by_name(tmp_path: Path) -> None:
+    with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
+        device.press()
+        device.parts.camera.label = "C2"
+        device.tick(0.1)
+        reply = device.press()
+
+    assert reason(reply) == "no_photo_stop"
+    assert reply["record"]["stop"]["id"] == FORBIDDEN.id
+
+
+def test_a_code_does_not_open_the_next_door(tmp_path: Path) -> None:
+    """It binds a further photo for a minute, and then place decides again."""
+    with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
+        device.press()
+        device.parts.camera.label = "C1"
+        device.tick(0.1)
+        replies = [device.press(), device.press(5.0)]
+        device.parts.fix()
+        later = device.press(70.0)
+
+    assert [reply["label"]["kind"] for reply in replies] == ["photo", "photo"]
+    assert reason(later) == "no_photo_stop"
+
+
+def test_an_unknown_label_is_refused(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        device.hold_scan(held_s=0.2)
+        device.parts.camera.label = "SOMETHING-ELSE"
+        device.tick(0.1)
+        device.tick(10.0)
+        reply = device.press()
+
+    assert reason(reply) == "unknown_code"
+
+
+def test_a_practice_label_makes_a_test(tmp_path: Path) -> None:
+    with round_of(tmp_path, ELSEWHERE) as device:
+        device.hold_scan(held_s=0.2)
+        device.parts.camera.label = "PRACTICE-1"
+        device.tick(0.1)
+        reply = device.press()
+
+    assert reply["label"]["kind"] == Kind.TEST
+
+
+def test_a_window_ends_after_ten_seconds_and_the_eye_closes(tmp_path: Path) -> None:
+    with round_of(tmp_path, FORBIDDEN) as device:
+        device.press()
+        device.tick(0.1)
+        open_then = device.parts.camera.streaming
+        device.tick(10.0)
+        looks = device.parts.camera.looks
+        device.tick(1.1)
+        device.tick(1.1)
+
+    assert open_then
+    assert device.parts.camera.looks == looks
+    assert not device.parts.camera.streaming
+
+
+def test_a_fleet_may_switch_scanning_off(tmp_path: Path) -> None:
+    with fleet_device(tmp_path, Parts(), scanning=False) as device:
+        offer(device, payload_of(FORBIDDEN))
+        device.tick()
+        device.press()
+        device.tick(0.1)
+
+    assert device.parts.camera.starts == 0
+
+
+def test_a_camera_that_stalls_in_a_window_ends_the_process(tmp_path: Path) -> None:
+    with round_of(tmp_path, FORBIDDEN) as device:
+        device.press()
+        device.parts.camera.error = CameraStalled("no frame")
+        device.tick(0.1)
+        shown = device.parts.light.shown[-1]
+        device.tick(4.0)
+        code = device.run()
+
+    assert (shown, code) == (Signal.FAULT, 70)
+
+
+# The sensor
+
+
+def test_the_eye_opens_at_an_open_stop_and_closes_at_a_forbidden_one(tmp_path: Path) -> None:
+    """Asked once a second; also inside the minute after a press."""
+    forbidden = stop_at(NEXT, 5, PhotoRule.NO_PHOTO)
+    with round_of(tmp_path, ALLOWED, forbidden) as device:
+        device.tick()
+        at_open = device.parts.camera.streaming
+        device.press()
+        device.parts.fix(lat_deg=NEXT[0], lon_deg=NEXT[1])
+        device.tick()
+        at_forbidden = device.parts.camera.streaming
+
+    assert (at_open, at_forbidden) == (True, False)
+
+
+def test_on_the_road_the_eye_is_closed(tmp_path: Path) -> None:
+    with round_of(tmp_path, ELSEWHERE) as device:
+        device.tick()
+        device.tick()
+
+        assert device.parts.camera.starts == 0
+
+
+# The manifest
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        ({"device_id": "dev-2"}, "another device"),
+        ({"version": 6}, "not newer"),
+        ({"version": 8, "stops": [{"id": "../x"}]}, "malformed"),
+        ({"version": 8, "ends": "2026-12-01T11:00:00Z"}, "has ended"),
+    ],
+)
+def test_a_manifest_that_is_not_right_is_refused_and_the_last_one_stays(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, spoil: dict[str, Any], why: str
+) -> None:
+    caplog.set_level("INFO")
+    with round_of(tmp_path, ALLOWED) as device:
+        offer(device, payload_of(SIGNED) | spoil)
+        device.tick()
+        reply = device.press()
+        stored = Itinerary(Database(device.layout)).stored()
+
+    assert reply["record"]["manifest"] == 7
+    assert stored.offered is None
+    assert why in (stored.refused or "")
+    assert "event=manifest_refused" in caplog.text
+
+
+def test_a_manifest_with_a_wrong_signature_is_refused(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        offer(device, payload_of(SIGNED) | {"version": 8}, key=signing.new_key())
+        device.tick()
+        stored = Itinerary(Database(device.layout))
+
+        assert device.press()["record"]["manifest"] == 7
+        assert "not trusted" in (stored.stored().refused or "")
+        assert stored.etag() is None
+
+
+def test_a_newer_manifest_is_taken_in_while_the_driver_is_on_the_road(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        forbidden = replace(ALLOWED, photo=PhotoRule.NO_PHOTO)
+        offer(device, payload_of(forbidden) | {"version": 8})
+        device.tick()
+
+        assert reason(device.press()) == "no_photo_stop"
+
+
+def test_a_manifest_survives_a_restart(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED):
+        pass
+    with fleet_device(tmp_path, Parts()) as device:
+        assert device.press()["record"]["manifest"] == 7
+
+
+def test_a_manifest_survives_a_queue_that_is_made_again(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        for path in device.layout.state.glob("doorstep.db*"):
+            path.unlink()
+        device.press()
+        device.tick()
+        device.tick()
+
+        assert device.press()["record"]["manifest"] == 7
+        assert Itinerary(Database(device.layout)).stored().version == 7
+
+
+def test_when_it_ends_it_is_wiped_to_the_last_byte(tmp_path: Path) -> None:
+    """Not a stop and not a code is left in the database's files; its version is."""
+    with round_of(tmp_path, ALLOWED) as device:
+        token = Itinerary(Database(device.layout)).stored().token or ""
+        had = token[100:140].encode() in files_of(device)
+        device.hear_time(datetime(2026, 12, 1, 18, 0, 5, tzinfo=UTC))
+        for _ in range(3):
+            device.tick()
+        reply = device.press()
+        left = files_of(device)
+        stored = Itinerary(Database(device.layout)).stored()
+
+    assert reason(reply) == "manifest_expired"
+    assert (stored.token, stored.version) == (None, 7)
+    assert had
+    assert token[100:140].encode() not in left
+
+
+def files_of(device: Bench) -> bytes:
+    return b"".join(path.read_bytes() for path in device.layout.state.glob("doorstep.db*"))
