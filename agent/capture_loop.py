@@ -154,6 +154,7 @@ class CaptureLoop:
             "clock": self._board.clock.now().source,
             "simulated": self._board.simulated,
             "manifest": self._shift.version(),
+            "manifest_refused": self._shift.refused,
         }
 
     def stop(self) -> None:
@@ -166,6 +167,7 @@ class CaptureLoop:
     def run(self) -> int:
         """Serve until stopped, and then what was pressed before; returns the exit code."""
         notify.ready()
+        self._upkeep.turn()  # a press may have come already: the route in hand decides it
         while not (self._stopping and self._events.empty()):
             self.step()
         return self.exit_code
@@ -224,6 +226,7 @@ class CaptureLoop:
         is_photo = label is not None and label.kind in {Kind.PHOTO, Kind.TEST}
         self._eye.served(self._now_ns(), looked=is_photo or served.ends)
         self._last_photo = (label.capture_id, edge_ns) if label and is_photo else None
+        self._tick_ns = 0  # the eye closes now, where it was open for this press only
         self.on_reply(self._tell(edge_ns, served))
         if isinstance(served, Served) and served.label_settles and self._eye.reads_labels:
             self._open_window(edge_ns)
@@ -250,6 +253,7 @@ class CaptureLoop:
             self._answer(self._window_ns, {"scan": what})
             self._window_ns = None
             self._eye.close_window()
+            self._tick_ns = 0  # the eye closes now, where only the window kept it open
 
     def _look(self, edge_ns: int, now_ns: int) -> None:
         """One picture of the scan window that was opened by the press at `edge_ns`."""
@@ -312,11 +316,11 @@ class CaptureLoop:
     # Idle duties
 
     def _tick(self, now_ns: int) -> None:
-        self._upkeep.turn()
         try:
-            self._eye.turn(now_ns)
+            self._eye.turn(now_ns)  # first: a slow card must not hold it open
         except DeviceError as error:
             self._camera_failed(error)
+        self._upkeep.turn()
         if self._lives(now_ns):
             notify.alive()
         power = self._board.power.read()
@@ -343,6 +347,8 @@ class CaptureLoop:
             self._end_soon(0)
 
     def _camera_failed(self, error: DeviceError) -> None:
+        if self._end_ns is not None:  # told already
+            return
         _log.error("event=camera_fault error=%r", str(error))
         self._show(Signal.FAULT)
         self._end_soon(70)

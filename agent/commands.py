@@ -121,7 +121,10 @@ def prune(config: Config, _arguments: argparse.Namespace) -> int:
         keys = wiring.receipt_keys(config)
         layout = Layout.of(config.state)
         pruned = retention.prune(outbox, layout, config.retention, keys, moment)
-        early = retention.make_room(outbox, layout, keys, config.state.reserve_mb * 1_000_000)
+        reserve_bytes = config.state.reserve_mb * 1_000_000
+        early = 0
+        while files := retention.make_room(outbox, layout, keys, reserve_bytes):
+            early += files
     print(f"{pruned.files + early} files and {pruned.rows} rows deleted")
     return 0
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from agent.errors import NotNow, QueueBroken, StorageFault, StorageFull
+from agent.errors import DoorstepError, NotNow, QueueBroken, StorageFault, StorageFull
 from agent.layout import Layout, make_file
 from agent.models import State
 from agent.storage import (
@@ -145,8 +145,20 @@ class Database:
         with self._held() as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def set_aside_s(self) -> list[float]:
+        """When each queue was set aside that lies here, as its file says."""
+        path, found = self._layout.database, {}
+        for part in path.parent.glob(f"{path.name}.aside-*"):
+            found[part.name.removesuffix("-wal").removesuffix("-shm")] = part.stat().st_ctime
+        return list(found.values())
+
     def close(self) -> None:
         """Close the connection; the next step opens another."""
+        with suppress(DoorstepError), lock(self._layout.state_lock, exclusive=False, wait=True):
+            self._close()  # the last one to close deletes the log by its path
+        self._close()
+
+    def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -164,7 +176,7 @@ class Database:
         path = self._layout.database
         names = (path.with_name(f"{path.name}.aside-{number}") for number in count(1))
         with lock(self._layout.state_lock, exclusive=True, wait=True):
-            self.close()
+            self._close()
             aside = next(name for name in names if not any(map(Path.exists, _parts(name))))
             with disk_errors("cannot set the queue aside"):
                 for part, name in zip(_parts(path), _parts(aside), strict=True):
@@ -188,7 +200,7 @@ class Database:
                 if code in _NO_ROOM:
                     make_way(self._layout.ballast)  # for the next step
                     raise StorageFull(f"{path}: {error}") from error
-                self.close()  # one that was opened on a read-only card would stay read-only
+                self._close()  # one that was opened on a read-only card would stay read-only
                 if code & 0xFF in _BROKEN:
                     raise self._broken(f"{error}") from error
                 raise StorageFault(f"{path}: {error}") from error
@@ -203,7 +215,7 @@ class Database:
         except OSError as error:
             raise StorageFault(f"{path}: cannot be opened: {error.strerror}") from error
         if self._connection is None or inode != self._inode:
-            self.close()
+            self._close()
             make_way(self._layout.ballast)
             self._connection = _open(path, migrates=self._migrates)
             self._inode = inode

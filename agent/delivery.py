@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from agent.backend import Answer, Backend, NoAnswer
 from agent.errors import NotGenuine
+from agent.models import CaptureId
 from agent.outbox import Item
 from agent.receipt import Keys, Receipt, Refusal, read_receipt, read_refusal
 from agent.wire import metadata, number, own_address, quoted, retry_after_s
@@ -35,7 +36,8 @@ class Deferred:
 class NoService:
     """No answer, or none that a working backend gives: it concerns every record.
 
-    `moved` says that the backend took in a piece before: the line is bad, not gone.
+    `moved` says that the backend has more of the record than ever before: the line is bad, not
+    gone.
     """
 
     answer: str
@@ -75,6 +77,7 @@ class Delivery:
         self._keys = keys
         self._keep_url = keep_url
         self._piece_bytes = PIECE_BYTES
+        self._furthest: dict[CaptureId, int] = {}
 
     def send(self, item: Item, content: bytes) -> Outcome:
         """Make one attempt, as long as `Limits.attempt_s` at most.
@@ -90,6 +93,12 @@ class Delivery:
         self._piece_bytes = attempt.piece_bytes
         if isinstance(outcome, Receipt):
             self._piece_bytes = min(2 * self._piece_bytes, PIECE_BYTES)
+            self._furthest.pop(item.capture_id, None)
+        if isinstance(outcome, NoService) and attempt.found > self._furthest.get(
+            item.capture_id, 0
+        ):
+            self._furthest[item.capture_id] = attempt.found
+            return replace(outcome, moved=True)
         return outcome
 
     def interrupt(self) -> None:
@@ -109,6 +118,7 @@ class _Attempt:
         content: bytes,
     ) -> None:
         self.piece_bytes = PIECE_BYTES
+        self.found = 0  # the offset that HEAD told; what a PATCH told may be forgotten again
         self._backend = backend
         self._keys = keys
         self._keep_url = keep_url
@@ -118,14 +128,13 @@ class _Attempt:
         self._url = own_address(self._backend.base, item.upload_url) or self._own_url
         self._may_create = True
         self._may_ask = True
-        self._moved = False
 
     def run(self) -> Outcome:
         is_first = self._item.attempts == 1 and not self._item.adopted
         try:
             return self._create(self._content) if is_first else self._look()
         except NoAnswer as error:
-            return NoService(str(error), moved=self._moved)
+            return NoService(str(error))
 
     def _create(self, content: bytes | None) -> Outcome:
         self._may_create = False
@@ -171,6 +180,7 @@ class _Attempt:
             return NoService(quoted("HEAD", answer) + ", which is no answer of an upload server")
         if offset > length:
             return Deferred(f"HEAD says {offset} bytes are there, of a record of {length}")
+        self.found = offset
         return self._ask_for_receipt() if offset == length else self._append(offset)
 
     def _ask_again(self, answer: Answer) -> Outcome:
@@ -202,7 +212,7 @@ class _Attempt:
                 return NoService(quoted("PATCH", answer) + ", without a usable Upload-Offset")
             if taken == len(self._content):
                 return self._finish(answer)
-            offset, self._moved = taken, True
+            offset = taken
 
     def _patch(self, offset: int, end: int) -> Answer:
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 from agent import status, storage, wiring
 from agent.backend import Backend, NoAnswer
@@ -98,6 +98,7 @@ def _devices(config: Config) -> Iterator[Finding]:
         words = "capture runs and is ready" if ready else "capture runs but is not ready; see below"
         yield Finding("devices", Level.OK if ready else Level.FAILED, words)
         yield from _position(str(running.get("position", "ok")))
+        yield from _manifest(running)
         return
     with TemporaryDirectory(prefix="doorstep-") as place:  # a simulated world of its own
         try:
@@ -110,6 +111,15 @@ def _devices(config: Config) -> Iterator[Finding]:
             yield from _position(_trouble(board.position) or "ok")
         finally:
             board.close()
+
+
+def _manifest(running: dict[str, Any]) -> Iterator[Finding]:
+    if running.get("manifest") == "none":
+        words = "none is valid now, so presses are refused; sync asks for one every minute"
+        yield Finding("manifest", Level.NOTE, words)
+    if refused := running.get("manifest_refused"):
+        words = f"one was refused, the last valid one stays until it ends: {refused}"
+        yield Finding("manifest", Level.FAILED, words)
 
 
 def _trouble(position: Position) -> str | None:

@@ -6,6 +6,7 @@ from typing import Final
 from agent import labels, policy, route, scanning
 from agent.config import Config
 from agent.manifest import Manifest
+from agent.route import Circle
 from agent.shift import Shift
 from hardware.board import Board
 
@@ -37,7 +38,7 @@ class Eye:
 
     def code(self, now_ns: int) -> str | None:
         """The code that speaks for a press now."""
-        return self._scan.code(now_ns, self._board.position.last_fix())
+        return self._scan.code(now_ns, self._where(now_ns))
 
     def open_window(self, now_ns: int) -> None:
         """Look for a label from now on."""
@@ -66,7 +67,7 @@ class Eye:
         codes = labels.read(luma)
         code = scanning.choose(today, codes)
         if code is None:
-            self._scan.saw(codes)
+            self._scan.saw(scanning.unknown(today, codes))
             return False
         self._scan.bind(code, now_ns)
         return True
@@ -79,7 +80,7 @@ class Eye:
         """A press was answered: by looking, though a fault may have come of it, or by the rule."""
         if looked:
             self._served_ns = now_ns
-            self._scan.used(now_ns, self._board.position.last_fix())
+            self._scan.used(now_ns, self._where(now_ns))
         else:
             self._scan.refused()
 
@@ -100,7 +101,9 @@ class Eye:
     def _may_stream(self, now_ns: int) -> bool:
         if self.is_looking(now_ns):
             return True
-        fix = self._board.position.last_fix()
-        circle = route.where(fix, now_ns, self._config.policy.eph_factor)
-        lingers = now_ns - self._served_ns <= STREAM_S * 1e9
+        circle, lingers = self._where(now_ns), now_ns - self._served_ns <= STREAM_S * 1e9
         return policy.may_stream(self._shift.today(), circle, self.code(now_ns), lingers=lingers)
+
+    def _where(self, now_ns: int) -> Circle | None:
+        fix = self._board.position.last_fix()
+        return route.where(fix, now_ns, self._config.policy.eph_factor)

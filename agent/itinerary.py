@@ -60,13 +60,13 @@ class Itinerary:
         with self._database.step() as sql:
             _put(sql, "manifest", token)
             _put(sql, "manifest_version", str(version))
-            _put(sql, "manifest_offered", None)
+            _drop_offered(sql, token)
             _put(sql, "manifest_refused", None)
 
-    def refuse(self, why: str, *, again: bool) -> None:
+    def refuse(self, token: str, why: str, *, again: bool) -> None:
         """Drop what was offered; the one in hand stays. `again` has it fetched once more."""
         with self._database.step() as sql:
-            _put(sql, "manifest_offered", None)
+            _drop_offered(sql, token)
             _put(sql, "manifest_refused", why)
             if again:
                 _put(sql, "manifest_etag", None)
@@ -81,6 +81,11 @@ class Itinerary:
             for name in ("manifest", "manifest_offered", "manifest_etag"):
                 _put(sql, name, None)
         self._database.empty_log()
+
+
+def _drop_offered(sql: Connection, token: str) -> None:
+    """Unless sync has offered another one meanwhile, which it would not fetch again."""
+    sql.execute("DELETE FROM facts WHERE name = 'manifest_offered' AND text = ?", (token,))
 
 
 def _put(sql: Connection, name: str, text: str | None) -> None:

@@ -86,6 +86,11 @@ class Layout:
         """The file of one record."""
         return self.records / f"{capture_id}.rec"
 
+    def _has_lost_its_database(self) -> bool:
+        """Whether a log lies beside no database, or beside one that tmpfiles.d has just made."""
+        log = self.database.with_name("doorstep.db-wal")
+        return _is_empty(self.database) and not _is_empty(log)
+
     def make(self) -> None:
         """Make what tmpfiles.d has not made, with its modes, before SQLite touches anything.
 
@@ -99,8 +104,8 @@ class Layout:
             for folder in (self.state, self.records, self.torn, self.run):
                 _make_folder(folder, FOLDER_MODE)
             _make_folder(self.keys, KEYS_MODE)
-            if self.database.with_name("doorstep.db-wal").exists() and not self.database.exists():
-                self.rebuild_mark.touch(FILE_MODE)  # SQLite would delete the log of a lost database
+            if self._has_lost_its_database():
+                self.rebuild_mark.touch(FILE_MODE)  # SQLite would delete the log
             for file in (
                 self.database,
                 self.capture_lock,
@@ -109,6 +114,10 @@ class Layout:
                 self.ballast,
             ):
                 make_file(file)
+
+
+def _is_empty(file: Path) -> bool:
+    return not file.exists() or file.stat().st_size == 0
 
 
 def _make_folder(folder: Path, mode: int) -> None:

@@ -82,6 +82,7 @@ class Outbox:
     """The queue of one device.
 
     Every method is one durable transaction: when it returned, its change survives a power cut.
+    Items are found again by their id: numbers begin anew when the queue was made again meanwhile.
     All raise StorageFault, StorageFull or NotNow as `Database.step` does.
     """
 
@@ -215,24 +216,25 @@ class Outbox:
         """Its file is gone or holds other bytes; kept, alarm."""
         with self._database.step() as sql:
             sql.execute(
-                "UPDATE captures SET state = 'DAMAGED', answer = ? WHERE number = ?"
+                "UPDATE captures SET state = 'DAMAGED', answer = ? WHERE capture_id = ?"
                 " AND state IN ('PENDING', 'REFUSED')",
-                (what, item.number),
+                (what, item.capture_id),
             )
 
-    def mark_pruned(self, item: Item) -> None:
-        """Its file was deleted, as its receipt allows."""
+    def mark_pruned(self, *items: Item) -> None:
+        """Their files were deleted, as their receipts allow; one transaction for all."""
         with self._database.step() as sql:
-            sql.execute(
-                "UPDATE captures SET state = 'PRUNED' WHERE number = ? AND state = 'DELIVERED'",
-                (item.number,),
+            sql.executemany(
+                "UPDATE captures SET state = 'PRUNED' WHERE capture_id = ? AND state = 'DELIVERED'",
+                [(item.capture_id,) for item in items],
             )
 
     def forget(self, item: Item) -> None:
         """Delete the row of a pruned record: the end of every trace of it here."""
         with self._database.step() as sql:
             sql.execute(
-                "DELETE FROM captures WHERE number = ? AND state = 'PRUNED'", (item.number,)
+                "DELETE FROM captures WHERE capture_id = ? AND state = 'PRUNED'",
+                (item.capture_id,),
             )
 
     def retry(self, capture_id: CaptureId | None, due_s: float) -> int:
@@ -320,14 +322,14 @@ class Outbox:
         with self._database.step() as sql:
             sql.execute(
                 "UPDATE captures SET state = ?, decision = ?, decided_utc = ?, answer = ?"
-                " WHERE number = ? AND state = 'PENDING'",
-                (state, decision, rfc3339(decided), answer, item.number),
+                " WHERE capture_id = ? AND state = 'PENDING'",
+                (state, decision, rfc3339(decided), answer, item.capture_id),
             )
             _raise_floor(sql, rfc3339(decided))
 
     def _mark(self, item: Item, change: str, values: dict[str, Any]) -> None:
-        where = "WHERE number = :number AND state = 'PENDING'"
-        self._write(f"{change} {where}", values | {"number": item.number})
+        where = "WHERE capture_id = :id AND state = 'PENDING'"
+        self._write(f"{change} {where}", values | {"id": item.capture_id})
 
     def _write(self, change: str, values: dict[str, Any]) -> int:
         with self._database.step() as sql:

@@ -3,7 +3,8 @@
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -26,6 +27,9 @@ PAGE: Final = 100
 
 LARGEST_BYTES: Final = 67_108_864
 """A larger file is no record; a photo has some 0.4 MB. Source: our choice."""
+
+ENOUGH: Final = 3
+"""So many queues set aside are bad luck; from then on a restart does not hurry the next either."""
 
 MEND_EVERY_S: Final = 60.0
 """A card that breaks each new queue at once is beyond mending. Source: our choice."""
@@ -61,13 +65,13 @@ class Mending:
         layout: Layout,
         database: Database,
         outbox: Outbox,
-        key: PublicKey,
+        keys: Collection[PublicKey],
         now_ns: Callable[[], int],
     ) -> None:
         self._layout = layout
         self._database = database
         self._outbox = outbox
-        self._key = key
+        self._keys = keys
         self._now_ns = now_ns
         self._last_ns: int | None = None
 
@@ -88,7 +92,11 @@ class Mending:
             StorageFault: the disk failed.
         """
         now_ns = self._now_ns()
-        if self._last_ns is not None and now_ns - self._last_ns < MEND_EVERY_S * 1e9:
+        is_soon = self._last_ns is not None and now_ns - self._last_ns < MEND_EVERY_S * 1e9
+        before_s = self._database.set_aside_s()
+        if len(before_s) >= ENOUGH:
+            is_soon |= 0 <= time.time() - max(before_s) < MEND_EVERY_S
+        if is_soon:
             raise error
         self._last_ns = now_ns
         aside = self._database.set_aside()
@@ -98,12 +106,13 @@ class Mending:
     def _sweep(self) -> None:
         if self._layout.rebuild_mark.exists():
             raise QueueBroken("another process found it broken")
-        sweep(self._layout, self._outbox, self._key)
+        sweep(self._layout, self._outbox, self._keys)
 
 
-def sweep(layout: Layout, outbox: Outbox, key: PublicKey) -> Swept:
+def sweep(layout: Layout, outbox: Outbox, keys: Collection[PublicKey]) -> Swept:
     """Bring files and rows together again; a second sweep changes nothing.
 
+    `keys` are all that this device ever signed with.
     Held under `capture.lock`. Nothing but unfinished `.part` files is deleted.
 
     Raises:
@@ -119,7 +128,7 @@ def sweep(layout: Layout, outbox: Outbox, key: PublicKey) -> Swept:
     known = outbox.states()
     whole = files & known.keys()
     strays = [path for path in named if path.stem not in whole]
-    adopted = _adopt(layout, outbox, strays, key)
+    adopted = _adopt(layout, outbox, strays, keys)
     damaged, pruned = _missing(outbox, known, files)
     swept = Swept(len(parts), adopted, len(strays) - adopted, damaged, pruned)
     if swept != Swept(0, 0, 0, 0, 0):
@@ -127,12 +136,12 @@ def sweep(layout: Layout, outbox: Outbox, key: PublicKey) -> Swept:
     return swept
 
 
-def _adopt(layout: Layout, outbox: Outbox, strays: list[Path], key: PublicKey) -> int:
+def _adopt(layout: Layout, outbox: Outbox, strays: list[Path], keys: Collection[PublicKey]) -> int:
     """Queue the records among the strays, each chain in order; set the others aside. How many."""
     kept, torn = [], []
     for path in strays:
         try:
-            kept.append(_verify(path, key))
+            kept.append(_verify(path, keys))
         except NotGenuine as error:
             torn.append((path, error))
         notify.alive()
@@ -154,13 +163,13 @@ def _in_order(records: list[Kept]) -> list[Kept]:
     return sorted(records, key=lambda one: (began[one.label.chain], one.label.seq))
 
 
-def _verify(path: Path, key: PublicKey) -> Kept:
+def _verify(path: Path, keys: Collection[PublicKey]) -> Kept:
     with disk_errors(f"cannot read {path.name}"):
         if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
             raise NotGenuine("not a plain file of a record's size")
         content = path.read_bytes()
     opened = recordfile.unpack(content)
-    if opened.key != key or opened.label.capture_id != path.stem:
+    if opened.key not in keys or opened.label.capture_id != path.stem:
         raise NotGenuine("made by another device, or under another name")
     digest = hashlib.sha256(content).hexdigest()
     return Kept(opened.label, opened.label_sha256, len(content), digest)

@@ -1,7 +1,8 @@
 """What may be deleted: only what a receipt covers, and only when its time has come."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -22,6 +23,9 @@ PAGE: Final = 100
 
 ROOM_PAGE: Final = 10
 """Rows that are pruned together when room is short: 4 MB, at a press. Source: our choice."""
+
+_TOLD: Final[set[str]] = set()
+"""Records whose receipt does not verify: capture looks at them every second when room is short."""
 
 _ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -61,9 +65,9 @@ def prune(
         return Pruned(0, 0)
     keep_file, keep_row = timedelta(hours=settings.file_hours), timedelta(days=settings.row_days)
     files = rows = 0
-    for page in _pages(outbox, State.DELIVERED, newest):
+    for page in _pages(outbox, layout, State.DELIVERED, newest):
         files += _delete_files(outbox, layout, page, keys, now - keep_file)
-    for page in _pages(outbox, State.PRUNED, newest):
+    for page in _pages(outbox, layout, State.PRUNED, newest):
         for item in _covered(page, keys, now - keep_row):
             outbox.forget(item)
             rows += 1
@@ -71,24 +75,23 @@ def prune(
 
 
 def make_room(outbox: Outbox, layout: Layout, keys: Keys, wanted_bytes: int) -> int:
-    """Delete delivered records, oldest first, until `wanted_bytes` are free; how many.
+    """Where less than `wanted_bytes` are free, delete some delivered records, the oldest; how many.
 
     Their receipts allow it at any time; the hours that prune waits are for when there is room.
+    ROOM_PAGE of them at once, so that a press does not wait for more.
 
     Raises:
         StorageFault: the disk or the database failed.
     """
     newest = outbox.newest()
-    files = 0
-    if newest is None:
-        return files
-    for page in _pages(outbox, State.DELIVERED, newest, ROOM_PAGE):
-        if storage.room_bytes(layout.records, layout.ballast) >= wanted_bytes:
-            break
-        files += _delete_files(outbox, layout, page, keys, _ANY_TIME)
-    if files:
-        log.warning("event=room_made files=%d", files)
-    return files
+    if newest is None or storage.room_bytes(layout.records, layout.ballast) >= wanted_bytes:
+        return 0
+    with closing(_pages(outbox, layout, State.DELIVERED, newest, ROOM_PAGE)) as pages:
+        for page in pages:
+            if files := _delete_files(outbox, layout, page, keys, _ANY_TIME):
+                log.warning("event=room_made files=%d", files)
+                return files
+    return 0
 
 
 def certain_now(floor: datetime | None, moment: Moment) -> datetime | None:
@@ -117,16 +120,26 @@ def _covered(items: Iterable[Item], keys: Keys, until: datetime) -> Iterator[Ite
             if may_delete(item, keys, until):
                 yield item
         except NotGenuine as error:
-            line = "event=prune_refused capture_id=%s why=%r meaning=kept"
-            log.error(line, item.capture_id, str(error))  # noqa: TRY400 - its words are enough
+            if item.capture_id not in _TOLD:
+                _TOLD.add(item.capture_id)
+                line = "event=prune_refused capture_id=%s why=%r meaning=kept"
+                log.error(line, item.capture_id, str(error))  # noqa: TRY400 - its words are enough
 
 
-def _pages(outbox: Outbox, state: State, newest: Item, size: int = PAGE) -> Iterator[list[Item]]:
-    """All items in a state but the newest record's, on which the next label builds."""
+def _pages(
+    outbox: Outbox, layout: Layout, state: State, newest: Item, size: int = PAGE
+) -> Generator[list[Item]]:
+    """All items in a state but the newest record's, on which the next label builds.
+
+    The queue is not made again while a page is worked on: it would adopt what is being deleted.
+    """
     after = 0
-    while page := outbox.items(state, after, size):
-        after = page[-1].number
-        yield [item for item in page if item.number != newest.number]
+    while True:
+        with storage.lock(layout.state_lock, exclusive=False, wait=True):
+            if not (page := outbox.items(state, after, size)):
+                return
+            after = page[-1].number
+            yield [item for item in page if item.capture_id != newest.capture_id]
 
 
 def _delete_files(
@@ -137,11 +150,11 @@ def _delete_files(
     there = [item for item in page if item not in gone]
     due = list(_covered(there, keys, until))
     lost = list(_covered(gone, keys, _ANY_TIME))
+    if not (due or lost):
+        return 0
     with storage.disk_errors("cannot delete delivered records"):
         for item in due:
             layout.record(item.capture_id).unlink(missing_ok=True)
-        if due or lost:
-            storage.sync_folder(layout.records)
-    for item in [*due, *lost]:
-        outbox.mark_pruned(item)
+        storage.sync_folder(layout.records)
+    outbox.mark_pruned(*due, *lost)
     return len(due)

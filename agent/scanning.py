@@ -6,7 +6,7 @@ from typing import Final
 
 from agent import route
 from agent.manifest import Manifest, RouteStop
-from hardware.position import Fix
+from agent.route import Place
 
 WINDOW_S: Final = 10.0
 """How long labels are read. Source: design section 9."""
@@ -36,6 +36,12 @@ def choose(today: Manifest, codes: Iterable[str]) -> str | None:
     return known[0] if is_one else None
 
 
+def unknown(today: Manifest, codes: Iterable[str]) -> tuple[str, ...]:
+    """The codes in one picture, where the route knows none of them; () where it knows one."""
+    seen = tuple(codes)
+    return () if any(_is_known(today, code) for code in seen) else seen
+
+
 def _is_known(today: Manifest, code: str) -> bool:
     return code in today.practice_codes or any(code in stop.codes for stop in today.stops)
 
@@ -51,7 +57,7 @@ class _Bound:
 
     code: str
     read_ns: int
-    place: Fix | None = None
+    place: Place | None = None
     photo_ns: int | None = None
 
 
@@ -92,23 +98,23 @@ class Scan:
         self._bound = _Bound(code, now_ns)
         self.close()
 
-    def code(self, now_ns: int, fix: Fix | None) -> str | None:
-        """The code that holds now, at this fix."""
+    def code(self, now_ns: int, here: Place | None) -> str | None:
+        """The code that holds now, `here` (None where nobody knows)."""
         bound = self._bound
         if bound is None:
             return None
         is_old = now_ns - bound.read_ns > BOUND_S * 1e9
         is_over = bound.photo_ns is not None and now_ns - bound.photo_ns > AGAIN_S * 1e9
-        is_away = bound.place and fix and route.distance_m(bound.place, fix) > AWAY_M
+        is_away = bound.place and here and route.distance_m(bound.place, here) > AWAY_M
         if is_old or is_over or is_away:
             self._bound = None
             return None
         return bound.code
 
-    def used(self, now_ns: int, fix: Fix | None) -> None:
-        """A photo was bound by the code."""
+    def used(self, now_ns: int, here: Place | None) -> None:
+        """A photo was bound by the code, `here`."""
         if self._bound is not None:
-            place = self._bound.place or fix
+            place = self._bound.place or here
             self._bound = _Bound(self._bound.code, self._bound.read_ns, place, now_ns)
 
     def refused(self) -> None:

@@ -39,6 +39,11 @@ class Shift:
             return Absent.EXPIRED
         return policy.standing(self._manifest, self._clock.now(), self._clock.floor)
 
+    @property
+    def refused(self) -> str | None:
+        """Why the last manifest that was offered was not taken in; None when it was."""
+        return self._refused
+
     def version(self) -> int | str:
         """What a record says of it: the version, "none" without a valid one, or "off"."""
         today = self.today()
@@ -59,9 +64,10 @@ class Shift:
         self._keep_in_hand(stored)
         if stored.offered is not None:
             self._consider(stored.offered, stored.version)
+        elif self._refused is None:
+            self._refused = stored.refused
         if self._manifest is not None and self._is_over(self._manifest):
-            self._itinerary.wipe()
-            self._manifest = self._token = None
+            self._wipe()
             _log.info("event=manifest_ended")
 
     def _keep_in_hand(self, stored: Stored) -> None:
@@ -73,27 +79,41 @@ class Shift:
             return
         try:
             self._manifest = self._read(stored.token)
-        except (NotGenuine, ConfigError) as error:
-            self._manifest = None
+        except ConfigError as error:  # the keys may be readable the next time
             self._tell_refused(str(error))
-        self._token = stored.token
+        except NotGenuine as error:  # of no more use, and it would never end
+            self._wipe()
+            self._tell_refused(str(error))
+        else:
+            self._token = stored.token
 
     def _consider(self, token: str, version: int | None) -> None:
         try:
             manifest = self._read(token)
         except (NotGenuine, ConfigError) as error:
-            self._refuse(str(error), again=True)
+            self._refuse(token, str(error), again=True)
             return
-        if not manifests.supersedes(manifest, version) and token != self._token:
+        is_same = token == self._token
+        if not is_same and not self._is_newer(manifest, version):
             words = f"version {manifest.version} is not newer than {version}, which this device had"
-            self._refuse(words, again=False)
+            self._refuse(token, words, again=False)
         elif self._is_over(manifest):
-            self._refuse("it has ended already", again=False)
+            self._refuse(token, "it has ended already", again=True)  # by a clock that may be wrong
         else:
             self._itinerary.take(token, manifest.version)
             self._manifest, self._token, self._refused = manifest, token, None
             self._had_one = True
-            _log.info("event=manifest_taken version=%d", manifest.version)
+            if not is_same:
+                _log.info("event=manifest_taken version=%d", manifest.version)
+
+    def _is_newer(self, manifest: Manifest, version: int | None) -> bool:
+        """The same version comes again when the one in hand was wiped by a clock that was wrong."""
+        is_back = self._manifest is None and manifest.version == version
+        return is_back or manifests.supersedes(manifest, version)
+
+    def _wipe(self) -> None:
+        self._itinerary.wipe()
+        self._manifest = self._token = None
 
     def _read(self, token: str) -> Manifest:
         keys = receipt.read_keys(self._key_files)
@@ -102,8 +122,8 @@ class Shift:
     def _is_over(self, manifest: Manifest) -> bool:
         return manifests.has_ended(manifest, self._clock.now(), self._clock.floor)
 
-    def _refuse(self, why: str, *, again: bool) -> None:
-        self._itinerary.refuse(why, again=again)
+    def _refuse(self, token: str, why: str, *, again: bool) -> None:
+        self._itinerary.refuse(token, why, again=again)
         self._tell_refused(why)
 
     def _tell_refused(self, why: str) -> None:

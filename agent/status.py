@@ -21,7 +21,7 @@ ALARMS: Final = 5
 """How many items are named one by one; more make the document grow past 2 KB."""
 
 TEXT_LIMIT_BYTES: Final = 100
-"""Longest text in the document, as JSON: nine of them at most, beside some 900 bytes of numbers."""
+"""Longest text in the document, as JSON: ten of them at most, beside some 900 bytes of numbers."""
 
 _ASK_TIMEOUT_S: Final = 2.0
 
@@ -69,6 +69,7 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
     queue, disk = status["queue"], status["disk"]
     yield f"device    {status['device']}, agent {status['agent']}, manifest {status['manifest']}"
     yield f"capture   {_capture_words(status['capture'])}"
+    yield from _manifest_lines(status["capture"] or {})
     yield f"sync      {_sync_words(status['sync'])}"
     yield f"queue     {_queue_words(queue)}"
     if status["torn"]:
@@ -120,6 +121,16 @@ def _capture_words(capture: dict[str, Any] | None) -> str:
     ready = "ready" if capture["ready"] else "NOT READY"
     board = "simulated board, " if capture["simulated"] else ""
     return f"{ready}, {board}clock {capture['clock']}, position {capture['position']}"
+
+
+def _manifest_lines(capture: dict[str, Any]) -> Iterator[str]:
+    version, refused = capture.get("manifest", "off"), capture.get("manifest_refused")
+    if version == "none":
+        yield "manifest  none is valid now: presses are refused"
+    elif version != "off":
+        yield f"manifest  version {version}"
+    if refused:
+        yield f"manifest  one was refused: {refused}"
 
 
 def _sync_words(sync: dict[str, Any] | None) -> str:

@@ -45,11 +45,14 @@ def disk_errors(doing: str) -> Iterator[None]:
         raise kind(f"{doing}: {error.strerror or error}") from error
 
 
-def write_durably(target: Path, content: bytes, mode: int = FILE_MODE) -> None:
+def write_durably(
+    target: Path, content: bytes, mode: int = FILE_MODE, *, whole: bool = False
+) -> None:
     """Write `content` to a new file `target`; when this returns it survives a power cut.
 
     A cut before that leaves nothing, or `target` with a `.part` suffix, or the whole file; on
-    ext4, where one flush does for three, also a `target` that is not whole.
+    ext4, where one flush does for two, also a `target` that is not whole, unless it must be
+    `whole` at any time.
     A `.part` that such a cut left is overwritten; there is one writer per target.
 
     Raises:
@@ -62,7 +65,7 @@ def write_durably(target: Path, content: bytes, mode: int = FILE_MODE) -> None:
         try:
             part.unlink(missing_ok=True)
             with _new_file(part, content, mode) as descriptor:
-                is_short = flushes_names(target.parent)
+                is_short = not whole and flushes_names(target.parent)
                 if not is_short:
                     os.fsync(descriptor)
                 part.rename(target)
@@ -131,7 +134,7 @@ def make_way(ballast: Path) -> None:
     with disk_errors("cannot give the ballast up"):
         try:
             descriptor = os.open(ballast, os.O_WRONLY)
-        except FileNotFoundError:
+        except OSError:  # not there, or a card gone read-only, which the next write will tell
             return
         try:
             if size := os.fstat(descriptor).st_size:

@@ -43,6 +43,16 @@ class BootClock(Protocol):
         """CLOCK_BOOTTIME in seconds."""
 
 
+class Errand(Protocol):
+    """What else the backend is asked for now and then; agent.fetch.Fetch does it."""
+
+    def turn(self, now_s: float) -> None:
+        """Ask when it is time (CLOCK_BOOTTIME)."""
+
+    def hurry(self) -> None:
+        """It is time at the next turn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What one `sync --once` came to.
@@ -80,7 +90,7 @@ class Sync:
         delivery: makes the attempts.
         clock: tells CLOCK_BOOTTIME.
         dice: for jitter.
-        fetch: asks for the manifest when it is time, by CLOCK_BOOTTIME; nothing without manifests.
+        fetch: asks for the manifest; None without manifests.
     """
 
     def __init__(
@@ -91,7 +101,7 @@ class Sync:
         clock: BootClock,
         dice: random.Random,
         *,
-        fetch: Callable[[float], None] = lambda _now_s: None,
+        fetch: Errand | None = None,
     ) -> None:
         self._fetch = fetch
         self._layout = layout
@@ -131,8 +141,8 @@ class Sync:
         """Send one record that is due, or none; returns how many seconds to wait."""
         now_s = self._clock.boottime_s()
         self._begin_rounds(now_s)
-        if self._pace.rest_until_s <= now_s:
-            self._fetch(now_s)
+        if self._fetch and self._pace.rest_until_s <= now_s:
+            self._fetch.turn(now_s)
         wait_s = self._wait_s(now_s)
         if wait_s <= 0 and (item := self._claim(now_s, due_s=now_s)):
             outcome = self._attempt(item)
@@ -172,7 +182,8 @@ class Sync:
 
     def _drain(self, progress: Callable[[int, int], None]) -> Sent:
         round_ = _Round(self._clock.boottime_s())
-        self._fetch(round_.started_s)
+        if self._fetch:
+            self._fetch.turn(round_.started_s)
         self._outbox.hurry(round_.started_s)
         counts = self._outbox.counts()
         total = counts.waiting - counts.suspected
@@ -277,6 +288,8 @@ class Sync:
                 round_.started_s = now_s
                 self._outbox.hurry(now_s)
                 self._pace.clear()
+                if self._fetch:
+                    self._fetch.hurry()
                 self._rounds.append(round_)
 
     def _end_rounds(self, now_s: float) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -35,7 +34,8 @@ class Upkeep:
         self._journal = journal
         self._outbox = outbox
         self._layout = Layout.of(config.state)
-        self._receipt_keys = config.backend.receipt_keys
+        self._key_files = config.backend.receipt_keys
+        self._keys: receipt.Keys | None = None
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
         self._shift = shift
         self._undated = outbox.is_undated()
@@ -45,12 +45,12 @@ class Upkeep:
         """Learn the time from a fix, and write what waits to be written."""
         self._learn_time()
         try:
-            if self.has_room():
-                storage.take_ballast(self._layout.ballast)
             if not self._writable:
                 storage.write_durably(self._layout.state / "capture.probe", b"writable\n")
-            if self._journal.queue_leftovers():
+            if self._journal.queue_leftovers():  # first: it mends a broken queue
                 self._undated = self._outbox.is_undated()
+            if self.has_room():
+                storage.take_ballast(self._layout.ballast)
             self._shift.turn()
             self._date_boot()
             self._keep_floor()
@@ -71,10 +71,8 @@ class Upkeep:
         Raises:
             StorageFault: the disk or the database failed.
         """
-        if self._room_bytes() < self._reserve_bytes:
-            with suppress(ConfigError):  # sync does not run without the keys, and says why
-                keys = receipt.read_keys(self._receipt_keys)
-                retention.make_room(self._outbox, self._layout, keys, self._reserve_bytes)
+        if self._room_bytes() < self._reserve_bytes and (keys := self._receipt_keys()):
+            retention.make_room(self._outbox, self._layout, keys, self._reserve_bytes)
         return self._room_bytes() >= self._reserve_bytes
 
     def kept(self, label: Label) -> None:
@@ -103,6 +101,16 @@ class Upkeep:
             return self._outbox.counts()
         except DoorstepError:
             return None
+
+    def _receipt_keys(self) -> receipt.Keys | None:
+        """The keys that allow to delete; None, and a line in the log, where there are none."""
+        if self._keys is None:
+            try:
+                self._keys = receipt.read_keys(self._key_files)
+            except ConfigError as error:
+                self._keys = {}
+                _log.error("event=no_room_made error=%r", str(error))
+        return self._keys or None
 
     def _room_bytes(self) -> int:
         return storage.room_bytes(self._layout.records, self._layout.ballast)

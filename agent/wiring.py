@@ -49,9 +49,10 @@ FINGER_S: Final = 0.12
 
 def become_owner(layout: Layout) -> None:
     """As root, go on as the owner of the queue, so that no file of root's gets into the state."""
-    if os.geteuid() != 0 or not layout.database.exists():
+    owned = next((path for path in (layout.database, layout.keys) if path.exists()), None)
+    if os.geteuid() != 0 or owned is None:
         return
-    owner = layout.database.stat()
+    owner = owned.stat()
     if owner.st_uid == 0:
         return
     try:
@@ -134,7 +135,7 @@ def capture_loop(
         opened.callback(database.close)
         outbox = Outbox(database, boot_id())
         key, key_is_new = _device_key(layout)
-        mending = recovery.Mending(layout, database, outbox, key.public_key(), now_ns)
+        mending = recovery.Mending(layout, database, outbox, _own_keys(layout), now_ns)
         mending.start()
         board = (opening or open_board)(config.board, layout.run, floor(outbox))
         opened.callback(board.close)
@@ -167,8 +168,7 @@ def sync_loop(config: Config) -> Iterator["Sync"]:
             delivery = Delivery(backend, receipt_keys(config), outbox.set_upload_url)
             fetch = Fetch(backend, Itinerary(database), config.device.id, dice)
             is_off = config.policy.manifest is ManifestPolicy.OFF
-            more = {} if is_off else {"fetch": fetch.turn}
-            yield Sync(layout, outbox, delivery, clock, dice, **more)
+            yield Sync(layout, outbox, delivery, clock, dice, fetch=None if is_off else fetch)
 
 
 def floor(outbox: Outbox) -> datetime:
@@ -194,15 +194,26 @@ def _device_key(layout: Layout) -> tuple["PrivateKey", bool]:
     from agent import signing  # noqa: PLC0415 - as in receipt_keys
 
     path = layout.keys / "device.pem"
-    if path.exists():
-        try:
-            return signing.read_private_key(path), False
-        except ConfigError as error:
-            words = "put it back from a copy, or move it away: then a new chain begins"
-            raise StorageFault(f"{error}; {words}") from error
-    key = signing.new_key()
-    write_durably(path, signing.private_pem(key), mode=0o600)
-    return key, True
+    is_new = not path.exists()
+    if is_new:
+        write_durably(path, signing.private_pem(signing.new_key()), mode=0o600, whole=True)
+    try:
+        key = signing.read_private_key(path)
+    except ConfigError as error:
+        words = "put it back from a copy, or move it away: then a new chain begins"
+        raise StorageFault(f"{error}; {words}") from error
+    public = key.public_key()
+    kept = layout.keys / f"{signing.thumbprint(public)}.pub.pem"
+    if not kept.exists():
+        write_durably(kept, signing.public_pem(public), mode=0o600, whole=True)
+    return key, is_new
+
+
+def _own_keys(layout: Layout) -> list["PublicKey"]:
+    """Every key that this device ever signed with: its records stay its own with a new one."""
+    from agent import signing  # noqa: PLC0415 - as in receipt_keys
+
+    return [signing.read_public_key(path) for path in sorted(layout.keys.glob("*.pub.pem"))]
 
 
 def _why_new_chain(outbox: Outbox, head: "Head | None", *, key_is_new: bool) -> str | None:

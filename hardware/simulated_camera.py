@@ -1,5 +1,6 @@
 """A camera whose sensor is the monotonic clock: frame k ends k/30 s after the first."""
 
+import logging
 import threading
 import time
 from collections.abc import Generator
@@ -18,6 +19,8 @@ from hardware.simulated_film import Film
 from hardware.simulated_label import Paper, hold
 from hardware.simulated_script import CameraFault, State
 from hardware.simulated_world import World
+
+_log = logging.getLogger(__name__)
 
 FRAME_NS: Final = 1_000_000_000 // 30
 """Time from frame to frame. Source: 30 frames a second, the issue's figure."""
@@ -103,10 +106,13 @@ class SimulatedCamera:
                 )
             self._halted.clear()
             self._run = _Run(time.monotonic_ns())
+        _log.info("event=sensor on=true")
 
     def stop(self) -> None:
-        """End the stream at once."""
+        """End the stream at once; the log says how many frames it had."""
         with self._lock:
+            if self._run:
+                _log.info("event=sensor on=false frames=%d", self._frames_of_run())
             self._last_frame_ns = self.last_frame_ns
             self._frames_before = self.frames_exposed
             self._run = None

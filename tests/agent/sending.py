@@ -18,7 +18,7 @@ from agent.delivery import Delivery, Outcome
 from agent.layout import Layout
 from agent.models import CaptureId, Label, rfc3339
 from agent.outbox import Item, Outbox
-from agent.sync import Sync
+from agent.sync import Errand, Sync
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 QUICK = Limits(connect_s=2.0, read_s=2.0, progress_s=2.0, attempt_s=20.0)
@@ -143,7 +143,12 @@ class Reachable(Protocol):
 
 @contextmanager
 def sender(
-    device: Device, to: Reachable, *, url: str | None = None, limits: Limits = QUICK
+    device: Device,
+    to: Reachable,
+    *,
+    url: str | None = None,
+    limits: Limits = QUICK,
+    fetch: Errand | None = None,
 ) -> Iterator[Sender]:
     settings = BackendSettings(url or to.base_url, (to.receipt_key_file,), to.ca_file)
     key = signing.read_public_key(to.receipt_key_file)
@@ -151,5 +156,5 @@ def sender(
         keys = {signing.thumbprint(key): key}
         delivery = Delivery(backend, keys, device.outbox.set_upload_url)
         clock = SetClock()
-        sync = Sync(device.layout, device.outbox, delivery, clock, random.Random(1))
+        sync = Sync(device.layout, device.outbox, delivery, clock, random.Random(1), fetch=fetch)
         yield Sender(device, backend, delivery, sync, clock)

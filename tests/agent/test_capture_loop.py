@@ -483,6 +483,7 @@ def test_the_status_tells_what_only_this_process_knows(tmp_path: Path) -> None:
             "clock": "ntp",
             "simulated": False,
             "manifest": "off",
+            "manifest_refused": None,
         }
 
 

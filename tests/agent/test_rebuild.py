@@ -155,3 +155,82 @@ def test_two_broken_queues_are_both_kept(tmp_path: Path) -> None:
         device.press()
 
     assert asides(device) == ["doorstep.db.aside-1", "doorstep.db.aside-2"]
+
+
+def test_a_receipt_that_comes_after_a_rebuild_goes_to_its_own_record(tmp_path: Path) -> None:
+    """Rows are numbered anew, and sync may hold an item of the queue before."""
+    with bench(tmp_path) as device:
+        for _ in range(6):
+            device.press()
+        gone, held, *_ = device.rows("photo")
+        device.outbox.mark_delivered(gone, "a receipt", MOMENT)
+        device.layout.record(gone.capture_id).unlink()
+        device.outbox.mark_pruned(gone)
+        take_away(device.layout.database)
+        device.press()
+
+        device.outbox.mark_delivered(held, "its receipt", MOMENT)
+        delivered = [row for row in device.rows() if row.state is State.DELIVERED]
+
+    assert [(row.capture_id, row.decision) for row in delivered] == [
+        (held.capture_id, "its receipt")
+    ]
+
+
+def test_records_of_an_earlier_key_are_adopted_too(tmp_path: Path) -> None:
+    """They are this device's own, and wait for the backend like the others."""
+    with bench(tmp_path) as device:
+        before = device.press()["label"]
+        (device.layout.keys / "device.pem").unlink()
+    with bench(tmp_path) as device:
+        device.press()
+    take_away(device.layout.database)
+    with bench(tmp_path) as device:
+        rows = {row.capture_id: row for row in device.rows()}
+        after = device.press()["label"]
+
+    assert rows[before["capture_id"]].state is State.PENDING
+    assert (after["seq"], len(rows)) == (3, 4)
+    assert after["chain"] != before["chain"]
+
+
+def test_a_broken_queue_is_mended_also_when_room_is_short(tmp_path: Path) -> None:
+    with bench(tmp_path, state={"reserve_mb": 1_000_000}) as device:
+        device.press()
+        take_away(device.layout.database)
+        for _ in range(3):
+            device.tick()
+
+        assert [row.seq for row in device.rows()] == [1, 2]
+
+
+def test_queues_that_break_at_every_start_are_not_set_aside_without_end(tmp_path: Path) -> None:
+    """From the third on a restart within a minute ends with the fault instead."""
+    for _ in range(recovery.ENOUGH):
+        with bench(tmp_path) as device:
+            device.press()
+        overwrite(device.layout.database)
+    with bench(tmp_path) as device:
+        pass
+    overwrite(device.layout.database)
+
+    with pytest.raises(QueueBroken), bench(tmp_path):
+        pass
+    assert len([name for name in asides(device) if name[-1].isdigit()]) == recovery.ENOUGH
+
+
+def test_a_log_beside_an_empty_database_is_set_aside_with_it(tmp_path: Path) -> None:
+    """tmpfiles.d makes an empty one at boot; SQLite would delete the log."""
+    with bench(tmp_path) as device:
+        device.press()
+        log = device.layout.database.with_name("doorstep.db-wal").read_bytes()
+    take_away(device.layout.database)
+    device.layout.database.touch()
+    device.layout.database.with_name("doorstep.db-wal").write_bytes(log)
+
+    with bench(tmp_path) as device:
+        numbers = [row.seq for row in device.rows()]
+
+    assert numbers == [1, 2]
+    aside = device.layout.database.with_name("doorstep.db.aside-1-wal")
+    assert aside.read_bytes() == log

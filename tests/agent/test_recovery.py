@@ -28,7 +28,7 @@ class Card:
         self.device = Device()
 
     def sweep(self) -> Swept:
-        return recovery.sweep(self.layout, self.outbox, self.device.key.public_key())
+        return recovery.sweep(self.layout, self.outbox, [self.device.key.public_key()])
 
     def made(self) -> Made:
         """A record whose file is in place, without a row."""

@@ -1,7 +1,5 @@
 """A press with a route in hand: what is photographed, what is refused, and when the eye is open."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,64 +8,29 @@ from typing import Any
 import pytest
 
 from agent import signing
-from agent.database import Database
-from agent.itinerary import Itinerary
-from agent.manifest import PhotoRule, RouteStop
+from agent.manifest import PhotoRule
 from agent.models import Kind
-from hardware.clock import ClockSource
 from hardware.errors import CameraStalled
 from hardware.indicator import Signal
-from tests.agent.benchtop import Bench, Parts, bench
-from tests.agent.roads import KEY, away, payload_of, signed, stop_at
-
-HOME = (52.5200066, 13.404954)
-"""Where the bench's fix is."""
-
-NEXT = away(HOME, 90.0, 300.0)
-"""Too far to be meant by a fix at HOME."""
-
-NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
-
-ALLOWED = stop_at(HOME, 1)
-FORBIDDEN = stop_at(HOME, 2, PhotoRule.NO_PHOTO)
-SIGNED = stop_at(HOME, 3, PhotoRule.SIGNATURE_REQUIRED)
-ELSEWHERE = stop_at(NEXT, 4)
-
-
-@contextmanager
-def round_of(folder: Path, *stops: RouteStop, parts: Parts | None = None) -> Iterator[Bench]:
-    """A device with this route in hand, standing at HOME."""
-    with fleet_device(folder, parts or Parts()) as device:
-        offer(device, payload_of(*stops))
-        device.tick()
-        yield device
-
-
-@contextmanager
-def fleet_device(folder: Path, parts: Parts, **policy: Any) -> Iterator[Bench]:
-    folder.mkdir(exist_ok=True)
-    parts.witness = ClockSource.UNSYNCED
-    key_file = folder / "backend.pem"
-    key_file.write_bytes(signing.public_pem(KEY.public_key()))
-    settings = {"manifest": "required"} | policy
-    backend = {"receipt_keys": [str(key_file)]}
-    with bench(folder, parts, policy=settings, backend=backend, device={"id": "dev-1"}) as device:
-        device.hear_time(NOON)
-        device.tick()
-        yield device
-
-
-def offer(device: Bench, payload: dict[str, Any], **how: Any) -> None:
-    """As sync does."""
-    Itinerary(Database(device.layout)).offer(signed(payload, **how), '"tag"')
-
-
-def reason(reply: dict[str, Any]) -> str:
-    return str(reply["record"]["reason"])
+from tests.agent.fleet import (
+    ALLOWED,
+    ELSEWHERE,
+    FORBIDDEN,
+    NEXT,
+    SIGNED,
+    etag,
+    files_of,
+    fleet_device,
+    offer,
+    reason,
+    round_of,
+    stored,
+)
+from tests.agent.roads import payload_of, stop_at
 
 
 def test_without_a_route_there_is_no_photo_and_the_eye_stays_closed(tmp_path: Path) -> None:
-    with fleet_device(tmp_path, Parts()) as device:
+    with fleet_device(tmp_path) as device:
         reply = device.press()
 
     assert reason(reply) == "manifest_missing"
@@ -182,7 +145,7 @@ def test_a_window_ends_after_ten_seconds_and_the_eye_closes(tmp_path: Path) -> N
 
 
 def test_a_fleet_may_switch_scanning_off(tmp_path: Path) -> None:
-    with fleet_device(tmp_path, Parts(), scanning=False) as device:
+    with fleet_device(tmp_path, scanning=False) as device:
         offer(device, payload_of(FORBIDDEN))
         device.tick()
         device.press()
@@ -248,11 +211,11 @@ def test_a_manifest_that_is_not_right_is_refused_and_the_last_one_stays(
         offer(device, payload_of(SIGNED) | spoil)
         device.tick()
         reply = device.press()
-        stored = Itinerary(Database(device.layout)).stored()
+        kept = stored(device.layout)
 
     assert reply["record"]["manifest"] == 7
-    assert stored.offered is None
-    assert why in (stored.refused or "")
+    assert kept.offered is None
+    assert why in (kept.refused or "")
     assert "event=manifest_refused" in caplog.text
 
 
@@ -260,11 +223,10 @@ def test_a_manifest_with_a_wrong_signature_is_refused(tmp_path: Path) -> None:
     with round_of(tmp_path, ALLOWED) as device:
         offer(device, payload_of(SIGNED) | {"version": 8}, key=signing.new_key())
         device.tick()
-        stored = Itinerary(Database(device.layout))
 
         assert device.press()["record"]["manifest"] == 7
-        assert "not trusted" in (stored.stored().refused or "")
-        assert stored.etag() is None
+        assert "not trusted" in (stored(device.layout).refused or "")
+        assert etag(device.layout) is None
 
 
 def test_a_newer_manifest_is_taken_in_while_the_driver_is_on_the_road(tmp_path: Path) -> None:
@@ -279,7 +241,7 @@ def test_a_newer_manifest_is_taken_in_while_the_driver_is_on_the_road(tmp_path: 
 def test_a_manifest_survives_a_restart(tmp_path: Path) -> None:
     with round_of(tmp_path, ALLOWED):
         pass
-    with fleet_device(tmp_path, Parts()) as device:
+    with fleet_device(tmp_path) as device:
         assert device.press()["record"]["manifest"] == 7
 
 
@@ -292,26 +254,22 @@ def test_a_manifest_survives_a_queue_that_is_made_again(tmp_path: Path) -> None:
         device.tick()
 
         assert device.press()["record"]["manifest"] == 7
-        assert Itinerary(Database(device.layout)).stored().version == 7
+        assert stored(device.layout).version == 7
 
 
 def test_when_it_ends_it_is_wiped_to_the_last_byte(tmp_path: Path) -> None:
     """Not a stop and not a code is left in the database's files; its version is."""
     with round_of(tmp_path, ALLOWED) as device:
-        token = Itinerary(Database(device.layout)).stored().token or ""
-        had = token[100:140].encode() in files_of(device)
+        token = stored(device.layout).token or ""
+        had = token[100:140].encode() in files_of(device.layout)
         device.hear_time(datetime(2026, 12, 1, 18, 0, 5, tzinfo=UTC))
         for _ in range(3):
             device.tick()
         reply = device.press()
-        left = files_of(device)
-        stored = Itinerary(Database(device.layout)).stored()
+        left = files_of(device.layout)
+        kept = stored(device.layout)
 
     assert reason(reply) == "manifest_expired"
-    assert (stored.token, stored.version) == (None, 7)
+    assert (kept.token, kept.version) == (None, 7)
     assert had
     assert token[100:140].encode() not in left
-
-
-def files_of(device: Bench) -> bytes:
-    return b"".join(path.read_bytes() for path in device.layout.state.glob("doorstep.db*"))

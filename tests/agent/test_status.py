@@ -53,6 +53,7 @@ def test_the_document_stays_under_2_kb_whatever_the_alarms_say(
     with_alarms(tmp_path, 9, words)
     layout = Layout.of(config.state)
     capture = {"ready": False, "streaming": False, "position": words, "clock": "unsynced"}
+    capture |= {"manifest": 2**53 - 1, "manifest_refused": words}
     sync = {
         "state": "waiting",
         "last_contact": "2026-12-01T09:15:02.000Z",
@@ -153,6 +154,33 @@ def test_the_words_for_a_terminal_say_all_of_it(tmp_path: Path, config: Config) 
         "DAMAGED: its file is gone",
     ):
         assert expected in words
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"manifest": "off", "manifest_refused": None}, []),
+        ({"manifest": 7, "manifest_refused": None}, ["manifest  version 7"]),
+        (
+            {"manifest": "none", "manifest_refused": "it has ended already"},
+            [
+                "manifest  none is valid now: presses are refused",
+                "manifest  one was refused: it has ended already",
+            ],
+        ),
+    ],
+)
+def test_the_manifest_in_hand_and_a_refused_one_are_told(
+    tmp_path: Path, config: Config, told: dict[str, Any], expected: list[str]
+) -> None:
+    queue(tmp_path)[1].close()
+    layout = Layout.of(config.state)
+    capture = {"ready": True, "simulated": True, "clock": "ntp", "position": "ok"}
+
+    with socketline.serve(layout.capture_socket, lambda *_: capture | told):
+        words = list(status.lines(document(config)))
+
+    assert [line for line in words if line.startswith("manifest")] == expected
 
 
 def test_a_process_that_does_not_answer_in_words_is_told_as_that(

@@ -505,6 +505,36 @@ def test_send_once_asks_the_running_loop(line: Line) -> None:
     assert line.server.connections == 1
 
 
+@dataclass
+class Hourly:
+    """Something that is asked for once an hour, or when somebody hurries it."""
+
+    asked: int = 0
+    due_s: float = float("-inf")
+
+    def turn(self, now_s: float) -> None:
+        if now_s >= self.due_s:
+            self.asked += 1
+            self.due_s = now_s + 3600
+
+    def hurry(self) -> None:
+        self.due_s = float("-inf")
+
+
+def test_send_once_asks_the_running_loop_for_the_manifest_too(line: Line) -> None:
+    """Whoever waits at a `sync --once` wants the route as it is now, also with nothing to send."""
+    hourly = Hourly()
+    with (
+        device(line.device.folder) as same,
+        sender(same, line.server, fetch=hourly) as daemon,
+        running(daemon),
+    ):
+        assert until(lambda: hourly.asked == 1)
+        line.sender.sync.send_once(lambda _done, _total: None)
+
+        assert hourly.asked == 2
+
+
 @pytest.mark.slow
 def test_running_loop_that_gets_no_answer_says_so(line: Line) -> None:
     for _ in range(9):

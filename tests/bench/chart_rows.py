@@ -181,7 +181,7 @@ PANELS: Final = (
         "bytes sent in vain, of all that were sent; shorter is better",
         "{:.0f} %",
         (),
-        _uploads("0.5 Mbit/s with cuts, * KB: {}, in vain"),
+        _uploads("0.5 Mbit/s, 0.3 MB: {}, in vain"),
     ),
     Panel(
         "press",

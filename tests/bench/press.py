@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from agent import capture, journal, jpeg, quality, recordfile, shutter, wiring
+from agent import capture, eye, journal, jpeg, quality, recordfile, shutter, wiring
 from agent.capture import Capture
 from agent.capture_loop import CaptureLoop
 from agent.journal import Journal
@@ -87,6 +87,7 @@ class _Presser:
 
     def rest_camera(self) -> None:
         self._await_pace()
+        setattr(eye, "STREAM_S", 0.0)  # noqa: B010 - a constant; else the loop starts it again
         self._board.camera.stop()
         time.sleep(COLD_REST_S)
 

@@ -130,8 +130,8 @@ def _mark_before_deletion() -> None:
     def put_off(path: Path, *, missing_ok: bool = False) -> None:
         late.append(partial(delete, path, missing_ok=missing_ok))
 
-    def marked(outbox: Outbox, item: Item) -> None:
-        mark(outbox, item)
+    def marked(outbox: Outbox, *items: Item) -> None:
+        mark(outbox, *items)
         while late:
             late.pop(0)()
 
@@ -160,7 +160,9 @@ _WITHOUT_FOLDER: Final = partial(_without_fsync, stat.S_ISDIR)
 
 SOUND: Final = {
     "portable": Variant(_flush_portably, ("capture", "restart", "rebuild", "first_start")),
-    "commits": Variant(_commit_each_name, ("capture", "prune", "rebuild", "restart")),
+    "commits": Variant(
+        _commit_each_name, ("capture", "prune", "rebuild", "restart", "first_start")
+    ),
 }
 """Each keeps every promise."""
 
