@@ -48,8 +48,12 @@ class Refused:
 
 
 def standing(manifest: Manifest | None, moment: Moment, floor: datetime) -> Manifest | Absent:
-    """The manifest if it is valid, else why there is none; one that has not begun is missing."""
-    if manifest is None:
+    """The manifest if it is valid, else why there is none; one that has not begun is missing.
+
+    So is one without stops, which a device gets that has handed its route on: it knows no door
+    where a photo is forbidden.
+    """
+    if manifest is None or not manifest.stops:
         return Absent.MISSING
     if manifests.is_valid(manifest, moment, floor):
         return manifest

@@ -105,7 +105,10 @@ class Scan:
             return None
         is_old = now_ns - bound.read_ns > BOUND_S * 1e9
         is_over = bound.photo_ns is not None and now_ns - bound.photo_ns > AGAIN_S * 1e9
-        is_away = bound.place and here and route.distance_m(bound.place, here) > AWAY_M
+        if bound.place and here:
+            is_away = route.distance_m(bound.place, here) > AWAY_M
+        else:  # its photo was taken where nobody knew, and now somebody does
+            is_away = bound.photo_ns is not None and here is not None
         if is_old or is_over or is_away:
             self._bound = None
             return None

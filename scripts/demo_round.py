@@ -4,104 +4,52 @@ Simulated is only what is hardware: camera, buttons, light, GPS, battery.
 """
 
 import argparse
+import json
 import os
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from agent.errors import DoorstepError
+import demo_outcome
+import demo_story
+from demo_driver import Pressed, Van
+from demo_receiver import Receiver
+from demo_story import ROUND, Step, Turn
+
+from agent.manifest import Manifest
+from tests.backend import demo
+from tests.backend.office import Office
+from tests.backend.pages import PREFIX
+from tests.backend.pages.accounts import Accounts
 from tests.backend.process import Backend, running_backend
-from tests.device import Device, device, towards
+from tests.device import device, towards
 from tests.network import FaultProxy
-
-LIGHTS: Final = {
-    "photo": "green",
-    "retake": "amber",
-    "void": "blue",
-    "fault": "red",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One press of the round: what the story is, and what the world is like from then on."""
-
-    story: str
-    world: str
-    then: str = ""
-
-
-ROUND: Final = (
-    Step("a door in daylight", "door = 1\nlat_deg = 52.5163\nlon_deg = 13.3777"),
-    Step("another door", "door = 2\nlat_deg = 52.5177\nlon_deg = 13.3812\naccuracy_m = 6.0"),
-    Step(
-        "network lost; the hand shakes",
-        "door = 3\nlat_deg = 52.5201\nlon_deg = 13.3869\nmotion_px = 22.0\naccuracy_m = 9.0",
-        then="lose",
-    ),
-    Step("the retake that amber asked for", "motion_px = 0.0"),
-    Step(
-        "taken back: scan held for 2 s",
-        "door = 4\nlat_deg = 52.5219\nlon_deg = 13.3914\naccuracy_m = 5.0",
-        then="void",
-    ),
-    Step(
-        "a dark yard",
-        "door = 5\nlight = 0.02\nlat_deg = 52.5226\nlon_deg = 13.4024\naccuracy_m = 12.0",
-    ),
-    Step("no GPS in the stairwell", 'door = 6\nlight = 0.3\nfix = "none"'),
-    Step("still no GPS", "door = 7", then="kill"),
-    Step(
-        "after the process was killed",
-        'door = 8\nlight = 1.0\nfix = "3d"\nlat_deg = 52.5208\nlon_deg = 13.4094\naccuracy_m = 4.5',
-    ),
-    Step("last door", "door = 9\nlat_deg = 52.5194\nlon_deg = 13.4131", then="return"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Pressed:
-    """A press and the record it left."""
-
-    number: int
-    story: str
-    label: dict[str, Any]
-    record: dict[str, Any]
-    light: str
-
-    @property
-    def capture_id(self) -> str:
-        """The record's id."""
-        return str(self.label["capture_id"])
 
 
 def main() -> int:
-    """Play the round; 0 only when every press has its record and every record its receipt."""
+    """Play the round; 0 only when everything came to what the story says."""
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda _kind, _frame: sys.exit(1))
     began_s = time.monotonic()
-    with _folder(arguments.keep) as folder, running_backend(folder, switches=False) as backend:
-        with (
-            FaultProxy(("127.0.0.1", backend.port)) as network,
-            device(folder, _world(), **_settings(backend, network)) as van,
-        ):
-            pressed = _play(van, network)
-            code = van.run("sync", "--once", capture_output=False).returncode
-            rows = van.queue()
-        _print_table(pressed, rows)
-        complete = code == 0 and _is_complete(pressed, rows, backend)
-        verified = _verify(van, folder)
-    if arguments.keep:
-        print(f"\nEverything is in {folder}; look at {folder / 'photos'}")
-    print(f"{'Complete' if complete and verified else 'INCOMPLETE'} ", end="")
-    print(f"in {time.monotonic() - began_s:.0f} s.")
-    return 0 if complete and verified else 1
+    with (
+        _folder(arguments.keep) as folder,
+        running_backend(folder, switches=False, show_simulated=True) as backend,
+    ):
+        office = demo_story.town(folder, "demo-01")
+        problems = _play(folder, backend, office)
+        print("\n".join(f"WRONG: {problem}" for problem in problems))
+        print(f"{'INCOMPLETE' if problems else 'Complete'} in {time.monotonic() - began_s:.0f} s.")
+        if arguments.keep:
+            print(f"Everything is in {folder}; look at {folder / 'photos'}")
+        if arguments.serve:
+            _serve(backend, office)
+    return 1 if problems else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -110,8 +58,13 @@ def _arguments() -> argparse.Namespace:
         "--keep",
         type=Path,
         metavar="DIR",
-        help="leave everything in DIR: received/, photos/, records/ of the backend, "
-        "state/ of the device, and the logs",
+        help="leave everything in DIR: received/, photos/, records/ of the backend, and demo-01/ "
+        "and demo-02/, the two devices with configuration, state/ and logs",
+    )
+    parser.add_argument(
+        "--serve",
+        action="store_true",
+        help="then leave the backend's pages up for a browser on this machine, until Ctrl-C",
     )
     return parser.parse_args()
 
@@ -128,138 +81,148 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     yield keep.resolve()
 
 
-def _settings(backend: Backend, network: FaultProxy) -> dict[str, dict[str, Any]]:
-    return {
-        "device": {"id": "demo-01"},
-        "backend": dict(towards(backend, f"https://127.0.0.1:{network.port}")),
-        "camera": {"width_px": 2304, "height_px": 1296},
-    }
+def _play(folder: Path, backend: Backend, office: Office) -> list[str]:
+    """Play, print what came of it, and return what is wrong."""
+    with FaultProxy(("127.0.0.1", backend.port)) as network, ExitStack() as opened:
+        played = Round(folder, backend, network, office, opened)
+        played.play()
+        rows = [row for van in played.vans for row in van.processes.queue()]
+        verified = played.vans[0].processes.run("verify", str(folder / "received"))
+    _write_down(folder / "round.json", played.pressed, office)
+    outcome = demo_outcome.Outcome(played.pressed, rows, office, backend)
+    print("\n".join(["", *outcome.table(), "", *outcome.people()]))
+    print("\n".join(["", *demo_outcome.proof(verified.stdout)]))
+    unverified = [] if verified.returncode == 0 else ["what the backend received does not verify"]
+    return played.problems + outcome.problems() + unverified
 
 
-def _world() -> str:
-    entries = (f"[[at]]\npress = {n}\n{step.world}\n" for n, step in enumerate(ROUND, start=1))
-    return "\n".join(entries)
-
-
-def _play(van: Device, network: FaultProxy) -> list[Pressed]:
-    van.start("capture")
-    van.start("sync")
-    pressed = []
-    for number, step in enumerate(ROUND, start=1):
-        if step.then == "lose":
-            _say("   network lost")
-            network.reachable = False
-            network.cut()
-        pressed.append(_press(van, number, step.story, {"press": "photo"}))
-        match step.then:
-            case "void":
-                story = f"takes back press {number}"
-                hold = {"hold": "scan", "seconds": 2.1}
-                pressed.append(_press(van, number, story, hold))
-            case "kill":
-                _say("   kill -9 of the capture process, and a new start")
-                van.stop("capture", signal.SIGKILL)
-                van.start("capture")
-            case "return":
-                _say("   network back")
-                network.reachable = True
-        time.sleep(0.7)  # presses within 0.6 s count once
-    return pressed
-
-
-def _press(van: Device, number: int, story: str, request: dict[str, Any]) -> Pressed:
-    try:
-        reply = van.ask("capture", request)
-    except DoorstepError as error:
-        sys.exit(f"press {number}: {error}")
-    if reply is None:
-        sys.exit(f"press {number}: capture does not run:\n{van.log('capture')[-2000:]}")
-    label, record = reply["label"], reply["record"]
-    light = LIGHTS[
-        "retake" if reply["retake"] else label["kind"] if label["kind"] in LIGHTS else "fault"
-    ]
-    done = Pressed(number, story, label, record, light)
-    lamp = ", lamp" if (record.get("photo") or {}).get("lamp") else ""
-    _say(f"{number:>2} {light:<6} {label['kind']:<9} {story}{lamp}")
-    return done
-
-
-def _print_table(pressed: list[Pressed], rows: list[dict[str, Any]]) -> None:
-    by_id = {row["capture_id"]: row for row in rows}
-    columns = "{:<5} {:<6} {:<29} {:<27} {:<15} {:<22} {}"
-    print()
-    print(columns.format("press", "light", "outcome", "position", "quality", "sent", "receipt"))
+def _write_down(path: Path, pressed: list[Pressed], office: Office) -> None:
+    """Keep where the driver was at each press, to compare the records with."""
+    told = []
     for press in pressed:
-        row = by_id.get(press.capture_id, {})
-        print(
-            columns.format(
-                press.number,
-                press.light,
-                _outcome(press, pressed),
-                _position(press.record),
-                _quality(press.record),
-                _sent(press, row),
-                "yes" if row.get("state") == "DELIVERED" else row.get("state", "NO RECORD"),
-            )
-        )
-    others = [
-        row for row in rows if row["capture_id"] not in {press.capture_id for press in pressed}
-    ]
-    for row in others:
-        print(f"      and a {row['kind']} record: {row['state']}")
+        if press.step is not None:
+            at = demo_story.place(press.step, office.orders.find(press.step.at))
+            told.append({"capture_id": press.capture_id, "place": at and asdict(at)})
+    path.write_text(json.dumps(told, indent=1))
 
 
-def _outcome(press: Pressed, pressed: list[Pressed]) -> str:
-    numbers = {other.capture_id: other.number for other in pressed}
-    if press.label["kind"] == "void":
-        return f"void of press {numbers[press.label['about']]}"
-    again = press.record.get("retake_of")
-    outcome = f"photo, retake of press {numbers[again]}" if again else press.label["kind"]
-    return outcome + (" with lamp" if press.record["photo"]["lamp"] else "")
+@dataclass(slots=True)
+class Round:
+    """The round while it is played.
+
+    Attributes:
+        opened: ends the devices.
+        vans: the devices so far; the last one is on the road.
+        problems: what went otherwise than the story says.
+    """
+
+    folder: Path
+    backend: Backend
+    network: FaultProxy
+    office: Office
+    opened: ExitStack
+    vans: list[Van] = field(default_factory=list)
+    pressed: list[Pressed] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def play(self) -> None:
+        """From the depot to the last record's receipt."""
+        self._set_out()
+        number = 0
+        for one in ROUND:
+            match one:
+                case Step(story=story, at=at):
+                    number += 1
+                    self._keep(self.van.press(number, one, self.office.orders.find(at)), story)
+                case Turn():
+                    print(f"   {one.value}", flush=True)
+                    self._turn(one, number)
+        print("   both devices are back at the depot", flush=True)
+        for van in self.vans:
+            self._expect(van.sync(), f"{van.device_id} has records left to send")
+
+    @property
+    def van(self) -> Van:
+        """The one on the road."""
+        return self.vans[-1]
+
+    def _set_out(self) -> Manifest:
+        """The next device gets its own configuration, state and world, and fetches the route."""
+        device_id = f"demo-0{len(self.vans) + 1}"
+        world = list(demo_story.worlds())[len(self.vans)]
+        receiver = self.opened.enter_context(Receiver())
+        processes = device(self.folder / device_id, world, **self._settings(device_id, receiver))
+        van = Van(device_id, self.opened.enter_context(processes), receiver, self.backend)
+        self.vans.append(van)
+        van.start()
+        route = van.route()
+        done = sum(stop.done for stop in route.stops)
+        print(f"   {device_id} has its route: {len(route.stops)} stops, {done} done", flush=True)
+        return route
+
+    def _settings(self, device_id: str, receiver: Receiver) -> dict[str, dict[str, Any]]:
+        return {
+            "device": {"id": device_id},
+            "policy": {"manifest": "required"},
+            "backend": dict(towards(self.backend, f"https://127.0.0.1:{self.network.port}")),
+            "camera": {"width_px": 2304, "height_px": 1296},
+            "position": {"kind": "gpsd", "gpsd": f"127.0.0.1:{receiver.port}"},
+        }
+
+    def _turn(self, turn: Turn, number: int) -> None:
+        match turn:
+            case Turn.NETWORK_LOST:
+                self.network.reachable = False
+                self.network.cut()
+            case Turn.TAKEN_BACK:
+                self._keep(self.van.take_back(number), f"takes back press {number}")
+            case Turn.OPTS_OUT:
+                self.office.opt_out_order(demo.CHANGES_MIND, opted_out=True)
+            case Turn.NETWORK_BACK:
+                self.network.reachable = True
+                before = self.van.version()
+                self._expect(self.van.sync(), "not all that waited was sent")
+                self.van.wait_for_route(before)
+            case Turn.SWAPPED:
+                self._swap()
+            case Turn.KILLED:
+                self.van.kill()
+
+    def _swap(self) -> None:
+        self.van.processes.stop_all()
+        self.office.routes.assign(demo.ROUTE, "demo-02")
+        route = self._set_out()
+        done = {self.office.orders.at_stop(stop.id).number for stop in route.stops if stop.done}
+        self._expect(done == demo_story.DONE_AT_SWAP, f"done on demo-02's route: {sorted(done)}")
+        shut = self.van.pass_by(self.office.orders.find(demo.ALLOWED))
+        self._expect(shut, "the camera opened at a stop that is done")
+        print("   it passes order 1001, which is done: the camera stays shut", flush=True)
+
+    def _keep(self, pressed: Pressed, story: str) -> None:
+        self.pressed.append(pressed)
+        kind, more = pressed.label["kind"].replace("_", " "), ""
+        if (pressed.record.get("photo") or {}).get("lamp"):
+            more = ", with the lamp"
+        if (pressed.shut_after_s or 0) > 0.05:  # else it had stopped before
+            more = f"; the camera stopped {pressed.shut_after_s:.1f} s after the arrival"
+        print(f"{pressed.number:>2} {pressed.light:<5}  {kind:<8}  {story}{more}", flush=True)
+
+    def _expect(self, is_so: bool, otherwise: str) -> None:
+        if not is_so:
+            self.problems.append(otherwise)
 
 
-def _position(record: dict[str, Any]) -> str:
-    if "position" not in record:
-        return "-"
-    place = record["position"]
-    if place is None:
-        return "none: no fresh fix"
-    return f"{place['lat_deg']:.5f} {place['lon_deg']:.5f} ±{place['accuracy_m']:.1f} m"
-
-
-def _quality(record: dict[str, Any]) -> str:
-    quality = record.get("quality")
-    return f"{quality['verdict']} ({quality['scores']['sharpness']:.0f})" if quality else "-"
-
-
-def _sent(press: Pressed, row: dict[str, Any]) -> str:
-    if not row.get("decided_utc"):
-        return "not sent"
-    received = datetime.fromisoformat(row["decided_utc"])
-    after_s = (received - datetime.fromisoformat(press.label["utc"])).total_seconds()
-    return f"{received:%H:%M:%S}, after {after_s:.1f} s"
-
-
-def _is_complete(pressed: list[Pressed], rows: list[dict[str, Any]], backend: Backend) -> bool:
-    ids = {row["capture_id"] for row in rows if row["state"] == "DELIVERED"}
-    return (
-        len(pressed) == len(ROUND) + 1
-        and {press.capture_id for press in pressed} <= ids
-        and len(ids) == len(rows)
-        and all(backend.received_file(capture_id).exists() for capture_id in ids)
-    )
-
-
-def _verify(van: Device, folder: Path) -> bool:
-    """Check what the backend received, as anybody can."""
-    result = van.run("verify", str(folder / "received"))
-    print("\nWhat the backend received, by `doorstep verify`:")
-    print(result.stdout.rstrip())
-    return result.returncode == 0
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
+def _serve(backend: Backend, office: Office) -> None:
+    """Let the demo's people sign in until Ctrl-C."""
+    Accounts(office.ledger).add_all(demo.ACCOUNTS)
+    print(f"\nThe pages are at {backend.base_url}{PREFIX}/ until Ctrl-C; a browser asks about the")
+    print(f"certificate, which is the demo's own ({backend.ca_file}). Sign in as")
+    for one in demo.ACCOUNTS:
+        print(f"  {one.role:<9} {one.who:<9} {one.password}")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print()
 
 
 if __name__ == "__main__":

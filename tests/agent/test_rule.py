@@ -166,6 +166,27 @@ def test_a_camera_that_stalls_in_a_window_ends_the_process(tmp_path: Path) -> No
     assert (shown, code) == (Signal.FAULT, 70)
 
 
+def test_a_route_that_was_handed_on_allows_nothing(tmp_path: Path) -> None:
+    """The device no longer knows where a photo is forbidden."""
+    with round_of(tmp_path) as device:
+        assert reason(device.press()) == "manifest_missing"
+
+
+def test_a_code_whose_photo_had_no_place_ends_where_there_is_one(tmp_path: Path) -> None:
+    """Out of the stairwell and on to the next door, within the minute."""
+    with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
+        device.parts.position.fix = None
+        device.hold_scan(held_s=0.2)
+        device.parts.camera.label = "C1"
+        device.tick(0.1)
+        inside = device.press()
+        device.parts.fix()
+        outside = device.press(5.0)
+
+    assert inside["record"]["stop"]["bound_by"] == "code"
+    assert reason(outside) == "no_photo_stop"
+
+
 # The sensor
 
 

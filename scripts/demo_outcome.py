@@ -1,0 +1,218 @@
+"""What came of the demo's round: the table, what people see, and what is otherwise than it should.
+
+All of it is read from what the devices say and from the backend, not from the story.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import demo_story
+from demo_driver import Pressed
+
+from agent.models import BoundBy, Reason
+from tests.backend.office import Office
+from tests.backend.orders import NoSuchOrder, Order
+from tests.backend.pages import words
+from tests.backend.process import Backend
+
+COLUMNS: Final = "{:>5}  {:<5}  {:<18}  {:<32}  {:<24}  {:<11}  {}"
+
+HEAD: Final = ("press", "light", "came of it", "stop", "position", "quality", "with the backend")
+
+REASONS: Final = {
+    Reason.NO_PHOTO_STOP: "a stop without photos in reach",
+    Reason.SIGNATURE_STOP: "a stop that is signed for",
+    Reason.NO_POSITION: "unknown: no position, no label",
+}
+
+BOUND: Final = {
+    BoundBy.CODE: "by its label",
+    BoundBy.PLACE: "the only one in reach",
+}
+
+
+class Outcome:
+    """The round's end, as devices (`rows` of their queues) and backend have it."""
+
+    def __init__(
+        self,
+        pressed: Sequence[Pressed],
+        rows: Sequence[Mapping[str, Any]],
+        office: Office,
+        backend: Backend,
+    ) -> None:
+        self._pressed = pressed
+        self._rows = {str(row["capture_id"]): row for row in rows}
+        self._office = office
+        self._backend = backend
+        self._numbers = {press.capture_id: press.number for press in pressed if press.step}
+
+    def table(self) -> Iterator[str]:
+        """One line per press."""
+        yield COLUMNS.format(*HEAD)
+        device_id = self._pressed[0].device_id
+        for press in self._pressed:
+            if press.device_id != device_id:
+                device_id = press.device_id
+                yield f"       {device_id} has the route now"
+            yield COLUMNS.format(
+                press.number,
+                press.light,
+                self._came(press),
+                self._stop(press),
+                _place(press.record),
+                _quality(press),
+                self._sent(press),
+            ).rstrip()
+
+    def people(self) -> Iterator[str]:
+        """What each customer sees of each order, and what waits for dispatch."""
+        yield "What the customers see:"
+        for number in self._office.orders.numbers():
+            order = self._office.orders.find(number)
+            name = self._office.orders.customer_name(order.customer)
+            yield f"  {name}, order {number}{_why(order)}: {self._seen(number)}"
+        filing = self._office.filing
+        waiting = [words.WAITS.get(BoundBy(one.bound_by), "") for one in filing.waiting()]
+        yield "What waits for dispatch:"
+        yield from (f"  a photo to bind to an order: {why}" for why in waiting)
+        yield f"  {len(filing.flagged())} with a quality flag, {len(filing.voids())} taken back"
+
+    def problems(self) -> list[str]:
+        """What is not as the story has it; empty when all is well."""
+        return [*self._wrong_presses(), *self._unsent(), *self._wrong_orders(), *self._wrong_rest()]
+
+    def _wrong_presses(self) -> Iterator[str]:
+        for press in self._pressed:
+            step, came = press.step, press.record
+            if step is None:
+                continue
+            found = came.get("reason") or came["stop"]["bound_by"]
+            if found != step.comes_to:
+                yield f"press {press.number}: {found} in place of {step.comes_to}"
+            named = self._order_at(came["stop"]["id"])
+            if found in BOUND and named != step.at:
+                yield f"press {press.number}: bound to order {named} in place of {step.at}"
+            if press.stayed_shut is False:
+                yield f"press {press.number}: the sensor exposed frames at a door without photos"
+        blurred, retake = (self._find(number) for number in (demo_story.BLURRED, demo_story.RETAKE))
+        if blurred.light != "amber" or retake.record["retake_of"] != blurred.capture_id:
+            yield "the blurred photo was not taken again"
+        if not self._find(demo_story.DARK).record["photo"]["lamp"]:
+            yield "no lamp in the dark"
+
+    def _unsent(self) -> Iterator[str]:
+        for press in self._pressed:
+            if press.capture_id not in self._rows:
+                yield f"press {press.number}: it is not in the queue"
+        for capture_id, row in self._rows.items():
+            arrived = self._backend.received_file(capture_id).exists()
+            if row["state"] != "DELIVERED" or not arrived:
+                yield f"a {row['kind']} record is {row['state']}, at the backend: {arrived}"
+
+    def _wrong_orders(self) -> Iterator[str]:
+        for number in self._office.orders.numbers():
+            shown = [self._number(one.capture_id) for one in self._shown(number)]
+            wanted = list(demo_story.SHOWN.get(number, []))
+            if shown != wanted:
+                yield f"order {number} shows the photos of presses {shown} in place of {wanted}"
+
+    def _wrong_rest(self) -> Iterator[str]:
+        filing = self._office.filing
+        waiting = [self._number(one.capture_id) for one in filing.waiting()]
+        voids = [self._number(one.about) for one in filing.voids()]
+        if waiting != [demo_story.AMBIGUOUS]:
+            yield f"for dispatch to bind: the photos of presses {waiting}"
+        if voids != [demo_story.TAKEN_BACK]:
+            yield f"taken back: presses {voids}"
+        late = self._find(demo_story.OPTED_OUT_LATE).capture_id
+        if not filing.is_erased(late) or self._office.store.photo_file(late).exists():
+            yield "a photo that its customer no longer wanted was not deleted on arrival"
+
+    def _came(self, press: Pressed) -> str:
+        record, kind = press.record, press.label["kind"]
+        if kind == "void":
+            return f"takes press {self._number(press.label['about'])} back"
+        if kind == "no_photo":
+            return "no photo"
+        again = record["retake_of"]
+        lamp = " with lamp" if record["photo"]["lamp"] else ""
+        return f"photo, retake of {self._number(again)}" if again else f"photo{lamp}"
+
+    def _stop(self, press: Pressed) -> str:
+        if press.step is None:
+            return ""
+        stop, reason = press.record["stop"], press.record.get("reason")
+        if reason is not None:
+            return REASONS.get(reason, str(reason))
+        if stop["bound_by"] == BoundBy.AMBIGUOUS:
+            return "one of several in reach"
+        apart = "" if stop["distance_m"] is None else f", {stop['distance_m']:.0f} m"
+        return f"{self._order_at(stop['id'])}, {BOUND[stop['bound_by']]}{apart}"
+
+    def _sent(self, press: Pressed) -> str:
+        row = self._rows.get(press.capture_id, {})
+        if not row.get("decided_utc"):
+            return f"NOT SENT: {row.get('state', 'no record')}"
+        received = datetime.fromisoformat(row["decided_utc"])
+        after_s = (received - datetime.fromisoformat(press.label["utc"])).total_seconds()
+        erased = self._office.filing.is_erased(press.capture_id)
+        return f"{received:%H:%M:%S}, {after_s:.0f} s later" + (", deleted there" if erased else "")
+
+    def _seen(self, number: str) -> str:
+        photos = self._shown(number)
+        if not photos:
+            return words.NO_PHOTO
+        left = [words.day_and_time(one.left_at) for one in photos if one.left_at is not None]
+        presses = ", ".join(str(self._number(one.capture_id)) for one in photos)
+        return f"photo of press {presses}, left {left[0]}. {photos[0].how_placed()}"
+
+    def _shown(self, number: str) -> list[Any]:
+        return self._office.filing.photos_of(number)
+
+    def _order_at(self, stop_id: str | None) -> str | None:
+        try:
+            return None if stop_id is None else self._office.orders.at_stop(stop_id).number
+        except NoSuchOrder:
+            return None
+
+    def _find(self, number: int) -> Pressed:
+        return next(press for press in self._pressed if press.step and press.number == number)
+
+    def _number(self, capture_id: str) -> int | None:
+        return self._numbers.get(capture_id)
+
+
+def _why(order: Order) -> str:
+    """Why an order takes no photo; the office knows, neither device nor customer is told."""
+    told = {
+        "confidential": order.confidential,
+        "a gift": order.gift,
+        "opted out": order.opted_out or order.address_opted_out,
+        "signed for": order.signature_required,
+    }
+    reasons = [reason for reason, is_so in told.items() if is_so]
+    return f" ({', '.join(reasons)})" if reasons else ""
+
+
+def proof(told: str) -> Iterator[str]:
+    """What `doorstep verify` says in the end."""
+    yield "What the backend received, by `doorstep verify`:"
+    yield from (f"  {line}" for line in told.splitlines() if not line.startswith("chain "))
+
+
+def _place(record: Mapping[str, Any]) -> str:
+    if "position" not in record:
+        return "not kept" if "reason" in record else ""
+    place = record["position"]
+    if place is None:
+        return "no satellite in sight"
+    return f"{place['lat_deg']:.5f} {place['lon_deg']:.5f} ±{place['accuracy_m']:g} m"
+
+
+def _quality(press: Pressed) -> str:
+    if press.stayed_shut is not None:
+        return "no frame" if press.stayed_shut else "FRAMES"
+    quality = press.record.get("quality")
+    return f"{quality['verdict']} ({quality['scores']['sharpness']:.0f})" if quality else ""

@@ -1,0 +1,187 @@
+"""The demo's round: which doors, what happens there, and what must come of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from demo_receiver import Place
+
+from agent.models import BoundBy, Reason
+from tests.backend import demo
+from tests.backend.office import Office, open_office
+from tests.backend.orders import Order
+from tests.backend.store import Store
+
+YARD: Final = "1009"
+STAIRWELL: Final = "1010"
+"""Two more stops of the demo's town: a dark one, and one without a satellite in sight."""
+
+M_PER_DEG: Final = 111_195.0
+"""Metres per degree of a great circle. Source: mean earth radius 6,371,008.8 m (IUGG)."""
+
+
+class Turn(Enum):
+    """What happens between two presses; the value is what the demo says of it."""
+
+    NETWORK_LOST = "the network is lost"
+    TAKEN_BACK = "scan held for 2 s: the last press is taken back"
+    OPTS_OUT = "the customer of order 1008 says: don't take delivery photos"
+    NETWORK_BACK = "the network is back: what waited is sent, the new route comes"
+    SWAPPED = "the device is dropped; dispatch gives the route to another one, demo-02"
+    KILLED = "no GPS in the stairwell; kill -9 of the capture process, and a new start"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One press.
+
+    Attributes:
+        at: the order whose door it is.
+        comes_to: how the photo is bound, or why there is none.
+        world: what the world script says from this press on.
+        label: the code that is held before the camera until this press.
+        aside_m: how far north of the door the driver stands.
+        accuracy_m: of the receiver there; None where it sees no satellite.
+    """
+
+    story: str
+    at: str
+    comes_to: BoundBy | Reason
+    world: str = ""
+    label: str = ""
+    aside_m: float = 3.0
+    accuracy_m: float | None = 4.5
+
+
+ROUND: Final[tuple[Step | Turn, ...]] = (
+    Step(
+        "a door in daylight; the hand shakes",
+        demo.ALLOWED,
+        BoundBy.PLACE,
+        "door = 1\nmotion_px = 22.0",
+    ),
+    Step("the retake that amber asked for", demo.ALLOWED, BoundBy.PLACE, "motion_px = 0.0"),
+    Step("a confidential address", demo.CONFIDENTIAL, Reason.NO_PHOTO_STOP, "door = 2"),
+    Turn.NETWORK_LOST,
+    Step(
+        "two doors in one building, no label read",
+        demo.LEFT_DOOR,
+        BoundBy.AMBIGUOUS,
+        accuracy_m=9.0,
+    ),
+    Step(
+        "the label held up: the left door",
+        demo.LEFT_DOOR,
+        BoundBy.CODE,
+        label="DSTEP1006A",
+        accuracy_m=9.0,
+    ),
+    Step(
+        "the other label: the right door",
+        demo.RIGHT_DOOR,
+        BoundBy.CODE,
+        "door = 3",
+        label="DSTEP1007",
+        accuracy_m=9.0,
+    ),
+    Turn.TAKEN_BACK,
+    Step(
+        "put down elsewhere at the right door",
+        demo.RIGHT_DOOR,
+        BoundBy.CODE,
+        "door = 4",
+        aside_m=6.0,
+        accuracy_m=9.0,
+    ),
+    Step(
+        "a customer who wants no photos",
+        demo.OPTED_OUT,
+        Reason.NO_PHOTO_STOP,
+        "door = 5",
+    ),
+    Step("a door that may be photographed, as yet", demo.CHANGES_MIND, BoundBy.PLACE),
+    Turn.OPTS_OUT,
+    Turn.NETWORK_BACK,
+    Step("the same door on the new route", demo.CHANGES_MIND, Reason.NO_PHOTO_STOP),
+    Turn.SWAPPED,
+    Step(
+        "a dark yard",
+        YARD,
+        BoundBy.PLACE,
+        "door = 6\nlight = 0.02",
+        aside_m=5.0,
+        accuracy_m=12.0,
+    ),
+    Step(
+        "a delivery that is signed for",
+        demo.SIGNATURE,
+        Reason.SIGNATURE_STOP,
+        "door = 7\nlight = 0.3",
+    ),
+    Turn.KILLED,
+    Step("a door up the stairs", STAIRWELL, Reason.NO_POSITION, accuracy_m=None),
+    Step("its label held up", STAIRWELL, BoundBy.CODE, label="DSTEP1010", accuracy_m=None),
+)
+
+SHOWN: Final[Mapping[str, Sequence[int]]] = {
+    demo.ALLOWED: [2],
+    demo.LEFT_DOOR: [5],
+    demo.RIGHT_DOOR: [7],
+    YARD: [11],
+    STAIRWELL: [14],
+}
+"""The presses whose photos the customers see in the end; of every other order, none."""
+
+BLURRED, RETAKE, AMBIGUOUS, TAKEN_BACK, OPTED_OUT_LATE, DARK = 1, 2, 4, 6, 9, 11
+"""Presses that come to something of their own; by the numbers of ROUND."""
+
+DONE_AT_SWAP: Final = {demo.ALLOWED, demo.LEFT_DOOR, demo.RIGHT_DOOR, demo.CHANGES_MIND}
+"""What the second device must find done on its first route."""
+
+_MORE: Final = (
+    Order(YARD, "c-1", "a-1", "s-52be", ("DSTEP1009",), 52.5303, 13.3777),
+    Order(STAIRWELL, "c-2", "a-2", "s-e817", ("DSTEP1010",), 52.5323, 13.3777),
+)
+
+
+def town(folder: Path, device_id: str) -> Office:
+    """The demo's customers and orders, all on one route that `device_id` carries."""
+    office = open_office(Store(folder), show_simulated=True)
+    demo.settle(office)
+    for order in _MORE:
+        office.orders.add(order)
+    demo.send_out(office, device_id, datetime.now(UTC))
+    return office
+
+
+def place(step: Step, order: Order) -> Place | None:
+    """Where the receiver says that the driver stands; None where it cannot."""
+    if step.accuracy_m is None:
+        return None
+    return Place(order.lat_deg + step.aside_m / M_PER_DEG, order.lon_deg, step.accuracy_m)
+
+
+def worlds() -> Iterator[str]:
+    """The world script of each device of the round, in turn."""
+    steps: list[Step] = []
+    for one in (*ROUND, Turn.SWAPPED):
+        match one:
+            case Step():
+                steps.append(one)
+            case Turn.SWAPPED:
+                yield _script(steps)
+                steps = []
+
+
+def _script(steps: list[Step]) -> str:
+    """By presses; a label is in front of the camera from the press before its own."""
+    labels = [step.label for step in steps] + [""]
+    entries = [f'[[at]]\nsecond = 0\nlabel = "{labels[0]}"\n']
+    entries += [
+        f'[[at]]\npress = {n}\nlabel = "{labels[n]}"\n{step.world}\n'
+        for n, step in enumerate(steps, start=1)
+    ]
+    return "\n".join(entries)

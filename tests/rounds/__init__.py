@@ -1,0 +1,1 @@
+"""Simulated rounds: what the rule refuses, and what it lets through, where position and map err."""

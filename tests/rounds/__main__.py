@@ -1,0 +1,70 @@
+"""`python -m tests.rounds`: the rule beside its alternatives, where position and map err."""
+
+import argparse
+import time
+from typing import Final
+
+from tests.rounds import tally
+from tests.rounds.area import AREAS, NO_PHOTO_SHARE, SIGNATURE_SHARE, STOPS
+from tests.rounds.tally import Row
+
+HEADS: Final = (
+    "area",
+    "rule",
+    "refused",
+    "forbidden",
+    "scans",
+    "one",
+    "wrong",
+    "ambiguous",
+    "wrong",
+    "unassigned",
+)
+
+
+def main() -> None:
+    """Walk the rounds and print the table."""
+    options = _options()
+    began_s = time.monotonic()
+    rows = tally.rows(AREAS, options.rounds, options.seed)
+    print(f"{options.rounds} rounds of {STOPS} stops in each area, seed {options.seed};")
+    print(f"{NO_PHOTO_SHARE:.0%} take no photo, {SIGNATURE_SHARE:.0%} a signature.")
+    print("refused: at doors that allow photos, per route")
+    print("forbidden: photos per 100 presses at doors that take none")
+    print("scans, one, ambiguous, unassigned: per route; wrong: of those, bound to another stop\n")
+    print(_line(HEADS))
+    for row in rows:
+        print(_line(_cells(row)))
+    least = min(row.presses for row in rows)
+    print(f"\n{least:,} forbidden presses or more in each area, {time.monotonic() - began_s:.1f} s")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.rounds", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=4)
+    return parser.parse_args()
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.area,
+        row.rule,
+        f"{row.refusals:.1f}",
+        f"{row.forbidden_pct:.1f}",
+        f"{row.scans:.1f}",
+        f"{row.one:.1f}",
+        f"{row.wrong_one_pct:.0f} %",
+        f"{row.ambiguous:.1f}",
+        f"{row.wrong_ambiguous_pct:.0f} %",
+        f"{row.unassigned:.1f}",
+    )
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    area, rule, *figures = cells
+    return f"{area:<7} {rule:<27}" + "".join(f"{figure:>11}" for figure in figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""The product's rule, and what one could have done instead; each answers press after press."""
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from agent import route
+from agent.manifest import Manifest, PhotoRule, RouteStop
+from agent.models import BoundBy, Stop
+from agent.policy import Allowed, decide
+from agent.record import FRESH_S
+from agent.route import Circle
+from tests.rounds.walk import M_PER_DEG, Press
+
+EPH_FACTOR: Final = 1.0
+
+READABLE: Final = 0.97
+"""Share of labels that a scan window reads. Source: our choice, until real labels are measured."""
+
+CODE_LASTS_S: Final = 900.0
+CODE_REACHES_M: Final = 100.0
+"""How long a code stays bound after its photo. Source: design section 9."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a press; `stop` is None where no photo was taken."""
+
+    stop: Stop | None
+    scans: int = 0
+
+
+@dataclass(slots=True)
+class Driver:
+    """Who presses on one round, and the code that is still bound."""
+
+    today: Manifest
+    dice: random.Random
+    bound: tuple[str, int, Circle | None] | None = field(default=None)
+
+    def reads(self) -> bool:
+        return self.dice.random() < READABLE
+
+
+Rule = Callable[[Driver, Press], Answer]
+
+
+def by_place(driver: Driver, press: Press) -> Answer:
+    """Ours, without a scanner."""
+    return _answer(driver, press, None)
+
+
+def with_labels(driver: Driver, press: Press) -> Answer:
+    """Ours: a refusal asks for the parcel's label; a code is good for its own press only."""
+    answer = _answer(driver, press, None)
+    return answer if answer.stop else _label(driver, press)
+
+
+def with_lasting_codes(driver: Driver, press: Press) -> Answer:
+    """Ours: the same, and a code stays bound for 100 m or 15 minutes."""
+    circle, code = _circle(press), None
+    if driver.bound is not None:
+        last, since_ns, place = driver.bound
+        is_near = not circle or not place or route.distance_m(circle, place) < CODE_REACHES_M
+        lasts = press.now_ns - since_ns < CODE_LASTS_S * 1e9
+        code = last if is_near and lasts else None
+        driver.bound = driver.bound if code else None
+    answer = _answer(driver, press, code)
+    if answer.stop:
+        return answer
+    answer = _label(driver, press)
+    if answer.stop and answer.stop.bound_by is BoundBy.CODE:
+        driver.bound = (press.door.stop.codes[0], press.now_ns, circle)
+    return answer
+
+
+def every_label(driver: Driver, press: Press) -> Answer:
+    """Ours: each parcel's label is scanned before its press; place decides where none is read."""
+    read = driver.reads()
+    return _answer(driver, press, press.door.stop.codes[0] if read else None, scans=1)
+
+
+def nearest_only(driver: Driver, press: Press) -> Answer:
+    """The nearest stop decides, however far; without a fix in 180 s a photo is taken."""
+    circle = _circle(press)
+    if circle is None:
+        return Answer(Stop(None, BoundBy.UNASSIGNED, None, None))
+    nearest = min(driver.today.stops, key=lambda stop: _flat_m(stop, circle))
+    if nearest.photo is not PhotoRule.ALLOWED:
+        return Answer(None)
+    return Answer(Stop(nearest.id, BoundBy.PLACE, None, None))
+
+
+def only_fresh(driver: Driver, press: Press) -> Answer:
+    """No fix means refuse: ours, where the fix is at most 5 s old."""
+    if press.now_ns - press.fix.received_ns > FRESH_S * 1e9:
+        return Answer(None)
+    return _answer(driver, press, None)
+
+
+RULES: Final[dict[str, Rule]] = {
+    "ours, by place": by_place,
+    "ours, label at a refusal": with_labels,
+    "ours, and a code lasts": with_lasting_codes,
+    "ours, every label": every_label,
+    "nearest stop only": nearest_only,
+    "no fix means refuse": only_fresh,
+}
+
+
+def _flat_m(stop: RouteStop, circle: Circle) -> float:
+    north_m = (stop.lat_deg - circle.lat_deg) * M_PER_DEG[0]
+    return math.hypot(north_m, (stop.lon_deg - circle.lon_deg) * M_PER_DEG[1])
+
+
+def _circle(press: Press) -> Circle | None:
+    return route.where(press.fix, press.now_ns, EPH_FACTOR)
+
+
+def _answer(driver: Driver, press: Press, code: str | None, scans: int = 0) -> Answer:
+    decided = decide(driver.today, _circle(press), code)
+    return Answer(decided.stop if isinstance(decided, Allowed) else None, scans)
+
+
+def _label(driver: Driver, press: Press) -> Answer:
+    if not driver.reads():
+        return Answer(None, scans=1)
+    return _answer(driver, press, press.door.stop.codes[0], scans=1)
