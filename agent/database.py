@@ -146,11 +146,10 @@ class Database:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def set_aside_s(self) -> list[float]:
-        """When each queue was set aside that lies here, as its file says."""
-        path, found = self._layout.database, {}
-        for part in path.parent.glob(f"{path.name}.aside-*"):
-            found[part.name.removesuffix("-wal").removesuffix("-shm")] = part.stat().st_ctime
-        return list(found.values())
+        """When each queue that lies here was set aside; empty ones were gone and do not count."""
+        path = self._layout.database
+        asides = [part.stat() for part in path.parent.glob(f"{path.name}.aside-*[0-9]")]
+        return [aside.st_ctime for aside in asides if aside.st_size]
 
     def close(self) -> None:
         """Close the connection; the next step opens another."""
@@ -168,7 +167,7 @@ class Database:
 
         Nobody else is within a step meanwhile, and everybody's next one opens the new queue.
         A power cut leaves the old database, none, or the new one, never a new one beside the old
-        one's log.
+        one's log; what it leaves half done the next call ends.
 
         Raises:
             StorageFault: the disk failed.
@@ -177,11 +176,12 @@ class Database:
         names = (path.with_name(f"{path.name}.aside-{number}") for number in count(1))
         with lock(self._layout.state_lock, exclusive=True, wait=True):
             self._close()
-            aside = next(name for name in names if not any(map(Path.exists, _parts(name))))
+            aside = next(name for name in names if not name.exists())
             with disk_errors("cannot set the queue aside"):
                 for part, name in zip(_parts(path), _parts(aside), strict=True):
                     with suppress(FileNotFoundError):
                         part.rename(name)
+                make_file(aside)  # of a queue that was gone: the next one's log goes elsewhere
                 sync_folder(path.parent)
                 make_file(path)
                 self._layout.rebuild_mark.unlink(missing_ok=True)

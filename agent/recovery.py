@@ -28,7 +28,7 @@ PAGE: Final = 100
 LARGEST_BYTES: Final = 67_108_864
 """A larger file is no record; a photo has some 0.4 MB. Source: our choice."""
 
-ENOUGH: Final = 3
+ENOUGH: Final = 5
 """So many queues set aside are bad luck; from then on a restart does not hurry the next either."""
 
 MEND_EVERY_S: Final = 60.0
