@@ -14,10 +14,12 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-from tests.backend import commands, keys
+from tests.backend import commands, demo, keys
 from tests.backend.app import create_app
 from tests.backend.connections import CountedProtocol
 from tests.backend.office import open_office
+from tests.backend.pages import PREFIX
+from tests.backend.pages.site import Site
 from tests.backend.store import Store
 from tests.backend.switches import Counts, Panel
 
@@ -54,17 +56,29 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     office = open_office(store, show_simulated=options.show_simulated)
     office.catch_up()
     office.keeping.expire(datetime.now(UTC))
+    site = Site(office)
+    if options.demo_accounts:
+        site.accounts.add_all(demo.ACCOUNTS)
     panel, counts = Panel(), Counts()
-    app = create_app(store, key, panel, counts, with_switches=options.switches, office=office)
+    app = create_app(
+        store, key, panel, counts, with_switches=options.switches, office=office, site=site
+    )
 
-    listener = _listen(options.port)
+    listener = listen(options.port)
     url = f"https://{HOST}:{listener.getsockname()[1]}"
     ca, public = shlex.quote(str(certificates.ca_file)), shlex.quote(str(public_file))
     print(f"ready url={url} ca={ca} receipt_key={public}", flush=True)
-    SuddenServer(_config(app, certificates)).run(sockets=[listener])
+    if options.demo_accounts:
+        print(_welcome(url), flush=True)
+    SuddenServer(server_config(app, certificates)).run(sockets=[listener])
 
 
-def _config(app: Starlette, certificates: keys.Certificates) -> uvicorn.Config:
+def _welcome(url: str) -> str:
+    accounts = [f"  {one.role:<8}  {one.who:<8}  {one.password}" for one in demo.ACCOUNTS]
+    return "\n".join([f"pages: {url}{PREFIX}/", "role, account, password:", *accounts])
+
+
+def server_config(app: Starlette, certificates: keys.Certificates) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=CountedProtocol,
@@ -77,7 +91,7 @@ def _config(app: Starlette, certificates: keys.Certificates) -> uvicorn.Config:
     )
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
     # asyncio turns Nagle's delay off only where the protocol is named: 40 ms per answer.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -92,6 +106,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder for all it keeps")
     parser.add_argument("--switches", action="store_true", help="let tests misuse it on purpose")
     parser.add_argument("--show-simulated", action="store_true", help="count simulated records too")
+    parser.add_argument(
+        "--demo-accounts", action="store_true", help="let the demo's people sign in"
+    )
     commands.add_to(parser)
     return parser.parse_args()
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from agent import signing
 from tests.backend import headers
@@ -18,6 +18,7 @@ from tests.backend.faults import Faults
 from tests.backend.intake import DigestMismatchError, Intake
 from tests.backend.manifest import ManifestRoute
 from tests.backend.office import Office
+from tests.backend.pages.site import Site
 from tests.backend.store import Store
 from tests.backend.switches import Counts, Panel, Switches
 from tests.backend.tus import Tus
@@ -82,18 +83,22 @@ def create_app(
     *,
     with_switches: bool,
     office: Office | None = None,
+    site: Site | None = None,
 ) -> Starlette:
     """Returns the ASGI application; it runs on CountedProtocol connections only.
 
-    Without an `office` it takes records in and files none, and has no manifests.
+    Without an `office` it takes records in and files none, and has no manifests; without a `site`
+    it has no pages for people.
     """
     intake = Intake(store, key, office)
-    routes = [
+    routes: list[BaseRoute] = [
         *Tus(store, intake).routes(),
         Route("/receipts", Receipts(store, intake).answer, methods=["POST"]),
     ]
     if office is not None:
         routes += ManifestRoute(office.routes, key).routes()
+    if site is not None:
+        routes.append(site.mount())
     if with_switches:
         controls = Controls(store, panel, counts)
         routes.append(Route("/switches", controls.switch, methods=["PUT"]))

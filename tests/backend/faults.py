@@ -8,10 +8,11 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.backend.connections import connection_of
+from tests.backend.pages import PREFIX
 from tests.backend.switches import Counts, Panel, Switches
 
 CONTROL_PATHS: Final = frozenset({"/switches", "/counts"})
-"""Where the test speaks, not the device: never faulty, never counted."""
+"""Where the test speaks, not the device."""
 
 PORTAL_PAGE: Final = "<html><body><h1>Welcome</h1><p>Please accept our terms.</p></body></html>"
 """What a captive portal answers to everything, with status 200."""
@@ -31,7 +32,7 @@ class Faults:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["path"] in CONTROL_PATHS:
+        elif _is_not_a_devices(scope["path"]):
             connection_of(scope).mark_control()
             await self._app(scope, receive, send)
         else:
@@ -57,6 +58,11 @@ class Faults:
             await _until_gone(body.receive)
         else:
             await self._app(scope, body.receive, send)
+
+
+def _is_not_a_devices(path: str) -> bool:
+    """Whether this is where a test speaks, or a person looks: never faulty, never counted."""
+    return path in CONTROL_PATHS or path == PREFIX or path.startswith(f"{PREFIX}/")
 
 
 class _Body:

@@ -56,9 +56,20 @@ class Backend:
     ca_file: Path
     receipt_key_file: Path
 
-    def __init__(self, data: Path, *, switches: bool, show_simulated: bool = False) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        switches: bool,
+        show_simulated: bool = False,
+        demo_accounts: bool = False,
+    ) -> None:
         self.data = data
-        options = {"--switches": switches, "--show-simulated": show_simulated}
+        options = {
+            "--switches": switches,
+            "--show-simulated": show_simulated,
+            "--demo-accounts": demo_accounts,
+        }
         self._options = [name for name, wanted in options.items() if wanted]
         self._port = 0
 

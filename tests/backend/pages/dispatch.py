@@ -1,0 +1,92 @@
+"""Dispatch's pages: photos that wait for their order, quality flags, and what was taken back."""
+
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from agent.manifest import PhotoRule
+from tests.backend.access import Dispatch
+from tests.backend.filing import CannotBindError
+from tests.backend.office import Office
+from tests.backend.orders import Order
+from tests.backend.pages import PREFIX, words
+from tests.backend.pages.door import NOT_HERE, Door, Render, Visit
+from tests.backend.pages.pictures import Pictures
+from tests.backend.photos import Photo
+
+NOT_THIS_ORDER: Final = "This order was not on the device’s route, or takes no photo."
+"""Why dispatch cannot bind a photo to any number that they type."""
+
+
+class DispatchPages:
+    """A photo is dispatch's until it has an order, and not for a moment longer."""
+
+    def __init__(self, office: Office, pictures: Pictures, render: Render) -> None:
+        self._office = office
+        self._pictures = pictures
+        self._render = render
+
+    def routes(self, door: Door) -> list[Route]:
+        return [
+            door.page("/dispatch", Dispatch, self.overview),
+            door.page("/dispatch/{capture_id}", Dispatch, self.waiting),
+            door.action("/dispatch/{capture_id}/bind", Dispatch, self.bind),
+            door.action("/dispatch/{capture_id}/discard", Dispatch, self.discard),
+        ]
+
+    async def overview(self, visit: Visit[Dispatch]) -> Response:
+        filing = self._office.filing
+        waiting = [(photo, _why_it_waits(photo)) for photo in filing.waiting()]
+        flagged = [
+            (photo, words.FLAGS.get(photo.verdict, "Not known")) for photo in filing.flagged()
+        ]
+        return self._render(
+            visit, "dispatch.html", waiting=waiting, flagged=flagged, voids=filing.voids()
+        )
+
+    async def waiting(self, visit: Visit[Dispatch]) -> Response:
+        photo = self._waiting_photo(visit)
+        orders = [(order, self._line(order)) for order in self._candidates(photo)]
+        return self._render(
+            visit,
+            "waiting.html",
+            shown=self._pictures.shown(visit, photo),
+            why=_why_it_waits(photo),
+            orders=orders,
+        )
+
+    async def bind(self, visit: Visit[Dispatch]) -> Response:
+        photo = self._waiting_photo(visit)
+        number = visit.form.get("number", "")
+        if number not in [order.number for order in self._candidates(photo)]:
+            raise HTTPException(409, NOT_THIS_ORDER)
+        try:
+            self._office.filing.bind(photo.capture_id, number)
+        except CannotBindError as error:
+            raise HTTPException(409, NOT_THIS_ORDER) from error
+        return RedirectResponse(f"{PREFIX}/dispatch", 303)
+
+    async def discard(self, visit: Visit[Dispatch]) -> Response:
+        photo = self._waiting_photo(visit)
+        self._office.keeping.discard(photo.capture_id, visit.now)
+        return RedirectResponse(f"{PREFIX}/dispatch", 303)
+
+    def _waiting_photo(self, visit: Visit[Dispatch]) -> Photo:
+        photo = self._office.filing.photo(visit.path["capture_id"])
+        if photo is None or photo.number is not None:
+            raise HTTPException(404, NOT_HERE)
+        return photo
+
+    def _candidates(self, photo: Photo) -> list[Order]:
+        """Orders that take a photo: of the others dispatch reads neither number nor place here."""
+        orders = self._office.filing.candidates(photo.capture_id)
+        return [order for order in orders if order.photo is not PhotoRule.NO_PHOTO]
+
+    def _line(self, order: Order) -> str:
+        return self._office.orders.address(order.address).line
+
+
+def _why_it_waits(photo: Photo) -> str:
+    return words.WAITS.get(photo.bound_by, words.NOT_ON_ROUTE)

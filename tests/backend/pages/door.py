@@ -1,0 +1,157 @@
+"""The one way to a page: who asks, may they be here at all, and is the form theirs."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, Protocol, TypeVar, assert_never
+from urllib.parse import parse_qs
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from tests.backend.access import Agent, Customer, Dispatch, Nobody, Viewer
+from tests.backend.pages import PREFIX
+from tests.backend.pages.sessions import Sessions
+
+COOKIE: Final = "__Host-doorstep"
+"""Source: RFC 6265bis section 4.1.3.2: only this host, over TLS, can set such a cookie."""
+
+LONGEST_FORM_BYTES: Final = 8_192
+"""A password and a few words. Source: our choice."""
+
+MOST_FIELDS: Final = 10
+"""Fields in one form. Source: the longest of ours has 4."""
+
+SIGN_IN: Final = f"{PREFIX}/sign-in"
+"""Where whoever is not signed in is sent."""
+
+NOT_HERE: Final = "There is no such page, or it is not for this account."
+"""The same for what does not exist and for what is another's: a number opens nothing."""
+
+OLD_FORM: Final = "This form is too old. Go back, load the page again, and try once more."
+"""For a form without the session's token."""
+
+Clock = Callable[[], datetime]
+
+V_co = TypeVar("V_co", bound=Viewer, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit(Generic[V_co]):
+    """One request by somebody who may be here.
+
+    Attributes:
+        cookie: names the session; empty when the browser sent none.
+        form: first value of each field; empty for a GET.
+        path: what stands in the path's places.
+        address: of the network, for limits.
+    """
+
+    viewer: V_co
+    cookie: str
+    form: Mapping[str, str]
+    path: Mapping[str, str]
+    address: str
+    now: datetime
+
+    def with_cookie(self, cookie: str) -> "Visit[V_co]":
+        return replace(self, cookie=cookie)
+
+
+class Render(Protocol):
+    """Makes a page from a template (site.py)."""
+
+    def __call__(
+        self, visit: Visit[Viewer], template: str, status: int = 200, **values: Any
+    ) -> Response: ...
+
+
+def real_time() -> datetime:
+    return datetime.now(UTC)
+
+
+class Door:
+    """Makes routes that let nobody in who has no business there."""
+
+    def __init__(self, sessions: Sessions, now: Clock) -> None:
+        self._sessions = sessions
+        self._now = now
+
+    def page(
+        self, path: str, role: type[V_co], answer: Callable[[Visit[V_co]], Awaitable[Response]]
+    ) -> Route:
+        """A page of one role: whoever is not signed in may do that, others learn nothing."""
+        return self._route(path, "GET", role, answer)
+
+    def action(
+        self, path: str, role: type[V_co], answer: Callable[[Visit[V_co]], Awaitable[Response]]
+    ) -> Route:
+        """What a form of one role does; the form must be of this session."""
+        return self._route(path, "POST", role, answer)
+
+    def signed_in(self, path: str, answer: Callable[[Visit[Viewer]], Awaitable[Response]]) -> Route:
+        """What every role may ask for; the answer looks at who it is."""
+        return self._route(path, "GET", (Customer, Agent, Dispatch), answer)
+
+    def public(
+        self,
+        path: str,
+        answer: Callable[[Visit[Viewer]], Awaitable[Response]],
+        method: str = "GET",
+    ) -> Route:
+        """A page, or a form, for everybody."""
+        return self._route(path, method, None, answer)
+
+    def _route(
+        self,
+        path: str,
+        method: str,
+        role: type[Any] | tuple[type[Any], ...] | None,
+        answer: Callable[[Any], Any],
+    ) -> Route:
+        async def endpoint(request: Request) -> Response:
+            form = await _form(request) if method == "POST" else {}
+            now, cookie = self._now(), request.cookies.get(COOKIE, "")
+            viewer = self._sessions.viewer(cookie, now)
+            if role is not None and isinstance(viewer, Nobody):
+                return RedirectResponse(SIGN_IN, 303)
+            if role is not None and not isinstance(viewer, role):
+                raise HTTPException(404, NOT_HERE)
+            if method == "POST" and not self._sessions.is_form_token(cookie, form.get("form", "")):
+                raise HTTPException(403, OLD_FORM)
+            address = request.client.host if request.client else ""
+            visit = Visit(viewer, cookie, form, request.path_params, address, now)
+            response: Response = await answer(visit)
+            return response
+
+        return Route(path, endpoint, methods=[method], name=f"{method} {path}")
+
+
+def home(viewer: Viewer) -> str:
+    """Where somebody's work begins; empty for whoever is not signed in."""
+    match viewer:
+        case Customer():
+            return f"{PREFIX}/orders"
+        case Agent():
+            return f"{PREFIX}/service"
+        case Dispatch():
+            return f"{PREFIX}/dispatch"
+        case Nobody():
+            return ""
+        case other:
+            assert_never(other)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST_FORM_BYTES:
+            raise HTTPException(413, "This form is too long.")
+    try:
+        found = parse_qs(body.decode(), max_num_fields=MOST_FIELDS, errors="strict")
+    except ValueError as error:  # also not UTF-8
+        raise HTTPException(400, "This form cannot be read.") from error
+    return {name: values[0] for name, values in found.items()}

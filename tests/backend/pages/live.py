@@ -1,0 +1,147 @@
+"""The backend with its pages on loopback, in this process: its clock is the test's to set."""
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import requests  # noqa: TID251 - the browser's side of the wire, not the device's
+import uvicorn
+from argon2 import PasswordHasher
+from starlette.applications import Starlette
+
+from tests.backend import keys
+from tests.backend.__main__ import listen, server_config
+from tests.backend.access import Viewer
+from tests.backend.app import create_app
+from tests.backend.demo import ACCOUNTS
+from tests.backend.office import open_office
+from tests.backend.pages import PREFIX
+from tests.backend.pages.accounts import Accounts
+from tests.backend.pages.door import COOKIE
+from tests.backend.pages.site import Site
+from tests.backend.store import Store
+from tests.backend.switches import Counts, Panel
+from tests.backend.town import NOON, Town
+
+CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Hashes that a test can make by the dozen."""
+
+TIMEOUT_S: Final = 10.0
+"""Longest wait for a page."""
+
+
+@dataclass
+class Clock:
+    """What time it is for the pages."""
+
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class Live:
+    """A town whose backend answers. The server has its own connections to the town's folder."""
+
+    town: Town
+    url: str
+    ca_file: Path
+    clock: Clock = field(default_factory=Clock)
+    panel: Panel = field(default_factory=Panel)
+    counts: Counts = field(default_factory=Counts)
+    sessions: list[requests.Session] = field(default_factory=list)
+    site: Site = field(init=False)
+    app: Starlette = field(init=False)
+
+    def open(self) -> Starlette:
+        """Make the application, in the thread that will run it."""
+        folder = self.town.folder
+        store = Store(folder)
+        office = open_office(store, show_simulated=self.town.show_simulated)
+        key = keys.receipt_key(folder / "keys" / "receipt.pem", folder / "receipt-key.pem")
+        self.site = Site(office, self.clock, Accounts(office.ledger, CHEAP))
+        self.site.accounts.add_all(ACCOUNTS)
+        self.app = create_app(
+            store, key, self.panel, self.counts, with_switches=False, office=office, site=self.site
+        )
+        return self.app
+
+    def browser(self, viewer: Viewer | None = None) -> "Browser":
+        """A browser, signed in as this viewer."""
+        cookie = "" if viewer is None else self.site.sessions.open(viewer, self.clock.now)
+        return Browser(self, cookie)
+
+
+@dataclass
+class Browser:
+    """Sends what a browser sends; follows no redirect, so that each answer is seen."""
+
+    live: Live
+    cookie: str = ""
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def __post_init__(self) -> None:
+        self.live.sessions.append(self.session)
+        self.session.trust_env = False
+        self.session.verify = str(self.live.ca_file)
+
+    def get(self, path: str) -> requests.Response:
+        return self.ask("GET", PREFIX + path)
+
+    def send(self, path: str, **fields: str) -> requests.Response:
+        """A form as it stands on a page of this session."""
+        form = {"form": self.live.site.sessions.form_token(self.cookie), **fields}
+        return self.ask("POST", PREFIX + path, form)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, str] | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """One request; a cookie in the answer is kept."""
+        sent = {**(headers or {}), **({"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {})}
+        answer = self.session.request(
+            method,
+            self.live.url + path,
+            data=body,
+            headers=sent,
+            allow_redirects=False,
+            timeout=TIMEOUT_S,
+        )
+        self.cookie = answer.cookies.get(COOKIE) or self.cookie
+        self.session.cookies.clear()
+        return answer
+
+
+@contextmanager
+def live_town(folder: Path, *, show_simulated: bool = False) -> Iterator[Live]:
+    """Runs the backend of a town in a thread; ends it when the block ends."""
+    certificates, listener = keys.certificates(folder / "ca"), listen(0)
+    url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+    live = Live(Town(folder, show_simulated=show_simulated), url, certificates.ca_file)
+    started: queue.Queue[uvicorn.Server] = queue.Queue()
+
+    def serve() -> None:  # SQLite's connections belong to the thread that opened them
+        server = uvicorn.Server(server_config(live.open(), certificates))
+        started.put(server)
+        server.run(sockets=[listener])
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    server = started.get(timeout=TIMEOUT_S)
+    try:
+        yield live
+    finally:
+        for session in live.sessions:  # else the server waits 30 s for each to say goodbye
+            session.close()
+        server.should_exit = True
+        thread.join()
+        listener.close()

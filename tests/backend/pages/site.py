@@ -1,0 +1,118 @@
+"""The people's pages, wired by hand; mounted below PREFIX."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tests.backend.access import Viewer
+from tests.backend.office import Office
+from tests.backend.pages import PREFIX, words
+from tests.backend.pages.accounts import Accounts
+from tests.backend.pages.customer import CustomerPages
+from tests.backend.pages.dispatch import DispatchPages
+from tests.backend.pages.door import COOKIE, Clock, Door, Visit, home, real_time
+from tests.backend.pages.front import FrontPages
+from tests.backend.pages.pictures import Pictures
+from tests.backend.pages.service import ServicePages
+from tests.backend.pages.sessions import Sessions
+
+FOLDER: Final = Path(__file__).parent
+"""Where templates and style.css lie."""
+
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""On every answer, errors too. Source: OWASP HTTP Headers Cheat Sheet; CSP Level 3."""
+
+
+class Site:
+    """All pages over one office; the clock is passed in."""
+
+    def __init__(
+        self, office: Office, now: Clock = real_time, accounts: Accounts | None = None
+    ) -> None:
+        self.sessions = Sessions()
+        self.accounts = accounts or Accounts(office.ledger)
+        self._simulated = office.filing.show_simulated
+        self._office = office
+        self._now = now
+        self._templates = Environment(
+            loader=FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters["day_and_time"] = words.day_and_time
+
+    def mount(self) -> Mount:
+        """Everything below PREFIX, with its own headers and its own words for errors."""
+        door = Door(self.sessions, self._now)
+        pictures = Pictures(self._office, self.sessions)
+        routes = [
+            *FrontPages(self._office, self.sessions, self.accounts, self.page).routes(door),
+            *CustomerPages(self._office, pictures, self.page).routes(door),
+            *ServicePages(self._office, pictures, self.page).routes(door),
+            *DispatchPages(self._office, pictures, self.page).routes(door),
+            *pictures.routes(door),
+        ]
+        app = Starlette(
+            routes=routes,
+            middleware=[Middleware(_Headers)],
+            exception_handlers={HTTPException: self._refused},
+        )
+        return Mount(PREFIX, app)
+
+    def page(
+        self, visit: Visit[Viewer], template: str, status: int = 200, **values: Any
+    ) -> Response:
+        """A page made from a template: every value that is put in is escaped."""
+        form = self.sessions.form_token(visit.cookie)
+        return self._render(template, status, visit.viewer, form=form, **values)
+
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        cookie = request.cookies.get(COOKIE, "")
+        viewer = self.sessions.viewer(cookie, self._now())
+        form = self.sessions.form_token(cookie)
+        answer = self._render(
+            "message.html", error.status_code, viewer, form=form, message=error.detail
+        )
+        answer.headers.update(error.headers or {})
+        return answer
+
+    def _render(self, template: str, status: int, viewer: Viewer, **values: Any) -> Response:
+        common = {"prefix": PREFIX, "home": home(viewer), "simulated": self._simulated}
+        text = self._templates.get_template(template).render(**common, **values)
+        return HTMLResponse(text, status)
+
+
+class _Headers:
+    """ASGI middleware that puts HEADERS on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

@@ -1,0 +1,399 @@
+"""What people read and do on the pages, over real HTTPS with the clock in the test's hand."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.backend.access import Agent, Customer, Dispatch, Viewer
+from tests.backend.demo import (
+    ACCOUNTS,
+    ALLOWED,
+    CHANGES_MIND,
+    CONFIDENTIAL,
+    GIFT,
+    LEFT_DOOR,
+    OPTED_OUT,
+    RIGHT_DOOR,
+    SIGNATURE,
+)
+from tests.backend.orders import Order
+from tests.backend.pages import words
+from tests.backend.pages.live import Browser, Live, live_town
+from tests.backend.settings import Retention
+from tests.backend.town import NOON, PICTURE
+
+OWNER, SECOND, THIRD, FOURTH = (Customer(f"c-{number}") for number in (1, 2, 3, 4))
+AGENT = Agent("17")
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    with live_town(tmp_path) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """One town for all tests that change nothing in it."""
+    with live_town(tmp_path_factory.mktemp("unchanged")) as live:
+        yield live
+
+
+def images(text: str) -> list[str]:
+    """Addresses of the photos on a page, below the pages' prefix."""
+    return re.findall(r'<img src="/pages([^"]+)"', text)
+
+
+def without_token(text: str) -> str:
+    return re.sub(r'name="form" value="[^"]*"', "", text)
+
+
+def verified(live: Live, number: str = ALLOWED, agent: Agent = AGENT) -> Browser:
+    """An agent's browser, after the customer told them the code."""
+    browser = live.browser(agent)
+    code = live.town.office.access.one_time_code(number, live.clock.now)
+    assert browser.send("/service", number=number, code=code, why="where").status_code == 303
+    return browser
+
+
+def test_your_orders_shows_the_photo_when_it_was_left_and_how_the_place_is_known(
+    live: Live,
+) -> None:
+    stop = {"id": live.town.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
+    live.town.receive(live.town.photo(ALLOWED, stop=stop, position={"accuracy_m": 9.5}))
+    browser = live.browser(OWNER)
+
+    page = browser.get("/orders")
+
+    assert "1 December 2026, 09:15\N{NO-BREAK SPACE}UTC" in page.text
+    assert "The place is known by satellite to about 10 m." in page.text
+    (image,) = images(page.text)
+    picture = browser.get(image)
+    assert (picture.headers["Content-Type"], picture.content) == ("image/jpeg", PICTURE)
+
+
+def test_the_picture_is_the_copy_without_place_and_device(live: Live) -> None:
+    exif = b"Exif\0\0MM\0*\0\0\0\x08 serial 1234, 52.5 N"
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    town = live.town
+    record = town.photo(ALLOWED)
+    made = town.van.make(
+        record.label.kind,
+        {
+            "stop": {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "code"},
+            "simulated": False,
+        },
+        PICTURE[:2] + segment + PICTURE[2:],
+    )
+    town.receive(made)
+    browser = live.browser(OWNER)
+
+    (image,) = images(browser.get("/orders").text)
+
+    assert browser.get(image).content == PICTURE
+
+
+@pytest.mark.parametrize(
+    ("customer", "number"), [(OWNER, SIGNATURE), (SECOND, CONFIDENTIAL), (THIRD, GIFT)]
+)
+def test_an_order_without_a_photo_reads_the_same_whatever_the_reason(
+    unchanged: Live, customer: Customer, number: str
+) -> None:
+    """The measure is an order that may be photographed and is still on the road."""
+    page = unchanged.browser(customer).get(f"/orders/{number}").text
+    on_the_road = unchanged.browser(FOURTH).get(f"/orders/{RIGHT_DOOR}").text
+
+    assert words.NO_PHOTO in page
+    assert without_token(page).replace(number, "N") == without_token(on_the_road).replace(
+        RIGHT_DOOR, "N"
+    )
+
+
+@pytest.mark.parametrize("number", [SIGNATURE, CONFIDENTIAL, GIFT, OPTED_OUT])
+def test_customer_service_reads_the_same_sentence_too(unchanged: Live, number: str) -> None:
+    page = verified(unchanged, number).get(f"/service/{number}").text
+    on_the_road = verified(unchanged, RIGHT_DOOR).get(f"/service/{RIGHT_DOOR}").text
+
+    assert words.NO_PHOTO in page
+    assert without_token(page).replace(number, "N") == without_token(on_the_road).replace(
+        RIGHT_DOOR, "N"
+    )
+
+
+def test_a_confidential_order_shows_neither_photo_nor_place(live: Live) -> None:
+    """Also when a device sent a photo of it: nothing is left of it when it has arrived."""
+    live.town.receive(live.town.photo(CONFIDENTIAL, position={"accuracy_m": 9.5}))
+    browser = live.browser(SECOND)
+
+    pages = [
+        browser.get(path).text
+        for path in ("/orders", f"/orders/{CONFIDENTIAL}", "/delivery-photos")
+    ]
+
+    for page in pages:
+        assert images(page) == []
+        assert "2 Example Street" not in page
+        assert "satellite" not in page
+    assert "An address that we do not show" in pages[2]
+
+
+def test_no_photo_for_an_order_changes_the_next_manifest_and_deletes_the_photo(live: Live) -> None:
+    capture_id = live.town.receive(live.town.photo(CHANGES_MIND))
+    browser = live.browser(FOURTH)
+    (image,) = images(browser.get(f"/orders/{CHANGES_MIND}").text)
+    assert live.town.rule(CHANGES_MIND) == "allowed"
+
+    answer = browser.send(f"/orders/{CHANGES_MIND}/delivery-photos", photos="off")
+
+    assert (answer.status_code, answer.headers["Location"]) == (
+        303,
+        f"/pages/orders/{CHANGES_MIND}",
+    )
+    assert live.town.rule(CHANGES_MIND) == "no_photo"
+    assert live.town.kept(capture_id) == (False, False)
+    assert browser.get(image).status_code == 404
+    assert "Off for this order" in browser.get(f"/orders/{CHANGES_MIND}").text
+
+    browser.send(f"/orders/{CHANGES_MIND}/delivery-photos", photos="on")
+    assert live.town.rule(CHANGES_MIND) == "allowed"
+
+
+def test_no_photo_for_an_address_concerns_all_that_goes_there(live: Live) -> None:
+    browser = live.browser(FOURTH)
+
+    browser.send("/addresses/a-4/delivery-photos", photos="off")
+
+    assert live.town.rule(CHANGES_MIND) == live.town.rule(RIGHT_DOOR) == "no_photo"
+    assert live.town.rule(ALLOWED) == "allowed"
+    assert "Off for all that goes to this address" in browser.get(f"/orders/{RIGHT_DOOR}").text
+    browser.send("/addresses/a-4/delivery-photos", photos="on")
+    assert live.town.rule(RIGHT_DOOR) == "allowed"
+
+
+@pytest.mark.parametrize("photos", ["", "OFF", "yes"])
+def test_a_choice_that_is_none_changes_nothing(unchanged: Live, photos: str) -> None:
+    answer = unchanged.browser(OWNER).send(f"/orders/{ALLOWED}/delivery-photos", photos=photos)
+
+    assert answer.status_code == 400
+    assert unchanged.town.rule(ALLOWED) == "allowed"
+
+
+def test_a_photos_address_opens_in_its_own_session_and_for_five_minutes(live: Live) -> None:
+    live.town.receive(live.town.photo(ALLOWED))
+    browser, second_phone = live.browser(OWNER), live.browser(OWNER)
+    (image,) = images(browser.get("/orders").text)
+    altered = [
+        image[:-1] + ("0" if image[-1] != "0" else "1"),
+        image + "0",
+        image + "ä",
+        "/photos/x",
+    ]
+
+    assert browser.get(image).status_code == 200
+    assert second_phone.get(image).status_code == 404
+    assert [browser.get(one).status_code for one in altered] == [404] * 4
+
+    live.clock.now = NOON + 5 * MINUTE
+    assert browser.get(image).status_code == 404
+
+
+def test_customer_service_sees_a_photo_with_the_code_and_the_customer_reads_who_and_why(
+    live: Live,
+) -> None:
+    live.town.receive(live.town.photo(ALLOWED))
+    customer, agent = live.browser(OWNER), live.browser(AGENT)
+    shown = re.search(r'class="code">(\d{3} \d{3})<', customer.send(f"/orders/{ALLOWED}/code").text)
+    assert shown is not None
+
+    answer = agent.send("/service", number=f" {ALLOWED} ", code=shown[1], why="missing")
+
+    assert answer.headers["Location"] == f"/pages/service/{ALLOWED}"
+    assert "Nobody of customer service." in customer.get(f"/orders/{ALLOWED}").text
+    (image,) = images(agent.get(f"/service/{ALLOWED}").text)
+    assert agent.get(image).content == PICTURE
+    page = customer.get(f"/orders/{ALLOWED}").text
+    assert re.search(
+        r"<b>Customer service, agent 17</b>.*1 December 2026, 12:00\sUTC.*The parcel is missing\.",
+        page,
+        re.DOTALL,
+    )
+
+
+def test_every_look_is_written_down_also_the_customers_own(live: Live) -> None:
+    live.town.receive(live.town.photo(ALLOWED))
+    customer, agent = live.browser(OWNER), verified(live)
+    (own,) = images(customer.get("/orders").text)
+    (agents,) = images(agent.get(f"/service/{ALLOWED}").text)
+
+    for browser, image in ((customer, own), (agent, agents), (agent, agents)):
+        browser.get(image)
+    live.browser(SECOND).get(own)
+
+    views = live.town.office.access.views_of(ALLOWED)
+    assert [view.viewer for view in views] == ["customer", "agent 17", "agent 17"]
+
+
+def test_the_agents_page_closes_after_15_minutes_and_so_does_an_address_from_it(live: Live) -> None:
+    live.town.receive(live.town.photo(ALLOWED))
+    agent = verified(live)
+    live.clock.now = NOON + 14 * MINUTE
+    (image,) = images(agent.get(f"/service/{ALLOWED}").text)
+    assert agent.get(image).status_code == 200
+
+    live.clock.now = NOON + 16 * MINUTE
+
+    assert agent.get(f"/service/{ALLOWED}").status_code == 403
+    assert agent.get(image).status_code == 404
+
+
+@pytest.mark.parametrize("number", [ALLOWED, "9999"])
+def test_a_wrong_code_opens_nothing_and_does_not_tell_whether_there_is_such_an_order(
+    unchanged: Live, number: str
+) -> None:
+    answer = unchanged.browser(AGENT).send("/service", number=number, code="12345", why="where")
+
+    assert answer.status_code == 403
+    assert "Order and code do not fit" in answer.text
+
+
+def test_a_reason_is_one_that_the_customer_can_read(live: Live) -> None:
+    agent = live.browser(AGENT)
+    code = live.town.office.access.one_time_code(ALLOWED, NOON)
+
+    for why in ("", "curious", "<b>"):
+        assert agent.send("/service", number=ALLOWED, code=code, why=why).status_code == 400
+
+    assert agent.send("/service", number=ALLOWED, code=code, why="other").status_code == 303
+
+
+def test_dispatch_binds_a_photo_and_then_sees_it_no_more(live: Live) -> None:
+    stray = live.town.receive(live.town.stray())
+    customer, dispatch = live.browser(THIRD), live.browser(Dispatch())
+    assert images(customer.get(f"/orders/{LEFT_DOOR}").text) == []
+    (image,) = images(dispatch.get(f"/dispatch/{stray}").text)
+    assert "More than one door was in reach." in dispatch.get("/dispatch").text
+
+    answer = dispatch.send(f"/dispatch/{stray}/bind", number=LEFT_DOOR)
+
+    assert answer.headers["Location"] == "/pages/dispatch"
+    page = customer.get(f"/orders/{LEFT_DOOR}").text
+    assert len(images(page)) == 1
+    assert "Our dispatch assigned this photo to your order." in page
+    assert dispatch.get(image).status_code == dispatch.get(f"/dispatch/{stray}").status_code == 404
+
+
+@pytest.mark.parametrize("number", [CONFIDENTIAL, GIFT, OPTED_OUT, "2001", "9999", ""])
+def test_dispatch_binds_only_to_an_order_of_the_route_that_takes_photos(
+    live: Live, number: str
+) -> None:
+    live.town.office.orders.add(Order("2001", "c-1", "a-1", "s-elsewhere", (), 52.5, 13.4))
+    stray = live.town.receive(live.town.stray())
+    dispatch = live.browser(Dispatch())
+
+    answer = dispatch.send(f"/dispatch/{stray}/bind", number=number)
+
+    assert answer.status_code == 409
+    assert live.town.office.filing.of_order(number) == []
+    assert f'value="{number}"' not in dispatch.get(f"/dispatch/{stray}").text
+
+
+def test_dispatch_deletes_a_photo_that_is_of_no_order(live: Live) -> None:
+    stray = live.town.receive(live.town.stray("unassigned"))
+    dispatch = live.browser(Dispatch())
+
+    dispatch.send(f"/dispatch/{stray}/discard")
+
+    assert live.town.kept(stray) == (False, False)
+    assert "None. Every photo has its order." in dispatch.get("/dispatch").text
+
+
+def test_dispatch_reads_quality_flags_and_what_was_taken_back_without_the_pictures(
+    live: Live,
+) -> None:
+    live.town.receive(live.town.photo(ALLOWED, quality={"verdict": "covered"}))
+    taken = live.town.receive(live.town.photo(RIGHT_DOOR))
+    live.town.receive(live.town.void(taken))
+
+    page = live.browser(Dispatch()).get("/dispatch").text
+
+    assert images(page) == []
+    assert f"Lens covered</b> <span>Order {ALLOWED}, device van-7" in page
+    assert f"Order {RIGHT_DOOR}</b>" in page
+    assert images(live.browser(FOURTH).get("/orders").text) == []
+
+
+def test_what_is_kept_says_what_the_configuration_says(tmp_path: Path) -> None:
+    """Each time of the table stands on the page, and no other number of days does."""
+    odd = {one.name: 40 + place for place, one in enumerate(fields(Retention))}
+    settings = "\n".join(f"{name} = {days}" for name, days in odd.items())
+    (tmp_path / "backend.toml").write_text(f"[retention]\n{settings}\n")
+
+    with live_town(tmp_path) as live:
+        page = live.browser().get("/what-is-kept").text
+
+    assert sorted(int(days) for days in re.findall(r"(\d+) days?\b", page)) == sorted(odd.values())
+
+
+def test_simulated_photos_are_seen_by_nobody_unless_the_backend_was_told_to(live: Live) -> None:
+    bound = live.town.receive(live.town.photo(ALLOWED, simulated=True))
+    stray = live.town.receive(live.town.stray(simulated=True))
+    seen: list[tuple[Viewer, str]] = [(OWNER, bound), (Dispatch(), stray)]
+
+    for viewer, capture_id in seen:
+        browser = live.browser(viewer)
+        own = live.site.sessions.photo_address(browser.cookie, capture_id, NOON)
+        assert browser.get(f"/photos/{own}").status_code == 404
+    assert images(live.browser(OWNER).get("/orders").text) == []
+    assert live.browser(Dispatch()).get(f"/dispatch/{stray}").status_code == 404
+    assert "Demonstration" not in live.browser(OWNER).get("/orders").text
+
+
+def test_simulated_photos_stand_under_a_banner_on_every_page(tmp_path: Path) -> None:
+    with live_town(tmp_path, show_simulated=True) as live:
+        live.town.receive(live.town.photo(ALLOWED, simulated=True))
+        stray = live.town.receive(live.town.stray(simulated=True))
+        pages = [
+            (live.browser(), ["/sign-in", "/what-is-kept"]),
+            (live.browser(OWNER), ["/orders", f"/orders/{ALLOWED}", "/delivery-photos", "/none"]),
+            (verified(live), ["/service", f"/service/{ALLOWED}"]),
+            (live.browser(Dispatch()), ["/dispatch", f"/dispatch/{stray}"]),
+        ]
+
+        for browser, paths in pages:
+            for path in paths:
+                assert "Demonstration: photos are simulated" in browser.get(path).text
+        assert "Simulated photo" in live.browser(OWNER).get("/orders").text
+
+
+def test_what_a_person_typed_is_shown_as_text(live: Live) -> None:
+    text = live.browser(AGENT).send("/service", number='"><script>', code="1", why="where").text
+
+    assert "<script" not in text
+    assert "&#34;&gt;&lt;script&gt;" in text
+
+
+def test_an_order_number_with_odd_characters_opens_like_any_other(live: Live) -> None:
+    live.town.office.orders.add(Order("1 ä?#&", "c-1", "a-1", "s-odd", (), 52.5, 13.4))
+    browser = live.browser(OWNER)
+    (path,) = set(re.findall(r'href="/pages(/orders/1%20[^"]*)"', browser.get("/orders").text))
+
+    assert "Order 1 ä?#&amp;" in browser.get(path).text
+    assert browser.send(f"{path}/delivery-photos", photos="off").status_code == 303
+    assert live.town.office.orders.find("1 ä?#&").opted_out
+
+
+def test_the_demos_accounts_can_sign_in(live: Live) -> None:
+    homes = {"customer": "/pages/orders", "agent": "/pages/service", "dispatch": "/pages/dispatch"}
+    for account in ACCOUNTS:
+        browser = live.browser()
+        browser.get("/sign-in")
+
+        answer = browser.send("/sign-in", who=account.who, password=account.password)
+
+        assert answer.headers["Location"] == homes[account.role]
+        assert browser.get(answer.headers["Location"].removeprefix("/pages")).status_code == 200

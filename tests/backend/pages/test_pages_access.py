@@ -1,0 +1,273 @@
+"""Every route of the backend, asked by every role: who may is in one table."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import pytest
+from starlette.routing import BaseRoute, Mount, Route
+
+from agent.signing import thumbprint
+from tests.agent.factory import Device
+from tests.backend.access import Agent, Customer, Dispatch, Viewer
+from tests.backend.client import BODY, VERSION, announce
+from tests.backend.demo import ALLOWED, SIGNATURE
+from tests.backend.manifest import DEVICE
+from tests.backend.pages.live import Browser, Live, live_town
+from tests.backend.town import NOON, PICTURE
+
+OWNER, OTHER = Customer("c-1"), Customer("c-2")
+UNVERIFIED, VERIFIED = Agent("18"), Agent("17")
+WHY = "Where is the parcel?"
+
+
+@dataclass(frozen=True)
+class Role:
+    """Somebody, or something, that asks.
+
+    Attributes:
+        viewer: whom the session is of; None without one.
+        device_id: how a device names itself.
+        after: how long after the agent was verified.
+    """
+
+    viewer: Viewer | None = None
+    device_id: str | None = None
+    after: timedelta = timedelta(0)
+
+
+ROLES: Final = {
+    "nobody": Role(),
+    "other": Role(OTHER),
+    "owner": Role(OWNER),
+    "unverified": Role(UNVERIFIED),
+    "verified": Role(VERIFIED),
+    "later": Role(VERIFIED, after=timedelta(minutes=16)),
+    "dispatch": Role(Dispatch()),
+    "device": Role(device_id="van-7"),
+    "device2": Role(device_id="van-8"),
+}
+"""`owner` is the customer of order 1001; `verified` was told its code 16 minutes before `later`."""
+
+EXPECTED: Final = """
+route                                          nobody other owner unverified verified later dispatch device device2
+GET /pages/                                       303   303   303        303      303   303      303    303     303
+GET /pages/sign-in                                200   200   200        200      200   200      200    200     200
+POST /pages/sign-in                               403   403   403        403      403   403      403    403     403
+POST /pages/sign-out                              403   303   303        303      303   303      303    403     403
+GET /pages/what-is-kept                           200   200   200        200      200   200      200    200     200
+GET /pages/style.css                              200   200   200        200      200   200      200    200     200
+GET /pages/icon.svg                               200   200   200        200      200   200      200    200     200
+GET /pages/orders                                 303   200   200        404      404   404      404    303     303
+GET /pages/orders/{number}                        303   404   200        404      404   404      404    303     303
+POST /pages/orders/{number}/delivery-photos       303   404   303        404      404   404      404    303     303
+POST /pages/orders/{number}/code                  303   404   200        404      404   404      404    303     303
+GET /pages/delivery-photos                        303   200   200        404      404   404      404    303     303
+POST /pages/addresses/{address}/delivery-photos   303   404   303        404      404   404      404    303     303
+GET /pages/service                                303   404   404        200      200   200      404    303     303
+POST /pages/service                               303   404   404        303      303   303      404    303     303
+GET /pages/service/{number}                       303   404   404        403      200   403      404    303     303
+GET /pages/dispatch                               303   404   404        404      404   404      200    303     303
+GET /pages/dispatch/{capture_id}                  303   404   404        404      404   404      200    303     303
+POST /pages/dispatch/{capture_id}/bind            303   404   404        404      404   404      303    303     303
+POST /pages/dispatch/{capture_id}/discard         303   404   404        404      404   404      303    303     303
+GET /pages/photos/{address}                       303   404   200        404      200   404      404    303     303
+POST /files                                       422   422   422        422      422   422      422    201     201
+OPTIONS /files                                    204   204   204        204      204   204      204    204     204
+HEAD /files/{capture_id}                          200   200   200        200      200   200      200    200     200
+PATCH /files/{capture_id}                         409   409   409        409      409   409      409    409     409
+OPTIONS /files/{capture_id}                       204   204   204        204      204   204      204    204     204
+POST /receipts                                    200   200   200        200      200   200      200    200     200
+GET /manifest                                     400   400   400        400      400   400      400    200     404
+"""  # noqa: E501 - a table is read across
+"""303 from a page is the way to signing in; 404 and 403 say nothing of what was asked for.
+
+Devices are known by the signature on each record, not by their connection: until TLS is mutual,
+whoever knows a UUID may ask how far its upload is, and nobody can change one that is complete.
+"""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What there is to be asked for."""
+
+    live: Live
+    photo: str
+    to_look_at: str
+    to_bind: str
+    to_discard: str
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with live_town(tmp_path_factory.mktemp("town")) as live:
+        town = live.town
+        photo = town.receive(town.photo(ALLOWED))
+        strays = [town.receive(town.stray()) for _ in range(3)]
+        town.office.store.pinned(town.van.device_id, thumbprint(town.van.key.public_key()))
+        code = town.office.access.one_time_code(ALLOWED, NOON)
+        assert town.office.access.verify(VERIFIED, ALLOWED, code, WHY, NOON)
+        yield Scene(live, photo, *strays)
+
+
+Asked = Callable[[Scene, Role, Browser], "Request"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What fills a route's places, and what is sent."""
+
+    path: Mapping[str, str]
+    body: Mapping[str, str] | bytes | None = None
+    headers: Mapping[str, str] | None = None
+
+
+def plainly(_scene: Scene, _role: Role, _browser: Browser) -> Request:
+    return Request({}, {})
+
+
+def order(**fields: str) -> Asked:
+    return lambda _scene, _role, _browser: Request({"number": ALLOWED}, fields)
+
+
+def address(_scene: Scene, _role: Role, _browser: Browser) -> Request:
+    return Request({"address": "a-1"}, {"photos": "on"})
+
+
+def right_code(scene: Scene, _role: Role, _browser: Browser) -> Request:
+    """Of another order than the one that `verified` has open."""
+    code = scene.live.town.office.access.one_time_code(SIGNATURE, scene.live.clock.now)
+    return Request({}, {"number": SIGNATURE, "code": code, "why": "where"})
+
+
+def waiting(name: str, **fields: str) -> Asked:
+    return lambda scene, _role, _browser: Request({"capture_id": getattr(scene, name)}, fields)
+
+
+def picture(scene: Scene, _role: Role, browser: Browser) -> Request:
+    """An address of its own session for everybody, so that only the right to see decides."""
+    sessions, now = scene.live.site.sessions, scene.live.clock.now
+    return Request({"address": sessions.photo_address(browser.cookie, scene.photo, now)})
+
+
+def record(scene: Scene, role: Role, _browser: Browser) -> Request:
+    """A device sends its own; everybody else one in the van's name, with a key of their own."""
+    van = scene.live.town.van
+    device = van if role.device_id == van.device_id else Device(role.device_id or van.device_id)
+    made = device.make(photo=PICTURE)
+    announced = announce(made.label.capture_id, made.content)
+    return Request({}, made.content, VERSION | BODY | announced)
+
+
+def upload(**headers: str) -> Asked:
+    return lambda scene, _role, _browser: Request(
+        {"capture_id": scene.photo}, None, VERSION | headers
+    )
+
+
+def receipts(scene: Scene, _role: Role, _browser: Browser) -> Request:
+    body = f'{{"capture_ids": ["{scene.photo}"]}}'.encode()
+    return Request({}, body, {"Content-Type": "application/json"})
+
+
+ASKED: Final[Mapping[str, Asked]] = {
+    "POST /pages/sign-in": lambda _s, _r, _b: Request({}, {"who": "c-1", "password": "wrong"}),
+    "GET /pages/orders/{number}": order(),
+    "POST /pages/orders/{number}/delivery-photos": order(photos="on"),
+    "POST /pages/orders/{number}/code": order(),
+    "POST /pages/addresses/{address}/delivery-photos": address,
+    "POST /pages/service": right_code,
+    "GET /pages/service/{number}": order(),
+    "GET /pages/dispatch/{capture_id}": waiting("to_look_at"),
+    "POST /pages/dispatch/{capture_id}/bind": waiting("to_bind", number=ALLOWED),
+    "POST /pages/dispatch/{capture_id}/discard": waiting("to_discard"),
+    "GET /pages/photos/{address}": picture,
+    "POST /files": record,
+    "HEAD /files/{capture_id}": upload(),
+    "PATCH /files/{capture_id}": upload(**{"Upload-Offset": "0"} | BODY),
+    "OPTIONS /files/{capture_id}": upload(),
+    "POST /receipts": receipts,
+}
+"""What is asked where the route alone does not say it."""
+
+
+def table() -> dict[str, dict[str, int]]:
+    head, *lines = EXPECTED.strip().splitlines()
+    roles = head.split()[1:]
+    assert roles == list(ROLES)
+    rows = [line.rsplit(maxsplit=len(roles)) for line in lines]
+    return {row[0]: dict(zip(roles, map(int, row[1:]), strict=True)) for row in rows}
+
+
+def routes(found: list[BaseRoute], before: str = "") -> Iterator[str]:
+    """Each method and path of a route table; HEAD that only comes with GET is left out."""
+    for route in found:
+        if isinstance(route, Mount):
+            yield from routes(route.routes, before + route.path)
+        else:
+            assert isinstance(route, Route), f"a route of another kind, not known here: {route}"
+            methods = route.methods or set()
+            for method in methods - ({"HEAD"} if "GET" in methods else set()):
+                yield f"{method} {before}{route.path}"
+
+
+def answer(scene: Scene, route: str, role: Role) -> tuple[int, bytes]:
+    scene.live.clock.now = NOON + role.after
+    method, path = route.split()
+    browser = scene.live.browser(role.viewer)
+    asked = ASKED.get(route, plainly)(scene, role, browser)
+    headers = {**(asked.headers or {}), **({DEVICE: role.device_id} if role.device_id else {})}
+    body = asked.body
+    if method == "POST" and path.startswith("/pages/") and isinstance(body, Mapping):
+        body = {"form": scene.live.site.sessions.form_token(browser.cookie), **body}
+    given = browser.ask(
+        method, path.format(**asked.path), body if method != "GET" else None, headers
+    )
+    return given.status_code, given.content
+
+
+def test_every_route_has_its_expectations_and_every_expectation_its_route(scene: Scene) -> None:
+    assert sorted(routes(scene.live.app.routes)) == sorted(table())
+
+
+@pytest.mark.parametrize("route", table())
+def test_a_route_answers_each_role_as_the_table_says(scene: Scene, route: str) -> None:
+    answers = {name: answer(scene, route, role)[0] for name, role in ROLES.items()}
+
+    assert answers == table()[route]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_who_may_not_see_it_learns_nothing_of_it(scene: Scene, role: str) -> None:
+    """What they are answered is what they would be answered about an order there is not."""
+    for route in ("GET /pages/orders/{number}", "GET /pages/service/{number}"):
+        status, text = answer(scene, route, ROLES[role])
+        browser = scene.live.browser(ROLES[role].viewer)
+        path = route.split()[1].format(number="9999")
+        none = browser.ask("GET", path)
+        if status != 200:
+            assert none.status_code == status
+            assert _plain(text, ALLOWED) == _plain(none.content, "9999")
+
+
+def _plain(text: bytes, number: str) -> bytes:
+    """A page without the number that was asked for and without its form's token."""
+    kept = [line for line in text.splitlines() if b'name="form"' not in line]
+    return b"\n".join(kept).replace(number.encode(), b"N")
+
+
+@pytest.mark.parametrize("role", ["owner", "verified", "dispatch"])
+def test_a_waiting_photo_opens_for_dispatch_alone(scene: Scene, role: str) -> None:
+    scene.live.clock.now = NOON
+    browser = scene.live.browser(ROLES[role].viewer)
+    own = scene.live.site.sessions.photo_address(browser.cookie, scene.to_look_at, NOON)
+
+    given = browser.get(f"/photos/{own}")
+
+    assert (given.status_code == 200) is (role == "dispatch")
+
+
+def test_the_test_switches_are_not_there_unless_asked_for(scene: Scene) -> None:
+    for path in ("/switches", "/counts", "/", "/photos", "/orders"):
+        assert scene.live.browser(OWNER).ask("GET", path).status_code == 404

@@ -1,0 +1,307 @@
+"""The pages in a real Chromium at phone size: what people do there, and how it looks."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    Response,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
+
+from agent import jpeg
+from agent.models import Kind, rfc3339
+from hardware.scenes import Scene, render
+from tests.backend.demo import (
+    ACCOUNTS,
+    ALLOWED,
+    CHANGES_MIND,
+    CONFIDENTIAL,
+    LEFT_DOOR,
+    RIGHT_DOOR,
+)
+from tests.backend.process import Backend
+from tests.backend.town import Town
+
+pytestmark = pytest.mark.slow
+
+PASSWORDS: Final = {account.who: account.password for account in ACCOUNTS}
+
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
+"""CSS pixels. Source: a common phone of 2020 to 2025; the pages' narrowest test is 320."""
+
+NARROWEST_PX: Final = 320
+"""Narrowest screen without scrolling sideways. Source: WCAG 2.2, 1.4.10 Reflow."""
+
+TARGET_PX: Final = 44
+"""Least height of what a thumb must hit. Source: WCAG 2.2, 2.5.5 Target Size (Enhanced)."""
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of the pages go: `$DOORSTEP_SCREENSHOTS`, else a folder of this run."""
+    given = os.environ.get("DOORSTEP_SCREENSHOTS")
+    folder = Path(given) if given else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.fail("the pages need a real browser: apt install chromium")
+    sandbox = os.geteuid() != 0  # Chromium's own sandbox does not run as root
+    browser = playwright.chromium.launch(executable_path=found, chromium_sandbox=sandbox)
+    yield browser
+    browser.close()
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round that is over: what came of it is on the pages."""
+
+    url: str
+    town: Town
+    stray: str
+
+
+@pytest.fixture
+def delivered(tmp_path: Path) -> Iterator[Round]:
+    """The demo's town, with photos of a simulated camera, behind a real backend."""
+    town = Town(tmp_path, show_simulated=True)
+    now = rfc3339(datetime.now(UTC))
+    at_place = {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
+    position = {"lat_deg": 52.5163, "lon_deg": 13.3777, "accuracy_m": 6.0}
+    _leave(town, ALLOWED, 3, now, stop=at_place, position=position)
+    _leave(town, RIGHT_DOOR, 4, now)
+    _leave(town, CHANGES_MIND, 5, now, quality={"verdict": "covered"}, cover=0.6)
+    left = {"id": town.office.orders.find(LEFT_DOOR).stop_id, "bound_by": "ambiguous"}
+    door = {"lat_deg": 52.5263, "lon_deg": 13.3777, "accuracy_m": 12.0}
+    stray = _leave(town, LEFT_DOOR, 8, now, stop=left, position=door)
+    taken = _leave(town, ALLOWED, 7, now)
+    town.receive(town.van.make(Kind.VOID, {"simulated": True}, about=taken), now)
+    backend = Backend(tmp_path, switches=False, show_simulated=True, demo_accounts=True).start()
+    try:
+        yield Round(f"{backend.base_url}/pages", town, stray)
+    finally:
+        backend.stop()
+
+
+def _leave(town: Town, number: str, seed: int, now: str, cover: float = 0.0, **said: object) -> str:
+    stop = {"id": town.office.orders.find(number).stop_id, "bound_by": "code"}
+    record = {"stop": stop, "simulated": True, "quality": {"verdict": "ok"}, **said}
+    made = town.van.make(Kind.PHOTO, record, _picture(seed, cover), utc=now)
+    return town.receive(made, now)
+
+
+@cache
+def _picture(seed: int, cover: float) -> bytes:
+    scene = Scene(seed=seed, width_px=1152, height_px=648, cover=cover)
+    return jpeg.encode(render(scene), 85)
+
+
+@pytest.fixture
+def phone(chromium: Browser) -> Iterator[Page]:
+    """A phone in the hand: touch, no JavaScript, and anything odd in its console fails the test."""
+    context = chromium.new_context(
+        viewport=PHONE,
+        device_scale_factor=2,
+        is_mobile=True,
+        has_touch=True,
+        java_script_enabled=False,
+        ignore_https_errors=True,  # its CA is the test's own
+        color_scheme="light",
+    )
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text) if _is_odd(message) else None)
+    page.on(
+        "requestfailed", lambda request: wrong.append(request.url) if _counts(request) else None
+    )
+    page.on("response", lambda answer: wrong.append(answer.url) if _is_missing(answer) else None)
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def _is_odd(message: ConsoleMessage) -> bool:
+    """Anything but that a page was refused, which is the tests' to look at."""
+    return not message.text.startswith("Failed to load resource")
+
+
+def _counts(request: Request) -> bool:
+    """An icon may still be on its way when the next page is asked for."""
+    return not request.url.endswith("/icon.svg")
+
+
+def _is_missing(answer: Response) -> bool:
+    """Whether a page lacks its style, icon or photo."""
+    return answer.status >= 400 and answer.request.resource_type != "document"
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Somebody walks through the pages; each page they stop at is looked at and kept."""
+
+    page: Page
+    url: str
+    screenshots: Path
+
+    def sign_in(self, who: str) -> None:
+        self.page.goto(f"{self.url}/")
+        self.page.get_by_label("Account").fill(who)
+        self.page.get_by_label("Password").fill(PASSWORDS[who])
+        self.tap("Sign in")
+
+    def tap(self, name: str) -> None:
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=name, exact=True).tap()
+
+    def follow(self, name: str) -> None:
+        with self.page.expect_navigation():
+            self.page.get_by_role("link", name=name, exact=True).first.tap()
+
+    def shows(self, text: str) -> None:
+        expect(self.page.locator("main")).to_contain_text(text)
+
+    def look(self, name: str) -> None:
+        """Keep a picture of the page; nothing sticks out, nothing is too small for a thumb."""
+        for image in self.page.locator("img").all():
+            image.scroll_into_view_if_needed()
+        self.page.mouse.wheel(0, -10_000)
+        self.page.screenshot(path=self.screenshots / f"{name}.png", full_page=True)
+        for width_px in (PHONE["width"], NARROWEST_PX):
+            self.page.set_viewport_size({"width": width_px, "height": PHONE["height"]})
+            assert self._widest_px() <= width_px, f"{name} scrolls sideways at {width_px} px"
+        self.page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+        for control in self.page.locator("button:visible, input:visible, select:visible").all():
+            box = control.bounding_box()
+            assert box is not None
+            assert box["height"] >= TARGET_PX, f"{name}: {control} is too small"
+
+    def _widest_px(self) -> float:
+        boxes = [one.bounding_box() for one in self.page.locator("body *:visible").all()]
+        return max(box["x"] + box["width"] for box in boxes if box is not None)
+
+
+@pytest.fixture
+def walk(phone: Page, delivered: Round, screenshots: Path) -> Walk:
+    return Walk(phone, delivered.url, screenshots)
+
+
+def test_a_customer_signs_in_sees_the_photo_and_opts_out(walk: Walk, delivered: Round) -> None:
+    walk.page.goto(f"{walk.url}/")
+    walk.look("1-sign-in")
+    walk.sign_in("c-4")
+    walk.shows("Order 1007")
+    expect(walk.page.get_by_role("img")).to_have_count(2)
+    walk.look("2-your-orders")
+
+    walk.follow(f"Order {CHANGES_MIND}")
+    walk.look("3-order")
+    walk.tap("Don’t take delivery photos")
+
+    walk.shows("There is no delivery photo for this order.")
+    walk.shows("Off for this order, as you asked.")
+    walk.look("4-order-without-photos")
+    assert delivered.town.rule(CHANGES_MIND) == "no_photo"
+    walk.follow("Your Orders")
+    walk.follow("Delivery photos at your addresses")
+    walk.look("5-addresses")
+    walk.tap("Don’t take delivery photos")
+    walk.shows("Delivery photos are off.")
+    assert delivered.town.rule(RIGHT_DOOR) == "no_photo"
+    walk.tap("Sign out")
+    walk.page.go_back()
+    expect(walk.page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_an_agent_is_told_the_code_and_the_customer_reads_that_they_looked(
+    walk: Walk, chromium: Browser
+) -> None:
+    walk.sign_in("c-1")
+    walk.follow(f"Order {ALLOWED}")
+    walk.shows("Nobody of customer service.")
+    walk.tap("Show a code")
+    code = walk.page.locator(".code").inner_text()
+    walk.look("6-code")
+    at_work = chromium.new_context(
+        viewport=PHONE, has_touch=True, java_script_enabled=False, ignore_https_errors=True
+    )
+    agent = Walk(at_work.new_page(), walk.url, walk.screenshots)
+    agent.sign_in("17")
+    agent.look("7-service")
+
+    agent.page.get_by_label("Order number").fill(ALLOWED)
+    agent.page.get_by_label("Code that the customer tells you").fill("000000")
+    agent.page.get_by_label("Why do you look?").select_option("where")
+    agent.tap("Open for 15 minutes")
+    expect(agent.page.get_by_role("alert")).to_contain_text("do not fit")
+    agent.look("8-service-wrong-code")
+    agent.page.get_by_label("Code that the customer tells you").fill(code)
+    agent.page.get_by_label("Why do you look?").select_option("where")
+    agent.tap("Open for 15 minutes")
+
+    expect(agent.page.get_by_role("img")).to_have_count(1)
+    agent.shows("The place is known by satellite to about 6 m.")
+    agent.look("9-service-order")
+    at_work.close()
+    walk.follow(f"Order {ALLOWED}")
+    walk.shows("Customer service, agent 17")
+    walk.shows("Where is the parcel?")
+    walk.look("10-order-with-looks")
+
+
+def test_dispatch_gives_a_photo_its_order_and_the_customer_sees_it(walk: Walk) -> None:
+    walk.sign_in("dispatch")
+    walk.shows("More than one door was in reach.")
+    walk.look("11-dispatch")
+    walk.follow("Look and decide")
+    walk.look("12-which-order")
+
+    walk.tap(f"It is order {LEFT_DOOR}")
+
+    walk.shows("None. Every photo has its order.")
+    walk.look("13-dispatch-done")
+    walk.tap("Sign out")
+    walk.sign_in("c-3")
+    walk.shows("Our dispatch assigned this photo to your order.")
+
+
+def test_a_confidential_order_and_what_is_kept(walk: Walk) -> None:
+    walk.sign_in("c-2")
+    walk.follow(f"Order {CONFIDENTIAL}")
+    walk.shows("There is no delivery photo for this order.")
+    walk.look("14-confidential-order")
+    walk.follow("What we keep, for whom, how long")
+    walk.shows("30 days")
+    walk.look("15-what-is-kept")
+    walk.page.goto(f"{walk.url}/orders/{ALLOWED}")
+    walk.shows("There is no such page, or it is not for this account.")
+    walk.look("16-not-theirs")
+
+
+def test_the_pages_are_readable_in_the_dark(walk: Walk) -> None:
+    walk.page.emulate_media(color_scheme="dark")
+    walk.sign_in("c-1")
+    walk.look("17-your-orders-dark")

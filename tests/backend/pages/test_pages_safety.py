@@ -1,0 +1,310 @@
+"""Signing in, sessions, forms and headers: what keeps a page its reader's."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from argon2 import PasswordHasher
+
+from tests.backend.access import Agent, Customer, Dispatch, Viewer
+from tests.backend.demo import ACCOUNTS, ALLOWED, Account
+from tests.backend.pages.accounts import HASHER, Accounts
+from tests.backend.pages.door import COOKIE
+from tests.backend.pages.live import Browser, Live, live_town
+from tests.backend.pages.test_pages_access import routes
+from tests.backend.switches import Switches
+from tests.backend.town import NOON, Town
+
+OWNER = Customer("c-1")
+PERSON = ACCOUNTS[0]
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    with live_town(tmp_path) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """One town for all tests that change nothing in it."""
+    with live_town(tmp_path_factory.mktemp("unchanged")) as live:
+        yield live
+
+
+def at_the_form(live: Live) -> Browser:
+    browser = live.browser()
+    browser.get("/sign-in")
+    return browser
+
+
+def sign_in(browser: Browser, who: str = PERSON.who, password: str = PERSON.password) -> int:
+    return browser.send("/sign-in", who=who, password=password).status_code
+
+
+def is_signed_in(browser: Browser) -> bool:
+    return browser.get("/orders").status_code == 200
+
+
+def test_a_wrong_password_and_a_name_that_nobody_has_are_answered_alike(live: Live) -> None:
+    browser = at_the_form(live)
+
+    wrong = browser.send("/sign-in", who=PERSON.who, password="wrong")
+    unknown = browser.send("/sign-in", who="c-99", password="wrong")
+    nothing = browser.send("/sign-in")
+
+    assert wrong.status_code == unknown.status_code == nothing.status_code == 403
+    assert wrong.text == unknown.text == nothing.text
+    assert not is_signed_in(browser)
+
+
+def test_passwords_are_kept_as_argon2id_and_nowhere_else(tmp_path: Path) -> None:
+    """With the parameters of RFC 9106's second choice: 64 MiB, 3 passes, 4 lanes."""
+    town = Town(tmp_path)
+    Accounts(town.office.ledger).add(PERSON)
+
+    kept = town.office.ledger.execute("SELECT hash FROM accounts").fetchone()[0]
+
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert not HASHER.check_needs_rehash(kept)
+    for path in tmp_path.glob("orders.db*"):
+        assert PERSON.password.encode() not in path.read_bytes()
+
+
+def test_a_name_that_nobody_has_costs_a_full_check(tmp_path: Path) -> None:
+    """It is checked against a hash that costs the same: time does not tell who is a customer."""
+    checked: list[str] = []
+
+    class Noting(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002
+            checked.append(str(hash))
+            return super().verify(hash, password)
+
+    accounts = Accounts(Town(tmp_path).office.ledger, Noting())
+    accounts.add(PERSON)
+
+    for who in (PERSON.who, "c-99"):
+        assert asyncio.run(accounts.check(who, "wrong")) is None
+
+    known, nobodys = (one.split("$") for one in checked)
+    assert known[:4] == nobodys[:4]
+    assert [len(part) for part in known] == [len(part) for part in nobodys]
+
+
+def test_the_sixth_try_within_15_minutes_is_not_made_even_with_the_right_password(
+    live: Live,
+) -> None:
+    browser = at_the_form(live)
+    assert [sign_in(browser, password="wrong") for _ in range(5)] == [403] * 5
+
+    refused = browser.send("/sign-in", who=PERSON.who, password=PERSON.password)
+
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "900")
+    assert sign_in(at_the_form(live), ACCOUNTS[1].who, ACCOUNTS[1].password) == 303
+    live.clock.now = NOON + 15 * MINUTE
+    assert sign_in(at_the_form(live)) == 303
+
+
+def test_signing_in_starts_the_count_anew(live: Live) -> None:
+    for _ in range(3):
+        browser = at_the_form(live)
+        assert [sign_in(browser, password="wrong") for _ in range(4)] == [403] * 4
+        assert sign_in(browser) == 303
+
+
+def test_one_network_address_has_a_limit_of_its_own(live: Live) -> None:
+    browser = at_the_form(live)
+    answers = [sign_in(browser, who=f"c-{number}", password="x") for number in range(100, 151)]
+
+    assert answers == [403] * 50 + [429]
+
+
+def test_signing_in_gives_a_new_cookie_that_scripts_other_sites_and_plain_http_do_not_get(
+    live: Live,
+) -> None:
+    browser = at_the_form(live)
+    before = browser.cookie
+
+    answer = browser.send("/sign-in", who=PERSON.who, password=PERSON.password)
+
+    assert browser.cookie != before
+    said = answer.headers["Set-Cookie"]
+    assert said.startswith(f"{COOKIE}=")
+    assert {part.strip().lower() for part in said.split(";")[1:]} == {
+        "httponly",
+        "secure",
+        "samesite=lax",
+        "path=/",
+    }
+    assert not is_signed_in(Browser(live, before))
+
+
+def test_signing_out_ends_the_session_on_the_server(live: Live) -> None:
+    browser = live.browser(OWNER)
+    stolen = Browser(live, browser.cookie)
+    assert is_signed_in(stolen)
+
+    answer = browser.send("/sign-out")
+
+    assert answer.headers["Location"] == "/pages/sign-in"
+    assert not is_signed_in(stolen)
+
+
+def test_signing_in_anew_ends_the_session_before(live: Live) -> None:
+    browser = live.browser(OWNER)
+    before = Browser(live, browser.cookie)
+
+    assert sign_in(browser) == 303
+
+    assert is_signed_in(browser)
+    assert not is_signed_in(before)
+
+
+def test_a_session_ends_30_minutes_after_the_last_page(live: Live) -> None:
+    browser = live.browser(OWNER)
+    live.clock.now = NOON + 30 * MINUTE
+    assert is_signed_in(browser)
+
+    live.clock.now = NOON + 61 * MINUTE
+
+    assert not is_signed_in(browser)
+
+
+def test_a_session_ends_after_12_hours_however_busy(live: Live) -> None:
+    browser = live.browser(OWNER)
+    for quarters in range(1, 49):
+        live.clock.now = NOON + quarters * 15 * MINUTE
+        assert is_signed_in(browser)
+
+    live.clock.now += 15 * MINUTE
+
+    assert not is_signed_in(browser)
+
+
+def test_no_form_works_without_its_sessions_token(live: Live) -> None:
+    """Every form of the route table, for whoever may send it, changes nothing."""
+    stray = live.town.receive(live.town.stray())
+    filled = {"number": ALLOWED, "address": "a-1", "capture_id": stray}
+    viewers: dict[str, Viewer] = {"orders": OWNER, "addresses": OWNER, "service": Agent("17")}
+    forms = [one.split()[1] for one in routes(live.app.routes) if one.startswith("POST /pages/")]
+    tokens = [
+        "",
+        "ä",
+        live.site.sessions.form_token(live.browser(OWNER).cookie),
+        live.site.sessions.form_token(""),
+    ]
+    before = _all_of(live)
+
+    for form in forms:
+        browser = live.browser(viewers.get(form.split("/")[2], Dispatch()))
+        for token in tokens:
+            path = form.removeprefix("/pages").format(**filled)
+            assert browser.send(path, form=token, photos="off").status_code == 403, form
+
+    assert len(forms) == 8
+    assert _all_of(live) == before
+
+
+def _all_of(live: Live) -> list[tuple[object, ...]]:
+    """What is in the office's ledger, but for who may sign in."""
+    tables = ("orders", "addresses", "captures", "one_time_codes", "grants", "views")
+    return [
+        tuple(row)
+        for table in tables
+        for row in live.town.office.ledger.execute(f"SELECT * FROM {table}")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/sign-in", 200),
+        ("/style.css", 200),
+        ("/", 303),
+        ("/orders", 303),
+        ("/photos/x", 303),
+        ("/no-such-page", 404),
+        ("/sign-out", 405),
+    ],
+)
+def test_every_answer_forbids_scripts_frames_caches_and_referrers(
+    unchanged: Live, path: str, status: int
+) -> None:
+    answer = unchanged.browser().get(path)
+
+    assert answer.status_code == status
+    assert answer.headers["Content-Security-Policy"].split("; ") == [
+        "default-src 'none'",
+        "img-src 'self'",
+        "style-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Server" not in answer.headers
+
+
+def test_a_photo_has_the_same_headers(live: Live) -> None:
+    live.town.receive(live.town.photo(ALLOWED))
+    browser = live.browser(OWNER)
+    (image,) = re.findall(r'<img src="/pages([^"]+)"', browser.get("/orders").text)
+
+    answer = browser.get(image)
+
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"who=" + b"a" * 9000, 413),
+        (b"\xff\xfe=\xff", 400),
+        (b"who=%FF&password=x", 400),
+        (b"&".join(b"a=b" for _ in range(50)), 400),
+        (b"who=%00&password=%00", 403),
+        (b"\0", 403),
+        (b"", 403),
+    ],
+)
+def test_a_form_of_another_shape_is_refused_in_words(
+    unchanged: Live, body: bytes, status: int
+) -> None:
+    answer = unchanged.browser().ask("POST", "/pages/sign-in", body)
+
+    assert answer.status_code == status
+    assert "<h1>Not possible</h1>" in answer.text
+
+
+@pytest.mark.parametrize("number", ["..%2f..%2fetc", "%00", "' OR 1=1 --", "a" * 5000, "\ud7ff"])
+def test_a_hostile_number_is_an_order_that_there_is_not(unchanged: Live, number: str) -> None:
+    for browser in (unchanged.browser(OWNER), unchanged.browser(Agent("17"))):
+        for path in ("orders", "service", "dispatch", "photos"):
+            assert browser.get(f"/{path}/{number}").status_code in {403, 404}
+
+
+def test_pages_are_spared_the_faults_and_counts_of_devices(live: Live) -> None:
+    live.panel.set(Switches(portal=True))
+
+    assert "Sign in" in live.browser().get("/sign-in").text
+    assert live.counts.requests == 0
+    assert live.counts.connections == live.counts.control_connections == 1
+    assert "accept our terms" in live.browser().ask("GET", "/manifest").text
+    assert live.counts.requests == 1
+
+
+def test_a_new_password_takes_the_old_ones_place(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    accounts = Accounts(town.office.ledger)
+    accounts.add(PERSON)
+    accounts.add(Account(PERSON.role, PERSON.who, "another"))
+
+    assert town.office.ledger.execute("SELECT count(*) FROM accounts").fetchone()[0] == 1

@@ -1,0 +1,41 @@
+"""Words that stand on more than one page."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from agent.models import BoundBy, Verdict
+
+NO_PHOTO: Final = "There is no delivery photo for this order."
+"""The one sentence for every order without a photo, whatever the reason."""
+
+REASONS: Final[Mapping[str, str]] = {
+    "where": "Where is the parcel?",
+    "missing": "The parcel is missing.",
+    "damaged": "The parcel is damaged.",
+    "other": "Another question about the delivery.",
+}
+"""Why customer service looks: a closed list, since the customer reads it."""
+
+WAITS: Final[Mapping[str, str]] = {
+    BoundBy.AMBIGUOUS: "More than one door was in reach.",
+    BoundBy.UNASSIGNED: "No stop was in reach.",
+}
+"""Why a photo waits for dispatch."""
+
+NOT_ON_ROUTE: Final = "The stop was not on this device’s route."
+"""Why a photo waits that the device itself was certain of."""
+
+FLAGS: Final[Mapping[str, str]] = {
+    Verdict.DARK: "Too dark",
+    Verdict.CLIPPED: "Too bright",
+    Verdict.COVERED: "Lens covered",
+    Verdict.NOISY: "Too grainy",
+    Verdict.BLURRED: "Blurred",
+}
+"""What the quality check found."""
+
+
+def day_and_time(at: datetime) -> str:
+    """As in `1 December 2026, 09:15 UTC`, with a space before UTC that does not break."""
+    return f"{at.day} {at:%B %Y, %H:%M}\N{NO-BREAK SPACE}UTC"
