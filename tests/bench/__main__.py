@@ -17,6 +17,7 @@ from tests.bench import (
     drain,
     enqueue,
     figures,
+    herd,
     machine,
     memory,
     origin,
@@ -37,6 +38,7 @@ SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "enqueue": enqueue.measure,
     "upload": upload.measure,
     "depth": queue_depth.measure,
+    "herd": herd.measure,
 }
 """The machine's own limits are always measured, first."""
 

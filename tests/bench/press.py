@@ -8,9 +8,10 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from agent import capture, eye, journal, jpeg, quality, recordfile, shutter, wiring
+from agent import capture, journal, jpeg, quality, recordfile, shutter, wiring
 from agent.capture import Capture
 from agent.capture_loop import CaptureLoop
+from agent.eye import Eye
 from agent.journal import Journal
 from agent.layout import Layout
 from agent.outbox import Outbox
@@ -20,6 +21,7 @@ from hardware.button import ButtonName
 from hardware.indicator import Signal
 from hardware.simulated import SimulatedIndicator
 from hardware.simulated_camera import FRAME_NS
+from tests.bench import press_refused
 from tests.bench.bare import FRAME_HEADER_BYTES, PAGE_BYTES, Bare, BareLoop, Sizes
 from tests.bench.device import Device
 from tests.bench.figures import Figure
@@ -40,13 +42,14 @@ QUALITY: Final = ("luma", "sharpness", "assess")
 
 
 def measure(rig: Rig) -> list[Figure]:
-    """Presses warm and cold, each beside the bare loop, by turns."""
+    """Presses warm and cold, each beside the bare loop, by turns; then refused ones."""
     device = Device.new(rig.folder / "press", rig.backend)
     with _presser(device) as (loop, presser), ThreadPoolExecutor(1) as finger:
         pressing = finger.submit(_press_all, presser, rig)
         pressing.add_done_callback(lambda _: loop.stop())
         loop.run()  # in this thread, as in the capture process
-        return pressing.result()
+        served = pressing.result()
+    return [*served, *press_refused.measure(rig)]
 
 
 def _press_all(presser: "_Presser", rig: Rig) -> list[Figure]:
@@ -87,7 +90,7 @@ class _Presser:
 
     def rest_camera(self) -> None:
         self._await_pace()
-        setattr(eye, "STREAM_S", 0.0)  # noqa: B010 - a constant; else the loop starts it again
+        setattr(Eye, "turn", _leave_alone)  # noqa: B010 - the bare loop has the same camera
         self._board.camera.stop()
         time.sleep(COLD_REST_S)
 
@@ -168,6 +171,10 @@ class _Presser:
         assert isinstance(self._board.indicator, SimulatedIndicator)
         shown = list(self._board.indicator.shown)
         return next(at_ns for signal, at_ns in shown if at_ns > edge_ns and signal in _DONE)
+
+
+def _leave_alone(_eye: Eye, _now_ns: int) -> None:
+    """In place of the rule: once the bench stops and starts the camera, the loop must not."""
 
 
 _DONE: Final = {Signal.SAVED, Signal.ONCE_MORE}

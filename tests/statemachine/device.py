@@ -1,0 +1,233 @@
+"""A whole device in this process whose power, time, network and card are in the machine's hand.
+
+Capture, sync and prune are the product's own, wired as its commands do it, over real files and
+real HTTP; set are the camera's pictures, the time, the boot id, and the moment of death.
+"""
+
+import random
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from agent import receipt, retention, wiring
+from agent.backend import Backend, Limits
+from agent.config import load
+from agent.database import Connection, Database
+from agent.delivery import Delivery
+from agent.errors import DoorstepError
+from agent.layout import Layout
+from agent.outbox import Outbox
+from agent.sync import Sync
+from hardware import clock_system
+from hardware.clock import ClockSource
+from hardware.clock_system import SystemClock
+from tests import device as commands
+from tests.agent.benchtop import Bench, Parts
+from tests.agent.sending import SetClock
+from tests.backend import process
+from tests.network import FaultProxy
+
+LIMITS: Final = Limits(connect_s=2.0, read_s=1.0, progress_s=1.0, attempt_s=5.0)
+"""Long enough for loopback, short enough to wait for a backend that went silent."""
+
+
+class Killed(BaseException):
+    """The process is dead: nothing catches it but whoever pulled the plug."""
+
+
+@dataclass
+class Fuse:
+    """Kills at one boundary of a transaction; `left` counts them, None never kills."""
+
+    left: int | None = None
+
+    def burn(self) -> None:
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.left = None
+                raise Killed
+
+    @contextmanager
+    def lit(self, left: int | None) -> Iterator[None]:
+        self.left = left
+        try:
+            yield
+        finally:
+            self.left = None
+
+
+class SetWall(datetime):
+    """The system's wall clock, off by `ahead`."""
+
+    ahead = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # no subclass of itself
+        return datetime.now(tz) + cls.ahead
+
+
+class Device:
+    """One device; `press`, `turns`, `send_once` and `prune` may die at any transaction.
+
+    Attributes:
+        layout: where its files lie.
+        bench: its capture process.
+        boot_id: of the boot that runs.
+        clock: CLOCK_BOOTTIME as sync sees it.
+        starts: how often capture has started.
+    """
+
+    def __init__(self, folder: Path, backend: process.Backend, proxy: FaultProxy) -> None:
+        url = f"https://127.0.0.1:{proxy.port}"
+        self.id = f"d-{uuid.uuid4()}"
+        tables = {"device": {"id": self.id}, "backend": commands.towards(backend, url)}
+        self.config = load(commands.Device(folder, "", **tables).config)
+        self.layout = Layout.of(self.config.state)
+        self.parts = Parts()
+        self.fuse = Fuse()
+        self.starts = 0
+        self.boot_id = str(uuid.uuid4())
+        self.clock = SetClock()
+        self._patch = pytest.MonkeyPatch()
+        self._capture, self._sync = ExitStack(), ExitStack()
+        self._set_parts()
+        self.start_capture()
+        self.start_sync()
+
+    # Processes
+
+    def start_capture(self) -> None:
+        self._capture.close()
+        loop = self._capture.enter_context(
+            wiring.capture_loop(self.config, self.parts.open, self.parts.now)
+        )
+        outbox = self._capture.enter_context(wiring.queue(self.config))
+        self.starts += 1
+        self.bench = Bench(self.config, self.parts, loop, outbox, self.layout)
+
+    def start_sync(self) -> None:
+        self._sync.close()
+        outbox = self._sync.enter_context(wiring.queue(self.config))
+        backend = self._sync.enter_context(closing(Backend(self.config.backend, LIMITS)))
+        keys = wiring.receipt_keys(self.config)
+        delivery = Delivery(backend, keys, outbox.set_upload_url)
+        self.sync = Sync(self.layout, outbox, delivery, self.clock, random.Random(1))
+
+    def start_both(self) -> None:
+        """End both, which empties the queue's log, and start them again."""
+        self._sync.close()
+        self.start_capture()
+        self.start_sync()
+
+    def power_cut(self, *, reboots: bool, dies_at: int | None) -> None:
+        """Kill both processes; the card keeps what it has now. Their next start may die, too."""
+        died = self.layout.state.with_name("died")
+        subprocess.run(["cp", "-a", self.layout.state, died], check=True)  # see break_queue
+        self._capture.close()
+        self._sync.close()
+        shutil.rmtree(self.layout.state)
+        died.rename(self.layout.state)
+        if reboots:
+            for suffix in ("-shm",):  # in memory, as far as SQLite cares
+                self.layout.database.with_name(f"doorstep.db{suffix}").unlink(missing_ok=True)
+            self.boot_id = str(uuid.uuid4())
+            self.clock.now_s = 20.0
+        try:
+            with self.fuse.lit(dies_at):
+                self.start_capture()
+        except Killed:
+            self.start_capture()
+        self.start_sync()
+
+    def close(self) -> None:
+        self._capture.close()
+        self._sync.close()
+        self._patch.undo()
+
+    # What they do
+
+    def turns(self, count: int, dies_at: int | None = None) -> None:
+        """Some turns of the sending loop; while it would wait, time passes."""
+        with self.fuse.lit(dies_at):
+            for _ in range(count):
+                self.pass_s(self.sync._turn())  # noqa: SLF001 - what `run` does, without its sockets
+                self.pass_s(self._rests_s())
+
+    def _rests_s(self) -> float:
+        """How long the loop does nothing but look."""
+        pace, due_s = self.sync._pace, None  # noqa: SLF001 - nothing else tells it
+        with suppress(DoorstepError), self.queue() as (outbox, _):
+            due_s = outbox.due_s()
+        if due_s is None:
+            return 0.0
+        return max(due_s - self.clock.now_s, pace.rest_until_s - self.clock.now_s, 0.0)
+
+    def send_once(self, dies_at: int | None = None) -> None:
+        """`doorstep sync --once`, while no daemon runs."""
+        with self.fuse.lit(dies_at), suppress(DoorstepError):
+            self.sync.send_once(lambda _done, _total: None)
+
+    def prune(self, dies_at: int | None = None) -> None:
+        """`doorstep prune`."""
+        keys = receipt.read_keys(self.config.backend.receipt_keys)
+        with (
+            self.fuse.lit(dies_at),
+            wiring.queue(self.config) as outbox,
+            suppress(DoorstepError),
+        ):
+            clock = SystemClock(wiring.floor(outbox), lambda: self.parts.witness)
+            moment = clock.at(self.parts.now())
+            retention.prune(outbox, self.layout, self.config.retention, keys, moment)
+
+    # The world around them
+
+    def pass_s(self, seconds: float) -> None:
+        self.parts.now.pass_s(seconds)
+        self.clock.now_s += seconds
+
+    def true_utc(self) -> datetime:
+        """What a right clock shows."""
+        clock = SystemClock(wiring.built_utc(), lambda: ClockSource.NTP)
+        return clock.at(self.parts.now()).utc - SetWall.ahead
+
+    def set_clock(self, source: ClockSource, ahead: timedelta) -> None:
+        self.parts.witness, SetWall.ahead = source, ahead
+
+    @contextmanager
+    def queue(self) -> Iterator[tuple[Outbox, Database]]:
+        """The queue as a command sees it, and the door to it."""
+        with closing(Database(self.layout)) as database:
+            yield Outbox(database, self.boot_id), database
+
+    def _set_parts(self) -> None:
+        original, fuse = Database.step, self.fuse
+
+        @contextmanager
+        def step(database: Database) -> Iterator[Connection]:
+            fuse.burn()
+            with original(database) as sql:
+                yield sql
+            fuse.burn()
+
+        def boot_id(_root: Any = None) -> str:
+            return self.boot_id
+
+        self._patch.setattr(Database, "step", step)
+        self._patch.setattr(wiring, "boot_id", boot_id)
+        self._patch.setattr(clock_system, "boot_id", boot_id)
+        self._patch.setattr(clock_system, "datetime", SetWall)
+        self.set_clock(ClockSource.NTP, timedelta())
+
+
+def ahead_of_now(utc: datetime) -> timedelta:
+    """How far a clock that shows `utc` now is off."""
+    return utc - datetime.now(UTC)

@@ -1,0 +1,69 @@
+"""Runs the machine over one backend and one network."""
+
+import gc
+import logging
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil
+from pathlib import Path
+from typing import Final
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.backend.process import running_backend
+from tests.network import FaultProxy
+from tests.statemachine.machine import Machine
+
+PER_SEED: Final = 10
+"""Orders from one seed. Hypothesis repeats itself more, the more it makes of one."""
+
+
+def run(
+    folder: Path, *, examples: int, steps: int, seed: int, shrinks: bool = True
+) -> Counter[str]:
+    """Try `examples` orders of up to `steps` rules; the same ones each time for one seed.
+
+    Returns what they came to, and how often.
+    Raises what the first broken promise raised, with the shortest order that breaks it.
+    """
+    chosen = settings(
+        max_examples=min(examples, PER_SEED),
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, *([Phase.shrink] if shrinks else [])],
+    )
+    with (
+        running_backend(folder / "backend") as backend,
+        FaultProxy(("127.0.0.1", backend.port)) as proxy,
+        _quiet(),
+    ):
+        Machine.server, Machine.proxy, Machine.folder = backend, proxy, folder
+        Machine.seen.clear()
+        for number in range(seed, seed + ceil(examples / PER_SEED)):
+            run_state_machine_as_test(hypothesis.seed(number)(Machine), settings=chosen)
+    return Machine.seen
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """A thousand devices tell of their misfortunes.
+
+    And urllib3 drops the socket of a connection that was reset before its handshake, unclosed.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "unclosed <ssl.SSLSocket", ResourceWarning)
+        try:
+            yield
+        finally:
+            gc.collect()
+            logging.disable(before)

@@ -1,0 +1,30 @@
+"""Presses, voids, cuts, restarts, prunes, rebuilds, clocks and faults in any order lose nothing."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from agent.models import State
+from tests.backend.switches import Switches
+from tests.statemachine.machine import FAULTS
+from tests.statemachine.run import run
+
+SEED = 4
+"""One that comes to every state; any will do that does."""
+
+AIMS = {"methods", "times", "headers", "body"}
+"""Switches that say whom a fault concerns, and what it looks like."""
+
+
+@pytest.mark.slow
+def test_no_order_of_misfortunes_breaks_a_promise(tmp_path: Path) -> None:
+    """The same examples each time; `python -m tests.statemachine` tries others."""
+    seen = run(tmp_path, examples=50, steps=25, seed=SEED)
+
+    assert seen.keys() >= {*State, "power cut", "sync killed"}
+
+
+def test_every_fault_of_the_backend_is_thrown() -> None:
+    """A new switch wants its place in the machine."""
+    assert {one.name for one in fields(Switches)} == FAULTS.keys() | AIMS
