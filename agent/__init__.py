@@ -2,4 +2,4 @@
 
 from typing import Final
 
-__version__: Final = "2026.11.0"
+__version__: Final = "2026.11.1"

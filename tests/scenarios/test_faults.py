@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.backend.process import Backend, running_backend
-from tests.scenarios import device_faults, disk_faults, network_faults, sending_faults
+from tests.scenarios import device_faults, disk_faults, network_faults, sending_faults, stop_faults
 from tests.scenarios.faults import SCENARIOS, table
 
 assert device_faults
 assert disk_faults
 assert network_faults
 assert sending_faults
+assert stop_faults
 
 
 def test_every_fault_of_the_readme_is_tried_and_every_one_tried_is_in_the_readme() -> None:
