@@ -140,10 +140,14 @@ class Database:
             finally:
                 _roll_back(connection)
 
-    def empty_log(self) -> None:
-        """Write the write-ahead log back and cut it to nothing; later, when others are reading."""
+    def empty_log(self) -> bool:
+        """Write the write-ahead log back and cut it to nothing; False while somebody reads it."""
         with self._held() as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
 
     def set_aside_s(self) -> list[float]:
         """When each queue that lies here was set aside; empty ones were gone and do not count."""

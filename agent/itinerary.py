@@ -74,13 +74,16 @@ class Itinerary:
     def wipe(self) -> None:
         """Delete the one in hand and its stops; only its version is kept.
 
-        SQLite overwrites it with zeros in the database, and its log is cut to nothing.
+        SQLite overwrites it with zeros in the database, and `empty_log` does the rest.
         What a flash card keeps of old blocks is beyond a program.
         """
         with self._database.step() as sql:
             for name in ("manifest", "manifest_offered", "manifest_etag"):
                 _put(sql, name, None)
-        self._database.empty_log()
+
+    def empty_log(self) -> bool:
+        """Cut the database's log, which still has what was wiped; False while somebody reads it."""
+        return self._database.empty_log()
 
 
 def _drop_offered(sql: Connection, token: str) -> None:

@@ -28,7 +28,7 @@ class Shift:
         self._clock = clock
         self._manifest: Manifest | None = None
         self._token: str | None = None
-        self._had_one = False
+        self._had_one = self._has_wiped = self._was_looked_for = False
         self._refused: str | None = None
 
     def today(self) -> Manifest | Absent:
@@ -57,9 +57,16 @@ class Shift:
         Raises:
             StorageFault: the disk or the database failed; the route in hand stays.
         """
-        if self._is_off:
+        if self._has_wiped:
+            self._has_wiped = not self._itinerary.empty_log()
+        if self._is_off and self._was_looked_for:
             return
         stored = self._itinerary.stored()
+        if self._is_off:  # since today perhaps
+            self._was_looked_for = True
+            if stored.token or stored.offered:
+                self._wipe()
+            return
         self._had_one = stored.version is not None
         self._keep_in_hand(stored)
         if stored.offered is not None:
@@ -114,6 +121,7 @@ class Shift:
     def _wipe(self) -> None:
         self._itinerary.wipe()
         self._manifest = self._token = None
+        self._has_wiped = not self._itinerary.empty_log()
 
     def _read(self, token: str) -> Manifest:
         keys = receipt.read_keys(self._key_files)

@@ -49,11 +49,10 @@ FINGER_S: Final = 0.12
 
 def become_owner(layout: Layout) -> None:
     """As root, go on as the owner of the queue, so that no file of root's gets into the state."""
-    owned = next((path for path in (layout.database, layout.keys) if path.exists()), None)
-    if os.geteuid() != 0 or owned is None:
+    if os.geteuid() != 0:
         return
-    owner = owned.stat()
-    if owner.st_uid == 0:
+    owned = next((path for path in (layout.database, layout.keys) if path.exists()), None)
+    if owned is None or (owner := owned.stat()).st_uid == 0:
         return
     try:
         os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)

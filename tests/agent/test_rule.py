@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent import signing
+from agent.database import Database
 from agent.manifest import PhotoRule
 from agent.models import Kind
 from hardware.errors import CameraStalled
@@ -294,3 +295,31 @@ def test_when_it_ends_it_is_wiped_to_the_last_byte(tmp_path: Path) -> None:
     assert (kept.token, kept.version) == (None, 7)
     assert had
     assert token[100:140].encode() not in left
+
+
+def test_a_fleet_that_switches_manifests_off_has_the_last_one_wiped(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED):
+        pass
+    with fleet_device(tmp_path, manifest="off") as device:
+        kept = stored(device)
+
+        assert device.press()["record"]["manifest"] == "off"
+
+    assert (kept.token, kept.offered) == (None, None)
+
+
+def test_what_was_wiped_leaves_the_log_as_soon_as_nobody_reads_it(tmp_path: Path) -> None:
+    """A reader holds the log in place; capture goes on meanwhile."""
+    with round_of(tmp_path, ALLOWED) as device:
+        token = stored(device).token or ""
+        reader = Database(device.layout)
+        with reader.look() as sql:
+            sql.execute("SELECT 1 FROM captures").fetchall()
+            device.hear_time(datetime(2026, 12, 1, 18, 0, 5, tzinfo=UTC))
+            device.tick()
+            device.tick()
+            held = token[100:140].encode() in files_of(device)
+        device.tick()
+
+        assert held
+        assert token[100:140].encode() not in files_of(device)

@@ -13,7 +13,7 @@ from tests.device import Device
 from tests.scenarios.disk_faults import van
 from tests.scenarios.faults import Seen, fault, light_of_press, state_of
 
-REQUIRED: Final = {"policy": {"manifest": "required"}}
+REQUIRED: Final = {"manifest": "required"}
 
 
 def refused(device: Device) -> Seen:
@@ -24,14 +24,14 @@ def refused(device: Device) -> Seen:
 
 @fault("no manifest has come")
 def missing(folder: Path, backend: Backend) -> Seen:
-    with van(folder, backend, **REQUIRED) as device:
+    with van(folder, backend, policy=REQUIRED) as device:
         return refused(device)
 
 
 @fault("the manifest is not genuine")
 def forged(folder: Path, backend: Backend) -> Seen:
     """By another key than the backend's; put there as sync does with whatever it is given."""
-    with van(folder, backend, **REQUIRED) as device:
+    with van(folder, backend, policy=REQUIRED) as device:
         with closing(Database(device.layout)) as database:
             Itinerary(database).offer(signed(payload_of(STOP), key=signing.new_key()), '"tag"')
         device.await_that(lambda: "event=manifest_refused" in device.log("capture"))

@@ -146,8 +146,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(faults=FAULTY, turns=st.integers(1, 3))
     def send_through_faults(self, faults: list[Switched], turns: int) -> None:
-        """Some turns of the loop with each of these faults of the backend."""
+        """A press and some turns of the loop with each of these faults of the backend."""
         for switches in faults:
+            self.press(blurred=False, dies_at=None)
             self.server.set_switches(**switches)
             self.seen.update(switches.keys() & FAULTS.keys())
             self._send(turns, None)

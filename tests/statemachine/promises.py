@@ -39,7 +39,7 @@ class Known:
 
 
 class Held:
-    """A file that keeps its inode's number to itself, and no lock, as long as this lives."""
+    """A file, whatever its name is meanwhile; that takes no lock, and drops none."""
 
     def __init__(self, path: Path) -> None:
         self.descriptor = os.open(path, os.O_PATH)
@@ -51,8 +51,9 @@ class Held:
     def at(cls, path: Path) -> "Held | None":
         return cls(path) if path.exists() else None
 
-    def is_same(self, other: "Held") -> bool:
-        return os.path.sameopenfile(self.descriptor, other.descriptor)
+    def has_name(self) -> bool:
+        """Whether it can still be found in a folder."""
+        return os.fstat(self.descriptor).st_nlink > 0
 
 
 @dataclass(slots=True)
@@ -107,8 +108,7 @@ class Promises:
         state, before = device.layout.state, (self.asides, self.starts)
         self.asides, self.starts = len(list(state.glob("*.aside-*"))), device.starts
         held, self.held = self.held, Held.at(device.layout.database)
-        if held and self.held and not held.is_same(self.held):
-            assert self.asides > before[0], "another queue, and the one before is not set aside"
+        assert held is None or held.has_name(), "the queue before was deleted, not set aside"
         if self.broken and before != (self.asides, self.starts):
             self.broken, self.rows = False, {}
         for name in self.spoiled - self.removed - self.gone:

@@ -10,8 +10,8 @@ from tests.backend.switches import Switches
 from tests.statemachine.machine import FAULTS
 from tests.statemachine.run import run
 
-SEED = 4
-"""One that comes to every state; any will do that does."""
+SEED = 1
+"""One that comes to every state through every fault; any will do that does."""
 
 AIMS = {"methods", "times", "headers", "body"}
 """Switches that say whom a fault concerns, and what it looks like."""
@@ -20,9 +20,9 @@ AIMS = {"methods", "times", "headers", "body"}
 @pytest.mark.slow
 def test_no_order_of_misfortunes_breaks_a_promise(tmp_path: Path) -> None:
     """The same examples each time; `python -m tests.statemachine` tries others."""
-    seen = run(tmp_path, examples=50, steps=25, seed=SEED)
+    seen = run(tmp_path, examples=50, steps=20, seed=SEED)
 
-    assert seen.keys() >= {*State, "power cut", "sync killed"}
+    assert seen.keys() >= {*State, *FAULTS, "power cut", "sync killed"}
 
 
 def test_every_fault_of_the_backend_is_thrown() -> None:

@@ -1,0 +1,235 @@
+"""What was scanned, and how long it speaks; pure but for what it remembers."""
+
+from dataclasses import replace
+
+import pytest
+
+from agent import scanning
+from agent.manifest import Manifest
+from agent.route import Circle
+from agent.scanning import AGAIN_S, AWAY_M, BOUND_S, WINDOW_S, Scan
+from tests.agent.fleet import HOME, NEXT
+from tests.agent.roads import away, manifest_of, stop_at
+
+
+def at(place: tuple[float, float]) -> Circle:
+    return Circle(*place, radius_m=15.0)
+
+
+def ns(seconds: float) -> int:
+    return round(seconds * 1e9)
+
+
+def route_with(*codes: tuple[str, ...]) -> Manifest:
+    """A stop for each tuple of codes, and one practice code."""
+    stops = (
+        replace(stop_at(away(HOME, 0.0, 40.0 * number), number), codes=its)
+        for number, its in enumerate(codes)
+    )
+    return manifest_of(*stops, practice=["PRACTICE"])
+
+
+# Which code of a picture is meant
+
+
+@pytest.mark.parametrize(
+    ("seen", "meant"),
+    [
+        ((), None),
+        (("A1",), "A1"),
+        (("ROUTING-77", "A1", "https://carrier.example"), "A1"),
+        (("A2", "A1"), "A2"),
+        (("A1", "B1"), None),
+        (("ROUTING-77",), None),
+        (("a1",), None),
+        (("A1 ",), None),
+        (("PRACTICE",), "PRACTICE"),
+        (("PRACTICE", "A1"), None),
+    ],
+    ids=str,
+)
+def test_the_code_that_is_meant_is_the_one_that_the_route_knows(
+    seen: tuple[str, ...], meant: str | None
+) -> None:
+    """A label has several codes, two of one parcel mean the same, and two parcels mean nothing."""
+    assert scanning.choose(route_with(("A1", "A2"), ("B1",)), seen) == meant
+
+
+def test_a_code_of_two_stops_is_taken_for_the_press_to_refuse() -> None:
+    assert scanning.choose(route_with(("A1",), ("A1", "B1")), ["A1"]) == "A1"
+
+
+def test_a_code_of_two_stops_beside_a_clear_one_leaves_it_open() -> None:
+    assert scanning.choose(route_with(("A1",), ("A1", "B1")), ["A1", "B1"]) is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "unknown"),
+    [
+        ((), ()),
+        (("X", "Y"), ("X", "Y")),
+        (("X", "A1"), ()),
+        (("A1", "B1"), ()),
+        (("PRACTICE",), ()),
+    ],
+    ids=str,
+)
+def test_a_picture_with_a_code_of_the_route_is_not_one_of_an_unknown_label(
+    seen: tuple[str, ...], unknown: tuple[str, ...]
+) -> None:
+    """Otherwise one of two parcels, whichever is read first, would speak for the press."""
+    assert scanning.unknown(route_with(("A1", "A2"), ("B1",)), seen) == unknown
+
+
+# The window
+
+
+def test_a_window_is_open_for_ten_seconds() -> None:
+    scan = Scan()
+    closed = scan.is_open(0)
+    scan.open(ns(5))
+
+    assert WINDOW_S == 10.0
+    assert (closed, scan.is_open(ns(5)), scan.is_open(ns(14.99))) == (False, True, True)
+    assert not scan.is_open(ns(15))
+
+
+def test_a_window_that_is_opened_again_begins_anew() -> None:
+    scan = Scan()
+    scan.open(0)
+    scan.saw(["WHAT"])
+    scan.open(ns(9))
+
+    assert scan.is_open(ns(18.9))
+    assert not scan.end(ns(19))
+    assert scan.code(ns(19), None) is None
+
+
+def test_a_code_ends_the_window() -> None:
+    scan = Scan()
+    scan.open(0)
+    scan.bind("A1", ns(2))
+
+    assert not scan.is_open(ns(2))
+    assert scan.code(ns(2), None) == "A1"
+
+
+def test_an_unknown_code_speaks_when_nothing_better_came() -> None:
+    """So that the press is refused, and not decided by place as if nobody had scanned."""
+    scan = Scan()
+    scan.open(0)
+    scan.saw(["FIRST"])
+    scan.saw([])
+    scan.saw(["SECOND", "THIRD"])
+    before = scan.code(ns(9), None)
+
+    assert before is None
+    assert scan.end(ns(10))
+    assert scan.code(ns(10), None) == "SECOND"
+
+
+def test_a_code_that_is_known_is_better_than_an_unknown_one() -> None:
+    scan = Scan()
+    scan.open(0)
+    scan.saw(["WHAT"])
+    scan.bind("A1", ns(3))
+
+    assert not scan.end(ns(10))
+    assert scan.code(ns(10), None) == "A1"
+
+
+def test_a_window_without_a_label_leaves_the_code_before_it() -> None:
+    scan = Scan()
+    scan.bind("A1", 0)
+    scan.open(ns(1))
+
+    assert not scan.end(ns(11))
+    assert scan.code(ns(11), None) == "A1"
+
+
+# How long a code speaks
+
+
+@pytest.mark.parametrize(("later_s", "speaks"), [(BOUND_S - 1, True), (BOUND_S + 1, False)])
+def test_a_code_waits_fifteen_minutes_for_its_photo(later_s: float, *, speaks: bool) -> None:
+    scan = Scan()
+    scan.bind("A1", 0)
+
+    assert scan.code(ns(later_s), at(HOME)) == ("A1" if speaks else None)
+
+
+@pytest.mark.parametrize(("later_s", "speaks"), [(AGAIN_S - 1, True), (AGAIN_S + 1, False)])
+def test_after_a_photo_a_code_speaks_for_a_minute(later_s: float, *, speaks: bool) -> None:
+    scan = Scan()
+    scan.bind("A1", 0)
+    scan.used(ns(100), at(HOME))
+
+    assert scan.code(ns(100 + later_s), at(HOME)) == ("A1" if speaks else None)
+
+
+def test_each_photo_begins_the_minute_anew_but_not_the_fifteen() -> None:
+    scan = Scan()
+    scan.bind("A1", 0)
+    for second in range(0, 900, 50):
+        assert scan.code(ns(second), at(HOME)) == "A1"
+        scan.used(ns(second), at(HOME))
+
+    assert scan.code(ns(901), at(HOME)) is None
+
+
+@pytest.mark.parametrize(("metres", "speaks"), [(AWAY_M - 1, True), (AWAY_M + 1, False)])
+def test_a_code_speaks_within_a_hundred_metres_of_its_first_photo(
+    metres: float, *, speaks: bool
+) -> None:
+    """Of the first: a row of photos, each 90 m from the last, does not carry it along."""
+    scan = Scan()
+    scan.bind("A1", 0)
+    scan.used(0, at(HOME))
+    scan.used(ns(1), at(away(HOME, 45.0, 90.0)))
+    there = at(away(HOME, 45.0, metres))
+
+    assert scan.code(ns(2), there) == ("A1" if speaks else None)
+    assert scan.code(ns(3), at(HOME)) == ("A1" if speaks else None), "and it does not come back"
+
+
+def test_before_its_first_photo_a_code_may_be_carried_any_way() -> None:
+    """It is scanned at the van, and the door may be far."""
+    scan = Scan()
+    scan.bind("A1", 0)
+
+    assert scan.code(ns(60), at(NEXT)) == "A1"
+
+
+def test_where_nobody_knows_the_place_only_time_ends_a_code() -> None:
+    scan = Scan()
+    scan.bind("A1", 0)
+    scan.used(0, None)
+    scan.used(ns(1), at(HOME))
+
+    assert scan.code(ns(2), None) == "A1"
+    assert scan.code(ns(2), at(NEXT)) is None
+
+
+def test_a_refused_press_ends_the_code() -> None:
+    """It must not speak for the next door."""
+    scan = Scan()
+    scan.bind("B1", 0)
+    scan.refused()
+
+    assert scan.code(ns(1), None) is None
+
+
+def test_a_photo_without_a_code_makes_none() -> None:
+    scan = Scan()
+    scan.used(0, at(HOME))
+
+    assert scan.code(0, at(HOME)) is None
+
+
+def test_another_code_takes_the_place_of_the_first_with_nothing_of_its_photos() -> None:
+    scan = Scan()
+    scan.bind("A1", 0)
+    scan.used(0, at(HOME))
+    scan.bind("B1", ns(70))
+
+    assert scan.code(ns(71), at(NEXT)) == "B1"
