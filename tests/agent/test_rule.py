@@ -301,7 +301,7 @@ def test_a_fleet_that_switches_manifests_off_has_the_last_one_wiped(tmp_path: Pa
     with round_of(tmp_path, ALLOWED):
         pass
     with fleet_device(tmp_path, manifest="off") as device:
-        kept = stored(device)
+        kept = stored(device.layout)
 
         assert device.press()["record"]["manifest"] == "off"
 
@@ -311,15 +311,15 @@ def test_a_fleet_that_switches_manifests_off_has_the_last_one_wiped(tmp_path: Pa
 def test_what_was_wiped_leaves_the_log_as_soon_as_nobody_reads_it(tmp_path: Path) -> None:
     """A reader holds the log in place; capture goes on meanwhile."""
     with round_of(tmp_path, ALLOWED) as device:
-        token = stored(device).token or ""
+        token = stored(device.layout).token or ""
         reader = Database(device.layout)
         with reader.look() as sql:
             sql.execute("SELECT 1 FROM captures").fetchall()
             device.hear_time(datetime(2026, 12, 1, 18, 0, 5, tzinfo=UTC))
             device.tick()
             device.tick()
-            held = token[100:140].encode() in files_of(device)
+            held = token[100:140].encode() in files_of(device.layout)
         device.tick()
 
         assert held
-        assert token[100:140].encode() not in files_of(device)
+        assert token[100:140].encode() not in files_of(device.layout)
