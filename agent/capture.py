@@ -113,7 +113,7 @@ class Capture:
         self._journal = journal
         self._shift = shift
         self._method = "MANUAL" if config.position.kind is PositionKind.FIXED else "GPS"
-        self._asked: tuple[CaptureId, int] | None = None
+        self._asked: tuple[CaptureId, str | None, int] | None = None
 
     def photo(self, press: Press) -> Served | Unserved:
         """Serve one press: exactly one record, unless nothing can be written.
@@ -182,7 +182,7 @@ class Capture:
             jpeg.encode(frame.pixels, JPEG_QUALITY_PCT), self._exif(capture_id, shot, facts)
         )
         digest = hashlib.sha256(image).hexdigest()
-        retake_of = self._retaken(press.edge_ns)
+        retake_of = self._retaken(press.edge_ns, stop)
         text = record.photo_record(
             facts.setting,
             press.trigger,
@@ -195,7 +195,7 @@ class Capture:
         )
         kind = Kind.TEST if practice or self._config.device.bench_mode else Kind.PHOTO
         label = self._journal.keep(kind, facts.moment, text, image, capture_id=capture_id)
-        return Served(label, text, self._ask(label, report.verdict, retake_of))
+        return Served(label, text, self._ask(label, stop, report.verdict, retake_of))
 
     def _exif(self, capture_id: CaptureId, shot: shutter.Shot, facts: _Facts) -> PhotoFacts:
         frame = shot.frame
@@ -214,16 +214,20 @@ class Capture:
             position=_gps(record.fresh(facts.fix, facts.press.edge_ns), self._method),
         )
 
-    def _retaken(self, edge_ns: int) -> CaptureId | None:
+    def _retaken(self, edge_ns: int, stop: Stop) -> CaptureId | None:
+        """What this photo takes the place of: the one asked for again just now, at this stop."""
         asked, self._asked = self._asked, None
-        return asked[0] if asked and edge_ns <= asked[1] else None
+        is_it = asked is not None and edge_ns <= asked[2] and stop.id == asked[1]
+        return asked[0] if asked and is_it else None
 
-    def _ask(self, label: Label, verdict: Verdict, retake_of: CaptureId | None) -> Signal:
+    def _ask(
+        self, label: Label, stop: Stop, verdict: Verdict, retake_of: CaptureId | None
+    ) -> Signal:
         """Ask for one retake where a second try can mend it, never for a retake of a retake."""
         if verdict not in _RETAKE or retake_of is not None:
             return Signal.SAVED
         until_ns = self._now_ns() + int(RETAKE_WINDOW_S * 1e9)
-        self._asked = (label.capture_id, until_ns)
+        self._asked = (label.capture_id, stop.id, until_ns)
         return Signal.ONCE_MORE
 
     def _no_photo(
@@ -235,6 +239,7 @@ class Capture:
         label_settles: bool = False,
         ends: bool = False,
     ) -> Served:
+        self._asked = None
         setting, trigger = facts.setting, facts.press.trigger
         text = record.no_photo_record(setting, trigger, reason, facts.power, stop)
         label = self._journal.keep(Kind.NO_PHOTO, facts.moment, text)

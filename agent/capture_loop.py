@@ -99,6 +99,7 @@ class CaptureLoop:
         self._last_photo: tuple[CaptureId, int] | None = None
         self._scan_ns: int | None = None
         self._window_ns: int | None = None
+        self._is_asked = False
         self._tick_ns = 0
         self._idle_ns = 0
         self._idle: Signal | None = None
@@ -149,6 +150,7 @@ class CaptureLoop:
         """What only this process knows."""
         return {
             "ready": self._upkeep.is_ready(),
+            "writable": self._upkeep.may_write(),
             "streaming": self._board.camera.streaming,
             "position": self._board.position.trouble() or "ok",
             "clock": self._board.clock.now().source,
@@ -218,7 +220,7 @@ class CaptureLoop:
             return
         self._board.indicator.show(Signal.HOLD_STILL)  # the press before may have shown its own
         if self._window_ns is not None:
-            self._eye.end_window(edge_ns)  # a code that was seen counts, also an unknown one
+            self._eye.end_window(edge_ns, asked=self._is_asked)  # also an unknown code counts
             self._close_window("a press came before a label was read")
         code = self._eye.code(edge_ns)
         served = self._capture.photo(Press(edge_ns, self._trigger(edge_ns), code))
@@ -229,7 +231,7 @@ class CaptureLoop:
         self._tick_ns = 0  # the eye closes now, where it was open for this press only
         self.on_reply(self._tell(edge_ns, served))
         if isinstance(served, Served) and served.label_settles and self._eye.reads_labels:
-            self._open_window(edge_ns)
+            self._open_window(edge_ns, asked=False)
 
     def _release_scan(self, edge_ns: int, released_ns: int) -> None:
         if self._is_held(edge_ns, released_ns):
@@ -238,14 +240,14 @@ class CaptureLoop:
         self._scan_ns = None
         if self._eye.reads_labels:
             self._close_window("another window was opened")
-            self._open_window(edge_ns)
+            self._open_window(edge_ns, asked=True)
             self._show(Signal.READING)
         else:
             words = "labels are not read: there is no route, or policy.scanning is off"
             self._answer(edge_ns, {"scan": words})
 
-    def _open_window(self, edge_ns: int) -> None:
-        self._window_ns = edge_ns
+    def _open_window(self, edge_ns: int, *, asked: bool) -> None:
+        self._window_ns, self._is_asked = edge_ns, asked
         self._eye.open_window(self._now_ns())
 
     def _close_window(self, what: str) -> None:
@@ -258,7 +260,7 @@ class CaptureLoop:
     def _look(self, edge_ns: int, now_ns: int) -> None:
         """One picture of the scan window that was opened by the press at `edge_ns`."""
         if not self._eye.is_looking(now_ns):
-            is_unknown = self._eye.end_window(now_ns)
+            is_unknown = self._eye.end_window(now_ns, asked=self._is_asked)
             told = "a label was read that the route does not know" if is_unknown else "no label"
             self._close_window(told)
             self._idle_ns = now_ns
@@ -326,7 +328,7 @@ class CaptureLoop:
         power = self._board.power.read()
         if now_ns >= self._idle_ns:
             counts = self._upkeep.counts() if power.external else None
-            ready = self._upkeep.is_ready()
+            ready = self._upkeep.may_write() if power.external else self._upkeep.is_ready()
             bench = self._config.device.bench_mode
             self._show_idle(signals.idle(ready=ready, bench=bench, power=power, counts=counts))
         if is_empty(power) and not self._empty:

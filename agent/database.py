@@ -220,6 +220,8 @@ class Database:
             raise StorageFault(f"{path}: cannot be opened: {error.strerror}") from error
         if self._connection is None or inode != self._inode:
             self._close()
+            if _is_emptied(path):
+                raise self._broken("emptied")
             make_way(self._layout.ballast)
             self._connection = _open(path, migrates=self._migrates)
             self._inode = inode
@@ -235,6 +237,12 @@ class Database:
 def _parts(path: Path) -> list[Path]:
     """The files of a database, in the order in which they may be taken away."""
     return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "")]
+
+
+def _is_emptied(path: Path) -> bool:
+    """Whether an empty queue is no new one: SQLite would wait for those who still have it open."""
+    log, index, _ = _parts(path)
+    return path.stat().st_size == 0 and (log.exists() or index.exists())
 
 
 def _open(path: Path, *, migrates: bool) -> Connection:

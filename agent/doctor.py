@@ -94,9 +94,9 @@ def _devices(config: Config) -> Iterator[Finding]:
         yield Finding("devices", Level.FAILED, f"capture cannot be asked: {running['error']}")
         return
     if running is not None:
-        ready = running.get("ready")
-        words = "capture runs and is ready" if ready else "capture runs but is not ready; see below"
-        yield Finding("devices", Level.OK if ready else Level.FAILED, words)
+        ready = "is ready" if running.get("ready") else "is not ready; see below"
+        works = running.get("writable")
+        yield Finding("devices", Level.OK if works else Level.FAILED, f"capture runs and {ready}")
         yield from _position(str(running.get("position", "ok")))
         yield from _manifest(running)
         return
@@ -118,7 +118,7 @@ def _manifest(running: dict[str, Any]) -> Iterator[Finding]:
         words = "none is valid now, so presses are refused; sync asks for one every minute"
         yield Finding("manifest", Level.NOTE, words)
     if refused := running.get("manifest_refused"):
-        words = f"one was refused, the last valid one stays until it ends: {refused}"
+        words = f"one was refused; the last valid one, if there is one, stays: {refused}"
         yield Finding("manifest", Level.FAILED, words)
 
 

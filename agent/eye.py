@@ -6,6 +6,7 @@ from typing import Final
 from agent import labels, policy, route, scanning
 from agent.config import Config
 from agent.manifest import Manifest
+from agent.policy import Refused
 from agent.route import Circle
 from agent.shift import Shift
 from hardware.board import Board
@@ -37,8 +38,16 @@ class Eye:
         return self._config.policy.scanning and isinstance(self._shift.today(), Manifest)
 
     def code(self, now_ns: int) -> str | None:
-        """The code that speaks for a press now."""
-        return self._scan.code(now_ns, self._where(now_ns))
+        """The code that speaks for a press now.
+
+        Read more than a minute ago it no longer opens a door that place forbids.
+        """
+        circle = self._where(now_ns)
+        code = self._scan.code(now_ns, circle)
+        if code is None or self._scan.is_fresh(now_ns):
+            return code
+        by_place = policy.decide(self._shift.today(), circle, None)
+        return None if isinstance(by_place, Refused) and by_place.label_settles else code
 
     def open_window(self, now_ns: int) -> None:
         """Look for a label from now on."""
@@ -49,8 +58,8 @@ class Eye:
         self._scan.close()
 
     def is_looking(self, now_ns: int) -> bool:
-        """Whether a scan window is open."""
-        return self._scan.is_open(now_ns)
+        """Whether a scan window is open, and there is still a route."""
+        return self._scan.is_open(now_ns) and self.reads_labels
 
     def look(self, now_ns: int) -> bool:
         """Read one picture; whether a code is bound now, which closes the window.
@@ -60,10 +69,10 @@ class Eye:
             CameraFailed: the camera reported an error.
         """
         today, camera = self._shift.today(), self._board.camera
-        camera.start()
-        luma = camera.look(self._config.camera.frame_deadline_ms / 1000)
         if not isinstance(today, Manifest):
             return False
+        camera.start()
+        luma = camera.look(self._config.camera.frame_deadline_ms / 1000)
         codes = labels.read(luma)
         code = scanning.choose(today, codes)
         if code is None:
@@ -72,14 +81,21 @@ class Eye:
         self._scan.bind(code, now_ns)
         return True
 
-    def end_window(self, now_ns: int) -> bool:
-        """The time is over; whether only a code was read that the route does not know."""
-        return self._scan.end(now_ns)
+    def end_window(self, now_ns: int, *, asked: bool) -> bool:
+        """The time is over; whether only a code was read that the route does not know.
+
+        It counts where the driver `asked` for labels to be read; else anything that lies about
+        would refuse press after press.
+        """
+        return asked and self._scan.end(now_ns)
 
     def served(self, now_ns: int, *, looked: bool) -> None:
         """A press was answered: by looking, though a fault may have come of it, or by the rule."""
         if looked:
             self._served_ns = now_ns
+            code, today = self._scan.code(now_ns, None), self._shift.today()
+            if code and isinstance(today, Manifest) and route.is_practice(today, code):
+                self._scan.refused()  # the next press is for a parcel again
             self._scan.used(now_ns, self._where(now_ns))
         else:
             self._scan.refused()

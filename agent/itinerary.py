@@ -11,7 +11,8 @@ class Stored:
 
     Attributes:
         token: the one in hand, as the backend signed it.
-        version: of the newest that was ever in hand; an older one is never taken in again.
+        version: of the newest that was ever in hand; an older one is not taken in again,
+            unless the queue was lost and the device restarted meanwhile.
         offered: what sync fetched and capture has not looked at yet.
         refused: why the last one that was offered was not taken in.
     """

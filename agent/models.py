@@ -79,7 +79,8 @@ class Stop:
 
 
 UNASSIGNED = Stop(id=None, bound_by=BoundBy.UNASSIGNED, distance_m=None, ring=None)
-"""What every record says while `policy.manifest` is off: the backend binds it."""
+"""No stop: where `policy.manifest` is off or none is in reach, and where a press was refused
+without one."""
 
 
 @dataclass(frozen=True, slots=True)

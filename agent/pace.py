@@ -27,7 +27,7 @@ Source: our choice.
 """
 
 LINK_NEWS_S: Final = 5.0
-"""Least time between two waits cleared by the link: one that flaps must not make a storm."""
+"""Least time between two waits shortened by the link: one that flaps must not make a storm."""
 
 
 class Pace:
@@ -117,10 +117,15 @@ class Pace:
         return min(SUSPECT_BASE_S * 2.0 ** min(before, 16), SUSPECT_CAP_S)
 
     def link_news(self, now_s: float) -> None:
-        """The network has changed: try at once, whatever the last answers were."""
-        if now_s >= self._news_s + LINK_NEWS_S:
+        """The network has changed: try soon, the sooner the shorter it was away.
+
+        Not at once: a mobile network tells all devices of a cell in the same second.
+        """
+        if self._failures and now_s >= self._news_s + LINK_NEWS_S:
             self._news_s = now_s
-            self.clear()
+            self._resume()
+            soon_s = now_s + self.back_off_s(self._failures) / 2
+            self.rest_until_s = min(self.rest_until_s, soon_s)
 
     def clear(self) -> None:
         """End the loop's wait, and a pause."""

@@ -114,6 +114,11 @@ class Scan:
             return None
         return bound.code
 
+    def is_fresh(self, now_ns: int) -> bool:
+        """Whether the code was read, or bound its last photo, within the last AGAIN_S."""
+        bound = self._bound
+        return bound is not None and now_ns - (bound.photo_ns or bound.read_ns) <= AGAIN_S * 1e9
+
     def used(self, now_ns: int, here: Place | None) -> None:
         """A photo was bound by the code, `here`."""
         if self._bound is not None:

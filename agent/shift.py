@@ -28,14 +28,15 @@ class Shift:
         self._clock = clock
         self._manifest: Manifest | None = None
         self._token: str | None = None
-        self._had_one = self._has_wiped = self._was_looked_for = False
+        self._newest: int | None = None
+        self._has_wiped = self._was_looked_for = False
         self._refused: str | None = None
 
     def today(self) -> Manifest | Absent:
         """What a press is decided by now."""
         if self._is_off:
             return Absent.OFF
-        if self._manifest is None and self._had_one:
+        if self._manifest is None and self._newest is not None:
             return Absent.EXPIRED
         return policy.standing(self._manifest, self._clock.now(), self._clock.floor)
 
@@ -63,14 +64,15 @@ class Shift:
             return
         stored = self._itinerary.stored()
         if self._is_off:  # since today perhaps
-            self._was_looked_for = True
             if stored.token or stored.offered:
                 self._wipe()
+            self._was_looked_for = True
             return
-        self._had_one = stored.version is not None
+        if stored.version is not None:
+            self._newest = max(stored.version, self._newest or 0)
         self._keep_in_hand(stored)
         if stored.offered is not None:
-            self._consider(stored.offered, stored.version)
+            self._consider(stored.offered)
         elif self._refused is None:
             self._refused = stored.refused
         if self._manifest is not None and self._is_over(self._manifest):
@@ -85,16 +87,23 @@ class Shift:
                 self._itinerary.take(self._token, self._manifest.version)
             return
         try:
-            self._manifest = self._read(stored.token)
+            manifest = self._read(stored.token)
         except ConfigError as error:  # the keys may be readable the next time
             self._tell_refused(str(error))
+            return
         except NotGenuine as error:  # of no more use, and it would never end
             self._wipe()
             self._tell_refused(str(error))
+            return
+        if manifest.version >= (self._newest or 0):
+            self._manifest, self._token = manifest, stored.token
+        elif self._manifest is not None and self._token is not None:  # put there by somebody else
+            self._itinerary.take(self._token, self._manifest.version)
         else:
-            self._token = stored.token
+            self._wipe()
 
-    def _consider(self, token: str, version: int | None) -> None:
+    def _consider(self, token: str) -> None:
+        version = self._newest
         try:
             manifest = self._read(token)
         except (NotGenuine, ConfigError) as error:
@@ -109,7 +118,7 @@ class Shift:
         else:
             self._itinerary.take(token, manifest.version)
             self._manifest, self._token, self._refused = manifest, token, None
-            self._had_one = True
+            self._newest = manifest.version
             if not is_same:
                 _log.info("event=manifest_taken version=%d", manifest.version)
 

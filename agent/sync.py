@@ -153,7 +153,7 @@ class Sync:
         return max(wait_s, 0.0)
 
     def link_news(self) -> None:
-        """The network has changed: the loop's wait is over."""
+        """The network has changed: the loop's wait is nearly over."""
         self._pace.link_news(self._clock.boottime_s())
 
     def send_once(self, progress: Callable[[int, int], None]) -> Sent:

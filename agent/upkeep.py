@@ -86,14 +86,17 @@ class Upkeep:
 
     def is_ready(self) -> bool:
         """Whether a press could leave its photo, where the rule allows one."""
-        if self._shift.today() in (Absent.MISSING, Absent.EXPIRED):
-            return False
+        has_route = self._shift.today() not in (Absent.MISSING, Absent.EXPIRED)
+        return has_route and self.may_write()
+
+    def may_write(self) -> bool:
+        """Whether the card takes a photo; from any thread."""
         try:
             room_bytes = self._room_bytes()
         except StorageFault:
             return False
-        may_write = self._writable and os.access(self._layout.records, os.W_OK)
-        return may_write and room_bytes >= self._reserve_bytes
+        takes_files = self._writable and os.access(self._layout.records, os.W_OK)
+        return takes_files and room_bytes >= self._reserve_bytes
 
     def counts(self) -> Counts | None:
         """What the queue holds; None where it cannot be read."""

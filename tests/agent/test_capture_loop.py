@@ -478,6 +478,7 @@ def test_the_status_tells_what_only_this_process_knows(tmp_path: Path) -> None:
     with bench(tmp_path) as device:
         assert ask(device, {"status": True}) == {
             "ready": True,
+            "writable": True,
             "streaming": False,
             "position": "ok",
             "clock": "ntp",

@@ -134,8 +134,9 @@ def test_too_little_room_is_a_failure(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "level"),
     [
-        ({"ready": True, "position": "ok"}, Level.OK),
-        ({"ready": False, "position": "ok"}, Level.FAILED),
+        ({"ready": True, "writable": True, "position": "ok"}, Level.OK),
+        ({"ready": False, "writable": True, "position": "ok"}, Level.OK),
+        ({"ready": False, "writable": False, "position": "ok"}, Level.FAILED),
         ({"error": "it is stopping", "exit": 75}, Level.FAILED),
     ],
 )

@@ -109,18 +109,38 @@ def test_any_other_answer_ends_a_pause(
     assert caplog.text.count("event=resumed") == 1
 
 
-def test_link_news_end_the_wait_but_not_in_a_storm() -> None:
-    """A flapping link must not turn back-off into a storm."""
+def test_link_news_shorten_the_wait_but_not_in_a_storm() -> None:
+    """A flapping link must not turn back-off into a storm, nor must a cell full of devices."""
     pace = Pace(Highest())
     pace.lost(100.0, "silent", 50.0)
 
     pace.link_news(100.0)
-    assert pace.rest_until_s == 0
+    assert pace.rest_until_s == 100.5
     pace.lost(101.0, "silent", 50.0)
     pace.link_news(102.0)
     assert pace.rest_until_s == 151
     pace.link_news(105.0)
-    assert pace.rest_until_s == 0
+    assert pace.rest_until_s == 106
+
+
+def test_the_longer_the_network_was_away_the_wider_are_tries_spread_when_it_is_back() -> None:
+    pace = Pace(Highest())
+    for _ in range(20):
+        pace.lost(1000.0, "silent", None)
+
+    pace.link_news(1100.0)
+
+    assert pace.rest_until_s == 1250
+
+
+def test_link_news_never_make_a_wait_longer() -> None:
+    pace = Pace(Highest())
+    for _ in range(20):
+        pace.lost(1000.0, "silent", None)
+
+    pace.link_news(1299.0)
+
+    assert pace.rest_until_s == 1300
 
 
 def test_suspect_waits_five_minutes_doubling_to_a_day() -> None:

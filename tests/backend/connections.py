@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -22,7 +23,8 @@ class Connection:
     def reset(self) -> None:
         """Ends the connection with a TCP reset: the peer sees no close and no answer."""
         plain: socket.socket = self._transport.get_extra_info("socket")
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with suppress(OSError):  # its socket may be closed, and its request not yet ended
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
     def send_and_close(self, raw: bytes) -> None:

@@ -157,7 +157,8 @@ class Filing:
         taken_back = """UPDATE captures AS c SET taken_back_at = max(c.received_at, o.received_at)
             FROM captures o WHERE c.taken_back_at IS NULL AND o.device_id = c.device_id
             AND (o.kind = 'void' AND o.about = c.capture_id
-                 OR o.kind = 'photo' AND o.retake_of = c.capture_id AND o.number IS NOT NULL)
+                 OR o.kind = 'photo' AND o.retake_of = c.capture_id AND o.number IS NOT NULL
+                    AND (c.number IS NULL OR o.number = c.number))
             AND c.capture_id IN (:id, (SELECT about FROM captures WHERE capture_id = :id),
                                  (SELECT retake_of FROM captures WHERE capture_id = :id))
             RETURNING number, kind"""

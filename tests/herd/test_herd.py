@@ -20,6 +20,8 @@ from tests.herd.scenarios import (
     AT_MOST,
     BACKEND_AWAY,
     LOST_TOGETHER,
+    SAME_SECOND,
+    WITHIN_A_MINUTE,
     FixedPace,
     Scenario,
     UnjitteredPace,
@@ -34,6 +36,16 @@ TURNS = 60
 def test_first_retries_of_5000_devices_stay_below_50_a_second(scenario: Scenario) -> None:
     """Full jitter of 300 s has forgotten after an hour how the outage began."""
     assert peaks(scenario, Pace).first <= AT_MOST
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", [SAME_SECOND, WITHIN_A_MINUTE], ids=lambda one: one.name)
+def test_links_that_come_up_together_are_no_storm(scenario: Scenario) -> None:
+    """News of the link must not tell every device of a cell to try in the same second.
+
+    Some would have tried in that second anyhow, so it is more than without such news.
+    """
+    assert peaks(scenario, Pace).first <= 2 * AT_MOST
 
 
 @pytest.mark.slow
