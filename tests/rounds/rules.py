@@ -59,7 +59,7 @@ def with_labels(driver: Driver, press: Press) -> Answer:
 
 
 def with_lasting_codes(driver: Driver, press: Press) -> Answer:
-    """Ours: the same, and a code stays bound for 100 m or 15 minutes."""
+    """What ours was before: the same, and a code stays bound for 100 m or 15 minutes."""
     circle, code = _circle(press), None
     if driver.bound is not None:
         last, since_ns, place = driver.bound
@@ -103,7 +103,7 @@ def only_fresh(driver: Driver, press: Press) -> Answer:
 RULES: Final[dict[str, Rule]] = {
     "ours, by place": by_place,
     "ours, label at a refusal": with_labels,
-    "ours, and a code lasts": with_lasting_codes,
+    "ours, if codes lasted": with_lasting_codes,
     "ours, every label": every_label,
     "nearest stop only": nearest_only,
     "no fix means refuse": only_fresh,
