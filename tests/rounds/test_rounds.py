@@ -81,7 +81,7 @@ def test_a_code_that_outlives_its_door_opens_the_eye_at_the_next_one(
     rows: dict[tuple[str, str], Row],
 ) -> None:
     """Why a bound code has to end early: the figure is here so that nobody forgets it."""
-    lasting = rows[CITY.name, "ours, and a code lasts"]
+    lasting = rows[CITY.name, "ours, if codes lasted"]
 
     assert lasting.forbidden_pct > 10
 
