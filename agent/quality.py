@@ -31,6 +31,11 @@ _SHARPNESS_UNIT: Final = 1000
 _THUMBNAIL_PX: Final = (64, 36)
 _GAUSSIAN_MEDIAN: Final = 0.6745
 _NOISE_ROWS: Final = 8
+_AXES: Final = ((1, 0), (0, 1))
+_MARGIN_ROWS: Final = 2
+_BAND_ROWS: Final = 64
+"""Sharpness goes band by band, in what the core's cache holds: fresh memory for whole pictures cost
+half as much again (2304 x 1296, x86-64, 2026-11)."""
 
 Pixels = NDArray[np.uint8]
 
@@ -40,7 +45,7 @@ def luma(pixels_bgr: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(pixels_bgr, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def sharpness(gray: Pixels) -> float:
+def sharpness(frame_pixels_bgr: Pixels) -> float:
     """Return how much fine detail there is for the coarse detail there is; about 0 to 500.
 
     Fine detail is the second derivative of two disjoint pixel sets, multiplied: noise has no
@@ -49,23 +54,29 @@ def sharpness(gray: Pixels) -> float:
     along x and along y, and the lesser counts: a smear spares the edges that it follows.
 
     Args:
-        gray: height x width, uint8; cheap enough for every frame of a burst.
+        frame_pixels_bgr: height x width x 3, uint8; what is over after the last eighth is left out.
 
     Raises:
         ValueError: not such a picture, or a side shorter than 64 px.
     """
-    _check(gray, "height x width", gray.ndim == 2)
-    height, width = gray.shape[0] // 2 * 2, gray.shape[1] // 2 * 2
-    upper = np.ascontiguousarray(gray[0:height:2, 0:width:2])
-    lower = np.ascontiguousarray(gray[1:height:2, 1:width:2])
-    coarse_size = (width // COARSE, height // COARSE)
-    small = np.asarray(cv2.resize(gray, coarse_size, interpolation=cv2.INTER_AREA), np.uint8)
-    along = []
-    for x, y in ((1, 0), (0, 1)):
-        fine = _mean_product(_derivative(upper, 2 * x, 2 * y), _derivative(lower, 2 * x, 2 * y))
-        gradient = _derivative(small, x, y)
-        along.append(fine / (_mean_product(gradient, gradient) + CONTRAST_FLOOR))
-    return _SHARPNESS_UNIT * min(along)
+    _check(frame_pixels_bgr)
+    height, width = (side // COARSE * COARSE for side in frame_pixels_bgr.shape[:2])
+    pixels = frame_pixels_bgr[:height, :width]
+    fine_sums: dict[tuple[int, int], float] = dict.fromkeys(_AXES, 0.0)
+    coarse_bands = []
+    for top in range(0, height, _BAND_ROWS):
+        above, below = min(top, _MARGIN_ROWS), min(top + _BAND_ROWS, height)
+        gray = luma(pixels[top - above : below + _MARGIN_ROWS])
+        band = slice(above, above + below - top)
+        for axis in _AXES:
+            fine_sums[axis] += _fine_sum(gray, band, *axis)
+        coarse_bands.append(_coarse(gray[band]))
+    coarse = np.concatenate(coarse_bands)
+    set_px = coarse.size * COARSE**2 / 4
+    return _SHARPNESS_UNIT * min(
+        fine_sum / set_px / (_mean_square(_derivative(coarse, *axis)) + CONTRAST_FLOOR)
+        for axis, fine_sum in fine_sums.items()
+    )
 
 
 def assess(
@@ -76,21 +87,19 @@ def assess(
     Args:
         frame_pixels_bgr: the picture.
         thresholds: where a score becomes a verdict.
-        known_sharpness: of its luma, where it was measured already: more than half of the work.
+        known_sharpness: where it was measured already: more than half of the work.
 
     Raises:
         ValueError: not such a picture, or a side shorter than 64 px.
     """
-    is_bgr = frame_pixels_bgr.ndim == 3 and frame_pixels_bgr.shape[2] == 3
-    _check(frame_pixels_bgr, "height x width x 3", is_bgr)
-    gray = luma(frame_pixels_bgr)
-    sample = np.ascontiguousarray(gray[::2, ::2])
+    _check(frame_pixels_bgr)
+    sample = np.ascontiguousarray(luma(frame_pixels_bgr)[::2, ::2])
     scores = {
         "mean_pct": float(sample.mean()) / 2.55,
         "clipped_pct": 100 * np.count_nonzero(sample >= WHITE_LEVEL) / sample.size,
         "spread_pct": _spread_pct(sample),
         "noise": _noise(sample),
-        "sharpness": sharpness(gray) if known_sharpness is None else known_sharpness,
+        "sharpness": sharpness(frame_pixels_bgr) if known_sharpness is None else known_sharpness,
     }
     rounded = {name: round(score, 2) for name, score in scores.items()}
     return QualityReport(_verdict(rounded, thresholds), rounded, thresholds.version)
@@ -130,17 +139,33 @@ def _noise(gray: Pixels) -> float:
     return float(np.median(bends)) / (_GAUSSIAN_MEDIAN * 6**0.5)
 
 
+def _fine_sum(gray: Pixels, band: slice, x: int, y: int) -> float:
+    """Return the sum over the band of both pixel sets' second derivatives, multiplied."""
+    half_band = slice(band.start // 2, band.stop // 2)
+    upper, lower = (
+        _derivative(np.ascontiguousarray(gray[first::2, first::2]), 2 * x, 2 * y)[half_band]
+        for first in (0, 1)
+    )
+    return float(np.vdot(upper, lower))
+
+
+def _coarse(gray: Pixels) -> Pixels:
+    size_px = (gray.shape[1] // COARSE, gray.shape[0] // COARSE)
+    return np.asarray(cv2.resize(gray, size_px, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def _derivative(gray: Pixels, order_x: int, order_y: int) -> NDArray[np.float32]:
     return np.asarray(cv2.Sobel(gray, cv2.CV_32F, order_x, order_y, ksize=1), np.float32)
 
 
-def _mean_product(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    return float(np.vdot(one, other)) / one.size
+def _mean_square(values: NDArray[np.float32]) -> float:
+    return float(np.vdot(values, values)) / values.size
 
 
-def _check(pixels: Pixels, wanted: str, is_wanted: bool) -> None:
-    if not is_wanted or pixels.dtype != np.uint8 or min(pixels.shape[:2]) < SIDE_MIN_PX:
+def _check(pixels: Pixels) -> None:
+    is_bgr = pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3
+    if not is_bgr or min(pixels.shape[:2]) < SIDE_MIN_PX:
         raise ValueError(
-            f"quality: {pixels.dtype} {pixels.shape} is not uint8 {wanted} "
+            f"quality: {pixels.dtype} {pixels.shape} is not uint8 height x width x 3 "
             f"of at least {SIDE_MIN_PX} px a side"
         )

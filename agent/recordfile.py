@@ -69,13 +69,13 @@ def pack_body(record: Mapping[str, Any], photo: bytes | None, moment: datetime) 
     text = json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     mtime_s = min(max(int(moment.timestamp()), 0), _MTIME_LIMIT_S)
     members = {"record.json": text} | ({"photo.jpg": photo} if photo is not None else {})
-    blocks = bytearray()
+    blocks = []
     for name, content in members.items():
         member = tarfile.TarInfo(name)
         member.size, member.mtime = len(content), mtime_s
-        blocks += member.tobuf(tarfile.USTAR_FORMAT)
-        blocks += content + bytes(-len(content) % tarfile.BLOCKSIZE)
-    return bytes(blocks + bytes(2 * tarfile.BLOCKSIZE))
+        blocks += [member.tobuf(tarfile.USTAR_FORMAT), content]
+        blocks.append(bytes(-len(content) % tarfile.BLOCKSIZE))
+    return b"".join([*blocks, bytes(2 * tarfile.BLOCKSIZE)])
 
 
 def describe(body: bytes) -> Body:
@@ -90,7 +90,7 @@ def seal(label: Label, body: bytes, key: signing.PrivateKey) -> bytes:
 
 def label_digest(content: bytes) -> str:
     """SHA-256 of line 1 without its newline: the next record's `prev`."""
-    return hashlib.sha256(content.split(b"\n", 1)[0]).hexdigest()
+    return hashlib.sha256(content[: content.index(b"\n")]).hexdigest()
 
 
 def open_label(line: bytes) -> tuple[Label, signing.PublicKey]:

@@ -58,5 +58,5 @@ def shoot(camera: Camera, lamp: Lamp | None, after_ns: int, deadline_s: float) -
 
 def _sharpest(frames: Iterable[Frame]) -> tuple[Frame, float]:
     """Keep the sharpest, and how sharp it is; each is judged while the next is exposed."""
-    judged = ((frame, quality.sharpness(quality.luma(frame.pixels))) for frame in frames)
+    judged = ((frame, quality.sharpness(frame.pixels)) for frame in frames)
     return max(judged, key=itemgetter(1))

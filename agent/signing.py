@@ -90,7 +90,11 @@ def jwk(key: PublicKey) -> dict[str, str]:
 
 def thumbprint(key: PublicKey) -> str:
     """The key's RFC 7638 SHA-256 thumbprint, base64url without padding; our `kid`."""
-    canonical = json.dumps(jwk(key), sort_keys=True, separators=(",", ":")).encode()
+    return _thumbprint(jwk(key))
+
+
+def _thumbprint(members: Mapping[str, str]) -> str:
+    canonical = json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
 
 
@@ -102,10 +106,10 @@ def sign(
     typ: str | None = None,
 ) -> str:
     """Sign `payload` as a compact JWS; its header carries `kid`, `typ`, and the `jwk` if asked."""
-    public = key.public_key()
-    headers: dict[str, Any] = {"typ": typ, "kid": thumbprint(public)}
+    members = jwk(key.public_key())
+    headers: dict[str, Any] = {"typ": typ, "kid": _thumbprint(members)}
     if embed_key:
-        headers["jwk"] = jwk(public)
+        headers["jwk"] = members
     text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     return _jws.encode(text, key, algorithm="ES256", headers=headers)
 

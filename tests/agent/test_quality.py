@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 import pytest
 
+from agent import quality
 from agent.models import QualityReport, Thresholds, Verdict
-from agent.quality import assess, luma, sharpness
+from agent.quality import assess, sharpness
 from hardware.scenes import Scene, render
 
 SMALL: Final = Scene(width_px=1280, height_px=720)
@@ -56,7 +57,7 @@ def test_the_sharpest_of_a_burst_is_the_one_that_moved_least() -> None:
     """By day and in noise: the score must see motion, not grain."""
     for scene in (SMALL, LAMP, replace(SMALL, light=0.1)):
         burst = [
-            sharpness(luma(render(replace(scene, motion_px=motion_px, frame=frame))))
+            sharpness(render(replace(scene, motion_px=motion_px, frame=frame)))
             for frame, motion_px in enumerate((3.0, 0.0, 6.0, 1.5))
         ]
 
@@ -66,17 +67,27 @@ def test_the_sharpest_of_a_burst_is_the_one_that_moved_least() -> None:
 def test_noise_does_not_make_a_picture_sharp() -> None:
     """Grain on nothing has no common part in two disjoint pixel sets."""
     dice = np.random.default_rng(5)
-    grain = dice.normal(120, 6, (1296, 2304)).astype(np.uint8)
+    grain = dice.normal(120, 6, (1296, 2304, 1)).astype(np.uint8).repeat(3, axis=2)
 
     assert abs(sharpness(grain)) < DEFAULT.blurred_below
 
 
 def test_a_smear_along_edges_is_still_a_blur() -> None:
     """Sideways motion leaves every horizontal edge sharp; the worse direction decides."""
-    gray = luma(render(SMALL))
-    smeared = np.stack([np.roll(gray, shift, axis=1) for shift in range(12)]).mean(axis=0)
+    pixels = render(SMALL)
+    smeared = np.stack([np.roll(pixels, shift, axis=1) for shift in range(12)]).mean(axis=0)
 
-    assert sharpness(smeared.astype(np.uint8)) < DEFAULT.blurred_below < sharpness(gray)
+    assert sharpness(smeared.astype(np.uint8)) < DEFAULT.blurred_below < sharpness(pixels)
+
+
+def test_the_bands_that_sharpness_goes_by_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    upright = render(SMALL)
+    pictures = [upright, np.ascontiguousarray(upright.transpose(1, 0, 2))]
+    by_bands = [sharpness(pixels) for pixels in pictures]
+
+    monkeypatch.setattr(quality, "_BAND_ROWS", max(upright.shape))
+
+    assert by_bands == pytest.approx([sharpness(pixels) for pixels in pictures], rel=1e-9)
 
 
 def test_what_comes_first_in_order_is_the_verdict() -> None:

@@ -38,7 +38,7 @@ WARM_UP: Final = 2
 COLD_REST_S: Final = 0.1
 """How long the camera has been stopped when a cold press comes."""
 
-QUALITY: Final = ("luma", "sharpness", "assess")
+QUALITY: Final = ("sharpness", "assess")
 
 
 def measure(rig: Rig) -> list[Figure]:

@@ -93,7 +93,7 @@ def warm_figures(presses: list[Press], bare: list[Bare]) -> list[Figure]:
             [press.all_quality_ms / burst_ms for press in presses],
             at_most=1.0,
             digits=2,
-            note=f"luma and sharpness of {shutter.BURST} frames and one assessment, by "
+            note=f"sharpness of {shutter.BURST} frames and one assessment, by "
             f"{shutter.BURST} JPEG encodes of {encode_ms:.1f} ms",
             pi="NEON in place of AVX2 for both; libjpeg-turbo encodes there as here.",
         ),
