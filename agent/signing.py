@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,12 +107,17 @@ def sign(
     typ: str | None = None,
 ) -> str:
     """Sign `payload` as a compact JWS; its header carries `kid`, `typ`, and the `jwk` if asked."""
-    members = jwk(key.public_key())
-    headers: dict[str, Any] = {"typ": typ, "kid": _thumbprint(members)}
-    if embed_key:
-        headers["jwk"] = members
+    headers = {"typ": typ} | _named(key, embed_key)
     text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     return _jws.encode(text, key, algorithm="ES256", headers=headers)
+
+
+@lru_cache(maxsize=8)
+def _named(key: PrivateKey, embed_key: bool) -> dict[str, Any]:
+    """Names a key in a header; worked out once, it took as long as the signature itself."""
+    members = jwk(key.public_key())
+    named: dict[str, Any] = {"kid": _thumbprint(members)}
+    return named | {"jwk": members} if embed_key else named
 
 
 def verify(token: str, keys: Mapping[str, PublicKey], *, typ: str | None = None) -> dict[str, Any]:
