@@ -22,6 +22,8 @@ _LONG_AGO_NS: Final = -(10**12)
 class Eye:
     """Starts and stops the sensor, and reads labels; frames of a scan window are never stored.
 
+    In the dark the lamp lights labels.
+
     All times are CLOCK_MONOTONIC.
     """
 
@@ -54,15 +56,17 @@ class Eye:
         self._scan.open(now_ns)
 
     def close_window(self) -> None:
-        """Look no more."""
+        """Look no more, and put the lamp out."""
         self._scan.close()
+        if self._board.lamp is not None:
+            self._board.lamp.off()
 
     def is_looking(self, now_ns: int) -> bool:
         """Whether a scan window is open, and there is still a route."""
         return self._scan.is_open(now_ns) and self.reads_labels
 
     def look(self, now_ns: int) -> bool:
-        """Read one picture; whether a code is bound now, which closes the window.
+        """Read one picture; whether a code is bound now: close the window then.
 
         Raises:
             CameraStalled: no picture in time.
@@ -77,6 +81,8 @@ class Eye:
         code = scanning.choose(today, codes)
         if code is None:
             self._scan.saw(scanning.unknown(today, codes))
+            if self._board.lamp is not None and labels.is_dark(luma):
+                self._board.lamp.on()
             return False
         self._scan.bind(code, now_ns)
         return True

@@ -21,6 +21,13 @@ FORMATS: Final = zxingcpp.BarcodeFormats(
 CODE: Final = re.compile(rb"[!-~]([ -~]{0,126}[!-~])?")
 """What passes: what a manifest's codes may be (agent/manifest.py); a test compares the two."""
 
+DARK_BELOW: Final = 51
+"""Mean luma, 16 to 235, below which labels want a lamp.
+
+Source: drawn labels before rendered doors, 2026-11: none was read below 37, at half a lux; from 51
+on all are but PDF417, which noise spoils in some frames up to 88.
+"""
+
 _SEPARATOR: Final = b"\x1d"
 """Ends a field of variable length in GS1 codes. Source: GS1 General Specifications 7.8.3."""
 
@@ -47,6 +54,11 @@ def read(luma: Luma) -> tuple[str, ...]:
         text_mode=zxingcpp.TextMode.Plain,
     )
     return tuple(dict.fromkeys(text for code in found if (text := _text(code))))
+
+
+def is_dark(luma: Luma) -> bool:
+    """Return whether a picture is too dark for labels."""
+    return bool(luma.size) and float(luma.mean()) < DARK_BELOW
 
 
 def _text(code: zxingcpp.Barcode) -> str | None:

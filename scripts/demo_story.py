@@ -122,8 +122,20 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         "door = 7\nlight = 0.3",
     ),
     Turn.KILLED,
-    Step("a door up the stairs", STAIRWELL, Reason.NO_POSITION, accuracy_m=None),
-    Step("its label held up", STAIRWELL, BoundBy.CODE, label="DSTEP1010", accuracy_m=None),
+    Step(
+        "a door up dark stairs",
+        STAIRWELL,
+        Reason.NO_POSITION,
+        "door = 8\nlight = 0.02",
+        accuracy_m=None,
+    ),
+    Step(
+        "its label held up, in the lamp's light",
+        STAIRWELL,
+        BoundBy.CODE,
+        label="DSTEP1010",
+        accuracy_m=None,
+    ),
 )
 
 SHOWN: Final[Mapping[str, Sequence[int]]] = {

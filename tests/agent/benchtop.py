@@ -28,7 +28,7 @@ from hardware.indicator import Signal
 from hardware.position import Fix
 from hardware.power import PowerReading
 from hardware.scene_room import Image
-from hardware.scenes import Exposure, Scene, render
+from hardware.scenes import Scene, exposure, render
 from hardware.settings import BoardSettings
 from hardware.simulated_label import Paper, hold
 from hardware.simulated_script import LabelKind
@@ -80,6 +80,7 @@ class Pictures:
         taken: all frames so far.
         starts: how often it was started.
         label: the code that is held before it, empty for none.
+        light: at a label, 1.0 for a clouded day.
         looks: pictures for labels so far.
     """
 
@@ -94,6 +95,7 @@ class Pictures:
         self.taken: list[Frame] = []
         self.starts = 0
         self.label = ""
+        self.light = 1.0
         self.looks = 0
         self.streaming = False
         self.last_frame_ns: int | None = None
@@ -116,9 +118,10 @@ class Pictures:
         if self.error is not None:
             raise self.error
         self.looks += 1
-        picture = np.full((720, 1280), 200, np.uint8)
+        taken = exposure(Scene(light=self.light, lamp=self._is_lit()))
+        picture = np.full((720, 1280), 200 if taken.lux > 1 else 30, np.uint8)
         if self.label:
-            hold(Paper(self.label, LabelKind.QR, Exposure(8_000, 1.0, 2_000.0)), picture, 0)
+            hold(Paper(self.label, LabelKind.QR, taken), picture, 0)
         return picture
 
     def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
@@ -127,16 +130,17 @@ class Pictures:
         for number in range(1, count + 1):
             if self.error is not None:
                 raise self.error
-            lit = self.lamp is not None and self.lamp.lit
-            pixels = (
-                self.lit_picture if lit else self.pictures[len(self.taken) % len(self.pictures)]
-            )
+            unlit = self.pictures[len(self.taken) % len(self.pictures)]
+            pixels = self.lit_picture if self._is_lit() else unlit
             end_ns = after_ns + 1000 * EXPOSURE_US + number * FRAME_NS
             frame = Frame(pixels, EXPOSURE_US, 1.0, self.lux, end_ns)
             self.taken.append(frame)
             self.frames_exposed += 1
             self.last_frame_ns = self._now_ns()
             yield frame
+
+    def _is_lit(self) -> bool:
+        return self.lamp is not None and self.lamp.lit
 
 
 class SetLight:

@@ -17,7 +17,7 @@ from hardware.indicator import Signal
 from hardware.scenes import Exposure
 from hardware.simulated_label import Paper, hold
 from hardware.simulated_script import LabelKind
-from tests.agent.benchtop import Bench, Parts, Pictures
+from tests.agent.benchtop import Bench, Parts, Pictures, SetLamp
 from tests.agent.fleet import (
     ALLOWED,
     ELSEWHERE,
@@ -195,6 +195,44 @@ def test_a_window_starts_a_camera_that_was_stopped_and_stops_it_again(tmp_path: 
 
     assert (before, within, after) == (False, True, False)
     assert rows == []
+
+
+def test_in_the_dark_the_lamp_lights_the_label_until_the_window_closes(tmp_path: Path) -> None:
+    parts = Parts()
+    parts.camera.light = 0.02
+    with round_of(tmp_path, ALLOWED, ELSEWHERE, parts=parts) as device:
+        scan(device, "C4")
+        assert parts.lamp is not None
+        lit_first = parts.lamp.lit
+        device.tick(0.1)
+        lit_after = parts.lamp.lit
+
+        assert (lit_first, lit_after) == (True, False)
+        assert bound(device) == (ELSEWHERE.id, "code")
+
+
+def test_the_lamp_goes_out_with_a_window_in_which_no_label_was_read(tmp_path: Path) -> None:
+    parts = Parts()
+    parts.camera.light = 0.02
+    with round_of(tmp_path, ALLOWED, parts=parts) as device:
+        scan(device, "")
+        assert parts.lamp is not None
+        lit_within = parts.lamp.lit
+        close_window(device)
+
+        assert (lit_within, parts.lamp.lit) == (True, False)
+
+
+def test_by_day_and_without_a_lamp_labels_are_read_as_they_are(tmp_path: Path) -> None:
+    for number, (light, lamp) in enumerate(((1.0, SetLamp()), (0.02, None))):
+        parts = Parts(lamp=lamp)
+        parts.camera.light = light
+        with round_of(tmp_path / str(number), ALLOWED, parts=parts) as device:
+            scan(device, "C1")
+            shown = device.parts.light.shown[-1]
+
+            assert (shown is Signal.LABEL_READ) == (light == 1.0)
+            assert lamp is None or lamp.times_lit == 0
 
 
 def test_a_label_that_was_read_closes_the_eye_at_a_forbidden_door(tmp_path: Path) -> None:
