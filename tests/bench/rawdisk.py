@@ -42,8 +42,8 @@ def sizes(ours: OurQueue) -> Sizes:
 class RawDisk:
     """Writes photos as `strace` shows the product to do (2026-11), on the folder that it is given.
 
-    Ask for room; write, name and flush the file; look for the mark, lock, ask for room, look at the
-    database; lock, append to a log that has been full before, flush, unlock.
+    Ask for room; write, name and flush the file; look for the mark, lock, look at the database;
+    lock, append to a log that has been full before, flush, unlock.
     Where the names are not flushed with the file, the folder is flushed for itself, as the product
     does. What tells the product which, is left out here.
     Its photos are found in their files; nothing reads its log.
@@ -104,7 +104,6 @@ class RawDisk:
             (self._folder / "mark").stat()
         lock = os.open(self._folder / "lock", os.O_RDONLY)
         fcntl.flock(lock, fcntl.LOCK_SH)
-        os.statvfs(self._folder)
         (self._folder / "database").stat()
         fcntl.lockf(self._shared, fcntl.LOCK_SH, 1, _READ_LOCK_BYTE)
         fcntl.lockf(self._shared, fcntl.LOCK_EX, 1, _WRITE_LOCK_BYTE)
