@@ -137,7 +137,7 @@ def answer_lost(folder: Path, backend: Backend) -> Seen:
 @fault("the backend forgets an upload")
 def forgotten(folder: Path, backend: Backend) -> Seen:
     with (
-        switched(backend, methods=["POST", "PATCH"], cut_after_bytes=1_000),
+        switched(backend, methods=["POST", "PATCH"], cut_after_bytes=100),
         pressed(folder, backend, towards(backend)) as van,
     ):
         van.device.start("sync")
