@@ -41,11 +41,17 @@ _RETAKE: Final = frozenset({Verdict.BLURRED, Verdict.COVERED})
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """One press of a button, or a command that stands for one; `code` is what was scanned."""
+    """One press of a button, or a command that stands for one.
+
+    Attributes:
+        code: what was scanned.
+        unlit_ns: exposures before it may show the lamp of a scan window.
+    """
 
     edge_ns: int
     trigger: Trigger
     code: str | None = None
+    unlit_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +179,8 @@ class Capture:
     def _take(self, facts: _Facts, stop: Stop, *, practice: bool) -> Served:
         board, press = self._board, facts.press
         deadline_s = self._config.camera.frame_deadline_ms / 1000
-        shot = shutter.shoot(board.camera, board.lamp, press.edge_ns, deadline_s)
+        after_ns = max(press.edge_ns, press.unlit_ns)
+        shot = shutter.shoot(board.camera, board.lamp, after_ns, deadline_s)
         board.indicator.show(Signal.EXPOSED)
         frame = shot.frame
         report = quality.assess(frame.pixels, self._config.quality, shot.sharpness)

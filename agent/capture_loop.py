@@ -223,7 +223,8 @@ class CaptureLoop:
             self._eye.end_window(edge_ns, asked=self._is_asked)  # also an unknown code counts
             self._close_window("a press came before a label was read")
         code = self._eye.code(edge_ns)
-        served = self._capture.photo(Press(edge_ns, self._trigger(edge_ns), code))
+        press = Press(edge_ns, self._trigger(edge_ns), code, self._eye.unlit_ns)
+        served = self._capture.photo(press)
         label = served.label
         is_photo = label is not None and label.kind in {Kind.PHOTO, Kind.TEST}
         self._eye.served(self._now_ns(), looked=is_photo or served.ends)
@@ -254,7 +255,7 @@ class CaptureLoop:
         if self._window_ns is not None:
             self._answer(self._window_ns, {"scan": what})
             self._window_ns = None
-            self._eye.close_window()
+            self._eye.close_window(self._now_ns())
             self._tick_ns = 0  # the eye closes now, where only the window kept it open
 
     def _look(self, edge_ns: int, now_ns: int) -> None:

@@ -9,6 +9,7 @@ from agent.manifest import Manifest
 from agent.policy import Refused
 from agent.route import Circle
 from agent.shift import Shift
+from agent.shutter import LAMP_SETTLE_MS
 from hardware.board import Board
 
 _log = logging.getLogger(__name__)
@@ -25,6 +26,9 @@ class Eye:
     In the dark the lamp lights labels.
 
     All times are CLOCK_MONOTONIC.
+
+    Attributes:
+        unlit_ns: from when on no picture shows the lamp of a scan window, nor is exposed for it.
     """
 
     def __init__(self, config: Config, board: Board, shift: Shift) -> None:
@@ -33,6 +37,8 @@ class Eye:
         self._shift = shift
         self._scan = scanning.Scan()
         self._served_ns = _LONG_AGO_NS
+        self._is_lit = False
+        self.unlit_ns = _LONG_AGO_NS
 
     @property
     def reads_labels(self) -> bool:
@@ -55,11 +61,13 @@ class Eye:
         """Look for a label from now on."""
         self._scan.open(now_ns)
 
-    def close_window(self) -> None:
+    def close_window(self, now_ns: int) -> None:
         """Look no more, and put the lamp out."""
         self._scan.close()
-        if self._board.lamp is not None:
+        if self._board.lamp is not None and self._is_lit:
             self._board.lamp.off()
+            self._is_lit = False
+            self.unlit_ns = now_ns + LAMP_SETTLE_MS * 1_000_000
 
     def is_looking(self, now_ns: int) -> bool:
         """Whether a scan window is open, and there is still a route."""
@@ -83,6 +91,7 @@ class Eye:
             self._scan.saw(scanning.unknown(today, codes))
             if self._board.lamp is not None and labels.is_dark(luma):
                 self._board.lamp.on()
+                self._is_lit = True
             return False
         self._scan.bind(code, now_ns)
         return True

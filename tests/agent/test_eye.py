@@ -10,6 +10,7 @@ import pytest
 
 from agent.manifest import PhotoRule
 from agent.models import Kind
+from agent.shutter import LAMP_SETTLE_MS
 from hardware.button import ButtonName
 from hardware.camera import Luma
 from hardware.errors import CameraFailed, CameraStalled
@@ -221,6 +222,21 @@ def test_the_lamp_goes_out_with_a_window_in_which_no_label_was_read(tmp_path: Pa
         close_window(device)
 
         assert (lit_within, parts.lamp.lit) == (True, False)
+
+
+def test_a_press_within_a_lit_window_is_exposed_after_the_lamp_is_out(tmp_path: Path) -> None:
+    """Else a frame that shows the lamp tells that it is bright, and the photo would be black."""
+    parts = Parts()
+    parts.camera.light = 0.02
+    with round_of(tmp_path, ALLOWED, parts=parts) as device:
+        scan(device, "")
+        device.press()
+        within_s = (parts.camera.taken[0].exposure_began_ns - parts.now()) / 1e9
+        parts.camera.taken.clear()
+        device.press(5.0)
+        later_s = (parts.camera.taken[0].exposure_began_ns - parts.now()) / 1e9
+
+    assert within_s > LAMP_SETTLE_MS / 1000 > later_s
 
 
 def test_by_day_and_without_a_lamp_labels_are_read_as_they_are(tmp_path: Path) -> None:
