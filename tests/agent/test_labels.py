@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from agent import labels
 from agent.manifest import _CODE
 from hardware.camera import Luma
+from hardware.scenes import Scene, exposure, render
+from hardware.simulated_label import Paper, hold
+from hardware.simulated_script import LabelKind
 
 Format = zxingcpp.BarcodeFormat
 
@@ -59,6 +62,18 @@ def test_a_hand_holds_it_askew_and_not_quite_in_focus(kind: Format, turn_deg: in
     grain = np.random.default_rng(1).normal(0, 5, blurred.shape)
 
     assert labels.read(np.clip(blurred + grain, 0, 255).astype(np.uint8)) == (TRACKING,)
+
+
+@pytest.mark.parametrize("kind", [LabelKind.CODE128, LabelKind.QR])
+@pytest.mark.parametrize("door", [1, 2])
+def test_what_cannot_be_read_is_dark_and_a_lit_street_is_not(kind: LabelKind, door: int) -> None:
+    for light in (1.0, 0.15, 0.07, 0.05, 0.04, 0.02):
+        scene = Scene(seed=door, width_px=1280, height_px=720, light=light)
+        picture = cv2.cvtColor(render(scene), cv2.COLOR_BGR2YUV_I420)[:720].astype(np.uint8)
+        hold(Paper(TRACKING, kind, exposure(scene)), picture, 0)
+
+        assert labels.read(picture) or labels.is_dark(picture)
+        assert not (labels.is_dark(picture) and light >= 0.15)
 
 
 def test_two_codes_in_one_picture_are_both_told() -> None:
