@@ -55,7 +55,7 @@ def _serve_presses(config: Config) -> int:
 
 def _press_once(config: Config) -> "Reply":
     replies: list[Reply] = []
-    with wiring.capture_loop(config) as loop, _signals(loop.stop):
+    with wiring.capture_loop(config) as loop, _signals(loop.stop) as ended:
 
         def take(reply: "Reply") -> None:
             replies.append(reply)
@@ -68,9 +68,11 @@ def _press_once(config: Config) -> "Reply":
         loop.run()
         if isinstance(start, threading.Timer):
             start.cancel()
-    if not replies:
-        raise NotNow(f"the button was not pressed within {BUTTON_WAIT_S:.0f} s")
-    return replies[0]
+    if replies:
+        return replies[0]
+    if ended:
+        raise KeyboardInterrupt
+    raise NotNow(f"the button was not pressed within {BUTTON_WAIT_S:.0f} s")
 
 
 def _presser(loop: "CaptureLoop") -> threading.Thread:
@@ -238,8 +240,8 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """End cleanly at SIGTERM and SIGINT."""
+def _signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """End cleanly at SIGTERM and SIGINT; yields a list that holds which one it was."""
     kinds = (signal.SIGTERM, signal.SIGINT)
     told: list[int] = []
 
@@ -250,7 +252,7 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
 
     before = [signal.signal(kind, end) for kind in kinds]
     try:
-        yield
+        yield told
     finally:
         for kind, old in zip(kinds, before, strict=True):
             signal.signal(kind, old)
