@@ -17,7 +17,7 @@ from tests.backend.store import Store
 
 YARD: Final = "1009"
 STAIRWELL: Final = "1010"
-"""Two more stops of the demo's town: a dark one, and one without a satellite in sight."""
+"""Two more stops of the demo's town, both dark; the second without a satellite in sight."""
 
 M_PER_DEG: Final = 111_195.0
 """Metres per degree of a great circle. Source: mean earth radius 6,371,008.8 m (IUGG)."""

@@ -49,12 +49,14 @@ def test_an_interrupted_rig_leaves_nothing_mounted_and_nothing_behind(tmp_path: 
     command = [*RIG, "--images", str(tmp_path), "--states", "10000"]
     running = subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True)
     until_s = time.monotonic() + BEGINS_WITHIN_S
-    while not list(tmp_path.glob("powercut-*/0/disk")) and time.monotonic() < until_s:
-        time.sleep(0.05)
+    try:
+        while not list(tmp_path.glob("powercut-*/0/disk")) and time.monotonic() < until_s:
+            time.sleep(0.05)
+        os.killpg(running.pid, signal.SIGINT)
+        assert running.wait(60) == 130
+    finally:
+        running.kill()  # else a rig that does not end disturbs all tests after it
 
-    os.killpg(running.pid, signal.SIGINT)
-
-    assert running.wait(60) == 130
     assert list(tmp_path.iterdir()) == []
     loops = subprocess.run(["losetup", "--list"], capture_output=True, text=True, check=True)
     assert str(tmp_path) not in loops.stdout

@@ -88,8 +88,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
         printed = _read_until_served(process)
         late.cancel()
         yield Round(printed, time.monotonic() - began_s, folder)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        try:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
     shutil.rmtree(folder)
 
 
