@@ -13,6 +13,7 @@ import cv2  # noqa: TID251 - the bare loop has nothing of the product in it
 
 from agent.capture import JPEG_QUALITY_PCT
 from agent.shutter import BURST
+from agent.storage import flushes_names
 from hardware.camera import Camera
 
 DEADLINE_S: Final = 5.0
@@ -58,14 +59,16 @@ class BareLoop:
     """Presses without the product, on the product's camera and file system.
 
     The calls are those that `strace` shows of `doorstep capture` from the encoded JPEG to the green
-    light (2026-11): ask for room, write and flush the file, name it, flush the folder, lock, and
-    append to SQLite's log, flushed once. It is not durable in itself: nothing reads it.
+    light (2026-11): ask for room, write, name and flush the file, lock, and append to SQLite's log,
+    flushed once. Where the names are not flushed with the file, the folder is flushed for itself.
+    It is not durable in itself: nothing reads it.
     """
 
     def __init__(self, camera: Camera, folder: Path, sizes: Sizes) -> None:
         self._camera = camera
         self._folder = folder / "records"
         self._folder.mkdir(parents=True)
+        self._flushes_names = flushes_names(self._folder)
         self._sizes = sizes
         self._number = 0
         self._log = os.open(folder / "log", os.O_CREAT | os.O_RDWR, 0o660)
@@ -99,12 +102,16 @@ class BareLoop:
         descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660)
         os.fchmod(descriptor, 0o660)
         os.write(descriptor, content)
-        os.fsync(descriptor)
-        os.close(descriptor)
+        if not self._flushes_names:
+            os.fsync(descriptor)
         part.rename(part.with_suffix(".rec"))
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(folder)
-        os.close(folder)
+        if self._flushes_names:
+            os.fsync(descriptor)
+        else:
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+            os.fsync(folder)
+            os.close(folder)
+        os.close(descriptor)
 
     def _write_row(self) -> None:
         lock = os.open(self._lock, os.O_RDONLY)

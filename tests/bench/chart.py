@@ -28,7 +28,7 @@ FOOT_IN: Final = 0.35
 
 LABELS_END_IN: Final = 2.4
 LONGEST_IN: Final = 2.35
-CELLS_AT_IN: Final = (5.6, 6.25, 6.95)
+CELLS_AT_IN: Final = (5.5, 6.32, 6.95)
 """Where labels end, how long the longest bar is, and where the columns beside it begin."""
 
 COLORS: Final = {Kind.OURS: "#0a7d5a", Kind.PART: "#8cc9b5", Kind.OTHER: "#c3c9d0"}

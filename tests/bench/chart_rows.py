@@ -121,6 +121,8 @@ def _bars(panel: Panel, medians: Mapping[tuple[str, str], float]) -> Iterator[Ba
 
 def _enqueue(label: str) -> Row:
     flushes = Cell("{:.0f}", (f"{label}: flushes",))
+    if label == OURS:
+        flushes = Cell("{:.0f} or {:.0f}", (*flushes.figures, "doorstep, off ext4: flushes"))
     lost = Cell("{:,.0f} of {:,.0f}", (f"{label}: lost", f"{label}: states"))
     written = Cell("{:.1f} ×", (f"{label}: written",))
     return Row(label, (f"{label}: time",), (flushes, written, lost), _whose(label))
