@@ -117,7 +117,7 @@ class Machine(RuleBasedStateMachine):
         self.device = Device(Path(self.scratch.name) / "d", self.server, self.proxy)
         self._set_network()
         self.promises = Promises(self.seen)
-        self.taken, self.breaks = False, 0
+        self.breaks = 0
         for _ in range(photos):
             self.press(blurred=False, dies_at=None)
 
@@ -134,16 +134,12 @@ class Machine(RuleBasedStateMachine):
             self._cut_power(reboots=True, dies_at=None)
             return
         if "label" in reply:
-            self.taken = True
             self.promises.kept.add(reply["label"]["capture_id"])
         else:
             assert self.promises.broken, f"a press left nothing: {reply}"
 
     @rule(after_s=st.sampled_from([0.0, 10.0, 60.0]))
     def void(self, after_s: float) -> None:
-        if not self.taken:
-            return
-        self.taken = False
         self.device.bench.hold_scan(after_s)
 
     # Sending, pruning, and the person at the keyboard
@@ -176,8 +172,6 @@ class Machine(RuleBasedStateMachine):
 
     @rule(after_s=st.sampled_from([0.0, 3.1 * DAY_S, 14.1 * DAY_S]), dies_at=DEATHS)
     def prune(self, after_s: float, dies_at: int | None) -> None:
-        if not self.promises.has(State.DELIVERED, State.PRUNED):
-            return
         self.device.pass_s(after_s)
         try:
             self.device.prune(dies_at)
@@ -186,7 +180,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def retry_all(self) -> None:
-        if self.promises.has(State.REFUSED, State.DAMAGED) and not self.promises.broken:
+        if not self.promises.broken:
             with self.device.queue() as (outbox, _):
                 outbox.retry(None, 0.0)
 
@@ -194,8 +188,6 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def backend_forgets(self) -> None:
-        if not self.promises.has(State.DELIVERED):
-            return
         had = (self.server.data / "received").glob("*.rec")
         self.promises.forgotten |= {path.stem for path in had} & self.promises.known.keys()
         self.server.set_switches(forget=True)
