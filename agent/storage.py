@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -97,11 +98,18 @@ def _new_file(path: Path, content: bytes, mode: int) -> Iterator[int]:
 def flushes_names(folder: Path, system: Path = Path("/")) -> bool:
     """Whether flushing a new file in `folder` makes its name durable too, as ext4's journal does.
 
+    Each disk is asked once per process: only `barrier` can change while it is mounted, and without
+    barriers no way is durable.
+
     Args:
         folder: where the file is.
         system: what /proc and /sys are below.
     """
-    device = folder.stat().st_dev
+    return _orders(folder.stat().st_dev, system)
+
+
+@cache
+def _orders(device: int, system: Path) -> bool:
     number = f"{os.major(device)}:{os.minor(device)}"
     try:
         name = (system / "sys/dev/block" / number).resolve(strict=True).name

@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from agent.errors import NotNow, StorageFault, StorageFull
-from agent.storage import disk_errors, free_bytes, lock, sync_folder, write_durably
+from agent.storage import (
+    disk_errors,
+    flushes_names,
+    free_bytes,
+    lock,
+    sync_folder,
+    write_durably,
+)
 from tests.agent.factory import fill, remount, small_disk
 
 
@@ -35,6 +42,23 @@ def held_elsewhere(path: Path, *, shared: bool) -> Iterator[subprocess.Popen[str
         process.stdin.close()
         process.wait()
         process.stdout.close()
+
+
+def test_the_short_way_is_for_ext4_with_ordered_data_and_barriers(tmp_path: Path) -> None:
+    device = tmp_path.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    told = {"rw\nbarrier\ndata=ordered\n": True, None: False}
+    told |= dict.fromkeys(("rw\ndata=ordered\n", "barrier\ndata=writeback\n", "barrier\n"), False)
+    for name, (options, is_short) in enumerate(told.items()):
+        system = tmp_path / str(name)
+        (system / "sys/dev/block").mkdir(parents=True)
+        (system / "devices/sdx2").mkdir(parents=True)
+        (system / "sys/dev/block" / number).symlink_to(system / "devices/sdx2")
+        if options is not None:
+            (system / "proc/fs/ext4/sdx2").mkdir(parents=True)
+            (system / "proc/fs/ext4/sdx2/options").write_text(options)
+
+        assert flushes_names(tmp_path, system) == is_short
 
 
 @pytest.fixture
