@@ -26,7 +26,7 @@ FRAME_NS: Final = 1_000_000_000 // 30
 """Time from frame to frame. Source: 30 frames a second, the issue's figure."""
 
 START_NS: Final = 500_000_000
-"""From start to the end of the first frame. Source: field-facts.md, starting a stopped sensor."""
+"""From start to the end of the first frame. Source: field facts, starting a stopped sensor."""
 
 QUIET_NS: Final = 1_000_000_000
 """How long after a press no scene is drawn ahead. Source: ours; a press is green in less."""
