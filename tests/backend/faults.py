@@ -102,7 +102,7 @@ def _instead(method: str, switches: Switches) -> ASGIApp | None:
         return Response("no room left\n", 507)
     if switches.status is not None:
         return Response(switches.body, switches.status, dict(switches.headers))
-    if switches.endless_answer:
+    if switches.endless_answer and method != "HEAD":  # without a body there is no end to wait for
         return StreamingResponse(_endless())
     if switches.truncate_answer:
         return _truncated

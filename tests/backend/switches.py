@@ -39,7 +39,7 @@ class Switches:
         silent_after_bytes: keep and answer nothing more after so many bytes of the body.
         lose_answer: do the work, then reset the connection instead of answering.
         truncate_answer: announce more body than is sent, then close.
-        endless_answer: an answer whose body never ends.
+        endless_answer: an answer whose body never ends; HEAD has none.
         refuse: refuse every finished record, signed, with this reason.
         receipt: which receipt stands on an answer.
         receipts_null: POST /receipts knows no id.
