@@ -29,6 +29,13 @@ DRIFT: Final = 500e-6
 GNSS_AGREES_WITHIN: Final = timedelta(seconds=2)
 """Two GNSS times agree when the monotonic clock says so; each may come up to 1 s late."""
 
+BEHIND_AT_MOST: Final = timedelta(days=1)
+"""A GNSS date may be so far before the floor, and is refused as a week rollover below that.
+
+Source: ours; a receipt raises the floor past the last fix, and by as much as the backend's clock is
+ahead; a week rollover is 19.6 years.
+"""
+
 SHELF_LIFE: Final = timedelta(days=15 * 365)
 """A GNSS date further ahead of the floor is refused: it would raise the floor for good.
 
@@ -127,8 +134,8 @@ class SystemClock:
             self._floor = _Known(utc, time.monotonic_ns())
 
     def learn(self, gnss_utc: datetime, received_ns: int) -> None:
-        """Take a GNSS time that came at `received_ns`; one before the floor is a week rollover."""
-        if self._floor.utc <= gnss_utc <= self._ceiling:
+        """Take a GNSS time that came at `received_ns`; one far before the floor is a rollover."""
+        if self._floor.utc - BEHIND_AT_MOST <= gnss_utc <= self._ceiling:
             self._weigh(_Known(gnss_utc, received_ns))
             self._refusing = False
         elif not self._refusing:

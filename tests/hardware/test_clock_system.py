@@ -116,6 +116,19 @@ def test_a_gnss_date_before_the_floor_is_refused_and_said_once(
     assert caplog.text.count("event=gnss_time_refused") == 1
 
 
+def test_a_fix_from_before_the_last_receipt_is_no_rollover(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The receipt raises the floor, past a fix that is a second old, or by a clock that is ahead."""
+    unsynced = clock(ClockSource.UNSYNCED)
+    unsynced.raise_floor(LATER)
+
+    hear(unsynced, LATER - SECOND)
+
+    assert unsynced.now().source is ClockSource.GNSS
+    assert caplog.text == ""
+
+
 def test_gnss_counts_more_than_an_rtc() -> None:
     """The RTC was set some day; the receiver speaks now."""
     with_rtc = clock(ClockSource.RTC)
