@@ -269,12 +269,13 @@ class CaptureLoop:
         if self._shown is not Signal.READING and now_ns - edge_ns > READING_AFTER_S * 1e9:
             self._show(Signal.READING)
         try:
-            is_bound = self._eye.look(now_ns)
+            code = self._eye.look()
         except DeviceError as error:
             self._close_window("the camera failed")
             self._camera_failed(error)
             return
-        if is_bound:
+        if code is not None:
+            self._eye.bind(code, self._now_ns())
             self._close_window("a label was read: press now")
             self._show(Signal.LABEL_READ)
             _log.info("event=label_read")

@@ -73,8 +73,8 @@ class Eye:
         """Whether a scan window is open, and there is still a route."""
         return self._scan.is_open(now_ns) and self.reads_labels
 
-    def look(self, now_ns: int) -> bool:
-        """Read one picture; whether a code is bound now: close the window then.
+    def look(self) -> str | None:
+        """Read one picture; the code that is meant, if any: bind it, and close the window.
 
         Raises:
             CameraStalled: no picture in time.
@@ -82,7 +82,7 @@ class Eye:
         """
         today, camera = self._shift.today(), self._board.camera
         if not isinstance(today, Manifest):
-            return False
+            return None
         camera.start()
         luma = camera.look(self._config.camera.frame_deadline_ms / 1000)
         codes = labels.read(luma)
@@ -92,9 +92,11 @@ class Eye:
             if self._board.lamp is not None and labels.is_dark(luma):
                 self._board.lamp.on()
                 self._is_lit = True
-            return False
+        return code
+
+    def bind(self, code: str, now_ns: int) -> None:
+        """From now on this code names the stop; not for a press that came while it was read."""
         self._scan.bind(code, now_ns)
-        return True
 
     def end_window(self, now_ns: int, *, asked: bool) -> bool:
         """The time is over; whether only a code was read that the route does not know.

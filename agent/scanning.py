@@ -99,9 +99,9 @@ class Scan:
         self.close()
 
     def code(self, now_ns: int, here: Place | None) -> str | None:
-        """The code that holds now, `here` (None where nobody knows)."""
+        """The code that holds now, `here` (None where nobody knows); it was read before."""
         bound = self._bound
-        if bound is None:
+        if bound is None or now_ns < bound.read_ns:
             return None
         is_old = now_ns - bound.read_ns > BOUND_S * 1e9
         is_over = bound.photo_ns is not None and now_ns - bound.photo_ns > AGAIN_S * 1e9

@@ -75,7 +75,10 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="doorstep-") as folder:
             yield Path(folder)
         return
-    keep.mkdir(parents=True, exist_ok=True)
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"{keep} cannot be made: {error.strerror}")
     if any(keep.iterdir()):
         sys.exit(f"{keep} is not empty; give an empty or a new folder")
     yield keep.resolve()
@@ -219,6 +222,7 @@ def _serve(backend: Backend, office: Office) -> None:
     print(f"certificate, which is the demo's own ({backend.ca_file}). Sign in as")
     for one in demo.ACCOUNTS:
         print(f"  {one.role:<9} {one.who:<9} {one.password}")
+    sys.stdout.flush()  # also into a pipe
     try:
         signal.pause()
     except KeyboardInterrupt:
@@ -227,4 +231,7 @@ def _serve(backend: Backend, office: Office) -> None:
 
 if __name__ == "__main__":
     os.environ.pop("DOORSTEP_CONFIG", None)
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -11,14 +11,14 @@ import pytest
 from agent.manifest import PhotoRule
 from agent.models import Kind
 from agent.shutter import LAMP_SETTLE_MS
-from hardware.button import ButtonName
+from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Luma
 from hardware.errors import CameraFailed, CameraStalled
 from hardware.indicator import Signal
 from hardware.scenes import Exposure
 from hardware.simulated_label import Paper, hold
 from hardware.simulated_script import LabelKind
-from tests.agent.benchtop import Bench, Parts, Pictures, SetLamp
+from tests.agent.benchtop import Bench, Parts, Pictures, SetLamp, SetTime
 from tests.agent.fleet import (
     ALLOWED,
     ELSEWHERE,
@@ -51,6 +51,19 @@ class Labels(Pictures):
         return np.hstack([_held(text) for text in self.labels])
 
 
+class PressedMeanwhile(Labels):
+    """A camera that reads a label while somebody presses."""
+
+    now: SetTime
+    press: Callable[[int], None]
+
+    def look(self, deadline_s: float) -> Luma:
+        self.now.pass_s(0.02)
+        self.press(self.now())
+        self.now.pass_s(0.03)
+        return super().look(deadline_s)
+
+
 def _held(text: str) -> Luma:
     picture = np.full((720, 640), 200, np.uint8)
     hold(Paper(text, LabelKind.QR, DAYLIGHT), picture, 0)
@@ -75,6 +88,25 @@ def close_window(device: Bench) -> None:
 
 
 # Labels
+
+
+def test_a_code_speaks_for_no_press_that_came_while_it_was_read(tmp_path: Path) -> None:
+    """Nobody has been told by then that it was read."""
+    parts = Parts()
+    parts.camera = camera = PressedMeanwhile(parts.now, "C4")
+    camera.now = parts.now
+    with round_of(tmp_path, ALLOWED, ELSEWHERE, parts=parts) as device:
+
+        def press(edge_ns: int) -> None:
+            device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.PRESSED, edge_ns))
+
+        camera.press = press
+        scan(device, "")
+        device.loop.step()
+
+        stop = device.replies[-1]["record"]["stop"]
+        assert (stop["id"], stop["bound_by"]) == (ALLOWED.id, "place")
+        assert bound(device) == (ELSEWHERE.id, "code")
 
 
 def test_a_routing_code_beside_the_tracking_code_is_passed_over(tmp_path: Path) -> None:
