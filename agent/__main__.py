@@ -22,6 +22,10 @@ DEVICE_EXIT: Final = 70
 """A device fault. Source: design section 10; EX_SOFTWARE of sysexits.h."""
 
 
+LIMIT_MOST: Final = 1_000_000
+"""Items in one list. Source: our choice; ten times the longest queue that was tried."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a bug is the only thing that leaves a traceback."""
     parsed = _parser().parse_args(arguments)
@@ -105,17 +109,29 @@ def _add_capture_and_sync(add: _Add) -> None:
 
 def _add_queue(add: _Add, common: argparse.ArgumentParser) -> None:
     queue = add("queue", "list the queue, or put items back", _configured(commands.queue))
-    queue.add_argument("--state", type=State, choices=list(State), metavar="S")
+    queue.add_argument(
+        "--state",
+        type=str.upper,
+        choices=[state.value for state in State],
+        help="only those (any case)",
+    )
     queue.add_argument(
         "--after", type=int, default=0, metavar="SEQ", help="only what came after this number"
     )
-    queue.add_argument("--limit", type=int, default=50, metavar="N")
+    queue.add_argument("--limit", type=count, default=50, metavar="N", help="so many at most (50)")
     queue.add_argument("--json", action="store_true", help="one JSON document per line")
     retry = queue.add_subparsers(dest="action", metavar="retry").add_parser(
         "retry", help="put REFUSED, DAMAGED and suspect items back", parents=[common]
     )
     retry.add_argument("id", nargs="?", metavar="ID")
     retry.add_argument("--all", action="store_true")
+
+
+def count(text: str) -> int:
+    """How many items; what argparse calls it."""
+    if not 1 <= (number := int(text)) <= LIMIT_MOST:
+        raise argparse.ArgumentTypeError(f"{text}: 1 to {LIMIT_MOST:,}")
+    return number
 
 
 def _log_to_stderr(*, verbose: bool) -> None:

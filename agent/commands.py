@@ -17,6 +17,7 @@ from agent.config import Config, load, path_of
 from agent.errors import ConfigError, NotNow
 from agent.layout import Layout
 from agent.models import FAULTS, CaptureId
+from agent.storage import disk_errors
 
 if TYPE_CHECKING:
     from agent.capture_loop import CaptureLoop, Reply
@@ -156,8 +157,15 @@ def queue(config: Config, arguments: argparse.Namespace) -> int:
         items = outbox.items(arguments.state, arguments.after, arguments.limit)
     for item in items:
         print(json.dumps(_listed(item)) if arguments.json else _line(item))
-    if not items and not arguments.json:
-        print("nothing in the queue" + (f" is {arguments.state}" if arguments.state else ""))
+    if arguments.json:
+        return 0
+    if len(items) == arguments.limit:
+        print(f"there may be more: --after {items[-1].number}")
+    elif not items:
+        after = f" after {arguments.after}" if arguments.after else ""
+        print(
+            f"nothing in the queue{after}" + (f" is {arguments.state}" if arguments.state else "")
+        )
     return 0
 
 
@@ -206,10 +214,11 @@ def verify(arguments: argparse.Namespace) -> int:
     from agent import signing
     from agent import verify as proof
 
-    if not arguments.folder.is_dir():
-        raise ConfigError(f"{arguments.folder}: not a folder")
+    with disk_errors(f"cannot read {arguments.folder}"):
+        if not arguments.folder.is_dir():
+            raise ConfigError(f"{arguments.folder}: not a folder")
+        paths = sorted(arguments.folder.glob("*.rec"))
     pinned = signing.read_public_key(arguments.key) if arguments.key else None
-    paths = sorted(arguments.folder.glob("*.rec"))
     if not paths:
         raise ConfigError(f"{arguments.folder}: no record files (*.rec) in it")
     report = proof.examine(paths, pinned)

@@ -1,10 +1,11 @@
 """Checks a device from its configuration to its backend, and says what to do about each finding."""
 
+import os
 import statistics
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ from agent.backend import Backend, NoAnswer
 from agent.config import Config, load
 from agent.errors import DoorstepError, NotNow, StorageFault
 from agent.layout import Layout
+from agent.models import State
 from agent.outbox import Outbox
 from hardware.board import open_board
 from hardware.clock import ClockSource
@@ -62,6 +64,7 @@ def examine(path: Path) -> list[Finding]:
         Finding("configuration", Level.OK, f"{path} is valid"),
         *_devices(config),
         *_disk(config),
+        *_permissions(Layout.of(config.state)),
         *_queue(config),
         _clock(config),
         _backend(config),
@@ -157,6 +160,21 @@ def _disk(config: Config) -> Iterator[Finding]:
     yield Finding("disk", Level.NOTE if slow else Level.OK, words)
 
 
+def _permissions(layout: Layout) -> Iterator[Finding]:
+    """What the owner of the queue may not use stops capture or sync; another user cannot tell."""
+    with suppress(OSError):
+        if layout.database.stat().st_uid != os.geteuid():
+            return
+        logs = (layout.database.with_name(f"doorstep.db{end}") for end in ("-wal", "-shm"))
+        folders, keys = (layout.records, layout.torn, layout.keys), layout.keys.glob("*.pem")
+        wanted = dict.fromkeys(folders, os.R_OK | os.W_OK | os.X_OK)
+        wanted |= dict.fromkeys((layout.database, *logs), os.R_OK | os.W_OK)
+        for path, mode in (wanted | dict.fromkeys(keys, os.R_OK)).items():
+            if path.exists() and not os.access(path, mode, effective_ids=True):
+                words = f"{path}: its owner may not read or write it; `chmod u+rwX {path}`"
+                yield Finding("permissions", Level.FAILED, words)
+
+
 def _flush_ms(probe: Path) -> float:
     times_ms = []
     for _ in range(_PROBES):
@@ -177,6 +195,15 @@ def _queue(config: Config) -> Iterator[Finding]:
         yield Finding("queue", Level.NOTE, str(error))
     except StorageFault as error:
         yield Finding("queue", Level.FAILED, str(error))
+    try:
+        yield from _left_over(layout)
+    except PermissionError as error:
+        words = f"{error.filename}: {error.strerror}; run this as root, or as one of its group"
+        yield Finding("queue", Level.FAILED, words)
+
+
+def _left_over(layout: Layout) -> Iterator[Finding]:
+    """What broken queues and power cuts left."""
     if aside := sorted(path.name for path in layout.state.glob("doorstep.db.aside-*")):
         words = (
             f"{', '.join(aside)} in {layout.state}: the queue was broken, set aside and made again "
@@ -206,6 +233,10 @@ def _alarms(outbox: Outbox) -> Iterator[Finding]:
             yield Finding("queue", Level.FAILED, f"{number} {what}: {advice}")
     if not (counts.damaged or counts.refused or counts.suspected):
         yield Finding("queue", Level.OK, f"{counts.waiting} waiting, no alarm")
+    for oldest in outbox.items(State.PENDING, 0, 1):
+        if oldest.answer:
+            words = f"the oldest was tried {oldest.attempts} times; last answer: {oldest.answer}"
+            yield Finding("queue", Level.NOTE, words)
 
 
 def _clock(config: Config) -> Finding:

@@ -207,6 +207,24 @@ def test_an_empty_list_says_so(device: Device, capsys: pytest.CaptureFixture[str
     assert printed(capsys) == "nothing in the queue is REFUSED\n"
 
 
+def test_a_list_that_ends_at_its_limit_says_how_to_go_on(
+    device: Device, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(device)
+
+    assert run(device, "queue", "--limit", "1") == 0
+    assert printed(capsys).splitlines()[-1] == "there may be more: --after 1"
+    assert run(device, "queue", "--after", "99") == 0
+    assert printed(capsys) == "nothing in the queue after 99\n"
+
+
+def test_states_may_be_written_small(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
+    empty_queue(device.folder)
+
+    assert run(device, "queue", "--state", "refused") == 0
+    assert printed(capsys) == "nothing in the queue is REFUSED\n"
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_retry_puts_one_item_back(
     device: Device, capsys: pytest.CaptureFixture[str], number: int

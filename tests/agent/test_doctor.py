@@ -1,7 +1,12 @@
 """The doctor: every finding in words, and an exit code that says whether to call somebody."""
 
 import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -12,6 +17,8 @@ from tests.agent.factory import Device as Maker
 from tests.agent.factory import add, queue
 from tests.agent.rawserver import raw_server
 from tests.device import Device, towards
+
+NOBODY: Final = 65534
 
 
 def levels(device: Device) -> dict[str, Level]:
@@ -119,6 +126,51 @@ def test_alarms_of_the_queue_and_torn_files_are_findings(tmp_path: Path) -> None
     assert levels(device)["queue"] is Level.FAILED
     assert "1 damaged" in words(device, "queue")
     assert "1 files in" in words(device, "torn files")
+
+
+@contextmanager
+def owned_by_a_user() -> Iterator[Path]:
+    """A folder in the hands of somebody whom modes can keep out: not of root."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.chown(folder, NOBODY, -1)
+            os.seteuid(NOBODY)
+        try:
+            yield Path(folder)
+        finally:
+            if is_root:
+                os.seteuid(0)
+
+
+@pytest.mark.parametrize("closed", ["records", "keys/device.pem", "doorstep.db", "doorstep.db-shm"])
+def test_what_its_owner_may_not_use_is_a_failure_with_its_remedy(closed: str) -> None:
+    with owned_by_a_user() as folder:
+        layout = Layout(folder / "state", folder / "run")
+        layout.make()
+        for name in ("keys/device.pem", "doorstep.db-wal", "doorstep.db-shm"):
+            (layout.state / name).touch(0o600)
+        before = list(doctor._permissions(layout))  # noqa: SLF001 - as another user, in this process
+        path = layout.state / closed
+        path.chmod(0o400 if path.is_dir() or path.suffix != ".pem" else 0)
+        (found,) = doctor._permissions(layout)  # noqa: SLF001 - as before
+        path.chmod(0o700)
+
+    assert before == []
+    assert found.level is Level.FAILED
+    assert f"chmod u+rwX {path}" in found.words
+
+
+def test_the_oldest_tells_why_it_waits(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+    _layout, database, outbox = queue(tmp_path)
+    add(outbox, Maker().make())
+    item = outbox.claim(0.0, due_s=600.0)
+    assert item is not None
+    outbox.book(item, 600.0, "the receipt is signed by a key that is not trusted")
+    database.close()
+
+    assert "tried 1 times; last answer: the receipt is signed" in words(device, "queue")
 
 
 def test_too_little_room_is_a_failure(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_a_gnss_date_before_the_floor_is_refused_and_said_once(
 def test_a_fix_from_before_the_last_receipt_is_no_rollover(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The receipt raises the floor, past a fix that is a second old, or by a clock that is ahead."""
+    """The receipt raises the floor, past a fix of a second ago, or by a clock that is ahead."""
     unsynced = clock(ClockSource.UNSYNCED)
     unsynced.raise_floor(LATER)
 
