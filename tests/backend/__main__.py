@@ -6,6 +6,7 @@ import logging
 import shlex
 import signal
 import socket
+import sys
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,9 @@ from starlette.applications import Starlette
 from tests.backend import commands, demo, keys
 from tests.backend.app import create_app
 from tests.backend.connections import CountedProtocol
+from tests.backend.keeping import NotDone
 from tests.backend.office import open_office
+from tests.backend.orders import NoSuchOrder
 from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
 from tests.backend.store import Store
@@ -41,10 +44,15 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     data: Path = options.data.resolve()
-    data.mkdir(parents=True, exist_ok=True)
     if options.command is not None:
-        print(commands.run(options, open_office(Store(data)), datetime.now(UTC)))
+        if not (data / "backend.db").exists():
+            sys.exit(f"{data} has no backend in it: is --data right?")
+        try:
+            print(commands.run(options, open_office(Store(data)), datetime.now(UTC)))
+        except (NotDone, NoSuchOrder, FileExistsError) as error:
+            sys.exit(str(error))
         return
+    data.mkdir(parents=True, exist_ok=True)
     _serve(options, data)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.backend import export
-from tests.backend.keeping import plain_language
+from tests.backend.keeping import NotDone, plain_language
 from tests.backend.office import Office
 
 
@@ -39,6 +39,8 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
             export.export_order(office, options.number, options.zip)
             return f"written: {options.zip}"
         case "export-device":
+            if not office.filing.of_device(options.device_id):
+                raise NotDone(f"nothing came from a device {options.device_id}")
             export.export_device(office, options.device_id, options.zip)
             return f"written: {options.zip}"
         case _:
@@ -47,4 +49,6 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
 
 def _kept(office: Office) -> str:
     lines = plain_language(office.settings.retention)
-    return "\n\n".join(f"{one.what}.\n  {one.for_whom}\n  {one.how_long}." for one in lines)
+    kept = [f"{one.what}.\n  {one.for_whom}\n  {one.how_long}." for one in lines]
+    held = [f"  order {one.number} for {one.case_number}" for one in office.keeping.held()]
+    return "\n\n".join([*kept, "\n".join(["Held now:", *held] if held else ["No order is held."])])

@@ -25,6 +25,10 @@ _DUE: Final = f"""SELECT capture_id, CASE
     AND (number IS NULL OR number NOT IN (SELECT number FROM holds))"""
 
 
+class NotDone(Exception):
+    """What was asked for makes no sense, and nothing was changed; says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """One line of what is kept: in plain words, for people who ask.
@@ -94,13 +98,22 @@ class Keeping:
         self._erase(capture_id, "discarded by dispatch", now)
 
     def hold(self, number: str, case_number: str, now: datetime) -> None:
-        """Erase nothing of this order until it is released. Raises NoSuchOrder."""
+        """Erase nothing of this order until it is released.
+
+        Raises:
+            NoSuchOrder: there is none.
+            NotDone: it is held already; a second case would end with the first one's release.
+        """
         row = (self._orders.find(number).number, case_number, rfc3339(now))
-        self._ledger.execute("INSERT OR REPLACE INTO holds VALUES (?, ?, ?)", row)
+        for hold in self.held():
+            if hold.number == number:
+                raise NotDone(f"order {number} is held for {hold.case_number} already")
+        self._ledger.execute("INSERT INTO holds VALUES (?, ?, ?)", row)
 
     def release(self, number: str) -> None:
-        """End a hold; the next `expire` erases what is due by then."""
-        self._ledger.execute("DELETE FROM holds WHERE number = ?", (number,))
+        """End a hold; the next `expire` erases what is due. Raises NotDone: it is not held."""
+        if not self._ledger.execute("DELETE FROM holds WHERE number = ?", (number,)).rowcount:
+            raise NotDone(f"order {number} is not held")
 
     def held(self) -> list[Hold]:
         rows = self._ledger.execute("SELECT * FROM holds ORDER BY since")

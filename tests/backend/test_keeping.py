@@ -14,7 +14,7 @@ from tests.backend.access import Agent, Customer
 from tests.backend.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.export import export_device, export_order
 from tests.backend.filing import CannotBindError
-from tests.backend.keeping import plain_language
+from tests.backend.keeping import NotDone, plain_language
 from tests.backend.orders import NoSuchOrder
 from tests.backend.settings import Retention, Settings, read_settings
 from tests.backend.town import PICTURE, Town
@@ -99,6 +99,17 @@ def test_nothing_of_a_held_order_is_erased_until_it_is_released(town: Town) -> N
 def test_a_hold_of_no_order_is_refused(town: Town) -> None:
     with pytest.raises(NoSuchOrder):
         town.office.keeping.hold("9999", "CASE-7", CAME)
+
+
+def test_a_second_case_does_not_end_with_the_first(town: Town) -> None:
+    keeping = town.office.keeping
+    keeping.hold(CHANGES_MIND, "CASE-7", CAME)
+
+    with pytest.raises(NotDone, match="held for CASE-7 already"):
+        keeping.hold(CHANGES_MIND, "CASE-8", CAME)
+    assert [hold.case_number for hold in keeping.held()] == ["CASE-7"]
+    with pytest.raises(NotDone, match="not held"):
+        keeping.release(ALLOWED)
 
 
 def test_only_what_waits_is_discarded(town: Town) -> None:
