@@ -215,7 +215,8 @@ class Database:
         except FileNotFoundError as error:
             if self._migrates:
                 raise self._broken("gone") from error
-            raise NotNow(f"{path}: not there yet; start `doorstep capture` first") from error
+            words = "not there yet; start `doorstep capture` first, or again"
+            raise NotNow(f"{path}: {words}") from error
         except OSError as error:
             raise StorageFault(f"{path}: cannot be opened: {error.strerror}") from error
         if self._connection is None or inode != self._inode:
@@ -292,7 +293,7 @@ def _fill(index: Path) -> None:
 
 def _await_schema(connection: Connection, path: Path) -> None:
     if _version(connection) < SCHEMA_VERSION:
-        raise NotNow(f"{path}: the queue is not ready; start `doorstep capture` first")
+        raise NotNow(f"{path}: the queue is not ready; start `doorstep capture` first, or again")
 
 
 def _version(connection: Connection) -> int:

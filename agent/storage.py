@@ -182,7 +182,7 @@ def lock(path: Path, *, exclusive: bool, wait: bool) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_RDONLY)  # a read-only card can still be looked at
     except FileNotFoundError as error:
-        raise NotNow(f"{path}: not there yet; start `doorstep capture` first") from error
+        raise NotNow(f"{path}: not there yet; start `doorstep capture` first, or again") from error
     except OSError as error:
         raise StorageFault(f"{path}: cannot be opened: {error.strerror}") from error
     try:
