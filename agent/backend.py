@@ -120,8 +120,16 @@ class Backend:
         """End what is running, from another thread; every later request raises NoAnswer."""
         self._watchdog.close("this program is being stopped")
 
+    def hang_up(self) -> None:
+        """Close the connection; the next request makes another.
+
+        What was answered once too often, by a proxy or a retry, would be taken for the next answer,
+        and all later ones for the one after them.
+        """
+        self._session.close()
+
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection for good."""
         self._session.close()
         self._watchdog.let_go()
 

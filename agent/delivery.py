@@ -90,6 +90,8 @@ class Delivery:
         attempt.piece_bytes = self._piece_bytes
         with self._backend.attempt():
             outcome = attempt.run()
+            if not isinstance(outcome, Receipt | Refusal):
+                self._backend.hang_up()
         self._piece_bytes = attempt.piece_bytes
         if isinstance(outcome, Receipt):
             self._piece_bytes = min(2 * self._piece_bytes, PIECE_BYTES)

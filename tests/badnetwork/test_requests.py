@@ -75,9 +75,26 @@ def test_answer_that_comes_twice_is_never_taken_for_another_records(
 
     one.server.script = lambda request: [one.ask(request)]
     for _ in range(20):
+        turn(one, items, then_s=DAY_S)
+
+    assert delivered(one, items) == len(items)
+
+
+def test_a_line_that_is_one_answer_behind_is_given_up(one: Relayed) -> None:
+    """Each answer on it is to the request before: nothing on it would ever be right again."""
+    items = [one.device.press() for _ in range(3)]
+    behind = [*whole(200)]
+
+    def script(request: Request) -> Iterable[bytes]:
+        behind.append(one.ask(request))
+        return [behind.pop(0)] if one.server.connections == 1 else [behind.pop()]
+
+    one.server.script = script
+    for _ in range(6):
         turn(one, items, then_s=400)
 
     assert delivered(one, items) == len(items)
+    assert one.server.connections == 2
 
 
 # --- poison
