@@ -163,9 +163,8 @@ def queue(config: Config, arguments: argparse.Namespace) -> int:
         print(f"there may be more: --after {items[-1].number}")
     elif not items:
         after = f" after {arguments.after}" if arguments.after else ""
-        print(
-            f"nothing in the queue{after}" + (f" is {arguments.state}" if arguments.state else "")
-        )
+        state = f" is {arguments.state}" if arguments.state else ""
+        print(f"nothing in the queue{after}{state}")
     return 0
 
 

@@ -182,7 +182,7 @@ class Database:
             self._close()
             aside = next(name for name in names if not name.exists())
             with disk_errors("cannot set the queue aside"):
-                for part, name in zip(_parts(path), _parts(aside), strict=True):
+                for part, name in zip(parts(path), parts(aside), strict=True):
                     with suppress(FileNotFoundError):
                         part.rename(name)
                 make_file(aside)  # of a queue that was gone: the next one's log goes elsewhere
@@ -235,19 +235,19 @@ class Database:
         return QueueBroken(f"{self._layout.database}: {what}; {_REMEDY}")
 
 
-def _parts(path: Path) -> list[Path]:
+def parts(path: Path) -> list[Path]:
     """The files of a database, in the order in which they may be taken away."""
     return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "")]
 
 
 def _is_emptied(path: Path) -> bool:
     """Whether an empty queue is no new one: SQLite would wait for those who still have it open."""
-    log, index, _ = _parts(path)
+    log, index, _ = parts(path)
     return path.stat().st_size == 0 and (log.exists() or index.exists())
 
 
 def _open(path: Path, *, migrates: bool) -> Connection:
-    _, index, _ = _parts(path)
+    _, index, _ = parts(path)
     if not index.exists() and free_bytes(path.parent) < LEAST_BYTES:
         raise StorageFull(f"{path}: no room to open it; delete something that is not Doorstep's")
     connection = sqlite3.connect(

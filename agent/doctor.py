@@ -15,6 +15,7 @@ from typing import Any, Final
 from agent import status, storage, wiring
 from agent.backend import Backend, NoAnswer
 from agent.config import Config, load
+from agent.database import parts
 from agent.errors import DoorstepError, NotNow, StorageFault
 from agent.layout import Layout
 from agent.models import State
@@ -165,10 +166,9 @@ def _permissions(layout: Layout) -> Iterator[Finding]:
     with suppress(OSError):
         if layout.database.stat().st_uid != os.geteuid():
             return
-        logs = (layout.database.with_name(f"doorstep.db{end}") for end in ("-wal", "-shm"))
         folders, keys = (layout.records, layout.torn, layout.keys), layout.keys.glob("*.pem")
         wanted = dict.fromkeys(folders, os.R_OK | os.W_OK | os.X_OK)
-        wanted |= dict.fromkeys((layout.database, *logs), os.R_OK | os.W_OK)
+        wanted |= dict.fromkeys(parts(layout.database), os.R_OK | os.W_OK)
         for path, mode in (wanted | dict.fromkeys(keys, os.R_OK)).items():
             if path.exists() and not os.access(path, mode, effective_ids=True):
                 words = f"{path}: its owner may not read or write it; `chmod u+rwX {path}`"

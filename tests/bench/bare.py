@@ -4,6 +4,7 @@ import fcntl
 import os
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -55,6 +56,25 @@ class Bare:
         return self.frames_ms + self.encode_ms + self.calls_ms
 
 
+def write_file(part: Path, pieces: Sequence[bytes], *, flushes_names: bool) -> None:
+    """Makes the calls with which the product writes a record's file, and no others."""
+    os.statvfs(part.parent)
+    part.unlink(missing_ok=True)
+    file = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660)
+    os.fchmod(file, 0o660)
+    os.writev(file, pieces)
+    if not flushes_names:
+        os.fsync(file)
+    part.rename(part.with_suffix(".rec"))
+    if flushes_names:
+        os.fsync(file)
+    else:
+        folder = os.open(part.parent, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(folder)
+        os.close(folder)
+    os.close(file)
+
+
 class BareLoop:
     """Presses without the product, on the product's camera and file system.
 
@@ -85,7 +105,10 @@ class BareLoop:
         option = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY_PCT]
         image = cv2.imencode(".jpg", frame.pixels, option)[1].tobytes()
         encoded_ns = time.monotonic_ns()
-        self._write_file(image + bytes(self._sizes.around_photo_bytes))
+        self._number += 1
+        part = self._folder / f"{self._number}.part"
+        around = bytes(self._sizes.around_photo_bytes)
+        write_file(part, [image, around], flushes_names=self._flushes_names)
         self._write_row()
         done_ns = time.monotonic_ns()
         moments_ns = (edge_ns, framed_ns, encoded_ns, done_ns)
@@ -94,24 +117,6 @@ class BareLoop:
     def close(self) -> None:
         os.close(self._log)
         os.close(self._shared)
-
-    def _write_file(self, content: bytes) -> None:
-        self._number += 1
-        part = self._folder / f"{self._number}.part"
-        os.statvfs(self._folder)
-        descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660)
-        os.fchmod(descriptor, 0o660)
-        os.write(descriptor, content)
-        if not self._flushes_names:
-            os.fsync(descriptor)
-        part.rename(part.with_suffix(".rec"))
-        if self._flushes_names:
-            os.fsync(descriptor)
-        else:
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            os.fsync(folder)
-            os.close(folder)
-        os.close(descriptor)
 
     def _write_row(self) -> None:
         lock = os.open(self._lock, os.O_RDONLY)

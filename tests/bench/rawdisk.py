@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.storage import flushes_names
-from tests.bench.bare import FRAME_HEADER_BYTES, PAGE_BYTES
+from tests.bench.bare import FRAME_HEADER_BYTES, PAGE_BYTES, write_file
 from tests.bench.queues import PHOTO_BYTES, OurQueue, new_photo
 
 LOG_PAGES: Final = 1000
@@ -69,7 +69,9 @@ class RawDisk:
         os.fsync(self._log)
 
     def put(self, photo: bytes) -> None:
-        self._write_file(photo)
+        self._number += 1
+        part = self._records / f"{self._number}.part"
+        write_file(part, [photo, self._around], flushes_names=self._flushes_names)
         self._write_row()
 
     def photos(self) -> Iterator[bytes]:
@@ -79,25 +81,6 @@ class RawDisk:
     def close(self) -> None:
         os.close(self._log)
         os.close(self._shared)
-
-    def _write_file(self, photo: bytes) -> None:
-        self._number += 1
-        part = self._records / f"{self._number}.part"
-        os.statvfs(self._folder)
-        part.unlink(missing_ok=True)
-        file = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660)
-        os.fchmod(file, 0o660)
-        os.writev(file, [photo, self._around])
-        if not self._flushes_names:
-            os.fsync(file)
-        part.rename(part.with_suffix(".rec"))
-        if self._flushes_names:
-            os.fsync(file)
-        else:
-            folder = os.open(self._records, os.O_RDONLY | os.O_DIRECTORY)
-            os.fsync(folder)
-            os.close(folder)
-        os.close(file)
 
     def _write_row(self) -> None:
         with suppress(FileNotFoundError):
