@@ -154,7 +154,7 @@ def _put(owner: object, name: str, what: object) -> None:
 _ROW: Final = (Outbox, "add")
 _FILE: Final = (journal, "write_durably")
 
-_PARTS: Final = "_parts"
+_PARTS: Final = "parts"
 _WITHOUT_FILE: Final = partial(_without_fsync, stat.S_ISREG)
 _WITHOUT_FOLDER: Final = partial(_without_fsync, stat.S_ISDIR)
 
