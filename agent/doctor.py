@@ -21,7 +21,7 @@ from agent.layout import Layout
 from agent.models import State
 from agent.outbox import Outbox
 from hardware.board import open_board
-from hardware.clock import ClockSource
+from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import kernel_witness
 from hardware.errors import DeviceError, ScriptError
 from hardware.position import Position
@@ -106,7 +106,7 @@ def _devices(config: Config) -> Iterator[Finding]:
         return
     with TemporaryDirectory(prefix="doorstep-") as place:  # a simulated world of its own
         try:
-            board = open_board(config.board, Path(place), wiring.built_utc())
+            board = open_board(config.board, Path(place), BUILT)
         except DeviceError as error:
             yield Finding("devices", Level.FAILED, str(error))
             return

@@ -21,6 +21,7 @@ from agent.models import Kind
 from agent.outbox import Outbox
 from agent.storage import disk_errors, lock, write_durably
 from hardware.button import ButtonName
+from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
 from hardware.settings import BoardSettings
 
@@ -36,9 +37,6 @@ Opening = Callable[[BoardSettings, Path, datetime], "Board"]
 """From the devices' settings, the run folder and the time floor to open devices."""
 
 _log = logging.getLogger(__name__)
-
-BUILD_UTC: Final = "2026-11-24T00:00:00.000Z"
-"""The first time floor: no device runs before its program was built."""
 
 COMMAND_TIMEOUT_S: Final = 30.0
 """Longest answer to a press through the socket: a cold camera, a lamp, and a worn card."""
@@ -162,7 +160,7 @@ def sync_loop(config: Config) -> Iterator["Sync"]:
 
     layout, dice = Layout.of(config.state), random.Random()  # noqa: S311 - jitter
     with closing(Database(layout)) as database:
-        outbox, clock = Outbox(database, boot_id()), SystemClock(built_utc())
+        outbox, clock = Outbox(database, boot_id()), SystemClock(BUILT)
         with closing(Backend(config.backend, alive=notify.alive)) as backend:
             delivery = Delivery(backend, receipt_keys(config), outbox.set_upload_url)
             fetch = Fetch(backend, Itinerary(database), config.device.id, dice)
@@ -172,12 +170,7 @@ def sync_loop(config: Config) -> Iterator["Sync"]:
 
 def floor(outbox: Outbox) -> datetime:
     """The latest time that is certainly past, as far as it is kept on disk."""
-    return max(built_utc(), outbox.floor() or built_utc())
-
-
-def built_utc() -> datetime:
-    """When this program was built."""
-    return datetime.fromisoformat(BUILD_UTC)
+    return max(BUILT, outbox.floor() or BUILT)
 
 
 def _start_chain(board: "Board", journal: "Journal", shift: "Shift", why: str) -> None:

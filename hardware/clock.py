@@ -1,9 +1,12 @@
 """Time: UTC, monotonic, boot id, and who vouches for the UTC."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
+
+BUILT: Final = datetime(2026, 11, 24, tzinfo=UTC)
+"""The first time floor: no device runs before its program was built. Each release moves it."""
 
 
 class ClockSource(StrEnum):

@@ -17,7 +17,7 @@ from agent import record, socketline, wiring
 from agent.errors import DoorstepError, NotNow
 from agent.models import Kind
 from hardware.button import ButtonEvent, ButtonName, Change
-from hardware.clock import ClockSource
+from hardware.clock import BUILT, ClockSource
 from hardware.errors import CameraFailed, CameraStalled
 from hardware.indicator import Signal
 from hardware.power import PowerReading
@@ -27,8 +27,6 @@ from tests.agent.factory import add, queue
 from tests.device import environment
 
 T = TypeVar("T")
-
-BUILT = datetime.fromisoformat(wiring.BUILD_UTC)
 
 
 # Presses

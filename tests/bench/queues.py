@@ -24,8 +24,8 @@ from agent.models import UNASSIGNED, Kind, QualityReport, Verdict
 from agent.outbox import Outbox
 from agent.record import Photo, Setting, Trigger
 from agent.reread import reread
-from agent.wiring import built_utc
 from hardware.camera import Frame
+from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
 from hardware.power import PowerReading
 from tests.powercut.stage import frames
@@ -88,7 +88,7 @@ class OurQueue:
         )
         mending.start()
         head = recovery.head(self.layout, self._outbox, key.public_key())
-        self._moment = SystemClock(built_utc()).now()
+        self._moment = SystemClock(BUILT).now()
         self._now = self._moment.utc
         self._journal = Journal(
             self.layout,
