@@ -128,8 +128,8 @@ class Capture:
         """
         board = self._board
         moment = board.clock.at(press.edge_ns)
-        fix, power = board.position.last_fix(), board.power.read()
-        facts = _Facts(press, moment, fix, power, self._setting())
+        fix = record.without_false_time(board.position.last_fix(), board.clock)
+        facts = _Facts(press, moment, fix, board.power.read(), self._setting())
         try:
             if reason := self._obstacle(facts.power):
                 return self._no_photo(facts, reason)

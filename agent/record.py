@@ -1,12 +1,12 @@
 """What record.json says: pure functions from what is known to JSON types."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from agent import __version__
 from agent.models import CaptureId, QualityReport, Reason, Stop, rfc3339
 from hardware.camera import Frame
-from hardware.clock import Moment
+from hardware.clock import Clock, Moment
 from hardware.position import Fix
 from hardware.power import PowerReading
 
@@ -51,6 +51,13 @@ class Setting:
 def fresh(fix: Fix | None, at_ns: int) -> Fix | None:
     """The fix if it may stand for a place at `at_ns` (CLOCK_MONOTONIC), else None."""
     return fix if fix is not None and abs(_apart_s(fix, at_ns)) <= FRESH_S else None
+
+
+def without_false_time(fix: Fix | None, clock: Clock) -> Fix | None:
+    """The fix as it may be written down: without its time where the clock refuses that."""
+    if fix is None or fix.utc is None or clock.is_possible(fix.utc):
+        return fix
+    return replace(fix, utc=None)
 
 
 def photo_record(

@@ -50,7 +50,10 @@ class Clock(Protocol):
         """CLOCK_BOOTTIME in seconds: runs on in suspend, starts anew at boot."""
 
     def learn(self, gnss_utc: datetime, received_ns: int) -> None:
-        """Take a GNSS time that came at `received_ns`; one before the floor is refused."""
+        """Take a GNSS time that came at `received_ns`; one that is not possible is refused."""
+
+    def is_possible(self, gnss_utc: datetime) -> bool:
+        """Whether a GNSS time may be true; a receiver after its week rollover says 2007."""
 
     def raise_floor(self, utc: datetime) -> None:
         """Move the time floor up to `utc`; never down."""

@@ -134,8 +134,8 @@ class SystemClock:
             self._floor = _Known(utc, time.monotonic_ns())
 
     def learn(self, gnss_utc: datetime, received_ns: int) -> None:
-        """Take a GNSS time that came at `received_ns`; one far before the floor is a rollover."""
-        if self._floor.utc - BEHIND_AT_MOST <= gnss_utc <= self._ceiling:
+        """Take a GNSS time that came at `received_ns`; one that is not possible is refused."""
+        if self.is_possible(gnss_utc):
             self._weigh(_Known(gnss_utc, received_ns))
             self._refusing = False
         elif not self._refusing:
@@ -145,6 +145,10 @@ class SystemClock:
                 gnss_utc.isoformat(),
                 self._floor.utc.isoformat(),
             )
+
+    def is_possible(self, gnss_utc: datetime) -> bool:
+        """Whether a GNSS time may be true: not far before the floor, and not far ahead of it."""
+        return self._floor.utc - BEHIND_AT_MOST <= gnss_utc <= self._ceiling
 
     def _weigh(self, told: _Known) -> None:
         """Believe a GNSS time that the one before it agrees with: a single one may be anything."""
