@@ -22,7 +22,7 @@ from agent.models import State
 from agent.outbox import Outbox
 from hardware.board import open_board
 from hardware.clock import BUILT, ClockSource
-from hardware.clock_system import kernel_witness
+from hardware.clock_system import SystemClock
 from hardware.errors import DeviceError, ScriptError
 from hardware.position import Position
 
@@ -241,7 +241,7 @@ def _alarms(outbox: Outbox) -> Iterator[Finding]:
 
 def _clock(config: Config) -> Finding:
     running = status.ask(Layout.of(config.state).capture_socket) or {}
-    source = running.get("clock") or kernel_witness()
+    source = running.get("clock") or SystemClock(BUILT).now().source
     if source is ClockSource.UNSYNCED:
         words = "nobody vouches for the time yet; records are dated later, by GPS or the network"
         return Finding("clock", Level.NOTE, words)

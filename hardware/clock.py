@@ -6,7 +6,10 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 BUILT: Final = datetime(2026, 11, 24, tzinfo=UTC)
-"""The first time floor: no device runs before its program was built. Each release moves it."""
+"""No time before it is believed, whoever says it: no device runs before its program was built.
+
+Each release moves it.
+"""
 
 
 class ClockSource(StrEnum):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from hardware.clock import ClockSource, Moment
+from hardware.clock import BUILT, ClockSource, Moment
 from hardware.errors import DeviceError
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,8 @@ class _Known:
 class SystemClock:
     """The clock of this machine, as `hardware.clock.Clock`; nothing of it survives a power cut.
 
-    NTP counts first: a GNSS time that disagrees with it is not used.
+    Nobody is believed before the build date.
+    NTP counts first, also before the floor: a GNSS time that disagrees with it is not used.
     Then the newest GNSS time, carried on by CLOCK_MONOTONIC, then the RTC, if not before the floor.
     Else the time is a guess: the later of the system's and the floor with what passed since then.
     """
@@ -148,7 +149,7 @@ class SystemClock:
 
     def is_possible(self, gnss_utc: datetime) -> bool:
         """Whether a GNSS time may be true: not far before the floor, and not far ahead of it."""
-        return self._floor.utc - BEHIND_AT_MOST <= gnss_utc <= self._ceiling
+        return max(BUILT, self._floor.utc - BEHIND_AT_MOST) <= gnss_utc <= self._ceiling
 
     def _weigh(self, told: _Known) -> None:
         """Believe a GNSS time that the one before it agrees with: a single one may be anything."""
@@ -176,7 +177,7 @@ class SystemClock:
     def _best(self, monotonic_ns: int) -> tuple[_Known, ClockSource, float | None]:
         system = _Known(datetime.now(UTC), time.monotonic_ns())
         vouched = self._witness()
-        if vouched is ClockSource.NTP:
+        if vouched is ClockSource.NTP and system.utc >= BUILT:
             return system, ClockSource.NTP, NTP_UNCERTAINTY_S
         if gnss := self._gnss:
             drift_s = abs(monotonic_ns - gnss.at_ns) / 1e9 * DRIFT

@@ -75,6 +75,28 @@ def test_ntp_wins_over_a_gnss_time_that_disagrees() -> None:
     assert near(synchronised.now().utc, datetime.now(UTC))
 
 
+@pytest.mark.parametrize("vouched", list(ClockSource))
+def test_nobody_vouches_for_a_time_before_the_build(
+    monkeypatch: pytest.MonkeyPatch, vouched: ClockSource
+) -> None:
+    """A time server may be years behind, too: it sets the clock, and the kernel is content."""
+    monkeypatch.setattr("hardware.clock_system.BUILT", LATER)
+    before = clock(vouched, floor=LATER)
+
+    hear(before, LATER - SECOND)
+
+    assert before.now().source is ClockSource.UNSYNCED
+    assert near(before.now().utc, LATER)
+
+
+def test_network_time_is_believed_before_the_floor() -> None:
+    """A receiver's wrong date may have raised the floor."""
+    synchronised = clock(ClockSource.NTP, floor=LATER)
+
+    assert synchronised.now().source is ClockSource.NTP
+    assert near(synchronised.now().utc, datetime.now(UTC))
+
+
 def test_gnss_time_is_carried_on_by_the_monotonic_clock() -> None:
     """An instant is dated by its distance from the arrival of the GNSS time, also before it."""
     unsynced = clock(ClockSource.UNSYNCED)
