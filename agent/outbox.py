@@ -8,6 +8,7 @@ from typing import Any, Final
 from agent.database import ALARMING, SUSPECT, Database, Row
 from agent.errors import NotGenuine, UnknownItem
 from agent.models import CaptureId, Label, State, rfc3339
+from hardware.clock import ClockSource
 
 BOOKING_S: Final = 600.0
 """How long a claim keeps an item: more than an attempt may last (540 s).
@@ -286,14 +287,21 @@ class Outbox:
             rows = sql.execute("SELECT capture_id, state FROM captures").fetchall()
         return {CaptureId(row["capture_id"]): State(row["state"]) for row in rows}
 
-    def is_undated(self) -> bool:
-        """Whether this boot has a record made before the time was known, and no `time` record."""
+    def dated_by(self) -> ClockSource:
+        """Who dates the worst dated record of this boot: its own label, or the best `time` record.
+
+        What GNSS or the network dated at once needs no better date: that counts as the best.
+        """
         with self._database.look() as sql:
             rows = sql.execute(
-                "SELECT kind, clock FROM captures WHERE boot_id = ?", (self._boot_id,)
+                "SELECT DISTINCT kind, clock FROM captures WHERE boot_id = ?", (self._boot_id,)
             ).fetchall()
-        unsynced = any(row["clock"] == "unsynced" for row in rows)
-        return unsynced and not any(row["kind"] == "time" for row in rows)
+        labels = {row["clock"] for row in rows}
+        times = {row["clock"] for row in rows if row["kind"] == "time"}
+        weak = [source for source in (ClockSource.UNSYNCED, ClockSource.RTC) if source in labels]
+        if not weak:
+            return ClockSource.NTP
+        return next((source for source in ClockSource if source in times), weak[0])
 
     def floor(self) -> datetime | None:
         """The time floor as last kept, or None."""

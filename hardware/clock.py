@@ -13,12 +13,17 @@ Each release moves it.
 
 
 class ClockSource(StrEnum):
-    """Who vouches for the wall clock, best first."""
+    """Who vouches for the wall clock, best first: the network tells of a receiver's wrong date."""
 
-    GNSS = "gnss"
     NTP = "ntp"
+    GNSS = "gnss"
     RTC = "rtc"
     UNSYNCED = "unsynced"
+
+    def beats(self, other: "ClockSource") -> bool:
+        """Whether this one's word counts and the other's does not, where both have spoken."""
+        best_first = list(ClockSource)
+        return best_first.index(self) < best_first.index(other)
 
 
 @dataclass(frozen=True, slots=True)

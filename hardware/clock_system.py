@@ -42,8 +42,11 @@ SHELF_LIFE: Final = timedelta(days=15 * 365)
 Source: ours; a week rollover is 19.6 years.
 """
 
-RTC_UNCERTAINTY_S: Final = 60.0
+RTC_DRIFT_S: Final = 60.0
 """Source: a watch crystal is good to 20 ppm, which is 52 s in the 30 days since it was last set."""
+
+RTC_AGREES_WITHIN_S: Final = 60.0
+"""The system runs apart from the RTC that set it, by DRIFT 43 s a day at most."""
 
 TIME_ERROR: Final = 5
 """What adjtimex returns while the clock is not synchronised. Source: adjtimex(2)."""
@@ -80,7 +83,7 @@ def kernel_witness(root: Path = Path("/")) -> ClockSource:
         rtc_s = int((root / "sys/class/rtc/rtc0/since_epoch").read_text())
     except (OSError, ValueError):
         return ClockSource.UNSYNCED
-    agrees = abs(rtc_s - time.time()) <= RTC_UNCERTAINTY_S
+    agrees = abs(rtc_s - time.time()) <= RTC_AGREES_WITHIN_S
     return ClockSource.RTC if agrees else ClockSource.UNSYNCED
 
 
@@ -183,7 +186,7 @@ class SystemClock:
             drift_s = abs(monotonic_ns - gnss.at_ns) / 1e9 * DRIFT
             return gnss, ClockSource.GNSS, GNSS_UNCERTAINTY_S + drift_s
         if vouched is ClockSource.RTC and system.utc >= self._floor.utc:
-            return system, ClockSource.RTC, RTC_UNCERTAINTY_S
+            return system, ClockSource.RTC, RTC_DRIFT_S + RTC_AGREES_WITHIN_S
         if system.utc >= self._floor.utc_at(system.at_ns):
             return system, ClockSource.UNSYNCED, None
         return self._floor, ClockSource.UNSYNCED, None

@@ -278,6 +278,42 @@ def test_a_boot_is_dated_once_although_the_clock_is_lost_again_or_the_process_re
         assert len(device.rows("time")) == 1
 
 
+def test_the_best_source_of_a_boot_dates_it(tmp_path: Path) -> None:
+    """A real-time clock was 90 s wrong; the receiver, and the network after it, say so later."""
+    with bench(tmp_path, unsynced()) as device:
+        device.press()
+        device.parts.witness = ClockSource.RTC
+        device.tick()
+        device.press()
+        device.hear_time(datetime.now(UTC))
+        device.tick()
+        device.parts.witness = ClockSource.NTP
+        device.tick()
+    with bench(tmp_path, unsynced()) as device:
+        for witness in ClockSource:
+            device.parts.witness = witness
+            device.press()
+            device.tick()
+
+        sources = [
+            device.open(row.capture_id).record["time"]["source"] for row in device.rows("time")
+        ]
+    assert sources == ["rtc", "gnss", "ntp"]
+
+
+def test_a_boot_that_only_a_real_time_clock_dated_is_dated_by_the_receiver(tmp_path: Path) -> None:
+    with bench(tmp_path, Parts(witness=ClockSource.RTC)) as device:
+        device.press()
+        device.tick()
+        assert device.rows("time") == []
+        device.hear_time(datetime.now(UTC))
+        device.tick()
+        device.tick()
+
+        (row,) = device.rows("time")
+    assert row.clock == "gnss"
+
+
 def test_a_boot_whose_process_died_before_it_was_dated_is_dated_by_the_next(
     tmp_path: Path,
 ) -> None:

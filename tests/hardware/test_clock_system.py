@@ -11,6 +11,8 @@ from hardware.clock import Clock, ClockSource
 from hardware.clock_system import (
     DRIFT,
     GNSS_UNCERTAINTY_S,
+    RTC_AGREES_WITHIN_S,
+    RTC_DRIFT_S,
     SystemClock,
     kernel_witness,
 )
@@ -231,6 +233,19 @@ def test_an_rtc_that_shows_the_system_time_vouches(
     monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
 
     assert kernel_witness(rtc(tmp_path, time.time())) is ClockSource.RTC
+
+
+def test_what_an_rtc_says_is_as_certain_as_its_watch_and_the_system_are_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may have left a real-time clock that was wrong by then: 90 s were seen."""
+    monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
+    apart_s = RTC_AGREES_WITHIN_S - 1
+
+    assert kernel_witness(rtc(tmp_path, time.time() - apart_s)) is ClockSource.RTC
+    uncertainty_s = clock(ClockSource.RTC).now().uncertainty_s
+    assert uncertainty_s is not None
+    assert uncertainty_s >= apart_s + RTC_DRIFT_S
 
 
 @pytest.mark.parametrize("epoch_s", [0.0, 86_400.0])
