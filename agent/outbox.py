@@ -155,6 +155,11 @@ class Outbox:
         where = "chain = (SELECT chain FROM captures ORDER BY number DESC LIMIT 1)"
         return next(self._select(f"{where} ORDER BY seq DESC LIMIT 1"), None)
 
+    def newest_by(self, source: ClockSource) -> Item | None:
+        """The newest record of this boot that `source` dated."""
+        where = "boot_id = ? AND clock = ? ORDER BY number DESC LIMIT 1"
+        return next(self._select(where, self._boot_id, source), None)
+
     def claim(self, now_s: float, *, due_s: float, suspects: bool = True) -> Item | None:
         """Book the retry of the item that is longest due at `due_s`, and return it.
 

@@ -15,10 +15,11 @@ from agent.database import Database
 from agent.errors import NotGenuine, QueueBroken
 from agent.journal import Head
 from agent.layout import Layout
-from agent.models import CaptureId, State
+from agent.models import CaptureId, Label, State
 from agent.outbox import Kept, Outbox
 from agent.signing import PublicKey
 from agent.storage import disk_errors, sync_folder
+from hardware.clock import ClockSource
 
 _log = logging.getLogger(__name__)
 
@@ -220,15 +221,30 @@ def head(layout: Layout, outbox: Outbox, key: PublicKey) -> Head | None:
     newest = outbox.newest()
     if newest is None:
         return None
-    signer = _signer(layout.record(newest.capture_id))
-    if signer is not None and signer != key:
+    label = _label(layout.record(newest.capture_id))
+    if label is not None and label[1] != key:
         return None
     return Head(newest.chain, newest.seq, newest.label_sha256)
 
 
-def _signer(path: Path) -> PublicKey | None:
-    """Who signed a record; None where its file does not tell."""
+def gnss_label(
+    layout: Layout, outbox: Outbox, keys: Collection[PublicKey], boot_id: str
+) -> Label | None:
+    """This boot's newest label that GNSS dated; None where there is none.
+
+    What it says counts, not the row, which other processes can write too: signed by one of `keys`.
+    """
+    row = outbox.newest_by(ClockSource.GNSS)
+    found = _label(layout.record(row.capture_id)) if row else None
+    if found is None or found[1] not in keys:
+        return None
+    label = found[0]
+    return label if (label.boot_id, label.clock) == (boot_id, ClockSource.GNSS) else None
+
+
+def _label(path: Path) -> tuple[Label, PublicKey] | None:
+    """A record's label and who signed it; None where its file does not tell."""
     try:
-        return recordfile.open_label(path.read_bytes().partition(b"\n")[0])[1]
+        return recordfile.open_label(path.read_bytes().partition(b"\n")[0])
     except (OSError, NotGenuine):
         return None

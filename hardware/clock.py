@@ -60,6 +60,9 @@ class Clock(Protocol):
     def learn(self, gnss_utc: datetime, received_ns: int) -> None:
         """Take a GNSS time that came at `received_ns`; one that is not possible is refused."""
 
+    def recall(self, utc: datetime, monotonic_ns: int) -> None:
+        """Take the date that an earlier process of this boot gave `monotonic_ns` by GNSS."""
+
     def is_possible(self, gnss_utc: datetime) -> bool:
         """Whether a GNSS time may be true; a receiver after its week rollover says 2007."""
 

@@ -95,10 +95,11 @@ def _kernel_is_synchronised() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A UTC time and the CLOCK_MONOTONIC instant at which it held."""
+    """A UTC time, the CLOCK_MONOTONIC instant at which it held, and how wrong it may be."""
 
     utc: datetime
     at_ns: int
+    error_s: float = 0.0
 
     def utc_at(self, monotonic_ns: int) -> datetime:
         return self.utc + timedelta(microseconds=(monotonic_ns - self.at_ns) / 1000)
@@ -140,7 +141,7 @@ class SystemClock:
     def learn(self, gnss_utc: datetime, received_ns: int) -> None:
         """Take a GNSS time that came at `received_ns`; one that is not possible is refused."""
         if self.is_possible(gnss_utc):
-            self._weigh(_Known(gnss_utc, received_ns))
+            self._weigh(_Known(gnss_utc, received_ns, GNSS_UNCERTAINTY_S))
             self._refusing = False
         elif not self._refusing:
             self._refusing = True
@@ -149,6 +150,16 @@ class SystemClock:
                 gnss_utc.isoformat(),
                 self._floor.utc.isoformat(),
             )
+
+    def recall(self, utc: datetime, monotonic_ns: int) -> None:
+        """Take the date that an earlier process of this boot gave `monotonic_ns` by GNSS.
+
+        What that process knew may have been as old as the boot, when CLOCK_MONOTONIC was 0.
+        """
+        drift_s = monotonic_ns / 1e9 * DRIFT
+        known = _Known(utc, monotonic_ns, GNSS_UNCERTAINTY_S + drift_s)
+        if self.is_possible(known.utc_at(time.monotonic_ns())):
+            self._gnss = known
 
     def is_possible(self, gnss_utc: datetime) -> bool:
         """Whether a GNSS time may be true: not far before the floor, and not far ahead of it."""
@@ -184,7 +195,7 @@ class SystemClock:
             return system, ClockSource.NTP, NTP_UNCERTAINTY_S
         if gnss := self._gnss:
             drift_s = abs(monotonic_ns - gnss.at_ns) / 1e9 * DRIFT
-            return gnss, ClockSource.GNSS, GNSS_UNCERTAINTY_S + drift_s
+            return gnss, ClockSource.GNSS, gnss.error_s + drift_s
         if vouched is ClockSource.RTC and system.utc >= self._floor.utc:
             return system, ClockSource.RTC, RTC_DRIFT_S + RTC_AGREES_WITHIN_S
         if system.utc >= self._floor.utc_at(system.at_ns):

@@ -16,6 +16,7 @@ import pytest
 from agent import record, socketline, wiring
 from agent.errors import DoorstepError, NotNow
 from agent.models import Kind
+from hardware import clock_system
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.clock import BUILT, ClockSource
 from hardware.errors import CameraFailed, CameraStalled
@@ -361,6 +362,40 @@ def test_a_gnss_date_before_the_floor_is_a_week_rollover_and_dates_nothing(
     assert reply["label"]["clock"] == "unsynced"
     assert datetime.fromisoformat(reply["label"]["utc"]) >= BUILT
     assert caplog.text.count("event=gnss_time_refused") == 1
+
+
+def test_what_the_receiver_told_still_dates_after_a_restart_in_the_same_boot(
+    tmp_path: Path,
+) -> None:
+    """The fix is gone; the records of this boot know how its monotonic clock and UTC belong."""
+    with bench(tmp_path, unsynced()) as device:
+        device.press()
+        device.hear_time(datetime.now(UTC) + timedelta(hours=1))
+        device.tick()
+        before = device.press()["label"]
+    with bench(tmp_path, unsynced()) as device:
+        after = device.press()["label"]
+
+    passed = timedelta(microseconds=(after["monotonic_ns"] - before["monotonic_ns"]) / 1000)
+    expected = datetime.fromisoformat(before["utc"]) + passed
+    assert after["clock"] == "gnss"
+    assert abs(datetime.fromisoformat(after["utc"]) - expected) < timedelta(milliseconds=5)
+
+
+def test_what_the_receiver_told_in_another_boot_dates_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (wiring, clock_system):
+        monkeypatch.setattr(module, "boot_id", lambda _root=None: "another boot")
+    with bench(tmp_path, unsynced()) as device:
+        device.hear_time(datetime.now(UTC) + timedelta(hours=1))
+        device.tick()
+        told = device.press()["label"]
+    monkeypatch.undo()
+    with bench(tmp_path, unsynced()) as device:
+        after = device.press()["label"]
+
+    assert (told["clock"], after["clock"]) == ("gnss", "unsynced")
 
 
 def test_a_fix_that_is_seen_again_is_no_rollover(

@@ -1,16 +1,19 @@
 """The sweep after a power cut: what it adopts, sets aside, marks, and never deletes."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from agent import recordfile, recovery
+from agent.database import Database
 from agent.errors import NotGenuine
 from agent.layout import Layout
-from agent.models import CaptureId, State
+from agent.models import CaptureId, Label, State
 from agent.outbox import Outbox
 from agent.recovery import Swept
+from agent.signing import PublicKey
 from tests.agent.benchtop import bench
 from tests.agent.factory import MOMENT, Device, Made, add, queue
 
@@ -356,6 +359,68 @@ def test_a_torn_newest_record_gives_its_number_to_the_next_press(tmp_path: Path)
 
     with bench(tmp_path) as device:
         assert device.press()["label"]["seq"] == 3
+
+
+# What this boot knew of the time
+
+
+BOOT = "boot-1"
+
+
+def in_boot(card: Card, clock: str = "gnss", boot_id: str = BOOT) -> Made:
+    made = card.device.make(clock=clock, boot_id=boot_id)
+    made.into(card.layout.records)
+    return add(card.outbox, made)
+
+
+def gnss_label(card: Card, key: PublicKey | None = None) -> Label | None:
+    keys = [key or card.device.key.public_key()]
+    return recovery.gnss_label(card.layout, card.outbox, keys, BOOT)
+
+
+def rewrite(card: Card, change: str, *values: object) -> None:
+    """As whoever else may write the queue."""
+    with closing(Database(card.layout)) as database, database.step() as sql:
+        sql.execute(f"UPDATE captures SET {change}", values)
+
+
+def test_the_newest_label_with_a_gnss_time_is_found(card: Card) -> None:
+    assert gnss_label(card) is None
+    in_boot(card)
+    newest = in_boot(card)
+    in_boot(card, "unsynced")
+
+    assert gnss_label(card) == newest.label
+
+
+def test_a_row_that_claims_another_boots_label_is_not_believed(card: Card) -> None:
+    in_boot(card, boot_id="another boot")
+    rewrite(card, "boot_id = ?", BOOT)
+
+    assert gnss_label(card) is None
+
+
+def test_a_row_that_claims_a_guess_was_a_gnss_time_is_not_believed(card: Card) -> None:
+    in_boot(card, "unsynced")
+    rewrite(card, "clock = 'gnss'")
+
+    assert gnss_label(card) is None
+
+
+def test_a_label_of_another_device_dates_nothing(card: Card) -> None:
+    in_boot(card)
+
+    assert gnss_label(card, Device().key.public_key()) is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"eyJ", b"\xff" * 100_000])
+def test_a_label_that_cannot_be_read_dates_nothing(card: Card, content: bytes | None) -> None:
+    path = card.layout.record(in_boot(card).label.capture_id)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+    assert gnss_label(card) is None
 
 
 def test_the_bytes_that_a_sweep_adopts_are_what_recordfile_verifies(card: Card) -> None:

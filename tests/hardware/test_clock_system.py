@@ -113,6 +113,40 @@ def test_gnss_time_is_carried_on_by_the_monotonic_clock() -> None:
     assert unsynced.now().source is ClockSource.GNSS
 
 
+def test_what_an_earlier_process_knew_is_gone_on_from_with_a_bound_that_still_holds() -> None:
+    """It may have carried an old GNSS time on itself, at most since the boot."""
+    unsynced = clock(ClockSource.UNSYNCED)
+    now_ns = time.monotonic_ns()
+
+    unsynced.recall(LATER, now_ns - 10**9)
+
+    moment = unsynced.at(now_ns)
+    assert (moment.source, moment.utc) == (ClockSource.GNSS, LATER + SECOND)
+    assert moment.uncertainty_s == pytest.approx(GNSS_UNCERTAINTY_S + now_ns / 1e9 * DRIFT)
+
+
+def test_what_is_recalled_is_refused_as_a_receivers_time_would_be() -> None:
+    """The build date may have moved since, by an update."""
+    unsynced = clock(ClockSource.UNSYNCED, floor=LATER)
+    now_ns = time.monotonic_ns()
+
+    unsynced.recall(LATER - timedelta(days=2), now_ns)
+    refused = unsynced.now().source
+    unsynced.recall(LATER - timedelta(days=2), now_ns - 2 * 86_400 * 10**9)
+
+    assert refused is ClockSource.UNSYNCED
+    assert unsynced.now().source is ClockSource.GNSS
+
+
+def test_a_new_gnss_time_takes_the_place_of_what_was_recalled() -> None:
+    unsynced = clock(ClockSource.UNSYNCED)
+    unsynced.recall(LATER, time.monotonic_ns())
+
+    hear(unsynced, LATER + timedelta(hours=1))
+
+    assert near(unsynced.now().utc, LATER + timedelta(hours=1))
+
+
 def test_an_old_gnss_time_is_less_certain() -> None:
     """The bound grows by the kernel's worst drift."""
     unsynced = clock(ClockSource.UNSYNCED)
