@@ -21,7 +21,7 @@ from urllib3.connectionpool import HTTPSConnectionPool  # noqa: TID251 - this is
 
 from agent import __version__
 from agent.config import BackendSettings
-from agent.errors import ConfigError, DoorstepError
+from agent.errors import ConfigError, DoorstepError, ExitCode
 from agent.watchdog import Watchdog
 
 TUS_VERSION: Final = "1.0.0"
@@ -79,7 +79,7 @@ class Answer:
 class NoAnswer(DoorstepError, OSError):
     """No usable answer came; the message says why, in words for the queue."""
 
-    exit_code = 75
+    exit_code = ExitCode.LATER
 
 
 class Backend:

@@ -12,17 +12,13 @@ from typing import Final
 
 from agent import __version__, commands
 from agent.config import load, path_of
-from agent.errors import ConfigError, DoorstepError
+from agent.errors import DoorstepError, ExitCode
 from agent.layout import Layout
 from agent.models import State
 from agent.wiring import become_owner
 from hardware.errors import DeviceError, ScriptError
 
 Command = Callable[[argparse.Namespace], int]
-
-DEVICE_EXIT: Final = 70
-"""A device fault. Source: design section 10; EX_SOFTWARE of sysexits.h."""
-
 
 LIMIT_MOST: Final = 1_000_000
 """Items in one list. Source: our choice; ten times the longest queue that was tried."""
@@ -39,14 +35,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except DoorstepError as error:
         return _tell(error, error.exit_code)
     except DeviceError as error:
-        return _tell(error, DEVICE_EXIT)
+        return _tell(error, ExitCode.FAULT)
     except ScriptError as error:
-        return _tell(error, ConfigError.exit_code)
+        return _tell(error, ExitCode.USAGE)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return ExitCode.DONE
     except KeyboardInterrupt:
-        return 130
+        return ExitCode.INTERRUPTED
 
 
 def _tell(error: Exception, code: int) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agent import socketline, wiring
 from agent.config import Config, load, path_of
-from agent.errors import ConfigError, NotNow
+from agent.errors import ConfigError, ExitCode, NotNow
 from agent.layout import Layout
 from agent.models import FAULTS, CaptureId
 from agent.storage import disk_errors
@@ -27,11 +27,6 @@ Configured = Callable[[Config, argparse.Namespace], int]
 
 BUTTON_WAIT_S: Final = 30.0
 """How long `capture --once` waits for the button of a provisioned device. Source: section 10."""
-
-RETAKE_EXIT: Final = 4
-REFUSED_EXIT: Final = 3
-FAULT_EXIT: Final = 70
-LATER_EXIT: Final = 75
 
 _BAR: Final = "{desc} |{bar}| {n_fmt} of {total_fmt} records, {elapsed}"
 
@@ -83,17 +78,17 @@ def _presser(loop: "CaptureLoop") -> threading.Thread:
 def _print_reply(reply: "Reply") -> int:
     if "error" in reply:
         print(f"doorstep: {reply['error']}", file=sys.stderr)
-        return int(reply.get("exit", FAULT_EXIT))
+        return int(reply.get("exit", ExitCode.FAULT))
     print(json.dumps(reply, ensure_ascii=False))
     return exit_code(reply)
 
 
-def exit_code(reply: "Reply") -> int:
+def exit_code(reply: "Reply") -> ExitCode:
     """What `capture --once` ends with for a press that left its record."""
     reason = reply["record"].get("reason")
     if reason is not None:
-        return FAULT_EXIT if reason in FAULTS else REFUSED_EXIT
-    return RETAKE_EXIT if reply.get("retake") else 0
+        return ExitCode.FAULT if reason in FAULTS else ExitCode.REFUSED
+    return ExitCode.RETAKE if reply.get("retake") else ExitCode.DONE
 
 
 def sync(config: Config, arguments: argparse.Namespace) -> int:
@@ -103,7 +98,7 @@ def sync(config: Config, arguments: argparse.Namespace) -> int:
             stop = threading.Event()
             with _signals(stop.set):
                 loop.run(stop)
-            return 0
+            return ExitCode.DONE
         with _progress_bar() as progress:
             sent = loop.send_once(progress)
             progress(sent.tried, sent.tried)  # it may have been too quick to be seen
@@ -111,7 +106,7 @@ def sync(config: Config, arguments: argparse.Namespace) -> int:
     if sent.tried > sent.delivered:
         told += f"; {sent.tried - sent.delivered} tried in vain, `doorstep queue` says why"
     print(f"{told}; paused: {sent.paused}" if sent.paused else told)
-    return LATER_EXIT if sent.waiting or sent.paused else 0
+    return ExitCode.LATER if sent.waiting or sent.paused else ExitCode.DONE
 
 
 def prune(config: Config, _arguments: argparse.Namespace) -> int:
@@ -129,7 +124,7 @@ def prune(config: Config, _arguments: argparse.Namespace) -> int:
         while files := retention.make_room(outbox, layout, keys, reserve_bytes):
             early += files
     print(f"{pruned.files + early} files and {pruned.rows} rows deleted")
-    return 0
+    return ExitCode.DONE
 
 
 def status(config: Config, arguments: argparse.Namespace) -> int:
@@ -142,7 +137,7 @@ def status(config: Config, arguments: argparse.Namespace) -> int:
         print(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
     else:
         print("\n".join(report.lines(document)))
-    return 0
+    return ExitCode.DONE
 
 
 def queue(config: Config, arguments: argparse.Namespace) -> int:
@@ -153,19 +148,19 @@ def queue(config: Config, arguments: argparse.Namespace) -> int:
                 raise ConfigError("queue retry: give one ID, or --all")
             only = None if arguments.all else CaptureId(arguments.id)
             print(f"{outbox.retry(only, 0.0)} put back; sync sends them when it next looks")
-            return 0
+            return ExitCode.DONE
         items = outbox.items(arguments.state, arguments.after, arguments.limit)
     for item in items:
         print(json.dumps(_listed(item)) if arguments.json else _line(item))
     if arguments.json:
-        return 0
+        return ExitCode.DONE
     if len(items) == arguments.limit:
         print(f"there may be more: --after {items[-1].number}")
     elif not items:
         after = f" after {arguments.after}" if arguments.after else ""
         state = f" is {arguments.state}" if arguments.state else ""
         print(f"nothing in the queue{after}{state}")
-    return 0
+    return ExitCode.DONE
 
 
 def _listed(item: "Item") -> dict[str, Any]:
@@ -205,7 +200,7 @@ def check_config(arguments: argparse.Namespace) -> int:
                 text = json.dumps(value, default=str, ensure_ascii=False)
                 print(f"{table.name}.{name} = {text}")
     print(f"{path}: the configuration is valid")
-    return 0
+    return ExitCode.DONE
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -222,7 +217,7 @@ def verify(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{arguments.folder}: no record files (*.rec) in it")
     report = proof.examine(paths, pinned)
     print("\n".join(report.lines))
-    return 65 if report.problems else 0
+    return ExitCode.NOT_GENUINE if report.problems else ExitCode.DONE
 
 
 @contextmanager

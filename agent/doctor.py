@@ -16,7 +16,7 @@ from agent import status, storage, wiring
 from agent.backend import Backend, NoAnswer
 from agent.config import Config, load
 from agent.database import parts
-from agent.errors import DoorstepError, NotNow, StorageFault
+from agent.errors import DoorstepError, ExitCode, NotNow, StorageFault
 from agent.layout import Layout
 from agent.models import State
 from agent.outbox import Outbox
@@ -75,12 +75,12 @@ def examine(path: Path) -> list[Finding]:
     ]
 
 
-def exit_code(findings: Iterable[Finding]) -> int:
+def exit_code(findings: Iterable[Finding]) -> ExitCode:
     """0, 70 if a check failed, 75 if only the backend is out of reach."""
     levels = {finding.level for finding in findings}
     if Level.FAILED in levels:
-        return 70
-    return 75 if Level.LATER in levels else 0
+        return ExitCode.FAULT
+    return ExitCode.LATER if Level.LATER in levels else ExitCode.DONE
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agent import notify
 from agent.config import Config, ManifestPolicy
 from agent.database import Database
-from agent.errors import ConfigError, StorageFault
+from agent.errors import ConfigError, ExitCode, StorageFault
 from agent.layout import Layout
 from agent.models import Kind
 from agent.outbox import Outbox
@@ -238,4 +238,4 @@ def answer(loop: "CaptureLoop", request: dict[str, Any], user: str) -> dict[str,
             return loop.status()
         case _:
             words = '{"press": "photo"|"scan"}, {"hold": "scan", "seconds": 2}, {"status": true}'
-            return {"error": f"unknown request; one of: {words}", "exit": 2}
+            return {"error": f"unknown request; one of: {words}", "exit": ExitCode.USAGE}
