@@ -40,7 +40,6 @@ class Reason(StrEnum):
     STORAGE_FULL = "storage_full"
     STORAGE_FAULT = "storage_fault"
     BATTERY_EMPTY = "battery_empty"
-    CANCELLED = "cancelled"
 
 
 FAULTS: Final = frozenset(
