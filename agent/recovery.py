@@ -26,9 +26,6 @@ _log = logging.getLogger(__name__)
 PAGE: Final = 100
 """Records that are queued in one transaction. Source: our choice."""
 
-LARGEST_BYTES: Final = 67_108_864
-"""A larger file is no record; a photo has some 0.4 MB. Source: our choice."""
-
 ENOUGH: Final = 5
 """So many queues set aside are bad luck; from then on a restart does not hurry the next either."""
 
@@ -166,7 +163,7 @@ def _in_order(records: list[Kept]) -> list[Kept]:
 
 def _verify(path: Path, keys: Collection[PublicKey]) -> Kept:
     with disk_errors(f"cannot read {path.name}"):
-        if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
+        if not path.is_file() or path.stat().st_size > recordfile.LARGEST_BYTES:
             raise NotGenuine("not a plain file of a record's size")
         content = path.read_bytes()
     opened = recordfile.unpack(content)

@@ -15,9 +15,6 @@ from agent import recordfile, signing
 from agent.errors import NotGenuine, RecordDamaged
 from agent.models import CaptureId, Kind, Label
 
-FILE_LIMIT_BYTES: Final = 268_435_456
-"""Bigger files are not read: a hundred times our largest photo, so that memory stays bounded."""
-
 _LINE_LIMIT: Final = 300
 """Longest line of a report in characters; what a hostile file says of itself is cut there."""
 
@@ -88,7 +85,7 @@ def _read(path: Path) -> _Record | _Stranger:
     try:
         if not path.is_file():
             return _Stranger(path.name, "NOT A RECORD: not a plain file")
-        if path.stat().st_size > FILE_LIMIT_BYTES:
+        if path.stat().st_size > recordfile.LARGEST_BYTES:
             return _Stranger(path.name, "NOT A RECORD: too big to be one")
         content = path.read_bytes()
     except OSError as error:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from agent import recordfile, signing
 from agent.models import Kind
+from agent.recovery import sweep
 from agent.verify import Report, examine
-from tests.agent.factory import MOMENT, Device, Made, encoded, new_id
+from tests.agent.factory import MOMENT, Device, Made, encoded, new_id, queue
 
 
 @pytest.fixture
@@ -253,6 +254,19 @@ def test_a_device_takes_back_its_own_records_only(tmp_path: Path, device: Device
 
     assert report.problems == 1
     assert "of another device" in line_of(report, "void")
+
+
+@pytest.mark.parametrize("beyond_bytes", [0, 1])
+def test_the_sweep_takes_what_verifies_up_to_the_same_size(
+    tmp_path: Path, device: Device, monkeypatch: pytest.MonkeyPatch, beyond_bytes: int
+) -> None:
+    """What the device keeps and sends, anybody can verify."""
+    layout, _, outbox = queue(tmp_path)
+    size_bytes = device.make().into(layout.records).stat().st_size
+    monkeypatch.setattr(recordfile, "LARGEST_BYTES", size_bytes - beyond_bytes)
+
+    assert look(layout.records).problems == beyond_bytes
+    assert sweep(layout, outbox, [device.key.public_key()]).torn == beyond_bytes
 
 
 def _link_to_nothing(path: Path) -> None:
