@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -216,6 +217,73 @@ def test_without_a_given_key_each_device_keeps_its_first_one(
     report = look(tmp_path)
     assert report.problems == 1
     assert "another key than the first one of van-7" in line_of(report, "NOT GENUINE")
+
+
+@pytest.mark.parametrize("gap", [0, 3])
+def test_a_record_of_another_device_does_not_verify_in_a_chain(
+    tmp_path: Path, device: Device, gap: int
+) -> None:
+    """A stranger needs no key of ours to write a label that follows the last one."""
+    for _ in range(3):
+        device.make().into(tmp_path)
+    stranger = Device("van-8", chain=device.chain, seq=device.seq + gap, prev=device.prev)
+    forged = [stranger.make() for _ in range(2)]
+    for each in forged:
+        each.into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == len(forged)
+    for each in forged:
+        line = line_of(report, each.label.capture_id)
+        assert "NOT GENUINE: of van-8, in a chain of van-7" in line
+
+
+def test_one_key_does_not_make_two_devices_one_chain(tmp_path: Path, device: Device) -> None:
+    device.make().into(tmp_path)
+    replace(device, device_id="van-8").make().into(tmp_path)
+    report = look(tmp_path, device.key.public_key())
+
+    assert report.problems == 1
+    assert "of van-8, in a chain of van-7" in line_of(report, "#2 ")
+
+
+AFTER: Final[dict[str, Any]] = {"utc": "2026-12-01T12:00:00.000Z"}
+"""Later than the records of `device`."""
+
+
+@pytest.mark.parametrize("seq", [0, 4], ids=["whole", "cut off"])
+def test_a_second_chain_needs_its_chain_start(tmp_path: Path, device: Device, seq: int) -> None:
+    """Else what was removed from the end of the first one could go on in another."""
+    device.make(Kind.CHAIN_START).into(tmp_path)
+    prev = "0" * 64 if seq else None
+    second = replace(device, chain="second", seq=seq, prev=prev).make(**AFTER)
+    second.into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 1
+    line = line_of(report, second.label.capture_id)
+    assert "MISSING: the chain_start of this second chain of van-7" in line
+
+
+def test_a_second_chain_that_says_why_it_began_verifies(tmp_path: Path, device: Device) -> None:
+    """The first one may have been pruned from its beginning."""
+    replace(device, seq=40, prev="0" * 64).make().into(tmp_path)
+    second = replace(device, chain="second")
+    for kind in (Kind.CHAIN_START, Kind.PHOTO):
+        second.make(kind, **AFTER).into(tmp_path)
+
+    assert look(tmp_path).problems == 0
+
+
+def test_a_second_chain_of_a_clock_that_lost_its_time_is_not_the_first(
+    tmp_path: Path, device: Device
+) -> None:
+    """Lost is what begins a new chain: the state, and the time with it."""
+    replace(device, seq=40, prev="0" * 64).make().into(tmp_path)
+    second = replace(device, chain="second")
+    second.make(Kind.CHAIN_START, utc="1971-01-01T00:00:00.000Z", clock="unsynced").into(tmp_path)
+
+    assert look(tmp_path).problems == 0
 
 
 def test_a_forged_record_breaks_no_genuine_chain(tmp_path: Path, device: Device) -> None:
