@@ -213,13 +213,13 @@ def _counted(swept: Swept) -> Iterator[str]:
         yield f"{name}={getattr(swept, name)}"
 
 
-def head(layout: Layout, outbox: Outbox, key: PublicKey) -> Head | None:
-    """Where the chain goes on, after a sweep; None where there is no record by `key` to follow."""
+def head(layout: Layout, outbox: Outbox, key: PublicKey, device_id: str) -> Head | None:
+    """Where this device and key go on, after a sweep; None where they have no chain to follow."""
     newest = outbox.newest()
     if newest is None:
         return None
-    label = _label(layout.record(newest.capture_id))
-    if label is not None and label[1] != key:
+    made = _label(layout.record(newest.capture_id))
+    if made is not None and (made[0].device_id, made[1]) != (device_id, key):
         return None
     return Head(newest.chain, newest.seq, newest.label_sha256)
 

@@ -139,7 +139,7 @@ def capture_loop(
         opened.callback(board.close)
         if known := recovery.gnss_label(layout, outbox, keys, boot_id()):
             board.clock.recall(datetime.fromisoformat(known.utc), known.monotonic_ns)
-        head = recovery.head(layout, outbox, key.public_key())
+        head = recovery.head(layout, outbox, key.public_key(), config.device.id)
         why = _why_new_chain(outbox, head, key_is_new=key_is_new)
         chain = head if head and not why else Head(str(uuid.uuid4()), 0, None)
         journal = Journal(
@@ -214,8 +214,10 @@ def _own_keys(layout: Layout) -> list["PublicKey"]:
 def _why_new_chain(outbox: Outbox, head: "Head | None", *, key_is_new: bool) -> str | None:
     if outbox.newest() is None:
         return "neither rows nor files were found: the first start, or the state was lost"
-    if head is None or key_is_new:
+    if key_is_new:
         return "the signing key was missing, and is new"
+    if head is None:
+        return "the signing key or the device's id is another than before"
     return None
 
 

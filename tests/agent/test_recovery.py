@@ -14,6 +14,7 @@ from agent.models import CaptureId, Label, State
 from agent.outbox import Outbox
 from agent.recovery import Swept
 from agent.signing import PublicKey
+from agent.verify import examine
 from tests.agent.benchtop import bench
 from tests.agent.factory import MOMENT, Device, Made, add, queue
 
@@ -249,7 +250,7 @@ def test_a_sweep_that_found_something_says_what_in_one_line(
 
 
 def test_without_any_record_there_is_no_head(card: Card) -> None:
-    assert recovery.head(card.layout, card.outbox, card.device.key.public_key()) is None
+    assert recovery.head(card.layout, card.outbox, card.device.key.public_key(), "van-7") is None
 
 
 def test_the_head_is_the_newest_record_also_when_it_was_adopted(card: Card) -> None:
@@ -257,7 +258,7 @@ def test_the_head_is_the_newest_record_also_when_it_was_adopted(card: Card) -> N
     orphan = card.made()
     card.sweep()
 
-    head = recovery.head(card.layout, card.outbox, card.device.key.public_key())
+    head = recovery.head(card.layout, card.outbox, card.device.key.public_key(), "van-7")
 
     assert head is not None
     assert (head.chain, head.seq) == (card.device.chain, 2)
@@ -267,7 +268,7 @@ def test_the_head_is_the_newest_record_also_when_it_was_adopted(card: Card) -> N
 def test_a_key_that_did_not_sign_the_newest_record_has_no_chain_to_follow(card: Card) -> None:
     card.queued()
 
-    assert recovery.head(card.layout, card.outbox, Device().key.public_key()) is None
+    assert recovery.head(card.layout, card.outbox, Device().key.public_key(), "van-7") is None
 
 
 @pytest.mark.parametrize("left", [None, b"garbage"])
@@ -279,7 +280,7 @@ def test_a_damaged_newest_record_does_not_end_the_chain(card: Card, left: bytes 
     if left is not None:
         path.write_bytes(left)
 
-    head = recovery.head(card.layout, card.outbox, card.device.key.public_key())
+    head = recovery.head(card.layout, card.outbox, card.device.key.public_key(), "van-7")
 
     assert head is not None
     assert (head.seq, head.label_sha256) == (1, made.label_sha256)
@@ -332,6 +333,24 @@ def test_a_lost_key_starts_a_new_chain_also_when_the_first_start_after_it_failed
         newest = device.all_opened()[-1]
 
     assert (newest.label.kind, newest.label.seq) == ("chain_start", 1)
+
+
+def test_a_device_that_is_renamed_starts_a_new_chain(tmp_path: Path) -> None:
+    """A chain is one device's; else what comes after would not verify."""
+    with bench(tmp_path) as device:
+        device.press()
+    with bench(tmp_path, device={"id": "van-8"}) as device:
+        device.press()
+        opened = device.all_opened()
+
+    assert [(one.label.device_id, one.label.seq) for one in opened] == [
+        ("van-7", 1),
+        ("van-7", 2),
+        ("van-8", 1),
+        ("van-8", 2),
+    ]
+    assert "device's id" in opened[2].record["why"]
+    assert examine(device.layout.records.iterdir(), None).problems == 0
 
 
 def test_a_lost_queue_is_made_anew_from_the_files_and_the_chain_goes_on(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ class OurQueue:
             self.layout, self._database, self._outbox, [key.public_key()], time.monotonic_ns
         )
         mending.start()
-        head = recovery.head(self.layout, self._outbox, key.public_key())
+        head = recovery.head(self.layout, self._outbox, key.public_key(), "bench")
         self._moment = SystemClock(BUILT).now()
         self._now = self._moment.utc
         self._journal = Journal(
