@@ -105,8 +105,8 @@ def _convert(hint: Any, value: object, base: Path) -> object:  # noqa: PLR0911 -
 
 def _within(rule: Range | Match, value: Any) -> bool:
     match rule:
-        case Range(low, high):
-            return bool(low <= value <= high)
+        case Range(low, high, _, step):
+            return bool(low <= value <= high) and not (step and value % step)
         case Match(pattern):
             return re.fullmatch(pattern, value) is not None
 
