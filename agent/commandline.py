@@ -21,7 +21,10 @@ from hardware.errors import DeviceError, ScriptError
 Command = Callable[[argparse.Namespace], int]
 
 LIMIT_MOST: Final = 1_000_000
-"""Items in one list. Source: our choice; ten times the longest queue that was tried."""
+"""Items in one list: ten times the longest queue that was tried."""
+
+NUMBER_MOST: Final = 2**63 - 1
+"""Source: the largest INTEGER of SQLite, sqlite.org/datatype3.html."""
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -114,21 +117,29 @@ def _add_queue(add: _Add, common: argparse.ArgumentParser) -> None:
         help="only those (any case)",
     )
     queue.add_argument(
-        "--after", type=int, default=0, metavar="SEQ", help="only what came after this number"
+        "--after",
+        type=_between(0, NUMBER_MOST),
+        default=0,
+        metavar="SEQ",
+        help="only what came after this number",
     )
-    queue.add_argument("--limit", type=count, default=50, metavar="N", help="so many at most (50)")
+    limit = _between(1, LIMIT_MOST)
+    queue.add_argument("--limit", type=limit, default=50, metavar="N", help="so many at most (50)")
     queue.add_argument("--json", action="store_true", help="one JSON document per line")
     retry = queue.add_subparsers(dest="action", metavar="retry").add_parser(
         "retry", help="put REFUSED, DAMAGED and suspect items back", parents=[common]
     )
     retry.add_argument("id", nargs="?", metavar="ID")
     retry.add_argument("--all", action="store_true")
+    retry.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
 
 
-def count(text: str) -> int:
-    """How many items; what argparse calls it."""
-    if not 1 <= (number := int(text)) <= LIMIT_MOST:
-        raise argparse.ArgumentTypeError(f"{text}: 1 to {LIMIT_MOST:,}")
+def _between(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:  # argparse tells this name
+        if not least <= (found := int(text)) <= most:
+            raise argparse.ArgumentTypeError(f"{text}: {least:,} to {most:,}")
+        return found
+
     return number
 
 

@@ -146,8 +146,9 @@ def queue(config: Config, arguments: argparse.Namespace) -> int:
         if arguments.action == "retry":
             if (arguments.id is None) != arguments.all:
                 raise ConfigError("queue retry: give one ID, or --all")
-            only = None if arguments.all else CaptureId(arguments.id)
-            print(f"{outbox.retry(only, 0.0)} put back; sync sends them when it next looks")
+            put_back = outbox.retry(None if arguments.all else CaptureId(arguments.id), 0.0)
+            words = f"{put_back} put back; sync sends them when it next looks"
+            print(json.dumps({"put_back": put_back}) if arguments.json else words)
             return ExitCode.DONE
         items = outbox.items(arguments.state, arguments.after, arguments.limit)
     for item in items:
@@ -209,9 +210,10 @@ def verify(arguments: argparse.Namespace) -> int:
     from agent import verify as proof
 
     with disk_errors(f"cannot read {arguments.folder}"):
-        if not arguments.folder.is_dir():
-            raise ConfigError(f"{arguments.folder}: not a folder")
-        paths = sorted(arguments.folder.glob("*.rec"))
+        try:
+            paths = [path for path in arguments.folder.iterdir() if path.suffix == ".rec"]
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ConfigError(f"{arguments.folder}: not a folder") from error
     pinned = signing.read_public_key(arguments.key) if arguments.key else None
     if not paths:
         raise ConfigError(f"{arguments.folder}: no record files (*.rec) in it")

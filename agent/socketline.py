@@ -80,6 +80,7 @@ def ask(
 
     Raises:
         NotNow: no answer within `timeout_s` (None waits for ever), or the other end went away.
+        StorageFault: this user may not ask there.
         DoorstepError: the answer is an error; its words are the message, its exit the exit code.
     """
     with socket.socket(socket.AF_UNIX) as line:
@@ -89,8 +90,11 @@ def ask(
                 line.connect(name)
         except (FileNotFoundError, ConnectionRefusedError):
             return None
+        except PermissionError as error:
+            words = f"{path}: {error.strerror}; ask as a member of its group"
+            raise StorageFault(words) from error
         except OSError as error:
-            raise NotNow(f"{path}: {error.strerror}; ask as a member of its group") from error
+            raise NotNow(f"{path}: {error.strerror}") from error
         try:
             line.sendall(_encoded(request))
             _await(line, timeout_s, meanwhile)
