@@ -19,7 +19,6 @@ from agent.wiring import become_owner
 from hardware.errors import DeviceError, ScriptError
 
 Command = Callable[[argparse.Namespace], int]
-
 LIMIT_MOST: Final = 1_000_000
 """Items in one list: ten times the longest queue that was tried."""
 
@@ -27,23 +26,27 @@ NUMBER_MOST: Final = 2**63 - 1
 """Source: the largest INTEGER of SQLite, sqlite.org/datatype3.html."""
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The words of one command; raises SystemExit where they are wrong, or ask for help."""
+    return _parser().parse_args(arguments)
+
+
+def serves(parsed: argparse.Namespace) -> bool:
+    """Whether the command goes on until it is stopped."""
+    return parsed.command in {"capture", "sync"} and not parsed.once
+
+
+def run(parsed: argparse.Namespace) -> int:
     """Run one command and return its exit code; a bug is the only thing that leaves a traceback."""
-    parsed = _parser().parse_args(arguments)
-    _log_to_stderr(verbose=parsed.command in {"capture", "sync"} and not parsed.once)
+    _log_to_stderr(verbose=serves(parsed))
     try:
-        code = parsed.run(parsed)
-        sys.stdout.flush()  # here, where a reader that went away is no error
-        return int(code)
+        return int(parsed.run(parsed))
     except DoorstepError as error:
         return _tell(error, error.exit_code)
     except DeviceError as error:
         return _tell(error, ExitCode.FAULT)
     except ScriptError as error:
         return _tell(error, ExitCode.USAGE)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
 

@@ -79,7 +79,7 @@ def _print_reply(reply: "Reply") -> int:
     if "error" in reply:
         print(f"doorstep: {reply['error']}", file=sys.stderr)
         return int(reply.get("exit", ExitCode.FAULT))
-    print(json.dumps(reply, ensure_ascii=False))
+    print(json.dumps(reply))
     return exit_code(reply)
 
 
@@ -134,7 +134,7 @@ def status(config: Config, arguments: argparse.Namespace) -> int:
     with wiring.queue(config) as outbox:
         document = report.document(config, outbox)
     if arguments.json:
-        print(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+        print(json.dumps(document, separators=(",", ":")))
     else:
         print("\n".join(report.lines(document)))
     return ExitCode.DONE
@@ -184,7 +184,7 @@ def doctor(arguments: argparse.Namespace) -> int:
 
     findings = clinic.examine(path_of(arguments.config))
     if arguments.json:
-        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+        print(json.dumps([asdict(finding) for finding in findings]))
     else:
         print("\n".join(clinic.lines(findings)))
     return clinic.exit_code(findings)

@@ -251,7 +251,7 @@ def _open(path: Path, *, migrates: bool) -> Connection:
     if not index.exists() and free_bytes(path.parent) < LEAST_BYTES:
         raise StorageFull(f"{path}: no room to open it; delete something that is not Doorstep's")
     connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=rw", timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=True
+        f"file:{quote(bytes(path))}?mode=rw", timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=True
     )
     try:
         connection.row_factory = sqlite3.Row

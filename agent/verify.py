@@ -255,7 +255,7 @@ def _verdict(each: _Record) -> str:
 
 
 def _short(chain: str) -> str:
-    return chain if len(chain) <= _CHAIN_SHOWN else f"{chain[:_CHAIN_SHOWN]}…"
+    return chain if len(chain) <= _CHAIN_SHOWN else f"{chain[:_CHAIN_SHOWN]}..."
 
 
 def _summary(
@@ -276,4 +276,4 @@ def _summary(
 
 def _printable(line: str) -> str:
     text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
-    return text if len(text) <= _LINE_LIMIT else f"{text[:_LINE_LIMIT]}…"
+    return text if len(text) <= _LINE_LIMIT else f"{text[:_LINE_LIMIT]}..."

@@ -129,23 +129,6 @@ def test_a_wrong_world_script_is_a_wrong_configuration(
     assert "light: 7 is not" in told
 
 
-def test_a_reader_that_goes_away_is_no_error(device: Device) -> None:
-    """`doorstep config | head -1` ends quietly."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "agent", "config", "--config", str(device.config)],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        told = process.stderr.read()
-
-    assert process.returncode == 0
-    assert told == b""
-
-
 def test_status_loads_neither_opencv_nor_requests(device: Device) -> None:
     """A technician looks often, and a look must not cost a second of a small processor."""
     code = (

@@ -47,7 +47,7 @@ def test_a_whole_chain_verifies(tmp_path: Path, device: Device) -> None:
     numbers = [line.split("#")[1].split()[0] for line in report.lines if line.startswith("chain ")]
     assert numbers == [str(number) for number in range(1, 14)]
     line = line_of(report, "#2 ")
-    assert line.split() == ["chain", "3f2a9c51…", "#2", "photo", made[0].label.utc, "gnss", "ok"]
+    assert line.split() == ["chain", "3f2a9c51...", "#2", "photo", made[0].label.utc, "gnss", "ok"]
     assert line_of(report, "void").endswith("ok; takes back #5")
     assert report.lines[-2:] == ["records: 13, chains: 1, with a problem: 0", "everything verifies"]
 
