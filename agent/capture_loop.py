@@ -10,6 +10,7 @@ from typing import Any, Final, assert_never
 from agent import notify, signals
 from agent.capture import Capture, Press, Served, Unserved, is_empty
 from agent.config import Config
+from agent.errors import ExitCode
 from agent.eye import Eye
 from agent.journal import Journal
 from agent.models import CaptureId, Kind
@@ -54,7 +55,7 @@ FRAME_STALE_S: Final = 2.0
 _LONG_AGO_NS: Final = -(10**12)
 _SAME_PRESS: Final[dict[str, Any]] = {
     "error": "counted as one with the press before",
-    "exit": 75,
+    "exit": ExitCode.LATER,
 }
 
 Reply = dict[str, Any]
@@ -108,7 +109,7 @@ class CaptureLoop:
         self._empty = False
         self._end_ns: int | None = None
         self._stopping = False
-        self.exit_code = 0
+        self.exit_code = ExitCode.DONE
         self.on_reply: Callable[[Reply], None] = lambda _reply: None
         board.buttons.listen(self.on_event)
 
@@ -132,7 +133,10 @@ class CaptureLoop:
     def command(self, button: ButtonName, held_s: float, user: str, timeout_s: float) -> Reply:
         """Press a button for `user` and wait for what comes of it."""
         if not self.takes_commands:
-            return {"error": "bench mode is off; set device.bench_mode to test", "exit": 2}
+            return {
+                "error": "bench mode is off; set device.bench_mode to test",
+                "exit": ExitCode.USAGE,
+            }
         edge_ns = self._now_ns()
         if button is ButtonName.PHOTO and self._is_same_press(edge_ns):
             return _SAME_PRESS
@@ -142,7 +146,7 @@ class CaptureLoop:
         try:
             return command.reply.get(timeout=timeout_s + held_s)
         except queue.Empty:
-            return {"error": "the capture process did not answer in time", "exit": 70}
+            return {"error": "the capture process did not answer in time", "exit": ExitCode.FAULT}
         finally:
             self._commands.pop(edge_ns, None)
 
@@ -284,7 +288,7 @@ class CaptureLoop:
         self._scan_ns, last = None, self._last_photo
         if last is None or edge_ns - last[1] > VOID_WINDOW_S * 1e9:
             words = f"no photo of the last {VOID_WINDOW_S:.0f} s to take back"
-            self._answer(edge_ns, {"error": words, "exit": 2})
+            self._answer(edge_ns, {"error": words, "exit": ExitCode.USAGE})
             return
         served = self._capture.void(Press(edge_ns, self._trigger(edge_ns)), last[0])
         if isinstance(served, Served):
@@ -303,15 +307,15 @@ class CaptureLoop:
             case Unserved(error=error):
                 self._show(Signal.FAULT)
                 self._upkeep.failed()
-                reply = {"error": error, "exit": 70}
+                reply = {"error": error, "exit": ExitCode.FAULT}
             case other:
                 assert_never(other)
         self._answer(edge_ns, reply)
         if served.ends:
-            self._end_soon(70)
+            self._end_soon(ExitCode.FAULT)
         return reply
 
-    def _end_soon(self, exit_code: int) -> None:
+    def _end_soon(self, exit_code: ExitCode) -> None:
         """End the process once its last signal was seen; presses until then are served."""
         if self._end_ns is None:
             self.exit_code = exit_code
@@ -348,14 +352,14 @@ class CaptureLoop:
             _log.error("event=shut_down_failed error=%r meaning=presses_are_refused", str(error))
         else:
             _log.info("event=shut_down")
-            self._end_soon(0)
+            self._end_soon(ExitCode.DONE)
 
     def _camera_failed(self, error: DeviceError) -> None:
         if self._end_ns is not None:  # told already
             return
         _log.error("event=camera_fault error=%r", str(error))
         self._show(Signal.FAULT)
-        self._end_soon(70)
+        self._end_soon(ExitCode.FAULT)
 
     def _lives(self, now_ns: int) -> bool:
         camera = self._board.camera

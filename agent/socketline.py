@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from agent.errors import DoorstepError, NotNow, StorageFault
+from agent.errors import DoorstepError, ExitCode, NotNow, StorageFault
 from agent.storage import FILE_MODE
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ def _accept(listener: socket.socket, answer: Answering, stopping: threading.Even
             serving = (client, answer, places)
             threading.Thread(target=_serve_one, args=serving, daemon=True).start()
         else:
-            _say(client, _error("too many clients; ask again", NotNow.exit_code))
+            _say(client, _error("too many clients; ask again", ExitCode.LATER))
             client.close()
 
 
@@ -196,7 +196,7 @@ def _answered(client: socket.socket, answer: Answering) -> Line:
     try:
         request = _decoded(_read_line(client))
     except (OSError, ValueError) as error:
-        return _error(f"not a request: {error}", 2)
+        return _error(f"not a request: {error}", ExitCode.USAGE)
     try:
         return answer(request, _user(client))
     except DoorstepError as error:

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, assert_never
 
 from agent import notify, socketline, storage
 from agent.delivery import Deferred, Delivery, NoService, Outcome, Suspect, Unauthorised
-from agent.errors import NotNow, QueueBroken, StorageFull
+from agent.errors import ExitCode, NotNow, QueueBroken, StorageFull
 from agent.layout import Layout
 from agent.linkwatch import Bell, LinkWatch
 from agent.models import rfc3339
@@ -320,7 +320,7 @@ class Sync:
                 if round_.result is None:
                     raise NotNow("sync was stopped meanwhile; ask again")
                 return asdict(round_.result)
-        return {"error": 'sync takes {"status": true} and {"send": true}', "exit": 2}
+        return {"error": 'sync takes {"status": true} and {"send": true}', "exit": ExitCode.USAGE}
 
     def _status(self) -> socketline.Line:
         pace = self._pace
