@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from agent.database import Database, Row
+from agent.database import Connection, Database, Row
 from agent.errors import NotGenuine, UnknownItem
 from agent.models import CaptureId, Label, State, rfc3339
 from hardware.clock import ClockSource
@@ -127,7 +127,7 @@ class Outbox:
         with self._database.step() as sql:
             return [one for one in records if not self._insert(sql, one, adopted=True, due_s=0.0)]
 
-    def _insert(self, sql: Any, kept: Kept, *, adopted: bool, due_s: float) -> bool:
+    def _insert(self, sql: Connection, kept: Kept, *, adopted: bool, due_s: float) -> bool:
         """Whether the record has its row now."""
         label = kept.label
         values = {
@@ -362,7 +362,7 @@ class Outbox:
         return (_item(row) for row in rows)
 
 
-def _raise_floor(sql: Any, text: str) -> None:
+def _raise_floor(sql: Connection, text: str) -> None:
     sql.execute(
         "INSERT INTO facts VALUES ('time_floor', ?)"
         " ON CONFLICT (name) DO UPDATE SET text = max(text, excluded.text)",
