@@ -130,6 +130,25 @@ class Label:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record whose file is in place."""
+
+    label: Label
+    label_sha256: str
+    file_bytes: int
+    file_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest record of a chain; `label_sha256` is None while the chain is empty."""
+
+    chain: str
+    seq: int
+    label_sha256: str | None
+
+
 def rfc3339(moment: datetime) -> str:
     """Format an aware datetime as RFC 3339 UTC with Z and milliseconds (truncated)."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from agent.database import Connection, Database, Row
 from agent.errors import NotGenuine, UnknownItem
-from agent.models import CaptureId, Label, State, rfc3339
+from agent.models import CaptureId, Kept, Label, State, rfc3339
 from hardware.clock import ClockSource
 
 BOOKING_S: Final = 600.0
@@ -67,16 +67,6 @@ class Counts:
     refused: int
     damaged: int
     oldest_utc: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A record whose file is in place."""
-
-    label: Label
-    label_sha256: str
-    file_bytes: int
-    file_sha256: str
 
 
 _ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"

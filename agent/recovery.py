@@ -13,10 +13,9 @@ from typing import Final
 from agent import notify, recordfile
 from agent.database import Database
 from agent.errors import NotGenuine, QueueBroken
-from agent.journal import Head
 from agent.layout import Layout
-from agent.models import CaptureId, Label, State
-from agent.outbox import Kept, Outbox
+from agent.models import CaptureId, Head, Kept, Label, State
+from agent.outbox import Outbox
 from agent.signing import PublicKey
 from agent.storage import disk_errors, sync_folder
 from hardware.clock import ClockSource

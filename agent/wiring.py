@@ -17,7 +17,7 @@ from agent.config import Config, ManifestPolicy
 from agent.database import Database
 from agent.errors import ConfigError, ExitCode, StorageFault
 from agent.layout import Layout
-from agent.models import Kind
+from agent.models import Head, Kind
 from agent.outbox import Outbox
 from agent.storage import disk_errors, lock, write_durably
 from hardware.button import ButtonName
@@ -27,7 +27,7 @@ from hardware.settings import BoardSettings
 
 if TYPE_CHECKING:
     from agent.capture_loop import CaptureLoop
-    from agent.journal import Head, Journal
+    from agent.journal import Journal
     from agent.shift import Shift
     from agent.signing import PrivateKey, PublicKey
     from agent.sync import Sync
@@ -119,7 +119,7 @@ def capture_loop(
     from agent import recovery  # noqa: PLC0415
     from agent.capture_loop import CaptureLoop  # noqa: PLC0415
     from agent.itinerary import Itinerary  # noqa: PLC0415
-    from agent.journal import Head, Journal  # noqa: PLC0415
+    from agent.journal import Journal  # noqa: PLC0415
     from agent.shift import Shift  # noqa: PLC0415
     from hardware.board import open_board  # noqa: PLC0415
 
@@ -211,7 +211,7 @@ def _own_keys(layout: Layout) -> list["PublicKey"]:
     return [signing.read_public_key(path) for path in sorted(layout.keys.glob("*.pub.pem"))]
 
 
-def _why_new_chain(outbox: Outbox, head: "Head | None", *, key_is_new: bool) -> str | None:
+def _why_new_chain(outbox: Outbox, head: Head | None, *, key_is_new: bool) -> str | None:
     if outbox.newest() is None:
         return "neither rows nor files were found: the first start, or the state was lost"
     if key_is_new:

@@ -18,9 +18,9 @@ import persistqueue
 
 from agent import record, recordfile, recovery, signing, storage
 from agent.database import Database
-from agent.journal import Head, Journal
+from agent.journal import Journal
 from agent.layout import Layout
-from agent.models import UNASSIGNED, Kind, QualityReport, Verdict
+from agent.models import UNASSIGNED, Head, Kind, QualityReport, Verdict
 from agent.outbox import Outbox
 from agent.record import Photo, Setting, Trigger
 from agent.reread import reread

@@ -12,9 +12,9 @@ from typing import Final
 from agent import __version__, jpeg, quality, record, signing
 from agent.database import Database
 from agent.exif import PhotoFacts, stamp
-from agent.journal import Head, Journal, new_id
+from agent.journal import Journal, new_id
 from agent.layout import Layout
-from agent.models import UNASSIGNED, CaptureId, Kind, Thresholds
+from agent.models import UNASSIGNED, CaptureId, Head, Kind, Thresholds
 from agent.outbox import Outbox
 from agent.record import Photo, Setting, Trigger
 from hardware.camera import Frame
