@@ -6,7 +6,8 @@ from collections import deque
 from typing import Final
 
 from hardware.clock import ClockSource
-from hardware.indicator import Signal
+from hardware.indicator import Colour, Signal
+from hardware.patterns import DARK, light_at
 from hardware.power import PowerReading
 from hardware.simulated_world import World
 
@@ -21,6 +22,15 @@ class SimulatedIndicator:
 
     def __init__(self) -> None:
         self.shown: Final[deque[tuple[Signal, int]]] = deque(maxlen=256)
+        self._closed = False
+
+    @property
+    def light(self) -> Colour:
+        """What is lit now."""
+        if self._closed or not self.shown:
+            return DARK
+        signal, since_ns = self.shown[-1]
+        return light_at(signal, (time.monotonic_ns() - since_ns) / 1e9)
 
     def show(self, signal: Signal) -> None:
         """Note the signal; log it when it is another one."""
@@ -30,7 +40,8 @@ class SimulatedIndicator:
             _log.info("event=light signal=%s", signal)
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Dark; safe to call twice."""
+        self._closed = True
 
 
 class SimulatedLamp:

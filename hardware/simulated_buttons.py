@@ -51,7 +51,8 @@ class SimulatedButtons:
                     level = first if number % 2 == 0 else not first
                     edge = (begin_ns + after_ns, next(self._order), button, level)
                     heapq.heappush(self._edges, edge)
-            self._tell_what_is_due()
+            if not self._closed:
+                self._tell_what_is_due()
             self._changed.notify_all()
 
     def close(self) -> None:
