@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from agent.errors import DoorstepError, ExitCode, NotNow, StorageFault
 from agent.storage import FILE_MODE
+from hardware.told import Told
 
 log = logging.getLogger(__name__)
 
@@ -171,18 +172,17 @@ def _accept(listener: socket.socket, answer: Answering, stopping: threading.Even
 
 def _clients(listener: socket.socket, stopping: threading.Event) -> Iterator[socket.socket]:
     """Each client that comes, until `stopping` is set and the listener shut down."""
-    is_told = False
+    told = Told[str | None](None)
     while not stopping.is_set():
         try:
             client, _ = listener.accept()
         except OSError as error:
-            if not is_told and not stopping.is_set():
-                is_told = True
+            if not stopping.is_set() and told.is_news(error.strerror):
                 line = "event=client_not_let_in error=%r meaning=commands_wait_until_it_passes"
                 log.warning(line, error.strerror)
             stopping.wait(ACCEPT_AGAIN_S)
         else:
-            is_told = False
+            told.last = None
             yield client
 
 

@@ -10,6 +10,7 @@ from hardware.indicator import Colour, Signal
 from hardware.patterns import DARK, light_at
 from hardware.power import PowerReading
 from hardware.simulated_world import World
+from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ class SimulatedIndicator:
 
     def __init__(self) -> None:
         self.shown: Final[deque[tuple[Signal, int]]] = deque(maxlen=256)
+        self._logged: Final = Told[Signal | None](None)
         self._closed = False
 
     @property
@@ -34,9 +36,8 @@ class SimulatedIndicator:
 
     def show(self, signal: Signal) -> None:
         """Note the signal; log it when it is another one."""
-        changed = not self.shown or self.shown[-1][0] is not signal
         self.shown.append((signal, time.monotonic_ns()))
-        if changed:
+        if self._logged.is_news(signal):
             _log.info("event=light signal=%s", signal)
 
     def close(self) -> None:
@@ -49,7 +50,7 @@ class SimulatedLamp:
 
     def __init__(self, world: World) -> None:
         self._world: Final = world
-        self._lit = False
+        self._lit: Final = Told(last=False)
 
     def on(self) -> None:
         """Light it."""
@@ -64,11 +65,9 @@ class SimulatedLamp:
         self.off()
 
     def _switch(self, *, lit: bool) -> None:
-        if lit is self._lit:
-            return
-        self._lit = lit
-        self._world.light_lamp(lit, time.monotonic_ns())
-        _log.info("event=lamp lit=%s", str(lit).lower())
+        if self._lit.is_news(lit):
+            self._world.light_lamp(lit, time.monotonic_ns())
+            _log.info("event=lamp lit=%s", str(lit).lower())
 
 
 class SimulatedPower:
