@@ -11,10 +11,7 @@ from agent.models import CaptureId, Kept, Label, State, rfc3339
 from hardware.clock import ClockSource
 
 BOOKING_S: Final = 600.0
-"""How long a claim keeps an item: more than an attempt may last (540 s).
-
-Source: design section 4.
-"""
+"""How long a claim keeps an item: an attempt lasts 540 s at most, and nobody else may begin one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,13 @@ from hardware.clock import ClockSource
 _log = logging.getLogger(__name__)
 
 PAGE: Final = 100
-"""Records that are queued in one transaction. Source: our choice."""
+"""Records that are queued in one transaction: systemd is told that we live after each."""
 
 ENOUGH: Final = 5
 """So many queues set aside are bad luck; from then on a restart does not hurry the next either."""
 
 MEND_EVERY_S: Final = 60.0
-"""A card that breaks each new queue at once is beyond mending. Source: our choice."""
+"""A card that breaks each new queue within a minute is beyond mending."""
 
 
 @dataclass(frozen=True, slots=True)
