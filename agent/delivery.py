@@ -1,6 +1,7 @@
 """One attempt to deliver one record: requests in, one Outcome out."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -33,6 +34,17 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadEnd:
+    """The backend answers, but the upload leads nowhere: time alone will not mend that.
+
+    `times` says how often that was so since this process began.
+    """
+
+    answer: str
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class NoService:
     """No answer, or none that a working backend gives: it concerns every record.
 
@@ -59,7 +71,7 @@ class Suspect:
     answer: str
 
 
-Outcome = Receipt | Refusal | Deferred | NoService | Unauthorised | Suspect
+Outcome = Receipt | Refusal | Deferred | DeadEnd | NoService | Unauthorised | Suspect
 """A Receipt means delivered, a Refusal refused; both are signed and verified."""
 
 
@@ -78,6 +90,7 @@ class Delivery:
         self._keep_url = keep_url
         self._piece_bytes = PIECE_BYTES
         self._furthest: dict[CaptureId, int] = {}
+        self._dead_ends: Counter[CaptureId] = Counter()
 
     def send(self, item: Item, content: bytes) -> Outcome:
         """Make one attempt, as long as `Limits.attempt_s` at most.
@@ -93,14 +106,21 @@ class Delivery:
             if not isinstance(outcome, Receipt | Refusal):
                 self._backend.hang_up()
         self._piece_bytes = attempt.piece_bytes
-        if isinstance(outcome, Receipt):
-            self._piece_bytes = min(2 * self._piece_bytes, PIECE_BYTES)
-            self._furthest.pop(item.capture_id, None)
-        if isinstance(outcome, NoService) and attempt.found > self._furthest.get(
-            item.capture_id, 0
-        ):
-            self._furthest[item.capture_id] = attempt.found
-            return replace(outcome, moved=True)
+        return self._in_view_of_earlier(item.capture_id, outcome, attempt.found)
+
+    def _in_view_of_earlier(self, about: CaptureId, outcome: Outcome, found: int) -> Outcome:
+        match outcome:
+            case Receipt() | Refusal():
+                if isinstance(outcome, Receipt):
+                    self._piece_bytes = min(2 * self._piece_bytes, PIECE_BYTES)
+                self._furthest.pop(about, None)
+                self._dead_ends.pop(about, None)
+            case NoService() if found > self._furthest.get(about, 0):
+                self._furthest[about] = found
+                return replace(outcome, moved=True)
+            case DeadEnd():
+                self._dead_ends[about] += 1
+                return replace(outcome, times=self._dead_ends[about])
         return outcome
 
     def interrupt(self) -> None:
@@ -127,7 +147,9 @@ class _Attempt:
         self._item = item
         self._content = content
         self._own_url = f"{backend.base}/files/{item.capture_id}"
-        self._url = own_address(self._backend.base, item.upload_url) or self._own_url
+        self._url = self._own_url
+        if item.upload_url and item.upload_url.startswith(f"{backend.base}/files/"):
+            self._url = item.upload_url  # else of a backend that was configured before
         self._may_create = True
         self._may_ask = True
 
@@ -181,19 +203,19 @@ class _Attempt:
         if offset is None or number(answer, "Upload-Length") not in {None, length}:
             return NoService(quoted("HEAD", answer) + ", which is no answer of an upload server")
         if offset > length:
-            return Deferred(f"HEAD says {offset} bytes are there, of a record of {length}")
+            return DeadEnd(f"HEAD says {offset} bytes are there, of a record of {length}")
         self.found = offset
         return self._ask_for_receipt() if offset == length else self._append(offset)
 
     def _ask_again(self, answer: Answer) -> Outcome:
         if not self._may_ask:
-            return Deferred(quoted("twice", answer) + ": backend and device disagree on the offset")
+            return DeadEnd(quoted("twice", answer) + ": backend and device disagree on the offset")
         self._may_ask = False
         return self._look()
 
     def _create_again(self, answer: Answer) -> Outcome:
         if not self._may_create:
-            return Deferred(quoted("after POST", answer) + ": the upload did not stay")
+            return DeadEnd(quoted("after POST", answer) + ": the upload did not stay")
         return self._create(None)
 
     def _append(self, offset: int) -> Outcome:

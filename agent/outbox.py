@@ -23,7 +23,7 @@ class Item:
         sha256: digest of the whole record file.
         adopted: whether the backend may have it although `attempts` is 0.
         attempts: booked so far, the running one included.
-        suspected: how many bare 4xx answers it has had.
+        suspected: how many bare 4xx answers it has had, and alarms for dead ends.
         due_s: CLOCK_BOOTTIME before which it is not sent.
         answer: the last answer, or what is wrong, in words.
         decision: the backend's receipt or refusal, as a JWS.

@@ -1,7 +1,7 @@
 """One attempt: what is asked, in which order, and what each answer comes to."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.delivery import Deferred, NoService, Outcome, Suspect, Unauthorised
+from agent.delivery import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
 from agent.models import State
 from agent.outbox import Item
 from agent.receipt import Receipt, Refusal
@@ -128,7 +128,7 @@ def test_upload_that_vanishes_between_pieces_is_created_again_once(line: Line, s
 
     outcome = line.send(attempts=2)
 
-    assert isinstance(outcome, Deferred)
+    assert isinstance(outcome, DeadEnd)
     assert line.tus.asked.count("POST /files") == 1
 
 
@@ -150,11 +150,14 @@ def test_location_is_kept_and_used(line: Line) -> None:
 @pytest.mark.parametrize(
     "location",
     [
-        "https://elsewhere.example/files/x",
-        "http://127.0.0.1/files/x",
-        "//elsewhere.example/files/x",
+        "https://elsewhere.example/other/x",
+        "ftp://elsewhere.example/files/x",
         "/elsewhere/x",
         "/files/../admin",
+        "/files/%2e%2E/admin",
+        "/files/x%2f..%2f..%2fadmin",
+        "https://elsewhere.example/files/./x",
+        "/files/x#there",
         "/files/",
         "https://[/files/x",
         "/files/\xe4",
@@ -162,8 +165,8 @@ def test_location_is_kept_and_used(line: Line) -> None:
         "",
     ],
 )
-def test_location_elsewhere_is_ignored(line: Line, location: str) -> None:
-    """Proxies rewrite Host; the upload is then at its own place below our base."""
+def test_location_that_says_no_place_is_ignored(line: Line, location: str) -> None:
+    """The upload is then asked for at its own place below our base."""
     created = head(201, Location=location, Upload_Offset=0, Content_Length=0)
     line.tus.instead["POST /files"] = [[created]]
     line.store(0)
@@ -174,6 +177,37 @@ def test_location_elsewhere_is_ignored(line: Line, location: str) -> None:
     assert isinstance(outcome, Receipt)
     assert line.device.outbox.get(line.item.capture_id).upload_url is None
     assert set(line.tus.asked[2:]) == {f"PATCH {line.place}"}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://127.0.0.1",
+        "https://127.0.0.1:443",
+        "https://LOCALHOST:8443",
+        "//elsewhere.example",
+        "",
+    ],
+)
+@pytest.mark.parametrize("path", ["", "/doorstep"])
+def test_location_of_any_origin_is_its_path_on_ours(tmp_path: Path, origin: str, path: str) -> None:
+    """A server that names uploads itself, behind a proxy that ends TLS and rewrites Host."""
+    with open_line(tmp_path, 100, path) as line:
+        place = f"{path}/files/17?part=2"
+        created = head(201, Location=origin + place, Content_Length=0)
+        done = head(204, Upload_Offset=line.item.bytes, Content_Length=0)
+        line.tus.server.script = scripted([whole(404), [created], [done]])
+
+        line.send(attempts=2)
+
+        asked = [f"{request.method} {request.path}" for request in line.tus.server.requests]
+        assert asked[1:] == [f"POST {path}/files", f"PATCH {place}"]
+        stored = line.device.outbox.get(line.item.capture_id).upload_url
+        assert stored == f"{line.tus.server.base_url}{place}"
+
+
+def scripted(answers: list[Iterable[bytes]]) -> Callable[[object], Iterable[bytes]]:
+    return lambda _: answers.pop(0)
 
 
 def test_base_with_a_path_is_kept(tmp_path: Path) -> None:
@@ -222,7 +256,7 @@ def test_wrong_offset_twice_is_deferred(line: Line, status: int) -> None:
 
     outcome = line.send(attempts=2)
 
-    assert isinstance(outcome, Deferred)
+    assert isinstance(outcome, DeadEnd)
     assert len(line.tus.asked) == 4
 
 
@@ -475,16 +509,16 @@ def test_redirect_is_not_followed(line: Line) -> None:
 
 
 def expected(status: int, verb: str) -> type[Outcome]:
-    """The table of design section 4, for an answer that says nothing but its status."""
+    """What an answer that says nothing but its status comes to."""
+    if status in {409, 460} or (status in {404, 410} and verb == "PATCH /files"):
+        return DeadEnd
     match status:
         case 401 | 403:
             return Unauthorised
-        case 423 | 409 | 460:
+        case 423:
             return Deferred
         case 429 | 503:
             return NoService
-        case 404 | 410:
-            return Deferred if verb == "PATCH /files" else Suspect
         case _ if 400 <= status <= 499:
             return Suspect
     return NoService
