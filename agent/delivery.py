@@ -23,6 +23,10 @@ _GONE: Final = frozenset({404, 410})
 _OTHER_OFFSET: Final = frozenset({409, 460})
 _BUSY: Final = frozenset({429, 503})
 _LOCKED: Final = 423
+_TOO_LONG: Final = 413
+"""To a whole record, the one reason for a second POST in an attempt: nginx's default lets no body
+over 1 MB through to the backend, so nothing is there yet. Source: nginx, client_max_body_size.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class Delivery:
 
 
 class _Attempt:
-    """One attempt: at most one POST of the upload, and one more question for its offset."""
+    """One attempt: one POST of the upload at most, two after a 413; one question more for its offset."""
 
     def __init__(
         self,
@@ -170,6 +174,8 @@ class _Attempt:
             return refusal
         if answer.status in _OTHER_OFFSET:
             return self._ask_again(answer)
+        if answer.status == _TOO_LONG and content is not None:
+            return self._create(None)
         if answer.status != 201:
             return self._otherwise("POST", answer)
         self._take_place(answer.headers.get("Location"))

@@ -260,6 +260,31 @@ def test_wrong_offset_twice_is_deferred(line: Line, status: int) -> None:
     assert len(line.tus.asked) == 4
 
 
+def test_record_too_long_for_a_proxy_goes_in_pieces_in_the_same_attempt(line: Line) -> None:
+    """nginx lets bodies of 1 MB through unless it is told otherwise."""
+    line.tus.instead["POST /files"] = [whole(413)]
+
+    outcome = line.send()
+
+    assert isinstance(outcome, Receipt)
+    assert line.tus.asked == 2 * ["POST /files"] + 3 * [f"PATCH {line.place}"]
+    assert line.tus.server.requests[1].body == b""
+
+
+def test_413_without_a_body_is_suspect(line: Line) -> None:
+    line.tus.instead["POST /files"] = 3 * [whole(413)]
+
+    assert isinstance(line.send(), Suspect)
+    assert line.tus.asked == 2 * ["POST /files"]
+
+
+def test_upload_that_does_not_stay_after_413_is_not_created_a_third_time(line: Line) -> None:
+    line.tus.instead |= {"POST /files": [whole(413)], "PATCH /files": 3 * [whole(404)]}
+
+    assert isinstance(line.send(), DeadEnd)
+    assert line.tus.asked.count("POST /files") == 2
+
+
 def test_created_with_less_than_all_is_continued(line: Line) -> None:
     """201 is final only when Upload-Offset equals Upload-Length."""
     short = head(201, Location=line.place, Upload_Offset=1000, Content_Length=0)
@@ -337,7 +362,7 @@ def test_retry_after_is_seconds_or_date_and_a_day_at_most(
     assert outcome.retry_after_s == seconds
 
 
-@pytest.mark.parametrize("status", [400, 402, 404, 405, 410, 411, 412, 413, 415, 422, 431, 499])
+@pytest.mark.parametrize("status", [400, 402, 404, 405, 410, 411, 412, 415, 422, 431, 499])
 def test_bare_4xx_is_suspect_and_quoted(line: Line, status: int) -> None:
     body = b"<html>\x00\xff Too\n   Large</html>" + b"x" * 9000
     line.tus.instead["POST /files"] = [whole(status, body)]

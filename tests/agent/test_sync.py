@@ -220,7 +220,7 @@ def test_repeated_403_pauses_longer_up_to_300_s(line: Line) -> None:
 def test_suspect_waits_and_the_others_go_on(line: Line, caplog: pytest.LogCaptureFixture) -> None:
     suspect, next_one = line.device.press(), line.device.press()
     line.tus.instead |= {
-        "POST /files": [whole(413, b"Too Large")],
+        "POST /files": 2 * [whole(413, b"Too Large")],
         "HEAD /files": [whole(400), whole(400)],
     }
 
