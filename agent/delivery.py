@@ -260,6 +260,8 @@ class _Attempt:
     def _ask_for_receipt(self) -> Outcome:
         question = json.dumps({"capture_ids": [self._item.capture_id]}).encode()
         answer = self._backend.receipts(question)
+        if refusal := self._refusal(answer):
+            return refusal
         if answer.status in _OTHER_OFFSET:
             return self._ask_again(answer)
         if answer.status != 200:

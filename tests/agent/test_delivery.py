@@ -422,6 +422,13 @@ def test_signed_refusal_counts_on_any_answer(line: Line, status: int, attempts: 
     assert isinstance(line.send(attempts=attempts), Refusal)
 
 
+def test_signed_refusal_counts_on_the_answer_about_receipts_too(line: Line) -> None:
+    line.store()
+    line.tus.instead["POST /receipts"] = [whole(422, Doorstep_Refusal=line.refuse())]
+
+    assert isinstance(line.send(attempts=2), Refusal)
+
+
 def test_complete_without_receipt_is_deferred(line: Line) -> None:
     line.tus.signed = {}
 
