@@ -19,6 +19,7 @@ PIECE_BYTES: Final = 262_144
 LEAST_PIECE_BYTES: Final = 32_768
 """Halving after cuts ends here. Source: design section 7."""
 
+_DONE: Final = frozenset({200, 204})
 _GONE: Final = frozenset({404, 410})
 _OTHER_OFFSET: Final = frozenset({409, 460})
 _BUSY: Final = frozenset({429, 503})
@@ -133,7 +134,7 @@ class Delivery:
 
 
 class _Attempt:
-    """One attempt: one POST of the upload at most, two after a 413; one question more for its offset."""
+    """One attempt: one POST at most, two after a 413; and one more question for the offset."""
 
     def __init__(
         self,
@@ -178,20 +179,21 @@ class _Attempt:
             return self._create(None)
         if answer.status != 201:
             return self._otherwise("POST", answer)
-        self._take_place(answer.headers.get("Location"))
         taken = 0 if content is None else number(answer, "Upload-Offset")
         if taken is None or taken > length:
             return NoService(quoted("POST", answer) + ", without a usable Upload-Offset")
+        self._take_place(answer.headers.get("Location"))
         return self._finish(answer) if taken == length else self._append(taken)
 
     def _look(self) -> Outcome:
         """Ask for the offset and go on from there.
 
         Where the backend has moved the upload to is asked first; its own place then, since a
-        device never POSTs an id that HEAD finds.
+        device never POSTs an id that HEAD finds, and a Location may have come cut short, or have
+        been another record's.
         """
         answer = self._backend.offset(self._url)
-        if answer.status in _GONE and self._url != self._own_url:
+        if self._url != self._own_url and not self._is_of_use(answer):
             self._url = self._own_url
             answer = self._backend.offset(self._url)
         if refusal := self._refusal(answer):
@@ -200,13 +202,24 @@ class _Attempt:
             return self._create_again(answer)
         if answer.status in _OTHER_OFFSET:
             return self._ask_again(answer)
-        if answer.status not in {200, 204}:
+        if answer.status not in _DONE:
             return self._otherwise("HEAD", answer)
         return self._go_on(answer)
 
+    def _is_of_use(self, answer: Answer) -> bool:
+        """Whether an upload of ours is there, or may be: all but a bare 4xx and another length."""
+        if answer.status in _DONE:
+            return self._offset(answer) is not None
+        return not isinstance(self._otherwise("HEAD", answer), Suspect)
+
+    def _offset(self, answer: Answer) -> int | None:
+        """What HEAD tells of an upload of our length; None when it is none."""
+        is_ours = number(answer, "Upload-Length") in {None, len(self._content)}
+        return number(answer, "Upload-Offset") if is_ours else None
+
     def _go_on(self, answer: Answer) -> Outcome:
-        offset, length = number(answer, "Upload-Offset"), len(self._content)
-        if offset is None or number(answer, "Upload-Length") not in {None, length}:
+        offset, length = self._offset(answer), len(self._content)
+        if offset is None:
             return NoService(quoted("HEAD", answer) + ", which is no answer of an upload server")
         if offset > length:
             return DeadEnd(f"HEAD says {offset} bytes are there, of a record of {length}")
@@ -235,7 +248,7 @@ class _Attempt:
                 return self._create_again(answer)
             if answer.status in _OTHER_OFFSET:
                 return self._ask_again(answer)
-            if answer.status not in {200, 204}:
+            if answer.status not in _DONE:
                 return self._otherwise("PATCH", answer)
             taken = number(answer, "Upload-Offset")
             if taken is None or not offset < taken <= end:

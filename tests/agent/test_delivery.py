@@ -227,6 +227,30 @@ def test_stored_place_of_another_backend_is_not_asked(line: Line) -> None:
     assert line.tus.asked[0] == f"HEAD {line.place}"
 
 
+@pytest.mark.parametrize(
+    "told", [whole(404), whole(400), whole(200, Upload_Offset=5, Upload_Length=10)]
+)
+def test_own_place_is_asked_where_the_stored_one_is_not_ours(
+    line: Line, told: Iterable[bytes]
+) -> None:
+    """A Location may have been cut short on the way, or have been the answer to another record."""
+    line.store()
+    line.tus.instead["HEAD /files"] = [told]
+
+    outcome = line.send(attempts=2, upload_url=f"{line.tus.server.base_url}/files/17")
+
+    assert isinstance(outcome, Receipt)
+    assert line.tus.asked == ["HEAD /files/17", f"HEAD {line.place}", "POST /receipts"]
+
+
+def test_location_of_an_answer_without_an_offset_is_not_kept(line: Line) -> None:
+    """Its head may have ended early, in the middle of the Location."""
+    line.tus.instead["POST /files"] = [[head(201, Location="/files/17", Content_Length=0)]]
+
+    assert isinstance(line.send(), NoService)
+    assert line.device.outbox.get(line.item.capture_id).upload_url is None
+
+
 def test_own_place_is_asked_before_a_lost_place_leads_to_a_post(line: Line) -> None:
     line.store()
 
