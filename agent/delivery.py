@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, assert_never
 
 from agent.backend import Answer, Backend, NoAnswer
 from agent.errors import NotGenuine
@@ -133,8 +133,48 @@ class Delivery:
         self._backend.interrupt()
 
 
+@dataclass(frozen=True, slots=True)
+class Create:
+    """POST the upload, with the whole record or with none of it."""
+
+    content: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """HEAD: how much of the record is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """PATCH one piece on to the `offset` bytes that are there."""
+
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskForReceipt:
+    """POST receipts: it is all there; what was decided."""
+
+
+Step = Create | Ask | Append | AskForReceipt
+"""What an attempt asks of the backend next.
+
+            first attempt              later attempts
+                  v                           v
+               Create <---- not there ------ Ask <--- other offset --- any step
+                  |                          |  |
+                  +---> Append <-- a part ---+  +--- all ---> AskForReceipt
+                         |  ^
+                         +--+ piece after piece
+"""
+
+
 class _Attempt:
-    """One attempt: one POST at most, two after a 413; and one more question for the offset."""
+    """One attempt: step after step until one comes to an Outcome.
+
+    It ends: Append must get further each time, and all that leads back to Create or Ask is counted.
+    """
 
     def __init__(
         self,
@@ -155,128 +195,108 @@ class _Attempt:
         self._url = self._own_url
         if item.upload_url and item.upload_url.startswith(f"{backend.base}/files/"):
             self._url = item.upload_url  # else of a backend that was configured before
-        self._may_create = True
-        self._may_ask = True
+        self._is_created = False
+        self._has_disagreed = False
 
     def run(self) -> Outcome:
+        """All steps; a signed refusal ends them on any answer."""
         is_first = self._item.attempts == 1 and not self._item.adopted
-        try:
-            return self._create(self._content) if is_first else self._look()
-        except NoAnswer as error:
-            return NoService(str(error))
+        coming: Step | Outcome = Create(self._content) if is_first else Ask()
+        while isinstance(coming, Step):
+            try:
+                answer = self._request(coming)
+            except NoAnswer as error:
+                return NoService(str(error))
+            coming = self._refusal(answer) or self._after(coming, answer)
+        return coming
 
-    def _create(self, content: bytes | None) -> Outcome:
-        self._may_create = False
-        length = len(self._content)
-        answer = self._backend.create(
-            length, metadata(self._item.capture_id, self._item.sha256), content
-        )
-        if refusal := self._refusal(answer):
-            return refusal
+    def _request(self, step: Step) -> Answer:
+        match step:
+            case Create(content):
+                self._is_created = True
+                about = metadata(self._item.capture_id, self._item.sha256)
+                return self._backend.create(len(self._content), about, content)
+            case Ask():
+                return self._backend.offset(self._url)
+            case Append(offset):
+                return self._append(offset)
+            case AskForReceipt():
+                question = json.dumps({"capture_ids": [self._item.capture_id]}).encode()
+                return self._backend.receipts(question)
+            case other:
+                assert_never(other)
+
+    def _append(self, offset: int) -> Answer:
+        piece = self._content[offset : offset + self.piece_bytes]
+        try:
+            return self._backend.append(self._url, offset, piece)
+        except NoAnswer:
+            self.piece_bytes = max(self.piece_bytes // 2, LEAST_PIECE_BYTES)
+            raise
+
+    def _after(self, step: Step, answer: Answer) -> Step | Outcome:
         if answer.status in _OTHER_OFFSET:
             return self._ask_again(answer)
+        match step:
+            case Create(content):
+                return self._after_create(content, answer)
+            case Ask():
+                return self._after_ask(answer)
+            case Append(offset):
+                return self._after_append(offset, answer)
+            case AskForReceipt():
+                return self._after_ask_for_receipt(answer)
+            case other:
+                assert_never(other)
+
+    def _after_create(self, content: bytes | None, answer: Answer) -> Step | Outcome:
         if answer.status == _TOO_LONG and content is not None:
-            return self._create(None)
+            return Create(None)
         if answer.status != 201:
             return self._otherwise("POST", answer)
+        length = len(self._content)
         taken = 0 if content is None else number(answer, "Upload-Offset")
         if taken is None or taken > length:
             return NoService(quoted("POST", answer) + ", without a usable Upload-Offset")
         self._take_place(answer.headers.get("Location"))
-        return self._finish(answer) if taken == length else self._append(taken)
+        return self._finish(answer) if taken == length else Append(taken)
 
-    def _look(self) -> Outcome:
-        """Ask for the offset and go on from there.
+    def _after_ask(self, answer: Answer) -> Step | Outcome:
+        """Go on from the offset.
 
         Where the backend has moved the upload to is asked first; its own place then, since a
         device never POSTs an id that HEAD finds, and a Location may have come cut short, or have
         been another record's.
         """
-        answer = self._backend.offset(self._url)
-        if self._url != self._own_url and not self._is_of_use(answer):
+        is_told = answer.status in _DONE
+        coming = self._go_on(answer) if is_told else self._otherwise("HEAD", answer)
+        is_elsewhere = isinstance(coming, Suspect) or (is_told and isinstance(coming, NoService))
+        if is_elsewhere and self._url != self._own_url:
             self._url = self._own_url
-            answer = self._backend.offset(self._url)
-        if refusal := self._refusal(answer):
-            return refusal
-        if answer.status in _GONE:
-            return self._create_again(answer)
-        if answer.status in _OTHER_OFFSET:
-            return self._ask_again(answer)
-        if answer.status not in _DONE:
-            return self._otherwise("HEAD", answer)
-        return self._go_on(answer)
+            return Ask()
+        return self._create_again(answer) if answer.status in _GONE else coming
 
-    def _is_of_use(self, answer: Answer) -> bool:
-        """Whether an upload of ours is there, or may be: all but a bare 4xx and another length."""
-        if answer.status in _DONE:
-            return self._offset(answer) is not None
-        return not isinstance(self._otherwise("HEAD", answer), Suspect)
-
-    def _offset(self, answer: Answer) -> int | None:
-        """What HEAD tells of an upload of our length; None when it is none."""
-        is_ours = number(answer, "Upload-Length") in {None, len(self._content)}
-        return number(answer, "Upload-Offset") if is_ours else None
-
-    def _go_on(self, answer: Answer) -> Outcome:
-        offset, length = self._offset(answer), len(self._content)
-        if offset is None:
+    def _go_on(self, answer: Answer) -> Step | Outcome:
+        offset, length = number(answer, "Upload-Offset"), len(self._content)
+        if offset is None or number(answer, "Upload-Length") not in {None, length}:
             return NoService(quoted("HEAD", answer) + ", which is no answer of an upload server")
         if offset > length:
             return DeadEnd(f"HEAD says {offset} bytes are there, of a record of {length}")
         self.found = offset
-        return self._ask_for_receipt() if offset == length else self._append(offset)
+        return AskForReceipt() if offset == length else Append(offset)
 
-    def _ask_again(self, answer: Answer) -> Outcome:
-        if not self._may_ask:
-            return DeadEnd(quoted("twice", answer) + ": backend and device disagree on the offset")
-        self._may_ask = False
-        return self._look()
+    def _after_append(self, offset: int, answer: Answer) -> Step | Outcome:
+        """Go on after the piece; the answer must tell of progress within it."""
+        if answer.status in _GONE:
+            return self._create_again(answer)
+        if answer.status not in _DONE:
+            return self._otherwise("PATCH", answer)
+        taken, length = number(answer, "Upload-Offset"), len(self._content)
+        if taken is None or not offset < taken <= min(offset + self.piece_bytes, length):
+            return NoService(quoted("PATCH", answer) + ", without a usable Upload-Offset")
+        return self._finish(answer) if taken == length else Append(taken)
 
-    def _create_again(self, answer: Answer) -> Outcome:
-        if not self._may_create:
-            return DeadEnd(quoted("after POST", answer) + ": the upload did not stay")
-        return self._create(None)
-
-    def _append(self, offset: int) -> Outcome:
-        """PATCH piece after piece; each answer must tell of progress within the piece sent."""
-        while True:
-            end = min(offset + self.piece_bytes, len(self._content))
-            answer = self._patch(offset, end)
-            if refusal := self._refusal(answer):
-                return refusal
-            if answer.status in _GONE:
-                return self._create_again(answer)
-            if answer.status in _OTHER_OFFSET:
-                return self._ask_again(answer)
-            if answer.status not in _DONE:
-                return self._otherwise("PATCH", answer)
-            taken = number(answer, "Upload-Offset")
-            if taken is None or not offset < taken <= end:
-                return NoService(quoted("PATCH", answer) + ", without a usable Upload-Offset")
-            if taken == len(self._content):
-                return self._finish(answer)
-            offset = taken
-
-    def _patch(self, offset: int, end: int) -> Answer:
-        try:
-            return self._backend.append(self._url, offset, self._content[offset:end])
-        except NoAnswer:
-            self.piece_bytes = max(self.piece_bytes // 2, LEAST_PIECE_BYTES)
-            raise
-
-    def _finish(self, answer: Answer) -> Outcome:
-        token = answer.headers.get("Doorstep-Receipt")
-        if token is None:
-            return Deferred("complete, but without a receipt; it is asked for next time")
-        return self._decided(token)
-
-    def _ask_for_receipt(self) -> Outcome:
-        question = json.dumps({"capture_ids": [self._item.capture_id]}).encode()
-        answer = self._backend.receipts(question)
-        if refusal := self._refusal(answer):
-            return refusal
-        if answer.status in _OTHER_OFFSET:
-            return self._ask_again(answer)
+    def _after_ask_for_receipt(self, answer: Answer) -> Outcome:
         if answer.status != 200:
             return self._otherwise("POST receipts", answer)
         try:
@@ -291,6 +311,24 @@ class _Attempt:
             case {"receipt": str(token)}:
                 return self._decided(token)
         return Deferred("complete, but the backend has no receipt for it yet")
+
+    def _ask_again(self, answer: Answer) -> Step | Outcome:
+        if self._has_disagreed:
+            words = quoted("twice", answer)
+            return DeadEnd(words + ": backend and device disagree on the offset")
+        self._has_disagreed = True
+        return Ask()
+
+    def _create_again(self, answer: Answer) -> Step | Outcome:
+        if self._is_created:
+            return DeadEnd(quoted("after POST", answer) + ": the upload did not stay")
+        return Create(None)
+
+    def _finish(self, answer: Answer) -> Outcome:
+        token = answer.headers.get("Doorstep-Receipt")
+        if token is None:
+            return Deferred("complete, but without a receipt; it is asked for next time")
+        return self._decided(token)
 
     def _decided(
         self,
