@@ -21,7 +21,7 @@ from agent.storage import disk_errors
 
 if TYPE_CHECKING:
     from agent.capture_loop import CaptureLoop, Reply
-    from agent.outbox import Item
+    from agent.models import Item
 
 Configured = Callable[[Config, argparse.Namespace], int]
 

@@ -8,8 +8,7 @@ from typing import Final, assert_never
 
 from agent.backend import Answer, Backend, NoAnswer
 from agent.errors import NotGenuine
-from agent.models import CaptureId
-from agent.outbox import Item
+from agent.models import CaptureId, Item
 from agent.receipt import Keys, Receipt, Refusal, read_receipt, read_refusal
 from agent.wire import metadata, number, own_address, quoted, retry_after_s
 

@@ -131,6 +131,55 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """One row of the queue.
+
+    Attributes:
+        number: order of arrival; later than every number before it.
+        sha256: digest of the whole record file.
+        adopted: whether the backend may have it although `attempts` is 0.
+        attempts: booked so far, the running one included.
+        suspected: how many bare 4xx answers it has had, and alarms for dead ends.
+        due_s: CLOCK_BOOTTIME before which it is not sent.
+        answer: the last answer, or what is wrong, in words.
+        decision: the backend's receipt or refusal, as a JWS.
+        decided_utc: when the backend decided.
+    """
+
+    number: int
+    capture_id: CaptureId
+    chain: str
+    seq: int
+    label_sha256: str
+    kind: str
+    about: CaptureId | None
+    utc: str
+    clock: str
+    bytes: int
+    sha256: str
+    state: State
+    adopted: bool
+    attempts: int
+    suspected: int
+    due_s: float
+    upload_url: str | None
+    answer: str | None
+    decision: str | None
+    decided_utc: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is not yet with the backend; there is no count of what is."""
+
+    waiting: int
+    suspected: int
+    refused: int
+    damaged: int
+    oldest_utc: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A record whose file is in place."""
 

@@ -1,69 +1,19 @@
 """The queue: one row per record file, and what is known of its way to the backend."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from agent.database import Connection, Database, Row
 from agent.errors import NotGenuine, UnknownItem
-from agent.models import CaptureId, Kept, Label, State, rfc3339
+from agent.models import CaptureId, Counts, Item, Kept, Label, State, rfc3339
 from hardware.clock import ClockSource
 
 BOOKING_S: Final = 600.0
 """How long a claim keeps an item: an attempt lasts 540 s at most, and nobody else may begin one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One row of the queue.
-
-    Attributes:
-        number: order of arrival; later than every number before it.
-        sha256: digest of the whole record file.
-        adopted: whether the backend may have it although `attempts` is 0.
-        attempts: booked so far, the running one included.
-        suspected: how many bare 4xx answers it has had, and alarms for dead ends.
-        due_s: CLOCK_BOOTTIME before which it is not sent.
-        answer: the last answer, or what is wrong, in words.
-        decision: the backend's receipt or refusal, as a JWS.
-        decided_utc: when the backend decided.
-    """
-
-    number: int
-    capture_id: CaptureId
-    chain: str
-    seq: int
-    label_sha256: str
-    kind: str
-    about: CaptureId | None
-    utc: str
-    clock: str
-    bytes: int
-    sha256: str
-    state: State
-    adopted: bool
-    attempts: int
-    suspected: int
-    due_s: float
-    upload_url: str | None
-    answer: str | None
-    decision: str | None
-    decided_utc: str | None
-
-
 _COLUMNS: Final = ", ".join(Item.__dataclass_fields__)
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What is not yet with the backend; there is no count of what is."""
-
-    waiting: int
-    suspected: int
-    refused: int
-    damaged: int
-    oldest_utc: str | None
 
 
 _ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from agent import signing
 from agent.errors import NotGenuine
-from agent.outbox import Item
+from agent.models import Item
 
 Keys = Mapping[str, signing.PublicKey]
 """The keys that may sign, by thumbprint."""

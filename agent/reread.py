@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.delivery import Deferred
-from agent.outbox import Item
+from agent.models import Item
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from agent import storage
 from agent.config import RetentionSettings
 from agent.errors import NotGenuine
 from agent.layout import Layout
-from agent.models import State
-from agent.outbox import Item, Outbox
+from agent.models import Item, State
+from agent.outbox import Outbox
 from agent.receipt import Keys, read_receipt
 from hardware.clock import ClockSource, Moment
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from agent.outbox import Counts
+from agent.models import Counts
 from hardware.indicator import Signal
 from hardware.power import PowerReading
 

@@ -14,7 +14,8 @@ from agent import __version__, socketline
 from agent.config import Config
 from agent.errors import DoorstepError
 from agent.layout import Layout
-from agent.outbox import Item, Outbox
+from agent.models import Item
+from agent.outbox import Outbox
 from agent.storage import free_bytes
 
 ALARMS: Final = 5

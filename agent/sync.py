@@ -15,8 +15,8 @@ from agent.delivery import DeadEnd, Deferred, Delivery, NoService, Outcome, Susp
 from agent.errors import ExitCode, NotNow, QueueBroken, StorageFull
 from agent.layout import Layout
 from agent.linkwatch import Bell, LinkWatch
-from agent.models import rfc3339
-from agent.outbox import Item, Outbox
+from agent.models import Item, rfc3339
+from agent.outbox import Outbox
 from agent.pace import Pace
 from agent.receipt import Receipt, Refusal
 from agent.reread import Damaged, reread

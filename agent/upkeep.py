@@ -10,8 +10,8 @@ from agent.config import Config
 from agent.errors import ConfigError, DoorstepError, StorageFault
 from agent.journal import Journal
 from agent.layout import Layout
-from agent.models import Kind, Label
-from agent.outbox import Counts, Outbox
+from agent.models import Counts, Kind, Label
+from agent.outbox import Outbox
 from agent.policy import Absent
 from agent.record import Setting
 from agent.shift import Shift

@@ -16,8 +16,8 @@ from agent import recordfile, wiring
 from agent.capture_loop import CaptureLoop, Reply
 from agent.config import Config, load
 from agent.layout import Layout
-from agent.models import State
-from agent.outbox import Item, Outbox
+from agent.models import Item, State
+from agent.outbox import Outbox
 from hardware.board import Board
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Frame, Luma

@@ -16,8 +16,8 @@ from agent.config import BackendSettings
 from agent.database import Database
 from agent.delivery import Delivery, Outcome
 from agent.layout import Layout
-from agent.models import CaptureId, Label, rfc3339
-from agent.outbox import Item, Outbox
+from agent.models import CaptureId, Item, Label, rfc3339
+from agent.outbox import Outbox
 from agent.sync import Errand, Sync
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from agent.database import Database
 from agent.errors import NotGenuine, UnknownItem
 from agent.layout import Layout
-from agent.models import CaptureId, Kind, State
-from agent.outbox import BOOKING_S, Item, Outbox
+from agent.models import CaptureId, Item, Kind, State
+from agent.outbox import BOOKING_S, Outbox
 from hardware.clock import ClockSource
 from tests.agent.factory import MOMENT, Device, add, new_id, queue
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from agent import signing
 from agent.config import RetentionSettings
 from agent.errors import UnknownItem
-from agent.models import State, rfc3339
-from agent.outbox import Item
+from agent.models import Item, State, rfc3339
 from agent.retention import PAGE, Pruned, certain_now, prune
 from hardware.clock import ClockSource, Moment
 from tests.agent.sending import NOON, Device, device

@@ -3,7 +3,7 @@
 import pytest
 
 from agent import signals
-from agent.outbox import Counts
+from agent.models import Counts
 from agent.signals import SHOWN_S
 from hardware.indicator import Signal
 from hardware.power import PowerReading

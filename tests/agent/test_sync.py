@@ -17,8 +17,8 @@ import pytest
 
 from agent import socketline, storage
 from agent.errors import NotNow
-from agent.models import State
-from agent.outbox import BOOKING_S, Item
+from agent.models import Item, State
+from agent.outbox import BOOKING_S
 from agent.sync import LOOK_S, Sent
 from tests.agent.rawserver import RawServer, raw_server, whole
 from tests.agent.sending import Device, Sender, device, sender

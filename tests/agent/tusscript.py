@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent import signing
-from agent.outbox import Item
+from agent.models import Item
 from tests.agent.rawserver import RawServer, Request, whole
 
 Bytes = Iterable[bytes]

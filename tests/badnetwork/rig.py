@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from agent.backend import Limits
-from agent.models import State
-from agent.outbox import Item
+from agent.models import Item, State
 from agent.pace import BACK_OFF_CAP_S
 from tests.agent.sending import QUICK, Device, Sender, device, sender
 from tests.badnetwork.box import Box, Fault, Way

@@ -7,8 +7,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from agent.models import State
-from agent.outbox import Item
+from agent.models import Item, State
 from tests.agent.rawserver import head
 from tests.badnetwork.box import Ending, Fault
 from tests.badnetwork.rig import Exchange, Rig, in_memory, rig

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from agent.models import State
-from agent.outbox import Item
+from agent.models import Item, State
 from agent.sync import Sent, Sync
 from tests.agent.rawserver import Request, Script, whole
 from tests.agent.tusscript import receipt

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.delivery import Deferred, Delivery, NoService, Outcome
-from agent.models import State
-from agent.outbox import Item
+from agent.models import Item, State
 from agent.receipt import Receipt
 from agent.sync import Sync
 from tests.badnetwork.box import Ending, Fault

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from agent.outbox import Item
+from agent.models import Item
 from tests import device
 from tests.backend.process import REPOSITORY
 from tests.bench.device import Device

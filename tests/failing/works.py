@@ -16,8 +16,7 @@ import hardware.simulated_camera
 from agent import signing
 from agent.__main__ import main
 from agent.errors import DoorstepError, StorageFault
-from agent.models import State, rfc3339
-from agent.outbox import Item
+from agent.models import Item, State, rfc3339
 from hardware.indicator import Signal
 from tests.agent.benchtop import Bench, Parts, bench
 from tests.device import Device

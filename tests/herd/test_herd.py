@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from agent.delivery import Delivery, NoService
-from agent.outbox import Item
+from agent.models import Item
 from agent.pace import Pace
 from agent.sync import Sync
 from tests.agent.sending import SetClock, device

@@ -7,8 +7,7 @@ from typing import Final
 
 from agent import signing
 from agent.database import Database
-from agent.models import rfc3339
-from agent.outbox import Item
+from agent.models import Item, rfc3339
 from agent.receipt import Receipt, Refusal
 from tests.agent.benchtop import Bench
 from tests.powercut.stage import RECEIPT_KEY, Stage, frames

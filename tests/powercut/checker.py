@@ -9,8 +9,7 @@ from typing import Any, Final
 from agent import recordfile, signing, verify
 from agent.database import Database
 from agent.layout import Layout
-from agent.models import Kind, State
-from agent.outbox import Item
+from agent.models import Item, Kind, State
 from agent.reread import reread
 from tests.agent.benchtop import Bench
 from tests.powercut.stage import Row, Stage, Told, digest, read_asides, read_queue

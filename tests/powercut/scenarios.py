@@ -16,8 +16,8 @@ from agent.config import RetentionSettings
 from agent.database import Database
 from agent.delivery import Deferred, Delivery, NoService, Outcome, Suspect
 from agent.errors import QueueBroken
-from agent.models import Reason, Verdict
-from agent.outbox import Item, Outbox
+from agent.models import Item, Reason, Verdict
+from agent.outbox import Outbox
 from agent.recovery import MEND_EVERY_S
 from agent.storage import sync_folder
 from agent.sync import Sync

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from agent import database, journal, recordfile, storage
 from agent.database import Database
-from agent.outbox import Item, Outbox
+from agent.models import Item
+from agent.outbox import Outbox
 from hardware.indicator import Signal
 from tests.agent.benchtop import SetLight
 

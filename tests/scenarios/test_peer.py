@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.models import State
-from agent.outbox import Item
+from agent.models import Item, State
 from tests.agent.sending import Device, Sender, device, sender
 from tests.network import FaultProxy, Line
 from tests.peer.process import Peer, nginx_peer, tus_peer

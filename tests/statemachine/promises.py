@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from agent import receipt, recordfile, signing, status
 from agent.errors import DoorstepError
-from agent.models import Label, State
-from agent.outbox import Item
+from agent.models import Item, Label, State
 from tests.backend.process import Backend
 from tests.statemachine.device import Device
 
