@@ -5,7 +5,7 @@ import io
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from agent import __version__
 from agent.config import BackendSettings
 from agent.errors import ConfigError, DoorstepError, ExitCode
 from agent.stall import StallLimit
+from agent.wire import Answer
 
 TUS_VERSION: Final = "1.0.0"
 """Source: tus resumable upload protocol, header Tus-Resumable."""
@@ -59,21 +60,6 @@ class Limits:
     read_s: float = 30.0
     progress_s: float = 60.0
     attempt_s: float = 540.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back, whoever sent it.
-
-    Attributes:
-        status: 100 to 999; below 200 as final, which no server of ours sends.
-        headers: by name in any case; repeated ones are joined by a comma.
-        body: at most ANSWER_LIMIT_BYTES of it, or MANIFEST_LIMIT_BYTES, as sent.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class NoAnswer(DoorstepError, OSError):

@@ -1,18 +1,10 @@
 """Reads a record file again before it is sent: some cards return other bytes than were written."""
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
-from agent.delivery import Deferred
 from agent.models import Item
-
-
-@dataclass(frozen=True, slots=True)
-class Damaged:
-    """The record's file is gone, or is not what was queued."""
-
-    what: str
+from agent.outcome import Damaged, Deferred
 
 
 def reread(path: Path, item: Item) -> bytes | Damaged | Deferred:

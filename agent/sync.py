@@ -11,15 +11,16 @@ from functools import partial
 from typing import Any, Final, Protocol, assert_never
 
 from agent import notify, socketline, storage
-from agent.delivery import DeadEnd, Deferred, Delivery, NoService, Outcome, Suspect, Unauthorised
+from agent.delivery import Delivery
 from agent.errors import ExitCode, NotNow, QueueBroken, StorageFull
 from agent.layout import Layout
 from agent.linkwatch import Bell, LinkWatch
 from agent.models import Item, rfc3339
 from agent.outbox import Outbox
+from agent.outcome import Damaged, DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
 from agent.pace import Pace
 from agent.receipt import Receipt, Refusal
-from agent.reread import Damaged, reread
+from agent.reread import reread
 
 log = logging.getLogger(__name__)
 

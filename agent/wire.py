@@ -1,13 +1,13 @@
-"""What headers of tus and HTTP say, read without trust; pure."""
+"""What an answer of tus and HTTP says, read without trust; pure."""
 
 import base64
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
-
-from agent.backend import Answer
 
 FILE_TYPE: Final = "application/octet-stream"
 """`filetype` in Upload-Metadata: a label line and a tar have no registered type."""
@@ -20,6 +20,21 @@ URL_LIMIT: Final = 2048
 
 QUOTE_LIMIT: Final = 120
 """Most of an answer's text that is quoted, in characters: one line on a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whoever sent it.
+
+    Attributes:
+        status: 100 to 999; below 200 as final, which no server of ours sends.
+        headers: by name in any case; repeated ones are joined by a comma.
+        body: as sent, and cut off at what is read of an answer.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 def metadata(capture_id: str, sha256: str) -> str:

@@ -14,10 +14,11 @@ from agent import recordfile, signing
 from agent.backend import Backend, Limits
 from agent.config import BackendSettings
 from agent.database import Database
-from agent.delivery import Delivery, Outcome
+from agent.delivery import Delivery
 from agent.layout import Layout
 from agent.models import CaptureId, Item, Label, rfc3339
 from agent.outbox import Outbox
+from agent.outcome import Outcome
 from agent.sync import Errand, Sync
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from agent.delivery import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
 from agent.models import Item, State
+from agent.outcome import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
 from agent.receipt import Receipt, Refusal
 from agent.signing import new_key, sign
 from tests.agent.rawserver import head, raw_server, whole

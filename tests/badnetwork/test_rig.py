@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.delivery import Deferred, Delivery, NoService, Outcome
+from agent.delivery import Delivery
 from agent.models import Item, State
+from agent.outcome import Deferred, NoService, Outcome
 from agent.receipt import Receipt
 from agent.sync import Sync
 from tests.badnetwork.box import Ending, Fault

@@ -10,8 +10,9 @@ from typing import cast
 
 import pytest
 
-from agent.delivery import Delivery, NoService
+from agent.delivery import Delivery
 from agent.models import Item
+from agent.outcome import NoService
 from agent.pace import Pace
 from agent.sync import Sync
 from tests.agent.sending import SetClock, device

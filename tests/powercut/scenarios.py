@@ -14,10 +14,11 @@ from typing import Final
 from agent import retention, signing
 from agent.config import RetentionSettings
 from agent.database import Database
-from agent.delivery import Deferred, Delivery, NoService, Outcome, Suspect
+from agent.delivery import Delivery
 from agent.errors import QueueBroken
 from agent.models import Item, Reason, Verdict
 from agent.outbox import Outbox
+from agent.outcome import Deferred, NoService, Outcome, Suspect
 from agent.recovery import MEND_EVERY_S
 from agent.storage import sync_folder
 from agent.sync import Sync
