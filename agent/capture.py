@@ -15,6 +15,7 @@ from agent.journal import Journal, NotQueued, new_id
 from agent.models import FAULTS, UNASSIGNED, CaptureId, Kind, Label, Reason, Stop, Verdict
 from agent.policy import Allowed, Refused
 from agent.record import Photo, Setting, Trigger
+from agent.scanning import Code
 from agent.shift import Shift
 from hardware.board import Board
 from hardware.clock import Moment
@@ -50,7 +51,7 @@ class Press:
 
     edge_ns: int
     trigger: Trigger
-    code: str | None = None
+    code: Code | None = None
     unlit_ns: int = 0
 
 
@@ -60,6 +61,7 @@ class Served:
 
     Attributes:
         signal: what the driver is shown.
+        stop: as the record has it.
         label_settles: whether a label held up could change a refusal.
         ends: whether the process must end, since the camera is of no more use in it.
     """
@@ -67,6 +69,7 @@ class Served:
     label: Label
     record: dict[str, Any]
     signal: Signal
+    stop: Stop = UNASSIGNED
     label_settles: bool = False
     ends: bool = False
 
@@ -202,7 +205,7 @@ class Capture:
         )
         kind = Kind.TEST if practice or self._config.device.bench_mode else Kind.PHOTO
         label = self._journal.keep(kind, facts.moment, text, image, capture_id=capture_id)
-        return Served(label, text, self._ask(label, stop, report.verdict, retake_of))
+        return Served(label, text, self._ask(label, stop, report.verdict, retake_of), stop)
 
     def _exif(self, capture_id: CaptureId, shot: shutter.Shot, facts: _Facts) -> PhotoFacts:
         frame = shot.frame
@@ -251,7 +254,7 @@ class Capture:
         text = record.no_photo_record(setting, trigger, reason, facts.power, stop)
         label = self._journal.keep(Kind.NO_PHOTO, facts.moment, text)
         signal = Signal.FAULT if reason in FAULTS else Signal.NO_PHOTO
-        return Served(label, text, signal, label_settles, ends)
+        return Served(label, text, signal, stop, label_settles, ends)
 
     def _instead(self, facts: _Facts, reason: Reason, *, ends: bool = False) -> Served | Unserved:
         """Leave a record without photo in place of what failed, if that much can be written."""

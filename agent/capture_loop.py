@@ -12,7 +12,7 @@ from agent.capture import Capture, Press, Served, Unserved, is_empty
 from agent.config import Config
 from agent.eye import Eye
 from agent.journal import Journal
-from agent.models import CaptureId, Kind
+from agent.models import BoundBy, CaptureId, Kind
 from agent.outbox import Outbox
 from agent.record import BUTTON, Trigger
 from agent.shift import Shift
@@ -227,7 +227,10 @@ class CaptureLoop:
         served = self._capture.photo(press)
         label = served.label
         is_photo = label is not None and label.kind in {Kind.PHOTO, Kind.TEST}
-        self._eye.served(self._now_ns(), looked=is_photo or served.ends)
+        is_by_code = isinstance(served, Served) and served.stop.bound_by is BoundBy.CODE
+        self._eye.served(
+            self._now_ns(), looked=is_photo or served.ends, by_code=is_photo and is_by_code
+        )
         self._last_photo = (label.capture_id, edge_ns) if label and is_photo else None
         self._tick_ns = 0  # the eye closes now, where it was open for this press only
         self.on_reply(self._tell(edge_ns, served))

@@ -6,8 +6,8 @@ from typing import Final
 from agent import labels, policy, route, scanning
 from agent.config import Config
 from agent.manifest import Manifest
-from agent.policy import Refused
 from agent.route import Circle
+from agent.scanning import Code
 from agent.shift import Shift
 from agent.shutter import LAMP_SETTLE_MS
 from hardware.board import Board
@@ -45,17 +45,9 @@ class Eye:
         """Whether there is a route whose codes could be read, and the fleet has them read."""
         return self._config.policy.scanning and isinstance(self._shift.today(), Manifest)
 
-    def code(self, now_ns: int) -> str | None:
-        """The code that speaks for a press now.
-
-        Read more than a minute ago it no longer opens a door that place forbids.
-        """
-        circle = self._where(now_ns)
-        code = self._scan.code(now_ns, circle)
-        if code is None or self._scan.is_fresh(now_ns):
-            return code
-        by_place = policy.decide(self._shift.today(), circle, None)
-        return None if isinstance(by_place, Refused) and by_place.label_settles else code
+    def code(self, now_ns: int) -> Code | None:
+        """The code that speaks for a press now."""
+        return self._scan.code(now_ns, self._where(now_ns))
 
     def open_window(self, now_ns: int) -> None:
         """Look for a label from now on."""
@@ -106,16 +98,20 @@ class Eye:
         """
         return asked and self._scan.end(now_ns)
 
-    def served(self, now_ns: int, *, looked: bool) -> None:
-        """A press was answered: by looking, though a fault may have come of it, or by the rule."""
-        if looked:
-            self._served_ns = now_ns
-            code, today = self._scan.code(now_ns, None), self._shift.today()
-            if code and isinstance(today, Manifest) and route.is_practice(today, code):
-                self._scan.refused()  # the next press is for a parcel again
-            self._scan.used(now_ns, self._where(now_ns))
-        else:
+    def served(self, now_ns: int, *, looked: bool, by_code: bool) -> None:
+        """A press was answered: by looking, though a fault may have come of it, or by the rule.
+
+        `by_code` says whether the code that speaks named the photo's stop.
+        """
+        if not looked:
             self._scan.refused()
+            return
+        self._served_ns = now_ns
+        code, today = self._scan.code(now_ns, None), self._shift.today()
+        if code and isinstance(today, Manifest) and route.is_practice(today, code.text):
+            self._scan.refused()  # the next press is for a parcel again
+        if by_code:
+            self._scan.used(now_ns, self._where(now_ns))
 
     def turn(self, now_ns: int) -> None:
         """Start or stop the sensor, as the rule says; once a second.

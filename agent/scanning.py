@@ -11,18 +11,22 @@ from agent.route import Place
 WINDOW_S: Final = 10.0
 """How long labels are read. Source: design section 9."""
 
-BOUND_S: Final = 900.0
-"""How long a code that was read waits for its photo. Source: design section 9."""
+OPENS_S: Final = 60.0
+"""How long after it was read a code opens a door where place allows no photo; nothing renews it.
 
-AGAIN_S: Final = 60.0
-"""How long after a photo its code binds a further one.
-
-Design section 9 has 15 minutes here too; then the code of one door opens the next ones, which the
-simulation of rounds shows: 14 to 64 photos in 100 presses at forbidden doors instead of 1 to 4.
+Longer, and the code of one door opens the next ones: with 15 minutes, 14 to 64 photos in 100
+presses at forbidden doors instead of 1 to 4. Source: `python -m tests.rounds`, "if codes lasted".
 """
 
+BOUND_S: Final = 900.0
+"""How long a code that was read waits for its photo: from the van to the door of a large building,
+and back for the second parcel."""
+
+AGAIN_S: Final = 60.0
+"""How long after a photo its code names the stop of a further one: a second parcel, or a retake."""
+
 AWAY_M: Final = 100.0
-"""How far from its first photo a code still binds. Source: design section 9."""
+"""How far from its first photo a code still binds: beyond that it is another address."""
 
 
 def choose(today: Manifest, codes: Iterable[str]) -> str | None:
@@ -49,6 +53,18 @@ def _is_known(today: Manifest, code: str) -> bool:
 def _means(today: Manifest, code: str) -> object:
     named = route.named(today, code)
     return named.id if isinstance(named, RouteStop) else named
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code that was read and still speaks for a press.
+
+    Attributes:
+        opens: whether it may still open a door where place allows no photo.
+    """
+
+    text: str
+    opens: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +114,8 @@ class Scan:
         self._bound = _Bound(code, now_ns)
         self.close()
 
-    def code(self, now_ns: int, here: Place | None) -> str | None:
-        """The code that holds now, `here` (None where nobody knows); it was read before."""
+    def code(self, now_ns: int, here: Place | None) -> Code | None:
+        """The code that speaks now, `here` (None where nobody knows); it was read before."""
         bound = self._bound
         if bound is None or now_ns < bound.read_ns:
             return None
@@ -112,12 +128,7 @@ class Scan:
         if is_old or is_over or is_away:
             self._bound = None
             return None
-        return bound.code
-
-    def is_fresh(self, now_ns: int) -> bool:
-        """Whether the code was read, or bound its last photo, within the last AGAIN_S."""
-        bound = self._bound
-        return bound is not None and now_ns - (bound.photo_ns or bound.read_ns) <= AGAIN_S * 1e9
+        return Code(bound.code, opens=now_ns - bound.read_ns <= OPENS_S * 1e9)
 
     def used(self, now_ns: int, here: Place | None) -> None:
         """A photo was bound by the code, `here`."""
