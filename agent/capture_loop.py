@@ -12,8 +12,9 @@ from agent.capture import Capture, Press, Served, Unserved, is_empty
 from agent.config import Config
 from agent.eye import Eye
 from agent.journal import Journal
-from agent.models import BoundBy, CaptureId, Kind
+from agent.models import CaptureId, Kind
 from agent.outbox import Outbox
+from agent.policy import Refused
 from agent.record import BUTTON, Trigger
 from agent.shift import Shift
 from agent.upkeep import Upkeep
@@ -91,7 +92,7 @@ class CaptureLoop:
         self._eye = Eye(config, board, shift)
         self._upkeep = Upkeep(config, board, journal, outbox, shift)
         self._capture = Capture(
-            config, board, journal, shift=shift, has_room=self._upkeep.has_room, now_ns=now_ns
+            config, board, journal, has_room=self._upkeep.has_room, now_ns=now_ns
         )
         self._events: queue.SimpleQueue[ButtonEvent | None] = queue.SimpleQueue()
         self._commands: dict[int, _Command] = {}
@@ -222,19 +223,19 @@ class CaptureLoop:
         if self._window_ns is not None:
             self._eye.end_window(edge_ns, asked=self._is_asked)  # also an unknown code counts
             self._close_window("a press came before a label was read")
-        code = self._eye.code(edge_ns)
-        press = Press(edge_ns, self._trigger(edge_ns), code, self._eye.unlit_ns)
-        served = self._capture.photo(press)
-        label = served.label
+        known = self._eye.situation(edge_ns)
+        served = self._capture.photo(Press(known, self._trigger(edge_ns), self._eye.unlit_ns))
+        label, answer = served.label, served.answer
         is_photo = label is not None and label.kind in {Kind.PHOTO, Kind.TEST}
-        is_by_code = isinstance(served, Served) and served.stop.bound_by is BoundBy.CODE
-        self._eye.served(
-            self._now_ns(), looked=is_photo or served.ends, by_code=is_photo and is_by_code
-        )
+        if is_photo or served.ends:
+            self._eye.looked(self._now_ns(), known, answer)
+        else:
+            self._eye.refused()
         self._last_photo = (label.capture_id, edge_ns) if label and is_photo else None
         self._tick_ns = 0  # the eye closes now, where it was open for this press only
         self.on_reply(self._tell(edge_ns, served))
-        if isinstance(served, Served) and served.label_settles and self._eye.reads_labels:
+        settles = isinstance(answer, Refused) and answer.label_settles
+        if settles and isinstance(served, Served) and self._eye.reads_labels:
             self._open_window(edge_ns, asked=False)
 
     def _release_scan(self, edge_ns: int, released_ns: int) -> None:
@@ -289,7 +290,8 @@ class CaptureLoop:
             words = f"no photo of the last {VOID_WINDOW_S:.0f} s to take back"
             self._answer(edge_ns, {"error": words, "exit": 2})
             return
-        served = self._capture.void(Press(edge_ns, self._trigger(edge_ns)), last[0])
+        press = Press(self._eye.situation(edge_ns), self._trigger(edge_ns))
+        served = self._capture.void(press, last[0])
         if isinstance(served, Served):
             self._last_photo = None
         self._tell(edge_ns, served)

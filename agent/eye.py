@@ -6,10 +6,11 @@ from typing import Final
 from agent import labels, policy, route, scanning
 from agent.config import Config
 from agent.manifest import Manifest
-from agent.route import Circle
-from agent.scanning import Code
+from agent.models import BoundBy
+from agent.policy import Allowed, Refused
 from agent.shift import Shift
 from agent.shutter import LAMP_SETTLE_MS
+from agent.situation import Situation
 from hardware.board import Board
 
 _log = logging.getLogger(__name__)
@@ -45,9 +46,19 @@ class Eye:
         """Whether there is a route whose codes could be read, and the fleet has them read."""
         return self._config.policy.scanning and isinstance(self._shift.today(), Manifest)
 
-    def code(self, now_ns: int) -> Code | None:
-        """The code that speaks for a press now."""
-        return self._scan.code(now_ns, self._where(now_ns))
+    def situation(self, at_ns: int) -> Situation:
+        """What is known of that moment: each device is asked once."""
+        board = self._board
+        fix, moment = board.position.last_fix(), board.clock.at(at_ns)
+        circle = route.where(fix, at_ns, self._config.policy.eph_factor)
+        return Situation(
+            moment,
+            fix,
+            circle,
+            manifest=self._shift.at(moment),
+            power=board.power.read(),
+            code=self._scan.code(at_ns, circle),
+        )
 
     def open_window(self, now_ns: int) -> None:
         """Look for a label from now on."""
@@ -98,20 +109,19 @@ class Eye:
         """
         return asked and self._scan.end(now_ns)
 
-    def served(self, now_ns: int, *, looked: bool, by_code: bool) -> None:
-        """A press was answered: by looking, though a fault may have come of it, or by the rule.
-
-        `by_code` says whether the code that speaks named the photo's stop.
-        """
-        if not looked:
-            self._scan.refused()
-            return
+    def looked(self, now_ns: int, known: Situation, answer: Allowed | Refused | None) -> None:
+        """A press was answered by looking; `answer` is None where a fault came of it."""
         self._served_ns = now_ns
-        code, today = self._scan.code(now_ns, None), self._shift.today()
-        if code and isinstance(today, Manifest) and route.is_practice(today, code.text):
+        if not isinstance(answer, Allowed):
+            return
+        if answer.practice:
             self._scan.refused()  # the next press is for a parcel again
-        if by_code:
-            self._scan.used(now_ns, self._where(now_ns))
+        elif answer.stop.bound_by is BoundBy.CODE:
+            self._scan.used(now_ns, known.circle)
+
+    def refused(self) -> None:
+        """A press left no photo: its code must not speak for the next door."""
+        self._scan.refused()
 
     def turn(self, now_ns: int) -> None:
         """Start or stop the sensor, as the rule says; once a second.
@@ -130,9 +140,5 @@ class Eye:
     def _may_stream(self, now_ns: int) -> bool:
         if self.is_looking(now_ns):
             return True
-        circle, lingers = self._where(now_ns), now_ns - self._served_ns <= STREAM_S * 1e9
-        return policy.may_stream(self._shift.today(), circle, self.code(now_ns), lingers=lingers)
-
-    def _where(self, now_ns: int) -> Circle | None:
-        fix = self._board.position.last_fix()
-        return route.where(fix, now_ns, self._config.policy.eph_factor)
+        known, lingers = self.situation(now_ns), now_ns - self._served_ns <= STREAM_S * 1e9
+        return policy.may_stream(known.manifest, known.circle, known.code, lingers=lingers)

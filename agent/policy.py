@@ -62,6 +62,13 @@ def standing(manifest: Manifest | None, moment: Moment, floor: datetime) -> Mani
     return Absent.EXPIRED if ended else Absent.MISSING
 
 
+def version(today: Manifest | Absent) -> int | str:
+    """What a record says of the manifest: its version, "none" without a valid one, or "off"."""
+    if isinstance(today, Manifest):
+        return today.version
+    return "off" if today is Absent.OFF else "none"
+
+
 def decide(today: Manifest | Absent, circle: Circle | None, code: Code | None) -> Allowed | Refused:
     """Answer a press.
 
