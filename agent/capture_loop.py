@@ -11,6 +11,7 @@ from agent import notify, signals
 from agent.capture import Capture, Press, Served, Unserved, is_empty
 from agent.config import Config
 from agent.eye import Eye
+from agent.gestures import Presses
 from agent.journal import Journal
 from agent.models import CaptureId, Kind
 from agent.outbox import Outbox
@@ -24,9 +25,6 @@ from hardware.errors import DeviceError
 from hardware.indicator import Signal
 
 _log = logging.getLogger(__name__)
-
-ONE_PRESS_S: Final = 0.6
-"""Presses of the photo button within this count once. Source: design section 9."""
 
 HOLD_S: Final = 2.0
 """How long the scan button is held to take a press back. Source: design section 9."""
@@ -52,7 +50,6 @@ TICK_S: Final = 1.0
 FRAME_STALE_S: Final = 2.0
 """A streaming camera without a frame for this long no longer proves life; 60 frames at 30 fps."""
 
-_LONG_AGO_NS: Final = -(10**12)
 _SAME_PRESS: Final[dict[str, Any]] = {
     "error": "counted as one with the press before",
     "exit": 75,
@@ -96,7 +93,8 @@ class CaptureLoop:
         )
         self._events: queue.SimpleQueue[ButtonEvent | None] = queue.SimpleQueue()
         self._commands: dict[int, _Command] = {}
-        self._edge_ns = _LONG_AGO_NS
+        self._touches = Presses()  # of the buttons' thread: for the light alone
+        self._presses = Presses()
         self._last_photo: tuple[CaptureId, int] | None = None
         self._scan_ns: int | None = None
         self._window_ns: int | None = None
@@ -105,7 +103,7 @@ class CaptureLoop:
         self._idle_ns = 0
         self._idle: Signal | None = None
         self._shown: Signal | None = None
-        self._before_touch: tuple[int, Signal | None] = (_LONG_AGO_NS, None)
+        self._lit_ns: int | None = None
         self._empty = False
         self._end_ns: int | None = None
         self._stopping = False
@@ -122,21 +120,23 @@ class CaptureLoop:
 
     def on_event(self, event: ButtonEvent) -> None:
         """Take a button's change: white light at once, everything else in the loop's turn."""
-        if event.button is ButtonName.PHOTO and event.change is Change.TOUCHED:
-            if not self._is_same_press(event.edge_ns):
-                self._before_touch = (self._edge_ns, self._shown)
-                self._board.indicator.show(Signal.HOLD_STILL)
-                self._edge_ns = event.edge_ns
-        else:
-            self._events.put(event)
+        match event.button, event.change:
+            case ButtonName.PHOTO, Change.TOUCHED:
+                if self._touches.counts(event.edge_ns):
+                    self._lit_ns = event.edge_ns
+                    self._board.indicator.show(Signal.HOLD_STILL)
+                return
+            case ButtonName.PHOTO, Change.GLITCH:
+                self._touches.was_none(event.edge_ns)
+        self._events.put(event)
 
     def command(self, button: ButtonName, held_s: float, user: str, timeout_s: float) -> Reply:
         """Press a button for `user` and wait for what comes of it."""
         if not self.takes_commands:
             return {"error": "bench mode is off; set device.bench_mode to test", "exit": 2}
         edge_ns = self._now_ns()
-        if button is ButtonName.PHOTO and self._is_same_press(edge_ns):
-            return _SAME_PRESS
+        if button is ButtonName.PHOTO and self._touches.is_same(edge_ns):
+            return _SAME_PRESS  # a simulated contact would not even tell it
         command = _Command(Trigger("command", user), queue.SimpleQueue())
         self._commands[edge_ns] = command
         self._press(button, edge_ns, held_s)
@@ -204,10 +204,9 @@ class CaptureLoop:
         match event.button, event.change:
             case ButtonName.PHOTO, Change.PRESSED:
                 self._photo(event.edge_ns)
-            case ButtonName.PHOTO, Change.GLITCH if event.edge_ns == self._edge_ns:
-                self._edge_ns, shown = self._before_touch
-                if shown is not None:
-                    self._board.indicator.show(shown)
+            case ButtonName.PHOTO, Change.GLITCH if event.edge_ns == self._lit_ns:
+                if self._shown is not None:
+                    self._board.indicator.show(self._shown)
             case ButtonName.SCAN, Change.PRESSED:
                 self._scan_ns = event.edge_ns
             case ButtonName.SCAN, Change.RELEASED if self._scan_ns is not None:
@@ -216,7 +215,7 @@ class CaptureLoop:
                 pass
 
     def _photo(self, edge_ns: int) -> None:
-        if self._is_same_press(edge_ns):
+        if not self._presses.counts(edge_ns):
             self._answer(edge_ns, _SAME_PRESS)
             return
         self._board.indicator.show(Signal.HOLD_STILL)  # the press before may have shown its own
@@ -380,10 +379,6 @@ class CaptureLoop:
         time.sleep(held_s)  # in the socket's thread
         self.on_event(ButtonEvent(button, Change.RELEASED, self._now_ns()))
 
-    def _is_same_press(self, edge_ns: int) -> bool:
-        """Whether `edge_ns` comes too soon after the press before; a press's own edge does not."""
-        return 0 < edge_ns - self._edge_ns < ONE_PRESS_S * 1e9
-
     def _is_held(self, edge_ns: int, until_ns: int) -> bool:
         return until_ns - edge_ns >= HOLD_S * 1e9
 
@@ -398,7 +393,7 @@ class CaptureLoop:
 
     def _show(self, signal: Signal) -> None:
         self._board.indicator.show(signal)
-        self._shown = signal
+        self._shown, self._lit_ns = signal, None
         self._idle_ns = self._now_ns() + int(signals.SHOWN_S[signal] * 1e9)
         self._idle = None
 
