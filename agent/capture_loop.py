@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
-from agent import notify, signals
+from agent import lights, notify
 from agent.capture import Capture, Press, Served, Unserved, is_empty
 from agent.config import Config
 from agent.eye import Eye
@@ -336,7 +336,7 @@ class CaptureLoop:
             counts = self._upkeep.counts() if power.external else None
             ready = self._upkeep.may_write() if power.external else self._upkeep.is_ready()
             bench = self._config.device.bench_mode
-            self._show_idle(signals.idle(ready=ready, bench=bench, power=power, counts=counts))
+            self._show_idle(lights.idle(ready=ready, bench=bench, power=power, counts=counts))
         if is_empty(power) and not self._empty:
             self._shut_down()
         self._empty = is_empty(power)
@@ -394,7 +394,7 @@ class CaptureLoop:
     def _show(self, signal: Signal) -> None:
         self._board.indicator.show(signal)
         self._shown, self._lit_ns = signal, None
-        self._idle_ns = self._now_ns() + int(signals.SHOWN_S[signal] * 1e9)
+        self._idle_ns = self._now_ns() + int(lights.SHOWN_S[signal] * 1e9)
         self._idle = None
 
     def _show_idle(self, signal: Signal) -> None:
