@@ -23,7 +23,7 @@ from agent.scanning import WINDOW_S
 from hardware.camera import Frame, Luma
 from hardware.position import Fix
 from tests.agent.benchtop import FRAME_NS, Bench, Parts, Pictures, SetTime
-from tests.agent.fleet import HOME, fleet_device, offer, scan, tap_scan
+from tests.agent.fleet import HOME, NOON, fleet_device, offer, scan, tap_scan
 from tests.agent.roads import SPHERE_ERROR, apart_m, away, fix_at, offsets, payload_of, stop_at
 
 START_S: Final = 0.5
@@ -341,6 +341,8 @@ class Carried:
         device, parts = self.device, self.device.parts
         device.tick(10.0)  # whatever window the last one opened
         parts.now.pass_s(1_000.0)
+        device.hear_time(NOON)  # else the manifest has ended after a few examples
+        device.tick()
         parts.position.fix = None
         offer(device, payload_of(*spot.stops) | {"version": next(self.versions)})
         device.tick()
