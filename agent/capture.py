@@ -13,6 +13,7 @@ from agent.config import Config
 from agent.errors import StorageFault, StorageFull
 from agent.exif import GpsFacts, PhotoFacts, stamp
 from agent.journal import Journal, NotQueued, new_id
+from agent.lights import Light
 from agent.models import FAULTS, UNASSIGNED, CaptureId, Kind, Label, Reason, Stop, Verdict
 from agent.policy import Allowed, Refused
 from agent.record import Photo, Setting, Trigger
@@ -30,13 +31,16 @@ JPEG_QUALITY_PCT: Final = 85
 """About 400 KB at 2304x1296; more shows nothing more of a doorstep."""
 
 RETAKE_WINDOW_S: Final = 20.0
-"""How long a retake may follow. Source: design section 9."""
+"""How long a retake may follow: the driver is still at the door."""
+
+VOID_WINDOW_S: Final = 30.0
+"""How long after a press it can be taken back: later the driver may mean another one."""
 
 EMPTY_BELOW_PCT: Final = 5
-"""Battery below which no press is served any more. Source: design section 9."""
+"""Battery below which no press is served any more: what is left is for an orderly end."""
 
 _RETAKE: Final = frozenset({Verdict.BLURRED, Verdict.COVERED})
-"""What a second try can mend; dark and rain it cannot. Source: design section 9."""
+"""What a second try can mend; dark and rain it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class Capture:
         config: Config,
         board: Board,
         journal: Journal,
+        light: Light,
         *,
         has_room: Callable[[], bool],
         now_ns: Callable[[], int] = time.monotonic_ns,
@@ -110,14 +115,22 @@ class Capture:
         self._config = config
         self._board = board
         self._journal = journal
+        self._light = light
         self._method = "MANUAL" if config.position.kind is PositionKind.FIXED else "GPS"
         self._asked: tuple[CaptureId, str | None, int] | None = None
+        self._last: tuple[CaptureId, int] | None = None
 
     def photo(self, press: Press) -> Served | Unserved:
         """Serve one press: exactly one record, unless nothing can be written.
 
         What it returns is durable; only then may the driver see green, amber or blue.
         """
+        served = self._serve(press)
+        label = served.label
+        self._last = (label.capture_id, press.edge_ns) if label and made_photo(served) else None
+        return served
+
+    def _serve(self, press: Press) -> Served | Unserved:
         known = press.known
         answer = policy.decide(known.manifest, known.circle, known.code)
         try:
@@ -136,15 +149,20 @@ class Capture:
             _log.error("event=storage_fault error=%r", str(error))
             return self._instead(press, Reason.STORAGE_FAULT)
 
-    def void(self, press: Press, about: CaptureId) -> Served | Unserved:
-        """Take the record `about` back; `press` is the scan button's."""
-        known = press.known
+    def void(self, press: Press) -> Served | Unserved | str:
+        """Take the last press back, if it made a photo just now, or say why not.
+
+        `press` is the scan button's.
+        """
+        known, last = press.known, self._last
+        if last is None or press.edge_ns - last[1] > VOID_WINDOW_S * 1e9:
+            return f"no photo of the last {VOID_WINDOW_S:.0f} s to take back"
         text = record.void_record(self._setting(known), press.trigger, known.power)
         try:
-            label = self._journal.keep(Kind.VOID, known.moment, text, about=about)
+            label = self._journal.keep(Kind.VOID, known.moment, text, about=last[0])
         except StorageFault as error:
             return _unserved(error)
-        self._asked = None
+        self._asked = self._last = None
         return Served(label, text, Signal.NO_PHOTO)
 
     def _obstacle(self, power: PowerReading) -> Reason | None:
@@ -170,7 +188,7 @@ class Capture:
         deadline_s = self._config.camera.frame_deadline_ms / 1000
         after_ns = max(press.edge_ns, press.unlit_ns)
         shot = shutter.shoot(board.camera, board.lamp, after_ns, deadline_s)
-        board.indicator.show(Signal.EXPOSED)
+        self._light.exposed()
         frame = shot.frame
         report = quality.assess(frame.pixels, self._config.quality, shot.sharpness)
         capture_id = new_id()
@@ -252,6 +270,11 @@ class Capture:
         except StorageFault as error:
             _log.critical("event=press_lost reason=%s error=%r", reason, str(error))
             return Unserved(str(error), ends=ends)
+
+
+def made_photo(served: Served | Unserved) -> bool:
+    """Whether a photo came of the press, queued or not."""
+    return served.label is not None and served.label.kind in {Kind.PHOTO, Kind.TEST}
 
 
 def _unserved(

@@ -1,4 +1,4 @@
-"""The scan window, and the code that was read in it; pure but for what it remembers."""
+"""The code that was read, and how long it speaks; pure but for what it remembers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,9 +7,6 @@ from typing import Final
 from agent import route
 from agent.manifest import Manifest, RouteStop
 from agent.route import Place
-
-WINDOW_S: Final = 10.0
-"""How long labels are read. Source: design section 9."""
 
 OPENS_S: Final = 60.0
 """How long after it was read a code opens a door where place allows no photo; nothing renews it.
@@ -81,38 +78,11 @@ class Scan:
     """What was scanned; all times are CLOCK_MONOTONIC."""
 
     def __init__(self) -> None:
-        self._opened_ns: int | None = None
-        self._unknown: str | None = None
         self._bound: _Bound | None = None
 
-    def open(self, now_ns: int) -> None:
-        """Begin to look for a label."""
-        self._opened_ns, self._unknown = now_ns, None
-
-    def close(self) -> None:
-        """Look no more; a code that was read stays."""
-        self._opened_ns = self._unknown = None
-
-    def is_open(self, now_ns: int) -> bool:
-        """Whether labels are read now."""
-        return self._opened_ns is not None and now_ns - self._opened_ns < WINDOW_S * 1e9
-
-    def saw(self, codes: Iterable[str]) -> None:
-        """Codes that the route does not know: the next picture may have the right one."""
-        self._unknown = next(iter(codes), self._unknown)
-
-    def end(self, now_ns: int) -> bool:
-        """The window has ended; whether a code that the route does not know is bound by that."""
-        code = self._unknown
-        if code is not None:
-            self.bind(code, now_ns)
-        self.close()
-        return code is not None
-
     def bind(self, code: str, now_ns: int) -> None:
-        """From now on this code names the stop; the window is closed."""
+        """From now on this code names the stop."""
         self._bound = _Bound(code, now_ns)
-        self.close()
 
     def code(self, now_ns: int, here: Place | None) -> Code | None:
         """The code that speaks now, `here` (None where nobody knows); it was read before."""

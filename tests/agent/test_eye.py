@@ -216,6 +216,35 @@ def test_the_scan_button_pressed_again_begins_another_window(tmp_path: Path) -> 
         assert shown is Signal.LABEL_READ
 
 
+def test_a_window_that_is_opened_again_forgets_what_the_first_one_saw(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        scan(device, "SOMETHING-ELSE")
+        device.parts.camera.label = ""
+        tap_scan(device)
+        close_window(device)
+
+        assert bound(device) == (ALLOWED.id, "place")
+
+
+def test_a_known_code_in_the_same_window_is_better_than_an_unknown_one(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED, ELSEWHERE) as device:
+        scan(device, "SOMETHING-ELSE")
+        device.parts.camera.label = "C4"
+        device.tick(0.1)
+
+        assert bound(device) == (ELSEWHERE.id, "code")
+
+
+def test_a_window_without_a_label_leaves_the_code_before_it(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED, ELSEWHERE) as device:
+        scan(device, "C4")
+        device.parts.camera.label = ""
+        tap_scan(device)
+        close_window(device)
+
+        assert bound(device) == (ELSEWHERE.id, "code")
+
+
 def test_a_window_starts_a_camera_that_was_stopped_and_stops_it_again(tmp_path: Path) -> None:
     """On the road and at a forbidden door; no frame of it is kept."""
     with round_of(tmp_path, FORBIDDEN) as device:

@@ -9,13 +9,57 @@ from pathlib import Path
 
 import pytest
 
+from agent.gestures import Gesture, Gestures, NoPress, Photo, SamePress, Scan, TakeBack
 from hardware.board import Board
-from hardware.button import ButtonName
+from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Frame
 from hardware.settings import BoardSettings
 from hardware.simulated_buttons import SimulatedButtons
 from hardware.simulated_world import World
 from tests.agent.benchtop import Parts, Pictures, bench
+
+S = 1_000_000_000
+
+
+def of(button: ButtonName, *changes: tuple[Change, float]) -> list[Gesture]:
+    """What the driver means by these changes of a button, at these seconds."""
+    gestures = Gestures()
+    taken = [gestures.take(ButtonEvent(button, change, round(at * S))) for change, at in changes]
+    return [gesture for gesture in taken if gesture is not None]
+
+
+def test_a_glitch_is_no_press_and_hides_none() -> None:
+    changes = (Change.GLITCH, 1.0), (Change.PRESSED, 1.3), (Change.RELEASED, 1.4)
+
+    assert of(ButtonName.PHOTO, *changes) == [NoPress(S), Photo(13 * S // 10)]
+
+
+def test_presses_that_are_told_in_another_order_count_once_too() -> None:
+    """A command's edge may be told after a finger's that came a little later."""
+    changes = (Change.PRESSED, 1.0), (Change.PRESSED, 0.9)
+
+    assert of(ButtonName.PHOTO, *changes) == [Photo(S), SamePress(9 * S // 10)]
+
+
+@pytest.mark.parametrize(("held_s", "meant"), [(0.1, Scan), (1.99, Scan), (2.0, TakeBack)])
+def test_how_long_scan_was_held_is_a_matter_of_its_edges(
+    held_s: float, meant: type[Gesture]
+) -> None:
+    changes = (Change.TOUCHED, 1.0), (Change.PRESSED, 1.0), (Change.RELEASED, 1.0 + held_s)
+
+    assert of(ButtonName.SCAN, *changes) == [meant(S)]
+
+
+def test_a_hold_is_one_before_it_is_let_go_and_no_second_one_then() -> None:
+    gestures = Gestures()
+    gestures.take(ButtonEvent(ButtonName.SCAN, Change.PRESSED, S))
+    due_ns = gestures.due_ns
+
+    assert due_ns == 3 * S
+    assert gestures.held(due_ns - 1) is None
+    assert gestures.held(due_ns) == TakeBack(S)
+    assert gestures.due_ns is None
+    assert gestures.take(ButtonEvent(ButtonName.SCAN, Change.RELEASED, 4 * S)) is None
 
 
 class Held(Pictures):

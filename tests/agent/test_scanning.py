@@ -7,7 +7,7 @@ import pytest
 from agent import scanning
 from agent.manifest import Manifest
 from agent.route import Circle
-from agent.scanning import AGAIN_S, AWAY_M, BOUND_S, OPENS_S, WINDOW_S, Scan
+from agent.scanning import AGAIN_S, AWAY_M, BOUND_S, OPENS_S, Scan
 from tests.agent.fleet import HOME, NEXT
 from tests.agent.roads import away, manifest_of, stop_at
 
@@ -85,72 +85,6 @@ def test_a_picture_with_a_code_of_the_route_is_not_one_of_an_unknown_label(
 ) -> None:
     """Otherwise one of two parcels, whichever is read first, would speak for the press."""
     assert scanning.unknown(route_with(("A1", "A2"), ("B1",)), seen) == unknown
-
-
-# The window
-
-
-def test_a_window_is_open_for_ten_seconds() -> None:
-    scan = Scan()
-    closed = scan.is_open(0)
-    scan.open(ns(5))
-
-    assert WINDOW_S == 10.0
-    assert (closed, scan.is_open(ns(5)), scan.is_open(ns(14.99))) == (False, True, True)
-    assert not scan.is_open(ns(15))
-
-
-def test_a_window_that_is_opened_again_begins_anew() -> None:
-    scan = Scan()
-    scan.open(0)
-    scan.saw(["WHAT"])
-    scan.open(ns(9))
-
-    assert scan.is_open(ns(18.9))
-    assert not scan.end(ns(19))
-    assert scan.code(ns(19), None) is None
-
-
-def test_a_code_ends_the_window() -> None:
-    scan = Scan()
-    scan.open(0)
-    scan.bind("A1", ns(2))
-
-    assert not scan.is_open(ns(2))
-    assert said(scan, 2) == "A1"
-
-
-def test_an_unknown_code_speaks_when_nothing_better_came() -> None:
-    """So that the press is refused, and not decided by place as if nobody had scanned."""
-    scan = Scan()
-    scan.open(0)
-    scan.saw(["FIRST"])
-    scan.saw([])
-    scan.saw(["SECOND", "THIRD"])
-    before = scan.code(ns(9), None)
-
-    assert before is None
-    assert scan.end(ns(10))
-    assert said(scan, 10) == "SECOND"
-
-
-def test_a_code_that_is_known_is_better_than_an_unknown_one() -> None:
-    scan = Scan()
-    scan.open(0)
-    scan.saw(["WHAT"])
-    scan.bind("A1", ns(3))
-
-    assert not scan.end(ns(10))
-    assert said(scan, 10) == "A1"
-
-
-def test_a_window_without_a_label_leaves_the_code_before_it() -> None:
-    scan = Scan()
-    scan.bind("A1", 0)
-    scan.open(ns(1))
-
-    assert not scan.end(ns(11))
-    assert said(scan, 11) == "A1"
 
 
 # How long a code speaks

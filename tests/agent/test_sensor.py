@@ -19,7 +19,7 @@ from agent import route
 from agent.manifest import PhotoRule, RouteStop
 from agent.models import Kind
 from agent.route import Circle
-from agent.scanning import WINDOW_S
+from agent.window import WINDOW_S
 from hardware.camera import Frame, Luma
 from hardware.position import Fix
 from tests.agent.benchtop import FRAME_NS, Bench, Parts, Pictures, SetTime
