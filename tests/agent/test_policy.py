@@ -358,7 +358,7 @@ def names_one(scene: Scene) -> bool:
 
 
 def reach_m(fix: Fix, eph_factor: float) -> float | None:
-    """How far from the fix we could be, as the design's sentence reads."""
+    """How far from the fix we could be, in other words than the product's."""
     age_s = abs(NOW_NS - fix.received_ns) / 1e9
     if age_s > 180:
         return None
@@ -382,7 +382,7 @@ def gaps_m(scene: Scene, photo: PhotoRule) -> list[tuple[float, float]]:
 
 
 def expected(scene: Scene) -> set[Reason | None]:
-    """Which answers are right (None: served), in the words of design section 6, on a sphere."""
+    """Which answers are right (None: served), reckoned anew, on a sphere."""
     if scene.code is not None and (owners(scene) or scene.code not in scene.today.practice_codes):
         return {_expected_by_code(scene)}
     if scene.fix is None or reach_m(scene.fix, scene.eph_factor) is None:

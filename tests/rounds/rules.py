@@ -18,7 +18,7 @@ from tests.rounds.walk import M_PER_DEG, Press
 EPH_FACTOR: Final = 1.0
 
 READABLE: Final = 0.97
-"""Share of labels that a scan window reads. Source: our choice, until real labels are measured."""
+"""Share of labels that a scan window reads: a guess, until real labels are measured."""
 
 CODE_LASTS_S: Final = 900.0
 CODE_REACHES_M: Final = 100.0
