@@ -1,5 +1,3 @@
 """Proof-of-delivery capture: one press, one durable, dated, signed record."""
 
-from typing import Final
-
-__version__: Final = "2026.11.1"
+__version__ = "2026.11.1"

@@ -1,145 +1,52 @@
-"""The `doorstep` command: arguments, exit codes, and errors in words."""
+"""The `doorstep` process; it imports little, so that Ctrl-C is answered from early on."""
 
-import argparse
-import logging
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Final
-
-from agent import __version__, commands
-from agent.config import load, path_of
-from agent.errors import ConfigError, DoorstepError
-from agent.layout import Layout
-from agent.models import State
-from agent.wiring import become_owner
-from hardware.errors import DeviceError, ScriptError
-
-Command = Callable[[argparse.Namespace], int]
-
-DEVICE_EXIT: Final = 70
-"""A device fault. Source: design section 10; EX_SOFTWARE of sysexits.h."""
-
-
-LIMIT_MOST: Final = 1_000_000
-"""Items in one list. Source: our choice; ten times the longest queue that was tried."""
+from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; a bug is the only thing that leaves a traceback."""
-    parsed = _parser().parse_args(arguments)
-    _log_to_stderr(verbose=parsed.command in {"capture", "sync"} and not parsed.once)
+    """Run one command and return its exit code.
+
+    Without `arguments` they are the process's own, and so are the standard streams and Ctrl-C.
+    """
+    if arguments is None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until it is known how to end
+        return _as_process()
+    # Most of the start.
+    from agent import commandline  # noqa: PLC0415
+
+    return commandline.run(commandline.parse(arguments))
+
+
+def _as_process() -> int:
+    # As above.
+    from agent import commandline, streams  # noqa: PLC0415
+    from agent.errors import ExitCode  # noqa: PLC0415
+
+    out = streams.outlast()
     try:
-        code = parsed.run(parsed)
-        sys.stdout.flush()  # here, where a reader that went away is no error
-        return int(code)
-    except DoorstepError as error:
-        return _tell(error, error.exit_code)
-    except DeviceError as error:
-        return _tell(error, DEVICE_EXIT)
-    except ScriptError as error:
-        return _tell(error, ConfigError.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return 130
+        parsed = commandline.parse(sys.argv[1:])
+        _end_at_once(ExitCode.DONE if commandline.serves(parsed) else ExitCode.INTERRUPTED)
+        code = commandline.run(parsed)
+    except SystemExit as ended:  # of argparse, which has told why
+        code = int(ended.code or 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to stop
+    sys.stdout.flush()
+    if out.error is None or isinstance(out.error, BrokenPipeError):
+        return code
+    print(f"doorstep: cannot write to standard output: {out.error.strerror}", file=sys.stderr)
+    return code or ExitCode.FAULT
 
 
-def _tell(error: Exception, code: int) -> int:
-    for line in str(error).splitlines():
-        print(f"doorstep: {line}", file=sys.stderr)
-    return code
+def _end_at_once(code: int) -> None:
+    """Let Ctrl-C do what a power cut may do at any time, until a command catches it itself.
 
-
-def _configured(command: commands.Configured) -> Command:
-    """A command that needs the configuration, and runs as the owner of the queue."""
-
-    def run(parsed: argparse.Namespace) -> int:
-        config = load(path_of(parsed.config))
-        become_owner(Layout.of(config.state))
-        return command(config, parsed)
-
-    return run
-
-
-def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="PATH")
-    parser = argparse.ArgumentParser("doorstep", description="Proof-of-delivery capture.")
-    parser.add_argument("--version", action="version", version=f"doorstep {__version__}")
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="PATH",
-        help="the configuration file (else $DOORSTEP_CONFIG, else /etc/doorstep/config.toml)",
-    )
-    verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def add(name: str, help_text: str, run: Command) -> argparse.ArgumentParser:
-        verb = verbs.add_parser(name, help=help_text, parents=[common], description=help_text)
-        verb.set_defaults(run=run)
-        return verb
-
-    _add_capture_and_sync(add)
-    add("prune", "delete what a receipt covers and is old enough", _configured(commands.prune))
-    status = add("status", "what waits, what is wrong, who runs", _configured(commands.status))
-    status.add_argument("--json", action="store_true", help="one JSON document")
-    _add_queue(add, common)
-    doctor = add("doctor", "check this device and say what to do", commands.doctor)
-    doctor.add_argument("--json", action="store_true", help="one JSON document")
-    config = add("config", "check the configuration", commands.check_config)
-    config.add_argument("--check", action="store_true", help="check only; print no settings")
-    verify = add("verify", "check a folder of record files", commands.verify)
-    verify.add_argument("folder", type=Path, metavar="DIR")
-    verify.add_argument("--key", type=Path, metavar="PEM", help="the device's public key")
-    return parser
-
-
-_Add = Callable[[str, str, Command], argparse.ArgumentParser]
-
-
-def _add_capture_and_sync(add: _Add) -> None:
-    capture = add("capture", "serve presses until stopped", _configured(commands.capture))
-    capture.add_argument("--once", action="store_true", help="one press, its record as JSON")
-    sync = add("sync", "send what is queued until stopped", _configured(commands.sync))
-    sync.add_argument("--once", action="store_true", help="send what waits, then end")
-
-
-def _add_queue(add: _Add, common: argparse.ArgumentParser) -> None:
-    queue = add("queue", "list the queue, or put items back", _configured(commands.queue))
-    queue.add_argument(
-        "--state",
-        type=str.upper,
-        choices=[state.value for state in State],
-        help="only those (any case)",
-    )
-    queue.add_argument(
-        "--after", type=int, default=0, metavar="SEQ", help="only what came after this number"
-    )
-    queue.add_argument("--limit", type=count, default=50, metavar="N", help="so many at most (50)")
-    queue.add_argument("--json", action="store_true", help="one JSON document per line")
-    retry = queue.add_subparsers(dest="action", metavar="retry").add_parser(
-        "retry", help="put REFUSED, DAMAGED and suspect items back", parents=[common]
-    )
-    retry.add_argument("id", nargs="?", metavar="ID")
-    retry.add_argument("--all", action="store_true")
-
-
-def count(text: str) -> int:
-    """How many items; what argparse calls it."""
-    if not 1 <= (number := int(text)) <= LIMIT_MOST:
-        raise argparse.ArgumentTypeError(f"{text}: 1 to {LIMIT_MOST:,}")
-    return number
-
-
-def _log_to_stderr(*, verbose: bool) -> None:
-    stamp = "" if "JOURNAL_STREAM" in os.environ else "%(asctime)s "
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format=f"{stamp}%(levelname)s %(message)s",
-    )
+    KeyboardInterrupt may come up in the import of a C++ module, which aborts.
+    """
+    signal.signal(signal.SIGINT, lambda _kind, _frame: os._exit(code))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from urllib3.connectionpool import HTTPSConnectionPool  # noqa: TID251 - this is
 
 from agent import __version__
 from agent.config import BackendSettings
-from agent.errors import ConfigError, DoorstepError
-from agent.watchdog import Watchdog
+from agent.errors import ConfigError, DoorstepError, ExitCode
+from agent.stall import StallLimit
 
 TUS_VERSION: Final = "1.0.0"
 """Source: tus resumable upload protocol, header Tus-Resumable."""
@@ -79,7 +79,7 @@ class Answer:
 class NoAnswer(DoorstepError, OSError):
     """No usable answer came; the message says why, in words for the queue."""
 
-    exit_code = 75
+    exit_code = ExitCode.LATER
 
 
 class Backend:
@@ -103,22 +103,22 @@ class Backend:
         logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every odd header
         self.base = settings.url.rstrip("/")
         self._limits = limits
-        self._watchdog = Watchdog(limits.progress_s, limits.attempt_s, alive)
+        self._stall = StallLimit(limits.progress_s, limits.attempt_s, alive)
         self._session = _Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers["User-Agent"] = f"doorstep/{__version__}"
         self._session.headers["Accept-Encoding"] = "identity"
         trust = _trust(settings.ca)
-        self._session.mount("https://", _Adapter(trust, self._watchdog, limits))
+        self._session.mount("https://", _Adapter(trust, self._stall, limits))
 
     def attempt(self) -> AbstractContextManager[None]:
-        """All requests of one attempt are made within this; the watchdog runs as long."""
-        return self._watchdog.attempt()
+        """All requests of one attempt are made within this; the limits hold as long."""
+        return self._stall.attempt()
 
     def interrupt(self) -> None:
         """End what is running, from another thread; every later request raises NoAnswer."""
-        self._watchdog.close("this program is being stopped")
+        self._stall.close("this program is being stopped")
 
     def hang_up(self) -> None:
         """Close the connection; the next request makes another.
@@ -131,7 +131,7 @@ class Backend:
     def close(self) -> None:
         """Close the connection for good."""
         self._session.close()
-        self._watchdog.let_go()
+        self._stall.let_go()
 
     def create(self, length: int, metadata: str, content: bytes | None) -> Answer:
         """POST a new upload of `length` bytes, with its whole content or with none of it."""
@@ -180,7 +180,7 @@ class Backend:
                 stream=True,
             ) as response,
         ):
-            self._watchdog.pulse()
+            self._stall.pulse()
             body = b"".join(self._pieces(response.raw, limit_bytes))
             if response.status_code < 200:
                 self._session.close()  # another answer may follow, and would be taken for the next
@@ -189,14 +189,14 @@ class Backend:
     def _pieces(self, raw: urllib3.HTTPResponse, limit_bytes: int) -> Iterator[bytes]:
         left = limit_bytes + 1
         while left > 0 and (piece := raw.read1(left, decode_content=False)):
-            self._watchdog.pulse()
+            self._stall.pulse()
             left -= len(piece)
             yield piece
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
-        if self._watchdog.verdict:
-            raise NoAnswer(self._watchdog.verdict)
+        if self._stall.verdict:
+            raise NoAnswer(self._stall.verdict)
         try:
             yield
         except (
@@ -206,9 +206,9 @@ class Backend:
             ValueError,  # what the libraries leak for headers that are no headers
         ) as error:
             self._session.close()  # half an exchange may be left on the connection
-            raise NoAnswer(self._watchdog.verdict or _in_words(error)) from error
+            raise NoAnswer(self._stall.verdict or _in_words(error)) from error
         finally:
-            self._watchdog.tidy()
+            self._stall.tidy()
 
 
 class _Session(requests.Session):
@@ -217,11 +217,11 @@ class _Session(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    """Trusts what it is told and nothing else, and shows its connections to the watchdog."""
+    """Trusts what it is told and nothing else, and shows its connections to the stall limit."""
 
-    def __init__(self, trust: ssl.SSLContext, watchdog: Watchdog, limits: Limits) -> None:
+    def __init__(self, trust: ssl.SSLContext, stall: StallLimit, limits: Limits) -> None:
         self._trust = trust
-        self._pool = partial(_Pool, partial(_Connection, watchdog, limits.read_s))
+        self._pool = partial(_Pool, partial(_Connection, stall, limits.read_s))
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -239,29 +239,29 @@ class _Pool(HTTPSConnectionPool):
 
 
 class _Connection(HTTPSConnection):
-    def __init__(self, watchdog: Watchdog, send_s: float, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, stall: StallLimit, send_s: float, *args: Any, **kwargs: Any) -> None:
         options = [
             *HTTPSConnection.default_socket_options,
             (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_LIMIT_BYTES),
         ]
         super().__init__(*args, **kwargs | {"socket_options": options})
-        self._watchdog = watchdog
+        self._stall = stall
         self._send_s = send_s
 
     def _new_conn(self) -> socket.socket:
         line = super()._new_conn()
-        self._watchdog.hold(line)
+        self._stall.hold(line)
         return line
 
     def send(self, data: Any) -> None:
         if self.sock is not None:
             self.sock.settimeout(self._send_s)  # urllib3 leaves the one for connecting
         super().send(data)
-        self._watchdog.pulse()
+        self._stall.pulse()
 
     def close(self) -> None:
         super().close()
-        self._watchdog.closed()
+        self._stall.closed()
 
 
 def _trust(ca: Path | None) -> ssl.SSLContext:

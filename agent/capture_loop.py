@@ -11,6 +11,7 @@ from agent.capture import Capture, Press, Served, Unserved, made_photo
 from agent.commanded import BENCH_IS_OFF, SAME_PRESS, CommandedPresses, Reply
 from agent.config import Config
 from agent.duties import Duties, Stage
+from agent.errors import ExitCode
 from agent.eye import Eye
 from agent.gestures import Gesture, Gestures, NoPress, Photo, Presses, SamePress, Scan, TakeBack
 from agent.journal import Journal
@@ -183,7 +184,7 @@ class CaptureLoop:
     def _take_back(self, edge_ns: int) -> None:
         served = self._capture.void(self._press(edge_ns))
         if isinstance(served, str):
-            self._commanded.answer(edge_ns, {"error": served, "exit": 2})
+            self._commanded.answer(edge_ns, {"error": served, "exit": ExitCode.USAGE})
         else:
             self._settle(edge_ns, served)
 
@@ -201,7 +202,7 @@ class CaptureLoop:
                 assert_never(other)
         self._commanded.answer(edge_ns, reply)
         if served.ends:
-            self._duties.ending.begin(70, self._now_ns())
+            self._duties.ending.begin(ExitCode.FAULT, self._now_ns())
         return reply
 
     def _kept(self, served: Served) -> Reply:
@@ -215,7 +216,7 @@ class CaptureLoop:
     def _failed(self, unserved: Unserved) -> Reply:
         self._light.show(Signal.FAULT)
         self._upkeep.failed()
-        return {"error": unserved.error, "exit": 70}
+        return {"error": unserved.error, "exit": ExitCode.FAULT}
 
     # Labels
 

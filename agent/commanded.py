@@ -6,15 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from agent.errors import ExitCode
 from agent.record import BUTTON, Trigger
 from hardware.button import ButtonEvent, ButtonName, Change
 
 Reply = dict[str, Any]
 
-SAME_PRESS: Final[Reply] = {"error": "counted as one with the press before", "exit": 75}
+SAME_PRESS: Final[Reply] = {"error": "counted as one with the press before", "exit": ExitCode.LATER}
 BENCH_IS_OFF: Final[Reply] = {
     "error": "bench mode is off; set device.bench_mode to test",
-    "exit": 2,
+    "exit": ExitCode.USAGE,
 }
 
 
@@ -61,7 +62,7 @@ class CommandedPresses:
         try:
             return waiting.reply.get(timeout=timeout_s + held_s)
         except queue.Empty:
-            return {"error": "the capture process did not answer in time", "exit": 70}
+            return {"error": "the capture process did not answer in time", "exit": ExitCode.FAULT}
         finally:
             self._waiting.pop(edge_ns, None)
 

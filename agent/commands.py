@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agent import socketline, wiring
 from agent.config import Config, load, path_of
-from agent.errors import ConfigError, NotNow
+from agent.errors import ConfigError, ExitCode, NotNow
 from agent.layout import Layout
 from agent.models import FAULTS, CaptureId
 from agent.storage import disk_errors
@@ -28,11 +28,6 @@ Configured = Callable[[Config, argparse.Namespace], int]
 
 BUTTON_WAIT_S: Final = 30.0
 """How long `capture --once` waits for the button of a provisioned device. Source: section 10."""
-
-RETAKE_EXIT: Final = 4
-REFUSED_EXIT: Final = 3
-FAULT_EXIT: Final = 70
-LATER_EXIT: Final = 75
 
 _BAR: Final = "{desc} |{bar}| {n_fmt} of {total_fmt} records, {elapsed}"
 
@@ -84,17 +79,17 @@ def _presser(loop: "CaptureLoop") -> threading.Thread:
 def _print_reply(reply: "Reply") -> int:
     if "error" in reply:
         print(f"doorstep: {reply['error']}", file=sys.stderr)
-        return int(reply.get("exit", FAULT_EXIT))
-    print(json.dumps(reply, ensure_ascii=False))
+        return int(reply.get("exit", ExitCode.FAULT))
+    print(json.dumps(reply))
     return exit_code(reply)
 
 
-def exit_code(reply: "Reply") -> int:
+def exit_code(reply: "Reply") -> ExitCode:
     """What `capture --once` ends with for a press that left its record."""
     reason = reply["record"].get("reason")
     if reason is not None:
-        return FAULT_EXIT if reason in FAULTS else REFUSED_EXIT
-    return RETAKE_EXIT if reply.get("retake") else 0
+        return ExitCode.FAULT if reason in FAULTS else ExitCode.REFUSED
+    return ExitCode.RETAKE if reply.get("retake") else ExitCode.DONE
 
 
 def sync(config: Config, arguments: argparse.Namespace) -> int:
@@ -104,7 +99,7 @@ def sync(config: Config, arguments: argparse.Namespace) -> int:
             stop = threading.Event()
             with _signals(stop.set):
                 loop.run(stop)
-            return 0
+            return ExitCode.DONE
         with _progress_bar() as progress:
             sent = loop.send_once(progress)
             progress(sent.tried, sent.tried)  # it may have been too quick to be seen
@@ -112,7 +107,7 @@ def sync(config: Config, arguments: argparse.Namespace) -> int:
     if sent.tried > sent.delivered:
         told += f"; {sent.tried - sent.delivered} tried in vain, `doorstep queue` says why"
     print(f"{told}; paused: {sent.paused}" if sent.paused else told)
-    return LATER_EXIT if sent.waiting or sent.paused else 0
+    return ExitCode.LATER if sent.waiting or sent.paused else ExitCode.DONE
 
 
 def prune(config: Config, _arguments: argparse.Namespace) -> int:
@@ -130,7 +125,7 @@ def prune(config: Config, _arguments: argparse.Namespace) -> int:
         while files := retention.make_room(outbox, layout, keys, reserve_bytes):
             early += files
     print(f"{pruned.files + early} files and {pruned.rows} rows deleted")
-    return 0
+    return ExitCode.DONE
 
 
 def status(config: Config, arguments: argparse.Namespace) -> int:
@@ -140,10 +135,10 @@ def status(config: Config, arguments: argparse.Namespace) -> int:
     with wiring.queue(config) as outbox:
         document = report.document(config, outbox)
     if arguments.json:
-        print(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+        print(json.dumps(document, separators=(",", ":")))
     else:
         print("\n".join(report.lines(document)))
-    return 0
+    return ExitCode.DONE
 
 
 def queue(config: Config, arguments: argparse.Namespace) -> int:
@@ -152,21 +147,22 @@ def queue(config: Config, arguments: argparse.Namespace) -> int:
         if arguments.action == "retry":
             if (arguments.id is None) != arguments.all:
                 raise ConfigError("queue retry: give one ID, or --all")
-            only = None if arguments.all else CaptureId(arguments.id)
-            print(f"{outbox.retry(only, 0.0)} put back; sync sends them when it next looks")
-            return 0
+            put_back = outbox.retry(None if arguments.all else CaptureId(arguments.id), 0.0)
+            words = f"{put_back} put back; sync sends them when it next looks"
+            print(json.dumps({"put_back": put_back}) if arguments.json else words)
+            return ExitCode.DONE
         items = outbox.items(arguments.state, arguments.after, arguments.limit)
     for item in items:
         print(json.dumps(_listed(item)) if arguments.json else _line(item))
     if arguments.json:
-        return 0
+        return ExitCode.DONE
     if len(items) == arguments.limit:
         print(f"there may be more: --after {items[-1].number}")
     elif not items:
         after = f" after {arguments.after}" if arguments.after else ""
         state = f" is {arguments.state}" if arguments.state else ""
         print(f"nothing in the queue{after}{state}")
-    return 0
+    return ExitCode.DONE
 
 
 def _listed(item: "Item") -> dict[str, Any]:
@@ -189,7 +185,7 @@ def doctor(arguments: argparse.Namespace) -> int:
 
     findings = clinic.examine(path_of(arguments.config))
     if arguments.json:
-        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+        print(json.dumps([asdict(finding) for finding in findings]))
     else:
         print("\n".join(clinic.lines(findings)))
     return clinic.exit_code(findings)
@@ -206,7 +202,7 @@ def check_config(arguments: argparse.Namespace) -> int:
                 text = json.dumps(value, default=str, ensure_ascii=False)
                 print(f"{table.name}.{name} = {text}")
     print(f"{path}: the configuration is valid")
-    return 0
+    return ExitCode.DONE
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -215,15 +211,16 @@ def verify(arguments: argparse.Namespace) -> int:
     from agent import verify as proof
 
     with disk_errors(f"cannot read {arguments.folder}"):
-        if not arguments.folder.is_dir():
-            raise ConfigError(f"{arguments.folder}: not a folder")
-        paths = sorted(arguments.folder.glob("*.rec"))
+        try:
+            paths = [path for path in arguments.folder.iterdir() if path.suffix == ".rec"]
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ConfigError(f"{arguments.folder}: not a folder") from error
     pinned = signing.read_public_key(arguments.key) if arguments.key else None
     if not paths:
         raise ConfigError(f"{arguments.folder}: no record files (*.rec) in it")
     report = proof.examine(paths, pinned)
     print("\n".join(report.lines))
-    return 65 if report.problems else 0
+    return ExitCode.NOT_GENUINE if report.problems else ExitCode.DONE
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from agent.errors import DoorstepError, NotNow, QueueBroken, StorageFault, StorageFull
 from agent.layout import Layout, make_file
-from agent.models import State
+from agent.migrations import SCHEMA_VERSION, STEPS
 from agent.storage import (
     FILE_MODE,
     LEAST_BYTES,
@@ -47,52 +47,8 @@ _INDEX_BYTES: Final = 32_768
 BUSY_TIMEOUT_S: Final = 10.0
 """Longest wait for another process's write: ten times the slowest flush seen on a worn card."""
 
-SCHEMA_VERSION: Final = 2
-"""How many migrations there are; processes other than capture wait for it."""
-
 _WAL_LIMIT_BYTES: Final = 4_194_304
 """SQLite shrinks the log to this after a checkpoint: its own default checkpoint at 1000 pages."""
-
-_CAPTURES: Final[dict[str, type]] = {
-    "number": int,
-    "capture_id": str,
-    "chain": str,
-    "seq": int,
-    "label_sha256": str,
-    "boot_id": str,
-    "kind": str,
-    "about": str,
-    "utc": str,
-    "clock": str,
-    "bytes": int,
-    "sha256": str,
-    "state": str,
-    "adopted": int,
-    "attempts": int,
-    "suspected": int,
-    "due_boot_id": str,
-    "due_s": float,
-    "upload_url": str,
-    "answer": str,
-    "decision": str,
-    "decided_utc": str,
-}
-"""One row per record, an index of its file; `decision` is the backend's receipt or refusal."""
-
-_TALLIED: Final = (
-    ("INSERT", False, True),
-    ("UPDATE OF state", True, True),
-    ("DELETE", True, False),
-)
-"""Changes that move the tally of states, and whether they have an old and a new row."""
-
-ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"
-"""A small index's condition; a query that repeats it word for word is answered from that index."""
-
-SUSPECT: Final = "state = 'PENDING' AND suspected > 0"
-"""The same for another."""
-
-_NULLABLE: Final = {"about", "upload_url", "answer", "decision", "decided_utc"}
 
 
 class Database:
@@ -251,7 +207,7 @@ def _open(path: Path, *, migrates: bool) -> Connection:
     if not index.exists() and free_bytes(path.parent) < LEAST_BYTES:
         raise StorageFull(f"{path}: no room to open it; delete something that is not Doorstep's")
     connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=rw", timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=True
+        f"file:{quote(bytes(path))}?mode=rw", timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=True
     )
     try:
         connection.row_factory = sqlite3.Row
@@ -315,36 +271,12 @@ def _migrate(connection: Connection) -> None:
     from sqlite_utils import Migrations  # noqa: PLC0415, TID251 - this is its door
 
     migrations = Migrations("doorstep")
+    for name, statements in STEPS.items():
 
-    @migrations()
-    def m001_queue(db: Tables) -> None:
-        captures = db.table("captures")
-        captures.create(_CAPTURES, pk="number", not_null=set(_CAPTURES) - _NULLABLE, strict=True)
-        captures.create_index(["capture_id"], unique=True)
-        captures.create_index(["chain", "seq"], unique=True)
-        captures.create_index(["state"])  # pages through one state in order of arrival
-        captures.create_index(["state", "due_s"])
-        db.execute(f"CREATE INDEX captures_alarming ON captures (number) WHERE {ALARMING}")
-        db.table("facts").create(
-            {"name": str, "text": str}, pk="name", not_null={"text"}, strict=True
-        )
-
-    @migrations()
-    def m002_tally(db: Tables) -> None:
-        db.execute(f"CREATE INDEX captures_suspect ON captures (number) WHERE {SUSPECT}")
-        db.table("tally").create(
-            {"state": str, "rows": int}, pk="state", not_null={"rows"}, strict=True
-        )
-        for state in State:
-            query = "INSERT INTO tally SELECT ?, count(*) FROM captures WHERE state = ?"
-            db.execute(query, [state, state])
-        for event, old, new in _TALLIED:
-            minus = "UPDATE tally SET rows = rows - 1 WHERE state = OLD.state;" if old else ""
-            plus = "UPDATE tally SET rows = rows + 1 WHERE state = NEW.state;" if new else ""
-            name = event.split()[0].lower()
-            db.execute(
-                f"CREATE TRIGGER captures_{name} AFTER {event} ON captures BEGIN {minus} {plus} END"
-            )
+        @migrations(name=name)
+        def step(db: Tables, statements: tuple[str, ...] = statements) -> None:
+            for statement in statements:
+                db.execute(statement)
 
     migrations.apply(Tables(connection))
 

@@ -1,9 +1,10 @@
 """One attempt to deliver one record: requests in, one Outcome out."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, assert_never
 
 from agent.backend import Answer, Backend, NoAnswer
 from agent.errors import NotGenuine
@@ -18,10 +19,15 @@ PIECE_BYTES: Final = 262_144
 LEAST_PIECE_BYTES: Final = 32_768
 """Halving after cuts ends here. Source: design section 7."""
 
+_DONE: Final = frozenset({200, 204})
 _GONE: Final = frozenset({404, 410})
 _OTHER_OFFSET: Final = frozenset({409, 460})
 _BUSY: Final = frozenset({429, 503})
 _LOCKED: Final = 423
+_TOO_LONG: Final = 413
+"""To a whole record, the one reason for a second POST in an attempt: nginx's default lets no body
+over 1 MB through to the backend, so nothing is there yet. Source: nginx, client_max_body_size.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,17 @@ class Deferred:
 
     answer: str
     retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadEnd:
+    """The backend answers, but the upload leads nowhere: time alone will not mend that.
+
+    `times` says how often that was so since this process began.
+    """
+
+    answer: str
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +76,7 @@ class Suspect:
     answer: str
 
 
-Outcome = Receipt | Refusal | Deferred | NoService | Unauthorised | Suspect
+Outcome = Receipt | Refusal | Deferred | DeadEnd | NoService | Unauthorised | Suspect
 """A Receipt means delivered, a Refusal refused; both are signed and verified."""
 
 
@@ -78,6 +95,7 @@ class Delivery:
         self._keep_url = keep_url
         self._piece_bytes = PIECE_BYTES
         self._furthest: dict[CaptureId, int] = {}
+        self._dead_ends: Counter[CaptureId] = Counter()
 
     def send(self, item: Item, content: bytes) -> Outcome:
         """Make one attempt, as long as `Limits.attempt_s` at most.
@@ -93,14 +111,21 @@ class Delivery:
             if not isinstance(outcome, Receipt | Refusal):
                 self._backend.hang_up()
         self._piece_bytes = attempt.piece_bytes
-        if isinstance(outcome, Receipt):
-            self._piece_bytes = min(2 * self._piece_bytes, PIECE_BYTES)
-            self._furthest.pop(item.capture_id, None)
-        if isinstance(outcome, NoService) and attempt.found > self._furthest.get(
-            item.capture_id, 0
-        ):
-            self._furthest[item.capture_id] = attempt.found
-            return replace(outcome, moved=True)
+        return self._in_view_of_earlier(item.capture_id, outcome, attempt.found)
+
+    def _in_view_of_earlier(self, about: CaptureId, outcome: Outcome, found: int) -> Outcome:
+        match outcome:
+            case Receipt() | Refusal():
+                if isinstance(outcome, Receipt):
+                    self._piece_bytes = min(2 * self._piece_bytes, PIECE_BYTES)
+                self._furthest.pop(about, None)
+                self._dead_ends.pop(about, None)
+            case NoService() if found > self._furthest.get(about, 0):
+                self._furthest[about] = found
+                return replace(outcome, moved=True)
+            case DeadEnd():
+                self._dead_ends[about] += 1
+                return replace(outcome, times=self._dead_ends[about])
         return outcome
 
     def interrupt(self) -> None:
@@ -108,8 +133,48 @@ class Delivery:
         self._backend.interrupt()
 
 
+@dataclass(frozen=True, slots=True)
+class Create:
+    """POST the upload, with the whole record or with none of it."""
+
+    content: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """HEAD: how much of the record is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """PATCH one piece on to the `offset` bytes that are there."""
+
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskForReceipt:
+    """POST receipts: it is all there; what was decided."""
+
+
+Step = Create | Ask | Append | AskForReceipt
+"""What an attempt asks of the backend next.
+
+            first attempt              later attempts
+                  v                           v
+               Create <---- not there ------ Ask <--- other offset --- any step
+                  |                          |  |
+                  +---> Append <-- a part ---+  +--- all ---> AskForReceipt
+                         |  ^
+                         +--+ piece after piece
+"""
+
+
 class _Attempt:
-    """One attempt: at most one POST of the upload, and one more question for its offset."""
+    """One attempt: step after step until one comes to an Outcome.
+
+    It ends: Append must get further each time, and all that leads back to Create or Ask is counted.
+    """
 
     def __init__(
         self,
@@ -127,113 +192,111 @@ class _Attempt:
         self._item = item
         self._content = content
         self._own_url = f"{backend.base}/files/{item.capture_id}"
-        self._url = own_address(self._backend.base, item.upload_url) or self._own_url
-        self._may_create = True
-        self._may_ask = True
+        self._url = self._own_url
+        if item.upload_url and item.upload_url.startswith(f"{backend.base}/files/"):
+            self._url = item.upload_url  # else of a backend that was configured before
+        self._is_created = False
+        self._has_disagreed = False
 
     def run(self) -> Outcome:
+        """All steps; a signed refusal ends them on any answer."""
         is_first = self._item.attempts == 1 and not self._item.adopted
+        coming: Step | Outcome = Create(self._content) if is_first else Ask()
+        while isinstance(coming, Step):
+            try:
+                answer = self._request(coming)
+            except NoAnswer as error:
+                return NoService(str(error))
+            coming = self._refusal(answer) or self._after(coming, answer)
+        return coming
+
+    def _request(self, step: Step) -> Answer:
+        match step:
+            case Create(content):
+                self._is_created = True
+                about = metadata(self._item.capture_id, self._item.sha256)
+                return self._backend.create(len(self._content), about, content)
+            case Ask():
+                return self._backend.offset(self._url)
+            case Append(offset):
+                return self._append(offset)
+            case AskForReceipt():
+                question = json.dumps({"capture_ids": [self._item.capture_id]}).encode()
+                return self._backend.receipts(question)
+            case other:
+                assert_never(other)
+
+    def _append(self, offset: int) -> Answer:
+        piece = self._content[offset : offset + self.piece_bytes]
         try:
-            return self._create(self._content) if is_first else self._look()
-        except NoAnswer as error:
-            return NoService(str(error))
-
-    def _create(self, content: bytes | None) -> Outcome:
-        self._may_create = False
-        length = len(self._content)
-        answer = self._backend.create(
-            length, metadata(self._item.capture_id, self._item.sha256), content
-        )
-        if refusal := self._refusal(answer):
-            return refusal
-        if answer.status in _OTHER_OFFSET:
-            return self._ask_again(answer)
-        if answer.status != 201:
-            return self._otherwise("POST", answer)
-        self._take_place(answer.headers.get("Location"))
-        taken = 0 if content is None else number(answer, "Upload-Offset")
-        if taken is None or taken > length:
-            return NoService(quoted("POST", answer) + ", without a usable Upload-Offset")
-        return self._finish(answer) if taken == length else self._append(taken)
-
-    def _look(self) -> Outcome:
-        """Ask for the offset and go on from there.
-
-        Where the backend has moved the upload to is asked first; its own place then, since a
-        device never POSTs an id that HEAD finds.
-        """
-        answer = self._backend.offset(self._url)
-        if answer.status in _GONE and self._url != self._own_url:
-            self._url = self._own_url
-            answer = self._backend.offset(self._url)
-        if refusal := self._refusal(answer):
-            return refusal
-        if answer.status in _GONE:
-            return self._create_again(answer)
-        if answer.status in _OTHER_OFFSET:
-            return self._ask_again(answer)
-        if answer.status not in {200, 204}:
-            return self._otherwise("HEAD", answer)
-        return self._go_on(answer)
-
-    def _go_on(self, answer: Answer) -> Outcome:
-        offset, length = number(answer, "Upload-Offset"), len(self._content)
-        if offset is None or number(answer, "Upload-Length") not in {None, length}:
-            return NoService(quoted("HEAD", answer) + ", which is no answer of an upload server")
-        if offset > length:
-            return Deferred(f"HEAD says {offset} bytes are there, of a record of {length}")
-        self.found = offset
-        return self._ask_for_receipt() if offset == length else self._append(offset)
-
-    def _ask_again(self, answer: Answer) -> Outcome:
-        if not self._may_ask:
-            return Deferred(quoted("twice", answer) + ": backend and device disagree on the offset")
-        self._may_ask = False
-        return self._look()
-
-    def _create_again(self, answer: Answer) -> Outcome:
-        if not self._may_create:
-            return Deferred(quoted("after POST", answer) + ": the upload did not stay")
-        return self._create(None)
-
-    def _append(self, offset: int) -> Outcome:
-        """PATCH piece after piece; each answer must tell of progress within the piece sent."""
-        while True:
-            end = min(offset + self.piece_bytes, len(self._content))
-            answer = self._patch(offset, end)
-            if refusal := self._refusal(answer):
-                return refusal
-            if answer.status in _GONE:
-                return self._create_again(answer)
-            if answer.status in _OTHER_OFFSET:
-                return self._ask_again(answer)
-            if answer.status not in {200, 204}:
-                return self._otherwise("PATCH", answer)
-            taken = number(answer, "Upload-Offset")
-            if taken is None or not offset < taken <= end:
-                return NoService(quoted("PATCH", answer) + ", without a usable Upload-Offset")
-            if taken == len(self._content):
-                return self._finish(answer)
-            offset = taken
-
-    def _patch(self, offset: int, end: int) -> Answer:
-        try:
-            return self._backend.append(self._url, offset, self._content[offset:end])
+            return self._backend.append(self._url, offset, piece)
         except NoAnswer:
             self.piece_bytes = max(self.piece_bytes // 2, LEAST_PIECE_BYTES)
             raise
 
-    def _finish(self, answer: Answer) -> Outcome:
-        token = answer.headers.get("Doorstep-Receipt")
-        if token is None:
-            return Deferred("complete, but without a receipt; it is asked for next time")
-        return self._decided(token)
-
-    def _ask_for_receipt(self) -> Outcome:
-        question = json.dumps({"capture_ids": [self._item.capture_id]}).encode()
-        answer = self._backend.receipts(question)
+    def _after(self, step: Step, answer: Answer) -> Step | Outcome:
         if answer.status in _OTHER_OFFSET:
             return self._ask_again(answer)
+        match step:
+            case Create(content):
+                return self._after_create(content, answer)
+            case Ask():
+                return self._after_ask(answer)
+            case Append(offset):
+                return self._after_append(offset, answer)
+            case AskForReceipt():
+                return self._after_ask_for_receipt(answer)
+            case other:
+                assert_never(other)
+
+    def _after_create(self, content: bytes | None, answer: Answer) -> Step | Outcome:
+        if answer.status == _TOO_LONG and content is not None:
+            return Create(None)
+        if answer.status != 201:
+            return self._otherwise("POST", answer)
+        length = len(self._content)
+        taken = 0 if content is None else number(answer, "Upload-Offset")
+        if taken is None or taken > length:
+            return NoService(quoted("POST", answer) + ", without a usable Upload-Offset")
+        self._take_place(answer.headers.get("Location"))
+        return self._finish(answer) if taken == length else Append(taken)
+
+    def _after_ask(self, answer: Answer) -> Step | Outcome:
+        """Go on from the offset.
+
+        Where the backend has moved the upload to is asked first; its own place then, since a
+        device never POSTs an id that HEAD finds, and a Location may have come cut short, or have
+        been another record's.
+        """
+        is_told = answer.status in _DONE
+        coming = self._go_on(answer) if is_told else self._otherwise("HEAD", answer)
+        is_elsewhere = isinstance(coming, Suspect) or (is_told and isinstance(coming, NoService))
+        if is_elsewhere and self._url != self._own_url:
+            self._url = self._own_url
+            return Ask()
+        return self._create_again(answer) if answer.status in _GONE else coming
+
+    def _go_on(self, answer: Answer) -> Step | Outcome:
+        offset, length = number(answer, "Upload-Offset"), len(self._content)
+        if offset is None or number(answer, "Upload-Length") not in {None, length}:
+            return NoService(quoted("HEAD", answer) + ", which is no answer of an upload server")
+        if offset > length:
+            return DeadEnd(f"HEAD says {offset} bytes are there, of a record of {length}")
+        self.found = offset
+        return AskForReceipt() if offset == length else Append(offset)
+
+    def _after_append(self, offset: int, answer: Answer) -> Step | Outcome:
+        """Go on after the piece; the answer must tell of progress within it."""
+        if answer.status in _GONE:
+            return self._create_again(answer)
+        if answer.status not in _DONE:
+            return self._otherwise("PATCH", answer)
+        taken, length = number(answer, "Upload-Offset"), len(self._content)
+        if taken is None or not offset < taken <= min(offset + self.piece_bytes, length):
+            return NoService(quoted("PATCH", answer) + ", without a usable Upload-Offset")
+        return self._finish(answer) if taken == length else Append(taken)
+
+    def _after_ask_for_receipt(self, answer: Answer) -> Outcome:
         if answer.status != 200:
             return self._otherwise("POST receipts", answer)
         try:
@@ -248,6 +311,24 @@ class _Attempt:
             case {"receipt": str(token)}:
                 return self._decided(token)
         return Deferred("complete, but the backend has no receipt for it yet")
+
+    def _ask_again(self, answer: Answer) -> Step | Outcome:
+        if self._has_disagreed:
+            words = quoted("twice", answer)
+            return DeadEnd(words + ": backend and device disagree on the offset")
+        self._has_disagreed = True
+        return Ask()
+
+    def _create_again(self, answer: Answer) -> Step | Outcome:
+        if self._is_created:
+            return DeadEnd(quoted("after POST", answer) + ": the upload did not stay")
+        return Create(None)
+
+    def _finish(self, answer: Answer) -> Outcome:
+        token = answer.headers.get("Doorstep-Receipt")
+        if token is None:
+            return Deferred("complete, but without a receipt; it is asked for next time")
+        return self._decided(token)
 
     def _decided(
         self,

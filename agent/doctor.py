@@ -16,13 +16,13 @@ from agent import status, storage, wiring
 from agent.backend import Backend, NoAnswer
 from agent.config import Config, load
 from agent.database import parts
-from agent.errors import DoorstepError, NotNow, StorageFault
+from agent.errors import DoorstepError, ExitCode, NotNow, StorageFault
 from agent.layout import Layout
 from agent.models import State
 from agent.outbox import Outbox
 from hardware.board import open_board
-from hardware.clock import ClockSource
-from hardware.clock_system import kernel_witness
+from hardware.clock import BUILT, ClockSource
+from hardware.clock_system import SystemClock
 from hardware.errors import DeviceError, ScriptError
 from hardware.position import Position
 
@@ -75,12 +75,12 @@ def examine(path: Path) -> list[Finding]:
     ]
 
 
-def exit_code(findings: Iterable[Finding]) -> int:
+def exit_code(findings: Iterable[Finding]) -> ExitCode:
     """0, 70 if a check failed, 75 if only the backend is out of reach."""
     levels = {finding.level for finding in findings}
     if Level.FAILED in levels:
-        return 70
-    return 75 if Level.LATER in levels else 0
+        return ExitCode.FAULT
+    return ExitCode.LATER if Level.LATER in levels else ExitCode.DONE
 
 
 def lines(findings: Iterable[Finding]) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _devices(config: Config) -> Iterator[Finding]:
         return
     with TemporaryDirectory(prefix="doorstep-") as place:  # a simulated world of its own
         try:
-            board = open_board(config.board, Path(place), wiring.built_utc())
+            board = open_board(config.board, Path(place), BUILT)
         except DeviceError as error:
             yield Finding("devices", Level.FAILED, str(error))
             return
@@ -241,7 +241,7 @@ def _alarms(outbox: Outbox) -> Iterator[Finding]:
 
 def _clock(config: Config) -> Finding:
     running = status.ask(Layout.of(config.state).capture_socket) or {}
-    source = running.get("clock") or kernel_witness()
+    source = running.get("clock") or SystemClock(BUILT).now().source
     if source is ClockSource.UNSYNCED:
         words = "nobody vouches for the time yet; records are dated later, by GPS or the network"
         return Finding("clock", Level.NOTE, words)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from agent import lights, notify
 from agent.capture import is_empty
 from agent.config import Config
+from agent.errors import ExitCode
 from agent.eye import Eye
 from agent.lights import Light
 from agent.shift import Shift
@@ -48,7 +49,7 @@ class Ending:
 
     def __init__(self) -> None:
         self.stage = Stage.SERVING
-        self.exit_code = 0
+        self.exit_code = ExitCode.DONE
         self._at_ns: int | None = None
 
     @property
@@ -56,7 +57,7 @@ class Ending:
         """Whether there is a reason to end, other than being stopped."""
         return self._at_ns is not None
 
-    def begin(self, exit_code: int, now_ns: int) -> None:
+    def begin(self, exit_code: ExitCode, now_ns: int) -> None:
         """End the process once its last light was seen; the first reason counts."""
         if self._at_ns is None:
             self.exit_code = exit_code
@@ -141,7 +142,7 @@ class Duties:
             return
         _log.error("event=camera_fault error=%r", str(error))
         self._light.show(Signal.FAULT)
-        self.ending.begin(70, now_ns)
+        self.ending.begin(ExitCode.FAULT, now_ns)
 
     def _idle_signal(self, power: PowerReading) -> Signal:
         counts = self._upkeep.counts() if power.external else None
@@ -157,7 +158,7 @@ class Duties:
             _log.error("event=shut_down_failed error=%r meaning=presses_are_refused", str(error))
         else:
             _log.info("event=shut_down")
-            self.ending.begin(0, now_ns)
+            self.ending.begin(ExitCode.DONE, now_ns)
 
     def _lives(self, now_ns: int) -> bool:
         camera = self._board.camera

@@ -1,24 +1,38 @@
 """What can go wrong: one base, one family per part, each with the exit code a command ends with."""
 
+from enum import IntEnum
 from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What a command ends with; from NOT_GENUINE on as in sysexits.h, INTERRUPTED as a shell's."""
+
+    DONE = 0
+    USAGE = 2
+    REFUSED = 3
+    RETAKE = 4
+    NOT_GENUINE = 65
+    FAULT = 70
+    LATER = 75
+    INTERRUPTED = 130
 
 
 class DoorstepError(Exception):
     """Any failure that the operator is told in words; a bug is never one of these."""
 
-    exit_code: ClassVar[int] = 70
+    exit_code: ClassVar[int] = ExitCode.FAULT
 
 
 class ConfigError(DoorstepError, ValueError):
     """The configuration or the command line is wrong; nothing was started."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class NotGenuine(DoorstepError, ValueError):
     """A signature, or what it covers, does not verify."""
 
-    exit_code = 65
+    exit_code = ExitCode.NOT_GENUINE
 
 
 class RecordDamaged(NotGenuine):
@@ -40,10 +54,10 @@ class QueueBroken(StorageFault):
 class NotNow(DoorstepError):
     """Nothing is broken; try again later. A lock is held, or capture has not made the queue yet."""
 
-    exit_code = 75
+    exit_code = ExitCode.LATER
 
 
 class UnknownItem(DoorstepError, LookupError):
     """No such record in the queue."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE

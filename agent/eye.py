@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from agent import policy, route, scanning
+from agent import policy, record, route, scanning
 from agent.config import Config
 from agent.models import BoundBy
 from agent.policy import Allowed, Refused
@@ -35,7 +35,8 @@ class Eye:
     def situation(self, at_ns: int) -> Situation:
         """What is known of that moment: each device is asked once."""
         board = self._board
-        fix, moment = board.position.last_fix(), board.clock.at(at_ns)
+        moment = board.clock.at(at_ns)
+        fix = record.without_false_time(board.position.last_fix(), board.clock)
         circle = route.where(fix, at_ns, self._config.policy.eph_factor)
         return Situation(
             moment,

@@ -3,26 +3,16 @@
 import hashlib
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from agent import recordfile
 from agent.errors import NotNow, QueueBroken, StorageFault
 from agent.layout import Layout
-from agent.models import Body, CaptureId, Kind, Label, rfc3339
-from agent.outbox import Kept, Outbox
+from agent.models import Body, CaptureId, Head, Kept, Kind, Label, rfc3339
+from agent.outbox import Outbox
 from agent.signing import PrivateKey
 from agent.storage import make_way, write_durably
 from hardware.clock import Moment
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The newest record of a chain; `label_sha256` is None while the chain is empty."""
-
-    chain: str
-    seq: int
-    label_sha256: str | None
 
 
 class NotQueued(StorageFault):

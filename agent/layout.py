@@ -10,7 +10,7 @@ from agent.config import StateSettings
 from agent.storage import FILE_MODE, disk_errors
 
 FOLDER_MODE: Final = 0o2770
-"""Set-group-id, so that files of every user belong to the group. Source: field facts, SQLite."""
+"""Set-group-id: what any user makes here, SQLite's log too, is the group's. Source: inode(7)."""
 
 KEYS_MODE: Final = 0o700
 

@@ -40,7 +40,6 @@ class Reason(StrEnum):
     STORAGE_FULL = "storage_full"
     STORAGE_FAULT = "storage_fault"
     BATTERY_EMPTY = "battery_empty"
-    CANCELLED = "cancelled"
 
 
 FAULTS: Final = frozenset(
@@ -129,6 +128,25 @@ class Label:
     def payload(self) -> dict[str, Any]:
         """The label as JSON types, in the order above."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record whose file is in place."""
+
+    label: Label
+    label_sha256: str
+    file_bytes: int
+    file_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest record of a chain; `label_sha256` is None while the chain is empty."""
+
+    chain: str
+    seq: int
+    label_sha256: str | None
 
 
 def rfc3339(moment: datetime) -> str:

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from agent.database import ALARMING, SUSPECT, Database, Row
+from agent.database import Connection, Database, Row
 from agent.errors import NotGenuine, UnknownItem
-from agent.models import CaptureId, Label, State, rfc3339
+from agent.models import CaptureId, Kept, Label, State, rfc3339
+from hardware.clock import ClockSource
 
 BOOKING_S: Final = 600.0
-"""How long a claim keeps an item: more than an attempt may last (540 s).
-
-Source: design section 4.
-"""
+"""How long a claim keeps an item: an attempt lasts 540 s at most, and nobody else may begin one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class Item:
         sha256: digest of the whole record file.
         adopted: whether the backend may have it although `attempts` is 0.
         attempts: booked so far, the running one included.
-        suspected: how many bare 4xx answers it has had.
+        suspected: how many bare 4xx answers it has had, and alarms for dead ends.
         due_s: CLOCK_BOOTTIME before which it is not sent.
         answer: the last answer, or what is wrong, in words.
         decision: the backend's receipt or refusal, as a JWS.
@@ -68,14 +66,11 @@ class Counts:
     oldest_utc: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A record whose file is in place."""
+_ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"
+"""A small index's condition; a query that repeats it word for word is answered from that index."""
 
-    label: Label
-    label_sha256: str
-    file_bytes: int
-    file_sha256: str
+_SUSPECT: Final = "state = 'PENDING' AND suspected > 0"
+"""The same for another."""
 
 
 class Outbox:
@@ -119,7 +114,7 @@ class Outbox:
         with self._database.step() as sql:
             return [one for one in records if not self._insert(sql, one, adopted=True, due_s=0.0)]
 
-    def _insert(self, sql: Any, kept: Kept, *, adopted: bool, due_s: float) -> bool:
+    def _insert(self, sql: Connection, kept: Kept, *, adopted: bool, due_s: float) -> bool:
         """Whether the record has its row now."""
         label = kept.label
         values = {
@@ -153,6 +148,11 @@ class Outbox:
         """The newest record of the newest chain, on which the next one builds."""
         where = "chain = (SELECT chain FROM captures ORDER BY number DESC LIMIT 1)"
         return next(self._select(f"{where} ORDER BY seq DESC LIMIT 1"), None)
+
+    def newest_by(self, source: ClockSource) -> Item | None:
+        """The newest record of this boot that `source` dated."""
+        where = "boot_id = ? AND clock = ? ORDER BY number DESC LIMIT 1"
+        return next(self._select(where, self._boot_id, source), None)
 
     def claim(self, now_s: float, *, due_s: float, suspects: bool = True) -> Item | None:
         """Book the retry of the item that is longest due at `due_s`, and return it.
@@ -258,7 +258,7 @@ class Outbox:
         """What is not with the backend; as quick for many rows as for few."""
         with self._database.look() as sql:
             tally = dict(sql.execute("SELECT state, rows FROM tally").fetchall())
-            suspects = f"FROM captures INDEXED BY captures_suspect WHERE {SUSPECT}"
+            suspects = f"FROM captures INDEXED BY captures_suspect WHERE {_SUSPECT}"
             suspected = sql.execute(f"SELECT count(*) {suspects}").fetchone()[0]
             oldest = sql.execute(
                 "SELECT utc FROM captures WHERE state = 'PENDING' ORDER BY number LIMIT 1"
@@ -275,7 +275,7 @@ class Outbox:
         """The oldest items that need a person: suspect, refused, damaged."""
         return list(
             self._select(
-                f"{ALARMING} AND state NOT IN ('DELIVERED', 'PRUNED') ORDER BY number LIMIT ?",
+                f"{_ALARMING} AND state NOT IN ('DELIVERED', 'PRUNED') ORDER BY number LIMIT ?",
                 limit,
             )
         )
@@ -286,14 +286,21 @@ class Outbox:
             rows = sql.execute("SELECT capture_id, state FROM captures").fetchall()
         return {CaptureId(row["capture_id"]): State(row["state"]) for row in rows}
 
-    def is_undated(self) -> bool:
-        """Whether this boot has a record made before the time was known, and no `time` record."""
+    def dated_by(self) -> ClockSource:
+        """Who dates the worst dated record of this boot: its own label, or the best `time` record.
+
+        What GNSS or the network dated at once needs no better date: that counts as the best.
+        """
         with self._database.look() as sql:
             rows = sql.execute(
-                "SELECT kind, clock FROM captures WHERE boot_id = ?", (self._boot_id,)
+                "SELECT DISTINCT kind, clock FROM captures WHERE boot_id = ?", (self._boot_id,)
             ).fetchall()
-        unsynced = any(row["clock"] == "unsynced" for row in rows)
-        return unsynced and not any(row["kind"] == "time" for row in rows)
+        labels = {row["clock"] for row in rows}
+        times = {row["clock"] for row in rows if row["kind"] == "time"}
+        weak = [source for source in (ClockSource.UNSYNCED, ClockSource.RTC) if source in labels]
+        if not weak:
+            return ClockSource.NTP
+        return next((source for source in ClockSource if source in times), weak[0])
 
     def floor(self) -> datetime | None:
         """The time floor as last kept, or None."""
@@ -342,7 +349,7 @@ class Outbox:
         return (_item(row) for row in rows)
 
 
-def _raise_floor(sql: Any, text: str) -> None:
+def _raise_floor(sql: Connection, text: str) -> None:
     sql.execute(
         "INSERT INTO facts VALUES ('time_floor', ?)"
         " ON CONFLICT (name) DO UPDATE SET text = max(text, excluded.text)",

@@ -1,12 +1,12 @@
 """What record.json says: pure functions from what is known to JSON types."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from agent import __version__
 from agent.models import CaptureId, QualityReport, Reason, Stop, rfc3339
 from hardware.camera import Frame
-from hardware.clock import Moment
+from hardware.clock import Clock, Moment
 from hardware.position import Fix
 from hardware.power import PowerReading
 
@@ -53,6 +53,13 @@ def fresh(fix: Fix | None, at_ns: int) -> Fix | None:
     return fix if fix is not None and abs(_apart_s(fix, at_ns)) <= FRESH_S else None
 
 
+def without_false_time(fix: Fix | None, clock: Clock) -> Fix | None:
+    """The fix as it may be written down: without its time where the clock refuses that."""
+    if fix is None or fix.utc is None or clock.is_possible(fix.utc):
+        return fix
+    return replace(fix, utc=None)
+
+
 def photo_record(
     setting: Setting,
     trigger: Trigger,
@@ -92,7 +99,10 @@ def void_record(setting: Setting, trigger: Trigger, power: PowerReading) -> dict
 
 
 def time_record(setting: Setting, moment: Moment) -> dict[str, Any]:
-    """record.json that dates every record of its boot: this monotonic instant was this UTC."""
+    """record.json that dates every record of its boot: this monotonic instant was this UTC.
+
+    Of several in a boot, the one of the best source counts; its label's clock names the source too.
+    """
     dated = {
         "boot_id": moment.boot_id,
         "monotonic_ns": moment.monotonic_ns,

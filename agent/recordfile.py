@@ -21,6 +21,9 @@ from agent.models import Body, Kind, Label
 BODY_TYPE: Final = "application/x-tar"
 """Media type of the body. Source: the record format, design section 5."""
 
+LARGEST_BYTES: Final = 67_108_864
+"""A larger file is no record and is not read: a hundred times a photo, and memory has room."""
+
 LABEL_LIMIT_BYTES: Final = 8192
 """Longest label line that is read: ten times what we write, so that garbage is told early."""
 

@@ -13,26 +13,23 @@ from typing import Final
 from agent import notify, recordfile
 from agent.database import Database
 from agent.errors import NotGenuine, QueueBroken
-from agent.journal import Head
 from agent.layout import Layout
-from agent.models import CaptureId, State
-from agent.outbox import Kept, Outbox
+from agent.models import CaptureId, Head, Kept, Label, State
+from agent.outbox import Outbox
 from agent.signing import PublicKey
 from agent.storage import disk_errors, sync_folder
+from hardware.clock import ClockSource
 
 _log = logging.getLogger(__name__)
 
 PAGE: Final = 100
-"""Records that are queued in one transaction. Source: our choice."""
-
-LARGEST_BYTES: Final = 67_108_864
-"""A larger file is no record; a photo has some 0.4 MB. Source: our choice."""
+"""Records that are queued in one transaction: systemd is told that we live after each."""
 
 ENOUGH: Final = 5
 """So many queues set aside are bad luck; from then on a restart does not hurry the next either."""
 
 MEND_EVERY_S: Final = 60.0
-"""A card that breaks each new queue at once is beyond mending. Source: our choice."""
+"""A card that breaks each new queue within a minute is beyond mending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +162,7 @@ def _in_order(records: list[Kept]) -> list[Kept]:
 
 def _verify(path: Path, keys: Collection[PublicKey]) -> Kept:
     with disk_errors(f"cannot read {path.name}"):
-        if not path.is_file() or path.stat().st_size > LARGEST_BYTES:
+        if not path.is_file() or path.stat().st_size > recordfile.LARGEST_BYTES:
             raise NotGenuine("not a plain file of a record's size")
         content = path.read_bytes()
     opened = recordfile.unpack(content)
@@ -215,20 +212,35 @@ def _counted(swept: Swept) -> Iterator[str]:
         yield f"{name}={getattr(swept, name)}"
 
 
-def head(layout: Layout, outbox: Outbox, key: PublicKey) -> Head | None:
-    """Where the chain goes on, after a sweep; None where there is no record by `key` to follow."""
+def head(layout: Layout, outbox: Outbox, key: PublicKey, device_id: str) -> Head | None:
+    """Where this device and key go on, after a sweep; None where they have no chain to follow."""
     newest = outbox.newest()
     if newest is None:
         return None
-    signer = _signer(layout.record(newest.capture_id))
-    if signer is not None and signer != key:
+    made = _label(layout.record(newest.capture_id))
+    if made is not None and (made[0].device_id, made[1]) != (device_id, key):
         return None
     return Head(newest.chain, newest.seq, newest.label_sha256)
 
 
-def _signer(path: Path) -> PublicKey | None:
-    """Who signed a record; None where its file does not tell."""
+def gnss_label(
+    layout: Layout, outbox: Outbox, keys: Collection[PublicKey], boot_id: str
+) -> Label | None:
+    """This boot's newest label that GNSS dated; None where there is none.
+
+    What it says counts, not the row, which other processes can write too: signed by one of `keys`.
+    """
+    row = outbox.newest_by(ClockSource.GNSS)
+    found = _label(layout.record(row.capture_id)) if row else None
+    if found is None or found[1] not in keys:
+        return None
+    label = found[0]
+    return label if (label.boot_id, label.clock) == (boot_id, ClockSource.GNSS) else None
+
+
+def _label(path: Path) -> tuple[Label, PublicKey] | None:
+    """A record's label and who signed it; None where its file does not tell."""
     try:
-        return recordfile.open_label(path.read_bytes().partition(b"\n")[0])[1]
+        return recordfile.open_label(path.read_bytes().partition(b"\n")[0])
     except (OSError, NotGenuine):
         return None

@@ -19,10 +19,10 @@ from hardware.clock import ClockSource, Moment
 log = logging.getLogger(__name__)
 
 PAGE: Final = 100
-"""Rows that are looked at together; their deletions share one flush. Source: our choice."""
+"""Rows that are looked at together; a hundred deletions share one flush of the folder."""
 
 ROOM_PAGE: Final = 10
-"""Rows that are pruned together when room is short: 4 MB, at a press. Source: our choice."""
+"""Rows that are pruned together when room is short: 4 MB, and no press waits for more."""
 
 _TOLD: Final[set[str]] = set()
 """Records whose receipt does not verify: capture looks at them every second when room is short."""

@@ -99,9 +99,9 @@ def _short(text: str) -> str:
     """A text whose JSON keeps to the limit, whatever is in it: its middle says the least."""
     kept = len(text)
     shown = text
-    while len(json.dumps(shown, ensure_ascii=False).encode(errors="replace")) > TEXT_LIMIT_BYTES:
+    while len(json.dumps(shown)) > TEXT_LIMIT_BYTES:
         kept -= max(2, kept // 10)
-        shown = f"{text[: kept // 2]}…{text[len(text) - kept // 2 :]}"
+        shown = f"{text[: kept // 2]}...{text[len(text) - kept // 2 :]}"
     return shown
 
 

@@ -15,7 +15,7 @@ from agent.errors import NotNow, StorageFault, StorageFull
 _log = logging.getLogger(__name__)
 
 FILE_MODE: Final = 0o660
-"""SQLite gives -wal and -shm the mode of the database. Source: field facts, SQLite."""
+"""SQLite gives -wal and -shm the database's mode. Source: os_unix.c, findCreateFileMode."""
 
 BALLAST_BYTES: Final = 2_097_152
 """Some sixty rows with their records, before the log of the database is used again.
@@ -24,7 +24,7 @@ Source: 6 pages of 4 KB to the log and two blocks to the disk for each.
 """
 
 LEAST_BYTES: Final = 524_288
-"""Less free than this is a full card: a quarter of the ballast. Source: our choice."""
+"""Less free than this is a full card: there would be no room for the log and its index."""
 
 _ORDERED: Final = frozenset({"data=ordered", "barrier"})
 """Mount options of an ext4 on which one fsync of a new file makes its name durable too.

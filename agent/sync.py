@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any, Final, Protocol, assert_never
 
 from agent import notify, socketline, storage
-from agent.delivery import Deferred, Delivery, NoService, Outcome, Suspect, Unauthorised
-from agent.errors import NotNow, QueueBroken, StorageFull
+from agent.delivery import DeadEnd, Deferred, Delivery, NoService, Outcome, Suspect, Unauthorised
+from agent.errors import ExitCode, NotNow, QueueBroken, StorageFull
 from agent.layout import Layout
 from agent.linkwatch import Bell, LinkWatch
 from agent.models import rfc3339
@@ -28,6 +28,12 @@ LOOK_S: Final = 2.0
 
 START_JITTER_S: Final = 30.0
 """Spread of what another boot had booked. Source: design section 4."""
+
+DEAD_ENDS: Final = 3
+"""From here on a record's dead ends are an alarm: one or two may be a restart of the backend.
+
+The record goes on being tried as often as before: the backend can be mended without this device.
+"""
 
 GIVE_UP_AFTER: Final = 3
 """Attempts in a row without an answer that end a `sync --once`. Source: our choice."""
@@ -248,11 +254,8 @@ class Sync:
                 self._outbox.mark_refused(item, token, refused, reason)
                 pace.signed(refused, delivered=False)
                 log.warning("event=refused capture_id=%s reason=%r", item.capture_id, reason)
-            case Deferred(answer, retry_after_s):
-                self._book(item, now_s, answer, retry_after_s)
-                pace.deferred(now_s, answer)
-                if answer != item.answer:
-                    log.warning("event=deferred capture_id=%s answer=%r", item.capture_id, answer)
+            case Deferred() | DeadEnd():
+                self._defer(item, now_s, outcome)
             case NoService(answer, retry_after_s, moved):
                 self._book(item, now_s, answer, retry_after_s, failures=1 if moved else None)
                 if not self._is_stopping:  # else it was this side that hung up
@@ -271,6 +274,19 @@ class Sync:
             case other:
                 assert_never(other)
 
+    def _defer(self, item: Item, now_s: float, outcome: Deferred | DeadEnd) -> None:
+        answer, retry_after_s, is_alarm = outcome.answer, None, False
+        match outcome:
+            case Deferred():
+                retry_after_s = outcome.retry_after_s
+            case DeadEnd():
+                is_alarm = outcome.times >= DEAD_ENDS and not item.suspected
+        self._book(item, now_s, answer, retry_after_s, suspected=is_alarm)
+        self._pace.deferred(now_s, answer)
+        if is_alarm or answer != item.answer:
+            event = "suspect" if is_alarm else "deferred"
+            log.warning("event=%s capture_id=%s answer=%r", event, item.capture_id, answer)
+
     def _book(
         self,
         item: Item,
@@ -278,9 +294,11 @@ class Sync:
         answer: str,
         retry_after_s: float | None,
         failures: int | None = None,
+        *,
+        suspected: bool = False,
     ) -> None:
         wait_s = self._pace.wait_s(failures or item.attempts, retry_after_s)
-        self._outbox.book(item, now_s + wait_s, answer)
+        self._outbox.book(item, now_s + wait_s, answer, suspected=suspected)
 
     def _begin_rounds(self, now_s: float) -> None:
         with suppress(queue.Empty):
@@ -320,7 +338,7 @@ class Sync:
                 if round_.result is None:
                     raise NotNow("sync was stopped meanwhile; ask again")
                 return asdict(round_.result)
-        return {"error": 'sync takes {"status": true} and {"send": true}', "exit": 2}
+        return {"error": 'sync takes {"status": true} and {"send": true}', "exit": ExitCode.USAGE}
 
     def _status(self) -> socketline.Line:
         pace = self._pace

@@ -38,7 +38,7 @@ class Upkeep:
         self._keys: receipt.Keys | None = None
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
         self._shift = shift
-        self._undated = outbox.is_undated()
+        self._dated_by = outbox.dated_by()
         self._writable = True
 
     def turn(self) -> None:
@@ -48,7 +48,7 @@ class Upkeep:
             if not self._writable:
                 storage.write_durably(self._layout.state / "capture.probe", b"writable\n")
             if self._journal.queue_leftovers():  # first: it mends a broken queue
-                self._undated = self._outbox.is_undated()
+                self._dated_by = self._outbox.dated_by()
             if self.has_room():
                 storage.take_ballast(self._layout.ballast)
             self._shift.turn()
@@ -77,7 +77,9 @@ class Upkeep:
 
     def kept(self, label: Label) -> None:
         """A record was written, so others can be."""
-        self._undated |= label.clock == ClockSource.UNSYNCED
+        clock = ClockSource(label.clock)
+        if self._dated_by.beats(clock):
+            self._dated_by = clock
         self._writable = True
 
     def failed(self) -> None:
@@ -126,14 +128,18 @@ class Upkeep:
                 clock.raise_floor(fix.utc)  # not to this instant: the same fix may be seen again
 
     def _date_boot(self) -> None:
-        """One `time` record per boot, once the time is known; the queue knows of earlier ones."""
+        """Write a `time` record where this boot has records with a worse date.
+
+        A better source writes another: the best one of a boot dates all its records. The queue
+        knows of earlier ones, and is asked only when something may have changed.
+        """
         moment = self._board.clock.now()
-        if not self._undated or moment.source is ClockSource.UNSYNCED:
+        if not moment.source.beats(self._dated_by):
             return
-        if self._outbox.is_undated():
+        if moment.source.beats(self._outbox.dated_by()):
             setting = Setting(simulated=self._board.simulated, manifest=self._shift.version())
             self._journal.keep(Kind.TIME, moment, record.time_record(setting, moment))
-        self._undated = False
+        self._dated_by = moment.source
 
     def _keep_floor(self) -> None:
         if (kept := self._outbox.floor()) is not None:

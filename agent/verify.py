@@ -14,9 +14,7 @@ from typing import Final
 from agent import recordfile, signing
 from agent.errors import NotGenuine, RecordDamaged
 from agent.models import CaptureId, Kind, Label
-
-FILE_LIMIT_BYTES: Final = 268_435_456
-"""Bigger files are not read: a hundred times our largest photo, so that memory stays bounded."""
+from hardware.clock import ClockSource
 
 _LINE_LIMIT: Final = 300
 """Longest line of a report in characters; what a hostile file says of itself is cut there."""
@@ -63,15 +61,18 @@ def examine(paths: Iterable[Path], pinned: signing.PublicKey | None) -> Report:
     """Check signatures, digests, links, gaps and forks of the files at `paths`, one at a time.
 
     Every record must be signed by `pinned`; without one, by the key of the device's earliest record
-    here. A chain may begin after 1, since old records are pruned; inside it nothing may be
-    missing. What was removed from the end of a chain cannot be seen.
+    here. A chain is one device's. It may begin after 1, since old records are pruned; inside it
+    nothing may be missing, and a device's second chain must have its `chain_start`.
+    What was removed from the end of a chain cannot be seen.
     """
     found = [_read(path) for path in sorted(paths)]
     records = [each for each in found if isinstance(each, _Record)]
     strangers = [each for each in found if isinstance(each, _Stranger)]
     records.sort(key=lambda each: (each.label.chain, each.label.seq, each.name))
     keys = _check_keys(records, pinned)
-    genuine = _originals([each for each in records if each.kid == keys[each.label.device_id]])
+    signed = [each for each in records if each.kid == keys[each.label.device_id]]
+    genuine = _originals(_by_their_owner(signed))
+    _check_starts(genuine)
     _check_forks(genuine)
     _check_voids(genuine)
     gaps = _check_links(genuine)
@@ -88,7 +89,7 @@ def _read(path: Path) -> _Record | _Stranger:
     try:
         if not path.is_file():
             return _Stranger(path.name, "NOT A RECORD: not a plain file")
-        if path.stat().st_size > FILE_LIMIT_BYTES:
+        if path.stat().st_size > recordfile.LARGEST_BYTES:
             return _Stranger(path.name, "NOT A RECORD: too big to be one")
         content = path.read_bytes()
     except OSError as error:
@@ -137,6 +138,16 @@ def _check_keys(records: list[_Record], pinned: signing.PublicKey | None) -> dic
     return keys
 
 
+def _by_their_owner(records: list[_Record]) -> list[_Record]:
+    """Those made by the device that made the first one of their chain here."""
+    owners: dict[str, str] = {}
+    for each in records:
+        owner = owners.setdefault(each.label.chain, each.label.device_id)
+        if each.label.device_id != owner:
+            each.problems.append(f"NOT GENUINE: of {each.label.device_id}, in a chain of {owner}")
+    return [each for each in records if each.label.device_id == owners[each.label.chain]]
+
+
 def _originals(records: list[_Record]) -> list[_Record]:
     """Each label once; a second file with the very same label is a copy, not a fork."""
     first: dict[str, _Record] = {}
@@ -145,6 +156,27 @@ def _originals(records: list[_Record]) -> list[_Record]:
         if original is not each:
             each.notes.append(f"a copy of {original.name}")
     return list(first.values())
+
+
+def _check_starts(records: list[_Record]) -> None:
+    """Only a device's earliest chain may be there without its beginning."""
+    chains: dict[str, list[_Record]] = defaultdict(list)
+    for each in records:
+        chains[each.label.chain].append(each)
+    devices: set[str] = set()
+    for chain in sorted(chains.values(), key=_began):
+        first = chain[0].label
+        if first.device_id in devices and (first.seq, first.kind) != (1, Kind.CHAIN_START):
+            words = f"MISSING: the chain_start of this second chain of {first.device_id}"
+            chain[0].problems.append(words)
+        devices.add(first.device_id)
+
+
+def _began(chain: list[_Record]) -> tuple[bool, str, bool, bool]:
+    """Chains in order: when no clock knew, after the others, and those that were pruned first."""
+    utc = [each.label.utc for each in chain if each.label.clock != ClockSource.UNSYNCED]
+    first = chain[0].label
+    return not utc, min(utc, default=""), first.seq == 1, first.kind != Kind.CHAIN_START
 
 
 def _check_forks(records: list[_Record]) -> None:
@@ -223,7 +255,7 @@ def _verdict(each: _Record) -> str:
 
 
 def _short(chain: str) -> str:
-    return chain if len(chain) <= _CHAIN_SHOWN else f"{chain[:_CHAIN_SHOWN]}…"
+    return chain if len(chain) <= _CHAIN_SHOWN else f"{chain[:_CHAIN_SHOWN]}..."
 
 
 def _summary(
@@ -244,4 +276,4 @@ def _summary(
 
 def _printable(line: str) -> str:
     text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
-    return text if len(text) <= _LINE_LIMIT else f"{text[:_LINE_LIMIT]}…"
+    return text if len(text) <= _LINE_LIMIT else f"{text[:_LINE_LIMIT]}..."

@@ -5,7 +5,7 @@ import re
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from agent.backend import Answer
 
@@ -29,22 +29,23 @@ def metadata(capture_id: str, sha256: str) -> str:
 
 
 def own_address(base: str, location: str | None) -> str | None:
-    """An upload's absolute address, if it lies below our own base; None for any other.
+    """Where an upload is, below our own base; None for a Location that does not say.
 
-    Proxies rewrite Host, and nobody sends us elsewhere.
+    A proxy may rewrite scheme, port and Host, so the path is taken and the origin stays ours.
+    Dots count in any spelling: the HTTP library decodes them and goes up.
     """
     if not location or len(location) > URL_LIMIT or not re.fullmatch(r"[!-~]+", location):
         return None
     ours = urlsplit(f"{base}/files/")
     try:
-        url = urljoin(f"{base}/files", location)
-        theirs = urlsplit(url)
+        theirs = urlsplit(urljoin(f"{base}/files", location))
     except ValueError:
         return None
-    is_ours = (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
     is_below = theirs.path.startswith(ours.path) and theirs.path != ours.path
-    has_dots = any(step in {".", ".."} for step in theirs.path.split("/"))
-    return url if is_ours and is_below and not has_dots and not theirs.fragment else None
+    has_dots = any(step in {".", ".."} for step in unquote(theirs.path).split("/"))
+    if theirs.scheme not in {"http", "https"} or not is_below or has_dots or theirs.fragment:
+        return None
+    return theirs._replace(scheme=ours.scheme, netloc=ours.netloc).geturl()
 
 
 def number(answer: Answer, name: str) -> int | None:

@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Any, Final
 from agent import notify
 from agent.config import Config, ManifestPolicy
 from agent.database import Database
-from agent.errors import ConfigError, StorageFault
+from agent.errors import ConfigError, ExitCode, StorageFault
 from agent.layout import Layout
-from agent.models import Kind
+from agent.models import Head, Kind
 from agent.outbox import Outbox
 from agent.storage import disk_errors, lock, write_durably
 from hardware.button import ButtonName
+from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
 from hardware.settings import BoardSettings
 
 if TYPE_CHECKING:
     from agent.capture_loop import CaptureLoop
-    from agent.journal import Head, Journal
+    from agent.journal import Journal
     from agent.shift import Shift
     from agent.signing import PrivateKey, PublicKey
     from agent.sync import Sync
@@ -36,9 +37,6 @@ Opening = Callable[[BoardSettings, Path, datetime], "Board"]
 """From the devices' settings, the run folder and the time floor to open devices."""
 
 _log = logging.getLogger(__name__)
-
-BUILD_UTC: Final = "2026-11-24T00:00:00.000Z"
-"""The first time floor: no device runs before its program was built."""
 
 COMMAND_TIMEOUT_S: Final = 30.0
 """Longest answer to a press through the socket: a cold camera, a lamp, and a worn card."""
@@ -121,7 +119,7 @@ def capture_loop(
     from agent import recovery  # noqa: PLC0415
     from agent.capture_loop import CaptureLoop  # noqa: PLC0415
     from agent.itinerary import Itinerary  # noqa: PLC0415
-    from agent.journal import Head, Journal  # noqa: PLC0415
+    from agent.journal import Journal  # noqa: PLC0415
     from agent.shift import Shift  # noqa: PLC0415
     from hardware.board import open_board  # noqa: PLC0415
 
@@ -134,11 +132,14 @@ def capture_loop(
         opened.callback(database.close)
         outbox = Outbox(database, boot_id())
         key, key_is_new = _device_key(layout)
-        mending = recovery.Mending(layout, database, outbox, _own_keys(layout), now_ns)
+        keys = _own_keys(layout)
+        mending = recovery.Mending(layout, database, outbox, keys, now_ns)
         mending.start()
         board = (opening or open_board)(config.board, layout.run, floor(outbox))
         opened.callback(board.close)
-        head = recovery.head(layout, outbox, key.public_key())
+        if known := recovery.gnss_label(layout, outbox, keys, boot_id()):
+            board.clock.recall(datetime.fromisoformat(known.utc), known.monotonic_ns)
+        head = recovery.head(layout, outbox, key.public_key(), config.device.id)
         why = _why_new_chain(outbox, head, key_is_new=key_is_new)
         chain = head if head and not why else Head(str(uuid.uuid4()), 0, None)
         journal = Journal(
@@ -162,7 +163,7 @@ def sync_loop(config: Config) -> Iterator["Sync"]:
 
     layout, dice = Layout.of(config.state), random.Random()  # noqa: S311 - jitter
     with closing(Database(layout)) as database:
-        outbox, clock = Outbox(database, boot_id()), SystemClock(built_utc())
+        outbox, clock = Outbox(database, boot_id()), SystemClock(BUILT)
         with closing(Backend(config.backend, alive=notify.alive)) as backend:
             delivery = Delivery(backend, receipt_keys(config), outbox.set_upload_url)
             fetch = Fetch(backend, Itinerary(database), config.device.id, dice)
@@ -172,12 +173,7 @@ def sync_loop(config: Config) -> Iterator["Sync"]:
 
 def floor(outbox: Outbox) -> datetime:
     """The latest time that is certainly past, as far as it is kept on disk."""
-    return max(built_utc(), outbox.floor() or built_utc())
-
-
-def built_utc() -> datetime:
-    """When this program was built."""
-    return datetime.fromisoformat(BUILD_UTC)
+    return max(BUILT, outbox.floor() or BUILT)
 
 
 def _start_chain(board: "Board", journal: "Journal", shift: "Shift", why: str) -> None:
@@ -215,11 +211,13 @@ def _own_keys(layout: Layout) -> list["PublicKey"]:
     return [signing.read_public_key(path) for path in sorted(layout.keys.glob("*.pub.pem"))]
 
 
-def _why_new_chain(outbox: Outbox, head: "Head | None", *, key_is_new: bool) -> str | None:
+def _why_new_chain(outbox: Outbox, head: Head | None, *, key_is_new: bool) -> str | None:
     if outbox.newest() is None:
         return "neither rows nor files were found: the first start, or the state was lost"
-    if head is None or key_is_new:
+    if key_is_new:
         return "the signing key was missing, and is new"
+    if head is None:
+        return "the signing key or the device's id is another than before"
     return None
 
 
@@ -242,4 +240,4 @@ def answer(loop: "CaptureLoop", request: dict[str, Any], user: str) -> dict[str,
             return loop.status()
         case _:
             words = '{"press": "photo"|"scan"}, {"hold": "scan", "seconds": 2}, {"status": true}'
-            return {"error": f"unknown request; one of: {words}", "exit": 2}
+            return {"error": f"unknown request; one of: {words}", "exit": ExitCode.USAGE}

@@ -1,18 +1,29 @@
 """Time: UTC, monotonic, boot id, and who vouches for the UTC."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
+
+BUILT: Final = datetime(2026, 11, 24, tzinfo=UTC)
+"""No time before it is believed, whoever says it: no device runs before its program was built.
+
+Each release moves it.
+"""
 
 
 class ClockSource(StrEnum):
-    """Who vouches for the wall clock, best first."""
+    """Who vouches for the wall clock, best first: the network tells of a receiver's wrong date."""
 
-    GNSS = "gnss"
     NTP = "ntp"
+    GNSS = "gnss"
     RTC = "rtc"
     UNSYNCED = "unsynced"
+
+    def beats(self, other: "ClockSource") -> bool:
+        """Whether this one's word counts and the other's does not, where both have spoken."""
+        best_first = list(ClockSource)
+        return best_first.index(self) < best_first.index(other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,13 @@ class Clock(Protocol):
         """CLOCK_BOOTTIME in seconds: runs on in suspend, starts anew at boot."""
 
     def learn(self, gnss_utc: datetime, received_ns: int) -> None:
-        """Take a GNSS time that came at `received_ns`; one before the floor is refused."""
+        """Take a GNSS time that came at `received_ns`; one that is not possible is refused."""
+
+    def recall(self, utc: datetime, monotonic_ns: int) -> None:
+        """Take the date that an earlier process of this boot gave `monotonic_ns` by GNSS."""
+
+    def is_possible(self, gnss_utc: datetime) -> bool:
+        """Whether a GNSS time may be true; a receiver after its week rollover says 2007."""
 
     def raise_floor(self, utc: datetime) -> None:
         """Move the time floor up to `utc`; never down."""

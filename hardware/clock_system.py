@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from hardware.clock import ClockSource, Moment
+from hardware.clock import BUILT, ClockSource, Moment
 from hardware.errors import DeviceError
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,11 @@ SHELF_LIFE: Final = timedelta(days=15 * 365)
 Source: ours; a week rollover is 19.6 years.
 """
 
-RTC_UNCERTAINTY_S: Final = 60.0
+RTC_DRIFT_S: Final = 60.0
 """Source: a watch crystal is good to 20 ppm, which is 52 s in the 30 days since it was last set."""
+
+RTC_AGREES_WITHIN_S: Final = 60.0
+"""The system runs apart from the RTC that set it, by DRIFT 43 s a day at most."""
 
 TIME_ERROR: Final = 5
 """What adjtimex returns while the clock is not synchronised. Source: adjtimex(2)."""
@@ -80,7 +83,7 @@ def kernel_witness(root: Path = Path("/")) -> ClockSource:
         rtc_s = int((root / "sys/class/rtc/rtc0/since_epoch").read_text())
     except (OSError, ValueError):
         return ClockSource.UNSYNCED
-    agrees = abs(rtc_s - time.time()) <= RTC_UNCERTAINTY_S
+    agrees = abs(rtc_s - time.time()) <= RTC_AGREES_WITHIN_S
     return ClockSource.RTC if agrees else ClockSource.UNSYNCED
 
 
@@ -92,10 +95,11 @@ def _kernel_is_synchronised() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A UTC time and the CLOCK_MONOTONIC instant at which it held."""
+    """A UTC time, the CLOCK_MONOTONIC instant at which it held, and how wrong it may be."""
 
     utc: datetime
     at_ns: int
+    error_s: float = 0.0
 
     def utc_at(self, monotonic_ns: int) -> datetime:
         return self.utc + timedelta(microseconds=(monotonic_ns - self.at_ns) / 1000)
@@ -104,7 +108,8 @@ class _Known:
 class SystemClock:
     """The clock of this machine, as `hardware.clock.Clock`; nothing of it survives a power cut.
 
-    NTP counts first: a GNSS time that disagrees with it is not used.
+    Nobody is believed before the build date.
+    NTP counts first, also before the floor: a GNSS time that disagrees with it is not used.
     Then the newest GNSS time, carried on by CLOCK_MONOTONIC, then the RTC, if not before the floor.
     Else the time is a guess: the later of the system's and the floor with what passed since then.
     """
@@ -134,9 +139,9 @@ class SystemClock:
             self._floor = _Known(utc, time.monotonic_ns())
 
     def learn(self, gnss_utc: datetime, received_ns: int) -> None:
-        """Take a GNSS time that came at `received_ns`; one far before the floor is a rollover."""
-        if self._floor.utc - BEHIND_AT_MOST <= gnss_utc <= self._ceiling:
-            self._weigh(_Known(gnss_utc, received_ns))
+        """Take a GNSS time that came at `received_ns`; one that is not possible is refused."""
+        if self.is_possible(gnss_utc):
+            self._weigh(_Known(gnss_utc, received_ns, GNSS_UNCERTAINTY_S))
             self._refusing = False
         elif not self._refusing:
             self._refusing = True
@@ -145,6 +150,20 @@ class SystemClock:
                 gnss_utc.isoformat(),
                 self._floor.utc.isoformat(),
             )
+
+    def recall(self, utc: datetime, monotonic_ns: int) -> None:
+        """Take the date that an earlier process of this boot gave `monotonic_ns` by GNSS.
+
+        What that process knew may have been as old as the boot, when CLOCK_MONOTONIC was 0.
+        """
+        drift_s = monotonic_ns / 1e9 * DRIFT
+        known = _Known(utc, monotonic_ns, GNSS_UNCERTAINTY_S + drift_s)
+        if self.is_possible(known.utc_at(time.monotonic_ns())):
+            self._gnss = known
+
+    def is_possible(self, gnss_utc: datetime) -> bool:
+        """Whether a GNSS time may be true: not far before the floor, and not far ahead of it."""
+        return max(BUILT, self._floor.utc - BEHIND_AT_MOST) <= gnss_utc <= self._ceiling
 
     def _weigh(self, told: _Known) -> None:
         """Believe a GNSS time that the one before it agrees with: a single one may be anything."""
@@ -172,13 +191,13 @@ class SystemClock:
     def _best(self, monotonic_ns: int) -> tuple[_Known, ClockSource, float | None]:
         system = _Known(datetime.now(UTC), time.monotonic_ns())
         vouched = self._witness()
-        if vouched is ClockSource.NTP:
+        if vouched is ClockSource.NTP and system.utc >= BUILT:
             return system, ClockSource.NTP, NTP_UNCERTAINTY_S
         if gnss := self._gnss:
             drift_s = abs(monotonic_ns - gnss.at_ns) / 1e9 * DRIFT
-            return gnss, ClockSource.GNSS, GNSS_UNCERTAINTY_S + drift_s
+            return gnss, ClockSource.GNSS, gnss.error_s + drift_s
         if vouched is ClockSource.RTC and system.utc >= self._floor.utc:
-            return system, ClockSource.RTC, RTC_UNCERTAINTY_S
+            return system, ClockSource.RTC, RTC_DRIFT_S + RTC_AGREES_WITHIN_S
         if system.utc >= self._floor.utc_at(system.at_ns):
             return system, ClockSource.UNSYNCED, None
         return self._floor, ClockSource.UNSYNCED, None

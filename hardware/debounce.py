@@ -14,7 +14,7 @@ and less than the 20 ms after which a light seems late.
 LOCK_OUT_NS: Final = 300_000_000
 """For how long after its edge a press is one press, even if a gloved finger slips off and on again.
 
-Source: our choice, half of the 600 ms within which the capture loop counts presses as one.
+Half of the 600 ms within which the capture loop counts presses as one.
 """
 
 

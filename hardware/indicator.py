@@ -1,4 +1,4 @@
-"""What the driver sees, hears and feels: signals as data (design: one light, four sounds)."""
+"""What the driver sees, hears and feels: signals as data."""
 
 from dataclasses import dataclass
 from enum import StrEnum

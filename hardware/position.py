@@ -18,7 +18,7 @@ class Fix:
         satellites: used in the fix; None until the receiver told it.
         mode: 2 or 3 dimensions.
         speed_mps: over ground; None where unknown.
-        utc: the fix's own time; None where the receiver has no time yet.
+        utc: the fix's own time, as the receiver tells it; None where it has none yet.
         received_ns: CLOCK_MONOTONIC when it arrived.
     """
 

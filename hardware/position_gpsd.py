@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from hardware.position import Fix
 from hardware.settings import PositionSettings
+from hardware.told import Told
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +146,9 @@ class GpsdPosition:
         self._address: Final = _address(settings.gpsd)
         self._sky = Sky()
         self._fix: Fix | None = None
-        self._trouble: str | None = f"position.gpsd: {self._where} has not answered yet"
+        self._trouble: Final = Told[str | None](
+            f"position.gpsd: {self._where} has not answered yet"
+        )
         self._heard_s = 0.0
         self._closing: Final = Event()
         self._reader: Final = Thread(target=self._run, name="gpsd", daemon=True)
@@ -162,7 +165,7 @@ class GpsdPosition:
 
     def trouble(self) -> str | None:
         """Why no reports come; None while the receiver reports, with or without a fix."""
-        return self._trouble
+        return self._trouble.last
 
     def close(self) -> None:
         """Disconnect; safe to call twice."""
@@ -228,12 +231,12 @@ class GpsdPosition:
         self._say(None)
 
     def _say(self, trouble: str | None) -> None:
-        if trouble != self._trouble:
-            self._trouble = trouble
-            if trouble is None:
-                log.info("event=position_heard")
-            else:
-                log.warning("event=position_trouble meaning=%r", trouble)
+        if not self._trouble.is_news(trouble):
+            return
+        if trouble is None:
+            log.info("event=position_heard")
+        else:
+            log.warning("event=position_trouble meaning=%r", trouble)
 
 
 class Lines:

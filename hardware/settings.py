@@ -11,11 +11,15 @@ from typing import Annotated, Final
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A number from `low` to `high`, both included; `what` names it in an error message."""
+    """A number from `low` to `high`, both included; `what` names it in an error message.
+
+    With a `step` it is a multiple of that.
+    """
 
     low: float
     high: float
     what: str
+    step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,8 @@ class CameraSettings:
 
     kind: CameraKind
     device: Annotated[int, Range(0, 63, "a camera number")] = 0
-    width_px: Annotated[int, Range(320, 4608, "a width in pixels")] = 2304
-    height_px: Annotated[int, Range(240, 2592, "a height in pixels")] = 1296
+    width_px: Annotated[int, Range(320, 4608, "an even width in pixels", step=2)] = 2304
+    height_px: Annotated[int, Range(240, 2592, "an even height in pixels", step=2)] = 1296
     autofocus: Autofocus = Autofocus.CONTINUOUS
     mains_hz: Annotated[int, Range(0, 60, "a mains frequency: 0 (no lamps), 50 or 60")] = 50
     frame_deadline_ms: Annotated[int, Range(200, 3_000, "a time in milliseconds")] = 2_000

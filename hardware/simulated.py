@@ -6,9 +6,11 @@ from collections import deque
 from typing import Final
 
 from hardware.clock import ClockSource
-from hardware.indicator import Signal
+from hardware.indicator import Colour, Signal
+from hardware.patterns import DARK, light_at
 from hardware.power import PowerReading
 from hardware.simulated_world import World
+from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -21,16 +23,26 @@ class SimulatedIndicator:
 
     def __init__(self) -> None:
         self.shown: Final[deque[tuple[Signal, int]]] = deque(maxlen=256)
+        self._logged: Final = Told[Signal | None](None)
+        self._closed = False
+
+    @property
+    def light(self) -> Colour:
+        """What is lit now."""
+        if self._closed or not self.shown:
+            return DARK
+        signal, since_ns = self.shown[-1]
+        return light_at(signal, (time.monotonic_ns() - since_ns) / 1e9)
 
     def show(self, signal: Signal) -> None:
         """Note the signal; log it when it is another one."""
-        changed = not self.shown or self.shown[-1][0] is not signal
         self.shown.append((signal, time.monotonic_ns()))
-        if changed:
+        if self._logged.is_news(signal):
             _log.info("event=light signal=%s", signal)
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Dark; safe to call twice."""
+        self._closed = True
 
 
 class SimulatedLamp:
@@ -38,7 +50,7 @@ class SimulatedLamp:
 
     def __init__(self, world: World) -> None:
         self._world: Final = world
-        self._lit = False
+        self._lit: Final = Told(last=False)
 
     def on(self) -> None:
         """Light it."""
@@ -53,11 +65,9 @@ class SimulatedLamp:
         self.off()
 
     def _switch(self, *, lit: bool) -> None:
-        if lit is self._lit:
-            return
-        self._lit = lit
-        self._world.light_lamp(lit, time.monotonic_ns())
-        _log.info("event=lamp lit=%s", str(lit).lower())
+        if self._lit.is_news(lit):
+            self._world.light_lamp(lit, time.monotonic_ns())
+            _log.info("event=lamp lit=%s", str(lit).lower())
 
 
 class SimulatedPower:

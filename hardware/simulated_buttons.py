@@ -12,7 +12,7 @@ from hardware.debounce import Debounce
 from hardware.simulated_world import World
 
 PRESS_S: Final = 0.12
-"""How long a finger stays on a button. Source: ours; pressing a key takes 0.08 to 0.15 s."""
+"""How long a finger stays on a button. Pressing a key takes 0.08 to 0.15 s."""
 
 BOUNCES_NS: Final = (0, 400_000, 700_000, 1_500_000, 1_900_000)
 """When the contact toggles after the first touch: closed, open, closed, open, closed.
@@ -51,7 +51,8 @@ class SimulatedButtons:
                     level = first if number % 2 == 0 else not first
                     edge = (begin_ns + after_ns, next(self._order), button, level)
                     heapq.heappush(self._edges, edge)
-            self._tell_what_is_due()
+            if not self._closed:
+                self._tell_what_is_due()
             self._changed.notify_all()
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from hardware.scenes import Scene, render
 SHAKES_PX: Final = (1.8, 0.0, 1.2)
 """Motion blur added to a scene's variants, so that each burst of three has a sharpest frame.
 
-Source: ours; a press shakes the hand a little."""
+A press shakes the hand a little."""
 
 IN_PROCESS_PX: Final = 400_000
 """Scenes of at most this size are drawn in the caller's process: 0.3 s, 80 MB (x86-64, 2026-11)."""

@@ -12,7 +12,7 @@ from hardware.simulated_drawing import Artist, Strip
 _log = logging.getLogger(__name__)
 
 _POLL_S: Final = 0.5
-"""How often the world is asked what comes next. Source: ours; scripts count in seconds."""
+"""How often the world is asked what comes next. Scripts count in seconds."""
 
 
 class Film:

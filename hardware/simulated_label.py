@@ -14,20 +14,20 @@ from hardware.scenes import EXPOSURE_LUX_US, Exposure
 from hardware.simulated_script import LabelKind
 
 HOLDS_DEG: Final = (-2.5, 1.0, 3.5)
-"""How far the paper is turned, frame by frame. Source: ours; a hand is never still."""
+"""How far the paper is turned, frame by frame: a hand is never still."""
 
 SHARE: Final = 0.9
-"""How much of the picture's width or height the paper fills at most. Source: ours."""
+"""How much of the picture's width or height the paper fills at most: its edges are in view."""
 
 MODULE_PX: Final = 6
-"""Largest width of the narrowest bar. Source: ours; held closer it is out of focus."""
+"""Largest width of the narrowest bar: held closer it is out of focus."""
 
 BLUR_PX: Final = 0.7
-"""Standard deviation of the blur. Source: ours, a lens focused nearly where the label is."""
+"""Standard deviation of the blur: a lens focused nearly where the label is."""
 
 _WHITE: Final = 0.85
 _INK: Final = 0.05
-"""What paper and ink reflect. Source: ours, order of a thermal label."""
+"""What paper and ink reflect, to an order: a thermal label is greyer than paper."""
 
 _GAMMA: Final = 2.2
 

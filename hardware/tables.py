@@ -6,6 +6,7 @@ on every look at a device.
 
 import difflib
 import json
+import os
 import re
 import types
 from collections.abc import Iterable, Mapping
@@ -93,7 +94,7 @@ def _convert(hint: Any, value: object, base: Path) -> object:  # noqa: PLR0911 -
     if origin is tuple and isinstance(value, list):
         return tuple(_convert(arguments[0], item, base) for item in value)
     if hint is Path and isinstance(value, str) and value and "\0" not in value:
-        return base / value
+        return base / os.fsdecode(value.encode())  # the file is in UTF-8, whatever the locale
     if _is_enum(hint) and value in list(hint):
         return hint(value)
     if hint is float and type(value) is int and abs(value) <= _EXACT_FLOAT:
@@ -105,8 +106,8 @@ def _convert(hint: Any, value: object, base: Path) -> object:  # noqa: PLR0911 -
 
 def _within(rule: Range | Match, value: Any) -> bool:
     match rule:
-        case Range(low, high):
-            return bool(low <= value <= high)
+        case Range(low, high, _, step):
+            return bool(low <= value <= high) and not (step and value % step)
         case Match(pattern):
             return re.fullmatch(pattern, value) is not None
 

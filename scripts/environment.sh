@@ -19,13 +19,16 @@ use_environment() {
 }
 
 make_environment() {
-    local root=$1 venv=$2 base=${PYTHON:-python3} log
+    local root=$1 venv=$2 base=${PYTHON:-python3} log site=()
     "$base" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
         echo "Python 3.11 or newer is needed; $base is $("$base" --version 2>&1)." >&2
         echo "Set PYTHON to a newer one." >&2
         return 2
     }
-    "$base" -m venv "$venv" || {
+    if "$base" -c 'import picamera2' 2>/dev/null; then
+        site=(--system-site-packages)  # on a Pi it comes from apt
+    fi
+    "$base" -m venv "${site[@]}" "$venv" || {
         echo "$base cannot make an environment. On Debian: apt install python3-venv" >&2
         return 2
     }

@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -25,6 +26,7 @@ from agent.layout import Layout
 from agent.models import CaptureId, Kind, Label, rfc3339
 from agent.outbox import Outbox
 
+_NOBODY: Final = 65534
 MOMENT = datetime(2026, 12, 1, 9, 15, 2, tzinfo=UTC)
 
 
@@ -128,6 +130,21 @@ def add(outbox: Outbox, made: Made, due_s: float = 0.0, *, adopted: bool = False
     file = (len(made.content), digest)
     outbox.add(made.label, made.label_sha256, file, due_s=due_s, adopted=adopted)
     return made
+
+
+@contextmanager
+def owned_by_a_user() -> Iterator[Path]:
+    """A folder in the hands of somebody whom modes can keep out: not of root."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.chown(folder, _NOBODY, -1)
+            os.seteuid(_NOBODY)
+        try:
+            yield Path(folder)
+        finally:
+            if is_root:
+                os.seteuid(0)
 
 
 @contextmanager

@@ -160,7 +160,7 @@ def test_redirects_stay_where_they_are(server: RawServer, backend: Backend) -> N
 
 
 def test_peer_learns_at_once_that_a_connection_is_over(server: RawServer, backend: Backend) -> None:
-    """The watchdog's own handle on the socket does not keep it open."""
+    """The stall limit's own handle on the socket does not keep it open."""
     server.script = lambda _: whole(200, Connection="close")
 
     post(backend)
@@ -206,7 +206,7 @@ def test_compressed_answer_is_not_unpacked(server: RawServer, backend: Backend) 
     assert post(backend).body == b"\x1f\x8b garbage"
 
 
-def test_dripping_head_is_ended_by_the_progress_watchdog(server: RawServer) -> None:
+def test_dripping_head_is_ended_by_the_stall_limit(server: RawServer) -> None:
     """No read of it ever times out."""
     server.script = lambda _: drip(head(200, X="y" * 100))
 
@@ -238,7 +238,7 @@ def drip_once(seconds: float) -> Iterator[bytes]:
     yield from whole(200)
 
 
-def test_after_the_watchdog_the_attempt_is_over_and_the_next_is_not(server: RawServer) -> None:
+def test_after_a_stall_the_attempt_is_over_and_the_next_is_not(server: RawServer) -> None:
     server.script = lambda _: drip_once(0.8)
     with closing(open_backend(server, IMPATIENT)) as backend:
         with backend.attempt():

@@ -3,14 +3,17 @@
 import hashlib
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
+import piexif  # noqa: TID251 - somebody else's reader
 import pytest
 
 from agent import signing
-from agent.models import Kind, State
+from agent.models import Kind, State, rfc3339
 from agent.record import FRESH_S
 from agent.storage import BALLAST_BYTES, free_bytes
+from hardware.clock import BUILT
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.indicator import Signal
 from hardware.power import PowerReading
@@ -149,6 +152,29 @@ def test_without_a_fresh_fix_neither_record_nor_exif_have_coordinates(tmp_path: 
         assert reply["record"]["position"] is None
         assert photo is not None
         assert b"WGS-84" not in photo
+
+
+@pytest.mark.parametrize(
+    "utc", [datetime(2007, 4, 8, tzinfo=UTC), BUILT.replace(year=BUILT.year + 20)]
+)
+def test_a_receivers_time_that_the_clock_refuses_is_neither_in_the_record_nor_in_exif(
+    tmp_path: Path, utc: datetime
+) -> None:
+    """The place is still true: a week rollover changes the date alone."""
+    with bench(tmp_path) as device:
+        device.parts.fix(utc=utc)
+        refused = device.press()
+        device.parts.fix(utc=BUILT)
+        believed = device.press()
+
+        photos = [device.open(one["label"]["capture_id"]).photo for one in (refused, believed)]
+    gps = [piexif.load(photo)["GPS"] for photo in photos]
+    assert refused["record"]["position"]["utc"] is None
+    assert refused["record"]["position"]["lat_deg"] == 52.5200066
+    assert not {piexif.GPSIFD.GPSDateStamp, piexif.GPSIFD.GPSTimeStamp} & gps[0].keys()
+    assert piexif.GPSIFD.GPSLatitude in gps[0]
+    assert believed["record"]["position"]["utc"] == rfc3339(BUILT)
+    assert gps[1][piexif.GPSIFD.GPSDateStamp] == f"{BUILT:%Y:%m:%d}".encode()
 
 
 def test_a_record_without_photo_has_no_coordinates_although_there_is_a_fix(tmp_path: Path) -> None:

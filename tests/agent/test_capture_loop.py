@@ -16,8 +16,9 @@ import pytest
 from agent import record, socketline, wiring
 from agent.errors import DoorstepError, NotNow
 from agent.models import Kind
+from hardware import clock_system
 from hardware.button import ButtonEvent, ButtonName, Change
-from hardware.clock import ClockSource
+from hardware.clock import BUILT, ClockSource
 from hardware.errors import CameraFailed, CameraStalled
 from hardware.indicator import Signal
 from hardware.power import PowerReading
@@ -27,8 +28,6 @@ from tests.agent.factory import add, queue
 from tests.device import environment
 
 T = TypeVar("T")
-
-BUILT = datetime.fromisoformat(wiring.BUILD_UTC)
 
 
 # Presses
@@ -300,6 +299,42 @@ def test_a_boot_is_dated_once_although_the_clock_is_lost_again_or_the_process_re
         assert len(device.rows("time")) == 1
 
 
+def test_the_best_source_of_a_boot_dates_it(tmp_path: Path) -> None:
+    """A real-time clock was 90 s wrong; the receiver, and the network after it, say so later."""
+    with bench(tmp_path, unsynced()) as device:
+        device.press()
+        device.parts.witness = ClockSource.RTC
+        device.tick()
+        device.press()
+        device.hear_time(datetime.now(UTC))
+        device.tick()
+        device.parts.witness = ClockSource.NTP
+        device.tick()
+    with bench(tmp_path, unsynced()) as device:
+        for witness in ClockSource:
+            device.parts.witness = witness
+            device.press()
+            device.tick()
+
+        sources = [
+            device.open(row.capture_id).record["time"]["source"] for row in device.rows("time")
+        ]
+    assert sources == ["rtc", "gnss", "ntp"]
+
+
+def test_a_boot_that_only_a_real_time_clock_dated_is_dated_by_the_receiver(tmp_path: Path) -> None:
+    with bench(tmp_path, Parts(witness=ClockSource.RTC)) as device:
+        device.press()
+        device.tick()
+        assert device.rows("time") == []
+        device.hear_time(datetime.now(UTC))
+        device.tick()
+        device.tick()
+
+        (row,) = device.rows("time")
+    assert row.clock == "gnss"
+
+
 def test_a_boot_whose_process_died_before_it_was_dated_is_dated_by_the_next(
     tmp_path: Path,
 ) -> None:
@@ -347,6 +382,40 @@ def test_a_gnss_date_before_the_floor_is_a_week_rollover_and_dates_nothing(
     assert reply["label"]["clock"] == "unsynced"
     assert datetime.fromisoformat(reply["label"]["utc"]) >= BUILT
     assert caplog.text.count("event=gnss_time_refused") == 1
+
+
+def test_what_the_receiver_told_still_dates_after_a_restart_in_the_same_boot(
+    tmp_path: Path,
+) -> None:
+    """The fix is gone; the records of this boot know how its monotonic clock and UTC belong."""
+    with bench(tmp_path, unsynced()) as device:
+        device.press()
+        device.hear_time(datetime.now(UTC) + timedelta(hours=1))
+        device.tick()
+        before = device.press()["label"]
+    with bench(tmp_path, unsynced()) as device:
+        after = device.press()["label"]
+
+    passed = timedelta(microseconds=(after["monotonic_ns"] - before["monotonic_ns"]) / 1000)
+    expected = datetime.fromisoformat(before["utc"]) + passed
+    assert after["clock"] == "gnss"
+    assert abs(datetime.fromisoformat(after["utc"]) - expected) < timedelta(milliseconds=5)
+
+
+def test_what_the_receiver_told_in_another_boot_dates_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (wiring, clock_system):
+        monkeypatch.setattr(module, "boot_id", lambda _root=None: "another boot")
+    with bench(tmp_path, unsynced()) as device:
+        device.hear_time(datetime.now(UTC) + timedelta(hours=1))
+        device.tick()
+        told = device.press()["label"]
+    monkeypatch.undo()
+    with bench(tmp_path, unsynced()) as device:
+        after = device.press()["label"]
+
+    assert (told["clock"], after["clock"]) == ("gnss", "unsynced")
 
 
 def test_a_fix_that_is_seen_again_is_no_rollover(

@@ -10,7 +10,7 @@ from agent.__main__ import main
 from agent.commanded import Reply
 from agent.models import Reason
 from tests.agent.benchtop import bench
-from tests.agent.factory import MOMENT, add, queue
+from tests.agent.factory import MOMENT, add, owned_by_a_user, queue
 from tests.agent.factory import Device as Maker
 from tests.agent.rawserver import raw_server
 from tests.device import Device, empty_queue, towards
@@ -101,6 +101,22 @@ def test_capture_once_does_not_press_on_a_provisioned_device_whose_process_runs(
 
     assert code == 2
     assert "device.bench_mode" in capsys.readouterr().err
+
+
+def test_who_may_not_ask_the_capture_process_ends_as_with_any_missing_permission(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Trying again later does not help."""
+    refusal = {"error": "bench mode is off; set device.bench_mode to test", "exit": 2}
+    with owned_by_a_user() as folder:
+        device = Device(folder)
+        device.layout.make()
+        with socketline.serve(device.layout.capture_socket, lambda *_: refusal):
+            device.layout.capture_socket.chmod(0)
+            code = run(device, "capture", "--once")
+
+    assert code == 70
+    assert "Permission denied; ask as a member of its group" in capsys.readouterr().err
 
 
 # status and queue
@@ -246,6 +262,16 @@ def test_retry_of_all_puts_refused_damaged_and_suspect_items_back(
     assert listed(device, capsys, "--state", "PENDING") == ids
 
 
+@pytest.mark.parametrize("words", [["--json", "retry"], ["retry", "--json"]])
+def test_retry_tells_json_where_it_is_asked_to(
+    device: Device, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    filled(device)
+
+    assert run(device, "queue", *words, "--all") == 0
+    assert json.loads(printed(capsys)) == {"put_back": 3}
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -345,6 +371,19 @@ def test_verify_of_a_good_folder_ends_with_0_and_of_an_altered_one_with_65(
     path.write_bytes(content)
     assert main(["verify", str(tmp_path)]) == 65
     assert "not everything verifies" in printed(capsys)
+
+
+def test_a_folder_that_this_user_may_not_read_is_not_an_empty_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with owned_by_a_user() as folder:
+        Maker().make().into(folder)
+        folder.chmod(0o300)
+        code = main(["verify", str(folder)])
+        folder.chmod(0o700)
+
+    assert code == 70
+    assert f"cannot read {folder}: Permission denied" in capsys.readouterr().err
 
 
 def test_verify_needs_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,6 +138,8 @@ def test_which_file_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
             '["a.pem", 3]',
             '["a.pem", 3] is not a list where each item is a path',
         ),
+        ("camera.width_px", "641", "641 is not an even width in pixels (320 to 4608)"),
+        ("camera.height_px", "481", "481 is not an even height in pixels (240 to 2592)"),
         ("camera.mains_hz", "37", "37 is not 0 (no lamps), 50 or 60"),
         ("retention.file_hours", "2026-12-01", '"2026-12-01" is not a number of hours (0 to 8760)'),
     ],

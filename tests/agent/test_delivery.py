@@ -1,7 +1,7 @@
 """One attempt: what is asked, in which order, and what each answer comes to."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.delivery import Deferred, NoService, Outcome, Suspect, Unauthorised
+from agent.delivery import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
 from agent.models import State
 from agent.outbox import Item
 from agent.receipt import Receipt, Refusal
@@ -128,7 +128,7 @@ def test_upload_that_vanishes_between_pieces_is_created_again_once(line: Line, s
 
     outcome = line.send(attempts=2)
 
-    assert isinstance(outcome, Deferred)
+    assert isinstance(outcome, DeadEnd)
     assert line.tus.asked.count("POST /files") == 1
 
 
@@ -150,11 +150,14 @@ def test_location_is_kept_and_used(line: Line) -> None:
 @pytest.mark.parametrize(
     "location",
     [
-        "https://elsewhere.example/files/x",
-        "http://127.0.0.1/files/x",
-        "//elsewhere.example/files/x",
+        "https://elsewhere.example/other/x",
+        "ftp://elsewhere.example/files/x",
         "/elsewhere/x",
         "/files/../admin",
+        "/files/%2e%2E/admin",
+        "/files/x%2f..%2f..%2fadmin",
+        "https://elsewhere.example/files/./x",
+        "/files/x#there",
         "/files/",
         "https://[/files/x",
         "/files/\xe4",
@@ -162,8 +165,8 @@ def test_location_is_kept_and_used(line: Line) -> None:
         "",
     ],
 )
-def test_location_elsewhere_is_ignored(line: Line, location: str) -> None:
-    """Proxies rewrite Host; the upload is then at its own place below our base."""
+def test_location_that_says_no_place_is_ignored(line: Line, location: str) -> None:
+    """The upload is then asked for at its own place below our base."""
     created = head(201, Location=location, Upload_Offset=0, Content_Length=0)
     line.tus.instead["POST /files"] = [[created]]
     line.store(0)
@@ -174,6 +177,37 @@ def test_location_elsewhere_is_ignored(line: Line, location: str) -> None:
     assert isinstance(outcome, Receipt)
     assert line.device.outbox.get(line.item.capture_id).upload_url is None
     assert set(line.tus.asked[2:]) == {f"PATCH {line.place}"}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://127.0.0.1",
+        "https://127.0.0.1:443",
+        "https://LOCALHOST:8443",
+        "//elsewhere.example",
+        "",
+    ],
+)
+@pytest.mark.parametrize("path", ["", "/doorstep"])
+def test_location_of_any_origin_is_its_path_on_ours(tmp_path: Path, origin: str, path: str) -> None:
+    """A server that names uploads itself, behind a proxy that ends TLS and rewrites Host."""
+    with open_line(tmp_path, 100, path) as line:
+        place = f"{path}/files/17?part=2"
+        created = head(201, Location=origin + place, Content_Length=0)
+        done = head(204, Upload_Offset=line.item.bytes, Content_Length=0)
+        line.tus.server.script = scripted([whole(404), [created], [done]])
+
+        line.send(attempts=2)
+
+        asked = [f"{request.method} {request.path}" for request in line.tus.server.requests]
+        assert asked[1:] == [f"POST {path}/files", f"PATCH {place}"]
+        stored = line.device.outbox.get(line.item.capture_id).upload_url
+        assert stored == f"{line.tus.server.base_url}{place}"
+
+
+def scripted(answers: list[Iterable[bytes]]) -> Callable[[object], Iterable[bytes]]:
+    return lambda _: answers.pop(0)
 
 
 def test_base_with_a_path_is_kept(tmp_path: Path) -> None:
@@ -191,6 +225,30 @@ def test_stored_place_of_another_backend_is_not_asked(line: Line) -> None:
 
     assert isinstance(outcome, Receipt)
     assert line.tus.asked[0] == f"HEAD {line.place}"
+
+
+@pytest.mark.parametrize(
+    "told", [whole(404), whole(400), whole(200, Upload_Offset=5, Upload_Length=10)]
+)
+def test_own_place_is_asked_where_the_stored_one_is_not_ours(
+    line: Line, told: Iterable[bytes]
+) -> None:
+    """A Location may have been cut short on the way, or have been the answer to another record."""
+    line.store()
+    line.tus.instead["HEAD /files"] = [told]
+
+    outcome = line.send(attempts=2, upload_url=f"{line.tus.server.base_url}/files/17")
+
+    assert isinstance(outcome, Receipt)
+    assert line.tus.asked == ["HEAD /files/17", f"HEAD {line.place}", "POST /receipts"]
+
+
+def test_location_of_an_answer_without_an_offset_is_not_kept(line: Line) -> None:
+    """Its head may have ended early, in the middle of the Location."""
+    line.tus.instead["POST /files"] = [[head(201, Location="/files/17", Content_Length=0)]]
+
+    assert isinstance(line.send(), NoService)
+    assert line.device.outbox.get(line.item.capture_id).upload_url is None
 
 
 def test_own_place_is_asked_before_a_lost_place_leads_to_a_post(line: Line) -> None:
@@ -222,8 +280,33 @@ def test_wrong_offset_twice_is_deferred(line: Line, status: int) -> None:
 
     outcome = line.send(attempts=2)
 
-    assert isinstance(outcome, Deferred)
+    assert isinstance(outcome, DeadEnd)
     assert len(line.tus.asked) == 4
+
+
+def test_record_too_long_for_a_proxy_goes_in_pieces_in_the_same_attempt(line: Line) -> None:
+    """nginx lets bodies of 1 MB through unless it is told otherwise."""
+    line.tus.instead["POST /files"] = [whole(413)]
+
+    outcome = line.send()
+
+    assert isinstance(outcome, Receipt)
+    assert line.tus.asked == 2 * ["POST /files"] + 3 * [f"PATCH {line.place}"]
+    assert line.tus.server.requests[1].body == b""
+
+
+def test_413_without_a_body_is_suspect(line: Line) -> None:
+    line.tus.instead["POST /files"] = 3 * [whole(413)]
+
+    assert isinstance(line.send(), Suspect)
+    assert line.tus.asked == 2 * ["POST /files"]
+
+
+def test_upload_that_does_not_stay_after_413_is_not_created_a_third_time(line: Line) -> None:
+    line.tus.instead |= {"POST /files": [whole(413)], "PATCH /files": 3 * [whole(404)]}
+
+    assert isinstance(line.send(), DeadEnd)
+    assert line.tus.asked.count("POST /files") == 2
 
 
 def test_created_with_less_than_all_is_continued(line: Line) -> None:
@@ -303,7 +386,7 @@ def test_retry_after_is_seconds_or_date_and_a_day_at_most(
     assert outcome.retry_after_s == seconds
 
 
-@pytest.mark.parametrize("status", [400, 402, 404, 405, 410, 411, 412, 413, 415, 422, 431, 499])
+@pytest.mark.parametrize("status", [400, 402, 404, 405, 410, 411, 412, 415, 422, 431, 499])
 def test_bare_4xx_is_suspect_and_quoted(line: Line, status: int) -> None:
     body = b"<html>\x00\xff Too\n   Large</html>" + b"x" * 9000
     line.tus.instead["POST /files"] = [whole(status, body)]
@@ -361,6 +444,13 @@ def test_signed_refusal_counts_on_any_answer(line: Line, status: int, attempts: 
     line.tus.instead |= {"POST /files": [refused], "PATCH /files": [refused]}
 
     assert isinstance(line.send(attempts=attempts), Refusal)
+
+
+def test_signed_refusal_counts_on_the_answer_about_receipts_too(line: Line) -> None:
+    line.store()
+    line.tus.instead["POST /receipts"] = [whole(422, Doorstep_Refusal=line.refuse())]
+
+    assert isinstance(line.send(attempts=2), Refusal)
 
 
 def test_complete_without_receipt_is_deferred(line: Line) -> None:
@@ -475,16 +565,16 @@ def test_redirect_is_not_followed(line: Line) -> None:
 
 
 def expected(status: int, verb: str) -> type[Outcome]:
-    """The table of design section 4, for an answer that says nothing but its status."""
+    """What an answer that says nothing but its status comes to."""
+    if status in {409, 460} or (status in {404, 410} and verb == "PATCH /files"):
+        return DeadEnd
     match status:
         case 401 | 403:
             return Unauthorised
-        case 423 | 409 | 460:
+        case 423:
             return Deferred
         case 429 | 503:
             return NoService
-        case 404 | 410:
-            return Deferred if verb == "PATCH /files" else Suspect
         case _ if 400 <= status <= 499:
             return Suspect
     return NoService

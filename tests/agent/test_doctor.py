@@ -1,12 +1,7 @@
 """The doctor: every finding in words, and an exit code that says whether to call somebody."""
 
 import json
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import pytest
 
@@ -14,11 +9,9 @@ from agent import doctor, socketline
 from agent.doctor import Finding, Level
 from agent.layout import Layout
 from tests.agent.factory import Device as Maker
-from tests.agent.factory import add, queue
+from tests.agent.factory import add, owned_by_a_user, queue
 from tests.agent.rawserver import raw_server
 from tests.device import Device, towards
-
-NOBODY: Final = 65534
 
 
 def levels(device: Device) -> dict[str, Level]:
@@ -126,21 +119,6 @@ def test_alarms_of_the_queue_and_torn_files_are_findings(tmp_path: Path) -> None
     assert levels(device)["queue"] is Level.FAILED
     assert "1 damaged" in words(device, "queue")
     assert "1 files in" in words(device, "torn files")
-
-
-@contextmanager
-def owned_by_a_user() -> Iterator[Path]:
-    """A folder in the hands of somebody whom modes can keep out: not of root."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        is_root = os.geteuid() == 0
-        if is_root:
-            os.chown(folder, NOBODY, -1)
-            os.seteuid(NOBODY)
-        try:
-            yield Path(folder)
-        finally:
-            if is_root:
-                os.seteuid(0)
 
 
 @pytest.mark.parametrize("closed", ["records", "keys/device.pem", "doorstep.db", "doorstep.db-shm"])

@@ -22,8 +22,7 @@ from agent.fetch import EVERY_S, Fetch
 from agent.itinerary import Itinerary
 from agent.layout import Layout
 from agent.manifest import Manifest
-from agent.wiring import built_utc
-from hardware.clock import ClockSource
+from hardware.clock import BUILT, ClockSource
 from tests import device as devices
 from tests.agent.benchtop import Bench, Parts, bench
 from tests.agent.factory import fill, small_disk
@@ -320,7 +319,7 @@ def office(backend: process.Backend) -> Iterator[Office]:
 
 def now() -> datetime:
     """A time that the device's floor lets pass, whatever the machine's clock says."""
-    return max(datetime.now(UTC), built_utc() + timedelta(minutes=1))
+    return max(datetime.now(UTC), BUILT + timedelta(minutes=1))
 
 
 def assign(office: Office, device_id: str) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from agent import recordfile, signing
 from agent.errors import StorageFault
-from agent.journal import Head, Journal, NotQueued
-from agent.models import CaptureId, Kind, Label, State
+from agent.journal import Journal, NotQueued
+from agent.models import CaptureId, Head, Kind, Label, State
 from agent.outbox import Outbox
 from hardware.clock import ClockSource, Moment
 from tests.agent.benchtop import bench

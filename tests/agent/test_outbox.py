@@ -14,6 +14,7 @@ from agent.errors import NotGenuine, UnknownItem
 from agent.layout import Layout
 from agent.models import CaptureId, Kind, State
 from agent.outbox import BOOKING_S, Item, Outbox
+from hardware.clock import ClockSource
 from tests.agent.factory import MOMENT, Device, add, new_id, queue
 
 MANY = 100_000
@@ -357,15 +358,30 @@ def test_the_time_floor_only_rises(outbox: Outbox, device: Device) -> None:
     assert outbox.floor() == datetime(2026, 12, 1, 9, 15, 2, 412_000, tzinfo=UTC)
 
 
-def test_a_boot_is_undated_until_its_time_record(database: Database, device: Device) -> None:
+@pytest.mark.parametrize(
+    ("labels", "times", "dated_by"),
+    [
+        ([], [], "ntp"),
+        (["ntp", "gnss"], [], "ntp"),
+        (["gnss", "rtc"], [], "rtc"),
+        (["rtc", "unsynced", "gnss"], [], "unsynced"),
+        (["unsynced"], ["rtc"], "rtc"),
+        (["unsynced", "rtc"], ["rtc", "gnss"], "gnss"),
+        (["unsynced"], ["ntp", "rtc"], "ntp"),
+        (["a later version's"], [], "ntp"),
+    ],
+)
+def test_a_boot_is_dated_by_its_best_time_record_or_its_worst_label(
+    database: Database, device: Device, labels: list[str], times: list[str], dated_by: str
+) -> None:
     outbox = Outbox(database, device.boot_id)
-    assert not outbox.is_undated()
-    add(outbox, device.make(clock="unsynced"))
-    assert outbox.is_undated()
-    assert not Outbox(database, "another boot").is_undated()
+    for clock in labels:
+        add(outbox, device.make(clock=clock))
+    for clock in times:
+        add(outbox, device.make(Kind.TIME, clock=clock))
 
-    add(outbox, device.make(Kind.TIME))
-    assert not outbox.is_undated()
+    assert outbox.dated_by() == dated_by
+    assert Outbox(database, "another boot").dated_by() is ClockSource.NTP
 
 
 def test_the_queue_survives_its_process(tmp_path: Path, device: Device) -> None:

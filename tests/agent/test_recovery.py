@@ -1,16 +1,20 @@
 """The sweep after a power cut: what it adopts, sets aside, marks, and never deletes."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from agent import recordfile, recovery
+from agent.database import Database
 from agent.errors import NotGenuine
 from agent.layout import Layout
-from agent.models import CaptureId, State
+from agent.models import CaptureId, Label, State
 from agent.outbox import Outbox
 from agent.recovery import Swept
+from agent.signing import PublicKey
+from agent.verify import examine
 from tests.agent.benchtop import bench
 from tests.agent.factory import MOMENT, Device, Made, add, queue
 
@@ -246,7 +250,7 @@ def test_a_sweep_that_found_something_says_what_in_one_line(
 
 
 def test_without_any_record_there_is_no_head(card: Card) -> None:
-    assert recovery.head(card.layout, card.outbox, card.device.key.public_key()) is None
+    assert recovery.head(card.layout, card.outbox, card.device.key.public_key(), "van-7") is None
 
 
 def test_the_head_is_the_newest_record_also_when_it_was_adopted(card: Card) -> None:
@@ -254,7 +258,7 @@ def test_the_head_is_the_newest_record_also_when_it_was_adopted(card: Card) -> N
     orphan = card.made()
     card.sweep()
 
-    head = recovery.head(card.layout, card.outbox, card.device.key.public_key())
+    head = recovery.head(card.layout, card.outbox, card.device.key.public_key(), "van-7")
 
     assert head is not None
     assert (head.chain, head.seq) == (card.device.chain, 2)
@@ -264,7 +268,7 @@ def test_the_head_is_the_newest_record_also_when_it_was_adopted(card: Card) -> N
 def test_a_key_that_did_not_sign_the_newest_record_has_no_chain_to_follow(card: Card) -> None:
     card.queued()
 
-    assert recovery.head(card.layout, card.outbox, Device().key.public_key()) is None
+    assert recovery.head(card.layout, card.outbox, Device().key.public_key(), "van-7") is None
 
 
 @pytest.mark.parametrize("left", [None, b"garbage"])
@@ -276,7 +280,7 @@ def test_a_damaged_newest_record_does_not_end_the_chain(card: Card, left: bytes 
     if left is not None:
         path.write_bytes(left)
 
-    head = recovery.head(card.layout, card.outbox, card.device.key.public_key())
+    head = recovery.head(card.layout, card.outbox, card.device.key.public_key(), "van-7")
 
     assert head is not None
     assert (head.seq, head.label_sha256) == (1, made.label_sha256)
@@ -331,6 +335,24 @@ def test_a_lost_key_starts_a_new_chain_also_when_the_first_start_after_it_failed
     assert (newest.label.kind, newest.label.seq) == ("chain_start", 1)
 
 
+def test_a_device_that_is_renamed_starts_a_new_chain(tmp_path: Path) -> None:
+    """A chain is one device's; else what comes after would not verify."""
+    with bench(tmp_path) as device:
+        device.press()
+    with bench(tmp_path, device={"id": "van-8"}) as device:
+        device.press()
+        opened = device.all_opened()
+
+    assert [(one.label.device_id, one.label.seq) for one in opened] == [
+        ("van-7", 1),
+        ("van-7", 2),
+        ("van-8", 1),
+        ("van-8", 2),
+    ]
+    assert "device's id" in opened[2].record["why"]
+    assert examine(device.layout.records.iterdir(), None).problems == 0
+
+
 def test_a_lost_queue_is_made_anew_from_the_files_and_the_chain_goes_on(tmp_path: Path) -> None:
     with bench(tmp_path) as device:
         device.press()
@@ -356,6 +378,68 @@ def test_a_torn_newest_record_gives_its_number_to_the_next_press(tmp_path: Path)
 
     with bench(tmp_path) as device:
         assert device.press()["label"]["seq"] == 3
+
+
+# What this boot knew of the time
+
+
+BOOT = "boot-1"
+
+
+def in_boot(card: Card, clock: str = "gnss", boot_id: str = BOOT) -> Made:
+    made = card.device.make(clock=clock, boot_id=boot_id)
+    made.into(card.layout.records)
+    return add(card.outbox, made)
+
+
+def gnss_label(card: Card, key: PublicKey | None = None) -> Label | None:
+    keys = [key or card.device.key.public_key()]
+    return recovery.gnss_label(card.layout, card.outbox, keys, BOOT)
+
+
+def rewrite(card: Card, change: str, *values: object) -> None:
+    """As whoever else may write the queue."""
+    with closing(Database(card.layout)) as database, database.step() as sql:
+        sql.execute(f"UPDATE captures SET {change}", values)
+
+
+def test_the_newest_label_with_a_gnss_time_is_found(card: Card) -> None:
+    assert gnss_label(card) is None
+    in_boot(card)
+    newest = in_boot(card)
+    in_boot(card, "unsynced")
+
+    assert gnss_label(card) == newest.label
+
+
+def test_a_row_that_claims_another_boots_label_is_not_believed(card: Card) -> None:
+    in_boot(card, boot_id="another boot")
+    rewrite(card, "boot_id = ?", BOOT)
+
+    assert gnss_label(card) is None
+
+
+def test_a_row_that_claims_a_guess_was_a_gnss_time_is_not_believed(card: Card) -> None:
+    in_boot(card, "unsynced")
+    rewrite(card, "clock = 'gnss'")
+
+    assert gnss_label(card) is None
+
+
+def test_a_label_of_another_device_dates_nothing(card: Card) -> None:
+    in_boot(card)
+
+    assert gnss_label(card, Device().key.public_key()) is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"eyJ", b"\xff" * 100_000])
+def test_a_label_that_cannot_be_read_dates_nothing(card: Card, content: bytes | None) -> None:
+    path = card.layout.record(in_boot(card).label.capture_id)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+    assert gnss_label(card) is None
 
 
 def test_the_bytes_that_a_sweep_adopts_are_what_recordfile_verifies(card: Card) -> None:

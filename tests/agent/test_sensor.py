@@ -283,7 +283,7 @@ def test_over_a_whole_round_no_frame_is_exposed_where_none_may_be(
     on_s = sum(ended_ns - began_ns for began_ns, ended_ns in sensor.stretches) / 1e9
     with capsys.disabled():
         share = on_s / driver.walk.seconds
-        print(  # noqa: T201 - the figure is the README's
+        print(  # noqa: T201 - a figure to look at
             f"\nsensor on {on_s:.0f} of {driver.walk.seconds:.0f} s, {share:.0%} of the round"
         )
     photos = [bound for *_, bound in driver.presses if bound]

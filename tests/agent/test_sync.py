@@ -220,7 +220,7 @@ def test_repeated_403_pauses_longer_up_to_300_s(line: Line) -> None:
 def test_suspect_waits_and_the_others_go_on(line: Line, caplog: pytest.LogCaptureFixture) -> None:
     suspect, next_one = line.device.press(), line.device.press()
     line.tus.instead |= {
-        "POST /files": [whole(413, b"Too Large")],
+        "POST /files": 2 * [whole(413, b"Too Large")],
         "HEAD /files": [whole(400), whole(400)],
     }
 
@@ -234,6 +234,32 @@ def test_suspect_waits_and_the_others_go_on(line: Line, caplog: pytest.LogCaptur
     assert line.device.outbox.counts().suspected == 1
     assert "Too Large" in caplog.text
     assert caplog.text.count("event=suspect") == 2
+
+
+def test_third_dead_end_of_a_record_is_an_alarm_and_it_goes_on(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that takes each POST and keeps none of it; after the alarm one that is mended."""
+    item = line.device.press()
+    line.tus.instead |= {
+        "POST /files": [HANG_UP],
+        "HEAD /files": 9 * [whole(404)],
+        "PATCH /files": 4 * [whole(404)],
+    }
+
+    alarms = []
+    for _ in range(5):
+        line.steps(1)
+        alarms.append(line.device.outbox.counts().suspected)
+        assert line.wait_s(item) <= 16
+        line.sender.clock.now_s += 16
+    assert alarms == [0, 0, 0, 1, 1]
+    assert "the upload did not stay" in (line.device.outbox.alarms(1)[0].answer or "")
+    assert [caplog.text.count(f"event={one}") for one in ("deferred", "suspect")] == [1, 1]
+    line.steps(1)
+
+    assert line.device.state(item) == State.DELIVERED
+    assert line.device.outbox.alarms(1) == []
 
 
 def test_failed_item_and_loop_both_back_off(line: Line) -> None:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from agent import recordfile, signing
 from agent.models import Kind
+from agent.recovery import sweep
 from agent.verify import Report, examine
-from tests.agent.factory import MOMENT, Device, Made, encoded, new_id
+from tests.agent.factory import MOMENT, Device, Made, encoded, new_id, queue
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def test_a_whole_chain_verifies(tmp_path: Path, device: Device) -> None:
     numbers = [line.split("#")[1].split()[0] for line in report.lines if line.startswith("chain ")]
     assert numbers == [str(number) for number in range(1, 14)]
     line = line_of(report, "#2 ")
-    assert line.split() == ["chain", "3f2a9c51…", "#2", "photo", made[0].label.utc, "gnss", "ok"]
+    assert line.split() == ["chain", "3f2a9c51...", "#2", "photo", made[0].label.utc, "gnss", "ok"]
     assert line_of(report, "void").endswith("ok; takes back #5")
     assert report.lines[-2:] == ["records: 13, chains: 1, with a problem: 0", "everything verifies"]
 
@@ -217,6 +219,73 @@ def test_without_a_given_key_each_device_keeps_its_first_one(
     assert "another key than the first one of van-7" in line_of(report, "NOT GENUINE")
 
 
+@pytest.mark.parametrize("gap", [0, 3])
+def test_a_record_of_another_device_does_not_verify_in_a_chain(
+    tmp_path: Path, device: Device, gap: int
+) -> None:
+    """A stranger needs no key of ours to write a label that follows the last one."""
+    for _ in range(3):
+        device.make().into(tmp_path)
+    stranger = Device("van-8", chain=device.chain, seq=device.seq + gap, prev=device.prev)
+    forged = [stranger.make() for _ in range(2)]
+    for each in forged:
+        each.into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == len(forged)
+    for each in forged:
+        line = line_of(report, each.label.capture_id)
+        assert "NOT GENUINE: of van-8, in a chain of van-7" in line
+
+
+def test_one_key_does_not_make_two_devices_one_chain(tmp_path: Path, device: Device) -> None:
+    device.make().into(tmp_path)
+    replace(device, device_id="van-8").make().into(tmp_path)
+    report = look(tmp_path, device.key.public_key())
+
+    assert report.problems == 1
+    assert "of van-8, in a chain of van-7" in line_of(report, "#2 ")
+
+
+AFTER: Final[dict[str, Any]] = {"utc": "2026-12-01T12:00:00.000Z"}
+"""Later than the records of `device`."""
+
+
+@pytest.mark.parametrize("seq", [0, 4], ids=["whole", "cut off"])
+def test_a_second_chain_needs_its_chain_start(tmp_path: Path, device: Device, seq: int) -> None:
+    """Else what was removed from the end of the first one could go on in another."""
+    device.make(Kind.CHAIN_START).into(tmp_path)
+    prev = "0" * 64 if seq else None
+    second = replace(device, chain="second", seq=seq, prev=prev).make(**AFTER)
+    second.into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 1
+    line = line_of(report, second.label.capture_id)
+    assert "MISSING: the chain_start of this second chain of van-7" in line
+
+
+def test_a_second_chain_that_says_why_it_began_verifies(tmp_path: Path, device: Device) -> None:
+    """The first one may have been pruned from its beginning."""
+    replace(device, seq=40, prev="0" * 64).make().into(tmp_path)
+    second = replace(device, chain="second")
+    for kind in (Kind.CHAIN_START, Kind.PHOTO):
+        second.make(kind, **AFTER).into(tmp_path)
+
+    assert look(tmp_path).problems == 0
+
+
+def test_a_second_chain_of_a_clock_that_lost_its_time_is_not_the_first(
+    tmp_path: Path, device: Device
+) -> None:
+    """Lost is what begins a new chain: the state, and the time with it."""
+    replace(device, seq=40, prev="0" * 64).make().into(tmp_path)
+    second = replace(device, chain="second")
+    second.make(Kind.CHAIN_START, utc="1971-01-01T00:00:00.000Z", clock="unsynced").into(tmp_path)
+
+    assert look(tmp_path).problems == 0
+
+
 def test_a_forged_record_breaks_no_genuine_chain(tmp_path: Path, device: Device) -> None:
     """Else anybody could make evidence look doubtful by adding to the folder."""
     device.make().into(tmp_path)
@@ -253,6 +322,19 @@ def test_a_device_takes_back_its_own_records_only(tmp_path: Path, device: Device
 
     assert report.problems == 1
     assert "of another device" in line_of(report, "void")
+
+
+@pytest.mark.parametrize("beyond_bytes", [0, 1])
+def test_the_sweep_takes_what_verifies_up_to_the_same_size(
+    tmp_path: Path, device: Device, monkeypatch: pytest.MonkeyPatch, beyond_bytes: int
+) -> None:
+    """What the device keeps and sends, anybody can verify."""
+    layout, _, outbox = queue(tmp_path)
+    size_bytes = device.make().into(layout.records).stat().st_size
+    monkeypatch.setattr(recordfile, "LARGEST_BYTES", size_bytes - beyond_bytes)
+
+    assert look(layout.records).problems == beyond_bytes
+    assert sweep(layout, outbox, [device.key.public_key()]).torn == beyond_bytes
 
 
 def _link_to_nothing(path: Path) -> None:

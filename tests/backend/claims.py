@@ -6,11 +6,12 @@ The label is verified; record.json is signed, but what is in it has been checked
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from agent.models import BoundBy, Reason, Verdict, rfc3339
 from agent.recordfile import RecordFile
 from agent.route import Circle
+from hardware.clock import ClockSource
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What is kept of an id that a record names; anything else is read as none. Source: manifest.py."""
@@ -27,7 +28,7 @@ def capture(opened: RecordFile, received_at: str) -> dict[str, Any]:
         "boot_id": label.boot_id,
         "monotonic_ns": label.monotonic_ns,
         "utc": label.utc,
-        "clock": label.clock,
+        "clock": _clock(label.clock),
         "received_at": received_at,
         "about": label.about,
         "retake_of": _id(record.get("retake_of")),
@@ -45,8 +46,18 @@ def stop_id(opened: RecordFile) -> str | None:
     return _id(_object(opened.record.get("stop")).get("id"))
 
 
-def dated_boot(opened: RecordFile) -> tuple[str, str, int, str] | None:
-    """What a `time` record says: device, boot, monotonic ns, UTC; None when it makes no sense."""
+class BootTime(NamedTuple):
+    """What a `time` record says: at `monotonic_ns` of this boot it was `utc`."""
+
+    device_id: str
+    boot_id: str
+    monotonic_ns: int
+    utc: str
+    source: ClockSource
+
+
+def dated_boot(opened: RecordFile) -> BootTime | None:
+    """What a `time` record says, its source by its label; None when it makes no sense."""
     said = _object(opened.record.get("time"))
     at, monotonic_ns = said.get("utc"), said.get("monotonic_ns")
     if not isinstance(at, str) or type(monotonic_ns) is not int or abs(monotonic_ns) >= 2**63:
@@ -55,7 +66,8 @@ def dated_boot(opened: RecordFile) -> tuple[str, str, int, str] | None:
         utc = rfc3339(datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC))
     except ValueError:
         return None
-    return opened.label.device_id, opened.label.boot_id, monotonic_ns, utc
+    label = opened.label
+    return BootTime(label.device_id, label.boot_id, monotonic_ns, utc, _clock(label.clock))
 
 
 def circle(position: object) -> Circle | None:
@@ -65,6 +77,10 @@ def circle(position: object) -> Circle | None:
     if lat_deg is None or lon_deg is None or abs(lat_deg) > 90 or abs(lon_deg) > 180:
         return None
     return Circle(lat_deg, lon_deg, 0.0)
+
+
+def _clock(found: str) -> ClockSource:
+    return ClockSource(_choice(ClockSource, found) or ClockSource.UNSYNCED)
 
 
 def _object(found: object) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from agent import route
 from agent.manifest import PhotoRule
 from agent.models import BoundBy, Kind, Verdict
 from agent.recordfile import RecordFile
+from hardware.clock import ClockSource
 from tests.backend import claims, photos, picture
+from tests.backend.claims import BootTime
 from tests.backend.ledger import Connection, together
 from tests.backend.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
 from tests.backend.photos import Photo, Void
@@ -49,8 +51,15 @@ class Filing:
         with together(self._ledger):
             self._ledger.execute(into, row)
             if row["kind"] == Kind.TIME and (dated := claims.dated_boot(opened)):
-                self._ledger.execute("INSERT OR IGNORE INTO times VALUES (?, ?, ?, ?)", dated)
+                self._date(dated)
             self._settle(row["capture_id"])
+
+    def _date(self, told: BootTime) -> None:
+        """The best source of a boot dates it, in whatever order its `time` records come."""
+        query = "SELECT source FROM times WHERE device_id = ? AND boot_id = ?"
+        known = self._ledger.execute(query, (told.device_id, told.boot_id)).fetchone()
+        if known is None or told.source.beats(ClockSource(known["source"])):
+            self._ledger.execute("INSERT OR REPLACE INTO times VALUES (?, ?, ?, ?, ?)", told)
 
     def is_filed(self, capture_id: str) -> bool:
         query = "SELECT 1 FROM captures WHERE capture_id = ?"
@@ -187,7 +196,8 @@ class Filing:
         return number if self._orders.was_carried_by(row["device_id"], number) else None
 
     def _photos(self, where: str, **values: Any) -> list[Photo]:
-        query = f"""SELECT c.*, t.utc AS dated_utc, t.monotonic_ns AS dated_ns FROM captures c
+        query = f"""SELECT c.*, t.utc AS dated_utc, t.monotonic_ns AS dated_ns,
+            t.source AS dated_by FROM captures c
             LEFT JOIN orders o USING (number) LEFT JOIN times t USING (device_id, boot_id)
             WHERE {where} ORDER BY c.received_at, c.monotonic_ns"""
         rows = self._ledger.execute(query, {"simulated": self.show_simulated, **values})

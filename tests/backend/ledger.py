@@ -50,7 +50,7 @@ CREATE INDEX IF NOT EXISTS captures_about ON captures (about) WHERE about IS NOT
 CREATE INDEX IF NOT EXISTS captures_retaken ON captures (retake_of) WHERE retake_of IS NOT NULL;
 CREATE TABLE IF NOT EXISTS times (
     device_id TEXT NOT NULL, boot_id TEXT NOT NULL, monotonic_ns INTEGER NOT NULL,
-    utc TEXT NOT NULL, PRIMARY KEY (device_id, boot_id)) STRICT;
+    utc TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (device_id, boot_id)) STRICT;
 
 CREATE TABLE IF NOT EXISTS holds (
     number TEXT PRIMARY KEY REFERENCES orders, case_number TEXT NOT NULL,
@@ -79,12 +79,16 @@ def open_ledger(folder: Path) -> Connection:
     """Open or make `orders.db` in `folder`; each committed step survives a power cut.
 
     Several processes may have it open: the server, and a command beside it.
+    One of 2026.11.1 did not know who told a boot's time: any better source may tell it anew.
     """
     ledger = sqlite3.connect(folder / "orders.db", isolation_level=None)
     ledger.row_factory = sqlite3.Row
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         ledger.execute(f"PRAGMA {pragma}").fetchall()
     ledger.executescript(f"BEGIN; {SCHEMA} COMMIT;")
+    with together(ledger):
+        if "source" not in {row["name"] for row in ledger.execute("PRAGMA table_info(times)")}:
+            ledger.execute("ALTER TABLE times ADD COLUMN source TEXT NOT NULL DEFAULT 'rtc'")
     return ledger
 
 

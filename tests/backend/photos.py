@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from agent.models import BoundBy
+from hardware.clock import ClockSource
 from tests.backend.ledger import Row
 
 
@@ -61,7 +62,7 @@ class Void:
 
 
 def from_rows(rows: Iterable[Row]) -> list[Photo]:
-    """Rows of `captures`, with `dated_utc` and `dated_ns` from the time record of their boot."""
+    """Rows of `captures`, with the `dated_` columns of the time record of their boot."""
     return [
         Photo(
             capture_id=row["capture_id"],
@@ -85,11 +86,10 @@ def void(row: Row) -> Void:
 
 
 def _left_at(row: Row) -> datetime | None:
-    """By its own clock, else by the `time` record of its boot, else unknown."""
-    if row["clock"] != "unsynced":
-        return _instant(row["utc"])
-    if row["dated_utc"] is None:
-        return None
+    """By its own clock, or by a `time` record of its boot whose source is better; else unknown."""
+    clock = ClockSource(row["clock"])
+    if row["dated_by"] is None or not ClockSource(row["dated_by"]).beats(clock):
+        return None if clock is ClockSource.UNSYNCED else _instant(row["utc"])
     since_us = (row["monotonic_ns"] - row["dated_ns"]) // 1000
     try:
         return _instant(row["dated_utc"]) + timedelta(microseconds=since_us)

@@ -1,7 +1,7 @@
 """Which order a record belongs to, in whatever order the records come."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tests.backend.demo import (
 )
 from tests.backend.export import export_device
 from tests.backend.filing import CannotBindError
+from tests.backend.ledger import open_ledger
 from tests.backend.town import NOON, PICTURE, Town
 
 FORBIDDEN = [CONFIDENTIAL, OPTED_OUT, GIFT]
@@ -79,6 +80,48 @@ def test_a_time_record_dates_the_photos_of_its_boot(town: Town) -> None:
     (after,) = town.office.filing.photos_of(ALLOWED)
     assert before.left_at is None
     assert after.left_at == datetime(2026, 12, 1, 9, 59, tzinfo=UTC)
+
+
+def test_a_time_that_an_older_version_kept_gives_way_to_a_better_source(town: Town) -> None:
+    made = town.photo(ALLOWED)
+    dark = {"clock": "unsynced", "monotonic_ns": 0}
+    town.receive(town.van.make(Kind.PHOTO, _record(made.content), PICTURE, **dark))
+    said = {"utc": "2026-12-01T10:00:00.000Z", "monotonic_ns": 0}
+    town.receive(town.van.make(Kind.TIME, {"time": said}, clock="rtc"))
+    town.office.ledger.execute("ALTER TABLE times DROP COLUMN source")
+    open_ledger(town.folder).close()
+    (before,) = town.office.filing.photos_of(ALLOWED)
+
+    said["utc"] = "2026-12-01T10:01:30.000Z"
+    town.receive(town.van.make(Kind.TIME, {"time": said}, clock="gnss"))
+
+    (after,) = town.office.filing.photos_of(ALLOWED)
+    assert before.left_at == datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
+    assert after.left_at == datetime(2026, 12, 1, 10, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("better_first", [False, True])
+@pytest.mark.parametrize(
+    ("clock", "seconds"), [("unsynced", 90), ("rtc", 90), ("gnss", 2), ("ntp", 2)]
+)
+def test_the_best_time_record_of_a_boot_dates_its_photos(
+    town: Town, clock: str, seconds: int, *, better_first: bool
+) -> None:
+    """A photo whose own label is as good keeps its own time."""
+    photo = town.photo(ALLOWED)
+    town.receive(
+        town.van.make(
+            Kind.PHOTO, _record(photo.content), PICTURE, clock=clock, monotonic_ns=90 * 10**9
+        )
+    )
+    told = [("rtc", "2026-12-01T09:10:00.000Z"), ("gnss", "2026-12-01T09:15:00.000Z")]
+    for source, utc in reversed(told) if better_first else told:
+        said = {"utc": utc, "monotonic_ns": 0}
+        town.receive(town.van.make(Kind.TIME, {"time": said, "simulated": False}, clock=source))
+
+    (shown,) = town.office.filing.photos_of(ALLOWED)
+
+    assert shown.left_at == datetime(2026, 12, 1, 9, 15, tzinfo=UTC) + timedelta(seconds=seconds)
 
 
 def test_further_photos_add(town: Town) -> None:

@@ -15,7 +15,7 @@ HASTY = Limits(connect_s=2.0, read_s=0.3, progress_s=0.3, attempt_s=20.0)
 """So that a silent line costs 0.3 s; the product's limits differ in length only."""
 
 WATCHFUL = Limits(connect_s=2.0, read_s=30.0, progress_s=1.5, attempt_s=2.5)
-"""No single read ends a drip; the watchdog must."""
+"""No single read ends a drip; the stall limit must."""
 
 ATTEMPTS = 5
 """With hasty limits a healthy line may seem silent on a machine that is busy."""

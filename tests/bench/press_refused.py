@@ -11,7 +11,7 @@ from agent.itinerary import Itinerary
 from agent.layout import Layout
 from agent.manifest import TYPE
 from agent.models import Reason, rfc3339
-from agent.wiring import built_utc
+from hardware.clock import BUILT
 from hardware.simulated_script import State
 from tests import device as devices
 from tests.bench.device import Device, Running
@@ -98,7 +98,7 @@ def _device(rig: Rig, *, scanning: bool) -> tuple[Device, signing.PrivateKey]:
 
 def _manifest(device_id: str, key: signing.PrivateKey) -> str:
     """A route of which every tenth stop takes no photo, the one at the board's place included."""
-    here, begins = State(), max(datetime.now(UTC), built_utc()) - timedelta(hours=1)
+    here, begins = State(), max(datetime.now(UTC), BUILT) - timedelta(hours=1)
     payload = {
         "v": 1,
         "version": 1,

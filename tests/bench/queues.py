@@ -18,14 +18,14 @@ import persistqueue
 
 from agent import record, recordfile, recovery, signing, storage
 from agent.database import Database
-from agent.journal import Head, Journal
+from agent.journal import Journal
 from agent.layout import Layout
-from agent.models import UNASSIGNED, Kind, QualityReport, Verdict
+from agent.models import UNASSIGNED, Head, Kind, QualityReport, Verdict
 from agent.outbox import Outbox
 from agent.record import Photo, Setting, Trigger
 from agent.reread import reread
-from agent.wiring import built_utc
 from hardware.camera import Frame
+from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
 from hardware.power import PowerReading
 from tests.powercut.stage import frames
@@ -87,8 +87,8 @@ class OurQueue:
             self.layout, self._database, self._outbox, [key.public_key()], time.monotonic_ns
         )
         mending.start()
-        head = recovery.head(self.layout, self._outbox, key.public_key())
-        self._moment = SystemClock(built_utc()).now()
+        head = recovery.head(self.layout, self._outbox, key.public_key(), "bench")
+        self._moment = SystemClock(BUILT).now()
         self._now = self._moment.utc
         self._journal = Journal(
             self.layout,

@@ -12,13 +12,13 @@ from typing import Final
 from agent import __version__, jpeg, quality, record, signing
 from agent.database import Database
 from agent.exif import PhotoFacts, stamp
-from agent.journal import Head, Journal, new_id
+from agent.journal import Journal, new_id
 from agent.layout import Layout
-from agent.models import UNASSIGNED, CaptureId, Kind, Thresholds
+from agent.models import UNASSIGNED, CaptureId, Head, Kind, Thresholds
 from agent.outbox import Outbox
 from agent.record import Photo, Setting, Trigger
-from agent.wiring import built_utc
 from hardware.camera import Frame
+from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
 from hardware.power import PowerReading
 from hardware.scenes import Scene, render
@@ -42,7 +42,7 @@ class Stock:
 
     def add(self) -> CaptureId:
         """Adds one record; it is durable, and due at once."""
-        capture_id, moment = new_id(), SystemClock(built_utc()).now()
+        capture_id, moment = new_id(), SystemClock(BUILT).now()
         image = stamp(self.image, self._facts(capture_id))
         photo = Photo(hashlib.sha256(image).hexdigest(), len(image), self.frame, False, 0)
         text = record.photo_record(

@@ -5,7 +5,7 @@ import pytest
 
 from tests.backend.process import REPOSITORY
 
-STATUS = "import agent.__main__, agent.commands, agent.status"
+STATUS = "import agent.commandline, agent.commands, agent.status"
 SYNC = f"{STATUS}, agent.backend, agent.delivery, agent.sync"
 
 

@@ -1,16 +1,19 @@
-"""What every camera promises; runs on the simulated one, and on a webcam where there is one."""
+"""What every camera promises; runs on the simulated one, on a device also on its own."""
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hardware.camera import Camera, lores_px
-from hardware.errors import CameraFailed
-from hardware.settings import CameraKind, CameraSettings
+from hardware.camera_picamera2 import Opened, PiCamera
+from hardware.errors import CameraFailed, DeviceMissing
+from hardware.settings import Autofocus, CameraKind, CameraSettings
 from hardware.simulated_camera import SimulatedCamera
 from hardware.simulated_world import World
+from tests.hardware.sensor import StreamingPicamera
 
 DEADLINE_S = 3.0
 
@@ -21,12 +24,37 @@ def simulated(run_dir: Path) -> Camera:
 
 
 def webcam(_run_dir: Path) -> Camera:
+    if not Path("/dev/video0").exists():
+        pytest.skip("there is no webcam here: /dev/video0 is missing")
     from hardware.camera_v4l2 import WebCamera  # noqa: PLC0415 - only where there is a webcam
 
     return WebCamera(CameraSettings(CameraKind.V4L2, width_px=640, height_px=480))
 
 
-CAMERAS = [simulated, *([webcam] if Path("/dev/video0").exists() else [])]
+def picamera(_run_dir: Path) -> Camera:
+    """As a device has it; a module with a fixed lens is opened as such."""
+    pytest.importorskip("picamera2")
+    settings = CameraSettings(CameraKind.PICAMERA2)
+    try:
+        return PiCamera(settings)
+    except DeviceMissing as error:
+        if "fixed lens" not in str(error):
+            raise
+    return PiCamera(replace(settings, autofocus=Autofocus.NONE))
+
+
+def picamera_stand_in(_run_dir: Path) -> Camera:
+    """The same driver on a stand-in for picamera2, so that the suite is known to suit it."""
+    settings = CameraSettings(CameraKind.PICAMERA2, width_px=320, height_px=240)
+    return PiCamera(settings, Opened(StreamingPicamera(), "smpte170m"))
+
+
+CAMERAS = [
+    simulated,
+    picamera_stand_in,
+    pytest.param(webcam, marks=pytest.mark.device),
+    pytest.param(picamera, marks=pytest.mark.device),
+]
 
 
 @pytest.fixture(scope="module", params=CAMERAS, ids=lambda opener: opener.__name__)
@@ -49,7 +77,8 @@ def camera(opened: Camera) -> Camera:
 
 def test_every_frame_began_after_the_press(camera: Camera) -> None:
     next(camera.take(0, 1, DEADLINE_S))
-    for _ in range(3):
+    for phase_ms in range(0, 34, 4):  # a press may come at any moment of an exposure
+        time.sleep(phase_ms / 1000)
         pressed_ns = time.monotonic_ns()
 
         frames = list(camera.take(pressed_ns, 3, DEADLINE_S))

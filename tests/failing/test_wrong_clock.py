@@ -64,6 +64,16 @@ def test_a_wrong_clock_costs_no_record(tmp_path: Path, backend: Backend, name: s
     assert verified.returncode == 0, verified.stdout
 
 
+def test_a_time_server_before_the_build_dates_no_record(tmp_path: Path) -> None:
+    """The kernel is content with it; nobody else is."""
+    van = Device(tmp_path, '[[at]]\nsecond = 0\nclock = "ntp"\ngnss_time = false\n')
+
+    label = pressed(van, env={**os.environ, **faked(IN_1970)})["label"]
+
+    assert label["clock"] == "unsynced"
+    assert label["utc"] > "2026"
+
+
 def pressed(van: Device, **options: Any) -> dict[str, Any]:
     done = van.run("capture", "--once", **options)
     assert done.returncode == 0, done.stderr

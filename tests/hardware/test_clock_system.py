@@ -11,6 +11,8 @@ from hardware.clock import Clock, ClockSource
 from hardware.clock_system import (
     DRIFT,
     GNSS_UNCERTAINTY_S,
+    RTC_AGREES_WITHIN_S,
+    RTC_DRIFT_S,
     SystemClock,
     kernel_witness,
 )
@@ -75,6 +77,28 @@ def test_ntp_wins_over_a_gnss_time_that_disagrees() -> None:
     assert near(synchronised.now().utc, datetime.now(UTC))
 
 
+@pytest.mark.parametrize("vouched", list(ClockSource))
+def test_nobody_vouches_for_a_time_before_the_build(
+    monkeypatch: pytest.MonkeyPatch, vouched: ClockSource
+) -> None:
+    """A time server may be years behind, too: it sets the clock, and the kernel is content."""
+    monkeypatch.setattr("hardware.clock_system.BUILT", LATER)
+    before = clock(vouched, floor=LATER)
+
+    hear(before, LATER - SECOND)
+
+    assert before.now().source is ClockSource.UNSYNCED
+    assert near(before.now().utc, LATER)
+
+
+def test_network_time_is_believed_before_the_floor() -> None:
+    """A receiver's wrong date may have raised the floor."""
+    synchronised = clock(ClockSource.NTP, floor=LATER)
+
+    assert synchronised.now().source is ClockSource.NTP
+    assert near(synchronised.now().utc, datetime.now(UTC))
+
+
 def test_gnss_time_is_carried_on_by_the_monotonic_clock() -> None:
     """An instant is dated by its distance from the arrival of the GNSS time, also before it."""
     unsynced = clock(ClockSource.UNSYNCED)
@@ -87,6 +111,40 @@ def test_gnss_time_is_carried_on_by_the_monotonic_clock() -> None:
     assert unsynced.at(received_ns + 10**10).utc == LATER + timedelta(seconds=10)
     assert unsynced.at(received_ns - 10**9).utc == LATER - timedelta(seconds=1)
     assert unsynced.now().source is ClockSource.GNSS
+
+
+def test_what_an_earlier_process_knew_is_gone_on_from_with_a_bound_that_still_holds() -> None:
+    """It may have carried an old GNSS time on itself, at most since the boot."""
+    unsynced = clock(ClockSource.UNSYNCED)
+    now_ns = time.monotonic_ns()
+
+    unsynced.recall(LATER, now_ns - 10**9)
+
+    moment = unsynced.at(now_ns)
+    assert (moment.source, moment.utc) == (ClockSource.GNSS, LATER + SECOND)
+    assert moment.uncertainty_s == pytest.approx(GNSS_UNCERTAINTY_S + now_ns / 1e9 * DRIFT)
+
+
+def test_what_is_recalled_is_refused_as_a_receivers_time_would_be() -> None:
+    """The build date may have moved since, by an update."""
+    unsynced = clock(ClockSource.UNSYNCED, floor=LATER)
+    now_ns = time.monotonic_ns()
+
+    unsynced.recall(LATER - timedelta(days=2), now_ns)
+    refused = unsynced.now().source
+    unsynced.recall(LATER - timedelta(days=2), now_ns - 2 * 86_400 * 10**9)
+
+    assert refused is ClockSource.UNSYNCED
+    assert unsynced.now().source is ClockSource.GNSS
+
+
+def test_a_new_gnss_time_takes_the_place_of_what_was_recalled() -> None:
+    unsynced = clock(ClockSource.UNSYNCED)
+    unsynced.recall(LATER, time.monotonic_ns())
+
+    hear(unsynced, LATER + timedelta(hours=1))
+
+    assert near(unsynced.now().utc, LATER + timedelta(hours=1))
 
 
 def test_an_old_gnss_time_is_less_certain() -> None:
@@ -209,6 +267,19 @@ def test_an_rtc_that_shows_the_system_time_vouches(
     monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
 
     assert kernel_witness(rtc(tmp_path, time.time())) is ClockSource.RTC
+
+
+def test_what_an_rtc_says_is_as_certain_as_its_watch_and_the_system_are_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may have left a real-time clock that was wrong by then: 90 s were seen."""
+    monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
+    apart_s = RTC_AGREES_WITHIN_S - 1
+
+    assert kernel_witness(rtc(tmp_path, time.time() - apart_s)) is ClockSource.RTC
+    uncertainty_s = clock(ClockSource.RTC).now().uncertainty_s
+    assert uncertainty_s is not None
+    assert uncertainty_s >= apart_s + RTC_DRIFT_S
 
 
 @pytest.mark.parametrize("epoch_s", [0.0, 86_400.0])

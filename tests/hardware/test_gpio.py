@@ -7,15 +7,12 @@ from queue import Queue
 from typing import Any
 
 import pytest
-from gpiozero.pins.mock import (  # noqa: TID251 - the pins that gpiozero ships for tests
-    MockFactory,
-    MockPWMPin,
-)
+from gpiozero.pins.mock import MockFactory  # noqa: TID251 - the type of what tests hand around
 
 from hardware.button import ButtonEvent, ButtonName, Buttons, Change
 from hardware.buttons_gpio import GpioButtons, kernel_ns
 from hardware.errors import DeviceMissing
-from hardware.indicator import Indicator, Lamp, Signal
+from hardware.indicator import Indicator, Signal
 from hardware.indicator_gpio import GpioIndicator, duty
 from hardware.lamp_gpio import GpioLamp
 from hardware.patterns import AMBER, HIGH_HZ, LOW_HZ
@@ -26,31 +23,16 @@ from hardware.settings import (
     LampSettings,
     PartKind,
 )
+from tests.hardware.pins import pin_factory
 
 BUTTONS = ButtonSettings(PartKind.GPIO)
 INDICATOR = IndicatorSettings(PartKind.GPIO, vibration_pin=16)
 WAIT_S = 5.0
 
 
-class HeardPin(MockPWMPin):  # type: ignore[misc] # gpiozero ships no types
-    """A simulated pin that remembers its frequencies, and keeps its level when it is let go."""
-
-    def __init__(self, factory: Any, info: Any) -> None:
-        self.tones_hz: list[float] = []
-        super().__init__(factory, info)
-
-    def close(self) -> None:
-        self.when_changed = None
-
-    def _set_frequency(self, value: float | None) -> None:
-        super()._set_frequency(value)
-        if value is not None:
-            self.tones_hz.append(value)
-
-
 @pytest.fixture
 def pins() -> MockFactory:
-    return MockFactory(pin_class=HeardPin)
+    return pin_factory()
 
 
 @pytest.fixture
@@ -136,19 +118,6 @@ def test_both_buttons_work_at_once(pins: MockFactory, events: "Queue[ButtonEvent
     assert {(event.button, event.change) for event in told} == {
         (name, change) for name in ButtonName for change in (Change.TOUCHED, Change.PRESSED)
     }
-
-
-def test_closed_buttons_say_nothing(pins: MockFactory) -> None:
-    """After close no callback runs any more, and closing twice is fine."""
-    told: list[ButtonEvent] = []
-    buttons = GpioButtons(BUTTONS, pins)
-    buttons.listen(told.append)
-
-    buttons.close()
-    buttons.close()
-    pins.pin(17).drive_low()
-
-    assert told == []
 
 
 def test_an_edge_stamped_by_another_clock_is_dated_on_arrival() -> None:
@@ -283,18 +252,3 @@ def test_volume_zero_is_silent(pins: MockFactory) -> None:
         assert levels(pins, 12) == [0]
     assert duty(100) == 0.5
     assert duty(50) == pytest.approx(1 / 6)
-
-
-def test_the_lamp_goes_on_and_off_and_is_off_after_close(pins: MockFactory) -> None:
-    """A lamp left on would drain the battery."""
-    lamp: Lamp = GpioLamp(LampSettings(LampKind.GPIO), pins)
-
-    lamp.on()
-    assert levels(pins, 22) == [1]
-    lamp.off()
-    assert levels(pins, 22) == [0]
-    lamp.on()
-    lamp.close()
-    lamp.close()
-
-    assert levels(pins, 22) == [0]

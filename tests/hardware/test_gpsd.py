@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hardware import position_gpsd
 from hardware.position import Fix
 from hardware.position_gpsd import (
     MAX_LINE_BYTES,
@@ -292,6 +293,18 @@ def test_southern_and_western_places_keep_their_signs() -> None:
         assert newest.lat_deg == pytest.approx(-33.999_999_9, abs=1e-6)
         assert newest.lon_deg == pytest.approx(-179.999_999_9, abs=1e-6)
     receiver.unplug()
+
+
+def test_a_gpsd_that_stays_away_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line per attempt would fill the card with the same words."""
+    monkeypatch.setattr(position_gpsd, "BACKOFF_S", (0.005,))
+
+    with closing(GpsdPosition(settings(free_port()))):
+        time.sleep(0.1)
+
+    assert caplog.text.count("event=position_trouble") == 1
 
 
 @pytest.mark.slow

@@ -77,15 +77,18 @@ def tus_peer(data: Path) -> Iterator[Peer]:
 
 
 @contextmanager
-def nginx_peer(data: Path) -> Iterator[Peer]:
+def nginx_peer(data: Path, *, own_ids: bool = False) -> Iterator[Peer]:
     """Runs @tus/server without TLS behind a default nginx with TLS.
+
+    With `own_ids` it names uploads itself, and its Location has scheme, name and port of its own.
 
     Raises:
         RuntimeError: Node or nginx is missing, or does not start.
     """
     certificates = keys.certificates(data / "ca")
     peer = Peer("", certificates.ca_file, data / "receipt-key.pem", data)
-    with _node(data, []) as upstream, _nginx(data / "nginx", certificates, upstream) as base_url:
+    more = ["--own-ids"] if own_ids else []
+    with _node(data, more) as upstream, _nginx(data / "nginx", certificates, upstream) as base_url:
         yield replace(peer, base_url=base_url)
 
 

@@ -1,6 +1,7 @@
 // @tus/server, an independent implementation of tus, with the hooks that make it a backend for
-// devices: it names uploads by capture_id, refuses what design section 7 refuses, signs receipts.
-import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
+// devices: it names uploads by capture_id, or as it likes with --own-ids, refuses what must not be
+// overwritten, read or deleted, and signs receipts.
+import { createHash, createPrivateKey, createPublicKey, randomUUID, sign, verify } from 'node:crypto'
 import fs from 'node:fs/promises'
 import http from 'node:http'
 import https from 'node:https'
@@ -11,6 +12,7 @@ import { Server } from '@tus/server'
 
 const names = ['port', 'data', 'receipt-key', 'cert', 'key']
 const options = Object.fromEntries(names.map((name) => [name, { type: 'string' }]))
+options['own-ids'] = { type: 'boolean' }
 const { values: given } = parseArgs({ options })
 const folder = path.join(given.data, 'files')
 const store = new FileStore({ directory: folder })
@@ -58,8 +60,9 @@ async function judge({ id, metadata }) {
     await store.remove(id)
     refuse(460, 'the digest differs: create it again')
   }
-  const what = { v: 1, capture_id: id, sha256: metadata.sha256, bytes: content.length }
-  const reason = objection(id, content)
+  const captureId = metadata.capture_id
+  const what = { v: 1, capture_id: captureId, sha256: metadata.sha256, bytes: content.length }
+  const reason = objection(captureId, content)
   const at = new Date().toISOString()
   const verdict = reason
     ? { refusal: signed({ ...what, reason, refused_at: at }) }
@@ -79,8 +82,10 @@ async function verdictOf(id) {
 const tus = new Server({
   path: '/files',
   datastore: store,
-  namingFunction: (_request, metadata) =>
-    isUuid(metadata?.capture_id) ? metadata.capture_id : refuse(400, 'capture_id must be a UUID'),
+  namingFunction(_request, metadata) {
+    if (!isUuid(metadata?.capture_id)) refuse(400, 'capture_id must be a UUID')
+    return given['own-ids'] ? randomUUID() : metadata.capture_id
+  },
   async onIncomingRequest(request, id) {
     if (!isUuid(id)) refuse(400, 'capture_id must be a UUID')
     if (request.method !== 'POST') return

@@ -13,7 +13,7 @@ from typing import Final
 
 import cv2  # noqa: TID251 - only its threads are put out: they do not survive a fork
 
-from agent.commands import RETAKE_EXIT
+from agent.errors import ExitCode
 from tests.device import Device
 from tests.powercut import disk
 from tests.powercut.checker import check, look
@@ -179,7 +179,7 @@ def _real_restart(stage: Stage) -> frozenset[str]:
     state = {"dir": str(stage.layout.state), "run_dir": str(stage.layout.run), "reserve_mb": 1}
     device = Device(stage.folder / "real", state=state, camera=SMALL)
     pressed = device.run("capture", "--once")
-    if pressed.returncode not in {0, RETAKE_EXIT}:
+    if pressed.returncode not in {ExitCode.DONE, ExitCode.RETAKE}:
         raise RuntimeError(f"doorstep capture --once: {pressed.returncode}, {pressed.stderr}")
     looked = device.run("status", "--json")
     if looked.returncode:

@@ -1,4 +1,4 @@
-"""The simulated rounds keep what README says of them, on fewer rounds than it was printed from."""
+"""The simulated rounds keep what tests/README.md says, on fewer rounds than it was printed from."""
 
 import random
 import statistics

@@ -364,7 +364,7 @@ def date_before_floor(folder: Path, _: Backend) -> Seen:
 
         assert reply["label"]["clock"] == "unsynced"
         assert reply["label"]["utc"] > "2026"
-        assert reply["record"]["position"] is not None
+        assert reply["record"]["position"]["utc"] is None
         assert [row["kind"] for row in van.queue()] == ["chain_start", "photo"]
         return seen(van, reply)
 

@@ -1,4 +1,4 @@
-"""The table of faults in README.md, and what a scenario must bring to be compared with it."""
+"""The table of faults in tests/README.md, and what a scenario must bring to be compared with it."""
 
 import hashlib
 import re
@@ -56,11 +56,11 @@ def fault(name: str) -> Callable[[Scenario], Scenario]:
 
 
 def table() -> dict[str, Row]:
-    """The rows of README.md by their fault."""
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    """The rows of tests/README.md by their fault."""
+    text = (REPOSITORY / "tests/README.md").read_text(encoding="utf-8")
     section = re.split(r"^## ", text.partition(f"\n{HEADING}\n")[2], flags=re.MULTILINE)[0]
     lines = [_cells(line) for line in section.splitlines() if line.startswith("|")]
-    assert lines, f"README.md has no table under {HEADING!r}"
+    assert lines, f"tests/README.md has no table under {HEADING!r}"
     head, _, *rows = lines
     assert head == COLUMNS
     found = {}

@@ -1,4 +1,4 @@
-"""What goes wrong in the field, by the table in README.md: real processes, real parts."""
+"""What goes wrong in the field, by the table in tests/README.md: real processes, real parts."""
 
 from collections.abc import Iterator
 from pathlib import Path

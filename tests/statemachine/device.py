@@ -27,7 +27,7 @@ from agent.layout import Layout
 from agent.outbox import Outbox
 from agent.sync import Sync
 from hardware import clock_system
-from hardware.clock import ClockSource
+from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
 from tests import device as commands
 from tests.agent.benchtop import Bench, Parts
@@ -196,7 +196,7 @@ class Device:
 
     def true_utc(self) -> datetime:
         """What a right clock shows."""
-        clock = SystemClock(wiring.built_utc(), lambda: ClockSource.NTP)
+        clock = SystemClock(BUILT, lambda: ClockSource.NTP)
         return clock.at(self.parts.now()).utc - SetWall.ahead
 
     def set_clock(self, source: ClockSource, ahead: timedelta) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 
-class Watchdog:
+class StallLimit:
     """Watches one connection at a time from a thread of its own.
 
     Timeouts of single calls do not end a slow drip; shutting the socket down ends every call on it.

@@ -1,0 +1,108 @@
+"""The queue's schema as history: each step in the words in which it was released.
+
+No step is ever changed, and none takes a name from today's code: a device in the field may come
+from any of them. What a step got wrong, the next one puts right.
+"""
+
+from typing import Final
+
+STEPS: Final = {
+    "m001_queue": (
+        """
+        CREATE TABLE "captures" (
+            "number" INTEGER PRIMARY KEY NOT NULL,
+            "capture_id" TEXT NOT NULL,
+            "chain" TEXT NOT NULL,
+            "seq" INTEGER NOT NULL,
+            "label_sha256" TEXT NOT NULL,
+            "boot_id" TEXT NOT NULL,
+            "kind" TEXT NOT NULL,
+            "about" TEXT,
+            "utc" TEXT NOT NULL,
+            "clock" TEXT NOT NULL,
+            "bytes" INTEGER NOT NULL,
+            "sha256" TEXT NOT NULL,
+            "state" TEXT NOT NULL,
+            "adopted" INTEGER NOT NULL,
+            "attempts" INTEGER NOT NULL,
+            "suspected" INTEGER NOT NULL,
+            "due_boot_id" TEXT NOT NULL,
+            "due_s" REAL NOT NULL,
+            "upload_url" TEXT,
+            "answer" TEXT,
+            "decision" TEXT,
+            "decided_utc" TEXT
+        ) STRICT
+        """,
+        """
+        CREATE UNIQUE INDEX "idx_captures_capture_id"
+        ON "captures" ("capture_id")
+        """,
+        """
+        CREATE UNIQUE INDEX "idx_captures_chain_seq"
+        ON "captures" ("chain", "seq")
+        """,
+        """
+        CREATE INDEX "idx_captures_state"
+        ON "captures" ("state")
+        """,
+        """
+        CREATE INDEX "idx_captures_state_due_s"
+        ON "captures" ("state", "due_s")
+        """,
+        """
+        CREATE INDEX captures_alarming ON captures (number)
+        WHERE (state IN ('REFUSED', 'DAMAGED') OR suspected > 0)
+        """,
+        """
+        CREATE TABLE "facts" (
+            "name" TEXT PRIMARY KEY,
+            "text" TEXT NOT NULL
+        ) STRICT
+        """,
+    ),
+    "m002_tally": (
+        """
+        CREATE INDEX captures_suspect ON captures (number)
+        WHERE state = 'PENDING' AND suspected > 0
+        """,
+        """
+        CREATE TABLE "tally" (
+            "state" TEXT PRIMARY KEY,
+            "rows" INTEGER NOT NULL
+        ) STRICT
+        """,
+        """
+        INSERT INTO tally VALUES
+            ('PENDING', (SELECT count(*) FROM captures WHERE state = 'PENDING')),
+            ('DELIVERED', (SELECT count(*) FROM captures WHERE state = 'DELIVERED')),
+            ('PRUNED', (SELECT count(*) FROM captures WHERE state = 'PRUNED')),
+            ('REFUSED', (SELECT count(*) FROM captures WHERE state = 'REFUSED')),
+            ('DAMAGED', (SELECT count(*) FROM captures WHERE state = 'DAMAGED'))
+        """,
+        """
+        CREATE TRIGGER captures_insert AFTER INSERT ON captures BEGIN
+            UPDATE tally SET rows = rows + 1 WHERE state = NEW.state;
+        END
+        """,
+        """
+        CREATE TRIGGER captures_update AFTER UPDATE OF state ON captures BEGIN
+            UPDATE tally SET rows = rows - 1 WHERE state = OLD.state;
+            UPDATE tally SET rows = rows + 1 WHERE state = NEW.state;
+        END
+        """,
+        """
+        CREATE TRIGGER captures_delete AFTER DELETE ON captures BEGIN
+            UPDATE tally SET rows = rows - 1 WHERE state = OLD.state;
+        END
+        """,
+    ),
+}
+"""Each step's statements, by the name that a migrated database keeps of it.
+
+What they made: `captures` has one row per record, an index of its file, whose `decision` is the
+backend's receipt or refusal; `tally` counts the rows of each state, so that nobody has to.
+"""
+
+SCHEMA_VERSION: Final = len(STEPS)
+"""How many steps there are; processes other than capture wait for the last one."""

@@ -1,0 +1,51 @@
+"""Standard streams that a command outlasts: readers go away, disks fill, terminals know ASCII."""
+
+import io
+import os
+import sys
+from typing import Any, TextIO
+
+
+class Outlasting(io.FileIO):
+    """A standard stream that takes what is said, also when it can tell nobody.
+
+    Attributes:
+        error: why something was not told, first of all; None when all was.
+    """
+
+    error: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        """Write `content`, or drop it."""
+        try:
+            return super().write(content)
+        except OSError as error:
+            self.error = self.error or error
+            return len(content)
+
+
+def outlast() -> Outlasting:
+    """Put such streams in place of this process's own; returns standard output."""
+    _fill_closed()
+    out, err = (Outlasting(number, "w", closefd=False) for number in (1, 2))
+    sys.stdout, sys.stderr = _text(out, sys.stdout), _text(err, sys.stderr)
+    return out
+
+
+def _fill_closed() -> None:
+    """Where a standard stream was closed, the next file that is opened would get what is told."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+
+
+def _text(raw: Outlasting, before: TextIO | None) -> TextIO:
+    """The stream in the encoding it had; what that cannot say is escaped."""
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        encoding=before.encoding if before else "utf-8",
+        errors="backslashreplace",
+        line_buffering=raw.fileno() == 2 or raw.isatty(),
+    )

@@ -1,0 +1,21 @@
+"""What was told last, so that a log has one line per change and none per attempt."""
+
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Told(Generic[T]):
+    """Remembers what was told last.
+
+    Attributes:
+        last: that; what it is made with counts as told.
+    """
+
+    def __init__(self, last: T) -> None:
+        self.last = last
+
+    def is_news(self, now: T) -> bool:
+        """Whether `now` is not what was told last; from this call on it is."""
+        before, self.last = self.last, now
+        return now != before

@@ -1,0 +1,155 @@
+"""What both buttons promise; runs on the simulated ones and on gpiozero's simulated pins."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Queue
+
+import pytest
+
+from hardware.button import ButtonEvent, ButtonName, Buttons, Change
+from hardware.buttons_gpio import GpioButtons
+from hardware.settings import ButtonSettings, PartKind
+from hardware.simulated_buttons import SimulatedButtons
+from hardware.simulated_world import World
+from tests.hardware.pins import pin_factory
+
+HEARD_S = 3.0
+HELD_S = 0.4
+"""Longer than the lock-out of 0.3 s, within which a slipping finger is still one press."""
+
+Finger = Callable[[ButtonName, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Both buttons, how they are opened again, a finger that is on one for some seconds, an ear."""
+
+    buttons: Buttons
+    again: Callable[[], Buttons]
+    press: Finger
+    heard: "Queue[tuple[ButtonEvent, int]]" = field(default_factory=Queue)
+
+    def listen(self) -> None:
+        self.buttons.listen(lambda event: self.heard.put((event, time.monotonic_ns())))
+
+    def next(self) -> tuple[ButtonEvent, int]:
+        return self.heard.get(timeout=HEARD_S)
+
+    def changes(self, count: int) -> list[Change]:
+        return [self.next()[0].change for _ in range(count)]
+
+
+def simulated(folder: Path) -> Bench:
+    world = World(None, folder)
+    buttons = SimulatedButtons(world)
+
+    def press(button: ButtonName, held_s: float) -> None:
+        buttons.press(button, time.monotonic_ns(), held_s)
+        time.sleep(held_s)
+
+    return Bench(buttons, lambda: SimulatedButtons(world), press)
+
+
+def gpio(_: Path) -> Bench:
+    """Contacts that bounce at both ends, to ground."""
+    pins, settings = pin_factory(), ButtonSettings(PartKind.GPIO)
+    numbers = {ButtonName.PHOTO: settings.photo_pin, ButtonName.SCAN: settings.scan_pin}
+
+    def press(button: ButtonName, held_s: float) -> None:
+        pin = pins.pin(numbers[button])
+        for act in (pin.drive_low, pin.drive_high, pin.drive_low):
+            act()
+        time.sleep(held_s)
+        for act in (pin.drive_high, pin.drive_low, pin.drive_high):
+            act()
+
+    return Bench(GpioButtons(settings, pins), lambda: GpioButtons(settings, pins), press)
+
+
+@pytest.fixture(params=[simulated, gpio], ids=lambda opener: opener.__name__)
+def silent(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    """Nobody listens yet."""
+    opener: Callable[[Path], Bench] = request.param
+    opened = opener(tmp_path)
+    yield opened
+    opened.buttons.close()
+    opened.buttons.close()
+
+
+@pytest.fixture
+def bench(silent: Bench) -> Bench:
+    silent.listen()
+    return silent
+
+
+@pytest.mark.parametrize("button", ButtonName)
+def test_a_press_is_touched_pressed_and_released_once(bench: Bench, button: ButtonName) -> None:
+    """However its contacts bounce; and no other button is meant."""
+    bench.press(button, HELD_S)
+
+    events = [bench.next()[0] for _ in range(3)]
+
+    assert [event.change for event in events] == [Change.TOUCHED, Change.PRESSED, Change.RELEASED]
+    assert {event.button for event in events} == {button}
+    time.sleep(0.05)
+    assert bench.heard.empty()
+
+
+def test_a_press_is_dated_by_its_first_edge(bench: Bench) -> None:
+    """In CLOCK_MONOTONIC; frames are asked for from this moment on."""
+    before_ns = time.monotonic_ns()
+    bench.press(ButtonName.PHOTO, HELD_S)
+
+    (touched, touched_ns), (pressed, pressed_ns), (released, _) = (bench.next() for _ in range(3))
+
+    assert before_ns - 1000 <= touched.edge_ns <= touched_ns + 1000
+    assert touched.edge_ns == pressed.edge_ns
+    assert abs(released.edge_ns - touched.edge_ns - HELD_S * 1e9) < 0.1e9
+    assert touched_ns - touched.edge_ns < 20e6, "a light would seem late"
+    assert pressed_ns - touched.edge_ns < 100e6
+
+
+def test_a_held_button_is_released_when_it_is_let_go(bench: Bench) -> None:
+    """A long hold takes a press back: its length must be known."""
+    bench.press(ButtonName.SCAN, 1.0)
+
+    touched, _, (released, released_ns) = (bench.next() for _ in range(3))
+
+    assert released.change is Change.RELEASED
+    assert released.edge_ns - touched[0].edge_ns >= 0.99e9
+    assert released_ns >= released.edge_ns
+
+
+def test_presses_come_in_their_order(bench: Bench) -> None:
+    for _ in range(2):
+        bench.press(ButtonName.PHOTO, HELD_S)
+        time.sleep(0.05)  # off it for longer than contacts bounce
+
+    one = [Change.TOUCHED, Change.PRESSED, Change.RELEASED]
+    assert bench.changes(6) == one * 2
+
+
+def test_closed_buttons_say_nothing(bench: Bench) -> None:
+    """The loop that would be told is gone."""
+    bench.buttons.close()
+
+    bench.press(ButtonName.PHOTO, 0.1)
+
+    time.sleep(0.1)
+    assert bench.heard.empty()
+
+
+def test_closed_buttons_can_be_opened_again(bench: Bench) -> None:
+    """Their lines were released."""
+    bench.buttons.close()
+
+    bench.again().close()
+
+
+def test_buttons_that_nobody_listens_to_can_be_pressed_and_closed(silent: Bench) -> None:
+    """The board closes what it opened when a later part fails."""
+    silent.press(ButtonName.PHOTO, 0.1)
+
+    silent.buttons.close()

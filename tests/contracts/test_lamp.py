@@ -1,0 +1,98 @@
+"""What every lamp promises; runs on the simulated one and on gpiozero's simulated pins."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hardware.indicator import Lamp
+from hardware.lamp_gpio import GpioLamp
+from hardware.settings import LampKind, LampSettings
+from hardware.simulated import SimulatedLamp
+from hardware.simulated_world import World
+from tests.hardware.pins import pin_factory
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A lamp, whether light comes from it, and how the same one is opened again."""
+
+    lamp: Lamp
+    is_lit: Callable[[], bool]
+    again: Callable[[], Lamp]
+
+
+def simulated(folder: Path) -> Bench:
+    world = World(None, folder)
+    return Bench(
+        SimulatedLamp(world),
+        lambda: world.lamp_lit(time.monotonic_ns()),
+        lambda: SimulatedLamp(world),
+    )
+
+
+def gpio(_: Path) -> Bench:
+    pins, settings = pin_factory(), LampSettings(LampKind.GPIO)
+    return Bench(
+        GpioLamp(settings, pins),
+        lambda: bool(pins.pin(settings.pin).state),
+        lambda: GpioLamp(settings, pins),
+    )
+
+
+@pytest.fixture(params=[simulated, gpio], ids=lambda opener: opener.__name__)
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
+    opener: Callable[[Path], Bench] = request.param
+    return opener(tmp_path)
+
+
+def test_a_lamp_is_dark_until_it_is_lit(bench: Bench) -> None:
+    assert not bench.is_lit()
+
+    bench.lamp.on()
+
+    assert bench.is_lit()
+
+
+def test_lighting_it_twice_needs_no_second_off(bench: Bench) -> None:
+    """It is a switch, no counter: press and scan may both light it."""
+    bench.lamp.on()
+    bench.lamp.on()
+    assert bench.is_lit()
+
+    bench.lamp.off()
+    bench.lamp.off()
+
+    assert not bench.is_lit()
+
+
+def test_it_can_be_lit_again(bench: Bench) -> None:
+    bench.lamp.on()
+    bench.lamp.off()
+
+    bench.lamp.on()
+
+    assert bench.is_lit()
+
+
+def test_a_closed_lamp_can_be_opened_again(bench: Bench) -> None:
+    """Its line was released."""
+    bench.lamp.close()
+
+    again = bench.again()
+    again.on()
+
+    assert bench.is_lit()
+    again.close()
+
+
+def test_close_puts_it_out(bench: Bench) -> None:
+    """A lamp that is left on drains the battery overnight."""
+    bench.lamp.on()
+
+    bench.lamp.close()
+    bench.lamp.close()
+
+    assert not bench.is_lit()

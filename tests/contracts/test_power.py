@@ -1,0 +1,105 @@
+"""What every supply promises; runs on the simulated one and on sysfs, laid out in a folder."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hardware.power import Power, PowerReading
+from hardware.power_sysfs import SysfsPower
+from hardware.settings import PowerKind, PowerSettings
+from hardware.simulated import SimulatedPower
+from hardware.simulated_world import World
+
+BEFORE = PowerReading(80, external=True, under_voltage=False)
+AFTER = PowerReading(4, external=False, under_voltage=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A supply, what changes it from BEFORE to AFTER, and whether the system was asked to stop."""
+
+    power: Power
+    change: Callable[[], None]
+    is_shut_down: Callable[[], bool]
+
+
+def simulated(folder: Path, _: pytest.MonkeyPatch) -> Bench:
+    script = folder / "world.toml"
+    script.write_text(
+        "[[at]]\nsecond = 0\nexternal = true\n"
+        "[[at]]\npress = 1\nbattery_pct = 4\nexternal = false\nunder_voltage = true\n"
+    )
+    world = World(script, folder)
+    power = SimulatedPower(world)
+    return Bench(power, lambda: world.press(time.monotonic_ns()), lambda: power.is_shut_down)
+
+
+def sysfs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """As the kernel lays it out, and a `systemctl` that only notes what it is asked for."""
+    asked = folder / "asked"
+    systemctl = folder / "bin" / "systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text(f'#!/bin/sh\necho "$@" >"{asked}"\n')
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{systemctl.parent}{os.pathsep}{os.environ['PATH']}")
+    assert shutil.which("systemctl") == str(systemctl), "this would power the machine off"
+    lay_out(folder, BEFORE)
+    return Bench(
+        SysfsPower(PowerSettings(PowerKind.SYSFS, folder)),
+        lambda: lay_out(folder, AFTER),
+        lambda: asked.exists() and asked.read_text().split()[0] == "poweroff",
+    )
+
+
+def lay_out(folder: Path, reading: PowerReading) -> None:
+    files = {
+        "power_supply/BAT0/type": "Battery",
+        "power_supply/BAT0/capacity": reading.battery_pct,
+        "power_supply/USB/type": "USB",
+        "power_supply/USB/online": int(bool(reading.external)),
+        "hwmon/hwmon2/name": "rpi_volt",
+        "hwmon/hwmon2/in0_lcrit_alarm": int(bool(reading.under_voltage)),
+    }
+    for name, text in files.items():
+        path = folder / "class" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n")
+
+
+@pytest.fixture(params=[simulated, sysfs], ids=lambda opener: opener.__name__)
+def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    opener: Callable[[Path, pytest.MonkeyPatch], Bench] = request.param
+    return opener(tmp_path, monkeypatch)
+
+
+def test_a_reading_is_of_now(bench: Bench) -> None:
+    """Nothing is kept from the reading before: a battery that drains is seen to."""
+    assert bench.power.read() == BEFORE
+
+    bench.change()
+
+    assert bench.power.read() == AFTER
+
+
+def test_reading_asks_for_no_power_off(bench: Bench) -> None:
+    """Not even at 4 %: that is the loop's to decide."""
+    bench.change()
+    bench.power.read()
+
+    assert not bench.is_shut_down()
+
+
+def test_a_power_off_is_asked_for_and_not_waited_for(bench: Bench) -> None:
+    """The process is still there to be stopped in order."""
+    began_s = time.monotonic()
+
+    bench.power.shut_down()
+
+    assert time.monotonic() - began_s < 1
+    assert bench.is_shut_down()
+    assert bench.power.read() == BEFORE

@@ -1,0 +1,121 @@
+"""A stand-in for picamera2's object that streams: frames at 30 a second, jobs, and buffers."""
+
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Event, Lock, Semaphore, Thread
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.picamera2_frames import BUFFERS
+
+FRAME_S: Final = 1 / 30
+EXPOSURE_US: Final = 30_000
+"""Nearly the whole frame: the one that is under way at a press began before it."""
+
+AF_STATE_FOCUSED: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A completed request: the buffers of one frame, and what the sensor says of it."""
+
+    sensor_time_ns: int
+    sizes_px: dict[str, tuple[int, int]]
+    buffers: Semaphore
+
+    def get_metadata(self) -> dict[str, Any]:
+        return {
+            "SensorTimestamp": self.sensor_time_ns,
+            "ExposureTime": EXPOSURE_US,
+            "AnalogueGain": 2.0,
+            "AfState": AF_STATE_FOCUSED,
+        }
+
+    def make_array(self, name: str) -> NDArray[np.uint8]:
+        """YUV420, its rows padded to 64 bytes as the image processor does it."""
+        width_px, height_px = self.sizes_px[name]
+        stride = -(-width_px // 64) * 64
+        chance = np.random.default_rng(self.sensor_time_ns)
+        return chance.integers(16, 235, (height_px * 3 // 2, stride), dtype=np.uint8)
+
+    def release(self) -> None:
+        self.buffers.release()
+
+
+class Job:
+    """Ends with the first frame that was exposed after `flush`."""
+
+    def __init__(self, flush: int) -> None:
+        self.flush: Final = flush
+        self.done: Final[Future[Request]] = Future()
+
+    def get_result(self, timeout: float) -> Request:
+        return self.done.result(timeout)
+
+
+class StreamingPicamera:
+    """What our door uses of Picamera2, with the same names and jobs in their order."""
+
+    def __init__(self) -> None:
+        self.camera_controls: Final = {"AfMode": (0, 2, 0)}
+        self.started = False
+        self.pre_callback: Any = None
+        self._jobs: deque[Job] = deque()
+        self._lock: Final = Lock()
+        self._buffers: Final = Semaphore(BUFFERS)
+        self._stopping: Final = Event()
+        self._thread: Thread | None = None
+        self._configuration: dict[str, Any] = {}
+
+    def create_video_configuration(self, **asked: Any) -> dict[str, Any]:
+        return asked
+
+    def configure(self, configuration: dict[str, Any]) -> None:
+        self._configuration = configuration
+
+    def camera_configuration(self) -> dict[str, Any]:
+        return self._configuration
+
+    def set_controls(self, chosen: dict[str, Any]) -> None:
+        """Nothing to move here."""
+
+    def start(self) -> None:
+        self._stopping.clear()
+        self._thread = Thread(target=self._stream, daemon=True)
+        self._thread.start()
+        self.started = True
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+        self.started = False
+
+    def close(self) -> None:
+        self.stop()
+
+    def capture_request(self, wait: bool, flush: int) -> Job:
+        assert wait is False
+        with self._lock:
+            self._jobs.append(Job(flush))
+            return self._jobs[-1]
+
+    def _stream(self) -> None:
+        names = ("main", "lores")
+        sizes_px = {name: self._configuration[name]["size"] for name in names}
+        while not self._stopping.wait(FRAME_S):
+            request = Request(time.monotonic_ns(), sizes_px, self._buffers)
+            self.pre_callback(request)
+            self._give(request)
+
+    def _give(self, request: Request) -> None:
+        """To the first job that may have it, as long as a buffer is free."""
+        began_ns = request.sensor_time_ns - EXPOSURE_US * 1000
+        with self._lock:
+            is_wanted = bool(self._jobs) and began_ns > self._jobs[0].flush
+            if is_wanted and self._buffers.acquire(blocking=False):
+                self._jobs.popleft().done.set_result(request)
