@@ -5,19 +5,20 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, assert_never
 
-from agent import __version__, jpeg, policy, quality, record, route, shutter
+from agent import __version__, jpeg, policy, quality, record, shutter
 from agent.config import Config
 from agent.errors import StorageFault, StorageFull
 from agent.exif import GpsFacts, PhotoFacts, stamp
 from agent.journal import Journal, NotQueued, new_id
+from agent.lights import Light
 from agent.models import FAULTS, UNASSIGNED, CaptureId, Kind, Label, Reason, Stop, Verdict
 from agent.policy import Allowed, Refused
 from agent.record import Photo, Setting, Trigger
-from agent.shift import Shift
+from agent.situation import Situation
 from hardware.board import Board
-from hardware.clock import Moment
 from hardware.errors import DeviceError
 from hardware.indicator import Signal
 from hardware.position import Fix
@@ -30,13 +31,16 @@ JPEG_QUALITY_PCT: Final = 85
 """About 400 KB at 2304x1296; more shows nothing more of a doorstep."""
 
 RETAKE_WINDOW_S: Final = 20.0
-"""How long a retake may follow. Source: design section 9."""
+"""How long a retake may follow: the driver is still at the door."""
+
+VOID_WINDOW_S: Final = 30.0
+"""How long after a press it can be taken back: later the driver may mean another one."""
 
 EMPTY_BELOW_PCT: Final = 5
-"""Battery below which no press is served any more. Source: design section 9."""
+"""Battery below which no press is served any more: what is left is for an orderly end."""
 
 _RETAKE: Final = frozenset({Verdict.BLURRED, Verdict.COVERED})
-"""What a second try can mend; dark and rain it cannot. Source: design section 9."""
+"""What a second try can mend; dark and rain it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,18 @@ class Press:
     """One press of a button, or a command that stands for one.
 
     Attributes:
-        code: what was scanned.
+        known: what was known at its first edge.
         unlit_ns: exposures before it may show the lamp of a scan window.
     """
 
-    edge_ns: int
+    known: Situation
     trigger: Trigger
-    code: str | None = None
     unlit_ns: int = 0
+
+    @property
+    def edge_ns(self) -> int:
+        """CLOCK_MONOTONIC of its first edge."""
+        return self.known.moment.monotonic_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +68,14 @@ class Served:
 
     Attributes:
         signal: what the driver is shown.
-        label_settles: whether a label held up could change a refusal.
+        answer: the rule's; None where it was not asked, or something failed.
         ends: whether the process must end, since the camera is of no more use in it.
     """
 
     label: Label
     record: dict[str, Any]
     signal: Signal
-    label_settles: bool = False
+    answer: Allowed | Refused | None = None
     ends: bool = False
 
 
@@ -77,23 +85,13 @@ class Unserved:
 
     Attributes:
         label: of the record that is safe but not yet queued; None where there is none.
-        ends: as in `Served`.
+        answer, ends: as in `Served`.
     """
 
     error: str
     label: Label | None = None
+    answer: Allowed | Refused | None = None
     ends: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What is known at a press."""
-
-    press: Press
-    moment: Moment
-    fix: Fix | None
-    power: PowerReading
-    setting: Setting
 
 
 class Capture:
@@ -107,8 +105,8 @@ class Capture:
         config: Config,
         board: Board,
         journal: Journal,
+        light: Light,
         *,
-        shift: Shift,
         has_room: Callable[[], bool],
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -117,44 +115,54 @@ class Capture:
         self._config = config
         self._board = board
         self._journal = journal
-        self._shift = shift
+        self._light = light
         self._method = "MANUAL" if config.position.kind is PositionKind.FIXED else "GPS"
         self._asked: tuple[CaptureId, str | None, int] | None = None
+        self._last: tuple[CaptureId, int] | None = None
 
     def photo(self, press: Press) -> Served | Unserved:
         """Serve one press: exactly one record, unless nothing can be written.
 
         What it returns is durable; only then may the driver see green, amber or blue.
         """
-        board = self._board
-        moment = board.clock.at(press.edge_ns)
-        fix = record.without_false_time(board.position.last_fix(), board.clock)
-        facts = _Facts(press, moment, fix, board.power.read(), self._setting())
+        served = self._serve(press)
+        label = served.label
+        self._last = (label.capture_id, press.edge_ns) if label and made_photo(served) else None
+        return served
+
+    def _serve(self, press: Press) -> Served | Unserved:
+        known = press.known
+        answer = policy.decide(known.manifest, known.circle, known.code)
         try:
-            if reason := self._obstacle(facts.power):
-                return self._no_photo(facts, reason)
-            return self._by_rule(facts)
+            if reason := self._obstacle(known.power):
+                return self._no_photo(press, reason)
+            return self._by_rule(press, answer)
         except DeviceError as error:
             _log.error("event=camera_fault error=%r", str(error))
-            return self._instead(facts, Reason.CAMERA_FAULT, ends=True)
+            return self._instead(press, Reason.CAMERA_FAULT, ends=True)
         except NotQueued as error:
-            return _unserved(error)
+            return _unserved(error, answer)
         except StorageFull as error:
             _log.error("event=storage_full error=%r", str(error))
-            return self._instead(facts, Reason.STORAGE_FULL)
+            return self._instead(press, Reason.STORAGE_FULL)
         except StorageFault as error:
             _log.error("event=storage_fault error=%r", str(error))
-            return self._instead(facts, Reason.STORAGE_FAULT)
+            return self._instead(press, Reason.STORAGE_FAULT)
 
-    def void(self, press: Press, about: CaptureId) -> Served | Unserved:
-        """Take the record `about` back; `press` is the scan button's."""
-        moment = self._board.clock.at(press.edge_ns)
-        text = record.void_record(self._setting(), press.trigger, self._board.power.read())
+    def void(self, press: Press) -> Served | Unserved | str:
+        """Take the last press back, if it made a photo just now, or say why not.
+
+        `press` is the scan button's.
+        """
+        known, last = press.known, self._last
+        if last is None or press.edge_ns - last[1] > VOID_WINDOW_S * 1e9:
+            return f"no photo of the last {VOID_WINDOW_S:.0f} s to take back"
+        text = record.void_record(self._setting(known), press.trigger, known.power)
         try:
-            label = self._journal.keep(Kind.VOID, moment, text, about=about)
+            label = self._journal.keep(Kind.VOID, known.moment, text, about=last[0])
         except StorageFault as error:
             return _unserved(error)
-        self._asked = None
+        self._asked = self._last = None
         return Served(label, text, Signal.NO_PHOTO)
 
     def _obstacle(self, power: PowerReading) -> Reason | None:
@@ -162,50 +170,50 @@ class Capture:
             return Reason.BATTERY_EMPTY
         return None if self._has_room() else Reason.STORAGE_FULL
 
-    def _by_rule(self, facts: _Facts) -> Served:
+    def _by_rule(self, press: Press, answer: Allowed | Refused) -> Served:
         """The eye opens only where the rule allows it."""
-        circle = route.where(facts.fix, facts.press.edge_ns, self._config.policy.eph_factor)
-        match policy.decide(self._shift.today(), circle, facts.press.code):
-            case Allowed(stop, practice):
-                return self._take(facts, stop, practice=practice)
-            case Refused(reason, stop, label_settles):
-                return self._no_photo(facts, reason, stop, label_settles=label_settles)
+        match answer:
+            case Allowed():
+                return self._take(press, answer)
+            case Refused(reason, stop):
+                return self._no_photo(press, reason, stop, answer=answer)
             case other:
                 assert_never(other)
 
-    def _setting(self) -> Setting:
-        return Setting(simulated=self._board.simulated, manifest=self._shift.version())
+    def _setting(self, known: Situation) -> Setting:
+        return Setting(simulated=self._board.simulated, manifest=policy.version(known.manifest))
 
-    def _take(self, facts: _Facts, stop: Stop, *, practice: bool) -> Served:
-        board, press = self._board, facts.press
+    def _take(self, press: Press, answer: Allowed) -> Served:
+        board, known, stop = self._board, press.known, answer.stop
         deadline_s = self._config.camera.frame_deadline_ms / 1000
         after_ns = max(press.edge_ns, press.unlit_ns)
         shot = shutter.shoot(board.camera, board.lamp, after_ns, deadline_s)
-        board.indicator.show(Signal.EXPOSED)
+        self._light.exposed()
         frame = shot.frame
         report = quality.assess(frame.pixels, self._config.quality, shot.sharpness)
         capture_id = new_id()
         image = stamp(
-            jpeg.encode(frame.pixels, JPEG_QUALITY_PCT), self._exif(capture_id, shot, facts)
+            jpeg.encode(frame.pixels, JPEG_QUALITY_PCT), self._exif(capture_id, shot, known)
         )
         digest = hashlib.sha256(image).hexdigest()
         retake_of = self._retaken(press.edge_ns, stop)
         text = record.photo_record(
-            facts.setting,
+            self._setting(known),
             press.trigger,
             Photo(digest, len(image), frame, shot.lamp, press.edge_ns),
             report,
             stop=stop,
-            fix=facts.fix,
-            power=facts.power,
+            fix=known.fix,
+            power=known.power,
             retake_of=retake_of,
         )
-        kind = Kind.TEST if practice or self._config.device.bench_mode else Kind.PHOTO
-        label = self._journal.keep(kind, facts.moment, text, image, capture_id=capture_id)
-        return Served(label, text, self._ask(label, stop, report.verdict, retake_of))
+        kind = Kind.TEST if answer.practice or self._config.device.bench_mode else Kind.PHOTO
+        label = self._journal.keep(kind, known.moment, text, image, capture_id=capture_id)
+        return Served(label, text, self._ask(label, stop, report.verdict, retake_of), answer)
 
-    def _exif(self, capture_id: CaptureId, shot: shutter.Shot, facts: _Facts) -> PhotoFacts:
-        frame = shot.frame
+    def _exif(self, capture_id: CaptureId, shot: shutter.Shot, known: Situation) -> PhotoFacts:
+        frame, moment = shot.frame, known.moment
+        exposed_us = (frame.sensor_time_ns - moment.monotonic_ns) / 1000
         height_px, width_px = frame.pixels.shape[:2]
         return PhotoFacts(
             capture_id=capture_id,
@@ -213,12 +221,12 @@ class Capture:
             make="Doorstep",
             model=f"Doorstep {self._config.camera.kind}",
             software=f"doorstep {__version__}",
-            utc=self._board.clock.at(frame.sensor_time_ns).utc,
+            utc=moment.utc + timedelta(microseconds=exposed_us),
             width_px=width_px,
             height_px=height_px,
             exposure_us=frame.exposure_us,
             gain=frame.gain,
-            position=_gps(record.fresh(facts.fix, facts.press.edge_ns), self._method),
+            position=_gps(record.fresh(known.fix, moment.monotonic_ns), self._method),
         )
 
     def _retaken(self, edge_ns: int, stop: Stop) -> CaptureId | None:
@@ -239,24 +247,24 @@ class Capture:
 
     def _no_photo(
         self,
-        facts: _Facts,
+        press: Press,
         reason: Reason,
         stop: Stop = UNASSIGNED,
         *,
-        label_settles: bool = False,
+        answer: Refused | None = None,
         ends: bool = False,
     ) -> Served:
         self._asked = None
-        setting, trigger = facts.setting, facts.press.trigger
-        text = record.no_photo_record(setting, trigger, reason, facts.power, stop)
-        label = self._journal.keep(Kind.NO_PHOTO, facts.moment, text)
+        known, setting = press.known, self._setting(press.known)
+        text = record.no_photo_record(setting, press.trigger, reason, known.power, stop)
+        label = self._journal.keep(Kind.NO_PHOTO, known.moment, text)
         signal = Signal.FAULT if reason in FAULTS else Signal.NO_PHOTO
-        return Served(label, text, signal, label_settles, ends)
+        return Served(label, text, signal, answer, ends)
 
-    def _instead(self, facts: _Facts, reason: Reason, *, ends: bool = False) -> Served | Unserved:
+    def _instead(self, press: Press, reason: Reason, *, ends: bool = False) -> Served | Unserved:
         """Leave a record without photo in place of what failed, if that much can be written."""
         try:
-            return self._no_photo(facts, reason, ends=ends)
+            return self._no_photo(press, reason, ends=ends)
         except NotQueued as error:
             return _unserved(error, ends=ends)
         except StorageFault as error:
@@ -264,10 +272,17 @@ class Capture:
             return Unserved(str(error), ends=ends)
 
 
-def _unserved(error: StorageFault, *, ends: bool = False) -> Unserved:
+def made_photo(served: Served | Unserved) -> bool:
+    """Whether a photo came of the press, queued or not."""
+    return served.label is not None and served.label.kind in {Kind.PHOTO, Kind.TEST}
+
+
+def _unserved(
+    error: StorageFault, answer: Allowed | Refused | None = None, *, ends: bool = False
+) -> Unserved:
     _log.error("event=storage_fault error=%r", str(error))
     label = error.label if isinstance(error, NotQueued) else None
-    return Unserved(str(error), label, ends)
+    return Unserved(str(error), label, answer, ends)
 
 
 def is_empty(power: PowerReading) -> bool:

@@ -20,7 +20,8 @@ from agent.models import FAULTS, CaptureId
 from agent.storage import disk_errors
 
 if TYPE_CHECKING:
-    from agent.capture_loop import CaptureLoop, Reply
+    from agent.capture_loop import CaptureLoop
+    from agent.commanded import Reply
     from agent.models import Item
 
 Configured = Callable[[Config, argparse.Namespace], int]

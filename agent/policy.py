@@ -10,6 +10,7 @@ from agent import route
 from agent.manifest import Manifest, PhotoRule, RouteStop
 from agent.models import UNASSIGNED, BoundBy, Reason, Stop
 from agent.route import Circle, Near
+from agent.scanning import Code
 from hardware.clock import Moment
 
 
@@ -61,10 +62,19 @@ def standing(manifest: Manifest | None, moment: Moment, floor: datetime) -> Mani
     return Absent.EXPIRED if ended else Absent.MISSING
 
 
-def decide(today: Manifest | Absent, circle: Circle | None, code: str | None) -> Allowed | Refused:
-    """Answer a press, by the rule of design section 6.
+def version(today: Manifest | Absent) -> int | str:
+    """What a record says of the manifest: its version, "none" without a valid one, or "off"."""
+    if isinstance(today, Manifest):
+        return today.version
+    return "off" if today is Absent.OFF else "none"
 
-    `circle` is where we could be (`route.where`), `code` the one that was scanned and still holds.
+
+def decide(today: Manifest | Absent, circle: Circle | None, code: Code | None) -> Allowed | Refused:
+    """Answer a press.
+
+    `circle` is where we could be (`route.where`), `code` the one that was scanned and still speaks.
+    While it opens doors, it decides alone. After that place says whether there is a photo, and the
+    code only names the stop where it says the same: it opens no door, and it refuses none.
     A code for practice names no stop, so place decides with it as without a code.
     """
     if isinstance(today, Absent):
@@ -73,7 +83,7 @@ def decide(today: Manifest | Absent, circle: Circle | None, code: str | None) ->
 
 
 def may_stream(
-    today: Manifest | Absent, circle: Circle | None, code: str | None, *, lingers: bool
+    today: Manifest | Absent, circle: Circle | None, code: Code | None, *, lingers: bool
 ) -> bool:
     """Whether the sensor may be on outside a scan window; to be asked once a second.
 
@@ -109,14 +119,17 @@ def _near(today: Manifest, circle: Circle | None) -> list[Near]:
 
 
 def _decide(
-    today: Manifest, circle: Circle | None, code: str | None, near: list[Near]
+    today: Manifest, circle: Circle | None, code: Code | None, near: list[Near]
 ) -> Allowed | Refused:
+    by_place = _by_place(today, circle, near)
     if code is None:
-        return _by_place(today, circle, near)
-    if not route.is_practice(today, code):
-        return _by_code(today, circle, code)
-    answer = _by_place(today, circle, near)
-    return Allowed(UNASSIGNED, practice=True) if isinstance(answer, Allowed) else answer
+        return by_place
+    if route.is_practice(today, code.text):
+        return Allowed(UNASSIGNED, practice=True) if isinstance(by_place, Allowed) else by_place
+    by_code = _by_code(today, circle, code.text)
+    says_the_same = isinstance(by_code, Allowed) == isinstance(by_place, Allowed)
+    speaks = code.opens or (says_the_same and by_code.stop.id is not None)
+    return by_code if speaks else by_place
 
 
 def _by_code(today: Manifest, circle: Circle | None, code: str) -> Allowed | Refused:

@@ -11,7 +11,10 @@ from agent.models import Reason
 from hardware.position import Fix
 
 LEAST_ACCURACY_M: Final = 15.0
-"""No fix is taken for better than this. Source: design section 6."""
+"""No fix is taken for better than this: between houses a receiver errs by more than it says.
+
+Source: PMC2613379: 14 m (median) beside a wall, at an HDOP as good as 1.5.
+"""
 
 UNKNOWN_ACCURACY_M: Final = 50.0
 """For a fix that says nothing of its error: above the 43 m (95 %) that were measured beside a wall.
@@ -20,16 +23,16 @@ Source: PMC2613379.
 """
 
 WALKING_MPS: Final = 1.2
-"""How fast an old fix grows. Source: design section 6."""
+"""How fast an old fix grows: normal walking speed. Source: MUTCD 2003, section 4E.10."""
 
 DRIVING_MPS: Final = 15.0
-"""How fast it grows when it was moving fast, or may have been. Source: design section 6."""
+"""How fast it grows when it was moving fast, or may have been: 54 km/h, as in a town."""
 
 DRIVING_ABOVE_MPS: Final = 3.0
-"""The speed above which it was a vehicle's. Source: design section 6."""
+"""The speed above which it was a vehicle's: 11 km/h, faster than a walk with a parcel."""
 
 OLDEST_S: Final = 180.0
-"""A fix older than this says nothing about where we are. Source: design section 6."""
+"""A fix older than this says nothing about where we are: a walk of 216 m, two blocks away."""
 
 _A_M: Final = 6_378_137.0
 """WGS 84 semi-major axis. Source: NGA.STND.0036."""
@@ -88,7 +91,7 @@ def where(fix: Fix | None, now_ns: int, eph_factor: float) -> Circle | None:
 
     `eph_factor` makes the receiver's error estimate a 95 % one: gpsd documents `eph` as of
     unknown certainty, and what it means depends on the receiver. A fix of unknown speed counts
-    as driving, one that came after `now_ns` as being as old as it is early. Source: design 6.
+    as driving, one that came after `now_ns` as being as old as it is early.
     """
     if fix is None or not _is_on_globe(fix):
         return None

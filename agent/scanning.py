@@ -1,4 +1,4 @@
-"""The scan window, and the code that was read in it; pure but for what it remembers."""
+"""The code that was read, and how long it speaks; pure but for what it remembers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,21 +8,22 @@ from agent import route
 from agent.manifest import Manifest, RouteStop
 from agent.route import Place
 
-WINDOW_S: Final = 10.0
-"""How long labels are read. Source: design section 9."""
+OPENS_S: Final = 60.0
+"""How long after it was read a code opens a door where place allows no photo; nothing renews it.
 
-BOUND_S: Final = 900.0
-"""How long a code that was read waits for its photo. Source: design section 9."""
-
-AGAIN_S: Final = 60.0
-"""How long after a photo its code binds a further one.
-
-Design section 9 has 15 minutes here too; then the code of one door opens the next ones, which the
-simulation of rounds shows: 14 to 64 photos in 100 presses at forbidden doors instead of 1 to 4.
+Longer, and the code of one door opens the next ones: with 15 minutes, 14 to 64 photos in 100
+presses at forbidden doors instead of 1 to 4. Source: `python -m tests.rounds`, "if codes lasted".
 """
 
+BOUND_S: Final = 900.0
+"""How long a code that was read waits for its photo: from the van to the door of a large building,
+and back for the second parcel."""
+
+AGAIN_S: Final = 60.0
+"""How long after a photo its code names the stop of a further one: a second parcel, or a retake."""
+
 AWAY_M: Final = 100.0
-"""How far from its first photo a code still binds. Source: design section 9."""
+"""How far from its first photo a code still binds: beyond that it is another address."""
 
 
 def choose(today: Manifest, codes: Iterable[str]) -> str | None:
@@ -52,6 +53,18 @@ def _means(today: Manifest, code: str) -> object:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """A code that was read and still speaks for a press.
+
+    Attributes:
+        opens: whether it may still open a door where place allows no photo.
+    """
+
+    text: str
+    opens: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Bound:
     """A code, when it was read, and its first and last photo."""
 
@@ -65,41 +78,14 @@ class Scan:
     """What was scanned; all times are CLOCK_MONOTONIC."""
 
     def __init__(self) -> None:
-        self._opened_ns: int | None = None
-        self._unknown: str | None = None
         self._bound: _Bound | None = None
 
-    def open(self, now_ns: int) -> None:
-        """Begin to look for a label."""
-        self._opened_ns, self._unknown = now_ns, None
-
-    def close(self) -> None:
-        """Look no more; a code that was read stays."""
-        self._opened_ns = self._unknown = None
-
-    def is_open(self, now_ns: int) -> bool:
-        """Whether labels are read now."""
-        return self._opened_ns is not None and now_ns - self._opened_ns < WINDOW_S * 1e9
-
-    def saw(self, codes: Iterable[str]) -> None:
-        """Codes that the route does not know: the next picture may have the right one."""
-        self._unknown = next(iter(codes), self._unknown)
-
-    def end(self, now_ns: int) -> bool:
-        """The window has ended; whether a code that the route does not know is bound by that."""
-        code = self._unknown
-        if code is not None:
-            self.bind(code, now_ns)
-        self.close()
-        return code is not None
-
     def bind(self, code: str, now_ns: int) -> None:
-        """From now on this code names the stop; the window is closed."""
+        """From now on this code names the stop."""
         self._bound = _Bound(code, now_ns)
-        self.close()
 
-    def code(self, now_ns: int, here: Place | None) -> str | None:
-        """The code that holds now, `here` (None where nobody knows); it was read before."""
+    def code(self, now_ns: int, here: Place | None) -> Code | None:
+        """The code that speaks now, `here` (None where nobody knows); it was read before."""
         bound = self._bound
         if bound is None or now_ns < bound.read_ns:
             return None
@@ -112,12 +98,7 @@ class Scan:
         if is_old or is_over or is_away:
             self._bound = None
             return None
-        return bound.code
-
-    def is_fresh(self, now_ns: int) -> bool:
-        """Whether the code was read, or bound its last photo, within the last AGAIN_S."""
-        bound = self._bound
-        return bound is not None and now_ns - (bound.photo_ns or bound.read_ns) <= AGAIN_S * 1e9
+        return Code(bound.code, opens=now_ns - bound.read_ns <= OPENS_S * 1e9)
 
     def used(self, now_ns: int, here: Place | None) -> None:
         """A photo was bound by the code, `here`."""

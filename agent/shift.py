@@ -9,7 +9,7 @@ from agent.errors import ConfigError, NotGenuine
 from agent.itinerary import Itinerary, Stored
 from agent.manifest import Manifest
 from agent.policy import Absent
-from hardware.clock import Clock
+from hardware.clock import Clock, Moment
 
 _log = logging.getLogger(__name__)
 
@@ -33,12 +33,16 @@ class Shift:
         self._refused: str | None = None
 
     def today(self) -> Manifest | Absent:
-        """What a press is decided by now."""
+        """The manifest in force now, or why there is none."""
+        return self.at(self._clock.now())
+
+    def at(self, moment: Moment) -> Manifest | Absent:
+        """What a press of this moment is decided by."""
         if self._is_off:
             return Absent.OFF
         if self._manifest is None and self._newest is not None:
             return Absent.EXPIRED
-        return policy.standing(self._manifest, self._clock.now(), self._clock.floor)
+        return policy.standing(self._manifest, moment, self._clock.floor)
 
     @property
     def refused(self) -> str | None:
@@ -46,11 +50,8 @@ class Shift:
         return self._refused
 
     def version(self) -> int | str:
-        """What a record says of it: the version, "none" without a valid one, or "off"."""
-        today = self.today()
-        if isinstance(today, Manifest):
-            return today.version
-        return "off" if today is Absent.OFF else "none"
+        """What a record of now says of it."""
+        return policy.version(self.today())
 
     def turn(self) -> None:
         """Look at what is stored, once a second.

@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from agent import recordfile, wiring
-from agent.capture_loop import CaptureLoop, Reply
+from agent.capture_loop import CaptureLoop
+from agent.commanded import Reply
 from agent.config import Config, load
 from agent.layout import Layout
 from agent.models import Item, State

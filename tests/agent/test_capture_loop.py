@@ -68,6 +68,26 @@ def test_a_touch_that_was_no_press_leaves_no_record_and_gives_the_idle_light_bac
     assert device.parts.light.shown == [Signal.HOLD_STILL, Signal.READY]
 
 
+def test_a_touch_that_was_no_press_takes_no_light_from_the_press_that_was_served(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path) as device:
+        device.tick()
+
+        def touch(signal: Signal) -> None:
+            if signal is Signal.EXPOSED:
+                device.parts.light.on_show = lambda _signal: None
+                edge_ns = device.parts.now() + 1_000_000_000
+                for change in (Change.TOUCHED, Change.GLITCH):
+                    device.loop.on_event(ButtonEvent(ButtonName.PHOTO, change, edge_ns))
+
+        device.parts.light.on_show = touch
+        device.press()
+        device.loop.step()
+
+    assert device.parts.light.shown[-1] is Signal.SAVED
+
+
 def test_a_press_soon_after_a_touch_that_was_none_counts(tmp_path: Path) -> None:
     with bench(tmp_path) as device:
         edge_ns = device.touch()

@@ -7,7 +7,7 @@ import pytest
 
 from agent import commands, socketline
 from agent.__main__ import main
-from agent.capture_loop import Reply
+from agent.commanded import Reply
 from agent.models import Reason
 from tests.agent.benchtop import bench
 from tests.agent.factory import MOMENT, add, owned_by_a_user, queue

@@ -216,6 +216,35 @@ def test_the_scan_button_pressed_again_begins_another_window(tmp_path: Path) -> 
         assert shown is Signal.LABEL_READ
 
 
+def test_a_window_that_is_opened_again_forgets_what_the_first_one_saw(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        scan(device, "SOMETHING-ELSE")
+        device.parts.camera.label = ""
+        tap_scan(device)
+        close_window(device)
+
+        assert bound(device) == (ALLOWED.id, "place")
+
+
+def test_a_known_code_in_the_same_window_is_better_than_an_unknown_one(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED, ELSEWHERE) as device:
+        scan(device, "SOMETHING-ELSE")
+        device.parts.camera.label = "C4"
+        device.tick(0.1)
+
+        assert bound(device) == (ELSEWHERE.id, "code")
+
+
+def test_a_window_without_a_label_leaves_the_code_before_it(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED, ELSEWHERE) as device:
+        scan(device, "C4")
+        device.parts.camera.label = ""
+        tap_scan(device)
+        close_window(device)
+
+        assert bound(device) == (ELSEWHERE.id, "code")
+
+
 def test_a_window_starts_a_camera_that_was_stopped_and_stops_it_again(tmp_path: Path) -> None:
     """On the road and at a forbidden door; no frame of it is kept."""
     with round_of(tmp_path, FORBIDDEN) as device:
@@ -459,6 +488,52 @@ def test_a_press_that_is_refused_by_its_code_ends_it(tmp_path: Path, stop: objec
 
         assert refused["record"]["stop"]["id"] == "s-0005"
         assert bound(device) == (ALLOWED.id, "place")
+
+
+def test_no_photo_renews_how_long_a_code_opens_doors(tmp_path: Path) -> None:
+    """A minute from being read, though it bound a photo at its own stop just now."""
+    next_door = away(HOME, 90.0, 90.0)
+    with round_of(tmp_path, ALLOWED, stop_at(next_door, 5, PhotoRule.NO_PHOTO)) as device:
+        scan(device, "C1")
+        device.parts.now.pass_s(50.0)
+        device.parts.fix()
+        own = bound(device)
+        device.parts.now.pass_s(20.0)
+        device.parts.fix(lat_deg=next_door[0], lon_deg=next_door[1])
+        frames = device.parts.camera.frames_exposed
+
+        assert own == (ALLOWED.id, "code")
+        assert reason(device.press()) == "no_photo_stop"
+        assert device.parts.camera.frames_exposed == frames
+
+
+@pytest.mark.parametrize("code", ["C5", "WHAT"])
+def test_a_code_that_opens_no_door_any_more_refuses_none_that_place_allows(
+    tmp_path: Path, code: str
+) -> None:
+    with round_of(tmp_path, ALLOWED, FORBIDDEN_THERE) as device:
+        scan(device, code)
+        close_window(device)
+        device.parts.camera.label = ""
+        device.parts.now.pass_s(60.0)
+        device.parts.fix()
+
+        assert bound(device) == (ALLOWED.id, "place")
+
+
+def test_a_code_still_names_the_forbidden_stop_that_it_no_longer_opens(tmp_path: Path) -> None:
+    """Also after a photo elsewhere that it did not bind."""
+    with round_of(tmp_path, ALLOWED, FORBIDDEN_THERE) as device:
+        scan(device, "C5")
+        device.parts.now.pass_s(60.0)
+        device.parts.fix()
+        device.press()
+        device.parts.now.pass_s(100.0)
+        device.parts.fix(lat_deg=NEXT[0], lon_deg=NEXT[1])
+        reply = device.press()
+
+        assert reason(reply) == "no_photo_stop"
+        assert reply["record"]["stop"]["id"] == FORBIDDEN_THERE.id
 
 
 # Places that are none

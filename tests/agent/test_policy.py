@@ -8,10 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from agent import policy
 from agent.manifest import Manifest, PhotoRule, RouteStop
 from agent.models import UNASSIGNED, BoundBy, Reason, Stop
-from agent.policy import Absent, Allowed, Refused, decide, may_stream, standing
+from agent.policy import Absent, Allowed, Refused, may_stream, standing
 from agent.route import Circle, Ring, where
+from agent.scanning import Code
 from hardware.clock import ClockSource, Moment
 from hardware.position import Fix
 from tests.agent.roads import (
@@ -37,6 +39,13 @@ SIGNED_FOR: Final = stop_at(away(DOOR, 90, 10), 2, PhotoRule.SIGNATURE_REQUIRED)
 NEXT_DOOR: Final = stop_at(away(DOOR, 90, 30), 3, PhotoRule.NO_PHOTO)
 FAR: Final = stop_at(away(DOOR, 90, 500), 4)
 FAR_FORBIDDEN: Final = stop_at(away(DOOR, 90, 500), 5, PhotoRule.NO_PHOTO)
+
+
+def decide(
+    today: Manifest | Absent, circle: Circle | None, code: str | None, *, opens: bool = True
+) -> Allowed | Refused:
+    """The rule's answer to a press with a code that was read just now, or a while ago."""
+    return policy.decide(today, circle, None if code is None else Code(code, opens))
 
 
 def reason_of(answer: Allowed | Refused) -> Reason | None:
@@ -165,6 +174,58 @@ def test_a_practice_code_opens_no_eye_where_place_forbids_it() -> None:
     assert reason_of(decide(today, None, "P")) is Reason.NO_POSITION
 
 
+# By a code that no longer opens doors.
+
+
+@pytest.mark.parametrize("circle", [HERE, None])
+def test_an_old_code_opens_no_forbidden_door(circle: Circle | None) -> None:
+    today = manifest_of(ALLOWED, NEXT_DOOR)
+
+    assert decide(today, circle, "C1", opens=False) == decide(today, circle, None)
+
+
+def test_an_old_code_opens_no_door_where_place_has_somebody_sign() -> None:
+    """It says only which stop, and never whether."""
+    today = manifest_of(SIGNED_FOR, FAR)
+
+    assert decide(today, HERE, "C4", opens=False) == decide(today, HERE, None)
+
+
+def test_an_old_code_names_the_stop_where_place_allows_a_photo() -> None:
+    today = manifest_of(ALLOWED, FAR, FAR_FORBIDDEN)
+
+    assert decide(today, HERE, "C4", opens=False) == decide(today, HERE, "C4")
+
+
+@pytest.mark.parametrize("code", ["C5", "C6", "C99", "TWICE"])
+def test_an_old_code_refuses_no_door_that_place_allows(code: str) -> None:
+    """Its stop takes no photo or is signed for, or it is of no stop, or of two."""
+    signed = stop_at(away(DOOR, 0, 500), 6, PhotoRule.SIGNATURE_REQUIRED)
+    twice = [replace(stop_at(away(DOOR, 0, 600), n), codes=("TWICE",)) for n in (7, 8)]
+    today = manifest_of(ALLOWED, FAR_FORBIDDEN, signed, *twice)
+
+    assert isinstance(decide(today, HERE, code), Refused)
+    assert decide(today, HERE, code, opens=False) == decide(today, HERE, None)
+
+
+@pytest.mark.parametrize("circle", [HERE, None])
+@pytest.mark.parametrize("code", ["C2", "C3"])
+def test_a_refusal_by_an_old_code_that_place_agrees_with_names_its_stop(
+    circle: Circle | None, code: str
+) -> None:
+    today = manifest_of(ALLOWED, SIGNED_FOR, NEXT_DOOR)
+
+    assert decide(today, circle, code, opens=False) == decide(today, circle, code)
+
+
+@pytest.mark.parametrize("code", ["C99", "TWICE"])
+def test_an_old_code_of_no_stop_says_nothing_at_a_forbidden_door(code: str) -> None:
+    twice = [replace(FAR, id=f"s-{number}", codes=("TWICE",)) for number in (7, 8)]
+    today = manifest_of(ALLOWED, NEXT_DOOR, *twice)
+
+    assert decide(today, HERE, code, opens=False) == decide(today, HERE, None)
+
+
 # Without a route.
 
 
@@ -203,7 +264,7 @@ def streams(
     *,
     lingers: bool = False,
 ) -> bool:
-    return may_stream(today, circle, code, lingers=lingers)
+    return may_stream(today, circle, Code(code, opens=True) if code else None, lingers=lingers)
 
 
 def test_the_sensor_is_on_only_at_an_open_stop_that_allows_photos() -> None:
@@ -297,7 +358,7 @@ def names_one(scene: Scene) -> bool:
 
 
 def reach_m(fix: Fix, eph_factor: float) -> float | None:
-    """How far from the fix we could be, as the design's sentence reads."""
+    """How far from the fix we could be, in other words than the product's."""
     age_s = abs(NOW_NS - fix.received_ns) / 1e9
     if age_s > 180:
         return None
@@ -321,7 +382,7 @@ def gaps_m(scene: Scene, photo: PhotoRule) -> list[tuple[float, float]]:
 
 
 def expected(scene: Scene) -> set[Reason | None]:
-    """Which answers are right (None: served), in the words of design section 6, on a sphere."""
+    """Which answers are right (None: served), reckoned anew, on a sphere."""
     if scene.code is not None and (owners(scene) or scene.code not in scene.today.practice_codes):
         return {_expected_by_code(scene)}
     if scene.fix is None or reach_m(scene.fix, scene.eph_factor) is None:
@@ -419,6 +480,13 @@ def test_where_the_sensor_may_be_on_a_press_without_a_code_finds_no_forbidden_do
     if not lingers:
         assert reason_of(decide(scene.today, scene.circle, scene.code)) is None
         assert any(not stop.done for stop in scene.today.stops)
+
+
+@given(scenes())
+def test_an_old_code_changes_no_answer_that_place_gives(scene: Scene) -> None:
+    old = decide(scene.today, scene.circle, scene.code, opens=False)
+
+    assert type(old) is type(decide(scene.today, scene.circle, None))
 
 
 @given(scenes())

@@ -7,7 +7,7 @@ import pytest
 from agent import scanning
 from agent.manifest import Manifest
 from agent.route import Circle
-from agent.scanning import AGAIN_S, AWAY_M, BOUND_S, WINDOW_S, Scan
+from agent.scanning import AGAIN_S, AWAY_M, BOUND_S, OPENS_S, Scan
 from tests.agent.fleet import HOME, NEXT
 from tests.agent.roads import away, manifest_of, stop_at
 
@@ -18,6 +18,12 @@ def at(place: tuple[float, float]) -> Circle:
 
 def ns(seconds: float) -> int:
     return round(seconds * 1e9)
+
+
+def said(scan: Scan, at_s: float, here: Circle | None = None) -> str | None:
+    """The text of the code that speaks."""
+    code = scan.code(ns(at_s), here)
+    return code.text if code else None
 
 
 def route_with(*codes: tuple[str, ...]) -> Manifest:
@@ -81,72 +87,6 @@ def test_a_picture_with_a_code_of_the_route_is_not_one_of_an_unknown_label(
     assert scanning.unknown(route_with(("A1", "A2"), ("B1",)), seen) == unknown
 
 
-# The window
-
-
-def test_a_window_is_open_for_ten_seconds() -> None:
-    scan = Scan()
-    closed = scan.is_open(0)
-    scan.open(ns(5))
-
-    assert WINDOW_S == 10.0
-    assert (closed, scan.is_open(ns(5)), scan.is_open(ns(14.99))) == (False, True, True)
-    assert not scan.is_open(ns(15))
-
-
-def test_a_window_that_is_opened_again_begins_anew() -> None:
-    scan = Scan()
-    scan.open(0)
-    scan.saw(["WHAT"])
-    scan.open(ns(9))
-
-    assert scan.is_open(ns(18.9))
-    assert not scan.end(ns(19))
-    assert scan.code(ns(19), None) is None
-
-
-def test_a_code_ends_the_window() -> None:
-    scan = Scan()
-    scan.open(0)
-    scan.bind("A1", ns(2))
-
-    assert not scan.is_open(ns(2))
-    assert scan.code(ns(2), None) == "A1"
-
-
-def test_an_unknown_code_speaks_when_nothing_better_came() -> None:
-    """So that the press is refused, and not decided by place as if nobody had scanned."""
-    scan = Scan()
-    scan.open(0)
-    scan.saw(["FIRST"])
-    scan.saw([])
-    scan.saw(["SECOND", "THIRD"])
-    before = scan.code(ns(9), None)
-
-    assert before is None
-    assert scan.end(ns(10))
-    assert scan.code(ns(10), None) == "SECOND"
-
-
-def test_a_code_that_is_known_is_better_than_an_unknown_one() -> None:
-    scan = Scan()
-    scan.open(0)
-    scan.saw(["WHAT"])
-    scan.bind("A1", ns(3))
-
-    assert not scan.end(ns(10))
-    assert scan.code(ns(10), None) == "A1"
-
-
-def test_a_window_without_a_label_leaves_the_code_before_it() -> None:
-    scan = Scan()
-    scan.bind("A1", 0)
-    scan.open(ns(1))
-
-    assert not scan.end(ns(11))
-    assert scan.code(ns(11), None) == "A1"
-
-
 # How long a code speaks
 
 
@@ -155,7 +95,7 @@ def test_a_code_waits_fifteen_minutes_for_its_photo(later_s: float, *, speaks: b
     scan = Scan()
     scan.bind("A1", 0)
 
-    assert scan.code(ns(later_s), at(HOME)) == ("A1" if speaks else None)
+    assert said(scan, later_s, at(HOME)) == ("A1" if speaks else None)
 
 
 @pytest.mark.parametrize(("later_s", "speaks"), [(AGAIN_S - 1, True), (AGAIN_S + 1, False)])
@@ -164,17 +104,31 @@ def test_after_a_photo_a_code_speaks_for_a_minute(later_s: float, *, speaks: boo
     scan.bind("A1", 0)
     scan.used(ns(100), at(HOME))
 
-    assert scan.code(ns(100 + later_s), at(HOME)) == ("A1" if speaks else None)
+    assert said(scan, 100 + later_s, at(HOME)) == ("A1" if speaks else None)
 
 
 def test_each_photo_begins_the_minute_anew_but_not_the_fifteen() -> None:
     scan = Scan()
     scan.bind("A1", 0)
     for second in range(0, 900, 50):
-        assert scan.code(ns(second), at(HOME)) == "A1"
+        assert said(scan, second, at(HOME)) == "A1"
         scan.used(ns(second), at(HOME))
 
     assert scan.code(ns(901), at(HOME)) is None
+
+
+@pytest.mark.parametrize(("later_s", "opens"), [(OPENS_S, True), (OPENS_S + 1, False)])
+def test_a_code_opens_doors_for_a_minute_after_it_was_read_whatever_was_photographed(
+    later_s: float, *, opens: bool
+) -> None:
+    scan = Scan()
+    scan.bind("A1", 0)
+    for second in (10, 30, 59):
+        scan.used(ns(second), at(HOME))
+    code = scan.code(ns(later_s), at(HOME))
+
+    assert code is not None
+    assert code.opens is opens
 
 
 @pytest.mark.parametrize(("metres", "speaks"), [(AWAY_M - 1, True), (AWAY_M + 1, False)])
@@ -188,8 +142,8 @@ def test_a_code_speaks_within_a_hundred_metres_of_its_first_photo(
     scan.used(ns(1), at(away(HOME, 45.0, 90.0)))
     there = at(away(HOME, 45.0, metres))
 
-    assert scan.code(ns(2), there) == ("A1" if speaks else None)
-    assert scan.code(ns(3), at(HOME)) == ("A1" if speaks else None), "and it does not come back"
+    assert said(scan, 2, there) == ("A1" if speaks else None)
+    assert said(scan, 3, at(HOME)) == ("A1" if speaks else None), "and it does not come back"
 
 
 def test_before_its_first_photo_a_code_may_be_carried_any_way() -> None:
@@ -197,7 +151,7 @@ def test_before_its_first_photo_a_code_may_be_carried_any_way() -> None:
     scan = Scan()
     scan.bind("A1", 0)
 
-    assert scan.code(ns(60), at(NEXT)) == "A1"
+    assert said(scan, 60, at(NEXT)) == "A1"
 
 
 def test_where_nobody_knows_the_place_only_time_ends_a_code() -> None:
@@ -206,7 +160,7 @@ def test_where_nobody_knows_the_place_only_time_ends_a_code() -> None:
     scan.used(0, None)
     scan.used(ns(1), at(HOME))
 
-    assert scan.code(ns(2), None) == "A1"
+    assert said(scan, 2) == "A1"
     assert scan.code(ns(2), at(NEXT)) is None
 
 
@@ -232,4 +186,4 @@ def test_another_code_takes_the_place_of_the_first_with_nothing_of_its_photos() 
     scan.used(0, at(HOME))
     scan.bind("B1", ns(70))
 
-    assert scan.code(ns(71), at(NEXT)) == "B1"
+    assert said(scan, 71, at(NEXT)) == "B1"

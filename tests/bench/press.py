@@ -173,7 +173,7 @@ class _Presser:
         return next(at_ns for signal, at_ns in shown if at_ns > edge_ns and signal in _DONE)
 
 
-def _leave_alone(_eye: Eye, _now_ns: int) -> None:
+def _leave_alone(_eye: Eye, _now_ns: int, *, is_looking: bool) -> None:
     """In place of the rule: once the bench stops and starts the camera, the loop must not."""
 
 

@@ -1,6 +1,6 @@
 """Where rounds are walked: doors, how the map errs about them, and how the receiver does.
 
-Measured are the receiver's errors and those of addresses; layouts and shares are our choice.
+Measured are the receiver's errors and those of addresses; layouts and shares are made up.
 """
 
 import math
@@ -53,7 +53,7 @@ INTERPOLATED: Final = Spread(31.0, 64.5)
 SIGNATURE_SHARE: Final = 0.10
 NO_PHOTO_SHARE: Final = 0.03
 STOPS: Final = 150
-"""Of one route; the shares are our choice."""
+"""Of one route; the shares are made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Age:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """One kind of delivery area; shares are our choice.
+    """One kind of delivery area; shares are made up.
 
     Attributes:
         doors: makes a day's doors, in the order they are walked; equal ones share a building.

@@ -2,9 +2,9 @@
 
 import pytest
 
-from agent import signals
+from agent import lights
+from agent.lights import SHOWN_S
 from agent.models import Counts
-from agent.signals import SHOWN_S
 from hardware.indicator import Signal
 from hardware.power import PowerReading
 
@@ -45,12 +45,12 @@ def power(battery_pct: int | None = 80, *, external: bool | None = False) -> Pow
 def test_the_idle_light_follows_power_readiness_and_queue(
     *, ready: bool, supply: PowerReading, counts: Counts | None, expected: Signal
 ) -> None:
-    assert signals.idle(ready=ready, bench=False, power=supply, counts=counts) is expected
+    assert lights.idle(ready=ready, bench=False, power=supply, counts=counts) is expected
 
 
 def test_bench_mode_shows_by_the_idle_light_of_a_ready_device() -> None:
-    assert signals.idle(ready=True, bench=True, power=power(), counts=None) is Signal.BENCH
-    assert signals.idle(ready=False, bench=True, power=power(), counts=None) is Signal.NOT_READY
+    assert lights.idle(ready=True, bench=True, power=power(), counts=None) is Signal.BENCH
+    assert lights.idle(ready=False, bench=True, power=power(), counts=None) is Signal.NOT_READY
 
 
 def test_every_signal_of_a_press_has_its_time_and_no_idle_one_has() -> None:

@@ -1,0 +1,126 @@
+"""What the driver means by the buttons; pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from hardware.button import ButtonEvent, ButtonName, Change
+
+ONE_PRESS_S: Final = 0.6
+"""Presses of the photo button within this count once: a finger slips, or taps twice to be sure.
+
+Nobody aims at another parcel in less.
+"""
+
+HOLD_S: Final = 2.0
+"""How long the scan button is held to take a press back: nobody holds it so long by mistake."""
+
+_LONG_AGO_NS: Final = -(10**12)
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A press of the photo button that counts."""
+
+    edge_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SamePress:
+    """A press of the photo button that counts as one with the press before."""
+
+    edge_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoPress:
+    """A touch of the photo button that was no press."""
+
+    edge_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A short press of the scan button."""
+
+    edge_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """The scan button was held: the last press does not count."""
+
+    edge_ns: int
+
+
+Gesture = Photo | SamePress | NoPress | Scan | TakeBack
+
+
+class Presses:
+    """Which presses of the photo button count, told their first edges one after the other.
+
+    Presses within 600 ms count once: one counts unless it began less than 600 ms after the last
+    one that counted. One that does not count moves nothing, and how long a press takes to be served
+    does not matter. So of taps at 0, 0.35 and 0.66 s the first and the last count: the second
+    belongs to the first, and the last is 660 ms after that.
+
+    All times are CLOCK_MONOTONIC. For one thread.
+    """
+
+    def __init__(self) -> None:
+        self._counted_ns = self._before_ns = _LONG_AGO_NS
+
+    def is_same(self, edge_ns: int) -> bool:
+        """Whether a press at `edge_ns` would be the one before."""
+        return abs(edge_ns - self._counted_ns) < ONE_PRESS_S * 1e9
+
+    def counts(self, edge_ns: int) -> bool:
+        """Take a press at `edge_ns`; whether it is one of its own."""
+        if self.is_same(edge_ns):
+            return False
+        self._before_ns, self._counted_ns = self._counted_ns, edge_ns
+        return True
+
+    def was_none(self, edge_ns: int) -> None:
+        """The press at `edge_ns` was a glitch, if it counted: the one before it is the last."""
+        if edge_ns == self._counted_ns:
+            self._counted_ns = self._before_ns
+
+
+class Gestures:
+    """From debounced events to gestures, in the order in which they come; for one thread.
+
+    How long the scan button was held is a matter of its edges, not of when they are looked at.
+    """
+
+    def __init__(self) -> None:
+        self._presses = Presses()
+        self._scan_ns: int | None = None
+
+    @property
+    def due_ns(self) -> int | None:
+        """When a button that is down is held; None while none is."""
+        return None if self._scan_ns is None else self._scan_ns + int(HOLD_S * 1e9)
+
+    def take(self, event: ButtonEvent) -> Gesture | None:
+        """What an event makes of those before it; None where nothing, or nothing yet."""
+        at_ns = event.edge_ns
+        match event.button, event.change:
+            case ButtonName.PHOTO, Change.PRESSED:
+                return Photo(at_ns) if self._presses.counts(at_ns) else SamePress(at_ns)
+            case ButtonName.PHOTO, Change.GLITCH:
+                return NoPress(at_ns)
+            case ButtonName.SCAN, Change.PRESSED:
+                self._scan_ns = at_ns
+            case ButtonName.SCAN, Change.RELEASED if self._scan_ns is not None:
+                edge_ns, is_short = self._scan_ns, self.held(at_ns) is None
+                self._scan_ns = None
+                return Scan(edge_ns) if is_short else TakeBack(edge_ns)
+        return None
+
+    def held(self, until_ns: int) -> TakeBack | None:
+        """The scan button was down until then; whether that is a hold, also before it is let go."""
+        edge_ns, due_ns = self._scan_ns, self.due_ns
+        if edge_ns is None or due_ns is None or until_ns < due_ns:
+            return None
+        self._scan_ns = None
+        return TakeBack(edge_ns)

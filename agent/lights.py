@@ -1,0 +1,97 @@
+"""What the light shows, and which light shows while nobody presses."""
+
+from collections.abc import Callable
+from typing import Final
+
+from agent.models import Counts
+from hardware.indicator import Indicator, Signal
+from hardware.power import PowerReading
+
+LOW_BELOW_PCT: Final = 15
+"""Battery below which the idle light is red: there is still time to reach a charger."""
+
+SHOWN_S: Final[dict[Signal, float]] = {
+    Signal.HOLD_STILL: 5.0,
+    Signal.EXPOSED: 5.0,
+    Signal.SAVED: 1.0,
+    Signal.ONCE_MORE: 5.0,
+    Signal.NO_PHOTO: 3.0,
+    Signal.READING: 10.0,
+    Signal.LABEL_READ: 2.0,
+    Signal.FAULT: 30.0,
+}
+"""How long what a press showed stays before the idle light: long enough to be seen in the hand.
+
+Green is short: the driver walks on. Red is steady until the driver has had time to call.
+"""
+
+
+def idle(*, ready: bool, bench: bool, power: PowerReading, counts: Counts | None) -> Signal:
+    """The idle signal; `counts` is None where the queue cannot be read."""
+    if power.external and counts is not None:
+        if not ready or counts.suspected or counts.refused or counts.damaged:
+            return Signal.ASK_OFFICE
+        return Signal.SENDING if counts.waiting else Signal.ALL_SENT
+    if not ready:
+        return Signal.NOT_READY
+    if power.battery_pct is not None and power.battery_pct < LOW_BELOW_PCT and not power.external:
+        return Signal.BATTERY_LOW
+    return Signal.BENCH if bench else Signal.READY
+
+
+class Light:
+    """White from a touch on, then what came of the press, and the idle light when that was seen.
+
+    Only `touched` may be called from another thread than the loop's.
+    """
+
+    def __init__(self, indicator: Indicator, now_ns: Callable[[], int]) -> None:
+        self._indicator = indicator
+        self._now_ns = now_ns
+        self._shown: Signal | None = None
+        self._touched_ns: int | None = None
+        self._idle_from_ns = 0
+
+    def touched(self, edge_ns: int) -> None:
+        """The first edge of what may become a press: hold still."""
+        self._touched_ns = edge_ns
+        self._indicator.show(Signal.HOLD_STILL)
+
+    def give_back(self, edge_ns: int) -> None:
+        """That touch was no press: what it covered, unless that has changed since."""
+        if edge_ns == self._touched_ns and self._shown is not None:
+            self._indicator.show(self._shown)
+
+    def hold_still(self) -> None:
+        """A press is served now; the one before it may have shown its own."""
+        self._indicator.show(Signal.HOLD_STILL)
+
+    def exposed(self) -> None:
+        """The last frame is exposed, and the record is not yet durable."""
+        self._indicator.show(Signal.EXPOSED)
+
+    def show(self, signal: Signal) -> None:
+        """Show what came of something, for as long as it takes to be seen."""
+        self._change(signal)
+        self._idle_from_ns = self._now_ns() + int(SHOWN_S[signal] * 1e9)
+
+    def shows(self, signal: Signal) -> bool:
+        """Whether that came last, a touch aside."""
+        return self._shown is signal
+
+    def is_seen(self, now_ns: int) -> bool:
+        """Whether what was shown was seen, and the idle light may come back."""
+        return now_ns >= self._idle_from_ns
+
+    def end(self, now_ns: int) -> None:
+        """What is shown holds no longer."""
+        self._idle_from_ns = now_ns
+
+    def idle(self, signal: Signal) -> None:
+        """Show the idle light, where it is another one."""
+        if signal is not self._shown:
+            self._change(signal)
+
+    def _change(self, signal: Signal) -> None:
+        self._indicator.show(signal)
+        self._shown, self._touched_ns = signal, None

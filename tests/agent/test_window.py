@@ -1,0 +1,30 @@
+"""The scan window as a value: how long it is open, and what counts of what it saw."""
+
+from agent.window import WINDOW_S, Opened
+
+
+def ns(seconds: float) -> int:
+    return round(seconds * 1e9)
+
+
+def opened(*, asked: bool = True) -> Opened:
+    return Opened(edge_ns=ns(4), since_ns=ns(5), asked=asked)
+
+
+def test_a_window_is_open_for_ten_seconds() -> None:
+    assert WINDOW_S == 10.0
+    assert not opened().is_over(ns(5))
+    assert not opened().is_over(ns(14.99))
+    assert opened().is_over(ns(15))
+
+
+def test_of_the_codes_that_the_route_does_not_know_the_last_picture_s_first_counts() -> None:
+    """So that the press is refused, and not decided by place as if nobody had scanned."""
+    seen = opened().saw(["FIRST"]).saw([]).saw(["SECOND", "THIRD"]).saw([])
+
+    assert opened().unknown is None
+    assert seen.unknown == "SECOND"
+
+
+def test_what_lies_about_counts_only_where_the_driver_asked() -> None:
+    assert opened(asked=False).saw(["FIRST"]).unknown is None
