@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from agent.attempt import PIECE_BYTES
+from agent.attempt import PIECE_BYTES, Attempt
 from agent.backend import Backend
 from agent.models import CaptureId, Item
 from agent.outcome import DeadEnd, NoService, Outcome
