@@ -15,15 +15,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until it is known how to end
         return _as_process()
     # Most of the start.
-    from agent import commandline  # noqa: PLC0415
+    from agent.command import commandline  # noqa: PLC0415
 
     return commandline.run(commandline.parse(arguments))
 
 
 def _as_process() -> int:
     # As above.
-    from agent import commandline, streams  # noqa: PLC0415
+    from agent.command import commandline  # noqa: PLC0415
     from agent.errors import ExitCode  # noqa: PLC0415
+    from agent.process import streams  # noqa: PLC0415
 
     out = streams.outlast()
     try:

@@ -12,11 +12,12 @@ from typing import Any, Final
 from demo_receiver import Place, Receiver
 from demo_story import Step, place
 
-from agent import manifest, receipt
-from agent.database import Database
 from agent.errors import DoorstepError
-from agent.itinerary import Itinerary
 from agent.models import Reason
+from agent.queue.database import Database
+from agent.queue.manifests import Itinerary
+from agent.record import receipt
+from agent.rule import manifest
 from tests.backend.orders import Order
 from tests.backend.process import Backend
 from tests.device import Device

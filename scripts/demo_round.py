@@ -22,7 +22,7 @@ from demo_driver import Pressed, Van
 from demo_receiver import Receiver
 from demo_story import ROUND, Step, Turn
 
-from agent.manifest import Manifest
+from agent.rule.manifest import Manifest
 from tests.backend import demo
 from tests.backend.office import Office
 from tests.backend.pages import PREFIX

@@ -15,9 +15,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from agent import recordfile, signing, socketline
-from agent.database import Database
-from agent.layout import Layout
+from agent.process import control
+from agent.queue.database import Database
+from agent.queue.paths import Layout
+from agent.record import file as recordfile
+from agent.record import signing
 
 REPOSITORY: Final = Path(__file__).parents[1]
 READY_WITHIN_S: Final = 30.0
@@ -125,7 +127,7 @@ class Device:
             self.stop(name)
 
     def ask(self, name: str, request: Mapping[str, Any]) -> dict[str, Any] | None:
-        return socketline.ask(self.layout.run / f"{name}.sock", dict(request), READY_WITHIN_S)
+        return control.ask(self.layout.run / f"{name}.sock", dict(request), READY_WITHIN_S)
 
     def press(self) -> dict[str, Any]:
         """Press the photo button; raises what the capture process cannot do."""

@@ -12,13 +12,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from agent import recordfile, wiring
-from agent.capture_loop import CaptureLoop
-from agent.commanded import Reply
+from agent.capture.commanded import Reply
+from agent.capture.loop import CaptureLoop
+from agent.command import wiring
 from agent.config import Config, load
-from agent.layout import Layout
 from agent.models import Item, State
-from agent.outbox import Outbox
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.record import file as recordfile
 from hardware.board import Board
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Frame, Luma

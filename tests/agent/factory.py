@@ -20,11 +20,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from agent import recordfile, signing
-from agent.database import Database
-from agent.layout import Layout
 from agent.models import CaptureId, Kind, Label, rfc3339
-from agent.outbox import Outbox
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.record import file as recordfile
+from agent.record import signing
 
 _NOBODY: Final = 65534
 MOMENT = datetime(2026, 12, 1, 9, 15, 2, tzinfo=UTC)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from agent import signing
-from agent.database import Database
-from agent.itinerary import Itinerary, Stored
-from agent.layout import Layout
-from agent.manifest import PhotoRule, RouteStop
+from agent.queue.database import Database
+from agent.queue.manifests import Itinerary, Stored
+from agent.queue.paths import Layout
+from agent.record import signing
+from agent.rule.manifest import PhotoRule, RouteStop
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.clock import ClockSource
 from tests.agent.benchtop import Bench, Parts, bench

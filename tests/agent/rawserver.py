@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import trustme
 
-from agent import signing
+from agent.record import signing
 
 
 @dataclass(frozen=True)

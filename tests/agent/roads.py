@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from agent import signing
-from agent.manifest import TYPE, Manifest, PhotoRule, RouteStop
+from agent.record import signing
+from agent.rule.manifest import TYPE, Manifest, PhotoRule, RouteStop
 from hardware.position import Fix
 from tests.agent.factory import signed_by_hand
 

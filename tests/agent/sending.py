@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from agent import recordfile, signing
-from agent.backend import Backend, Limits
 from agent.config import BackendSettings
-from agent.database import Database
-from agent.delivery import Delivery
-from agent.layout import Layout
 from agent.models import CaptureId, Item, Label, rfc3339
-from agent.outbox import Outbox
-from agent.outcome import Outcome
-from agent.sync import Errand, Sync
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.record import file as recordfile
+from agent.record import signing
+from agent.sync.delivery import Delivery
+from agent.sync.http import Backend, Limits
+from agent.sync.loop import Errand, Sync
+from agent.sync.outcome import Outcome
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 QUICK = Limits(connect_s=2.0, read_s=2.0, progress_s=2.0, attempt_s=20.0)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.backend import ANSWER_LIMIT_BYTES, Backend, Limits, NoAnswer
 from agent.config import BackendSettings
 from agent.errors import ConfigError
-from agent.wire import Answer
+from agent.sync.http import ANSWER_LIMIT_BYTES, Backend, Limits, NoAnswer
+from agent.sync.tus import Answer
 from tests.agent.rawserver import RawServer, Request, head, raw_server, whole
 from tests.agent.sending import QUICK
 from tests.network import FaultProxy, Line

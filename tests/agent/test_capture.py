@@ -9,10 +9,10 @@ from pathlib import Path
 import piexif  # noqa: TID251 - somebody else's reader
 import pytest
 
-from agent import signing
+from agent.capture.record_json import FRESH_S
 from agent.models import Kind, State, rfc3339
-from agent.record import FRESH_S
-from agent.storage import BALLAST_BYTES, free_bytes
+from agent.queue.disk import BALLAST_BYTES, free_bytes
+from agent.record import signing
 from hardware.clock import BUILT
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.indicator import Signal

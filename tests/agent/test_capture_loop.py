@@ -13,9 +13,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from agent import record, socketline, wiring
+from agent.capture import record_json
+from agent.command import wiring
 from agent.errors import DoorstepError, NotNow
 from agent.models import Kind
+from agent.process import control
 from hardware import clock_system
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.clock import BUILT, ClockSource
@@ -494,7 +496,7 @@ def run_while(device: Bench, work: Callable[[Path], T]) -> T:
             device.loop.stop()
 
     with (
-        socketline.serve(path, lambda line, user: wiring.answer(device.loop, line, user)),
+        control.serve(path, lambda line, user: wiring.answer(device.loop, line, user)),
         ThreadPoolExecutor(1) as pool,
     ):
         result = pool.submit(work_and_stop)
@@ -503,7 +505,7 @@ def run_while(device: Bench, work: Callable[[Path], T]) -> T:
 
 
 def ask(device: Bench, request: dict[str, Any]) -> dict[str, Any]:
-    answer = run_while(device, lambda path: socketline.ask(path, request, 5.0))
+    answer = run_while(device, lambda path: control.ask(path, request, 5.0))
     assert answer is not None
     return answer
 
@@ -548,10 +550,10 @@ def test_a_second_press_through_the_socket_is_told_that_it_counts_with_the_first
     tmp_path: Path,
 ) -> None:
     def press_twice(path: Path) -> None:
-        socketline.ask(path, {"press": "photo"}, 5.0)
+        control.ask(path, {"press": "photo"}, 5.0)
         device.parts.now.pass_s(0.3)
         with pytest.raises(DoorstepError, match="counted as one") as told:
-            socketline.ask(path, {"press": "photo"}, 5.0)
+            control.ask(path, {"press": "photo"}, 5.0)
         assert told.value.exit_code == 75
 
     with bench(tmp_path, Parts(simulated=True)) as device:
@@ -756,5 +758,5 @@ def test_a_fix_from_long_after_the_press_is_no_place_of_it() -> None:
     """A press that was served late: the driver has walked on."""
     late = Parts().fix(received_ns=10**10)
 
-    assert record.fresh(late, 10**10 - 6 * 10**9) is None
-    assert record.fresh(late, 10**10 - 10**9) is late
+    assert record_json.fresh(late, 10**10 - 6 * 10**9) is None
+    assert record_json.fresh(late, 10**10 - 10**9) is late

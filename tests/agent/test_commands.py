@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from agent import commands, socketline
 from agent.__main__ import main
-from agent.commanded import Reply
+from agent.capture.commanded import Reply
+from agent.command import commands
 from agent.models import Reason
+from agent.process import control
 from tests.agent.benchtop import bench
 from tests.agent.factory import MOMENT, add, owned_by_a_user, queue
 from tests.agent.factory import Device as Maker
@@ -96,7 +97,7 @@ def test_capture_once_does_not_press_on_a_provisioned_device_whose_process_runs(
     device.layout.make()
     refusal = {"error": "bench mode is off; set device.bench_mode to test", "exit": 2}
 
-    with socketline.serve(device.layout.capture_socket, lambda *_: refusal):
+    with control.serve(device.layout.capture_socket, lambda *_: refusal):
         code = run(device, "capture", "--once")
 
     assert code == 2
@@ -111,7 +112,7 @@ def test_who_may_not_ask_the_capture_process_ends_as_with_any_missing_permission
     with owned_by_a_user() as folder:
         device = Device(folder)
         device.layout.make()
-        with socketline.serve(device.layout.capture_socket, lambda *_: refusal):
+        with control.serve(device.layout.capture_socket, lambda *_: refusal):
             device.layout.capture_socket.chmod(0)
             code = run(device, "capture", "--once")
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import sqlite_utils  # noqa: F401, TID251 - a child that became another user may not be able to
 
-from agent.database import Database, _migrate
 from agent.errors import NotNow, QueueBroken, StorageFault, StorageFull
-from agent.layout import Layout
-from agent.outbox import Outbox
-from agent.storage import lock
+from agent.queue.database import Database, _migrate
+from agent.queue.disk import lock
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
 from tests.agent.factory import Device, add, fill, queue, remount, small_disk
 
 NOBODY, DAEMON, GROUP = 65_534, 1, 60
@@ -129,8 +129,8 @@ def test_the_schema_library_is_not_loaded_once_there_is_a_schema(
     """It costs a quarter of a second on a small device, at every command."""
     note(database, "made")
     program = (
-        "import sys; from pathlib import Path; from agent.database import Database\n"
-        "from agent.layout import Layout\n"
+        "import sys; from pathlib import Path; from agent.queue.database import Database\n"
+        "from agent.queue.paths import Layout\n"
         "with Database(Layout(Path(sys.argv[1]), Path(sys.argv[1])), migrates=True).look(): pass\n"
         "print('sqlite_utils' in sys.modules)"
     )

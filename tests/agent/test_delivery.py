@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from agent.models import Item, State
-from agent.outcome import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
-from agent.receipt import Receipt, Refusal
-from agent.signing import new_key, sign
+from agent.record.receipt import Receipt, Refusal
+from agent.record.signing import new_key, sign
+from agent.sync.outcome import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
 from tests.agent.rawserver import head, raw_server, whole
 from tests.agent.sending import Device, Sender, device, sender
 from tests.agent.tusscript import TusScript, receipt, refusal

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agent import doctor, socketline
-from agent.doctor import Finding, Level
-from agent.layout import Layout
+from agent.command import doctor
+from agent.command.doctor import Finding, Level
+from agent.process import control
+from agent.queue.paths import Layout
 from tests.agent.factory import Device as Maker
 from tests.agent.factory import add, owned_by_a_user, queue
 from tests.agent.rawserver import raw_server
@@ -177,7 +178,7 @@ def test_a_running_capture_process_is_asked_instead_of_opening_its_devices(
     layout = Layout(tmp_path / "state", tmp_path / "run")
     layout.make()
 
-    with socketline.serve(layout.capture_socket, lambda *_: dict(answer)):
+    with control.serve(layout.capture_socket, lambda *_: dict(answer)):
         assert levels(device)["devices"] is level
 
 

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import jpeg
-from agent.exif import GpsFacts, PhotoFacts, stamp
+from agent.capture import jpeg
+from agent.capture.exif import GpsFacts, PhotoFacts, stamp
 
 TAKEN: Final = datetime(2026, 12, 1, 9, 15, 2, 417_999, tzinfo=UTC)
 FIXED: Final = datetime(2026, 12, 1, 9, 15, 1, 59_000, tzinfo=UTC)

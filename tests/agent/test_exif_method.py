@@ -6,8 +6,8 @@ import numpy as np
 import piexif  # noqa: TID251 - somebody else's reader
 import pytest
 
-from agent import jpeg
-from agent.exif import GpsFacts, PhotoFacts, stamp
+from agent.capture import jpeg
+from agent.capture.exif import GpsFacts, PhotoFacts, stamp
 
 
 @pytest.mark.parametrize("method", ["GPS", "MANUAL"])

@@ -8,9 +8,9 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from agent.manifest import PhotoRule
+from agent.capture.burst import LAMP_SETTLE_MS
 from agent.models import Kind
-from agent.shutter import LAMP_SETTLE_MS
+from agent.rule.manifest import PhotoRule
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Luma
 from hardware.errors import CameraFailed, CameraStalled

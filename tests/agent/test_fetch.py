@@ -13,15 +13,16 @@ from typing import Final
 
 import pytest
 
-from agent import manifest, signing
-from agent.backend import Backend
 from agent.config import BackendSettings
-from agent.database import Database
 from agent.errors import StorageFull
-from agent.fetch import EVERY_S, Fetch
-from agent.itinerary import Itinerary
-from agent.layout import Layout
-from agent.manifest import Manifest
+from agent.queue.database import Database
+from agent.queue.manifests import Itinerary
+from agent.queue.paths import Layout
+from agent.record import signing
+from agent.rule import manifest
+from agent.rule.manifest import Manifest
+from agent.sync.http import Backend
+from agent.sync.manifest_fetch import EVERY_S, Fetch
 from hardware.clock import BUILT, ClockSource
 from tests import device as devices
 from tests.agent.benchtop import Bench, Parts, bench

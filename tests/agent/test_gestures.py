@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.gestures import Gesture, Gestures, NoPress, Photo, SamePress, Scan, TakeBack
+from agent.capture.gestures import Gesture, Gestures, NoPress, Photo, SamePress, Scan, TakeBack
 from hardware.board import Board
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Frame

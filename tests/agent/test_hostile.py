@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import signing
-from agent.database import Database
-from agent.itinerary import Itinerary
-from agent.manifest import TYPE
+from agent.queue.database import Database
+from agent.queue.manifests import Itinerary
+from agent.record import signing
+from agent.rule.manifest import TYPE
 from tests import device as devices
 from tests.agent.factory import encoded, signed_by_hand
 from tests.agent.fleet import (

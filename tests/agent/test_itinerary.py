@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from agent import signing
-from agent.database import Database
-from agent.itinerary import Itinerary, Stored
-from agent.layout import Layout
+from agent.queue.database import Database
+from agent.queue.manifests import Itinerary, Stored
+from agent.queue.paths import Layout
+from agent.record import signing
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.clock import ClockSource
 from tests.agent.benchtop import Bench, Parts, bench
@@ -113,9 +113,9 @@ OFFERS = """
 import sys
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from agent.database import Database
-from agent.itinerary import Itinerary
-from agent.layout import Layout
+from agent.queue.database import Database
+from agent.queue.manifests import Itinerary
+from agent.queue.paths import Layout
 
 with closing(Database(Layout(Path(sys.argv[1]), Path(sys.argv[2])))) as database:
     itinerary = Itinerary(database)

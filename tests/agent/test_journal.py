@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from agent import recordfile, signing
+from agent.capture.chain import Journal, NotQueued
 from agent.errors import StorageFault
-from agent.journal import Journal, NotQueued
 from agent.models import CaptureId, Head, Kind, Label, State
-from agent.outbox import Outbox
+from agent.queue.outbox import Outbox
+from agent.record import file as recordfile
+from agent.record import signing
 from hardware.clock import ClockSource, Moment
 from tests.agent.benchtop import bench
 from tests.agent.factory import MOMENT, queue

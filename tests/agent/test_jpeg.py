@@ -4,7 +4,7 @@ import cv2  # noqa: TID251 - an independent reader of what was encoded
 import numpy as np
 import pytest
 
-from agent import jpeg
+from agent.capture import jpeg
 
 
 def test_a_picture_comes_back_as_it_was() -> None:

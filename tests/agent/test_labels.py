@@ -9,8 +9,8 @@ import zxingcpp  # noqa: TID251 - writes the codes that are read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import labels
-from agent.manifest import _CODE
+from agent.capture import barcodes
+from agent.rule.manifest import _CODE
 from hardware.camera import Luma
 from hardware.scenes import Scene, exposure, render
 from hardware.simulated_label import Paper, hold
@@ -47,7 +47,7 @@ def scene(*codes: Luma) -> Luma:
 def test_what_parcels_carry_is_read_whichever_way_it_is_held(kind: Format, quarters: int) -> None:
     picture = np.rot90(scene(code(TRACKING, kind)), quarters)
 
-    assert labels.read(picture) == (TRACKING,)
+    assert barcodes.read(picture) == (TRACKING,)
 
 
 @pytest.mark.parametrize("kind", [Format.Code128, Format.DataMatrix, Format.QRCode], ids=str)
@@ -61,7 +61,7 @@ def test_a_hand_holds_it_askew_and_not_quite_in_focus(kind: Format, turn_deg: in
     blurred = cv2.GaussianBlur(held, (0, 0), 1.0).astype(float)
     grain = np.random.default_rng(1).normal(0, 5, blurred.shape)
 
-    assert labels.read(np.clip(blurred + grain, 0, 255).astype(np.uint8)) == (TRACKING,)
+    assert barcodes.read(np.clip(blurred + grain, 0, 255).astype(np.uint8)) == (TRACKING,)
 
 
 @pytest.mark.parametrize("kind", [LabelKind.CODE128, LabelKind.QR])
@@ -72,20 +72,20 @@ def test_what_cannot_be_read_is_dark_and_a_lit_street_is_not(kind: LabelKind, do
         picture = cv2.cvtColor(render(scene), cv2.COLOR_BGR2YUV_I420)[:720].astype(np.uint8)
         hold(Paper(TRACKING, kind, exposure(scene)), picture, 0)
 
-        assert labels.read(picture) or labels.is_dark(picture)
-        assert not (labels.is_dark(picture) and light >= 0.15)
+        assert barcodes.read(picture) or barcodes.is_dark(picture)
+        assert not (barcodes.is_dark(picture) and light >= 0.15)
 
 
 def test_two_codes_in_one_picture_are_both_told() -> None:
     picture = scene(code("JD0146"), code("JD0147", Format.DataMatrix))
 
-    assert sorted(labels.read(picture)) == ["JD0146", "JD0147"]
+    assert sorted(barcodes.read(picture)) == ["JD0146", "JD0147"]
 
 
 def test_the_same_code_twice_is_one() -> None:
     picture = scene(code("JD0146"), code("JD0146", Format.Code128), code("JD0146"))
 
-    assert labels.read(picture) == ("JD0146",)
+    assert barcodes.read(picture) == ("JD0146",)
 
 
 @pytest.mark.parametrize("kind", [Format.Code128, Format.DataMatrix, Format.QRCode], ids=str)
@@ -99,7 +99,7 @@ def test_the_same_code_twice_is_one() -> None:
 )
 def test_a_gs1_code_is_its_data_without_separators(kind: Format, written: str, told: str) -> None:
     """They cannot be printed, so no manifest has them, and most scanners drop them too."""
-    assert labels.read(scene(code(written, kind, 2, gs1=True))) == (told,)
+    assert barcodes.read(scene(code(written, kind, 2, gs1=True))) == (told,)
 
 
 @pytest.mark.parametrize(
@@ -127,13 +127,13 @@ def test_what_no_manifest_could_name_is_passed_over(hostile: str | bytes) -> Non
     """As a whole, never cut to something that might be another's code."""
     picture = scene(code(hostile, Format.QRCode), code("JD0147", Format.DataMatrix))
 
-    assert labels.read(picture) == ("JD0147",)
+    assert barcodes.read(picture) == ("JD0147",)
 
 
 @pytest.mark.parametrize("text", ["../../etc/passwd", "%00", "'; DROP TABLE", "x" * 128, "<b>"])
 def test_printable_text_is_told_as_it_is_and_harms_nobody_here(text: str) -> None:
     """What it means is the manifest's to say."""
-    assert labels.read(scene(code(text))) == (text,)
+    assert barcodes.read(scene(code(text))) == (text,)
 
 
 @settings(max_examples=50)
@@ -142,7 +142,7 @@ def test_what_passes_is_what_a_manifest_may_have(content: bytes) -> None:
     """The two rules are one; bytes that are no ASCII are no code."""
     allowed = content.isascii() and _CODE.fullmatch(content.decode("ascii"))
 
-    assert bool(labels.CODE.fullmatch(content)) == bool(allowed)
+    assert bool(barcodes.CODE.fullmatch(content)) == bool(allowed)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_other_kinds_of_code_are_not_read(kind: Format) -> None:
     """The goods in the parcel have an EAN; it names no stop."""
     text = "4006381333931" if kind is Format.EAN13 else "123456"
 
-    assert labels.read(scene(code(text, kind))) == ()
+    assert barcodes.read(scene(code(text, kind))) == ()
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_picture_of_nothing_is_no_error(shape: tuple[int, int], fill: str) -> 
     noise = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
     luma = noise if fill == "noise" else np.full(shape, 255 * (fill == "white"), np.uint8)
 
-    assert labels.read(luma) == ()
+    assert barcodes.read(luma) == ()
 
 
 def test_a_torn_code_is_none() -> None:
@@ -173,14 +173,14 @@ def test_a_torn_code_is_none() -> None:
     whole = code(TRACKING, Format.Code128)
 
     for share in (0.3, 0.5, 0.7, 0.9):
-        assert labels.read(scene(whole[:, : int(whole.shape[1] * share)])) == ()
+        assert barcodes.read(scene(whole[:, : int(whole.shape[1] * share)])) == ()
 
 
 def test_a_view_into_a_bigger_picture_is_read_as_it_is() -> None:
     """Rows that do not follow each other are no trap."""
     wide = np.repeat(scene(code("JD0146")), 2, axis=1)
 
-    assert labels.read(wide[:, ::2]) == ("JD0146",)
+    assert barcodes.read(wide[:, ::2]) == ("JD0146",)
 
 
 def test_a_wall_of_codes_is_read_one_by_one() -> None:
@@ -192,4 +192,4 @@ def test_a_wall_of_codes_is_read_one_by_one() -> None:
         y, x = 10 + number // 20 * (side + 4), 10 + number % 20 * (side + 4)
         grid[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
 
-    assert sorted(labels.read(grid)) == [f"A{number:03}" for number in range(100)]
+    assert sorted(barcodes.read(grid)) == [f"A{number:03}" for number in range(100)]

@@ -10,7 +10,7 @@ import pytest
 
 from agent.config import StateSettings
 from agent.errors import StorageFault
-from agent.layout import Layout
+from agent.queue.paths import Layout
 
 
 @pytest.fixture

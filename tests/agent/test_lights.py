@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent import lights
-from agent.lights import SHOWN_S
+from agent.capture import lights
+from agent.capture.lights import SHOWN_S
 from agent.models import Counts
 from hardware.indicator import Signal
 from hardware.power import PowerReading

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import manifest, signing
 from agent.errors import NotGenuine
-from agent.manifest import Manifest, PhotoRule, has_ended, is_valid, read, supersedes
+from agent.record import signing
+from agent.rule import manifest
+from agent.rule.manifest import Manifest, PhotoRule, has_ended, is_valid, read, supersedes
 from hardware.clock import ClockSource, Moment
 from tests.agent.factory import encoded, signed_by_hand
 from tests.agent.roads import (

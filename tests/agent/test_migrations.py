@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.database import Database
-from agent.layout import Layout
 from agent.models import State
-from agent.outbox import Outbox
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
 
 RELEASES = sorted((Path(__file__).parent / "queues").glob("*.sql"))
 """Queues as the code of each release made and filled them; see `queues/dump.py`."""

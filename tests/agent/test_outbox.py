@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.database import Database
 from agent.errors import NotGenuine, UnknownItem
-from agent.layout import Layout
 from agent.models import CaptureId, Item, Kind, State
-from agent.outbox import BOOKING_S, Outbox
+from agent.queue.database import Database
+from agent.queue.outbox import BOOKING_S, Outbox
+from agent.queue.paths import Layout
 from hardware.clock import ClockSource
 from tests.agent.factory import MOMENT, Device, add, new_id, queue
 

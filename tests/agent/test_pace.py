@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.pace import BACK_OFF_BASE_S, Pace
+from agent.sync.backoff import BACK_OFF_BASE_S, Pace
 from tests.agent.sending import NOON
 
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent import policy
-from agent.manifest import Manifest, PhotoRule, RouteStop
 from agent.models import UNASSIGNED, BoundBy, Reason, Stop
-from agent.policy import Absent, Allowed, Refused, may_stream, standing
-from agent.route import Circle, Ring, where
-from agent.scanning import Code
+from agent.rule import policy
+from agent.rule.manifest import Manifest, PhotoRule, RouteStop
+from agent.rule.policy import Absent, Allowed, Refused, may_stream, standing
+from agent.rule.reach import Circle, Ring, where
+from agent.rule.scanning import Code
 from hardware.clock import ClockSource, Moment
 from hardware.position import Fix
 from tests.agent.roads import (

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 import pytest
 
-from agent import quality
+from agent.capture import quality
+from agent.capture.quality import assess, sharpness
 from agent.models import QualityReport, Thresholds, Verdict
-from agent.quality import assess, sharpness
 from hardware.scenes import Scene, render
 
 SMALL: Final = Scene(width_px=1280, height_px=720)

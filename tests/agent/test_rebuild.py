@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent import recovery
 from agent.errors import NotNow, QueueBroken
 from agent.models import State
+from agent.queue import recovery
 from tests.agent.benchtop import Bench, bench
 from tests.agent.factory import MOMENT
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import recordfile, signing
 from agent.errors import RecordDamaged
 from agent.models import CaptureId, Kind
+from agent.record import file as recordfile
+from agent.record import signing
 from tests.agent.factory import MOMENT, Device, new_id, signed_by_hand
 
 DEVICE = Device()

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from agent import recordfile, recovery
-from agent.database import Database
 from agent.errors import NotGenuine
-from agent.layout import Layout
 from agent.models import CaptureId, Label, State
-from agent.outbox import Outbox
-from agent.recovery import Swept
-from agent.signing import PublicKey
-from agent.verify import examine
+from agent.queue import recovery
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.queue.recovery import Swept
+from agent.record import file as recordfile
+from agent.record.signing import PublicKey
+from agent.record.verify import examine
 from tests.agent.benchtop import bench
 from tests.agent.factory import MOMENT, Device, Made, add, queue
 

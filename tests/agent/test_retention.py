@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import signing
 from agent.config import RetentionSettings
 from agent.errors import UnknownItem
 from agent.models import Item, State, rfc3339
-from agent.retention import PAGE, Pruned, certain_now, prune
+from agent.queue.retention import PAGE, Pruned, certain_now, prune
+from agent.record import signing
 from hardware.clock import ClockSource, Moment
 from tests.agent.sending import NOON, Device, device
 from tests.agent.tusscript import receipt, refusal

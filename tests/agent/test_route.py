@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.manifest import PhotoRule, RouteStop
 from agent.models import Reason
-from agent.policy import decide
-from agent.route import Circle, Ring, distance_m, in_reach, is_practice, named, ring, where
-from agent.scanning import Code
+from agent.rule.manifest import PhotoRule, RouteStop
+from agent.rule.policy import decide
+from agent.rule.reach import Circle, Ring, distance_m, in_reach, is_practice, named, ring, where
+from agent.rule.scanning import Code
 from hardware.position import Fix
 from tests.agent.roads import (
     NOW_NS,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from agent import signing
-from agent.database import Database
-from agent.manifest import PhotoRule
 from agent.models import Kind
+from agent.queue.database import Database
+from agent.record import signing
+from agent.rule.manifest import PhotoRule
 from hardware.errors import CameraStalled
 from hardware.indicator import Signal
 from tests.agent.fleet import (

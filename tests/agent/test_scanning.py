@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent import scanning
-from agent.manifest import Manifest
-from agent.route import Circle
-from agent.scanning import AGAIN_S, AWAY_M, BOUND_S, OPENS_S, Scan
+from agent.rule import scanning
+from agent.rule.manifest import Manifest
+from agent.rule.reach import Circle
+from agent.rule.scanning import AGAIN_S, AWAY_M, BOUND_S, OPENS_S, Scan
 from tests.agent.fleet import HOME, NEXT
 from tests.agent.roads import away, manifest_of, stop_at
 

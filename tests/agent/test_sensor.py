@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import route
-from agent.manifest import PhotoRule, RouteStop
+from agent.capture.scan_window import WINDOW_S
 from agent.models import Kind
-from agent.route import Circle
-from agent.window import WINDOW_S
+from agent.rule import reach
+from agent.rule.manifest import PhotoRule, RouteStop
+from agent.rule.reach import Circle
 from hardware.camera import Frame, Luma
 from hardware.position import Fix
 from tests.agent.benchtop import FRAME_NS, Bench, Parts, Pictures, SetTime
@@ -242,7 +242,7 @@ def entered(walk: Walk, stops: list[RouteStop], every_s: float = 0.1) -> list[tu
     moments = range(walk.began_ns, walk.began_ns + round(walk.seconds * 1e9), step_ns)
     found: list[tuple[int, int]] = []
     for is_met, group in itertools.groupby(
-        moments, lambda at_ns: meets(route.where(walk.fix(at_ns), at_ns, 1.0), stops)
+        moments, lambda at_ns: meets(reach.where(walk.fix(at_ns), at_ns, 1.0), stops)
     ):
         if is_met:
             times = [*group]

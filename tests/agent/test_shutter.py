@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from agent import shutter
+from agent.capture import burst
 from hardware.camera import Frame
 from hardware.errors import CameraStalled
 from tests.agent.benchtop import Parts, Pictures, SetLamp, picture
@@ -23,7 +23,7 @@ def test_a_burst_has_three_frames_and_keeps_the_sharpest() -> None:
     camera = camera_with(None)
     camera.pictures = [picture(motion_px=22.0), picture(), picture(motion_px=6.0)]
 
-    shot = shutter.shoot(camera, None, AFTER_NS, 2.0)
+    shot = burst.shoot(camera, None, AFTER_NS, 2.0)
 
     assert len(camera.taken) == 3
     assert shot.frame is camera.taken[1]
@@ -32,7 +32,7 @@ def test_a_burst_has_three_frames_and_keeps_the_sharpest() -> None:
 def test_every_exposure_begins_after_the_press() -> None:
     camera = camera_with(None)
 
-    shutter.shoot(camera, None, AFTER_NS, 2.0)
+    burst.shoot(camera, None, AFTER_NS, 2.0)
 
     assert all(frame.exposure_began_ns > AFTER_NS for frame in camera.taken)
 
@@ -40,8 +40,8 @@ def test_every_exposure_begins_after_the_press() -> None:
 def test_a_stopped_camera_is_started_and_a_streaming_one_left_alone() -> None:
     camera = camera_with(None)
 
-    shutter.shoot(camera, None, AFTER_NS, 2.0)
-    shutter.shoot(camera, None, AFTER_NS, 2.0)
+    burst.shoot(camera, None, AFTER_NS, 2.0)
+    burst.shoot(camera, None, AFTER_NS, 2.0)
 
     assert camera.starts == 1
 
@@ -50,7 +50,7 @@ def test_a_stopped_camera_is_started_and_a_streaming_one_left_alone() -> None:
 def test_the_lamp_stays_dark_in_daylight_and_where_nothing_measures_it(lux: float | None) -> None:
     lamp = SetLamp()
 
-    shot = shutter.shoot(camera_with(lamp, lux), lamp, AFTER_NS, 2.0)
+    shot = burst.shoot(camera_with(lamp, lux), lamp, AFTER_NS, 2.0)
 
     assert not shot.lamp
     assert lamp.times_lit == 0
@@ -61,10 +61,10 @@ def test_in_the_dark_the_lamp_is_lit_for_a_burst_of_its_own_and_put_out() -> Non
     lamp = SetLamp()
     camera = camera_with(lamp, 19.9)
 
-    shot = shutter.shoot(camera, lamp, AFTER_NS, 2.0)
+    shot = burst.shoot(camera, lamp, AFTER_NS, 2.0)
 
     unlit, *lit = camera.taken
-    settled_ns = lamp.lit_ns + shutter.LAMP_SETTLE_MS * 1_000_000
+    settled_ns = lamp.lit_ns + burst.LAMP_SETTLE_MS * 1_000_000
     assert shot.lamp
     assert len(lit) == 3
     assert shot.frame is not unlit
@@ -97,13 +97,13 @@ def test_the_unlit_burst_is_given_back_before_the_lamp_is_lit() -> None:
     lamp = camera.lamp = Looks()
     camera.lux = 1.0
 
-    shutter.shoot(camera, lamp, AFTER_NS, 2.0)
+    burst.shoot(camera, lamp, AFTER_NS, 2.0)
 
     assert lamp.lent_when_lit == 0
 
 
 def test_in_the_dark_without_a_lamp_the_photo_is_taken_all_the_same() -> None:
-    shot = shutter.shoot(camera_with(None, 0.1), None, AFTER_NS, 2.0)
+    shot = burst.shoot(camera_with(None, 0.1), None, AFTER_NS, 2.0)
 
     assert not shot.lamp
 
@@ -121,7 +121,7 @@ def test_the_lamp_is_put_out_when_the_camera_stalls() -> None:
     lamp = camera.lamp = StallsWhenLit()
 
     with pytest.raises(CameraStalled):
-        shutter.shoot(camera, lamp, AFTER_NS, 2.0)
+        burst.shoot(camera, lamp, AFTER_NS, 2.0)
 
     assert lamp.times_lit == 1
     assert not lamp.lit

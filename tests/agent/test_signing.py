@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import signing
 from agent.errors import ConfigError, NotGenuine
+from agent.record import signing
 from tests.agent.factory import decoded, encoded, signed_by_hand
 
 KEY = signing.new_key()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.manifest import PhotoRule
-from agent.scanning import AWAY_M
+from agent.rule.manifest import PhotoRule
+from agent.rule.scanning import AWAY_M
 from hardware.board import Board
 from hardware.clock import Moment
 from hardware.clock_system import SystemClock

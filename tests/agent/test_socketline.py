@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from agent import socketline
 from agent.errors import DoorstepError, NotNow, StorageFault, UnknownItem
+from agent.process import control
 
 
 def echo(request: dict[str, Any], user: str) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def echo(request: dict[str, Any], user: str) -> dict[str, Any]:
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "one.sock"
-    with socketline.serve(path, echo):
+    with control.serve(path, echo):
         yield path
 
 
@@ -43,7 +43,7 @@ def say(path: Path, raw: bytes) -> dict[str, Any]:
 
 
 def test_answer_knows_the_request_and_who_asks(path: Path) -> None:
-    answer = socketline.ask(path, {"status": True}, 5)
+    answer = control.ask(path, {"status": True}, 5)
 
     assert answer == {"asked": {"status": True}, "user": getpass.getuser()}
 
@@ -66,45 +66,45 @@ def test_line_without_end_is_not_read_on(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(2)
         line.connect(str(path))
-        line.sendall(b"x" * (socketline.LINE_LIMIT_BYTES + 4096))
+        line.sendall(b"x" * (control.LINE_LIMIT_BYTES + 4096))
 
         assert json.loads(line.makefile().readline())["exit"] == 2
 
 
 def test_what_fails_is_told_with_its_exit_code(path: Path) -> None:
     with pytest.raises(DoorstepError, match="no such thing") as raised:
-        socketline.ask(path, {"fail": True}, 5)
+        control.ask(path, {"fail": True}, 5)
 
     assert raised.value.exit_code == 2
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
-    assert socketline.ask(tmp_path / "none.sock", {}, 5) is None
-    assert socketline.ask(tmp_path / "no" / "folder.sock", {}, 5) is None
+    assert control.ask(tmp_path / "none.sock", {}, 5) is None
+    assert control.ask(tmp_path / "no" / "folder.sock", {}, 5) is None
 
 
 def test_socket_of_a_dead_process_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "old.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    assert socketline.ask(path, {}, 5) is None
+    assert control.ask(path, {}, 5) is None
 
-    with socketline.serve(path, echo):
-        assert socketline.ask(path, {}, 5) is not None
+    with control.serve(path, echo):
+        assert control.ask(path, {}, 5) is not None
     assert not path.exists()
 
 
 def test_two_do_not_listen_on_one_path(path: Path) -> None:
-    with pytest.raises(NotNow, match="only one may run"), socketline.serve(path, echo):
+    with pytest.raises(NotNow, match="only one may run"), control.serve(path, echo):
         pass
 
-    assert socketline.ask(path, {}, 5) is not None
+    assert control.ask(path, {}, 5) is not None
 
 
 def test_folder_that_is_missing_is_a_storage_fault(tmp_path: Path) -> None:
     with (
         pytest.raises(StorageFault, match="cannot be listened on"),
-        socketline.serve(tmp_path / "no" / "folder.sock", echo),
+        control.serve(tmp_path / "no" / "folder.sock", echo),
     ):
         pass
 
@@ -114,8 +114,8 @@ def test_folder_may_lie_deep(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 100) / ("e" * 100)
     deep.mkdir(parents=True)
 
-    with socketline.serve(deep / "one.sock", echo):
-        assert socketline.ask(deep / "one.sock", {}, 5) is not None
+    with control.serve(deep / "one.sock", echo):
+        assert control.ask(deep / "one.sock", {}, 5) is not None
 
 
 def test_slow_client_blocks_nobody(path: Path) -> None:
@@ -123,16 +123,16 @@ def test_slow_client_blocks_nobody(path: Path) -> None:
         slow.connect(str(path))
         slow.sendall(b'{"never')
 
-        assert socketline.ask(path, {"quick": 1}, 5) is not None
+        assert control.ask(path, {"quick": 1}, 5) is not None
 
 
 def test_too_many_clients_are_told_to_come_again(path: Path) -> None:
-    lines = [socket.socket(socket.AF_UNIX) for _ in range(socketline.CLIENTS_LIMIT)]
+    lines = [socket.socket(socket.AF_UNIX) for _ in range(control.CLIENTS_LIMIT)]
     for line in lines:
         line.connect(str(path))
 
     with pytest.raises(DoorstepError, match="too many clients") as raised:
-        socketline.ask(path, {}, 5)
+        control.ask(path, {}, 5)
 
     assert raised.value.exit_code == 75
     for line in lines:
@@ -160,7 +160,7 @@ def test_want_of_descriptors_ends_no_listening(
         line.settimeout(5)
         with no_descriptors():
             line.connect(str(path))
-            time.sleep(3 * socketline.ACCEPT_AGAIN_S)
+            time.sleep(3 * control.ACCEPT_AGAIN_S)
         line.sendall(b"{}\n")
 
         assert json.loads(line.makefile().readline())["asked"] == {}
@@ -169,8 +169,8 @@ def test_want_of_descriptors_ends_no_listening(
 
 
 def test_end_of_listening_is_no_failure(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with socketline.serve(tmp_path / "one.sock", echo):
-        assert socketline.ask(tmp_path / "one.sock", {}, 5) is not None
+    with control.serve(tmp_path / "one.sock", echo):
+        assert control.ask(tmp_path / "one.sock", {}, 5) is not None
 
     assert caplog.records == []
 
@@ -182,9 +182,9 @@ def test_answer_that_does_not_come_is_not_now(tmp_path: Path) -> None:
         over.wait()
         return {}
 
-    with socketline.serve(tmp_path / "mute.sock", never):
+    with control.serve(tmp_path / "mute.sock", never):
         with pytest.raises(NotNow, match="no usable answer"):
-            socketline.ask(tmp_path / "mute.sock", {}, 0.6, lambda: looks.append(1))
+            control.ask(tmp_path / "mute.sock", {}, 0.6, lambda: looks.append(1))
         over.set()
 
     assert looks

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from agent import socketline, status, wiring
+from agent.command import wiring
 from agent.config import Config, load
-from agent.layout import Layout
 from agent.models import State
+from agent.process import control, status
+from agent.queue.paths import Layout
 from tests.agent.factory import MOMENT, Device, add, queue
 from tests.agent.factory import Device as Maker
 from tests.device import REPOSITORY
@@ -63,8 +64,8 @@ def test_the_document_stays_under_2_kb_whatever_the_alarms_say(
     }
 
     with (
-        socketline.serve(layout.capture_socket, lambda *_: capture | {"simulated": True}),
-        socketline.serve(layout.sync_socket, lambda *_: sync),
+        control.serve(layout.capture_socket, lambda *_: capture | {"simulated": True}),
+        control.serve(layout.sync_socket, lambda *_: sync),
     ):
         made = document(config)
 
@@ -177,7 +178,7 @@ def test_the_manifest_in_hand_and_a_refused_one_are_told(
     layout = Layout.of(config.state)
     capture = {"ready": True, "simulated": True, "clock": "ntp", "position": "ok"}
 
-    with socketline.serve(layout.capture_socket, lambda *_: capture | told):
+    with control.serve(layout.capture_socket, lambda *_: capture | told):
         words = list(status.lines(document(config)))
 
     assert [line for line in words if line.startswith("manifest")] == expected
@@ -189,7 +190,7 @@ def test_a_process_that_does_not_answer_in_words_is_told_as_that(
     queue(tmp_path)[1].close()
     layout = Layout.of(config.state)
 
-    with socketline.serve(layout.sync_socket, lambda *_: {"error": "it is stopping", "exit": 75}):
+    with control.serve(layout.sync_socket, lambda *_: {"error": "it is stopping", "exit": 75}):
         made = document(config)
 
     assert made["sync"] == {"error": "it is stopping"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import NotNow, StorageFault, StorageFull
-from agent.storage import (
+from agent.queue.disk import (
     disk_errors,
     flushes_names,
     free_bytes,

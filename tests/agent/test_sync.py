@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from agent import socketline, storage
 from agent.errors import NotNow
 from agent.models import Item, State
-from agent.outbox import BOOKING_S
-from agent.sync import LOOK_S, Sent
+from agent.process import control
+from agent.queue import disk
+from agent.queue.outbox import BOOKING_S
+from agent.sync.loop import LOOK_S, Sent
 from tests.agent.rawserver import RawServer, raw_server, whole
 from tests.agent.sending import Device, Sender, device, sender
 from tests.agent.tusscript import TusScript, refusal
@@ -455,7 +456,7 @@ def _drain(folder: Path, backend: Backend) -> None:
 
 def test_second_loop_does_not_start(line: Line) -> None:
     with (
-        storage.lock(line.device.layout.sync_lock, exclusive=True, wait=False),
+        disk.lock(line.device.layout.sync_lock, exclusive=True, wait=False),
         pytest.raises(NotNow, match="only one may run"),
     ):
         line.sender.sync.run(threading.Event())
@@ -512,7 +513,7 @@ def test_send_once_ends_when_the_device_is_not_let_in(line: Line) -> None:
 
 def test_send_once_does_not_go_beside_another_sender(line: Line) -> None:
     with (
-        storage.lock(line.device.layout.sync_lock, exclusive=True, wait=False),
+        disk.lock(line.device.layout.sync_lock, exclusive=True, wait=False),
         pytest.raises(NotNow, match="held by another process"),
     ):
         line.sender.sync.send_once(lambda _done, _total: None)
@@ -591,7 +592,7 @@ def test_running_loop_that_rests_for_long_says_so(line: Line) -> None:
     with running(line.sender):
         assert until(line.device.layout.sync_socket.exists)
 
-        answer = socketline.ask(line.device.layout.sync_socket, {"send": True}, 5)
+        answer = control.ask(line.device.layout.sync_socket, {"send": True}, 5)
 
     assert answer == {"tried": 1, "delivered": 0, "waiting": 3, "paused": None}
 
@@ -631,7 +632,7 @@ def test_loop_that_fails_sets_stop_but_never_in_its_own_thread(line: Line) -> No
     path = line.device.layout.sync_socket
 
     with (
-        socketline.serve(path, lambda request, _: request),
+        control.serve(path, lambda request, _: request),
         pytest.raises(NotNow, match="another process listens there"),
     ):
         line.sender.sync.run(stop)
@@ -662,7 +663,7 @@ def test_stop_ends_a_running_transfer(line: Line, caplog: pytest.LogCaptureFixtu
     line.server.script = mute
     with running(line.sender) as stop:
         assert arrived.wait(5)
-        status = socketline.ask(line.device.layout.sync_socket, {"status": True}, 5)
+        status = control.ask(line.device.layout.sync_socket, {"status": True}, 5)
         start_s = time.monotonic()
         stop.set()
     assert time.monotonic() - start_s < 1
@@ -680,7 +681,7 @@ def test_status_tells_why_nothing_is_sent(line: Line) -> None:
     with running(line.sender):
         assert until(lambda: line.server.requests)
         assert until(lambda: _state(socket_path) == "waiting")
-        status = socketline.ask(socket_path, {"status": True}, 5)
+        status = control.ask(socket_path, {"status": True}, 5)
 
     assert status == {
         "state": "waiting",
@@ -700,7 +701,7 @@ def test_status_forgets_a_pause_when_the_backend_answers_otherwise(line: Line) -
 
     with running(line.sender):
         assert until(lambda: _state(line.device.layout.sync_socket) == "waiting")
-        status = socketline.ask(line.device.layout.sync_socket, {"status": True}, 5)
+        status = control.ask(line.device.layout.sync_socket, {"status": True}, 5)
 
     assert status is not None
     assert status["pause"] is None
@@ -714,7 +715,7 @@ def test_status_tells_a_pause_and_the_last_contact(line: Line) -> None:
 
     with running(line.sender):
         assert until(lambda: _state(line.device.layout.sync_socket) == "paused")
-        status = socketline.ask(line.device.layout.sync_socket, {"status": True}, 5)
+        status = control.ask(line.device.layout.sync_socket, {"status": True}, 5)
 
     assert status is not None
     assert status["last_contact"] == "2026-12-01T09:15:07.412Z"
@@ -723,7 +724,7 @@ def test_status_tells_a_pause_and_the_last_contact(line: Line) -> None:
 
 
 def _state(path: Path) -> object:
-    answer = socketline.ask(path, {"status": True}, 5)
+    answer = control.ask(path, {"status": True}, 5)
     return answer and answer["state"]
 
 
@@ -731,7 +732,7 @@ def test_other_requests_are_told_what_there_is(line: Line) -> None:
     with running(line.sender):
         assert until(line.device.layout.sync_socket.exists)
         with pytest.raises(Exception, match="sync takes"):
-            socketline.ask(line.device.layout.sync_socket, {"press": "photo"}, 5)
+            control.ask(line.device.layout.sync_socket, {"press": "photo"}, 5)
 
 
 def test_systemd_is_told_of_start_and_life(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent import recordfile, signing
 from agent.models import Kind
-from agent.recovery import sweep
-from agent.verify import Report, examine
+from agent.queue.recovery import sweep
+from agent.record import file as recordfile
+from agent.record import signing
+from agent.record.verify import Report, examine
 from tests.agent.factory import MOMENT, Device, Made, encoded, new_id, queue
 
 

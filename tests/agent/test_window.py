@@ -1,6 +1,6 @@
 """The scan window as a value: how long it is open, and what counts of what it saw."""
 
-from agent.window import WINDOW_S, Opened
+from agent.capture.scan_window import WINDOW_S, Opened
 
 
 def ns(seconds: float) -> int:

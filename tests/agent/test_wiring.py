@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from agent import signing, wiring
+from agent.command import wiring
 from agent.config import load
 from agent.errors import ConfigError, NotGenuine, NotNow, StorageFault
-from agent.layout import Layout
-from agent.storage import lock
+from agent.queue.disk import lock
+from agent.queue.paths import Layout
+from agent.record import signing
 from hardware.errors import DeviceError, DeviceMissing, ScriptError
 from tests.agent.benchtop import Parts, bench
 from tests.agent.factory import queue

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent import signing
 from agent.models import Item
+from agent.record import signing
 from tests.agent.rawserver import RawServer, Request, whole
 
 Bytes = Iterable[bytes]

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from agent import signing
+from agent.record import signing
 from tests.backend import headers
 from tests.backend.faults import Faults
 from tests.backend.intake import DigestMismatchError, Intake

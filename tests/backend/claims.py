@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from agent.models import BoundBy, Reason, Verdict, rfc3339
-from agent.recordfile import RecordFile
-from agent.route import Circle
+from agent.record.file import RecordFile
+from agent.rule.reach import Circle
 from hardware.clock import ClockSource
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

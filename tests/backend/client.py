@@ -14,8 +14,9 @@ from uuid import uuid4
 
 import requests  # noqa: TID251 - the test's own side of the wire
 
-from agent import recordfile, signing
 from agent.models import CaptureId, Label
+from agent.record import file as recordfile
+from agent.record import signing
 
 VERSION = {"Tus-Resumable": "1.0.0"}
 BODY = {"Content-Type": "application/offset+octet-stream"}

@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
-from agent import route
-from agent.manifest import PhotoRule
 from agent.models import BoundBy, Kind, Verdict
-from agent.recordfile import RecordFile
+from agent.record.file import RecordFile
+from agent.rule import reach
+from agent.rule.manifest import PhotoRule
 from hardware.clock import ClockSource
 from tests.backend import claims, photos, picture
 from tests.backend.claims import BootTime
@@ -139,7 +139,7 @@ class Filing:
         circle = claims.circle(self._store.record(capture_id).get("position"))
         if circle is None:
             return orders
-        return sorted(orders, key=lambda order: route.distance_m(order, circle))
+        return sorted(orders, key=lambda order: reach.distance_m(order, circle))
 
     def bind(self, capture_id: str, number: str) -> None:
         """Say which order a waiting photo is of, or say it anew; it is shown from then on.

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from agent import recordfile, signing
 from agent.errors import RecordDamaged
 from agent.models import rfc3339
+from agent.record import file as recordfile
+from agent.record import signing
 from tests.backend.office import Office
 from tests.backend.store import Store, Upload, Verdict
 from tests.backend.switches import ReceiptMode, Switches

@@ -8,7 +8,7 @@ from typing import Final
 
 import trustme
 
-from agent import signing
+from agent.record import signing
 
 HOSTS: Final = ("127.0.0.1", "localhost")
 """Names in the server's certificate: the backend listens on loopback and nowhere else."""

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from agent import signing
-from agent.manifest import TYPE
+from agent.record import signing
+from agent.rule.manifest import TYPE
 from tests.backend.routes import Routes
 
 log = logging.getLogger(__name__)

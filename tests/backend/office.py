@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from agent import recordfile
 from agent.errors import RecordDamaged
+from agent.record import file as recordfile
 from tests.backend.access import Access
 from tests.backend.filing import Filing
 from tests.backend.keeping import Keeping

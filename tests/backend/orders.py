@@ -40,7 +40,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from agent.manifest import PhotoRule
+from agent.rule.manifest import PhotoRule
 from tests.backend.ledger import Connection, Row, together
 
 

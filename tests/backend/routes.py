@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from agent.manifest import VALIDITY_LIMIT
 from agent.models import rfc3339
+from agent.rule.manifest import VALIDITY_LIMIT
 from tests.backend.ledger import Connection, Row, together
 from tests.backend.orders import Order, Orders
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from agent import recordfile, signing
+from agent.record import file as recordfile
+from agent.record import signing
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS uploads (

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent import recordfile
 from agent.models import CaptureId, Kind
+from agent.record import file as recordfile
 from tests.agent.factory import Device, Made, new_id
 from tests.backend.demo import (
     ALLOWED,

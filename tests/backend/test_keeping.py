@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import pytest
 
 from agent.models import Kind
-from agent.verify import examine
+from agent.record.verify import examine
 from tests.backend.access import Agent, Customer
 from tests.backend.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.export import export_device, export_order

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.manifest import PhotoRule
+from agent.rule.manifest import PhotoRule
 from tests.backend import demo, manifest
 from tests.backend.demo import ALLOWED, CHANGES_MIND, CONFIDENTIAL, GIFT, OPTED_OUT, SIGNATURE
 from tests.backend.ledger import open_ledger

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import exif
+from agent.capture import exif
 from tests.agent.test_exif import FACTS, PLAIN
 from tests.backend.picture import customer_copy
 

@@ -7,9 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from agent import jpeg, recordfile, signing
-from agent.manifest import Manifest, read
+from agent.capture import jpeg
 from agent.models import CaptureId, Kind
+from agent.record import file as recordfile
+from agent.record import signing
+from agent.rule.manifest import Manifest, read
 from tests.agent.factory import Device, Made
 from tests.backend import demo, manifest
 from tests.backend.office import Office, open_office

@@ -7,7 +7,7 @@ import sys
 from typing import Final
 
 from agent.__main__ import main
-from agent.backend import Backend, Limits
+from agent.sync.http import Backend, Limits
 
 HASTY: Final = Limits(connect_s=5.0, read_s=3.0, progress_s=6.0, attempt_s=54.0)
 """A tenth of the product's; a third for connecting, which takes its time on a busy machine."""

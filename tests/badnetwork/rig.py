@@ -9,9 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, assert_never
 
-from agent.backend import Limits
 from agent.models import Item, State
-from agent.pace import BACK_OFF_CAP_S
+from agent.sync.backoff import BACK_OFF_CAP_S
+from agent.sync.http import Limits
 from tests.agent.sending import QUICK, Device, Sender, device, sender
 from tests.badnetwork.box import Box, Fault, Way
 from tests.badnetwork.inner import Inner, inner_backend

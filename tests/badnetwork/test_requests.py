@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from agent.models import Item, State
-from agent.sync import Sent, Sync
+from agent.sync.loop import Sent, Sync
 from tests.agent.rawserver import Request, Script, whole
 from tests.agent.tusscript import receipt
 from tests.badnetwork.relay import Relayed, relayed

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.delivery import Delivery
 from agent.models import Item, State
-from agent.outcome import Deferred, NoService, Outcome
-from agent.receipt import Receipt
-from agent.sync import Sync
+from agent.record.receipt import Receipt
+from agent.sync.delivery import Delivery
+from agent.sync.loop import Sync
+from agent.sync.outcome import Deferred, NoService, Outcome
 from tests.badnetwork.box import Ending, Fault
 from tests.badnetwork.rig import Exchange, Rig, in_memory, rig
 

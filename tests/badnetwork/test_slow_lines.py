@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.backend import Limits
 from agent.models import State
+from agent.sync.http import Limits
 from tests.badnetwork.box import Ending, Fault, Way
 from tests.badnetwork.rig import Exchange, Rig, in_memory, rig
 

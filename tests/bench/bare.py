@@ -12,9 +12,9 @@ from typing import Final
 
 import cv2  # noqa: TID251 - the bare loop has nothing of the product in it
 
-from agent.capture import JPEG_QUALITY_PCT
-from agent.shutter import BURST
-from agent.storage import flushes_names
+from agent.capture.burst import BURST
+from agent.capture.press import JPEG_QUALITY_PCT
+from agent.queue.disk import flushes_names
 from hardware.camera import Camera
 
 DEADLINE_S: Final = 5.0

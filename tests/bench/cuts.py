@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from agent import storage
+from agent.queue import disk as product
 from tests.backend.process import REPOSITORY
 from tests.bench.queues import OTHERS, PHOTO_BYTES, Contender, OurQueue, Queue, new_photo
 from tests.bench.rawdisk import RawDisk, sizes
@@ -120,8 +120,8 @@ class BusyQueue(OurQueue):
 def _portable(folder: Path) -> Queue:
     """The same, made to believe for the rest of this process that the disk is not an ext4."""
     name = "flushes_names"
-    assert hasattr(storage, name), "the product asks in another way which disk it has"
-    setattr(storage, name, lambda _: False)
+    assert hasattr(product, name), "the product asks in another way which disk it has"
+    setattr(product, name, lambda _: False)
     return BusyQueue(folder)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from agent import socketline
 from agent.config import Config, load
+from agent.process import control
 from tests import device
 from tests.backend.process import REPOSITORY, Backend
 
@@ -79,7 +79,7 @@ class Running:
     socket: Path
 
     def ask(self, request: dict[str, Any], timeout_s: float) -> dict[str, Any] | None:
-        return socketline.ask(self.socket, request, timeout_s)
+        return control.ask(self.socket, request, timeout_s)
 
     def await_ready(self, log: Path) -> None:
         until_s = time.monotonic() + READY_WITHIN_S

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from agent.models import State
-from agent.sync import LOOK_S
+from agent.sync.loop import LOOK_S
 from tests.bench.device import Device, Memory, Running
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig

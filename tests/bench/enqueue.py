@@ -7,9 +7,9 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
-from agent import journal
-from agent.outbox import Outbox
-from agent.storage import flushes_names
+from agent.capture import chain
+from agent.queue.disk import flushes_names
+from agent.queue.outbox import Outbox
 from tests.bench import cuts
 from tests.bench.cuts import Survey
 from tests.bench.figures import Figure
@@ -70,7 +70,7 @@ def _time(folder: Path, rounds: int) -> dict[str, list[float]]:
         keepers[cuts.RAW] = opened.enter_context(closing(RawDisk(folder / "raw", sizes(ours))))
         keepers[cuts.RAW].grow()
         os.sync()
-        opened.enter_context(trace.watching((journal, "write_durably"), (Outbox, "add")))
+        opened.enter_context(trace.watching((chain, "write_durably"), (Outbox, "add")))
         took: dict[str, list[float]] = {name: [] for name in (*keepers, DISK_ONLY)}
         for number in range(WARM_UP + rounds):
             trace.clear()

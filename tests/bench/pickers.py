@@ -14,12 +14,12 @@ from litequeue import LiteQueue  # type: ignore[import-untyped]  # it ships no t
 from persistqueue import SQLiteAckQueue
 from persistqueue.serializers import pickle
 
-from agent import status
 from agent.config import Config
-from agent.database import Connection, Database
-from agent.layout import Layout
 from agent.models import State
-from agent.outbox import BOOKING_S, Outbox
+from agent.process import status
+from agent.queue.database import Connection, Database
+from agent.queue.outbox import BOOKING_S, Outbox
+from agent.queue.paths import Layout
 from hardware.clock_system import boot_id
 from tests.bench.rows import LONG_ANSWER, insert, waiting_rows
 

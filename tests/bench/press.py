@@ -8,13 +8,15 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from agent import capture, journal, jpeg, quality, recordfile, shutter, wiring
-from agent.capture import Capture
-from agent.capture_loop import CaptureLoop
-from agent.eye import Eye
-from agent.journal import Journal
-from agent.layout import Layout
-from agent.outbox import Outbox
+from agent.capture import burst, chain, jpeg, press, quality
+from agent.capture.camera_gate import Eye
+from agent.capture.chain import Journal
+from agent.capture.loop import CaptureLoop
+from agent.capture.press import Capture
+from agent.command import wiring
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.record import file as recordfile
 from hardware import board as boards
 from hardware.board import Board
 from hardware.button import ButtonName
@@ -196,13 +198,13 @@ def _opened(device: Device, trace: Trace) -> Iterator[tuple[CaptureLoop, Board]]
     places = [
         (boards, "open_board"),
         (Capture, "photo"),
-        (shutter, "shoot"),
+        (burst, "shoot"),
         *((quality, name) for name in QUALITY),
         (jpeg, "encode"),
-        (capture, "stamp"),
+        (press, "stamp"),
         (recordfile, "seal"),
         (Journal, "keep"),
-        (journal, "write_durably"),
+        (chain, "write_durably"),
         (Outbox, "add"),
     ]
     with trace.watching(*places), wiring.capture_loop(device.config) as loop:

@@ -4,7 +4,7 @@ import statistics
 from dataclasses import dataclass, fields
 from typing import Final
 
-from agent import shutter
+from agent.capture import burst
 from tests.bench.bare import Bare
 from tests.bench.figures import Figure
 
@@ -64,7 +64,7 @@ def warm_figures(presses: list[Press], bare: list[Bare]) -> list[Figure]:
     wait_ms = statistics.median(press.frames_ms + press.copy_ms for press in presses)
     own_wait_ms = wait_ms + statistics.median(one.encode_ms + one.calls_ms for one in bare)
     encode_ms = statistics.median(press.encode_ms for press in presses)
-    burst_ms = shutter.BURST * encode_ms
+    burst_ms = burst.BURST * encode_ms
     return [
         Figure(
             "warm press to green, by the bare loop",
@@ -93,8 +93,8 @@ def warm_figures(presses: list[Press], bare: list[Bare]) -> list[Figure]:
             [press.all_quality_ms / burst_ms for press in presses],
             at_most=1.0,
             digits=2,
-            note=f"sharpness of {shutter.BURST} frames and one assessment, by "
-            f"{shutter.BURST} JPEG encodes of {encode_ms:.1f} ms",
+            note=f"sharpness of {burst.BURST} frames and one assessment, by "
+            f"{burst.BURST} JPEG encodes of {encode_ms:.1f} ms",
             pi="NEON in place of AVX2 for both; libjpeg-turbo encodes there as here.",
         ),
         Figure("  quality, the whole burst", "ms", [press.all_quality_ms for press in presses]),

@@ -5,12 +5,12 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from agent import signing
-from agent.database import Database
-from agent.itinerary import Itinerary
-from agent.layout import Layout
-from agent.manifest import TYPE
 from agent.models import Reason, rfc3339
+from agent.queue.database import Database
+from agent.queue.manifests import Itinerary
+from agent.queue.paths import Layout
+from agent.record import signing
+from agent.rule.manifest import TYPE
 from hardware.clock import BUILT
 from hardware.simulated_script import State
 from tests import device as devices

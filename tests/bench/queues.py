@@ -16,14 +16,17 @@ import litequeue  # type: ignore[import-untyped]  # it ships no types
 import numpy as np
 import persistqueue
 
-from agent import record, recordfile, recovery, signing, storage
-from agent.database import Database
-from agent.journal import Journal
-from agent.layout import Layout
+from agent.capture import record_json
+from agent.capture.chain import Journal
+from agent.capture.record_json import Photo, Setting, Trigger
 from agent.models import UNASSIGNED, Head, Kind, QualityReport, Verdict
-from agent.outbox import Outbox
-from agent.record import Photo, Setting, Trigger
-from agent.reread import reread
+from agent.queue import disk, recovery
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.record import file as recordfile
+from agent.record import signing
+from agent.sync.reread import reread
 from hardware.camera import Frame
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
@@ -253,7 +256,7 @@ def _device_key(path: Path) -> signing.PrivateKey:
     if path.exists():
         return signing.read_private_key(path)
     key = signing.new_key()
-    storage.write_durably(path, signing.private_pem(key), mode=0o600)
+    disk.write_durably(path, signing.private_pem(key), mode=0o600)
     return key
 
 
@@ -261,7 +264,7 @@ def _record(photo: bytes) -> dict[str, Any]:
     """What the capture process says of a photo: its digest is the one part that takes time."""
     frame = Frame(np.zeros((2, 2, 3), np.uint8), 8000, 1.0, 400.0, time.monotonic_ns())
     scores = {"clipped_pct": 0.4, "mean_pct": 41.0, "noise": 0.38, "sharpness": 353.0}
-    return record.photo_record(
+    return record_json.photo_record(
         Setting(simulated=True, manifest="off"),
         Trigger("command", "bench"),
         Photo(hashlib.sha256(photo).hexdigest(), len(photo), frame, False, 0),

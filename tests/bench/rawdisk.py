@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.storage import flushes_names
+from agent.queue.disk import flushes_names
 from tests.bench.bare import FRAME_HEADER_BYTES, PAGE_BYTES, write_file
 from tests.bench.queues import PHOTO_BYTES, OurQueue, new_photo
 

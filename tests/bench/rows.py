@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from agent.database import Database
 from agent.models import State
+from agent.queue.database import Database
 from hardware.clock_system import boot_id
 
 LONG_ANSWER = "not what was agreed on; " * 10

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from agent.database import Database
-from agent.layout import Layout
 from agent.models import State
+from agent.queue.database import Database
+from agent.queue.paths import Layout
 from tests.backend.process import REPOSITORY
 from tests.bench.device import Device
 from tests.bench.figures import Figure

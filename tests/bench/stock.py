@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from agent import __version__, jpeg, quality, record, signing
-from agent.database import Database
-from agent.exif import PhotoFacts, stamp
-from agent.journal import Journal, new_id
-from agent.layout import Layout
+from agent import __version__
+from agent.capture import jpeg, quality, record_json
+from agent.capture.chain import Journal, new_id
+from agent.capture.exif import PhotoFacts, stamp
+from agent.capture.record_json import Photo, Setting, Trigger
 from agent.models import UNASSIGNED, CaptureId, Head, Kind, Thresholds
-from agent.outbox import Outbox
-from agent.record import Photo, Setting, Trigger
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.record import signing
 from hardware.camera import Frame
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
@@ -45,7 +47,7 @@ class Stock:
         capture_id, moment = new_id(), SystemClock(BUILT).now()
         image = stamp(self.image, self._facts(capture_id))
         photo = Photo(hashlib.sha256(image).hexdigest(), len(image), self.frame, False, 0)
-        text = record.photo_record(
+        text = record_json.photo_record(
             Setting(simulated=True, manifest="off"),
             Trigger("command", "bench"),
             photo,

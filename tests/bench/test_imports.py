@@ -5,8 +5,8 @@ import pytest
 
 from tests.backend.process import REPOSITORY
 
-STATUS = "import agent.commandline, agent.commands, agent.status"
-SYNC = f"{STATUS}, agent.backend, agent.delivery, agent.sync"
+STATUS = "import agent.command.commandline, agent.command.commands, agent.process.status"
+SYNC = f"{STATUS}, agent.sync.http, agent.sync.delivery, agent.sync.loop"
 
 
 @pytest.mark.parametrize("process", [STATUS, SYNC])

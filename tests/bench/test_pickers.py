@@ -9,10 +9,10 @@ from litequeue import LiteQueue  # type: ignore[import-untyped]  # it ships no t
 from persistqueue import Empty
 
 from agent.config import Config, load
-from agent.database import Database
-from agent.layout import Layout
 from agent.models import State
-from agent.outbox import Outbox
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
 from tests.bench.pickers import LiteQueuePicker, OurQueue, PersistQueuePicker, mixed_rows
 from tests.device import Device
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from agent import jpeg
-from agent.database import Database
-from agent.outbox import Outbox
+from agent.capture import jpeg
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
 from hardware.clock_system import boot_id
 from tests import device
 from tests.bench.device import Device

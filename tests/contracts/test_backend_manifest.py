@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from agent import signing
-from agent.manifest import Manifest, read
 from agent.models import Kind
+from agent.record import signing
+from agent.rule.manifest import Manifest, read
 from tests.agent.factory import Device, Made
 from tests.backend import demo
 from tests.backend.client import Wire, proven, speaking_to

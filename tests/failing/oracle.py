@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from agent.database import Database
-from agent.layout import Layout
 from agent.models import CaptureId, State
-from agent.outbox import Outbox
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
 from tests.backend.process import Backend
 from tests.device import Device
 from tests.failing.blows import Blow, Harm

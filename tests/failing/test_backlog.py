@@ -13,10 +13,10 @@ from uuid import uuid4
 
 import pytest
 
-from agent.database import Database
-from agent.layout import Layout
 from agent.models import CaptureId, State
-from agent.outbox import Outbox
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
 from hardware.clock_system import boot_id
 from tests.backend.process import running_backend
 from tests.bench.rows import insert, waiting_rows

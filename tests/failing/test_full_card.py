@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from agent.storage import BALLAST_BYTES
+from agent.queue.disk import BALLAST_BYTES
 from tests.agent.factory import fill, small_disk
 from tests.backend.process import Backend, running_backend
 from tests.device import Device, device, towards

@@ -17,7 +17,7 @@ import pytest
 from agent.__main__ import main
 from agent.errors import DoorstepError
 from agent.models import CaptureId, State
-from agent.storage import FILE_MODE
+from agent.queue.disk import FILE_MODE
 from tests.backend.process import Backend, running_backend
 from tests.device import Device, towards
 from tests.failing.oracle import states

@@ -13,10 +13,10 @@ from typing import Any, Final
 import agent
 import hardware
 import hardware.simulated_camera
-from agent import signing
 from agent.__main__ import main
 from agent.errors import DoorstepError, StorageFault
 from agent.models import Item, State, rfc3339
+from agent.record import signing
 from hardware.indicator import Signal
 from tests.agent.benchtop import Bench, Parts, bench
 from tests.device import Device

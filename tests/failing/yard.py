@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent import signing
 from agent.__main__ import main
+from agent.record import signing
 from tests.agent.benchtop import Parts
 from tests.backend.process import Backend, running_backend
 from tests.device import Device, towards

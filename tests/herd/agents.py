@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, assert_never
 
-from agent.pace import Pace
-from agent.sync import LOOK_S
+from agent.sync.backoff import Pace
+from agent.sync.loop import LOOK_S
 
 PRESS_EVERY_S: Final = 192.0
 """150 presses in eight hours. Source: design section 1."""
@@ -52,7 +52,7 @@ Network = Callable[[float], Answer]
 
 @dataclass(slots=True)
 class Agent:
-    """One device; `step` is one turn of agent/sync.py's loop that does something.
+    """One device; `step` is one turn of agent/sync/loop.py's loop that does something.
 
     Attributes:
         heard_s: when the backend heard of each attempt that it heard of.

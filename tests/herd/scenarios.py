@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from agent.pace import BACK_OFF_CAP_S, Pace
-from agent.sync import START_JITTER_S
+from agent.sync.backoff import BACK_OFF_CAP_S, Pace
+from agent.sync.loop import START_JITTER_S
 from tests.herd.agents import (
     PRESS_EVERY_S,
     Agent,
@@ -35,7 +35,7 @@ RECORDS: Final = 19
 """An hour's presses of one device."""
 
 CONNECT_S: Final = 15.0
-"""Source: agent.backend.Limits.connect_s."""
+"""Source: agent.sync.http.Limits.connect_s."""
 
 SYNS_S: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 11.0)
 """When Linux repeats an unanswered SYN. Source: ip-sysctl, tcp_syn_linear_timeouts is 4."""
@@ -183,7 +183,7 @@ def _agent(pace: type[Pace], dice: random.Random, scenario: Scenario) -> Agent:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Five thousand devices tell of their link."""
-    log = logging.getLogger("agent.pace")
+    log = logging.getLogger("agent.sync.backoff")
     before = log.level
     log.setLevel(logging.CRITICAL)
     try:

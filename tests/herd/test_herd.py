@@ -10,11 +10,11 @@ from typing import cast
 
 import pytest
 
-from agent.delivery import Delivery
 from agent.models import Item
-from agent.outcome import NoService
-from agent.pace import Pace
-from agent.sync import Sync
+from agent.sync.backoff import Pace
+from agent.sync.delivery import Delivery
+from agent.sync.loop import Sync
+from agent.sync.outcome import NoService
 from tests.agent.sending import SetClock, device
 from tests.herd.agents import Agent, Silent, busiest
 from tests.herd.scenarios import (

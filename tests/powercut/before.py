@@ -5,10 +5,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agent import signing
-from agent.database import Database
 from agent.models import Item, rfc3339
-from agent.receipt import Receipt, Refusal
+from agent.queue.database import Database
+from agent.record import signing
+from agent.record.receipt import Receipt, Refusal
 from tests.agent.benchtop import Bench
 from tests.powercut.stage import RECEIPT_KEY, Stage, frames
 

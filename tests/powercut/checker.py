@@ -6,11 +6,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agent import recordfile, signing, verify
-from agent.database import Database
-from agent.layout import Layout
 from agent.models import Item, Kind, State
-from agent.reread import reread
+from agent.queue.database import Database
+from agent.queue.paths import Layout
+from agent.record import file as recordfile
+from agent.record import signing, verify
+from agent.sync.reread import reread
 from tests.agent.benchtop import Bench
 from tests.powercut.stage import Row, Stage, Told, digest, read_asides, read_queue
 
@@ -182,7 +183,7 @@ def _chain(layout: Layout, found: Found, *, may_gap: bool) -> Iterator[str]:
     pem = (layout.keys / "device.pem").read_bytes()
     problems, gaps, lines = _verified(layout, pem, frozenset(found.files.items()))
     if problems > (gaps if may_gap else 0):
-        yield f"agent.verify: {lines}"
+        yield f"agent.record.verify: {lines}"
     if len({row["chain"] for row in found.rows.values()}) != 1:
         yield "there are several chains"
     numbers = sorted(row["seq"] for row in found.rows.values())
@@ -191,13 +192,13 @@ def _chain(layout: Layout, found: Found, *, may_gap: bool) -> Iterator[str]:
 
 
 _seen: dict[tuple[bytes, frozenset[tuple[str, str]]], tuple[int, int, list[str]]] = {}
-"""What `agent.verify` said of a key and files: most states have the same as one before."""
+"""What `agent.record.verify` said of a key and files: most states have the same as one before."""
 
 
 def _verified(
     layout: Layout, pem: bytes, files: frozenset[tuple[str, str]]
 ) -> tuple[int, int, list[str]]:
-    """How many problems `agent.verify` has with the files, how many are gaps, and its words."""
+    """How many problems `verify` has with the files, how many are gaps, and its words."""
     if (pem, files) not in _seen:
         key = signing.read_private_key(layout.keys / "device.pem").public_key()
         report = verify.examine(layout.records.iterdir(), key)

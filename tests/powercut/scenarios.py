@@ -11,17 +11,18 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from agent import retention, signing
 from agent.config import RetentionSettings
-from agent.database import Database
-from agent.delivery import Delivery
 from agent.errors import QueueBroken
 from agent.models import Item, Reason, Verdict
-from agent.outbox import Outbox
-from agent.outcome import Deferred, NoService, Outcome, Suspect
-from agent.recovery import MEND_EVERY_S
-from agent.storage import sync_folder
-from agent.sync import Sync
+from agent.queue import retention
+from agent.queue.database import Database
+from agent.queue.disk import sync_folder
+from agent.queue.outbox import Outbox
+from agent.queue.recovery import MEND_EVERY_S
+from agent.record import signing
+from agent.sync.delivery import Delivery
+from agent.sync.loop import Sync
+from agent.sync.outcome import Deferred, NoService, Outcome, Suspect
 from hardware.clock import ClockSource, Moment
 from hardware.errors import CameraStalled
 from hardware.scene_room import Image

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from agent import signing, storage
-from agent.database import Connection, Database
-from agent.layout import Layout
+from agent.queue import disk
+from agent.queue.database import Connection, Database
+from agent.queue.paths import Layout
+from agent.record import signing
 from hardware.indicator import Signal
 from tests.agent.benchtop import Bench, Parts, bench
 from tests.powercut.forked import in_child
@@ -173,7 +174,7 @@ class Stage:
         """Take the disk's room with a file that is not Doorstep's, but for about `left_bytes`."""
         descriptor = os.open(self.filler, os.O_RDWR | os.O_CREAT)
         with suppress(OSError):  # no space left
-            while storage.free_bytes(self.layout.records) > left_bytes:
+            while disk.free_bytes(self.layout.records) > left_bytes:
                 os.posix_fallocate(descriptor, os.fstat(descriptor).st_size, 16_384)
         os.fsync(descriptor)
         os.close(descriptor)

@@ -11,10 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from agent import database, journal, recordfile, storage
-from agent.database import Database
+from agent.capture import chain
 from agent.models import Item
-from agent.outbox import Outbox
+from agent.queue import database, disk
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.record import file as recordfile
 from hardware.indicator import Signal
 from tests.agent.benchtop import SetLight
 
@@ -75,7 +77,7 @@ def _after_the_light(*calls: tuple[object, str]) -> None:
 
 def _flush_portably() -> None:
     """As on a file system that is not known to make names durable with their file."""
-    _put(storage, "flushes_names", lambda _folder: False)
+    _put(disk, "flushes_names", lambda _folder: False)
 
 
 def _commit_each_name() -> None:
@@ -87,7 +89,7 @@ def _commit_each_name() -> None:
 def _committed(call: Callable[..., Any]) -> Callable[..., Any]:
     def committed(path: Path, *words: Any, **named: Any) -> Any:
         result = call(path, *words, **named)
-        storage.sync_folder(path.parent)
+        disk.sync_folder(path.parent)
         return result
 
     return committed
@@ -153,7 +155,7 @@ def _put(owner: object, name: str, what: object) -> None:
 
 
 _ROW: Final = (Outbox, "add")
-_FILE: Final = (journal, "write_durably")
+_FILE: Final = (chain, "write_durably")
 
 _PARTS: Final = "parts"
 _WITHOUT_FILE: Final = partial(_without_fsync, stat.S_ISREG)

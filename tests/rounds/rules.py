@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from agent import route
-from agent.manifest import Manifest, PhotoRule, RouteStop
+from agent.capture.record_json import FRESH_S
 from agent.models import BoundBy, Stop
-from agent.policy import Allowed, decide
-from agent.record import FRESH_S
-from agent.route import Circle
-from agent.scanning import Code
+from agent.rule import reach
+from agent.rule.manifest import Manifest, PhotoRule, RouteStop
+from agent.rule.policy import Allowed, decide
+from agent.rule.reach import Circle
+from agent.rule.scanning import Code
 from tests.rounds.walk import M_PER_DEG, Press
 
 EPH_FACTOR: Final = 1.0
@@ -64,7 +64,7 @@ def with_lasting_codes(driver: Driver, press: Press) -> Answer:
     circle, code = _circle(press), None
     if driver.bound is not None:
         last, since_ns, place = driver.bound
-        is_near = not circle or not place or route.distance_m(circle, place) < CODE_REACHES_M
+        is_near = not circle or not place or reach.distance_m(circle, place) < CODE_REACHES_M
         lasts = press.now_ns - since_ns < CODE_LASTS_S * 1e9
         code = last if is_near and lasts else None
         driver.bound = driver.bound if code else None
@@ -117,7 +117,7 @@ def _flat_m(stop: RouteStop, circle: Circle) -> float:
 
 
 def _circle(press: Press) -> Circle | None:
-    return route.where(press.fix, press.now_ns, EPH_FACTOR)
+    return reach.where(press.fix, press.now_ns, EPH_FACTOR)
 
 
 def _answer(driver: Driver, press: Press, code: str | None, scans: int = 0) -> Answer:

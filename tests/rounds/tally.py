@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from agent.manifest import PhotoRule
 from agent.models import BoundBy
+from agent.rule.manifest import PhotoRule
 from tests.rounds import walk
 from tests.rounds.area import Area
 from tests.rounds.rules import RULES, Answer, Driver

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agent.manifest import Manifest, PhotoRule, RouteStop
+from agent.rule.manifest import Manifest, PhotoRule, RouteStop
 from hardware.position import Fix
 from tests.rounds.area import (
     EPH_PER_HDOP_M,

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import pytest
 
-from agent.database import Database
 from agent.errors import DoorstepError
+from agent.queue.database import Database
 from tests.agent.card import full
 from tests.agent.factory import fill, remount, small_disk
 from tests.backend.process import Backend

@@ -4,9 +4,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from agent import signing
-from agent.database import Database
-from agent.itinerary import Itinerary
+from agent.queue.database import Database
+from agent.queue.manifests import Itinerary
+from agent.record import signing
 from tests.agent.roads import STOP, payload_of, signed
 from tests.backend.process import Backend
 from tests.device import Device

@@ -17,15 +17,17 @@ from typing import Any, Final
 
 import pytest
 
-from agent import receipt, retention, wiring
-from agent.backend import Backend, Limits
+from agent.command import wiring
 from agent.config import load
-from agent.database import Connection, Database
-from agent.delivery import Delivery
 from agent.errors import DoorstepError
-from agent.layout import Layout
-from agent.outbox import Outbox
-from agent.sync import Sync
+from agent.queue import retention
+from agent.queue.database import Connection, Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.record import receipt
+from agent.sync.delivery import Delivery
+from agent.sync.http import Backend, Limits
+from agent.sync.loop import Sync
 from hardware import clock_system
 from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock

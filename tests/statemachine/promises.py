@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from agent import receipt, recordfile, signing, status
 from agent.errors import DoorstepError
 from agent.models import Item, Label, State
+from agent.process import status
+from agent.record import file as recordfile
+from agent.record import receipt, signing
 from tests.backend.process import Backend
 from tests.statemachine.device import Device
 

@@ -8,8 +8,8 @@ from stat import S_IMODE
 import pytest
 
 from agent.config import StateSettings
-from agent.layout import FOLDER_MODE, KEYS_MODE, Layout
-from agent.storage import FILE_MODE
+from agent.queue.disk import FILE_MODE
+from agent.queue.paths import FOLDER_MODE, KEYS_MODE, Layout
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 

@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 
 from agent import __version__
-from agent.database import Database
-from agent.itinerary import Itinerary
-from agent.outbox import Outbox
+from agent.queue.database import Database
+from agent.queue.manifests import Itinerary
+from agent.queue.outbox import Outbox
 from tests.agent.factory import MOMENT, Device, add, queue
 
 

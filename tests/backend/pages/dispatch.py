@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from agent.manifest import PhotoRule
+from agent.rule.manifest import PhotoRule
 from tests.backend.access import Dispatch
 from tests.backend.filing import CannotBindError
 from tests.backend.office import Office

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
-from agent.signing import thumbprint
+from agent.record.signing import thumbprint
 from tests.agent.factory import Device
 from tests.backend.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.client import BODY, VERSION, announce

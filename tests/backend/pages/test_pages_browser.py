@@ -22,7 +22,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from agent import jpeg
+from agent.capture import jpeg
 from agent.models import Kind, rfc3339
 from hardware.scenes import Scene, render
 from tests.backend.demo import (

@@ -1,0 +1,87 @@
+"""When the camera streams: as the rule allows, and while a scan window is open."""
+
+import logging
+from typing import Final
+
+from agent.capture import record_json
+from agent.capture.current_manifest import Shift
+from agent.capture.situation import Situation
+from agent.config import Config
+from agent.models import BoundBy
+from agent.rule import policy, reach, scanning
+from agent.rule.policy import Allowed, Refused
+from hardware.board import Board
+
+_log = logging.getLogger(__name__)
+
+STREAM_S: Final = 60.0
+"""How long the camera streams after a served press: a retake or a second parcel finds it warm."""
+
+_LONG_AGO_NS: Final = -(10**12)
+
+
+class Eye:
+    """Starts and stops the sensor, and keeps the code that was read.
+
+    All times are CLOCK_MONOTONIC.
+    """
+
+    def __init__(self, config: Config, board: Board, shift: Shift) -> None:
+        self._config = config
+        self._board = board
+        self._shift = shift
+        self._scan = scanning.Scan()
+        self._served_ns = _LONG_AGO_NS
+
+    def situation(self, at_ns: int) -> Situation:
+        """What is known of that moment: each device is asked once."""
+        board = self._board
+        moment = board.clock.at(at_ns)
+        fix = record_json.without_false_time(board.position.last_fix(), board.clock)
+        circle = reach.where(fix, at_ns, self._config.policy.eph_factor)
+        return Situation(
+            moment,
+            fix,
+            circle,
+            manifest=self._shift.at(moment),
+            power=board.power.read(),
+            code=self._scan.code(at_ns, circle),
+        )
+
+    def bind(self, code: str, now_ns: int) -> None:
+        """From now on this code names the stop; not for a press that came while it was read."""
+        self._scan.bind(code, now_ns)
+
+    def looked(self, now_ns: int, known: Situation, answer: Allowed | Refused | None) -> None:
+        """A press was answered by looking; `answer` is None where a fault came of it."""
+        self._served_ns = now_ns
+        if not isinstance(answer, Allowed):
+            return
+        if answer.practice:
+            self._scan.refused()  # the next press is for a parcel again
+        elif answer.stop.bound_by is BoundBy.CODE:
+            self._scan.used(now_ns, known.circle)
+
+    def refused(self) -> None:
+        """A press left no photo: its code must not speak for the next door."""
+        self._scan.refused()
+
+    def turn(self, now_ns: int, *, is_looking: bool) -> None:
+        """Start or stop the sensor, as the rule says; once a second.
+
+        While a window `is_looking` for labels, it streams wherever it is.
+
+        Raises:
+            CameraFailed: it does not start or stop.
+        """
+        camera, may_stream = self._board.camera, is_looking or self._may_stream(now_ns)
+        if camera.streaming and not may_stream:
+            camera.stop()
+            _log.info("event=camera_stopped")
+        elif not camera.streaming and may_stream:
+            camera.start()
+            _log.info("event=camera_started")
+
+    def _may_stream(self, now_ns: int) -> bool:
+        known, lingers = self.situation(now_ns), now_ns - self._served_ns <= STREAM_S * 1e9
+        return policy.may_stream(known.manifest, known.circle, known.code, lingers=lingers)

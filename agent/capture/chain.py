@@ -1,0 +1,141 @@
+"""The chain of records: each one sealed, written durably, then queued, in this order."""
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from agent.errors import NotNow, QueueBroken, StorageFault
+from agent.models import Body, CaptureId, Head, Kept, Kind, Label, rfc3339
+from agent.queue.disk import make_way, write_durably
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.record import file as recordfile
+from agent.record.signing import PrivateKey
+from hardware.clock import Moment
+
+
+class NotQueued(StorageFault):
+    """The record's file is in place and safe; its row follows at the next turn, or next start."""
+
+    def __init__(self, label: Label, error: Exception) -> None:
+        super().__init__(f"{label.capture_id} is kept, but not yet queued: {error}")
+        self.label = label
+
+
+def new_id() -> CaptureId:
+    """Make the id of a record."""
+    return CaptureId(str(uuid.uuid4()))
+
+
+class Journal:
+    """Writes the records of one device, one after the other; only the capture process has one.
+
+    `mend` makes a broken queue again from the files; without it that is an error like any other.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        outbox: Outbox,
+        *,
+        key: PrivateKey,
+        device_id: str,
+        head: Head,
+        mend: Callable[[QueueBroken], None] | None = None,
+    ) -> None:
+        self._layout = layout
+        self._outbox = outbox
+        self._key = key
+        self._device_id = device_id
+        self._head = head
+        self._mend = mend
+        self._unqueued: list[Kept] = []
+
+    def keep(
+        self,
+        kind: Kind,
+        moment: Moment,
+        record: dict[str, Any],
+        photo: bytes | None = None,
+        *,
+        capture_id: CaptureId | None = None,
+        about: CaptureId | None = None,
+    ) -> Label:
+        """Make one record; when this returns, its file and its row survive a power cut.
+
+        `capture_id` is new unless given; a photo's EXIF names it before there is a label.
+
+        The number is used only when the file is in place, so that the chain has no gaps.
+
+        Raises:
+            StorageFull: no room; the number is free again.
+            StorageFault: the disk failed; the number is free again.
+            NotQueued: the record exists, and has its number, but not yet its row.
+        """
+        body = recordfile.pack_body(record, photo, moment.utc)
+        label = self._label(capture_id or new_id(), kind, moment, recordfile.describe(body), about)
+        content = recordfile.seal(label, body, self._key)
+        make_way(self._layout.ballast)
+        write_durably(self._layout.record(label.capture_id), content)
+        digest = recordfile.label_digest(content)
+        self._head = Head(label.chain, label.seq, digest)
+        file_sha256 = hashlib.sha256(content).hexdigest()
+        self._unqueued.append(Kept(label, digest, len(content), file_sha256))
+        try:
+            self.queue_leftovers()
+        except (StorageFault, NotNow) as error:
+            raise NotQueued(label, error) from error
+        return label
+
+    def queue_leftovers(self) -> int:
+        """Queue what has its file but not yet its row; how many. Raises as `Outbox.add` does.
+
+        A queue that this or another process found broken is made again first.
+        """
+        try:
+            return self._queue()
+        except QueueBroken as error:
+            if self._mend is None:
+                raise
+            self._mend(error)
+            return self._queue()
+
+    def _queue(self) -> int:
+        if self._layout.rebuild_mark.exists():
+            raise QueueBroken("another process found it broken")
+        waiting = len(self._unqueued)
+        while self._unqueued:
+            kept = self._unqueued[0]
+            self._outbox.add(
+                kept.label,
+                kept.label_sha256,
+                (kept.file_bytes, kept.file_sha256),
+                adopted=False,
+            )
+            del self._unqueued[0]
+        return waiting
+
+    def _label(
+        self,
+        capture_id: CaptureId,
+        kind: Kind,
+        moment: Moment,
+        body: Body,
+        about: CaptureId | None,
+    ) -> Label:
+        return Label(
+            v=1,
+            capture_id=capture_id,
+            device_id=self._device_id,
+            chain=self._head.chain,
+            seq=self._head.seq + 1,
+            prev=self._head.label_sha256,
+            boot_id=moment.boot_id,
+            kind=kind,
+            about=about,
+            utc=rfc3339(moment.utc),
+            monotonic_ns=moment.monotonic_ns,
+            clock=moment.source,
+            body=body,
+        )

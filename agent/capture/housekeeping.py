@@ -1,0 +1,151 @@
+"""What the capture process keeps in order between presses: the time, and whether it can write."""
+
+import logging
+import os
+from datetime import timedelta
+from typing import Final
+
+from agent.capture import record_json
+from agent.capture.chain import Journal
+from agent.capture.current_manifest import Shift
+from agent.capture.record_json import Setting
+from agent.config import Config
+from agent.errors import ConfigError, DoorstepError, StorageFault
+from agent.models import Counts, Kind, Label
+from agent.queue import disk, retention
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.record import receipt
+from agent.rule.policy import Absent
+from hardware.board import Board
+from hardware.clock import ClockSource
+
+_log = logging.getLogger(__name__)
+
+FLOOR_STEP: Final = timedelta(hours=1)
+"""How far the time floor may lag behind: each step costs a flush of the card."""
+
+
+class Upkeep:
+    """One turn a second; `is_ready` may be called from any thread."""
+
+    def __init__(
+        self, config: Config, board: Board, journal: Journal, outbox: Outbox, shift: Shift
+    ) -> None:
+        self._board = board
+        self._journal = journal
+        self._outbox = outbox
+        self._layout = Layout.of(config.state)
+        self._key_files = config.backend.receipt_keys
+        self._keys: receipt.Keys | None = None
+        self._reserve_bytes = config.state.reserve_mb * 1_000_000
+        self._shift = shift
+        self._dated_by = outbox.dated_by()
+        self._writable = True
+
+    def turn(self) -> None:
+        """Learn the time from a fix, and write what waits to be written."""
+        self._learn_time()
+        try:
+            if not self._writable:
+                disk.write_durably(self._layout.state / "capture.probe", b"writable\n")
+            if self._journal.queue_leftovers():  # first: it mends a broken queue
+                self._dated_by = self._outbox.dated_by()
+            if self.has_room():
+                disk.take_ballast(self._layout.ballast)
+            self._shift.turn()
+            self._date_boot()
+            self._keep_floor()
+        except StorageFault as error:
+            if self._writable:
+                _log.error("event=storage_fault error=%r", str(error))
+            self._writable = False
+        else:
+            if not self._writable:
+                _log.info("event=storage_back")
+            self._writable = True
+
+    def has_room(self) -> bool:
+        """Whether the reserve is free; where not, what receipts cover is pruned first.
+
+        What is not sent never is.
+
+        Raises:
+            StorageFault: the disk or the database failed.
+        """
+        if self._room_bytes() < self._reserve_bytes and (keys := self._receipt_keys()):
+            retention.make_room(self._outbox, self._layout, keys, self._reserve_bytes)
+        return self._room_bytes() >= self._reserve_bytes
+
+    def kept(self, label: Label) -> None:
+        """A record was written, so others can be."""
+        clock = ClockSource(label.clock)
+        if self._dated_by.beats(clock):
+            self._dated_by = clock
+        self._writable = True
+
+    def failed(self) -> None:
+        """A record was not written: not ready until a turn could write."""
+        self._writable = False
+
+    def is_ready(self) -> bool:
+        """Whether a press could leave its photo, where the rule allows one."""
+        has_route = self._shift.today() not in (Absent.MISSING, Absent.EXPIRED)
+        return has_route and self.may_write()
+
+    def may_write(self) -> bool:
+        """Whether the card takes a photo; from any thread."""
+        try:
+            room_bytes = self._room_bytes()
+        except StorageFault:
+            return False
+        takes_files = self._writable and os.access(self._layout.records, os.W_OK)
+        return takes_files and room_bytes >= self._reserve_bytes
+
+    def counts(self) -> Counts | None:
+        """What the queue holds; None where it cannot be read."""
+        try:
+            return self._outbox.counts()
+        except DoorstepError:
+            return None
+
+    def _receipt_keys(self) -> receipt.Keys | None:
+        """The keys that allow to delete; None, and a line in the log, where there are none."""
+        if self._keys is None:
+            try:
+                self._keys = receipt.read_keys(self._key_files)
+            except ConfigError as error:
+                self._keys = {}
+                _log.error("event=no_room_made error=%r", str(error))
+        return self._keys or None
+
+    def _room_bytes(self) -> int:
+        return disk.room_bytes(self._layout.records, self._layout.ballast)
+
+    def _learn_time(self) -> None:
+        fix, clock = self._board.position.last_fix(), self._board.clock
+        if fix is not None and fix.utc is not None:
+            clock.learn(fix.utc, fix.received_ns)
+            if clock.now().source is ClockSource.GNSS:
+                clock.raise_floor(fix.utc)  # not to this instant: the same fix may be seen again
+
+    def _date_boot(self) -> None:
+        """Write a `time` record where this boot has records with a worse date.
+
+        A better source writes another: the best one of a boot dates all its records. The queue
+        knows of earlier ones, and is asked only when something may have changed.
+        """
+        moment = self._board.clock.now()
+        if not moment.source.beats(self._dated_by):
+            return
+        if moment.source.beats(self._outbox.dated_by()):
+            setting = Setting(simulated=self._board.simulated, manifest=self._shift.version())
+            self._journal.keep(Kind.TIME, moment, record_json.time_record(setting, moment))
+        self._dated_by = moment.source
+
+    def _keep_floor(self) -> None:
+        if (kept := self._outbox.floor()) is not None:
+            self._board.clock.raise_floor(kept)  # receipts raise it too
+        floor = self._board.clock.floor
+        if kept is None or floor - kept >= FLOOR_STEP:
+            self._outbox.raise_floor(floor)

@@ -1,0 +1,276 @@
+"""The capture process: orders what the driver's gestures ask for, one after the other."""
+
+import logging
+import queue
+import time
+from collections.abc import Callable
+from typing import Final, assert_never
+
+from agent.capture.camera_gate import Eye
+from agent.capture.chain import Journal
+from agent.capture.commanded import BENCH_IS_OFF, SAME_PRESS, CommandedPresses, Reply
+from agent.capture.current_manifest import Shift
+from agent.capture.duties import Duties, Stage
+from agent.capture.gestures import (
+    Gesture,
+    Gestures,
+    NoPress,
+    Photo,
+    Presses,
+    SamePress,
+    Scan,
+    TakeBack,
+)
+from agent.capture.housekeeping import Upkeep
+from agent.capture.lights import Light
+from agent.capture.press import Capture, Press, Served, Unserved, made_photo
+from agent.capture.scan_window import Window
+from agent.config import Config
+from agent.errors import ExitCode
+from agent.process import sd_notify
+from agent.queue.outbox import Outbox
+from agent.rule.policy import Refused
+from hardware.board import Board
+from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.errors import DeviceError
+from hardware.indicator import Signal
+
+_log = logging.getLogger(__name__)
+
+READING_AFTER_S: Final = 1.0
+"""How long a refusal's own light is seen before labels are read: long enough to be told apart."""
+
+LOOK_EVERY_S: Final = 0.05
+"""Rest between two pictures of a scan window, so that presses come first."""
+
+
+class CaptureLoop:
+    """Owns the devices' time; `on_event`, `command`, `status` and `stop` are for any thread.
+
+    `now_ns` tells CLOCK_MONOTONIC.
+
+    Attributes:
+        on_reply: is told what came of each press of the photo button.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        board: Board,
+        journal: Journal,
+        outbox: Outbox,
+        *,
+        shift: Shift,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._now_ns = now_ns
+        self._events: queue.SimpleQueue[ButtonEvent | None] = queue.SimpleQueue()
+        self._touches = Presses()
+        self._gestures = Gestures()
+        self._light = Light(board.indicator, now_ns)
+        self._window = Window(config, board, shift)
+        self._eye = Eye(config, board, shift)
+        self._upkeep = Upkeep(config, board, journal, outbox, shift)
+        self._capture = Capture(
+            config, board, journal, self._light, has_room=self._upkeep.has_room, now_ns=now_ns
+        )
+        self._duties = Duties(
+            config, board, shift=shift, eye=self._eye, upkeep=self._upkeep, light=self._light
+        )
+        self._commanded = CommandedPresses(
+            board.press, self.on_event, now_ns, bench_mode=config.device.bench_mode
+        )
+        self.on_reply: Callable[[Reply], None] = lambda _reply: None
+        board.buttons.listen(self.on_event)
+
+    @property
+    def takes_commands(self) -> bool:
+        """Whether presses may come through the socket."""
+        return self._commanded.allowed
+
+    # From other threads
+
+    def on_event(self, event: ButtonEvent) -> None:
+        """Take a button's change; everything that waits is done in the loop's turn."""
+        match event.button, event.change:
+            case ButtonName.PHOTO, Change.TOUCHED:
+                if self._touches.counts(event.edge_ns):
+                    self._touched(event.edge_ns)
+                return
+            case ButtonName.PHOTO, Change.GLITCH:
+                self._touches.was_none(event.edge_ns)
+        self._events.put(event)
+
+    def _touched(self, edge_ns: int) -> None:
+        """The first edge of what may become a press, some 12 ms before that is known."""
+        self._light.touched(edge_ns)
+
+    def command(self, button: ButtonName, held_s: float, user: str, timeout_s: float) -> Reply:
+        """Press a button for `user` and wait for what comes of it."""
+        if not self.takes_commands:
+            return BENCH_IS_OFF
+        edge_ns = self._now_ns()
+        if button is ButtonName.PHOTO and self._touches.is_same(edge_ns):
+            return SAME_PRESS  # a simulated contact would not even tell it
+        return self._commanded.press(button, edge_ns, held_s, user, timeout_s)
+
+    def status(self) -> Reply:
+        """What only this process knows."""
+        return self._duties.status()
+
+    def stop(self) -> None:
+        """End the loop after the press in hand; safe in a signal's frame."""
+        self._duties.ending.stop()
+        self._events.put(None)
+
+    # The loop
+
+    def run(self) -> int:
+        """Serve until stopped, and then what was pressed before; returns the exit code."""
+        sd_notify.ready()
+        self._upkeep.turn()  # a press may have come already: the route in hand decides it
+        ending = self._duties.ending
+        while not (ending.stage is Stage.STOPPED and self._events.empty()):
+            self.step()
+        return ending.exit_code
+
+    def step(self) -> None:
+        """Wait for one event or for what is due next, and do it."""
+        try:
+            event = self._events.get(timeout=self._wait_s())
+        except queue.Empty:
+            event = None
+        gesture = self._gestures.take(event) if event else self._gestures.held(self._now_ns())
+        if gesture is not None:
+            self._follow(gesture)
+        elif event is None and self._window.opened is not None:
+            self._look(self._window.opened.edge_ns, self._now_ns())
+        now_ns = self._now_ns()
+        if now_ns >= self._duties.due_ns:
+            self._duties.turn(now_ns, is_looking=self._window.is_looking(now_ns))
+
+    def _wait_s(self) -> float:
+        now_ns, due_ns = self._now_ns(), self._duties.due_ns
+        if self._gestures.due_ns is not None:
+            due_ns = min(due_ns, self._gestures.due_ns)
+        if self._window.opened is not None:
+            due_ns = min(due_ns, now_ns + int(LOOK_EVERY_S * 1e9))
+        return max(0.0, (due_ns - now_ns) / 1e9)
+
+    def _follow(self, gesture: Gesture) -> None:
+        match gesture:
+            case Photo(edge_ns):
+                self._photo(edge_ns)
+            case SamePress(edge_ns):
+                self._commanded.answer(edge_ns, SAME_PRESS)
+            case NoPress(edge_ns):
+                self._light.give_back(edge_ns)
+            case Scan(edge_ns):
+                self._scan(edge_ns)
+            case TakeBack(edge_ns):
+                self._take_back(edge_ns)
+            case other:
+                assert_never(other)
+
+    # A photo, and taking it back
+
+    def _photo(self, edge_ns: int) -> None:
+        self._light.hold_still()
+        self._count_unknown(edge_ns)
+        self._close_window("a press came before a label was read")
+        press = self._press(edge_ns)
+        served = self._capture.photo(press)
+        if made_photo(served) or served.ends:
+            self._eye.looked(self._now_ns(), press.known, served.answer)
+        else:
+            self._eye.refused()
+        self._duties.due_ns = 0  # the eye closes now, where it was open for this press only
+        self.on_reply(self._settle(edge_ns, served))
+        settles = isinstance(served.answer, Refused) and served.answer.label_settles
+        if settles and isinstance(served, Served) and self._window.reads_labels:
+            self._window.open(edge_ns, self._now_ns(), asked=False)
+
+    def _take_back(self, edge_ns: int) -> None:
+        served = self._capture.void(self._press(edge_ns))
+        if isinstance(served, str):
+            self._commanded.answer(edge_ns, {"error": served, "exit": ExitCode.USAGE})
+        else:
+            self._settle(edge_ns, served)
+
+    def _press(self, edge_ns: int) -> Press:
+        known, trigger = self._eye.situation(edge_ns), self._commanded.trigger(edge_ns)
+        return Press(known, trigger, self._window.unlit_ns)
+
+    def _settle(self, edge_ns: int, served: Served | Unserved) -> Reply:
+        match served:
+            case Served():
+                reply = self._kept(served)
+            case Unserved():
+                reply = self._failed(served)
+            case other:
+                assert_never(other)
+        self._commanded.answer(edge_ns, reply)
+        if served.ends:
+            self._duties.ending.begin(ExitCode.FAULT, self._now_ns())
+        return reply
+
+    def _kept(self, served: Served) -> Reply:
+        label, signal = served.label, served.signal
+        self._light.show(signal)
+        self._upkeep.kept(label)
+        _log.info("event=kept kind=%s signal=%s id=%s", label.kind, signal, label.capture_id)
+        retake = signal is Signal.ONCE_MORE
+        return {"label": label.payload(), "record": served.record, "retake": retake}
+
+    def _failed(self, unserved: Unserved) -> Reply:
+        self._light.show(Signal.FAULT)
+        self._upkeep.failed()
+        return {"error": unserved.error, "exit": ExitCode.FAULT}
+
+    # Labels
+
+    def _scan(self, edge_ns: int) -> None:
+        if not self._window.reads_labels:
+            words = "labels are not read: there is no route, or policy.scanning is off"
+            self._commanded.answer(edge_ns, {"scan": words})
+            return
+        self._close_window("another window was opened")
+        self._window.open(edge_ns, self._now_ns(), asked=True)
+        self._light.show(Signal.READING)
+
+    def _look(self, edge_ns: int, now_ns: int) -> None:
+        """One picture of the window that the press at `edge_ns` opened, or its end."""
+        if not self._window.is_looking(now_ns):
+            is_unknown = self._count_unknown(now_ns)
+            told = "a label was read that the route does not know" if is_unknown else "no label"
+            self._close_window(told)
+            self._light.end(now_ns)
+            return
+        if not self._light.shows(Signal.READING) and now_ns - edge_ns > READING_AFTER_S * 1e9:
+            self._light.show(Signal.READING)
+        try:
+            code = self._window.look()
+        except DeviceError as error:
+            self._close_window("the camera failed")
+            self._duties.camera_failed(error, self._now_ns())
+            return
+        if code is not None:
+            self._eye.bind(code, self._now_ns())
+            self._close_window("a label was read: press now")
+            self._light.show(Signal.LABEL_READ)
+            _log.info("event=label_read")
+
+    def _count_unknown(self, at_ns: int) -> bool:
+        """No known code was read in the window until then; whether an unknown one counts."""
+        opened = self._window.opened
+        if opened is None or opened.unknown is None:
+            return False
+        self._eye.bind(opened.unknown, at_ns)
+        return True
+
+    def _close_window(self, what: str) -> None:
+        opened = self._window.opened
+        if opened is not None:
+            self._window.close(self._now_ns())
+            self._commanded.answer(opened.edge_ns, {"scan": what})
+            self._duties.due_ns = 0  # the eye closes now, where only the window kept it open

@@ -1,0 +1,112 @@
+"""The scan window: labels are read in it, and no picture of it is ever stored."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from agent.capture import barcodes
+from agent.capture.burst import LAMP_SETTLE_MS
+from agent.capture.current_manifest import Shift
+from agent.config import Config
+from agent.rule import scanning
+from agent.rule.manifest import Manifest
+from hardware.board import Board
+
+WINDOW_S: Final = 10.0
+"""How long labels are read: enough to find the parcel's label and hold it up."""
+
+_LONG_AGO_NS: Final = -(10**12)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A window that is open.
+
+    Attributes:
+        edge_ns: of the press that opened it.
+        since_ns: from when on labels are read.
+        asked: whether the driver asked for labels to be read, or a refusal did.
+        seen: a code that the route does not know; the next picture may have the right one.
+    """
+
+    edge_ns: int
+    since_ns: int
+    asked: bool
+    seen: str | None = None
+
+    @property
+    def unknown(self) -> str | None:
+        """The code that counts where no known one was read.
+
+        Only where the driver asked; else anything that lies about would refuse press after press.
+        """
+        return self.seen if self.asked else None
+
+    def is_over(self, now_ns: int) -> bool:
+        """Whether no label is read any more."""
+        return now_ns - self.since_ns >= WINDOW_S * 1e9
+
+    def saw(self, codes: Iterable[str]) -> "Opened":
+        """The window after a picture with codes that the route does not know."""
+        return replace(self, seen=next(iter(codes), self.seen))
+
+
+class Window:
+    """Closed, or open; in the dark the lamp lights labels while it is open.
+
+    All times are CLOCK_MONOTONIC.
+
+    Attributes:
+        opened: the window, while it is open.
+        unlit_ns: from when on no picture shows its lamp, nor is exposed for it.
+    """
+
+    def __init__(self, config: Config, board: Board, shift: Shift) -> None:
+        self._config = config
+        self._board = board
+        self._shift = shift
+        self._is_lit = False
+        self.opened: Opened | None = None
+        self.unlit_ns = _LONG_AGO_NS
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether there is a route whose codes could be read, and the fleet has them read."""
+        return self._config.policy.scanning and isinstance(self._shift.today(), Manifest)
+
+    def open(self, edge_ns: int, now_ns: int, *, asked: bool) -> None:
+        """Look for a label from now on, for the press at `edge_ns`."""
+        self.opened = Opened(edge_ns, now_ns, asked)
+
+    def close(self, now_ns: int) -> None:
+        """Look no more, and put the lamp out."""
+        self.opened = None
+        if self._board.lamp is not None and self._is_lit:
+            self._board.lamp.off()
+            self._is_lit = False
+            self.unlit_ns = now_ns + LAMP_SETTLE_MS * 1_000_000
+
+    def is_looking(self, now_ns: int) -> bool:
+        """Whether labels are read now: it is open, and there is still a route."""
+        return self.opened is not None and not self.opened.is_over(now_ns) and self.reads_labels
+
+    def look(self) -> str | None:
+        """Read one picture; the code that is meant, if any.
+
+        Raises:
+            CameraStalled: no picture in time.
+            CameraFailed: the camera reported an error.
+        """
+        today, camera, opened = self._shift.today(), self._board.camera, self.opened
+        if opened is None or not isinstance(today, Manifest):
+            return None
+        camera.start()
+        luma = camera.look(self._config.camera.frame_deadline_ms / 1000)
+        codes = barcodes.read(luma)
+        code = scanning.choose(today, codes)
+        if code is None:
+            self.opened = opened.saw(scanning.unknown(today, codes))
+            if self._board.lamp is not None and barcodes.is_dark(luma):
+                self._board.lamp.on()
+                self._is_lit = True
+        return code

@@ -1,0 +1,26 @@
+"""What is known at a press, read once: the code, the rule and the record go by this alone."""
+
+from dataclasses import dataclass
+
+from agent.rule.manifest import Manifest
+from agent.rule.policy import Absent
+from agent.rule.reach import Circle
+from agent.rule.scanning import Code
+from hardware.clock import Moment
+from hardware.position import Fix
+from hardware.power import PowerReading
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The last fix and where we could be by it, the manifest in force, and the code that speaks.
+
+    All of one moment, that of the press's first edge.
+    """
+
+    moment: Moment
+    fix: Fix | None
+    circle: Circle | None
+    manifest: Manifest | Absent
+    power: PowerReading
+    code: Code | None

@@ -1,0 +1,265 @@
+"""Checks a device from its configuration to its backend, and says what to do about each finding."""
+
+import os
+import statistics
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from agent.command import wiring
+from agent.config import Config, load
+from agent.errors import DoorstepError, ExitCode, NotNow, StorageFault
+from agent.models import State
+from agent.process import status
+from agent.queue import disk
+from agent.queue.database import parts
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.sync.http import Backend, NoAnswer
+from hardware.board import open_board
+from hardware.clock import BUILT, ClockSource
+from hardware.clock_system import SystemClock
+from hardware.errors import DeviceError, ScriptError
+from hardware.position import Position
+
+SLOW_FLUSH_MS: Final = 200.0
+"""A flush slower than this makes the driver wait; worn cards take seconds."""
+
+POSITION_WAIT_S: Final = 5.0
+"""How long a receiver just opened may take to report. Source: gpsd reports once a second."""
+
+_PROBES: Final = 5
+
+
+class Level(StrEnum):
+    """How bad a finding is; LATER is a backend out of reach, NOTE asks for nothing now."""
+
+    OK = "ok"
+    NOTE = "note"
+    LATER = "later"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, how it is, and what to do."""
+
+    check: str
+    level: Level
+    words: str
+
+
+def examine(path: Path) -> list[Finding]:
+    """Run every check; without a valid configuration there is only that one."""
+    try:
+        config = load(path)
+        wiring.check(config)
+    except (DoorstepError, ScriptError) as error:
+        return [Finding("configuration", Level.FAILED, str(error))]
+    wiring.become_owner(Layout.of(config.state))
+    return [
+        Finding("configuration", Level.OK, f"{path} is valid"),
+        *_devices(config),
+        *_disk(config),
+        *_permissions(Layout.of(config.state)),
+        *_queue(config),
+        _clock(config),
+        _backend(config),
+        Finding(
+            "sealing", Level.NOTE, "photos are stored readable on the card: not for the road yet"
+        ),
+    ]
+
+
+def exit_code(findings: Iterable[Finding]) -> ExitCode:
+    """0, 70 if a check failed, 75 if only the backend is out of reach."""
+    levels = {finding.level for finding in findings}
+    if Level.FAILED in levels:
+        return ExitCode.FAULT
+    return ExitCode.LATER if Level.LATER in levels else ExitCode.DONE
+
+
+def lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """One line per finding, in words."""
+    for finding in findings:
+        first, *rest = finding.words.splitlines() or [""]
+        yield f"{finding.level:<6}  {finding.check:<13}  {first}"
+        yield from (f"{'':<23}{line}" for line in rest)
+
+
+def _devices(config: Config) -> Iterator[Finding]:
+    layout = Layout.of(config.state)
+    running = status.ask(layout.capture_socket)
+    if running is not None and "error" in running:
+        yield Finding("devices", Level.FAILED, f"capture cannot be asked: {running['error']}")
+        return
+    if running is not None:
+        ready = "is ready" if running.get("ready") else "is not ready; see below"
+        works = running.get("writable")
+        yield Finding("devices", Level.OK if works else Level.FAILED, f"capture runs and {ready}")
+        yield from _position(str(running.get("position", "ok")))
+        yield from _manifest(running)
+        return
+    with TemporaryDirectory(prefix="doorstep-") as place:  # a simulated world of its own
+        try:
+            board = open_board(config.board, Path(place), BUILT)
+        except DeviceError as error:
+            yield Finding("devices", Level.FAILED, str(error))
+            return
+        try:
+            yield Finding("devices", Level.OK, "all open; capture does not run")
+            yield from _position(_trouble(board.position) or "ok")
+        finally:
+            board.close()
+
+
+def _manifest(running: dict[str, Any]) -> Iterator[Finding]:
+    if running.get("manifest") == "none":
+        words = "none is valid now, so presses are refused; sync asks for one every minute"
+        yield Finding("manifest", Level.NOTE, words)
+    if refused := running.get("manifest_refused"):
+        words = f"one was refused; the last valid one, if there is one, stays: {refused}"
+        yield Finding("manifest", Level.FAILED, words)
+
+
+def _trouble(position: Position) -> str | None:
+    until_s = time.monotonic() + POSITION_WAIT_S
+    while (trouble := position.trouble()) and time.monotonic() < until_s:
+        time.sleep(0.1)
+    return trouble
+
+
+def _position(trouble: str) -> Iterator[Finding]:
+    if trouble != "ok":
+        yield Finding("position", Level.FAILED, trouble)
+
+
+def _disk(config: Config) -> Iterator[Finding]:
+    folder = Layout.of(config.state).state
+    if not folder.exists():
+        words = f"{folder} does not exist; `doorstep capture` makes it at its first start"
+        yield Finding("disk", Level.NOTE, words)
+        return
+    try:
+        free_mb = disk.free_bytes(folder) // 1_000_000
+        flush_ms = _flush_ms(folder / "doctor.probe")
+    except StorageFault as error:
+        yield Finding("disk", Level.FAILED, f"{error}; presses are refused until it is mended")
+        return
+    reserve_mb = config.state.reserve_mb
+    if free_mb < reserve_mb:
+        words = f"{free_mb} MB free, less than the reserve of {reserve_mb} MB; presses are refused"
+        yield Finding("disk", Level.FAILED, words)
+    slow = flush_ms > SLOW_FLUSH_MS
+    advice = "; the card is slow or worn, replace it" if slow else ""
+    flushes = "1 flush" if disk.flushes_names(folder) else "2 flushes"
+    words = f"{free_mb} MB free, {flushes} for each file, {flush_ms:.1f} ms together{advice}"
+    yield Finding("disk", Level.NOTE if slow else Level.OK, words)
+
+
+def _permissions(layout: Layout) -> Iterator[Finding]:
+    """What the owner of the queue may not use stops capture or sync; another user cannot tell."""
+    with suppress(OSError):
+        if layout.database.stat().st_uid != os.geteuid():
+            return
+        folders, keys = (layout.records, layout.torn, layout.keys), layout.keys.glob("*.pem")
+        wanted = dict.fromkeys(folders, os.R_OK | os.W_OK | os.X_OK)
+        wanted |= dict.fromkeys(parts(layout.database), os.R_OK | os.W_OK)
+        for path, mode in (wanted | dict.fromkeys(keys, os.R_OK)).items():
+            if path.exists() and not os.access(path, mode, effective_ids=True):
+                words = f"{path}: its owner may not read or write it; `chmod u+rwX {path}`"
+                yield Finding("permissions", Level.FAILED, words)
+
+
+def _flush_ms(probe: Path) -> float:
+    times_ms = []
+    for _ in range(_PROBES):
+        began_s = time.perf_counter()
+        disk.write_durably(probe, bytes(4096))
+        times_ms.append((time.perf_counter() - began_s) * 1000)
+        with disk.disk_errors("cannot delete the probe"):
+            probe.unlink()
+    return statistics.median(times_ms)
+
+
+def _queue(config: Config) -> Iterator[Finding]:
+    layout = Layout.of(config.state)
+    try:
+        with wiring.queue(config) as outbox:
+            yield from _alarms(outbox)
+    except NotNow as error:
+        yield Finding("queue", Level.NOTE, str(error))
+    except StorageFault as error:
+        yield Finding("queue", Level.FAILED, str(error))
+    try:
+        yield from _left_over(layout)
+    except PermissionError as error:
+        words = f"{error.filename}: {error.strerror}; run this as root, or as one of its group"
+        yield Finding("queue", Level.FAILED, words)
+
+
+def _left_over(layout: Layout) -> Iterator[Finding]:
+    """What broken queues and power cuts left."""
+    if aside := sorted(path.name for path in layout.state.glob("doorstep.db.aside-*")):
+        words = (
+            f"{', '.join(aside)} in {layout.state}: the queue was broken, set aside and made again "
+            "from the records; when all is delivered the files may be deleted"
+        )
+        yield Finding("queue", Level.NOTE, words)
+    if layout.rebuild_mark.exists():
+        words = "a process found the queue broken; `doorstep capture` makes it again when it runs"
+        yield Finding("queue", Level.FAILED, words)
+    if torn := status.torn(layout.torn):
+        words = f"{torn} files in {layout.torn} did not verify; keep them, tell the office"
+        yield Finding("torn files", Level.NOTE, words)
+
+
+def _alarms(outbox: Outbox) -> Iterator[Finding]:
+    counts = outbox.counts()
+    for number, what, advice in (
+        (
+            counts.damaged,
+            "damaged",
+            "their files are gone or altered; keep the card, tell the office",
+        ),
+        (counts.refused, "refused by the backend", "`doorstep queue --state REFUSED` says why"),
+        (counts.suspected, "suspect", "something on the way answers for the backend; see status"),
+    ):
+        if number:
+            yield Finding("queue", Level.FAILED, f"{number} {what}: {advice}")
+    if not (counts.damaged or counts.refused or counts.suspected):
+        yield Finding("queue", Level.OK, f"{counts.waiting} waiting, no alarm")
+    for oldest in outbox.items(State.PENDING, 0, 1):
+        if oldest.answer:
+            words = f"the oldest was tried {oldest.attempts} times; last answer: {oldest.answer}"
+            yield Finding("queue", Level.NOTE, words)
+
+
+def _clock(config: Config) -> Finding:
+    running = status.ask(Layout.of(config.state).capture_socket) or {}
+    source = running.get("clock") or SystemClock(BUILT).now().source
+    if source is ClockSource.UNSYNCED:
+        words = "nobody vouches for the time yet; records are dated later, by GPS or the network"
+        return Finding("clock", Level.NOTE, words)
+    return Finding("clock", Level.OK, f"synchronised by {source}")
+
+
+def _backend(config: Config) -> Finding:
+    url = config.backend.url
+    try:
+        with closing(Backend(config.backend)) as backend, backend.attempt():
+            answer = backend.offset(f"{backend.base}/files/{uuid.uuid4()}")
+    except NoAnswer as error:
+        return Finding("backend", Level.LATER, f"{url}: {error}")
+    except DoorstepError as error:
+        return Finding("backend", Level.FAILED, f"{url}: {error}")
+    if answer.status in {404, 410}:
+        return Finding("backend", Level.OK, f"{url} answers")
+    words = f"{url} answers {answer.status} where 404 is right; is something else in between?"
+    return Finding("backend", Level.LATER, words)

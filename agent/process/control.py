@@ -1,0 +1,266 @@
+"""One JSON line in, one JSON line out, over a Unix socket: how commands talk to the daemons.
+
+`socketserver` was tried and passed every test, but was no shorter: its places, its want of
+descriptors, its mode, its end at once and its failures each need a method of it overridden.
+"""
+
+import json
+import logging
+import os
+import pwd
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from agent.errors import DoorstepError, ExitCode, NotNow, StorageFault
+from agent.queue.disk import FILE_MODE
+from hardware.told import Told
+
+log = logging.getLogger(__name__)
+
+LINE_LIMIT_BYTES: Final = 65_536
+"""Longest line that is read, either way: the longest request has 100 bytes."""
+
+LINE_TIMEOUT_S: Final = 10.0
+"""Longest time for a line to arrive, or to be taken. Source: a person typing into socat."""
+
+CLIENTS_LIMIT: Final = 16
+"""Most clients at once; the next one is told to come again. A device has two or three."""
+
+TICK_S: Final = 0.5
+"""How often a waiting client looks around. Source: a progress bar that does not look stuck."""
+
+ACCEPT_AGAIN_S: Final = 0.2
+"""Wait after a client could not be let in, mostly for want of descriptors: no busy loop."""
+
+_CREDENTIALS: Final = struct.Struct("3i")
+"""struct ucred: pid, uid, gid. Source: unix(7), SO_PEERCRED."""
+
+Line = dict[str, Any]
+Answering = Callable[[Line, str], Line]
+"""From a request and the name of the user who sent it to the answer."""
+
+
+@contextmanager
+def serve(path: Path, answer: Answering) -> Iterator[None]:
+    """Answer on a socket at `path`, mode 0660, until the block ends; each client has a thread.
+
+    A socket that a dead process left is replaced. What `answer` raises as a DoorstepError becomes
+    `{"error": ..., "exit": ...}`; so does a line that is no JSON object.
+
+    Raises:
+        NotNow: another process listens there.
+        StorageFault: the socket cannot be made.
+    """
+    listener = _listen(path)
+    stopping = threading.Event()
+    accepting = threading.Thread(target=_accept, args=(listener, answer, stopping), daemon=True)
+    accepting.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        with suppress(OSError):
+            path.unlink()
+        listener.shutdown(socket.SHUT_RDWR)  # wakes the thread; closing alone does not
+        accepting.join()
+        listener.close()
+
+
+def ask(
+    path: Path,
+    request: Line,
+    timeout_s: float | None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Line | None:
+    """Send one request and wait for its answer; None when nobody listens at `path`.
+
+    Calls `meanwhile` every half second of the wait.
+
+    Raises:
+        NotNow: no answer within `timeout_s` (None waits for ever), or the other end went away.
+        StorageFault: this user may not ask there.
+        DoorstepError: the answer is an error; its words are the message, its exit the exit code.
+    """
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(LINE_TIMEOUT_S)
+        try:
+            with _short(path) as name:
+                line.connect(name)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+        except PermissionError as error:
+            words = f"{path}: {error.strerror}; ask as a member of its group"
+            raise StorageFault(words) from error
+        except OSError as error:
+            raise NotNow(f"{path}: {error.strerror}") from error
+        try:
+            line.sendall(_encoded(request))
+            _await(line, timeout_s, meanwhile)
+            answer = _decoded(_read_line(line))
+        except (OSError, ValueError) as error:
+            raise NotNow(f"{path}: no usable answer: {error}") from error
+    if "error" in answer:
+        raise _Told(str(answer["error"]), answer.get("exit"))
+    return answer
+
+
+class _Told(DoorstepError):
+    """What the other process could not do, in its words and with its exit code."""
+
+    def __init__(self, message: str, code: object) -> None:
+        super().__init__(message)
+        if isinstance(code, int):
+            self.exit_code = code  # type: ignore[misc]  # this one differs by instance
+
+
+def _listen(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        with _short(path) as name:
+            _check_unserved(path, name)
+            path.unlink(missing_ok=True)
+            listener.bind(name)
+        path.chmod(FILE_MODE)
+        listener.listen(CLIENTS_LIMIT)
+    except OSError as error:
+        listener.close()
+        raise StorageFault(f"{path}: cannot be listened on: {error.strerror}") from error
+    except NotNow:
+        listener.close()
+        raise
+    return listener
+
+
+def _check_unserved(path: Path, name: str) -> None:
+    with (
+        socket.socket(socket.AF_UNIX) as probe,
+        suppress(FileNotFoundError, ConnectionRefusedError),
+    ):
+        probe.settimeout(LINE_TIMEOUT_S)
+        probe.connect(name)
+        raise NotNow(f"{path}: another process listens there; only one may run")
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name of at most 108 bytes for a socket in however deep a folder. Source: unix(7)."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def _accept(listener: socket.socket, answer: Answering, stopping: threading.Event) -> None:
+    places = threading.BoundedSemaphore(CLIENTS_LIMIT)
+    for client in _clients(listener, stopping):
+        client.settimeout(LINE_TIMEOUT_S)
+        if places.acquire(blocking=False):
+            serving = (client, answer, places)
+            threading.Thread(target=_serve_one, args=serving, daemon=True).start()
+        else:
+            _say(client, _error("too many clients; ask again", ExitCode.LATER))
+            client.close()
+
+
+def _clients(listener: socket.socket, stopping: threading.Event) -> Iterator[socket.socket]:
+    """Each client that comes, until `stopping` is set and the listener shut down."""
+    told = Told[str | None](None)
+    while not stopping.is_set():
+        try:
+            client, _ = listener.accept()
+        except OSError as error:
+            if not stopping.is_set() and told.is_news(error.strerror):
+                line = "event=client_not_let_in error=%r meaning=commands_wait_until_it_passes"
+                log.warning(line, error.strerror)
+            stopping.wait(ACCEPT_AGAIN_S)
+        else:
+            told.last = None
+            yield client
+
+
+def _serve_one(
+    client: socket.socket, answer: Answering, places: threading.BoundedSemaphore
+) -> None:
+    try:
+        with client:
+            _say(client, _answered(client, answer))
+    finally:
+        places.release()
+
+
+def _answered(client: socket.socket, answer: Answering) -> Line:
+    try:
+        request = _decoded(_read_line(client))
+    except (OSError, ValueError) as error:
+        return _error(f"not a request: {error}", ExitCode.USAGE)
+    try:
+        return answer(request, _user(client))
+    except DoorstepError as error:
+        return _error(str(error), error.exit_code)
+
+
+def _say(client: socket.socket, answer: Line) -> None:
+    with suppress(OSError):  # the client has gone: nobody is left to be told
+        client.sendall(_encoded(answer))
+
+
+def _error(message: str, code: int) -> Line:
+    return {"error": message, "exit": code}
+
+
+def _user(client: socket.socket) -> str:
+    raw = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    uid = _CREDENTIALS.unpack(raw)[1]
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _await(line: socket.socket, timeout_s: float | None, meanwhile: Callable[[], None]) -> None:
+    deadline_s = float("inf") if timeout_s is None else time.monotonic() + timeout_s
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        if select.select([line], [], [], min(left_s, TICK_S))[0]:
+            return
+        meanwhile()
+    raise TimeoutError(f"none within {timeout_s:g} s")
+
+
+def _read_line(line: socket.socket) -> bytes:
+    read = bytearray()
+    deadline_s = time.monotonic() + LINE_TIMEOUT_S
+    while b"\n" not in read:
+        if len(read) > LINE_LIMIT_BYTES:
+            raise ValueError(f"a line of more than {LINE_LIMIT_BYTES} bytes")
+        left_s = deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError(f"no whole line within {LINE_TIMEOUT_S:g} s")
+        line.settimeout(left_s)
+        piece = line.recv(4096)
+        if not piece:
+            raise ValueError("the line ended early")
+        read += piece
+    line.settimeout(LINE_TIMEOUT_S)
+    return bytes(read.partition(b"\n")[0])
+
+
+def _encoded(line: Line) -> bytes:
+    return json.dumps(line, separators=(",", ":")).encode() + b"\n"
+
+
+def _decoded(line: bytes) -> Line:
+    try:
+        found = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("JSON nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - told like any other bad line
+    return found

@@ -1,0 +1,1 @@
+"""Disk and SQL: paths, durable writes, the database, the outbox, recovery and retention."""

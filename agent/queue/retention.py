@@ -1,0 +1,160 @@
+"""What may be deleted: only what a receipt covers, and only when its time has come."""
+
+import logging
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from agent.config import RetentionSettings
+from agent.errors import NotGenuine
+from agent.models import Item, State
+from agent.queue import disk
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.record.receipt import Keys, read_receipt
+from hardware.clock import ClockSource, Moment
+
+log = logging.getLogger(__name__)
+
+PAGE: Final = 100
+"""Rows that are looked at together; a hundred deletions share one flush of the folder."""
+
+ROOM_PAGE: Final = 10
+"""Rows that are pruned together when room is short: 4 MB, and no press waits for more."""
+
+_TOLD: Final[set[str]] = set()
+"""Records whose receipt does not verify: capture looks at them every second when room is short."""
+
+_ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
+
+_SYNCHRONISED: Final = frozenset({ClockSource.GNSS, ClockSource.NTP})
+"""Whose word is enough to delete; a real-time clock may be years off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was deleted: files, and rows of records whose file went before."""
+
+    files: int
+    rows: int
+
+
+def prune(
+    outbox: Outbox, layout: Layout, settings: RetentionSettings, keys: Keys, moment: Moment
+) -> Pruned:
+    """Delete what the receipts allow to delete by now.
+
+    A power cut at any point leaves a DELIVERED row without a file at most, which the next call
+    marks. No transaction is open while files are deleted.
+
+    Args:
+        outbox: the queue.
+        layout: where the files lie.
+        settings: how long things are kept after the receipt.
+        keys: who may sign receipts.
+        moment: the wall clock and who vouches for it.
+
+    Raises:
+        StorageFault: the disk or the database failed.
+    """
+    now = certain_now(outbox.floor(), moment)
+    newest = outbox.newest()
+    if now is None or newest is None:
+        return Pruned(0, 0)
+    keep_file, keep_row = timedelta(hours=settings.file_hours), timedelta(days=settings.row_days)
+    files = rows = 0
+    for page in _pages(outbox, layout, State.DELIVERED, newest):
+        files += _delete_files(outbox, layout, page, keys, now - keep_file)
+    for page in _pages(outbox, layout, State.PRUNED, newest):
+        for item in _covered(page, keys, now - keep_row):
+            outbox.forget(item)
+            rows += 1
+    return Pruned(files, rows)
+
+
+def make_room(outbox: Outbox, layout: Layout, keys: Keys, wanted_bytes: int) -> int:
+    """Where less than `wanted_bytes` are free, delete some delivered records, the oldest; how many.
+
+    Their receipts allow it at any time; the hours that prune waits are for when there is room.
+    ROOM_PAGE of them at once, so that a press does not wait for more.
+
+    Raises:
+        StorageFault: the disk or the database failed.
+    """
+    newest = outbox.newest()
+    if newest is None or disk.room_bytes(layout.records, layout.ballast) >= wanted_bytes:
+        return 0
+    with closing(_pages(outbox, layout, State.DELIVERED, newest, ROOM_PAGE)) as pages:
+        for page in pages:
+            if files := _delete_files(outbox, layout, page, keys, _ANY_TIME):
+                log.warning("event=room_made files=%d", files)
+                return files
+    return 0
+
+
+def certain_now(floor: datetime | None, moment: Moment) -> datetime | None:
+    """The latest time that is certainly reached: never later because of an unsynchronised clock.
+
+    The network's time wins over the floor, which a receiver's wrong date may have raised.
+    """
+    if moment.source is ClockSource.NTP:
+        return moment.utc
+    known = [floor, moment.utc if moment.source in _SYNCHRONISED else None]
+    return max((time for time in known if time is not None), default=None)
+
+
+def may_delete(item: Item, keys: Keys, until: datetime) -> bool:
+    """Whether the item's own receipt is of `until` or before.
+
+    Raises:
+        NotGenuine: it does not verify, or is not for exactly this id, digest and size.
+    """
+    return read_receipt(item.decision or "", item, keys).received <= until
+
+
+def _covered(items: Iterable[Item], keys: Keys, until: datetime) -> Iterator[Item]:
+    for item in items:
+        try:
+            if may_delete(item, keys, until):
+                yield item
+        except NotGenuine as error:
+            if item.capture_id not in _TOLD:
+                _TOLD.add(item.capture_id)
+                line = "event=prune_refused capture_id=%s why=%r meaning=kept"
+                log.error(line, item.capture_id, str(error))  # noqa: TRY400 - its words are enough
+
+
+def _pages(
+    outbox: Outbox, layout: Layout, state: State, newest: Item, size: int = PAGE
+) -> Generator[list[Item]]:
+    """All items in a state but the newest record's, on which the next label builds.
+
+    The queue is not made again while a page is worked on: it would adopt what is being deleted.
+    """
+    after = 0
+    while True:
+        with disk.lock(layout.state_lock, exclusive=False, wait=True):
+            if not (page := outbox.items(state, after, size)):
+                return
+            after = page[-1].number
+            yield [item for item in page if item.capture_id != newest.capture_id]
+
+
+def _delete_files(
+    outbox: Outbox, layout: Layout, page: list[Item], keys: Keys, until: datetime
+) -> int:
+    """Delete, flush the folder, and only then mark."""
+    gone = [item for item in page if not layout.record(item.capture_id).exists()]
+    there = [item for item in page if item not in gone]
+    due = list(_covered(there, keys, until))
+    lost = list(_covered(gone, keys, _ANY_TIME))
+    if not (due or lost):
+        return 0
+    with disk.disk_errors("cannot delete delivered records"):
+        for item in due:
+            layout.record(item.capture_id).unlink(missing_ok=True)
+        disk.sync_folder(layout.records)
+    outbox.mark_pruned(*due, *lost)
+    return len(due)

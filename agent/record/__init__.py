@@ -1,0 +1,1 @@
+"""What leaves the device: the record file, its signature, receipts, and verification."""

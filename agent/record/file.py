@@ -1,0 +1,217 @@
+"""The record file: a signed label line and a tar body; pure over bytes.
+
+`tail -n +2 f.rec | tar xv` opens one with public tools.
+Hashes and signatures are over bytes as stored; nothing is serialised twice.
+"""
+
+import hashlib
+import json
+import re
+import reprlib
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Final
+
+from agent.errors import NotGenuine, RecordDamaged
+from agent.models import Body, Kind, Label
+from agent.record import signing
+
+BODY_TYPE: Final = "application/x-tar"
+"""Media type of the body. Source: the record format, design section 5."""
+
+LARGEST_BYTES: Final = 67_108_864
+"""A larger file is no record and is not read: a hundred times a photo, and memory has room."""
+
+LABEL_LIMIT_BYTES: Final = 8192
+"""Longest label line that is read: ten times what we write, so that garbage is told early."""
+
+_TEXT_LIMIT: Final = 128
+"""Longest text in a label, in characters: our ids have 36, a device id at most 63."""
+
+_NUMBER_LIMIT: Final = 2**63
+"""Numbers in a label are below this: the queue keeps them as SQLite integers."""
+
+_MTIME_LIMIT_S: Final = 8**11 - 1
+"""Latest time that a ustar header holds, in Unix seconds. Source: POSIX, pax, ustar format."""
+
+_UUID4: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_SHA256: Final = r"[0-9a-f]{64}"
+_UTC: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFile:
+    """One record file, opened and verified.
+
+    Attributes:
+        label: line 1.
+        label_sha256: hex digest of line 1 without its newline; the next record's `prev`.
+        key: the device's public key as the label carries it.
+        record: record.json.
+        photo: photo.jpg; None in a record without one.
+    """
+
+    label: Label
+    label_sha256: str
+    key: signing.PublicKey
+    record: dict[str, Any]
+    photo: bytes | None
+
+
+def pack_body(record: Mapping[str, Any], photo: bytes | None, moment: datetime) -> bytes:
+    """Pack an uncompressed ustar of record.json and photo.jpg, ended by two zero blocks.
+
+    tarfile itself would pad to 10 KB. A `moment` that ustar cannot hold is clamped: a wrong clock
+    costs no record.
+
+    Raises:
+        ValueError: `record` holds what JSON cannot, NaN for one.
+    """
+    text = json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    mtime_s = min(max(int(moment.timestamp()), 0), _MTIME_LIMIT_S)
+    members = {"record.json": text} | ({"photo.jpg": photo} if photo is not None else {})
+    blocks = []
+    for name, content in members.items():
+        member = tarfile.TarInfo(name)
+        member.size, member.mtime = len(content), mtime_s
+        blocks += [member.tobuf(tarfile.USTAR_FORMAT), content]
+        blocks.append(bytes(-len(content) % tarfile.BLOCKSIZE))
+    return b"".join([*blocks, bytes(2 * tarfile.BLOCKSIZE)])
+
+
+def describe(body: bytes) -> Body:
+    """What a label says of `body`."""
+    return Body(BODY_TYPE, len(body), hashlib.sha256(body).hexdigest())
+
+
+def seal(label: Label, body: bytes, key: signing.PrivateKey) -> bytes:
+    """Join the signed label and the body into the bytes of a record file."""
+    return signing.sign(label.payload(), key, embed_key=True).encode() + b"\n" + body
+
+
+def label_digest(content: bytes) -> str:
+    """SHA-256 of line 1 without its newline: the next record's `prev`."""
+    return hashlib.sha256(content[: content.index(b"\n")]).hexdigest()
+
+
+def open_label(line: bytes) -> tuple[Label, signing.PublicKey]:
+    """Verify a label against the key it carries; `line` is without its newline.
+
+    Raises:
+        RecordDamaged: not a label, or altered.
+    """
+    try:
+        token = line.decode("ascii")
+        key = signing.embedded_key(token)
+        payload = signing.verify(token, {signing.thumbprint(key): key})
+    except (NotGenuine, UnicodeDecodeError) as error:
+        raise RecordDamaged(f"the label does not verify: {error}") from error
+    return _label(payload), key
+
+
+def _label(payload: dict[str, Any]) -> Label:
+    try:
+        body = payload.get("body")
+        if not isinstance(body, dict):
+            raise ValueError("it has no body")  # noqa: TRY301, TRY004 - one way out for all of them
+        _check(payload, body)
+        known: dict[str, Any] = {field.name: payload.get(field.name) for field in fields(Label)}
+        known["body"] = Body(body["type"], body["bytes"], body["sha256"])
+        return Label(**known)
+    except ValueError as error:
+        raise RecordDamaged(f"signed, but not a label: {error}") from error
+
+
+def _check(payload: dict[str, Any], body: dict[str, Any]) -> None:
+    values = payload | {f"body.{name}": body.get(name) for name in ("type", "bytes", "sha256")}
+    for name in ("v", "seq", "monotonic_ns", "body.bytes"):
+        _require(name, values, _is_number)
+    for name in ("device_id", "chain", "boot_id", "kind", "clock", "body.type"):
+        _require(name, values, _is_text)
+    _require("capture_id", values, _UUID4)
+    _require("utc", values, _UTC)
+    datetime.fromisoformat(values["utc"])
+    _require("body.sha256", values, _SHA256)
+    if values.get("about") is not None or values["kind"] == Kind.VOID:
+        _require("about", values, _UUID4)
+    if values["v"] != 1:
+        raise ValueError(f"version {values['v']} is unknown; this program reads version 1")
+    if values["seq"] > 1:
+        _require("prev", values, _SHA256)
+    elif values["seq"] != 1 or values.get("prev") is not None:
+        raise ValueError("seq begins at 1, where prev is null")
+
+
+def _require(name: str, values: dict[str, Any], form: str | Callable[[object], bool]) -> None:
+    value = values.get(name)
+    if isinstance(form, str):
+        good = isinstance(value, str) and re.fullmatch(form, value, re.ASCII) is not None
+    else:
+        good = form(value)
+    if not good:
+        raise ValueError(f"{name} {reprlib.repr(value)} is not what a label has there")
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and 0 <= value < _NUMBER_LIMIT  # True is no number
+
+
+def _is_text(value: object) -> bool:
+    """Printable: it ends up on a terminal."""
+    return isinstance(value, str) and 0 < len(value) <= _TEXT_LIMIT and value.isprintable()
+
+
+def unpack(content: bytes) -> RecordFile:
+    """Open a record file and verify its label, its body's digest and its contents.
+
+    Raises:
+        RecordDamaged: anything does not verify; the message says what.
+    """
+    line, newline, body = content.partition(b"\n")
+    if not newline or len(line) > LABEL_LIMIT_BYTES:
+        raise RecordDamaged("cut off: no label line at its start")
+    label, key = open_label(line)
+    _compare(body, label.body)
+    record, photo = _open_body(body)
+    return RecordFile(label, hashlib.sha256(line).hexdigest(), key, record, photo)
+
+
+def _compare(body: bytes, told: Body) -> None:
+    found = describe(body)
+    if found.bytes != told.bytes:
+        sizes = f"{found.bytes} bytes, {told.bytes} expected"
+        raise RecordDamaged(f"the body is not what the label says: {sizes}")
+    if found.sha256 != told.sha256:
+        raise RecordDamaged("the body is not what the label says: its digest differs")
+    if found.type != told.type:
+        raise RecordDamaged(f"its body is {told.type}; this program opens {found.type}")
+
+
+def _open_body(body: bytes) -> tuple[dict[str, Any], bytes | None]:
+    try:
+        members = dict(_members(body))
+        record = signing.read_json(members["record.json"])
+    except (tarfile.TarError, KeyError, ValueError, RecursionError) as error:
+        raise RecordDamaged(f"signed, but the body does not open: {error}") from error
+    if not isinstance(record, dict):
+        raise RecordDamaged("signed, but record.json is not a JSON object")
+    return record, members.get("photo.jpg")
+
+
+def _members(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """Plain files only; `tarfile.open` would follow links, long names, sparse maps and loops."""
+    seen, offset = set(), 0
+    while (header := body[offset : offset + tarfile.BLOCKSIZE]).strip(b"\0"):
+        member = tarfile.TarInfo.frombuf(header, "ascii", "strict")
+        start = offset + tarfile.BLOCKSIZE
+        if member.type != tarfile.REGTYPE or not 0 <= member.size <= len(body) - start:
+            raise ValueError(f"{member.name!r} is not a whole plain file")
+        if member.name in seen or not re.fullmatch(r"[\w-]+\.[\w.-]+", member.name, re.ASCII):
+            raise ValueError(f"{member.name!r} is there twice, or its name is no plain one")
+        seen.add(member.name)
+        yield member.name, body[start : start + member.size]
+        offset = start + member.size + -member.size % tarfile.BLOCKSIZE
+    if body[offset:] != bytes(2 * tarfile.BLOCKSIZE):
+        raise ValueError("it does not end in two zero blocks")

@@ -1,0 +1,184 @@
+"""May a photo be taken here? Pure: the same route, circle and code get the same answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from agent.models import UNASSIGNED, BoundBy, Reason, Stop
+from agent.rule import manifest as manifests
+from agent.rule import reach
+from agent.rule.manifest import Manifest, PhotoRule, RouteStop
+from agent.rule.reach import Circle, Near
+from agent.rule.scanning import Code
+from hardware.clock import Moment
+
+
+class Absent(StrEnum):
+    """Why there is no route: the fleet has none, none is valid yet, or the last one has ended."""
+
+    OFF = "off"
+    MISSING = "missing"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A photo may be taken; `stop` is the one it is bound to.
+
+    `practice` makes the record a `test`.
+    """
+
+    stop: Stop
+    practice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No photo.
+
+    Attributes:
+        reason: for the record.
+        stop: for the record; has an id only where a code named it.
+        label_settles: whether a label held up could change the answer.
+    """
+
+    reason: Reason
+    stop: Stop = UNASSIGNED
+    label_settles: bool = True
+
+
+def standing(manifest: Manifest | None, moment: Moment, floor: datetime) -> Manifest | Absent:
+    """The manifest if it is valid, else why there is none; one that has not begun is missing.
+
+    So is one without stops, which a device gets that has handed its route on: it knows no door
+    where a photo is forbidden.
+    """
+    if manifest is None or not manifest.stops:
+        return Absent.MISSING
+    if manifests.is_valid(manifest, moment, floor):
+        return manifest
+    ended = manifests.has_ended(manifest, moment, floor)
+    return Absent.EXPIRED if ended else Absent.MISSING
+
+
+def version(today: Manifest | Absent) -> int | str:
+    """What a record says of the manifest: its version, "none" without a valid one, or "off"."""
+    if isinstance(today, Manifest):
+        return today.version
+    return "off" if today is Absent.OFF else "none"
+
+
+def decide(today: Manifest | Absent, circle: Circle | None, code: Code | None) -> Allowed | Refused:
+    """Answer a press.
+
+    `circle` is where we could be (`route.where`), `code` the one that was scanned and still speaks.
+    While it opens doors, it decides alone. After that place says whether there is a photo, and the
+    code only names the stop where it says the same: it opens no door, and it refuses none.
+    A code for practice names no stop, so place decides with it as without a code.
+    """
+    if isinstance(today, Absent):
+        return _without_route(today)
+    return _decide(today, circle, code, _near(today, circle))
+
+
+def may_stream(
+    today: Manifest | Absent, circle: Circle | None, code: Code | None, *, lingers: bool
+) -> bool:
+    """Whether the sensor may be on outside a scan window; to be asked once a second.
+
+    A press would be allowed, and an open stop where a photo may be taken is in reach; or
+    `lingers`, the 60 s after a served press. Never where place forbids a photo: for the sensor
+    no code overrides that. A fleet without manifests has no stops to wait for.
+    """
+    if isinstance(today, Absent):
+        return today is Absent.OFF and lingers
+    near = _near(today, circle)
+    if _forbidden(today, circle, near) is not None:
+        return False
+    if lingers:
+        return True
+    wanted = any(at.stop.photo is PhotoRule.ALLOWED and not at.stop.done for at in near)
+    return wanted and isinstance(_decide(today, circle, code, near), Allowed)
+
+
+def _without_route(absent: Absent) -> Allowed | Refused:
+    match absent:
+        case Absent.OFF:
+            return Allowed(UNASSIGNED)
+        case Absent.MISSING:
+            return Refused(Reason.MANIFEST_MISSING, label_settles=False)
+        case Absent.EXPIRED:
+            return Refused(Reason.MANIFEST_EXPIRED, label_settles=False)
+        case other:
+            assert_never(other)
+
+
+def _near(today: Manifest, circle: Circle | None) -> list[Near]:
+    return [] if circle is None else reach.in_reach(today.stops, circle)
+
+
+def _decide(
+    today: Manifest, circle: Circle | None, code: Code | None, near: list[Near]
+) -> Allowed | Refused:
+    by_place = _by_place(today, circle, near)
+    if code is None:
+        return by_place
+    if reach.is_practice(today, code.text):
+        return Allowed(UNASSIGNED, practice=True) if isinstance(by_place, Allowed) else by_place
+    by_code = _by_code(today, circle, code.text)
+    says_the_same = isinstance(by_code, Allowed) == isinstance(by_place, Allowed)
+    speaks = code.opens or (says_the_same and by_code.stop.id is not None)
+    return by_code if speaks else by_place
+
+
+def _by_code(today: Manifest, circle: Circle | None, code: str) -> Allowed | Refused:
+    stop = reach.named(today, code)
+    if isinstance(stop, Reason):
+        return Refused(stop)
+    bound = _named(stop, circle)
+    match stop.photo:
+        case PhotoRule.ALLOWED:
+            return Allowed(bound)
+        case PhotoRule.SIGNATURE_REQUIRED:
+            return Refused(Reason.SIGNATURE_STOP, bound, label_settles=False)
+        case PhotoRule.NO_PHOTO:
+            return Refused(Reason.NO_PHOTO_STOP, bound, label_settles=False)
+        case other:
+            assert_never(other)
+
+
+def _by_place(today: Manifest, circle: Circle | None, near: list[Near]) -> Allowed | Refused:
+    forbidden = _forbidden(today, circle, near)
+    if forbidden is not None:
+        return forbidden
+    if circle is None or not near:
+        return Allowed(UNASSIGNED)
+    by = BoundBy.PLACE if len(near) == 1 else BoundBy.AMBIGUOUS
+    nearest = near[0]
+    if nearest.stop.photo is PhotoRule.SIGNATURE_REQUIRED:
+        return Refused(Reason.SIGNATURE_STOP, _bound(None, by, nearest, circle))
+    return Allowed(_bound(nearest.stop.id, by, nearest, circle))
+
+
+def _forbidden(today: Manifest, circle: Circle | None, near: list[Near]) -> Refused | None:
+    """What place alone forbids: a `no_photo` stop in reach, done or not, or nobody knows."""
+    if circle is None:
+        has_any = any(stop.photo is PhotoRule.NO_PHOTO for stop in today.stops)
+        return Refused(Reason.NO_POSITION) if has_any else None
+    for at in near:
+        if at.stop.photo is PhotoRule.NO_PHOTO:
+            stop = _bound(None, BoundBy.PLACE, at, circle)
+            return Refused(Reason.NO_PHOTO_STOP, stop)
+    return None
+
+
+def _named(stop: RouteStop, circle: Circle | None) -> Stop:
+    if circle is None:
+        return Stop(stop.id, BoundBy.CODE, distance_m=None, ring=None)
+    return _bound(stop.id, BoundBy.CODE, Near(stop, reach.distance_m(stop, circle)), circle)
+
+
+def _bound(stop_id: str | None, by: BoundBy, at: Near, circle: Circle) -> Stop:
+    ring = reach.ring(at.distance_m, at.stop, circle)
+    return Stop(stop_id, by, round(at.distance_m, 1), ring)

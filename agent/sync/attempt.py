@@ -1,0 +1,263 @@
+"""One attempt to deliver one record: a machine of four steps, and what leads from each to which."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from agent.errors import NotGenuine
+from agent.models import Item
+from agent.record.receipt import Keys, Receipt, Refusal, read_receipt, read_refusal
+from agent.sync.http import Backend, NoAnswer
+from agent.sync.outcome import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
+from agent.sync.tus import Answer, metadata, number, own_address, quoted, retry_after_s
+
+PIECE_BYTES: Final = 262_144
+"""Bytes per PATCH. Source: design section 7; passes the 1 MB limit of default proxies."""
+
+LEAST_PIECE_BYTES: Final = 32_768
+"""Halving after cuts ends here. Source: design section 7."""
+
+_DONE: Final = frozenset({200, 204})
+_GONE: Final = frozenset({404, 410})
+_OTHER_OFFSET: Final = frozenset({409, 460})
+_BUSY: Final = frozenset({429, 503})
+_LOCKED: Final = 423
+_TOO_LONG: Final = 413
+"""To a whole record, the one reason for a second POST in an attempt: nginx's default lets no body
+over 1 MB through to the backend, so nothing is there yet. Source: nginx, client_max_body_size.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """POST the upload, with the whole record or with none of it."""
+
+    content: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """HEAD: how much of the record is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """PATCH one piece on to the `offset` bytes that are there."""
+
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskForReceipt:
+    """POST receipts: it is all there; what was decided."""
+
+
+Step = Create | Ask | Append | AskForReceipt
+"""What an attempt asks of the backend next.
+
+            first attempt              later attempts
+                  v                           v
+               Create <---- not there ------ Ask <--- other offset --- any step
+                  |                          |  |
+                  +---> Append <-- a part ---+  +--- all ---> AskForReceipt
+                         |  ^
+                         +--+ piece after piece
+"""
+
+
+class Attempt:
+    """One attempt: step after step until one comes to an Outcome.
+
+    It ends: Append must get further each time, and all that leads back to Create or Ask is counted.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        keys: Keys,
+        keep_url: Callable[[Item, str], None],
+        item: Item,
+        content: bytes,
+    ) -> None:
+        self.piece_bytes = PIECE_BYTES
+        self.found = 0  # the offset that HEAD told; what a PATCH told may be forgotten again
+        self._backend = backend
+        self._keys = keys
+        self._keep_url = keep_url
+        self._item = item
+        self._content = content
+        self._own_url = f"{backend.base}/files/{item.capture_id}"
+        self._url = self._own_url
+        if item.upload_url and item.upload_url.startswith(f"{backend.base}/files/"):
+            self._url = item.upload_url  # else of a backend that was configured before
+        self._is_created = False
+        self._has_disagreed = False
+
+    def run(self) -> Outcome:
+        """All steps; a signed refusal ends them on any answer."""
+        is_first = self._item.attempts == 1 and not self._item.adopted
+        coming: Step | Outcome = Create(self._content) if is_first else Ask()
+        while isinstance(coming, Step):
+            try:
+                answer = self._request(coming)
+            except NoAnswer as error:
+                return NoService(str(error))
+            coming = self._refusal(answer) or self._after(coming, answer)
+        return coming
+
+    def _request(self, step: Step) -> Answer:
+        match step:
+            case Create(content):
+                self._is_created = True
+                about = metadata(self._item.capture_id, self._item.sha256)
+                return self._backend.create(len(self._content), about, content)
+            case Ask():
+                return self._backend.offset(self._url)
+            case Append(offset):
+                return self._append(offset)
+            case AskForReceipt():
+                question = json.dumps({"capture_ids": [self._item.capture_id]}).encode()
+                return self._backend.receipts(question)
+            case other:
+                assert_never(other)
+
+    def _append(self, offset: int) -> Answer:
+        piece = self._content[offset : offset + self.piece_bytes]
+        try:
+            return self._backend.append(self._url, offset, piece)
+        except NoAnswer:
+            self.piece_bytes = max(self.piece_bytes // 2, LEAST_PIECE_BYTES)
+            raise
+
+    def _after(self, step: Step, answer: Answer) -> Step | Outcome:
+        if answer.status in _OTHER_OFFSET:
+            return self._ask_again(answer)
+        match step:
+            case Create(content):
+                return self._after_create(content, answer)
+            case Ask():
+                return self._after_ask(answer)
+            case Append(offset):
+                return self._after_append(offset, answer)
+            case AskForReceipt():
+                return self._after_ask_for_receipt(answer)
+            case other:
+                assert_never(other)
+
+    def _after_create(self, content: bytes | None, answer: Answer) -> Step | Outcome:
+        if answer.status == _TOO_LONG and content is not None:
+            return Create(None)
+        if answer.status != 201:
+            return self._otherwise("POST", answer)
+        length = len(self._content)
+        taken = 0 if content is None else number(answer, "Upload-Offset")
+        if taken is None or taken > length:
+            return NoService(quoted("POST", answer) + ", without a usable Upload-Offset")
+        self._take_place(answer.headers.get("Location"))
+        return self._finish(answer) if taken == length else Append(taken)
+
+    def _after_ask(self, answer: Answer) -> Step | Outcome:
+        """Go on from the offset.
+
+        Where the backend has moved the upload to is asked first; its own place then, since a
+        device never POSTs an id that HEAD finds, and a Location may have come cut short, or have
+        been another record's.
+        """
+        is_told = answer.status in _DONE
+        coming = self._go_on(answer) if is_told else self._otherwise("HEAD", answer)
+        is_elsewhere = isinstance(coming, Suspect) or (is_told and isinstance(coming, NoService))
+        if is_elsewhere and self._url != self._own_url:
+            self._url = self._own_url
+            return Ask()
+        return self._create_again(answer) if answer.status in _GONE else coming
+
+    def _go_on(self, answer: Answer) -> Step | Outcome:
+        offset, length = number(answer, "Upload-Offset"), len(self._content)
+        if offset is None or number(answer, "Upload-Length") not in {None, length}:
+            return NoService(quoted("HEAD", answer) + ", which is no answer of an upload server")
+        if offset > length:
+            return DeadEnd(f"HEAD says {offset} bytes are there, of a record of {length}")
+        self.found = offset
+        return AskForReceipt() if offset == length else Append(offset)
+
+    def _after_append(self, offset: int, answer: Answer) -> Step | Outcome:
+        """Go on after the piece; the answer must tell of progress within it."""
+        if answer.status in _GONE:
+            return self._create_again(answer)
+        if answer.status not in _DONE:
+            return self._otherwise("PATCH", answer)
+        taken, length = number(answer, "Upload-Offset"), len(self._content)
+        if taken is None or not offset < taken <= min(offset + self.piece_bytes, length):
+            return NoService(quoted("PATCH", answer) + ", without a usable Upload-Offset")
+        return self._finish(answer) if taken == length else Append(taken)
+
+    def _after_ask_for_receipt(self, answer: Answer) -> Outcome:
+        if answer.status != 200:
+            return self._otherwise("POST receipts", answer)
+        try:
+            found = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            return NoService(quoted("POST receipts", answer) + ", which is no list of receipts")
+        match found.get(self._item.capture_id):
+            case {"refusal": str(token)}:
+                return self._decided(token, read_refusal)
+            case {"receipt": str(token)}:
+                return self._decided(token)
+        return Deferred("complete, but the backend has no receipt for it yet")
+
+    def _ask_again(self, answer: Answer) -> Step | Outcome:
+        if self._has_disagreed:
+            words = quoted("twice", answer)
+            return DeadEnd(words + ": backend and device disagree on the offset")
+        self._has_disagreed = True
+        return Ask()
+
+    def _create_again(self, answer: Answer) -> Step | Outcome:
+        if self._is_created:
+            return DeadEnd(quoted("after POST", answer) + ": the upload did not stay")
+        return Create(None)
+
+    def _finish(self, answer: Answer) -> Outcome:
+        token = answer.headers.get("Doorstep-Receipt")
+        if token is None:
+            return Deferred("complete, but without a receipt; it is asked for next time")
+        return self._decided(token)
+
+    def _decided(
+        self,
+        token: str,
+        read: Callable[[str, Item, Keys], Receipt | Refusal] = read_receipt,
+    ) -> Outcome:
+        try:
+            return read(token, self._item, self._keys)
+        except NotGenuine as error:
+            return Deferred(f"what the backend signed does not count: {error}")
+
+    def _refusal(self, answer: Answer) -> Refusal | None:
+        """The signed refusal on an answer; one that is not for us counts as none."""
+        try:
+            return read_refusal(answer.headers["Doorstep-Refusal"], self._item, self._keys)
+        except (KeyError, NotGenuine):
+            return None
+
+    def _take_place(self, location: str | None) -> None:
+        self._url = own_address(self._backend.base, location) or self._own_url
+        if self._url != (self._item.upload_url or self._own_url):
+            self._keep_url(self._item, self._url)
+
+    def _otherwise(self, what: str, answer: Answer) -> Outcome:
+        """The answers that mean the same for every request."""
+        words = quoted(what, answer)
+        match answer.status:
+            case 401 | 403:
+                return Unauthorised(words)
+            case status if status == _LOCKED:
+                return Deferred(words, retry_after_s(answer))
+            case status if status in _BUSY:
+                return NoService(words, retry_after_s(answer))
+            case status if 400 <= status <= 499:
+                return Suspect(words)
+        return NoService(words)

@@ -1,0 +1,64 @@
+"""Delivers records over one backend, and remembers from attempt to attempt how that went."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+from agent.models import CaptureId, Item
+from agent.record.receipt import Keys, Receipt, Refusal
+from agent.sync.attempt import PIECE_BYTES, Attempt
+from agent.sync.http import Backend
+from agent.sync.outcome import DeadEnd, NoService, Outcome
+
+
+class Delivery:
+    """Delivers records over one backend.
+
+    Args:
+        backend: the HTTP door.
+        keys: who may sign receipts and refusals.
+        keep_url: called with the item and the address that the backend gave its upload.
+    """
+
+    def __init__(self, backend: Backend, keys: Keys, keep_url: Callable[[Item, str], None]) -> None:
+        self._backend = backend
+        self._keys = keys
+        self._keep_url = keep_url
+        self._piece_bytes = PIECE_BYTES
+        self._furthest: dict[CaptureId, int] = {}
+        self._dead_ends: Counter[CaptureId] = Counter()
+
+    def send(self, item: Item, content: bytes) -> Outcome:
+        """Make one attempt, as long as `Limits.attempt_s` at most.
+
+        Args:
+            item: its row, with this attempt booked.
+            content: the record file's bytes, verified against the row.
+        """
+        attempt = Attempt(self._backend, self._keys, self._keep_url, item, content)
+        attempt.piece_bytes = self._piece_bytes
+        with self._backend.attempt():
+            outcome = attempt.run()
+            if not isinstance(outcome, Receipt | Refusal):
+                self._backend.hang_up()
+        self._piece_bytes = attempt.piece_bytes
+        return self._in_view_of_earlier(item.capture_id, outcome, attempt.found)
+
+    def _in_view_of_earlier(self, about: CaptureId, outcome: Outcome, found: int) -> Outcome:
+        match outcome:
+            case Receipt() | Refusal():
+                if isinstance(outcome, Receipt):
+                    self._piece_bytes = min(2 * self._piece_bytes, PIECE_BYTES)
+                self._furthest.pop(about, None)
+                self._dead_ends.pop(about, None)
+            case NoService() if found > self._furthest.get(about, 0):
+                self._furthest[about] = found
+                return replace(outcome, moved=True)
+            case DeadEnd():
+                self._dead_ends[about] += 1
+                return replace(outcome, times=self._dead_ends[about])
+        return outcome
+
+    def interrupt(self) -> None:
+        """End a running attempt from another thread; later ones end at once with NoService."""
+        self._backend.interrupt()

@@ -1,0 +1,295 @@
+"""The HTTP door: session, TLS, limits; answers come out as values, failures as one error."""
+
+import http.client
+import io
+import logging
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any, Final
+
+import requests  # noqa: TID251 - this is its door
+import urllib3  # noqa: TID251 - this is its door
+from requests.adapters import HTTPAdapter  # noqa: TID251 - this is its door
+from urllib3.connection import HTTPSConnection  # noqa: TID251 - this is its door
+from urllib3.connectionpool import HTTPSConnectionPool  # noqa: TID251 - this is its door
+
+from agent import __version__
+from agent.config import BackendSettings
+from agent.errors import ConfigError, DoorstepError, ExitCode
+from agent.sync.stall import StallLimit
+from agent.sync.tus import Answer
+
+TUS_VERSION: Final = "1.0.0"
+"""Source: tus resumable upload protocol, header Tus-Resumable."""
+
+BODY_TYPE: Final = "application/offset+octet-stream"
+"""Media type of upload bytes. Source: tus 1.0, PATCH."""
+
+ANSWER_LIMIT_BYTES: Final = 65_536
+"""Most of an answer's body that is read: 100 receipts are 40 KB. Source: design section 7."""
+
+MANIFEST_LIMIT_BYTES: Final = 4_194_304
+"""Most of a manifest that is read: as long as `agent.rule.manifest` takes."""
+
+UNSENT_LIMIT_BYTES: Final = 16_384
+"""Most bytes that the kernel takes before they are sent: one piece of a body.
+
+Otherwise megabytes count as sent while a slow line still has to carry them. Source: tcp(7).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long things may take, in seconds.
+
+    Attributes:
+        connect_s: a TCP connection, per address of the backend; and the TLS handshake.
+        read_s: the next bytes of an answer, or the taking of one piece. Source: design section 7,
+            10 s at least, for a server that needs 3 s to notice a dead connection.
+        progress_s: between two pieces that went out or came in. Source: design section 4.
+        attempt_s: one attempt altogether. Source: design section 4.
+    """
+
+    connect_s: float = 15.0
+    read_s: float = 30.0
+    progress_s: float = 60.0
+    attempt_s: float = 540.0
+
+
+class NoAnswer(DoorstepError, OSError):
+    """No usable answer came; the message says why, in words for the queue."""
+
+    exit_code = ExitCode.LATER
+
+
+class Backend:
+    """One backend over one kept connection, for one thread.
+
+    Args:
+        settings: address and trusted certificates.
+        limits: how long things may take.
+        alive: called whenever a transfer makes progress.
+
+    Raises:
+        ConfigError: the trusted certificates cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: BackendSettings,
+        limits: Limits = Limits(),
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every odd header
+        self.base = settings.url.rstrip("/")
+        self._limits = limits
+        self._stall = StallLimit(limits.progress_s, limits.attempt_s, alive)
+        self._session = _Session()
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers["User-Agent"] = f"doorstep/{__version__}"
+        self._session.headers["Accept-Encoding"] = "identity"
+        trust = _trust(settings.ca)
+        self._session.mount("https://", _Adapter(trust, self._stall, limits))
+
+    def attempt(self) -> AbstractContextManager[None]:
+        """All requests of one attempt are made within this; the limits hold as long."""
+        return self._stall.attempt()
+
+    def interrupt(self) -> None:
+        """End what is running, from another thread; every later request raises NoAnswer."""
+        self._stall.close("this program is being stopped")
+
+    def hang_up(self) -> None:
+        """Close the connection; the next request makes another.
+
+        What was answered once too often, by a proxy or a retry, would be taken for the next answer,
+        and all later ones for the one after them.
+        """
+        self._session.close()
+
+    def close(self) -> None:
+        """Close the connection for good."""
+        self._session.close()
+        self._stall.let_go()
+
+    def create(self, length: int, metadata: str, content: bytes | None) -> Answer:
+        """POST a new upload of `length` bytes, with its whole content or with none of it."""
+        headers = {"Upload-Length": str(length), "Upload-Metadata": metadata}
+        if content is not None:
+            headers["Content-Type"] = BODY_TYPE
+        return self._ask("POST", f"{self.base}/files", headers, content)
+
+    def offset(self, url: str) -> Answer:
+        """HEAD an upload: how much of it is there."""
+        return self._ask("HEAD", url, {}, None)
+
+    def append(self, url: str, offset: int, piece: bytes) -> Answer:
+        """PATCH a piece of an upload on to what is there."""
+        headers = {"Upload-Offset": str(offset), "Content-Type": BODY_TYPE}
+        return self._ask("PATCH", url, headers, piece)
+
+    def receipts(self, question: bytes) -> Answer:
+        """POST a JSON question for receipts."""
+        headers = {"Content-Type": "application/json"}
+        return self._ask("POST", f"{self.base}/receipts", headers, question)
+
+    def manifest(self, device_id: str, etag: str | None) -> Answer:
+        """GET this device's manifest, unless it is still the one with `etag`."""
+        headers = {"Doorstep-Device": device_id} | ({"If-None-Match": etag} if etag else {})
+        url = f"{self.base}/manifest"
+        return self._ask("GET", url, headers, None, MANIFEST_LIMIT_BYTES)
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes | None,
+        limit_bytes: int = ANSWER_LIMIT_BYTES,
+    ) -> Answer:
+        with (
+            self._named_errors(),
+            self._session.request(
+                method,
+                url,
+                headers={"Tus-Resumable": TUS_VERSION} | headers,
+                data=None if content is None else io.BytesIO(content),
+                timeout=(self._limits.connect_s, self._limits.read_s),
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
+            self._stall.pulse()
+            body = b"".join(self._pieces(response.raw, limit_bytes))
+            if response.status_code < 200:
+                self._session.close()  # another answer may follow, and would be taken for the next
+            return Answer(response.status_code, response.headers, body[:limit_bytes])
+
+    def _pieces(self, raw: urllib3.HTTPResponse, limit_bytes: int) -> Iterator[bytes]:
+        left = limit_bytes + 1
+        while left > 0 and (piece := raw.read1(left, decode_content=False)):
+            self._stall.pulse()
+            left -= len(piece)
+            yield piece
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        if self._stall.verdict:
+            raise NoAnswer(self._stall.verdict)
+        try:
+            yield
+        except (
+            OSError,  # requests' own errors among them
+            http.client.HTTPException,
+            urllib3.exceptions.HTTPError,
+            ValueError,  # what the libraries leak for headers that are no headers
+        ) as error:
+            self._session.close()  # half an exchange may be left on the connection
+            raise NoAnswer(self._stall.verdict or _in_words(error)) from error
+        finally:
+            self._stall.tidy()
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere: requests would read all of a redirecting answer, however long it is."""
+
+
+class _Adapter(HTTPAdapter):
+    """Trusts what it is told and nothing else, and shows its connections to the stall limit."""
+
+    def __init__(self, trust: ssl.SSLContext, stall: StallLimit, limits: Limits) -> None:
+        self._trust = trust
+        self._pool = partial(_Pool, partial(_Connection, stall, limits.read_s))
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._trust, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"https": self._pool}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002 - requests' signature
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+class _Pool(HTTPSConnectionPool):
+    def __init__(self, connect: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ConnectionCls = connect  # type: ignore[assignment]  # called with what a class takes
+
+
+class _Connection(HTTPSConnection):
+    def __init__(self, stall: StallLimit, send_s: float, *args: Any, **kwargs: Any) -> None:
+        options = [
+            *HTTPSConnection.default_socket_options,
+            (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_LIMIT_BYTES),
+        ]
+        super().__init__(*args, **kwargs | {"socket_options": options})
+        self._stall = stall
+        self._send_s = send_s
+
+    def _new_conn(self) -> socket.socket:
+        line = super()._new_conn()
+        self._stall.hold(line)
+        return line
+
+    def send(self, data: Any) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(self._send_s)  # urllib3 leaves the one for connecting
+        super().send(data)
+        self._stall.pulse()
+
+    def close(self) -> None:
+        super().close()
+        self._stall.closed()
+
+
+def _trust(ca: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(f"backend.ca: {ca}: cannot be read as certificates: {reason}") from error
+
+
+def _in_words(error: BaseException) -> str:
+    """The innermost cause, in words."""
+    causes = list(_causes(error))
+    for cause in causes:
+        match cause:
+            case ssl.SSLCertVerificationError():
+                why = f"the backend's certificate does not verify: {cause.verify_message}"
+                return f"{why}; check backend.ca and this device's clock"
+            case urllib3.exceptions.NameResolutionError():
+                return "the backend's name is not found; is there a network?"
+            case urllib3.exceptions.NewConnectionError():
+                continue  # also a ConnectTimeoutError, though it is not
+            case urllib3.exceptions.ConnectTimeoutError():
+                return "the backend cannot be reached: no connection in time"
+            case (
+                ConnectionResetError()
+                | BrokenPipeError()
+                | ssl.SSLEOFError()
+                | ssl.SSLError(library="SYS")
+            ):
+                return "the connection was cut before an answer came"
+            case TimeoutError() | urllib3.exceptions.ReadTimeoutError():
+                return "the backend went silent"
+    last = causes[-1]
+    detail = getattr(last, "strerror", None) or str(last) or type(last).__name__
+    return f"the connection failed: {detail[:200]}"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        # urllib3 keeps some causes among its arguments only
+        inner = next((one for one in seen.args if isinstance(one, BaseException)), None)
+        seen = seen.__cause__ or seen.__context__ or inner

@@ -1,0 +1,389 @@
+"""The sending process: claim, deliver, mark, wait."""
+
+import logging
+import queue
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any, Final, Protocol, assert_never
+
+from agent.errors import ExitCode, NotNow, QueueBroken, StorageFull
+from agent.models import Item, rfc3339
+from agent.process import control, sd_notify
+from agent.queue import disk
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.record.receipt import Receipt, Refusal
+from agent.sync.backoff import Pace
+from agent.sync.delivery import Delivery
+from agent.sync.link import Bell, LinkWatch
+from agent.sync.outcome import Damaged, DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
+from agent.sync.reread import reread
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 2.0
+"""Longest wait between two looks at the queue: new records come from another process."""
+
+START_JITTER_S: Final = 30.0
+"""Spread of what another boot had booked. Source: design section 4."""
+
+DEAD_ENDS: Final = 3
+"""From here on a record's dead ends are an alarm: one or two may be a restart of the backend.
+
+The record goes on being tried as often as before: the backend can be mended without this device.
+"""
+
+GIVE_UP_AFTER: Final = 3
+"""Attempts in a row without an answer that end a `sync --once`. Source: our choice."""
+
+ROUND_REST_S: Final = 5.0
+"""A rest of the loop that is longer ends a `sync --once`: somebody waits. Source: our choice."""
+
+
+class BootClock(Protocol):
+    """The little of a clock that sync needs; hardware.clock.Clock has it."""
+
+    def boottime_s(self) -> float:
+        """CLOCK_BOOTTIME in seconds."""
+
+
+class Errand(Protocol):
+    """What else the backend is asked for now and then; agent.sync.manifest_fetch.Fetch does it."""
+
+    def turn(self, now_s: float) -> None:
+        """Ask when it is time (CLOCK_BOOTTIME)."""
+
+    def hurry(self) -> None:
+        """It is time at the next turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one `sync --once` came to.
+
+    Attributes:
+        tried: records that had their attempt.
+        delivered: those of them that the backend has.
+        waiting: records that are still to be sent, suspect ones included.
+        paused: why the backend does not let this device in, or None.
+    """
+
+    tried: int
+    delivered: int
+    waiting: int
+    paused: str | None
+
+
+@dataclass(slots=True)
+class _Round:
+    """One `{"send": true}`: over when all that was due at `started_s` was tried once."""
+
+    started_s: float = 0.0
+    tried: int = 0
+    delivered: int = 0
+    result: Sent | None = None
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+class Sync:
+    """The one sender.
+
+    Args:
+        layout: where files, lock and socket lie.
+        outbox: the queue; used from the thread that calls, never from another.
+        delivery: makes the attempts.
+        clock: tells CLOCK_BOOTTIME.
+        dice: for jitter.
+        fetch: asks for the manifest; None without manifests.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        outbox: Outbox,
+        delivery: Delivery,
+        clock: BootClock,
+        dice: random.Random,
+        *,
+        fetch: Errand | None = None,
+    ) -> None:
+        self._fetch = fetch
+        self._layout = layout
+        self._outbox = outbox
+        self._delivery = delivery
+        self._clock = clock
+        self._dice = dice
+        self._pace = Pace(dice)
+        self._is_sending = self._is_booked = self._is_waiting_for_queue = False
+        self._is_stopping = False
+        self._asked: queue.SimpleQueue[_Round] = queue.SimpleQueue()
+        self._rounds: list[_Round] = []
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until `stop` is set, which ends a running transfer too; sets it in any case.
+
+        Raises:
+            NotNow: another sender runs, or capture has not made the state folder yet.
+            StorageFault: the disk or the database failed.
+        """
+        with (
+            disk.lock(self._layout.sync_lock, exclusive=True, wait=False),
+            closing(Bell()) as bell,
+            self._stopping(stop, bell),
+            closing(LinkWatch()) as link,
+            control.serve(self._layout.sync_socket, partial(self._answer, bell)),
+        ):
+            sd_notify.ready()
+            while not stop.is_set():
+                sd_notify.alive()
+                if link.changed():
+                    self.link_news()
+                bell.wait(self._turn(), link.sockets)
+            self._pace.tell_delivered()
+
+    def step(self) -> float:
+        """Send one record that is due, or none; returns how many seconds to wait."""
+        now_s = self._clock.boottime_s()
+        self._begin_rounds(now_s)
+        if self._fetch and self._pace.rest_until_s <= now_s:
+            self._fetch.turn(now_s)
+        wait_s = self._wait_s(now_s)
+        if wait_s <= 0 and (item := self._claim(now_s, due_s=now_s)):
+            outcome = self._attempt(item)
+            for one in self._rounds:
+                one.tried += 1
+                one.delivered += isinstance(outcome, Receipt)
+        self._end_rounds(now_s)
+        return max(wait_s, 0.0)
+
+    def link_news(self) -> None:
+        """The network has changed: the loop's wait is nearly over."""
+        self._pace.link_news(self._clock.boottime_s())
+
+    def send_once(self, progress: Callable[[int, int], None]) -> Sent:
+        """Try once all that is due or backed off, but not what is suspect; ask a running daemon.
+
+        Gives up early when the backend lets nobody in or does not answer.
+
+        Args:
+            progress: called with how many were tried, and how many there are.
+
+        Raises:
+            NotNow: another process holds the lock, but does not listen yet.
+        """
+        counts = self._outbox.counts()
+        total = counts.waiting - counts.suspected
+
+        def look() -> None:
+            now = self._outbox.counts()
+            progress(min(max(total - now.waiting + now.suspected, 0), total), total)
+
+        answer = control.ask(self._layout.sync_socket, {"send": True}, None, look)
+        if answer is not None:
+            return _sent(answer)
+        with disk.lock(self._layout.sync_lock, exclusive=True, wait=False):
+            return self._drain(progress)
+
+    def _drain(self, progress: Callable[[int, int], None]) -> Sent:
+        round_ = _Round(self._clock.boottime_s())
+        if self._fetch:
+            self._fetch.turn(round_.started_s)
+        self._outbox.hurry(round_.started_s)
+        counts = self._outbox.counts()
+        total = counts.waiting - counts.suspected
+        while self._pace.silent < GIVE_UP_AFTER and self._pace.pause is None:
+            now_s = self._clock.boottime_s()
+            item = self._claim(now_s, due_s=round_.started_s, suspects=False)
+            if item is None:
+                break
+            round_.delivered += isinstance(self._attempt(item), Receipt)
+            round_.tried += 1
+            progress(round_.tried, max(total, round_.tried))
+        self._pace.tell_delivered()
+        return self._result(round_)
+
+    def _turn(self) -> float:
+        try:
+            if not self._is_booked:
+                spread_s = self._dice.uniform(0.0, START_JITTER_S)
+                self._outbox.rebook(self._clock.boottime_s() + spread_s)
+                self._is_booked = True
+            wait_s = self.step()
+        except (NotNow, QueueBroken) as error:
+            if not self._is_waiting_for_queue:
+                self._is_waiting_for_queue = True
+                log.info("event=waiting_for_queue what=%r", str(error))
+            return LOOK_S
+        self._is_waiting_for_queue = False
+        return wait_s
+
+    def _wait_s(self, now_s: float) -> float:
+        rest_s = self._pace.rest_until_s - now_s
+        if rest_s > 0:
+            return min(rest_s, LOOK_S)
+        due_s = self._outbox.due_s()
+        if due_s is not None and due_s <= now_s:
+            return 0.0
+        self._pace.tell_delivered()
+        return LOOK_S if due_s is None else min(due_s - now_s, LOOK_S)
+
+    def _claim(self, now_s: float, *, due_s: float, suspects: bool = True) -> Item | None:
+        """Once more on a full card: the first time gives the ballast up."""
+        try:
+            return self._outbox.claim(now_s, due_s=due_s, suspects=suspects)
+        except StorageFull:
+            return self._outbox.claim(now_s, due_s=due_s, suspects=suspects)
+
+    def _attempt(self, item: Item) -> Outcome | Damaged:
+        self._is_sending = True
+        content = reread(self._layout.record(item.capture_id), item)
+        outcome = self._delivery.send(item, content) if isinstance(content, bytes) else content
+        self._is_sending = False
+        self._settle(item, outcome)
+        return outcome
+
+    def _settle(self, item: Item, outcome: Outcome | Damaged) -> None:
+        now_s, pace = self._clock.boottime_s(), self._pace
+        match outcome:
+            case Receipt(token, received):
+                self._outbox.mark_delivered(item, token, received)
+                pace.signed(received, delivered=True)
+            case Refusal(token, refused, reason):
+                self._outbox.mark_refused(item, token, refused, reason)
+                pace.signed(refused, delivered=False)
+                log.warning("event=refused capture_id=%s reason=%r", item.capture_id, reason)
+            case Deferred() | DeadEnd():
+                self._defer(item, now_s, outcome)
+            case NoService(answer, retry_after_s, moved):
+                self._book(item, now_s, answer, retry_after_s, failures=1 if moved else None)
+                if not self._is_stopping:  # else it was this side that hung up
+                    pace.lost(now_s, answer, retry_after_s, moved=moved)
+            case Unauthorised(answer):
+                behind_s = pace.paused(now_s, answer) + 0.001
+                self._outbox.book(item, behind_s, answer)
+            case Suspect(answer):
+                wait_s = pace.suspected(now_s, answer, item.suspected)
+                self._outbox.book(item, now_s + wait_s, answer, suspected=True)
+                line = "event=suspect capture_id=%s answer=%r wait_s=%d"
+                log.warning(line, item.capture_id, answer, wait_s)
+            case Damaged(what):
+                self._outbox.mark_damaged(item, what)
+                log.error("event=damaged capture_id=%s what=%r", item.capture_id, what)
+            case other:
+                assert_never(other)
+
+    def _defer(self, item: Item, now_s: float, outcome: Deferred | DeadEnd) -> None:
+        answer, retry_after_s, is_alarm = outcome.answer, None, False
+        match outcome:
+            case Deferred():
+                retry_after_s = outcome.retry_after_s
+            case DeadEnd():
+                is_alarm = outcome.times >= DEAD_ENDS and not item.suspected
+        self._book(item, now_s, answer, retry_after_s, suspected=is_alarm)
+        self._pace.deferred(now_s, answer)
+        if is_alarm or answer != item.answer:
+            event = "suspect" if is_alarm else "deferred"
+            log.warning("event=%s capture_id=%s answer=%r", event, item.capture_id, answer)
+
+    def _book(
+        self,
+        item: Item,
+        now_s: float,
+        answer: str,
+        retry_after_s: float | None,
+        failures: int | None = None,
+        *,
+        suspected: bool = False,
+    ) -> None:
+        wait_s = self._pace.wait_s(failures or item.attempts, retry_after_s)
+        self._outbox.book(item, now_s + wait_s, answer, suspected=suspected)
+
+    def _begin_rounds(self, now_s: float) -> None:
+        with suppress(queue.Empty):
+            while round_ := self._asked.get_nowait():
+                round_.started_s = now_s
+                self._outbox.hurry(now_s)
+                self._pace.clear()
+                if self._fetch:
+                    self._fetch.hurry()
+                self._rounds.append(round_)
+
+    def _end_rounds(self, now_s: float) -> None:
+        pace = self._pace
+        is_hopeless = pace.silent >= GIVE_UP_AFTER or pace.pause is not None
+        is_hopeless |= pace.rest_until_s - now_s > ROUND_REST_S
+        for round_ in list(self._rounds):
+            due_s = self._outbox.due_s()
+            if is_hopeless or due_s is None or due_s > round_.started_s:
+                round_.result = self._result(round_)
+                round_.over.set()
+                self._rounds.remove(round_)
+
+    def _result(self, round_: _Round) -> Sent:
+        waiting = self._outbox.counts().waiting
+        return Sent(round_.tried, round_.delivered, waiting, self._pace.pause)
+
+    def _answer(self, bell: Bell, request: control.Line, _user: str) -> control.Line:
+        """Runs in a client's thread: reads, and leaves what is to be done to the loop."""
+        match request:
+            case {"status": True}:
+                return self._status()
+            case {"send": True}:
+                round_ = _Round()
+                self._asked.put(round_)
+                bell.ring()
+                round_.over.wait()
+                if round_.result is None:
+                    raise NotNow("sync was stopped meanwhile; ask again")
+                return asdict(round_.result)
+        return {"error": 'sync takes {"status": true} and {"send": true}', "exit": ExitCode.USAGE}
+
+    def _status(self) -> control.Line:
+        pace = self._pace
+        waits_s = max(pace.rest_until_s - self._clock.boottime_s(), 0.0)
+        state = "paused" if pace.pause else "waiting" if waits_s else "idle"
+        return {
+            "state": "sending" if self._is_sending else state,
+            "last_contact": pace.contact and rfc3339(pace.contact),
+            "last_answer": pace.answer,
+            "pause": pace.pause,
+            "waits_s": round(waits_s, 1),
+        }
+
+    @contextmanager
+    def _stopping(self, stop: threading.Event, bell: Bell) -> Iterator[None]:
+        """While the block runs, `stop` also ends waits and a running transfer."""
+
+        def await_stop() -> None:
+            stop.wait()
+            self._is_stopping = True
+            self._delivery.interrupt()
+            bell.ring()
+
+        waiting = threading.Thread(target=await_stop, daemon=True)
+        waiting.start()
+        try:
+            yield
+        finally:
+            if not stop.is_set():
+                # Not in this thread: a signal's stop.set() would wait for a lock that it holds.
+                setting = threading.Thread(target=stop.set)
+                setting.start()
+                setting.join()
+            waiting.join()
+            with suppress(queue.Empty):
+                while round_ := self._asked.get_nowait():
+                    self._rounds.append(round_)
+            for round_ in self._rounds:
+                round_.over.set()
+
+
+def _sent(answer: dict[str, Any]) -> Sent:
+    try:
+        return Sent(**answer)
+    except TypeError as error:
+        raise NotNow(f"the running sync answered something else: {error}") from error

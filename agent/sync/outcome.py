@@ -1,0 +1,62 @@
+"""What one attempt to deliver one record comes to; values only."""
+
+from dataclasses import dataclass
+
+from agent.record.receipt import Receipt, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """This record could not be delivered now; `retry_after_s` is what the backend asked for."""
+
+    answer: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadEnd:
+    """The backend answers, but the upload leads nowhere: time alone will not mend that.
+
+    `times` says how often that was so since this process began.
+    """
+
+    answer: str
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NoService:
+    """No answer, or none that a working backend gives: it concerns every record.
+
+    `moved` says that the backend has more of the record than ever before: the line is bad, not
+    gone.
+    """
+
+    answer: str
+    retry_after_s: float | None = None
+    moved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthorised:
+    """The backend, or something before it, does not let this device in: 401, 403."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A bare 4xx: this record may be at fault, or any proxy on the way."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """The record's file is gone, or is not what was queued."""
+
+    what: str
+
+
+Outcome = Receipt | Refusal | Deferred | DeadEnd | NoService | Unauthorised | Suspect
+"""A Receipt means delivered, a Refusal refused; both are signed and verified."""

@@ -1,0 +1,26 @@
+"""Reads a record file again before it is sent: some cards return other bytes than were written."""
+
+import hashlib
+from pathlib import Path
+
+from agent.models import Item
+from agent.sync.outcome import Damaged, Deferred
+
+
+def reread(path: Path, item: Item) -> bytes | Damaged | Deferred:
+    """The file's bytes, if they are what was queued.
+
+    An error of the disk only defers: it may be gone next time, and the bytes be right.
+    """
+    try:
+        size = path.stat().st_size
+        content = path.read_bytes() if size == item.bytes else b""
+    except FileNotFoundError:
+        return Damaged("its file is missing")
+    except OSError as error:
+        return Deferred(f"its file cannot be read: {error.strerror}")
+    if size != item.bytes:
+        return Damaged(f"its file has {size} bytes, {item.bytes} were queued")
+    if hashlib.sha256(content).hexdigest() != item.sha256:
+        return Damaged("its file holds other bytes than were queued")
+    return content
