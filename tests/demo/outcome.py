@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import demo_story
-from demo_driver import Pressed
-
 from agent.models import BoundBy, Reason
 from tests.backend.office import Office
 from tests.backend.orders import NoSuchOrder, Order
 from tests.backend.pages import words
 from tests.backend.process import Backend
+from tests.demo import story
+from tests.demo.driver import Pressed
 
 COLUMNS: Final = "{:>5}  {:<5}  {:<18}  {:<32}  {:<24}  {:<11}  {}"
 
@@ -96,10 +95,10 @@ class Outcome:
                 yield f"press {press.number}: bound to order {named} in place of {step.at}"
             if press.stayed_shut is False:
                 yield f"press {press.number}: the sensor exposed frames at a door without photos"
-        blurred, retake = (self._find(number) for number in (demo_story.BLURRED, demo_story.RETAKE))
+        blurred, retake = (self._find(number) for number in (story.BLURRED, story.RETAKE))
         if blurred.light != "amber" or retake.record["retake_of"] != blurred.capture_id:
             yield "the blurred photo was not taken again"
-        if not self._find(demo_story.DARK).record["photo"]["lamp"]:
+        if not self._find(story.DARK).record["photo"]["lamp"]:
             yield "no lamp in the dark"
 
     def _unsent(self) -> Iterator[str]:
@@ -114,7 +113,7 @@ class Outcome:
     def _wrong_orders(self) -> Iterator[str]:
         for number in self._office.orders.numbers():
             shown = [self._number(one.capture_id) for one in self._shown(number)]
-            wanted = list(demo_story.SHOWN.get(number, []))
+            wanted = list(story.SHOWN.get(number, []))
             if shown != wanted:
                 yield f"order {number} shows the photos of presses {shown} in place of {wanted}"
 
@@ -122,11 +121,11 @@ class Outcome:
         filing = self._office.filing
         waiting = [self._number(one.capture_id) for one in filing.waiting()]
         voids = [self._number(one.about) for one in filing.voids()]
-        if waiting != [demo_story.AMBIGUOUS]:
+        if waiting != [story.AMBIGUOUS]:
             yield f"for dispatch to bind: the photos of presses {waiting}"
-        if voids != [demo_story.TAKEN_BACK]:
+        if voids != [story.TAKEN_BACK]:
             yield f"taken back: presses {voids}"
-        late = self._find(demo_story.OPTED_OUT_LATE).capture_id
+        late = self._find(story.OPTED_OUT_LATE).capture_id
         if not filing.is_erased(late) or self._office.store.photo_file(late).exists():
             yield "a photo that its customer no longer wanted was not deleted on arrival"
 

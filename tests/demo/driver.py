@@ -9,9 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from demo_receiver import Place, Receiver
-from demo_story import Step, place
-
 from agent.errors import DoorstepError
 from agent.models import Reason
 from agent.queue.database import Database
@@ -20,6 +17,8 @@ from agent.record import receipt
 from agent.rule import manifest
 from tests.backend.orders import Order
 from tests.backend.process import Backend
+from tests.demo.receiver import Place, Receiver
+from tests.demo.story import Step, place
 from tests.device import Device
 
 ANOTHER_PRESS_S: Final = 0.7

@@ -7,13 +7,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from demo_receiver import Place
-
 from agent.models import BoundBy, Reason
 from tests.backend import demo
 from tests.backend.office import Office, open_office
 from tests.backend.orders import Order
 from tests.backend.store import Store
+from tests.demo.receiver import Place
 
 YARD: Final = "1009"
 STAIRWELL: Final = "1010"
