@@ -1,5 +1,6 @@
 """The world script: what surrounds a simulated board, by press number and second, from TOML."""
 
+import logging
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from hardware.clock import ClockSource
 from hardware.errors import ScriptError
 from hardware.settings import Match, Range
 from hardware.tables import Walk
+
+_log = logging.getLogger(__name__)
 
 
 class CameraFault(StrEnum):
@@ -105,6 +108,39 @@ _KEYS: Final[Mapping[str, Any]] = {
     "second": Annotated[float, Range(0, 999_999, "a time in seconds")],
 }
 """What an entry goes by."""
+
+
+class Script:
+    """A world script that is followed: whoever replaces its file changes the world that is running.
+
+    Replace it by a rename, so that nobody reads half of it. Safe in any thread.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read it; raises ScriptError if it is wrong."""
+        self._path: Final = path
+        self._version = _version(path)
+        self._entries = read_script(path)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """As the file has them now; where it is wrong, those of before."""
+        version = _version(self._path)
+        if version != self._version:
+            self._version = version
+            try:
+                self._entries = read_script(self._path)
+            except ScriptError as error:
+                _log.error("event=script_refused error=%r meaning=the_one_before_holds", str(error))
+        return self._entries
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """What differs when a file was replaced or written; nothing of a file that is gone."""
+    try:
+        told = path.stat()
+    except OSError:
+        return ()
+    return told.st_ino, told.st_mtime_ns, told.st_size
 
 
 def read_script(path: Path) -> tuple[Entry, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from hardware.simulated_script import CameraFault, Entry, State, read_script
+from hardware.simulated_script import CameraFault, Entry, Script, State
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class World:
 
     def __init__(self, script: Path | None, run_dir: Path) -> None:
         """Read the script; raises ScriptError if it is wrong."""
-        self._entries: Final = read_script(script) if script else ()
+        self._script: Final = Script(script) if script else None
         self._file: Final = run_dir / "world.json"
         self._lock: Final = threading.Lock()
         self._lamp: Final[deque[tuple[int, bool]]] = deque(maxlen=32)
@@ -85,7 +85,7 @@ class World:
         """The script's entries whose moment is known, the earliest first."""
         known = self._presses_ns if presses_ns is None else presses_ns
         found = []
-        for entry in self._entries:
+        for entry in self._script.entries() if self._script else ():
             if entry.second is not None:
                 found.append(Change(self.began_ns + round(entry.second * 1e9), entry))
             elif entry.press is not None and entry.press <= len(known):

@@ -46,6 +46,37 @@ def test_the_next_press_can_be_looked_at_before_it_comes(tmp_path: Path) -> None
     assert doors.state(time.monotonic_ns()).door == 1
 
 
+def test_the_world_follows_its_script_when_the_file_is_replaced(tmp_path: Path) -> None:
+    followed = world(tmp_path, "[[at]]\nsecond = 0\nlight = 0.3")
+    new = tmp_path / "new.toml"
+    new.write_text("[[at]]\nsecond = 0\nlight = 0.5", encoding="utf-8")
+    assert followed.state(time.monotonic_ns()).light == 0.3
+
+    new.replace(tmp_path / "world.toml")
+
+    assert followed.state(time.monotonic_ns()).light == 0.5
+
+
+def test_a_script_that_is_replaced_by_a_wrong_one_holds_and_the_log_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    followed = world(tmp_path, "[[at]]\nsecond = 0\nlight = 0.3")
+    (tmp_path / "world.toml").write_text("[[at]]\nsecond = 0\nlight = 30", encoding="utf-8")
+
+    assert followed.state(time.monotonic_ns()).light == 0.3
+    assert followed.state(time.monotonic_ns()).light == 0.3
+    (message,) = caplog.messages
+    assert message.startswith("event=script_refused")
+    assert "light: 30 is not a light" in message
+
+
+def test_a_script_that_is_gone_holds(tmp_path: Path) -> None:
+    followed = world(tmp_path, "[[at]]\nsecond = 0\nlight = 0.3")
+    (tmp_path / "world.toml").unlink()
+
+    assert followed.state(time.monotonic_ns()).light == 0.3
+
+
 def test_what_changed_last_holds_whether_by_press_or_by_second(tmp_path: Path) -> None:
     mixed = world(
         tmp_path,
