@@ -63,7 +63,7 @@ def _arguments() -> argparse.Namespace:
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is None:
         with tempfile.TemporaryDirectory(prefix="doorstep-") as folder:
-            yield Path(folder)
+            yield Path(folder).resolve()
         return
     try:
         keep.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,14 @@
 """The demo's driver: carries a device from door to door and presses its buttons."""
 
+import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import DoorstepError
@@ -19,7 +21,8 @@ from tests.backend.orders import Order
 from tests.backend.process import Backend
 from tests.demo.receiver import Place, Receiver
 from tests.demo.story import Step, place
-from tests.device import Device
+from tests.device import Device, device, towards
+from tests.network import FaultProxy
 
 ANOTHER_PRESS_S: Final = 0.7
 """Presses within 0.6 s count once. Source: design section 9."""
@@ -196,3 +199,33 @@ class Van:
                     f"{self.device_id}: no {what} within {SOON_S:.0f} s:\n{self._log()[-2000:]}"
                 )
             time.sleep(0.05)
+
+
+def depot(
+    opened: ExitStack,
+    folder: Path,
+    world: str,
+    *,
+    backend: Backend,
+    network: FaultProxy,
+    width_px: int,
+) -> Van:
+    """A device that is named as its folder, still at the depot; its processes end with `opened`.
+
+    The files in its settings are relative to them, so that all of it can be moved together.
+    """
+    receiver = opened.enter_context(Receiver())
+    way = towards(backend, f"https://127.0.0.1:{network.port}")
+    settings: Mapping[str, Mapping[str, Any]] = {
+        "device": {"id": folder.name},
+        "policy": {"manifest": "required"},
+        "backend": {
+            **way,
+            "ca": os.path.relpath(way["ca"], folder),
+            "receipt_keys": [os.path.relpath(key, folder) for key in way["receipt_keys"]],
+        },
+        "camera": {"width_px": width_px, "height_px": width_px * 9 // 16},
+        "position": {"kind": "gpsd", "gpsd": f"127.0.0.1:{receiver.port}"},
+    }
+    processes = opened.enter_context(device(folder, world, **settings))
+    return Van(folder.name, processes, receiver, backend)

@@ -4,18 +4,19 @@ import json
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from agent.rule.manifest import Manifest
 from tests.backend import demo
 from tests.backend.office import Office
 from tests.backend.process import Backend
 from tests.demo import outcome, story
-from tests.demo.driver import Pressed, Van
-from tests.demo.receiver import Receiver
+from tests.demo.driver import Pressed, Van, depot
 from tests.demo.story import ROUND, Step, Turn
-from tests.device import device, towards
 from tests.network import FaultProxy
+
+WIDTH_PX: Final = 2304
+"""Of the photos. Source: the Camera Module 3's half-size mode, the product's default."""
 
 
 def play_round(folder: Path, backend: Backend, office: Office) -> list[str]:
@@ -87,24 +88,21 @@ class Round:
         """The next device gets its own configuration, state and world, and fetches the route."""
         device_id = f"demo-0{len(self.vans) + 1}"
         world = list(story.worlds())[len(self.vans)]
-        receiver = self.opened.enter_context(Receiver())
-        processes = device(self.folder / device_id, world, **self._settings(device_id, receiver))
-        van = Van(device_id, self.opened.enter_context(processes), receiver, self.backend)
+        home = self.folder / device_id
+        van = depot(
+            self.opened,
+            home,
+            world,
+            backend=self.backend,
+            network=self.network,
+            width_px=WIDTH_PX,
+        )
         self.vans.append(van)
         van.start()
         route = van.route()
         done = sum(stop.done for stop in route.stops)
         print(f"   {device_id} has its route: {len(route.stops)} stops, {done} done", flush=True)
         return route
-
-    def _settings(self, device_id: str, receiver: Receiver) -> dict[str, dict[str, Any]]:
-        return {
-            "device": {"id": device_id},
-            "policy": {"manifest": "required"},
-            "backend": dict(towards(self.backend, f"https://127.0.0.1:{self.network.port}")),
-            "camera": {"width_px": 2304, "height_px": 1296},
-            "position": {"kind": "gpsd", "gpsd": f"127.0.0.1:{receiver.port}"},
-        }
 
     def _turn(self, turn: Turn, number: int) -> None:
         match turn:

@@ -260,6 +260,20 @@ def test_the_demos_people_can_sign_in(demo: Round, who: str, password: str, sees
     assert (sees == "customer") == ("Your Orders" in home.text)
 
 
+@pytest.mark.parametrize("command", [["config", "--check"], ["status"]])
+def test_what_the_demo_left_can_be_moved(demo: Round, command: list[str]) -> None:
+    moved = demo.folder.with_name("moved")
+    config = moved / "demo-01" / "config.toml"
+    demo.folder.rename(moved)
+    try:
+        told = doorstep(*command, "--config", str(config))
+    finally:
+        moved.rename(demo.folder)
+
+    assert told.returncode == 0, told.stderr
+    assert str(demo.folder) not in told.stdout
+
+
 def test_every_photo_is_valid_without_a_warning(demo: Round) -> None:
     photos = [demo.jpeg(photo) for photo in demo.photos()]
     told = json.loads(exiftool("-j", "-validate", "-warning", "-a", *photos))
@@ -317,9 +331,13 @@ def test_tail_and_tar_open_a_received_record(demo: Round, tmp_path: Path) -> Non
     assert json.loads((tmp_path / "record.json").read_text()) == photo["record"]
 
 
-def verify(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "agent", "verify", str(folder)]
+def doorstep(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "agent", *words]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+def verify(folder: Path) -> subprocess.CompletedProcess[str]:
+    return doorstep("verify", str(folder))
 
 
 @pytest.fixture
