@@ -18,27 +18,41 @@ from tests.backend.office import Office
 from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Accounts
 from tests.backend.process import Backend, running_backend
-from tests.demo import story
+from tests.demo import screen, story
+from tests.demo.play import play
 from tests.demo.round import play_round
 
 
 def main() -> int:
     """Play the round; 0 only when everything came to what the story says."""
     arguments = _arguments()
+    if arguments.play and not screen.is_there():
+        print("--play needs a terminal, whose keys are the device's buttons.", file=sys.stderr)
+        print("Start it in one, or without --play: then it plays by itself.", file=sys.stderr)
+        return 2
     signal.signal(signal.SIGTERM, lambda _kind, _frame: sys.exit(1))
-    began_s = time.monotonic()
     with (
         _folder(arguments.keep) as folder,
         running_backend(folder, switches=False, show_simulated=True) as backend,
     ):
         office = story.town(folder, "demo-01")
-        problems = play_round(folder, backend, office)
-        print("\n".join(f"WRONG: {problem}" for problem in problems))
-        print(f"{'INCOMPLETE' if problems else 'Complete'} in {time.monotonic() - began_s:.0f} s.")
+        if arguments.play:
+            play(folder, backend, office, _people(backend, office))
+            code = 0
+        else:
+            code = _play_by_itself(folder, backend, office)
         if arguments.keep:
             print(f"Everything is in {folder}; look at {folder / 'photos'}")
         if arguments.serve:
             _serve(backend, office)
+    return code
+
+
+def _play_by_itself(folder: Path, backend: Backend, office: Office) -> int:
+    began_s = time.monotonic()
+    problems = play_round(folder, backend, office)
+    print("\n".join(f"WRONG: {problem}" for problem in problems))
+    print(f"{'INCOMPLETE' if problems else 'Complete'} in {time.monotonic() - began_s:.0f} s.")
     return 1 if problems else 0
 
 
@@ -55,6 +69,11 @@ def _arguments() -> argparse.Namespace:
         "--serve",
         action="store_true",
         help="then leave the backend's pages up for a browser on this machine, until Ctrl-C",
+    )
+    parser.add_argument(
+        "--play",
+        action="store_true",
+        help="play by hand instead: a device in this terminal, its buttons and its world as keys",
     )
     return parser.parse_args()
 
@@ -76,16 +95,23 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 def _serve(backend: Backend, office: Office) -> None:
     """Let the demo's people sign in until Ctrl-C."""
-    Accounts(office.ledger).add_all(demo.ACCOUNTS)
-    print(f"\nThe pages are at {backend.base_url}{PREFIX}/ until Ctrl-C; a browser asks about the")
-    print(f"certificate, which is the demo's own ({backend.ca_file}). Sign in as")
-    for one in demo.ACCOUNTS:
-        print(f"  {one.role:<9} {one.who:<9} {one.password}")
-    sys.stdout.flush()  # also into a pipe
+    print("\n" + "\n".join(_people(backend, office)))
+    print(f"They stay up until Ctrl-C; their CA is {backend.ca_file}", flush=True)
     try:
         signal.pause()
     except KeyboardInterrupt:
         print()
+
+
+def _people(backend: Backend, office: Office) -> list[str]:
+    """Let the demo's people sign in; returns where and as whom, to be printed."""
+    Accounts(office.ledger).add_all(demo.ACCOUNTS)
+    said = [f"{one.role:<8} {one.who:<8} {one.password}" for one in demo.ACCOUNTS]
+    return [
+        f"The pages are at {backend.base_url}{PREFIX}/; the browser asks about",
+        "the certificate, which is the demo's own. Sign in as",
+        *(f"  {left:<36}  {right}" for left, right in zip(said[::2], said[1::2], strict=True)),
+    ]
 
 
 if __name__ == "__main__":

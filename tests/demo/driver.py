@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -17,24 +18,23 @@ from agent.queue.database import Database
 from agent.queue.manifests import Itinerary
 from agent.record import receipt
 from agent.rule import manifest
+from hardware.indicator import Signal
 from tests.backend.orders import Order
 from tests.backend.process import Backend
+from tests.demo import lights
 from tests.demo.receiver import Place, Receiver
 from tests.demo.story import Step, place
 from tests.device import Device, device, towards
 from tests.network import FaultProxy
 
 ANOTHER_PRESS_S: Final = 0.7
-"""Presses within 0.6 s count once. Source: design section 9."""
+"""Presses within 0.6 s count once."""
 
 RULE_S: Final = 1.2
-"""The rule is asked once a second. Source: design section 6."""
+"""The rule is asked once a second."""
 
 SOON_S: Final = 15.0
 """Longest wait for what takes a second or two on a laptop."""
-
-LIGHTS: Final = {"saved": "green", "once_more": "amber", "no_photo": "blue", "fault": "red"}
-"""By the indicator's signal. Source: design section 9."""
 
 SENSOR_ON: Final = "event=sensor on=true"
 """What the simulated camera says when its sensor begins to expose."""
@@ -73,15 +73,16 @@ class Van:
     ) -> None:
         self.device_id = device_id
         self.processes = processes
-        self._receiver = receiver
+        self.receiver = receiver
         self._backend = backend
         self._window: int | None = None
 
-    def start(self) -> None:
-        """Start both processes, and wait for a route."""
-        self.processes.start("capture")
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start both processes, and wait for a route; returns `capture`."""
+        capture = self.processes.start("capture")
         self.processes.start("sync")
         self.wait_for_route(None)
+        return capture
 
     def wait_for_route(self, before: int | None) -> None:
         """Until the manifest in hand is another one than `before`."""
@@ -102,14 +103,14 @@ class Van:
 
     def pass_by(self, order: Order) -> bool:
         """Drive past a door; whether the camera stayed shut."""
-        self._receiver.carry_to(Place(order.lat_deg, order.lon_deg, 4.5))
+        self.receiver.carry_to(Place(order.lat_deg, order.lon_deg, 4.5))
         begun = len(self._log())
         time.sleep(RULE_S)
         return SENSOR_ON not in self._log()[begun:]
 
     def press(self, number: int, step: Step, order: Order) -> Pressed:
         """Go to the step's door, hold up the label if there is one, and press."""
-        self._receiver.carry_to(place(step, order))
+        self.receiver.carry_to(place(step, order))
         shut = self._shut() if step.comes_to is Reason.NO_PHOTO_STOP else None
         time.sleep(ANOTHER_PRESS_S if shut is None else RULE_S)
         if step.label:
@@ -125,7 +126,7 @@ class Van:
 
     def kill(self) -> None:
         """End the capture process as a crash does, out of sight of any satellite; start it anew."""
-        self._receiver.carry_to(None)
+        self.receiver.carry_to(None)
         self.processes.stop("capture", signal.SIGKILL)
         self.processes.start("capture")
         self.wait_for_route(None)
@@ -168,7 +169,7 @@ class Van:
             step,
             label,
             reply["record"],
-            LIGHTS[kept.group(1)],
+            lights.name(Signal(kept.group(1))),
             None if shut is None else shut[0],
             None if shut is None else SENSOR_ON not in log[shut[1] : kept.start()],
         )

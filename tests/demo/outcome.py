@@ -71,7 +71,8 @@ class Outcome:
         for number in self._office.orders.numbers():
             order = self._office.orders.find(number)
             name = self._office.orders.customer_name(order.customer)
-            yield f"  {name}, order {number}{_why(order)}: {self._seen(number)}"
+            kind = f" ({', '.join(reasons)})" if (reasons := why(order)) else ""
+            yield f"  {name}, order {number}{kind}: {self._seen(number)}"
         filing = self._office.filing
         waiting = [words.WAITS.get(BoundBy(one.bound_by), "") for one in filing.waiting()]
         yield "What waits for dispatch:"
@@ -183,7 +184,7 @@ class Outcome:
         return self._numbers.get(capture_id)
 
 
-def _why(order: Order) -> str:
+def why(order: Order) -> list[str]:
     """Why an order takes no photo; the office knows, neither device nor customer is told."""
     told = {
         "confidential": order.confidential,
@@ -191,8 +192,7 @@ def _why(order: Order) -> str:
         "opted out": order.opted_out or order.address_opted_out,
         "signed for": order.signature_required,
     }
-    reasons = [reason for reason, is_so in told.items() if is_so]
-    return f" ({', '.join(reasons)})" if reasons else ""
+    return [reason for reason, is_so in told.items() if is_so]
 
 
 def proof(told: str) -> Iterator[str]:

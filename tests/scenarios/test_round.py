@@ -101,7 +101,7 @@ def _read_until_served(process: subprocess.Popen[str]) -> str:
     printed = ""
     for line in process.stdout:
         printed += line
-        if line.split()[:1] == ["dispatch"]:  # the last account
+        if "until Ctrl-C" in line:
             return printed
     pytest.fail(f"the demo ended by itself:\n{printed}")
 

@@ -1,0 +1,84 @@
+"""The light of a simulated device as a driver sees it: colour, rhythm, and what it means."""
+
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from hardware.indicator import Colour, Signal
+from hardware.patterns import (
+    AMBER,
+    BLUE,
+    CYAN,
+    DARK,
+    GREEN,
+    PATTERNS,
+    RED,
+    VIOLET,
+    WHITE,
+    light_at,
+)
+
+MEANS: Final[Mapping[Signal, str]] = {
+    Signal.HOLD_STILL: "hold still",
+    Signal.EXPOSED: "wait: the picture is taken, but not yet safe",
+    Signal.SAVED: "go on, done",
+    Signal.ONCE_MORE: "press once more; this one is saved too",
+    Signal.NO_PHOTO: "go on, no photo; also: the press was taken back",
+    Signal.READING: "hold the label up",
+    Signal.LABEL_READ: "press: the label is read",
+    Signal.FAULT: "call: storage, camera or disk fault",
+    Signal.READY: "ready",
+    Signal.BENCH: "bench mode: every press makes a test record",
+    Signal.NOT_READY: "not ready: no route, no room or no disk",
+    Signal.BATTERY_LOW: "charge soon: battery under 15 %",
+    Signal.SENDING: "in the cradle, sending",
+    Signal.ALL_SENT: "in the cradle, all sent",
+    Signal.ASK_OFFICE: "in the cradle, ask the office",
+}
+"""What the driver should do; README has the same words."""
+
+_NAMES: Final[Mapping[Colour, str]] = {
+    WHITE: "white",
+    GREEN: "green",
+    AMBER: "amber",
+    BLUE: "blue",
+    CYAN: "cyan",
+    RED: "red",
+    VIOLET: "violet",
+}
+
+
+def name(signal: Signal) -> str:
+    """The colour of a signal's light while it is lit."""
+    pattern = PATTERNS[signal]
+    steps = (*pattern.once, *pattern.again)
+    return next((_NAMES[step.colour] for step in steps if step.colour != DARK), "dark")
+
+
+class Watched:
+    """The light, by what the simulated indicator says in the log of `capture`."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._read_bytes = 0
+        self._since_s = 0.0
+        self.signal: Signal | None = None
+
+    def out(self) -> None:
+        """The process has ended, and its light with it."""
+        self.signal = None
+
+    def look(self) -> Colour:
+        """The colour now; `signal` is what it belongs to, None before the first."""
+        with self._log.open("rb") as log:
+            log.seek(self._read_bytes)
+            new = log.read().rpartition(b"\n")[0]
+        self._read_bytes += len(new)
+        told = re.findall(rb"event=light signal=(\w+)", new)
+        if told:
+            self.signal, self._since_s = Signal(told[-1].decode()), time.monotonic()
+        if self.signal is None:
+            return DARK
+        return light_at(self.signal, time.monotonic() - self._since_s)

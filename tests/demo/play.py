@@ -1,0 +1,222 @@
+"""The demo played by hand: a simulated device in a terminal, its buttons and its world as keys.
+
+Processes, sockets, receiver and network are the round's; the world changes by its script.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from agent.errors import DoorstepError
+from hardware.simulated_buttons import PRESS_S
+from tests.backend.office import Office
+from tests.backend.process import Backend
+from tests.demo import lights, outcome, world
+from tests.demo.driver import Van, depot
+from tests.demo.screen import Screen, View, screen
+from tests.network import FaultProxy
+
+Reply = Mapping[str, Any]
+
+WIDTH_PX: Final = 1152
+"""Of the photos: a scene of this size is drawn in 0.8 s (x86-64, 2 cores, 2026-11)."""
+
+TICK_S: Final = 0.04
+"""How often the light is drawn: three times in the shortest step of a rhythm, 0.12 s."""
+
+STATUS_EVERY_S: Final = 1.0
+"""Often enough to see a record go; asking costs 0.07 s of a core."""
+
+CLIENTS: Final = 8
+"""Most requests at once: a scan waits 10 s for its label, and keys go on meanwhile."""
+
+PRESSES: Final[Mapping[str, tuple[Mapping[str, Any], float]]] = {
+    "p": ({"press": "photo"}, PRESS_S),
+    "s": ({"press": "scan"}, PRESS_S),
+    "h": ({"hold": "scan", "seconds": 2.1}, 2.1),
+}
+"""By key: what `capture` is asked for, and how long the button is down for it, in seconds."""
+
+KEYS: Final[Mapping[str, str]] = {
+    "p": "photo button",
+    "s": "scan button",
+    "h": "scan held 2 s: take back",
+    "l": "label up, down",
+    "n": "next door",
+    "w": "network away, back",
+    "g": "GPS away, back",
+    "d": "dark, day",
+    "m": "moving hand, still",
+    "c": "cradle, road",
+    "b": "battery low, full",
+    "f": "camera fault, mended",
+    "q": "quit",
+}
+"""README has the same table."""
+
+
+def play(folder: Path, backend: Backend, office: Office, below: Sequence[str]) -> None:
+    """Until `q` or Ctrl-C: the device `demo-01` in the folder, and lines about the pages."""
+    with (
+        FaultProxy(("127.0.0.1", backend.port)) as network,
+        ThreadPoolExecutor(CLIENTS) as pool,  # around the devices: their end answers what is open
+        ExitStack() as opened,
+    ):
+        print("The device starts ...", flush=True)
+        home = folder / "demo-01"
+        van = depot(opened, home, "", backend=backend, network=network, width_px=WIDTH_PX)
+        player = Player(van, network, world.doors(office), pool)
+        with suppress(KeyboardInterrupt), screen() as terminal:
+            player.play(terminal, below)
+
+
+class Player:
+    """A finger on the device's buttons, and a hand in its world."""
+
+    def __init__(
+        self, van: Van, network: FaultProxy, doors: Sequence[world.Door], pool: ThreadPoolExecutor
+    ) -> None:
+        """Start the device at the first door; returns when it has its route."""
+        self._van = van
+        self._network = network
+        self._doors = doors
+        self._pool = pool
+        self._at = 0
+        self._changed: set[str] = set()
+        self._released_s = {"photo": 0.0, "scan": 0.0}
+        self._asked: list[Future[Reply | None]] = []
+        self._last = self._said = ""
+        self._arrange()
+        self._capture = van.start()
+        self._light = lights.Watched(van.processes.folder / "capture.log")
+        self._waits = _Waits(van, pool)
+
+    def play(self, terminal: Screen, below: Sequence[str]) -> None:
+        """Until `q` is typed."""
+        keys = ""
+        while "q" not in keys:
+            for key in keys:
+                self._type(key)
+            self._hear()
+            terminal.show(self._view(below))
+            keys = terminal.keys(TICK_S)
+
+    def _type(self, key: str) -> None:
+        if key in "psh":
+            self._press(key)
+        elif key == "n":
+            self._at = (self._at + 1) % len(self._doors)
+            self._changed.discard("l")  # the parcel is put down
+            self._arrange()
+        elif key in world.SWITCHES:
+            self._changed ^= {key}
+            self._arrange()
+            if key == "w" and "w" not in self._changed:  # a device's link watch does so
+                self._pool.submit(self._van.processes.ask, "sync", {"send": True})
+
+    def _press(self, key: str) -> None:
+        request, down_s = PRESSES[key]
+        button = str(next(iter(request.values())))
+        now_s = time.monotonic()
+        if now_s < self._released_s[button]:  # a finger cannot press what it holds down
+            return
+        self._released_s[button] = now_s + down_s
+        self._said = ""
+        self._asked.append(self._pool.submit(self._van.processes.ask, "capture", request))
+
+    def _arrange(self) -> None:
+        """Make network, receiver and world what the keys say."""
+        self._network.reachable = "w" not in self._changed
+        if not self._network.reachable:
+            self._network.cut()
+        door = self._doors[self._at]
+        self._van.receiver.carry_to(None if "g" in self._changed else door.place)
+        followed = self._van.processes.folder / "world.toml"
+        new = followed.with_suffix(".new")
+        new.write_text(world.script(self._at + 1, door, self._changed), encoding="utf-8")
+        new.replace(followed)
+
+    def _hear(self) -> None:
+        """Take the answers that have come, and start `capture` again as systemd would."""
+        for one in [one for one in self._asked if one.done()]:
+            self._asked.remove(one)
+            try:
+                reply = one.result()
+            except DoorstepError as error:
+                self._said = str(error)
+            else:
+                self._take(reply or {"scan": "capture does not run; it is started again"})
+        if self._capture.poll() is not None:
+            self._said = f"capture ended with {self._capture.returncode}; it is started again"
+            self._light.out()
+            self._capture = self._van.processes.start("capture", ready=False)
+
+    def _take(self, reply: Reply) -> None:
+        if "scan" in reply:
+            self._said = str(reply["scan"])
+        else:
+            self._last = _record_line(reply, {door.stop_id: door.order for door in self._doors})
+
+    def _view(self, below: Sequence[str]) -> View:
+        light, signal = self._light.look(), self._light.signal
+        return View(
+            light=light,
+            meant=(lights.name(signal), lights.MEANS[signal]) if signal else ("dark", "starting"),
+            rows=[
+                ("at", self._doors[self._at].words),
+                ("around", world.words(self._changed)),
+                ("last", self._last),
+                ("waits", self._waits.words()),
+                ("said", self._said),
+            ],
+            keys=tuple(KEYS.items()),
+            below=below,
+        )
+
+
+class _Waits:
+    """What waits to be sent, by `doorstep status`, asked beside the keys."""
+
+    def __init__(self, van: Van, pool: ThreadPoolExecutor) -> None:
+        self._van = van
+        self._pool = pool
+        self._asked = pool.submit(self._ask)
+        self._words = ""
+
+    def words(self) -> str:
+        """The last answer; asks for the next one when it is time."""
+        if self._asked.done():
+            self._words = self._asked.result()
+            self._asked = self._pool.submit(self._ask)
+        return self._words
+
+    def _ask(self) -> str:
+        time.sleep(STATUS_EVERY_S)
+        told = self._van.processes.run("status", "--json")
+        if told.returncode != 0:
+            return told.stderr
+        status = json.loads(told.stdout)
+        queue, sync = status["queue"], status["sync"] or {"state": "not running"}
+        waiting = f"{queue['waiting']} to be sent" if "waiting" in queue else queue["error"]
+        return f"{waiting}; sync: {sync.get('state') or sync['error']}"
+
+
+def _record_line(reply: Reply, orders: Mapping[str, str]) -> str:
+    """A record in one line."""
+    label, record = reply["label"], reply["record"]
+    if label["kind"] == "void":
+        return f"record {label['seq']} takes the last photo back"
+    if "reason" in record:
+        words = outcome.REASONS.get(record["reason"], record["reason"].replace("_", " "))
+        return f"record {label['seq']}, no photo: {words}"
+    stop, quality = record["stop"], record["quality"]["verdict"]
+    bound = "one of several in reach"
+    if stop["bound_by"] in outcome.BOUND:
+        bound = f"order {orders[stop['id']]}, {outcome.BOUND[stop['bound_by']]}"
+    lamp = ", with the lamp" if record["photo"]["lamp"] else ""
+    again = ", a retake" if record["retake_of"] else ""
+    return f"record {label['seq']}, photo: {bound}; {quality}{lamp}{again}"

@@ -1,0 +1,203 @@
+"""The demo played by hand, in a pseudo terminal: what its keys do, and how it ends."""
+
+import os
+import re
+import select
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Self
+
+import pytest
+
+from hardware.indicator import Signal
+from tests.demo import lights
+from tests.demo.play import KEYS, PRESSES
+from tests.demo.world import SWITCHES
+from tests.device import REPOSITORY
+
+SEEN_WITHIN_S: Final = 30.0
+"""Longest wait for what is to be seen: 6 s to the first light, with room for a loaded CI."""
+
+FRAME: Final = b"\x1b[H"
+"""What every drawing of the whole screen begins with: cursor home. Source: ECMA-48, CUP."""
+
+
+class Terminal:
+    """80x24 characters with `scripts/demo --play` in them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._ours, self._its = os.openpty()
+        termios.tcsetwinsize(self._its, (24, 80))
+        self.settings = termios.tcgetattr(self._its)
+        self.printed = b""
+        environment = {"TERM": "xterm-256color", "TMPDIR": str(folder), "DOORSTEP_VENV": sys.prefix}
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", "--wait", REPOSITORY / "scripts" / "demo", "--play"],
+            env={**os.environ, **environment},
+            stdin=self._its,
+            stdout=self._its,
+            stderr=self._its,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.type("\x03")
+            self.ends()
+        os.close(self._ours)
+        os.close(self._its)
+
+    def type(self, keys: str) -> None:
+        os.write(self._ours, keys.encode())
+
+    def shows(self, *patterns: str) -> str:
+        """Wait until all of them are on the screen at once; returns it."""
+        until_s = time.monotonic() + SEEN_WITHIN_S
+        while not all(re.search(pattern, self._screen()) for pattern in patterns):
+            late = time.monotonic() > until_s or self.process.poll() is not None
+            assert not late, f"no {patterns} in:\n{self._screen()}"
+            self._read()
+        return self._screen()
+
+    def ends(self) -> int:
+        """Wait for its end; returns the exit code."""
+        until_s = time.monotonic() + SEEN_WITHIN_S
+        while self.process.poll() is None:
+            assert time.monotonic() < until_s, f"it goes on:\n{self._screen()}"
+            self._read()
+        self._read()
+        return self.process.returncode
+
+    def is_as_before(self) -> bool:
+        """Whether it echoes again, and shows its cursor and what stood there before."""
+        back = (
+            b"\x1b[?1049l",
+            b"\x1b[?25h",
+        )  # source: xterm's control sequences, DECRST and DECSET
+        cooked = termios.tcgetattr(self._its) == self.settings
+        return cooked and all(sequence in self.printed for sequence in back)
+
+    def _read(self) -> None:
+        if select.select([self._ours], [], [], 0.05)[0]:
+            self.printed += os.read(self._ours, 65_536)
+
+    def _screen(self) -> str:
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.printed.rpartition(FRAME)[2].decode())
+
+
+@pytest.fixture
+def played(tmp_path: Path) -> Iterator[Terminal]:
+    with Terminal(tmp_path) as terminal:
+        terminal.shows("green +ready")
+        yield terminal
+
+
+def test_every_signal_has_its_colour_and_its_words() -> None:
+    assert set(lights.MEANS) == set(Signal)
+    assert {lights.name(signal) for signal in Signal} == {
+        *("white", "dark", "green", "amber", "blue", "cyan", "red", "violet")
+    }
+
+
+def test_every_key_does_something_and_is_in_the_readme() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+    assert set(KEYS) == {*PRESSES, *SWITCHES, "n", "q"}
+    for key in KEYS:
+        assert f"| `{key}` |" in readme
+
+
+def test_without_a_terminal_it_says_so() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.demo", "--play"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert told.returncode == 2
+    assert "--play needs a terminal" in told.stderr
+
+
+@pytest.mark.slow
+def test_a_press_shows_its_light_and_its_record(played: Terminal) -> None:
+    played.type("p")
+    played.shows("white +hold still")
+    played.shows("green +go on, done")
+    played.shows("last +record 2, photo: order 1001, the only one in reach; ok")
+
+    played.type("h")
+    played.shows("blue +go on, no photo", "last +record 3 takes the last photo back")
+
+
+@pytest.mark.slow
+def test_what_cannot_be_sent_waits_for_the_network(played: Terminal) -> None:
+    played.shows("waits +0 to be sent")
+    played.type("w")
+    played.shows("NO NETWORK")
+    played.type("p")
+    played.shows("last +record 2", "waits +[12] to be sent; sync: waiting")
+
+    played.type("w")
+
+    played.shows("around +network", "waits +0 to be sent")
+
+
+@pytest.mark.slow
+def test_the_world_changes_while_it_runs(played: Terminal) -> None:
+    """Doors of every kind, a label, a moving hand, the dark, the cradle and the camera's fault."""
+    played.type("n")
+    played.shows("order 1002 .* signed for")
+    played.type("p")
+    played.shows("blue +go on, no photo", "no photo: a stop that is signed for")
+    played.type("nnnn")
+    played.shows("order 1006 .* 8 m away")
+    played.type("sl")
+    played.shows("cyan +press: the label is read")
+    played.type("m")
+    played.shows("MOVING HAND")
+    played.type("p")
+    played.shows("amber +press once more", "order 1006, by its label; blurred")
+    played.type("md")
+    played.shows("DARK, still hand")
+    played.type("p")
+    played.shows("with the lamp, a retake")
+    played.type("c")
+    played.shows("in the cradle, all sent")
+    played.type("f")
+    played.shows("CAMERA FAULT")
+    played.type("p")
+    played.shows("red +call", "no photo: camera fault")
+    played.type("fc")
+    played.shows("green +ready", "capture ended with 70; it is started again")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["q", "\x03"])
+def test_it_ends_and_leaves_nothing(played: Terminal, tmp_path: Path, key: str) -> None:
+    played.type(key)
+
+    assert played.ends() == 0
+    assert played.is_as_before()
+    assert list(tmp_path.iterdir()) == []
+    assert processes_that_name(tmp_path) == []
+
+
+def processes_that_name(folder: Path) -> list[str]:
+    """Command lines of what still runs with a file in the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it has ended
+            continue
+        if str(folder) in words:
+            found.append(words)
+    return found

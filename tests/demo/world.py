@@ -1,0 +1,84 @@
+"""What surrounds the device of a demo that is played: its doors, and what keys change there."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.backend import demo
+from tests.backend.office import Office
+from tests.backend.orders import Order
+from tests.demo import outcome
+from tests.demo.receiver import Place
+from tests.demo.story import M_PER_DEG
+
+ASIDE_M: Final = 3.0
+ACCURACY_M: Final = 4.5
+"""Where the driver stands, north of a door, and how exactly the receiver knows, as in the round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What a key changes in the world, and changes back.
+
+    Attributes:
+        usual: words for what is so at first; nothing where it goes without saying.
+        changed: words for the other.
+        setting: of the world script while it is changed.
+    """
+
+    usual: str
+    changed: str
+    setting: Mapping[str, Any] = field(default_factory=dict)
+
+
+SWITCHES: Final[Mapping[str, Switch]] = {
+    "w": Switch("network", "NO NETWORK"),
+    "g": Switch("GPS", "NO GPS"),
+    "l": Switch("label down", "LABEL UP"),
+    "d": Switch("day", "DARK", {"light": 0.02}),
+    "m": Switch("still hand", "MOVING HAND", {"motion_px": 22.0}),
+    "c": Switch("", "CRADLE", {"external": True}),
+    "b": Switch("", "BATTERY LOW", {"battery_pct": 10}),
+    "f": Switch("", "CAMERA FAULT", {"camera": "fail"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A stop of the round, as whoever plays must know it."""
+
+    order: str
+    stop_id: str
+    words: str
+    code: str
+    place: Place
+
+
+def doors(office: Office) -> list[Door]:
+    """Every stop, in the order of its order's number."""
+    return [_door(office.orders.find(number)) for number in office.orders.numbers()]
+
+
+def _door(order: Order) -> Door:
+    words = ", ".join(outcome.why(order)) or "photos allowed"
+    if order.number in {demo.LEFT_DOOR, demo.RIGHT_DOOR}:
+        words += "; the next door is 8 m away"
+    told = f"order {order.number} of {order.customer}: {words}"
+    beside = Place(order.lat_deg + ASIDE_M / M_PER_DEG, order.lon_deg, ACCURACY_M)
+    return Door(order.number, order.stop_id, told, order.codes[0], beside)
+
+
+def words(changed: Collection[str]) -> str:
+    """What is so, in words."""
+    told = (one.changed if key in changed else one.usual for key, one in SWITCHES.items())
+    return ", ".join(word for word in told if word)
+
+
+def script(number: int, door: Door, changed: Collection[str]) -> str:
+    """The world script of a door; its number chooses how it looks."""
+    values = {"door": number, "label": door.code if "l" in changed else ""}
+    for key in changed:
+        values |= SWITCHES[key].setting
+    lines = (f"{name} = {json.dumps(value)}\n" for name, value in values.items())
+    return "[[at]]\nsecond = 0\n" + "".join(lines)
