@@ -23,10 +23,10 @@ from hardware.simulated_world import World
 _log = logging.getLogger(__name__)
 
 FRAME_NS: Final = 1_000_000_000 // 30
-"""Time from frame to frame. Source: 30 frames a second, the issue's figure."""
+"""Time from frame to frame. Thirty a second, as common sensors give at this size."""
 
 START_NS: Final = 500_000_000
-"""From start to the end of the first frame. Source: field facts, starting a stopped sensor."""
+"""From start to the end of the first frame. Half a second, in which exposure and gain settle."""
 
 QUIET_NS: Final = 1_000_000_000
 """How long after a press no scene is drawn ahead. Source: ours; a press is green in less."""
