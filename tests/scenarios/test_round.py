@@ -19,11 +19,13 @@ from typing import Any, Final
 
 import pytest
 import requests  # noqa: TID251 - a person's browser, not the device
+from PIL import Image
 
 from agent.errors import DoorstepError
 from tests.backend import demo as town
 from tests.backend.office import Office, open_office
 from tests.backend.store import Store
+from tests.demo import pictures
 from tests.device import REPOSITORY, Device, device
 from tests.scenarios.faults import check_chain
 
@@ -436,3 +438,20 @@ def test_a_kill_in_the_middle_of_a_press_loses_nothing_that_was_signalled(
         for row in rows:
             assert van.record(row["capture_id"]).label.seq == row["seq"]
         check_chain(van)
+
+
+# README's pictures
+
+
+def test_the_pictures_of_the_readme_can_be_made_again(demo: Round, tmp_path: Path) -> None:
+    """Small, and the same size as those that the repository holds."""
+    kept = shutil.copytree(demo.folder, tmp_path / "kept")
+    made = tmp_path / "pictures"
+
+    pictures.main(kept, made)
+
+    for name, most_bytes in (("photo.jpg", 60_000), ("page.png", 80_000)):
+        with Image.open(made / name) as new, Image.open(pictures.FOLDER / name) as held:
+            assert new.size == held.size
+        assert (made / name).stat().st_size < most_bytes
+        assert (pictures.FOLDER / name).stat().st_size < most_bytes
