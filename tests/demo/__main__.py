@@ -108,7 +108,7 @@ def _people(backend: Backend, office: Office) -> list[str]:
     Accounts(office.ledger).add_all(demo.ACCOUNTS)
     said = [f"{one.role:<8} {one.who:<8} {one.password}" for one in demo.ACCOUNTS]
     return [
-        f"The pages are at {backend.base_url}{PREFIX}/; the browser asks about",
+        f"The pages are at {backend.base_url}{PREFIX}/ and a browser asks about",
         "the certificate, which is the demo's own. Sign in as",
         *(f"  {left:<36}  {right}" for left, right in zip(said[::2], said[1::2], strict=True)),
     ]

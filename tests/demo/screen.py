@@ -16,13 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 from hardware.indicator import Colour
+from hardware.patterns import DARK
 
 LIT_CHARS: Final = 14
 LIT_LINES: Final = 3
 """The light's size: wide enough to be seen from the corner of the eye."""
 
-UNLIT: Final = "rgb(48,48,48)"
-"""The light's body, on a black terminal as on a white one."""
+LIT: Final = "█"
+UNLIT: Final = "░"
+"""What the light is drawn of: also seen without colours, on a black terminal as on a white one."""
 
 KEYS_ABREAST: Final = 3
 """Columns of the key table: the widest words three times fit into 80 characters."""
@@ -94,7 +96,8 @@ def _drawn(view: View) -> RenderableType:
 
 def _light(view: View) -> RenderableType:
     name, words = view.meant
-    lamp = Text("\n".join([" " * LIT_CHARS] * LIT_LINES), style=f"on {_rgb(view.light)}")
+    body = UNLIT if view.light == DARK else LIT
+    lamp = Text("\n".join([body * LIT_CHARS] * LIT_LINES), style=_rgb(view.light))
     table = Table.grid(padding=(0, 2))
     table.add_row(lamp, Text.assemble("\n", (name, "bold"), f"   {words}"))
     return table
@@ -116,6 +119,7 @@ def _keys(view: View) -> RenderableType:
 
 
 def _rgb(light: Colour) -> str:
-    return "rgb({},{},{})".format(
-        *(round(255 * part) for part in (light.red, light.green, light.blue))
-    )
+    if light == DARK:
+        return "dim"
+    red, green, blue = (round(255 * part) for part in (light.red, light.green, light.blue))
+    return f"rgb({red},{green},{blue})"
