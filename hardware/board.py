@@ -31,7 +31,7 @@ from hardware.settings import (
     PowerKind,
     PowerSettings,
 )
-from hardware.simulated_world import World
+from hardware.simulated.world import World
 
 Press = Callable[[ButtonName, int, float], None]
 """A finger on a simulated board: button, edge in CLOCK_MONOTONIC ns, seconds held."""
@@ -144,7 +144,7 @@ def _camera(settings: CameraSettings, world: _TheWorld) -> Camera:
 
             return WebCamera(settings)
         case CameraKind.SIMULATED:
-            from hardware.simulated_camera import SimulatedCamera
+            from hardware.simulated.camera import SimulatedCamera
 
             return SimulatedCamera(settings, world())
         case other:
@@ -158,7 +158,7 @@ def _buttons(settings: ButtonSettings, world: _TheWorld) -> tuple[Buttons, Press
 
             return GpioButtons(settings), None
         case PartKind.SIMULATED:
-            from hardware.simulated_buttons import SimulatedButtons
+            from hardware.simulated.buttons import SimulatedButtons
 
             buttons = SimulatedButtons(world())
             return buttons, buttons.press
@@ -173,7 +173,7 @@ def _indicator(settings: IndicatorSettings) -> Indicator:
 
             return GpioIndicator(settings)
         case PartKind.SIMULATED:
-            from hardware.simulated import SimulatedIndicator
+            from hardware.simulated.parts import SimulatedIndicator
 
             return SimulatedIndicator()
         case other:
@@ -189,7 +189,7 @@ def _lamp(settings: LampSettings, world: _TheWorld) -> Lamp | None:
         case LampKind.NONE:
             return None
         case LampKind.SIMULATED:
-            from hardware.simulated import SimulatedLamp
+            from hardware.simulated.parts import SimulatedLamp
 
             return SimulatedLamp(world())
         case other:
@@ -207,7 +207,7 @@ def _position(settings: PositionSettings, world: _TheWorld) -> Position:
 
             return FixedPosition(settings)
         case PositionKind.SIMULATED:
-            from hardware.simulated_position import SimulatedPosition
+            from hardware.simulated.position import SimulatedPosition
 
             return SimulatedPosition(world())
         case other:
@@ -221,7 +221,7 @@ def _power(settings: PowerSettings, world: _TheWorld) -> Power:
 
             return SysfsPower(settings)
         case PowerKind.SIMULATED:
-            from hardware.simulated import SimulatedPower
+            from hardware.simulated.parts import SimulatedPower
 
             return SimulatedPower(world())
         case other:
@@ -235,7 +235,7 @@ def _clock(kind: ClockKind, world: _TheWorld, floor: datetime) -> Clock:
         case ClockKind.SYSTEM:
             return SystemClock(floor)
         case ClockKind.SIMULATED:
-            from hardware.simulated import simulated_witness
+            from hardware.simulated.parts import simulated_witness
 
             return SystemClock(floor, partial(simulated_witness, world()))
         case other:

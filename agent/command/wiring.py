@@ -80,7 +80,7 @@ def check(config: Config) -> None:
         ScriptError: the script of the simulated world is wrong.
     """
     # Only a simulated board has a world.
-    from hardware.simulated_script import read_script  # noqa: PLC0415
+    from hardware.simulated.script import read_script  # noqa: PLC0415
 
     receipt_keys(config)
     if config.simulated.world is not None:

@@ -29,11 +29,11 @@ from hardware.errors import DeviceError
 from hardware.indicator import Signal
 from hardware.position import Fix
 from hardware.power import PowerReading
-from hardware.scene_room import Image
-from hardware.scenes import Scene, exposure, render
 from hardware.settings import BoardSettings
-from hardware.simulated_label import Paper, hold
-from hardware.simulated_script import LabelKind
+from hardware.simulated.label import Paper, hold
+from hardware.simulated.scene_room import Image
+from hardware.simulated.scenes import Scene, exposure, render
+from hardware.simulated.script import LabelKind
 from tests.device import Device
 
 FRAME_NS: Final = 33_000_000

@@ -17,7 +17,7 @@ from hardware.clock import BUILT
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.indicator import Signal
 from hardware.power import PowerReading
-from hardware.scene_room import Image
+from hardware.simulated.scene_room import Image
 from tests.agent.benchtop import Parts, bench, picture
 from tests.agent.card import full
 from tests.agent.factory import MOMENT, fill, remount, small_disk

@@ -15,9 +15,9 @@ from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Luma
 from hardware.errors import CameraFailed, CameraStalled
 from hardware.indicator import Signal
-from hardware.scenes import Exposure
-from hardware.simulated_label import Paper, hold
-from hardware.simulated_script import LabelKind
+from hardware.simulated.label import Paper, hold
+from hardware.simulated.scenes import Exposure
+from hardware.simulated.script import LabelKind
 from tests.agent.benchtop import Bench, Parts, Pictures, SetLamp, SetTime
 from tests.agent.fleet import (
     ALLOWED,

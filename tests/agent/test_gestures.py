@@ -14,8 +14,8 @@ from hardware.board import Board
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Frame
 from hardware.settings import BoardSettings
-from hardware.simulated_buttons import SimulatedButtons
-from hardware.simulated_world import World
+from hardware.simulated.buttons import SimulatedButtons
+from hardware.simulated.world import World
 from tests.agent.benchtop import Parts, Pictures, bench
 
 S = 1_000_000_000

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from agent.capture import barcodes
 from agent.rule.manifest import _CODE
 from hardware.camera import Luma
-from hardware.scenes import Scene, exposure, render
-from hardware.simulated_label import Paper, hold
-from hardware.simulated_script import LabelKind
+from hardware.simulated.label import Paper, hold
+from hardware.simulated.scenes import Scene, exposure, render
+from hardware.simulated.script import LabelKind
 
 Format = zxingcpp.BarcodeFormat
 

@@ -10,7 +10,7 @@ import pytest
 from agent.capture import quality
 from agent.capture.quality import assess, sharpness
 from agent.models import QualityReport, Thresholds, Verdict
-from hardware.scenes import Scene, render
+from hardware.simulated.scenes import Scene, render
 
 SMALL: Final = Scene(width_px=1280, height_px=720)
 NIGHT: Final = replace(SMALL, light=0.02)

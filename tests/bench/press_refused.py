@@ -12,7 +12,7 @@ from agent.queue.paths import Layout
 from agent.record import signing
 from agent.rule.manifest import TYPE
 from hardware.clock import BUILT
-from hardware.simulated_script import State
+from hardware.simulated.script import State
 from tests import device as devices
 from tests.bench.device import Device, Running
 from tests.bench.figures import Figure

@@ -23,7 +23,7 @@ from hardware.camera import Frame
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
 from hardware.power import PowerReading
-from hardware.scenes import Scene, render
+from hardware.simulated.scenes import Scene, render
 from tests.bench.device import Device
 
 JPEG_QUALITY_PCT: Final = 70

@@ -11,8 +11,8 @@ import pytest
 from hardware.button import ButtonEvent, ButtonName, Buttons, Change
 from hardware.buttons_gpio import GpioButtons
 from hardware.settings import ButtonSettings, PartKind
-from hardware.simulated_buttons import SimulatedButtons
-from hardware.simulated_world import World
+from hardware.simulated.buttons import SimulatedButtons
+from hardware.simulated.world import World
 from tests.hardware.pins import pin_factory
 
 HEARD_S = 3.0

@@ -11,8 +11,8 @@ from hardware.camera import Camera, lores_px
 from hardware.camera_picamera2 import Opened, PiCamera
 from hardware.errors import CameraFailed, DeviceMissing
 from hardware.settings import Autofocus, CameraKind, CameraSettings
-from hardware.simulated_camera import SimulatedCamera
-from hardware.simulated_world import World
+from hardware.simulated.camera import SimulatedCamera
+from hardware.simulated.world import World
 from tests.hardware.sensor import StreamingPicamera
 
 DEADLINE_S = 3.0

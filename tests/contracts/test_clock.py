@@ -10,8 +10,8 @@ import pytest
 
 from hardware.clock import Clock, ClockSource, Moment
 from hardware.clock_system import SystemClock
-from hardware.simulated import simulated_witness
-from hardware.simulated_world import World
+from hardware.simulated.parts import simulated_witness
+from hardware.simulated.world import World
 
 JITTER = timedelta(milliseconds=50)
 """How far two readings of the same clocks may lie apart on a busy machine."""

@@ -10,8 +10,8 @@ import pytest
 from hardware.indicator import Lamp
 from hardware.lamp_gpio import GpioLamp
 from hardware.settings import LampKind, LampSettings
-from hardware.simulated import SimulatedLamp
-from hardware.simulated_world import World
+from hardware.simulated.parts import SimulatedLamp
+from hardware.simulated.world import World
 from tests.hardware.pins import pin_factory
 
 

@@ -12,8 +12,8 @@ from hardware.position import Fix, Position
 from hardware.position_fixed import FixedPosition
 from hardware.position_gpsd import GpsdPosition
 from hardware.settings import PositionKind, PositionSettings
-from hardware.simulated_position import SimulatedPosition
-from hardware.simulated_world import World
+from hardware.simulated.position import SimulatedPosition
+from hardware.simulated.world import World
 from tests.hardware import nmea
 
 FRESH_S = 5.0

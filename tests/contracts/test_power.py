@@ -12,8 +12,8 @@ import pytest
 from hardware.power import Power, PowerReading
 from hardware.power_sysfs import SysfsPower
 from hardware.settings import PowerKind, PowerSettings
-from hardware.simulated import SimulatedPower
-from hardware.simulated_world import World
+from hardware.simulated.parts import SimulatedPower
+from hardware.simulated.world import World
 
 BEFORE = PowerReading(80, external=True, under_voltage=False)
 AFTER = PowerReading(4, external=False, under_voltage=True)

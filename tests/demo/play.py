@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import DoorstepError
-from hardware.simulated_buttons import PRESS_S
+from hardware.simulated.buttons import PRESS_S
 from tests.backend.office import Office
 from tests.backend.process import Backend
 from tests.demo import lights, outcome, world

@@ -25,8 +25,8 @@ from agent.sync.loop import Sync
 from agent.sync.outcome import Deferred, NoService, Outcome, Suspect
 from hardware.clock import ClockSource, Moment
 from hardware.errors import CameraStalled
-from hardware.scene_room import Image
-from hardware.scenes import Scene, render
+from hardware.simulated.scene_room import Image
+from hardware.simulated.scenes import Scene, render
 from tests.agent.benchtop import Bench
 from tests.agent.sending import SetClock
 from tests.powercut.before import (

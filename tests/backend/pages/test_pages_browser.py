@@ -24,7 +24,7 @@ from playwright.sync_api import (
 
 from agent.capture import jpeg
 from agent.models import Kind, rfc3339
-from hardware.scenes import Scene, render
+from hardware.simulated.scenes import Scene, render
 from tests.backend.demo import (
     ACCOUNTS,
     ALLOWED,

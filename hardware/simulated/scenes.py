@@ -11,7 +11,7 @@ import cv2  # noqa: TID251 - this is one of its doors
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.scene_room import Image, Linear, bands, painted
+from hardware.simulated.scene_room import Image, Linear, bands, painted
 
 EXPOSURE_MAX_US: Final = 33_333
 """Longest exposure. Source: 30 frames a second leave no more."""

@@ -10,8 +10,8 @@ import zxingcpp  # noqa: TID251 - its second door: writes the codes that agent/c
 
 from hardware.camera import Luma
 from hardware.errors import CameraFailed
-from hardware.scenes import EXPOSURE_LUX_US, Exposure
-from hardware.simulated_script import LabelKind
+from hardware.simulated.scenes import EXPOSURE_LUX_US, Exposure
+from hardware.simulated.script import LabelKind
 
 HOLDS_DEG: Final = (-2.5, 1.0, 3.5)
 """How far the paper is turned, frame by frame: a hand is never still."""

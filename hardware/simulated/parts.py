@@ -9,7 +9,7 @@ from hardware.clock import ClockSource
 from hardware.indicator import Colour, Signal
 from hardware.patterns import DARK, light_at
 from hardware.power import PowerReading
-from hardware.simulated_world import World
+from hardware.simulated.world import World
 from hardware.told import Told
 
 _log = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ import pytest
 from hardware.clock import ClockSource
 from hardware.clock_system import SystemClock
 from hardware.indicator import Signal
-from hardware.simulated import (
+from hardware.simulated.parts import (
     SimulatedIndicator,
     simulated_witness,
 )
-from hardware.simulated_world import World
+from hardware.simulated.world import World
 
 
 def world(folder: Path, text: str) -> World:

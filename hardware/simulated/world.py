@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from hardware.simulated_script import CameraFault, Entry, Script, State
+from hardware.simulated.script import CameraFault, Entry, Script, State
 
 _log = logging.getLogger(__name__)
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from hardware.camera import Frame, Luma, lores_px
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
-from hardware.scenes import EXPOSURE_MAX_US, LAMP_LUX, Exposure, Scene, exposure
 from hardware.settings import CameraSettings
-from hardware.simulated_drawing import SHAKES_PX
-from hardware.simulated_film import Film
-from hardware.simulated_label import Paper, hold
-from hardware.simulated_script import CameraFault, State
-from hardware.simulated_world import World
+from hardware.simulated.drawing import SHAKES_PX
+from hardware.simulated.film import Film
+from hardware.simulated.label import Paper, hold
+from hardware.simulated.scenes import EXPOSURE_MAX_US, LAMP_LUX, Exposure, Scene, exposure
+from hardware.simulated.script import CameraFault, State
+from hardware.simulated.world import World
 
 _log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from threading import Thread
 import pytest
 
 from hardware.errors import CameraFailed
-from hardware.scenes import Scene
-from hardware.simulated_drawing import SHAKES_PX, Artist
-from hardware.simulated_film import Film
+from hardware.simulated.drawing import SHAKES_PX, Artist
+from hardware.simulated.film import Film
+from hardware.simulated.scenes import Scene
 
 Open = Callable[[Sequence[Scene], bool], Film]
 

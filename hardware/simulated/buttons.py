@@ -9,7 +9,7 @@ from typing import Final
 
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.debounce import Debounce
-from hardware.simulated_world import World
+from hardware.simulated.world import World
 
 PRESS_S: Final = 0.12
 """How long a finger stays on a button. Pressing a key takes 0.08 to 0.15 s."""

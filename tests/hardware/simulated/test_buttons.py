@@ -9,8 +9,8 @@ from threading import Thread
 import pytest
 
 from hardware.button import ButtonEvent, ButtonName, Change
-from hardware.simulated_buttons import SimulatedButtons
-from hardware.simulated_world import World
+from hardware.simulated.buttons import SimulatedButtons
+from hardware.simulated.world import World
 
 MS = 1_000_000
 PHOTO, SCAN = ButtonName.PHOTO, ButtonName.SCAN

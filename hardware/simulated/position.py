@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from hardware.position import Fix
-from hardware.simulated_script import Reception
-from hardware.simulated_world import Change, World, speed_mps, state_at
+from hardware.simulated.script import Reception
+from hardware.simulated.world import Change, World, speed_mps, state_at
 
 EPOCH_NS: Final = 1_000_000_000
 """Time between two fixes. Source: receivers tell one a second unless set otherwise."""

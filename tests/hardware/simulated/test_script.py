@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hardware.errors import ScriptError
-from hardware.simulated_script import (
+from hardware.simulated.script import (
     CameraFault,
     Entry,
     LabelKind,

@@ -8,9 +8,9 @@ import pytest
 import zxingcpp  # noqa: TID251 - reads what was drawn
 
 from hardware.camera import Luma
-from hardware.scenes import Scene, exposure
-from hardware.simulated_label import HOLDS_DEG, Paper, hold
-from hardware.simulated_script import LabelKind
+from hardware.simulated.label import HOLDS_DEG, Paper, hold
+from hardware.simulated.scenes import Scene, exposure
+from hardware.simulated.script import LabelKind
 
 DAY = exposure(Scene())
 FORMATS = {

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from hardware.errors import CameraFailed
-from hardware.scenes import Scene
-from hardware.simulated_drawing import Artist, Strip
+from hardware.simulated.drawing import Artist, Strip
+from hardware.simulated.scenes import Scene
 
 _log = logging.getLogger(__name__)
 

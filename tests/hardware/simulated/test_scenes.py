@@ -8,7 +8,7 @@ import cv2  # noqa: TID251 - measures and encodes what was rendered
 import numpy as np
 import pytest
 
-from hardware.scenes import EXPOSURE_MAX_US, GAIN_MAX, Scene, exposure, render
+from hardware.simulated.scenes import EXPOSURE_MAX_US, GAIN_MAX, Scene, exposure, render
 
 SMALL: Final = Scene(width_px=640, height_px=360)
 

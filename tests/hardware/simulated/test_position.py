@@ -4,8 +4,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from hardware.simulated_position import EPOCH_NS, SimulatedPosition
-from hardware.simulated_world import World
+from hardware.simulated.position import EPOCH_NS, SimulatedPosition
+from hardware.simulated.world import World
 
 
 def receiver(folder: Path, text: str = "") -> tuple[SimulatedPosition, World]:

@@ -13,8 +13,8 @@ import pytest
 from hardware.camera import Frame
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.settings import CameraKind, CameraSettings
-from hardware.simulated_camera import FRAME_NS, START_NS, SimulatedCamera
-from hardware.simulated_world import World
+from hardware.simulated.camera import FRAME_NS, START_NS, SimulatedCamera
+from hardware.simulated.world import World
 
 Opener = Callable[[str], tuple[SimulatedCamera, World]]
 

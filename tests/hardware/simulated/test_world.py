@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hardware.simulated_script import CameraFault, State
-from hardware.simulated_world import World, speed_mps
+from hardware.simulated.script import CameraFault, State
+from hardware.simulated.world import World, speed_mps
 
 S = 1_000_000_000
 

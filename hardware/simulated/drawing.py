@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.errors import CameraFailed
-from hardware.scenes import Scene, render
+from hardware.simulated.scenes import Scene, render
 
 SHAKES_PX: Final = (1.8, 0.0, 1.2)
 """Motion blur added to a scene's variants, so that each burst of three has a sharpest frame.

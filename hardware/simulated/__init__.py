@@ -1,0 +1,1 @@
+"""A whole simulated board: its devices, the world around it, and the doors that it sees."""
