@@ -219,7 +219,7 @@ class Verdict(StrEnum):
 class Thresholds:
     """`[quality]`: where a score becomes a verdict; it depends on camera and processor.
 
-    The defaults come from rendered doors (hardware/simulated/scenes.py, November 2026), not from a camera.
+    The defaults come from rendered doors (hardware/simulated/scenes.py), not from a camera.
 
     Attributes:
         version: goes into every record; change it with any of the others.

@@ -9,7 +9,7 @@ import pytest
 
 from agent import __version__
 from agent.__main__ import main
-from tests.device import REPOSITORY, Device, empty_queue, environment
+from tests.support.device import REPOSITORY, Device, empty_queue, environment
 
 VERBS = ["capture", "sync", "prune", "status", "queue", "doctor", "config", "verify"]
 

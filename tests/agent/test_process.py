@@ -12,8 +12,8 @@ from typing import Final
 
 import pytest
 
-from tests.agent.factory import Device as Maker
-from tests.device import REPOSITORY, Device, empty_queue
+from tests.support.device import REPOSITORY, Device, empty_queue
+from tests.support.factory import Device as Maker
 
 ASCII: Final = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 """A locale that knows ASCII only; Python would take it for UTF-8."""

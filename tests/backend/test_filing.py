@@ -10,7 +10,6 @@ import pytest
 
 from agent.models import CaptureId, Kind
 from agent.record import file as recordfile
-from tests.agent.factory import Device, Made, new_id
 from tests.backend.demo import (
     ALLOWED,
     CHANGES_MIND,
@@ -26,6 +25,7 @@ from tests.backend.export import export_device
 from tests.backend.filing import CannotBindError
 from tests.backend.ledger import open_ledger
 from tests.backend.town import NOON, PICTURE, Town
+from tests.support.factory import Device, Made, new_id
 
 FORBIDDEN = [CONFIDENTIAL, OPTED_OUT, GIFT]
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.capture import exif
-from tests.agent.test_exif import FACTS, PLAIN
+from tests.agent.capture.test_exif import FACTS, PLAIN
 from tests.backend.picture import customer_copy
 
 STAMPED = exif.stamp(PLAIN, FACTS)

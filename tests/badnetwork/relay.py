@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.agent.rawserver import RawServer, Request, raw_server
-from tests.agent.sending import Device, Sender, device, sender
 from tests.badnetwork.inner import Inner, inner_backend
+from tests.support.rawserver import RawServer, Request, raw_server
+from tests.support.sending import Device, Sender, device, sender
 
 
 @dataclass(frozen=True, slots=True)

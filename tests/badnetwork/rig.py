@@ -12,9 +12,9 @@ from typing import Final, assert_never
 from agent.models import Item, State
 from agent.sync.backoff import BACK_OFF_CAP_S
 from agent.sync.http import Limits
-from tests.agent.sending import QUICK, Device, Sender, device, sender
 from tests.badnetwork.box import Box, Fault, Way
 from tests.badnetwork.inner import Inner, inner_backend
+from tests.support.sending import QUICK, Device, Sender, device, sender
 
 MEMORY: Final = Path("/dev/shm")
 """Folders lie in memory, if there is one: flushes are not what is tried here."""

@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from agent.models import Item, State
-from tests.agent.rawserver import head
 from tests.badnetwork.box import Ending, Fault
 from tests.badnetwork.rig import Exchange, Rig, in_memory, rig
+from tests.support.rawserver import head
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.device import REPOSITORY
+from tests.support.device import REPOSITORY
 
 
 @pytest.mark.slow

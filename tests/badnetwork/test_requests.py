@@ -8,10 +8,10 @@ import pytest
 
 from agent.models import Item, State
 from agent.sync.loop import Sent, Sync
-from tests.agent.rawserver import Request, Script, whole
-from tests.agent.tusscript import receipt
 from tests.badnetwork.relay import Relayed, relayed
 from tests.badnetwork.rig import in_memory, misplaced
+from tests.support.rawserver import Request, Script, whole
+from tests.support.tusscript import receipt
 
 pytestmark = pytest.mark.slow
 

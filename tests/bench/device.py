@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from agent.config import Config, load
 from agent.process import control
-from tests import device
 from tests.backend.process import REPOSITORY, Backend
+from tests.support import device
 
 READY_WITHIN_S: Final = 60.0
 """Longest start that is waited for. Source: 4 s with a scene to draw, with room for load."""

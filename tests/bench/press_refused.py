@@ -13,10 +13,10 @@ from agent.record import signing
 from agent.rule.manifest import TYPE
 from hardware.clock import BUILT
 from hardware.simulated.script import State
-from tests import device as devices
 from tests.bench.device import Device, Running
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
+from tests.support import device as devices
 
 AT_MOST_MS: Final = 300.0
 """Source: issue 3, a refusal costs the driver under 0.3 s."""

@@ -14,7 +14,7 @@ from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from tests.bench.pickers import LiteQueuePicker, OurQueue, PersistQueuePicker, mixed_rows
-from tests.device import Device
+from tests.support.device import Device
 
 DEPTH = 50
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.models import Item
-from tests import device
 from tests.backend.process import REPOSITORY
 from tests.bench.device import Device
 from tests.bench.upload_server import Server
+from tests.support import device
 
 AGAIN_S: Final = 1
 """Wait after a cut where the contender's library or option asks for one.

@@ -12,7 +12,7 @@ from typing import Final
 
 from tests.bench.longline import LongLine
 from tests.bench.upload_server import Server, running_server
-from tests.network import FaultProxy, Line
+from tests.support.network import FaultProxy, Line
 
 BUFFER_BYTES: Final = 32_768
 """What the bottleneck takes in ahead of what it has carried. Source: shared rig of the issue."""

@@ -13,11 +13,11 @@ from agent.capture import jpeg
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from hardware.clock_system import boot_id
-from tests import device
 from tests.bench.device import Device
 from tests.bench.stock import stock
 from tests.bench.upload_jobs import CONTENDERS, Job, Record, start
 from tests.bench.upload_lines import Open
+from tests.support import device
 
 LOOK_S: Final = 0.05
 """How often it is looked whether a contender is done."""

@@ -26,7 +26,7 @@ from tests.backend.client import (
     speaking_to,
 )
 from tests.backend.process import Backend, running_backend
-from tests.network import FaultProxy, Line
+from tests.support.network import FaultProxy, Line
 
 
 @pytest.fixture(scope="module")

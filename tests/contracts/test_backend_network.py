@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.network import FaultProxy, Line
+from tests.support.network import FaultProxy, Line
 
 
 class Echo:

@@ -13,7 +13,7 @@ from hardware.buttons_gpio import GpioButtons
 from hardware.settings import ButtonSettings, PartKind
 from hardware.simulated.buttons import SimulatedButtons
 from hardware.simulated.world import World
-from tests.hardware.pins import pin_factory
+from tests.support.pins import pin_factory
 
 HEARD_S = 3.0
 HELD_S = 0.4

@@ -13,7 +13,7 @@ from hardware.errors import CameraFailed, DeviceMissing
 from hardware.settings import Autofocus, CameraKind, CameraSettings
 from hardware.simulated.camera import SimulatedCamera
 from hardware.simulated.world import World
-from tests.hardware.sensor import StreamingPicamera
+from tests.support.sensor import StreamingPicamera
 
 DEADLINE_S = 3.0
 

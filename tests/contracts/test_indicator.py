@@ -12,7 +12,7 @@ from hardware.indicator_gpio import GpioIndicator
 from hardware.patterns import DARK, PATTERNS, WHITE
 from hardware.settings import IndicatorSettings, PartKind
 from hardware.simulated.parts import SimulatedIndicator
-from tests.hardware.pins import pin_factory
+from tests.support.pins import pin_factory
 
 SEEN_S = 2.0
 MOTOR_PIN = 16

@@ -12,7 +12,7 @@ from hardware.lamp_gpio import GpioLamp
 from hardware.settings import LampKind, LampSettings
 from hardware.simulated.parts import SimulatedLamp
 from hardware.simulated.world import World
-from tests.hardware.pins import pin_factory
+from tests.support.pins import pin_factory
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from hardware.position_gpsd import GpsdPosition
 from hardware.settings import PositionKind, PositionSettings
 from hardware.simulated.position import SimulatedPosition
 from hardware.simulated.world import World
-from tests.hardware import nmea
+from tests.support import nmea
 
 FRESH_S = 5.0
 

@@ -24,8 +24,8 @@ from tests.backend.process import Backend
 from tests.demo import lights
 from tests.demo.receiver import Place, Receiver
 from tests.demo.story import Step, place
-from tests.device import Device, device, towards
-from tests.network import FaultProxy
+from tests.support.device import Device, device, towards
+from tests.support.network import FaultProxy
 
 ANOTHER_PRESS_S: Final = 0.7
 """Presses within 0.6 s count once."""

@@ -18,7 +18,7 @@ from tests.backend.process import Backend
 from tests.demo import lights, outcome, world
 from tests.demo.driver import Van, depot
 from tests.demo.screen import Screen, View, screen
-from tests.network import FaultProxy
+from tests.support.network import FaultProxy
 
 Reply = Mapping[str, Any]
 

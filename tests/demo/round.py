@@ -13,7 +13,7 @@ from tests.backend.process import Backend
 from tests.demo import outcome, story
 from tests.demo.driver import Pressed, Van, depot
 from tests.demo.story import ROUND, Step, Turn
-from tests.network import FaultProxy
+from tests.support.network import FaultProxy
 
 WIDTH_PX: Final = 2304
 """Of the photos. Source: the Camera Module 3's half-size mode, the product's default."""

@@ -17,7 +17,7 @@ from hardware.indicator import Signal
 from tests.demo import lights
 from tests.demo.play import KEYS, PRESSES
 from tests.demo.world import SWITCHES
-from tests.device import REPOSITORY
+from tests.support.device import REPOSITORY
 
 SEEN_WITHIN_S: Final = 30.0
 """Longest wait for what is to be seen: 6 s to the first light, with room for a loaded CI."""

@@ -17,11 +17,11 @@ from typing import Final
 
 import cv2  # noqa: TID251 - only its threads are put out: they do not survive a fork
 
-from tests.agent.factory import small_disk
 from tests.failing.blows import Blow, all_blows, spread_out
 from tests.failing.works import WORKS
 from tests.failing.yard import Struck, prepare, yard
 from tests.powercut.forked import WORKERS, Forked
+from tests.support.factory import small_disk
 
 ALONE: Final = "DOORSTEP_FAILING_ALONE"
 """Set in the process that has its own mounts and process ids: they end when it does."""

@@ -12,12 +12,12 @@ from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from tests.backend.process import Backend
-from tests.device import Device
 from tests.failing.blows import Blow, Harm
 from tests.failing.struck import BUG, Ended
 from tests.failing.works import Work, may_become
 from tests.powercut.checker import check
 from tests.powercut.stage import Shown, Stage, Told
+from tests.support.device import Device
 
 MADE_FIRST: Final = frozenset({"chain_start", "time"})
 """Kinds that no press asked for."""

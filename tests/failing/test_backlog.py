@@ -20,7 +20,7 @@ from agent.queue.paths import Layout
 from hardware.clock_system import boot_id
 from tests.backend.process import running_backend
 from tests.bench.rows import insert, waiting_rows
-from tests.device import REPOSITORY, Device, device, towards
+from tests.support.device import REPOSITORY, Device, device, towards
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.device import REPOSITORY
+from tests.support.device import REPOSITORY
 
 CASES = "120"
 """Evenly spread over all; `python -m tests.failing` tries every one."""

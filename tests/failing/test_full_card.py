@@ -10,10 +10,10 @@ from typing import Any, Final
 import pytest
 
 from agent.queue.disk import BALLAST_BYTES
-from tests.agent.factory import fill, small_disk
 from tests.backend.process import Backend, running_backend
-from tests.device import Device, device, towards
 from tests.scenarios.faults import check_delivered
+from tests.support.device import Device, device, towards
+from tests.support.factory import fill, small_disk
 
 pytestmark = pytest.mark.slow
 

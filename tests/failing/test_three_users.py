@@ -19,11 +19,11 @@ from agent.errors import DoorstepError
 from agent.models import CaptureId, State
 from agent.queue.disk import FILE_MODE
 from tests.backend.process import Backend, running_backend
-from tests.device import Device, towards
 from tests.failing.oracle import states
 from tests.failing.struck import Ended
 from tests.failing.users import GROUP, USERS, as_user, tmpfiles
 from tests.failing.works import SETTINGS, command
+from tests.support.device import Device, towards
 
 pytestmark = pytest.mark.slow
 

@@ -14,11 +14,11 @@ import pytest
 from agent.__main__ import main
 from agent.models import State
 from tests.backend.process import Backend, running_backend
-from tests.device import Device, towards
 from tests.failing import works
 from tests.failing.oracle import states
 from tests.failing.works import WORKS
 from tests.powercut.forked import in_child
+from tests.support.device import Device, towards
 
 pytestmark = pytest.mark.slow
 

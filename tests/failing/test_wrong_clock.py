@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 
 from tests.backend.process import Backend, running_backend
-from tests.device import Device, towards
-from tests.failing.faketime import AN_HOUR_BACK, IN_1970, TEN_YEARS_AHEAD, faked
+from tests.support.device import Device, towards
+from tests.support.faketime import AN_HOUR_BACK, IN_1970, TEN_YEARS_AHEAD, faked
 
 pytestmark = pytest.mark.slow
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.device import REPOSITORY
 from tests.failing.struck import Ended, run
+from tests.support.device import REPOSITORY
 
 GROUP: Final = 61_000
 USERS: Final = {

@@ -18,8 +18,8 @@ from agent.errors import DoorstepError, StorageFault
 from agent.models import Item, State, rfc3339
 from agent.record import signing
 from hardware.indicator import Signal
-from tests.agent.benchtop import Bench, Parts, bench
-from tests.device import Device
+from tests.support.benchtop import Bench, Parts, bench
+from tests.support.device import Device
 
 _ELSEWHERE: Final = {"hardware.picamera2_frames", "hardware.camera_picamera2"}
 """They need the vendor's library."""

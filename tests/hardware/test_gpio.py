@@ -23,7 +23,7 @@ from hardware.settings import (
     LampSettings,
     PartKind,
 )
-from tests.hardware.pins import pin_factory
+from tests.support.pins import pin_factory
 
 BUTTONS = ButtonSettings(PartKind.GPIO)
 INDICATOR = IndicatorSettings(PartKind.GPIO, vibration_pin=16)

@@ -25,8 +25,8 @@ from hardware.position_gpsd import (
     parse,
 )
 from hardware.settings import PositionKind, PositionSettings
-from tests.hardware import nmea
-from tests.hardware.nmea import Receiver, epoch, free_port, gpsd, until
+from tests.support import nmea
+from tests.support.nmea import Receiver, epoch, free_port, gpsd, until
 
 TPV = {
     "class": "TPV",

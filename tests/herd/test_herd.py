@@ -15,7 +15,6 @@ from agent.sync.backoff import Pace
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
 from agent.sync.outcome import NoService
-from tests.agent.sending import SetClock, device
 from tests.herd.agents import Agent, Silent, busiest
 from tests.herd.scenarios import (
     AT_MOST,
@@ -28,6 +27,7 @@ from tests.herd.scenarios import (
     UnjitteredPace,
     peaks,
 )
+from tests.support.sending import SetClock, device
 
 TURNS = 60
 

@@ -9,8 +9,8 @@ from agent.models import Item, rfc3339
 from agent.queue.database import Database
 from agent.record import signing
 from agent.record.receipt import Receipt, Refusal
-from tests.agent.benchtop import Bench
 from tests.powercut.stage import RECEIPT_KEY, Stage, frames
+from tests.support.benchtop import Bench
 
 RECEIVED: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
 """When the backend decided, whatever it did."""

@@ -12,8 +12,8 @@ from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from agent.record import signing, verify
 from agent.sync.reread import reread
-from tests.agent.benchtop import Bench
 from tests.powercut.stage import Row, Stage, Told, digest, read_asides, read_queue
+from tests.support.benchtop import Bench
 
 LATER_S: Final = 1e6
 """CLOCK_BOOTTIME later than any due time that a scenario books."""

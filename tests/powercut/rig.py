@@ -14,7 +14,6 @@ from typing import Final
 import cv2  # noqa: TID251 - only its threads are put out: they do not survive a fork
 
 from agent.errors import ExitCode
-from tests.device import Device
 from tests.powercut import disk
 from tests.powercut.checker import check, look
 from tests.powercut.forked import WITHIN_S, in_child, spread, within
@@ -22,6 +21,7 @@ from tests.powercut.scenarios import Prepare, Scenario, pictures
 from tests.powercut.stage import Stage, Told, Version
 from tests.powercut.variants import Variant
 from tests.powercut.writelog import Cut, Entry, disks, reached, read_log
+from tests.support.device import Device
 
 SMALL: Final = {"kind": "simulated", "width_px": 320, "height_px": 240}
 """A camera whose scenes are drawn at once."""

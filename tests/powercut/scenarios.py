@@ -27,8 +27,6 @@ from hardware.clock import ClockSource, Moment
 from hardware.errors import CameraStalled
 from hardware.simulated.scene_room import Image
 from hardware.simulated.scenes import Scene, render
-from tests.agent.benchtop import Bench
-from tests.agent.sending import SetClock
 from tests.powercut.before import (
     FULL_FRAMES,
     RECEIVED,
@@ -41,6 +39,8 @@ from tests.powercut.before import (
     with_records,
 )
 from tests.powercut.stage import RECEIPT_KEY, Stage, frames
+from tests.support.benchtop import Bench
+from tests.support.sending import SetClock
 
 Act = Callable[[Stage], None]
 Prepare = Callable[[Stage, Bench], None]

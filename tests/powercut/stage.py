@@ -15,8 +15,8 @@ from agent.queue.database import Connection, Database
 from agent.queue.paths import Layout
 from agent.record import signing
 from hardware.indicator import Signal
-from tests.agent.benchtop import Bench, Parts, bench
 from tests.powercut.forked import in_child
+from tests.support.benchtop import Bench, Parts, bench
 
 Row = dict[str, Any]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.device import REPOSITORY
 from tests.powercut import disk
 from tests.powercut.variants import BROKEN
+from tests.support.device import REPOSITORY
 
 RIG = [sys.executable, "-m", "tests.powercut"]
 STATES, PROCESSES = "600", "20"

@@ -18,7 +18,7 @@ from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.record import file as recordfile
 from hardware.indicator import Signal
-from tests.agent.benchtop import SetLight
+from tests.support.benchtop import SetLight
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,7 @@ import pytest
 
 from agent.errors import DoorstepError
 from agent.queue.database import Database
-from tests.agent.card import full
-from tests.agent.factory import fill, remount, small_disk
 from tests.backend.process import Backend
-from tests.device import Device, device
-from tests.hardware.nmea import Receiver, free_port, gpsd
 from tests.scenarios.faults import (
     Seen,
     check_chain,
@@ -30,6 +26,10 @@ from tests.scenarios.faults import (
     rows_of,
     state_of,
 )
+from tests.support.card import full
+from tests.support.device import Device, device
+from tests.support.factory import fill, remount, small_disk
+from tests.support.nmea import Receiver, free_port, gpsd
 
 STALE_S: Final = 5.5
 """A fix older than 5 s is no place."""

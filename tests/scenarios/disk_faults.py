@@ -12,10 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from tests.agent.factory import fill, small_disk
 from tests.backend.process import Backend
-from tests.device import REPOSITORY, Device, device, environment, towards
-from tests.failing.faketime import IN_1970, TEN_YEARS_AHEAD, faked
 from tests.failing.struck import attached
 from tests.scenarios.device_faults import seen
 from tests.scenarios.faults import (
@@ -27,6 +24,9 @@ from tests.scenarios.faults import (
     state_of,
 )
 from tests.scenarios.sending_faults import CRADLE, TWO_TICKS_S
+from tests.support.device import REPOSITORY, Device, device, environment, towards
+from tests.support.factory import fill, small_disk
+from tests.support.faketime import IN_1970, TEN_YEARS_AHEAD, faked
 
 ONE_PRESS_S: Final = 0.7
 RESERVE_BYTES: Final = 1_000_000

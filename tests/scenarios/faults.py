@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.backend.process import Backend
-from tests.device import REPOSITORY, Device
+from tests.support.device import REPOSITORY, Device
 
 HEADING: Final = "## When something goes wrong"
 COLUMNS: Final = ["fault", "log event", "light", "state of the record"]

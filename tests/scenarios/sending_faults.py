@@ -9,8 +9,6 @@ from typing import Any, Final
 from uuid import uuid4
 
 from tests.backend.process import Backend
-from tests.device import Device, device, towards
-from tests.network import FaultProxy
 from tests.scenarios.faults import (
     Seen,
     check_chain,
@@ -19,6 +17,8 @@ from tests.scenarios.faults import (
     fault,
     state_of,
 )
+from tests.support.device import Device, device, towards
+from tests.support.network import FaultProxy
 
 CRADLE: Final = "[[at]]\nsecond = 0\nexternal = true\n"
 

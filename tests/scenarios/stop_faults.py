@@ -7,11 +7,11 @@ from typing import Final
 from agent.queue.database import Database
 from agent.queue.manifests import Itinerary
 from agent.record import signing
-from tests.agent.roads import STOP, payload_of, signed
 from tests.backend.process import Backend
-from tests.device import Device
 from tests.scenarios.disk_faults import van
 from tests.scenarios.faults import Seen, fault, light_of_press, state_of
+from tests.support.device import Device
+from tests.support.roads import STOP, payload_of, signed
 
 REQUIRED: Final = {"manifest": "required"}
 

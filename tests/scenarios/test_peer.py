@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from agent.models import Item, State
-from tests.agent.sending import Device, Sender, device, sender
-from tests.network import FaultProxy, Line
 from tests.peer.process import Peer, nginx_peer, tus_peer
+from tests.support.network import FaultProxy, Line
+from tests.support.sending import Device, Sender, device, sender
 
 pytestmark = pytest.mark.slow
 

@@ -26,8 +26,8 @@ from tests.backend import demo as town
 from tests.backend.office import Office, open_office
 from tests.backend.store import Store
 from tests.demo import pictures
-from tests.device import REPOSITORY, Device, device
 from tests.scenarios.faults import check_chain
+from tests.support.device import REPOSITORY, Device, device
 
 pytestmark = pytest.mark.slow
 

@@ -31,11 +31,11 @@ from agent.sync.loop import Sync
 from hardware import clock_system
 from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
-from tests import device as commands
-from tests.agent.benchtop import Bench, Parts
-from tests.agent.sending import SetClock
 from tests.backend import process
-from tests.network import FaultProxy
+from tests.support import device as commands
+from tests.support.benchtop import Bench, Parts
+from tests.support.network import FaultProxy
+from tests.support.sending import SetClock
 
 LIMITS: Final = Limits(connect_s=2.0, read_s=1.0, progress_s=1.0, attempt_s=5.0)
 """Long enough for loopback, short enough to wait for a backend that went silent."""

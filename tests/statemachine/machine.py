@@ -15,11 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from agent.models import State
 from agent.queue.recovery import ENOUGH
 from hardware.clock import ClockSource
-from tests.agent.benchtop import picture
 from tests.backend import process
-from tests.network import FaultProxy, Line
 from tests.statemachine.device import Device, Killed, ahead_of_now
 from tests.statemachine.promises import Promises
+from tests.support.benchtop import picture
+from tests.support.network import FaultProxy, Line
 
 HOUR_S: Final = 3600.0
 DAY_S: Final = 24 * HOUR_S

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.backend.process import running_backend
-from tests.network import FaultProxy
 from tests.statemachine.machine import Machine
+from tests.support.network import FaultProxy
 
 PER_SEED: Final = 10
 """Orders from one seed. Hypothesis repeats itself more, the more it makes of one."""

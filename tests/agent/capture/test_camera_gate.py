@@ -1,0 +1,587 @@
+"""When the camera looks: windows, labels and the sensor, in the whole loop with a set time."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+
+from agent.capture.burst import LAMP_SETTLE_MS
+from agent.models import Kind
+from agent.rule.manifest import PhotoRule
+from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.camera import Luma
+from hardware.errors import CameraFailed, CameraStalled
+from hardware.indicator import Signal
+from hardware.simulated.label import Paper, hold
+from hardware.simulated.scenes import Exposure
+from hardware.simulated.script import LabelKind
+from tests.support.benchtop import Bench, Parts, Pictures, SetLamp, SetTime
+from tests.support.fleet import (
+    ALLOWED,
+    ELSEWHERE,
+    FORBIDDEN,
+    HOME,
+    NEXT,
+    SIGNED,
+    fleet_device,
+    offer,
+    reason,
+    round_of,
+    scan,
+    tap_scan,
+)
+from tests.support.roads import away, payload_of, stop_at
+
+DAYLIGHT = Exposure(8_000, 1.0, 2_000.0)
+FORBIDDEN_THERE = stop_at(NEXT, 5, PhotoRule.NO_PHOTO)
+
+
+class Labels(Pictures):
+    """A camera that sees several labels at once, side by side."""
+
+    def __init__(self, now_ns: Callable[[], int], *labels: str) -> None:
+        super().__init__(now_ns)
+        self.labels = labels
+
+    def look(self, deadline_s: float) -> Luma:
+        super().look(deadline_s)
+        return np.hstack([_held(text) for text in self.labels])
+
+
+class PressedMeanwhile(Labels):
+    """A camera that reads a label while somebody presses."""
+
+    now: SetTime
+    press: Callable[[int], None]
+
+    def look(self, deadline_s: float) -> Luma:
+        self.now.pass_s(0.02)
+        self.press(self.now())
+        self.now.pass_s(0.03)
+        return super().look(deadline_s)
+
+
+def _held(text: str) -> Luma:
+    picture = np.full((720, 640), 200, np.uint8)
+    hold(Paper(text, LabelKind.QR, DAYLIGHT), picture, 0)
+    return picture
+
+
+def seeing(*labels: str) -> Parts:
+    parts = Parts()
+    parts.camera = Labels(parts.now, *labels)
+    return parts
+
+
+def bound(device: Bench) -> tuple[str | None, str]:
+    """What stop the next press is bound to, and by what."""
+    stop = device.press()["record"]["stop"]
+    return stop["id"], stop["bound_by"]
+
+
+def close_window(device: Bench) -> None:
+    device.tick(10.0)
+    device.tick(1.1)
+
+
+# Labels
+
+
+def test_a_code_speaks_for_no_press_that_came_while_it_was_read(tmp_path: Path) -> None:
+    """Nobody has been told by then that it was read."""
+    parts = Parts()
+    parts.camera = camera = PressedMeanwhile(parts.now, "C4")
+    camera.now = parts.now
+    with round_of(tmp_path, ALLOWED, ELSEWHERE, parts=parts) as device:
+
+        def press(edge_ns: int) -> None:
+            device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.PRESSED, edge_ns))
+
+        camera.press = press
+        scan(device, "")
+        device.loop.step()
+
+        stop = device.replies[-1]["record"]["stop"]
+        assert (stop["id"], stop["bound_by"]) == (ALLOWED.id, "place")
+        assert bound(device) == (ELSEWHERE.id, "code")
+
+
+def test_a_routing_code_beside_the_tracking_code_is_passed_over(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED, ELSEWHERE, parts=seeing("DE-ROUTE-0815", "C4")) as device:
+        tap_scan(device)
+        device.tick(0.1)
+
+        assert bound(device) == (ELSEWHERE.id, "code")
+
+
+def test_of_two_parcels_in_one_picture_none_is_meant(tmp_path: Path) -> None:
+    """The window goes on until one of them is gone, and without that place decides."""
+    with round_of(tmp_path, ALLOWED, ELSEWHERE, parts=seeing("C1", "C4")) as device:
+        tap_scan(device)
+        for _ in range(3):
+            device.tick(0.1)
+        looks = device.parts.camera.looks
+
+        assert looks >= 3
+        assert bound(device) == (ALLOWED.id, "place")
+
+
+def test_of_two_parcels_the_one_that_is_left_is_meant(tmp_path: Path) -> None:
+    parts = seeing("C1", "C4")
+    with round_of(tmp_path, ALLOWED, ELSEWHERE, parts=parts) as device:
+        tap_scan(device)
+        device.tick(0.1)
+        parts.camera.labels = ("C4",)  # type: ignore[attr-defined]  # it is a Labels
+        device.tick(0.1)
+
+        assert bound(device) == (ELSEWHERE.id, "code")
+
+
+def test_a_code_of_two_stops_is_refused_whatever_place_says(tmp_path: Path) -> None:
+    both = [stop_at(HOME, 1), stop_at(NEXT, 2)]
+    payload = payload_of(*both)
+    for listed in payload["stops"]:
+        listed["codes"] = ["SHARED"]
+    with fleet_device(tmp_path) as device:
+        offer(device, payload)
+        device.tick()
+        scan(device, "SHARED")
+        reply = device.press()
+
+        assert reason(reply) == "ambiguous_code"
+        assert reply["record"]["stop"]["id"] is None
+
+
+def test_an_unknown_label_is_refused_once_and_then_place_decides(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        scan(device, "SOMETHING-ELSE")
+        close_window(device)
+        device.parts.camera.label = ""
+        refused = device.press()
+        close_window(device)
+
+        assert reason(refused) == "unknown_code"
+        assert bound(device) == (ALLOWED.id, "place")
+
+
+@pytest.mark.parametrize("code", ["../../etc/passwd", "'; DROP TABLE facts; --", "%s%n", "C1\x00"])
+def test_a_hostile_label_is_an_unknown_one_and_is_kept_nowhere(
+    tmp_path: Path, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not in the record and not in the log; one that is not printable is not even seen."""
+    caplog.set_level("DEBUG")
+    with round_of(tmp_path, FORBIDDEN) as device:
+        scan(device, code)
+        close_window(device)
+        device.parts.camera.label = ""
+        reply = device.press()
+        kept = device.open(reply["label"]["capture_id"])
+
+        assert reason(reply) in {"unknown_code", "no_photo_stop"}
+        assert code not in str(kept.record)
+        assert code not in caplog.text
+
+
+# The window
+
+
+def test_a_press_in_the_window_is_served_by_what_was_seen_so_far(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        scan(device, "SOMETHING-ELSE")
+        reply = device.press(-0.9)
+
+        assert reason(reply) == "unknown_code"
+
+
+def test_a_press_before_a_label_was_seen_is_decided_by_place(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        tap_scan(device)
+
+        assert bound(device) == (ALLOWED.id, "place")
+
+
+def test_the_scan_button_pressed_again_begins_another_window(tmp_path: Path) -> None:
+    with round_of(tmp_path, FORBIDDEN) as device:
+        tap_scan(device)
+        device.tick(8.0)
+        tap_scan(device)
+        device.tick(8.0)
+        device.parts.camera.label = "C2"
+        device.tick(0.1)
+        shown = device.parts.light.shown[-1]
+
+        assert shown is Signal.LABEL_READ
+
+
+def test_a_window_that_is_opened_again_forgets_what_the_first_one_saw(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        scan(device, "SOMETHING-ELSE")
+        device.parts.camera.label = ""
+        tap_scan(device)
+        close_window(device)
+
+        assert bound(device) == (ALLOWED.id, "place")
+
+
+def test_a_known_code_in_the_same_window_is_better_than_an_unknown_one(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED, ELSEWHERE) as device:
+        scan(device, "SOMETHING-ELSE")
+        device.parts.camera.label = "C4"
+        device.tick(0.1)
+
+        assert bound(device) == (ELSEWHERE.id, "code")
+
+
+def test_a_window_without_a_label_leaves_the_code_before_it(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED, ELSEWHERE) as device:
+        scan(device, "C4")
+        device.parts.camera.label = ""
+        tap_scan(device)
+        close_window(device)
+
+        assert bound(device) == (ELSEWHERE.id, "code")
+
+
+def test_a_window_starts_a_camera_that_was_stopped_and_stops_it_again(tmp_path: Path) -> None:
+    """On the road and at a forbidden door; no frame of it is kept."""
+    with round_of(tmp_path, FORBIDDEN) as device:
+        before = device.parts.camera.streaming
+        scan(device, "")
+        within = device.parts.camera.streaming
+        device.tick(10.0)
+        after = device.parts.camera.streaming
+        rows = device.rows(Kind.PHOTO)
+
+    assert (before, within, after) == (False, True, False)
+    assert rows == []
+
+
+def test_in_the_dark_the_lamp_lights_the_label_until_the_window_closes(tmp_path: Path) -> None:
+    parts = Parts()
+    parts.camera.light = 0.02
+    with round_of(tmp_path, ALLOWED, ELSEWHERE, parts=parts) as device:
+        scan(device, "C4")
+        assert parts.lamp is not None
+        lit_first = parts.lamp.lit
+        device.tick(0.1)
+        lit_after = parts.lamp.lit
+
+        assert (lit_first, lit_after) == (True, False)
+        assert bound(device) == (ELSEWHERE.id, "code")
+
+
+def test_the_lamp_goes_out_with_a_window_in_which_no_label_was_read(tmp_path: Path) -> None:
+    parts = Parts()
+    parts.camera.light = 0.02
+    with round_of(tmp_path, ALLOWED, parts=parts) as device:
+        scan(device, "")
+        assert parts.lamp is not None
+        lit_within = parts.lamp.lit
+        close_window(device)
+
+        assert (lit_within, parts.lamp.lit) == (True, False)
+
+
+def test_a_press_within_a_lit_window_is_exposed_after_the_lamp_is_out(tmp_path: Path) -> None:
+    """Else a frame that shows the lamp tells that it is bright, and the photo would be black."""
+    parts = Parts()
+    parts.camera.light = 0.02
+    with round_of(tmp_path, ALLOWED, parts=parts) as device:
+        scan(device, "")
+        device.press()
+        within_s = (parts.camera.taken[0].exposure_began_ns - parts.now()) / 1e9
+        parts.camera.taken.clear()
+        device.press(5.0)
+        later_s = (parts.camera.taken[0].exposure_began_ns - parts.now()) / 1e9
+
+    assert within_s > LAMP_SETTLE_MS / 1000 > later_s
+
+
+def test_by_day_and_without_a_lamp_labels_are_read_as_they_are(tmp_path: Path) -> None:
+    for number, (light, lamp) in enumerate(((1.0, SetLamp()), (0.02, None))):
+        parts = Parts(lamp=lamp)
+        parts.camera.light = light
+        with round_of(tmp_path / str(number), ALLOWED, parts=parts) as device:
+            scan(device, "C1")
+            shown = device.parts.light.shown[-1]
+
+            assert (shown is Signal.LABEL_READ) == (light == 1.0)
+            assert lamp is None or lamp.times_lit == 0
+
+
+def test_a_label_that_was_read_closes_the_eye_at_a_forbidden_door(tmp_path: Path) -> None:
+    """For the sensor no code speaks: the press starts it, and then it stops at once."""
+    with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
+        scan(device, "C1")
+        after_label = device.parts.camera.streaming
+        stop_id, _ = bound(device)
+        after_photo = device.parts.camera.streaming
+
+    assert stop_id == ALLOWED.id
+    assert (after_label, after_photo) == (False, False)
+
+
+def test_a_window_ends_in_blue_that_blinks_and_not_in_a_fault(tmp_path: Path) -> None:
+    with round_of(tmp_path, FORBIDDEN) as device:
+        device.press()
+        for _ in range(12):
+            device.tick(1.0)
+        shown = device.parts.light.shown
+
+    assert Signal.READING in shown
+    assert Signal.FAULT not in shown
+    assert shown[-1] is Signal.READY
+
+
+@pytest.mark.parametrize(
+    ("scanning", "stops"), [(False, [FORBIDDEN]), (True, [])], ids=["off", "no route"]
+)
+def test_where_labels_are_not_read_the_scan_button_opens_nothing(
+    tmp_path: Path, *, scanning: bool, stops: list[object]
+) -> None:
+    with fleet_device(tmp_path, scanning=scanning) as device:
+        if stops:
+            offer(device, payload_of(FORBIDDEN))
+            device.tick()
+        tap_scan(device)
+        device.tick(0.1)
+
+        assert device.parts.camera.starts == 0
+        assert device.parts.camera.looks == 0
+
+
+def test_holding_the_scan_button_takes_back_and_does_not_scan(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        photo = device.press()
+        device.hold_scan()
+        device.tick(0.1)
+        (void,) = device.rows(Kind.VOID)
+
+        assert void.about == photo["label"]["capture_id"]
+        assert device.parts.camera.looks == 0
+
+
+def test_a_simulated_scan_is_answered_with_what_came_of_it(tmp_path: Path) -> None:
+    """Through the socket: one answer per window."""
+    parts = Parts(simulated=True)
+    parts.camera.label = "C1"
+    with round_of(tmp_path, ALLOWED, parts=parts) as device:
+        heard = pressed_by_command(device)
+
+        assert heard == {"scan": "a label was read: press now"}
+
+
+def pressed_by_command(device: Bench) -> object:
+    heard: list[object] = []
+
+    def press() -> None:
+        heard.append(device.loop.command(ButtonName.SCAN, 0.1, "tester", 5.0))
+
+    presser = Thread(target=press)
+    presser.start()
+    for _ in range(100):
+        device.tick(0.1)
+        if heard:
+            break
+    presser.join()
+    return heard[0]
+
+
+# Camera faults
+
+
+@pytest.mark.parametrize("error", [CameraStalled("no frame"), CameraFailed("not found")])
+def test_a_camera_fault_in_a_window_is_told_once_and_ends_the_process(
+    tmp_path: Path, error: CameraStalled, caplog: pytest.LogCaptureFixture
+) -> None:
+    with round_of(tmp_path, FORBIDDEN) as device:
+        tap_scan(device)
+        device.parts.camera.error = error
+        for _ in range(3):
+            device.tick(1.0)
+        device.tick(2.0)
+        faults = device.parts.light.shown.count(Signal.FAULT)
+        code = device.run()
+
+    assert (faults, code) == (1, 70)
+    assert caplog.text.count("event=camera_fault") == 1
+
+
+class NoStart(Pictures):
+    """A camera that does not start any more once it is told so."""
+
+    broken = False
+
+    def start(self) -> None:
+        if self.broken:
+            self.streaming = False
+            raise CameraFailed("the sensor does not start")
+        super().start()
+
+
+def test_a_camera_that_does_not_start_at_an_open_stop_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = Parts()
+    camera = parts.camera = NoStart(parts.now)
+    with round_of(tmp_path, ELSEWHERE, parts=parts) as device:
+        camera.broken = True
+        parts.fix(lat_deg=NEXT[0], lon_deg=NEXT[1])
+        for _ in range(3):
+            device.tick(1.0)
+        device.tick(2.0)
+        faults = parts.light.shown.count(Signal.FAULT)
+        code = device.run()
+
+    assert (faults, code) == (1, 70)
+    assert caplog.text.count("event=camera_fault") == 1
+
+
+# How long a code speaks, at presses
+
+
+def test_a_code_waits_for_its_photo_and_not_for_ever(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED, ELSEWHERE) as device:
+        scan(device, "C4")
+        device.parts.now.pass_s(890)
+        device.parts.fix()
+        first = bound(device)
+        device.parts.now.pass_s(70)
+        device.parts.fix()
+
+        assert first == (ELSEWHERE.id, "code")
+        assert bound(device) == (ALLOWED.id, "place")
+
+
+def test_a_code_that_waits_too_long_is_no_code(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED, ELSEWHERE) as device:
+        scan(device, "C4")
+        device.parts.now.pass_s(901)
+        device.parts.fix()
+
+        assert bound(device) == (ALLOWED.id, "place")
+
+
+def test_a_hundred_metres_from_its_first_photo_a_code_is_no_code(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        scan(device, "C1")
+        near = bound(device)
+        lat_deg, lon_deg = away(HOME, 0.0, 150.0)
+        device.parts.fix(lat_deg=lat_deg, lon_deg=lon_deg)
+
+        assert near == (ALLOWED.id, "code")
+        assert bound(device) == (None, "unassigned")
+
+
+@pytest.mark.parametrize(
+    "stop", [FORBIDDEN_THERE, stop_at(NEXT, 5, PhotoRule.SIGNATURE_REQUIRED)], ids=lambda s: s.photo
+)
+def test_a_press_that_is_refused_by_its_code_ends_it(tmp_path: Path, stop: object) -> None:
+    """The label of the next parcel was scanned too early: this door is not refused for ever."""
+    with round_of(tmp_path, ALLOWED, stop) as device:  # type: ignore[arg-type]  # a RouteStop
+        scan(device, "C5")
+        refused = device.press()
+        device.tick()
+
+        assert refused["record"]["stop"]["id"] == "s-0005"
+        assert bound(device) == (ALLOWED.id, "place")
+
+
+def test_no_photo_renews_how_long_a_code_opens_doors(tmp_path: Path) -> None:
+    """A minute from being read, though it bound a photo at its own stop just now."""
+    next_door = away(HOME, 90.0, 90.0)
+    with round_of(tmp_path, ALLOWED, stop_at(next_door, 5, PhotoRule.NO_PHOTO)) as device:
+        scan(device, "C1")
+        device.parts.now.pass_s(50.0)
+        device.parts.fix()
+        own = bound(device)
+        device.parts.now.pass_s(20.0)
+        device.parts.fix(lat_deg=next_door[0], lon_deg=next_door[1])
+        frames = device.parts.camera.frames_exposed
+
+        assert own == (ALLOWED.id, "code")
+        assert reason(device.press()) == "no_photo_stop"
+        assert device.parts.camera.frames_exposed == frames
+
+
+@pytest.mark.parametrize("code", ["C5", "WHAT"])
+def test_a_code_that_opens_no_door_any_more_refuses_none_that_place_allows(
+    tmp_path: Path, code: str
+) -> None:
+    with round_of(tmp_path, ALLOWED, FORBIDDEN_THERE) as device:
+        scan(device, code)
+        close_window(device)
+        device.parts.camera.label = ""
+        device.parts.now.pass_s(60.0)
+        device.parts.fix()
+
+        assert bound(device) == (ALLOWED.id, "place")
+
+
+def test_a_code_still_names_the_forbidden_stop_that_it_no_longer_opens(tmp_path: Path) -> None:
+    """Also after a photo elsewhere that it did not bind."""
+    with round_of(tmp_path, ALLOWED, FORBIDDEN_THERE) as device:
+        scan(device, "C5")
+        device.parts.now.pass_s(60.0)
+        device.parts.fix()
+        device.press()
+        device.parts.now.pass_s(100.0)
+        device.parts.fix(lat_deg=NEXT[0], lon_deg=NEXT[1])
+        reply = device.press()
+
+        assert reason(reply) == "no_photo_stop"
+        assert reply["record"]["stop"]["id"] == FORBIDDEN_THERE.id
+
+
+# Places that are none
+
+
+@pytest.mark.parametrize(
+    "place",
+    [(91.0, 13.4), (52.5, 181.0), (math.nan, math.nan), (math.inf, 0.0), (1e308, -1e308)],
+    ids=str,
+)
+def test_a_position_outside_the_globe_is_none(tmp_path: Path, place: tuple[float, float]) -> None:
+    """With a forbidden stop on the route there is no photo; and nothing stops, code or not."""
+    with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
+        scan(device, "C1")
+        device.press()
+        device.parts.fix(lat_deg=place[0], lon_deg=place[1])
+        device.tick()
+        closed = not device.parts.camera.streaming
+        device.parts.now.pass_s(70)
+        device.parts.fix(lat_deg=place[0], lon_deg=place[1])
+
+        assert closed
+        assert reason(device.press()) == "no_position"
+
+
+# The sensor
+
+
+def test_nothing_but_a_window_opens_the_eye_where_nobody_knows_the_place(tmp_path: Path) -> None:
+    with round_of(tmp_path, FORBIDDEN_THERE, ALLOWED) as device:
+        device.parts.position.fix = None
+        for _ in range(3):
+            device.tick()
+        closed = device.parts.camera.starts
+        scan(device, "")
+
+        assert closed == 0
+        assert device.parts.camera.streaming
+
+
+@pytest.mark.parametrize("stop", [SIGNED, FORBIDDEN], ids=lambda stop: stop.photo)
+def test_at_a_door_without_photos_the_eye_stays_closed(tmp_path: Path, stop: object) -> None:
+    with round_of(tmp_path, stop) as device:  # type: ignore[arg-type]  # a RouteStop
+        device.press()
+        device.parts.light.shown.clear()
+        close_window(device)
+        for _ in range(5):
+            device.tick()
+
+        assert not device.parts.camera.streaming
+        assert device.parts.camera.frames_exposed == 0

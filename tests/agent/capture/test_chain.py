@@ -1,0 +1,127 @@
+"""The chain: numbers without gaps, links, and a file before its row."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from agent.capture.chain import Journal, NotQueued
+from agent.errors import StorageFault
+from agent.models import CaptureId, Head, Kind, Label, State
+from agent.queue.outbox import Outbox
+from agent.record import file as recordfile
+from agent.record import signing
+from hardware.clock import ClockSource, Moment
+from tests.support.benchtop import bench
+from tests.support.factory import MOMENT, queue
+
+AT = Moment(MOMENT, 123, "boot-1", ClockSource.NTP, 5.0)
+TEXT = {"manifest": "off"}
+
+
+@pytest.fixture
+def key() -> signing.PrivateKey:
+    return signing.new_key()
+
+
+def journal_over(folder: Path, key: signing.PrivateKey) -> tuple[Journal, Outbox]:
+    head = Head("chain-1", 0, None)
+    layout, database, outbox = queue(folder)
+    database.close()
+    return Journal(layout, outbox, key=key, device_id="van-7", head=head), outbox
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.stem: path.read_bytes() for path in (folder / "state" / "records").iterdir()}
+
+
+def test_numbers_count_up_from_one_and_each_label_names_the_one_before(
+    tmp_path: Path, key: signing.PrivateKey
+) -> None:
+    journal, _ = journal_over(tmp_path, key)
+
+    labels = [journal.keep(Kind.NO_PHOTO, AT, TEXT) for _ in range(4)]
+
+    kept = files(tmp_path)
+    digests = [recordfile.label_digest(kept[label.capture_id]) for label in labels]
+    assert [label.seq for label in labels] == [1, 2, 3, 4]
+    assert [label.prev for label in labels] == [None, *digests[:3]]
+    assert {label.chain for label in labels} == {"chain-1"}
+
+
+def test_a_kept_record_is_signed_by_this_device_and_its_row_describes_its_file(
+    tmp_path: Path, key: signing.PrivateKey
+) -> None:
+    journal, outbox = journal_over(tmp_path, key)
+
+    label = journal.keep(Kind.PHOTO, AT, TEXT, b"a photo")
+
+    content = files(tmp_path)[label.capture_id]
+    opened, row = recordfile.unpack(content), outbox.get(label.capture_id)
+    assert opened.key == key.public_key()
+    assert (opened.record, opened.photo) == (TEXT, b"a photo")
+    assert opened.label == label
+    assert (row.bytes, row.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert (row.state, row.adopted, row.attempts) == (State.PENDING, False, 0)
+
+
+def test_a_record_that_was_not_written_leaves_its_number_free(
+    tmp_path: Path, key: signing.PrivateKey
+) -> None:
+    journal, _ = journal_over(tmp_path, key)
+    first = journal.keep(Kind.NO_PHOTO, AT, TEXT)
+    records = tmp_path / "state" / "records"
+    records.rename(tmp_path / "away")
+
+    with pytest.raises(StorageFault):
+        journal.keep(Kind.NO_PHOTO, AT, TEXT)
+    (tmp_path / "away").rename(records)
+
+    second = journal.keep(Kind.NO_PHOTO, AT, TEXT)
+    assert (first.seq, second.seq) == (1, 2)
+    assert len(files(tmp_path)) == 2
+
+
+def test_a_record_without_its_row_has_its_number_and_is_queued_later(
+    tmp_path: Path, key: signing.PrivateKey
+) -> None:
+    journal, outbox = journal_over(tmp_path, key)
+    journal.keep(Kind.NO_PHOTO, AT, TEXT)
+    lock = tmp_path / "state" / "state.lock"
+    lock.rename(tmp_path / "away")
+
+    with pytest.raises(NotQueued, match="kept, but not yet queued"):
+        journal.keep(Kind.NO_PHOTO, AT, TEXT)
+    with pytest.raises(NotQueued):
+        journal.keep(Kind.NO_PHOTO, AT, TEXT)
+    (tmp_path / "away").rename(lock)
+    journal.queue_leftovers()
+    journal.queue_leftovers()
+
+    assert [row.seq for row in outbox.items(None, 0, 10)] == [1, 2, 3]
+    assert len(files(tmp_path)) == 3
+
+
+def test_the_chain_goes_on_across_restarts_without_gap_or_fork(tmp_path: Path) -> None:
+    labels: list[Label] = []
+    for _ in range(3):
+        with bench(tmp_path) as device:
+            device.press()
+            device.press()
+            labels = [opened.label for opened in device.all_opened()]
+            digests = [opened.label_sha256 for opened in device.all_opened()]
+
+    assert [label.seq for label in labels] == list(range(1, 8))
+    assert [label.prev for label in labels] == [None, *digests[:-1]]
+    assert len({label.chain for label in labels}) == 1
+
+
+def test_the_exif_of_a_photo_can_name_its_record_before_there_is_a_label(
+    tmp_path: Path, key: signing.PrivateKey
+) -> None:
+    journal, _ = journal_over(tmp_path, key)
+    capture_id = CaptureId("2f1c8a44-9d1c-4f7b-8a51-0f0a35e1f7b1")
+
+    label = journal.keep(Kind.PHOTO, AT, TEXT, b"photo", capture_id=capture_id)
+
+    assert label.capture_id == capture_id

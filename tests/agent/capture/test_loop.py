@@ -1,0 +1,762 @@
+"""The capture process between presses: buttons, time, camera, socket, watchdog."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from agent.capture import record_json
+from agent.command import wiring
+from agent.errors import DoorstepError, NotNow
+from agent.models import Kind
+from agent.process import control
+from hardware import clock_system
+from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.clock import BUILT, ClockSource
+from hardware.errors import CameraFailed, CameraStalled
+from hardware.indicator import Signal
+from hardware.power import PowerReading
+from tests.support.benchtop import Bench, Parts, bench
+from tests.support.device import environment
+from tests.support.factory import Device as Maker
+from tests.support.factory import add, queue
+
+T = TypeVar("T")
+
+
+# Presses
+
+
+@pytest.mark.parametrize(("gap_s", "presses"), [(0.1, 1), (0.59, 1), (0.6, 2), (1.0, 2)])
+def test_presses_within_600_ms_count_once(tmp_path: Path, gap_s: float, presses: int) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+        edge_ns = device.parts.now() + round(gap_s * 1e9)
+        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, edge_ns))
+        device.pressed(edge_ns)
+
+        assert len(device.rows("photo")) == presses
+
+
+def test_a_press_that_does_not_count_changes_no_light(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+        shown = list(device.parts.light.shown)
+        edge_ns = device.parts.now() + 300_000_000
+        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, edge_ns))
+        device.pressed(edge_ns)
+
+    assert device.parts.light.shown == shown
+
+
+def test_a_touch_that_was_no_press_leaves_no_record_and_gives_the_idle_light_back(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path) as device:
+        edge_ns = device.touch()
+        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
+        device.loop.step()
+        device.tick()
+
+        assert device.rows("photo") == []
+    assert device.parts.light.shown == [Signal.HOLD_STILL, Signal.READY]
+
+
+def test_a_touch_that_was_no_press_takes_no_light_from_the_press_that_was_served(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path) as device:
+        device.tick()
+
+        def touch(signal: Signal) -> None:
+            if signal is Signal.EXPOSED:
+                device.parts.light.on_show = lambda _signal: None
+                edge_ns = device.parts.now() + 1_000_000_000
+                for change in (Change.TOUCHED, Change.GLITCH):
+                    device.loop.on_event(ButtonEvent(ButtonName.PHOTO, change, edge_ns))
+
+        device.parts.light.on_show = touch
+        device.press()
+        device.loop.step()
+
+    assert device.parts.light.shown[-1] is Signal.SAVED
+
+
+def test_a_press_soon_after_a_touch_that_was_none_counts(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        edge_ns = device.touch()
+        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
+        device.loop.step()
+        device.press(-0.7)
+
+        assert len(device.rows("photo")) == 1
+
+
+def test_what_was_pressed_before_the_process_is_stopped_is_served(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        edge_ns = device.touch()
+        device.loop.stop()
+        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.PRESSED, edge_ns))
+        code = device.run()
+
+        assert len(device.rows("photo")) == 1
+    assert code == 0
+
+
+def test_green_stays_a_second_and_then_the_idle_light_comes_back(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.tick()
+        device.press()
+        shown = list(device.parts.light.shown)
+        device.tick(0.9)
+        assert device.parts.light.shown == shown
+        device.tick(1.1)
+
+    assert device.parts.light.shown[len(shown) :] == [Signal.READY]
+
+
+# Taking a press back
+
+
+def test_holding_scan_for_two_seconds_takes_the_last_press_back(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        photo = device.press()["label"]
+        device.hold_scan()
+
+        (void,) = device.rows("void")
+        opened = device.open(void.capture_id)
+    assert opened.label.about == photo["capture_id"]
+    assert void.about == photo["capture_id"]
+    assert opened.record["trigger"] == {"by": "button"}
+    assert device.parts.light.shown[-1] is Signal.NO_PHOTO
+
+
+@pytest.mark.parametrize("held_s", [0.1, 1.9])
+def test_a_shorter_hold_takes_nothing_back(tmp_path: Path, held_s: float) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+        device.hold_scan(held_s=held_s)
+        device.tick(5.0)
+
+        assert device.rows("void") == []
+
+
+def test_a_short_press_of_scan_that_waited_behind_a_slow_photo_takes_nothing_back(
+    tmp_path: Path,
+) -> None:
+    """How long it was held is a matter of its edges, not of when the loop came to look."""
+    with bench(tmp_path) as device:
+        device.press()
+        pressed_ns = device.parts.now()
+        for change, edge_ns in (
+            (Change.PRESSED, pressed_ns),
+            (Change.RELEASED, pressed_ns + 300_000_000),
+        ):
+            device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, edge_ns))
+        device.parts.now.pass_s(5.0)
+        device.loop.step()
+        device.loop.step()
+
+        assert device.rows("void") == []
+
+
+def test_a_long_hold_that_waited_behind_a_slow_photo_takes_it_back(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+        pressed_ns = device.parts.now()
+        for change, edge_ns in (
+            (Change.PRESSED, pressed_ns),
+            (Change.RELEASED, pressed_ns + 2_100_000_000),
+        ):
+            device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, edge_ns))
+        device.parts.now.pass_s(5.0)
+        device.loop.step()
+        device.loop.step()
+
+        assert len(device.rows("void")) == 1
+
+
+@pytest.mark.parametrize(("after_s", "voids"), [(30.0, 1), (30.1, 0)])
+def test_a_press_can_be_taken_back_for_30_seconds(
+    tmp_path: Path, after_s: float, voids: int
+) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+        device.hold_scan(after_s)
+
+        assert len(device.rows("void")) == voids
+
+
+def test_a_press_is_taken_back_once(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+        device.hold_scan()
+        device.hold_scan()
+
+        assert len(device.rows("void")) == 1
+
+
+def test_only_the_newest_photo_is_taken_back(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+        second = device.press()["label"]
+        device.hold_scan()
+
+        assert [row.about for row in device.rows("void")] == [second["capture_id"]]
+
+
+def test_a_void_that_could_not_be_written_can_be_tried_again(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+        device.layout.records.rename(tmp_path / "away")
+        device.hold_scan()
+        red = device.parts.light.shown[-1]
+        (tmp_path / "away").rename(device.layout.records)
+        device.hold_scan()
+
+        assert len(device.rows("void")) == 1
+    assert red is Signal.FAULT
+
+
+# The camera's rest
+
+
+def test_the_camera_stops_60_seconds_after_the_last_served_press(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        streaming = [device.parts.camera.streaming]  # nobody has pressed yet
+        device.press()
+        for after_s in (50.0, 8.0):
+            device.tick(after_s)
+        device.press()
+        for after_s in (59.0, 1.1):
+            device.tick(after_s)
+            streaming.append(device.parts.camera.streaming)
+
+    assert streaming == [False, True, False]
+
+
+def test_a_press_starts_a_stopped_camera(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+        device.tick(61.0)
+        reply = device.press()
+
+    assert reply["label"]["kind"] == Kind.PHOTO
+    assert device.parts.camera.starts == 2
+
+
+# Time
+
+
+def unsynced() -> Parts:
+    return Parts(witness=ClockSource.UNSYNCED)
+
+
+def test_a_boot_that_began_unsynced_is_dated_once_when_the_time_is_known(tmp_path: Path) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    with bench(tmp_path, unsynced()) as device:
+        before = device.press()
+        device.tick()
+        assert device.rows("time") == []
+
+        device.hear_time(later)
+        device.tick()
+        after = device.press()
+        device.tick()
+        (row,) = device.rows("time")
+        dated = device.open(row.capture_id)
+    assert before["label"]["clock"] == "unsynced"
+    assert after["label"]["clock"] == "gnss"
+    assert dated.record["time"]["source"] == "gnss"
+    assert dated.record["time"]["boot_id"] == before["label"]["boot_id"]
+    assert dated.record["time"]["monotonic_ns"] == dated.label.monotonic_ns
+    at_s = (dated.label.monotonic_ns - device.parts.position.fix.received_ns) / 1e9  # type: ignore[union-attr]  # set above
+    expected = later + timedelta(seconds=at_s)
+    assert abs(datetime.fromisoformat(dated.record["time"]["utc"]) - expected).total_seconds() < 0.1
+
+
+def test_a_boot_is_dated_once_although_the_clock_is_lost_again_or_the_process_restarts(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path, unsynced()) as device:
+        device.press()
+        device.parts.witness = ClockSource.NTP
+        device.tick()
+        device.parts.witness = ClockSource.UNSYNCED
+        device.press()
+        device.parts.witness = ClockSource.NTP
+        device.tick()
+    with bench(tmp_path) as device:
+        device.press()
+        device.tick()
+
+        assert len(device.rows("time")) == 1
+
+
+def test_the_best_source_of_a_boot_dates_it(tmp_path: Path) -> None:
+    """A real-time clock was 90 s wrong; the receiver, and the network after it, say so later."""
+    with bench(tmp_path, unsynced()) as device:
+        device.press()
+        device.parts.witness = ClockSource.RTC
+        device.tick()
+        device.press()
+        device.hear_time(datetime.now(UTC))
+        device.tick()
+        device.parts.witness = ClockSource.NTP
+        device.tick()
+    with bench(tmp_path, unsynced()) as device:
+        for witness in ClockSource:
+            device.parts.witness = witness
+            device.press()
+            device.tick()
+
+        sources = [
+            device.open(row.capture_id).record["time"]["source"] for row in device.rows("time")
+        ]
+    assert sources == ["rtc", "gnss", "ntp"]
+
+
+def test_a_boot_that_only_a_real_time_clock_dated_is_dated_by_the_receiver(tmp_path: Path) -> None:
+    with bench(tmp_path, Parts(witness=ClockSource.RTC)) as device:
+        device.press()
+        device.tick()
+        assert device.rows("time") == []
+        device.hear_time(datetime.now(UTC))
+        device.tick()
+        device.tick()
+
+        (row,) = device.rows("time")
+    assert row.clock == "gnss"
+
+
+def test_a_boot_whose_process_died_before_it_was_dated_is_dated_by_the_next(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path, unsynced()) as device:
+        device.press()
+    with bench(tmp_path) as device:
+        device.tick()
+
+        assert len(device.rows("time")) == 1
+
+
+def test_a_boot_that_was_never_unsynced_needs_no_time_record(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+        device.tick()
+
+        assert device.rows("time") == []
+
+
+def test_a_time_record_whose_row_came_late_is_not_written_twice(tmp_path: Path) -> None:
+    with bench(tmp_path, unsynced()) as device:
+        device.press()
+        device.parts.witness = ClockSource.NTP
+        device.layout.database.rename(tmp_path / "away.db")
+        device.layout.database.mkdir()
+        device.tick()
+        device.layout.database.rmdir()
+        (tmp_path / "away.db").rename(device.layout.database)
+        device.tick()
+        device.tick()
+
+        assert len(device.rows("time")) == 1
+
+
+def test_a_gnss_date_before_the_floor_is_a_week_rollover_and_dates_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with bench(tmp_path, unsynced()) as device:
+        device.parts.fix(utc=BUILT - timedelta(weeks=1024))
+        device.tick()
+        reply = device.press()
+        device.tick()
+
+        assert device.rows("time") == []
+    assert reply["label"]["clock"] == "unsynced"
+    assert datetime.fromisoformat(reply["label"]["utc"]) >= BUILT
+    assert caplog.text.count("event=gnss_time_refused") == 1
+
+
+def test_what_the_receiver_told_still_dates_after_a_restart_in_the_same_boot(
+    tmp_path: Path,
+) -> None:
+    """The fix is gone; the records of this boot know how its monotonic clock and UTC belong."""
+    with bench(tmp_path, unsynced()) as device:
+        device.press()
+        device.hear_time(datetime.now(UTC) + timedelta(hours=1))
+        device.tick()
+        before = device.press()["label"]
+    with bench(tmp_path, unsynced()) as device:
+        after = device.press()["label"]
+
+    passed = timedelta(microseconds=(after["monotonic_ns"] - before["monotonic_ns"]) / 1000)
+    expected = datetime.fromisoformat(before["utc"]) + passed
+    assert after["clock"] == "gnss"
+    assert abs(datetime.fromisoformat(after["utc"]) - expected) < timedelta(milliseconds=5)
+
+
+def test_what_the_receiver_told_in_another_boot_dates_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (wiring, clock_system):
+        monkeypatch.setattr(module, "boot_id", lambda _root=None: "another boot")
+    with bench(tmp_path, unsynced()) as device:
+        device.hear_time(datetime.now(UTC) + timedelta(hours=1))
+        device.tick()
+        told = device.press()["label"]
+    monkeypatch.undo()
+    with bench(tmp_path, unsynced()) as device:
+        after = device.press()["label"]
+
+    assert (told["clock"], after["clock"]) == ("gnss", "unsynced")
+
+
+def test_a_fix_that_is_seen_again_is_no_rollover(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The receiver lost its fix: its last one stays, and grows old."""
+    with bench(tmp_path, unsynced()) as device:
+        device.hear_time(datetime.now(UTC))
+        for _ in range(5):
+            device.tick()
+        reply = device.press()
+
+    assert "gnss_time_refused" not in caplog.text
+    assert reply["label"]["clock"] == "gnss"
+
+
+def test_the_floor_outlives_the_process(tmp_path: Path) -> None:
+    """Else a receiver whose weeks roll over after a restart would be believed."""
+    known = BUILT + timedelta(days=100)
+    with bench(tmp_path, unsynced()) as device:
+        device.hear_time(known)
+        device.tick()
+        device.tick()
+
+    with bench(tmp_path, unsynced()) as device:
+        assert device.parts.clock.floor == known
+
+
+# Idle lights
+
+
+def test_the_idle_light_changes_only_when_something_changed(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        for _ in range(5):
+            device.tick()
+        device.parts.power.reading = PowerReading(10, external=False, under_voltage=None)
+        for _ in range(5):
+            device.tick()
+
+    assert device.parts.light.shown == [Signal.READY, Signal.BATTERY_LOW]
+
+
+def test_in_the_cradle_the_light_tells_of_the_queue(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.parts.power.reading = PowerReading(60, external=True, under_voltage=None)
+        device.tick()
+        claimed = device.outbox.claim(0.0, due_s=0.0)
+        assert claimed is not None
+        device.outbox.mark_delivered(claimed, "a receipt", datetime.now(UTC))
+        device.tick()
+        device.press()
+        device.tick(2.0)
+        item = device.rows("photo")[0]
+        device.outbox.mark_damaged(item, "its file is gone")
+        device.tick()
+
+    idle = [
+        signal
+        for signal in device.parts.light.shown
+        if signal in {Signal.SENDING, Signal.ALL_SENT, Signal.ASK_OFFICE, Signal.READY}
+    ]
+    assert idle == [Signal.SENDING, Signal.ALL_SENT, Signal.SENDING, Signal.ASK_OFFICE]
+
+
+# The socket
+
+
+def run_while(device: Bench, work: Callable[[Path], T]) -> T:
+    """Run the loop as long as `work` does something with its socket, in a thread of its own."""
+    path = device.layout.capture_socket
+
+    def work_and_stop() -> T:
+        try:
+            return work(path)
+        finally:
+            device.loop.stop()
+
+    with (
+        control.serve(path, lambda line, user: wiring.answer(device.loop, line, user)),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        result = pool.submit(work_and_stop)
+        device.run()
+        return result.result(10.0)
+
+
+def ask(device: Bench, request: dict[str, Any]) -> dict[str, Any]:
+    answer = run_while(device, lambda path: control.ask(path, request, 5.0))
+    assert answer is not None
+    return answer
+
+
+@pytest.mark.parametrize(
+    "request_", [{"press": "photo"}, {"press": "scan"}, {"hold": "scan", "seconds": 2}], ids=str
+)
+def test_nobody_fires_a_camera_in_somebodys_hand_from_afar(
+    tmp_path: Path, request_: dict[str, Any]
+) -> None:
+    """A real board takes presses through the socket in bench mode only."""
+    with bench(tmp_path) as device:
+        with pytest.raises(DoorstepError, match="bench mode is off") as refused:
+            ask(device, request_)
+
+        assert device.rows("photo") == []
+    assert refused.value.exit_code == 2
+    assert device.parts.camera.taken == []
+
+
+@pytest.mark.parametrize(
+    ("simulated", "bench_mode", "kind"),
+    [(True, False, Kind.PHOTO), (False, True, Kind.TEST)],
+    ids=["simulated board", "bench mode"],
+)
+def test_a_press_through_the_socket_is_answered_with_label_and_record(
+    tmp_path: Path, *, simulated: bool, bench_mode: bool, kind: Kind
+) -> None:
+    parts = Parts(simulated=simulated)
+    with bench(tmp_path, parts, device={"bench_mode": bench_mode}) as device:
+        reply = ask(device, {"press": "photo"})
+        opened = device.open(reply["label"]["capture_id"])
+
+    assert reply["label"] == opened.label.payload()
+    assert reply["label"]["kind"] == kind
+    assert reply["record"] == opened.record
+    assert reply["record"]["trigger"] == {"by": "command", "user": wiring.user()}
+    assert reply["retake"] is False
+
+
+def test_a_second_press_through_the_socket_is_told_that_it_counts_with_the_first(
+    tmp_path: Path,
+) -> None:
+    def press_twice(path: Path) -> None:
+        control.ask(path, {"press": "photo"}, 5.0)
+        device.parts.now.pass_s(0.3)
+        with pytest.raises(DoorstepError, match="counted as one") as told:
+            control.ask(path, {"press": "photo"}, 5.0)
+        assert told.value.exit_code == 75
+
+    with bench(tmp_path, Parts(simulated=True)) as device:
+        run_while(device, press_twice)
+
+
+def test_scan_through_the_socket_says_that_no_label_is_read(tmp_path: Path) -> None:
+    with bench(tmp_path, Parts(simulated=True)) as device:
+        assert "labels are not read" in ask(device, {"press": "scan"})["scan"]
+
+
+def test_the_status_tells_what_only_this_process_knows(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        assert ask(device, {"status": True}) == {
+            "ready": True,
+            "writable": True,
+            "streaming": False,
+            "position": "ok",
+            "clock": "ntp",
+            "simulated": False,
+            "manifest": "off",
+            "manifest_refused": None,
+        }
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"[]\n",
+        b"\xff\xfe\n",
+        b'{"press": "trigger"}\n',
+        b'{"press": ["photo"]}\n',
+        b'{"hold": "scan", "seconds": 1e9}\n',
+        b'{"hold": "scan", "seconds": -1}\n',
+        b'{"hold": "scan", "seconds": NaN}\n',
+        b'{"hold": "photo", "seconds": 2}\n',
+        b'{"status": 1.5}\n',
+        b"[" * 40_000 + b"\n",
+        b"x" * 80_000 + b"\n",
+        b"{}",
+    ],
+    ids=lambda garbage: garbage[:20].decode("ascii", "replace"),
+)
+def test_garbage_on_the_socket_is_answered_with_an_error_and_nothing_else(
+    short_path: Path, garbage: bytes
+) -> None:
+    def say(path: Path) -> bytes:
+        with socket.socket(socket.AF_UNIX) as line, suppress(OSError):
+            line.settimeout(5.0)
+            line.connect(str(path))
+            with suppress(OSError):  # it may be told to go away before it has said everything
+                line.sendall(garbage)
+                line.shutdown(socket.SHUT_WR)
+            return line.recv(4096)
+        return b""
+
+    with bench(short_path, Parts(simulated=True)) as device:
+        answer = run_while(device, say)
+
+        assert [row.kind for row in device.rows()] == ["chain_start"]
+    assert answer.startswith(b'{"error":') or not answer
+
+
+# systemd's watchdog
+
+
+@contextmanager
+def notified(folder: Path) -> Iterator[socket.socket]:
+    """A NOTIFY_SOCKET as systemd has it."""
+    path = folder / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(path))
+        line.setblocking(False)
+        with environment(NOTIFY_SOCKET=str(path)):
+            yield line
+
+
+def messages(line: socket.socket) -> list[bytes]:
+    found = []
+    try:
+        while True:
+            found.append(line.recv(100))
+    except BlockingIOError:
+        return found
+
+
+def test_systemd_is_told_once_that_the_process_is_ready(short_path: Path) -> None:
+    with bench(short_path / "device") as device, notified(short_path) as line:
+        device.loop.stop()
+        device.run()
+
+        assert messages(line).count(b"READY=1") == 1
+
+
+def test_the_watchdog_is_fed_by_turns_while_the_camera_rests(short_path: Path) -> None:
+    with bench(short_path / "device") as device, notified(short_path) as line:
+        for _ in range(3):
+            device.tick()
+
+        assert messages(line) == [b"WATCHDOG=1"] * 3
+
+
+def test_the_watchdog_is_fed_only_while_frames_come(short_path: Path) -> None:
+    with bench(short_path / "device") as device, notified(short_path) as line:
+        camera = device.parts.camera
+        device.press()
+        messages(line)
+
+        for _ in range(5):
+            camera.last_frame_ns = device.parts.now()
+            device.tick()
+        assert messages(line) == [b"WATCHDOG=1"] * 5
+        for _ in range(5):
+            device.tick()
+        assert messages(line) == []
+
+
+def test_a_stalled_camera_does_not_feed_the_watchdog(short_path: Path) -> None:
+    with bench(short_path / "device") as device, notified(short_path) as line:
+        device.parts.camera.error = CameraStalled("no frame in time")
+        device.press()
+        messages(line)
+        device.tick()
+
+        assert messages(line) == []
+
+
+def test_without_systemd_nothing_is_sent(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        assert "NOTIFY_SOCKET" not in os.environ
+        device.tick()
+
+
+@pytest.fixture
+def short_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose sockets have names of less than 108 bytes. Source: unix(7)."""
+    return tmp_path_factory.mktemp("s")
+
+
+# Two processes
+
+
+def test_a_second_capture_process_does_not_start(tmp_path: Path) -> None:
+    with (
+        bench(tmp_path),
+        pytest.raises(NotNow, match="only one may run"),
+        bench(tmp_path),
+    ):
+        pass
+
+
+def test_a_slow_writer_elsewhere_makes_a_press_wait_and_lose_nothing(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        held = threading.Event()
+        done = threading.Event()
+
+        def hold() -> None:
+            _, database, _ = queue(tmp_path)
+            with database.step():
+                held.set()
+                done.wait(5.0)
+            database.close()
+
+        writer = threading.Thread(target=hold)
+        writer.start()
+        held.wait(5.0)
+        threading.Timer(0.2, done.set).start()
+        began_s = time.monotonic()
+        device.press()
+        writer.join()
+
+        assert len(device.rows("photo")) == 1
+    assert time.monotonic() - began_s >= 0.1
+
+
+def test_rows_of_another_program_do_not_disturb_the_chain(tmp_path: Path) -> None:
+    """What a restored backup brought in has a chain of its own."""
+    with bench(tmp_path) as device:
+        first = device.press()["label"]
+        _, database, outbox = queue(tmp_path)
+        add(outbox, Maker().make())
+        database.close()
+
+        assert device.press()["label"]["seq"] == first["seq"] + 1
+
+
+def test_a_hold_after_a_press_without_photo_takes_no_earlier_photo_back(tmp_path: Path) -> None:
+    """The driver means the last press; an earlier door's good photo must stay."""
+    with bench(tmp_path) as device:
+        device.press()
+        device.parts.camera.error = CameraFailed("no frame")
+        device.parts.now.pass_s(2.0)
+        device.press()
+        device.hold_scan()
+
+        assert device.rows("void") == []
+
+
+def test_a_fix_from_long_after_the_press_is_no_place_of_it() -> None:
+    """A press that was served late: the driver has walked on."""
+    late = Parts().fix(received_ns=10**10)
+
+    assert record_json.fresh(late, 10**10 - 6 * 10**9) is None
+    assert record_json.fresh(late, 10**10 - 10**9) is late

@@ -1,0 +1,526 @@
+"""One press, one durable record: what is kept, what the driver is shown, and in which order."""
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import piexif  # noqa: TID251 - somebody else's reader
+import pytest
+
+from agent.capture.record_json import FRESH_S
+from agent.models import Kind, State, rfc3339
+from agent.queue.disk import BALLAST_BYTES, free_bytes
+from agent.record import signing
+from hardware.clock import BUILT
+from hardware.errors import CameraFailed, CameraStalled, DeviceError
+from hardware.indicator import Signal
+from hardware.power import PowerReading
+from hardware.simulated.scene_room import Image
+from tests.support.benchtop import Parts, bench, picture
+from tests.support.card import full
+from tests.support.device import Device
+from tests.support.factory import MOMENT, fill, remount, small_disk
+from tests.support.tusscript import receipt
+
+BLURRED = picture(motion_px=22.0)
+COVERED = picture(cover=1.0)
+DARK = picture(light=0.002)
+
+
+def test_a_press_leaves_one_photo_whose_record_label_and_exif_agree(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        reply = device.press()
+
+        (row,) = device.rows("photo")
+        opened = device.open(row.capture_id)
+    assert opened.record == reply["record"]
+    assert opened.label.payload() == reply["label"]
+    assert opened.photo is not None
+    assert hashlib.sha256(opened.photo).hexdigest() == opened.record["photo"]["sha256"]
+    assert len(opened.photo) == opened.record["photo"]["bytes"]
+    assert row.capture_id.replace("-", "").encode() in opened.photo
+
+
+def test_white_comes_at_the_first_edge_before_any_work_and_stays_until_the_last_frame(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path) as device:
+        light, camera = device.parts.light, device.parts.camera
+        frames_at: list[tuple[Signal, int]] = []
+        light.on_show = lambda signal: frames_at.append((signal, len(camera.taken)))
+
+        edge_ns = device.touch()
+        touched = list(frames_at)
+        device.pressed(edge_ns)
+
+    assert touched == [(Signal.HOLD_STILL, 0)]
+    assert frames_at[1:4] == [(Signal.HOLD_STILL, 0), (Signal.EXPOSED, 3), (Signal.SAVED, 3)]
+    assert all(frame.exposure_began_ns > edge_ns for frame in camera.taken)
+
+
+def test_white_returns_for_a_press_that_came_while_the_one_before_was_served(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path) as device:
+        light = device.parts.light
+        first_ns = device.touch()
+        second_ns = device.touch()
+
+        device.pressed(first_ns)
+        shown = len(light.shown)
+        device.pressed(second_ns)
+
+    assert light.shown[shown] is Signal.HOLD_STILL
+    assert len(device.replies) == 2
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"), [(picture(), Signal.SAVED), (BLURRED, Signal.ONCE_MORE)]
+)
+def test_green_and_amber_come_only_when_file_and_row_are_there(
+    tmp_path: Path, pixels: Image, expected: Signal
+) -> None:
+    with bench(tmp_path) as device:
+        device.parts.camera.pictures = [pixels]
+        kept: list[tuple[int, int]] = []
+
+        def look(signal: Signal) -> None:
+            if signal is expected:
+                rows = device.rows("photo")
+                kept.append((len(rows), len(device.open(rows[0].capture_id).photo or b"")))
+
+        device.parts.light.on_show = look
+        reply = device.press()
+
+    assert kept == [(1, reply["record"]["photo"]["bytes"])]
+
+
+def test_what_was_shown_green_is_found_by_the_next_start(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        first = device.press()["label"]
+
+    with bench(tmp_path) as device:
+        second = device.press()["label"]
+
+        assert [row.capture_id for row in device.rows("photo")] == [
+            first["capture_id"],
+            second["capture_id"],
+        ]
+    assert second["seq"] == first["seq"] + 1
+
+
+def test_the_lamp_is_lit_in_the_dark_and_the_record_says_so(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.parts.camera.lux = 0.1
+        in_the_dark = device.press()["record"]["photo"]
+        device.parts.camera.lux = 2_000.0
+        by_day = device.press()["record"]["photo"]
+
+    assert (in_the_dark["lamp"], by_day["lamp"]) == (True, False)
+    lamp = device.parts.lamp
+    assert lamp is not None
+    assert (lamp.times_lit, lamp.lit) == (1, False)
+
+
+# Place
+
+
+def test_the_place_is_that_of_the_press_in_record_and_exif(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.parts.fix()
+        reply = device.press()
+
+        photo = device.open(reply["label"]["capture_id"]).photo
+    position = reply["record"]["position"]
+    assert (position["lat_deg"], position["lon_deg"]) == (52.5200066, 13.404954)
+    assert position["age_s"] == 1.4
+    assert photo is not None
+    assert b"WGS-84" in photo
+
+
+def test_without_a_fresh_fix_neither_record_nor_exif_have_coordinates(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.parts.fix(age_s=FRESH_S)  # the press comes a second later
+        stale = device.press()
+        device.parts.position.fix = None
+        none = device.press()
+
+        photos = [device.open(one["label"]["capture_id"]).photo for one in (stale, none)]
+    for reply, photo in zip((stale, none), photos, strict=True):
+        assert reply["record"]["position"] is None
+        assert photo is not None
+        assert b"WGS-84" not in photo
+
+
+@pytest.mark.parametrize(
+    "utc", [datetime(2007, 4, 8, tzinfo=UTC), BUILT.replace(year=BUILT.year + 20)]
+)
+def test_a_receivers_time_that_the_clock_refuses_is_neither_in_the_record_nor_in_exif(
+    tmp_path: Path, utc: datetime
+) -> None:
+    """The place is still true: a week rollover changes the date alone."""
+    with bench(tmp_path) as device:
+        device.parts.fix(utc=utc)
+        refused = device.press()
+        device.parts.fix(utc=BUILT)
+        believed = device.press()
+
+        photos = [device.open(one["label"]["capture_id"]).photo for one in (refused, believed)]
+    gps = [piexif.load(photo)["GPS"] for photo in photos]
+    assert refused["record"]["position"]["utc"] is None
+    assert refused["record"]["position"]["lat_deg"] == 52.5200066
+    assert not {piexif.GPSIFD.GPSDateStamp, piexif.GPSIFD.GPSTimeStamp} & gps[0].keys()
+    assert piexif.GPSIFD.GPSLatitude in gps[0]
+    assert believed["record"]["position"]["utc"] == rfc3339(BUILT)
+    assert gps[1][piexif.GPSIFD.GPSDateStamp] == f"{BUILT:%Y:%m:%d}".encode()
+
+
+def test_a_record_without_photo_has_no_coordinates_although_there_is_a_fix(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.parts.fix()
+        device.parts.camera.error = CameraFailed("the sensor reports an error")
+
+        reply = device.press()
+
+        body = device.layout.record(reply["label"]["capture_id"]).read_bytes()
+    assert "position" not in reply["record"]
+    assert b"52.52" not in body
+    assert b"lat_deg" not in body
+
+
+# Quality and retakes
+
+
+@pytest.mark.parametrize("pixels", [BLURRED, COVERED], ids=["blurred", "covered"])
+def test_blur_and_a_covered_lens_ask_for_one_retake(tmp_path: Path, pixels: Image) -> None:
+    with bench(tmp_path) as device:
+        device.parts.camera.pictures = [pixels]
+        first, again, third = device.press(), device.press(), device.press()
+
+    assert first["retake"]
+    assert first["record"]["retake_of"] is None
+    assert again["record"]["retake_of"] == first["label"]["capture_id"]
+    assert not again["retake"], "a retake of a retake is not asked for"
+    assert third["record"]["retake_of"] is None
+    assert third["retake"]
+
+
+def test_a_blurred_photo_is_kept_like_any_other(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.parts.camera.pictures = [BLURRED]
+        device.press()
+        device.press()
+
+        assert len(device.rows("photo")) == 2
+
+
+@pytest.mark.parametrize("pixels", [DARK, picture()], ids=["dark", "ok"])
+def test_no_retake_is_asked_for_what_a_second_try_cannot_mend(
+    tmp_path: Path, pixels: Image
+) -> None:
+    with bench(tmp_path, Parts(lamp=None)) as device:
+        device.parts.camera.pictures = [pixels]
+        reply = device.press()
+
+    assert not reply["retake"]
+    assert Signal.SAVED in device.parts.light.shown
+
+
+@pytest.mark.parametrize(("after_s", "is_retake"), [(18.9, True), (19.1, False)])
+def test_a_retake_counts_as_one_for_20_seconds(
+    tmp_path: Path, after_s: float, *, is_retake: bool
+) -> None:
+    with bench(tmp_path) as device:
+        device.parts.camera.pictures = [BLURRED]
+        first = device.press()
+
+        second = device.press(after_s)  # and a second
+
+    assert second["record"]["retake_of"] == (first["label"]["capture_id"] if is_retake else None)
+    assert second["retake"] is not is_retake
+
+
+def test_a_photo_that_was_taken_back_is_not_retaken(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.parts.camera.pictures = [BLURRED]
+        device.press()
+        device.hold_scan()
+
+        assert device.press()["record"]["retake_of"] is None
+
+
+# Faults
+
+
+@pytest.mark.parametrize(
+    "error", [CameraStalled("no frame in time"), CameraFailed("the sensor reports an error")]
+)
+def test_a_camera_fault_leaves_its_record_red_and_the_process_ends_with_70(
+    tmp_path: Path, error: DeviceError
+) -> None:
+    with bench(tmp_path) as device:
+        device.parts.camera.error = error
+        reply = device.press()
+        device.tick(3.1)
+        code = device.run()
+
+    assert reply["record"]["reason"] == "camera_fault"
+    assert reply["label"]["kind"] == Kind.NO_PHOTO
+    assert device.parts.light.shown[-1] is Signal.FAULT
+    assert code == 70
+
+
+def test_red_is_seen_before_the_process_ends_and_its_light_goes_out(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.parts.camera.error = CameraStalled("no frame in time")
+        device.press()
+        device.tick(2.9)
+
+        with pytest.raises(AssertionError, match="did not end"):
+            device.run(patience_s=0.1)
+
+
+def test_below_the_reserve_no_photo_is_taken_but_the_press_leaves_its_record(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path, state={"reserve_mb": 1_000_000}) as device:
+        reply = device.press()
+
+    assert reply["record"]["reason"] == "storage_full"
+    assert device.parts.light.shown[-1] is Signal.FAULT
+    assert device.parts.camera.taken == []
+
+
+@pytest.mark.slow
+def test_on_a_card_that_takes_no_new_file_a_press_is_red_and_its_number_stays_free(
+    tmp_path: Path,
+) -> None:
+    """No inode is left: not even a record without photo fits, and the log has a line."""
+    with small_disk(tmp_path) as card:
+        where = {"dir": str(card / "state")}
+        with bench(tmp_path / "device", state=where) as device:
+            device.press()
+            with full(card):
+                reply = device.press()
+            after = device.press()
+
+            assert len(device.rows()) == 3
+    assert reply["exit"] == 70
+    assert after["label"]["seq"] == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block_bytes", [1024, 4096])
+def test_on_a_full_card_a_press_leaves_its_record_by_the_ballast(
+    tmp_path: Path, block_bytes: int
+) -> None:
+    """Also by a process that is started on it; with room again the ballast is made again."""
+    with small_disk(tmp_path, block_bytes=block_bytes) as card:
+        where = {"dir": str(card / "state"), "reserve_mb": 1}
+        with bench(tmp_path / "device", state=where) as device:
+            device.press()
+            device.tick()
+            filler = fill(card)
+            replies = [device.press() for _ in range(3)]
+            shown = device.parts.light.shown[-1]
+        with bench(tmp_path / "device", state=where) as device:
+            replies.append(device.press())
+            spent_bytes = device.layout.ballast.stat().st_size
+            filler.unlink()
+            device.tick()
+            after = device.press()
+            ballast_bytes = device.layout.ballast.stat().st_size
+            rows = device.rows()
+
+    assert [reply["record"]["reason"] for reply in replies] == ["storage_full"] * 4
+    assert shown is Signal.FAULT
+    assert (spent_bytes, ballast_bytes) == (0, BALLAST_BYTES)
+    assert after["label"]["kind"] == "photo"
+    assert [row.seq for row in rows] == list(range(1, 8))
+
+
+@pytest.mark.slow
+def test_when_room_is_short_a_press_deletes_what_receipts_cover_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    """The oldest first, and only as many as it takes; what waits stays."""
+    key = signing.new_key()
+    public = tmp_path / "receipt.pem"
+    public.write_bytes(signing.public_pem(key.public_key()))
+    with small_disk(tmp_path) as card:
+        where = {"dir": str(card / "state"), "reserve_mb": 1}
+        backend = {"receipt_keys": [str(public)]}
+        with bench(tmp_path / "device", state=where, backend=backend) as device:
+            for _ in range(24):
+                device.press()
+            for item in device.rows()[3:]:
+                content = device.layout.record(item.capture_id).read_bytes()
+                token = receipt(key, item.capture_id, content)
+                device.outbox.mark_delivered(item, token, MOMENT)
+            (card / "filler").write_bytes(bytes(free_bytes(card) - 900_000))
+            reply = device.press()
+            states = device.states()
+
+    assert reply["label"]["kind"] == "photo"
+    assert states[:3] == [State.PENDING] * 3
+    assert states[3:13] == [State.PRUNED] * 10
+    assert State.PRUNED not in states[20:]
+
+
+@pytest.mark.slow
+def test_on_a_card_gone_read_only_a_press_is_red_and_the_idle_light_says_not_ready(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path) as card:
+        where = {"dir": str(card / "state")}
+        with bench(tmp_path / "device", state=where) as device:
+            device.press()
+            remount(card, "abort")
+            reply = device.press()
+            red = device.parts.light.shown[-1]
+            device.tick(31.0)
+
+            assert [row.kind for row in device.rows()] == ["chain_start", "photo"]
+    assert reply["exit"] == 70
+    assert (red, device.parts.light.shown[-1]) == (Signal.FAULT, Signal.NOT_READY)
+
+
+def test_a_card_that_can_be_written_again_makes_the_device_ready(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.layout.records.rename(tmp_path / "away")
+        reply = device.press()
+        device.tick(31.0)
+        not_ready = device.parts.light.shown[-1]
+        (tmp_path / "away").rename(device.layout.records)
+        device.tick()
+
+    assert reply["exit"] == 70
+    assert not_ready is Signal.NOT_READY
+    assert device.parts.light.shown[-1] is Signal.READY
+
+
+def test_with_an_empty_battery_a_press_leaves_its_record_and_the_device_goes_off(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path) as device:
+        device.tick()
+        device.parts.power.reading = PowerReading(4, external=False, under_voltage=None)
+        reply = device.press()
+        device.tick(4.0)
+        code = device.run()
+
+    assert reply["record"]["reason"] == "battery_empty"
+    assert reply["record"]["power"]["battery_pct"] == 4
+    assert device.parts.camera.taken == []
+    assert device.parts.light.shown[-1] is Signal.FAULT
+    assert device.parts.power.shut_downs == 1
+    assert code == 0
+
+
+def test_a_device_that_may_not_power_off_stays_and_refuses(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.parts.power.error = DeviceError("polkit says no")
+        device.parts.power.reading = PowerReading(4, external=False, under_voltage=None)
+        for _ in range(10):
+            device.tick()
+        reply = device.press()
+
+    assert reply["record"]["reason"] == "battery_empty"
+    assert device.parts.power.shut_downs == 1
+    assert device.parts.light.shown[-1] is Signal.FAULT
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        PowerReading(5, external=False, under_voltage=None),
+        PowerReading(1, external=True, under_voltage=None),
+        PowerReading(None, external=None, under_voltage=None),
+    ],
+)
+def test_a_battery_that_is_low_charging_or_absent_is_not_empty(
+    tmp_path: Path, reading: PowerReading
+) -> None:
+    with bench(tmp_path) as device:
+        device.parts.power.reading = reading
+        reply = device.press()
+        device.tick()
+
+    assert reply["label"]["kind"] == Kind.PHOTO
+    assert device.parts.power.shut_downs == 0
+
+
+def test_a_row_that_cannot_be_written_is_red_and_makes_no_second_record(tmp_path: Path) -> None:
+    """The photo is safe: it is queued as soon as the queue takes it."""
+    with bench(tmp_path) as device:
+        chain_start = device.rows()[0].capture_id
+        device.layout.database.rename(tmp_path / "away.db")
+        device.layout.database.mkdir()
+        reply = device.press()
+        files = {path.stem for path in device.layout.records.iterdir()} - {chain_start}
+        device.layout.database.rmdir()
+        (tmp_path / "away.db").rename(device.layout.database)
+        device.tick()
+
+        assert [row.capture_id for row in device.rows("photo")] == list(files)
+    assert reply["exit"] == 70
+    assert Signal.SAVED not in device.parts.light.shown
+    assert len(files) == 1
+
+
+def test_no_log_line_has_a_coordinate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    with bench(tmp_path) as device:
+        device.parts.fix()
+        device.press()
+        device.parts.camera.error = CameraFailed("the sensor reports an error")
+        device.press()
+
+    assert caplog.records
+    assert not re.search(r"52\.5|13\.40", caplog.text)
+
+
+# What a record says of the device
+
+
+def test_bench_mode_makes_test_records(tmp_path: Path) -> None:
+    with bench(tmp_path, device={"bench_mode": True}) as device:
+        reply = device.press()
+
+    assert reply["label"]["kind"] == Kind.TEST
+    assert reply["record"]["photo"]["bytes"] > 0
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_record_says_whether_a_part_was_simulated(tmp_path: Path, *, simulated: bool) -> None:
+    with bench(tmp_path, Parts(simulated=simulated)) as device:
+        assert device.press()["record"]["simulated"] is simulated
+
+
+def test_a_label_tells_neither_place_nor_stop_nor_time_of_day_in_its_id(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.parts.fix()
+        label = device.press()["label"]
+
+    assert set(label) == {
+        "v",
+        "capture_id",
+        "device_id",
+        "chain",
+        "seq",
+        "prev",
+        "boot_id",
+        "kind",
+        "about",
+        "utc",
+        "monotonic_ns",
+        "clock",
+        "body",
+    }
+    assert "52.5" not in json.dumps(label)
+
+
+def test_the_configuration_of_the_bench_is_one_that_the_command_takes(tmp_path: Path) -> None:
+    assert Device(tmp_path).run("config", "--check").returncode == 0

@@ -1,0 +1,325 @@
+"""A press with a route in hand: what is photographed, what is refused, and when the eye is open."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.models import Kind
+from agent.queue.database import Database
+from agent.record import signing
+from agent.rule.manifest import PhotoRule
+from hardware.errors import CameraStalled
+from hardware.indicator import Signal
+from tests.support.fleet import (
+    ALLOWED,
+    ELSEWHERE,
+    FORBIDDEN,
+    NEXT,
+    SIGNED,
+    etag,
+    files_of,
+    fleet_device,
+    offer,
+    reason,
+    round_of,
+    stored,
+)
+from tests.support.roads import payload_of, stop_at
+
+
+def test_without_a_route_there_is_no_photo_and_the_eye_stays_closed(tmp_path: Path) -> None:
+    with fleet_device(tmp_path) as device:
+        reply = device.press()
+
+    assert reason(reply) == "manifest_missing"
+    assert reply["record"]["manifest"] == "none"
+    assert device.parts.camera.starts == 0
+
+
+def test_at_the_only_stop_in_reach_the_photo_is_bound_to_it(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED, ELSEWHERE) as device:
+        reply = device.press()
+
+    assert reply["label"]["kind"] == "photo"
+    assert reply["record"]["manifest"] == 7
+    stop = reply["record"]["stop"]
+    assert (stop["id"], stop["bound_by"], stop["ring"]) == (ALLOWED.id, "place", "inside")
+
+
+def test_at_a_forbidden_stop_no_frame_is_exposed(tmp_path: Path) -> None:
+    """The record has no coordinates and names no stop; the light is blue."""
+    with round_of(tmp_path, replace(FORBIDDEN, done=True)) as device:
+        reply = device.press()
+        shown = device.parts.light.shown[-1]
+
+    assert reason(reply) == "no_photo_stop"
+    assert reply["record"]["stop"]["id"] is None
+    assert "position" not in reply["record"]
+    assert shown is Signal.NO_PHOTO
+    assert device.parts.camera.frames_exposed == 0
+
+
+def test_a_stop_to_be_signed_for_is_refused(tmp_path: Path) -> None:
+    with round_of(tmp_path, SIGNED) as device:
+        assert reason(device.press()) == "signature_stop"
+
+
+def test_a_label_settles_what_place_refuses(tmp_path: Path) -> None:
+    """Two doors in one building: the refusal opens the window, the label names the other door."""
+    with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
+        refused = device.press()
+        device.parts.camera.label = "C1"
+        device.tick(0.1)
+        read = device.parts.light.shown[-1]
+        reply = device.press()
+
+    assert reason(refused) == "no_photo_stop"
+    assert read is Signal.LABEL_READ
+    assert (
+        reply["record"]["stop"] | {"id": ALLOWED.id, "bound_by": "code"}
+        == (reply["record"]["stop"])
+    )
+
+
+def test_the_label_of_a_forbidden_stop_is_refused_by_name(tmp_path: Path) -> None:
+    with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
+        device.press()
+        device.parts.camera.label = "C2"
+        device.tick(0.1)
+        reply = device.press()
+
+    assert reason(reply) == "no_photo_stop"
+    assert reply["record"]["stop"]["id"] == FORBIDDEN.id
+
+
+def test_a_code_does_not_open_the_next_door(tmp_path: Path) -> None:
+    """It binds a further photo for a minute, and then place decides again."""
+    with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
+        device.press()
+        device.parts.camera.label = "C1"
+        device.tick(0.1)
+        replies = [device.press(), device.press(5.0)]
+        device.parts.fix()
+        later = device.press(70.0)
+
+    assert [reply["label"]["kind"] for reply in replies] == ["photo", "photo"]
+    assert reason(later) == "no_photo_stop"
+
+
+def test_an_unknown_label_is_refused(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        device.hold_scan(held_s=0.2)
+        device.parts.camera.label = "SOMETHING-ELSE"
+        device.tick(0.1)
+        device.tick(10.0)
+        reply = device.press()
+
+    assert reason(reply) == "unknown_code"
+
+
+def test_a_practice_label_makes_a_test(tmp_path: Path) -> None:
+    with round_of(tmp_path, ELSEWHERE) as device:
+        device.hold_scan(held_s=0.2)
+        device.parts.camera.label = "PRACTICE-1"
+        device.tick(0.1)
+        reply = device.press()
+
+    assert reply["label"]["kind"] == Kind.TEST
+
+
+def test_a_window_ends_after_ten_seconds_and_the_eye_closes(tmp_path: Path) -> None:
+    with round_of(tmp_path, FORBIDDEN) as device:
+        device.press()
+        device.tick(0.1)
+        open_then = device.parts.camera.streaming
+        device.tick(10.0)
+        looks = device.parts.camera.looks
+        device.tick(1.1)
+        device.tick(1.1)
+
+    assert open_then
+    assert device.parts.camera.looks == looks
+    assert not device.parts.camera.streaming
+
+
+def test_a_fleet_may_switch_scanning_off(tmp_path: Path) -> None:
+    with fleet_device(tmp_path, scanning=False) as device:
+        offer(device, payload_of(FORBIDDEN))
+        device.tick()
+        device.press()
+        device.tick(0.1)
+
+    assert device.parts.camera.starts == 0
+
+
+def test_a_camera_that_stalls_in_a_window_ends_the_process(tmp_path: Path) -> None:
+    with round_of(tmp_path, FORBIDDEN) as device:
+        device.press()
+        device.parts.camera.error = CameraStalled("no frame")
+        device.tick(0.1)
+        shown = device.parts.light.shown[-1]
+        device.tick(4.0)
+        code = device.run()
+
+    assert (shown, code) == (Signal.FAULT, 70)
+
+
+def test_a_route_that_was_handed_on_allows_nothing(tmp_path: Path) -> None:
+    """The device no longer knows where a photo is forbidden."""
+    with round_of(tmp_path) as device:
+        assert reason(device.press()) == "manifest_missing"
+
+
+def test_a_code_whose_photo_had_no_place_ends_where_there_is_one(tmp_path: Path) -> None:
+    """Out of the stairwell and on to the next door, within the minute."""
+    with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
+        device.parts.position.fix = None
+        device.hold_scan(held_s=0.2)
+        device.parts.camera.label = "C1"
+        device.tick(0.1)
+        inside = device.press()
+        device.parts.fix()
+        outside = device.press(5.0)
+
+    assert inside["record"]["stop"]["bound_by"] == "code"
+    assert reason(outside) == "no_photo_stop"
+
+
+# The sensor
+
+
+def test_the_eye_opens_at_an_open_stop_and_closes_at_a_forbidden_one(tmp_path: Path) -> None:
+    """Asked once a second; also inside the minute after a press."""
+    forbidden = stop_at(NEXT, 5, PhotoRule.NO_PHOTO)
+    with round_of(tmp_path, ALLOWED, forbidden) as device:
+        device.tick()
+        at_open = device.parts.camera.streaming
+        device.press()
+        device.parts.fix(lat_deg=NEXT[0], lon_deg=NEXT[1])
+        device.tick()
+        at_forbidden = device.parts.camera.streaming
+
+    assert (at_open, at_forbidden) == (True, False)
+
+
+def test_on_the_road_the_eye_is_closed(tmp_path: Path) -> None:
+    with round_of(tmp_path, ELSEWHERE) as device:
+        device.tick()
+        device.tick()
+
+        assert device.parts.camera.starts == 0
+
+
+# The manifest
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        ({"device_id": "dev-2"}, "another device"),
+        ({"version": 6}, "not newer"),
+        ({"version": 8, "stops": [{"id": "../x"}]}, "malformed"),
+        ({"version": 8, "ends": "2026-12-01T11:00:00Z"}, "has ended"),
+    ],
+)
+def test_a_manifest_that_is_not_right_is_refused_and_the_last_one_stays(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, spoil: dict[str, Any], why: str
+) -> None:
+    caplog.set_level("INFO")
+    with round_of(tmp_path, ALLOWED) as device:
+        offer(device, payload_of(SIGNED) | spoil)
+        device.tick()
+        reply = device.press()
+        kept = stored(device.layout)
+
+    assert reply["record"]["manifest"] == 7
+    assert kept.offered is None
+    assert why in (kept.refused or "")
+    assert "event=manifest_refused" in caplog.text
+
+
+def test_a_manifest_with_a_wrong_signature_is_refused(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        offer(device, payload_of(SIGNED) | {"version": 8}, key=signing.new_key())
+        device.tick()
+
+        assert device.press()["record"]["manifest"] == 7
+        assert "not trusted" in (stored(device.layout).refused or "")
+        assert etag(device.layout) is None
+
+
+def test_a_newer_manifest_is_taken_in_while_the_driver_is_on_the_road(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        forbidden = replace(ALLOWED, photo=PhotoRule.NO_PHOTO)
+        offer(device, payload_of(forbidden) | {"version": 8})
+        device.tick()
+
+        assert reason(device.press()) == "no_photo_stop"
+
+
+def test_a_manifest_survives_a_restart(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED):
+        pass
+    with fleet_device(tmp_path) as device:
+        assert device.press()["record"]["manifest"] == 7
+
+
+def test_a_manifest_survives_a_queue_that_is_made_again(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED) as device:
+        for path in device.layout.state.glob("doorstep.db*"):
+            path.unlink()
+        device.press()
+        device.tick()
+        device.tick()
+
+        assert device.press()["record"]["manifest"] == 7
+        assert stored(device.layout).version == 7
+
+
+def test_when_it_ends_it_is_wiped_to_the_last_byte(tmp_path: Path) -> None:
+    """Not a stop and not a code is left in the database's files; its version is."""
+    with round_of(tmp_path, ALLOWED) as device:
+        token = stored(device.layout).token or ""
+        had = token[100:140].encode() in files_of(device.layout)
+        device.hear_time(datetime(2026, 12, 1, 18, 0, 5, tzinfo=UTC))
+        for _ in range(3):
+            device.tick()
+        reply = device.press()
+        left = files_of(device.layout)
+        kept = stored(device.layout)
+
+    assert reason(reply) == "manifest_expired"
+    assert (kept.token, kept.version) == (None, 7)
+    assert had
+    assert token[100:140].encode() not in left
+
+
+def test_a_fleet_that_switches_manifests_off_has_the_last_one_wiped(tmp_path: Path) -> None:
+    with round_of(tmp_path, ALLOWED):
+        pass
+    with fleet_device(tmp_path, manifest="off") as device:
+        kept = stored(device.layout)
+
+        assert device.press()["record"]["manifest"] == "off"
+
+    assert (kept.token, kept.offered) == (None, None)
+
+
+def test_what_was_wiped_leaves_the_log_as_soon_as_nobody_reads_it(tmp_path: Path) -> None:
+    """A reader holds the log in place; capture goes on meanwhile."""
+    with round_of(tmp_path, ALLOWED) as device:
+        token = stored(device.layout).token or ""
+        reader = Database(device.layout)
+        with reader.look() as sql:
+            sql.execute("SELECT 1 FROM captures").fetchall()
+            device.hear_time(datetime(2026, 12, 1, 18, 0, 5, tzinfo=UTC))
+            device.tick()
+            device.tick()
+            held = token[100:140].encode() in files_of(device.layout)
+        device.tick()
+
+        assert held
+        assert token[100:140].encode() not in files_of(device.layout)

@@ -1,0 +1,204 @@
+"""The doctor: every finding in words, and an exit code that says whether to call somebody."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.command import doctor
+from agent.command.doctor import Finding, Level
+from agent.process import control
+from agent.queue.paths import Layout
+from tests.support.device import Device, towards
+from tests.support.factory import Device as Maker
+from tests.support.factory import add, owned_by_a_user, queue
+from tests.support.rawserver import raw_server
+
+
+def levels(device: Device) -> dict[str, Level]:
+    return {finding.check: finding.level for finding in doctor.examine(device.config)}
+
+
+def words(device: Device, check: str) -> str:
+    found = [one.words for one in doctor.examine(device.config) if one.check == check]
+    return "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        ([], 0),
+        ([Level.OK, Level.NOTE], 0),
+        ([Level.OK, Level.LATER], 75),
+        ([Level.FAILED], 70),
+        ([Level.LATER, Level.FAILED, Level.OK], 70),
+    ],
+)
+def test_the_exit_code_is_that_of_the_worst_finding(found: list[Level], code: int) -> None:
+    assert doctor.exit_code(Finding("x", level, "") for level in found) == code
+
+
+def test_a_device_that_never_ran_has_no_fault_but_a_backend_out_of_reach(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+
+    found = levels(device)
+
+    assert found["backend"] is Level.LATER
+    assert Level.FAILED not in found.values()
+    assert found["sealing"] is Level.NOTE
+    assert not device.layout.state.exists(), "looking at a device changes nothing on it"
+    assert not device.layout.run.exists()
+
+
+def test_it_says_that_photos_are_not_sealed_yet(tmp_path: Path) -> None:
+    assert "not for the road" in words(Device(tmp_path), "sealing")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"policy": {"manifest": "on"}}, "policy.manifest"),
+        ({"backend": {"receipt_keys": ["missing.pem"]}}, "missing.pem"),
+        ({"simulated": {"world": "no-world.toml"}}, "no-world.toml"),
+    ],
+)
+def test_a_wrong_configuration_is_the_only_finding(
+    tmp_path: Path, changes: dict[str, dict[str, object]], expected: str
+) -> None:
+    device = Device(tmp_path, "", **changes)
+
+    (finding,) = doctor.examine(device.config)
+
+    assert finding.level is Level.FAILED
+    assert expected in finding.words
+
+
+def test_a_missing_camera_is_a_failure_that_names_the_setting(tmp_path: Path) -> None:
+    device = Device(tmp_path, camera={"kind": "v4l2", "device": 63})
+
+    assert levels(device)["devices"] is Level.FAILED
+    assert "camera.device" in words(device, "devices")
+
+
+def test_an_unreadable_ca_is_a_finding_like_any_other(tmp_path: Path) -> None:
+    device = Device(tmp_path, backend={"ca": "no-ca.pem"})
+
+    assert levels(device)["backend"] is Level.FAILED
+    assert "backend.ca" in words(device, "backend")
+
+
+@pytest.mark.parametrize(
+    ("answer", "level"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", Level.OK),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Level.LATER),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", Level.LATER),
+        (b"nonsense\r\n\r\n", Level.LATER),
+    ],
+)
+def test_the_backend_is_asked_for_a_record_that_it_cannot_have(
+    tmp_path: Path, answer: bytes, level: Level
+) -> None:
+    with raw_server(tmp_path) as server:
+        server.script = lambda _request: [answer]
+        device = Device(tmp_path / "device", backend=towards(server))
+
+        found = levels(device)
+
+    assert found["backend"] is level
+    assert server.requests[0].method == "HEAD"
+
+
+def test_alarms_of_the_queue_and_torn_files_are_findings(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+    layout, database, outbox = queue(tmp_path)
+    made = add(outbox, Maker().make())
+    outbox.mark_damaged(outbox.get(made.label.capture_id), "its file is gone")
+    (layout.torn / "x.rec").write_bytes(b"torn")
+    database.close()
+
+    assert levels(device)["queue"] is Level.FAILED
+    assert "1 damaged" in words(device, "queue")
+    assert "1 files in" in words(device, "torn files")
+
+
+@pytest.mark.parametrize("closed", ["records", "keys/device.pem", "doorstep.db", "doorstep.db-shm"])
+def test_what_its_owner_may_not_use_is_a_failure_with_its_remedy(closed: str) -> None:
+    with owned_by_a_user() as folder:
+        layout = Layout(folder / "state", folder / "run")
+        layout.make()
+        for name in ("keys/device.pem", "doorstep.db-wal", "doorstep.db-shm"):
+            (layout.state / name).touch(0o600)
+        before = list(doctor._permissions(layout))  # noqa: SLF001 - as another user, in this process
+        path = layout.state / closed
+        path.chmod(0o400 if path.is_dir() or path.suffix != ".pem" else 0)
+        (found,) = doctor._permissions(layout)  # noqa: SLF001 - as before
+        path.chmod(0o700)
+
+    assert before == []
+    assert found.level is Level.FAILED
+    assert f"chmod u+rwX {path}" in found.words
+
+
+def test_the_oldest_tells_why_it_waits(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+    _layout, database, outbox = queue(tmp_path)
+    add(outbox, Maker().make())
+    item = outbox.claim(0.0, due_s=600.0)
+    assert item is not None
+    outbox.book(item, 600.0, "the receipt is signed by a key that is not trusted")
+    database.close()
+
+    assert "tried 1 times; last answer: the receipt is signed" in words(device, "queue")
+
+
+def test_too_little_room_is_a_failure(tmp_path: Path) -> None:
+    device = Device(tmp_path, state={"reserve_mb": 1_000_000})
+    queue(tmp_path)[1].close()
+
+    found = [one for one in doctor.examine(device.config) if one.check == "disk"]
+
+    assert found[0].level is Level.FAILED
+    assert "presses are refused" in found[0].words
+
+
+@pytest.mark.parametrize(
+    ("answer", "level"),
+    [
+        ({"ready": True, "writable": True, "position": "ok"}, Level.OK),
+        ({"ready": False, "writable": True, "position": "ok"}, Level.OK),
+        ({"ready": False, "writable": False, "position": "ok"}, Level.FAILED),
+        ({"error": "it is stopping", "exit": 75}, Level.FAILED),
+    ],
+)
+def test_a_running_capture_process_is_asked_instead_of_opening_its_devices(
+    tmp_path: Path, answer: dict[str, object], level: Level
+) -> None:
+    device = Device(tmp_path, camera={"kind": "v4l2", "device": 63})
+    layout = Layout(tmp_path / "state", tmp_path / "run")
+    layout.make()
+
+    with control.serve(layout.capture_socket, lambda *_: dict(answer)):
+        assert levels(device)["devices"] is level
+
+
+@pytest.mark.slow
+def test_a_receiver_without_an_answer_is_a_failure_of_the_position_only(tmp_path: Path) -> None:
+    device = Device(tmp_path, '[[at]]\nsecond = 0\nfix = "unplugged"\n')
+
+    found = levels(device)
+
+    assert found["position"] is Level.FAILED
+    assert found["devices"] is Level.OK
+
+
+@pytest.mark.slow
+def test_the_findings_are_the_same_as_json_and_as_lines(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+
+    as_json = device.run("doctor", "--json")
+    in_words = device.run("doctor")
+
+    assert as_json.returncode == in_words.returncode == 75
+    for finding in json.loads(as_json.stdout):
+        assert finding["check"] in in_words.stdout

@@ -1,0 +1,233 @@
+"""The status document: small, without places, codes, or a measure of anybody's pace."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.command import wiring
+from agent.config import Config, load
+from agent.models import State
+from agent.process import control, status
+from agent.queue.paths import Layout
+from tests.support.device import REPOSITORY
+from tests.support.device import Device as Folder
+from tests.support.factory import MOMENT, Device, add, queue
+from tests.support.factory import Device as Maker
+
+LONG_WORDS = (
+    'POST was answered 413 "' + "x" * 400 + '"',
+    "前置" * 200,
+    '"' * 400,
+    "\\" * 400,
+    "a" * 400,
+)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return load(Folder(tmp_path, device={"id": "v" * 63}).config)
+
+
+def document(config: Config) -> dict[str, Any]:
+    with wiring.queue(config) as outbox:
+        return status.document(config, outbox)
+
+
+def with_alarms(folder: Path, count: int, words: str) -> None:
+    _, database, outbox = queue(folder)
+    device = Device()
+    for _ in range(count):
+        made = add(outbox, device.make())
+        outbox.mark_damaged(outbox.get(made.label.capture_id), words)
+    database.close()
+
+
+@pytest.mark.parametrize("words", LONG_WORDS, ids=["quoted", "wide", "quotes", "slashes", "plain"])
+def test_the_document_stays_under_2_kb_whatever_the_alarms_say(
+    tmp_path: Path, config: Config, words: str
+) -> None:
+    """Also with both processes running, each with something long to tell."""
+    with_alarms(tmp_path, 9, words)
+    layout = Layout.of(config.state)
+    capture = {"ready": False, "streaming": False, "position": words, "clock": "unsynced"}
+    capture |= {"manifest": 2**53 - 1, "manifest_refused": words}
+    sync = {
+        "state": "waiting",
+        "last_contact": "2026-12-01T09:15:02.000Z",
+        "last_answer": words,
+        "pause": words,
+        "waits_s": 299.9,
+    }
+
+    with (
+        control.serve(layout.capture_socket, lambda *_: capture | {"simulated": True}),
+        control.serve(layout.sync_socket, lambda *_: sync),
+    ):
+        made = document(config)
+
+    text = json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
+    assert len(text) < 2048
+    assert len(made["queue"]["alarms"]) == 5
+    assert made["queue"]["damaged"] == 9
+    assert all(alarm["what"] for alarm in made["queue"]["alarms"])
+
+
+def test_the_document_counts_what_waits_and_nothing_that_was_done(
+    tmp_path: Path, config: Config
+) -> None:
+    """A count of delivered records would measure a person's pace."""
+    _, database, outbox = queue(tmp_path)
+    maker = Maker()
+    for number in range(20):
+        made = add(outbox, maker.make())
+        if number < 13:
+            outbox.mark_delivered(outbox.get(made.label.capture_id), "a receipt", MOMENT)
+    database.close()
+
+    made_document = document(config)
+
+    assert made_document["queue"]["waiting"] == 7
+    numbers = [value for value in _leaves(made_document) if isinstance(value, int)]
+    assert 13 not in numbers
+    assert 20 not in numbers
+    assert set(made_document) == {
+        "device",
+        "agent",
+        "manifest",
+        "bench_mode",
+        "sealed",
+        "queue",
+        "torn",
+        "disk",
+        "capture",
+        "sync",
+    }
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [leaf for one in value.values() for leaf in _leaves(one)]
+    if isinstance(value, list):
+        return [leaf for one in value for leaf in _leaves(one)]
+    return [value]
+
+
+def test_an_alarm_says_which_record_what_state_and_why(tmp_path: Path, config: Config) -> None:
+    _, database, outbox = queue(tmp_path)
+    maker = Maker()
+    suspect, refused = (add(outbox, maker.make()).label.capture_id for _ in range(2))
+    outbox.book(outbox.get(suspect), 10.0, "POST was answered 413", suspected=True)
+    outbox.mark_refused(outbox.get(refused), "a refusal", MOMENT, "unknown_key")
+    database.close()
+
+    assert document(config)["queue"]["alarms"] == [
+        {"id": suspect, "state": "SUSPECT", "what": "POST was answered 413"},
+        {"id": refused, "state": "REFUSED", "what": "unknown_key"},
+    ]
+
+
+def test_before_capture_ever_ran_the_document_says_what_to_do(config: Config) -> None:
+    made = document(config)
+    words = "\n".join(status.lines(made))
+
+    assert "start `doorstep capture`" in words
+    assert made["capture"] is None
+    assert made["torn"] == 0
+
+
+def test_the_words_for_a_terminal_say_all_of_it(tmp_path: Path, config: Config) -> None:
+    with_alarms(tmp_path, 1, "its file is gone")
+    (tmp_path / "state" / "torn" / "x.rec").write_bytes(b"torn")
+
+    words = "\n".join(status.lines(document(config)))
+
+    for expected in (
+        "capture   not running",
+        "sync      not running",
+        "0 waiting, 0 suspect, 0 refused, 1 damaged",
+        "1 files did not verify",
+        "manifest off",
+        "not for the road",
+        "DAMAGED: its file is gone",
+    ):
+        assert expected in words
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"manifest": "off", "manifest_refused": None}, []),
+        ({"manifest": 7, "manifest_refused": None}, ["manifest  version 7"]),
+        (
+            {"manifest": "none", "manifest_refused": "it has ended already"},
+            [
+                "manifest  none is valid now: presses are refused",
+                "manifest  one was refused: it has ended already",
+            ],
+        ),
+    ],
+)
+def test_the_manifest_in_hand_and_a_refused_one_are_told(
+    tmp_path: Path, config: Config, told: dict[str, Any], expected: list[str]
+) -> None:
+    queue(tmp_path)[1].close()
+    layout = Layout.of(config.state)
+    capture = {"ready": True, "simulated": True, "clock": "ntp", "position": "ok"}
+
+    with control.serve(layout.capture_socket, lambda *_: capture | told):
+        words = list(status.lines(document(config)))
+
+    assert [line for line in words if line.startswith("manifest")] == expected
+
+
+def test_a_process_that_does_not_answer_in_words_is_told_as_that(
+    tmp_path: Path, config: Config
+) -> None:
+    queue(tmp_path)[1].close()
+    layout = Layout.of(config.state)
+
+    with control.serve(layout.sync_socket, lambda *_: {"error": "it is stopping", "exit": 75}):
+        made = document(config)
+
+    assert made["sync"] == {"error": "it is stopping"}
+    assert "sync      it is stopping" in list(status.lines(made))
+
+
+OUTSIDER = """
+import os, sys
+from agent.__main__ import main
+main(sys.argv[1:])  # loads what may be out of reach afterwards
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_somebody_outside_the_group_is_told_so_without_a_traceback(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "device")
+    queue(folder.folder)[1].close()
+    for parent in [folder.folder, *folder.folder.parents][:4]:
+        parent.chmod(parent.stat().st_mode | 0o755)
+    folder.layout.state.chmod(0)
+
+    told = subprocess.run(
+        [sys.executable, "-c", OUTSIDER, "status", "--config", str(folder.config)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    folder.layout.state.chmod(0o2770)
+
+    assert told.returncode == 0, told.stderr
+    assert "Permission denied" in told.stdout
+
+
+def test_states_are_those_of_the_contract() -> None:
+    assert set(State) == {"PENDING", "DELIVERED", "PRUNED", "REFUSED", "DAMAGED"}

@@ -1,0 +1,236 @@
+"""A queue that breaks is set aside and made again from the records, and pressing goes on."""
+
+import os
+import sqlite3  # noqa: TID251 - it breaks what the product's door opens
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agent.errors import NotNow, QueueBroken
+from agent.models import State
+from agent.queue import recovery
+from tests.support.benchtop import Bench, bench
+from tests.support.factory import MOMENT
+
+
+def overwrite(database: Path) -> None:
+    """As a card does that gives other bytes back; what the log holds would hide it."""
+    empty_log(database)
+    with database.open("r+b") as file:
+        file.write(b"no database" * 800)
+
+
+def empty_log(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as sql:
+        sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def take_away(database: Path) -> None:
+    for path in database.parent.glob("doorstep.db*"):
+        path.unlink()
+
+
+def break_inside(database: Path) -> None:
+    """The first page is whole, the others are not."""
+    empty_log(database)
+    with database.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (database.stat().st_size - 4096))
+
+
+def drop_tables(database: Path) -> None:
+    """A whole database, but not the queue's."""
+    with closing(sqlite3.connect(database)) as sql:
+        sql.execute("DROP TABLE captures")
+
+
+def cut_short(database: Path) -> None:
+    empty_log(database)
+    os.truncate(database, 6000)
+
+
+BROKEN = [overwrite, take_away, break_inside, cut_short]
+
+
+def asides(device: Bench) -> list[str]:
+    return sorted(path.name for path in device.layout.state.glob("*.aside-*"))
+
+
+@pytest.mark.parametrize("spoil", [*BROKEN, drop_tables])
+def test_a_start_on_a_broken_queue_makes_it_again(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    """Every record is queued, the chain goes on, and the backend is asked first what it has."""
+    with bench(tmp_path) as device:
+        labels = [device.press()["label"] for _ in range(3)]
+        item = device.rows()[1]
+        device.outbox.mark_delivered(item, "a receipt", MOMENT)
+    spoil(device.layout.database)
+
+    with bench(tmp_path) as device:
+        rows = device.rows()
+        after = device.press()["label"]
+
+    assert [row.seq for row in rows] == [1, 2, 3, 4]
+    assert all(row.adopted and row.state is State.PENDING for row in rows)
+    assert (after["chain"], after["seq"]) == (labels[0]["chain"], 5)
+
+
+def test_the_broken_queue_is_kept_whole(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+    overwrite(device.layout.database)
+    before = device.layout.database.read_bytes()
+
+    with bench(tmp_path) as device:
+        device.press()
+
+    assert asides(device) == ["doorstep.db.aside-1"]
+    assert device.layout.database.with_name("doorstep.db.aside-1").read_bytes() == before
+
+
+@pytest.mark.parametrize("spoil", BROKEN)
+def test_a_queue_that_breaks_between_two_presses_is_made_again(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    """Whoever notices it leaves a mark, and capture sees that within its next turn."""
+    with bench(tmp_path) as device:
+        device.press()
+        spoil(device.layout.database)
+        with pytest.raises((QueueBroken, NotNow)):
+            device.outbox.counts()
+        device.tick()
+        device.tick()
+        rows = device.rows()
+        reply = device.press()
+        numbers = [row.seq for row in device.rows()]
+
+    assert len(rows) == 2
+    assert reply["label"]["seq"] == 3
+    assert numbers == [1, 2, 3]
+
+
+def test_a_press_that_finds_the_queue_gone_is_green(tmp_path: Path) -> None:
+    """Its record is adopted with the others; the driver waits a little longer, and walks on."""
+    with bench(tmp_path) as device:
+        first = device.press()
+        take_away(device.layout.database)
+        second = device.press()
+        rows = {row.capture_id: row for row in device.rows()}
+
+    assert second["label"]["seq"] == first["label"]["seq"] + 1
+    assert second["label"]["capture_id"] in rows
+    assert first["label"]["capture_id"] in rows
+
+
+def test_a_queue_that_breaks_at_once_again_is_not_made_again_within_a_minute(
+    tmp_path: Path,
+) -> None:
+    """Else a dying card would be filled with queues set aside."""
+    with bench(tmp_path) as device:
+        take_away(device.layout.database)
+        device.press()
+        overwrite(device.layout.database)
+        with pytest.raises(QueueBroken):
+            device.outbox.counts()
+        reply = device.press()
+        early = asides(device)
+        device.tick(recovery.MEND_EVERY_S + 1)
+        rows = device.rows()
+
+    assert "kept, but not yet queued" in reply["error"]
+    assert early == ["doorstep.db.aside-1"]
+    assert "doorstep.db.aside-2" in asides(device)
+    assert [row.seq for row in rows] == [1, 2, 3]
+
+
+def test_two_broken_queues_are_both_kept(tmp_path: Path) -> None:
+    for _ in range(2):
+        with bench(tmp_path) as device:
+            device.press()
+        overwrite(device.layout.database)
+    with bench(tmp_path) as device:
+        device.press()
+
+    assert asides(device) == ["doorstep.db.aside-1", "doorstep.db.aside-2"]
+
+
+def test_a_receipt_that_comes_after_a_rebuild_goes_to_its_own_record(tmp_path: Path) -> None:
+    """Rows are numbered anew, and sync may hold an item of the queue before."""
+    with bench(tmp_path) as device:
+        for _ in range(6):
+            device.press()
+        gone, held, *_ = device.rows("photo")
+        device.outbox.mark_delivered(gone, "a receipt", MOMENT)
+        device.layout.record(gone.capture_id).unlink()
+        device.outbox.mark_pruned(gone)
+        take_away(device.layout.database)
+        device.press()
+
+        device.outbox.mark_delivered(held, "its receipt", MOMENT)
+        delivered = [row for row in device.rows() if row.state is State.DELIVERED]
+
+    assert [(row.capture_id, row.decision) for row in delivered] == [
+        (held.capture_id, "its receipt")
+    ]
+
+
+def test_records_of_an_earlier_key_are_adopted_too(tmp_path: Path) -> None:
+    """They are this device's own, and wait for the backend like the others."""
+    with bench(tmp_path) as device:
+        before = device.press()["label"]
+        (device.layout.keys / "device.pem").unlink()
+    with bench(tmp_path) as device:
+        device.press()
+    take_away(device.layout.database)
+    with bench(tmp_path) as device:
+        rows = {row.capture_id: row for row in device.rows()}
+        after = device.press()["label"]
+
+    assert rows[before["capture_id"]].state is State.PENDING
+    assert (after["seq"], len(rows)) == (3, 4)
+    assert after["chain"] != before["chain"]
+
+
+def test_a_broken_queue_is_mended_also_when_room_is_short(tmp_path: Path) -> None:
+    with bench(tmp_path, state={"reserve_mb": 1_000_000}) as device:
+        device.press()
+        take_away(device.layout.database)
+        for _ in range(3):
+            device.tick()
+
+        assert [row.seq for row in device.rows()] == [1, 2]
+
+
+def test_queues_that_break_at_every_start_are_not_set_aside_without_end(tmp_path: Path) -> None:
+    """From the third on a restart within a minute ends with the fault instead."""
+    for _ in range(recovery.ENOUGH):
+        with bench(tmp_path) as device:
+            device.press()
+        overwrite(device.layout.database)
+    with bench(tmp_path) as device:
+        pass
+    overwrite(device.layout.database)
+
+    with pytest.raises(QueueBroken), bench(tmp_path):
+        pass
+    assert len([name for name in asides(device) if name[-1].isdigit()]) == recovery.ENOUGH
+
+
+def test_a_log_beside_an_empty_database_is_set_aside_with_it(tmp_path: Path) -> None:
+    """tmpfiles.d makes an empty one at boot; SQLite would delete the log."""
+    with bench(tmp_path) as device:
+        device.press()
+        log = device.layout.database.with_name("doorstep.db-wal").read_bytes()
+    take_away(device.layout.database)
+    device.layout.database.touch()
+    device.layout.database.with_name("doorstep.db-wal").write_bytes(log)
+
+    with bench(tmp_path) as device:
+        numbers = [row.seq for row in device.rows()]
+
+    assert numbers == [1, 2]
+    aside = device.layout.database.with_name("doorstep.db.aside-1-wal")
+    assert aside.read_bytes() == log

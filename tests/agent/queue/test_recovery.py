@@ -1,0 +1,455 @@
+"""The sweep after a power cut: what it adopts, sets aside, marks, and never deletes."""
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agent.errors import NotGenuine
+from agent.models import CaptureId, Label, State
+from agent.queue import recovery
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.queue.recovery import Swept
+from agent.record import file as recordfile
+from agent.record.signing import PublicKey
+from agent.record.verify import examine
+from tests.support.benchtop import bench
+from tests.support.factory import MOMENT, Device, Made, add, queue
+
+NOTHING = Swept(parts=0, adopted=0, torn=0, damaged=0, pruned=0)
+
+
+class Card:
+    """A state folder and the device whose records lie in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.layout: Layout
+        self.outbox: Outbox
+        self.layout, database, self.outbox = queue(folder)
+        database.close()
+        self.device = Device()
+
+    def sweep(self) -> Swept:
+        return recovery.sweep(self.layout, self.outbox, [self.device.key.public_key()])
+
+    def made(self) -> Made:
+        """A record whose file is in place, without a row."""
+        made = self.device.make()
+        made.into(self.layout.records)
+        return made
+
+    def queued(self, state: State = State.PENDING) -> Made:
+        made = add(self.outbox, self.made())
+        item = self.outbox.get(made.label.capture_id)
+        match state:
+            case State.DELIVERED | State.PRUNED:
+                self.outbox.mark_delivered(item, "a receipt", MOMENT)
+            case State.REFUSED:
+                self.outbox.mark_refused(item, "a refusal", MOMENT, "damaged")
+            case State.DAMAGED:
+                self.outbox.mark_damaged(item, "its file holds other bytes")
+            case State.PENDING:
+                pass
+        if state is State.PRUNED:
+            self.outbox.mark_pruned(item)
+        return made
+
+    def state(self, made: Made) -> State:
+        return self.outbox.get(made.label.capture_id).state
+
+    def torn(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.layout.torn.iterdir()}
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Card:
+    return Card(tmp_path)
+
+
+def test_a_folder_in_order_is_left_alone(card: Card) -> None:
+    for state in (State.PENDING, State.DELIVERED, State.REFUSED, State.DAMAGED):
+        card.queued(state)
+
+    assert card.sweep() == NOTHING
+
+
+def test_an_unfinished_file_is_deleted(card: Card) -> None:
+    """Green was never shown for it, and its number is free."""
+    part = card.layout.record(Device().make().label.capture_id).with_suffix(".part")
+    part.write_bytes(b"half a record")
+
+    assert card.sweep() == Swept(parts=1, adopted=0, torn=0, damaged=0, pruned=0)
+    assert not part.exists()
+
+
+def test_a_whole_record_without_a_row_is_queued_as_one_that_the_backend_may_have(
+    card: Card,
+) -> None:
+    """Its first attempt begins with HEAD: the row may have been lost after it was sent."""
+    before, orphan = card.queued(), card.made()
+
+    assert card.sweep() == Swept(parts=0, adopted=1, torn=0, damaged=0, pruned=0)
+    row = card.outbox.get(orphan.label.capture_id)
+    assert (row.state, row.adopted, row.attempts) == (State.PENDING, True, 0)
+    assert row.label_sha256 == orphan.label_sha256
+    assert not card.outbox.get(before.label.capture_id).adopted
+
+
+def test_adopted_records_are_queued_in_the_order_of_the_chain(card: Card) -> None:
+    made = [card.made() for _ in range(12)]
+
+    card.sweep()
+
+    assert [row.seq for row in card.outbox.items(None, 0, 100)] == list(range(1, 13))
+    newest = card.outbox.newest()
+    assert newest is not None
+    assert newest.capture_id == made[-1].label.capture_id
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1, 100, -1])
+def test_what_does_not_verify_is_moved_aside_with_all_its_bytes(
+    card: Card, kept_bytes: int
+) -> None:
+    made = card.made()
+    torn = made.content[:kept_bytes]
+    path = card.layout.record(made.label.capture_id)
+    path.write_bytes(torn)
+
+    assert card.sweep() == Swept(parts=0, adopted=0, torn=1, damaged=0, pruned=0)
+    assert not path.exists()
+    assert card.torn() == {path.name: torn}
+    assert card.outbox.items(None, 0, 10) == []
+
+
+def test_a_second_torn_file_of_the_same_name_does_not_replace_the_first(card: Card) -> None:
+    path = card.layout.record("x")
+    for content in (b"first", b"second", b"third"):
+        path.write_bytes(content)
+        card.sweep()
+
+    assert sorted(card.torn().values()) == [b"first", b"second", b"third"]
+
+
+def test_a_record_of_another_device_is_not_adopted(card: Card) -> None:
+    stranger = Device(device_id="van-8").make()
+    stranger.into(card.layout.records)
+
+    assert card.sweep().torn == 1
+    assert card.outbox.items(None, 0, 10) == []
+
+
+def test_a_record_under_another_name_is_not_adopted(card: Card) -> None:
+    made = card.made()
+    other = card.layout.record("00000000-0000-4000-8000-000000000000")
+    card.layout.record(made.label.capture_id).rename(other)
+
+    assert card.sweep().torn == 1
+    assert card.torn() == {other.name: made.content}
+
+
+def test_a_record_whose_number_another_one_has_is_set_aside_and_stops_nothing(
+    card: Card,
+) -> None:
+    """A disk that could neither flush nor delete leaves such a file; its number was used again."""
+    first = card.queued()
+    card.device.seq, card.device.prev = 0, None
+    twin, third = card.made(), card.made()
+
+    assert card.sweep() == Swept(parts=0, adopted=1, torn=1, damaged=0, pruned=0)
+    assert card.state(first) is State.PENDING
+    assert card.state(third) is State.PENDING
+    assert list(card.torn()) == [f"{twin.label.capture_id}.rec"]
+
+
+def test_files_that_are_no_records_stay_where_they_are(card: Card) -> None:
+    for name in ("notes.txt", ".rec", "lost+found", "photo.jpg"):
+        (card.layout.records / name).write_bytes(b"somebody's")
+
+    assert card.sweep() == NOTHING
+    assert len(list(card.layout.records.iterdir())) == 4
+
+
+def test_what_is_no_plain_file_is_set_aside_and_stops_nothing(card: Card) -> None:
+    folder, pipe, link = (card.layout.record(name) for name in ("folder", "pipe", "link"))
+    folder.mkdir()
+    (folder / "inside").write_bytes(b"kept")
+    os.mkfifo(pipe)
+    link.symlink_to("/nowhere")
+    (card.layout.records / "folder.part").mkdir()
+    good = card.made()
+
+    assert card.sweep() == Swept(parts=0, adopted=1, torn=3, damaged=0, pruned=0)
+    assert card.state(good) is State.PENDING
+    assert (card.layout.torn / "folder.rec" / "inside").read_bytes() == b"kept"
+    assert card.sweep() == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (State.PENDING, State.DAMAGED),
+        (State.REFUSED, State.DAMAGED),
+        (State.DELIVERED, State.PRUNED),
+        (State.PRUNED, State.PRUNED),
+        (State.DAMAGED, State.DAMAGED),
+    ],
+)
+def test_a_row_whose_file_is_gone_is_marked_by_what_that_means(
+    card: Card, before: State, after: State
+) -> None:
+    made = card.queued(before)
+    card.layout.record(made.label.capture_id).unlink()
+
+    card.sweep()
+
+    assert card.state(made) is after
+    if after is State.DAMAGED and before is not State.DAMAGED:
+        assert card.outbox.get(made.label.capture_id).answer == "its file is gone"
+
+
+def test_a_folder_in_place_of_a_queued_record_counts_as_gone(card: Card) -> None:
+    made = card.queued()
+    path = card.layout.record(made.label.capture_id)
+    path.unlink()
+    path.mkdir()
+
+    assert card.sweep() == Swept(parts=0, adopted=0, torn=1, damaged=1, pruned=0)
+    assert card.state(made) is State.DAMAGED
+
+
+def test_a_second_sweep_changes_nothing(card: Card) -> None:
+    card.made()
+    lost = [card.queued(State.PENDING), card.queued(State.DELIVERED)]
+    for made in lost:
+        card.layout.record(made.label.capture_id).unlink()
+    (card.layout.records / "a.part").write_bytes(b"half")
+    (card.layout.records / "b.rec").write_bytes(b"torn")
+    card.sweep()
+    rows, files = card.outbox.items(None, 0, 100), sorted(card.layout.records.iterdir())
+
+    assert card.sweep() == NOTHING
+    assert card.outbox.items(None, 0, 100) == rows
+    assert sorted(card.layout.records.iterdir()) == files
+
+
+def test_a_sweep_that_found_something_says_what_in_one_line(
+    card: Card, caplog: pytest.LogCaptureFixture
+) -> None:
+    card.made()
+    (card.layout.records / "b.rec").write_bytes(b"torn")
+
+    card.sweep()
+
+    assert "event=swept parts=0 adopted=1 torn=1 damaged=0 pruned=0" in caplog.text
+    assert "event=torn file=b.rec why=" in caplog.text
+
+
+# The chain's head
+
+
+def test_without_any_record_there_is_no_head(card: Card) -> None:
+    assert recovery.head(card.layout, card.outbox, card.device.key.public_key(), "van-7") is None
+
+
+def test_the_head_is_the_newest_record_also_when_it_was_adopted(card: Card) -> None:
+    card.queued()
+    orphan = card.made()
+    card.sweep()
+
+    head = recovery.head(card.layout, card.outbox, card.device.key.public_key(), "van-7")
+
+    assert head is not None
+    assert (head.chain, head.seq) == (card.device.chain, 2)
+    assert head.label_sha256 == orphan.label_sha256
+
+
+def test_a_key_that_did_not_sign_the_newest_record_has_no_chain_to_follow(card: Card) -> None:
+    card.queued()
+
+    assert recovery.head(card.layout, card.outbox, Device().key.public_key(), "van-7") is None
+
+
+@pytest.mark.parametrize("left", [None, b"garbage"])
+def test_a_damaged_newest_record_does_not_end_the_chain(card: Card, left: bytes | None) -> None:
+    """Its row knows the number and the digest."""
+    made = card.queued()
+    path = card.layout.record(made.label.capture_id)
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left)
+
+    head = recovery.head(card.layout, card.outbox, card.device.key.public_key(), "van-7")
+
+    assert head is not None
+    assert (head.seq, head.label_sha256) == (1, made.label_sha256)
+
+
+# Whole starts
+
+
+def test_the_first_record_of_a_device_says_why_its_chain_starts(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        (opened,) = device.all_opened()
+
+    assert (opened.label.kind, opened.label.seq, opened.label.prev) == ("chain_start", 1, None)
+    assert "neither rows nor files were found" in opened.record["why"]
+
+
+def test_a_restart_starts_no_new_chain(tmp_path: Path) -> None:
+    for _ in range(3):
+        with bench(tmp_path) as device:
+            assert len(device.rows()) == 1
+
+
+def test_a_lost_key_starts_a_new_chain_that_says_so(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+        (device.layout.keys / "device.pem").unlink()
+    with bench(tmp_path) as device:
+        device.press()
+        opened = device.all_opened()
+
+    old, new = opened[1], opened[2]
+    assert [one.label.seq for one in opened] == [1, 2, 1, 2]
+    assert new.label.chain != old.label.chain
+    assert new.key != old.key
+    assert new.record["why"] == "the signing key was missing, and is new"
+
+
+def test_a_lost_key_starts_a_new_chain_also_when_the_first_start_after_it_failed(
+    tmp_path: Path,
+) -> None:
+    """Else the old chain would go on, signed by a key that it never announced."""
+    with bench(tmp_path) as device:
+        device.press()
+        key = device.layout.keys / "device.pem"
+        key.unlink()
+    with bench(tmp_path / "other") as other:
+        key.write_bytes((other.layout.keys / "device.pem").read_bytes())  # made, and then a cut
+
+    with bench(tmp_path) as device:
+        newest = device.all_opened()[-1]
+
+    assert (newest.label.kind, newest.label.seq) == ("chain_start", 1)
+
+
+def test_a_device_that_is_renamed_starts_a_new_chain(tmp_path: Path) -> None:
+    """A chain is one device's; else what comes after would not verify."""
+    with bench(tmp_path) as device:
+        device.press()
+    with bench(tmp_path, device={"id": "van-8"}) as device:
+        device.press()
+        opened = device.all_opened()
+
+    assert [(one.label.device_id, one.label.seq) for one in opened] == [
+        ("van-7", 1),
+        ("van-7", 2),
+        ("van-8", 1),
+        ("van-8", 2),
+    ]
+    assert "device's id" in opened[2].record["why"]
+    assert examine(device.layout.records.iterdir(), None).problems == 0
+
+
+def test_a_lost_queue_is_made_anew_from_the_files_and_the_chain_goes_on(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+        labels = [opened.label for opened in device.all_opened()]
+        state = device.layout.state
+    for path in state.glob("doorstep.db*"):
+        path.unlink()
+
+    with bench(tmp_path) as device:
+        assert all(row.adopted for row in device.rows())
+        after = device.press()["label"]
+
+    assert after["seq"] == labels[-1].seq + 1
+    assert after["chain"] == labels[-1].chain
+
+
+def test_a_torn_newest_record_gives_its_number_to_the_next_press(tmp_path: Path) -> None:
+    """It was torn before it had its row, so green was never shown for it."""
+    with bench(tmp_path) as device:
+        device.press()
+    torn = device.layout.record("2f1c8a44-9d1c-4f7b-8a51-0f0a35e1f7b1")
+    torn.write_bytes(b"eyJ")
+
+    with bench(tmp_path) as device:
+        assert device.press()["label"]["seq"] == 3
+
+
+# What this boot knew of the time
+
+
+BOOT = "boot-1"
+
+
+def in_boot(card: Card, clock: str = "gnss", boot_id: str = BOOT) -> Made:
+    made = card.device.make(clock=clock, boot_id=boot_id)
+    made.into(card.layout.records)
+    return add(card.outbox, made)
+
+
+def gnss_label(card: Card, key: PublicKey | None = None) -> Label | None:
+    keys = [key or card.device.key.public_key()]
+    return recovery.gnss_label(card.layout, card.outbox, keys, BOOT)
+
+
+def rewrite(card: Card, change: str, *values: object) -> None:
+    """As whoever else may write the queue."""
+    with closing(Database(card.layout)) as database, database.step() as sql:
+        sql.execute(f"UPDATE captures SET {change}", values)
+
+
+def test_the_newest_label_with_a_gnss_time_is_found(card: Card) -> None:
+    assert gnss_label(card) is None
+    in_boot(card)
+    newest = in_boot(card)
+    in_boot(card, "unsynced")
+
+    assert gnss_label(card) == newest.label
+
+
+def test_a_row_that_claims_another_boots_label_is_not_believed(card: Card) -> None:
+    in_boot(card, boot_id="another boot")
+    rewrite(card, "boot_id = ?", BOOT)
+
+    assert gnss_label(card) is None
+
+
+def test_a_row_that_claims_a_guess_was_a_gnss_time_is_not_believed(card: Card) -> None:
+    in_boot(card, "unsynced")
+    rewrite(card, "clock = 'gnss'")
+
+    assert gnss_label(card) is None
+
+
+def test_a_label_of_another_device_dates_nothing(card: Card) -> None:
+    in_boot(card)
+
+    assert gnss_label(card, Device().key.public_key()) is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"eyJ", b"\xff" * 100_000])
+def test_a_label_that_cannot_be_read_dates_nothing(card: Card, content: bytes | None) -> None:
+    path = card.layout.record(in_boot(card).label.capture_id)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+    assert gnss_label(card) is None
+
+
+def test_the_bytes_that_a_sweep_adopts_are_what_recordfile_verifies(card: Card) -> None:
+    made = card.made()
+    altered = bytearray(made.content)
+    altered[-2000] ^= 1
+    card.layout.record(made.label.capture_id).write_bytes(altered)
+
+    with pytest.raises(NotGenuine):
+        recordfile.unpack(bytes(altered))
+    assert card.sweep().torn == 1
+    assert CaptureId(made.label.capture_id) not in card.outbox.states()

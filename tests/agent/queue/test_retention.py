@@ -1,0 +1,192 @@
+"""Prune deletes what a receipt covers, when its time has certainly come, and nothing else."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.config import RetentionSettings
+from agent.errors import UnknownItem
+from agent.models import Item, State, rfc3339
+from agent.queue.retention import PAGE, Pruned, certain_now, prune
+from agent.record import signing
+from hardware.clock import ClockSource, Moment
+from tests.support.sending import NOON, Device, device
+from tests.support.tusscript import receipt, refusal
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Shelf:
+    """A device, and the backend's key."""
+
+    device: Device
+    key: signing.PrivateKey
+
+    def deliver(self, item: Item, when: datetime = NOON, **other: Any) -> None:
+        content = self.device.content(item)
+        told = {"received_at": rfc3339(when)} | other
+        token = receipt(self.key, item.capture_id, content, **told)
+        self.device.outbox.mark_delivered(item, token, when)
+
+    def prune(self, now: datetime, source: ClockSource = ClockSource.NTP) -> Pruned:
+        public = self.key.public_key()
+        keys = {signing.thumbprint(public): public}
+        moment = Moment(now, 0, "boot", source, None)
+        made = self.device
+        return prune(made.outbox, made.layout, RetentionSettings(), keys, moment)
+
+    def has_file(self, item: Item) -> bool:
+        return self.device.layout.record(item.capture_id).exists()
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    with device(tmp_path) as made:
+        yield Shelf(made, signing.new_key())
+
+
+def test_file_goes_72_hours_after_the_receipt_and_the_row_after_14_days(shelf: Shelf) -> None:
+    item, _newest = shelf.device.press(), shelf.device.press()
+    shelf.deliver(item)
+
+    assert shelf.prune(NOON + 71.9 * HOUR) == Pruned(0, 0)
+    assert shelf.prune(NOON + 72 * HOUR) == Pruned(1, 0)
+    assert (shelf.device.state(item), shelf.has_file(item)) == (State.PRUNED, False)
+    assert shelf.prune(NOON + timedelta(days=13.9)) == Pruned(0, 0)
+    assert shelf.prune(NOON + timedelta(days=14)) == Pruned(0, 1)
+    with pytest.raises(UnknownItem):
+        shelf.device.outbox.get(item.capture_id)
+
+
+def test_newest_record_is_never_pruned(shelf: Shelf) -> None:
+    """The next label builds on it."""
+    item = shelf.device.press()
+    shelf.deliver(item)
+
+    assert shelf.prune(NOON + timedelta(days=400)) == Pruned(0, 0)
+    assert shelf.has_file(item)
+
+
+def test_what_no_receipt_covers_stays_whatever_the_clock_says(shelf: Shelf) -> None:
+    pending, refused, damaged, _newest = (shelf.device.press() for _ in range(4))
+    token = refusal(shelf.key, refused, shelf.device.content(refused))
+    shelf.device.outbox.mark_refused(refused, token, NOON, "no")
+    shelf.device.outbox.mark_damaged(damaged, "bytes")
+
+    for years in (-50, 0, 50):
+        assert shelf.prune(NOON + timedelta(days=365 * years)) == Pruned(0, 0)
+
+    assert all(shelf.has_file(item) for item in (pending, refused, damaged))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"capture_id": "00000000-0000-4000-8000-000000000000"},
+        {"sha256": "0" * 64},
+        {"bytes": 5},
+        {"v": 2},
+        {"received_at": ...},
+        {"reason": "no"},
+    ],
+)
+def test_receipt_is_verified_again(
+    shelf: Shelf, other: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    item, _newest = shelf.device.press(), shelf.device.press()
+    content = shelf.device.content(item)
+    told = {"capture_id": item.capture_id, "content": content} | other
+    shelf.device.outbox.mark_delivered(item, receipt(shelf.key, **told), NOON)
+
+    assert shelf.prune(NOON + timedelta(days=400)) == Pruned(0, 0)
+    assert shelf.has_file(item)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "event=prune_refused" in caplog.text
+
+
+@pytest.mark.parametrize("token", ["", "garbage", "a.b.c"])
+def test_row_with_garbage_for_a_receipt_stays_with_or_without_file(
+    shelf: Shelf, token: str
+) -> None:
+    item, gone, _newest = (shelf.device.press() for _ in range(3))
+    for one in (item, gone):
+        shelf.device.outbox.mark_delivered(one, token, NOON)
+    shelf.device.layout.record(gone.capture_id).unlink()
+
+    assert shelf.prune(NOON + timedelta(days=400)) == Pruned(0, 0)
+    assert shelf.has_file(item)
+    assert shelf.device.state(gone) == State.DELIVERED
+
+
+def test_receipt_of_another_backend_deletes_nothing(shelf: Shelf) -> None:
+    item, _newest = shelf.device.press(), shelf.device.press()
+    shelf.deliver(item)
+    shelf.key = signing.new_key()
+
+    assert shelf.prune(NOON + timedelta(days=400)) == Pruned(0, 0)
+    assert shelf.has_file(item)
+
+
+@pytest.mark.parametrize("source", [ClockSource.UNSYNCED, ClockSource.RTC])
+def test_clock_that_nobody_vouches_for_deletes_nothing(shelf: Shelf, source: ClockSource) -> None:
+    item, _newest = shelf.device.press(), shelf.device.press()
+    shelf.deliver(item)
+
+    assert shelf.prune(NOON + timedelta(days=400), source) == Pruned(0, 0)
+
+
+def test_time_floor_counts_when_the_clock_does_not(shelf: Shelf) -> None:
+    """A later receipt proves that time has passed."""
+    item, later, _newest = (shelf.device.press() for _ in range(3))
+    shelf.deliver(item)
+    shelf.deliver(later, NOON + 80 * HOUR)
+
+    assert shelf.prune(NOON - 9 * HOUR, ClockSource.UNSYNCED) == Pruned(1, 0)
+    assert (shelf.has_file(item), shelf.has_file(later)) == (False, True)
+
+
+def test_cut_between_delete_and_mark_is_made_good(shelf: Shelf) -> None:
+    item, _newest = shelf.device.press(), shelf.device.press()
+    shelf.deliver(item)
+    shelf.device.layout.record(item.capture_id).unlink()
+
+    assert shelf.prune(NOON) == Pruned(0, 0)
+    assert shelf.device.state(item) == State.PRUNED
+
+
+def test_more_than_a_page_is_pruned(shelf: Shelf) -> None:
+    items = [shelf.device.press(10) for _ in range(PAGE + 5)]
+    for item in items:
+        shelf.deliver(item)
+
+    assert shelf.prune(NOON + 80 * HOUR) == Pruned(PAGE + 4, 0)
+    assert shelf.prune(NOON + timedelta(days=20)) == Pruned(0, PAGE + 4)
+
+
+def test_empty_queue_is_nothing_to_prune(shelf: Shelf) -> None:
+    assert shelf.prune(NOON) == Pruned(0, 0)
+
+
+@given(
+    floor=st.none() | st.datetimes(timezones=st.just(UTC)),
+    utc=st.datetimes(timezones=st.just(UTC)),
+    source=st.sampled_from(ClockSource),
+)
+def test_certain_now_is_the_latest_witness(
+    floor: datetime | None, utc: datetime, source: ClockSource
+) -> None:
+    now = certain_now(floor, Moment(utc, 0, "boot", source, None))
+
+    if source is ClockSource.NTP:
+        assert now == utc  # a wrong GNSS date may have raised the floor
+    elif source is ClockSource.GNSS:
+        assert now == (utc if floor is None else max(floor, utc))
+    else:
+        assert now == floor

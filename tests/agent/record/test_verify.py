@@ -1,0 +1,424 @@
+"""`doorstep verify`: whatever is wrong with a folder of evidence is told; nothing crashes it."""
+
+import json
+import os
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.models import Kind
+from agent.queue.recovery import sweep
+from agent.record import file as recordfile
+from agent.record import signing
+from agent.record.verify import Report, examine
+from tests.support.factory import MOMENT, Device, Made, encoded, new_id, queue
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device(chain="3f2a9c51-chain")
+
+
+def look(folder: Path, pinned: signing.PublicKey | None = None) -> Report:
+    return examine(folder.glob("*.rec"), pinned)
+
+
+def line_of(report: Report, words: str) -> str:
+    found = [line for line in report.lines if words in line]
+    assert len(found) == 1, report.lines
+    return found[0]
+
+
+def test_a_whole_chain_verifies(tmp_path: Path, device: Device) -> None:
+    """One line per record in words, by number, then the summary."""
+    device.make(Kind.CHAIN_START).into(tmp_path)
+    made = [device.make() for _ in range(11)]
+    for each in made:
+        each.into(tmp_path)
+    device.make(Kind.VOID, about=made[3].label.capture_id).into(tmp_path)
+    report = look(tmp_path, device.key.public_key())
+
+    assert report.problems == 0
+    numbers = [line.split("#")[1].split()[0] for line in report.lines if line.startswith("chain ")]
+    assert numbers == [str(number) for number in range(1, 14)]
+    line = line_of(report, "#2 ")
+    assert line.split() == ["chain", "3f2a9c51...", "#2", "photo", made[0].label.utc, "gnss", "ok"]
+    assert line_of(report, "void").endswith("ok; takes back #5")
+    assert report.lines[-2:] == ["records: 13, chains: 1, with a problem: 0", "everything verifies"]
+
+
+def test_an_empty_folder_verifies_and_says_that_it_is_empty(tmp_path: Path) -> None:
+    report = look(tmp_path)
+
+    assert report.problems == 0
+    assert "records: 0" in report.lines[0]
+
+
+def test_a_body_that_was_altered_is_told_and_its_label_still_links(
+    tmp_path: Path, device: Device
+) -> None:
+    """The chain is made of labels: one lost photo does not break it."""
+    device.make().into(tmp_path)
+    path = device.make().into(tmp_path)
+    device.make().into(tmp_path)
+    path.write_bytes(path.read_bytes()[:-1500] + b"!" + path.read_bytes()[-1499:])
+    report = look(tmp_path)
+
+    assert report.problems == 1
+    line = line_of(report, "#2 ")
+    assert "DAMAGED: the body is not what the label says: its digest differs" in line
+    assert path.name in line
+    assert report.lines[-1] == "1 problem: not everything verifies"
+
+
+def test_a_body_that_was_cut_is_told_with_both_sizes(tmp_path: Path, device: Device) -> None:
+    path = device.make().into(tmp_path)
+    path.write_bytes(path.read_bytes()[:-512])
+
+    assert "2560 bytes, 3072 expected" in line_of(look(tmp_path), "#1 ")
+
+
+def test_a_body_that_was_withheld_is_told_and_its_label_still_links(
+    tmp_path: Path, device: Device
+) -> None:
+    made = [device.make() for _ in range(3)]
+    paths = [each.into(tmp_path) for each in made]
+    paths[1].write_bytes(made[1].line + b"\n")
+    report = look(tmp_path)
+
+    assert report.problems == 0
+    assert "only the label is left" in line_of(report, "#2 ")
+
+
+@pytest.mark.parametrize("photo", [None, b"another picture"])
+def test_a_photo_that_is_not_the_described_one_is_told(
+    tmp_path: Path, device: Device, photo: bytes | None
+) -> None:
+    body = recordfile.pack_body({"photo": {"sha256": "0" * 64}}, photo, MOMENT)
+    made = device.make(body=recordfile.describe(body))
+    content = recordfile.seal(made.label, body, device.key)
+    Made(made.label, content).into(tmp_path)
+
+    assert "DAMAGED: " in line_of(look(tmp_path), "#1 ")
+
+
+def test_a_missing_record_inside_the_chain_is_a_gap(tmp_path: Path, device: Device) -> None:
+    paths = [device.make().into(tmp_path) for _ in range(6)]
+    for path in paths[2:4]:
+        path.unlink()
+    paths[0].unlink()
+    report = look(tmp_path)
+
+    assert report.problems == 1
+    assert line_of(report, "MISSING").split("  ")[1:] == ["#3 to #4", "MISSING: not in this folder"]
+
+
+def test_a_chain_may_begin_later(tmp_path: Path, device: Device) -> None:
+    """Delivered records are pruned; the device's folder still verifies."""
+    for _ in range(40):
+        device.make()
+    device.make().into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 0
+    assert line_of(report, "begins").endswith("begins at #41 (earlier ones are not in this folder)")
+
+
+def test_two_records_of_one_number_are_a_fork(tmp_path: Path, device: Device) -> None:
+    """A device restored from a copy, or a key in two hands."""
+    device.make().into(tmp_path)
+    copied = replace(device)
+    device.make().into(tmp_path)
+    copied.make().into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 2
+    forks = [line for line in report.lines if "FORK: 2 records have this number" in line]
+    assert len(forks) == 2
+
+
+def test_a_record_after_either_side_of_a_fork_follows(tmp_path: Path, device: Device) -> None:
+    device.make().into(tmp_path)
+    copied = replace(device)
+    device.make().into(tmp_path)
+    copied.make().into(tmp_path)
+    copied.make().into(tmp_path)
+
+    assert line_of(look(tmp_path), "#3 ").endswith("ok")
+
+
+def test_two_records_that_follow_the_same_one_are_a_fork(tmp_path: Path, device: Device) -> None:
+    """Also in another chain, or under another number."""
+    first = device.make()
+    first.into(tmp_path)
+    device.make().into(tmp_path)
+    other = Device(key=device.key, chain="other", seq=1, prev=first.label_sha256)
+    other.make().into(tmp_path)
+    report = look(tmp_path)
+
+    assert sum("FORK: 2 records follow the same one" in line for line in report.lines) == 2
+
+
+def test_two_records_of_one_id_are_a_fork(tmp_path: Path, device: Device) -> None:
+    first = device.make()
+    first.into(tmp_path)
+    again = device.make(capture_id=first.label.capture_id)
+    (tmp_path / "again.rec").write_bytes(again.content)
+    report = look(tmp_path)
+
+    assert sum("FORK: 2 records have this id" in line for line in report.lines) == 2
+
+
+def test_a_record_that_follows_another_one_is_told(tmp_path: Path, device: Device) -> None:
+    device.make().into(tmp_path)
+    device.make(prev="0" * 64).into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 1
+    assert "BROKEN: it does not follow the #1 here" in line_of(report, "#2 ")
+
+
+def test_a_copy_is_no_fork(tmp_path: Path, device: Device) -> None:
+    """Evidence is mailed and renamed."""
+    made = device.make()
+    made.into(tmp_path)
+    (tmp_path / "for the lawyer.rec").write_bytes(made.content)
+    report = look(tmp_path)
+
+    assert report.problems == 0
+    assert f"its own name is {made.label.capture_id}" in line_of(report, "a copy of")
+
+
+def test_another_key_than_the_given_one_does_not_verify(tmp_path: Path, device: Device) -> None:
+    device.make().into(tmp_path)
+    Device().make().into(tmp_path)
+    report = look(tmp_path, device.key.public_key())
+
+    assert report.problems == 1
+    assert line_of(report, "NOT GENUINE").split("(")[0].endswith("another key than the given one ")
+
+
+def test_without_a_given_key_each_device_keeps_its_first_one(
+    tmp_path: Path, device: Device
+) -> None:
+    """Two devices have two keys; one device has one."""
+    device.make().into(tmp_path)
+    Device("van-8").make().into(tmp_path)
+    assert look(tmp_path).problems == 0
+
+    forger = replace(device, key=signing.new_key())
+    forger.make().into(tmp_path)
+    device.make().into(tmp_path)
+    report = look(tmp_path)
+    assert report.problems == 1
+    assert "another key than the first one of van-7" in line_of(report, "NOT GENUINE")
+
+
+@pytest.mark.parametrize("gap", [0, 3])
+def test_a_record_of_another_device_does_not_verify_in_a_chain(
+    tmp_path: Path, device: Device, gap: int
+) -> None:
+    """A stranger needs no key of ours to write a label that follows the last one."""
+    for _ in range(3):
+        device.make().into(tmp_path)
+    stranger = Device("van-8", chain=device.chain, seq=device.seq + gap, prev=device.prev)
+    forged = [stranger.make() for _ in range(2)]
+    for each in forged:
+        each.into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == len(forged)
+    for each in forged:
+        line = line_of(report, each.label.capture_id)
+        assert "NOT GENUINE: of van-8, in a chain of van-7" in line
+
+
+def test_one_key_does_not_make_two_devices_one_chain(tmp_path: Path, device: Device) -> None:
+    device.make().into(tmp_path)
+    replace(device, device_id="van-8").make().into(tmp_path)
+    report = look(tmp_path, device.key.public_key())
+
+    assert report.problems == 1
+    assert "of van-8, in a chain of van-7" in line_of(report, "#2 ")
+
+
+AFTER: Final[dict[str, Any]] = {"utc": "2026-12-01T12:00:00.000Z"}
+"""Later than the records of `device`."""
+
+
+@pytest.mark.parametrize("seq", [0, 4], ids=["whole", "cut off"])
+def test_a_second_chain_needs_its_chain_start(tmp_path: Path, device: Device, seq: int) -> None:
+    """Else what was removed from the end of the first one could go on in another."""
+    device.make(Kind.CHAIN_START).into(tmp_path)
+    prev = "0" * 64 if seq else None
+    second = replace(device, chain="second", seq=seq, prev=prev).make(**AFTER)
+    second.into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 1
+    line = line_of(report, second.label.capture_id)
+    assert "MISSING: the chain_start of this second chain of van-7" in line
+
+
+def test_a_second_chain_that_says_why_it_began_verifies(tmp_path: Path, device: Device) -> None:
+    """The first one may have been pruned from its beginning."""
+    replace(device, seq=40, prev="0" * 64).make().into(tmp_path)
+    second = replace(device, chain="second")
+    for kind in (Kind.CHAIN_START, Kind.PHOTO):
+        second.make(kind, **AFTER).into(tmp_path)
+
+    assert look(tmp_path).problems == 0
+
+
+def test_a_second_chain_of_a_clock_that_lost_its_time_is_not_the_first(
+    tmp_path: Path, device: Device
+) -> None:
+    """Lost is what begins a new chain: the state, and the time with it."""
+    replace(device, seq=40, prev="0" * 64).make().into(tmp_path)
+    second = replace(device, chain="second")
+    second.make(Kind.CHAIN_START, utc="1971-01-01T00:00:00.000Z", clock="unsynced").into(tmp_path)
+
+    assert look(tmp_path).problems == 0
+
+
+def test_a_forged_record_breaks_no_genuine_chain(tmp_path: Path, device: Device) -> None:
+    """Else anybody could make evidence look doubtful by adding to the folder."""
+    device.make().into(tmp_path)
+    replace(device, key=signing.new_key()).make().into(tmp_path)
+    device.make().into(tmp_path)
+    device.make().into(tmp_path)
+    report = look(tmp_path, device.key.public_key())
+
+    assert report.problems == 1
+
+
+def test_the_key_that_was_taken_on_trust_is_named(tmp_path: Path, device: Device) -> None:
+    device.make().into(tmp_path)
+    kid = signing.thumbprint(device.key.public_key())
+
+    assert line_of(look(tmp_path), kid) == f"key of van-7: {kid} (first seen here; --key pins it)"
+    assert line_of(look(tmp_path, device.key.public_key()), kid).endswith("(as given)")
+
+
+def test_what_a_void_takes_back_may_be_elsewhere(tmp_path: Path, device: Device) -> None:
+    about = new_id()
+    device.make(Kind.VOID, about=about).into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 0
+    assert f"takes back {about}, which is not in this folder" in line_of(report, "void")
+
+
+def test_a_device_takes_back_its_own_records_only(tmp_path: Path, device: Device) -> None:
+    made = device.make()
+    made.into(tmp_path)
+    Device("van-8").make(Kind.VOID, about=made.label.capture_id).into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 1
+    assert "of another device" in line_of(report, "void")
+
+
+@pytest.mark.parametrize("beyond_bytes", [0, 1])
+def test_the_sweep_takes_what_verifies_up_to_the_same_size(
+    tmp_path: Path, device: Device, monkeypatch: pytest.MonkeyPatch, beyond_bytes: int
+) -> None:
+    """What the device keeps and sends, anybody can verify."""
+    layout, _, outbox = queue(tmp_path)
+    size_bytes = device.make().into(layout.records).stat().st_size
+    monkeypatch.setattr(recordfile, "LARGEST_BYTES", size_bytes - beyond_bytes)
+
+    assert look(layout.records).problems == beyond_bytes
+    assert sweep(layout, outbox, [device.key.public_key()]).torn == beyond_bytes
+
+
+def _link_to_nothing(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def _huge(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 2**40)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"\n\n"),
+        lambda path: path.write_bytes(b"<html>Log in to the Wi-Fi</html>\n"),
+        lambda path: path.write_bytes(random.Random(1).randbytes(20_000)),
+        lambda path: path.write_bytes(b"a.b.c\n"),
+        lambda path: path.mkdir(),
+        os.mkfifo,
+        _link_to_nothing,
+        lambda path: path.symlink_to("/dev/zero"),
+        _huge,
+    ],
+    ids=[
+        "empty",
+        "newlines",
+        "portal",
+        "noise",
+        "dots",
+        "folder",
+        "fifo",
+        "dangling",
+        "endless",
+        "huge",
+    ],
+)
+def test_a_file_that_is_no_record_is_told(
+    tmp_path: Path, device: Device, make: Callable[[Path], object]
+) -> None:
+    device.make().into(tmp_path)
+    make(tmp_path / "x.rec")
+    report = look(tmp_path)
+
+    assert report.problems == 1
+    assert line_of(report, "file x.rec").startswith("file x.rec  NOT A RECORD: ")
+
+
+def test_nothing_in_a_file_or_its_name_reaches_the_terminal_raw(tmp_path: Path) -> None:
+    """A hostile record could otherwise repaint the report to say `ok`."""
+    evil = "\x1b[2J\n#1 ok\u202e"
+    (tmp_path / f"{evil}.rec").write_bytes(b"x")
+    head = {"alg": "ES256", "crit": [evil], evil: 1, "jwk": {"kty": "EC", "crv": evil}}
+    segments = (json.dumps(head).encode(), b"{}", bytes(64))
+    line = ".".join(encoded(part) for part in segments)
+    (tmp_path / "y.rec").write_text(f"{line}\n")
+    report = look(tmp_path)
+
+    assert report.problems == 2
+    assert all(line.isprintable() and len(line) < 400 for line in report.lines)
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_no_single_change_to_the_folder_goes_unnoticed(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """One byte of one file, or one whole file but the first or the last."""
+    folder, device = tmp_path_factory.mktemp("chain"), CHAINED
+    paths = [each.into(folder) for each in MADE]
+    victim = data.draw(st.integers(0, len(paths) - 1))
+    if 0 < victim < len(paths) - 1 and data.draw(st.booleans()):
+        paths[victim].unlink()
+    else:
+        content = bytearray(paths[victim].read_bytes())
+        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+        paths[victim].write_bytes(content)
+
+    assert look(folder, device.key.public_key()).problems >= 1
+
+
+CHAINED = Device()
+MADE = [CHAINED.make() for _ in range(4)]

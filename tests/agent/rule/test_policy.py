@@ -1,0 +1,497 @@
+"""The rule: no photo where the circle meets a `no_photo` stop, whatever else is so."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from agent.models import UNASSIGNED, BoundBy, Reason, Stop
+from agent.rule import policy
+from agent.rule.manifest import Manifest, PhotoRule, RouteStop
+from agent.rule.policy import Absent, Allowed, Refused, may_stream, standing
+from agent.rule.reach import Circle, Ring, where
+from agent.rule.scanning import Code
+from hardware.clock import ClockSource, Moment
+from hardware.position import Fix
+from tests.support.roads import (
+    BEGINS,
+    ENDS,
+    NOW_NS,
+    SPHERE_ERROR,
+    STOP,
+    apart_m,
+    away,
+    fix_at,
+    manifest_of,
+    offsets,
+    places,
+    stop_at,
+)
+
+DOOR: Final = (52.52, 13.4)
+HERE: Final = Circle(*DOOR, radius_m=15)
+
+ALLOWED: Final = stop_at(DOOR, 1)
+SIGNED_FOR: Final = stop_at(away(DOOR, 90, 10), 2, PhotoRule.SIGNATURE_REQUIRED)
+NEXT_DOOR: Final = stop_at(away(DOOR, 90, 30), 3, PhotoRule.NO_PHOTO)
+FAR: Final = stop_at(away(DOOR, 90, 500), 4)
+FAR_FORBIDDEN: Final = stop_at(away(DOOR, 90, 500), 5, PhotoRule.NO_PHOTO)
+
+
+def decide(
+    today: Manifest | Absent, circle: Circle | None, code: str | None, *, opens: bool = True
+) -> Allowed | Refused:
+    """The rule's answer to a press with a code that was read just now, or a while ago."""
+    return policy.decide(today, circle, None if code is None else Code(code, opens))
+
+
+def reason_of(answer: Allowed | Refused) -> Reason | None:
+    return answer.reason if isinstance(answer, Refused) else None
+
+
+# By place.
+
+
+def test_the_only_stop_in_reach_is_bound_by_place() -> None:
+    answer = decide(manifest_of(ALLOWED, FAR, FAR_FORBIDDEN), HERE, None)
+
+    assert answer == Allowed(Stop("s-0001", BoundBy.PLACE, 0.0, Ring.INSIDE))
+
+
+def test_of_several_stops_in_reach_the_nearest_is_bound_and_marked() -> None:
+    neighbour = stop_at(away(DOOR, 0, 25), 6)
+
+    assert decide(manifest_of(neighbour, ALLOWED), HERE, None) == Allowed(
+        Stop("s-0001", BoundBy.AMBIGUOUS, 0.0, Ring.INSIDE)
+    )
+
+
+def test_far_from_every_stop_a_photo_is_unassigned() -> None:
+    assert decide(manifest_of(FAR, FAR_FORBIDDEN), HERE, None) == Allowed(UNASSIGNED)
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_no_photo_beside_a_no_photo_stop_done_or_not(done: bool) -> None:
+    """Its radius of 20 m meets our circle of 15 m at 30 m, though another stop is nearer."""
+    answer = decide(manifest_of(ALLOWED, replace(NEXT_DOOR, done=done)), HERE, None)
+
+    assert reason_of(answer) is Reason.NO_PHOTO_STOP
+
+
+def test_a_refusal_by_place_names_no_stop() -> None:
+    """Nobody learns of a neighbour's; distance and ring are kept."""
+    answer = decide(manifest_of(ALLOWED, NEXT_DOOR), HERE, None)
+    signature = decide(manifest_of(SIGNED_FOR), HERE, None)
+
+    assert isinstance(answer, Refused)
+    assert isinstance(signature, Refused)
+    assert answer.stop.id is signature.stop.id is None
+    assert answer.stop.distance_m == pytest.approx(30, rel=SPHERE_ERROR)
+    assert answer.stop.ring == Ring.NEAR
+    assert signature.stop.ring == Ring.INSIDE
+
+
+def test_a_signature_stop_refuses_only_where_it_is_bound() -> None:
+    on_it = Circle(SIGNED_FOR.lat_deg, SIGNED_FOR.lon_deg, 15)
+    both = manifest_of(ALLOWED, SIGNED_FOR)
+
+    assert reason_of(decide(both, HERE, None)) is None
+    assert reason_of(decide(both, on_it, None)) is Reason.SIGNATURE_STOP
+    assert reason_of(decide(manifest_of(SIGNED_FOR), HERE, None)) is Reason.SIGNATURE_STOP
+
+
+def test_without_a_position_only_a_scan_helps_where_the_route_has_a_no_photo_stop() -> None:
+    today = manifest_of(ALLOWED, FAR_FORBIDDEN)
+
+    assert reason_of(decide(today, None, None)) is Reason.NO_POSITION
+    assert decide(today, None, "C1") == Allowed(Stop("s-0001", BoundBy.CODE, None, None))
+
+
+def test_without_a_position_a_route_that_forbids_nowhere_is_served() -> None:
+    assert decide(manifest_of(ALLOWED, SIGNED_FOR), None, None) == Allowed(UNASSIGNED)
+
+
+# By code.
+
+
+def test_a_code_decides_alone_beside_a_no_photo_stop() -> None:
+    today = manifest_of(ALLOWED, NEXT_DOOR)
+
+    assert decide(today, HERE, "C1") == Allowed(Stop("s-0001", BoundBy.CODE, 0.0, Ring.INSIDE))
+
+
+@pytest.mark.parametrize("circle", [HERE, None])
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("C3", Reason.NO_PHOTO_STOP),
+        ("C2", Reason.SIGNATURE_STOP),
+        ("C99", Reason.UNKNOWN_CODE),
+        ("../../etc/passwd", Reason.UNKNOWN_CODE),
+        ("\0" * 1_000_000, Reason.UNKNOWN_CODE),
+        ("TWICE", Reason.AMBIGUOUS_CODE),
+    ],
+)
+def test_a_code_that_names_no_stop_for_photos_is_refused(
+    circle: Circle | None, code: str, reason: Reason
+) -> None:
+    twice = [replace(stop_at(DOOR, number), codes=("TWICE",)) for number in (7, 8)]
+    today = manifest_of(ALLOWED, SIGNED_FOR, NEXT_DOOR, *twice)
+
+    assert reason_of(decide(today, circle, code)) is reason
+
+
+def test_a_refusal_by_code_names_its_stop_and_no_further_label_settles_it() -> None:
+    answer = decide(manifest_of(ALLOWED, NEXT_DOOR), HERE, "C3")
+
+    assert isinstance(answer, Refused)
+    assert answer.stop.id == "s-0003"
+    assert answer.stop.bound_by is BoundBy.CODE
+    assert not answer.label_settles
+
+
+@pytest.mark.parametrize("code", [None, "C99"])
+def test_a_label_would_settle_what_place_or_a_wrong_label_refused(code: str | None) -> None:
+    answer = decide(manifest_of(ALLOWED, NEXT_DOOR), HERE, code)
+
+    assert isinstance(answer, Refused)
+    assert answer.label_settles
+
+
+def test_a_practice_code_makes_a_test_and_names_no_stop() -> None:
+    assert decide(manifest_of(ALLOWED, practice=["P"]), HERE, "P") == Allowed(
+        UNASSIGNED, practice=True
+    )
+
+
+def test_a_practice_code_opens_no_eye_where_place_forbids_it() -> None:
+    today = manifest_of(ALLOWED, NEXT_DOOR, practice=["P"])
+
+    assert reason_of(decide(today, HERE, "P")) is Reason.NO_PHOTO_STOP
+    assert reason_of(decide(today, None, "P")) is Reason.NO_POSITION
+
+
+# By a code that no longer opens doors.
+
+
+@pytest.mark.parametrize("circle", [HERE, None])
+def test_an_old_code_opens_no_forbidden_door(circle: Circle | None) -> None:
+    today = manifest_of(ALLOWED, NEXT_DOOR)
+
+    assert decide(today, circle, "C1", opens=False) == decide(today, circle, None)
+
+
+def test_an_old_code_opens_no_door_where_place_has_somebody_sign() -> None:
+    """It says only which stop, and never whether."""
+    today = manifest_of(SIGNED_FOR, FAR)
+
+    assert decide(today, HERE, "C4", opens=False) == decide(today, HERE, None)
+
+
+def test_an_old_code_names_the_stop_where_place_allows_a_photo() -> None:
+    today = manifest_of(ALLOWED, FAR, FAR_FORBIDDEN)
+
+    assert decide(today, HERE, "C4", opens=False) == decide(today, HERE, "C4")
+
+
+@pytest.mark.parametrize("code", ["C5", "C6", "C99", "TWICE"])
+def test_an_old_code_refuses_no_door_that_place_allows(code: str) -> None:
+    """Its stop takes no photo or is signed for, or it is of no stop, or of two."""
+    signed = stop_at(away(DOOR, 0, 500), 6, PhotoRule.SIGNATURE_REQUIRED)
+    twice = [replace(stop_at(away(DOOR, 0, 600), n), codes=("TWICE",)) for n in (7, 8)]
+    today = manifest_of(ALLOWED, FAR_FORBIDDEN, signed, *twice)
+
+    assert isinstance(decide(today, HERE, code), Refused)
+    assert decide(today, HERE, code, opens=False) == decide(today, HERE, None)
+
+
+@pytest.mark.parametrize("circle", [HERE, None])
+@pytest.mark.parametrize("code", ["C2", "C3"])
+def test_a_refusal_by_an_old_code_that_place_agrees_with_names_its_stop(
+    circle: Circle | None, code: str
+) -> None:
+    today = manifest_of(ALLOWED, SIGNED_FOR, NEXT_DOOR)
+
+    assert decide(today, circle, code, opens=False) == decide(today, circle, code)
+
+
+@pytest.mark.parametrize("code", ["C99", "TWICE"])
+def test_an_old_code_of_no_stop_says_nothing_at_a_forbidden_door(code: str) -> None:
+    twice = [replace(FAR, id=f"s-{number}", codes=("TWICE",)) for number in (7, 8)]
+    today = manifest_of(ALLOWED, NEXT_DOOR, *twice)
+
+    assert decide(today, HERE, code, opens=False) == decide(today, HERE, None)
+
+
+# Without a route.
+
+
+@pytest.mark.parametrize("circle", [HERE, None])
+@pytest.mark.parametrize("code", [None, "C1"])
+def test_without_a_valid_manifest_there_is_no_photo(
+    circle: Circle | None, code: str | None
+) -> None:
+    missing, expired = (decide(absent, circle, code) for absent in (Absent.MISSING, Absent.EXPIRED))
+
+    assert missing == Refused(Reason.MANIFEST_MISSING, UNASSIGNED, label_settles=False)
+    assert expired == Refused(Reason.MANIFEST_EXPIRED, UNASSIGNED, label_settles=False)
+    assert decide(Absent.OFF, circle, code) == Allowed(UNASSIGNED)
+
+
+def test_a_route_stands_while_it_is_valid() -> None:
+    today = manifest_of(ALLOWED)
+    early, noon, late = (
+        Moment(utc, 0, "boot-1", ClockSource.GNSS, 1.0)
+        for utc in (datetime(2026, 11, 30, tzinfo=UTC), datetime(2026, 12, 1, 12, tzinfo=UTC), ENDS)
+    )
+
+    assert standing(None, noon, BEGINS) is Absent.MISSING
+    assert standing(today, early, datetime(2026, 1, 1, tzinfo=UTC)) is Absent.MISSING
+    assert standing(today, noon, BEGINS) is today
+    assert standing(today, late, BEGINS) is Absent.EXPIRED
+
+
+# The sensor.
+
+
+def streams(
+    today: Manifest | Absent,
+    circle: Circle | None = HERE,
+    code: str | None = None,
+    *,
+    lingers: bool = False,
+) -> bool:
+    return may_stream(today, circle, Code(code, opens=True) if code else None, lingers=lingers)
+
+
+def test_the_sensor_is_on_only_at_an_open_stop_that_allows_photos() -> None:
+    assert streams(manifest_of(ALLOWED, FAR_FORBIDDEN))
+    assert not streams(manifest_of(replace(ALLOWED, done=True)))
+    assert not streams(manifest_of(SIGNED_FOR))
+    assert not streams(manifest_of(FAR))
+    assert not streams(manifest_of(ALLOWED, FAR), None)
+    assert not streams(manifest_of())
+
+
+def test_the_sensor_stays_on_after_a_served_press_but_not_at_a_forbidden_door() -> None:
+    assert streams(manifest_of(FAR), lingers=True)
+    assert streams(manifest_of(ALLOWED), None, lingers=True)
+    assert not streams(manifest_of(ALLOWED, NEXT_DOOR), lingers=True)
+    assert not streams(manifest_of(ALLOWED, FAR_FORBIDDEN), None, lingers=True)
+
+
+def test_no_code_turns_the_sensor_on_at_a_forbidden_door() -> None:
+    """A press with that code may take its photo; between presses the sensor is off."""
+    assert not streams(manifest_of(ALLOWED, NEXT_DOOR), code="C1")
+    assert not streams(manifest_of(ALLOWED, NEXT_DOOR), code="C1", lingers=True)
+
+
+def test_the_sensor_is_off_while_the_bound_code_would_be_refused() -> None:
+    assert not streams(manifest_of(ALLOWED, replace(SIGNED_FOR, codes=("S",))), code="S")
+
+
+def test_without_a_valid_route_the_sensor_is_off_and_without_manifests_it_lingers() -> None:
+    for lingers in (False, True):
+        assert not streams(Absent.MISSING, lingers=lingers)
+        assert not streams(Absent.EXPIRED, lingers=lingers)
+        assert streams(Absent.OFF, lingers=lingers) is lingers
+
+
+# The properties.
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A press somewhere on a random route."""
+
+    today: Manifest
+    fix: Fix | None
+    eph_factor: float
+    code: str | None
+
+    @property
+    def circle(self) -> Circle | None:
+        return where(self.fix, NOW_NS, self.eph_factor)
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
+    middle = draw(places())
+    building = draw(st.lists(offsets(400), min_size=1, max_size=4))
+    stops = [
+        RouteStop(
+            id=f"s-{number}",
+            codes=tuple(draw(st.lists(st.sampled_from("ABCDEFGH"), max_size=2))),
+            lat_deg=at[0],
+            lon_deg=at[1],
+            radius_m=draw(st.floats(1, 60)),
+            done=draw(st.booleans()),
+            photo=draw(st.sampled_from(PhotoRule)),
+        )
+        for number, at in enumerate(
+            away(middle, *draw(st.sampled_from(building))) for _ in range(draw(st.integers(0, 6)))
+        )
+    ]
+    fix = fix_at(
+        *middle,
+        eph_m=draw(st.none() | st.floats(0, 80)),
+        age_s=draw(st.floats(-5, 30) | st.floats(0, 200)),
+        speed_mps=draw(st.none() | st.floats(0, 20) | st.floats(0, 3)),
+    )
+    return Scene(
+        manifest_of(*stops, practice=draw(st.lists(st.sampled_from("GHIJ"), max_size=2))),
+        draw(st.sampled_from([fix, fix, fix, None])),
+        draw(st.sampled_from([0.5, 1.0, 2.45])),
+        draw(st.none() | st.sampled_from("ABCDEFGHIJK")),
+    )
+
+
+def owners(scene: Scene) -> list[RouteStop]:
+    return [stop for stop in scene.today.stops if scene.code in stop.codes]
+
+
+def names_one(scene: Scene) -> bool:
+    return len(owners(scene)) == 1 and scene.code not in scene.today.practice_codes
+
+
+def reach_m(fix: Fix, eph_factor: float) -> float | None:
+    """How far from the fix we could be, in other words than the product's."""
+    age_s = abs(NOW_NS - fix.received_ns) / 1e9
+    if age_s > 180:
+        return None
+    error_m = 50 if fix.eph_m is None else fix.eph_m * eph_factor
+    on_foot = fix.speed_mps is not None and not fix.speed_mps > 3
+    return max(error_m, 15) + (1.2 if on_foot else 15) * age_s
+
+
+def gaps_m(scene: Scene, photo: PhotoRule) -> list[tuple[float, float]]:
+    """Of each stop of this rule: what lies between it and where we could be, and the doubt."""
+    assert scene.fix is not None
+    reach = reach_m(scene.fix, scene.eph_factor)
+    assert reach is not None
+    fix = (scene.fix.lat_deg, scene.fix.lon_deg)
+    stops = [stop for stop in scene.today.stops if stop.photo is photo]
+    apart = [apart_m(fix, (stop.lat_deg, stop.lon_deg)) for stop in stops]
+    return [
+        (far - reach - stop.radius_m, far * SPHERE_ERROR + 0.01)
+        for far, stop in zip(apart, stops, strict=True)
+    ]
+
+
+def expected(scene: Scene) -> set[Reason | None]:
+    """Which answers are right (None: served), reckoned anew, on a sphere."""
+    if scene.code is not None and (owners(scene) or scene.code not in scene.today.practice_codes):
+        return {_expected_by_code(scene)}
+    if scene.fix is None or reach_m(scene.fix, scene.eph_factor) is None:
+        has_any = any(stop.photo is PhotoRule.NO_PHOTO for stop in scene.today.stops)
+        return {Reason.NO_POSITION if has_any else None}
+    forbidden = gaps_m(scene, PhotoRule.NO_PHOTO)
+    if any(gap < -doubt for gap, doubt in forbidden):
+        return {Reason.NO_PHOTO_STOP}
+    right: set[Reason | None] = {None}
+    if any(gap < doubt for gap, doubt in forbidden):
+        right.add(Reason.NO_PHOTO_STOP)
+    if any(gap < doubt for gap, doubt in gaps_m(scene, PhotoRule.SIGNATURE_REQUIRED)):
+        right.add(Reason.SIGNATURE_STOP)
+    return right
+
+
+def _expected_by_code(scene: Scene) -> Reason | None:
+    if not owners(scene):
+        return Reason.UNKNOWN_CODE
+    if not names_one(scene):
+        return Reason.AMBIGUOUS_CODE
+    by_rule = {
+        PhotoRule.NO_PHOTO: Reason.NO_PHOTO_STOP,
+        PhotoRule.SIGNATURE_REQUIRED: Reason.SIGNATURE_STOP,
+    }
+    return by_rule.get(owners(scene)[0].photo)
+
+
+@given(scenes())
+def test_a_press_is_served_or_refused_for_the_one_reason_that_holds(scene: Scene) -> None:
+    answer = decide(scene.today, scene.circle, scene.code)
+
+    assert reason_of(answer) in expected(scene)
+
+
+@given(scenes(), st.floats(0, 360), st.floats(0, 0.999))
+def test_wherever_we_could_be_is_outside_every_no_photo_stop_when_a_photo_is_taken(
+    scene: Scene, bearing_deg: float, share: float
+) -> None:
+    """A walk of any length and direction within the circle ends at no such stop's radius."""
+    if names_one(scene) or scene.circle is None:
+        return
+    assert scene.fix is not None
+    reach = reach_m(scene.fix, scene.eph_factor)
+    assert reach is not None
+    start = (scene.fix.lat_deg, scene.fix.lon_deg)
+    ended = away(start, bearing_deg, reach * share * (1 - SPHERE_ERROR))
+    on_it = [
+        stop
+        for stop in scene.today.stops
+        if stop.photo is PhotoRule.NO_PHOTO
+        and apart_m(ended, (stop.lat_deg, stop.lon_deg)) < stop.radius_m * (1 - SPHERE_ERROR)
+    ]
+
+    if on_it:
+        assert isinstance(decide(scene.today, scene.circle, scene.code), Refused)
+        assert not streams(scene.today, scene.circle, scene.code, lingers=True)
+
+
+@given(scenes())
+@example(Scene(manifest_of(STOP), fix_at(*DOOR), 1.0, None))
+def test_a_stop_is_bound_only_where_a_photo_is_allowed(scene: Scene) -> None:
+    """And it is the one that the code names, or the nearest in reach."""
+    answer = decide(scene.today, scene.circle, scene.code)
+    if not isinstance(answer, Allowed) or answer.stop.id is None:
+        return
+    bound = next(stop for stop in scene.today.stops if stop.id == answer.stop.id)
+
+    assert bound.photo is PhotoRule.ALLOWED
+    if answer.stop.bound_by is BoundBy.CODE:
+        assert owners(scene) == [bound]
+        return
+    assert scene.fix is not None
+    here = (scene.fix.lat_deg, scene.fix.lon_deg)
+    far = {stop.id: apart_m(here, (stop.lat_deg, stop.lon_deg)) for stop in scene.today.stops}
+    reach = reach_m(scene.fix, scene.eph_factor)
+    assert reach is not None
+    nearer = [stop for stop in scene.today.stops if far[stop.id] < far[bound.id]]
+    for stop in nearer:
+        is_clearly_nearer = far[stop.id] < far[bound.id] * (1 - 2 * SPHERE_ERROR) - 0.01
+        in_reach = far[stop.id] < (reach + stop.radius_m) * (1 - SPHERE_ERROR)
+        assert not (is_clearly_nearer and in_reach)
+
+
+@given(scenes(), st.booleans())
+def test_where_the_sensor_may_be_on_a_press_without_a_code_finds_no_forbidden_door(
+    scene: Scene, lingers: bool
+) -> None:
+    """And unless it lingers, a press would be served and an open stop is there."""
+    if not streams(scene.today, scene.circle, scene.code, lingers=lingers):
+        return
+    by_place = reason_of(decide(scene.today, scene.circle, None))
+
+    assert by_place not in {Reason.NO_PHOTO_STOP, Reason.NO_POSITION}
+    if not lingers:
+        assert reason_of(decide(scene.today, scene.circle, scene.code)) is None
+        assert any(not stop.done for stop in scene.today.stops)
+
+
+@given(scenes())
+def test_an_old_code_changes_no_answer_that_place_gives(scene: Scene) -> None:
+    old = decide(scene.today, scene.circle, scene.code, opens=False)
+
+    assert type(old) is type(decide(scene.today, scene.circle, None))
+
+
+@given(scenes())
+def test_a_refusal_that_a_code_did_not_bind_names_no_stop(scene: Scene) -> None:
+    answer = decide(scene.today, scene.circle, scene.code)
+
+    if isinstance(answer, Refused) and answer.stop.bound_by is not BoundBy.CODE:
+        assert answer.stop.id is None

@@ -1,0 +1,106 @@
+"""Fleet devices on a bench: a route in hand, a place, and a time that passes when told."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from agent.queue.database import Database
+from agent.queue.manifests import Itinerary, Stored
+from agent.queue.paths import Layout
+from agent.record import signing
+from agent.rule.manifest import PhotoRule, RouteStop
+from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.clock import ClockSource
+from tests.support.benchtop import Bench, Parts, bench
+from tests.support.roads import KEY, away, payload_of, signed, stop_at
+
+HOME: Final = (52.5200066, 13.404954)
+"""Where the bench's fix is."""
+
+NEXT: Final = away(HOME, 90.0, 300.0)
+"""Too far to be meant by a fix at HOME."""
+
+NOON: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+ALLOWED: Final = stop_at(HOME, 1)
+FORBIDDEN: Final = stop_at(HOME, 2, PhotoRule.NO_PHOTO)
+SIGNED: Final = stop_at(HOME, 3, PhotoRule.SIGNATURE_REQUIRED)
+ELSEWHERE: Final = stop_at(NEXT, 4)
+
+
+@contextmanager
+def round_of(folder: Path, *stops: RouteStop, parts: Parts | None = None) -> Iterator[Bench]:
+    """A device with this route in hand, standing at HOME."""
+    with fleet_device(folder, parts or Parts()) as device:
+        offer(device, payload_of(*stops))
+        device.tick()
+        yield device
+
+
+@contextmanager
+def fleet_device(
+    folder: Path, parts: Parts | None = None, now: datetime = NOON, **policy: Any
+) -> Iterator[Bench]:
+    """A device named dev-1 that trusts KEY, has no route yet, and knows the time."""
+    parts = parts or Parts()
+    folder.mkdir(exist_ok=True)
+    parts.witness = ClockSource.UNSYNCED
+    key_file = folder / "backend.pem"
+    key_file.write_bytes(signing.public_pem(KEY.public_key()))
+    settings = {"manifest": "required"} | policy
+    backend = {"receipt_keys": [str(key_file)]}
+    with bench(folder, parts, policy=settings, backend=backend, device={"id": "dev-1"}) as device:
+        device.hear_time(now)
+        device.tick()
+        yield device
+
+
+def offer(device: Bench, payload: dict[str, Any], etag: str | None = '"tag"', **how: Any) -> str:
+    """As sync does; returns what was offered."""
+    token = signed(payload, **how)
+    offer_text(device.layout, token, etag)
+    return token
+
+
+def offer_text(layout: Layout, text: str, etag: str | None = '"tag"') -> None:
+    with closing(Database(layout)) as database:
+        Itinerary(database).offer(text, etag)
+
+
+def stored(layout: Layout) -> Stored:
+    with closing(Database(layout)) as database:
+        return Itinerary(database).stored()
+
+
+def etag(layout: Layout) -> str | None:
+    with closing(Database(layout)) as database:
+        return Itinerary(database).etag()
+
+
+def tap_scan(device: Bench) -> None:
+    """Press the scan button and let go."""
+    pressed_ns = device.parts.now()
+    device.parts.now.pass_s(0.1)
+    for change in (Change.TOUCHED, Change.PRESSED, Change.RELEASED):
+        at_ns = device.parts.now() if change is Change.RELEASED else pressed_ns
+        device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, at_ns))
+        device.loop.step()
+
+
+def scan(device: Bench, code: str) -> None:
+    """Press the scan button and hold a label up, at which one picture looks."""
+    tap_scan(device)
+    device.parts.camera.label = code
+    device.tick(0.1)
+
+
+def reason(reply: dict[str, Any]) -> str:
+    """Why there is no photo."""
+    return str(reply["record"]["reason"])
+
+
+def files_of(layout: Layout) -> bytes:
+    """All bytes of the queue's database and its logs."""
+    return b"".join(path.read_bytes() for path in layout.state.glob("doorstep.db*"))
