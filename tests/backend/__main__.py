@@ -15,16 +15,17 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-from tests.backend import commands, demo, keys
+from tests.backend import keys
 from tests.backend.app import create_app
-from tests.backend.connections import CountedProtocol
-from tests.backend.keeping import NotDone
-from tests.backend.office import open_office
-from tests.backend.orders import NoSuchOrder
+from tests.backend.faults.switches import Counts, Panel
+from tests.backend.office import commands, demo
+from tests.backend.office.keeping import NotDone
+from tests.backend.office.model import open_office
+from tests.backend.office.orders import NoSuchOrder
 from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
-from tests.backend.store import Store
-from tests.backend.switches import Counts, Panel
+from tests.backend.wire.connections import CountedProtocol
+from tests.backend.wire.store import Store
 
 HOST: Final = "127.0.0.1"
 """The reference backend is never offered to a network."""

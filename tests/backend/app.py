@@ -13,15 +13,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from agent.record import signing
-from tests.backend import headers
-from tests.backend.faults import Faults
-from tests.backend.intake import DigestMismatchError, Intake
-from tests.backend.manifest import ManifestRoute
-from tests.backend.office import Office
+from tests.backend.faults.layer import Faults
+from tests.backend.faults.switches import Counts, Panel, Switches
+from tests.backend.office.model import Office
 from tests.backend.pages.site import Site
-from tests.backend.store import Store
-from tests.backend.switches import Counts, Panel, Switches
-from tests.backend.tus import Tus
+from tests.backend.wire import headers
+from tests.backend.wire.intake import DigestMismatchError, Intake
+from tests.backend.wire.manifest import ManifestRoute
+from tests.backend.wire.store import Store
+from tests.backend.wire.tus import Tus
 
 MAX_IDS: Final = 100
 """Ids in one POST to /receipts. Source: design section 7."""

@@ -118,7 +118,7 @@ class Backend:
         return self.data / "received" / f"{capture_id}.rec"
 
     def set_switches(self, **switches: Any) -> None:
-        """Replaces all switches (tests/backend/switches.py); without any, it is healthy again.
+        """Replace all switches, those of `Switches`; without any, it is healthy again.
 
         `forget=True` at once loses every upload and its receipt. Raises for unknown names.
         """

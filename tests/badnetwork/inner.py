@@ -18,9 +18,9 @@ import uvicorn
 
 from tests.backend import keys
 from tests.backend.app import create_app
-from tests.backend.connections import CountedProtocol
-from tests.backend.store import Store, Verdict
-from tests.backend.switches import Counts, Panel, Switches
+from tests.backend.faults.switches import Counts, Panel, Switches
+from tests.backend.wire.connections import CountedProtocol
+from tests.backend.wire.store import Store, Verdict
 
 
 class CountedStore(Store):
@@ -64,7 +64,7 @@ class Inner:
         self.store, self._loop = self._started.result()
 
     def set(self, **switches: Any) -> None:
-        """Replaces all switches (tests/backend/switches.py); without any, it is healthy again."""
+        """Replace all switches, those of `Switches`; without any, it is healthy again."""
         self._panel.set(Switches.from_json(switches))
 
     def forget(self) -> None:

@@ -25,18 +25,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.backend import headers, keys
+from tests.backend import keys
 from tests.backend.app import create_app
-from tests.backend.connections import CountedProtocol
-from tests.backend.intake import Intake
+from tests.backend.faults.switches import Counts, Panel
 from tests.backend.process import (
     CONTROL_TIMEOUT_S,
     READY_WITHIN_S,
     REPOSITORY,
     Counted,
 )
-from tests.backend.store import Store, Verdict
-from tests.backend.switches import Counts, Panel
+from tests.backend.wire import headers
+from tests.backend.wire.connections import CountedProtocol
+from tests.backend.wire.intake import Intake
+from tests.backend.wire.store import Store, Verdict
 
 IDLE_S: Final = 60
 """How long an idle connection is kept: longer than any client here waits after a cut."""

@@ -15,7 +15,8 @@ import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
 from agent.errors import NotGenuine
-from tests.backend.client import (
+from tests.backend.process import Backend, running_backend
+from tests.backend.wire.client import (
     PHOTO,
     Device,
     Wire,
@@ -25,7 +26,6 @@ from tests.backend.client import (
     proven,
     speaking_to,
 )
-from tests.backend.process import Backend, running_backend
 from tests.support.network import FaultProxy, Line
 
 

@@ -14,12 +14,12 @@ import pytest
 from agent.models import Kind
 from agent.record import signing
 from agent.rule.manifest import Manifest, read
-from tests.backend import demo
-from tests.backend.client import Wire, proven, speaking_to
-from tests.backend.office import Office, open_office
+from tests.backend.office import demo
+from tests.backend.office.model import Office, open_office
+from tests.backend.office.town import PICTURE
 from tests.backend.process import REPOSITORY, Backend, running_backend
-from tests.backend.store import Store
-from tests.backend.town import PICTURE
+from tests.backend.wire.client import Wire, proven, speaking_to
+from tests.backend.wire.store import Store
 from tests.support.factory import Device, Made
 
 

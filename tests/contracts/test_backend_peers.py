@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.client import (
+from tests.backend.wire.client import (
     PHOTO,
     VERSION,
     Device,

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.backend.client import (
+from tests.backend.process import Backend, running_backend
+from tests.backend.wire.client import (
     BODY,
     PHOTO,
     VERSION,
@@ -20,7 +21,6 @@ from tests.backend.client import (
     proven,
     speaking_to,
 )
-from tests.backend.process import Backend, running_backend
 
 
 @pytest.fixture(scope="module")

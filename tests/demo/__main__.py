@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.backend import demo
-from tests.backend.office import Office
+from tests.backend.office import demo
+from tests.backend.office.model import Office
 from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Accounts
 from tests.backend.process import Backend, running_backend

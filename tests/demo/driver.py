@@ -19,7 +19,7 @@ from agent.queue.manifests import Itinerary
 from agent.record import receipt
 from agent.rule import manifest
 from hardware.indicator import Signal
-from tests.backend.orders import Order
+from tests.backend.office.orders import Order
 from tests.backend.process import Backend
 from tests.demo import lights
 from tests.demo.receiver import Place, Receiver

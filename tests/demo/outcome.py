@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from agent.models import BoundBy, Reason
-from tests.backend.office import Office
-from tests.backend.orders import NoSuchOrder, Order
+from tests.backend.office.model import Office
+from tests.backend.office.orders import NoSuchOrder, Order
 from tests.backend.pages import words
 from tests.backend.process import Backend
 from tests.demo import story

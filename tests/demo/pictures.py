@@ -13,11 +13,11 @@ from typing import Final
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tests.backend import demo
-from tests.backend.office import open_office
+from tests.backend.office import demo
+from tests.backend.office.model import open_office
 from tests.backend.pages import PREFIX
 from tests.backend.process import Backend
-from tests.backend.store import Store
+from tests.backend.wire.store import Store
 
 FOLDER: Final = Path(__file__).parent / "pictures"
 

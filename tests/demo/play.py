@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from agent.errors import DoorstepError
 from hardware.simulated.buttons import PRESS_S
-from tests.backend.office import Office
+from tests.backend.office.model import Office
 from tests.backend.process import Backend
 from tests.demo import lights, outcome, world
 from tests.demo.driver import Van, depot

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.rule.manifest import Manifest
-from tests.backend import demo
-from tests.backend.office import Office
+from tests.backend.office import demo
+from tests.backend.office.model import Office
 from tests.backend.process import Backend
 from tests.demo import outcome, story
 from tests.demo.driver import Pressed, Van, depot

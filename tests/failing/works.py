@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from typing import Any, Final
 
 import agent
@@ -25,7 +25,7 @@ _ELSEWHERE: Final = {"hardware.picamera2_frames", "hardware.camera_picamera2"}
 """They need the vendor's library."""
 
 for _package in (agent, hardware):
-    for _module in iter_modules(_package.__path__, f"{_package.__name__}."):
+    for _module in walk_packages(_package.__path__, f"{_package.__name__}."):
         if _module.name not in _ELSEWHERE:
             import_module(_module.name)  # else each child would: a second, and calls in between
 for _name in ("sqlite_utils", "encodings.ascii", "encodings.idna", "encodings.latin_1"):

@@ -22,9 +22,9 @@ import requests  # noqa: TID251 - a person's browser, not the device
 from PIL import Image
 
 from agent.errors import DoorstepError
-from tests.backend import demo as town
-from tests.backend.office import Office, open_office
-from tests.backend.store import Store
+from tests.backend.office import demo as town
+from tests.backend.office.model import Office, open_office
+from tests.backend.wire.store import Store
 from tests.demo import pictures
 from tests.scenarios.faults import check_chain
 from tests.support.device import REPOSITORY, Device, device

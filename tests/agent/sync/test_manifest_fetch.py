@@ -24,10 +24,11 @@ from agent.rule.manifest import Manifest
 from agent.sync.http import Backend
 from agent.sync.manifest_fetch import EVERY_S, Fetch
 from hardware.clock import BUILT, ClockSource
-from tests.backend import demo, process
-from tests.backend.manifest import sign as sign_manifest
-from tests.backend.office import Office, open_office
-from tests.backend.store import Store
+from tests.backend import process
+from tests.backend.office import demo
+from tests.backend.office.model import Office, open_office
+from tests.backend.wire.manifest import sign as sign_manifest
+from tests.backend.wire.store import Store
 from tests.support import device as devices
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.factory import fill, small_disk

@@ -8,9 +8,9 @@ import anyio
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from tests.backend.access import Agent, Customer, Dispatch, Viewer
-from tests.backend.demo import Account
-from tests.backend.ledger import Connection
+from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
+from tests.backend.office.demo import Account
+from tests.backend.office.ledger import Connection
 
 SCHEMA: Final = """CREATE TABLE IF NOT EXISTS accounts (
     who TEXT PRIMARY KEY, role TEXT NOT NULL CHECK (role IN ('customer', 'agent', 'dispatch')),

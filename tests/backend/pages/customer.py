@@ -4,9 +4,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.backend.access import CODE_VALID, Customer
-from tests.backend.office import Office
-from tests.backend.orders import Address, NoSuchOrder, Order
+from tests.backend.office.access import CODE_VALID, Customer
+from tests.backend.office.model import Office
+from tests.backend.office.orders import Address, NoSuchOrder, Order
 from tests.backend.pages import PREFIX, words
 from tests.backend.pages.door import NOT_HERE, Door, Render, Visit
 from tests.backend.pages.pictures import Pictures

@@ -7,14 +7,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from agent.rule.manifest import PhotoRule
-from tests.backend.access import Dispatch
-from tests.backend.filing import CannotBindError
-from tests.backend.office import Office
-from tests.backend.orders import Order
+from tests.backend.office.access import Dispatch
+from tests.backend.office.filing import CannotBindError
+from tests.backend.office.model import Office
+from tests.backend.office.orders import Order
+from tests.backend.office.photos import Photo
 from tests.backend.pages import PREFIX, words
 from tests.backend.pages.door import NOT_HERE, Door, Render, Visit
 from tests.backend.pages.pictures import Pictures
-from tests.backend.photos import Photo
 
 NOT_THIS_ORDER: Final = "This order was not on the device’s route, or takes no photo."
 """Why dispatch cannot bind a photo to any number that they type."""

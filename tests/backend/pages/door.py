@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.backend.access import Agent, Customer, Dispatch, Nobody, Viewer
+from tests.backend.office.access import Agent, Customer, Dispatch, Nobody, Viewer
 from tests.backend.pages import PREFIX
 from tests.backend.pages.sessions import Sessions
 

@@ -6,9 +6,9 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.backend.access import Viewer
-from tests.backend.keeping import plain_language
-from tests.backend.office import Office
+from tests.backend.office.access import Viewer
+from tests.backend.office.keeping import plain_language
+from tests.backend.office.model import Office
 from tests.backend.pages.accounts import Accounts
 from tests.backend.pages.door import COOKIE, SIGN_IN, Door, Render, Visit, home
 from tests.backend.pages.limits import WINDOW, SignInLimit

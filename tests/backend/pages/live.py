@@ -16,17 +16,17 @@ from starlette.applications import Starlette
 
 from tests.backend import keys
 from tests.backend.__main__ import listen, server_config
-from tests.backend.access import Viewer
 from tests.backend.app import create_app
-from tests.backend.demo import ACCOUNTS
-from tests.backend.office import open_office
+from tests.backend.faults.switches import Counts, Panel
+from tests.backend.office.access import Viewer
+from tests.backend.office.demo import ACCOUNTS
+from tests.backend.office.model import open_office
+from tests.backend.office.town import NOON, Town
 from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Accounts
 from tests.backend.pages.door import COOKIE
 from tests.backend.pages.site import Site
-from tests.backend.store import Store
-from tests.backend.switches import Counts, Panel
-from tests.backend.town import NOON, Town
+from tests.backend.wire.store import Store
 
 CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Hashes that a test can make by the dozen."""

@@ -7,12 +7,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.backend.access import Agent, Dispatch, Viewer
-from tests.backend.office import Office
+from tests.backend.office.access import Agent, Dispatch, Viewer
+from tests.backend.office.model import Office
+from tests.backend.office.photos import Photo
 from tests.backend.pages import PREFIX
 from tests.backend.pages.door import NOT_HERE, Door, Visit
 from tests.backend.pages.sessions import Sessions
-from tests.backend.photos import Photo
 
 TO_BIND: Final = "to find the order it is of"
 """Why dispatch looks."""

@@ -6,8 +6,8 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.backend.access import GRANT, Agent
-from tests.backend.office import Office
+from tests.backend.office.access import GRANT, Agent
+from tests.backend.office.model import Office
 from tests.backend.pages import PREFIX, words
 from tests.backend.pages.door import Door, Render, Visit
 from tests.backend.pages.pictures import Pictures

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from tests.backend.access import Nobody, Viewer
+from tests.backend.office.access import Nobody, Viewer
 
 IDLE: Final = timedelta(minutes=30)
 """A session ends so long after the last page. Source: our choice, a phone left on a table."""

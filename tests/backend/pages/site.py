@@ -13,8 +13,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tests.backend.access import Viewer
-from tests.backend.office import Office
+from tests.backend.office.access import Viewer
+from tests.backend.office.model import Office
 from tests.backend.pages import PREFIX, words
 from tests.backend.pages.accounts import Accounts
 from tests.backend.pages.customer import CustomerPages

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.access import Agent, Customer, Dispatch, Viewer
-from tests.backend.demo import (
+from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
+from tests.backend.office.demo import (
     ACCOUNTS,
     ALLOWED,
     CHANGES_MIND,
@@ -20,11 +20,11 @@ from tests.backend.demo import (
     RIGHT_DOOR,
     SIGNATURE,
 )
-from tests.backend.orders import Order
+from tests.backend.office.orders import Order
+from tests.backend.office.town import NOON, PICTURE
 from tests.backend.pages import words
 from tests.backend.pages.live import Browser, Live, live_town
 from tests.backend.settings import Retention
-from tests.backend.town import NOON, PICTURE
 
 OWNER, SECOND, THIRD, FOURTH = (Customer(f"c-{number}") for number in (1, 2, 3, 4))
 AGENT = Agent("17")

@@ -9,12 +9,12 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
 from agent.record.signing import thumbprint
-from tests.backend.access import Agent, Customer, Dispatch, Viewer
-from tests.backend.client import BODY, VERSION, announce
-from tests.backend.demo import ALLOWED, SIGNATURE
-from tests.backend.manifest import DEVICE
+from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
+from tests.backend.office.demo import ALLOWED, SIGNATURE
+from tests.backend.office.town import NOON, PICTURE
 from tests.backend.pages.live import Browser, Live, live_town
-from tests.backend.town import NOON, PICTURE
+from tests.backend.wire.client import BODY, VERSION, announce
+from tests.backend.wire.manifest import DEVICE
 from tests.support.factory import Device
 
 OWNER, OTHER = Customer("c-1"), Customer("c-2")

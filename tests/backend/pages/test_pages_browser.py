@@ -25,7 +25,7 @@ from playwright.sync_api import (
 from agent.capture import jpeg
 from agent.models import Kind, rfc3339
 from hardware.simulated.scenes import Scene, render
-from tests.backend.demo import (
+from tests.backend.office.demo import (
     ACCOUNTS,
     ALLOWED,
     CHANGES_MIND,
@@ -33,8 +33,8 @@ from tests.backend.demo import (
     LEFT_DOOR,
     RIGHT_DOOR,
 )
+from tests.backend.office.town import Town
 from tests.backend.process import Backend
-from tests.backend.town import Town
 
 pytestmark = pytest.mark.slow
 

@@ -10,14 +10,14 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
-from tests.backend.access import Agent, Customer, Dispatch, Viewer
-from tests.backend.demo import ACCOUNTS, ALLOWED, Account
+from tests.backend.faults.switches import Switches
+from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
+from tests.backend.office.demo import ACCOUNTS, ALLOWED, Account
+from tests.backend.office.town import NOON, Town
 from tests.backend.pages.accounts import HASHER, Accounts
 from tests.backend.pages.door import COOKIE
 from tests.backend.pages.live import Browser, Live, live_town
 from tests.backend.pages.test_pages_access import routes
-from tests.backend.switches import Switches
-from tests.backend.town import NOON, Town
 
 OWNER = Customer("c-1")
 PERSON = ACCOUNTS[0]

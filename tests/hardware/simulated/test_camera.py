@@ -24,7 +24,7 @@ SMALL = CameraSettings(CameraKind.SIMULATED, width_px=320, height_px=240)
 @pytest.fixture
 def open_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
     """Open a camera in a world and start it; its first frame comes early, to save time."""
-    monkeypatch.setattr("hardware.simulated_camera.START_NS", FRAME_NS)
+    monkeypatch.setattr("hardware.simulated.camera.START_NS", FRAME_NS)
     opened = []
 
     def opener(script: str) -> tuple[SimulatedCamera, World]:

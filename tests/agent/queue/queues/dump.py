@@ -1,6 +1,6 @@
 """Prints a queue with rows in every state as SQL, as the code of this checkout makes it.
 
-Run once per release: `python -m tests.agent.queue.queues.dump > tests/agent/queue/queues/VERSION.sql`.
+Run once per release: `python -m tests.agent.queue.queues.dump > VERSION.sql`, in this folder.
 What it printed then is history: it is never made again by later code.
 """
 

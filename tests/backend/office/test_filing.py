@@ -10,7 +10,7 @@ import pytest
 
 from agent.models import CaptureId, Kind
 from agent.record import file as recordfile
-from tests.backend.demo import (
+from tests.backend.office.demo import (
     ALLOWED,
     CHANGES_MIND,
     CONFIDENTIAL,
@@ -21,10 +21,10 @@ from tests.backend.demo import (
     ROUTE,
     SIGNATURE,
 )
-from tests.backend.export import export_device
-from tests.backend.filing import CannotBindError
-from tests.backend.ledger import open_ledger
-from tests.backend.town import NOON, PICTURE, Town
+from tests.backend.office.export import export_device
+from tests.backend.office.filing import CannotBindError
+from tests.backend.office.ledger import open_ledger
+from tests.backend.office.town import NOON, PICTURE, Town
 from tests.support.factory import Device, Made, new_id
 
 FORBIDDEN = [CONFIDENTIAL, OPTED_OUT, GIFT]

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.backend.office import Office
+from tests.backend.office.model import Office
 
 
 def export_order(office: Office, number: str, into: Path) -> None:

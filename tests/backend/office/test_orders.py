@@ -9,11 +9,19 @@ from typing import Any
 import pytest
 
 from agent.rule.manifest import PhotoRule
-from tests.backend import demo, manifest
-from tests.backend.demo import ALLOWED, CHANGES_MIND, CONFIDENTIAL, GIFT, OPTED_OUT, SIGNATURE
-from tests.backend.ledger import open_ledger
-from tests.backend.orders import TAKES_NO_PHOTO, NoSuchOrder
-from tests.backend.town import KEY, NOON, Town
+from tests.backend.office import demo
+from tests.backend.office.demo import (
+    ALLOWED,
+    CHANGES_MIND,
+    CONFIDENTIAL,
+    GIFT,
+    OPTED_OUT,
+    SIGNATURE,
+)
+from tests.backend.office.ledger import open_ledger
+from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder
+from tests.backend.office.town import KEY, NOON, Town
+from tests.backend.wire import manifest
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 from agent.errors import RecordDamaged
 from agent.record import file as recordfile
-from tests.backend.access import Access
-from tests.backend.filing import Filing
-from tests.backend.keeping import Keeping
-from tests.backend.ledger import Connection, open_ledger
-from tests.backend.orders import Orders
-from tests.backend.routes import Routes
+from tests.backend.office.access import Access
+from tests.backend.office.filing import Filing
+from tests.backend.office.keeping import Keeping
+from tests.backend.office.ledger import Connection, open_ledger
+from tests.backend.office.orders import Orders
+from tests.backend.office.routes import Routes
 from tests.backend.settings import Settings, read_settings
-from tests.backend.store import Store
+from tests.backend.wire.store import Store
 
 
 @dataclass(frozen=True, slots=True)

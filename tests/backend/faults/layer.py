@@ -7,9 +7,9 @@ from typing import Final
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tests.backend.connections import connection_of
+from tests.backend.faults.switches import Counts, Panel, Switches
 from tests.backend.pages import PREFIX
-from tests.backend.switches import Counts, Panel, Switches
+from tests.backend.wire.connections import connection_of
 
 CONTROL_PATHS: Final = frozenset({"/switches", "/counts"})
 """Where the test speaks, not the device."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent.capture import exif
 from tests.agent.capture.test_exif import FACTS, PLAIN
-from tests.backend.picture import customer_copy
+from tests.backend.office.picture import customer_copy
 
 STAMPED = exif.stamp(PLAIN, FACTS)
 CHATTY = (

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agent.models import rfc3339
-from tests.backend.filing import CannotBindError
-from tests.backend.ledger import Connection, together
-from tests.backend.orders import TAKES_NO_PHOTO, Orders
-from tests.backend.routes import Routes
+from tests.backend.office.filing import CannotBindError
+from tests.backend.office.ledger import Connection, together
+from tests.backend.office.orders import TAKES_NO_PHOTO, Orders
+from tests.backend.office.routes import Routes
 from tests.backend.settings import Retention
-from tests.backend.store import Store
+from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from agent.models import rfc3339
 from agent.rule.manifest import VALIDITY_LIMIT
-from tests.backend.ledger import Connection, Row, together
-from tests.backend.orders import Order, Orders
+from tests.backend.office.ledger import Connection, Row, together
+from tests.backend.office.orders import Order, Orders
 
 Sign = Callable[[dict[str, Any]], str]
 """Signs the payload of a manifest."""

@@ -7,12 +7,12 @@ from agent.record.file import RecordFile
 from agent.rule import reach
 from agent.rule.manifest import PhotoRule
 from hardware.clock import ClockSource
-from tests.backend import claims, photos, picture
-from tests.backend.claims import BootTime
-from tests.backend.ledger import Connection, together
-from tests.backend.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
-from tests.backend.photos import Photo, Void
-from tests.backend.store import Store
+from tests.backend.office import claims, photos, picture
+from tests.backend.office.claims import BootTime
+from tests.backend.office.ledger import Connection, together
+from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
+from tests.backend.office.photos import Photo, Void
+from tests.backend.wire.store import Store
 
 BY_DISPATCH: Final = "dispatch"
 """`bound_by` of a photo that a person bound; the device's own words are in `BoundBy`."""

@@ -4,9 +4,9 @@ import argparse
 from datetime import datetime
 from pathlib import Path
 
-from tests.backend import export
-from tests.backend.keeping import NotDone, plain_language
-from tests.backend.office import Office
+from tests.backend.office import export
+from tests.backend.office.keeping import NotDone, plain_language
+from tests.backend.office.model import Office
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tests.backend.switches import Counts
+from tests.backend.faults.switches import Counts
 
 
 class Connection:

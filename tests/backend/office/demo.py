@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from tests.backend.ledger import together
-from tests.backend.office import Office
-from tests.backend.orders import Address, Order
+from tests.backend.office.ledger import together
+from tests.backend.office.model import Office
+from tests.backend.office.orders import Address, Order
 
 ALLOWED: Final = "1001"
 SIGNATURE: Final = "1002"

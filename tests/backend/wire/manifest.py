@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from agent.record import signing
 from agent.rule.manifest import TYPE
-from tests.backend.routes import Routes
+from tests.backend.office.routes import Routes
 
 log = logging.getLogger(__name__)
 

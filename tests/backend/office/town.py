@@ -12,9 +12,10 @@ from agent.models import CaptureId, Kind
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.rule.manifest import Manifest, read
-from tests.backend import demo, manifest
-from tests.backend.office import Office, open_office
-from tests.backend.store import Store, Upload, Verdict
+from tests.backend.office import demo
+from tests.backend.office.model import Office, open_office
+from tests.backend.wire import manifest
+from tests.backend.wire.store import Store, Upload, Verdict
 from tests.support.factory import Device, Made
 
 NOON: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from uuid import UUID
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from tests.backend.store import Upload
+from tests.backend.wire.store import Upload
 
 TUS_VERSION: Final = "1.0.0"
 """Source: tus resumable upload protocol 1.0.x, Tus-Resumable."""

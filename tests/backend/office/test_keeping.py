@@ -10,14 +10,14 @@ import pytest
 
 from agent.models import Kind
 from agent.record.verify import examine
-from tests.backend.access import Agent, Customer
-from tests.backend.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
-from tests.backend.export import export_device, export_order
-from tests.backend.filing import CannotBindError
-from tests.backend.keeping import NotDone, plain_language
-from tests.backend.orders import NoSuchOrder
+from tests.backend.office.access import Agent, Customer
+from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
+from tests.backend.office.export import export_device, export_order
+from tests.backend.office.filing import CannotBindError
+from tests.backend.office.keeping import NotDone, plain_language
+from tests.backend.office.orders import NoSuchOrder
+from tests.backend.office.town import PICTURE, Town
 from tests.backend.settings import Retention, Settings, read_settings
-from tests.backend.town import PICTURE, Town
 
 CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
 JUST = timedelta(milliseconds=1)

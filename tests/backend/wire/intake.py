@@ -10,9 +10,9 @@ from agent.errors import RecordDamaged
 from agent.models import rfc3339
 from agent.record import file as recordfile
 from agent.record import signing
-from tests.backend.office import Office
-from tests.backend.store import Store, Upload, Verdict
-from tests.backend.switches import ReceiptMode, Switches
+from tests.backend.faults.switches import ReceiptMode, Switches
+from tests.backend.office.model import Office
+from tests.backend.wire.store import Store, Upload, Verdict
 
 log = logging.getLogger(__name__)
 

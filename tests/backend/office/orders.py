@@ -41,7 +41,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.rule.manifest import PhotoRule
-from tests.backend.ledger import Connection, Row, together
+from tests.backend.office.ledger import Connection, Row, together
 
 
 class NoSuchOrder(LookupError):

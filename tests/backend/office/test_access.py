@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.access import CODE_TRIES, Agent, Customer, Dispatch, Nobody, Viewer
-from tests.backend.demo import ALLOWED, CHANGES_MIND, SIGNATURE
-from tests.backend.town import NOON, Town
+from tests.backend.office.access import CODE_TRIES, Agent, Customer, Dispatch, Nobody, Viewer
+from tests.backend.office.demo import ALLOWED, CHANGES_MIND, SIGNATURE
+from tests.backend.office.town import NOON, Town
 
 OWNER, OTHER = Customer("c-1"), Customer("c-2")
 AGENT, COLLEAGUE = Agent("17"), Agent("18")

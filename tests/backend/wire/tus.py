@@ -15,11 +15,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.backend import headers
-from tests.backend.connections import Connection, connection_of
-from tests.backend.intake import DigestMismatchError, Intake
-from tests.backend.store import Store, Upload, UploadExistsError
-from tests.backend.switches import ReceiptMode, Switches
+from tests.backend.faults.switches import ReceiptMode, Switches
+from tests.backend.wire import headers
+from tests.backend.wire.connections import Connection, connection_of
+from tests.backend.wire.intake import DigestMismatchError, Intake
+from tests.backend.wire.store import Store, Upload, UploadExistsError
 
 NO_SUCH_UPLOAD: Final = "no upload of this id: create it with POST"
 """Why HEAD or PATCH is answered 404, in the reader's words."""

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from agent.models import rfc3339
-from tests.backend.filing import Filing
-from tests.backend.ledger import Connection, together
-from tests.backend.orders import NoSuchOrder, Orders
+from tests.backend.office.filing import Filing
+from tests.backend.office.ledger import Connection, together
+from tests.backend.office.orders import NoSuchOrder, Orders
 
 GRANT: Final = timedelta(minutes=15)
 """How long a verified agent sees one order's photos. Source: issue 3."""

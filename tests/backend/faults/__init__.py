@@ -1,0 +1,1 @@
+"""What the backend does wrong when a test asks for it."""
