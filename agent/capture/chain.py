@@ -1,4 +1,4 @@
-"""The chain of records: each one sealed, written durably, then queued, in this order."""
+"""The chain of records: each one signed, written durably, then queued, in this order."""
 
 import hashlib
 import uuid
@@ -28,7 +28,7 @@ def new_id() -> CaptureId:
     return CaptureId(str(uuid.uuid4()))
 
 
-class Journal:
+class Chain:
     """Writes the records of one device, one after the other; only the capture process has one.
 
     `mend` makes a broken queue again from the files; without it that is an error like any other.
@@ -75,7 +75,7 @@ class Journal:
         """
         body = recordfile.pack_body(record, photo, moment.utc)
         label = self._label(capture_id or new_id(), kind, moment, recordfile.describe(body), about)
-        content = recordfile.seal(label, body, self._key)
+        content = recordfile.sign(label, body, self._key)
         make_way(self._layout.ballast)
         write_durably(self._layout.record(label.capture_id), content)
         digest = recordfile.label_digest(content)

@@ -4,7 +4,7 @@ import logging
 
 from agent.config import Config, ManifestPolicy
 from agent.errors import ConfigError, NotGenuine
-from agent.queue.manifests import Itinerary, Stored
+from agent.queue.manifests import ManifestStore, Stored
 from agent.record import receipt
 from agent.rule import manifest as manifests
 from agent.rule import policy
@@ -21,11 +21,11 @@ class Shift:
     The process that faces the network does not decide: the signature is verified here.
     """
 
-    def __init__(self, config: Config, itinerary: Itinerary, clock: Clock) -> None:
+    def __init__(self, config: Config, manifest_store: ManifestStore, clock: Clock) -> None:
         self._is_off = config.policy.manifest is ManifestPolicy.OFF
         self._device_id = config.device.id
         self._key_files = config.backend.receipt_keys
-        self._itinerary = itinerary
+        self._manifest_store = manifest_store
         self._clock = clock
         self._manifest: Manifest | None = None
         self._token: str | None = None
@@ -61,10 +61,10 @@ class Shift:
             StorageFault: the disk or the database failed; the route in hand stays.
         """
         if self._has_wiped:
-            self._has_wiped = not self._itinerary.empty_log()
+            self._has_wiped = not self._manifest_store.empty_log()
         if self._is_off and self._was_looked_for:
             return
-        stored = self._itinerary.stored()
+        stored = self._manifest_store.stored()
         if self._is_off:  # since today perhaps
             if stored.token or stored.offered:
                 self._wipe()
@@ -86,7 +86,7 @@ class Shift:
             return
         if stored.token is None:
             if self._manifest is not None and self._token is not None:  # the queue was made again
-                self._itinerary.take(self._token, self._manifest.version)
+                self._manifest_store.take(self._token, self._manifest.version)
             return
         try:
             manifest = self._read(stored.token)
@@ -100,7 +100,7 @@ class Shift:
         if manifest.version >= (self._newest or 0):
             self._manifest, self._token = manifest, stored.token
         elif self._manifest is not None and self._token is not None:  # put there by somebody else
-            self._itinerary.take(self._token, self._manifest.version)
+            self._manifest_store.take(self._token, self._manifest.version)
         else:
             self._wipe()
 
@@ -118,7 +118,7 @@ class Shift:
         elif self._is_over(manifest):
             self._refuse(token, "it has ended already", again=True)  # by a clock that may be wrong
         else:
-            self._itinerary.take(token, manifest.version)
+            self._manifest_store.take(token, manifest.version)
             self._manifest, self._token, self._refused = manifest, token, None
             self._newest = manifest.version
             if not is_same:
@@ -130,9 +130,9 @@ class Shift:
         return is_back or manifests.supersedes(manifest, version)
 
     def _wipe(self) -> None:
-        self._itinerary.wipe()
+        self._manifest_store.wipe()
         self._manifest = self._token = None
-        self._has_wiped = not self._itinerary.empty_log()
+        self._has_wiped = not self._manifest_store.empty_log()
 
     def _read(self, token: str) -> Manifest:
         keys = receipt.read_keys(self._key_files)
@@ -142,7 +142,7 @@ class Shift:
         return manifests.has_ended(manifest, self._clock.now(), self._clock.floor)
 
     def _refuse(self, token: str, why: str, *, again: bool) -> None:
-        self._itinerary.refuse(token, why, again=again)
+        self._manifest_store.refuse(token, why, again=again)
         self._tell_refused(why)
 
     def _tell_refused(self, why: str) -> None:

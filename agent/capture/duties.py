@@ -7,7 +7,7 @@ from typing import Any, Final
 from agent.capture import lights
 from agent.capture.camera_gate import Eye
 from agent.capture.current_manifest import Shift
-from agent.capture.housekeeping import Upkeep
+from agent.capture.housekeeping import Housekeeping
 from agent.capture.lights import Light
 from agent.capture.press import is_empty
 from agent.config import Config
@@ -92,14 +92,14 @@ class Duties:
         *,
         shift: Shift,
         eye: Eye,
-        upkeep: Upkeep,
+        housekeeping: Housekeeping,
         light: Light,
     ) -> None:
         self._bench = config.device.bench_mode
         self._board = board
         self._shift = shift
         self._eye = eye
-        self._upkeep = upkeep
+        self._housekeeping = housekeeping
         self._light = light
         self._was_empty = False
         self.ending = Ending()
@@ -108,8 +108,8 @@ class Duties:
     def status(self) -> dict[str, Any]:
         """What only this process knows."""
         return {
-            "ready": self._upkeep.is_ready(),
-            "writable": self._upkeep.may_write(),
+            "ready": self._housekeeping.is_ready(),
+            "writable": self._housekeeping.may_write(),
             "streaming": self._board.camera.streaming,
             "position": self._board.position.trouble() or "ok",
             "clock": self._board.clock.now().source,
@@ -125,7 +125,7 @@ class Duties:
             self._eye.turn(now_ns, is_looking=is_looking)  # first: a slow card must not hold it on
         except DeviceError as error:
             self.camera_failed(error, now_ns)
-        self._upkeep.turn()
+        self._housekeeping.turn()
         if self._lives(now_ns):
             sd_notify.alive()
         power = self._board.power.read()
@@ -146,8 +146,8 @@ class Duties:
         self.ending.begin(ExitCode.FAULT, now_ns)
 
     def _idle_signal(self, power: PowerReading) -> Signal:
-        counts = self._upkeep.counts() if power.external else None
-        ready = self._upkeep.may_write() if power.external else self._upkeep.is_ready()
+        counts = self._housekeeping.counts() if power.external else None
+        ready = self._housekeeping.may_write() if power.external else self._housekeeping.is_ready()
         return lights.idle(ready=ready, bench=self._bench, power=power, counts=counts)
 
     def _shut_down(self, now_ns: int) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from agent.capture import record_json
-from agent.capture.chain import Journal
+from agent.capture.chain import Chain
 from agent.capture.current_manifest import Shift
 from agent.capture.record_json import Setting
 from agent.config import Config
@@ -26,14 +26,14 @@ FLOOR_STEP: Final = timedelta(hours=1)
 """How far the time floor may lag behind: each step costs a flush of the card."""
 
 
-class Upkeep:
+class Housekeeping:
     """One turn a second; `is_ready` may be called from any thread."""
 
     def __init__(
-        self, config: Config, board: Board, journal: Journal, outbox: Outbox, shift: Shift
+        self, config: Config, board: Board, chain: Chain, outbox: Outbox, shift: Shift
     ) -> None:
         self._board = board
-        self._journal = journal
+        self._chain = chain
         self._outbox = outbox
         self._layout = Layout.of(config.state)
         self._key_files = config.backend.receipt_keys
@@ -49,7 +49,7 @@ class Upkeep:
         try:
             if not self._writable:
                 disk.write_durably(self._layout.state / "capture.probe", b"writable\n")
-            if self._journal.queue_leftovers():  # first: it mends a broken queue
+            if self._chain.queue_leftovers():  # first: it mends a broken queue
                 self._dated_by = self._outbox.dated_by()
             if self.has_room():
                 disk.take_ballast(self._layout.ballast)
@@ -140,7 +140,7 @@ class Upkeep:
             return
         if moment.source.beats(self._outbox.dated_by()):
             setting = Setting(simulated=self._board.simulated, manifest=self._shift.version())
-            self._journal.keep(Kind.TIME, moment, record_json.time_record(setting, moment))
+            self._chain.keep(Kind.TIME, moment, record_json.time_record(setting, moment))
         self._dated_by = moment.source
 
     def _keep_floor(self) -> None:

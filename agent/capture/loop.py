@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, assert_never
 
 from agent.capture.camera_gate import Eye
-from agent.capture.chain import Journal
+from agent.capture.chain import Chain
 from agent.capture.commanded import BENCH_IS_OFF, SAME_PRESS, CommandedPresses, Reply
 from agent.capture.current_manifest import Shift
 from agent.capture.duties import Duties, Stage
@@ -21,7 +21,7 @@ from agent.capture.gestures import (
     Scan,
     TakeBack,
 )
-from agent.capture.housekeeping import Upkeep
+from agent.capture.housekeeping import Housekeeping
 from agent.capture.lights import Light
 from agent.capture.press import Capture, Press, Served, Unserved, made_photo
 from agent.capture.scan_window import Window
@@ -57,7 +57,7 @@ class CaptureLoop:
         self,
         config: Config,
         board: Board,
-        journal: Journal,
+        chain: Chain,
         outbox: Outbox,
         *,
         shift: Shift,
@@ -70,12 +70,17 @@ class CaptureLoop:
         self._light = Light(board.indicator, now_ns)
         self._window = Window(config, board, shift)
         self._eye = Eye(config, board, shift)
-        self._upkeep = Upkeep(config, board, journal, outbox, shift)
+        self._housekeeping = Housekeeping(config, board, chain, outbox, shift)
         self._capture = Capture(
-            config, board, journal, self._light, has_room=self._upkeep.has_room, now_ns=now_ns
+            config, board, chain, self._light, has_room=self._housekeeping.has_room, now_ns=now_ns
         )
         self._duties = Duties(
-            config, board, shift=shift, eye=self._eye, upkeep=self._upkeep, light=self._light
+            config,
+            board,
+            shift=shift,
+            eye=self._eye,
+            housekeeping=self._housekeeping,
+            light=self._light,
         )
         self._commanded = CommandedPresses(
             board.press, self.on_event, now_ns, bench_mode=config.device.bench_mode
@@ -128,7 +133,7 @@ class CaptureLoop:
     def run(self) -> int:
         """Serve until stopped, and then what was pressed before; returns the exit code."""
         sd_notify.ready()
-        self._upkeep.turn()  # a press may have come already: the route in hand decides it
+        self._housekeeping.turn()  # a press may have come already: the route in hand decides it
         ending = self._duties.ending
         while not (ending.stage is Stage.STOPPED and self._events.empty()):
             self.step()
@@ -217,14 +222,14 @@ class CaptureLoop:
     def _kept(self, served: Served) -> Reply:
         label, signal = served.label, served.signal
         self._light.show(signal)
-        self._upkeep.kept(label)
+        self._housekeeping.kept(label)
         _log.info("event=kept kind=%s signal=%s id=%s", label.kind, signal, label.capture_id)
         retake = signal is Signal.ONCE_MORE
         return {"label": label.payload(), "record": served.record, "retake": retake}
 
     def _failed(self, unserved: Unserved) -> Reply:
         self._light.show(Signal.FAULT)
-        self._upkeep.failed()
+        self._housekeeping.failed()
         return {"error": unserved.error, "exit": ExitCode.FAULT}
 
     # Labels

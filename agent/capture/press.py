@@ -10,7 +10,7 @@ from typing import Any, Final, assert_never
 
 from agent import __version__
 from agent.capture import burst, jpeg, quality, record_json
-from agent.capture.chain import Journal, NotQueued, new_id
+from agent.capture.chain import Chain, NotQueued, new_id
 from agent.capture.exif import GpsFacts, PhotoFacts, stamp
 from agent.capture.lights import Light
 from agent.capture.record_json import Photo, Setting, Trigger
@@ -106,7 +106,7 @@ class Capture:
         self,
         config: Config,
         board: Board,
-        journal: Journal,
+        chain: Chain,
         light: Light,
         *,
         has_room: Callable[[], bool],
@@ -116,7 +116,7 @@ class Capture:
         self._has_room = has_room
         self._config = config
         self._board = board
-        self._journal = journal
+        self._chain = chain
         self._light = light
         self._method = "MANUAL" if config.position.kind is PositionKind.FIXED else "GPS"
         self._asked: tuple[CaptureId, str | None, int] | None = None
@@ -161,7 +161,7 @@ class Capture:
             return f"no photo of the last {VOID_WINDOW_S:.0f} s to take back"
         text = record_json.void_record(self._setting(known), press.trigger, known.power)
         try:
-            label = self._journal.keep(Kind.VOID, known.moment, text, about=last[0])
+            label = self._chain.keep(Kind.VOID, known.moment, text, about=last[0])
         except StorageFault as error:
             return _unserved(error)
         self._asked = self._last = None
@@ -210,7 +210,7 @@ class Capture:
             retake_of=retake_of,
         )
         kind = Kind.TEST if answer.practice or self._config.device.bench_mode else Kind.PHOTO
-        label = self._journal.keep(kind, known.moment, text, image, capture_id=capture_id)
+        label = self._chain.keep(kind, known.moment, text, image, capture_id=capture_id)
         return Served(label, text, self._ask(label, stop, report.verdict, retake_of), answer)
 
     def _exif(self, capture_id: CaptureId, shot: burst.Shot, known: Situation) -> PhotoFacts:
@@ -259,7 +259,7 @@ class Capture:
         self._asked = None
         known, setting = press.known, self._setting(press.known)
         text = record_json.no_photo_record(setting, press.trigger, reason, known.power, stop)
-        label = self._journal.keep(Kind.NO_PHOTO, known.moment, text)
+        label = self._chain.keep(Kind.NO_PHOTO, known.moment, text)
         signal = Signal.FAULT if reason in FAULTS else Signal.NO_PHOTO
         return Served(label, text, signal, answer, ends)
 

@@ -26,7 +26,7 @@ from hardware.clock_system import SystemClock, boot_id
 from hardware.settings import BoardSettings
 
 if TYPE_CHECKING:
-    from agent.capture.chain import Journal
+    from agent.capture.chain import Chain
     from agent.capture.current_manifest import Shift
     from agent.capture.loop import CaptureLoop
     from agent.record.signing import PrivateKey, PublicKey
@@ -116,11 +116,11 @@ def capture_loop(
         DeviceError: a device is missing.
     """
     # Only the capture process pays for OpenCV and numpy.
-    from agent.capture.chain import Journal  # noqa: PLC0415
+    from agent.capture.chain import Chain  # noqa: PLC0415
     from agent.capture.current_manifest import Shift  # noqa: PLC0415
     from agent.capture.loop import CaptureLoop  # noqa: PLC0415
     from agent.queue import recovery  # noqa: PLC0415
-    from agent.queue.manifests import Itinerary  # noqa: PLC0415
+    from agent.queue.manifests import ManifestStore  # noqa: PLC0415
     from hardware.board import open_board  # noqa: PLC0415
 
     layout = Layout.of(config.state)
@@ -141,21 +141,22 @@ def capture_loop(
             board.clock.recall(datetime.fromisoformat(known.utc), known.monotonic_ns)
         head = recovery.head(layout, outbox, key.public_key(), config.device.id)
         why = _why_new_chain(outbox, head, key_is_new=key_is_new)
-        chain = head if head and not why else Head(str(uuid.uuid4()), 0, None)
-        journal = Journal(
-            layout, outbox, key=key, device_id=config.device.id, head=chain, mend=mending.mend
+        if head is None or why:
+            head = Head(str(uuid.uuid4()), 0, None)
+        chain = Chain(
+            layout, outbox, key=key, device_id=config.device.id, head=head, mend=mending.mend
         )
-        shift = Shift(config, Itinerary(database), board.clock)
+        shift = Shift(config, ManifestStore(database), board.clock)
         if why:
-            _start_chain(board, journal, shift, why)
-        yield CaptureLoop(config, board, journal, outbox, shift=shift, now_ns=now_ns)
+            _start_chain(board, chain, shift, why)
+        yield CaptureLoop(config, board, chain, outbox, shift=shift, now_ns=now_ns)
 
 
 @contextmanager
 def sync_loop(config: Config) -> Iterator["Sync"]:
     """The sending process, ready to run."""
     # Only the sending process pays for requests.
-    from agent.queue.manifests import Itinerary  # noqa: PLC0415
+    from agent.queue.manifests import ManifestStore  # noqa: PLC0415
     from agent.sync.delivery import Delivery  # noqa: PLC0415
     from agent.sync.http import Backend  # noqa: PLC0415
     from agent.sync.loop import Sync  # noqa: PLC0415
@@ -166,7 +167,7 @@ def sync_loop(config: Config) -> Iterator["Sync"]:
         outbox, clock = Outbox(database, boot_id()), SystemClock(BUILT)
         with closing(Backend(config.backend, alive=sd_notify.alive)) as backend:
             delivery = Delivery(backend, receipt_keys(config), outbox.set_upload_url)
-            fetch = Fetch(backend, Itinerary(database), config.device.id, dice)
+            fetch = Fetch(backend, ManifestStore(database), config.device.id, dice)
             is_off = config.policy.manifest is ManifestPolicy.OFF
             yield Sync(layout, outbox, delivery, clock, dice, fetch=None if is_off else fetch)
 
@@ -176,11 +177,11 @@ def floor(outbox: Outbox) -> datetime:
     return max(BUILT, outbox.floor() or BUILT)
 
 
-def _start_chain(board: "Board", journal: "Journal", shift: "Shift", why: str) -> None:
+def _start_chain(board: "Board", chain: "Chain", shift: "Shift", why: str) -> None:
     from agent.capture.record_json import Setting, chain_start_record  # noqa: PLC0415 - as in capture_loop
 
     setting = Setting(simulated=board.simulated, manifest=shift.version())
-    journal.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
+    chain.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
     _log.warning("event=chain_start why=%r", why)
 
 

@@ -23,7 +23,7 @@ class Stored:
     refused: str | None
 
 
-class Itinerary:
+class ManifestStore:
     """The manifest as it lies in the queue's database.
 
     Every method is one durable transaction, and raises as `Database.step` does.

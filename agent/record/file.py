@@ -86,7 +86,7 @@ def describe(body: bytes) -> Body:
     return Body(BODY_TYPE, len(body), hashlib.sha256(body).hexdigest())
 
 
-def seal(label: Label, body: bytes, key: signing.PrivateKey) -> bytes:
+def sign(label: Label, body: bytes, key: signing.PrivateKey) -> bytes:
     """Join the signed label and the body into the bytes of a record file."""
     return signing.sign(label.payload(), key, embed_key=True).encode() + b"\n" + body
 

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from agent.errors import StorageFull
-from agent.queue.manifests import Itinerary
+from agent.queue.manifests import ManifestStore
 from agent.sync.http import Backend, NoAnswer
 
 _log = logging.getLogger(__name__)
@@ -28,10 +28,10 @@ class Fetch:
     """Asks for this device's manifest now and then; failures are for the next time."""
 
     def __init__(
-        self, backend: Backend, itinerary: Itinerary, device_id: str, dice: random.Random
+        self, backend: Backend, manifest_store: ManifestStore, device_id: str, dice: random.Random
     ) -> None:
         self._backend = backend
-        self._itinerary = itinerary
+        self._manifest_store = manifest_store
         self._device_id = device_id
         self._dice = dice
         self._due_s = float("-inf")
@@ -60,7 +60,7 @@ class Fetch:
             self._tell("no room to keep a manifest")
 
     def _ask(self) -> str:
-        etag = self._itinerary.etag()
+        etag = self._manifest_store.etag()
         with self._backend.attempt():
             answer = self._backend.manifest(self._device_id, etag)
         if answer.status == 200:
@@ -74,7 +74,7 @@ class Fetch:
             token = body.decode("ascii")
         except ValueError:
             return "not a manifest: not text"
-        self._itinerary.offer(token, etag if _ETAG.fullmatch(etag) else None)
+        self._manifest_store.offer(token, etag if _ETAG.fullmatch(etag) else None)
         return "fetched"
 
     def _tell(self, answer: str) -> None:

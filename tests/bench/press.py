@@ -10,7 +10,7 @@ from typing import Final
 
 from agent.capture import burst, chain, jpeg, press, quality
 from agent.capture.camera_gate import Eye
-from agent.capture.chain import Journal
+from agent.capture.chain import Chain
 from agent.capture.loop import CaptureLoop
 from agent.capture.press import Capture
 from agent.command import wiring
@@ -202,8 +202,8 @@ def _opened(device: Device, trace: Trace) -> Iterator[tuple[CaptureLoop, Board]]
         *((quality, name) for name in QUALITY),
         (jpeg, "encode"),
         (press, "stamp"),
-        (recordfile, "seal"),
-        (Journal, "keep"),
+        (recordfile, "sign"),
+        (Chain, "keep"),
         (chain, "write_durably"),
         (Outbox, "add"),
     ]

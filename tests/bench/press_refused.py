@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from agent.models import Reason, rfc3339
 from agent.queue.database import Database
-from agent.queue.manifests import Itinerary
+from agent.queue.manifests import ManifestStore
 from agent.queue.paths import Layout
 from agent.record import signing
 from agent.rule.manifest import TYPE
@@ -59,7 +59,7 @@ def _presses(rig: Rig, *, scanning: bool) -> list[float]:
     device, key = _device(rig, scanning=scanning)
     with device.running("capture") as capture:
         with closing(Database(Layout.of(device.config.state))) as database:
-            Itinerary(database).offer(_manifest(device.config.device.id, key), None)
+            ManifestStore(database).offer(_manifest(device.config.device.id, key), None)
         _await_manifest(capture)
         return [_press_ms(capture) for _ in range(5 if rig.is_quick else 20)]
 

@@ -17,7 +17,7 @@ import numpy as np
 import persistqueue
 
 from agent.capture import record_json
-from agent.capture.chain import Journal
+from agent.capture.chain import Chain
 from agent.capture.record_json import Photo, Setting, Trigger
 from agent.models import UNASSIGNED, Head, Kind, QualityReport, Verdict
 from agent.queue import disk, recovery
@@ -78,7 +78,7 @@ class Contender:
 
 
 class OurQueue:
-    """The product's journal and outbox, as its capture process wires them."""
+    """The product's chain and outbox, as its capture process wires them."""
 
     def __init__(self, folder: Path) -> None:
         self.layout = Layout(folder / "state", folder / "run")
@@ -93,7 +93,7 @@ class OurQueue:
         head = recovery.head(self.layout, self._outbox, key.public_key(), "bench")
         self._moment = SystemClock(BUILT).now()
         self._now = self._moment.utc
-        self._journal = Journal(
+        self._chain = Chain(
             self.layout,
             self._outbox,
             key=key,
@@ -108,7 +108,7 @@ class OurQueue:
         self.tick()
 
     def put(self, photo: bytes) -> None:
-        self._journal.keep(Kind.PHOTO, self._moment, _record(photo), photo)
+        self._chain.keep(Kind.PHOTO, self._moment, _record(photo), photo)
 
     def photos(self) -> Iterator[bytes]:
         last = 0

@@ -1,4 +1,4 @@
-"""Records to send: made by the real journal, as many as wanted, without a camera."""
+"""Records to send: made by the real chain, as many as wanted, without a camera."""
 
 import hashlib
 import time
@@ -11,7 +11,7 @@ from typing import Final
 
 from agent import __version__
 from agent.capture import jpeg, quality, record_json
-from agent.capture.chain import Journal, new_id
+from agent.capture.chain import Chain, new_id
 from agent.capture.exif import PhotoFacts, stamp
 from agent.capture.record_json import Photo, Setting, Trigger
 from agent.models import UNASSIGNED, CaptureId, Head, Kind, Thresholds
@@ -37,7 +37,7 @@ class Stock:
     """Adds records to a device's queue; used from one thread, while no capture process runs."""
 
     device_id: str
-    journal: Journal
+    chain: Chain
     outbox: Outbox
     frame: Frame
     image: bytes
@@ -57,7 +57,7 @@ class Stock:
             power=PowerReading(80, False, False),
             retake_of=None,
         )
-        self.journal.keep(Kind.PHOTO, moment, text, image, capture_id=capture_id)
+        self.chain.keep(Kind.PHOTO, moment, text, image, capture_id=capture_id)
         return capture_id
 
     def _facts(self, capture_id: CaptureId) -> PhotoFacts:
@@ -89,5 +89,5 @@ def stock(device: Device) -> Iterator[Stock]:
         outbox = Outbox(database, boot_id())
         head = Head(str(uuid.uuid4()), 0, None)
         key = signing.new_key()
-        journal = Journal(layout, outbox, key=key, device_id=config.device.id, head=head)
-        yield Stock(config.device.id, journal, outbox, frame, jpeg.encode(pixels, JPEG_QUALITY_PCT))
+        chain = Chain(layout, outbox, key=key, device_id=config.device.id, head=head)
+        yield Stock(config.device.id, chain, outbox, frame, jpeg.encode(pixels, JPEG_QUALITY_PCT))

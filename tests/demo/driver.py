@@ -15,7 +15,7 @@ from typing import Any, Final
 from agent.errors import DoorstepError
 from agent.models import Reason
 from agent.queue.database import Database
-from agent.queue.manifests import Itinerary
+from agent.queue.manifests import ManifestStore
 from agent.record import receipt
 from agent.rule import manifest
 from hardware.indicator import Signal
@@ -96,7 +96,7 @@ class Van:
     def route(self) -> manifest.Manifest:
         """What lies on the device's card, verified as the device does."""
         with closing(Database(self.processes.layout)) as database:
-            token = Itinerary(database).stored().token
+            token = ManifestStore(database).stored().token
         assert token is not None
         keys = receipt.read_keys([self._backend.receipt_key_file])
         return manifest.read(token, keys, self.device_id)

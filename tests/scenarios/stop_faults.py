@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.queue.database import Database
-from agent.queue.manifests import Itinerary
+from agent.queue.manifests import ManifestStore
 from agent.record import signing
 from tests.backend.process import Backend
 from tests.scenarios.disk_faults import van
@@ -33,6 +33,6 @@ def forged(folder: Path, backend: Backend) -> Seen:
     """By another key than the backend's; put there as sync does with whatever it is given."""
     with van(folder, backend, policy=REQUIRED) as device:
         with closing(Database(device.layout)) as database:
-            Itinerary(database).offer(signed(payload_of(STOP), key=signing.new_key()), '"tag"')
+            ManifestStore(database).offer(signed(payload_of(STOP), key=signing.new_key()), '"tag"')
         device.await_that(lambda: "event=manifest_refused" in device.log("capture"))
         return refused(device)

@@ -79,7 +79,7 @@ class Device:
             photo = b"\xff\xd8 no real picture \xff\xd9"
         body = recordfile.pack_body(record or {"manifest": "off"}, photo, MOMENT)
         label = replace(self._label(kind, body), **changes)
-        made = Made(label, recordfile.seal(label, body, self.key))
+        made = Made(label, recordfile.sign(label, body, self.key))
         self.seq, self.prev = label.seq, made.label_sha256
         return made
 

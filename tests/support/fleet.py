@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.queue.database import Database
-from agent.queue.manifests import Itinerary, Stored
+from agent.queue.manifests import ManifestStore, Stored
 from agent.queue.paths import Layout
 from agent.record import signing
 from agent.rule.manifest import PhotoRule, RouteStop
@@ -66,17 +66,17 @@ def offer(device: Bench, payload: dict[str, Any], etag: str | None = '"tag"', **
 
 def offer_text(layout: Layout, text: str, etag: str | None = '"tag"') -> None:
     with closing(Database(layout)) as database:
-        Itinerary(database).offer(text, etag)
+        ManifestStore(database).offer(text, etag)
 
 
 def stored(layout: Layout) -> Stored:
     with closing(Database(layout)) as database:
-        return Itinerary(database).stored()
+        return ManifestStore(database).stored()
 
 
 def etag(layout: Layout) -> str | None:
     with closing(Database(layout)) as database:
-        return Itinerary(database).etag()
+        return ManifestStore(database).etag()
 
 
 def tap_scan(device: Bench) -> None:

@@ -60,7 +60,7 @@ class Device:
         photo = random.Random(self._seq).randbytes(photo_bytes)
         body = recordfile.pack_body({"seq": self._seq}, photo, NOON)
         label = self._label(body)
-        content = recordfile.seal(label, body, self.key)
+        content = recordfile.sign(label, body, self.key)
         self._prev = recordfile.label_digest(content)
         self.layout.record(label.capture_id).write_bytes(content)
         file = len(content), hashlib.sha256(content).hexdigest()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.capture.chain import Journal, NotQueued
+from agent.capture.chain import Chain, NotQueued
 from agent.errors import StorageFault
 from agent.models import CaptureId, Head, Kind, Label, State
 from agent.queue.outbox import Outbox
@@ -24,11 +24,11 @@ def key() -> signing.PrivateKey:
     return signing.new_key()
 
 
-def journal_over(folder: Path, key: signing.PrivateKey) -> tuple[Journal, Outbox]:
+def chain_over(folder: Path, key: signing.PrivateKey) -> tuple[Chain, Outbox]:
     head = Head("chain-1", 0, None)
     layout, database, outbox = queue(folder)
     database.close()
-    return Journal(layout, outbox, key=key, device_id="van-7", head=head), outbox
+    return Chain(layout, outbox, key=key, device_id="van-7", head=head), outbox
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -38,9 +38,9 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_numbers_count_up_from_one_and_each_label_names_the_one_before(
     tmp_path: Path, key: signing.PrivateKey
 ) -> None:
-    journal, _ = journal_over(tmp_path, key)
+    chain, _ = chain_over(tmp_path, key)
 
-    labels = [journal.keep(Kind.NO_PHOTO, AT, TEXT) for _ in range(4)]
+    labels = [chain.keep(Kind.NO_PHOTO, AT, TEXT) for _ in range(4)]
 
     kept = files(tmp_path)
     digests = [recordfile.label_digest(kept[label.capture_id]) for label in labels]
@@ -52,9 +52,9 @@ def test_numbers_count_up_from_one_and_each_label_names_the_one_before(
 def test_a_kept_record_is_signed_by_this_device_and_its_row_describes_its_file(
     tmp_path: Path, key: signing.PrivateKey
 ) -> None:
-    journal, outbox = journal_over(tmp_path, key)
+    chain, outbox = chain_over(tmp_path, key)
 
-    label = journal.keep(Kind.PHOTO, AT, TEXT, b"a photo")
+    label = chain.keep(Kind.PHOTO, AT, TEXT, b"a photo")
 
     content = files(tmp_path)[label.capture_id]
     opened, row = recordfile.unpack(content), outbox.get(label.capture_id)
@@ -68,16 +68,16 @@ def test_a_kept_record_is_signed_by_this_device_and_its_row_describes_its_file(
 def test_a_record_that_was_not_written_leaves_its_number_free(
     tmp_path: Path, key: signing.PrivateKey
 ) -> None:
-    journal, _ = journal_over(tmp_path, key)
-    first = journal.keep(Kind.NO_PHOTO, AT, TEXT)
+    chain, _ = chain_over(tmp_path, key)
+    first = chain.keep(Kind.NO_PHOTO, AT, TEXT)
     records = tmp_path / "state" / "records"
     records.rename(tmp_path / "away")
 
     with pytest.raises(StorageFault):
-        journal.keep(Kind.NO_PHOTO, AT, TEXT)
+        chain.keep(Kind.NO_PHOTO, AT, TEXT)
     (tmp_path / "away").rename(records)
 
-    second = journal.keep(Kind.NO_PHOTO, AT, TEXT)
+    second = chain.keep(Kind.NO_PHOTO, AT, TEXT)
     assert (first.seq, second.seq) == (1, 2)
     assert len(files(tmp_path)) == 2
 
@@ -85,18 +85,18 @@ def test_a_record_that_was_not_written_leaves_its_number_free(
 def test_a_record_without_its_row_has_its_number_and_is_queued_later(
     tmp_path: Path, key: signing.PrivateKey
 ) -> None:
-    journal, outbox = journal_over(tmp_path, key)
-    journal.keep(Kind.NO_PHOTO, AT, TEXT)
+    chain, outbox = chain_over(tmp_path, key)
+    chain.keep(Kind.NO_PHOTO, AT, TEXT)
     lock = tmp_path / "state" / "state.lock"
     lock.rename(tmp_path / "away")
 
     with pytest.raises(NotQueued, match="kept, but not yet queued"):
-        journal.keep(Kind.NO_PHOTO, AT, TEXT)
+        chain.keep(Kind.NO_PHOTO, AT, TEXT)
     with pytest.raises(NotQueued):
-        journal.keep(Kind.NO_PHOTO, AT, TEXT)
+        chain.keep(Kind.NO_PHOTO, AT, TEXT)
     (tmp_path / "away").rename(lock)
-    journal.queue_leftovers()
-    journal.queue_leftovers()
+    chain.queue_leftovers()
+    chain.queue_leftovers()
 
     assert [row.seq for row in outbox.items(None, 0, 10)] == [1, 2, 3]
     assert len(files(tmp_path)) == 3
@@ -119,9 +119,9 @@ def test_the_chain_goes_on_across_restarts_without_gap_or_fork(tmp_path: Path) -
 def test_the_exif_of_a_photo_can_name_its_record_before_there_is_a_label(
     tmp_path: Path, key: signing.PrivateKey
 ) -> None:
-    journal, _ = journal_over(tmp_path, key)
+    chain, _ = chain_over(tmp_path, key)
     capture_id = CaptureId("2f1c8a44-9d1c-4f7b-8a51-0f0a35e1f7b1")
 
-    label = journal.keep(Kind.PHOTO, AT, TEXT, b"photo", capture_id=capture_id)
+    label = chain.keep(Kind.PHOTO, AT, TEXT, b"photo", capture_id=capture_id)
 
     assert label.capture_id == capture_id

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.queue.database import Database
-from agent.queue.manifests import Itinerary
+from agent.queue.manifests import ManifestStore
 from agent.record import signing
 from agent.rule.manifest import TYPE
 from tests.support import device as devices
@@ -176,10 +176,10 @@ def test_a_running_capture_refuses_what_sync_puts_before_it_and_goes_on(
 ) -> None:
     worst = ["megabytes", "deep", "a code of megabytes", "a number of many digits", "NULs"]
     with closing(Database(running.layout)) as database:
-        itinerary = Itinerary(database)
+        manifest_store = ManifestStore(database)
         for name in worst:
-            itinerary.offer(WORST[name], None)
-            running.await_that(lambda: itinerary.stored().offered is None)
+            manifest_store.offer(WORST[name], None)
+            running.await_that(lambda: manifest_store.stored().offered is None)
     told = running.ask("capture", {"status": True})
 
     assert reason(running.press()) == "manifest_missing"

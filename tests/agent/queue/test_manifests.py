@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.queue.database import Database
-from agent.queue.manifests import Itinerary, Stored
+from agent.queue.manifests import ManifestStore, Stored
 from agent.queue.paths import Layout
 from agent.record import signing
 from hardware.button import ButtonEvent, ButtonName, Change
@@ -38,10 +38,10 @@ EVENING = datetime(2026, 12, 1, 18, 0, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def itinerary(tmp_path: Path) -> Iterator[Itinerary]:
+def manifest_store(tmp_path: Path) -> Iterator[ManifestStore]:
     _, database, _ = queue(tmp_path)
     with closing(database):
-        yield Itinerary(database)
+        yield ManifestStore(database)
 
 
 def pieces(token: str) -> list[bytes]:
@@ -61,52 +61,52 @@ def long_route(stops: int = 150) -> dict[str, Any]:
     return payload_of(*(stop_at(place, number) for number, place in enumerate(places)))
 
 
-def test_nothing_is_stored_at_first(itinerary: Itinerary) -> None:
-    assert itinerary.stored() == Stored(token=None, version=None, offered=None, refused=None)
-    assert itinerary.etag() is None
+def test_nothing_is_stored_at_first(manifest_store: ManifestStore) -> None:
+    assert manifest_store.stored() == Stored(token=None, version=None, offered=None, refused=None)
+    assert manifest_store.etag() is None
 
 
-def test_what_is_offered_waits_beside_the_one_in_hand(itinerary: Itinerary) -> None:
-    itinerary.take("first", 1)
-    itinerary.offer("second", '"2"')
+def test_what_is_offered_waits_beside_the_one_in_hand(manifest_store: ManifestStore) -> None:
+    manifest_store.take("first", 1)
+    manifest_store.offer("second", '"2"')
 
-    assert itinerary.stored() == Stored("first", 1, "second", None)
-    assert itinerary.etag() == '"2"'
+    assert manifest_store.stored() == Stored("first", 1, "second", None)
+    assert manifest_store.etag() == '"2"'
 
 
-def test_taking_one_in_ends_the_refusal_before_it(itinerary: Itinerary) -> None:
-    itinerary.offer("bad", None)
-    itinerary.refuse("bad", "no manifest", again=True)
-    itinerary.offer("good", None)
-    itinerary.take("good", 4)
+def test_taking_one_in_ends_the_refusal_before_it(manifest_store: ManifestStore) -> None:
+    manifest_store.offer("bad", None)
+    manifest_store.refuse("bad", "no manifest", again=True)
+    manifest_store.offer("good", None)
+    manifest_store.take("good", 4)
 
-    assert itinerary.stored() == Stored("good", 4, None, None)
+    assert manifest_store.stored() == Stored("good", 4, None, None)
 
 
 @pytest.mark.parametrize("again", [True, False])
 def test_a_refused_one_is_fetched_again_only_if_another_answer_may_come(
-    itinerary: Itinerary, *, again: bool
+    manifest_store: ManifestStore, *, again: bool
 ) -> None:
-    itinerary.offer("bad", '"bad"')
-    itinerary.refuse("bad", "why", again=again)
+    manifest_store.offer("bad", '"bad"')
+    manifest_store.refuse("bad", "why", again=again)
 
-    assert itinerary.stored().refused == "why"
-    assert itinerary.etag() == (None if again else '"bad"')
+    assert manifest_store.stored().refused == "why"
+    assert manifest_store.etag() == (None if again else '"bad"')
 
 
 @pytest.mark.parametrize("verdict", ["take", "refuse"])
 def test_one_that_is_offered_while_another_is_looked_at_is_not_lost(
-    itinerary: Itinerary, verdict: str
+    manifest_store: ManifestStore, verdict: str
 ) -> None:
     """Sync would be answered 304 for it from then on: nobody would ever fetch it again."""
-    itinerary.offer("first", '"1"')
-    itinerary.offer("second", '"2"')
+    manifest_store.offer("first", '"1"')
+    manifest_store.offer("second", '"2"')
     if verdict == "take":
-        itinerary.take("first", 1)
+        manifest_store.take("first", 1)
     else:
-        itinerary.refuse("first", "why", again=False)
+        manifest_store.refuse("first", "why", again=False)
 
-    assert itinerary.stored().offered == "second"
+    assert manifest_store.stored().offered == "second"
 
 
 OFFERS = """
@@ -114,32 +114,32 @@ import sys
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from agent.queue.database import Database
-from agent.queue.manifests import Itinerary
+from agent.queue.manifests import ManifestStore
 from agent.queue.paths import Layout
 
 with closing(Database(Layout(Path(sys.argv[1]), Path(sys.argv[2])))) as database:
-    itinerary = Itinerary(database)
+    manifest_store = ManifestStore(database)
     for number in range(int(sys.argv[3])):
-        itinerary.offer(f"token {number}", None)
+        manifest_store.offer(f"token {number}", None)
 """
 
 
 @pytest.mark.slow
 def test_of_two_processes_the_one_that_takes_in_ends_with_the_last_that_was_offered(
-    tmp_path: Path, itinerary: Itinerary
+    tmp_path: Path, manifest_store: ManifestStore
 ) -> None:
-    itinerary.stored()  # makes the schema
+    manifest_store.stored()  # makes the schema
     folders = [str(tmp_path / name) for name in ("state", "run")]
     words = [sys.executable, "-c", OFFERS, *folders, "200"]
     taken: list[str] = []
     with subprocess.Popen(words, cwd=REPOSITORY) as offering:
-        while offering.poll() is None or itinerary.stored().offered:
-            if (token := itinerary.stored().offered) is not None:
-                itinerary.take(token, len(taken) + 1)
+        while offering.poll() is None or manifest_store.stored().offered:
+            if (token := manifest_store.stored().offered) is not None:
+                manifest_store.take(token, len(taken) + 1)
                 taken.append(token)
 
     assert offering.returncode == 0
-    assert itinerary.stored().token == taken[-1] == "token 199"
+    assert manifest_store.stored().token == taken[-1] == "token 199"
 
 
 # What is left of it

@@ -43,7 +43,7 @@ def signed(payload: dict[str, Any], body: bytes = BODY) -> bytes:
 def with_body(body: bytes) -> bytes:
     """A record file whose label tells the truth about any body."""
     label = replace(MADE.label, body=recordfile.describe(body))
-    return recordfile.seal(label, body, DEVICE.key)
+    return recordfile.sign(label, body, DEVICE.key)
 
 
 def tar(*members: tarfile.TarInfo, content: bytes = b"{}", form: int = tarfile.GNU_FORMAT) -> bytes:

@@ -102,7 +102,7 @@ def test_a_photo_that_is_not_the_described_one_is_told(
 ) -> None:
     body = recordfile.pack_body({"photo": {"sha256": "0" * 64}}, photo, MOMENT)
     made = device.make(body=recordfile.describe(body))
-    content = recordfile.seal(made.label, body, device.key)
+    content = recordfile.sign(made.label, body, device.key)
     Made(made.label, content).into(tmp_path)
 
     assert "DAMAGED: " in line_of(look(tmp_path), "#1 ")

@@ -16,7 +16,7 @@ import pytest
 from agent.config import BackendSettings
 from agent.errors import StorageFull
 from agent.queue.database import Database
-from agent.queue.manifests import Itinerary
+from agent.queue.manifests import ManifestStore
 from agent.queue.paths import Layout
 from agent.record import signing
 from agent.rule import manifest
@@ -94,7 +94,7 @@ def fetching(
     layout: Layout, settings: BackendSettings, device_id: str = "dev-1"
 ) -> Iterator[Fetch]:
     with closing(Database(layout)) as database, closing(Backend(settings, QUICK)) as door:
-        yield Fetch(door, Itinerary(database), device_id, random.Random(1))
+        yield Fetch(door, ManifestStore(database), device_id, random.Random(1))
 
 
 def in_hand(rig: Rig) -> object:
@@ -253,7 +253,7 @@ def test_nothing_is_fetched_while_the_loop_rests_and_all_of_it_afterwards(tmp_pa
     assert (before, resting, noted.turns) == (1, 1, 2)
 
 
-class FullCard(Itinerary):
+class FullCard(ManifestStore):
     """No room for a manifest; a record is sent without writing as much."""
 
     def offer(self, token: str, etag: str | None) -> None:

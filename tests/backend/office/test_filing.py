@@ -387,7 +387,7 @@ def test_half_a_surrogate_pair_is_no_stop_and_stops_nothing(town: Town) -> None:
     body = whole.replace(b"HALF!!", b"\\ud800")
     label = replace(town.photo(ALLOWED).label, body=recordfile.describe(body))
 
-    capture_id = town.receive(Made(label, recordfile.seal(label, body, town.van.key)))
+    capture_id = town.receive(Made(label, recordfile.sign(label, body, town.van.key)))
 
     assert [photo.capture_id for photo in town.office.filing.waiting()] == [capture_id]
     export_device(town.office, "van-7", town.folder / "device.zip")

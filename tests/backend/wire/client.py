@@ -48,7 +48,7 @@ class Device:
             clock="ntp",
             body=recordfile.describe(body),
         )
-        return recordfile.seal(label, body, self.key)
+        return recordfile.sign(label, body, self.key)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent import __version__
 from agent.queue.database import Database
-from agent.queue.manifests import Itinerary
+from agent.queue.manifests import ManifestStore
 from agent.queue.outbox import Outbox
 from tests.support.factory import MOMENT, Device, add, queue
 
@@ -31,7 +31,7 @@ def fill(database: Database, outbox: Outbox) -> None:
     outbox.mark_pruned(pruned)
     outbox.set_upload_url(begun, "https://backend.example/uploads/7")
     add(outbox, device.make("void", about=begun.capture_id))
-    Itinerary(database).take("manifest.of.today", 3)
+    ManifestStore(database).take("manifest.of.today", 3)
 
 
 def main() -> None:
