@@ -26,6 +26,12 @@ SUSPECTS_IN_A_ROW: Final = 3
 Source: our choice.
 """
 
+GIVE_UP_AFTER: Final = 3
+"""Attempts in a row without an answer that end a `sync --once`: it is no record's fault."""
+
+LONG_REST_S: Final = 5.0
+"""A rest that is longer ends a `sync --once` too: somebody waits for it."""
+
 LINK_NEWS_S: Final = 5.0
 """Least time between two waits shortened by the link: one that flaps must not make a storm."""
 
@@ -115,6 +121,11 @@ class Pace:
         if self._suspects >= SUSPECTS_IN_A_ROW:
             self._rest(now_s, None)
         return min(SUSPECT_BASE_S * 2.0 ** min(before, 16), SUSPECT_CAP_S)
+
+    def is_hopeless(self, now_s: float) -> bool:
+        """Whether somebody who waits for all to be sent had better come back later."""
+        is_resting = self.rest_until_s - now_s > LONG_REST_S
+        return is_resting or self.silent >= GIVE_UP_AFTER or self.pause is not None
 
     def link_news(self, now_s: float) -> None:
         """The network has changed: try soon, the sooner the shorter it was away.

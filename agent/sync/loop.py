@@ -37,12 +37,6 @@ DEAD_ENDS: Final = 3
 The record goes on being tried as often as before: the backend can be mended without this device.
 """
 
-GIVE_UP_AFTER: Final = 3
-"""Attempts in a row without an answer that end a `sync --once`. Source: our choice."""
-
-ROUND_REST_S: Final = 5.0
-"""A rest of the loop that is longer ends a `sync --once`: somebody waits. Source: our choice."""
-
 
 class BootClock(Protocol):
     """The little of a clock that sync needs; hardware.clock.Clock has it."""
@@ -78,11 +72,18 @@ class Sent:
     paused: str | None
 
 
+Progress = Callable[[int, int], None]
+"""Called with how many records were tried, and how many there are."""
+
+
 @dataclass(slots=True)
 class _Round:
-    """One `{"send": true}`: over when all that was due at `started_s` was tried once."""
+    """All that was due or backed off at `started_s`, tried once; over when `result` says so."""
 
+    progress: Progress = lambda _tried, _total: None
+    has_begun: bool = False
     started_s: float = 0.0
+    total: int = 0
     tried: int = 0
     delivered: int = 0
     result: Sent | None = None
@@ -121,7 +122,7 @@ class Sync:
         self._is_sending = self._is_booked = self._is_waiting_for_queue = False
         self._is_stopping = False
         self._asked: queue.SimpleQueue[_Round] = queue.SimpleQueue()
-        self._rounds: list[_Round] = []
+        self._round: _Round | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set, which ends a running transfer too; sets it in any case.
@@ -148,63 +149,79 @@ class Sync:
     def step(self) -> float:
         """Send one record that is due, or none; returns how many seconds to wait."""
         now_s = self._clock.boottime_s()
-        self._begin_rounds(now_s)
+        round_ = self._current_round(now_s)
         if self._fetch and self._pace.rest_until_s <= now_s:
             self._fetch.turn(now_s)
+        if round_ is not None:
+            self._go_on_with(round_, now_s)
+            return 0.0
         wait_s = self._wait_s(now_s)
         if wait_s <= 0 and (item := self._claim(now_s, due_s=now_s)):
-            outcome = self._attempt(item)
-            for one in self._rounds:
-                one.tried += 1
-                one.delivered += isinstance(outcome, Receipt)
-        self._end_rounds(now_s)
+            self._attempt(item)
         return max(wait_s, 0.0)
 
     def link_news(self) -> None:
         """The network has changed: the loop's wait is nearly over."""
         self._pace.link_news(self._clock.boottime_s())
 
-    def send_once(self, progress: Callable[[int, int], None]) -> Sent:
+    def send_once(self, progress: Progress) -> Sent:
         """Try once all that is due or backed off, but not what is suspect; ask a running daemon.
 
-        Gives up early when the backend lets nobody in or does not answer.
-
-        Args:
-            progress: called with how many were tried, and how many there are.
+        Gives up early when the backend lets nobody in, does not answer, or asks for a long rest.
 
         Raises:
             NotNow: another process holds the lock, but does not listen yet.
         """
-        counts = self._outbox.counts()
-        total = counts.waiting - counts.suspected
+        total = self._sendable()
 
         def look() -> None:
-            now = self._outbox.counts()
-            progress(min(max(total - now.waiting + now.suspected, 0), total), total)
+            progress(min(max(total - self._sendable(), 0), total), total)
 
         answer = control.ask(self._layout.sync_socket, {"send": True}, None, look)
         if answer is not None:
             return _sent(answer)
         with disk.lock(self._layout.sync_lock, exclusive=True, wait=False):
-            return self._drain(progress)
+            round_ = _Round(progress)
+            self._asked.put(round_)
+            while round_.result is None:
+                self.step()
+            return round_.result
 
-    def _drain(self, progress: Callable[[int, int], None]) -> Sent:
-        round_ = _Round(self._clock.boottime_s())
-        if self._fetch:
-            self._fetch.turn(round_.started_s)
-        self._outbox.hurry(round_.started_s)
+    def _sendable(self) -> int:
         counts = self._outbox.counts()
-        total = counts.waiting - counts.suspected
-        while self._pace.silent < GIVE_UP_AFTER and self._pace.pause is None:
-            now_s = self._clock.boottime_s()
-            item = self._claim(now_s, due_s=round_.started_s, suspects=False)
-            if item is None:
-                break
+        return counts.waiting - counts.suspected
+
+    def _current_round(self, now_s: float) -> _Round | None:
+        """The round that is on, or else the next that was asked for; one at a time."""
+        if self._round is None:
+            with suppress(queue.Empty):
+                self._round = self._asked.get_nowait()
+        if self._round is not None and not self._round.has_begun:
+            self._begin(self._round, now_s)
+        return self._round
+
+    def _begin(self, round_: _Round, now_s: float) -> None:
+        """Make all due that is backed off; again at the next turn when the queue fails."""
+        round_.started_s, round_.total = now_s, self._sendable()
+        self._outbox.hurry(now_s)
+        self._pace.clear()
+        if self._fetch:
+            self._fetch.hurry()
+        round_.has_begun = True
+
+    def _go_on_with(self, round_: _Round, now_s: float) -> None:
+        """One record more, without the short rests of the loop: somebody waits."""
+        item = self._claim(now_s, due_s=round_.started_s, suspects=False)
+        if item is not None:
             round_.delivered += isinstance(self._attempt(item), Receipt)
             round_.tried += 1
-            progress(round_.tried, max(total, round_.tried))
-        self._pace.tell_delivered()
-        return self._result(round_)
+            round_.progress(round_.tried, max(round_.total, round_.tried))
+        if item is None or self._pace.is_hopeless(self._clock.boottime_s()):
+            self._pace.tell_delivered()
+            waiting = self._outbox.counts().waiting
+            round_.result = Sent(round_.tried, round_.delivered, waiting, self._pace.pause)
+            round_.over.set()
+            self._round = None
 
     def _turn(self) -> float:
         try:
@@ -302,31 +319,6 @@ class Sync:
         wait_s = self._pace.wait_s(failures or item.attempts, retry_after_s)
         self._outbox.book(item, now_s + wait_s, answer, suspected=suspected)
 
-    def _begin_rounds(self, now_s: float) -> None:
-        with suppress(queue.Empty):
-            while round_ := self._asked.get_nowait():
-                round_.started_s = now_s
-                self._outbox.hurry(now_s)
-                self._pace.clear()
-                if self._fetch:
-                    self._fetch.hurry()
-                self._rounds.append(round_)
-
-    def _end_rounds(self, now_s: float) -> None:
-        pace = self._pace
-        is_hopeless = pace.silent >= GIVE_UP_AFTER or pace.pause is not None
-        is_hopeless |= pace.rest_until_s - now_s > ROUND_REST_S
-        for round_ in list(self._rounds):
-            due_s = self._outbox.due_s()
-            if is_hopeless or due_s is None or due_s > round_.started_s:
-                round_.result = self._result(round_)
-                round_.over.set()
-                self._rounds.remove(round_)
-
-    def _result(self, round_: _Round) -> Sent:
-        waiting = self._outbox.counts().waiting
-        return Sent(round_.tried, round_.delivered, waiting, self._pace.pause)
-
     def _answer(self, bell: Bell, request: control.Line, _user: str) -> control.Line:
         """Runs in a client's thread: reads, and leaves what is to be done to the loop."""
         match request:
@@ -375,11 +367,15 @@ class Sync:
                 setting.start()
                 setting.join()
             waiting.join()
-            with suppress(queue.Empty):
-                while round_ := self._asked.get_nowait():
-                    self._rounds.append(round_)
-            for round_ in self._rounds:
-                round_.over.set()
+            self._leave_rounds()
+
+    def _leave_rounds(self) -> None:
+        """Those who wait for one are told that it did not come to its end."""
+        if self._round is not None:
+            self._round.over.set()
+        with suppress(queue.Empty):
+            while True:
+                self._asked.get_nowait().over.set()
 
 
 def _sent(answer: dict[str, Any]) -> Sent:

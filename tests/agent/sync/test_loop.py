@@ -500,6 +500,34 @@ def test_send_once_gives_up_after_three_failures_in_a_row(line: Line) -> None:
     assert sent == Sent(tried=3, delivered=0, waiting=9, paused=None)
 
 
+def test_send_once_ends_when_the_backend_asks_for_a_long_rest(line: Line) -> None:
+    """The same rule as in a running loop."""
+    for _ in range(9):
+        line.device.press()
+    line.tus.instead["POST /files"] = 9 * [whole(503, Retry_After=86_400)]
+
+    sent = line.sender.sync.send_once(lambda _done, _total: None)
+
+    assert sent == Sent(tried=1, delivered=0, waiting=9, paused=None)
+
+
+def test_two_that_ask_the_running_loop_at_once_are_both_answered(line: Line) -> None:
+    line.device.press()
+    path, told = line.device.layout.sync_socket, []
+    asking = [
+        threading.Thread(target=lambda: told.append(control.ask(path, {"send": True}, 5)))
+        for _ in range(2)
+    ]
+    with running(line.sender):
+        assert until(path.exists)
+        for one in asking:
+            one.start()
+        for one in asking:
+            one.join()
+
+    assert [answer and answer["waiting"] for answer in told] == [0, 0]
+
+
 def test_send_once_ends_when_the_device_is_not_let_in(line: Line) -> None:
     for _ in range(9):
         line.device.press()
