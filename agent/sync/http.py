@@ -1,4 +1,8 @@
-"""The HTTP door: session, TLS, limits; answers come out as values, failures as one error."""
+"""The HTTP door: TLS, limits, one connection; answers come out as values, failures as one error.
+
+requests stays, as the client that most readers know; of it requests and adapter, and no Session:
+that follows redirects, keeps cookies and obeys the environment, each to be switched off again.
+"""
 
 import http.client
 import io
@@ -9,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +39,13 @@ ANSWER_LIMIT_BYTES: Final = 65_536
 
 MANIFEST_LIMIT_BYTES: Final = 4_194_304
 """Most of a manifest that is read: as long as `agent.rule.manifest` takes."""
+
+_ALWAYS: Final = {
+    "Accept-Encoding": "identity",
+    "Tus-Resumable": TUS_VERSION,
+    "User-Agent": f"doorstep/{__version__}",
+}
+"""Headers of every request."""
 
 UNSENT_LIMIT_BYTES: Final = 16_384
 """Most bytes that the kernel takes before they are sent: one piece of a body.
@@ -90,13 +100,7 @@ class Backend:
         self.base = settings.url.rstrip("/")
         self._limits = limits
         self._stall = StallLimit(limits.progress_s, limits.attempt_s, alive)
-        self._session = _Session()
-        self._session.trust_env = False
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers["User-Agent"] = f"doorstep/{__version__}"
-        self._session.headers["Accept-Encoding"] = "identity"
-        trust = _trust(settings.ca)
-        self._session.mount("https://", _Adapter(trust, self._stall, limits))
+        self._adapter = _Adapter(_trust(settings.ca), self._stall, limits)
 
     def attempt(self) -> AbstractContextManager[None]:
         """All requests of one attempt are made within this; the limits hold as long."""
@@ -112,11 +116,11 @@ class Backend:
         What was answered once too often, by a proxy or a retry, would be taken for the next answer,
         and all later ones for the one after them.
         """
-        self._session.close()
+        self._adapter.close()
 
     def close(self) -> None:
         """Close the connection for good."""
-        self._session.close()
+        self._adapter.close()
         self._stall.let_go()
 
     def create(self, length: int, metadata: str, content: bytes | None) -> Answer:
@@ -154,23 +158,19 @@ class Backend:
         content: bytes | None,
         limit_bytes: int = ANSWER_LIMIT_BYTES,
     ) -> Answer:
-        with (
-            self._named_errors(),
-            self._session.request(
-                method,
-                url,
-                headers={"Tus-Resumable": TUS_VERSION} | headers,
-                data=None if content is None else io.BytesIO(content),
-                timeout=(self._limits.connect_s, self._limits.read_s),
-                allow_redirects=False,
-                stream=True,
-            ) as response,
-        ):
-            self._stall.pulse()
-            body = b"".join(self._pieces(response.raw, limit_bytes))
-            if response.status_code < 200:
-                self._session.close()  # another answer may follow, and would be taken for the next
-            return Answer(response.status_code, response.headers, body[:limit_bytes])
+        body = None if content is None else io.BytesIO(content)
+        timeout = self._limits.connect_s, self._limits.read_s
+        with self._named_errors():
+            request = requests.Request(method, url, _ALWAYS | headers, data=body).prepare()
+            with self._adapter.send(request, stream=True, timeout=timeout) as response:
+                return self._answer(response, limit_bytes)
+
+    def _answer(self, response: requests.Response, limit_bytes: int) -> Answer:
+        self._stall.pulse()
+        body = b"".join(self._pieces(response.raw, limit_bytes))
+        if response.status_code < 200:
+            self._adapter.close()  # another answer may follow, and would be taken for the next
+        return Answer(response.status_code, response.headers, body[:limit_bytes])
 
     def _pieces(self, raw: urllib3.HTTPResponse, limit_bytes: int) -> Iterator[bytes]:
         left = limit_bytes + 1
@@ -191,37 +191,29 @@ class Backend:
             urllib3.exceptions.HTTPError,
             ValueError,  # what the libraries leak for headers that are no headers
         ) as error:
-            self._session.close()  # half an exchange may be left on the connection
+            self._adapter.close()  # half an exchange may be left on the connection
             raise NoAnswer(self._stall.verdict or _in_words(error)) from error
         finally:
             self._stall.tidy()
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere: requests would read all of a redirecting answer, however long it is."""
 
 
 class _Adapter(HTTPAdapter):
     """Trusts what it is told and nothing else, and shows its connections to the stall limit."""
 
     def __init__(self, trust: ssl.SSLContext, stall: StallLimit, limits: Limits) -> None:
-        self._trust = trust
-        self._pool = partial(_Pool, partial(_Connection, stall, limits.read_s))
-        super().__init__(pool_connections=1, pool_maxsize=1)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._trust, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"https": self._pool}
+        super().__init__()
+        self.poolmanager = urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=trust)
+        pool = partial(_pool, partial(_Connection, stall, limits.read_s))
+        self.poolmanager.pool_classes_by_scheme = {"https": pool}
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002 - requests' signature
-        conn.cert_reqs = "CERT_REQUIRED"
+        conn.cert_reqs = "CERT_REQUIRED"  # requests would trust its own certificates too
 
 
-class _Pool(HTTPSConnectionPool):
-    def __init__(self, connect: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.ConnectionCls = connect  # type: ignore[assignment]  # called with what a class takes
+def _pool(connect: Callable[..., Any], *args: Any, **kwargs: Any) -> HTTPSConnectionPool:
+    made = HTTPSConnectionPool(*args, **kwargs)
+    made.ConnectionCls = connect  # type: ignore[assignment]  # called with what a class takes
+    return made
 
 
 class _Connection(HTTPSConnection):

@@ -528,6 +528,24 @@ def test_two_that_ask_the_running_loop_at_once_are_both_answered(line: Line) -> 
     assert [answer and answer["waiting"] for answer in told] == [0, 0]
 
 
+@pytest.mark.slow
+def test_who_asks_while_the_queue_is_gone_is_answered_once_it_is_back(line: Line) -> None:
+    """Capture makes it again meanwhile; the loop looks every two seconds."""
+    line.device.press()
+    path, told = line.device.layout.sync_socket, []
+    database = line.device.layout.database
+    asking = threading.Thread(target=lambda: told.append(control.ask(path, {"send": True}, 9)))
+    with running(line.sender):
+        assert until(lambda: _state(path) == "idle" and line.server.requests)
+        database.rename(database.with_name("aside"))
+        asking.start()
+        time.sleep(0.5)
+        database.with_name("aside").rename(database)
+        asking.join()
+
+    assert told[0] is not None
+
+
 def test_send_once_ends_when_the_device_is_not_let_in(line: Line) -> None:
     for _ in range(9):
         line.device.press()
