@@ -15,12 +15,12 @@ Keys = Mapping[str, signing.PublicKey]
 """The keys that may sign, by thumbprint."""
 
 REASON_LIMIT: Final = 200
-"""Longest reason that is kept, in characters: a line on a terminal. Source: our choice."""
+"""Longest reason that is kept, in characters: a line on a terminal."""
 
 _RECEIVED, _REFUSED, _REASON = "received_at", "refused_at", "reason"
 
 _UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
-"""RFC 3339 in UTC, as the receipt has it. Source: design section 11."""
+"""RFC 3339 in UTC, as receipts and refusals have it."""
 
 
 @dataclass(frozen=True, slots=True)

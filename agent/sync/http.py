@@ -35,7 +35,7 @@ BODY_TYPE: Final = "application/offset+octet-stream"
 """Media type of upload bytes. Source: tus 1.0, PATCH."""
 
 ANSWER_LIMIT_BYTES: Final = 65_536
-"""Most of an answer's body that is read: 100 receipts are 40 KB. Source: design section 7."""
+"""Most of an answer's body that is read: 100 receipts are 40 KB."""
 
 MANIFEST_LIMIT_BYTES: Final = 4_194_304
 """Most of a manifest that is read: as long as `agent.rule.manifest` takes."""
@@ -60,10 +60,10 @@ class Limits:
 
     Attributes:
         connect_s: a TCP connection, per address of the backend; and the TLS handshake.
-        read_s: the next bytes of an answer, or the taking of one piece. Source: design section 7,
-            10 s at least, for a server that needs 3 s to notice a dead connection.
-        progress_s: between two pieces that went out or came in. Source: design section 4.
-        attempt_s: one attempt altogether. Source: design section 4.
+        read_s: the next bytes of an answer, or the taking of one piece. Ten times the 3 s that
+            @tus/server 2.4.5 needs to notice a dead connection (November 2026).
+        progress_s: between two pieces that went out or came in: twice `read_s`.
+        attempt_s: one attempt altogether: 2 MB at 32 kbit/s. A claim books it for longer.
     """
 
     connect_s: float = 15.0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, Final, Protocol, assert_never
+from typing import Any, Final, Protocol
 
 from agent.errors import ExitCode, NotNow, QueueBroken, StorageFull
 from agent.models import Item, rfc3339
@@ -16,12 +16,13 @@ from agent.process import control, sd_notify
 from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.record.receipt import Receipt, Refusal
+from agent.record.receipt import Receipt
 from agent.sync.backoff import Pace
 from agent.sync.delivery import Delivery
 from agent.sync.link import Bell, LinkWatch
-from agent.sync.outcome import Damaged, DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
+from agent.sync.outcome import Damaged, Outcome
 from agent.sync.reread import reread
+from agent.sync.settle import Settlement
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +30,7 @@ LOOK_S: Final = 2.0
 """Longest wait between two looks at the queue: new records come from another process."""
 
 START_JITTER_S: Final = 30.0
-"""Spread of what another boot had booked. Source: design section 4."""
-
-DEAD_ENDS: Final = 3
-"""From here on a record's dead ends are an alarm: one or two may be a restart of the backend.
-
-The record goes on being tried as often as before: the backend can be mended without this device.
-"""
+"""Spread of what another boot had booked: a fleet may come back in the same second."""
 
 
 class BootClock(Protocol):
@@ -119,8 +114,8 @@ class Sync:
         self._clock = clock
         self._dice = dice
         self._pace = Pace(dice)
+        self._settlement = Settlement(outbox, self._pace)
         self._is_sending = self._is_booked = self._is_waiting_for_queue = False
-        self._is_stopping = False
         self._asked: queue.SimpleQueue[_Round] = queue.SimpleQueue()
         self._round: _Round | None = None
 
@@ -260,64 +255,8 @@ class Sync:
         content = reread(self._layout.record(item.capture_id), item)
         outcome = self._delivery.send(item, content) if isinstance(content, bytes) else content
         self._is_sending = False
-        self._settle(item, outcome)
+        self._settlement.settle(item, outcome, self._clock.boottime_s())
         return outcome
-
-    def _settle(self, item: Item, outcome: Outcome | Damaged) -> None:
-        now_s, pace = self._clock.boottime_s(), self._pace
-        match outcome:
-            case Receipt(token, received):
-                self._outbox.mark_delivered(item, token, received)
-                pace.signed(received, delivered=True)
-            case Refusal(token, refused, reason):
-                self._outbox.mark_refused(item, token, refused, reason)
-                pace.signed(refused, delivered=False)
-                log.warning("event=refused capture_id=%s reason=%r", item.capture_id, reason)
-            case Deferred() | DeadEnd():
-                self._defer(item, now_s, outcome)
-            case NoService(answer, retry_after_s, moved):
-                self._book(item, now_s, answer, retry_after_s, failures=1 if moved else None)
-                if not self._is_stopping:  # else it was this side that hung up
-                    pace.lost(now_s, answer, retry_after_s, moved=moved)
-            case Unauthorised(answer):
-                behind_s = pace.paused(now_s, answer) + 0.001
-                self._outbox.book(item, behind_s, answer)
-            case Suspect(answer):
-                wait_s = pace.suspected(now_s, answer, item.suspected)
-                self._outbox.book(item, now_s + wait_s, answer, suspected=True)
-                line = "event=suspect capture_id=%s answer=%r wait_s=%d"
-                log.warning(line, item.capture_id, answer, wait_s)
-            case Damaged(what):
-                self._outbox.mark_damaged(item, what)
-                log.error("event=damaged capture_id=%s what=%r", item.capture_id, what)
-            case other:
-                assert_never(other)
-
-    def _defer(self, item: Item, now_s: float, outcome: Deferred | DeadEnd) -> None:
-        answer, retry_after_s, is_alarm = outcome.answer, None, False
-        match outcome:
-            case Deferred():
-                retry_after_s = outcome.retry_after_s
-            case DeadEnd():
-                is_alarm = outcome.times >= DEAD_ENDS and not item.suspected
-        self._book(item, now_s, answer, retry_after_s, suspected=is_alarm)
-        self._pace.deferred(now_s, answer)
-        if is_alarm or answer != item.answer:
-            event = "suspect" if is_alarm else "deferred"
-            log.warning("event=%s capture_id=%s answer=%r", event, item.capture_id, answer)
-
-    def _book(
-        self,
-        item: Item,
-        now_s: float,
-        answer: str,
-        retry_after_s: float | None,
-        failures: int | None = None,
-        *,
-        suspected: bool = False,
-    ) -> None:
-        wait_s = self._pace.wait_s(failures or item.attempts, retry_after_s)
-        self._outbox.book(item, now_s + wait_s, answer, suspected=suspected)
 
     def _answer(self, bell: Bell, request: control.Line, _user: str) -> control.Line:
         """Runs in a client's thread: reads, and leaves what is to be done to the loop."""
@@ -352,7 +291,7 @@ class Sync:
 
         def await_stop() -> None:
             stop.wait()
-            self._is_stopping = True
+            self._settlement.is_stopping = True
             self._delivery.interrupt()
             bell.ring()
 

@@ -17,7 +17,7 @@ CHUNK_BYTES: Final = 16_384
 """Most bytes relayed at once. Source: the largest TLS record, RFC 8446 section 5.1."""
 
 DRIP_S: Final = 1.0
-"""Between two bytes of a line that drips. Source: the issue, 1 byte per second."""
+"""Between two bytes of a line that drips. A byte per second is slower than any line."""
 
 Way = Literal["up", "down"]
 """Towards the backend, or towards the device."""

@@ -13,7 +13,7 @@ SMALL_PHOTO_BYTES: Final = 300
 """A record of some 3.5 KB, where no byte of its body matters more than another."""
 
 LATER_PHOTO_BYTES: Final = 300_000
-"""A photo for the points further on. Source: the issue, a usual photo."""
+"""A photo for the points further on. The usual size of one."""
 
 
 @dataclass(frozen=True, slots=True)

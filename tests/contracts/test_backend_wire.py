@@ -1,4 +1,4 @@
-"""The backend's side of design section 7, over real HTTPS against the real process."""
+"""The backend's side of the wire, over real HTTPS against the real process."""
 
 import hashlib
 import json
