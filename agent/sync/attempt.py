@@ -56,13 +56,14 @@ class AskForReceipt:
 Step = Create | Ask | Append | AskForReceipt
 """What an attempt asks of the backend next.
 
-            first attempt              later attempts
-                  v                           v
-               Create <---- not there ------ Ask <--- other offset --- any step
-                  |                          |  |
-                  +---> Append <-- a part ---+  +--- all ---> AskForReceipt
-                         |  ^
-                         +--+ piece after piece
+       first attempt                 later attempts
+             v                              v
+          Create <----- not there -------- Ask <--- other offset --- any step
+             |   <-+                       | |
+             v     +- not there            | +--- all ---> AskForReceipt
+          Append --+ <------- a part ------+
+           |  ^
+           +--+ piece after piece
 """
 
 
