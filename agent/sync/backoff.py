@@ -21,8 +21,7 @@ SUSPECT_CAP_S: Final = 86_400.0
 """First and longest wait of a suspect item: a proxy is mended in minutes, a record never."""
 
 SUSPECTS_IN_A_ROW: Final = 3
-"""From here on suspect answers slow the loop: then it is no record's fault, and each costs a POST.
-"""
+"""From here on suspect answers slow the loop: then no record is at fault, and each costs a POST."""
 
 GIVE_UP_AFTER: Final = 3
 """Attempts in a row without an answer that end a `sync --once`: it is no record's fault."""

@@ -16,7 +16,7 @@ RETRY_AFTER_LIMIT_S: Final = 86_400.0
 """Longest wait that an answer can impose. Source: a suspect item waits a day at most."""
 
 URL_LIMIT: Final = 2048
-"""Longest Location that is kept, in characters: proxies take request lines of 8 KB, and it is in one."""
+"""Longest Location that is kept, in characters: a quarter of the request line that proxies take."""
 
 QUOTE_LIMIT: Final = 120
 """Most of an answer's text that is quoted, in characters: one line on a terminal."""

@@ -1,4 +1,4 @@
-"""Design section 7 as far as an independent tus server keeps it, alone and behind nginx."""
+"""The wire as far as an independent tus server keeps it, alone and behind nginx."""
 
 import hashlib
 import time
