@@ -133,7 +133,7 @@ def capture_loop(
         outbox = Outbox(database, boot_id())
         key, key_is_new = _device_key(layout)
         keys = _own_keys(layout)
-        mending = recovery.Mending(layout, database, outbox, keys, now_ns)
+        mending = recovery.Mending(layout, database, outbox, keys, now_ns, alive=sd_notify.alive)
         mending.start()
         board = (opening or open_board)(config.board, layout.run, floor(outbox))
         opened.callback(board.close)

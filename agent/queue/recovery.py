@@ -12,7 +12,6 @@ from typing import Final
 
 from agent.errors import NotGenuine, QueueBroken
 from agent.models import CaptureId, Head, Kept, Label, State
-from agent.process import sd_notify
 from agent.queue.database import Database
 from agent.queue.disk import disk_errors, sync_folder
 from agent.queue.outbox import Outbox
@@ -24,7 +23,7 @@ from hardware.clock import ClockSource
 _log = logging.getLogger(__name__)
 
 PAGE: Final = 100
-"""Records that are queued in one transaction: systemd is told that we live after each."""
+"""Records that are queued in one transaction: each is a sign of life."""
 
 ENOUGH: Final = 5
 """So many queues set aside are bad luck; from then on a restart does not hurry the next either."""
@@ -55,7 +54,7 @@ class Swept:
 class Mending:
     """Makes a broken queue again from the record files; held under `capture.lock`.
 
-    `now_ns` tells CLOCK_MONOTONIC.
+    `now_ns` tells CLOCK_MONOTONIC; `alive` is called again and again while a sweep gets on.
     """
 
     def __init__(
@@ -65,12 +64,15 @@ class Mending:
         outbox: Outbox,
         keys: Collection[PublicKey],
         now_ns: Callable[[], int],
+        *,
+        alive: Callable[[], None],
     ) -> None:
         self._layout = layout
         self._database = database
         self._outbox = outbox
         self._keys = keys
         self._now_ns = now_ns
+        self._alive = alive
         self._last_ns: int | None = None
 
     def start(self) -> None:
@@ -104,13 +106,15 @@ class Mending:
     def _sweep(self) -> None:
         if self._layout.rebuild_mark.exists():
             raise QueueBroken("another process found it broken")
-        sweep(self._layout, self._outbox, self._keys)
+        sweep(self._layout, self._outbox, self._keys, self._alive)
 
 
-def sweep(layout: Layout, outbox: Outbox, keys: Collection[PublicKey]) -> Swept:
+def sweep(
+    layout: Layout, outbox: Outbox, keys: Collection[PublicKey], alive: Callable[[], None]
+) -> Swept:
     """Bring files and rows together again; a second sweep changes nothing.
 
-    `keys` are all that this device ever signed with.
+    `keys` are all that this device ever signed with; `alive` is called after each stray record.
     Held under `capture.lock`. Nothing but unfinished `.part` files is deleted.
 
     Raises:
@@ -126,7 +130,7 @@ def sweep(layout: Layout, outbox: Outbox, keys: Collection[PublicKey]) -> Swept:
     known = outbox.states()
     whole = files & known.keys()
     strays = [path for path in named if path.stem not in whole]
-    adopted = _adopt(layout, outbox, strays, keys)
+    adopted = _adopt(layout, outbox, strays, keys, alive)
     damaged, pruned = _missing(outbox, known, files)
     swept = Swept(len(parts), adopted, len(strays) - adopted, damaged, pruned)
     if swept != Swept(0, 0, 0, 0, 0):
@@ -134,7 +138,13 @@ def sweep(layout: Layout, outbox: Outbox, keys: Collection[PublicKey]) -> Swept:
     return swept
 
 
-def _adopt(layout: Layout, outbox: Outbox, strays: list[Path], keys: Collection[PublicKey]) -> int:
+def _adopt(
+    layout: Layout,
+    outbox: Outbox,
+    strays: list[Path],
+    keys: Collection[PublicKey],
+    alive: Callable[[], None],
+) -> int:
     """Queue the records among the strays, each chain in order; set the others aside. How many."""
     kept, torn = [], []
     for path in strays:
@@ -142,13 +152,13 @@ def _adopt(layout: Layout, outbox: Outbox, strays: list[Path], keys: Collection[
             kept.append(_verify(path, keys))
         except NotGenuine as error:
             torn.append((path, error))
-        sd_notify.alive()
+        alive()
     kept = _in_order(kept)
     for start in range(0, len(kept), PAGE):
         for one in outbox.adopt(kept[start : start + PAGE]):
             words = f"another record has its number, {one.label.seq}"
             torn.append((layout.record(one.label.capture_id), NotGenuine(words)))
-        sd_notify.alive()
+        alive()
     _set_aside(layout, torn)
     return len(strays) - len(torn)
 

@@ -87,7 +87,12 @@ class OurQueue:
         self._database = Database(self.layout, migrates=True)
         self._outbox = Outbox(self._database, boot_id())
         mending = recovery.Mending(
-            self.layout, self._database, self._outbox, [key.public_key()], time.monotonic_ns
+            self.layout,
+            self._database,
+            self._outbox,
+            [key.public_key()],
+            time.monotonic_ns,
+            alive=lambda: None,
         )
         mending.start()
         head = recovery.head(self.layout, self._outbox, key.public_key(), "bench")

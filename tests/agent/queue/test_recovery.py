@@ -31,9 +31,13 @@ class Card:
         self.layout, database, self.outbox = queue(folder)
         database.close()
         self.device = Device()
+        self.signs_of_life = 0
 
     def sweep(self) -> Swept:
-        return recovery.sweep(self.layout, self.outbox, [self.device.key.public_key()])
+        return recovery.sweep(self.layout, self.outbox, [self.device.key.public_key()], self.live)
+
+    def live(self) -> None:
+        self.signs_of_life += 1
 
     def made(self) -> Made:
         """A record whose file is in place, without a row."""
@@ -185,6 +189,15 @@ def test_what_is_no_plain_file_is_set_aside_and_stops_nothing(card: Card) -> Non
     assert card.state(good) is State.PENDING
     assert (card.layout.torn / "folder.rec" / "inside").read_bytes() == b"kept"
     assert card.sweep() == NOTHING
+
+
+def test_a_long_sweep_shows_that_it_lives_record_by_record(card: Card) -> None:
+    for _ in range(3):
+        card.made()
+
+    card.sweep()
+
+    assert card.signs_of_life > 3
 
 
 @pytest.mark.parametrize(

@@ -335,7 +335,7 @@ def test_the_sweep_takes_what_verifies_up_to_the_same_size(
     monkeypatch.setattr(recordfile, "LARGEST_BYTES", size_bytes - beyond_bytes)
 
     assert look(layout.records).problems == beyond_bytes
-    assert sweep(layout, outbox, [device.key.public_key()]).torn == beyond_bytes
+    assert sweep(layout, outbox, [device.key.public_key()], lambda: None).torn == beyond_bytes
 
 
 def _link_to_nothing(path: Path) -> None:
