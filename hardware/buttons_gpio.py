@@ -63,19 +63,19 @@ class GpioButtons:
 
     def _edge(self, debounce: Debounce, time_ns: int, pressed: bool) -> None:
         with self._changed:
-            self._tell(debounce.edge(time_ns, pressed))
+            self._hand_on(debounce.edge(time_ns, pressed))
             self._changed.notify()
 
     def _settle(self) -> None:
         with self._changed:
             while not self._closed:
                 for line in self._lines:
-                    self._tell(line.debounce.settle(_settled_ns()))
+                    self._hand_on(line.debounce.settle(_settled_ns()))
                 dues_ns = [due for line in self._lines if (due := line.debounce.due_ns)]
                 wait_s = (min(dues_ns) - _settled_ns()) / 1e9 if dues_ns else None
                 self._changed.wait(wait_s)
 
-    def _tell(self, events: list[ButtonEvent]) -> None:
+    def _hand_on(self, events: list[ButtonEvent]) -> None:
         """Hand `events` on; under the lock, so that two threads keep their order."""
         if self._on_event is not None and not self._closed:
             for event in events:

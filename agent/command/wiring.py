@@ -160,14 +160,14 @@ def sync_loop(config: Config) -> Iterator["Sync"]:
     from agent.sync.delivery import Delivery  # noqa: PLC0415
     from agent.sync.http import Backend  # noqa: PLC0415
     from agent.sync.loop import Sync  # noqa: PLC0415
-    from agent.sync.manifest_fetch import Fetch  # noqa: PLC0415
+    from agent.sync.manifest_fetch import ManifestFetch  # noqa: PLC0415
 
     layout, dice = Layout.of(config.state), random.Random()  # noqa: S311 - jitter
     with closing(Database(layout)) as database:
         outbox, clock = Outbox(database, boot_id()), SystemClock(BUILT)
         with closing(Backend(config.backend, alive=sd_notify.alive)) as backend:
             delivery = Delivery(backend, receipt_keys(config), outbox.set_upload_url)
-            fetch = Fetch(backend, ManifestStore(database), config.device.id, dice)
+            fetch = ManifestFetch(backend, ManifestStore(database), config.device.id, dice)
             is_off = config.policy.manifest is ManifestPolicy.OFF
             yield Sync(layout, outbox, delivery, clock, dice, fetch=None if is_off else fetch)
 

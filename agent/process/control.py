@@ -107,11 +107,11 @@ def ask(
         except (OSError, ValueError) as error:
             raise NotNow(f"{path}: no usable answer: {error}") from error
     if "error" in answer:
-        raise _Told(str(answer["error"]), answer.get("exit"))
+        raise _Failure(str(answer["error"]), answer.get("exit"))
     return answer
 
 
-class _Told(DoorstepError):
+class _Failure(DoorstepError):
     """What the other process could not do, in its words and with its exit code."""
 
     def __init__(self, message: str, code: object) -> None:

@@ -33,7 +33,7 @@ LINK_NEWS_S: Final = 5.0
 """Least time between two waits shortened by the link: one that flaps must not make a storm."""
 
 
-class Pace:
+class Backoff:
     """When the loop may send again.
 
     Attributes:
@@ -94,7 +94,7 @@ class Pace:
         self._resume()
         if not self._is_lost:
             self._is_lost = True
-            self.tell_delivered()
+            self.log_delivered()
             log.warning("event=link_lost answer=%r", answer)
         self._rest(now_s, retry_after_s)
 
@@ -103,7 +103,7 @@ class Pace:
         self.answer = answer
         self._reached()
         if self.pause is None:
-            self.tell_delivered()
+            self.log_delivered()
             log.warning("event=paused answer=%r meaning=device_not_let_in", answer)
         self.pause = answer
         self._rest(now_s, None)
@@ -141,7 +141,7 @@ class Pace:
         self._failures = self._suspects = self.silent = 0
         self.rest_until_s = 0.0
 
-    def tell_delivered(self) -> None:
+    def log_delivered(self) -> None:
         """Log how many records were delivered since it was last told."""
         if self._delivered:
             log.info("event=delivered count=%d", self._delivered)

@@ -17,7 +17,7 @@ from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record.receipt import Receipt
-from agent.sync.backoff import Pace
+from agent.sync.backoff import Backoff
 from agent.sync.delivery import Delivery
 from agent.sync.link import Bell, LinkWatch
 from agent.sync.outcome import Damaged, Outcome
@@ -41,7 +41,7 @@ class BootClock(Protocol):
 
 
 class Errand(Protocol):
-    """What else the backend is asked for now and then; agent.sync.manifest_fetch.Fetch does it."""
+    """What else the backend is asked for now and then; agent.sync.manifest_fetch.ManifestFetch does it."""
 
     def turn(self, now_s: float) -> None:
         """Ask when it is time (CLOCK_BOOTTIME)."""
@@ -113,8 +113,8 @@ class Sync:
         self._delivery = delivery
         self._clock = clock
         self._dice = dice
-        self._pace = Pace(dice)
-        self._settlement = Settlement(outbox, self._pace)
+        self._backoff = Backoff(dice)
+        self._settlement = Settlement(outbox, self._backoff)
         self._is_sending = self._is_booked = self._is_waiting_for_queue = False
         self._asked: queue.SimpleQueue[_Round] = queue.SimpleQueue()
         self._round: _Round | None = None
@@ -139,13 +139,13 @@ class Sync:
                 if link.changed():
                     self.link_news()
                 bell.wait(self._turn(), link.sockets)
-            self._pace.tell_delivered()
+            self._backoff.log_delivered()
 
     def step(self) -> float:
         """Send one record that is due, or none; returns how many seconds to wait."""
         now_s = self._clock.boottime_s()
         round_ = self._current_round(now_s)
-        if self._fetch and self._pace.rest_until_s <= now_s:
+        if self._fetch and self._backoff.rest_until_s <= now_s:
             self._fetch.turn(now_s)
         if round_ is not None:
             self._go_on_with(round_, now_s)
@@ -157,7 +157,7 @@ class Sync:
 
     def link_news(self) -> None:
         """The network has changed: the loop's wait is nearly over."""
-        self._pace.link_news(self._clock.boottime_s())
+        self._backoff.link_news(self._clock.boottime_s())
 
     def send_once(self, progress: Progress) -> Sent:
         """Try once all that is due or backed off, but not what is suspect; ask a running daemon.
@@ -199,7 +199,7 @@ class Sync:
         """Make all due that is backed off; again at the next turn when the queue fails."""
         round_.started_s, round_.total = now_s, self._sendable()
         self._outbox.hurry(now_s)
-        self._pace.clear()
+        self._backoff.clear()
         if self._fetch:
             self._fetch.hurry()
         round_.has_begun = True
@@ -211,10 +211,10 @@ class Sync:
             round_.delivered += isinstance(self._attempt(item), Receipt)
             round_.tried += 1
             round_.progress(round_.tried, max(round_.total, round_.tried))
-        if item is None or self._pace.is_hopeless(self._clock.boottime_s()):
-            self._pace.tell_delivered()
+        if item is None or self._backoff.is_hopeless(self._clock.boottime_s()):
+            self._backoff.log_delivered()
             waiting = self._outbox.counts().waiting
-            round_.result = Sent(round_.tried, round_.delivered, waiting, self._pace.pause)
+            round_.result = Sent(round_.tried, round_.delivered, waiting, self._backoff.pause)
             round_.over.set()
             self._round = None
 
@@ -234,13 +234,13 @@ class Sync:
         return wait_s
 
     def _wait_s(self, now_s: float) -> float:
-        rest_s = self._pace.rest_until_s - now_s
+        rest_s = self._backoff.rest_until_s - now_s
         if rest_s > 0:
             return min(rest_s, LOOK_S)
         due_s = self._outbox.due_s()
         if due_s is not None and due_s <= now_s:
             return 0.0
-        self._pace.tell_delivered()
+        self._backoff.log_delivered()
         return LOOK_S if due_s is None else min(due_s - now_s, LOOK_S)
 
     def _claim(self, now_s: float, *, due_s: float, suspects: bool = True) -> Item | None:
@@ -274,14 +274,14 @@ class Sync:
         return {"error": 'sync takes {"status": true} and {"send": true}', "exit": ExitCode.USAGE}
 
     def _status(self) -> control.Line:
-        pace = self._pace
-        waits_s = max(pace.rest_until_s - self._clock.boottime_s(), 0.0)
-        state = "paused" if pace.pause else "waiting" if waits_s else "idle"
+        backoff = self._backoff
+        waits_s = max(backoff.rest_until_s - self._clock.boottime_s(), 0.0)
+        state = "paused" if backoff.pause else "waiting" if waits_s else "idle"
         return {
             "state": "sending" if self._is_sending else state,
-            "last_contact": pace.contact and rfc3339(pace.contact),
-            "last_answer": pace.answer,
-            "pause": pace.pause,
+            "last_contact": backoff.contact and rfc3339(backoff.contact),
+            "last_answer": backoff.answer,
+            "pause": backoff.pause,
             "waits_s": round(waits_s, 1),
         }
 

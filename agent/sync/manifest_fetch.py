@@ -24,7 +24,7 @@ Source: RFC 9110 section 8.8.3, in ASCII; 128 characters hold any digest.
 """
 
 
-class Fetch:
+class ManifestFetch:
     """Asks for this device's manifest now and then; failures are for the next time."""
 
     def __init__(

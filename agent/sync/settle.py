@@ -1,4 +1,4 @@
-"""What an outcome means: for the record's row, for the pace of the loop, and for the log."""
+"""What an outcome means: for the record's row, for the backoff of the loop, and for the log."""
 
 import logging
 from typing import Final, assert_never
@@ -6,7 +6,7 @@ from typing import Final, assert_never
 from agent.models import Item
 from agent.queue.outbox import Outbox
 from agent.record.receipt import Receipt, Refusal
-from agent.sync.backoff import Pace
+from agent.sync.backoff import Backoff
 from agent.sync.outcome import (
     Damaged,
     DeadEnd,
@@ -33,33 +33,33 @@ class Settlement:
         is_stopping: whether this side hangs up; a lost line is not the backend's fault then.
     """
 
-    def __init__(self, outbox: Outbox, pace: Pace) -> None:
+    def __init__(self, outbox: Outbox, backoff: Backoff) -> None:
         self.is_stopping = False
         self._outbox = outbox
-        self._pace = pace
+        self._backoff = backoff
 
     def settle(self, item: Item, outcome: Outcome | Damaged, now_s: float) -> None:
         """Mark or book the item, slow the loop down or let it go on, and log what is new."""
-        pace = self._pace
+        backoff = self._backoff
         match outcome:
             case Receipt(token, received):
                 self._outbox.mark_delivered(item, token, received)
-                pace.signed(received, delivered=True)
+                backoff.signed(received, delivered=True)
             case Refusal(token, refused, reason):
                 self._outbox.mark_refused(item, token, refused, reason)
-                pace.signed(refused, delivered=False)
+                backoff.signed(refused, delivered=False)
                 log.warning("event=refused capture_id=%s reason=%r", item.capture_id, reason)
             case Deferred() | DeadEnd():
                 self._defer(item, now_s, outcome)
             case NoService(answer, retry_after_s, moved):
                 self._book(item, now_s, answer, retry_after_s, failures=1 if moved else None)
                 if not self.is_stopping:  # else it was this side that hung up
-                    pace.lost(now_s, answer, retry_after_s, moved=moved)
+                    backoff.lost(now_s, answer, retry_after_s, moved=moved)
             case Unauthorised(answer):
-                behind_s = pace.paused(now_s, answer) + 0.001
+                behind_s = backoff.paused(now_s, answer) + 0.001
                 self._outbox.book(item, behind_s, answer)
             case Suspect(answer):
-                wait_s = pace.suspected(now_s, answer, item.suspected)
+                wait_s = backoff.suspected(now_s, answer, item.suspected)
                 self._outbox.book(item, now_s + wait_s, answer, suspected=True)
                 line = "event=suspect capture_id=%s answer=%r wait_s=%d"
                 log.warning(line, item.capture_id, answer, wait_s)
@@ -77,7 +77,7 @@ class Settlement:
             case DeadEnd():
                 is_alarm = outcome.times >= DEAD_ENDS and not item.suspected
         self._book(item, now_s, answer, retry_after_s, suspected=is_alarm)
-        self._pace.deferred(now_s, answer)
+        self._backoff.deferred(now_s, answer)
         if is_alarm or answer != item.answer:
             event = "suspect" if is_alarm else "deferred"
             log.warning("event=%s capture_id=%s answer=%r", event, item.capture_id, answer)
@@ -92,5 +92,5 @@ class Settlement:
         *,
         suspected: bool = False,
     ) -> None:
-        wait_s = self._pace.wait_s(failures or item.attempts, retry_after_s)
+        wait_s = self._backoff.wait_s(failures or item.attempts, retry_after_s)
         self._outbox.book(item, now_s + wait_s, answer, suspected=suspected)

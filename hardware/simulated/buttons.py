@@ -52,7 +52,7 @@ class SimulatedButtons:
                     edge = (begin_ns + after_ns, next(self._order), button, level)
                     heapq.heappush(self._edges, edge)
             if not self._closed:
-                self._tell_what_is_due()
+                self._hand_on_what_is_due()
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class SimulatedButtons:
     def _drive(self) -> None:
         with self._changed:
             while not self._closed:
-                self._tell_what_is_due()
+                self._hand_on_what_is_due()
                 due_ns = self._due_ns()
                 wait_s = None if due_ns is None else (due_ns - time.monotonic_ns()) / 1e9
                 self._changed.wait(wait_s if wait_s is None else max(0.0, wait_s))
@@ -76,15 +76,15 @@ class SimulatedButtons:
         moments = [moment for moment in due if moment is not None]
         return min([*moments, *(edge[0] for edge in self._edges[:1])], default=None)
 
-    def _tell_what_is_due(self) -> None:
+    def _hand_on_what_is_due(self) -> None:
         now_ns = time.monotonic_ns()
         while self._edges and self._edges[0][0] <= now_ns:
             at_ns, _, button, level = heapq.heappop(self._edges)
-            self._tell(self._debounces[button].edge(at_ns, level))
+            self._hand_on(self._debounces[button].edge(at_ns, level))
         for debounce in self._debounces.values():
-            self._tell(debounce.settle(now_ns))
+            self._hand_on(debounce.settle(now_ns))
 
-    def _tell(self, events: list[ButtonEvent]) -> None:
+    def _hand_on(self, events: list[ButtonEvent]) -> None:
         for event in events:
             if event.button is ButtonName.PHOTO and event.change is Change.TOUCHED:
                 self._world.press(event.edge_ns)

@@ -35,7 +35,7 @@ PATHS: Final = {
 }
 """What the product found of the file system that it was timed on."""
 
-DISK_ONLY: Final = "doorstep from sealed bytes"
+DISK_ONLY: Final = "doorstep from signed bytes"
 """Beside the names of the contenders."""
 
 WARM_UP: Final = 2

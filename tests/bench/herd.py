@@ -5,13 +5,13 @@ from typing import Final
 
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
-from tests.herd.scenarios import AT_MOST, PACES, PROMISED, SCENARIOS, Scenario, peaks
+from tests.herd.scenarios import AT_MOST, BACKOFFS, PROMISED, SCENARIOS, Scenario, peaks
 
 OURS: Final = "doorstep"
 
 
 def measure(rig: Rig) -> list[Figure]:
-    """Every scenario with the product's pace; what is promised also with the others."""
+    """Every scenario with the product's backoff; what is promised also with the others."""
     herds = 1 if rig.is_quick else 3
     return [
         _figure(scenario, name, herds if scenario in PROMISED and name == OURS else 1)
@@ -21,11 +21,11 @@ def measure(rig: Rig) -> list[Figure]:
 
 
 def _paces(scenario: Scenario) -> Iterator[str]:
-    return (name for name in PACES if name == OURS or scenario in PROMISED)
+    return (name for name in BACKOFFS if name == OURS or scenario in PROMISED)
 
 
 def _figure(scenario: Scenario, name: str, herds: int) -> Figure:
-    found = [peaks(scenario, PACES[name], seed) for seed in range(1, herds + 1)]
+    found = [peaks(scenario, BACKOFFS[name], seed) for seed in range(1, herds + 1)]
     return Figure(
         f"{scenario.name}, {name}",
         "/s",

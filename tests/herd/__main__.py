@@ -1,13 +1,13 @@
 """`python -m tests.herd`: 5,000 devices come back, beside other ways to retry."""
 
-from tests.herd.scenarios import AGENTS, PACES, SCENARIOS, peaks
+from tests.herd.scenarios import AGENTS, BACKOFFS, SCENARIOS, peaks
 
 
 def main() -> None:
     print(f"{AGENTS} devices: first tries in the busiest second (all requests)")
-    print(f"{'':<32}" + "".join(f"{name:>16}" for name in PACES))
+    print(f"{'':<32}" + "".join(f"{name:>16}" for name in BACKOFFS))
     for scenario in SCENARIOS:
-        found = [peaks(scenario, pace) for pace in PACES.values()]
+        found = [peaks(scenario, backoff) for backoff in BACKOFFS.values()]
         cells = (f"{one.first} ({one.all})" for one in found)
         print(f"{scenario.name:<32}" + "".join(f"{cell:>16}" for cell in cells), flush=True)
 

@@ -1,4 +1,4 @@
-"""A fleet in simulated time: each device has the product's own pace, and the loop's rules."""
+"""A fleet in simulated time: each device has the product's own backoff, and the loop's rules."""
 
 import heapq
 import random
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, assert_never
 
-from agent.sync.backoff import Pace
+from agent.sync.backoff import Backoff
 from agent.sync.loop import LOOK_S
 
 PRESS_EVERY_S: Final = 192.0
@@ -58,7 +58,7 @@ class Agent:
         heard_s: when the backend heard of each attempt that it heard of.
     """
 
-    pace: Pace
+    backoff: Backoff
     dice: random.Random
     press_s: float
     heard_s: list[float] = field(default_factory=list)
@@ -70,17 +70,17 @@ class Agent:
         heapq.heappush(self._waiting, (due_s, self._number, 0))
 
     def link_news(self, now_s: float) -> None:
-        self.pace.link_news(now_s)
+        self.backoff.link_news(now_s)
 
     def step(self, now_s: float, network: Network) -> float:
         """Make an attempt if the loop would; returns when the loop does something next."""
         self._press_until(now_s)
-        if self.pace.rest_until_s <= now_s and self._waiting and self._waiting[0][0] <= now_s:
+        if self.backoff.rest_until_s <= now_s and self._waiting and self._waiting[0][0] <= now_s:
             now_s = self._attempt(now_s, network)
             self._press_until(now_s)
         due_s = self._waiting[0][0] if self._waiting else float("inf")
         look_s = self.press_s + self.dice.uniform(0.0, LOOK_S)
-        return max(self.pace.rest_until_s, min(due_s, look_s), now_s)
+        return max(self.backoff.rest_until_s, min(due_s, look_s), now_s)
 
     def _attempt(self, now_s: float, network: Network) -> float:
         """Try what is longest due; returns when that is over."""
@@ -88,7 +88,7 @@ class Agent:
         match network(now_s):
             case Served(after_s):
                 self.heard_s.append(now_s + after_s)
-                self.pace.signed(MOMENT, delivered=True)
+                self.backoff.signed(MOMENT, delivered=True)
                 return now_s + after_s + SEND_S
             case Busy(asked_s):
                 self.heard_s.append(now_s)
@@ -101,9 +101,9 @@ class Agent:
                 assert_never(other)
 
     def _lose(self, now_s: float, number: int, attempts: int, asked_s: float | None) -> None:
-        due_s = now_s + self.pace.wait_s(attempts, asked_s)
+        due_s = now_s + self.backoff.wait_s(attempts, asked_s)
         heapq.heappush(self._waiting, (due_s, number, attempts))
-        self.pace.lost(now_s, "no service", asked_s)
+        self.backoff.lost(now_s, "no service", asked_s)
 
     def _press_until(self, now_s: float) -> None:
         while self.press_s <= now_s:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from agent.sync.backoff import BACK_OFF_CAP_S, Pace
+from agent.sync.backoff import BACK_OFF_CAP_S, Backoff
 from agent.sync.loop import START_JITTER_S
 from tests.herd.agents import (
     PRESS_EVERY_S,
@@ -43,24 +43,24 @@ SYNS_S: Final = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 7.0, 11.0)
 Links = Callable[[random.Random], list[tuple[float, int]]]
 
 
-class FixedPace(Pace):
+class FixedBackoff(Backoff):
     """Tries again every 60 s."""
 
     def back_off_s(self, failures: int) -> float:
         return 60.0 if failures else 0.0
 
 
-class UnjitteredPace(Pace):
+class UnjitteredBackoff(Backoff):
     """Exponential, but everybody by the same seconds."""
 
     def back_off_s(self, failures: int) -> float:
         return min(2.0 ** min(failures - 1, 16), BACK_OFF_CAP_S)
 
 
-PACES: Final[Mapping[str, type[Pace]]] = {
-    "doorstep": Pace,
-    "no jitter": UnjitteredPace,
-    "each 60 s": FixedPace,
+BACKOFFS: Final[Mapping[str, type[Backoff]]] = {
+    "doorstep": Backoff,
+    "no jitter": UnjitteredBackoff,
+    "each 60 s": FixedBackoff,
 }
 
 
@@ -162,19 +162,19 @@ SCENARIOS: Final = (
 )
 
 
-def peaks(scenario: Scenario, pace: type[Pace], seed: int = 1, agents: int = AGENTS) -> Peaks:
+def peaks(scenario: Scenario, backoff: type[Backoff], seed: int = 1, agents: int = AGENTS) -> Peaks:
     """Let a herd live through the scenario."""
     dice = random.Random(seed)
-    herd = [_agent(pace, dice, scenario) for _ in range(agents)]
+    herd = [_agent(backoff, dice, scenario) for _ in range(agents)]
     with _quiet():
         live(herd, scenario.network, scenario.links(dice), scenario.back_s + WATCHED_S)
     every = (one for agent in herd for one in agent.heard_s if one >= scenario.back_s)
     return Peaks(busiest(first_after(herd, scenario.back_s)), busiest(every))
 
 
-def _agent(pace: type[Pace], dice: random.Random, scenario: Scenario) -> Agent:
+def _agent(backoff: type[Backoff], dice: random.Random, scenario: Scenario) -> Agent:
     own = random.Random(dice.random())
-    agent = Agent(pace(own), own, own.expovariate(1 / PRESS_EVERY_S))
+    agent = Agent(backoff(own), own, own.expovariate(1 / PRESS_EVERY_S))
     for due_s in scenario.starts(own):
         agent.queue(due_s)
     return agent

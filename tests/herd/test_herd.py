@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from agent.models import Item
-from agent.sync.backoff import Pace
+from agent.sync.backoff import Backoff
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
 from agent.sync.outcome import NoService
@@ -22,9 +22,9 @@ from tests.herd.scenarios import (
     LOST_TOGETHER,
     SAME_SECOND,
     WITHIN_A_MINUTE,
-    FixedPace,
+    FixedBackoff,
     Scenario,
-    UnjitteredPace,
+    UnjitteredBackoff,
     peaks,
 )
 from tests.support.sending import SetClock, device
@@ -36,7 +36,7 @@ TURNS = 60
 @pytest.mark.parametrize("scenario", [BACKEND_AWAY, LOST_TOGETHER], ids=lambda one: one.name)
 def test_first_retries_of_5000_devices_stay_below_50_a_second(scenario: Scenario) -> None:
     """Full jitter of 300 s has forgotten after an hour how the outage began."""
-    assert peaks(scenario, Pace).first <= AT_MOST
+    assert peaks(scenario, Backoff).first <= AT_MOST
 
 
 @pytest.mark.slow
@@ -46,14 +46,14 @@ def test_links_that_come_up_together_are_no_storm(scenario: Scenario) -> None:
 
     Some would have tried in that second anyhow, so it is more than without such news.
     """
-    assert peaks(scenario, Pace).first <= 2 * AT_MOST
+    assert peaks(scenario, Backoff).first <= 2 * AT_MOST
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pace", [FixedPace, UnjitteredPace])
-def test_without_jitter_it_would_be_a_storm(pace: type[Pace]) -> None:
+@pytest.mark.parametrize("backoff", [FixedBackoff, UnjitteredBackoff])
+def test_without_jitter_it_would_be_a_storm(backoff: type[Backoff]) -> None:
     """A simulation that shows no storm where there must be one proves nothing."""
-    assert peaks(LOST_TOGETHER, pace).first > 10 * AT_MOST
+    assert peaks(LOST_TOGETHER, backoff).first > 10 * AT_MOST
 
 
 def test_requests_are_counted_by_the_second() -> None:
@@ -63,7 +63,7 @@ def test_requests_are_counted_by_the_second() -> None:
 
 def test_simulated_device_is_the_products_loop(tmp_path: Path) -> None:
     """By the same dice both try at the same moments while the network is away."""
-    simulated = Agent(Pace(random.Random(3)), random.Random(4), float("inf"))
+    simulated = Agent(Backoff(random.Random(3)), random.Random(4), float("inf"))
     for _ in range(5):
         simulated.queue(0.0)
 
@@ -107,6 +107,6 @@ def _moments_of_the_product(folder: Path) -> list[float]:
         while len(away.tried) < TURNS:
             wait_s = sync.step()
             if wait_s:
-                rest_s = sync._pace.rest_until_s  # noqa: SLF001 - the loop looks every 2 s until then
+                rest_s = sync._backoff.rest_until_s  # noqa: SLF001 - the loop looks every 2 s until then
                 clock.now_s = max(rest_s, made.outbox.due_s() or 0.0)
     return away.tried

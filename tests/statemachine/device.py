@@ -166,12 +166,12 @@ class Device:
 
     def _rests_s(self) -> float:
         """How long the loop does nothing but look."""
-        pace, due_s = self.sync._pace, None  # noqa: SLF001 - nothing else tells it
+        backoff, due_s = self.sync._backoff, None  # noqa: SLF001 - nothing else tells it
         with suppress(DoorstepError), self.queue() as (outbox, _):
             due_s = outbox.due_s()
         if due_s is None:
             return 0.0
-        return max(due_s - self.clock.now_s, pace.rest_until_s - self.clock.now_s, 0.0)
+        return max(due_s - self.clock.now_s, backoff.rest_until_s - self.clock.now_s, 0.0)
 
     def send_once(self, dies_at: int | None = None) -> None:
         """`doorstep sync --once`, while no daemon runs."""

@@ -319,7 +319,7 @@ def test_a_sparse_member_does_not_become_memory() -> None:
 
 
 def test_a_body_of_a_later_type_is_named() -> None:
-    """The evidence issue seals the body; this program then says what it cannot open."""
+    """A later release seals the body; this one then says what it cannot open."""
     payload = MADE.label.payload()
     payload["body"] = payload["body"] | {"type": "application/age"}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.sync.backoff import BACK_OFF_BASE_S, Pace
+from agent.sync.backoff import BACK_OFF_BASE_S, Backoff
 from tests.support.sending import NOON
 
 
@@ -25,157 +25,157 @@ class Lowest(random.Random):
 
 
 def test_back_off_doubles_from_one_second_to_300() -> None:
-    pace = Pace(Highest())
+    backoff = Backoff(Highest())
 
-    waits = [pace.back_off_s(failures) for failures in range(1, 12)]
+    waits = [backoff.back_off_s(failures) for failures in range(1, 12)]
 
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
-    assert pace.back_off_s(100_000) == 300
+    assert backoff.back_off_s(100_000) == 300
 
 
 def test_jitter_is_full_but_never_nothing() -> None:
-    assert 0 < Pace(Lowest()).back_off_s(9) < 0.01
-    waits = [Pace(random.Random(seed)).back_off_s(9) for seed in range(200)]
+    assert 0 < Backoff(Lowest()).back_off_s(9) < 0.01
+    waits = [Backoff(random.Random(seed)).back_off_s(9) for seed in range(200)]
     assert min(waits) < 20
     assert max(waits) > 230
 
 
 def test_failures_in_a_row_slow_the_loop_and_a_signature_ends_it() -> None:
-    pace = Pace(Highest())
+    backoff = Backoff(Highest())
 
     for wait_s in (1, 2, 4):
-        pace.lost(100.0, "silent", None)
-        assert pace.rest_until_s == 100 + wait_s
-    pace.signed(NOON, delivered=True)
-    assert (pace.rest_until_s, pace.silent) == (0, 0)
-    pace.deferred(100.0, "no receipt")
-    assert pace.rest_until_s == 101
+        backoff.lost(100.0, "silent", None)
+        assert backoff.rest_until_s == 100 + wait_s
+    backoff.signed(NOON, delivered=True)
+    assert (backoff.rest_until_s, backoff.silent) == (0, 0)
+    backoff.deferred(100.0, "no receipt")
+    assert backoff.rest_until_s == 101
 
 
 def test_what_the_backend_asks_for_counts_for_the_loop() -> None:
-    pace = Pace(Highest())
+    backoff = Backoff(Highest())
 
-    pace.lost(100.0, "busy", 200.0)
+    backoff.lost(100.0, "busy", 200.0)
 
-    assert pace.rest_until_s == 300
+    assert backoff.rest_until_s == 300
 
 
 def test_loop_rests_300_s_at_most_whatever_it_is_asked_for() -> None:
     """Any proxy can say a day; the item alone waits so long."""
-    pace = Pace(Highest())
+    backoff = Backoff(Highest())
 
-    pace.lost(100.0, "busy", 86_400.0)
+    backoff.lost(100.0, "busy", 86_400.0)
 
-    assert pace.rest_until_s == 400
-    assert pace.wait_s(1, 86_400.0) == 86_400
+    assert backoff.rest_until_s == 400
+    assert backoff.wait_s(1, 86_400.0) == 86_400
 
 
 def test_nobody_can_ask_for_less_than_the_own_back_off() -> None:
     """`Retry-After: 0`, or a date that is past, must not make a storm."""
-    pace = Pace(Highest())
+    backoff = Backoff(Highest())
 
     for wait_s in (1, 2, 4):
-        pace.lost(100.0, "busy", 0.0)
-        assert pace.rest_until_s == 100 + wait_s
-    assert pace.wait_s(5, 0.0) == pace.wait_s(5, None) == 16
+        backoff.lost(100.0, "busy", 0.0)
+        assert backoff.rest_until_s == 100 + wait_s
+    assert backoff.wait_s(5, 0.0) == backoff.wait_s(5, None) == 16
 
 
-def defer(pace: Pace) -> None:
-    pace.deferred(0.0, "no receipt")
+def defer(backoff: Backoff) -> None:
+    backoff.deferred(0.0, "no receipt")
 
 
-def lose(pace: Pace) -> None:
-    pace.lost(0.0, "500", None)
+def lose(backoff: Backoff) -> None:
+    backoff.lost(0.0, "500", None)
 
 
-def suspect(pace: Pace) -> None:
-    pace.suspected(0.0, "413", 0)
+def suspect(backoff: Backoff) -> None:
+    backoff.suspected(0.0, "413", 0)
 
 
 @pytest.mark.parametrize("answer", [defer, lose, suspect])
 def test_any_other_answer_ends_a_pause(
-    answer: Callable[[Pace], None], caplog: pytest.LogCaptureFixture
+    answer: Callable[[Backoff], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A 403 of yesterday is not why nothing is sent today."""
     caplog.set_level(logging.INFO)
-    pace = Pace(Highest())
-    pace.paused(0.0, "403")
+    backoff = Backoff(Highest())
+    backoff.paused(0.0, "403")
 
-    answer(pace)
-    assert pace.pause is None
-    answer(pace)
-    pace.signed(NOON, delivered=True)
+    answer(backoff)
+    assert backoff.pause is None
+    answer(backoff)
+    backoff.signed(NOON, delivered=True)
 
     assert caplog.text.count("event=resumed") == 1
 
 
 def test_link_news_shorten_the_wait_but_not_in_a_storm() -> None:
     """A flapping link must not turn back-off into a storm, nor must a cell full of devices."""
-    pace = Pace(Highest())
-    pace.lost(100.0, "silent", 50.0)
+    backoff = Backoff(Highest())
+    backoff.lost(100.0, "silent", 50.0)
 
-    pace.link_news(100.0)
-    assert pace.rest_until_s == 100.5
-    pace.lost(101.0, "silent", 50.0)
-    pace.link_news(102.0)
-    assert pace.rest_until_s == 151
-    pace.link_news(105.0)
-    assert pace.rest_until_s == 106
+    backoff.link_news(100.0)
+    assert backoff.rest_until_s == 100.5
+    backoff.lost(101.0, "silent", 50.0)
+    backoff.link_news(102.0)
+    assert backoff.rest_until_s == 151
+    backoff.link_news(105.0)
+    assert backoff.rest_until_s == 106
 
 
 def test_the_longer_the_network_was_away_the_wider_are_tries_spread_when_it_is_back() -> None:
-    pace = Pace(Highest())
+    backoff = Backoff(Highest())
     for _ in range(20):
-        pace.lost(1000.0, "silent", None)
+        backoff.lost(1000.0, "silent", None)
 
-    pace.link_news(1100.0)
+    backoff.link_news(1100.0)
 
-    assert pace.rest_until_s == 1250
+    assert backoff.rest_until_s == 1250
 
 
 def test_link_news_never_make_a_wait_longer() -> None:
-    pace = Pace(Highest())
+    backoff = Backoff(Highest())
     for _ in range(20):
-        pace.lost(1000.0, "silent", None)
+        backoff.lost(1000.0, "silent", None)
 
-    pace.link_news(1299.0)
+    backoff.link_news(1299.0)
 
-    assert pace.rest_until_s == 1300
+    assert backoff.rest_until_s == 1300
 
 
 def test_suspect_waits_five_minutes_doubling_to_a_day() -> None:
-    pace = Pace(Highest())
+    backoff = Backoff(Highest())
 
-    waits = [pace.suspected(0.0, "413", before) for before in range(11)]
+    waits = [backoff.suspected(0.0, "413", before) for before in range(11)]
 
     assert waits[:4] == [300, 600, 1200, 2400]
     assert waits[-1] == waits[-2] == 86_400
-    assert pace.suspected(0.0, "413", 100_000) == 86_400
+    assert backoff.suspected(0.0, "413", 100_000) == 86_400
 
 
 def test_two_suspects_slow_nobody_three_in_a_row_do() -> None:
     """Then it is no record's fault, and each would cost a POST."""
-    pace = Pace(Highest())
+    backoff = Backoff(Highest())
 
-    pace.suspected(0.0, "404", 0)
-    pace.suspected(0.0, "404", 0)
-    assert pace.rest_until_s == 0
-    pace.suspected(0.0, "404", 0)
-    assert pace.rest_until_s > 0
+    backoff.suspected(0.0, "404", 0)
+    backoff.suspected(0.0, "404", 0)
+    assert backoff.rest_until_s == 0
+    backoff.suspected(0.0, "404", 0)
+    assert backoff.rest_until_s > 0
 
 
 def test_one_line_per_change(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    pace = Pace(Highest())
+    backoff = Backoff(Highest())
 
-    pace.signed(NOON, delivered=True)
-    pace.signed(NOON, delivered=True)
+    backoff.signed(NOON, delivered=True)
+    backoff.signed(NOON, delivered=True)
     for _ in range(5):
-        pace.lost(0.0, "silent", None)
-    pace.paused(0.0, "401")
-    pace.paused(0.0, "401")
-    pace.signed(NOON, delivered=False)
-    pace.tell_delivered()
+        backoff.lost(0.0, "silent", None)
+    backoff.paused(0.0, "401")
+    backoff.paused(0.0, "401")
+    backoff.signed(NOON, delivered=False)
+    backoff.log_delivered()
 
     assert [record.getMessage().split()[0] for record in caplog.records] == [
         "event=delivered",
@@ -187,11 +187,11 @@ def test_one_line_per_change(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_line_that_moves_records_between_its_cuts_is_not_waited_for_longer_and_longer() -> None:
-    pace = Pace(Highest())
+    backoff = Backoff(Highest())
     for _ in range(9):
-        pace.lost(0.0, "cut", None)
+        backoff.lost(0.0, "cut", None)
 
-    pace.lost(0.0, "cut", None, moved=True)
+    backoff.lost(0.0, "cut", None, moved=True)
 
-    assert pace.rest_until_s == BACK_OFF_BASE_S
-    assert pace.silent == 1
+    assert backoff.rest_until_s == BACK_OFF_BASE_S
+    assert backoff.silent == 1

@@ -797,13 +797,13 @@ def test_link_that_comes_up_is_noticed(line: Line) -> None:
     """An address that appears; netlink needs no rights to listen, `ip` needs root to change."""
     _first, second = line.device.press(), line.device.press()
     line.tus.instead["POST /files"] = [whole(503, Retry_After=3600)]
-    pace, clock = line.sender.sync._pace, line.sender.clock  # noqa: SLF001 - how long it rests
+    backoff, clock = line.sender.sync._backoff, line.sender.clock  # noqa: SLF001 - how long it rests
 
     with device(line.device.folder) as same, running(line.sender):
         assert until(lambda: _state(line.device.layout.sync_socket) == "waiting")
         try:
             subprocess.run(["ip", "addr", "add", "127.0.0.9/8", "dev", "lo"], check=True)
-            assert until(lambda: pace.rest_until_s < clock.now_s + 1)
+            assert until(lambda: backoff.rest_until_s < clock.now_s + 1)
             clock.now_s += 1
             assert until(lambda: same.state(second) == State.DELIVERED)
         finally:

@@ -22,7 +22,7 @@ from agent.record import signing
 from agent.rule import manifest
 from agent.rule.manifest import Manifest
 from agent.sync.http import Backend
-from agent.sync.manifest_fetch import EVERY_S, Fetch
+from agent.sync.manifest_fetch import EVERY_S, ManifestFetch
 from hardware.clock import BUILT, ClockSource
 from tests.backend import process
 from tests.backend.office import demo
@@ -60,7 +60,7 @@ class Rig:
 
     device: Bench
     server: RawServer
-    fetch: Fetch
+    fetch: ManifestFetch
     now_s: float = 1000.0
 
     def ask(self, answer: Iterable[bytes]) -> dict[str, str]:
@@ -92,9 +92,9 @@ def settings_of(server: RawServer) -> BackendSettings:
 @contextmanager
 def fetching(
     layout: Layout, settings: BackendSettings, device_id: str = "dev-1"
-) -> Iterator[Fetch]:
+) -> Iterator[ManifestFetch]:
     with closing(Database(layout)) as database, closing(Backend(settings, QUICK)) as door:
-        yield Fetch(door, ManifestStore(database), device_id, random.Random(1))
+        yield ManifestFetch(door, ManifestStore(database), device_id, random.Random(1))
 
 
 def in_hand(rig: Rig) -> object:
@@ -272,7 +272,7 @@ def test_a_manifest_without_room_does_not_keep_records_from_being_sent(
     ):
         server.script = lambda _: whole(200, TOKEN.encode())
         with closing(Backend(settings_of(server), QUICK)) as door:
-            Fetch(door, FullCard(database), "dev-1", random.Random(1)).turn(0.0)
+            ManifestFetch(door, FullCard(database), "dev-1", random.Random(1)).turn(0.0)
 
     assert "no room" in caplog.text
 
