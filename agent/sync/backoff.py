@@ -5,6 +5,8 @@ import random
 from datetime import datetime
 from typing import Final
 
+from hardware.told import Told
+
 log = logging.getLogger(__name__)
 
 BACK_OFF_BASE_S: Final = 1.0
@@ -49,7 +51,7 @@ class Backoff:
         self._failures = 0
         self._suspects = 0
         self._delivered = 0
-        self._is_lost = False
+        self._lost = Told(last=False)
         self._news_s = float("-inf")
         self.rest_until_s = 0.0
         self.silent = 0
@@ -92,8 +94,7 @@ class Backoff:
             self._failures = self.silent = 0
         self.silent += 1
         self._resume()
-        if not self._is_lost:
-            self._is_lost = True
+        if self._lost.is_news(now=True):
             self.log_delivered()
             log.warning("event=link_lost answer=%r", answer)
         self._rest(now_s, retry_after_s)
@@ -154,8 +155,7 @@ class Backoff:
 
     def _reached(self) -> None:
         self.silent = 0
-        if self._is_lost:
-            self._is_lost = False
+        if self._lost.is_news(now=False):
             log.info("event=link_back")
 
     def _rest(self, now_s: float, asked_s: float | None) -> None:

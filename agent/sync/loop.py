@@ -23,6 +23,7 @@ from agent.sync.link import Bell, LinkWatch
 from agent.sync.outcome import Damaged, Outcome
 from agent.sync.reread import reread
 from agent.sync.settle import Settlement
+from hardware.told import Told
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class BootClock(Protocol):
 
 
 class Errand(Protocol):
-    """What else the backend is asked for now and then; agent.sync.manifest_fetch.ManifestFetch does it."""
+    """What else the backend is asked for now and then: ManifestFetch does it."""
 
     def turn(self, now_s: float) -> None:
         """Ask when it is time (CLOCK_BOOTTIME)."""
@@ -115,7 +116,8 @@ class Sync:
         self._dice = dice
         self._backoff = Backoff(dice)
         self._settlement = Settlement(outbox, self._backoff)
-        self._is_sending = self._is_booked = self._is_waiting_for_queue = False
+        self._is_sending = self._is_booked = False
+        self._waiting = Told(last=False)
         self._asked: queue.SimpleQueue[_Round] = queue.SimpleQueue()
         self._round: _Round | None = None
 
@@ -226,11 +228,10 @@ class Sync:
                 self._is_booked = True
             wait_s = self.step()
         except (NotNow, QueueBroken) as error:
-            if not self._is_waiting_for_queue:
-                self._is_waiting_for_queue = True
+            if self._waiting.is_news(now=True):
                 log.info("event=waiting_for_queue what=%r", str(error))
             return LOOK_S
-        self._is_waiting_for_queue = False
+        self._waiting.last = False
         return wait_s
 
     def _wait_s(self, now_s: float) -> float:

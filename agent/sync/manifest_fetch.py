@@ -8,6 +8,7 @@ from typing import Final
 from agent.errors import StorageFull
 from agent.queue.manifests import ManifestStore
 from agent.sync.http import Backend, NoAnswer
+from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class ManifestFetch:
         self._device_id = device_id
         self._dice = dice
         self._due_s = float("-inf")
-        self._answer: str | None = None
+        self._logged = Told[str | None](None)
 
     def hurry(self) -> None:
         """Ask at the next turn: somebody waits at a `sync --once`."""
@@ -52,12 +53,17 @@ class ManifestFetch:
         if now_s < self._due_s:
             return
         self._due_s = now_s + EVERY_S * self._dice.uniform(2 / 3, 4 / 3)
+        if self._logged.is_news(answer := self._outcome()):
+            _log.info("event=manifest answer=%r", answer)
+
+    def _outcome(self) -> str:
+        """What asking came to, in words."""
         try:
-            self._tell(self._ask())
+            return self._ask()
         except NoAnswer as error:
-            self._tell(str(error))
+            return str(error)
         except StorageFull:
-            self._tell("no room to keep a manifest")
+            return "no room to keep a manifest"
 
     def _ask(self) -> str:
         etag = self._manifest_store.etag()
@@ -76,8 +82,3 @@ class ManifestFetch:
             return "not a manifest: not text"
         self._manifest_store.offer(token, etag if _ETAG.fullmatch(etag) else None)
         return "fetched"
-
-    def _tell(self, answer: str) -> None:
-        if answer != self._answer:
-            self._answer = answer
-            _log.info("event=manifest answer=%r", answer)

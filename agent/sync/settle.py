@@ -1,4 +1,4 @@
-"""What an outcome means: for the record's row, for the backoff of the loop, and for the log."""
+"""What an outcome means: for the record's row, for the pace of the loop, and for the log."""
 
 import logging
 from typing import Final, assert_never

@@ -11,7 +11,7 @@ OURS: Final = "doorstep"
 
 
 def measure(rig: Rig) -> list[Figure]:
-    """Every scenario with the product's backoff; what is promised also with the others."""
+    """Every scenario with the product's back-off; what is promised also with the others."""
     herds = 1 if rig.is_quick else 3
     return [
         _figure(scenario, name, herds if scenario in PROMISED and name == OURS else 1)

@@ -1,4 +1,4 @@
-"""A fleet in simulated time: each device has the product's own backoff, and the loop's rules."""
+"""A fleet in simulated time: each device has the product's own back-off, and the loop's rules."""
 
 import heapq
 import random
