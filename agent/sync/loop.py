@@ -1,12 +1,11 @@
 """The sending process: claim, deliver, mark, wait."""
 
 import logging
-import queue
 import random
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -22,6 +21,7 @@ from agent.sync.delivery import Delivery
 from agent.sync.link import Bell, LinkWatch
 from agent.sync.outcome import Damaged, Outcome
 from agent.sync.reread import reread
+from agent.sync.round import Progress, Round, Rounds, Sent
 from agent.sync.settle import Settlement
 from hardware.told import Told
 
@@ -49,41 +49,6 @@ class Errand(Protocol):
 
     def hurry(self) -> None:
         """It is time at the next turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What one `sync --once` came to.
-
-    Attributes:
-        tried: records that had their attempt.
-        delivered: those of them that the backend has.
-        waiting: records that are still to be sent, suspect ones included.
-        paused: why the backend does not let this device in, or None.
-    """
-
-    tried: int
-    delivered: int
-    waiting: int
-    paused: str | None
-
-
-Progress = Callable[[int, int], None]
-"""Called with how many records were tried, and how many there are."""
-
-
-@dataclass(slots=True)
-class _Round:
-    """All that was due or backed off at `started_s`, tried once; over when `result` says so."""
-
-    progress: Progress = lambda _tried, _total: None
-    has_begun: bool = False
-    started_s: float = 0.0
-    total: int = 0
-    tried: int = 0
-    delivered: int = 0
-    result: Sent | None = None
-    over: threading.Event = field(default_factory=threading.Event)
 
 
 class Sync:
@@ -118,8 +83,7 @@ class Sync:
         self._settlement = Settlement(outbox, self._backoff)
         self._is_sending = self._is_booked = False
         self._waiting = Told(last=False)
-        self._asked: queue.SimpleQueue[_Round] = queue.SimpleQueue()
-        self._round: _Round | None = None
+        self._rounds = Rounds()
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set, which ends a running transfer too; sets it in any case.
@@ -144,9 +108,15 @@ class Sync:
             self._backoff.log_delivered()
 
     def step(self) -> float:
-        """Send one record that is due, or none; returns how many seconds to wait."""
+        """Send one record that is due, or none; returns how many seconds to wait.
+
+        A round that somebody waits for comes before the rest after a failure, and that before what
+        is due.
+        """
         now_s = self._clock.boottime_s()
-        round_ = self._current_round(now_s)
+        round_ = self._rounds.current()
+        if round_ is not None and not round_.has_begun:
+            self._begin(round_, now_s)
         if self._fetch and self._backoff.rest_until_s <= now_s:
             self._fetch.turn(now_s)
         if round_ is not None:
@@ -178,47 +148,32 @@ class Sync:
         if answer is not None:
             return _sent(answer)
         with disk.lock(self._layout.sync_lock, exclusive=True, wait=False):
-            round_ = _Round(progress)
-            self._asked.put(round_)
-            while round_.result is None:
+            round_ = self._rounds.ask(Round(progress))
+            while round_.sent is None:
                 self.step()
-            return round_.result
+            return round_.sent
 
     def _sendable(self) -> int:
         counts = self._outbox.counts()
         return counts.waiting - counts.suspected
 
-    def _current_round(self, now_s: float) -> _Round | None:
-        """The round that is on, or else the next that was asked for; one at a time."""
-        if self._round is None:
-            with suppress(queue.Empty):
-                self._round = self._asked.get_nowait()
-        if self._round is not None and not self._round.has_begun:
-            self._begin(self._round, now_s)
-        return self._round
-
-    def _begin(self, round_: _Round, now_s: float) -> None:
+    def _begin(self, round_: Round, now_s: float) -> None:
         """Make all due that is backed off; again at the next turn when the queue fails."""
-        round_.started_s, round_.total = now_s, self._sendable()
+        total = self._sendable()
         self._outbox.hurry(now_s)
         self._backoff.clear()
         if self._fetch:
             self._fetch.hurry()
-        round_.has_begun = True
+        round_.begin(now_s, total)
 
-    def _go_on_with(self, round_: _Round, now_s: float) -> None:
+    def _go_on_with(self, round_: Round, now_s: float) -> None:
         """One record more, without the short rests of the loop: somebody waits."""
         item = self._claim(now_s, due_s=round_.started_s, suspects=False)
         if item is not None:
-            round_.delivered += isinstance(self._attempt(item), Receipt)
-            round_.tried += 1
-            round_.progress(round_.tried, max(round_.total, round_.tried))
+            round_.count(delivered=isinstance(self._attempt(item), Receipt))
         if item is None or self._backoff.is_hopeless(self._clock.boottime_s()):
             self._backoff.log_delivered()
-            waiting = self._outbox.counts().waiting
-            round_.result = Sent(round_.tried, round_.delivered, waiting, self._backoff.pause)
-            round_.over.set()
-            self._round = None
+            round_.end(self._outbox.counts().waiting, self._backoff.pause)
 
     def _turn(self) -> float:
         try:
@@ -265,13 +220,9 @@ class Sync:
             case {"status": True}:
                 return self._status()
             case {"send": True}:
-                round_ = _Round()
-                self._asked.put(round_)
+                round_ = self._rounds.ask(Round())
                 bell.ring()
-                round_.over.wait()
-                if round_.result is None:
-                    raise NotNow("sync was stopped meanwhile; ask again")
-                return asdict(round_.result)
+                return asdict(round_.wait())
         return {"error": 'sync takes {"status": true} and {"send": true}', "exit": ExitCode.USAGE}
 
     def _status(self) -> control.Line:
@@ -307,15 +258,7 @@ class Sync:
                 setting.start()
                 setting.join()
             waiting.join()
-            self._leave_rounds()
-
-    def _leave_rounds(self) -> None:
-        """Those who wait for one are told that it did not come to its end."""
-        if self._round is not None:
-            self._round.over.set()
-        with suppress(queue.Empty):
-            while True:
-                self._asked.get_nowait().over.set()
+            self._rounds.leave()
 
 
 def _sent(answer: dict[str, Any]) -> Sent:

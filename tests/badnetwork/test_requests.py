@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from agent.models import Item, State
-from agent.sync.loop import Sent, Sync
+from agent.sync.loop import Sync
+from agent.sync.round import Sent
 from tests.badnetwork.relay import Relayed, relayed
 from tests.badnetwork.rig import in_memory, misplaced
 from tests.support.rawserver import Request, Script, whole

@@ -20,7 +20,8 @@ from agent.models import Item, State
 from agent.process import control
 from agent.queue import disk
 from agent.queue.outbox import BOOKING_S
-from agent.sync.loop import LOOK_S, Sent
+from agent.sync.loop import LOOK_S
+from agent.sync.round import Sent
 from tests.backend.process import Backend, running_backend
 from tests.support.rawserver import RawServer, raw_server, whole
 from tests.support.sending import Device, Sender, device, sender

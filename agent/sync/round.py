@@ -1,0 +1,95 @@
+"""A round: all that waits is tried once, for somebody who waits for the result (`sync --once`)."""
+
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from agent.errors import NotNow
+
+Progress = Callable[[int, int], None]
+"""Called with how many records were tried, and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one round came to.
+
+    Attributes:
+        tried: records that had their attempt.
+        delivered: those of them that the backend has.
+        waiting: records that are still to be sent, suspect ones included.
+        paused: why the backend does not let this device in, or None.
+    """
+
+    tried: int
+    delivered: int
+    waiting: int
+    paused: str | None
+
+
+@dataclass(slots=True)
+class Round:
+    """All that was due or backed off at `started_s` (CLOCK_BOOTTIME); over when `sent` says so."""
+
+    progress: Progress = lambda _tried, _total: None
+    has_begun: bool = False
+    started_s: float = 0.0
+    total: int = 0
+    tried: int = 0
+    delivered: int = 0
+    sent: Sent | None = None
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def begin(self, now_s: float, total: int) -> None:
+        """It is on, with `total` records to try."""
+        self.started_s, self.total, self.has_begun = now_s, total, True
+
+    def count(self, *, delivered: bool) -> None:
+        """One record more was tried."""
+        self.tried += 1
+        self.delivered += delivered
+        self.progress(self.tried, max(self.total, self.tried))
+
+    def end(self, waiting: int, paused: str | None) -> None:
+        """Tell who waits."""
+        self.sent = Sent(self.tried, self.delivered, waiting, paused)
+        self.over.set()
+
+    def wait(self) -> Sent:
+        """Wait for its end.
+
+        Raises:
+            NotNow: the loop was stopped before.
+        """
+        self.over.wait()
+        if self.sent is None:
+            raise NotNow("sync was stopped meanwhile; ask again")
+        return self.sent
+
+
+class Rounds:
+    """Those that were asked for, from any thread; the loop walks one after the other."""
+
+    def __init__(self) -> None:
+        self._asked: queue.SimpleQueue[Round] = queue.SimpleQueue()
+        self._current: Round | None = None
+
+    def ask(self, round_: Round) -> Round:
+        """Put it behind the others."""
+        self._asked.put(round_)
+        return round_
+
+    def current(self) -> Round | None:
+        """The one that is on, or else the next; None when nobody waits."""
+        if self._current is None or self._current.over.is_set():
+            self._current = None
+            with suppress(queue.Empty):
+                self._current = self._asked.get_nowait()
+        return self._current
+
+    def leave(self) -> None:
+        """Tell those who still wait that their round does not come to its end."""
+        while round_ := self.current():
+            round_.over.set()
