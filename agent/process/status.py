@@ -16,8 +16,8 @@ from agent.errors import DoorstepError
 from agent.models import Item
 from agent.process import control
 from agent.queue.disk import free_bytes
-from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.queue.reader import OutboxReader
 
 ALARMS: Final = 5
 """How many items are named one by one; more make the document grow past 2 KB."""
@@ -28,7 +28,7 @@ TEXT_LIMIT_BYTES: Final = 100
 _ASK_TIMEOUT_S: Final = 2.0
 
 
-def document(config: Config, outbox: Outbox) -> dict[str, Any]:
+def document(config: Config, outbox: OutboxReader) -> dict[str, Any]:
     """Put together the status as JSON types; parts that do not answer are null or say why."""
     layout = Layout.of(config.state)
     return {
@@ -84,7 +84,7 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
         yield f"ALARM     {alarm['id']} {alarm['state']}: {alarm['what']}"
 
 
-def _queue(outbox: Outbox) -> dict[str, Any]:
+def _queue(outbox: OutboxReader) -> dict[str, Any]:
     try:
         counts, alarms = outbox.counts(), outbox.alarms(ALARMS)
     except DoorstepError as error:

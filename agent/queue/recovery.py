@@ -16,6 +16,7 @@ from agent.queue.database import Database
 from agent.queue.disk import disk_errors, sync_folder
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.queue.reader import OutboxReader
 from agent.record import file as recordfile
 from agent.record.signing import PublicKey
 from hardware.clock import ClockSource
@@ -223,7 +224,7 @@ def _counted(swept: Swept) -> Iterator[str]:
         yield f"{name}={getattr(swept, name)}"
 
 
-def head(layout: Layout, outbox: Outbox, key: PublicKey, device_id: str) -> Head | None:
+def head(layout: Layout, outbox: OutboxReader, key: PublicKey, device_id: str) -> Head | None:
     """Where this device and key go on, after a sweep; None where they have no chain to follow."""
     newest = outbox.newest()
     if newest is None:
@@ -235,7 +236,7 @@ def head(layout: Layout, outbox: Outbox, key: PublicKey, device_id: str) -> Head
 
 
 def gnss_label(
-    layout: Layout, outbox: Outbox, keys: Collection[PublicKey], boot_id: str
+    layout: Layout, outbox: OutboxReader, keys: Collection[PublicKey], boot_id: str
 ) -> Label | None:
     """This boot's newest label that GNSS dated; None where there is none.
 

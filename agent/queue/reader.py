@@ -1,0 +1,124 @@
+"""What is in the queue: questions that wait for no writer and make none wait."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from agent.errors import UnknownItem
+from agent.models import CaptureId, Counts, Item, State
+from agent.queue.database import Database, Row
+from hardware.clock import ClockSource
+
+COLUMNS: Final = ", ".join(Item.__dataclass_fields__)
+"""What a row must tell to be an Item."""
+
+_ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"
+"""A small index's condition; a query that repeats it word for word is answered from that index."""
+
+_SUSPECT: Final = "state = 'PENDING' AND suspected > 0"
+"""The same for another."""
+
+
+class OutboxReader:
+    """One device's queue, for those who only look.
+
+    All raise StorageFault, StorageFull or NotNow as `Database.look` does.
+    """
+
+    def __init__(self, database: Database, boot_id: str) -> None:
+        self._database = database
+        self._boot_id = boot_id
+
+    def get(self, capture_id: CaptureId) -> Item:
+        """One item.
+
+        Raises:
+            UnknownItem: it is not in the queue.
+        """
+        for item in self._select("capture_id = ?", capture_id):
+            return item
+        raise UnknownItem(f"{capture_id}: not in the queue")
+
+    def newest(self) -> Item | None:
+        """The newest record of the newest chain, on which the next one builds."""
+        where = "chain = (SELECT chain FROM captures ORDER BY number DESC LIMIT 1)"
+        return next(self._select(f"{where} ORDER BY seq DESC LIMIT 1"), None)
+
+    def newest_by(self, source: ClockSource) -> Item | None:
+        """The newest record of this boot that `source` dated."""
+        where = "boot_id = ? AND clock = ? ORDER BY number DESC LIMIT 1"
+        return next(self._select(where, self._boot_id, source), None)
+
+    def due_s(self) -> float | None:
+        """CLOCK_BOOTTIME when the next item is due; None when nothing waits."""
+        query = "SELECT min(due_s) FROM captures WHERE state = 'PENDING'"
+        with self._database.look() as sql:
+            found = sql.execute(query).fetchone()[0]
+        return None if found is None else float(found)
+
+    def counts(self) -> Counts:
+        """What is not with the backend; as quick for many rows as for few."""
+        with self._database.look() as sql:
+            tally = dict(sql.execute("SELECT state, rows FROM tally").fetchall())
+            suspects = f"FROM captures INDEXED BY captures_suspect WHERE {_SUSPECT}"
+            suspected = sql.execute(f"SELECT count(*) {suspects}").fetchone()[0]
+            oldest = sql.execute(
+                "SELECT utc FROM captures WHERE state = 'PENDING' ORDER BY number LIMIT 1"
+            ).fetchone()
+        waiting, refused, damaged = (tally[one] for one in ("PENDING", "REFUSED", "DAMAGED"))
+        return Counts(waiting, suspected, refused, damaged, oldest["utc"] if oldest else None)
+
+    def items(self, state: State | None, after: int, limit: int) -> list[Item]:
+        """Up to `limit` items in order of arrival, those with a number above `after`."""
+        where = "number > ?" if state is None else f"state = '{state}' AND number > ?"
+        return list(self._select(f"{where} ORDER BY number LIMIT ?", after, limit))
+
+    def alarms(self, limit: int) -> list[Item]:
+        """The oldest items that need a person: suspect, refused, damaged."""
+        return list(
+            self._select(
+                f"{_ALARMING} AND state NOT IN ('DELIVERED', 'PRUNED') ORDER BY number LIMIT ?",
+                limit,
+            )
+        )
+
+    def states(self) -> dict[CaptureId, State]:
+        """Every known record and its state, for the sweep."""
+        with self._database.look() as sql:
+            rows = sql.execute("SELECT capture_id, state FROM captures").fetchall()
+        return {CaptureId(row["capture_id"]): State(row["state"]) for row in rows}
+
+    def dated_by(self) -> ClockSource:
+        """Who dates the worst dated record of this boot: its own label, or the best `time` record.
+
+        What GNSS or the network dated at once needs no better date: that counts as the best.
+        """
+        with self._database.look() as sql:
+            rows = sql.execute(
+                "SELECT DISTINCT kind, clock FROM captures WHERE boot_id = ?", (self._boot_id,)
+            ).fetchall()
+        labels = {row["clock"] for row in rows}
+        times = {row["clock"] for row in rows if row["kind"] == "time"}
+        weak = [source for source in (ClockSource.UNSYNCED, ClockSource.RTC) if source in labels]
+        if not weak:
+            return ClockSource.NTP
+        return next((source for source in ClockSource if source in times), weak[0])
+
+    def floor(self) -> datetime | None:
+        """The time floor as last kept, or None."""
+        with self._database.look() as sql:
+            row = sql.execute("SELECT text FROM facts WHERE name = 'time_floor'").fetchone()
+        return datetime.fromisoformat(row["text"]) if row else None
+
+    def _select(self, where: str, *values: object) -> Iterator[Item]:
+        with self._database.look() as sql:
+            query = f"SELECT {COLUMNS} FROM captures WHERE {where}"  # noqa: S608 - our own constants
+            rows = sql.execute(query, values).fetchall()
+        return (item_of(row) for row in rows)
+
+
+def item_of(row: Row) -> Item:
+    """A row that has all of COLUMNS, as a value."""
+    values = dict(row)
+    values["state"], values["adopted"] = State(values["state"]), bool(values["adopted"])
+    return Item(**values)
