@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.config import RetentionSettings
 from agent.errors import NotGenuine
-from agent.models import Item, State
+from agent.models import CaptureId, Item, State
 from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
@@ -24,8 +24,11 @@ PAGE: Final = 100
 ROOM_PAGE: Final = 10
 """Rows that are pruned together when room is short: 4 MB, and no press waits for more."""
 
-_TOLD: Final[set[str]] = set()
-"""Records whose receipt does not verify: capture looks at them every second when room is short."""
+_LOGGED: Final[set[CaptureId]] = set()
+"""Records whose receipt does not verify, each logged once by this process.
+
+Where room is short capture looks at them every second; one id stays here for each.
+"""
 
 _ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -120,8 +123,8 @@ def _covered(items: Iterable[Item], keys: Keys, until: datetime) -> Iterator[Ite
             if may_delete(item, keys, until):
                 yield item
         except NotGenuine as error:
-            if item.capture_id not in _TOLD:
-                _TOLD.add(item.capture_id)
+            if item.capture_id not in _LOGGED:
+                _LOGGED.add(item.capture_id)
                 line = "event=prune_refused capture_id=%s why=%r meaning=kept"
                 log.error(line, item.capture_id, str(error))  # noqa: TRY400 - its words are enough
 
