@@ -27,7 +27,7 @@ LATE_NS: Final = 133_000_000
 """How old a frame without a good time may be: the 4 buffers of OpenCV's V4L2 at 30 a second."""
 
 PLAUSIBLE_NS: Final = 2_000_000_000
-"""A driver's time further from now than this is of another clock. Source: our choice."""
+"""A driver's time further from now than this is of another clock: the wall clock is years away."""
 
 STOP_S: Final = 1.0
 """Longest wait for the reader; a read that hangs ends after 10 s (OpenCV's select timeout)."""

@@ -32,14 +32,14 @@ GNSS_AGREES_WITHIN: Final = timedelta(seconds=2)
 BEHIND_AT_MOST: Final = timedelta(days=1)
 """A GNSS date may be so far before the floor, and is refused as a week rollover below that.
 
-Source: ours; a receipt raises the floor past the last fix, and by as much as the backend's clock is
-ahead; a week rollover is 19.6 years.
+A receipt raises the floor past the last fix, by as much as the backend's clock is ahead: hours
+where a time zone is set wrong. A week rollover is 1024 weeks, 19.6 years (IS-GPS-200, 20.3.3.3.1.1).
 """
 
 SHELF_LIFE: Final = timedelta(days=15 * 365)
 """A GNSS date further ahead of the floor is refused: it would raise the floor for good.
 
-Source: ours; a week rollover is 19.6 years.
+Longer than a device lies unused, and shorter than a week rollover, 19.6 years.
 """
 
 RTC_DRIFT_S: Final = 60.0

@@ -28,13 +28,13 @@ LINE_LIMIT_BYTES: Final = 65_536
 """Longest line that is read, either way: the longest request has 100 bytes."""
 
 LINE_TIMEOUT_S: Final = 10.0
-"""Longest time for a line to arrive, or to be taken. Source: a person typing into socat."""
+"""Longest time for a line to arrive, or to be taken: a person may type it into socat."""
 
 CLIENTS_LIMIT: Final = 16
 """Most clients at once; the next one is told to come again. A device has two or three."""
 
 TICK_S: Final = 0.5
-"""How often a waiting client looks around. Source: a progress bar that does not look stuck."""
+"""How often a waiting client looks around: often enough that a progress bar does not look stuck."""
 
 ACCEPT_AGAIN_S: Final = 0.2
 """Wait after a client could not be let in, mostly for want of descriptors: no busy loop."""

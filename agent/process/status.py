@@ -26,6 +26,7 @@ TEXT_LIMIT_BYTES: Final = 100
 """Longest text in the document, as JSON: ten of them at most, beside some 900 bytes of numbers."""
 
 _ASK_TIMEOUT_S: Final = 2.0
+"""Longest wait for what a process says of itself: somebody waits at a terminal."""
 
 
 def document(config: Config, outbox: OutboxReader) -> dict[str, Any]:

@@ -20,7 +20,7 @@ FILE_MODE: Final = 0o660
 BALLAST_BYTES: Final = 2_097_152
 """Some sixty rows with their records, before the log of the database is used again.
 
-Source: 6 pages of 4 KB to the log and two blocks to the disk for each.
+Each takes 6 pages of 4 KB in the log and two blocks of the disk.
 """
 
 LEAST_BYTES: Final = 524_288

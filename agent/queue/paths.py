@@ -13,6 +13,7 @@ FOLDER_MODE: Final = 0o2770
 """Set-group-id: what any user makes here, SQLite's log too, is the group's. Source: inode(7)."""
 
 KEYS_MODE: Final = 0o700
+"""Only capture's user reads the signing key: sync faces the network."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ Keys = Mapping[str, signing.PublicKey]
 """The keys that may sign, by thumbprint."""
 
 REASON_LIMIT: Final = 200
-"""Longest reason that is kept, in characters: a line on a terminal."""
+"""Longest reason that is kept, in characters: two lines on a terminal."""
 
 _RECEIVED, _REFUSED, _REASON = "received_at", "refused_at", "reason"
 

@@ -13,7 +13,7 @@ FILE_TYPE: Final = "application/octet-stream"
 """`filetype` in Upload-Metadata: a label line and a tar have no registered type."""
 
 RETRY_AFTER_LIMIT_S: Final = 86_400.0
-"""Longest wait that an answer can impose. Source: a suspect item waits a day at most."""
+"""Longest wait that an answer can impose: a day, after which a suspect record is tried too."""
 
 URL_LIMIT: Final = 2048
 """Longest Location that is kept, in characters: a quarter of the request line that proxies take."""

@@ -29,10 +29,10 @@ START_NS: Final = 500_000_000
 """From start to the end of the first frame. Half a second, in which exposure and gain settle."""
 
 QUIET_NS: Final = 1_000_000_000
-"""How long after a press no scene is drawn ahead. Source: ours; a press is green in less."""
+"""How long after a press no scene is drawn ahead: a press is green in less."""
 
 AHEAD_NS: Final = 5_000_000_000
-"""How long before a scripted second its scene is drawn. Source: 2.5 s per scene on 2 cores."""
+"""How long before a scripted second its scene is drawn: 2.5 s each on 2 cores, and half to spare."""
 
 
 @dataclass(frozen=True, slots=True)

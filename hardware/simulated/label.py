@@ -30,6 +30,7 @@ _INK: Final = 0.05
 """What paper and ink reflect, to an order: a thermal label is greyer than paper."""
 
 _GAMMA: Final = 2.2
+"""Near enough to the curve of BT.709 video."""
 
 _FORMATS: Final = {
     LabelKind.CODE128: zxingcpp.BarcodeFormat.Code128,

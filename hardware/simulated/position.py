@@ -9,7 +9,7 @@ from hardware.simulated.script import Reception
 from hardware.simulated.world import Change, World, speed_mps, state_at
 
 EPOCH_NS: Final = 1_000_000_000
-"""Time between two fixes. Source: receivers tell one a second unless set otherwise."""
+"""Time between two fixes: receivers tell one a second unless set otherwise."""
 
 
 class SimulatedPosition:

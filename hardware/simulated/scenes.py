@@ -14,25 +14,28 @@ from numpy.typing import NDArray
 from hardware.simulated.scene_room import Image, Linear, bands, painted
 
 EXPOSURE_MAX_US: Final = 33_333
-"""Longest exposure. Source: 30 frames a second leave no more."""
+"""Longest exposure: 30 frames a second leave no more."""
 
 EXPOSURE_MIN_US: Final = 100
-"""Shortest exposure; daylight at gain 1. Source: order of a Camera Module 3 in sun."""
+"""Shortest exposure: the sun itself on a wall, 80,000 lux, at gain 1."""
 
 GAIN_MAX: Final = 16.0
 """Highest gain. Source: the IMX708's analogue gain ends there."""
 
 DAY_LUX: Final = 2_000.0
-"""Illuminance at light 1.0. Source: a porch on an overcast day, 1,000 to 5,000 lux."""
+"""Illuminance at light 1.0: a porch on an overcast day, 1,000 to 5,000 lux."""
 
 LAMP_LUX: Final = 60.0
-"""What the lamp adds where it points. Source: a 1 W white LED at 1.5 m, about 100 lm in 60 deg."""
+"""What the lamp adds where it points: a 1 W white LED at 1.5 m, about 100 lm in 60 deg."""
 
 EXPOSURE_LUX_US: Final = 4_000.0 * 2_000.0
 """Exposure times illuminance of a well exposed picture at gain 1. Source: f/1.8, ISO 100."""
 
 _GAMMA: Final = 2.2
+"""Near enough to the curve of sRGB (IEC 61966-2-1)."""
+
 _WHITE: Final = 65_535
+"""Light is counted in 16 bits: dark scenes keep their steps."""
 
 
 @dataclass(frozen=True, slots=True)
