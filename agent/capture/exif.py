@@ -1,4 +1,7 @@
-"""JPEG bytes and the facts of a press -> JPEG bytes with EXIF that validates; pure."""
+"""JPEG bytes and the facts of a press -> JPEG bytes with EXIF that validates; pure.
+
+Of piexif only the tables: its writer (1.1.3) leaves values at odd offsets, which TIFF 6.0 forbids.
+"""
 
 import math
 import struct
