@@ -33,7 +33,7 @@ BEHIND_AT_MOST: Final = timedelta(days=1)
 """A GNSS date may be so far before the floor, and is refused as a week rollover below that.
 
 A receipt raises the floor past the last fix, by as much as the backend's clock is ahead: hours
-where a time zone is set wrong. A week rollover is 1024 weeks, 19.6 years (IS-GPS-200, 20.3.3.3.1.1).
+where a time zone is wrong. A week rollover is 1024 weeks, 19.6 years (IS-GPS-200, 20.3.3.3.1.1).
 """
 
 SHELF_LIFE: Final = timedelta(days=15 * 365)

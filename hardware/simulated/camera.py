@@ -32,7 +32,7 @@ QUIET_NS: Final = 1_000_000_000
 """How long after a press no scene is drawn ahead: a press is green in less."""
 
 AHEAD_NS: Final = 5_000_000_000
-"""How long before a scripted second its scene is drawn: 2.5 s each on 2 cores, and half to spare."""
+"""How long before a scripted second its scene is drawn: 2.5 s each on 2 cores, twice that."""
 
 
 @dataclass(frozen=True, slots=True)
