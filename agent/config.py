@@ -29,7 +29,7 @@ from hardware.settings import (
     Range,
     SimulatedSettings,
 )
-from hardware.tables import Walk
+from hardware.settings_toml import Walk
 
 DEFAULT_PATH: Final = Path("/etc/doorstep/config.toml")
 """Where a provisioned device has its configuration. Source: design section 10."""

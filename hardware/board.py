@@ -173,7 +173,7 @@ def _indicator(settings: IndicatorSettings) -> Indicator:
 
             return GpioIndicator(settings)
         case PartKind.SIMULATED:
-            from hardware.simulated.parts import SimulatedIndicator
+            from hardware.simulated.indicator import SimulatedIndicator
 
             return SimulatedIndicator()
         case other:
@@ -189,7 +189,7 @@ def _lamp(settings: LampSettings, world: _TheWorld) -> Lamp | None:
         case LampKind.NONE:
             return None
         case LampKind.SIMULATED:
-            from hardware.simulated.parts import SimulatedLamp
+            from hardware.simulated.lamp import SimulatedLamp
 
             return SimulatedLamp(world())
         case other:
@@ -221,7 +221,7 @@ def _power(settings: PowerSettings, world: _TheWorld) -> Power:
 
             return SysfsPower(settings)
         case PowerKind.SIMULATED:
-            from hardware.simulated.parts import SimulatedPower
+            from hardware.simulated.power import SimulatedPower
 
             return SimulatedPower(world())
         case other:
@@ -235,7 +235,7 @@ def _clock(kind: ClockKind, world: _TheWorld, floor: datetime) -> Clock:
         case ClockKind.SYSTEM:
             return SystemClock(floor)
         case ClockKind.SIMULATED:
-            from hardware.simulated.parts import simulated_witness
+            from hardware.simulated.clock import simulated_witness
 
             return SystemClock(floor, partial(simulated_witness, world()))
         case other:

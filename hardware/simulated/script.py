@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, get_type_hints
 from hardware.clock import ClockSource
 from hardware.errors import ScriptError
 from hardware.settings import Match, Range
-from hardware.tables import Walk
+from hardware.settings_toml import Walk
 
 _log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from hardware.board import Board
 from hardware.button import ButtonName
 from hardware.indicator import Signal
 from hardware.simulated.camera import FRAME_NS
-from hardware.simulated.parts import SimulatedIndicator
+from hardware.simulated.indicator import SimulatedIndicator
 from tests.bench import press_refused
 from tests.bench.bare import FRAME_HEADER_BYTES, PAGE_BYTES, Bare, BareLoop, Sizes
 from tests.bench.device import Device

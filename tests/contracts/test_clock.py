@@ -10,7 +10,7 @@ import pytest
 
 from hardware.clock import Clock, ClockSource, Moment
 from hardware.clock_system import SystemClock
-from hardware.simulated.parts import simulated_witness
+from hardware.simulated.clock import simulated_witness
 from hardware.simulated.world import World
 
 JITTER = timedelta(milliseconds=50)

@@ -11,7 +11,7 @@ from hardware.indicator import Colour, Indicator, Signal
 from hardware.indicator_gpio import GpioIndicator
 from hardware.patterns import DARK, PATTERNS, WHITE
 from hardware.settings import IndicatorSettings, PartKind
-from hardware.simulated.parts import SimulatedIndicator
+from hardware.simulated.indicator import SimulatedIndicator
 from tests.support.pins import pin_factory
 
 SEEN_S = 2.0

@@ -10,7 +10,7 @@ import pytest
 from hardware.indicator import Lamp
 from hardware.lamp_gpio import GpioLamp
 from hardware.settings import LampKind, LampSettings
-from hardware.simulated.parts import SimulatedLamp
+from hardware.simulated.lamp import SimulatedLamp
 from hardware.simulated.world import World
 from tests.support.pins import pin_factory
 

@@ -12,7 +12,7 @@ import pytest
 from hardware.power import Power, PowerReading
 from hardware.power_sysfs import SysfsPower
 from hardware.settings import PowerKind, PowerSettings
-from hardware.simulated.parts import SimulatedPower
+from hardware.simulated.power import SimulatedPower
 from hardware.simulated.world import World
 
 BEFORE = PowerReading(80, external=True, under_voltage=False)

@@ -33,7 +33,7 @@ from hardware.settings import (
     PowerSettings,
     SimulatedSettings,
 )
-from hardware.simulated.parts import SimulatedIndicator
+from hardware.simulated.indicator import SimulatedIndicator
 
 FLOOR: Final = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -1,20 +1,13 @@
-"""The small parts of a simulated board."""
+"""Who vouches for a simulated board's clock."""
 
-import logging
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 from hardware.clock import ClockSource
 from hardware.clock_system import SystemClock
-from hardware.indicator import Signal
-from hardware.simulated.parts import (
-    SimulatedIndicator,
-    simulated_witness,
-)
+from hardware.simulated.clock import simulated_witness
 from hardware.simulated.world import World
 
 
@@ -22,21 +15,6 @@ def world(folder: Path, text: str) -> World:
     path = folder / "world.toml"
     path.write_text(text, encoding="utf-8")
     return World(path, folder)
-
-
-def test_the_log_tells_the_light_once_per_change(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    indicator = SimulatedIndicator()
-
-    for signal in (Signal.READY, Signal.HOLD_STILL, Signal.HOLD_STILL, Signal.SAVED):
-        indicator.show(signal)
-
-    assert [signal for signal, _ in indicator.shown] == ["ready", *["hold_still"] * 2, "saved"]
-    assert caplog.messages == [
-        "event=light signal=ready",
-        "event=light signal=hold_still",
-        "event=light signal=saved",
-    ]
 
 
 def test_the_clock_is_synchronised_while_the_script_says_so(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""A simulated lamp: it lights what the simulated camera sees."""
+
+import logging
+import time
+from typing import Final
+
+from hardware.simulated.world import World
+from hardware.told import Told
+
+_log = logging.getLogger(__name__)
+
+
+class SimulatedLamp:
+    """Lights the scenes of the simulated camera."""
+
+    def __init__(self, world: World) -> None:
+        self._world: Final = world
+        self._lit: Final = Told(last=False)
+
+    def on(self) -> None:
+        """Light it."""
+        self._switch(lit=True)
+
+    def off(self) -> None:
+        """Put it out."""
+        self._switch(lit=False)
+
+    def close(self) -> None:
+        """Put it out; safe to call twice."""
+        self.off()
+
+    def _switch(self, *, lit: bool) -> None:
+        if self._lit.is_news(lit):
+            self._world.light_lamp(lit, time.monotonic_ns())
+            _log.info("event=lamp lit=%s", str(lit).lower())

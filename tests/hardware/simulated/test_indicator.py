@@ -1,0 +1,23 @@
+"""A simulated light."""
+
+import logging
+
+import pytest
+
+from hardware.indicator import Signal
+from hardware.simulated.indicator import SimulatedIndicator
+
+
+def test_the_log_tells_the_light_once_per_change(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    indicator = SimulatedIndicator()
+
+    for signal in (Signal.READY, Signal.HOLD_STILL, Signal.HOLD_STILL, Signal.SAVED):
+        indicator.show(signal)
+
+    assert [signal for signal, _ in indicator.shown] == ["ready", *["hold_still"] * 2, "saved"]
+    assert caplog.messages == [
+        "event=light signal=ready",
+        "event=light signal=hold_still",
+        "event=light signal=saved",
+    ]
