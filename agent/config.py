@@ -29,7 +29,7 @@ from hardware.settings import (
     Range,
     SimulatedSettings,
 )
-from hardware.settings_toml import Walk
+from hardware.settings_toml import TableReader
 
 DEFAULT_PATH: Final = Path("/etc/doorstep/config.toml")
 """Where a provisioned device has its configuration. Source: design section 10."""
@@ -141,11 +141,11 @@ def load(path: Path) -> Config:
         raise ConfigError(f"{path}: {words}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    walk = Walk(path.parent.resolve())
-    config = walk.table(Config, table, "")
-    walk.problems.extend(_contradictions(walk.sections))
-    if config is None or walk.problems:
-        raise ConfigError("\n".join(f"{path}: {problem}" for problem in walk.problems))
+    reader = TableReader(path.parent.resolve())
+    config = reader.table(Config, table, "")
+    reader.problems.extend(_contradictions(reader.sections))
+    if config is None or reader.problems:
+        raise ConfigError("\n".join(f"{path}: {problem}" for problem in reader.problems))
     return config
 
 

@@ -171,7 +171,7 @@ class SimulatedSettings:
 
 @dataclass(frozen=True, slots=True)
 class BoardSettings:
-    """Everything about the devices; `run_dir` is where a simulated world keeps its place."""
+    """Everything about the devices, a table each."""
 
     camera: CameraSettings
     buttons: ButtonSettings

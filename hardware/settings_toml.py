@@ -1,7 +1,7 @@
 """Tables of a TOML file to frozen dataclasses: every problem noted, in the reader's words.
 
-The walk is ours: pydantic costs five times the start of Python itself, and `doorstep status` runs
-on every look at a device.
+pydantic would cost five times the start of Python itself, and `doorstep status` runs on every look
+at a device.
 """
 
 import difflib
@@ -31,7 +31,7 @@ class _Wrong(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class TableReader:
     """Turns tables into settings, noting what is wrong on the way.
 
     Attributes:

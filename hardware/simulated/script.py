@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, get_type_hints
 from hardware.clock import ClockSource
 from hardware.errors import ScriptError
 from hardware.settings import Match, Range
-from hardware.settings_toml import Walk
+from hardware.settings_toml import TableReader
 
 _log = logging.getLogger(__name__)
 
@@ -159,32 +159,32 @@ def read_script(path: Path) -> tuple[Entry, ...]:
     except ValueError as error:
         raise ScriptError(f"{path}: not valid TOML: {error}") from error
     tables = document.pop("at", [])
-    walk = Walk(
+    reader = TableReader(
         path.parent,
         [f"{name}: unknown; a world script has [[at]] tables only" for name in document],
     )
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        walk.problems.append("at: not a list of tables; write [[at]] before each")
+        reader.problems.append("at: not a list of tables; write [[at]] before each")
         tables = []
-    entries = tuple(_entry(table, number, walk) for number, table in enumerate(tables, start=1))
-    if walk.problems:
-        raise ScriptError("\n".join(f"{path}: {problem}" for problem in walk.problems))
+    entries = tuple(_entry(table, number, reader) for number, table in enumerate(tables, start=1))
+    if reader.problems:
+        raise ScriptError("\n".join(f"{path}: {problem}" for problem in reader.problems))
     return entries
 
 
-def _entry(table: Mapping[str, Any], number: int, walk: Walk) -> Entry:
+def _entry(table: Mapping[str, Any], number: int, reader: TableReader) -> Entry:
     hints = {**_KEYS, **get_type_hints(State, include_extras=True)}
     spots = [f"{key} = {table[key]}" for key in _KEYS if key in table]
     spot = f" ({', '.join(spots)})" if spots else ""
     where = f"[[at]] {number}{spot}: "
     if len(spots) != 1:
-        walk.problems.append(f"{where}set either press or second")
+        reader.problems.append(f"{where}set either press or second")
     if ("lat_deg" in table) != ("lon_deg" in table):
-        walk.problems.append(f"{where}set lat_deg and lon_deg together")
+        reader.problems.append(f"{where}set lat_deg and lon_deg together")
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name in hints:
-            values[name] = walk.setting(hints[name], value, where + name)
+            values[name] = reader.setting(hints[name], value, where + name)
         else:
-            walk.unknown(name, hints, where)
+            reader.unknown(name, hints, where)
     return Entry(values.pop("press", None), values.pop("second", None), values)
