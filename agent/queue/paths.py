@@ -70,7 +70,7 @@ class Layout:
 
     @property
     def ballast(self) -> Path:
-        """Room on a full card; see `storage.make_way`."""
+        """Room on a full card; see `disk.make_way`."""
         return self.state / "ballast"
 
     @property

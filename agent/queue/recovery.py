@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from agent.errors import NotGenuine, QueueBroken
 from agent.models import CaptureId, Head, Kept, Label, State
@@ -216,6 +216,8 @@ def _missing(
                 pruned += 1
             case State.PRUNED | State.DAMAGED:
                 pass
+            case other:
+                assert_never(other)
     return damaged, pruned
 
 
