@@ -11,6 +11,7 @@ from typing import Final
 
 from hardware.clock import BUILT, ClockSource, Moment
 from hardware.errors import DeviceError
+from hardware.told import Told
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class SystemClock:
         self._ceiling: Final = floor + SHELF_LIFE
         self._told: _Known | None = None
         self._gnss: _Known | None = None
-        self._refusing = False
+        self._refusing = Told(last=False)
 
     @property
     def floor(self) -> datetime:
@@ -142,9 +143,8 @@ class SystemClock:
         """Take a GNSS time that came at `received_ns`; one that is not possible is refused."""
         if self.is_possible(gnss_utc):
             self._weigh(_Known(gnss_utc, received_ns, GNSS_UNCERTAINTY_S))
-            self._refusing = False
-        elif not self._refusing:
-            self._refusing = True
+            self._refusing.last = False
+        elif self._refusing.is_news(now=True):
             log.warning(
                 "event=gnss_time_refused utc=%s floor=%s meaning=receiver_week_rollover",
                 gnss_utc.isoformat(),

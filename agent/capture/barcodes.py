@@ -1,4 +1,4 @@
-"""Reads the codes on labels, with zxing-cpp; pure. Pictures are looked at and never kept."""
+"""Reads the codes on parcels, with zxing-cpp; pure. Pictures are looked at and never kept."""
 
 import re
 from typing import Final
@@ -22,9 +22,9 @@ CODE: Final = re.compile(rb"[!-~]([ -~]{0,126}[!-~])?")
 """What passes: what a manifest's codes may be (agent/rule/manifest.py); a test compares the two."""
 
 DARK_BELOW: Final = 64
-"""Mean luma, 16 to 235, below which labels want a lamp.
+"""Mean luma, 16 to 235, below which codes want a lamp.
 
-Source: drawn labels before rendered doors, 2026-11: what could not be read had 55 at most, at 1.1
+Source: drawn codes before rendered doors, 2026-11: what could not be read had 55 at most, at 1.1
 lux; a door under a street lamp, 17 lux, has 105 at least.
 """
 
@@ -57,7 +57,7 @@ def read(luma: Luma) -> tuple[str, ...]:
 
 
 def is_dark(luma: Luma) -> bool:
-    """Return whether a picture is too dark for labels."""
+    """Return whether a picture is too dark for codes."""
     return bool(luma.size) and float(luma.mean()) < DARK_BELOW
 
 

@@ -4,7 +4,7 @@ import logging
 from typing import Final
 
 from agent.capture import record_json
-from agent.capture.current_manifest import Shift
+from agent.capture.current_manifest import CurrentManifest
 from agent.capture.situation import Situation
 from agent.config import Config
 from agent.models import BoundBy
@@ -20,16 +20,16 @@ STREAM_S: Final = 60.0
 _LONG_AGO_NS: Final = -(10**12)
 
 
-class Eye:
+class CameraGate:
     """Starts and stops the sensor, and keeps the code that was read.
 
     All times are CLOCK_MONOTONIC.
     """
 
-    def __init__(self, config: Config, board: Board, shift: Shift) -> None:
+    def __init__(self, config: Config, board: Board, current_manifest: CurrentManifest) -> None:
         self._config = config
         self._board = board
-        self._shift = shift
+        self._current_manifest = current_manifest
         self._scan = scanning.Scan()
         self._served_ns = _LONG_AGO_NS
 
@@ -43,7 +43,7 @@ class Eye:
             moment,
             fix,
             circle,
-            manifest=self._shift.at(moment),
+            manifest=self._current_manifest.at(moment),
             power=board.power.read(),
             code=self._scan.code(at_ns, circle),
         )
@@ -69,7 +69,7 @@ class Eye:
     def turn(self, now_ns: int, *, is_looking: bool) -> None:
         """Start or stop the sensor, as the rule says; once a second.
 
-        While a window `is_looking` for labels, it streams wherever it is.
+        While a window `is_looking` for codes, it streams wherever it is.
 
         Raises:
             CameraFailed: it does not start or stop.

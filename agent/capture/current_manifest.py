@@ -1,4 +1,4 @@
-"""The route in hand: capture's own look at what sync fetched."""
+"""The manifest in force: what sync fetched, verified once more by capture itself."""
 
 import logging
 
@@ -11,11 +11,12 @@ from agent.rule import policy
 from agent.rule.manifest import Manifest
 from agent.rule.policy import Absent
 from hardware.clock import Clock, Moment
+from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
 
-class Shift:
+class CurrentManifest:
     """Takes in a manifest that is genuine and newer, and wipes it when it has ended.
 
     The process that faces the network does not decide: the signature is verified here.
@@ -31,9 +32,9 @@ class Shift:
         self._token: str | None = None
         self._newest: int | None = None
         self._has_wiped = self._was_looked_for = False
-        self._refused: str | None = None
+        self._refused: Told[str | None] = Told(None)
 
-    def today(self) -> Manifest | Absent:
+    def in_force(self) -> Manifest | Absent:
         """The manifest in force now, or why there is none."""
         return self.at(self._clock.now())
 
@@ -48,17 +49,17 @@ class Shift:
     @property
     def refused(self) -> str | None:
         """Why the last manifest that was offered was not taken in; None when it was."""
-        return self._refused
+        return self._refused.last
 
     def version(self) -> int | str:
         """What a record of now says of it."""
-        return policy.version(self.today())
+        return policy.version(self.in_force())
 
     def turn(self) -> None:
         """Look at what is stored, once a second.
 
         Raises:
-            StorageFault: the disk or the database failed; the route in hand stays.
+            StorageFault: the disk or the database failed; the one in hand stays.
         """
         if self._has_wiped:
             self._has_wiped = not self._manifest_store.empty_log()
@@ -75,8 +76,8 @@ class Shift:
         self._keep_in_hand(stored)
         if stored.offered is not None:
             self._consider(stored.offered)
-        elif self._refused is None:
-            self._refused = stored.refused
+        elif self._refused.last is None:
+            self._refused.last = stored.refused
         if self._manifest is not None and self._is_over(self._manifest):
             self._wipe()
             _log.info("event=manifest_ended")
@@ -91,11 +92,11 @@ class Shift:
         try:
             manifest = self._read(stored.token)
         except ConfigError as error:  # the keys may be readable the next time
-            self._tell_refused(str(error))
+            self._log_refused(str(error))
             return
         except NotGenuine as error:  # of no more use, and it would never end
             self._wipe()
-            self._tell_refused(str(error))
+            self._log_refused(str(error))
             return
         if manifest.version >= (self._newest or 0):
             self._manifest, self._token = manifest, stored.token
@@ -119,7 +120,7 @@ class Shift:
             self._refuse(token, "it has ended already", again=True)  # by a clock that may be wrong
         else:
             self._manifest_store.take(token, manifest.version)
-            self._manifest, self._token, self._refused = manifest, token, None
+            self._manifest, self._token, self._refused.last = manifest, token, None
             self._newest = manifest.version
             if not is_same:
                 _log.info("event=manifest_taken version=%d", manifest.version)
@@ -143,9 +144,8 @@ class Shift:
 
     def _refuse(self, token: str, why: str, *, again: bool) -> None:
         self._manifest_store.refuse(token, why, again=again)
-        self._tell_refused(why)
+        self._log_refused(why)
 
-    def _tell_refused(self, why: str) -> None:
-        if why != self._refused:
-            self._refused = why
+    def _log_refused(self, why: str) -> None:
+        if self._refused.is_news(why):
             _log.warning("event=manifest_refused why=%r", why)

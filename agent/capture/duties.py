@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agent.capture import lights
-from agent.capture.camera_gate import Eye
-from agent.capture.current_manifest import Shift
+from agent.capture.camera_gate import CameraGate
+from agent.capture.current_manifest import CurrentManifest
 from agent.capture.housekeeping import Housekeeping
 from agent.capture.lights import Light
 from agent.capture.press import is_empty
@@ -90,15 +90,15 @@ class Duties:
         config: Config,
         board: Board,
         *,
-        shift: Shift,
-        eye: Eye,
+        current_manifest: CurrentManifest,
+        gate: CameraGate,
         housekeeping: Housekeeping,
         light: Light,
     ) -> None:
         self._bench = config.device.bench_mode
         self._board = board
-        self._shift = shift
-        self._eye = eye
+        self._current_manifest = current_manifest
+        self._gate = gate
         self._housekeeping = housekeeping
         self._light = light
         self._was_empty = False
@@ -114,15 +114,15 @@ class Duties:
             "position": self._board.position.trouble() or "ok",
             "clock": self._board.clock.now().source,
             "simulated": self._board.simulated,
-            "manifest": self._shift.version(),
-            "manifest_refused": self._shift.refused,
+            "manifest": self._current_manifest.version(),
+            "manifest_refused": self._current_manifest.refused,
         }
 
     def turn(self, now_ns: int, *, is_looking: bool) -> None:
-        """Do them all; `is_looking` says whether labels are read just now."""
+        """Do them all; `is_looking` says whether codes are read just now."""
         self.due_ns = now_ns + int(TICK_S * 1e9)
         try:
-            self._eye.turn(now_ns, is_looking=is_looking)  # first: a slow card must not hold it on
+            self._gate.turn(now_ns, is_looking=is_looking)  # first: a slow card must not hold it on
         except DeviceError as error:
             self.camera_failed(error, now_ns)
         self._housekeeping.turn()

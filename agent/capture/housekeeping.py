@@ -7,7 +7,7 @@ from typing import Final
 
 from agent.capture import record_json
 from agent.capture.chain import Chain
-from agent.capture.current_manifest import Shift
+from agent.capture.current_manifest import CurrentManifest
 from agent.capture.record_json import Setting
 from agent.config import Config
 from agent.errors import ConfigError, DoorstepError, StorageFault
@@ -19,6 +19,7 @@ from agent.record import receipt
 from agent.rule.policy import Absent
 from hardware.board import Board
 from hardware.clock import ClockSource
+from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +31,12 @@ class Housekeeping:
     """One turn a second; `is_ready` may be called from any thread."""
 
     def __init__(
-        self, config: Config, board: Board, chain: Chain, outbox: Outbox, shift: Shift
+        self,
+        config: Config,
+        board: Board,
+        chain: Chain,
+        outbox: Outbox,
+        current_manifest: CurrentManifest,
     ) -> None:
         self._board = board
         self._chain = chain
@@ -39,31 +45,29 @@ class Housekeeping:
         self._key_files = config.backend.receipt_keys
         self._keys: receipt.Keys | None = None
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
-        self._shift = shift
+        self._current_manifest = current_manifest
         self._dated_by = outbox.dated_by()
-        self._writable = True
+        self._writable = Told(last=True)
 
     def turn(self) -> None:
         """Learn the time from a fix, and write what waits to be written."""
         self._learn_time()
         try:
-            if not self._writable:
+            if not self._writable.last:
                 disk.write_durably(self._layout.state / "capture.probe", b"writable\n")
             if self._chain.queue_leftovers():  # first: it mends a broken queue
                 self._dated_by = self._outbox.dated_by()
             if self.has_room():
                 disk.take_ballast(self._layout.ballast)
-            self._shift.turn()
+            self._current_manifest.turn()
             self._date_boot()
             self._keep_floor()
         except StorageFault as error:
-            if self._writable:
+            if self._writable.is_news(now=False):
                 _log.error("event=storage_fault error=%r", str(error))
-            self._writable = False
         else:
-            if not self._writable:
+            if self._writable.is_news(now=True):
                 _log.info("event=storage_back")
-            self._writable = True
 
     def has_room(self) -> bool:
         """Whether the reserve is free; where not, what receipts cover is pruned first.
@@ -82,16 +86,16 @@ class Housekeeping:
         clock = ClockSource(label.clock)
         if self._dated_by.beats(clock):
             self._dated_by = clock
-        self._writable = True
+        self._writable.last = True
 
     def failed(self) -> None:
         """A record was not written: not ready until a turn could write."""
-        self._writable = False
+        self._writable.last = False
 
     def is_ready(self) -> bool:
         """Whether a press could leave its photo, where the rule allows one."""
-        has_route = self._shift.today() not in (Absent.MISSING, Absent.EXPIRED)
-        return has_route and self.may_write()
+        has_manifest = self._current_manifest.in_force() not in (Absent.MISSING, Absent.EXPIRED)
+        return has_manifest and self.may_write()
 
     def may_write(self) -> bool:
         """Whether the card takes a photo; from any thread."""
@@ -99,7 +103,7 @@ class Housekeeping:
             room_bytes = self._room_bytes()
         except StorageFault:
             return False
-        takes_files = self._writable and os.access(self._layout.records, os.W_OK)
+        takes_files = self._writable.last and os.access(self._layout.records, os.W_OK)
         return takes_files and room_bytes >= self._reserve_bytes
 
     def counts(self) -> Counts | None:
@@ -139,7 +143,9 @@ class Housekeeping:
         if not moment.source.beats(self._dated_by):
             return
         if moment.source.beats(self._outbox.dated_by()):
-            setting = Setting(simulated=self._board.simulated, manifest=self._shift.version())
+            setting = Setting(
+                simulated=self._board.simulated, manifest=self._current_manifest.version()
+            )
             self._chain.keep(Kind.TIME, moment, record_json.time_record(setting, moment))
         self._dated_by = moment.source
 

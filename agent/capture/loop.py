@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Final, assert_never
 
-from agent.capture.camera_gate import Eye
+from agent.capture.camera_gate import CameraGate
 from agent.capture.chain import Chain
-from agent.capture.commanded import BENCH_IS_OFF, SAME_PRESS, CommandedPresses, Reply
-from agent.capture.current_manifest import Shift
+from agent.capture.current_manifest import CurrentManifest
 from agent.capture.duties import Duties, Stage
 from agent.capture.gestures import (
     Gesture,
@@ -24,7 +23,8 @@ from agent.capture.gestures import (
 from agent.capture.housekeeping import Housekeeping
 from agent.capture.lights import Light
 from agent.capture.press import Capture, Press, Served, Unserved, made_photo
-from agent.capture.scan_window import Window
+from agent.capture.scan_window import ScanWindow
+from agent.capture.socket_presses import BENCH_IS_OFF, SAME_PRESS, Reply, SocketPresses
 from agent.config import Config
 from agent.errors import ExitCode
 from agent.process import sd_notify
@@ -38,7 +38,7 @@ from hardware.indicator import Signal
 _log = logging.getLogger(__name__)
 
 READING_AFTER_S: Final = 1.0
-"""How long a refusal's own light is seen before labels are read: long enough to be told apart."""
+"""How long a refusal's own light is seen before codes are read: long enough to be told apart."""
 
 LOOK_EVERY_S: Final = 0.05
 """Rest between two pictures of a scan window, so that presses come first."""
@@ -60,7 +60,7 @@ class CaptureLoop:
         chain: Chain,
         outbox: Outbox,
         *,
-        shift: Shift,
+        current_manifest: CurrentManifest,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._now_ns = now_ns
@@ -68,21 +68,21 @@ class CaptureLoop:
         self._touches = Presses()
         self._gestures = Gestures()
         self._light = Light(board.indicator, now_ns)
-        self._window = Window(config, board, shift)
-        self._eye = Eye(config, board, shift)
-        self._housekeeping = Housekeeping(config, board, chain, outbox, shift)
+        self._window = ScanWindow(config, board, current_manifest)
+        self._gate = CameraGate(config, board, current_manifest)
+        self._housekeeping = Housekeeping(config, board, chain, outbox, current_manifest)
         self._capture = Capture(
             config, board, chain, self._light, has_room=self._housekeeping.has_room, now_ns=now_ns
         )
         self._duties = Duties(
             config,
             board,
-            shift=shift,
-            eye=self._eye,
+            current_manifest=current_manifest,
+            gate=self._gate,
             housekeeping=self._housekeeping,
             light=self._light,
         )
-        self._commanded = CommandedPresses(
+        self._socket_presses = SocketPresses(
             board.press, self.on_event, now_ns, bench_mode=config.device.bench_mode
         )
         self.on_reply: Callable[[Reply], None] = lambda _reply: None
@@ -91,7 +91,7 @@ class CaptureLoop:
     @property
     def takes_commands(self) -> bool:
         """Whether presses may come through the socket."""
-        return self._commanded.allowed
+        return self._socket_presses.allowed
 
     # From other threads
 
@@ -117,7 +117,7 @@ class CaptureLoop:
         edge_ns = self._now_ns()
         if button is ButtonName.PHOTO and self._touches.is_same(edge_ns):
             return SAME_PRESS  # a simulated contact would not even tell it
-        return self._commanded.press(button, edge_ns, held_s, user, timeout_s)
+        return self._socket_presses.press(button, edge_ns, held_s, user, timeout_s)
 
     def status(self) -> Reply:
         """What only this process knows."""
@@ -133,7 +133,7 @@ class CaptureLoop:
     def run(self) -> int:
         """Serve until stopped, and then what was pressed before; returns the exit code."""
         sd_notify.ready()
-        self._housekeeping.turn()  # a press may have come already: the route in hand decides it
+        self._housekeeping.turn()  # a press may have come already: the manifest in force decides it
         ending = self._duties.ending
         while not (ending.stage is Stage.STOPPED and self._events.empty()):
             self.step()
@@ -167,7 +167,7 @@ class CaptureLoop:
             case Photo(edge_ns):
                 self._photo(edge_ns)
             case SamePress(edge_ns):
-                self._commanded.answer(edge_ns, SAME_PRESS)
+                self._socket_presses.answer(edge_ns, SAME_PRESS)
             case NoPress(edge_ns):
                 self._light.give_back(edge_ns)
             case Scan(edge_ns):
@@ -186,24 +186,24 @@ class CaptureLoop:
         press = self._press(edge_ns)
         served = self._capture.photo(press)
         if made_photo(served) or served.ends:
-            self._eye.looked(self._now_ns(), press.known, served.answer)
+            self._gate.looked(self._now_ns(), press.known, served.answer)
         else:
-            self._eye.refused()
-        self._duties.due_ns = 0  # the eye closes now, where it was open for this press only
+            self._gate.refused()
+        self._duties.due_ns = 0  # the sensor stops now, where it was on for this press only
         self.on_reply(self._settle(edge_ns, served))
-        settles = isinstance(served.answer, Refused) and served.answer.label_settles
-        if settles and isinstance(served, Served) and self._window.reads_labels:
+        settles = isinstance(served.answer, Refused) and served.answer.code_settles
+        if settles and isinstance(served, Served) and self._window.reads_codes:
             self._window.open(edge_ns, self._now_ns(), asked=False)
 
     def _take_back(self, edge_ns: int) -> None:
         served = self._capture.void(self._press(edge_ns))
         if isinstance(served, str):
-            self._commanded.answer(edge_ns, {"error": served, "exit": ExitCode.USAGE})
+            self._socket_presses.answer(edge_ns, {"error": served, "exit": ExitCode.USAGE})
         else:
             self._settle(edge_ns, served)
 
     def _press(self, edge_ns: int) -> Press:
-        known, trigger = self._eye.situation(edge_ns), self._commanded.trigger(edge_ns)
+        known, trigger = self._gate.situation(edge_ns), self._socket_presses.trigger(edge_ns)
         return Press(known, trigger, self._window.unlit_ns)
 
     def _settle(self, edge_ns: int, served: Served | Unserved) -> Reply:
@@ -214,7 +214,7 @@ class CaptureLoop:
                 reply = self._failed(served)
             case other:
                 assert_never(other)
-        self._commanded.answer(edge_ns, reply)
+        self._socket_presses.answer(edge_ns, reply)
         if served.ends:
             self._duties.ending.begin(ExitCode.FAULT, self._now_ns())
         return reply
@@ -232,12 +232,12 @@ class CaptureLoop:
         self._housekeeping.failed()
         return {"error": unserved.error, "exit": ExitCode.FAULT}
 
-    # Labels
+    # Codes
 
     def _scan(self, edge_ns: int) -> None:
-        if not self._window.reads_labels:
+        if not self._window.reads_codes:
             words = "labels are not read: there is no route, or policy.scanning is off"
-            self._commanded.answer(edge_ns, {"scan": words})
+            self._socket_presses.answer(edge_ns, {"scan": words})
             return
         self._close_window("another window was opened")
         self._window.open(edge_ns, self._now_ns(), asked=True)
@@ -260,7 +260,7 @@ class CaptureLoop:
             self._duties.camera_failed(error, self._now_ns())
             return
         if code is not None:
-            self._eye.bind(code, self._now_ns())
+            self._gate.bind(code, self._now_ns())
             self._close_window("a label was read: press now")
             self._light.show(Signal.LABEL_READ)
             _log.info("event=label_read")
@@ -270,12 +270,12 @@ class CaptureLoop:
         opened = self._window.opened
         if opened is None or opened.unknown is None:
             return False
-        self._eye.bind(opened.unknown, at_ns)
+        self._gate.bind(opened.unknown, at_ns)
         return True
 
     def _close_window(self, what: str) -> None:
         opened = self._window.opened
         if opened is not None:
             self._window.close(self._now_ns())
-            self._commanded.answer(opened.edge_ns, {"scan": what})
-            self._duties.due_ns = 0  # the eye closes now, where only the window kept it open
+            self._socket_presses.answer(opened.edge_ns, {"scan": what})
+            self._duties.due_ns = 0  # the sensor stops now, where only the window kept it on

@@ -173,7 +173,7 @@ class Capture:
         return None if self._has_room() else Reason.STORAGE_FULL
 
     def _by_rule(self, press: Press, answer: Allowed | Refused) -> Served:
-        """The eye opens only where the rule allows it."""
+        """The sensor starts only where the rule allows it."""
         match answer:
             case Allowed():
                 return self._take(press, answer)

@@ -1,4 +1,4 @@
-"""The scan window: labels are read in it, and no picture of it is ever stored."""
+"""The scan window: codes are read in it, and no picture of it is ever stored."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -6,14 +6,14 @@ from typing import Final
 
 from agent.capture import barcodes
 from agent.capture.burst import LAMP_SETTLE_MS
-from agent.capture.current_manifest import Shift
+from agent.capture.current_manifest import CurrentManifest
 from agent.config import Config
 from agent.rule import scanning
 from agent.rule.manifest import Manifest
 from hardware.board import Board
 
 WINDOW_S: Final = 10.0
-"""How long labels are read: enough to find the parcel's label and hold it up."""
+"""How long codes are read: enough to find the parcel's label and hold it up."""
 
 _LONG_AGO_NS: Final = -(10**12)
 
@@ -24,9 +24,9 @@ class Opened:
 
     Attributes:
         edge_ns: of the press that opened it.
-        since_ns: from when on labels are read.
-        asked: whether the driver asked for labels to be read, or a refusal did.
-        seen: a code that the route does not know; the next picture may have the right one.
+        since_ns: from when on codes are read.
+        asked: whether the driver asked for codes to be read, or a refusal did.
+        seen: a code that the manifest does not have; the next picture may have the right one.
     """
 
     edge_ns: int
@@ -43,16 +43,16 @@ class Opened:
         return self.seen if self.asked else None
 
     def is_over(self, now_ns: int) -> bool:
-        """Whether no label is read any more."""
+        """Whether no code is read any more."""
         return now_ns - self.since_ns >= WINDOW_S * 1e9
 
     def saw(self, codes: Iterable[str]) -> "Opened":
-        """The window after a picture with codes that the route does not know."""
+        """The window after a picture with codes that the manifest does not have."""
         return replace(self, seen=next(iter(codes), self.seen))
 
 
-class Window:
-    """Closed, or open; in the dark the lamp lights labels while it is open.
+class ScanWindow:
+    """Closed, or open; in the dark the lamp lights codes while it is open.
 
     All times are CLOCK_MONOTONIC.
 
@@ -61,21 +61,23 @@ class Window:
         unlit_ns: from when on no picture shows its lamp, nor is exposed for it.
     """
 
-    def __init__(self, config: Config, board: Board, shift: Shift) -> None:
+    def __init__(self, config: Config, board: Board, current_manifest: CurrentManifest) -> None:
         self._config = config
         self._board = board
-        self._shift = shift
+        self._current_manifest = current_manifest
         self._is_lit = False
         self.opened: Opened | None = None
         self.unlit_ns = _LONG_AGO_NS
 
     @property
-    def reads_labels(self) -> bool:
-        """Whether there is a route whose codes could be read, and the fleet has them read."""
-        return self._config.policy.scanning and isinstance(self._shift.today(), Manifest)
+    def reads_codes(self) -> bool:
+        """Whether there is a manifest whose codes could be read, and the fleet has them read."""
+        return self._config.policy.scanning and isinstance(
+            self._current_manifest.in_force(), Manifest
+        )
 
     def open(self, edge_ns: int, now_ns: int, *, asked: bool) -> None:
-        """Look for a label from now on, for the press at `edge_ns`."""
+        """Look for a code from now on, for the press at `edge_ns`."""
         self.opened = Opened(edge_ns, now_ns, asked)
 
     def close(self, now_ns: int) -> None:
@@ -87,8 +89,8 @@ class Window:
             self.unlit_ns = now_ns + LAMP_SETTLE_MS * 1_000_000
 
     def is_looking(self, now_ns: int) -> bool:
-        """Whether labels are read now: it is open, and there is still a route."""
-        return self.opened is not None and not self.opened.is_over(now_ns) and self.reads_labels
+        """Whether codes are read now: it is open, and there is still a manifest."""
+        return self.opened is not None and not self.opened.is_over(now_ns) and self.reads_codes
 
     def look(self) -> str | None:
         """Read one picture; the code that is meant, if any.
@@ -97,15 +99,19 @@ class Window:
             CameraStalled: no picture in time.
             CameraFailed: the camera reported an error.
         """
-        today, camera, opened = self._shift.today(), self._board.camera, self.opened
-        if opened is None or not isinstance(today, Manifest):
+        manifest, camera, opened = (
+            self._current_manifest.in_force(),
+            self._board.camera,
+            self.opened,
+        )
+        if opened is None or not isinstance(manifest, Manifest):
             return None
         camera.start()
         luma = camera.look(self._config.camera.frame_deadline_ms / 1000)
         codes = barcodes.read(luma)
-        code = scanning.choose(today, codes)
+        code = scanning.choose(manifest, codes)
         if code is None:
-            self.opened = opened.saw(scanning.unknown(today, codes))
+            self.opened = opened.saw(scanning.unknown(manifest, codes))
             if self._board.lamp is not None and barcodes.is_dark(luma):
                 self._board.lamp.on()
                 self._is_lit = True

@@ -21,8 +21,8 @@ from agent.queue.disk import disk_errors
 from agent.queue.paths import Layout
 
 if TYPE_CHECKING:
-    from agent.capture.commanded import Reply
     from agent.capture.loop import CaptureLoop
+    from agent.capture.socket_presses import Reply
     from agent.models import Item
 
 Configured = Callable[[Config, argparse.Namespace], int]

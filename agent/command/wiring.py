@@ -27,7 +27,7 @@ from hardware.settings import BoardSettings
 
 if TYPE_CHECKING:
     from agent.capture.chain import Chain
-    from agent.capture.current_manifest import Shift
+    from agent.capture.current_manifest import CurrentManifest
     from agent.capture.loop import CaptureLoop
     from agent.record.signing import PrivateKey, PublicKey
     from agent.sync.loop import Sync
@@ -117,7 +117,7 @@ def capture_loop(
     """
     # Only the capture process pays for OpenCV and numpy.
     from agent.capture.chain import Chain  # noqa: PLC0415
-    from agent.capture.current_manifest import Shift  # noqa: PLC0415
+    from agent.capture.current_manifest import CurrentManifest  # noqa: PLC0415
     from agent.capture.loop import CaptureLoop  # noqa: PLC0415
     from agent.queue import recovery  # noqa: PLC0415
     from agent.queue.manifests import ManifestStore  # noqa: PLC0415
@@ -146,10 +146,12 @@ def capture_loop(
         chain = Chain(
             layout, outbox, key=key, device_id=config.device.id, head=head, mend=mending.mend
         )
-        shift = Shift(config, ManifestStore(database), board.clock)
+        current_manifest = CurrentManifest(config, ManifestStore(database), board.clock)
         if why:
-            _start_chain(board, chain, shift, why)
-        yield CaptureLoop(config, board, chain, outbox, shift=shift, now_ns=now_ns)
+            _start_chain(board, chain, current_manifest, why)
+        yield CaptureLoop(
+            config, board, chain, outbox, current_manifest=current_manifest, now_ns=now_ns
+        )
 
 
 @contextmanager
@@ -177,10 +179,12 @@ def floor(outbox: Outbox) -> datetime:
     return max(BUILT, outbox.floor() or BUILT)
 
 
-def _start_chain(board: "Board", chain: "Chain", shift: "Shift", why: str) -> None:
+def _start_chain(
+    board: "Board", chain: "Chain", current_manifest: "CurrentManifest", why: str
+) -> None:
     from agent.capture.record_json import Setting, chain_start_record  # noqa: PLC0415 - as in capture_loop
 
-    setting = Setting(simulated=board.simulated, manifest=shift.version())
+    setting = Setting(simulated=board.simulated, manifest=current_manifest.version())
     chain.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
     _log.warning("event=chain_start why=%r", why)
 

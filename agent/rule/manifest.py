@@ -30,7 +30,7 @@ CODES_LIMIT: Final = 200
 """Most codes of one stop, and most practice codes. Source: our choice."""
 
 VALIDITY_LIMIT: Final = timedelta(hours=24)
-"""Longest validity: it ends with the shift, so that a thief gets one day's doors (design 8)."""
+"""Longest validity: it ends with the driver's day, so that a thief gets the doors of one day."""
 
 _VERSION_LIMIT: Final = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly. Source: RFC 8259 section 6."""

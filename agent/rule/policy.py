@@ -1,4 +1,4 @@
-"""May a photo be taken here? Pure: the same route, circle and code get the same answer."""
+"""May a photo be taken here? Pure: the same manifest, circle and code get the same answer."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from hardware.clock import Moment
 
 
 class Absent(StrEnum):
-    """Why there is no route: the fleet has none, none is valid yet, or the last one has ended."""
+    """Why there is no manifest: the fleet has none, none is valid yet, or the last has ended."""
 
     OFF = "off"
     MISSING = "missing"
@@ -40,12 +40,12 @@ class Refused:
     Attributes:
         reason: for the record.
         stop: for the record; has an id only where a code named it.
-        label_settles: whether a label held up could change the answer.
+        code_settles: whether a label held up could change the answer.
     """
 
     reason: Reason
     stop: Stop = UNASSIGNED
-    label_settles: bool = True
+    code_settles: bool = True
 
 
 def standing(manifest: Manifest | None, moment: Moment, floor: datetime) -> Manifest | Absent:
@@ -62,28 +62,30 @@ def standing(manifest: Manifest | None, moment: Moment, floor: datetime) -> Mani
     return Absent.EXPIRED if ended else Absent.MISSING
 
 
-def version(today: Manifest | Absent) -> int | str:
+def version(manifest: Manifest | Absent) -> int | str:
     """What a record says of the manifest: its version, "none" without a valid one, or "off"."""
-    if isinstance(today, Manifest):
-        return today.version
-    return "off" if today is Absent.OFF else "none"
+    if isinstance(manifest, Manifest):
+        return manifest.version
+    return "off" if manifest is Absent.OFF else "none"
 
 
-def decide(today: Manifest | Absent, circle: Circle | None, code: Code | None) -> Allowed | Refused:
+def decide(
+    manifest: Manifest | Absent, circle: Circle | None, code: Code | None
+) -> Allowed | Refused:
     """Answer a press.
 
-    `circle` is where we could be (`route.where`), `code` the one that was scanned and still speaks.
+    `circle` is where we could be (`reach.where`), `code` the one that was scanned and still speaks.
     While it opens doors, it decides alone. After that place says whether there is a photo, and the
     code only names the stop where it says the same: it opens no door, and it refuses none.
     A code for practice names no stop, so place decides with it as without a code.
     """
-    if isinstance(today, Absent):
-        return _without_route(today)
-    return _decide(today, circle, code, _near(today, circle))
+    if isinstance(manifest, Absent):
+        return _without_manifest(manifest)
+    return _decide(manifest, circle, code, _near(manifest, circle))
 
 
 def may_stream(
-    today: Manifest | Absent, circle: Circle | None, code: Code | None, *, lingers: bool
+    manifest: Manifest | Absent, circle: Circle | None, code: Code | None, *, lingers: bool
 ) -> bool:
     """Whether the sensor may be on outside a scan window; to be asked once a second.
 
@@ -91,49 +93,49 @@ def may_stream(
     `lingers`, the 60 s after a served press. Never where place forbids a photo: for the sensor
     no code overrides that. A fleet without manifests has no stops to wait for.
     """
-    if isinstance(today, Absent):
-        return today is Absent.OFF and lingers
-    near = _near(today, circle)
-    if _forbidden(today, circle, near) is not None:
+    if isinstance(manifest, Absent):
+        return manifest is Absent.OFF and lingers
+    near = _near(manifest, circle)
+    if _forbidden(manifest, circle, near) is not None:
         return False
     if lingers:
         return True
     wanted = any(at.stop.photo is PhotoRule.ALLOWED and not at.stop.done for at in near)
-    return wanted and isinstance(_decide(today, circle, code, near), Allowed)
+    return wanted and isinstance(_decide(manifest, circle, code, near), Allowed)
 
 
-def _without_route(absent: Absent) -> Allowed | Refused:
+def _without_manifest(absent: Absent) -> Allowed | Refused:
     match absent:
         case Absent.OFF:
             return Allowed(UNASSIGNED)
         case Absent.MISSING:
-            return Refused(Reason.MANIFEST_MISSING, label_settles=False)
+            return Refused(Reason.MANIFEST_MISSING, code_settles=False)
         case Absent.EXPIRED:
-            return Refused(Reason.MANIFEST_EXPIRED, label_settles=False)
+            return Refused(Reason.MANIFEST_EXPIRED, code_settles=False)
         case other:
             assert_never(other)
 
 
-def _near(today: Manifest, circle: Circle | None) -> list[Near]:
-    return [] if circle is None else reach.in_reach(today.stops, circle)
+def _near(manifest: Manifest, circle: Circle | None) -> list[Near]:
+    return [] if circle is None else reach.in_reach(manifest.stops, circle)
 
 
 def _decide(
-    today: Manifest, circle: Circle | None, code: Code | None, near: list[Near]
+    manifest: Manifest, circle: Circle | None, code: Code | None, near: list[Near]
 ) -> Allowed | Refused:
-    by_place = _by_place(today, circle, near)
+    by_place = _by_place(manifest, circle, near)
     if code is None:
         return by_place
-    if reach.is_practice(today, code.text):
+    if reach.is_practice(manifest, code.text):
         return Allowed(UNASSIGNED, practice=True) if isinstance(by_place, Allowed) else by_place
-    by_code = _by_code(today, circle, code.text)
+    by_code = _by_code(manifest, circle, code.text)
     says_the_same = isinstance(by_code, Allowed) == isinstance(by_place, Allowed)
     speaks = code.opens or (says_the_same and by_code.stop.id is not None)
     return by_code if speaks else by_place
 
 
-def _by_code(today: Manifest, circle: Circle | None, code: str) -> Allowed | Refused:
-    stop = reach.named(today, code)
+def _by_code(manifest: Manifest, circle: Circle | None, code: str) -> Allowed | Refused:
+    stop = reach.named(manifest, code)
     if isinstance(stop, Reason):
         return Refused(stop)
     bound = _named(stop, circle)
@@ -141,15 +143,15 @@ def _by_code(today: Manifest, circle: Circle | None, code: str) -> Allowed | Ref
         case PhotoRule.ALLOWED:
             return Allowed(bound)
         case PhotoRule.SIGNATURE_REQUIRED:
-            return Refused(Reason.SIGNATURE_STOP, bound, label_settles=False)
+            return Refused(Reason.SIGNATURE_STOP, bound, code_settles=False)
         case PhotoRule.NO_PHOTO:
-            return Refused(Reason.NO_PHOTO_STOP, bound, label_settles=False)
+            return Refused(Reason.NO_PHOTO_STOP, bound, code_settles=False)
         case other:
             assert_never(other)
 
 
-def _by_place(today: Manifest, circle: Circle | None, near: list[Near]) -> Allowed | Refused:
-    forbidden = _forbidden(today, circle, near)
+def _by_place(manifest: Manifest, circle: Circle | None, near: list[Near]) -> Allowed | Refused:
+    forbidden = _forbidden(manifest, circle, near)
     if forbidden is not None:
         return forbidden
     if circle is None or not near:
@@ -161,10 +163,10 @@ def _by_place(today: Manifest, circle: Circle | None, near: list[Near]) -> Allow
     return Allowed(_bound(nearest.stop.id, by, nearest, circle))
 
 
-def _forbidden(today: Manifest, circle: Circle | None, near: list[Near]) -> Refused | None:
+def _forbidden(manifest: Manifest, circle: Circle | None, near: list[Near]) -> Refused | None:
     """What place alone forbids: a `no_photo` stop in reach, done or not, or nobody knows."""
     if circle is None:
-        has_any = any(stop.photo is PhotoRule.NO_PHOTO for stop in today.stops)
+        has_any = any(stop.photo is PhotoRule.NO_PHOTO for stop in manifest.stops)
         return Refused(Reason.NO_POSITION) if has_any else None
     for at in near:
         if at.stop.photo is PhotoRule.NO_PHOTO:

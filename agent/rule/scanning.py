@@ -26,29 +26,29 @@ AWAY_M: Final = 100.0
 """How far from its first photo a code still binds: beyond that it is another address."""
 
 
-def choose(today: Manifest, codes: Iterable[str]) -> str | None:
+def choose(manifest: Manifest, codes: Iterable[str]) -> str | None:
     """Which of the codes in one picture is meant; None to look on.
 
-    A label has several, and those that the route does not know are passed over.
+    A label has several, and those that the manifest does not have are passed over.
     Two parcels in one picture leave it open which is meant.
     """
-    known = [code for code in codes if _is_known(today, code)]
-    is_one = len({_means(today, code) for code in known}) == 1
+    known = [code for code in codes if _is_known(manifest, code)]
+    is_one = len({_means(manifest, code) for code in known}) == 1
     return known[0] if is_one else None
 
 
-def unknown(today: Manifest, codes: Iterable[str]) -> tuple[str, ...]:
-    """The codes in one picture, where the route knows none of them; () where it knows one."""
+def unknown(manifest: Manifest, codes: Iterable[str]) -> tuple[str, ...]:
+    """The codes in one picture, where the manifest has none of them; () where it has one."""
     seen = tuple(codes)
-    return () if any(_is_known(today, code) for code in seen) else seen
+    return () if any(_is_known(manifest, code) for code in seen) else seen
 
 
-def _is_known(today: Manifest, code: str) -> bool:
-    return code in today.practice_codes or any(code in stop.codes for stop in today.stops)
+def _is_known(manifest: Manifest, code: str) -> bool:
+    return code in manifest.practice_codes or any(code in stop.codes for stop in manifest.stops)
 
 
-def _means(today: Manifest, code: str) -> object:
-    named = reach.named(today, code)
+def _means(manifest: Manifest, code: str) -> object:
+    named = reach.named(manifest, code)
     return named.id if isinstance(named, RouteStop) else named
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.capture import burst, chain, jpeg, press, quality
-from agent.capture.camera_gate import Eye
+from agent.capture.camera_gate import CameraGate
 from agent.capture.chain import Chain
 from agent.capture.loop import CaptureLoop
 from agent.capture.press import Capture
@@ -92,7 +92,7 @@ class _Presser:
 
     def rest_camera(self) -> None:
         self._await_pace()
-        setattr(Eye, "turn", _leave_alone)  # noqa: B010 - the bare loop has the same camera
+        setattr(CameraGate, "turn", _leave_alone)  # noqa: B010 - the bare loop has the same camera
         self._board.camera.stop()
         time.sleep(COLD_REST_S)
 
@@ -175,7 +175,7 @@ class _Presser:
         return next(at_ns for signal, at_ns in shown if at_ns > edge_ns and signal in _DONE)
 
 
-def _leave_alone(_eye: Eye, _now_ns: int, *, is_looking: bool) -> None:
+def _leave_alone(_gate: CameraGate, _now_ns: int, *, is_looking: bool) -> None:
     """In place of the rule: once the bench stops and starts the camera, the loop must not."""
 
 

@@ -32,7 +32,7 @@ TAKEN_IN_WITHIN_S: Final = 10.0
 
 
 def measure(rig: Rig) -> list[Figure]:
-    """Presses at a forbidden door: with the eye closed, and while labels are read."""
+    """Presses at a forbidden door: with the camera stopped, and while labels are read."""
     closed, looking = (_presses(rig, scanning=scanning) for scanning in (False, True))
     return [
         Figure(

@@ -37,7 +37,7 @@ class Answer:
 class Driver:
     """Who presses on one round, and the code that is still bound."""
 
-    today: Manifest
+    manifest: Manifest
     dice: random.Random
     bound: tuple[str, int, Circle | None] | None = field(default=None)
 
@@ -88,7 +88,7 @@ def nearest_only(driver: Driver, press: Press) -> Answer:
     circle = _circle(press)
     if circle is None:
         return Answer(Stop(None, BoundBy.UNASSIGNED, None, None))
-    nearest = min(driver.today.stops, key=lambda stop: _flat_m(stop, circle))
+    nearest = min(driver.manifest.stops, key=lambda stop: _flat_m(stop, circle))
     if nearest.photo is not PhotoRule.ALLOWED:
         return Answer(None)
     return Answer(Stop(nearest.id, BoundBy.PLACE, None, None))
@@ -122,7 +122,7 @@ def _circle(press: Press) -> Circle | None:
 
 def _answer(driver: Driver, press: Press, code: str | None, scans: int = 0) -> Answer:
     read = Code(code, opens=True) if code else None
-    decided = decide(driver.today, _circle(press), read)
+    decided = decide(driver.manifest, _circle(press), read)
     return Answer(decided.stop if isinstance(decided, Allowed) else None, scans)
 
 

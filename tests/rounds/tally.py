@@ -54,10 +54,10 @@ def _area(area: Area, rounds: int, seed: int) -> list[Row]:
     for number in range(rounds):
         dice = random.Random(f"{seed}/{area.name}/{number}")
         doors = walk.doors(area, dice)
-        today = walk.manifest(doors)
+        manifest = walk.manifest(doors)
         presses = list(walk.presses(area, doors, dice, VISITS))
         for name, rule in RULES.items():
-            driver = Driver(today, random.Random(f"{seed}/{area.name}/{number}/labels"))
+            driver = Driver(manifest, random.Random(f"{seed}/{area.name}/{number}/labels"))
             for press in presses:
                 _count(counts[name], press, rule(driver, press))
     return [_row(area, name, counts[name], rounds) for name in RULES]

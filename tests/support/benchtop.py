@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from agent.capture.commanded import Reply
 from agent.capture.loop import CaptureLoop
+from agent.capture.socket_presses import Reply
 from agent.command import wiring
 from agent.config import Config, load
 from agent.models import Item, State

@@ -1,4 +1,4 @@
-"""A press with a route in hand: what is photographed, what is refused, and when the eye is open."""
+"""A press with a manifest in force: what is photographed, what is refused, when the sensor runs."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -67,7 +67,7 @@ def test_a_stop_to_be_signed_for_is_refused(tmp_path: Path) -> None:
         assert reason(device.press()) == "signature_stop"
 
 
-def test_a_label_settles_what_place_refuses(tmp_path: Path) -> None:
+def test_a_code_settles_what_place_refuses(tmp_path: Path) -> None:
     """Two doors in one building: the refusal opens the window, the label names the other door."""
     with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
         refused = device.press()

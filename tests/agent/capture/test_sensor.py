@@ -1,4 +1,4 @@
-"""The eye over whole rounds: a set time, a sensor that counts its frames by it, and a strict judge.
+"""The sensor over whole rounds: a set time, a camera that counts its frames by it, a strict judge.
 
 The judge has its own geometry (a sphere, with a margin for its error); only where the device could
 be is the rule's own.

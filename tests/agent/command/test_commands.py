@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.__main__ import main
-from agent.capture.commanded import Reply
+from agent.capture.socket_presses import Reply
 from agent.command import commands
 from agent.models import Reason
 from agent.process import control

@@ -42,10 +42,10 @@ FAR_FORBIDDEN: Final = stop_at(away(DOOR, 90, 500), 5, PhotoRule.NO_PHOTO)
 
 
 def decide(
-    today: Manifest | Absent, circle: Circle | None, code: str | None, *, opens: bool = True
+    manifest: Manifest | Absent, circle: Circle | None, code: str | None, *, opens: bool = True
 ) -> Allowed | Refused:
     """The rule's answer to a press with a code that was read just now, or a while ago."""
-    return policy.decide(today, circle, None if code is None else Code(code, opens))
+    return policy.decide(manifest, circle, None if code is None else Code(code, opens))
 
 
 def reason_of(answer: Allowed | Refused) -> Reason | None:
@@ -104,10 +104,10 @@ def test_a_signature_stop_refuses_only_where_it_is_bound() -> None:
 
 
 def test_without_a_position_only_a_scan_helps_where_the_route_has_a_no_photo_stop() -> None:
-    today = manifest_of(ALLOWED, FAR_FORBIDDEN)
+    manifest = manifest_of(ALLOWED, FAR_FORBIDDEN)
 
-    assert reason_of(decide(today, None, None)) is Reason.NO_POSITION
-    assert decide(today, None, "C1") == Allowed(Stop("s-0001", BoundBy.CODE, None, None))
+    assert reason_of(decide(manifest, None, None)) is Reason.NO_POSITION
+    assert decide(manifest, None, "C1") == Allowed(Stop("s-0001", BoundBy.CODE, None, None))
 
 
 def test_without_a_position_a_route_that_forbids_nowhere_is_served() -> None:
@@ -118,9 +118,9 @@ def test_without_a_position_a_route_that_forbids_nowhere_is_served() -> None:
 
 
 def test_a_code_decides_alone_beside_a_no_photo_stop() -> None:
-    today = manifest_of(ALLOWED, NEXT_DOOR)
+    manifest = manifest_of(ALLOWED, NEXT_DOOR)
 
-    assert decide(today, HERE, "C1") == Allowed(Stop("s-0001", BoundBy.CODE, 0.0, Ring.INSIDE))
+    assert decide(manifest, HERE, "C1") == Allowed(Stop("s-0001", BoundBy.CODE, 0.0, Ring.INSIDE))
 
 
 @pytest.mark.parametrize("circle", [HERE, None])
@@ -139,18 +139,18 @@ def test_a_code_that_names_no_stop_for_photos_is_refused(
     circle: Circle | None, code: str, reason: Reason
 ) -> None:
     twice = [replace(stop_at(DOOR, number), codes=("TWICE",)) for number in (7, 8)]
-    today = manifest_of(ALLOWED, SIGNED_FOR, NEXT_DOOR, *twice)
+    manifest = manifest_of(ALLOWED, SIGNED_FOR, NEXT_DOOR, *twice)
 
-    assert reason_of(decide(today, circle, code)) is reason
+    assert reason_of(decide(manifest, circle, code)) is reason
 
 
-def test_a_refusal_by_code_names_its_stop_and_no_further_label_settles_it() -> None:
+def test_a_refusal_by_code_names_its_stop_and_no_further_code_settles_it() -> None:
     answer = decide(manifest_of(ALLOWED, NEXT_DOOR), HERE, "C3")
 
     assert isinstance(answer, Refused)
     assert answer.stop.id == "s-0003"
     assert answer.stop.bound_by is BoundBy.CODE
-    assert not answer.label_settles
+    assert not answer.code_settles
 
 
 @pytest.mark.parametrize("code", [None, "C99"])
@@ -158,7 +158,7 @@ def test_a_label_would_settle_what_place_or_a_wrong_label_refused(code: str | No
     answer = decide(manifest_of(ALLOWED, NEXT_DOOR), HERE, code)
 
     assert isinstance(answer, Refused)
-    assert answer.label_settles
+    assert answer.code_settles
 
 
 def test_a_practice_code_makes_a_test_and_names_no_stop() -> None:
@@ -168,10 +168,10 @@ def test_a_practice_code_makes_a_test_and_names_no_stop() -> None:
 
 
 def test_a_practice_code_opens_no_eye_where_place_forbids_it() -> None:
-    today = manifest_of(ALLOWED, NEXT_DOOR, practice=["P"])
+    manifest = manifest_of(ALLOWED, NEXT_DOOR, practice=["P"])
 
-    assert reason_of(decide(today, HERE, "P")) is Reason.NO_PHOTO_STOP
-    assert reason_of(decide(today, None, "P")) is Reason.NO_POSITION
+    assert reason_of(decide(manifest, HERE, "P")) is Reason.NO_PHOTO_STOP
+    assert reason_of(decide(manifest, None, "P")) is Reason.NO_POSITION
 
 
 # By a code that no longer opens doors.
@@ -179,22 +179,22 @@ def test_a_practice_code_opens_no_eye_where_place_forbids_it() -> None:
 
 @pytest.mark.parametrize("circle", [HERE, None])
 def test_an_old_code_opens_no_forbidden_door(circle: Circle | None) -> None:
-    today = manifest_of(ALLOWED, NEXT_DOOR)
+    manifest = manifest_of(ALLOWED, NEXT_DOOR)
 
-    assert decide(today, circle, "C1", opens=False) == decide(today, circle, None)
+    assert decide(manifest, circle, "C1", opens=False) == decide(manifest, circle, None)
 
 
 def test_an_old_code_opens_no_door_where_place_has_somebody_sign() -> None:
     """It says only which stop, and never whether."""
-    today = manifest_of(SIGNED_FOR, FAR)
+    manifest = manifest_of(SIGNED_FOR, FAR)
 
-    assert decide(today, HERE, "C4", opens=False) == decide(today, HERE, None)
+    assert decide(manifest, HERE, "C4", opens=False) == decide(manifest, HERE, None)
 
 
 def test_an_old_code_names_the_stop_where_place_allows_a_photo() -> None:
-    today = manifest_of(ALLOWED, FAR, FAR_FORBIDDEN)
+    manifest = manifest_of(ALLOWED, FAR, FAR_FORBIDDEN)
 
-    assert decide(today, HERE, "C4", opens=False) == decide(today, HERE, "C4")
+    assert decide(manifest, HERE, "C4", opens=False) == decide(manifest, HERE, "C4")
 
 
 @pytest.mark.parametrize("code", ["C5", "C6", "C99", "TWICE"])
@@ -202,10 +202,10 @@ def test_an_old_code_refuses_no_door_that_place_allows(code: str) -> None:
     """Its stop takes no photo or is signed for, or it is of no stop, or of two."""
     signed = stop_at(away(DOOR, 0, 500), 6, PhotoRule.SIGNATURE_REQUIRED)
     twice = [replace(stop_at(away(DOOR, 0, 600), n), codes=("TWICE",)) for n in (7, 8)]
-    today = manifest_of(ALLOWED, FAR_FORBIDDEN, signed, *twice)
+    manifest = manifest_of(ALLOWED, FAR_FORBIDDEN, signed, *twice)
 
-    assert isinstance(decide(today, HERE, code), Refused)
-    assert decide(today, HERE, code, opens=False) == decide(today, HERE, None)
+    assert isinstance(decide(manifest, HERE, code), Refused)
+    assert decide(manifest, HERE, code, opens=False) == decide(manifest, HERE, None)
 
 
 @pytest.mark.parametrize("circle", [HERE, None])
@@ -213,17 +213,17 @@ def test_an_old_code_refuses_no_door_that_place_allows(code: str) -> None:
 def test_a_refusal_by_an_old_code_that_place_agrees_with_names_its_stop(
     circle: Circle | None, code: str
 ) -> None:
-    today = manifest_of(ALLOWED, SIGNED_FOR, NEXT_DOOR)
+    manifest = manifest_of(ALLOWED, SIGNED_FOR, NEXT_DOOR)
 
-    assert decide(today, circle, code, opens=False) == decide(today, circle, code)
+    assert decide(manifest, circle, code, opens=False) == decide(manifest, circle, code)
 
 
 @pytest.mark.parametrize("code", ["C99", "TWICE"])
 def test_an_old_code_of_no_stop_says_nothing_at_a_forbidden_door(code: str) -> None:
     twice = [replace(FAR, id=f"s-{number}", codes=("TWICE",)) for number in (7, 8)]
-    today = manifest_of(ALLOWED, NEXT_DOOR, *twice)
+    manifest = manifest_of(ALLOWED, NEXT_DOOR, *twice)
 
-    assert decide(today, HERE, code, opens=False) == decide(today, HERE, None)
+    assert decide(manifest, HERE, code, opens=False) == decide(manifest, HERE, None)
 
 
 # Without a route.
@@ -236,35 +236,35 @@ def test_without_a_valid_manifest_there_is_no_photo(
 ) -> None:
     missing, expired = (decide(absent, circle, code) for absent in (Absent.MISSING, Absent.EXPIRED))
 
-    assert missing == Refused(Reason.MANIFEST_MISSING, UNASSIGNED, label_settles=False)
-    assert expired == Refused(Reason.MANIFEST_EXPIRED, UNASSIGNED, label_settles=False)
+    assert missing == Refused(Reason.MANIFEST_MISSING, UNASSIGNED, code_settles=False)
+    assert expired == Refused(Reason.MANIFEST_EXPIRED, UNASSIGNED, code_settles=False)
     assert decide(Absent.OFF, circle, code) == Allowed(UNASSIGNED)
 
 
 def test_a_route_stands_while_it_is_valid() -> None:
-    today = manifest_of(ALLOWED)
+    manifest = manifest_of(ALLOWED)
     early, noon, late = (
         Moment(utc, 0, "boot-1", ClockSource.GNSS, 1.0)
         for utc in (datetime(2026, 11, 30, tzinfo=UTC), datetime(2026, 12, 1, 12, tzinfo=UTC), ENDS)
     )
 
     assert standing(None, noon, BEGINS) is Absent.MISSING
-    assert standing(today, early, datetime(2026, 1, 1, tzinfo=UTC)) is Absent.MISSING
-    assert standing(today, noon, BEGINS) is today
-    assert standing(today, late, BEGINS) is Absent.EXPIRED
+    assert standing(manifest, early, datetime(2026, 1, 1, tzinfo=UTC)) is Absent.MISSING
+    assert standing(manifest, noon, BEGINS) is manifest
+    assert standing(manifest, late, BEGINS) is Absent.EXPIRED
 
 
 # The sensor.
 
 
 def streams(
-    today: Manifest | Absent,
+    manifest: Manifest | Absent,
     circle: Circle | None = HERE,
     code: str | None = None,
     *,
     lingers: bool = False,
 ) -> bool:
-    return may_stream(today, circle, Code(code, opens=True) if code else None, lingers=lingers)
+    return may_stream(manifest, circle, Code(code, opens=True) if code else None, lingers=lingers)
 
 
 def test_the_sensor_is_on_only_at_an_open_stop_that_allows_photos() -> None:
@@ -307,7 +307,7 @@ def test_without_a_valid_route_the_sensor_is_off_and_without_manifests_it_linger
 class Scene:
     """A press somewhere on a random route."""
 
-    today: Manifest
+    manifest: Manifest
     fix: Fix | None
     eph_factor: float
     code: str | None
@@ -350,11 +350,11 @@ def scenes(draw: st.DrawFn) -> Scene:
 
 
 def owners(scene: Scene) -> list[RouteStop]:
-    return [stop for stop in scene.today.stops if scene.code in stop.codes]
+    return [stop for stop in scene.manifest.stops if scene.code in stop.codes]
 
 
 def names_one(scene: Scene) -> bool:
-    return len(owners(scene)) == 1 and scene.code not in scene.today.practice_codes
+    return len(owners(scene)) == 1 and scene.code not in scene.manifest.practice_codes
 
 
 def reach_m(fix: Fix, eph_factor: float) -> float | None:
@@ -373,7 +373,7 @@ def gaps_m(scene: Scene, photo: PhotoRule) -> list[tuple[float, float]]:
     reach = reach_m(scene.fix, scene.eph_factor)
     assert reach is not None
     fix = (scene.fix.lat_deg, scene.fix.lon_deg)
-    stops = [stop for stop in scene.today.stops if stop.photo is photo]
+    stops = [stop for stop in scene.manifest.stops if stop.photo is photo]
     apart = [apart_m(fix, (stop.lat_deg, stop.lon_deg)) for stop in stops]
     return [
         (far - reach - stop.radius_m, far * SPHERE_ERROR + 0.01)
@@ -383,10 +383,12 @@ def gaps_m(scene: Scene, photo: PhotoRule) -> list[tuple[float, float]]:
 
 def expected(scene: Scene) -> set[Reason | None]:
     """Which answers are right (None: served), reckoned anew, on a sphere."""
-    if scene.code is not None and (owners(scene) or scene.code not in scene.today.practice_codes):
+    if scene.code is not None and (
+        owners(scene) or scene.code not in scene.manifest.practice_codes
+    ):
         return {_expected_by_code(scene)}
     if scene.fix is None or reach_m(scene.fix, scene.eph_factor) is None:
-        has_any = any(stop.photo is PhotoRule.NO_PHOTO for stop in scene.today.stops)
+        has_any = any(stop.photo is PhotoRule.NO_PHOTO for stop in scene.manifest.stops)
         return {Reason.NO_POSITION if has_any else None}
     forbidden = gaps_m(scene, PhotoRule.NO_PHOTO)
     if any(gap < -doubt for gap, doubt in forbidden):
@@ -413,7 +415,7 @@ def _expected_by_code(scene: Scene) -> Reason | None:
 
 @given(scenes())
 def test_a_press_is_served_or_refused_for_the_one_reason_that_holds(scene: Scene) -> None:
-    answer = decide(scene.today, scene.circle, scene.code)
+    answer = decide(scene.manifest, scene.circle, scene.code)
 
     assert reason_of(answer) in expected(scene)
 
@@ -432,24 +434,24 @@ def test_wherever_we_could_be_is_outside_every_no_photo_stop_when_a_photo_is_tak
     ended = away(start, bearing_deg, reach * share * (1 - SPHERE_ERROR))
     on_it = [
         stop
-        for stop in scene.today.stops
+        for stop in scene.manifest.stops
         if stop.photo is PhotoRule.NO_PHOTO
         and apart_m(ended, (stop.lat_deg, stop.lon_deg)) < stop.radius_m * (1 - SPHERE_ERROR)
     ]
 
     if on_it:
-        assert isinstance(decide(scene.today, scene.circle, scene.code), Refused)
-        assert not streams(scene.today, scene.circle, scene.code, lingers=True)
+        assert isinstance(decide(scene.manifest, scene.circle, scene.code), Refused)
+        assert not streams(scene.manifest, scene.circle, scene.code, lingers=True)
 
 
 @given(scenes())
 @example(Scene(manifest_of(STOP), fix_at(*DOOR), 1.0, None))
 def test_a_stop_is_bound_only_where_a_photo_is_allowed(scene: Scene) -> None:
     """And it is the one that the code names, or the nearest in reach."""
-    answer = decide(scene.today, scene.circle, scene.code)
+    answer = decide(scene.manifest, scene.circle, scene.code)
     if not isinstance(answer, Allowed) or answer.stop.id is None:
         return
-    bound = next(stop for stop in scene.today.stops if stop.id == answer.stop.id)
+    bound = next(stop for stop in scene.manifest.stops if stop.id == answer.stop.id)
 
     assert bound.photo is PhotoRule.ALLOWED
     if answer.stop.bound_by is BoundBy.CODE:
@@ -457,10 +459,10 @@ def test_a_stop_is_bound_only_where_a_photo_is_allowed(scene: Scene) -> None:
         return
     assert scene.fix is not None
     here = (scene.fix.lat_deg, scene.fix.lon_deg)
-    far = {stop.id: apart_m(here, (stop.lat_deg, stop.lon_deg)) for stop in scene.today.stops}
+    far = {stop.id: apart_m(here, (stop.lat_deg, stop.lon_deg)) for stop in scene.manifest.stops}
     reach = reach_m(scene.fix, scene.eph_factor)
     assert reach is not None
-    nearer = [stop for stop in scene.today.stops if far[stop.id] < far[bound.id]]
+    nearer = [stop for stop in scene.manifest.stops if far[stop.id] < far[bound.id]]
     for stop in nearer:
         is_clearly_nearer = far[stop.id] < far[bound.id] * (1 - 2 * SPHERE_ERROR) - 0.01
         in_reach = far[stop.id] < (reach + stop.radius_m) * (1 - SPHERE_ERROR)
@@ -472,26 +474,26 @@ def test_where_the_sensor_may_be_on_a_press_without_a_code_finds_no_forbidden_do
     scene: Scene, lingers: bool
 ) -> None:
     """And unless it lingers, a press would be served and an open stop is there."""
-    if not streams(scene.today, scene.circle, scene.code, lingers=lingers):
+    if not streams(scene.manifest, scene.circle, scene.code, lingers=lingers):
         return
-    by_place = reason_of(decide(scene.today, scene.circle, None))
+    by_place = reason_of(decide(scene.manifest, scene.circle, None))
 
     assert by_place not in {Reason.NO_PHOTO_STOP, Reason.NO_POSITION}
     if not lingers:
-        assert reason_of(decide(scene.today, scene.circle, scene.code)) is None
-        assert any(not stop.done for stop in scene.today.stops)
+        assert reason_of(decide(scene.manifest, scene.circle, scene.code)) is None
+        assert any(not stop.done for stop in scene.manifest.stops)
 
 
 @given(scenes())
 def test_an_old_code_changes_no_answer_that_place_gives(scene: Scene) -> None:
-    old = decide(scene.today, scene.circle, scene.code, opens=False)
+    old = decide(scene.manifest, scene.circle, scene.code, opens=False)
 
-    assert type(old) is type(decide(scene.today, scene.circle, None))
+    assert type(old) is type(decide(scene.manifest, scene.circle, None))
 
 
 @given(scenes())
 def test_a_refusal_that_a_code_did_not_bind_names_no_stop(scene: Scene) -> None:
-    answer = decide(scene.today, scene.circle, scene.code)
+    answer = decide(scene.manifest, scene.circle, scene.code)
 
     if isinstance(answer, Refused) and answer.stop.bound_by is not BoundBy.CODE:
         assert answer.stop.id is None

@@ -174,23 +174,23 @@ def test_a_ring_says_where_the_fix_lies_seen_from_the_stop(metres: float, expect
 
 
 def test_a_code_names_the_one_stop_that_has_it() -> None:
-    today = manifest_of(stop_at(DOOR, 1), stop_at(DOOR, 2), practice=["P"])
+    manifest = manifest_of(stop_at(DOOR, 1), stop_at(DOOR, 2), practice=["P"])
 
-    assert named(today, "C2") == today.stops[1]
-    assert named(today, "C3") is Reason.UNKNOWN_CODE
-    assert named(today, "") is Reason.UNKNOWN_CODE
-    assert named(today, "c2") is Reason.UNKNOWN_CODE
-    assert is_practice(today, "P")
-    assert not is_practice(today, "C1")
+    assert named(manifest, "C2") == manifest.stops[1]
+    assert named(manifest, "C3") is Reason.UNKNOWN_CODE
+    assert named(manifest, "") is Reason.UNKNOWN_CODE
+    assert named(manifest, "c2") is Reason.UNKNOWN_CODE
+    assert is_practice(manifest, "P")
+    assert not is_practice(manifest, "C1")
 
 
 def test_a_code_of_two_stops_names_none() -> None:
     twice = replace(stop_at(DOOR, 2), codes=("C2", "C1"))
-    today = manifest_of(stop_at(DOOR, 1), twice, practice=["C2"])
+    manifest = manifest_of(stop_at(DOOR, 1), twice, practice=["C2"])
 
-    assert named(today, "C1") is Reason.AMBIGUOUS_CODE
-    assert named(today, "C2") is Reason.AMBIGUOUS_CODE
-    assert not is_practice(today, "C2")
+    assert named(manifest, "C1") is Reason.AMBIGUOUS_CODE
+    assert named(manifest, "C2") is Reason.AMBIGUOUS_CODE
+    assert not is_practice(manifest, "C2")
 
 
 def thousand(spread_m: float) -> list[RouteStop]:
@@ -209,11 +209,11 @@ def thousand(spread_m: float) -> list[RouteStop]:
 @pytest.mark.parametrize("code", [None, "C999", "C0", "P"])
 def test_a_thousand_stops_are_matched_in_5_ms(spread_m: float, code: str | None) -> None:
     """Over a suburb, and all in one tower; the median of 21, of the processor's time."""
-    today, circle = manifest_of(*thousand(spread_m), practice=["P"]), Circle(*DOOR, 40)
+    manifest, circle = manifest_of(*thousand(spread_m), practice=["P"]), Circle(*DOOR, 40)
     taken_ms = []
     for _ in range(21):
         began_s = time.thread_time()
-        decide(today, circle, Code(code, opens=True) if code else None)
+        decide(manifest, circle, Code(code, opens=True) if code else None)
         taken_ms.append((time.thread_time() - began_s) * 1e3)
 
     assert statistics.median(taken_ms) < 5

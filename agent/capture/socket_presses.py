@@ -1,4 +1,4 @@
-"""Presses that a command makes through the socket, each waiting for what comes of it."""
+"""Presses that come through the socket, each waiting for what comes of it."""
 
 import queue
 import time
@@ -27,7 +27,7 @@ class _Waiting:
     reply: "queue.SimpleQueue[Reply]"
 
 
-class CommandedPresses:
+class SocketPresses:
     """Known by the edge of their press; every method may be called from any thread.
 
     `finger` presses the buttons of a simulated board; a real one's are left alone, and `on_event`
