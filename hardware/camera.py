@@ -78,6 +78,7 @@ class Camera(Protocol):
     def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
         """Yield `count` consecutive frames whose exposure began after `after_ns`.
 
+        The newest that ended before the call counts too where the driver still has it.
         Each frame is yielded as soon as it is there, so that work on one overlaps the next.
         Closing the generator gives back what was asked for and is not wanted; a burst that is not
         read to its end is closed before the next is asked for.

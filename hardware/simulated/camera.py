@@ -124,7 +124,11 @@ class SimulatedCamera:
         self._film.close()
 
     def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
-        """Yield frames as the protocol says; a frame that ended before the call is gone."""
+        """Yield frames as the protocol says; of those that ended before the call the newest is had.
+
+        So a frame that ends while the button is debounced is not lost, as on a Pi: picamera2 hangs
+        on to the last completed request. Source: picamera2 0.3.38, `process_requests`.
+        """
         return self._take(after_ns, count, round(deadline_s * 1e9), time.monotonic_ns())
 
     def look(self, deadline_s: float) -> Luma:
@@ -153,7 +157,7 @@ class SimulatedCamera:
         self, after_ns: int, count: int, deadline_ns: int, called_ns: int
     ) -> Generator[Frame]:
         run = self._running()
-        number = run.ended(called_ns)
+        number = max(0, run.ended(called_ns) - 1)
         due_ns = called_ns + deadline_ns
         while count:
             self._wait_for_frame(run, number, due_ns)

@@ -73,8 +73,8 @@ def warm_figures(presses: list[Press], bare: list[Bare]) -> list[Figure]:
             at_most=TIMES_BARE,
             digits=2,
             note="bare loop: the same frames, one JPEG encode, the same calls and bytes, and no "
-            "debounce of 14 ms. Both press evenly spread over the time from frame to frame, at a "
-            "door in daylight: short exposures, with which the debounce costs most.",
+            "debounce. Both press evenly spread over the time from frame to frame, at a door in "
+            "daylight. A frame that ends in the 14 ms of the debounce is still had.",
             pi="frames take as long, so the ratio rises with a slower core, where quality weighs "
             "more beside them, and falls with a slower card, which costs both sides the same.",
         ),
@@ -83,7 +83,7 @@ def warm_figures(presses: list[Press], bare: list[Bare]) -> list[Figure]:
             "x",
             [press.total_ms / own_wait_ms for press in presses],
             digits=2,
-            note="what is left without the debounce",
+            note="what is left where both waited as long",
         ),
         *_split_figures("warm press to green", presses),
         *_bare_figures("bare loop, warm", bare),
