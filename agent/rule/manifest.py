@@ -21,13 +21,13 @@ Source: RFC 8725 section 3.11.
 """
 
 TOKEN_LIMIT_CHARS: Final = 4_194_304
-"""Longest JWS that is looked at: 5,000 stops of 600 bytes each. Source: our choice."""
+"""Longest JWS that is looked at: the most stops, of 600 bytes each, are 4 MB in base64."""
 
 STOPS_LIMIT: Final = 5_000
-"""Most stops of one manifest; a route has 150, a depot's whole day fits. Source: our choice."""
+"""Most stops of one manifest: a driver's day has some 150, and a whole depot's still fits."""
 
 CODES_LIMIT: Final = 200
-"""Most codes of one stop, and most practice codes. Source: our choice."""
+"""Most codes of one stop, and most practice codes: more parcels than a van has for one door."""
 
 VALIDITY_LIMIT: Final = timedelta(hours=24)
 """Longest validity: it ends with the driver's day, so that a thief gets the doors of one day."""
@@ -36,13 +36,17 @@ _VERSION_LIMIT: Final = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly. Source: RFC 8259 section 6."""
 
 _STOP_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""What may go into a record, a file name or a page without harm. Source: our choice."""
+"""What may go into a record, a file name or a page without harm: nothing to quote or to escape."""
 
 _CODE: Final = re.compile(r"[!-~]([ -~]{0,126}[!-~])?")
-"""Printable ASCII, at most 128 characters: a GS1-128 symbol has 48. Source: our choice."""
+"""Printable ASCII, as agent/capture/barcodes.py reads it. A GS1-128 symbol has 48 characters at
+most; the codes in two dimensions that carriers print have more, and 128 are room for them.
+
+Source: GS1 General Specifications, section 5.4.
+"""
 
 _UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
-"""RFC 3339 in UTC, as receipts have it. Source: design section 11."""
+"""A time in UTC, as receipts have it. Source: RFC 3339 section 5.6."""
 
 
 class PhotoRule(StrEnum):

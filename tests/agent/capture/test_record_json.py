@@ -35,7 +35,7 @@ def of_photo(fix: Fix | None, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_photo_record_has_exactly_the_names_and_units_of_the_contract() -> None:
-    """Design section 11; fields may be added there, none renamed here."""
+    """Those of agent/README.md: fields may be added, none is renamed."""
     made = of_photo(fix_at(0.4))
 
     assert json.loads(json.dumps(made)) == {
