@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from agent import __version__
-from agent.command import commands
-from agent.command.wiring import become_owner
+from agent.command import capture, config, prune, queue, status, sync, verify
+from agent.command.shared import Configured, become_owner
 from agent.config import load, path_of
 from agent.errors import DoorstepError, ExitCode
 from agent.models import State
@@ -58,15 +58,21 @@ def _tell(error: Exception, code: int) -> int:
     return code
 
 
-def _configured(command: commands.Configured) -> Command:
+def _configured(command: Configured) -> Command:
     """A command that needs the configuration, and runs as the owner of the queue."""
 
     def configured(parsed: argparse.Namespace) -> int:
-        config = load(path_of(parsed.config))
-        become_owner(Layout.of(config.state))
-        return command(config, parsed)
+        settings = load(path_of(parsed.config))
+        become_owner(Layout.of(settings.state))
+        return command(settings, parsed)
 
     return configured
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from agent.command import doctor  # noqa: PLC0415 - it loads requests
+
+    return doctor.doctor(parsed)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,17 +94,17 @@ def _parser() -> argparse.ArgumentParser:
         return verb
 
     _add_capture_and_sync(add)
-    add("prune", "delete what a receipt covers and is old enough", _configured(commands.prune))
-    status = add("status", "what waits, what is wrong, who runs", _configured(commands.status))
-    status.add_argument("--json", action="store_true", help="one JSON document")
+    add("prune", "delete what a receipt covers and is old enough", _configured(prune.prune))
+    verb = add("status", "what waits, what is wrong, who runs", _configured(status.status))
+    verb.add_argument("--json", action="store_true", help="one JSON document")
     _add_queue(add, common)
-    doctor = add("doctor", "check this device and say what to do", commands.doctor)
-    doctor.add_argument("--json", action="store_true", help="one JSON document")
-    config = add("config", "check the configuration", commands.check_config)
-    config.add_argument("--check", action="store_true", help="check only; print no settings")
-    verify = add("verify", "check a folder of record files", commands.verify)
-    verify.add_argument("folder", type=Path, metavar="DIR")
-    verify.add_argument("--key", type=Path, metavar="PEM", help="the device's public key")
+    verb = add("doctor", "check this device and say what to do", _doctor)
+    verb.add_argument("--json", action="store_true", help="one JSON document")
+    verb = add("config", "check the configuration", config.check_config)
+    verb.add_argument("--check", action="store_true", help="check only; print no settings")
+    verb = add("verify", "check a folder of record files", verify.verify)
+    verb.add_argument("folder", type=Path, metavar="DIR")
+    verb.add_argument("--key", type=Path, metavar="PEM", help="the device's public key")
     return parser
 
 
@@ -106,21 +112,21 @@ _Add = Callable[[str, str, Command], argparse.ArgumentParser]
 
 
 def _add_capture_and_sync(add: _Add) -> None:
-    capture = add("capture", "serve presses until stopped", _configured(commands.capture))
-    capture.add_argument("--once", action="store_true", help="one press, its record as JSON")
-    sync = add("sync", "send what is queued until stopped", _configured(commands.sync))
-    sync.add_argument("--once", action="store_true", help="send what waits, then end")
+    verb = add("capture", "serve presses until stopped", _configured(capture.capture))
+    verb.add_argument("--once", action="store_true", help="one press, its record as JSON")
+    verb = add("sync", "send what is queued until stopped", _configured(sync.sync))
+    verb.add_argument("--once", action="store_true", help="send what waits, then end")
 
 
 def _add_queue(add: _Add, common: argparse.ArgumentParser) -> None:
-    queue = add("queue", "list the queue, or put items back", _configured(commands.queue))
-    queue.add_argument(
+    verb = add("queue", "list the queue, or put items back", _configured(queue.queue))
+    verb.add_argument(
         "--state",
         type=str.upper,
         choices=[state.value for state in State],
         help="only those (any case)",
     )
-    queue.add_argument(
+    verb.add_argument(
         "--after",
         type=_between(0, NUMBER_MOST),
         default=0,
@@ -128,9 +134,9 @@ def _add_queue(add: _Add, common: argparse.ArgumentParser) -> None:
         help="only what came after this number",
     )
     limit = _between(1, LIMIT_MOST)
-    queue.add_argument("--limit", type=limit, default=50, metavar="N", help="so many at most (50)")
-    queue.add_argument("--json", action="store_true", help="one JSON document per line")
-    retry = queue.add_subparsers(dest="action", metavar="retry").add_parser(
+    verb.add_argument("--limit", type=limit, default=50, metavar="N", help="so many at most (50)")
+    verb.add_argument("--json", action="store_true", help="one JSON document per line")
+    retry = verb.add_subparsers(dest="action", metavar="retry").add_parser(
         "retry", help="put REFUSED, DAMAGED and suspect items back", parents=[common]
     )
     retry.add_argument("id", nargs="?", metavar="ID")

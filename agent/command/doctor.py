@@ -1,19 +1,24 @@
 """Checks a device from its configuration to its backend, and says what to do about each finding."""
 
+# ruff: noqa: T201 - commands print
+
+import argparse
+import json
 import os
 import statistics
 import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from agent.command import wiring
-from agent.config import Config, load
+from agent.command import shared
+from agent.command.config import check
+from agent.config import Config, load, path_of
 from agent.errors import DoorstepError, ExitCode, NotNow, StorageFault
 from agent.models import State
 from agent.process import status
@@ -59,10 +64,10 @@ def examine(path: Path) -> list[Finding]:
     """Run every check; without a valid configuration there is only that one."""
     try:
         config = load(path)
-        wiring.check(config)
+        check(config)
     except (DoorstepError, ScriptError) as error:
         return [Finding("configuration", Level.FAILED, str(error))]
-    wiring.become_owner(Layout.of(config.state))
+    shared.become_owner(Layout.of(config.state))
     return [
         Finding("configuration", Level.OK, f"{path} is valid"),
         *_devices(config),
@@ -191,7 +196,7 @@ def _flush_ms(probe: Path) -> float:
 def _queue(config: Config) -> Iterator[Finding]:
     layout = Layout.of(config.state)
     try:
-        with wiring.queue(config) as outbox:
+        with shared.queue(config) as outbox:
             yield from _alarms(outbox)
     except NotNow as error:
         yield Finding("queue", Level.NOTE, str(error))
@@ -263,3 +268,13 @@ def _backend(config: Config) -> Finding:
         return Finding("backend", Level.OK, f"{url} answers")
     words = f"{url} answers {answer.status} where 404 is right; is something else in between?"
     return Finding("backend", Level.LATER, words)
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """`doorstep doctor [--json]`."""
+    findings = examine(path_of(arguments.config))
+    if arguments.json:
+        print(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        print("\n".join(lines(findings)))
+    return exit_code(findings)

@@ -13,7 +13,7 @@ from agent.capture.camera_gate import CameraGate
 from agent.capture.chain import Chain
 from agent.capture.loop import CaptureLoop
 from agent.capture.press import Capture
-from agent.command import wiring
+from agent.command.capture import FINGER_S, capture_loop
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
@@ -102,7 +102,7 @@ class _Presser:
         log_bytes = self._log_bytes()
         self._trace.clear()
         self._await_phase(phase)
-        reply = self._loop.command(ButtonName.PHOTO, wiring.FINGER_S, "bench", 30.0)
+        reply = self._loop.command(ButtonName.PHOTO, FINGER_S, "bench", 30.0)
         if "error" in reply or reply["label"]["kind"] != "photo":
             raise RuntimeError(f"the press made no photo: {reply}")
         page_bytes = FRAME_HEADER_BYTES + PAGE_BYTES
@@ -207,7 +207,7 @@ def _opened(device: Device, trace: Trace) -> Iterator[tuple[CaptureLoop, Board]]
         (chain, "write_durably"),
         (Outbox, "add"),
     ]
-    with trace.watching(*places), wiring.capture_loop(device.config) as loop:
+    with trace.watching(*places), capture_loop(device.config) as loop:
         yield loop, trace.last("open_board").value
 
 

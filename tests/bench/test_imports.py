@@ -5,7 +5,7 @@ import pytest
 
 from tests.backend.process import REPOSITORY
 
-STATUS = "import agent.command.commandline, agent.command.commands, agent.process.status"
+STATUS = "import agent.command.commandline, agent.command.status, agent.process.status"
 SYNC = f"{STATUS}, agent.sync.http, agent.sync.delivery, agent.sync.loop"
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pytest
 
-from agent.command import wiring
+from agent.command import capture, shared
 from agent.config import load
 from agent.errors import DoorstepError
 from agent.queue import retention
@@ -110,17 +110,17 @@ class Device:
     def start_capture(self) -> None:
         self._capture.close()
         loop = self._capture.enter_context(
-            wiring.capture_loop(self.config, self.parts.open, self.parts.now)
+            capture.capture_loop(self.config, self.parts.open, self.parts.now)
         )
-        outbox = self._capture.enter_context(wiring.queue(self.config))
+        outbox = self._capture.enter_context(shared.queue(self.config))
         self.starts += 1
         self.bench = Bench(self.config, self.parts, loop, outbox, self.layout)
 
     def start_sync(self) -> None:
         self._sync.close()
-        outbox = self._sync.enter_context(wiring.queue(self.config))
+        outbox = self._sync.enter_context(shared.queue(self.config))
         backend = self._sync.enter_context(closing(Backend(self.config.backend, LIMITS)))
-        keys = wiring.receipt_keys(self.config)
+        keys = shared.receipt_keys(self.config)
         delivery = Delivery(backend, keys, outbox.set_upload_url)
         self.sync = Sync(self.layout, outbox, delivery, self.clock, random.Random(1))
 
@@ -183,10 +183,10 @@ class Device:
         keys = receipt.read_keys(self.config.backend.receipt_keys)
         with (
             self.fuse.lit(dies_at),
-            wiring.queue(self.config) as outbox,
+            shared.queue(self.config) as outbox,
             suppress(DoorstepError),
         ):
-            clock = SystemClock(wiring.floor(outbox), lambda: self.parts.witness)
+            clock = SystemClock(shared.floor(outbox), lambda: self.parts.witness)
             moment = clock.at(self.parts.now())
             retention.prune(outbox, self.layout, self.config.retention, keys, moment)
 
@@ -224,8 +224,8 @@ class Device:
             return self.boot_id
 
         self._patch.setattr(Database, "step", step)
-        self._patch.setattr(wiring, "boot_id", boot_id)
-        self._patch.setattr(clock_system, "boot_id", boot_id)
+        for module in (capture, shared, clock_system):
+            self._patch.setattr(module, "boot_id", boot_id)
         self._patch.setattr(clock_system, "datetime", SetWall)
         self.set_clock(ClockSource.NTP, timedelta())
 

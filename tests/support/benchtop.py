@@ -14,7 +14,8 @@ import numpy as np
 
 from agent.capture.loop import CaptureLoop
 from agent.capture.socket_presses import Reply
-from agent.command import wiring
+from agent.command import shared
+from agent.command.capture import capture_loop
 from agent.config import Config, load
 from agent.models import Item, State
 from agent.queue.outbox import Outbox
@@ -376,7 +377,7 @@ def bench(
     config = load(Device(folder, "", **changes).config)
     parts = parts or Parts()
     with (
-        wiring.capture_loop(config, parts.open, parts.now) as loop,
-        wiring.queue(config) as outbox,
+        capture_loop(config, parts.open, parts.now) as loop,
+        shared.queue(config) as outbox,
     ):
         yield Bench(config, parts, loop, outbox, Layout.of(config.state))

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pytest
 
 from agent.capture import record_json
-from agent.command import wiring
+from agent.command import capture, shared
 from agent.errors import DoorstepError, NotNow
 from agent.models import Kind
 from agent.process import control
@@ -407,7 +407,7 @@ def test_what_the_receiver_told_still_dates_after_a_restart_in_the_same_boot(
 def test_what_the_receiver_told_in_another_boot_dates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (wiring, clock_system):
+    for module in (capture, shared, clock_system):
         monkeypatch.setattr(module, "boot_id", lambda _root=None: "another boot")
     with bench(tmp_path, unsynced()) as device:
         device.hear_time(datetime.now(UTC) + timedelta(hours=1))
@@ -496,7 +496,7 @@ def run_while(device: Bench, work: Callable[[Path], T]) -> T:
             device.loop.stop()
 
     with (
-        control.serve(path, lambda line, user: wiring.answer(device.loop, line, user)),
+        control.serve(path, lambda line, user: capture.answer(device.loop, line, user)),
         ThreadPoolExecutor(1) as pool,
     ):
         result = pool.submit(work_and_stop)
@@ -542,7 +542,7 @@ def test_a_press_through_the_socket_is_answered_with_label_and_record(
     assert reply["label"] == opened.label.payload()
     assert reply["label"]["kind"] == kind
     assert reply["record"] == opened.record
-    assert reply["record"]["trigger"] == {"by": "command", "user": wiring.user()}
+    assert reply["record"]["trigger"] == {"by": "command", "user": capture.user()}
     assert reply["retake"] is False
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.command import wiring
+from agent.command import shared
 from agent.config import Config, load
 from agent.models import State
 from agent.process import control, status
@@ -33,7 +33,7 @@ def config(tmp_path: Path) -> Config:
 
 
 def document(config: Config) -> dict[str, Any]:
-    with wiring.queue(config) as outbox:
+    with shared.queue(config) as outbox:
         return status.document(config, outbox)
 
 

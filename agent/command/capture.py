@@ -1,36 +1,41 @@
-"""Puts the objects of each process together by hand, and takes them apart in reverse."""
+"""`doorstep capture`: how its process is put together, taken apart, and pressed by command."""
 
+# ruff: noqa: PLC0415, T201 - `status` must not load OpenCV; commands print
+
+import argparse
+import json
 import logging
 import os
 import pwd
-import random
+import sys
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.config import Config, ManifestPolicy
-from agent.errors import ConfigError, ExitCode, StorageFault
-from agent.models import Head, Kind
-from agent.process import sd_notify
+from agent.command.shared import floor, signals
+from agent.config import Config
+from agent.errors import ConfigError, ExitCode, NotNow, StorageFault
+from agent.models import FAULTS, Head, Kind
+from agent.process import control, sd_notify
 from agent.queue.database import Database
 from agent.queue.disk import disk_errors, lock, write_durably
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from hardware.button import ButtonName
-from hardware.clock import BUILT
-from hardware.clock_system import SystemClock, boot_id
+from hardware.clock_system import boot_id
 from hardware.settings import BoardSettings
 
 if TYPE_CHECKING:
     from agent.capture.chain import Chain
     from agent.capture.current_manifest import CurrentManifest
     from agent.capture.loop import CaptureLoop
+    from agent.capture.socket_presses import Reply
     from agent.record.signing import PrivateKey, PublicKey
-    from agent.sync.loop import Sync
     from hardware.board import Board
 
 Opening = Callable[[BoardSettings, Path, datetime], "Board"]
@@ -44,57 +49,68 @@ COMMAND_TIMEOUT_S: Final = 30.0
 FINGER_S: Final = 0.12
 """How long a press through the socket lasts: as a person's does, 0.08 to 0.15 s."""
 
-
-def become_owner(layout: Layout) -> None:
-    """As root, go on as the owner of the queue, so that no file of root's gets into the state."""
-    if os.geteuid() != 0:
-        return
-    owned = next((path for path in (layout.database, layout.keys) if path.exists()), None)
-    if owned is None or (owner := owned.stat()).st_uid == 0:
-        return
-    try:
-        os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
-    except KeyError:  # a card of another machine
-        os.setgroups([owner.st_gid])
-    os.setgid(owner.st_gid)
-    os.setuid(owner.st_uid)
+BUTTON_WAIT_S: Final = 30.0
+"""How long `capture --once` waits for the button of a provisioned device. Source: section 10."""
 
 
-def receipt_keys(config: Config) -> Mapping[str, "PublicKey"]:
-    """The keys that may sign receipts, by thumbprint.
-
-    Raises:
-        ConfigError: one cannot be read.
-    """
-    # `status` reads no key.
-    from agent.record import receipt  # noqa: PLC0415
-
-    return receipt.read_keys(config.backend.receipt_keys)
-
-
-def check(config: Config) -> None:
-    """Read the files that the configuration names.
-
-    Raises:
-        ConfigError: a key for receipts cannot be read.
-        ScriptError: the script of the simulated world is wrong.
-    """
-    # Only a simulated board has a world.
-    from hardware.simulated.script import read_script  # noqa: PLC0415
-
-    receipt_keys(config)
-    if config.simulated.world is not None:
-        read_script(config.simulated.world)
+def capture(config: Config, arguments: argparse.Namespace) -> int:
+    """`doorstep capture [--once]`."""
+    if not arguments.once:
+        return _serve_presses(config)
+    socket = Layout.of(config.state).capture_socket
+    reply = control.ask(socket, {"press": "photo"}, COMMAND_TIMEOUT_S + 5)
+    if reply is None:
+        reply = _press_once(config)
+    return _print_reply(reply)
 
 
-@contextmanager
-def queue(config: Config) -> Iterator[Outbox]:
-    """The queue as every process but capture opens it."""
-    database = Database(Layout.of(config.state))
-    try:
-        yield Outbox(database, boot_id())
-    finally:
-        database.close()
+def _serve_presses(config: Config) -> int:
+    with capture_loop(config) as loop, signals(loop.stop):
+        path = Layout.of(config.state).capture_socket
+        with control.serve(path, lambda request, user: answer(loop, request, user)):
+            return loop.run()
+
+
+def _press_once(config: Config) -> "Reply":
+    replies: list[Reply] = []
+    with capture_loop(config) as loop, signals(loop.stop) as ended:
+
+        def take(reply: "Reply") -> None:
+            replies.append(reply)
+            loop.stop()
+
+        loop.on_reply = take
+        start = _presser(loop) if loop.takes_commands else threading.Timer(BUTTON_WAIT_S, loop.stop)
+        start.daemon = True
+        start.start()
+        loop.run()
+        if isinstance(start, threading.Timer):
+            start.cancel()
+    if replies:
+        return replies[0]
+    if ended:
+        raise KeyboardInterrupt
+    raise NotNow(f"the button was not pressed within {BUTTON_WAIT_S:.0f} s")
+
+
+def _presser(loop: "CaptureLoop") -> threading.Thread:
+    return threading.Thread(target=answer, args=(loop, {"press": "photo"}, user()))
+
+
+def _print_reply(reply: "Reply") -> int:
+    if "error" in reply:
+        print(f"doorstep: {reply['error']}", file=sys.stderr)
+        return int(reply.get("exit", ExitCode.FAULT))
+    print(json.dumps(reply))
+    return exit_code(reply)
+
+
+def exit_code(reply: "Reply") -> ExitCode:
+    """What `capture --once` ends with for a press that left its record."""
+    reason = reply["record"].get("reason")
+    if reason is not None:
+        return ExitCode.FAULT if reason in FAULTS else ExitCode.REFUSED
+    return ExitCode.RETAKE if reply.get("retake") else ExitCode.DONE
 
 
 @contextmanager
@@ -116,12 +132,12 @@ def capture_loop(
         DeviceError: a device is missing.
     """
     # Only the capture process pays for OpenCV and numpy.
-    from agent.capture.chain import Chain  # noqa: PLC0415
-    from agent.capture.current_manifest import CurrentManifest  # noqa: PLC0415
-    from agent.capture.loop import CaptureLoop  # noqa: PLC0415
-    from agent.queue import recovery  # noqa: PLC0415
-    from agent.queue.manifests import ManifestStore  # noqa: PLC0415
-    from hardware.board import open_board  # noqa: PLC0415
+    from agent.capture.chain import Chain
+    from agent.capture.current_manifest import CurrentManifest
+    from agent.capture.loop import CaptureLoop
+    from agent.queue import recovery
+    from agent.queue.manifests import ManifestStore
+    from hardware.board import open_board
 
     layout = Layout.of(config.state)
     with disk_errors(f"cannot make the state folder {layout.state}"):
@@ -154,35 +170,10 @@ def capture_loop(
         )
 
 
-@contextmanager
-def sync_loop(config: Config) -> Iterator["Sync"]:
-    """The sending process, ready to run."""
-    # Only the sending process pays for requests.
-    from agent.queue.manifests import ManifestStore  # noqa: PLC0415
-    from agent.sync.delivery import Delivery  # noqa: PLC0415
-    from agent.sync.http import Backend  # noqa: PLC0415
-    from agent.sync.loop import Sync  # noqa: PLC0415
-    from agent.sync.manifest_fetch import ManifestFetch  # noqa: PLC0415
-
-    layout, dice = Layout.of(config.state), random.Random()  # noqa: S311 - jitter
-    with closing(Database(layout)) as database:
-        outbox, clock = Outbox(database, boot_id()), SystemClock(BUILT)
-        with closing(Backend(config.backend, alive=sd_notify.alive)) as backend:
-            delivery = Delivery(backend, receipt_keys(config), outbox.set_upload_url)
-            fetch = ManifestFetch(backend, ManifestStore(database), config.device.id, dice)
-            is_off = config.policy.manifest is ManifestPolicy.OFF
-            yield Sync(layout, outbox, delivery, clock, dice, fetch=None if is_off else fetch)
-
-
-def floor(outbox: Outbox) -> datetime:
-    """The latest time that is certainly past, as far as it is kept on disk."""
-    return max(BUILT, outbox.floor() or BUILT)
-
-
 def _start_chain(
     board: "Board", chain: "Chain", current_manifest: "CurrentManifest", why: str
 ) -> None:
-    from agent.capture.record_json import Setting, chain_start_record  # noqa: PLC0415 - as in capture_loop
+    from agent.capture.record_json import Setting, chain_start_record
 
     setting = Setting(simulated=board.simulated, manifest=current_manifest.version())
     chain.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
@@ -191,7 +182,7 @@ def _start_chain(
 
 def _device_key(layout: Layout) -> tuple["PrivateKey", bool]:
     """This device's signing key, made at the first start; whether it was made now."""
-    from agent.record import signing  # noqa: PLC0415 - as in receipt_keys
+    from agent.record import signing
 
     path = layout.keys / "device.pem"
     is_new = not path.exists()
@@ -211,7 +202,7 @@ def _device_key(layout: Layout) -> tuple["PrivateKey", bool]:
 
 def _own_keys(layout: Layout) -> list["PublicKey"]:
     """Every key that this device ever signed with: its records stay its own with a new one."""
-    from agent.record import signing  # noqa: PLC0415 - as in receipt_keys
+    from agent.record import signing
 
     return [signing.read_public_key(path) for path in sorted(layout.keys.glob("*.pub.pem"))]
 

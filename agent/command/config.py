@@ -1,0 +1,40 @@
+"""`doorstep config`."""
+
+# ruff: noqa: PLC0415, T201 - only this command needs them; commands print
+
+import argparse
+import json
+from dataclasses import asdict, fields
+
+from agent.command.shared import receipt_keys
+from agent.config import Config, load, path_of
+from agent.errors import ExitCode
+
+
+def check_config(arguments: argparse.Namespace) -> int:
+    """`doorstep config [--check]`."""
+    path = path_of(arguments.config)
+    config = load(path)
+    check(config)
+    if not arguments.check:
+        for table in fields(config):
+            for name, value in asdict(getattr(config, table.name)).items():
+                text = json.dumps(value, default=str, ensure_ascii=False)
+                print(f"{table.name}.{name} = {text}")
+    print(f"{path}: the configuration is valid")
+    return ExitCode.DONE
+
+
+def check(config: Config) -> None:
+    """Read the files that the configuration names.
+
+    Raises:
+        ConfigError: a key for receipts cannot be read.
+        ScriptError: the script of the simulated world is wrong.
+    """
+    # Only a simulated board has a world.
+    from hardware.simulated.script import read_script
+
+    receipt_keys(config)
+    if config.simulated.world is not None:
+        read_script(config.simulated.world)

@@ -1,0 +1,83 @@
+"""What several commands share."""
+
+import argparse
+import os
+import pwd
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from agent.config import Config
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from hardware.clock import BUILT
+from hardware.clock_system import boot_id
+
+if TYPE_CHECKING:
+    from agent.record.signing import PublicKey
+
+Configured = Callable[[Config, argparse.Namespace], int]
+
+
+def become_owner(layout: Layout) -> None:
+    """As root, go on as the owner of the queue, so that no file of root's gets into the state."""
+    if os.geteuid() != 0:
+        return
+    owned = next((path for path in (layout.database, layout.keys) if path.exists()), None)
+    if owned is None or (owner := owned.stat()).st_uid == 0:
+        return
+    try:
+        os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+    except KeyError:  # a card of another machine
+        os.setgroups([owner.st_gid])
+    os.setgid(owner.st_gid)
+    os.setuid(owner.st_uid)
+
+
+def receipt_keys(config: Config) -> Mapping[str, "PublicKey"]:
+    """The keys that may sign receipts, by thumbprint.
+
+    Raises:
+        ConfigError: one cannot be read.
+    """
+    # `status` reads no key.
+    from agent.record import receipt  # noqa: PLC0415
+
+    return receipt.read_keys(config.backend.receipt_keys)
+
+
+@contextmanager
+def queue(config: Config) -> Iterator[Outbox]:
+    """The queue as every process but capture opens it."""
+    database = Database(Layout.of(config.state))
+    try:
+        yield Outbox(database, boot_id())
+    finally:
+        database.close()
+
+
+def floor(outbox: Outbox) -> datetime:
+    """The latest time that is certainly past, as far as it is kept on disk."""
+    return max(BUILT, outbox.floor() or BUILT)
+
+
+@contextmanager
+def signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """End cleanly at SIGTERM and SIGINT; yields a list that holds which one it was."""
+    kinds = (signal.SIGTERM, signal.SIGINT)
+    told: list[int] = []
+
+    def end(kind: int, _frame: object) -> None:
+        if not told:  # a second one may come in the midst of the first
+            told.append(kind)
+            stop()
+
+    before = [signal.signal(kind, end) for kind in kinds]
+    try:
+        yield told
+    finally:
+        for kind, old in zip(kinds, before, strict=True):
+            signal.signal(kind, old)

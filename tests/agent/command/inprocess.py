@@ -1,0 +1,27 @@
+"""Runs a command in this process."""
+
+import pytest
+
+from agent.__main__ import main
+from tests.support.device import Device
+from tests.support.factory import MOMENT, add, queue
+from tests.support.factory import Device as Maker
+
+
+def run(device: Device, *words: str) -> int:
+    return main([*words, "--config", str(device.config)])
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> str:
+    return capsys.readouterr().out
+
+
+def filled(device: Device, count: int = 5) -> list[str]:
+    _, database, outbox = queue(device.folder)
+    maker = Maker()
+    ids = [add(outbox, maker.make()).label.capture_id for _ in range(count)]
+    outbox.mark_refused(outbox.get(ids[1]), "a refusal", MOMENT, "unknown_key")
+    outbox.mark_damaged(outbox.get(ids[2]), "its file is gone")
+    outbox.book(outbox.get(ids[3]), 1e9, "POST was answered 413", suspected=True)
+    database.close()
+    return list(ids)

@@ -1,0 +1,41 @@
+"""`doorstep config`: what holds, and what is checked."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.command.config import check
+from agent.config import load
+from agent.errors import ConfigError
+from hardware.errors import ScriptError
+from tests.agent.command.inprocess import printed, run
+from tests.support.device import Device
+
+
+def test_config_prints_every_setting_that_holds(
+    device: Device, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(device, "config") == 0
+    told = printed(capsys)
+    assert 'device.id = "van-7"\n' in told
+    assert "camera.width_px = 640\n" in told
+    assert f'backend.receipt_keys = ["{device.folder}/receipt-key.pem"]\n' in told
+    assert "simulated.world = " in told
+    assert told.endswith("the configuration is valid\n")
+
+
+def test_config_check_prints_no_setting(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(device, "config", "--check") == 0
+    assert printed(capsys) == f"{device.config}: the configuration is valid\n"
+
+
+def test_files_that_the_configuration_names_are_read_when_it_is_checked(tmp_path: Path) -> None:
+    device = Device(tmp_path, "[[at]]\n")
+    with pytest.raises(ScriptError):
+        check(load(device.config))
+
+    device.set_world("")
+    check(load(device.config))
+    (tmp_path / "receipt-key.pem").write_bytes(b"no key")
+    with pytest.raises(ConfigError, match=r"receipt-key\.pem"):
+        check(load(device.config))
