@@ -1,7 +1,5 @@
 """`doorstep capture`: how its process is put together, taken apart, and pressed by command."""
 
-# ruff: noqa: PLC0415, T201 - `status` must not load OpenCV; commands print
-
 import argparse
 import json
 import logging
@@ -15,30 +13,32 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from agent.command.shared import floor, signals
+from agent.capture.chain import Chain
+from agent.capture.current_manifest import CurrentManifest
+from agent.capture.loop import CaptureLoop
+from agent.capture.record_json import Setting, chain_start_record
+from agent.capture.socket_presses import Reply
+from agent.command.shared import configured, floor, signals
 from agent.config import Config
 from agent.errors import ConfigError, ExitCode, NotNow, StorageFault
 from agent.models import FAULTS, Head, Kind
 from agent.process import control, sd_notify
+from agent.queue import recovery
 from agent.queue.database import Database
 from agent.queue.disk import disk_errors, lock, write_durably
+from agent.queue.manifests import ManifestStore
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.record import signing
+from agent.record.signing import PrivateKey, PublicKey
+from hardware.board import Board, open_board
 from hardware.button import ButtonName
 from hardware.clock_system import boot_id
 from hardware.settings import BoardSettings
 
-if TYPE_CHECKING:
-    from agent.capture.chain import Chain
-    from agent.capture.current_manifest import CurrentManifest
-    from agent.capture.loop import CaptureLoop
-    from agent.capture.socket_presses import Reply
-    from agent.record.signing import PrivateKey, PublicKey
-    from hardware.board import Board
-
-Opening = Callable[[BoardSettings, Path, datetime], "Board"]
+Opening = Callable[[BoardSettings, Path, datetime], Board]
 """From the devices' settings, the run folder and the time floor to open devices."""
 
 _log = logging.getLogger(__name__)
@@ -50,11 +50,12 @@ FINGER_S: Final = 0.12
 """How long a press through the socket lasts: as a person's does, 0.08 to 0.15 s."""
 
 BUTTON_WAIT_S: Final = 30.0
-"""How long `capture --once` waits for the button of a provisioned device. Source: section 10."""
+"""How long `capture --once` waits for a device's own button: long enough to go and press it."""
 
 
-def capture(config: Config, arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """`doorstep capture [--once]`."""
+    config = configured(arguments)
     if not arguments.once:
         return _serve_presses(config)
     socket = Layout.of(config.state).capture_socket
@@ -71,11 +72,11 @@ def _serve_presses(config: Config) -> int:
             return loop.run()
 
 
-def _press_once(config: Config) -> "Reply":
+def _press_once(config: Config) -> Reply:
     replies: list[Reply] = []
     with capture_loop(config) as loop, signals(loop.stop) as ended:
 
-        def take(reply: "Reply") -> None:
+        def take(reply: Reply) -> None:
             replies.append(reply)
             loop.stop()
 
@@ -93,11 +94,11 @@ def _press_once(config: Config) -> "Reply":
     raise NotNow(f"the button was not pressed within {BUTTON_WAIT_S:.0f} s")
 
 
-def _presser(loop: "CaptureLoop") -> threading.Thread:
+def _presser(loop: CaptureLoop) -> threading.Thread:
     return threading.Thread(target=answer, args=(loop, {"press": "photo"}, user()))
 
 
-def _print_reply(reply: "Reply") -> int:
+def _print_reply(reply: Reply) -> int:
     if "error" in reply:
         print(f"doorstep: {reply['error']}", file=sys.stderr)
         return int(reply.get("exit", ExitCode.FAULT))
@@ -105,7 +106,7 @@ def _print_reply(reply: "Reply") -> int:
     return exit_code(reply)
 
 
-def exit_code(reply: "Reply") -> ExitCode:
+def exit_code(reply: Reply) -> ExitCode:
     """What `capture --once` ends with for a press that left its record."""
     reason = reply["record"].get("reason")
     if reason is not None:
@@ -116,9 +117,9 @@ def exit_code(reply: "Reply") -> ExitCode:
 @contextmanager
 def capture_loop(
     config: Config,
-    opening: Opening | None = None,
+    opening: Opening = open_board,
     now_ns: Callable[[], int] = time.monotonic_ns,
-) -> Iterator["CaptureLoop"]:
+) -> Iterator[CaptureLoop]:
     """The capture process, ready to run: swept, with a chain, its devices open.
 
     Args:
@@ -131,14 +132,6 @@ def capture_loop(
         StorageFault: the state folder cannot be used.
         DeviceError: a device is missing.
     """
-    # Only the capture process pays for OpenCV and numpy.
-    from agent.capture.chain import Chain
-    from agent.capture.current_manifest import CurrentManifest
-    from agent.capture.loop import CaptureLoop
-    from agent.queue import recovery
-    from agent.queue.manifests import ManifestStore
-    from hardware.board import open_board
-
     layout = Layout.of(config.state)
     with disk_errors(f"cannot make the state folder {layout.state}"):
         layout.make()
@@ -151,7 +144,7 @@ def capture_loop(
         keys = _own_keys(layout)
         mending = recovery.Mending(layout, database, outbox, keys, now_ns, alive=sd_notify.alive)
         mending.start()
-        board = (opening or open_board)(config.board, layout.run, floor(outbox))
+        board = opening(config.board, layout.run, floor(outbox))
         opened.callback(board.close)
         if known := recovery.gnss_label(layout, outbox, keys, boot_id()):
             board.clock.recall(datetime.fromisoformat(known.utc), known.monotonic_ns)
@@ -170,20 +163,14 @@ def capture_loop(
         )
 
 
-def _start_chain(
-    board: "Board", chain: "Chain", current_manifest: "CurrentManifest", why: str
-) -> None:
-    from agent.capture.record_json import Setting, chain_start_record
-
+def _start_chain(board: Board, chain: Chain, current_manifest: CurrentManifest, why: str) -> None:
     setting = Setting(simulated=board.simulated, manifest=current_manifest.version())
     chain.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
     _log.warning("event=chain_start why=%r", why)
 
 
-def _device_key(layout: Layout) -> tuple["PrivateKey", bool]:
+def _device_key(layout: Layout) -> tuple[PrivateKey, bool]:
     """This device's signing key, made at the first start; whether it was made now."""
-    from agent.record import signing
-
     path = layout.keys / "device.pem"
     is_new = not path.exists()
     if is_new:
@@ -200,10 +187,8 @@ def _device_key(layout: Layout) -> tuple["PrivateKey", bool]:
     return key, is_new
 
 
-def _own_keys(layout: Layout) -> list["PublicKey"]:
+def _own_keys(layout: Layout) -> list[PublicKey]:
     """Every key that this device ever signed with: its records stay its own with a new one."""
-    from agent.record import signing
-
     return [signing.read_public_key(path) for path in sorted(layout.keys.glob("*.pub.pem"))]
 
 
@@ -225,7 +210,7 @@ def user() -> str:
         return str(os.getuid())
 
 
-def answer(loop: "CaptureLoop", request: dict[str, Any], user: str) -> dict[str, Any]:
+def answer(loop: CaptureLoop, request: dict[str, Any], user: str) -> dict[str, Any]:
     """Answer one request to the capture process's socket."""
     match request:
         case {"press": ("photo" | "scan") as button}:

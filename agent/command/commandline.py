@@ -1,25 +1,21 @@
-"""The words of the command line, and what an error tells and ends with."""
-
-# ruff: noqa: T201 - a command prints
+"""The command line: its words, which module does the command, what it ends with."""
 
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 from agent import __version__
-from agent.command import capture, config, prune, queue, status, sync, verify
-from agent.command.shared import Configured, become_owner
-from agent.config import load, path_of
 from agent.errors import DoorstepError, ExitCode
 from agent.models import State
-from agent.queue.paths import Layout
+from agent.process import streams
 from hardware.errors import DeviceError, ScriptError
 
-Command = Callable[[argparse.Namespace], int]
 LIMIT_MOST: Final = 1_000_000
 """Items in one list: ten times the longest queue that was tried."""
 
@@ -41,7 +37,8 @@ def run(parsed: argparse.Namespace) -> int:
     """Run one command and return its exit code; a bug is the only thing that leaves a traceback."""
     _log_to_stderr(verbose=serves(parsed))
     try:
-        return int(parsed.run(parsed))
+        # Only now: `status` pays for neither OpenCV nor requests, nor `sync` for OpenCV.
+        return int(import_module(f"agent.command.{parsed.command}").run(parsed))
     except DoorstepError as error:
         return _tell(error, error.exit_code)
     except DeviceError as error:
@@ -52,27 +49,36 @@ def run(parsed: argparse.Namespace) -> int:
         return ExitCode.INTERRUPTED
 
 
+def run_as_process(arguments: Sequence[str]) -> int:
+    """Run one command with this process's own streams and Ctrl-C, which the caller has blocked."""
+    out = streams.outlast()
+    try:
+        parsed = parse(arguments)
+        _end_at_once(ExitCode.DONE if serves(parsed) else ExitCode.INTERRUPTED)
+        code = run(parsed)
+    except SystemExit as ended:  # of argparse, which has told why
+        code = int(ended.code or 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to stop
+    sys.stdout.flush()
+    if out.error is None or isinstance(out.error, BrokenPipeError):
+        return code
+    print(f"doorstep: cannot write to standard output: {out.error.strerror}", file=sys.stderr)
+    return code or ExitCode.FAULT
+
+
+def _end_at_once(code: int) -> None:
+    """Let Ctrl-C do what a power cut may do at any time, until a command catches it itself.
+
+    KeyboardInterrupt may come up in the import of a C++ module, which aborts.
+    """
+    signal.signal(signal.SIGINT, lambda _kind, _frame: os._exit(code))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def _tell(error: Exception, code: int) -> int:
     for line in str(error).splitlines():
         print(f"doorstep: {line}", file=sys.stderr)
     return code
-
-
-def _configured(command: Configured) -> Command:
-    """A command that needs the configuration, and runs as the owner of the queue."""
-
-    def configured(parsed: argparse.Namespace) -> int:
-        settings = load(path_of(parsed.config))
-        become_owner(Layout.of(settings.state))
-        return command(settings, parsed)
-
-    return configured
-
-
-def _doctor(parsed: argparse.Namespace) -> int:
-    from agent.command import doctor  # noqa: PLC0415 - it loads requests
-
-    return doctor.doctor(parsed)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,38 +94,36 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, help_text: str, run: Command) -> argparse.ArgumentParser:
-        verb = verbs.add_parser(name, help=help_text, parents=[common], description=help_text)
-        verb.set_defaults(run=run)
-        return verb
+    def add(name: str, help_text: str) -> argparse.ArgumentParser:
+        return verbs.add_parser(name, help=help_text, parents=[common], description=help_text)
 
     _add_capture_and_sync(add)
-    add("prune", "delete what a receipt covers and is old enough", _configured(prune.prune))
-    verb = add("status", "what waits, what is wrong, who runs", _configured(status.status))
+    add("prune", "delete what a receipt covers and is old enough")
+    verb = add("status", "what waits, what is wrong, who runs")
     verb.add_argument("--json", action="store_true", help="one JSON document")
     _add_queue(add, common)
-    verb = add("doctor", "check this device and say what to do", _doctor)
+    verb = add("doctor", "check this device and say what to do")
     verb.add_argument("--json", action="store_true", help="one JSON document")
-    verb = add("config", "check the configuration", config.check_config)
+    verb = add("config", "check the configuration")
     verb.add_argument("--check", action="store_true", help="check only; print no settings")
-    verb = add("verify", "check a folder of record files", verify.verify)
+    verb = add("verify", "check a folder of record files")
     verb.add_argument("folder", type=Path, metavar="DIR")
     verb.add_argument("--key", type=Path, metavar="PEM", help="the device's public key")
     return parser
 
 
-_Add = Callable[[str, str, Command], argparse.ArgumentParser]
+_Add = Callable[[str, str], argparse.ArgumentParser]
 
 
 def _add_capture_and_sync(add: _Add) -> None:
-    verb = add("capture", "serve presses until stopped", _configured(capture.capture))
+    verb = add("capture", "serve presses until stopped")
     verb.add_argument("--once", action="store_true", help="one press, its record as JSON")
-    verb = add("sync", "send what is queued until stopped", _configured(sync.sync))
+    verb = add("sync", "send what is queued until stopped")
     verb.add_argument("--once", action="store_true", help="send what waits, then end")
 
 
 def _add_queue(add: _Add, common: argparse.ArgumentParser) -> None:
-    verb = add("queue", "list the queue, or put items back", _configured(queue.queue))
+    verb = add("queue", "list the queue, or put items back")
     verb.add_argument(
         "--state",
         type=str.upper,

@@ -1,17 +1,16 @@
-"""`doorstep config`."""
-
-# ruff: noqa: PLC0415, T201 - only this command needs them; commands print
+"""`doorstep config`: checks the configuration and the files that it names, and prints it."""
 
 import argparse
 import json
 from dataclasses import asdict, fields
 
-from agent.command.shared import receipt_keys
 from agent.config import Config, load, path_of
 from agent.errors import ExitCode
+from agent.record import receipt
+from hardware.simulated.script import read_script
 
 
-def check_config(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """`doorstep config [--check]`."""
     path = path_of(arguments.config)
     config = load(path)
@@ -32,9 +31,6 @@ def check(config: Config) -> None:
         ConfigError: a key for receipts cannot be read.
         ScriptError: the script of the simulated world is wrong.
     """
-    # Only a simulated board has a world.
-    from hardware.simulated.script import read_script
-
-    receipt_keys(config)
+    receipt.read_keys(config.backend.receipt_keys)
     if config.simulated.world is not None:
         read_script(config.simulated.world)

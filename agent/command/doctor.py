@@ -1,7 +1,5 @@
 """Checks a device from its configuration to its backend, and says what to do about each finding."""
 
-# ruff: noqa: T201 - commands print
-
 import argparse
 import json
 import os
@@ -16,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from agent.command import shared
 from agent.command.config import check
+from agent.command.shared import become_owner, open_queue
 from agent.config import Config, load, path_of
 from agent.errors import DoorstepError, ExitCode, NotNow, StorageFault
 from agent.models import State
@@ -67,7 +65,7 @@ def examine(path: Path) -> list[Finding]:
         check(config)
     except (DoorstepError, ScriptError) as error:
         return [Finding("configuration", Level.FAILED, str(error))]
-    shared.become_owner(Layout.of(config.state))
+    become_owner(Layout.of(config.state))
     return [
         Finding("configuration", Level.OK, f"{path} is valid"),
         *_devices(config),
@@ -196,7 +194,7 @@ def _flush_ms(probe: Path) -> float:
 def _queue(config: Config) -> Iterator[Finding]:
     layout = Layout.of(config.state)
     try:
-        with shared.queue(config) as outbox:
+        with open_queue(config) as outbox:
             yield from _alarms(outbox)
     except NotNow as error:
         yield Finding("queue", Level.NOTE, str(error))
@@ -270,7 +268,7 @@ def _backend(config: Config) -> Finding:
     return Finding("backend", Level.LATER, words)
 
 
-def doctor(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """`doorstep doctor [--json]`."""
     findings = examine(path_of(arguments.config))
     if arguments.json:

@@ -1,24 +1,22 @@
-"""`doorstep prune`."""
-
-# ruff: noqa: PLC0415, T201 - only this command needs them; commands print
+"""`doorstep prune`: deletes what a receipt covers and is old enough."""
 
 import argparse
 
-from agent.command import shared
-from agent.config import Config
+from agent.command.shared import configured, floor, open_queue
 from agent.errors import ExitCode
+from agent.queue import retention
 from agent.queue.paths import Layout
+from agent.record import receipt
+from hardware.clock_system import SystemClock
 
 
-def prune(config: Config, _arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """`doorstep prune`."""
-    from agent.queue import retention
-    from hardware.clock_system import SystemClock
-
-    with shared.queue(config) as outbox:
-        moment = SystemClock(shared.floor(outbox)).now()
-        keys = shared.receipt_keys(config)
-        layout = Layout.of(config.state)
+    config = configured(arguments)
+    layout = Layout.of(config.state)
+    with open_queue(config) as outbox:
+        moment = SystemClock(floor(outbox)).now()
+        keys = receipt.read_keys(config.backend.receipt_keys)
         pruned = retention.prune(outbox, layout, config.retention, keys, moment)
         reserve_bytes = config.state.reserve_mb * 1_000_000
         early = 0

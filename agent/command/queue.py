@@ -1,21 +1,19 @@
 """`doorstep queue`: lists the queue, and puts items back."""
 
-# ruff: noqa: T201 - commands print
-
 import argparse
 import json
 from dataclasses import asdict
 from typing import Any
 
-from agent.command import shared
-from agent.config import Config
+from agent.command.shared import configured, open_queue
 from agent.errors import ConfigError, ExitCode
 from agent.models import CaptureId, Item
 
 
-def queue(config: Config, arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """`doorstep queue [...]` and `doorstep queue retry ID|--all`."""
-    with shared.queue(config) as outbox:
+    config = configured(arguments)
+    with open_queue(config) as outbox:
         if arguments.action == "retry":
             if (arguments.id is None) != arguments.all:
                 raise ConfigError("queue retry: give one ID, or --all")

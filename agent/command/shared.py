@@ -1,25 +1,30 @@
-"""What several commands share."""
+"""What several commands share: whose process it is, the queue, the time floor, POSIX signals."""
 
 import argparse
 import os
 import pwd
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from agent.config import Config
+from agent.config import Config, load, path_of
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from hardware.clock import BUILT
 from hardware.clock_system import boot_id
 
-if TYPE_CHECKING:
-    from agent.record.signing import PublicKey
 
-Configured = Callable[[Config, argparse.Namespace], int]
+def configured(arguments: argparse.Namespace) -> Config:
+    """The configuration that the command line names; goes on as the owner of its queue.
+
+    Raises:
+        ConfigError: it is wrong.
+    """
+    config = load(path_of(arguments.config))
+    become_owner(Layout.of(config.state))
+    return config
 
 
 def become_owner(layout: Layout) -> None:
@@ -37,26 +42,11 @@ def become_owner(layout: Layout) -> None:
     os.setuid(owner.st_uid)
 
 
-def receipt_keys(config: Config) -> Mapping[str, "PublicKey"]:
-    """The keys that may sign receipts, by thumbprint.
-
-    Raises:
-        ConfigError: one cannot be read.
-    """
-    # `status` reads no key.
-    from agent.record import receipt  # noqa: PLC0415
-
-    return receipt.read_keys(config.backend.receipt_keys)
-
-
 @contextmanager
-def queue(config: Config) -> Iterator[Outbox]:
+def open_queue(config: Config) -> Iterator[Outbox]:
     """The queue as every process but capture opens it."""
-    database = Database(Layout.of(config.state))
-    try:
+    with closing(Database(Layout.of(config.state))) as database:
         yield Outbox(database, boot_id())
-    finally:
-        database.close()
 
 
 def floor(outbox: Outbox) -> datetime:

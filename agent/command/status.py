@@ -1,23 +1,20 @@
-"""`doorstep status`."""
-
-# ruff: noqa: PLC0415, T201 - only this command needs it; commands print
+"""`doorstep status`: what waits, what is wrong, who runs."""
 
 import argparse
 import json
 
-from agent.command import shared
-from agent.config import Config
+from agent.command.shared import configured, open_queue
 from agent.errors import ExitCode
+from agent.process import status
 
 
-def status(config: Config, arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """`doorstep status [--json]`."""
-    from agent.process import status as report
-
-    with shared.queue(config) as outbox:
-        document = report.document(config, outbox)
+    config = configured(arguments)
+    with open_queue(config) as outbox:
+        document = status.document(config, outbox)
     if arguments.json:
         print(json.dumps(document, separators=(",", ":")))
     else:
-        print("\n".join(report.lines(document)))
+        print("\n".join(status.lines(document)))
     return ExitCode.DONE

@@ -1,33 +1,37 @@
 """`doorstep sync`: how its process is put together, and what sending once tells."""
 
-# ruff: noqa: PLC0415, T201 - `status` must not load requests; commands print
-
 import argparse
 import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from agent.command.shared import receipt_keys, signals
+from tqdm import tqdm
+
+from agent.command.shared import configured, signals
 from agent.config import Config, ManifestPolicy
 from agent.errors import ExitCode
 from agent.process import sd_notify
 from agent.queue.database import Database
+from agent.queue.manifests import ManifestStore
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.record import receipt
+from agent.sync.delivery import Delivery
+from agent.sync.http import Backend
+from agent.sync.loop import Sync
+from agent.sync.manifest_fetch import ManifestFetch
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
-
-if TYPE_CHECKING:
-    from agent.sync.loop import Sync
 
 _BAR: Final = "{desc} |{bar}| {n_fmt} of {total_fmt} records, {elapsed}"
 
 
-def sync(config: Config, arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """`doorstep sync [--once]`."""
+    config = configured(arguments)
     with sync_loop(config) as loop:
         if not arguments.once:
             stop = threading.Event()
@@ -50,8 +54,6 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
-    from tqdm import tqdm
-
     bars: list[tqdm[Any]] = []
 
     def show(done: int, total: int) -> None:
@@ -67,20 +69,15 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def sync_loop(config: Config) -> Iterator["Sync"]:
+def sync_loop(config: Config) -> Iterator[Sync]:
     """The sending process, ready to run."""
-    # Only the sending process pays for requests.
-    from agent.queue.manifests import ManifestStore
-    from agent.sync.delivery import Delivery
-    from agent.sync.http import Backend
-    from agent.sync.loop import Sync
-    from agent.sync.manifest_fetch import ManifestFetch
-
     layout, dice = Layout.of(config.state), random.Random()  # noqa: S311 - jitter
     with closing(Database(layout)) as database:
         outbox, clock = Outbox(database, boot_id()), SystemClock(BUILT)
         with closing(Backend(config.backend, alive=sd_notify.alive)) as backend:
-            delivery = Delivery(backend, receipt_keys(config), outbox.set_upload_url)
+            delivery = Delivery(
+                backend, receipt.read_keys(config.backend.receipt_keys), outbox.set_upload_url
+            )
             fetch = ManifestFetch(backend, ManifestStore(database), config.device.id, dice)
             is_off = config.policy.manifest is ManifestPolicy.OFF
             yield Sync(layout, outbox, delivery, clock, dice, fetch=None if is_off else fetch)

@@ -1,18 +1,14 @@
-"""`doorstep verify`."""
-
-# ruff: noqa: PLC0415, T201 - only this command needs them; commands print
+"""`doorstep verify`: checks a folder of record files."""
 
 import argparse
 
 from agent.errors import ConfigError, ExitCode
 from agent.queue.disk import disk_errors
+from agent.record import signing, verify
 
 
-def verify(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """`doorstep verify DIR [--key PEM]`."""
-    from agent.record import signing
-    from agent.record import verify as proof
-
     with disk_errors(f"cannot read {arguments.folder}"):
         try:
             paths = [path for path in arguments.folder.iterdir() if path.suffix == ".rec"]
@@ -21,6 +17,6 @@ def verify(arguments: argparse.Namespace) -> int:
     pinned = signing.read_public_key(arguments.key) if arguments.key else None
     if not paths:
         raise ConfigError(f"{arguments.folder}: no record files (*.rec) in it")
-    report = proof.examine(paths, pinned)
+    report = verify.examine(paths, pinned)
     print("\n".join(report.lines))
     return ExitCode.NOT_GENUINE if report.problems else ExitCode.DONE

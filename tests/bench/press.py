@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +18,10 @@ from agent.command.capture import FINGER_S, capture_loop
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
-from hardware import board as boards
-from hardware.board import Board
+from hardware.board import Board, open_board
 from hardware.button import ButtonName
 from hardware.indicator import Signal
+from hardware.settings import BoardSettings
 from hardware.simulated.camera import FRAME_NS
 from hardware.simulated.indicator import SimulatedIndicator
 from tests.bench import press_refused
@@ -196,7 +197,6 @@ def _presser(device: Device) -> Iterator[tuple[CaptureLoop, _Presser]]:
 @contextmanager
 def _opened(device: Device, trace: Trace) -> Iterator[tuple[CaptureLoop, Board]]:
     places = [
-        (boards, "open_board"),
         (Capture, "photo"),
         (burst, "shoot"),
         *((quality, name) for name in QUALITY),
@@ -207,8 +207,14 @@ def _opened(device: Device, trace: Trace) -> Iterator[tuple[CaptureLoop, Board]]
         (chain, "write_durably"),
         (Outbox, "add"),
     ]
-    with trace.watching(*places), capture_loop(device.config) as loop:
-        yield loop, trace.last("open_board").value
+    boards: list[Board] = []
+
+    def opening(settings: BoardSettings, run_dir: Path, floor: datetime) -> Board:
+        boards.append(open_board(settings, run_dir, floor))
+        return boards[0]
+
+    with trace.watching(*places), capture_loop(device.config, opening) as loop:
+        yield loop, boards[0]
 
 
 @contextmanager

@@ -5,8 +5,8 @@ import pytest
 
 from tests.backend.process import REPOSITORY
 
-STATUS = "import agent.command.commandline, agent.command.status, agent.process.status"
-SYNC = f"{STATUS}, agent.sync.http, agent.sync.delivery, agent.sync.loop"
+STATUS = "import agent.command.commandline, agent.command.status"
+SYNC = "import agent.command.commandline, agent.command.sync"
 
 
 @pytest.mark.parametrize("process", [STATUS, SYNC])

@@ -112,15 +112,15 @@ class Device:
         loop = self._capture.enter_context(
             capture.capture_loop(self.config, self.parts.open, self.parts.now)
         )
-        outbox = self._capture.enter_context(shared.queue(self.config))
+        outbox = self._capture.enter_context(shared.open_queue(self.config))
         self.starts += 1
         self.bench = Bench(self.config, self.parts, loop, outbox, self.layout)
 
     def start_sync(self) -> None:
         self._sync.close()
-        outbox = self._sync.enter_context(shared.queue(self.config))
+        outbox = self._sync.enter_context(shared.open_queue(self.config))
         backend = self._sync.enter_context(closing(Backend(self.config.backend, LIMITS)))
-        keys = shared.receipt_keys(self.config)
+        keys = receipt.read_keys(self.config.backend.receipt_keys)
         delivery = Delivery(backend, keys, outbox.set_upload_url)
         self.sync = Sync(self.layout, outbox, delivery, self.clock, random.Random(1))
 
@@ -183,7 +183,7 @@ class Device:
         keys = receipt.read_keys(self.config.backend.receipt_keys)
         with (
             self.fuse.lit(dies_at),
-            shared.queue(self.config) as outbox,
+            shared.open_queue(self.config) as outbox,
             suppress(DoorstepError),
         ):
             clock = SystemClock(shared.floor(outbox), lambda: self.parts.witness)

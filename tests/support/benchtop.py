@@ -378,6 +378,6 @@ def bench(
     parts = parts or Parts()
     with (
         capture_loop(config, parts.open, parts.now) as loop,
-        shared.queue(config) as outbox,
+        shared.open_queue(config) as outbox,
     ):
         yield Bench(config, parts, loop, outbox, Layout.of(config.state))

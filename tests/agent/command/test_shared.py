@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.command import shared
+from agent.command.shared import become_owner, open_queue
 from agent.config import load
 from agent.errors import NotNow
 from agent.queue.paths import Layout
-from agent.record import signing
 from tests.agent.command.inprocess import run
 from tests.support.device import REPOSITORY, Device
 from tests.support.factory import queue
@@ -31,23 +30,19 @@ def test_before_capture_ever_ran_a_command_says_to_start_it(
 def test_other_processes_wait_for_the_queue_that_capture_makes(tmp_path: Path) -> None:
     config = load(Device(tmp_path).config)
 
-    with shared.queue(config) as outbox, pytest.raises(NotNow, match="start `doorstep capture`"):
+    with (
+        open_queue(config) as outbox,
+        pytest.raises(NotNow, match="start `doorstep capture`"),
+    ):
         outbox.counts()
-
-
-def test_receipt_keys_go_by_their_thumbprint(tmp_path: Path) -> None:
-    config = load(Device(tmp_path).config)
-    key = signing.read_public_key(tmp_path / "receipt-key.pem")
-
-    assert shared.receipt_keys(config) == {signing.thumbprint(key): key}
 
 
 BECOME_OWNER = """
 import os, sys
 from pathlib import Path
-from agent.command import shared
+from agent.command.shared import become_owner
 from agent.queue.paths import Layout
-shared.become_owner(Layout(Path(sys.argv[1]), Path(sys.argv[2])))
+become_owner(Layout(Path(sys.argv[1]), Path(sys.argv[2])))
 print(os.geteuid(), os.getegid(), os.getgroups())
 """
 
@@ -77,7 +72,7 @@ def test_where_root_owns_the_queue_root_stays_root(tmp_path: Path) -> None:
     database.close()
     before = os.geteuid()
 
-    shared.become_owner(layout)
-    shared.become_owner(Layout(tmp_path / "nowhere", tmp_path / "run"))
+    become_owner(layout)
+    become_owner(Layout(tmp_path / "nowhere", tmp_path / "run"))
 
     assert os.geteuid() == before

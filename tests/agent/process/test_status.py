@@ -33,7 +33,7 @@ def config(tmp_path: Path) -> Config:
 
 
 def document(config: Config) -> dict[str, Any]:
-    with shared.queue(config) as outbox:
+    with shared.open_queue(config) as outbox:
         return status.document(config, outbox)
 
 
