@@ -71,10 +71,11 @@ _Part = TypeVar("_Part", bound=_Closable | None)
 _TheWorld = Callable[[], World]
 
 
-def open_board(settings: BoardSettings, run_dir: Path, floor: datetime) -> Board:
+def open_board(settings: BoardSettings, run_dir: Path | None, floor: datetime) -> Board:
     """Open the configured devices; when one fails, those opened before it are closed.
 
-    `run_dir` is where a simulated world keeps its place, `floor` a time that is certainly past.
+    `run_dir` is where a simulated world keeps its place, None if it need not; `floor` is a time
+    that is certainly past.
 
     Raises:
         DeviceError: a device is missing or failed; no other one is tried in its place.

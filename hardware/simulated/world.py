@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 
 M_PER_DEG: Final = 111_195.0
 """Metres per degree of a great circle. Source: mean earth radius 6,371,008.8 m (IUGG)."""
+
+_NOTHING: Final[Mapping[str, Any]] = {"boot_id": None}
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -35,13 +37,13 @@ class World:
 
     All times are CLOCK_MONOTONIC in ns. Presses and the world's beginning are kept in
     `run_dir/world.json`, so that it goes on when the process is killed and started again.
-    It begins anew after a reboot, or when that file is removed.
+    It begins anew after a reboot, or when that file is removed. Without `run_dir` nothing is kept.
     """
 
-    def __init__(self, script: Path | None, run_dir: Path) -> None:
+    def __init__(self, script: Path | None, run_dir: Path | None) -> None:
         """Read the script; raises ScriptError if it is wrong."""
         self._script: Final = Script(script) if script else None
-        self._file: Final = run_dir / "world.json"
+        self._file: Final = run_dir / "world.json" if run_dir else None
         self._lock: Final = threading.Lock()
         self._lamp: Final[deque[tuple[int, bool]]] = deque(maxlen=32)
         self._on_press: list[Callable[[], None]] = []
@@ -112,7 +114,7 @@ class World:
 
     def _resume(self) -> tuple[int, list[int]]:
         try:
-            kept = json.loads(self._file.read_text(encoding="ascii"))
+            kept = json.loads(self._file.read_text(encoding="ascii")) if self._file else _NOTHING
             if kept["boot_id"] == self._boot_id:
                 moments = [moment - self._boottime_ahead_ns for moment in kept["presses_ns"]]
                 return kept["began_ns"] - self._boottime_ahead_ns, moments
@@ -126,6 +128,8 @@ class World:
 
     def _keep(self) -> None:
         """Write the world's place in CLOCK_BOOTTIME; not flushed, since a power cut ends it."""
+        if self._file is None:
+            return
         kept = {
             "boot_id": self._boot_id,
             "began_ns": self.began_ns + self._boottime_ahead_ns,

@@ -43,6 +43,24 @@ def end(
     )
 
 
+def interrupt(
+    words: list[str], loading: str, **variables: str
+) -> subprocess.CompletedProcess[bytes]:
+    """One command that gets Ctrl-C as soon as it loads the library `loading`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agent", *words],
+        cwd=REPOSITORY,
+        env={**os.environ, **variables},
+        stderr=subprocess.PIPE,
+    )
+    while loading not in Path(f"/proc/{process.pid}/maps").read_text():
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    return subprocess.CompletedProcess(words, process.returncode, b"", told)
+
+
 @pytest.fixture
 def device(tmp_path: Path) -> Device:
     """Its configuration names the queue by a path that is not ASCII."""
@@ -143,16 +161,17 @@ def test_ctrl_c_while_it_starts_ends_it_as_later(
     device: Device, words: list[str], loading: str, code: int
 ) -> None:
     """KeyboardInterrupt would leave a traceback of an import, or abort that of a C++ module."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "agent", *words, "--config", str(device.config)],
-        cwd=REPOSITORY,
-        stderr=subprocess.PIPE,
-    )
-    while loading not in Path(f"/proc/{process.pid}/maps").read_text():
-        assert process.poll() is None
-        time.sleep(0.001)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    ended = interrupt([*words, "--config", str(device.config)], loading)
 
-    assert process.returncode == code
-    assert b"Traceback" not in told
+    assert ended.returncode == code
+    assert b"Traceback" not in ended.stderr
+
+
+def test_doctor_that_is_interrupted_leaves_no_file(device: Device, tmp_path: Path) -> None:
+    """It opens devices, and what simulates them is drawn with OpenCV."""
+    files = set(tmp_path.rglob("*"))
+
+    ended = interrupt(["doctor", "--config", str(device.config)], "cv2", TMPDIR=str(tmp_path))
+
+    assert ended.returncode == 130
+    assert set(tmp_path.rglob("*")) == files
