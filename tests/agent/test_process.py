@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from tests.support.device import REPOSITORY, Device, empty_queue
-from tests.support.factory import Device as Maker
+from tests.support.factory import RecordMaker
 
 ASCII: Final = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 """A locale that knows ASCII only; Python would take it for UTF-8."""
@@ -72,7 +72,7 @@ def device(tmp_path: Path) -> Device:
 @pytest.fixture
 def altered(tmp_path: Path) -> Path:
     """A folder of records that does not verify."""
-    folder, maker = tmp_path / "altered", Maker(chain="3f2a9c51-chain")
+    folder, maker = tmp_path / "altered", RecordMaker(chain="3f2a9c51-chain")
     folder.mkdir()
     for _ in range(3):
         path = maker.make().into(folder)

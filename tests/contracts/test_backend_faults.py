@@ -16,17 +16,18 @@ import requests  # noqa: TID251 - the test's own side of the wire
 
 from agent.errors import NotGenuine
 from tests.backend.process import Backend, running_backend
-from tests.backend.wire.client import (
+from tests.support.factory import RecordMaker, new_id
+from tests.support.network import FaultProxy, Line
+from tests.support.wire import (
     PHOTO,
-    Device,
     Wire,
     announce,
     begun_post,
-    new_id,
     proven,
+    record,
     speaking_to,
+    stranger,
 )
-from tests.support.network import FaultProxy, Line
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,8 @@ def wire(backend: Backend) -> Iterator[Wire]:
 
 
 @pytest.fixture
-def device() -> Device:
-    return Device()
+def maker() -> RecordMaker:
+    return stranger()
 
 
 # --- lines that break
@@ -57,11 +58,11 @@ def begun(backend: Backend, capture_id: str, content: bytes, sent_bytes: int) ->
 
 @pytest.mark.parametrize("sent_bytes", [0, 1, 1000, 65_537, 200_000])
 def test_cut_post_keeps_what_arrived(
-    wire: Wire, backend: Backend, device: Device, sent_bytes: int
+    wire: Wire, backend: Backend, maker: RecordMaker, sent_bytes: int
 ) -> None:
     """HEAD tells the exact offset, and a PATCH from there completes the upload."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     with begun(backend, capture_id, content, sent_bytes) as line:
         line.shutdown(socket.SHUT_WR)
         read_to_the_end(line)
@@ -86,10 +87,10 @@ def wait_for(happened: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_head_ends_a_post_that_still_runs(wire: Wire, backend: Backend, device: Device) -> None:
+def test_head_ends_a_post_that_still_runs(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
     """One writer per upload: what a dead-looking connection sends later is not appended."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     line = begun(backend, capture_id, content, 1000)
     part = backend.data / f"uploads/{capture_id}.part"
     wait_for(lambda: part.exists() and part.stat().st_size == 1000)
@@ -110,10 +111,10 @@ def send_rest(line: socket.socket, rest: bytes) -> None:
         line.recv(1)
 
 
-def test_silent_line_keeps_its_bytes(wire: Wire, backend: Backend, device: Device) -> None:
+def test_silent_line_keeps_its_bytes(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
     """A line that fell silent behind a relay is found out by HEAD on another connection."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     with FaultProxy(("127.0.0.1", backend.port)) as proxy:
         proxy.up = Line(silent_after_bytes=50_000)
         announced = announce(capture_id, content)
@@ -126,11 +127,11 @@ def test_silent_line_keeps_its_bytes(wire: Wire, backend: Backend, device: Devic
 
 
 def test_all_bytes_but_no_answer_is_completed_on_request(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     """Cut after the last byte: HEAD says complete, /receipts takes the record in."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     backend.set_switches(cut_after_bytes=len(content), times=1)
     with pytest.raises(requests.ConnectionError):
         wire.post(capture_id, content, content)
@@ -144,11 +145,11 @@ def test_all_bytes_but_no_answer_is_completed_on_request(
 # --- restarts
 
 
-def test_everything_survives_kill_9(tmp_path: Path, device: Device) -> None:
+def test_everything_survives_kill_9(tmp_path: Path, maker: RecordMaker) -> None:
     """CA, receipt key, partial uploads, receipts and pins are the same afterwards."""
     done, partial, forged = new_id(), new_id(), new_id()
-    content, unfinished = device.record(done), device.record(partial)
-    forgery = Device(device_id=device.device_id).record(forged)
+    content, unfinished = record(maker, done), record(maker, partial)
+    forgery = record(RecordMaker(device_id=maker.device_id), forged)
     with running_backend(tmp_path) as backend:
         with speaking_to(backend.base_url, backend.ca_file) as wire:
             receipt = wire.post(done, content, content).headers["Doorstep-Receipt"]
@@ -167,7 +168,7 @@ def test_everything_survives_kill_9(tmp_path: Path, device: Device) -> None:
 def test_sigterm_ends_it_at_once_even_while_a_request_hangs(tmp_path: Path) -> None:
     capture_id = new_id()
     with running_backend(tmp_path) as backend:
-        line = begun(backend, capture_id, Device().record(capture_id), 10)
+        line = begun(backend, capture_id, record(stranger(), capture_id), 10)
         started_s = time.monotonic()
         backend.stop()
         assert time.monotonic() - started_s < 1
@@ -195,11 +196,11 @@ def test_backend_without_switches_has_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("status", [200, 204, 301, 304, 401, 404, 418, 423, 460, 500, 503, 599])
 def test_any_status_can_be_forced(
-    wire: Wire, backend: Backend, device: Device, status: int
+    wire: Wire, backend: Backend, maker: RecordMaker, status: int
 ) -> None:
     """Answered after the body was read, so that the device sees it; nothing is stored."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     backend.set_switches(status=status, headers={"Retry-After": "7"}, times=1)
 
     answer = wire.post(capture_id, content, content)
@@ -218,10 +219,10 @@ def test_interim_status_can_come_as_the_final_one(
 
 
 def test_switch_concerns_chosen_methods_for_a_number_of_requests(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     backend.set_switches(status=503, times=2, methods=["HEAD"])
 
     statuses = [wire.post(capture_id, content).status_code]
@@ -243,10 +244,10 @@ def test_portal_answers_everything_with_html(wire: Wire, backend: Backend) -> No
 
 
 def test_full_backend_answers_507_and_still_tells_offsets(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     wire.post(capture_id, content)
     backend.set_switches(full=True)
 
@@ -257,11 +258,11 @@ def test_full_backend_answers_507_and_still_tells_offsets(
 
 
 def test_cut_keeps_exactly_the_bytes_before_it(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     """The line ends in a reset, as a lost one does: no TLS close, no answer."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     backend.set_switches(cut_after_bytes=100_001, times=1)
     line = begun(backend, capture_id, content, 100_001)
     with socket.socket(fileno=line.detach()) as below_tls, pytest.raises(ConnectionResetError):
@@ -271,10 +272,10 @@ def test_cut_keeps_exactly_the_bytes_before_it(
 
 
 def test_silence_keeps_the_connection_and_answers_nothing(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     backend.set_switches(silent_after_bytes=5, times=1)
     line = begun(backend, capture_id, content, 1000)
     line.settimeout(0.3)
@@ -287,10 +288,10 @@ def test_silence_keeps_the_connection_and_answers_nothing(
 
 
 def test_lost_answer_leaves_the_record_received(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     backend.set_switches(lose_answer=True, times=1)
     with pytest.raises(requests.ConnectionError):
         wire.post(capture_id, content, content)
@@ -323,10 +324,10 @@ def test_delay_comes_before_the_answer(wire: Wire, backend: Backend) -> None:
 
 
 def test_forget_loses_partial_and_finished_uploads(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     done, partial = new_id(), new_id()
-    content = device.record(done)
+    content = record(maker, done)
     wire.post(done, content, content)
     wire.post(partial, content)
     backend.set_switches(forget=True)
@@ -337,10 +338,10 @@ def test_forget_loses_partial_and_finished_uploads(
 
 
 def test_receipt_can_be_missing_from_the_answer(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     backend.set_switches(receipt="none")
 
     answer = wire.post(capture_id, content, content)
@@ -354,11 +355,11 @@ def test_receipt_can_be_missing_from_the_answer(
     ("mode", "wrong"), [("other_id", "capture_id"), ("other_digest", "sha256")]
 )
 def test_receipt_can_be_for_something_else(
-    wire: Wire, backend: Backend, device: Device, mode: str, wrong: str
+    wire: Wire, backend: Backend, maker: RecordMaker, mode: str, wrong: str
 ) -> None:
     """Signed with the right key, as a replayed receipt is."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     backend.set_switches(receipt=mode)
 
     jws = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
@@ -374,10 +375,10 @@ def announced_digest(content: bytes) -> str:
 
 @pytest.mark.parametrize("mode", ["other_key", "garbage"])
 def test_receipt_can_be_one_that_does_not_verify(
-    wire: Wire, backend: Backend, device: Device, mode: str
+    wire: Wire, backend: Backend, maker: RecordMaker, mode: str
 ) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     backend.set_switches(receipt=mode)
 
     jws = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
@@ -386,9 +387,9 @@ def test_receipt_can_be_one_that_does_not_verify(
         proven(backend.receipt_key_file, jws)
 
 
-def test_receipts_can_be_unknown(wire: Wire, backend: Backend, device: Device) -> None:
+def test_receipts_can_be_unknown(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     wire.post(capture_id, content, content)
     backend.set_switches(receipts_null=True)
 
@@ -405,10 +406,10 @@ def test_switch_that_does_not_exist_is_an_error(backend: Backend, switches: dict
 # --- counts
 
 
-def test_counts_are_the_devices_alone(tmp_path: Path, device: Device) -> None:
+def test_counts_are_the_devices_alone(tmp_path: Path, maker: RecordMaker) -> None:
     """One session is one handshake, whatever the test itself asks on its own connections."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     with (
         running_backend(tmp_path) as backend,
         speaking_to(backend.base_url, backend.ca_file) as wire,

@@ -18,9 +18,9 @@ from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import PICTURE
 from tests.backend.process import REPOSITORY, Backend, running_backend
-from tests.backend.wire.client import Wire, proven, speaking_to
 from tests.backend.wire.store import Store
-from tests.support.factory import Device, Made
+from tests.support.factory import Made, RecordMaker
+from tests.support.wire import Wire, proven, speaking_to
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Site:
     backend: Backend
     office: Office
     wire: Wire
-    van: Device
+    van: RecordMaker
 
     def ask(self, device_id: str | None, **headers: str) -> Any:
         named = {} if device_id is None else {"Doorstep-Device": device_id}
@@ -57,13 +57,13 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 
 
 @pytest.fixture(scope="module")
-def van() -> Device:
+def van() -> RecordMaker:
     """One for all tests: the backend pins its key."""
-    return Device()
+    return RecordMaker()
 
 
 @pytest.fixture
-def site(backend: Backend, van: Device) -> Iterator[Site]:
+def site(backend: Backend, van: RecordMaker) -> Iterator[Site]:
     backend.set_switches()
     office = open_office(Store(backend.data))
     with speaking_to(backend.base_url, backend.ca_file) as wire:

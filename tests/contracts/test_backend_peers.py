@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.wire.client import (
+from tests.peer.process import Peer, nginx_peer, tus_peer
+from tests.support.factory import RecordMaker, new_id
+from tests.support.wire import (
     PHOTO,
     VERSION,
-    Device,
     Wire,
     announce,
     begun_post,
-    new_id,
     proven,
+    record,
     speaking_to,
+    stranger,
 )
-from tests.peer.process import Peer, nginx_peer, tus_peer
 
 pytestmark = pytest.mark.slow
 
@@ -40,13 +41,13 @@ def wire(peer: Peer) -> Iterator[Wire]:
 
 
 @pytest.fixture
-def device() -> Device:
-    return Device()
+def maker() -> RecordMaker:
+    return stranger()
 
 
-def test_post_with_body_gets_a_receipt(wire: Wire, peer: Peer, device: Device) -> None:
+def test_post_with_body_gets_a_receipt(wire: Wire, peer: Peer, maker: RecordMaker) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
 
     answer = wire.post(capture_id, content, content)
 
@@ -62,9 +63,9 @@ def test_post_with_body_gets_a_receipt(wire: Wire, peer: Peer, device: Device) -
     assert peer.received_file(capture_id).read_bytes() == content
 
 
-def test_patches_end_in_a_receipt(wire: Wire, peer: Peer, device: Device) -> None:
+def test_patches_end_in_a_receipt(wire: Wire, peer: Peer, maker: RecordMaker) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
 
     statuses = [wire.post(capture_id, content).status_code]
     statuses.append(wire.patch(capture_id, 0, content[:99]).status_code)
@@ -75,11 +76,11 @@ def test_patches_end_in_a_receipt(wire: Wire, peer: Peer, device: Device) -> Non
 
 
 def test_finished_upload_is_neither_overwritten_read_nor_deleted(
-    wire: Wire, peer: Peer, device: Device
+    wire: Wire, peer: Peer, maker: RecordMaker
 ) -> None:
     """Left to itself this server truncates it, shows it to all and deletes it."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     wire.post(capture_id, content, content)
     url = f"{peer.base_url}/files/{capture_id}"
 
@@ -103,18 +104,20 @@ def test_refusal_is_signed(wire: Wire, peer: Peer) -> None:
     assert (refusal["capture_id"], refusal["reason"]) == (capture_id, "damaged")
 
 
-def test_digest_mismatch_is_460_and_can_be_created_again(wire: Wire, device: Device) -> None:
+def test_digest_mismatch_is_460_and_can_be_created_again(wire: Wire, maker: RecordMaker) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
 
     assert wire.post(capture_id, content, content[:-1] + b"\x01").status_code == 460
     assert wire.head(capture_id).status_code == 404
     assert wire.post(capture_id, content, content).status_code == 201
 
 
-def test_receipts_answers_receipt_refusal_or_null(wire: Wire, peer: Peer, device: Device) -> None:
+def test_receipts_answers_receipt_refusal_or_null(
+    wire: Wire, peer: Peer, maker: RecordMaker
+) -> None:
     good, bad, partial, unknown = new_id(), new_id(), new_id(), new_id()
-    content = device.record(good)
+    content = record(maker, good)
     wire.post(good, content, content)
     wire.post(bad, b"no record", b"no record")
     wire.post(partial, content)
@@ -127,10 +130,10 @@ def test_receipts_answers_receipt_refusal_or_null(wire: Wire, peer: Peer, device
     assert wire.receipts(*[good] * 101).status_code == 400
 
 
-def test_wrong_offset_is_409_and_unknown_upload_404(wire: Wire, device: Device) -> None:
+def test_wrong_offset_is_409_and_unknown_upload_404(wire: Wire, maker: RecordMaker) -> None:
     """Short bodies: an answer before the end of a long one can become nginx's 502."""
     capture_id = new_id()
-    wire.post(capture_id, device.record(capture_id))
+    wire.post(capture_id, record(maker, capture_id))
 
     assert wire.patch(capture_id, 5, b"x").status_code == 409
     assert wire.head(new_id()).status_code == 404
@@ -138,11 +141,11 @@ def test_wrong_offset_is_409_and_unknown_upload_404(wire: Wire, device: Device) 
 
 
 def test_nginx_limits_bodies_to_1_mb_and_keeps_nothing_of_a_cut_post(
-    tmp_path: Path, device: Device
+    tmp_path: Path, maker: RecordMaker
 ) -> None:
     """Its defaults are what the field has: 413 from a proxy, and buffered requests."""
     big, cut = new_id(), new_id()
-    content = device.record(big, PHOTO * 5)
+    content = record(maker, big, PHOTO * 5)
     with nginx_peer(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
         assert wire.post(big, content, content).status_code == 413
         assert "nginx" in wire.post(big, content, content).text
@@ -154,11 +157,11 @@ def test_nginx_limits_bodies_to_1_mb_and_keeps_nothing_of_a_cut_post(
 
 
 def test_tus_server_tells_the_exact_offset_after_a_silent_line(
-    tmp_path: Path, device: Device
+    tmp_path: Path, maker: RecordMaker
 ) -> None:
     """HEAD takes some 3 s there: it waits for the writer before it cuts it off."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     with tus_peer(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
         announced = announce(capture_id, content)
         with begun_post(peer.port, peer.ca_file, announced, content[:1000]):

@@ -9,17 +9,19 @@ from uuid import uuid4
 
 import pytest
 
+from agent.models import Kind
 from tests.backend.process import Backend, running_backend
-from tests.backend.wire.client import (
+from tests.support.factory import RecordMaker, new_id
+from tests.support.wire import (
     BODY,
     PHOTO,
     VERSION,
-    Device,
     Wire,
     announce,
-    new_id,
     proven,
+    record,
     speaking_to,
+    stranger,
 )
 
 
@@ -37,19 +39,19 @@ def wire(backend: Backend) -> Iterator[Wire]:
 
 
 @pytest.fixture
-def device() -> Device:
-    return Device()
+def maker() -> RecordMaker:
+    return stranger()
 
 
 # --- one whole upload
 
 
 def test_post_with_body_is_stored_unpacked_and_receipted(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     """One request is enough, and leaves the bytes, the photo and the record in the open."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
 
     answer = wire.post(capture_id, content, content)
 
@@ -72,9 +74,9 @@ def test_post_with_body_is_stored_unpacked_and_receipted(
     assert datetime.fromisoformat(receipt["received_at"]).tzinfo is not None
 
 
-def test_record_without_photo_is_received(wire: Wire, backend: Backend, device: Device) -> None:
+def test_record_without_photo_is_received(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
     capture_id = new_id()
-    content = device.record(capture_id, photo=None)
+    content = maker.make(Kind.NO_PHOTO, capture_id=capture_id).content
 
     answer = wire.post(capture_id, content, content)
 
@@ -84,11 +86,11 @@ def test_record_without_photo_is_received(wire: Wire, backend: Backend, device: 
 
 
 def test_post_without_body_then_patches_end_in_a_receipt(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     """201 is final only when Upload-Offset equals Upload-Length; the last PATCH is final."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
 
     created = wire.post(capture_id, content)
     first = wire.patch(capture_id, 0, content[:100_000])
@@ -105,9 +107,9 @@ def test_post_without_body_then_patches_end_in_a_receipt(
     )
 
 
-def test_chunked_bodies_are_appended_too(wire: Wire, device: Device) -> None:
+def test_chunked_bodies_are_appended_too(wire: Wire, maker: RecordMaker) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
 
     answer = wire.post(capture_id, content, iter([content[:10], content[10:]]))
 
@@ -127,9 +129,9 @@ def test_options_names_version_and_extensions(wire: Wire) -> None:
 # --- HEAD
 
 
-def test_head_tells_offset_length_and_metadata(wire: Wire, device: Device) -> None:
+def test_head_tells_offset_length_and_metadata(wire: Wire, maker: RecordMaker) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     wire.post(capture_id, content)
     wire.patch(capture_id, 0, content[:7])
 
@@ -144,11 +146,11 @@ def test_head_tells_offset_length_and_metadata(wire: Wire, device: Device) -> No
 
 
 def test_head_of_a_finished_upload_is_complete_and_has_no_receipt(
-    wire: Wire, device: Device
+    wire: Wire, maker: RecordMaker
 ) -> None:
     """A receipt that was lost is asked for at /receipts; HEAD never carries one."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     wire.post(capture_id, content, content)
 
     answer = wire.head(capture_id)
@@ -170,11 +172,11 @@ def test_unknown_upload_is_404(wire: Wire, method: str) -> None:
 
 @pytest.mark.parametrize("kept_bytes", [0, 1000, None])
 def test_post_of_an_existing_id_is_409_and_changes_nothing(
-    wire: Wire, backend: Backend, device: Device, kept_bytes: int | None
+    wire: Wire, backend: Backend, maker: RecordMaker, kept_bytes: int | None
 ) -> None:
     """Whether the upload is empty, partial or complete: it is never overwritten."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     wire.post(capture_id, content)
     wire.patch(capture_id, 0, content[:kept_bytes])
     before = wire.head(capture_id).headers["Upload-Offset"]
@@ -188,10 +190,10 @@ def test_post_of_an_existing_id_is_409_and_changes_nothing(
         assert (backend.data / f"received/{capture_id}.rec").read_bytes() == content
 
 
-def test_early_refusal_of_a_long_body_is_still_readable(wire: Wire, device: Device) -> None:
+def test_early_refusal_of_a_long_body_is_still_readable(wire: Wire, maker: RecordMaker) -> None:
     """A server that answers and closes while the body comes shows no status at all."""
     capture_id = new_id()
-    content = device.record(capture_id, PHOTO * 20)
+    content = record(maker, capture_id, PHOTO * 20)
     wire.post(capture_id, content)
 
     statuses = {wire.post(capture_id, content, content).status_code for _ in range(5)}
@@ -217,9 +219,9 @@ def test_ids_that_are_no_uuids_are_400(wire: Wire, capture_id: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "POST"])
-def test_devices_neither_read_nor_delete(wire: Wire, device: Device, method: str) -> None:
+def test_devices_neither_read_nor_delete(wire: Wire, maker: RecordMaker, method: str) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     wire.post(capture_id, content, content)
 
     url = f"{wire.base_url}/files/{capture_id}"
@@ -229,9 +231,9 @@ def test_devices_neither_read_nor_delete(wire: Wire, device: Device, method: str
     assert wire.head(capture_id).status_code == 200
 
 
-def test_wrong_offset_is_409_and_tells_the_right_one(wire: Wire, device: Device) -> None:
+def test_wrong_offset_is_409_and_tells_the_right_one(wire: Wire, maker: RecordMaker) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     wire.post(capture_id, content)
     wire.patch(capture_id, 0, content[:50])
 
@@ -241,17 +243,17 @@ def test_wrong_offset_is_409_and_tells_the_right_one(wire: Wire, device: Device)
     assert [answer.headers["Upload-Offset"] for answer in answers] == ["50", "50", "50"]
 
 
-def test_patch_of_a_finished_upload_is_409(wire: Wire, device: Device) -> None:
+def test_patch_of_a_finished_upload_is_409(wire: Wire, maker: RecordMaker) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     wire.post(capture_id, content, content)
 
     assert wire.patch(capture_id, 0, content).status_code == 409
 
 
-def test_wrong_content_type_is_415(wire: Wire, device: Device) -> None:
+def test_wrong_content_type_is_415(wire: Wire, maker: RecordMaker) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     wrong = {"Content-Type": "application/octet-stream"}
 
     posted = wire.post(capture_id, content, content, **wrong)
@@ -264,10 +266,10 @@ def test_wrong_content_type_is_415(wire: Wire, device: Device) -> None:
 
 @pytest.mark.parametrize("version", ["0.2.2", "2.0.0", ""])
 def test_wrong_version_is_412_and_tells_the_right_one(
-    wire: Wire, device: Device, version: str
+    wire: Wire, maker: RecordMaker, version: str
 ) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     wrong = {"Tus-Resumable": version}
 
     answers = [
@@ -280,10 +282,10 @@ def test_wrong_version_is_412_and_tells_the_right_one(
     assert {answer.headers["Tus-Version"] for answer in answers} == {"1.0.0"}
 
 
-def test_over_long_body_is_413_and_nothing_of_it_is_kept(wire: Wire, device: Device) -> None:
+def test_over_long_body_is_413_and_nothing_of_it_is_kept(wire: Wire, maker: RecordMaker) -> None:
     """Announced or chunked: a body longer than what is left leaves the offset where it was."""
     capture_id, never = new_id(), new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     wire.post(capture_id, content)
     wire.patch(capture_id, 0, content[:20])
 
@@ -304,10 +306,10 @@ def test_more_than_the_backend_takes_is_413(wire: Wire) -> None:
 
 
 def test_digest_mismatch_is_460_and_the_id_can_be_created_again(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     altered = content[:-1] + b"\x01"
 
     answer = wire.post(capture_id, content, altered)
@@ -350,11 +352,11 @@ def refusal_of(backend: Backend, answer: Any) -> dict[str, Any]:
 
 
 def test_record_that_does_not_verify_is_refused_with_a_signature(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     """The refusal names id and digest, so that nobody else's answer can be taken for it."""
     capture_id = new_id()
-    content = device.record(capture_id)[:-1]
+    content = record(maker, capture_id)[:-1]
 
     refusal = refusal_of(backend, wire.post(capture_id, content, content))
 
@@ -378,26 +380,28 @@ def test_final_patch_can_carry_a_refusal(wire: Wire, backend: Backend) -> None:
     assert refusal_of(backend, wire.patch(capture_id, 0, b"no record"))["reason"] == "damaged"
 
 
-def test_label_of_another_capture_is_refused(wire: Wire, backend: Backend, device: Device) -> None:
+def test_label_of_another_capture_is_refused(
+    wire: Wire, backend: Backend, maker: RecordMaker
+) -> None:
     capture_id = new_id()
-    content = device.record(new_id())
+    content = record(maker, new_id())
 
     answer = wire.post(capture_id, content, content)
 
     assert refusal_of(backend, answer)["reason"] == "wrong_id"
 
 
-def test_first_key_of_a_device_is_pinned(wire: Wire, backend: Backend, device: Device) -> None:
+def test_first_key_of_a_device_is_pinned(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
     """Another key under the same device_id is refused; the first one still serves."""
-    forger = Device(device_id=device.device_id)
+    forger = RecordMaker(device_id=maker.device_id)
     first, forged, later = new_id(), new_id(), new_id()
 
     answers = [
         wire.post(capture_id, content, content)
         for capture_id, content in (
-            (first, device.record(first)),
-            (forged, forger.record(forged)),
-            (later, device.record(later)),
+            (first, record(maker, first)),
+            (forged, record(forger, forged)),
+            (later, record(maker, later)),
         )
     ]
 
@@ -409,10 +413,10 @@ def test_first_key_of_a_device_is_pinned(wire: Wire, backend: Backend, device: D
 
 
 def test_receipts_answers_each_id_with_receipt_refusal_or_null(
-    wire: Wire, backend: Backend, device: Device
+    wire: Wire, backend: Backend, maker: RecordMaker
 ) -> None:
     good, bad, partial, unknown = new_id(), new_id(), new_id(), new_id()
-    content = device.record(good)
+    content = record(maker, good)
     receipt = wire.post(good, content, content).headers["Doorstep-Receipt"]
     wire.post(bad, b"no record", b"no record")
     wire.post(partial, content)
@@ -443,10 +447,12 @@ def test_receipts_refuses_what_it_cannot_read(wire: Wire, body: bytes) -> None:
     assert answer.status_code == 400
 
 
-def test_refusal_is_judged_again_when_asked(wire: Wire, backend: Backend, device: Device) -> None:
+def test_refusal_is_judged_again_when_asked(
+    wire: Wire, backend: Backend, maker: RecordMaker
+) -> None:
     """After the office has repaired the cause, asking is enough: the bytes are kept."""
     capture_id = new_id()
-    content = device.record(capture_id)
+    content = record(maker, capture_id)
     backend.set_switches(refuse="on hold")
     assert refusal_of(backend, wire.post(capture_id, content, content))["reason"] == "on hold"
 

@@ -57,7 +57,7 @@ class Made:
 
 
 @dataclass(slots=True)
-class Device:
+class RecordMaker:
     """Makes the records of one chain, one after the other."""
 
     device_id: str = "van-7"

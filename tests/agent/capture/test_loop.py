@@ -26,8 +26,7 @@ from hardware.indicator import Signal
 from hardware.power import PowerReading
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.device import environment
-from tests.support.factory import Device as Maker
-from tests.support.factory import add, queue
+from tests.support.factory import RecordMaker, add, queue
 
 T = TypeVar("T")
 
@@ -736,7 +735,7 @@ def test_rows_of_another_program_do_not_disturb_the_chain(tmp_path: Path) -> Non
     with bench(tmp_path) as device:
         first = device.press()["label"]
         _, database, outbox = queue(tmp_path)
-        add(outbox, Maker().make())
+        add(outbox, RecordMaker().make())
         database.close()
 
         assert device.press()["label"]["seq"] == first["seq"] + 1

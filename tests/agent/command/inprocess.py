@@ -5,7 +5,7 @@ import pytest
 from agent.__main__ import main
 from tests.support.device import Device
 from tests.support.factory import MOMENT, add, queue
-from tests.support.factory import Device as Maker
+from tests.support.factory import RecordMaker as Maker
 
 
 def run(device: Device, *words: str) -> int:

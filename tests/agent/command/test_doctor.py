@@ -10,7 +10,7 @@ from agent.command.doctor import Finding, Level
 from agent.process import control
 from agent.queue.paths import Layout
 from tests.support.device import Device, towards
-from tests.support.factory import Device as Maker
+from tests.support.factory import RecordMaker as Maker
 from tests.support.factory import add, owned_by_a_user, queue
 from tests.support.rawserver import raw_server
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.agent.command.inprocess import printed, run
 from tests.support.device import Device, empty_queue, towards
-from tests.support.factory import Device as Maker
+from tests.support.factory import RecordMaker as Maker
 from tests.support.factory import add, queue
 from tests.support.rawserver import raw_server
 

@@ -6,7 +6,7 @@ import pytest
 
 from agent.__main__ import main
 from tests.agent.command.inprocess import printed
-from tests.support.factory import Device as Maker
+from tests.support.factory import RecordMaker as Maker
 from tests.support.factory import owned_by_a_user
 
 

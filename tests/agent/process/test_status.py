@@ -13,10 +13,8 @@ from agent.config import Config, load
 from agent.models import State
 from agent.process import control, status
 from agent.queue.paths import Layout
-from tests.support.device import REPOSITORY
-from tests.support.device import Device as Folder
-from tests.support.factory import MOMENT, Device, add, queue
-from tests.support.factory import Device as Maker
+from tests.support.device import REPOSITORY, Device
+from tests.support.factory import MOMENT, RecordMaker, add, queue
 
 LONG_WORDS = (
     'POST was answered 413 "' + "x" * 400 + '"',
@@ -29,7 +27,7 @@ LONG_WORDS = (
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return load(Folder(tmp_path, device={"id": "v" * 63}).config)
+    return load(Device(tmp_path, device={"id": "v" * 63}).config)
 
 
 def document(config: Config) -> dict[str, Any]:
@@ -39,7 +37,7 @@ def document(config: Config) -> dict[str, Any]:
 
 def with_alarms(folder: Path, count: int, words: str) -> None:
     _, database, outbox = queue(folder)
-    device = Device()
+    device = RecordMaker()
     for _ in range(count):
         made = add(outbox, device.make())
         outbox.mark_damaged(outbox.get(made.label.capture_id), words)
@@ -81,7 +79,7 @@ def test_the_document_counts_what_waits_and_nothing_that_was_done(
 ) -> None:
     """A count of delivered records would measure a person's pace."""
     _, database, outbox = queue(tmp_path)
-    maker = Maker()
+    maker = RecordMaker()
     for number in range(20):
         made = add(outbox, maker.make())
         if number < 13:
@@ -118,7 +116,7 @@ def _leaves(value: Any) -> list[Any]:
 
 def test_an_alarm_says_which_record_what_state_and_why(tmp_path: Path, config: Config) -> None:
     _, database, outbox = queue(tmp_path)
-    maker = Maker()
+    maker = RecordMaker()
     suspect, refused = (add(outbox, maker.make()).label.capture_id for _ in range(2))
     outbox.book(outbox.get(suspect), 10.0, "POST was answered 413", suspected=True)
     outbox.mark_refused(outbox.get(refused), "a refusal", MOMENT, "unknown_key")
@@ -210,7 +208,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def test_somebody_outside_the_group_is_told_so_without_a_traceback(tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "device")
+    folder = Device(tmp_path / "device")
     queue(folder.folder)[1].close()
     for parent in [folder.folder, *folder.folder.parents][:4]:
         parent.chmod(parent.stat().st_mode | 0o755)

@@ -19,7 +19,7 @@ from agent.queue.database import Database, _migrate
 from agent.queue.disk import lock
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from tests.support.factory import Device, add, fill, queue, remount, small_disk
+from tests.support.factory import RecordMaker, add, fill, queue, remount, small_disk
 
 NOBODY, DAEMON, GROUP = 65_534, 1, 60
 """Two users of every Debian system, and a group that both are put into (games)."""
@@ -444,7 +444,7 @@ def test_two_users_share_what_the_first_one_made_under_a_strict_umask() -> None:
 
 
 def _share(layout: Layout) -> None:
-    device = Device()
+    device = RecordMaker()
 
     def capture() -> None:
         database = Database(layout, migrates=True)
@@ -476,5 +476,5 @@ def sync_nothing(layout: Layout) -> Callable[[], None]:
 
 def _captures_again(layout: Layout) -> None:
     outbox = Outbox(Database(layout, migrates=True), "boot-1")
-    add(outbox, Device().make())
+    add(outbox, RecordMaker().make())
     assert len(outbox.states()) == 2

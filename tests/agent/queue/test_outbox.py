@@ -15,7 +15,7 @@ from agent.queue.database import Database
 from agent.queue.outbox import BOOKING_S, Outbox
 from agent.queue.paths import Layout
 from hardware.clock import ClockSource
-from tests.support.factory import MOMENT, Device, add, new_id, queue
+from tests.support.factory import MOMENT, RecordMaker, add, new_id, queue
 
 MANY = 100_000
 """Rows of a device that was away from the network for two years."""
@@ -34,8 +34,8 @@ def outbox(database: Database) -> Outbox:
 
 
 @pytest.fixture
-def device() -> Device:
-    return Device()
+def device() -> RecordMaker:
+    return RecordMaker()
 
 
 def claimed(outbox: Outbox, now_s: float = 0.0) -> Item:
@@ -48,7 +48,7 @@ def state(outbox: Outbox, item: Item) -> State:
     return outbox.get(item.capture_id).state
 
 
-def test_what_is_added_is_what_the_label_says(outbox: Outbox, device: Device) -> None:
+def test_what_is_added_is_what_the_label_says(outbox: Outbox, device: RecordMaker) -> None:
     about = new_id()
     made = add(outbox, device.make(Kind.VOID, about=about), due_s=7.0, adopted=True)
     item = outbox.get(made.label.capture_id)
@@ -59,7 +59,7 @@ def test_what_is_added_is_what_the_label_says(outbox: Outbox, device: Device) ->
     assert item.adopted
 
 
-def test_adding_twice_changes_nothing(outbox: Outbox, device: Device) -> None:
+def test_adding_twice_changes_nothing(outbox: Outbox, device: RecordMaker) -> None:
     """Whether a commit that raised was durable cannot be known: it is tried again."""
     made = add(outbox, device.make())
     outbox.mark_delivered(claimed(outbox), "receipt", MOMENT)
@@ -68,19 +68,19 @@ def test_adding_twice_changes_nothing(outbox: Outbox, device: Device) -> None:
     assert outbox.states() == {made.label.capture_id: State.DELIVERED}
 
 
-def test_a_number_of_the_chain_is_used_once(outbox: Outbox, device: Device) -> None:
+def test_a_number_of_the_chain_is_used_once(outbox: Outbox, device: RecordMaker) -> None:
     add(outbox, device.make())
-    fork = Device(key=device.key, chain=device.chain).make()
+    fork = RecordMaker(key=device.key, chain=device.chain).make()
 
     with pytest.raises(NotGenuine, match="another record has its number, 1"):
         add(outbox, fork)
     assert len(outbox.states()) == 1
 
 
-def test_the_newest_is_the_end_of_the_newest_chain(outbox: Outbox, device: Device) -> None:
+def test_the_newest_is_the_end_of_the_newest_chain(outbox: Outbox, device: RecordMaker) -> None:
     """A sweep adopts records out of order; the next record builds on the highest number."""
     assert outbox.newest() is None
-    old = Device(key=device.key)
+    old = RecordMaker(key=device.key)
     for _ in range(5):
         add(outbox, old.make())
     first, second = device.make(), device.make()
@@ -92,7 +92,7 @@ def test_the_newest_is_the_end_of_the_newest_chain(outbox: Outbox, device: Devic
     assert newest.capture_id == second.label.capture_id
 
 
-def test_the_item_that_is_longest_due_goes_first(outbox: Outbox, device: Device) -> None:
+def test_the_item_that_is_longest_due_goes_first(outbox: Outbox, device: RecordMaker) -> None:
     late, early, same = (add(outbox, device.make(), due_s) for due_s in (9.0, 5.0, 5.0))
 
     order = [claimed(outbox, 10.0).capture_id for _ in range(3)]
@@ -100,7 +100,7 @@ def test_the_item_that_is_longest_due_goes_first(outbox: Outbox, device: Device)
     assert outbox.claim(10.0, due_s=10.0) is None
 
 
-def test_nothing_goes_before_it_is_due(outbox: Outbox, device: Device) -> None:
+def test_nothing_goes_before_it_is_due(outbox: Outbox, device: RecordMaker) -> None:
     add(outbox, device.make(), due_s=5.0)
 
     assert outbox.claim(4.9, due_s=4.9) is None
@@ -108,7 +108,7 @@ def test_nothing_goes_before_it_is_due(outbox: Outbox, device: Device) -> None:
     assert claimed(outbox, 5.0).attempts == 1
 
 
-def test_a_claim_books_the_retry_before_the_attempt(outbox: Outbox, device: Device) -> None:
+def test_a_claim_books_the_retry_before_the_attempt(outbox: Outbox, device: RecordMaker) -> None:
     """A sender that dies leaves a booking, no state to get stuck in."""
     add(outbox, device.make())
     item = claimed(outbox, 100.0)
@@ -128,7 +128,7 @@ def test_poison_does_not_delay_the_others(
 ) -> None:
     """Whatever fails for ever, every other item goes in its first turn."""
     _, database, outbox = queue(tmp_path_factory.mktemp("poison"))
-    device = Device()
+    device = RecordMaker()
     ids = [add(outbox, device.make(), due_s=0.0).label.capture_id for _ in range(10)]
     bad = {ids[index] for index in poisoned}
     attempts = 0
@@ -144,7 +144,7 @@ def test_poison_does_not_delay_the_others(
     database.close()
 
 
-def test_a_failed_attempt_waits_and_says_why(outbox: Outbox, device: Device) -> None:
+def test_a_failed_attempt_waits_and_says_why(outbox: Outbox, device: RecordMaker) -> None:
     add(outbox, device.make())
     outbox.book(claimed(outbox), 30.0, "no answer within 60 s")
 
@@ -153,7 +153,7 @@ def test_a_failed_attempt_waits_and_says_why(outbox: Outbox, device: Device) -> 
     assert (item.answer, item.suspected) == ("no answer within 60 s", 0)
 
 
-def test_hurry_sends_what_is_backed_off_but_no_suspect(outbox: Outbox, device: Device) -> None:
+def test_hurry_sends_what_is_backed_off_but_no_suspect(outbox: Outbox, device: RecordMaker) -> None:
     """`sync --once` does not repeat what the backend's proxy refused a minute ago."""
     backed_off, suspect = (add(outbox, device.make()) for _ in range(2))
     outbox.book(claimed(outbox), 300.0, "timeout")
@@ -165,7 +165,7 @@ def test_hurry_sends_what_is_backed_off_but_no_suspect(outbox: Outbox, device: D
     assert outbox.get(suspect.label.capture_id).due_s == 300.0
 
 
-def test_a_claim_can_leave_suspects_out(outbox: Outbox, device: Device) -> None:
+def test_a_claim_can_leave_suspects_out(outbox: Outbox, device: RecordMaker) -> None:
     add(outbox, device.make())
     outbox.book(claimed(outbox), 5.0, "HTTP 413", suspected=True)
 
@@ -173,7 +173,7 @@ def test_a_claim_can_leave_suspects_out(outbox: Outbox, device: Device) -> None:
     assert outbox.claim(99.0, due_s=99.0)
 
 
-def test_after_a_reboot_everything_is_due_again(database: Database, device: Device) -> None:
+def test_after_a_reboot_everything_is_due_again(database: Database, device: RecordMaker) -> None:
     """The clock that booked it began anew; nothing may wait for its old time."""
     before = Outbox(database, "boot-1")
     add(before, device.make())
@@ -204,7 +204,7 @@ ENDINGS: dict[str, Callable[[Outbox, Item], object]] = {
 
 
 @pytest.mark.parametrize("name", sorted(ENDINGS))
-def test_what_was_delivered_stays_delivered(outbox: Outbox, device: Device, name: str) -> None:
+def test_what_was_delivered_stays_delivered(outbox: Outbox, device: RecordMaker, name: str) -> None:
     """A late answer of another attempt, or an operator, takes nothing back."""
     add(outbox, device.make())
     item = claimed(outbox)
@@ -223,7 +223,7 @@ def test_states_change_only_along_the_arrows(
 ) -> None:
     """PENDING to DELIVERED to PRUNED; REFUSED and DAMAGED go back only by `queue retry`."""
     _, database, outbox = queue(tmp_path_factory.mktemp("arrows"))
-    item = outbox.get(add(outbox, Device().make()).label.capture_id)
+    item = outbox.get(add(outbox, RecordMaker().make()).label.capture_id)
     acts = ENDINGS | {"mark_pruned": lambda outbox, item: outbox.mark_pruned(item)}
     arrows = {
         (State.PENDING, "mark_delivered"): State.DELIVERED,
@@ -245,7 +245,7 @@ def test_states_change_only_along_the_arrows(
     database.close()
 
 
-def test_only_a_pruned_row_is_forgotten(outbox: Outbox, device: Device) -> None:
+def test_only_a_pruned_row_is_forgotten(outbox: Outbox, device: RecordMaker) -> None:
     add(outbox, device.make())
     item = claimed(outbox)
     outbox.mark_pruned(item)
@@ -258,7 +258,7 @@ def test_only_a_pruned_row_is_forgotten(outbox: Outbox, device: Device) -> None:
     assert outbox.states() == {}
 
 
-def test_a_refusal_is_kept_with_its_proof(outbox: Outbox, device: Device) -> None:
+def test_a_refusal_is_kept_with_its_proof(outbox: Outbox, device: RecordMaker) -> None:
     add(outbox, device.make())
     item = claimed(outbox)
     outbox.mark_refused(item, "refusal", MOMENT, "unknown device")
@@ -273,7 +273,7 @@ def test_a_refusal_is_kept_with_its_proof(outbox: Outbox, device: Device) -> Non
 
 
 @pytest.mark.parametrize("how", ["refused", "damaged", "suspect"])
-def test_retry_puts_an_item_back_at_once(outbox: Outbox, device: Device, how: str) -> None:
+def test_retry_puts_an_item_back_at_once(outbox: Outbox, device: RecordMaker, how: str) -> None:
     """It begins with a question to the backend: `adopted`."""
     made = add(outbox, device.make())
     other = add(outbox, device.make(), due_s=1e9)
@@ -293,7 +293,7 @@ def test_retry_puts_an_item_back_at_once(outbox: Outbox, device: Device, how: st
     assert outbox.get(other.label.capture_id).due_s == 1e9
 
 
-def test_retry_of_what_needs_none_is_told(outbox: Outbox, device: Device) -> None:
+def test_retry_of_what_needs_none_is_told(outbox: Outbox, device: RecordMaker) -> None:
     made = add(outbox, device.make())
 
     for capture_id in (made.label.capture_id, new_id()):
@@ -302,7 +302,7 @@ def test_retry_of_what_needs_none_is_told(outbox: Outbox, device: Device) -> Non
     assert outbox.retry(None, 0.0) == 0
 
 
-def test_the_counts_are_of_what_the_backend_has_not(outbox: Outbox, device: Device) -> None:
+def test_the_counts_are_of_what_the_backend_has_not(outbox: Outbox, device: RecordMaker) -> None:
     for _ in range(6):
         add(outbox, device.make(utc=f"2026-12-01T09:15:0{device.seq}.000Z"))
     items = [claimed(outbox) for _ in range(5)]
@@ -318,7 +318,7 @@ def test_the_counts_are_of_what_the_backend_has_not(outbox: Outbox, device: Devi
     assert [item.seq for item in outbox.alarms(1)] == [2]
 
 
-def test_a_suspect_that_was_delivered_is_no_alarm(outbox: Outbox, device: Device) -> None:
+def test_a_suspect_that_was_delivered_is_no_alarm(outbox: Outbox, device: RecordMaker) -> None:
     add(outbox, device.make())
     item = claimed(outbox)
     outbox.book(item, 0.0, "HTTP 413", suspected=True)
@@ -334,7 +334,7 @@ def test_an_empty_queue_counts_nothing(outbox: Outbox) -> None:
     assert (counts.waiting, counts.oldest_utc, outbox.due_s()) == (0, None, None)
 
 
-def test_items_are_paged_in_order_of_arrival(outbox: Outbox, device: Device) -> None:
+def test_items_are_paged_in_order_of_arrival(outbox: Outbox, device: RecordMaker) -> None:
     for due_s in (5.0, 4.0, 3.0, 2.0, 1.0):
         add(outbox, device.make(), due_s)
     outbox.mark_delivered(claimed(outbox, 9.0), "receipt", MOMENT)
@@ -346,7 +346,7 @@ def test_items_are_paged_in_order_of_arrival(outbox: Outbox, device: Device) -> 
     assert [item.seq for item in outbox.items(State.DELIVERED, 0, 3)] == [5]
 
 
-def test_the_time_floor_only_rises(outbox: Outbox, device: Device) -> None:
+def test_the_time_floor_only_rises(outbox: Outbox, device: RecordMaker) -> None:
     """A receipt raises it too, in the same transaction."""
     assert outbox.floor() is None
     outbox.raise_floor(MOMENT)
@@ -372,7 +372,7 @@ def test_the_time_floor_only_rises(outbox: Outbox, device: Device) -> None:
     ],
 )
 def test_a_boot_is_dated_by_its_best_time_record_or_its_worst_label(
-    database: Database, device: Device, labels: list[str], times: list[str], dated_by: str
+    database: Database, device: RecordMaker, labels: list[str], times: list[str], dated_by: str
 ) -> None:
     outbox = Outbox(database, device.boot_id)
     for clock in labels:
@@ -384,7 +384,7 @@ def test_a_boot_is_dated_by_its_best_time_record_or_its_worst_label(
     assert Outbox(database, "another boot").dated_by() is ClockSource.NTP
 
 
-def test_the_queue_survives_its_process(tmp_path: Path, device: Device) -> None:
+def test_the_queue_survives_its_process(tmp_path: Path, device: RecordMaker) -> None:
     layout, database, outbox = queue(tmp_path)
     made = add(outbox, device.make())
     outbox.set_upload_url(claimed(outbox), "https://backend/files/x")
@@ -407,7 +407,7 @@ def _claim_all(state: Path, got: "multiprocessing.SimpleQueue[list[CaptureId]]")
 
 
 @pytest.mark.slow
-def test_two_senders_never_get_the_same_item(tmp_path: Path, device: Device) -> None:
+def test_two_senders_never_get_the_same_item(tmp_path: Path, device: RecordMaker) -> None:
     layout, database, outbox = queue(tmp_path)
     ids = {add(outbox, device.make()).label.capture_id for _ in range(80)}
     database.close()
@@ -464,7 +464,7 @@ QUESTIONS: dict[str, Callable[[Outbox], object]] = {
     "items delivered": lambda outbox: outbox.items(State.DELIVERED, 5, 3),
     "items refused": lambda outbox: outbox.items(State.REFUSED, 5, 3),
     "alarms": lambda outbox: outbox.alarms(3),
-    "add": lambda outbox: add(outbox, Device().make()),
+    "add": lambda outbox: add(outbox, RecordMaker().make()),
 }
 
 

@@ -17,7 +17,7 @@ from agent.record import file as recordfile
 from agent.record.signing import PublicKey
 from agent.record.verify import examine
 from tests.support.benchtop import bench
-from tests.support.factory import MOMENT, Device, Made, add, queue
+from tests.support.factory import MOMENT, Made, RecordMaker, add, queue
 
 NOTHING = Swept(parts=0, adopted=0, torn=0, damaged=0, pruned=0)
 
@@ -30,7 +30,7 @@ class Card:
         self.outbox: Outbox
         self.layout, database, self.outbox = queue(folder)
         database.close()
-        self.device = Device()
+        self.device = RecordMaker()
         self.signs_of_life = 0
 
     def sweep(self) -> Swept:
@@ -82,7 +82,7 @@ def test_a_folder_in_order_is_left_alone(card: Card) -> None:
 
 def test_an_unfinished_file_is_deleted(card: Card) -> None:
     """Green was never shown for it, and its number is free."""
-    part = card.layout.record(Device().make().label.capture_id).with_suffix(".part")
+    part = card.layout.record(RecordMaker().make().label.capture_id).with_suffix(".part")
     part.write_bytes(b"half a record")
 
     assert card.sweep() == Swept(parts=1, adopted=0, torn=0, damaged=0, pruned=0)
@@ -138,7 +138,7 @@ def test_a_second_torn_file_of_the_same_name_does_not_replace_the_first(card: Ca
 
 
 def test_a_record_of_another_device_is_not_adopted(card: Card) -> None:
-    stranger = Device(device_id="van-8").make()
+    stranger = RecordMaker(device_id="van-8").make()
     stranger.into(card.layout.records)
 
     assert card.sweep().torn == 1
@@ -282,7 +282,7 @@ def test_the_head_is_the_newest_record_also_when_it_was_adopted(card: Card) -> N
 def test_a_key_that_did_not_sign_the_newest_record_has_no_chain_to_follow(card: Card) -> None:
     card.queued()
 
-    assert recovery.head(card.layout, card.outbox, Device().key.public_key(), "van-7") is None
+    assert recovery.head(card.layout, card.outbox, RecordMaker().key.public_key(), "van-7") is None
 
 
 @pytest.mark.parametrize("left", [None, b"garbage"])
@@ -443,7 +443,7 @@ def test_a_row_that_claims_a_guess_was_a_gnss_time_is_not_believed(card: Card) -
 def test_a_label_of_another_device_dates_nothing(card: Card) -> None:
     in_boot(card)
 
-    assert gnss_label(card, Device().key.public_key()) is None
+    assert gnss_label(card, RecordMaker().key.public_key()) is None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"eyJ", b"\xff" * 100_000])

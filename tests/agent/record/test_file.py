@@ -17,9 +17,9 @@ from agent.errors import RecordDamaged
 from agent.models import CaptureId, Kind
 from agent.record import file as recordfile
 from agent.record import signing
-from tests.support.factory import MOMENT, Device, new_id, signed_by_hand
+from tests.support.factory import MOMENT, RecordMaker, new_id, signed_by_hand
 
-DEVICE = Device()
+DEVICE = RecordMaker()
 MADE = DEVICE.make(record={"stop": {"id": "s-0042"}}, photo=b"\xff\xd8" + bytes(700) + b"\xff\xd9")
 BODY = MADE.content.split(b"\n", 1)[1]
 
@@ -72,7 +72,7 @@ def header(name: str, size: int) -> bytes:
 @settings(deadline=None, max_examples=100)
 @given(st.dictionaries(texts, json_values, max_size=5), st.none() | st.binary(max_size=2000))
 def test_what_was_packed_is_unpacked(record: dict[str, Any], photo: bytes | None) -> None:
-    made = Device(key=DEVICE.key).make("test", record or {"a": 1}, photo)
+    made = RecordMaker(key=DEVICE.key).make("test", record or {"a": 1}, photo)
     opened = recordfile.unpack(made.content)
 
     assert opened.record == (record or {"a": 1})
@@ -251,7 +251,7 @@ def test_unknown_fields_and_kinds_are_passed_on() -> None:
 
 def test_a_void_names_the_record_that_it_takes_back() -> None:
     about = new_id()
-    made = Device(key=DEVICE.key).make(Kind.VOID, about=about)
+    made = RecordMaker(key=DEVICE.key).make(Kind.VOID, about=about)
 
     assert recordfile.unpack(made.content).label.about == about
 
@@ -343,7 +343,7 @@ def test_a_record_that_is_no_json_is_not_packed() -> None:
 
 def test_the_largest_label_is_still_read() -> None:
     """The longest texts that the configuration allows leave room below the limit."""
-    device = Device(device_id="d" * 63, seq=2**42, prev="0" * 64)
+    device = RecordMaker(device_id="d" * 63, seq=2**42, prev="0" * 64)
     made = device.make(Kind.VOID, about=CaptureId(str(MADE.label.capture_id)))
 
     assert len(made.line) < recordfile.LABEL_LIMIT_BYTES / 4

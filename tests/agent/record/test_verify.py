@@ -17,12 +17,12 @@ from agent.queue.recovery import sweep
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.verify import Report, examine
-from tests.support.factory import MOMENT, Device, Made, encoded, new_id, queue
+from tests.support.factory import MOMENT, Made, RecordMaker, encoded, new_id, queue
 
 
 @pytest.fixture
-def device() -> Device:
-    return Device(chain="3f2a9c51-chain")
+def device() -> RecordMaker:
+    return RecordMaker(chain="3f2a9c51-chain")
 
 
 def look(folder: Path, pinned: signing.PublicKey | None = None) -> Report:
@@ -35,7 +35,7 @@ def line_of(report: Report, words: str) -> str:
     return found[0]
 
 
-def test_a_whole_chain_verifies(tmp_path: Path, device: Device) -> None:
+def test_a_whole_chain_verifies(tmp_path: Path, device: RecordMaker) -> None:
     """One line per record in words, by number, then the summary."""
     device.make(Kind.CHAIN_START).into(tmp_path)
     made = [device.make() for _ in range(11)]
@@ -61,7 +61,7 @@ def test_an_empty_folder_verifies_and_says_that_it_is_empty(tmp_path: Path) -> N
 
 
 def test_a_body_that_was_altered_is_told_and_its_label_still_links(
-    tmp_path: Path, device: Device
+    tmp_path: Path, device: RecordMaker
 ) -> None:
     """The chain is made of labels: one lost photo does not break it."""
     device.make().into(tmp_path)
@@ -77,7 +77,7 @@ def test_a_body_that_was_altered_is_told_and_its_label_still_links(
     assert report.lines[-1] == "1 problem: not everything verifies"
 
 
-def test_a_body_that_was_cut_is_told_with_both_sizes(tmp_path: Path, device: Device) -> None:
+def test_a_body_that_was_cut_is_told_with_both_sizes(tmp_path: Path, device: RecordMaker) -> None:
     path = device.make().into(tmp_path)
     path.write_bytes(path.read_bytes()[:-512])
 
@@ -85,7 +85,7 @@ def test_a_body_that_was_cut_is_told_with_both_sizes(tmp_path: Path, device: Dev
 
 
 def test_a_body_that_was_withheld_is_told_and_its_label_still_links(
-    tmp_path: Path, device: Device
+    tmp_path: Path, device: RecordMaker
 ) -> None:
     made = [device.make() for _ in range(3)]
     paths = [each.into(tmp_path) for each in made]
@@ -98,7 +98,7 @@ def test_a_body_that_was_withheld_is_told_and_its_label_still_links(
 
 @pytest.mark.parametrize("photo", [None, b"another picture"])
 def test_a_photo_that_is_not_the_described_one_is_told(
-    tmp_path: Path, device: Device, photo: bytes | None
+    tmp_path: Path, device: RecordMaker, photo: bytes | None
 ) -> None:
     body = recordfile.pack_body({"photo": {"sha256": "0" * 64}}, photo, MOMENT)
     made = device.make(body=recordfile.describe(body))
@@ -108,7 +108,7 @@ def test_a_photo_that_is_not_the_described_one_is_told(
     assert "DAMAGED: " in line_of(look(tmp_path), "#1 ")
 
 
-def test_a_missing_record_inside_the_chain_is_a_gap(tmp_path: Path, device: Device) -> None:
+def test_a_missing_record_inside_the_chain_is_a_gap(tmp_path: Path, device: RecordMaker) -> None:
     paths = [device.make().into(tmp_path) for _ in range(6)]
     for path in paths[2:4]:
         path.unlink()
@@ -119,7 +119,7 @@ def test_a_missing_record_inside_the_chain_is_a_gap(tmp_path: Path, device: Devi
     assert line_of(report, "MISSING").split("  ")[1:] == ["#3 to #4", "MISSING: not in this folder"]
 
 
-def test_a_chain_may_begin_later(tmp_path: Path, device: Device) -> None:
+def test_a_chain_may_begin_later(tmp_path: Path, device: RecordMaker) -> None:
     """Delivered records are pruned; the device's folder still verifies."""
     for _ in range(40):
         device.make()
@@ -130,7 +130,7 @@ def test_a_chain_may_begin_later(tmp_path: Path, device: Device) -> None:
     assert line_of(report, "begins").endswith("begins at #41 (earlier ones are not in this folder)")
 
 
-def test_two_records_of_one_number_are_a_fork(tmp_path: Path, device: Device) -> None:
+def test_two_records_of_one_number_are_a_fork(tmp_path: Path, device: RecordMaker) -> None:
     """A device restored from a copy, or a key in two hands."""
     device.make().into(tmp_path)
     copied = replace(device)
@@ -143,7 +143,7 @@ def test_two_records_of_one_number_are_a_fork(tmp_path: Path, device: Device) ->
     assert len(forks) == 2
 
 
-def test_a_record_after_either_side_of_a_fork_follows(tmp_path: Path, device: Device) -> None:
+def test_a_record_after_either_side_of_a_fork_follows(tmp_path: Path, device: RecordMaker) -> None:
     device.make().into(tmp_path)
     copied = replace(device)
     device.make().into(tmp_path)
@@ -153,19 +153,21 @@ def test_a_record_after_either_side_of_a_fork_follows(tmp_path: Path, device: De
     assert line_of(look(tmp_path), "#3 ").endswith("ok")
 
 
-def test_two_records_that_follow_the_same_one_are_a_fork(tmp_path: Path, device: Device) -> None:
+def test_two_records_that_follow_the_same_one_are_a_fork(
+    tmp_path: Path, device: RecordMaker
+) -> None:
     """Also in another chain, or under another number."""
     first = device.make()
     first.into(tmp_path)
     device.make().into(tmp_path)
-    other = Device(key=device.key, chain="other", seq=1, prev=first.label_sha256)
+    other = RecordMaker(key=device.key, chain="other", seq=1, prev=first.label_sha256)
     other.make().into(tmp_path)
     report = look(tmp_path)
 
     assert sum("FORK: 2 records follow the same one" in line for line in report.lines) == 2
 
 
-def test_two_records_of_one_id_are_a_fork(tmp_path: Path, device: Device) -> None:
+def test_two_records_of_one_id_are_a_fork(tmp_path: Path, device: RecordMaker) -> None:
     first = device.make()
     first.into(tmp_path)
     again = device.make(capture_id=first.label.capture_id)
@@ -175,7 +177,7 @@ def test_two_records_of_one_id_are_a_fork(tmp_path: Path, device: Device) -> Non
     assert sum("FORK: 2 records have this id" in line for line in report.lines) == 2
 
 
-def test_a_record_that_follows_another_one_is_told(tmp_path: Path, device: Device) -> None:
+def test_a_record_that_follows_another_one_is_told(tmp_path: Path, device: RecordMaker) -> None:
     device.make().into(tmp_path)
     device.make(prev="0" * 64).into(tmp_path)
     report = look(tmp_path)
@@ -184,7 +186,7 @@ def test_a_record_that_follows_another_one_is_told(tmp_path: Path, device: Devic
     assert "BROKEN: it does not follow the #1 here" in line_of(report, "#2 ")
 
 
-def test_a_copy_is_no_fork(tmp_path: Path, device: Device) -> None:
+def test_a_copy_is_no_fork(tmp_path: Path, device: RecordMaker) -> None:
     """Evidence is mailed and renamed."""
     made = device.make()
     made.into(tmp_path)
@@ -195,9 +197,11 @@ def test_a_copy_is_no_fork(tmp_path: Path, device: Device) -> None:
     assert f"its own name is {made.label.capture_id}" in line_of(report, "a copy of")
 
 
-def test_another_key_than_the_given_one_does_not_verify(tmp_path: Path, device: Device) -> None:
+def test_another_key_than_the_given_one_does_not_verify(
+    tmp_path: Path, device: RecordMaker
+) -> None:
     device.make().into(tmp_path)
-    Device().make().into(tmp_path)
+    RecordMaker().make().into(tmp_path)
     report = look(tmp_path, device.key.public_key())
 
     assert report.problems == 1
@@ -205,11 +209,11 @@ def test_another_key_than_the_given_one_does_not_verify(tmp_path: Path, device: 
 
 
 def test_without_a_given_key_each_device_keeps_its_first_one(
-    tmp_path: Path, device: Device
+    tmp_path: Path, device: RecordMaker
 ) -> None:
     """Two devices have two keys; one device has one."""
     device.make().into(tmp_path)
-    Device("van-8").make().into(tmp_path)
+    RecordMaker("van-8").make().into(tmp_path)
     assert look(tmp_path).problems == 0
 
     forger = replace(device, key=signing.new_key())
@@ -222,12 +226,12 @@ def test_without_a_given_key_each_device_keeps_its_first_one(
 
 @pytest.mark.parametrize("gap", [0, 3])
 def test_a_record_of_another_device_does_not_verify_in_a_chain(
-    tmp_path: Path, device: Device, gap: int
+    tmp_path: Path, device: RecordMaker, gap: int
 ) -> None:
     """A stranger needs no key of ours to write a label that follows the last one."""
     for _ in range(3):
         device.make().into(tmp_path)
-    stranger = Device("van-8", chain=device.chain, seq=device.seq + gap, prev=device.prev)
+    stranger = RecordMaker("van-8", chain=device.chain, seq=device.seq + gap, prev=device.prev)
     forged = [stranger.make() for _ in range(2)]
     for each in forged:
         each.into(tmp_path)
@@ -239,7 +243,7 @@ def test_a_record_of_another_device_does_not_verify_in_a_chain(
         assert "NOT GENUINE: of van-8, in a chain of van-7" in line
 
 
-def test_one_key_does_not_make_two_devices_one_chain(tmp_path: Path, device: Device) -> None:
+def test_one_key_does_not_make_two_devices_one_chain(tmp_path: Path, device: RecordMaker) -> None:
     device.make().into(tmp_path)
     replace(device, device_id="van-8").make().into(tmp_path)
     report = look(tmp_path, device.key.public_key())
@@ -253,7 +257,9 @@ AFTER: Final[dict[str, Any]] = {"utc": "2026-12-01T12:00:00.000Z"}
 
 
 @pytest.mark.parametrize("seq", [0, 4], ids=["whole", "cut off"])
-def test_a_second_chain_needs_its_chain_start(tmp_path: Path, device: Device, seq: int) -> None:
+def test_a_second_chain_needs_its_chain_start(
+    tmp_path: Path, device: RecordMaker, seq: int
+) -> None:
     """Else what was removed from the end of the first one could go on in another."""
     device.make(Kind.CHAIN_START).into(tmp_path)
     prev = "0" * 64 if seq else None
@@ -266,7 +272,9 @@ def test_a_second_chain_needs_its_chain_start(tmp_path: Path, device: Device, se
     assert "MISSING: the chain_start of this second chain of van-7" in line
 
 
-def test_a_second_chain_that_says_why_it_began_verifies(tmp_path: Path, device: Device) -> None:
+def test_a_second_chain_that_says_why_it_began_verifies(
+    tmp_path: Path, device: RecordMaker
+) -> None:
     """The first one may have been pruned from its beginning."""
     replace(device, seq=40, prev="0" * 64).make().into(tmp_path)
     second = replace(device, chain="second")
@@ -277,7 +285,7 @@ def test_a_second_chain_that_says_why_it_began_verifies(tmp_path: Path, device: 
 
 
 def test_a_second_chain_of_a_clock_that_lost_its_time_is_not_the_first(
-    tmp_path: Path, device: Device
+    tmp_path: Path, device: RecordMaker
 ) -> None:
     """Lost is what begins a new chain: the state, and the time with it."""
     replace(device, seq=40, prev="0" * 64).make().into(tmp_path)
@@ -287,7 +295,7 @@ def test_a_second_chain_of_a_clock_that_lost_its_time_is_not_the_first(
     assert look(tmp_path).problems == 0
 
 
-def test_a_forged_record_breaks_no_genuine_chain(tmp_path: Path, device: Device) -> None:
+def test_a_forged_record_breaks_no_genuine_chain(tmp_path: Path, device: RecordMaker) -> None:
     """Else anybody could make evidence look doubtful by adding to the folder."""
     device.make().into(tmp_path)
     replace(device, key=signing.new_key()).make().into(tmp_path)
@@ -298,7 +306,7 @@ def test_a_forged_record_breaks_no_genuine_chain(tmp_path: Path, device: Device)
     assert report.problems == 1
 
 
-def test_the_key_that_was_taken_on_trust_is_named(tmp_path: Path, device: Device) -> None:
+def test_the_key_that_was_taken_on_trust_is_named(tmp_path: Path, device: RecordMaker) -> None:
     device.make().into(tmp_path)
     kid = signing.thumbprint(device.key.public_key())
 
@@ -306,7 +314,7 @@ def test_the_key_that_was_taken_on_trust_is_named(tmp_path: Path, device: Device
     assert line_of(look(tmp_path, device.key.public_key()), kid).endswith("(as given)")
 
 
-def test_what_a_void_takes_back_may_be_elsewhere(tmp_path: Path, device: Device) -> None:
+def test_what_a_void_takes_back_may_be_elsewhere(tmp_path: Path, device: RecordMaker) -> None:
     about = new_id()
     device.make(Kind.VOID, about=about).into(tmp_path)
     report = look(tmp_path)
@@ -315,10 +323,10 @@ def test_what_a_void_takes_back_may_be_elsewhere(tmp_path: Path, device: Device)
     assert f"takes back {about}, which is not in this folder" in line_of(report, "void")
 
 
-def test_a_device_takes_back_its_own_records_only(tmp_path: Path, device: Device) -> None:
+def test_a_device_takes_back_its_own_records_only(tmp_path: Path, device: RecordMaker) -> None:
     made = device.make()
     made.into(tmp_path)
-    Device("van-8").make(Kind.VOID, about=made.label.capture_id).into(tmp_path)
+    RecordMaker("van-8").make(Kind.VOID, about=made.label.capture_id).into(tmp_path)
     report = look(tmp_path)
 
     assert report.problems == 1
@@ -327,7 +335,7 @@ def test_a_device_takes_back_its_own_records_only(tmp_path: Path, device: Device
 
 @pytest.mark.parametrize("beyond_bytes", [0, 1])
 def test_the_sweep_takes_what_verifies_up_to_the_same_size(
-    tmp_path: Path, device: Device, monkeypatch: pytest.MonkeyPatch, beyond_bytes: int
+    tmp_path: Path, device: RecordMaker, monkeypatch: pytest.MonkeyPatch, beyond_bytes: int
 ) -> None:
     """What the device keeps and sends, anybody can verify."""
     layout, _, outbox = queue(tmp_path)
@@ -375,7 +383,7 @@ def _huge(path: Path) -> None:
     ],
 )
 def test_a_file_that_is_no_record_is_told(
-    tmp_path: Path, device: Device, make: Callable[[Path], object]
+    tmp_path: Path, device: RecordMaker, make: Callable[[Path], object]
 ) -> None:
     device.make().into(tmp_path)
     make(tmp_path / "x.rec")
@@ -420,5 +428,5 @@ def test_no_single_change_to_the_folder_goes_unnoticed(
     assert look(folder, device.key.public_key()).problems >= 1
 
 
-CHAINED = Device()
+CHAINED = RecordMaker()
 MADE = [CHAINED.make() for _ in range(4)]

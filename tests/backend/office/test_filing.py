@@ -25,7 +25,7 @@ from tests.backend.office.export import export_device
 from tests.backend.office.filing import CannotBindError
 from tests.backend.office.ledger import open_ledger
 from tests.backend.office.town import NOON, PICTURE, Town
-from tests.support.factory import Device, Made, new_id
+from tests.support.factory import Made, RecordMaker, new_id
 
 FORBIDDEN = [CONFIDENTIAL, OPTED_OUT, GIFT]
 
@@ -182,7 +182,7 @@ def test_a_stop_stays_done_while_one_of_its_photos_is_left(town: Town) -> None:
 def test_another_device_takes_nothing_back_and_replaces_nothing(town: Town) -> None:
     """A stolen device with a key of its own does not hide what others delivered."""
     capture_id = town.receive(town.photo(ALLOWED))
-    stranger = Device("van-8")
+    stranger = RecordMaker("van-8")
     retake = _record(town.photo(ALLOWED).content) | {"retake_of": capture_id}
 
     town.receive(town.void(capture_id, stranger))
@@ -241,7 +241,7 @@ def test_a_device_binds_only_to_stops_that_its_manifest_had(town: Town) -> None:
     """A stolen device puts no picture on a stranger's order: that waits for dispatch."""
     record = _record(town.photo(ALLOWED).content)
 
-    capture_id = town.receive(Device("van-8").make(Kind.PHOTO, record, PICTURE))
+    capture_id = town.receive(RecordMaker("van-8").make(Kind.PHOTO, record, PICTURE))
 
     assert town.shown(ALLOWED) == []
     assert [photo.capture_id for photo in town.office.filing.waiting()] == [capture_id]

@@ -16,7 +16,7 @@ from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
 from tests.backend.wire import manifest
 from tests.backend.wire.store import Store, Upload, Verdict
-from tests.support.factory import Device, Made
+from tests.support.factory import Made, RecordMaker
 
 NOON: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
 RECEIVED: Final = "2026-12-01T11:00:00.000Z"
@@ -30,7 +30,7 @@ class Town:
 
     folder: Path
     show_simulated: bool = False
-    van: Device = field(default_factory=Device)
+    van: RecordMaker = field(default_factory=RecordMaker)
 
     def __post_init__(self) -> None:
         self.office: Office = open_office(Store(self.folder), show_simulated=self.show_simulated)
@@ -61,7 +61,7 @@ class Town:
         stops = {"stop": {"id": stop, "bound_by": bound_by}}
         return self.photo(demo.LEFT_DOOR, **stops, **changes)
 
-    def void(self, about: CaptureId, van: Device | None = None) -> Made:
+    def void(self, about: CaptureId, van: RecordMaker | None = None) -> Made:
         return (van or self.van).make(Kind.VOID, {"simulated": False}, about=about)
 
     def shown(self, number: str) -> list[str]:

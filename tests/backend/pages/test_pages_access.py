@@ -13,9 +13,9 @@ from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import ALLOWED, SIGNATURE
 from tests.backend.office.town import NOON, PICTURE
 from tests.backend.pages.live import Browser, Live, live_town
-from tests.backend.wire.client import BODY, VERSION, announce
 from tests.backend.wire.manifest import DEVICE
-from tests.support.factory import Device
+from tests.support.factory import RecordMaker
+from tests.support.wire import BODY, VERSION, announce
 
 OWNER, OTHER = Customer("c-1"), Customer("c-2")
 UNVERIFIED, VERIFIED = Agent("18"), Agent("17")
@@ -154,7 +154,9 @@ def picture(scene: Scene, _role: Role, browser: Browser) -> Request:
 def record(scene: Scene, role: Role, _browser: Browser) -> Request:
     """A device sends its own; everybody else one in the van's name, with a key of their own."""
     van = scene.live.town.van
-    device = van if role.device_id == van.device_id else Device(role.device_id or van.device_id)
+    device = (
+        van if role.device_id == van.device_id else RecordMaker(role.device_id or van.device_id)
+    )
     made = device.make(photo=PICTURE)
     announced = announce(made.label.capture_id, made.content)
     return Request({}, made.content, VERSION | BODY | announced)

@@ -12,12 +12,12 @@ from agent import __version__
 from agent.queue.database import Database
 from agent.queue.manifests import ManifestStore
 from agent.queue.outbox import Outbox
-from tests.support.factory import MOMENT, Device, add, queue
+from tests.support.factory import MOMENT, RecordMaker, add, queue
 
 
 def fill(database: Database, outbox: Outbox) -> None:
     """Bring ten records to every state, and the facts of a round."""
-    device = Device()
+    device = RecordMaker()
     for made in [device.make() for _ in range(9)]:
         add(outbox, made, adopted=made.label.seq == 9)
     claimed = [outbox.claim(100.0, due_s=100.0) for _ in range(7)]

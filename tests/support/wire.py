@@ -6,49 +6,20 @@ import ssl
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import requests  # noqa: TID251 - the test's own side of the wire
 
-from agent.models import CaptureId, Label
-from agent.record import file as recordfile
+from agent.models import CaptureId
 from agent.record import signing
+from tests.support.factory import RecordMaker
 
 VERSION = {"Tus-Resumable": "1.0.0"}
 BODY = {"Content-Type": "application/offset+octet-stream"}
 PHOTO = b"\xff\xd8" + bytes(range(256)) * 1200 + b"\xff\xd9"
-
-
-@dataclass(frozen=True)
-class Device:
-    """Makes records as a device does, with a key and an id of its own."""
-
-    key: signing.PrivateKey = field(default_factory=signing.new_key)
-    device_id: str = field(default_factory=lambda: f"d-{uuid4()}")
-
-    def record(self, capture_id: str, photo: bytes | None = PHOTO) -> bytes:
-        moment = datetime(2026, 12, 1, 9, 15, 2, tzinfo=UTC)
-        body = recordfile.pack_body({"simulated": True, "new": "field"}, photo, moment)
-        label = Label(
-            v=1,
-            capture_id=CaptureId(capture_id),
-            device_id=self.device_id,
-            chain="c",
-            seq=1,
-            prev=None,
-            boot_id="b",
-            kind="photo",
-            about=None,
-            utc="2026-12-01T09:15:02.000Z",
-            monotonic_ns=1,
-            clock="ntp",
-            body=recordfile.describe(body),
-        )
-        return recordfile.sign(label, body, self.key)
 
 
 @dataclass(frozen=True)
@@ -87,8 +58,15 @@ def announce(capture_id: str, content: bytes, **changed: str) -> dict[str, str]:
     return {"Upload-Length": str(len(content)), "Upload-Metadata": ",".join(pairs)}
 
 
-def new_id() -> str:
-    return str(uuid4())
+def stranger() -> RecordMaker:
+    """A device that no backend has seen yet: one pins the key of each."""
+    return RecordMaker(device_id=f"d-{uuid4()}")
+
+
+def record(maker: RecordMaker, capture_id: str, photo: bytes = PHOTO) -> bytes:
+    """The maker's next record, under an id that the test knows."""
+    said = {"simulated": True, "new": "field"}
+    return maker.make(record=said, photo=photo, capture_id=CaptureId(capture_id)).content
 
 
 @contextmanager
