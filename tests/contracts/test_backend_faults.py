@@ -5,7 +5,7 @@ import socket
 import ssl
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from agent.errors import NotGenuine
 from tests.backend.process import Backend, running_backend
 from tests.support.factory import RecordMaker, new_id
 from tests.support.network import FaultProxy, Line
+from tests.support.waiting import until
 from tests.support.wire import (
     PHOTO,
     Wire,
@@ -79,21 +80,13 @@ def read_to_the_end(line: socket.socket) -> None:
         pass
 
 
-def wait_for(happened: Callable[[], bool]) -> None:
-    """Fails when it has not happened within 5 s; nothing tells the client when a server reads."""
-    until = time.monotonic() + 5
-    while not happened():
-        assert time.monotonic() < until, "it never happened"
-        time.sleep(0.01)
-
-
 def test_head_ends_a_post_that_still_runs(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
     """One writer per upload: what a dead-looking connection sends later is not appended."""
     capture_id = new_id()
     content = record(maker, capture_id)
     line = begun(backend, capture_id, content, 1000)
     part = backend.data / f"uploads/{capture_id}.part"
-    wait_for(lambda: part.exists() and part.stat().st_size == 1000)
+    until(lambda: part.exists() and part.stat().st_size == 1000)
 
     answer = wire.head(capture_id)
 
@@ -119,7 +112,7 @@ def test_silent_line_keeps_its_bytes(wire: Wire, backend: Backend, maker: Record
         proxy.up = Line(silent_after_bytes=50_000)
         announced = announce(capture_id, content)
         with begun_post(proxy.port, backend.ca_file, announced, content[:100_000]):
-            wait_for(lambda: proxy.relayed_bytes["up"] == 50_000)
+            until(lambda: proxy.relayed_bytes["up"] == 50_000)
             offset = int(wire.head(capture_id).headers["Upload-Offset"])
 
     assert 30_000 < offset < 50_000

@@ -3,12 +3,13 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
 
 from tests.support.network import FaultProxy, Line
+from tests.support.waiting import until
 
 
 class Echo:
@@ -89,13 +90,6 @@ def send_all(line: socket.socket, content: bytes) -> None:
     line.shutdown(socket.SHUT_WR)
 
 
-def wait_for(happened: Callable[[], bool]) -> None:
-    until = time.monotonic() + 5
-    while not happened():
-        assert time.monotonic() < until, "it never happened"
-        time.sleep(0.005)
-
-
 def test_clear_line_relays_and_counts_everything(echo: Echo) -> None:
     content = bytes(range(256)) * 1000
     with FaultProxy(("127.0.0.1", echo.port)) as proxy, connected(proxy) as line:
@@ -114,7 +108,7 @@ def test_cut_upstream_is_exact_and_a_reset(echo: Echo, after_bytes: int) -> None
         proxy.up = Line(cut_after_bytes=after_bytes)
 
         assert exchange(proxy, bytes(30_000))[1] == "reset"
-        wait_for(lambda: len(echo.endings) == 1)
+        until(lambda: len(echo.endings) == 1)
     assert echo.endings == ["reset"]
     assert len(echo.got) == after_bytes
     assert proxy.relayed_bytes["up"] == after_bytes

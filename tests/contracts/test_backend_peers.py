@@ -1,7 +1,6 @@
 """The wire as far as an independent tus server keeps it, alone and behind nginx."""
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from tests.peer.process import Peer, nginx_peer, tus_peer
 from tests.support.factory import RecordMaker, new_id
+from tests.support.waiting import until
 from tests.support.wire import (
     PHOTO,
     VERSION,
@@ -165,16 +165,10 @@ def test_tus_server_tells_the_exact_offset_after_a_silent_line(
     with tus_peer(tmp_path) as peer, speaking_to(peer.base_url, peer.ca_file) as wire:
         announced = announce(capture_id, content)
         with begun_post(peer.port, peer.ca_file, announced, content[:1000]):
-            wait_for_bytes(peer.received_file(capture_id), 1000)
+            part = peer.received_file(capture_id)
+            until(lambda: part.exists() and part.stat().st_size >= 1000)
             answer = wire.head(capture_id)
 
         assert answer.headers["Upload-Offset"] == "1000"
         assert 2.5 < answer.elapsed.total_seconds() < 5
         assert wire.patch(capture_id, 1000, content[1000:]).status_code == 204
-
-
-def wait_for_bytes(path: Path, size_bytes: int) -> None:
-    until = time.monotonic() + 5
-    while not path.exists() or path.stat().st_size < size_bytes:
-        assert time.monotonic() < until, f"{size_bytes} bytes never arrived"
-        time.sleep(0.01)

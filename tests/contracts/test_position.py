@@ -15,6 +15,7 @@ from hardware.settings import PositionKind, PositionSettings
 from hardware.simulated.position import SimulatedPosition
 from hardware.simulated.world import World
 from tests.support import nmea
+from tests.support.waiting import until
 
 FRESH_S = 5.0
 
@@ -52,7 +53,7 @@ def position(
 ) -> Iterator[Position]:
     opener: Opener = request.param
     with opener(tmp_path_factory.mktemp("run")) as source:
-        nmea.until(source.last_fix)
+        until(source.last_fix)
         yield source
         source.close()
         source.close()
@@ -102,7 +103,7 @@ def test_fixes_go_on(position: Position) -> None:
     """A newer fix takes the place of the one before."""
     before = newest(position)
 
-    nmea.until(lambda: newest(position).received_ns > before.received_ns)
+    until(lambda: newest(position).received_ns > before.received_ns)
 
 
 def test_a_source_in_reach_has_no_trouble(position: Position) -> None:

@@ -24,6 +24,7 @@ from hardware.settings import (
     PartKind,
 )
 from tests.support.pins import pin_factory
+from tests.support.waiting import until
 
 BUTTONS = ButtonSettings(PartKind.GPIO)
 INDICATOR = IndicatorSettings(PartKind.GPIO, vibration_pin=16)
@@ -42,14 +43,6 @@ def events(pins: MockFactory) -> Iterator["Queue[ButtonEvent]"]:
     with closing(buttons):
         buttons.listen(told.put)
         yield told
-
-
-def within(condition: Callable[[], bool], seconds: float = WAIT_S) -> bool:
-    """Look until it holds; the player is another thread."""
-    end_s = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end_s:
-        time.sleep(0.001)
-    return condition()
 
 
 def levels(pins: MockFactory, *numbers: int) -> list[float]:
@@ -166,11 +159,11 @@ def test_the_light_follows_the_signal(pins: MockFactory) -> None:
     indicator: Indicator = GpioIndicator(INDICATOR, pins)
 
     indicator.show(Signal.HOLD_STILL)
-    assert within(lambda: led(pins) == [1, 1, 1])
+    until(lambda: led(pins) == [1, 1, 1])
     indicator.show(Signal.EXPOSED)
-    assert within(lambda: led(pins) == [0, 0, 0])
+    until(lambda: led(pins) == [0, 0, 0])
     indicator.show(Signal.FAULT)
-    assert within(lambda: led(pins) == [1, 0, 0])
+    until(lambda: led(pins) == [1, 0, 0])
     indicator.close()
     indicator.close()
 
@@ -181,7 +174,7 @@ def test_close_in_the_middle_of_a_signal_leaves_all_low(pins: MockFactory) -> No
     """A transistor's gate that is let go while high may keep the motor running."""
     indicator = GpioIndicator(INDICATOR, pins)
     indicator.show(Signal.FAULT)
-    assert within(lambda: levels(pins, 16) == [1])
+    until(lambda: levels(pins, 16) == [1])
 
     indicator.close()
 
@@ -194,7 +187,7 @@ def test_the_first_light_comes_at_once(pins: MockFactory) -> None:
         start_s = time.monotonic()
         indicator.show(Signal.HOLD_STILL)
 
-        assert within(lambda: led(pins) == [1, 1, 1])
+        until(lambda: led(pins) == [1, 1, 1])
         assert time.monotonic() - start_s < 0.1
 
 
@@ -204,7 +197,7 @@ def test_saved_sounds_and_vibrates_once_and_ends_dark(pins: MockFactory) -> None
     with closing(GpioIndicator(settings, pins)) as indicator:
         indicator.show(Signal.SAVED)
 
-        assert within(lambda: history(pins, 6) == [0, 1, 0])
+        until(lambda: history(pins, 6) == [0, 1, 0])
         assert history(pins, 12) == [0, 0.5, 0]
         assert history(pins, 16) == [0, 1, 0]
         assert pins.pin(12).tones_hz[-1] == HIGH_HZ
@@ -216,8 +209,8 @@ def test_no_photo_sounds_low_then_high(pins: MockFactory) -> None:
     with closing(GpioIndicator(INDICATOR, pins)) as indicator:
         indicator.show(Signal.NO_PHOTO)
 
-        assert within(lambda: pins.pin(12).tones_hz[-2:] == [LOW_HZ, HIGH_HZ])
-        assert within(lambda: levels(pins, 12) == [0])
+        until(lambda: pins.pin(12).tones_hz[-2:] == [LOW_HZ, HIGH_HZ])
+        until(lambda: levels(pins, 12) == [0])
         assert led(pins) == [0, 0, 1]
 
 
@@ -226,7 +219,7 @@ def test_an_idle_signal_shown_again_keeps_its_rhythm(pins: MockFactory) -> None:
     with closing(GpioIndicator(INDICATOR, pins)) as indicator:
         indicator.show(Signal.READY)
 
-        assert within(lambda: led(pins) == [0, 1, 0])
+        until(lambda: led(pins) == [0, 1, 0])
         end_s = time.monotonic() + 0.4
         while time.monotonic() < end_s:
             indicator.show(Signal.READY)
@@ -239,7 +232,7 @@ def test_a_common_anode_led_is_driven_inverted(pins: MockFactory) -> None:
     with closing(GpioIndicator(settings, pins)) as indicator:
         indicator.show(Signal.NOT_READY)
 
-        assert within(lambda: led(pins) == [0, 1 - AMBER.green, 1])
+        until(lambda: led(pins) == [0, 1 - AMBER.green, 1])
 
 
 def test_volume_zero_is_silent(pins: MockFactory) -> None:
@@ -248,7 +241,7 @@ def test_volume_zero_is_silent(pins: MockFactory) -> None:
     with closing(GpioIndicator(settings, pins)) as indicator:
         indicator.show(Signal.FAULT)
 
-        assert within(lambda: pins.pin(12).frequency == LOW_HZ)
+        until(lambda: pins.pin(12).frequency == LOW_HZ)
         assert levels(pins, 12) == [0]
     assert duty(100) == 0.5
     assert duty(50) == pytest.approx(1 / 6)

@@ -26,7 +26,8 @@ from hardware.position_gpsd import (
 )
 from hardware.settings import PositionKind, PositionSettings
 from tests.support import nmea
-from tests.support.nmea import Receiver, epoch, free_port, gpsd, until
+from tests.support.nmea import Receiver, epoch, free_port, gpsd
+from tests.support.waiting import until
 
 TPV = {
     "class": "TPV",
@@ -346,7 +347,7 @@ def test_an_unplugged_receiver_is_told_and_found_again() -> None:
         until(lambda: "silent" in (position.trouble() or ""))
 
         receiver.plug()
-        until(lambda: fresh(position), seconds=40)
+        until(lambda: fresh(position), within_s=40)
         assert position.trouble() is None
     receiver.unplug()
 

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from tests.powercut import disk
 from tests.powercut.variants import BROKEN
 from tests.support.device import REPOSITORY
+from tests.support.waiting import until
 
 RIG = [sys.executable, "-m", "tests.powercut"]
 STATES, PROCESSES = "600", "20"
@@ -48,10 +48,8 @@ def test_an_interrupted_rig_leaves_nothing_mounted_and_nothing_behind(tmp_path: 
     """It ends in the midst of its work with its mounts, its QEMU and its images."""
     command = [*RIG, "--images", str(tmp_path), "--states", "10000"]
     running = subprocess.Popen(command, cwd=REPOSITORY, start_new_session=True)
-    until_s = time.monotonic() + BEGINS_WITHIN_S
     try:
-        while not list(tmp_path.glob("powercut-*/0/disk")) and time.monotonic() < until_s:
-            time.sleep(0.05)
+        until(lambda: list(tmp_path.glob("powercut-*/0/disk")), BEGINS_WITHIN_S)
         os.killpg(running.pid, signal.SIGINT)
         assert running.wait(60) == 130
     finally:

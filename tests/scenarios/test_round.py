@@ -28,6 +28,7 @@ from tests.backend.wire.store import Store
 from tests.demo import pictures
 from tests.scenarios.faults import check_chain
 from tests.support.device import REPOSITORY, Device, device
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -391,9 +392,7 @@ def killed_in_a_press(van: Device, signal_name: str, after_s: float) -> None:
     before = van.lights().count(signal_name)
     with ThreadPoolExecutor(1) as pool:
         press = pool.submit(_press_until_killed, van)
-        until_s = time.monotonic() + 10
-        while van.lights().count(signal_name) == before and time.monotonic() < until_s:
-            time.sleep(0.0005)
+        until(lambda: van.lights().count(signal_name) > before, every_s=0.0005)
         time.sleep(after_s)
         van.stop("capture", signal.SIGKILL)
         press.result(10)

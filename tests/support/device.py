@@ -20,6 +20,7 @@ from agent.queue.database import Database
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from agent.record import signing
+from tests.support.waiting import until
 
 REPOSITORY: Final = Path(__file__).parents[2]
 READY_WITHIN_S: Final = 30.0
@@ -153,11 +154,7 @@ class Device:
 
     def await_that(self, is_so: Callable[[], bool], within_s: float = 20.0) -> None:
         """Wait until something is so; fails with the logs if it never is."""
-        until_s = time.monotonic() + within_s
-        while not is_so():
-            logs = f"{self.log('capture')}\n{self.log('sync')}"
-            assert time.monotonic() < until_s, f"not within {within_s:g} s; the logs:\n{logs}"
-            time.sleep(0.05)
+        until(is_so, within_s, every_s=0.05, told=lambda: self.log("capture") + self.log("sync"))
 
     def _words(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "agent", *words, "--config", str(self.config)]

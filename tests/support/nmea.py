@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from functools import reduce
 from threading import Event, Thread
 
+from tests.support.waiting import until
+
 LAT_DEG, LON_DEG, ALT_M = 52.520006, 13.404954, 34.2
 PERIOD_S = 0.2
 
@@ -115,11 +117,3 @@ def listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until `condition` holds; fail when it does not."""
-    end_s = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end_s, "it did not come to pass"
-        time.sleep(0.02)

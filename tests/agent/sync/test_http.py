@@ -19,6 +19,7 @@ from agent.sync.tus import Answer
 from tests.support.network import FaultProxy, Line
 from tests.support.rawserver import RawServer, Request, head, raw_server, whole
 from tests.support.sending import QUICK
+from tests.support.waiting import until
 
 IMPATIENT = Limits(connect_s=2.0, read_s=10.0, progress_s=0.3, attempt_s=0.8)
 
@@ -166,10 +167,7 @@ def test_peer_learns_at_once_that_a_connection_is_over(server: RawServer, backen
 
     post(backend)
 
-    deadline_s = time.monotonic() + 2
-    while server.ended == 0 and time.monotonic() < deadline_s:
-        time.sleep(0.01)
-    assert server.ended == 1
+    assert until(lambda: server.ended, within_s=2) == 1
 
 
 # --- limits

@@ -26,6 +26,7 @@ from tests.backend.process import Backend, running_backend
 from tests.support.rawserver import RawServer, raw_server, whole
 from tests.support.sending import Device, Sender, device, sender
 from tests.support.tusscript import TusScript, refusal
+from tests.support.waiting import until
 
 HANG_UP: Iterable[bytes] = ()
 REPOSITORY = Path(__file__).parents[3]
@@ -94,13 +95,6 @@ def _run(sender: Sender, stop: threading.Event) -> None:
         sender.sync.run(stop)
     finally:
         sender.device.database.close()
-
-
-def until(is_so: Callable[[], object], within_s: float = 5.0) -> bool:
-    deadline_s = time.monotonic() + within_s
-    while not is_so() and time.monotonic() < deadline_s:
-        time.sleep(0.02)
-    return bool(is_so())
 
 
 # --- marks
