@@ -75,13 +75,7 @@ class Chain:
         """
         body = recordfile.pack_body(record, photo, moment.utc)
         label = self._label(capture_id or new_id(), kind, moment, recordfile.describe(body), about)
-        content = recordfile.sign(label, body, self._key)
-        make_way(self._layout.ballast)
-        write_durably(self._layout.record(label.capture_id), content)
-        digest = recordfile.label_digest(content)
-        self._head = Head(label.chain, label.seq, digest)
-        file_sha256 = hashlib.sha256(content).hexdigest()
-        self._unqueued.append(Kept(label, digest, len(content), file_sha256))
+        self._keep_file(label, recordfile.sign(label, body, self._key))
         try:
             self.queue_leftovers()
         except (StorageFault, NotNow) as error:
@@ -100,6 +94,15 @@ class Chain:
                 raise
             self._mend(error)
             return self._queue()
+
+    def _keep_file(self, label: Label, content: bytes) -> None:
+        """The commit point: from here on the record exists, whatever happens to its row."""
+        make_way(self._layout.ballast)
+        write_durably(self._layout.record(label.capture_id), content)
+        digest = recordfile.label_digest(content)
+        self._head = Head(label.chain, label.seq, digest)
+        file_sha256 = hashlib.sha256(content).hexdigest()
+        self._unqueued.append(Kept(label, digest, len(content), file_sha256))
 
     def _queue(self) -> int:
         if self._layout.rebuild_mark.exists():

@@ -5,11 +5,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agent.capture import lights
+from agent.capture.battery import is_empty
 from agent.capture.camera_gate import CameraGate
 from agent.capture.current_manifest import CurrentManifest
 from agent.capture.housekeeping import Housekeeping
 from agent.capture.lights import Light
-from agent.capture.press import is_empty
 from agent.config import Config
 from agent.errors import ExitCode
 from agent.process import sd_notify

@@ -6,13 +6,14 @@ Of piexif only the tables: its writer (1.1.3) leaves values at odd offsets, whic
 import math
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Final
 from uuid import UUID
 
 from piexif import GPSIFD, TAGS, TYPES, ExifIFD, ImageIFD  # noqa: TID251 - this is its door
+
+from agent.capture.photo_facts import GpsFacts, PhotoFacts
 
 ARC_UNITS_PER_S: Final = 10_000
 """Steps per second of arc. Source: a degree is at most 111.7 km long, so one step is 3 mm."""
@@ -34,67 +35,6 @@ _APP1: Final = b"\xff\xe1"
 
 _Value = str | bytes | int | tuple[Fraction, ...]
 _Tags = Mapping[int, _Value]
-
-
-@dataclass(frozen=True, slots=True)
-class GpsFacts:
-    """One fix that is fresh enough to be called the place of the photo.
-
-    Attributes:
-        lat_deg: WGS 84 latitude, -90 to 90, north positive.
-        lon_deg: WGS 84 longitude, -180 to 180, east positive.
-        mode: 2 or 3; an altitude is written for 3 only, a 2D fix has guessed it.
-        alt_m: metres above mean sea level.
-        accuracy_m: horizontal 95 % error, metres.
-        hdop: horizontal dilution of precision.
-        satellites: how many were used.
-        utc: time of the fix, aware; receivers report 3D fixes before they know the time.
-        method: GPSProcessingMethod, "GPS" for a receiver, "MANUAL" for a configured position.
-    """
-
-    lat_deg: float
-    lon_deg: float
-    mode: int
-    alt_m: float | None = None
-    accuracy_m: float | None = None
-    hdop: float | None = None
-    satellites: int | None = None
-    utc: datetime | None = None
-    method: str = "GPS"
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoFacts:
-    """What the EXIF of one photo says.
-
-    Characters outside ASCII become "?" in the texts, since EXIF has no others; an empty text
-    leaves its tag out.
-
-    Attributes:
-        capture_id: UUID in any of its spellings; becomes ImageUniqueID as 32 hex digits.
-        device_id: becomes BodySerialNumber.
-        make: the maker of the camera.
-        model: the camera.
-        software: name and version of the agent.
-        utc: when the exposure ended, aware; milliseconds are kept, finer digits cut off.
-        width_px: 1 to 65,535.
-        height_px: 1 to 65,535.
-        exposure_us: exposure time in microseconds; None where the camera does not tell.
-        gain: 1.0 is about ISO 100; None where the camera does not tell.
-        position: None where no fix was fresh: GPSStatus V and no coordinates.
-    """
-
-    capture_id: str
-    device_id: str
-    make: str
-    model: str
-    software: str
-    utc: datetime
-    width_px: int
-    height_px: int
-    exposure_us: int | None
-    gain: float | None
-    position: GpsFacts | None
 
 
 def stamp(jpeg: bytes, facts: PhotoFacts) -> bytes:

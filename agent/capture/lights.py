@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
+from agent.capture.battery import is_low
 from agent.models import Counts
 from hardware.indicator import Indicator, Signal
 from hardware.power import PowerReading
-
-LOW_BELOW_PCT: Final = 15
-"""Battery below which the idle light is red: there is still time to reach a charger."""
 
 SHOWN_S: Final[dict[Signal, float]] = {
     Signal.HOLD_STILL: 5.0,
@@ -34,7 +32,7 @@ def idle(*, ready: bool, bench: bool, power: PowerReading, counts: Counts | None
         return Signal.SENDING if counts.waiting else Signal.ALL_SENT
     if not ready:
         return Signal.NOT_READY
-    if power.battery_pct is not None and power.battery_pct < LOW_BELOW_PCT and not power.external:
+    if is_low(power):
         return Signal.BATTERY_LOW
     return Signal.BENCH if bench else Signal.READY
 

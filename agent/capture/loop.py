@@ -22,8 +22,9 @@ from agent.capture.gestures import (
 )
 from agent.capture.housekeeping import Housekeeping
 from agent.capture.lights import Light
-from agent.capture.press import Capture, Press, Served, Unserved, made_photo
+from agent.capture.press import Capture, Press
 from agent.capture.scan_window import ScanWindow
+from agent.capture.served import Served, Unserved, made_photo
 from agent.capture.socket_presses import BENCH_IS_OFF, SAME_PRESS, Reply, SocketPresses
 from agent.config import Config
 from agent.errors import ExitCode
@@ -100,15 +101,11 @@ class CaptureLoop:
         match event.button, event.change:
             case ButtonName.PHOTO, Change.TOUCHED:
                 if self._touches.counts(event.edge_ns):
-                    self._touched(event.edge_ns)
+                    self._light.touched(event.edge_ns)  # some 12 ms before it is a press
                 return
             case ButtonName.PHOTO, Change.GLITCH:
                 self._touches.was_none(event.edge_ns)
         self._events.put(event)
-
-    def _touched(self, edge_ns: int) -> None:
-        """The first edge of what may become a press, some 12 ms before that is known."""
-        self._light.touched(edge_ns)
 
     def command(self, button: ButtonName, held_s: float, user: str, timeout_s: float) -> Reply:
         """Press a button for `user` and wait for what comes of it."""

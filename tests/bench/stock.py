@@ -12,7 +12,8 @@ from typing import Final
 from agent import __version__
 from agent.capture import jpeg, quality, record_json
 from agent.capture.chain import Chain, new_id
-from agent.capture.exif import PhotoFacts, stamp
+from agent.capture.exif import stamp
+from agent.capture.photo_facts import PhotoFacts
 from agent.capture.record_json import Photo, Setting, Trigger
 from agent.models import UNASSIGNED, CaptureId, Head, Kind, Thresholds
 from agent.queue.database import Database

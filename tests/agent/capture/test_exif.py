@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.capture import jpeg
-from agent.capture.exif import GpsFacts, PhotoFacts, stamp
+from agent.capture.exif import stamp
+from agent.capture.photo_facts import GpsFacts, PhotoFacts
 
 TAKEN: Final = datetime(2026, 12, 1, 9, 15, 2, 417_999, tzinfo=UTC)
 FIXED: Final = datetime(2026, 12, 1, 9, 15, 1, 59_000, tzinfo=UTC)

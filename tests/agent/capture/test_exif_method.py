@@ -7,7 +7,8 @@ import piexif  # noqa: TID251 - somebody else's reader
 import pytest
 
 from agent.capture import jpeg
-from agent.capture.exif import GpsFacts, PhotoFacts, stamp
+from agent.capture.exif import stamp
+from agent.capture.photo_facts import GpsFacts, PhotoFacts
 
 
 @pytest.mark.parametrize("method", ["GPS", "MANUAL"])

@@ -1,0 +1,45 @@
+"""What came of a press: a record, or the reason why none could be written."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from agent.models import Kind, Label
+from agent.rule.policy import Allowed, Refused
+from hardware.indicator import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A press that left its record.
+
+    Attributes:
+        signal: what the driver is shown.
+        answer: the rule's; None where it was not asked, or something failed.
+        ends: whether the process must end, since the camera is of no more use in it.
+    """
+
+    label: Label
+    record: dict[str, Any]
+    signal: Signal
+    answer: Allowed | Refused | None = None
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """A press whose record could not be written, or not yet be queued: red, and a line in the log.
+
+    Attributes:
+        label: of the record that is safe but not yet queued; None where there is none.
+        answer, ends: as in `Served`.
+    """
+
+    error: str
+    label: Label | None = None
+    answer: Allowed | Refused | None = None
+    ends: bool = False
+
+
+def made_photo(served: Served | Unserved) -> bool:
+    """Whether a photo came of the press, queued or not."""
+    return served.label is not None and served.label.kind in {Kind.PHOTO, Kind.TEST}
