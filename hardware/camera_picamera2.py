@@ -298,8 +298,8 @@ class Opened(NamedTuple):
 def open_device(device: int) -> Opened:
     """Open camera number `device`; raises DeviceMissing with the remedy."""
     try:
-        from libcamera import ColorSpace  # noqa: PLC0415 - comes with picamera2
-        from picamera2 import Picamera2  # noqa: PLC0415 - a Pi's package, from apt
+        from libcamera import ColorSpace  # noqa: PLC0415, TID251 - comes with picamera2
+        from picamera2 import Picamera2  # noqa: PLC0415, TID251 - a Pi's package, from apt
     except ImportError as error:
         raise DeviceMissing(
             'camera.kind = "picamera2": picamera2 is not installed; `apt install '
