@@ -14,7 +14,6 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from agent.errors import ConfigError
-from agent.models import Thresholds
 from hardware.settings import (
     BoardSettings,
     ButtonSettings,
@@ -30,6 +29,9 @@ from hardware.settings import (
     SimulatedSettings,
 )
 from hardware.settings_toml import TableReader
+
+_Percent = Annotated[float, Range(0, 100, "a percentage")]
+_Score = Annotated[float, Range(0, 1_000_000, "a score")]
 
 DEFAULT_PATH: Final = Path("/etc/doorstep/config.toml")
 """Where a provisioned device has its configuration. Source: design section 10."""
@@ -84,6 +86,29 @@ class BackendSettings:
     """Public keys that sign receipts; two while the backend changes its key."""
     ca: Path | None = None
     """Trusted certificates in place of the system's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """`[quality]`: where a score becomes a verdict; it depends on camera and processor.
+
+    The defaults come from rendered doors (hardware/simulated/scenes.py), not from a camera.
+
+    Attributes:
+        version: goes into every record; change it with any of the others.
+        dark_below_pct: mean luma, % of full scale.
+        clipped_above_pct: share of clipped pixels, %.
+        covered_below_pct: spread of a thumbnail without its gradients, % of full scale.
+        noisy_above: standard deviation of the pixel noise, grey levels of 255.
+        blurred_below: sharpness, see agent/capture/quality.py.
+    """
+
+    version: str = "2026.11"
+    dark_below_pct: _Percent = 11.0
+    clipped_above_pct: _Percent = 20.0
+    covered_below_pct: _Percent = 0.5
+    noisy_above: _Score = 14.0
+    blurred_below: _Score = 60.0
 
 
 @dataclass(frozen=True, slots=True)

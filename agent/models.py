@@ -4,12 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, NewType
-
-from hardware.settings import Range
-
-_Percent = Annotated[float, Range(0, 100, "a percentage")]
-_Score = Annotated[float, Range(0, 1_000_000, "a score")]
+from typing import Any, Final, NewType
 
 CaptureId = NewType("CaptureId", str)
 """A UUIDv4 in its canonical text form; it holds no time."""
@@ -213,29 +208,6 @@ class Verdict(StrEnum):
     COVERED = "covered"
     NOISY = "noisy"
     BLURRED = "blurred"
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """`[quality]`: where a score becomes a verdict; it depends on camera and processor.
-
-    The defaults come from rendered doors (hardware/simulated/scenes.py), not from a camera.
-
-    Attributes:
-        version: goes into every record; change it with any of the others.
-        dark_below_pct: mean luma, % of full scale.
-        clipped_above_pct: share of clipped pixels, %.
-        covered_below_pct: spread of a thumbnail without its gradients, % of full scale.
-        noisy_above: standard deviation of the pixel noise, grey levels of 255.
-        blurred_below: sharpness, see `sharpness`.
-    """
-
-    version: str = "2026.11"
-    dark_below_pct: _Percent = 11.0
-    clipped_above_pct: _Percent = 20.0
-    covered_below_pct: _Percent = 0.5
-    noisy_above: _Score = 14.0
-    blurred_below: _Score = 60.0
 
 
 @dataclass(frozen=True, slots=True)

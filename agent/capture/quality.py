@@ -11,7 +11,8 @@ import cv2  # noqa: TID251 - this is one of its doors
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.models import QualityReport, Thresholds, Verdict
+from agent.config import Thresholds
+from agent.models import QualityReport, Verdict
 
 WHITE_LEVEL: Final = 250
 """Luma from which a pixel counts as clipped. Source: 255 less what JPEG's ringing takes away."""

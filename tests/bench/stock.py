@@ -15,7 +15,8 @@ from agent.capture.chain import Chain, new_id
 from agent.capture.exif import stamp
 from agent.capture.photo_facts import PhotoFacts
 from agent.capture.record_json import Photo, Setting, Trigger
-from agent.models import UNASSIGNED, CaptureId, Head, Kind, Thresholds
+from agent.config import Thresholds
+from agent.models import UNASSIGNED, CaptureId, Head, Kind
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout

@@ -9,7 +9,8 @@ import pytest
 
 from agent.capture import quality
 from agent.capture.quality import assess, sharpness
-from agent.models import QualityReport, Thresholds, Verdict
+from agent.config import Thresholds
+from agent.models import QualityReport, Verdict
 from hardware.simulated.scenes import Scene, render
 
 SMALL: Final = Scene(width_px=1280, height_px=720)
