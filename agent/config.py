@@ -34,7 +34,10 @@ _Percent = Annotated[float, Range(0, 100, "a percentage")]
 _Score = Annotated[float, Range(0, 1_000_000, "a score")]
 
 DEFAULT_PATH: Final = Path("/etc/doorstep/config.toml")
-"""Where a provisioned device has its configuration. Source: design section 10."""
+"""Where a provisioned device has its configuration: /etc is for what is this host's own.
+
+Source: Filesystem Hierarchy Standard 3.0 section 3.7.
+"""
 
 
 class ManifestPolicy(StrEnum):
