@@ -1,5 +1,6 @@
-"""The vocabulary: ids, kinds, states, and what one press becomes."""
+"""The vocabulary: ids, kinds, states, what one press becomes, how times and codes are written."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -8,6 +9,16 @@ from typing import Any, Final, NewType
 
 CaptureId = NewType("CaptureId", str)
 """A UUIDv4 in its canonical text form; it holds no time."""
+
+CODE: Final = re.compile(r"[!-~]([ -~]{0,126}[!-~])?")
+"""A parcel's code: printable ASCII without a space at its ends.
+
+A GS1-128 symbol has 48 characters at most; the codes in two dimensions that carriers print have
+more, and 128 are room for them. Source: GS1 General Specifications, section 5.4.
+"""
+
+_UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
+"""Source: RFC 3339 section 5.6; a datetime has microseconds."""
 
 
 class Kind(StrEnum):
@@ -197,6 +208,17 @@ def rfc3339(moment: datetime) -> str:
     """Format an aware datetime as RFC 3339 UTC with Z and milliseconds (truncated)."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "Z"
+
+
+def from_rfc3339(text: object) -> datetime:
+    """The moment that somebody else wrote in UTC with Z, to the second or more exactly.
+
+    Raises:
+        ValueError: it is none; what it says is not told.
+    """
+    if not isinstance(text, str) or not _UTC.fullmatch(text):
+        raise ValueError("not a time in UTC, as 2026-12-01T06:00:00Z")
+    return datetime.fromisoformat(text)
 
 
 class Verdict(StrEnum):

@@ -1,11 +1,11 @@
 """Reads the codes on parcels, with zxing-cpp; pure. Pictures are looked at and never kept."""
 
-import re
 from typing import Final
 
 import numpy as np
 import zxingcpp  # noqa: TID251 - this is its door
 
+from agent.models import CODE
 from hardware.camera import Luma
 
 FORMATS: Final = zxingcpp.BarcodeFormats(
@@ -17,9 +17,6 @@ FORMATS: Final = zxingcpp.BarcodeFormats(
     ]
 )
 """What parcels carry. Not Micro QR and rMQR, which are seldom and check themselves less."""
-
-CODE: Final = re.compile(rb"[!-~]([ -~]{0,126}[!-~])?")
-"""What passes: what a manifest's codes may be (agent/rule/manifest.py); a test compares the two."""
 
 DARK_BELOW: Final = 64
 """Mean luma, 16 to 235, below which codes want a lamp.
@@ -66,4 +63,5 @@ def _text(code: zxingcpp.Barcode) -> str | None:
     content = code.bytes
     if code.content_type is zxingcpp.ContentType.GS1:
         content = content.replace(_SEPARATOR, b"")
-    return content.decode("ascii") if CODE.fullmatch(content) else None
+    text = content.decode("ascii", "replace")  # by what no code has
+    return text if CODE.fullmatch(text) else None

@@ -1,6 +1,5 @@
 """What the backend signed about a record: a receipt or a refusal, and whether it is about ours."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import NotGenuine
-from agent.models import Item
+from agent.models import Item, from_rfc3339
 from agent.record import signing
 
 Keys = Mapping[str, signing.PublicKey]
@@ -18,9 +17,6 @@ REASON_LIMIT: Final = 200
 """Longest reason that is kept, in characters: two lines on a terminal."""
 
 _RECEIVED, _REFUSED, _REASON = "received_at", "refused_at", "reason"
-
-_UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
-"""RFC 3339 in UTC, as receipts and refusals have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +72,10 @@ def _verified(token: str, item: Item, keys: Keys) -> dict[str, Any]:
 
 
 def _utc(payload: Mapping[str, Any], name: str) -> datetime:
-    text = payload.get(name)
-    if not isinstance(text, str) or not _UTC.fullmatch(text):
-        raise NotGenuine(f"signed, but {name} is not a time in UTC")
     try:
-        return datetime.fromisoformat(text)
+        return from_rfc3339(payload.get(name))
     except ValueError as error:
-        raise NotGenuine(f"signed, but {name} is no time: {error}") from error
+        raise NotGenuine(f"signed, but {name} is {error}") from error
 
 
 def read_keys(paths: Iterable[Path]) -> Keys:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agent.errors import NotGenuine
+from agent.models import CODE, from_rfc3339
 from agent.record import signing
 from hardware.clock import ClockSource, Moment
 
@@ -37,16 +38,6 @@ _VERSION_LIMIT: Final = 2**53 - 1
 
 _STOP_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What may go into a record, a file name or a page without harm: nothing to quote or to escape."""
-
-_CODE: Final = re.compile(r"[!-~]([ -~]{0,126}[!-~])?")
-"""Printable ASCII, as agent/capture/barcodes.py reads it. A GS1-128 symbol has 48 characters at
-most; the codes in two dimensions that carriers print have more, and 128 are room for them.
-
-Source: GS1 General Specifications, section 5.4.
-"""
-
-_UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
-"""A time in UTC, as receipts have it. Source: RFC 3339 section 5.6."""
 
 
 class PhotoRule(StrEnum):
@@ -190,7 +181,7 @@ def _photo(stop: Mapping[str, Any], where: str) -> PhotoRule:
 def _codes(members: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
     what = "1 to 128 printable ASCII characters"
     codes = _list(members, name, CODES_LIMIT, where)
-    return tuple(_text(code, _CODE, f"{where}{name}", what) for code in codes)
+    return tuple(_text(code, CODE, f"{where}{name}", what) for code in codes)
 
 
 def _list(members: Mapping[str, Any], name: str, limit: int, where: str) -> list[Any]:
@@ -216,12 +207,10 @@ def _version(payload: Mapping[str, Any]) -> int:
 
 
 def _utc(payload: Mapping[str, Any], name: str) -> datetime:
-    what = "a time in UTC, as 2026-12-01T06:00:00Z"
-    text = _text(payload.get(name), _UTC, name, what)
     try:
-        return datetime.fromisoformat(text)
-    except ValueError:  # the 31st of June
-        raise _wrong(name, f"not {what}") from None
+        return from_rfc3339(payload.get(name))
+    except ValueError:
+        raise _wrong(name, "not a time in UTC, as 2026-12-01T06:00:00Z") from None
 
 
 def _text(found: Any, pattern: re.Pattern[str], where: str, what: str) -> str:

@@ -6,11 +6,8 @@ import cv2  # noqa: TID251 - turns, blurs and scales codes
 import numpy as np
 import pytest
 import zxingcpp  # noqa: TID251 - writes the codes that are read
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from agent.capture import barcodes
-from agent.rule.manifest import _CODE
 from hardware.camera import Luma
 from hardware.simulated.label import Paper, hold
 from hardware.simulated.scenes import Scene, exposure, render
@@ -134,15 +131,6 @@ def test_what_no_manifest_could_name_is_passed_over(hostile: str | bytes) -> Non
 def test_printable_text_is_told_as_it_is_and_harms_nobody_here(text: str) -> None:
     """What it means is the manifest's to say."""
     assert barcodes.read(scene(code(text))) == (text,)
-
-
-@settings(max_examples=50)
-@given(st.binary(min_size=1, max_size=140) | st.from_regex(_CODE, fullmatch=True).map(str.encode))
-def test_what_passes_is_what_a_manifest_may_have(content: bytes) -> None:
-    """The two rules are one; bytes that are no ASCII are no code."""
-    allowed = content.isascii() and _CODE.fullmatch(content.decode("ascii"))
-
-    assert bool(barcodes.CODE.fullmatch(content)) == bool(allowed)
 
 
 @pytest.mark.parametrize(

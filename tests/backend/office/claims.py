@@ -4,11 +4,10 @@ The label is verified; record.json is signed, but what is in it has been checked
 """
 
 import re
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from agent.models import BoundBy, Reason, Verdict, rfc3339
+from agent.models import BoundBy, Reason, Verdict, from_rfc3339, rfc3339
 from agent.record.file import RecordFile
 from agent.rule.reach import Circle
 from hardware.clock import ClockSource
@@ -60,10 +59,10 @@ def dated_boot(opened: RecordFile) -> BootTime | None:
     """What a `time` record says, its source by its label; None when it makes no sense."""
     said = _object(opened.record.get("time"))
     at, monotonic_ns = said.get("utc"), said.get("monotonic_ns")
-    if not isinstance(at, str) or type(monotonic_ns) is not int or abs(monotonic_ns) >= 2**63:
+    if type(monotonic_ns) is not int or abs(monotonic_ns) >= 2**63:
         return None
     try:
-        utc = rfc3339(datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC))
+        utc = rfc3339(from_rfc3339(at))
     except ValueError:
         return None
     label = opened.label
