@@ -95,7 +95,8 @@ class BackendSettings:
 class Thresholds:
     """`[quality]`: where a score becomes a verdict; it depends on camera and processor.
 
-    The defaults come from rendered doors (hardware/simulated/scenes.py), not from a camera.
+    The defaults come from rendered doors (hardware/simulated/scenes.py) and photographs
+    (tests/quality) of November 2026, not from the device's camera.
 
     Attributes:
         version: goes into every record; change it with any of the others.
@@ -103,15 +104,16 @@ class Thresholds:
         clipped_above_pct: share of clipped pixels, %.
         covered_below_pct: spread of a thumbnail without its gradients, % of full scale.
         noisy_above: standard deviation of the pixel noise, grey levels of 255.
-        blurred_below: sharpness, see agent/capture/quality.py.
+        blurred_below: sharpness; photographs smeared over 12 px and more had 85 at most, sharp
+            ones 125 at least.
     """
 
-    version: str = "2026.11"
+    version: str = "2026.12"
     dark_below_pct: _Percent = 11.0
     clipped_above_pct: _Percent = 20.0
     covered_below_pct: _Percent = 0.5
     noisy_above: _Score = 14.0
-    blurred_below: _Score = 60.0
+    blurred_below: _Score = 95.0
 
 
 @dataclass(frozen=True, slots=True)

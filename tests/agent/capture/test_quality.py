@@ -12,6 +12,8 @@ from agent.capture.quality import assess, sharpness
 from agent.config import Thresholds
 from agent.models import QualityReport, Verdict
 from hardware.simulated.scenes import Scene, render
+from tests.quality.leaves import dead_leaves
+from tests.quality.spoiling import DIRECTIONS_DEG, smeared
 
 SMALL: Final = Scene(width_px=1280, height_px=720)
 NIGHT: Final = replace(SMALL, light=0.02)
@@ -81,14 +83,43 @@ def test_a_smear_along_edges_is_still_a_blur() -> None:
     assert sharpness(smeared.astype(np.uint8)) < DEFAULT.blurred_below < sharpness(pixels)
 
 
-def test_the_bands_that_sharpness_goes_by_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_smear_scores_the_same_in_every_direction() -> None:
+    """A hand shakes in diagonals too; a chart of discs has edges in every direction."""
+    chart = dead_leaves(seed=1)
+    scores = [sharpness(smeared(chart, 12, direction)) for direction in DIRECTIONS_DEG]
+
+    assert 0 < max(scores) < DEFAULT.blurred_below < sharpness(chart)
+    assert max(scores) < 1.1 * min(scores)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_fine_pattern_is_sharp_on_either_diagonal(side: int) -> None:
+    """Cloth and gravel: neighbours differ by half a wave and more, which is no noise."""
+    chart = dead_leaves(seed=1)
+    y, x = np.indices(chart.shape[:2])
+    waves = 30 * np.sin(2 * np.pi * (x + side * y) / 6.4)
+    patterned = np.clip(chart + waves[..., None], 0, 255).astype(np.uint8)
+
+    assert sharpness(patterned) == pytest.approx(sharpness(chart), rel=0.25)
+
+
+def test_half_of_a_picture_says_what_the_whole_says(monkeypatch: pytest.MonkeyPatch) -> None:
     upright = render(SMALL)
-    pictures = [upright, np.ascontiguousarray(upright.transpose(1, 0, 2))]
-    by_bands = [sharpness(pixels) for pixels in pictures]
+    pictures = [upright, np.ascontiguousarray(upright.transpose(1, 0, 2)), dead_leaves(seed=1)]
+    by_strips = [sharpness(pixels) for pixels in pictures]
 
-    monkeypatch.setattr(quality, "_BAND_ROWS", max(upright.shape))
+    # Strips that begin where the margin of the one before begins: nothing is left out.
+    monkeypatch.setattr(quality, "_STRIP_PITCH_ROWS", 60)
 
-    assert by_bands == pytest.approx([sharpness(pixels) for pixels in pictures], rel=1e-9)
+    assert by_strips == pytest.approx([sharpness(pixels) for pixels in pictures], rel=0.15)
+
+
+def test_white_is_no_detail() -> None:
+    """The halves of a checkerboard that is all white sum up to more than a byte holds."""
+    chart = dead_leaves(seed=1)
+    near, full = (np.where(chart > 200, white, chart).astype(np.uint8) for white in (253, 255))
+
+    assert sharpness(full) == pytest.approx(sharpness(near), rel=0.05)
 
 
 def test_what_comes_first_in_order_is_the_verdict() -> None:
