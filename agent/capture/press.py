@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from agent.capture import burst, jpeg, quality, record_json
+from agent.capture import burst, quality, record_json
 from agent.capture.battery import is_empty
 from agent.capture.burst import Shot
 from agent.capture.chain import Chain, NotQueued, new_id
@@ -29,9 +29,6 @@ from hardware.indicator import Signal
 from hardware.power import PowerReading
 
 _log = logging.getLogger(__name__)
-
-JPEG_QUALITY_PCT: Final = 85
-"""About 400 KB at 2304x1296; more shows nothing more of a doorstep."""
 
 VOID_WINDOW_S: Final = 30.0
 """How long after a press it can be taken back: later the driver may mean another one."""
@@ -152,8 +149,7 @@ class Capture:
     def _keep_photo(self, press: Press, answer: Allowed, shot: Shot) -> Served:
         known, stop, frame, capture_id = press.known, answer.stop, shot.frame, new_id()
         report = quality.assess(frame.pixels, self._config.quality, shot.sharpness)
-        encoded = jpeg.encode(frame.pixels, JPEG_QUALITY_PCT)
-        image = stamp(encoded, facts(self._config, capture_id, frame, known))
+        image = stamp(shot.image, facts(self._config, capture_id, frame, known))
         digest = hashlib.sha256(image).hexdigest()
         retake_of = self._retakes.replaced_by(press.edge_ns, stop)
         record = record_json.photo_record(

@@ -12,8 +12,7 @@ from typing import Final
 
 import cv2  # noqa: TID251 - the bare loop has nothing of the product in it
 
-from agent.capture.burst import BURST
-from agent.capture.press import JPEG_QUALITY_PCT
+from agent.capture.burst import BURST, JPEG_QUALITY_PCT
 from agent.queue.disk import flushes_names
 from hardware.camera import Camera
 

@@ -150,11 +150,13 @@ class _Presser:
         shot, assessed = trace.last("shoot"), trace.last("assess")
         file, row = trace.last("write_durably"), trace.last("add")
         copied_ns = max(copied.ended_ns, exposed_ns)
+        encoded = trace.last("encode")
+        late_encode_ms = encoded.ms if encoded.began_ns > copied_ns else 0.0
         times = {
             "frames_ms": (exposed_ns - edge_ns) / 1e6,
             "copy_ms": (copied_ns - exposed_ns) / 1e6,
-            "quality_ms": (shot.ended_ns - copied_ns) / 1e6 + assessed.ms,
-            "encode_ms": trace.last("encode").ms,
+            "quality_ms": (shot.ended_ns - copied_ns) / 1e6 + assessed.ms - late_encode_ms,
+            "encode_ms": late_encode_ms,
             "exif_ms": trace.last("stamp").ms,
             "pack_ms": trace.last("keep").ms - file.ms - row.ms,
             "file_ms": file.ms,
@@ -166,8 +168,9 @@ class _Presser:
             rest_ms=total_ms_ - sum(times.values()),
             total_ms=total_ms_,
             all_quality_ms=total_ms(trace.all(*QUALITY)),
+            one_encode_ms=encoded.ms,
             file_bytes=file_bytes,
-            photo_bytes=len(trace.last("encode").value),
+            photo_bytes=len(encoded.value),
         )
 
     def _green_ns(self, edge_ns: int) -> int:

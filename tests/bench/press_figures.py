@@ -19,14 +19,15 @@ class Press:
     Attributes:
         frames_ms: edge to the end of the last exposure; the button's own 14 ms are within.
         copy_ms: from the sensor's last frame to pixels in memory.
-        quality_ms: after that: the last frame's sharpness, the choice, and the assessment.
-        encode_ms: JPEG encode.
+        quality_ms: after that: the last frame's sharpness, and the kept one's assessment.
+        encode_ms: JPEG encode after that; 0 unless the last frame won.
         exif_ms: EXIF.
         pack_ms: pack, hash and sign.
         file_ms: disk, the record file.
         row_ms: disk, the row in SQLite.
         rest_ms: everything else up to the green light.
         all_quality_ms: quality of the whole burst, what overlaps with waiting included.
+        one_encode_ms: the kept frame's JPEG encode, whenever it was.
         file_bytes: size of the record file.
         photo_bytes: size of the encoded JPEG.
     """
@@ -42,6 +43,7 @@ class Press:
     rest_ms: float
     total_ms: float
     all_quality_ms: float
+    one_encode_ms: float
     file_bytes: int
     photo_bytes: int
 
@@ -63,7 +65,7 @@ def warm_figures(presses: list[Press], bare: list[Bare]) -> list[Figure]:
     bare_ms = statistics.median(one.total_ms for one in bare)
     wait_ms = statistics.median(press.frames_ms + press.copy_ms for press in presses)
     own_wait_ms = wait_ms + statistics.median(one.encode_ms + one.calls_ms for one in bare)
-    encode_ms = statistics.median(press.encode_ms for press in presses)
+    encode_ms = statistics.median(press.one_encode_ms for press in presses)
     burst_ms = burst.BURST * encode_ms
     return [
         Figure(

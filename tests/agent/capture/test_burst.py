@@ -2,12 +2,16 @@
 
 import time
 from collections.abc import Generator
+from dataclasses import replace
+from inspect import GEN_CLOSED, getgeneratorstate
 
 import pytest
 
-from agent.capture import burst
+from agent.capture import burst, jpeg, quality
+from agent.capture.quality import Pixels
 from hardware.camera import Frame
 from hardware.errors import CameraStalled
+from hardware.simulated.scenes import Scene, render
 from tests.support.benchtop import Parts, Pictures, SetLamp, picture
 
 AFTER_NS = 5_000_000_000
@@ -19,20 +23,84 @@ def camera_with(lamp: SetLamp | None, lux: float | None = 2_000.0) -> Pictures:
     return camera
 
 
+def shoot(camera: Pictures, lamp: SetLamp | None = None) -> burst.Shot:
+    return burst.shoot(camera, lamp, AFTER_NS, 2.0)
+
+
 def test_a_burst_has_three_frames_and_keeps_the_sharpest() -> None:
     camera = camera_with(None)
     camera.pictures = [picture(motion_px=22.0), picture(), picture(motion_px=6.0)]
 
-    shot = burst.shoot(camera, None, AFTER_NS, 2.0)
+    shot = shoot(camera)
 
     assert len(camera.taken) == 3
     assert shot.frame is camera.taken[1]
 
 
+@pytest.mark.parametrize("kept", range(3))
+def test_the_jpeg_and_the_sharpness_are_those_of_the_kept_frame(kept: int) -> None:
+    camera = camera_with(None)
+    camera.pictures = [picture(motion_px=6.0) for _ in range(3)]
+    camera.pictures[kept] = picture()
+
+    shot = shoot(camera)
+
+    assert shot.frame is camera.taken[kept]
+    assert shot.image == jpeg.encode(shot.frame.pixels, burst.JPEG_QUALITY_PCT)
+    assert shot.sharpness == quality.sharpness(shot.frame.pixels)
+
+
+def test_at_rest_the_jpeg_is_made_while_the_last_frame_is_exposed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the evening grain makes the last one sharper by a hair; nobody waits for its JPEG."""
+    steps: list[str] = []
+    encode = jpeg.encode
+
+    def noted(pixels: Pixels, quality_pct: int) -> bytes:
+        steps.append("encoded")
+        return encode(pixels, quality_pct)
+
+    class Exposes(Pictures):
+        def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
+            for frame in super().take(after_ns, count, deadline_s):
+                steps.append("exposed")
+                yield frame
+
+    monkeypatch.setattr(jpeg, "encode", noted)
+    evening = Scene(seed=1, width_px=640, height_px=360, light=0.1)
+    camera = Exposes(time.monotonic_ns)
+    burst = [render(replace(evening, frame=number)) for number in range(3)]
+    camera.pictures = sorted(burst, key=quality.sharpness)
+
+    shot = shoot(camera)
+
+    assert steps == ["exposed", "exposed", "encoded", "exposed"]
+    assert shot.frame is camera.taken[1]
+
+
+def test_the_lit_burst_is_closed_like_any_other() -> None:
+    """A camera gives its buffers back at the end of the generator."""
+    bursts: list[Generator[Frame]] = []
+
+    class Holds(Pictures):
+        def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
+            bursts.append(super().take(after_ns, count, deadline_s))
+            return bursts[-1]
+
+    camera = Holds(time.monotonic_ns)
+    lamp = camera.lamp = SetLamp()
+    camera.lux = 1.0
+
+    shoot(camera, lamp)
+
+    assert [getgeneratorstate(burst) for burst in bursts] == [GEN_CLOSED, GEN_CLOSED]
+
+
 def test_every_exposure_begins_after_the_press() -> None:
     camera = camera_with(None)
 
-    burst.shoot(camera, None, AFTER_NS, 2.0)
+    shoot(camera)
 
     assert all(frame.exposure_began_ns > AFTER_NS for frame in camera.taken)
 
@@ -40,8 +108,8 @@ def test_every_exposure_begins_after_the_press() -> None:
 def test_a_stopped_camera_is_started_and_a_streaming_one_left_alone() -> None:
     camera = camera_with(None)
 
-    burst.shoot(camera, None, AFTER_NS, 2.0)
-    burst.shoot(camera, None, AFTER_NS, 2.0)
+    shoot(camera)
+    shoot(camera)
 
     assert camera.starts == 1
 
@@ -50,7 +118,7 @@ def test_a_stopped_camera_is_started_and_a_streaming_one_left_alone() -> None:
 def test_the_lamp_stays_dark_in_daylight_and_where_nothing_measures_it(lux: float | None) -> None:
     lamp = SetLamp()
 
-    shot = burst.shoot(camera_with(lamp, lux), lamp, AFTER_NS, 2.0)
+    shot = shoot(camera_with(lamp, lux), lamp)
 
     assert not shot.lamp
     assert lamp.times_lit == 0
@@ -61,7 +129,7 @@ def test_in_the_dark_the_lamp_is_lit_for_a_burst_of_its_own_and_put_out() -> Non
     lamp = SetLamp()
     camera = camera_with(lamp, 19.9)
 
-    shot = burst.shoot(camera, lamp, AFTER_NS, 2.0)
+    shot = shoot(camera, lamp)
 
     unlit, *lit = camera.taken
     settled_ns = lamp.lit_ns + burst.LAMP_SETTLE_MS * 1_000_000
@@ -97,13 +165,13 @@ def test_the_unlit_burst_is_given_back_before_the_lamp_is_lit() -> None:
     lamp = camera.lamp = Looks()
     camera.lux = 1.0
 
-    burst.shoot(camera, lamp, AFTER_NS, 2.0)
+    shoot(camera, lamp)
 
     assert lamp.lent_when_lit == 0
 
 
 def test_in_the_dark_without_a_lamp_the_photo_is_taken_all_the_same() -> None:
-    shot = burst.shoot(camera_with(None, 0.1), None, AFTER_NS, 2.0)
+    shot = shoot(camera_with(None, 0.1))
 
     assert not shot.lamp
 
@@ -121,7 +189,7 @@ def test_the_lamp_is_put_out_when_the_camera_stalls() -> None:
     lamp = camera.lamp = StallsWhenLit()
 
     with pytest.raises(CameraStalled):
-        burst.shoot(camera, lamp, AFTER_NS, 2.0)
+        shoot(camera, lamp)
 
     assert lamp.times_lit == 1
     assert not lamp.lit
