@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.badnetwork.inner import Inner, inner_backend
 from tests.support.rawserver import RawServer, Request, raw_server
-from tests.support.sending import Device, Sender, device, sender
+from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Relayed:
         server: its script answers each request, with `ask` or otherwise.
     """
 
-    device: Device
+    device: DeviceQueue
     sender: Sender
     server: RawServer
     inner: Inner
@@ -54,7 +54,7 @@ def relayed(folder: Path) -> Iterator[Relayed]:
     with (
         inner_backend(folder / "backend") as inner,
         raw_server(folder) as server,
-        device(folder / "device") as made,
+        device_queue(folder / "device") as made,
         sender(made, _Reachable(server.base_url, server.ca_file, inner.receipt_key_file)) as sends,
     ):
         one = Relayed(made, sends, server, inner)

@@ -14,7 +14,7 @@ from agent.sync.backoff import BACK_OFF_CAP_S
 from agent.sync.http import Limits
 from tests.badnetwork.box import Box, Fault, Way
 from tests.badnetwork.inner import Inner, inner_backend
-from tests.support.sending import QUICK, Device, Sender, device, sender
+from tests.support.sending import QUICK, DeviceQueue, Sender, device_queue, sender
 
 MEMORY: Final = Path("/dev/shm")
 """Folders lie in memory, if there is one: flushes are not what is tried here."""
@@ -58,7 +58,7 @@ class Rig:
         inner: the backend; its switches harm the answers.
     """
 
-    device: Device
+    device: DeviceQueue
     sender: Sender
     box: Box
     inner: Inner
@@ -141,7 +141,7 @@ class Rig:
         return Extent(item, dict(self.box.passed))
 
 
-def misplaced(device: Device, inner: Inner, item: Item) -> list[str]:
+def misplaced(device: DeviceQueue, inner: Inner, item: Item) -> list[str]:
     """What breaks the promise: at the backend once, byte for byte, or still queued."""
     row, content = device.outbox.get(item.capture_id), device.content(item)
     received, times = inner.received(item.capture_id), inner.store.times_accepted[item.capture_id]
@@ -165,7 +165,7 @@ def rig(folder: Path, limits: Limits = QUICK) -> Iterator[Rig]:
     with (
         inner_backend(folder / "backend") as inner,
         Box(folder, inner.port, inner.receipt_key_file) as box,
-        device(folder / "device") as made,
+        device_queue(folder / "device") as made,
         sender(made, box, limits=limits) as sending,
     ):
         yield Rig(made, sending, box, inner)

@@ -8,7 +8,7 @@ from typing import Final
 
 from agent.models import State
 from agent.sync.loop import LOOK_S
-from tests.bench.device import Device, Memory, Running
+from tests.bench.device import Memory, Running, new_device, running
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
 from tests.bench.stock import Stock, stock
@@ -69,13 +69,13 @@ def drain(sync: Running, rig: Rig, queue: Stock, began_s: float) -> Drained:
 
 def measure(rig: Rig) -> list[Figure]:
     """Drains the queue, then adds single records after gaps."""
-    device = Device.new(rig.folder / "drain", rig.backend)
+    device = new_device(rig.folder / "drain", rig.backend)
     with stock(device) as queue:
         for _ in range(rig.queued_records):
             queue.add()
         rig.backend.restart()  # its counts begin at zero
         began_s = time.monotonic()
-        with device.running("sync") as sync:
+        with running(device, "sync") as sync:
             drained = drain(sync, rig, queue, began_s)
             apart = [_after_gap(rig, queue, LOOK_S * n / rig.gaps) for n in range(rig.gaps)]
     return [*_drain_figures(drained), *_gap_figures(apart)]

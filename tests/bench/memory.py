@@ -4,7 +4,7 @@ import time
 from typing import Final
 
 from tests.bench import drain
-from tests.bench.device import Device, Memory
+from tests.bench.device import Memory, new_device, running
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
 from tests.bench.stock import stock
@@ -22,8 +22,8 @@ def measure(rig: Rig) -> list[Figure]:
 
 
 def _capture(rig: Rig) -> list[Figure]:
-    device = Device.new(rig.folder / "memory-capture", rig.backend, doors=rig.doors)
-    with device.running("capture") as capture:
+    device = new_device(rig.folder / "memory-capture", rig.backend, doors=rig.doors)
+    with running(device, "capture") as capture:
         after_presses = []
         for _ in range(rig.doors):
             capture.ask({"press": "photo"}, 30.0)
@@ -37,12 +37,12 @@ def _capture(rig: Rig) -> list[Figure]:
 
 
 def _sync(rig: Rig) -> list[Figure]:
-    device = Device.new(rig.folder / "memory-sync", rig.backend)
+    device = new_device(rig.folder / "memory-sync", rig.backend)
     with stock(device) as queue:
         for _ in range(rig.few_records):
             queue.add()
         began_s = time.monotonic()
-        with device.running("sync") as sync:
+        with running(device, "sync") as sync:
             drained = drain.drain(sync, rig, queue, began_s)
     note = f"{drained.records} records sent"
     vision = Figure(

@@ -15,8 +15,8 @@ from agent.capture.chain import Chain
 from agent.capture.loop import CaptureLoop
 from agent.capture.press import Capture
 from agent.command.capture import FINGER_S, capture_loop
+from agent.config import load
 from agent.queue.outbox import Outbox
-from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from hardware.board import Board, open_board
 from hardware.button import ButtonName
@@ -26,11 +26,12 @@ from hardware.simulated.camera import FRAME_NS
 from hardware.simulated.indicator import SimulatedIndicator
 from tests.bench import press_refused
 from tests.bench.bare import FRAME_HEADER_BYTES, PAGE_BYTES, Bare, BareLoop, Sizes
-from tests.bench.device import Device
+from tests.bench.device import new_device
 from tests.bench.figures import Figure
 from tests.bench.press_figures import Press, cold_figures, warm_figures
 from tests.bench.rig import Rig
 from tests.bench.trace import Trace, total_ms
+from tests.support.device import Device
 
 PACE_S: Final = 0.8
 """From press to press. Source: presses within 0.6 s count once."""
@@ -46,7 +47,7 @@ QUALITY: Final = ("sharpness", "assess")
 
 def measure(rig: Rig) -> list[Figure]:
     """Presses warm and cold, each beside the bare loop, by turns; then refused ones."""
-    device = Device.new(rig.folder / "press", rig.backend)
+    device = new_device(rig.folder / "press", rig.backend)
     with _presser(device) as (loop, presser), ThreadPoolExecutor(1) as finger:
         pressing = finger.submit(_press_all, presser, rig)
         pressing.add_done_callback(lambda _: loop.stop())
@@ -84,7 +85,7 @@ class _Presser:
         self._loop = loop
         self._board = board
         self._trace = trace
-        self._layout = Layout.of(device.config.state)
+        self._layout = device.layout
         self._folder = device.folder / "bare"
         self._bare: BareLoop | None = None
         self._last_press: Press | None = None
@@ -216,7 +217,7 @@ def _opened(device: Device, trace: Trace) -> Iterator[tuple[CaptureLoop, Board]]
         boards.append(open_board(settings, run_dir, floor))
         return boards[0]
 
-    with trace.watching(*places), capture_loop(device.config, opening) as loop:
+    with trace.watching(*places), capture_loop(load(device.config), opening) as loop:
         yield loop, boards[0]
 
 

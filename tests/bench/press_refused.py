@@ -8,15 +8,14 @@ from typing import Any, Final
 from agent.models import Reason, rfc3339
 from agent.queue.database import Database
 from agent.queue.manifests import ManifestStore
-from agent.queue.paths import Layout
 from agent.record import signing
 from agent.rule.manifest import TYPE
 from hardware.clock import BUILT
 from hardware.simulated.script import State
-from tests.bench.device import Device, Running
+from tests.bench.device import Running, running
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
-from tests.support import device as devices
+from tests.support.device import Device, towards
 
 AT_MOST_MS: Final = 300.0
 """Source: issue 3, a refusal costs the driver under 0.3 s."""
@@ -57,9 +56,9 @@ def measure(rig: Rig) -> list[Figure]:
 
 def _presses(rig: Rig, *, scanning: bool) -> list[float]:
     device, key = _device(rig, scanning=scanning)
-    with device.running("capture") as capture:
-        with closing(Database(Layout.of(device.config.state))) as database:
-            ManifestStore(database).offer(_manifest(device.config.device.id, key), None)
+    with running(device, "capture") as capture:
+        with closing(Database(device.layout)) as database:
+            ManifestStore(database).offer(_manifest(f"bench-{device.folder.name}", key), None)
         _await_manifest(capture)
         return [_press_ms(capture) for _ in range(5 if rig.is_quick else 20)]
 
@@ -86,14 +85,14 @@ def _device(rig: Rig, *, scanning: bool) -> tuple[Device, signing.PrivateKey]:
     folder.mkdir()
     key_file = folder / "manifest-key.pem"
     key_file.write_bytes(signing.public_pem(key.public_key()))
-    devices.Device(
+    device = Device(
         folder,
         device={"id": f"bench-{folder.name}"},
         policy={"manifest": "required", "scanning": scanning},
-        backend={**devices.towards(rig.backend), "receipt_keys": [str(key_file)]},
+        backend={**towards(rig.backend), "receipt_keys": [str(key_file)]},
         camera={"width_px": 2304, "height_px": 1296},
     )
-    return Device(folder), key
+    return device, key
 
 
 def _manifest(device_id: str, key: signing.PrivateKey) -> str:

@@ -7,12 +7,14 @@ from contextlib import ExitStack, closing
 from itertools import product
 from typing import Final, TypeVar
 
+from agent.config import load
 from tests.backend.process import REPOSITORY
-from tests.bench.device import Device
+from tests.bench.device import new_device
 from tests.bench.figures import Figure
 from tests.bench.pickers import LiteQueuePicker, OurQueue, PersistQueuePicker, Picker
 from tests.bench.rig import Rig
 from tests.bench.status import DOCUMENT_BYTES
+from tests.support.device import Device
 
 SHORT: Final = 100
 LONG: Final = 100_000
@@ -38,10 +40,10 @@ Key = TypeVar("Key")
 
 def measure(rig: Rig) -> list[Figure]:
     """Asks short and long queues by turns, so that a slow moment of the disk meets them all."""
-    devices = {depth: Device.new(rig.folder / f"depth-{depth}", rig.backend) for depth in DEPTHS}
+    devices = {depth: new_device(rig.folder / f"depth-{depth}", rig.backend) for depth in DEPTHS}
     with ExitStack() as opened:
         ours = {
-            depth: opened.enter_context(closing(OurQueue(device.config, depth)))
+            depth: opened.enter_context(closing(OurQueue(load(device.config), depth)))
             for depth, device in devices.items()
         }
         others: dict[tuple[str, int], Picker] = {

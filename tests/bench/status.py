@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from agent.models import State
 from agent.queue.database import Database
-from agent.queue.paths import Layout
 from tests.backend.process import REPOSITORY
-from tests.bench.device import Device
+from tests.bench.device import new_device, running
 from tests.bench.figures import Figure
 from tests.bench.machine import run_ms
 from tests.bench.rig import Rig
 from tests.bench.rows import LONG_ANSWER, insert, waiting_rows
+from tests.support.device import Device
 
 FEW: Final = 10
 MANY: Final = 100_000
@@ -42,9 +42,12 @@ class _Asked:
 
 def measure(rig: Rig) -> list[Figure]:
     """Asks a device whose two processes run, while rows are put under them."""
-    device = Device.new(rig.folder / "status", rig.backend)
-    layout = Layout.of(device.config.state)
-    with device.running("capture"), device.running("sync"), closing(Database(layout)) as database:
+    device = new_device(rig.folder / "status", rig.backend)
+    with (
+        running(device, "capture"),
+        running(device, "sync"),
+        closing(Database(device.layout)) as database,
+    ):
         queued = _rows()
         insert(database, islice(queued, FEW))
         few = _ask(device, rig, FEW)

@@ -15,18 +15,17 @@ from agent.capture.chain import Chain, new_id
 from agent.capture.exif import stamp
 from agent.capture.photo_facts import PhotoFacts
 from agent.capture.record_json import Photo, Setting, Trigger
-from agent.config import Thresholds
+from agent.config import Thresholds, load
 from agent.models import UNASSIGNED, CaptureId, Head, Kind
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
-from agent.queue.paths import Layout
 from agent.record import signing
 from hardware.camera import Frame
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
 from hardware.power import PowerReading
 from hardware.simulated.scenes import Scene, render
-from tests.bench.device import Device
+from tests.support.device import Device
 
 JPEG_QUALITY_PCT: Final = 70
 """Makes about 300 KB of the scene below, what the issue's figures are for."""
@@ -82,8 +81,7 @@ class Stock:
 @contextmanager
 def stock(device: Device) -> Iterator[Stock]:
     """Opens the queue of a new device."""
-    config = device.config
-    layout = Layout.of(config.state)
+    config, layout = load(device.config), device.layout
     layout.make()
     pixels = render(_SCENE)
     frame = Frame(pixels, 8000, 1.0, 400.0, time.monotonic_ns())

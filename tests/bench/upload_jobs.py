@@ -13,9 +13,8 @@ from typing import Any, Final
 
 from agent.models import Item
 from tests.backend.process import REPOSITORY
-from tests.bench.device import Device
 from tests.bench.upload_server import Server
-from tests.support import device
+from tests.support.device import Device, towards
 
 AGAIN_S: Final = 1
 """Wait after a cut where the contender's library or option asks for one.
@@ -66,7 +65,7 @@ class Job:
     folder: Path
     server: Server
     port: int
-    device: device.Device
+    device: Device
     records: Sequence[Record]
 
     @property
@@ -89,8 +88,8 @@ class Job:
 def ours(job: Job) -> list[str]:
     """`doorstep sync`, the real process, on the queue that the stock has filled."""
     identity = {"device": {"id": job.device.folder.name}}
-    job.device.configure(**identity, backend=device.towards(job.server, job.url))
-    return Device(job.device.folder).words("sync")
+    job.device.configure(**identity, backend=towards(job.server, job.url))
+    return job.device.words("sync")
 
 
 def raw(job: Job) -> list[str]:

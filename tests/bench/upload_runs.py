@@ -13,11 +13,10 @@ from agent.capture import jpeg
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from hardware.clock_system import boot_id
-from tests.bench.device import Device
 from tests.bench.stock import stock
 from tests.bench.upload_jobs import CONTENDERS, Job, Record, start
 from tests.bench.upload_lines import Open
-from tests.support import device
+from tests.support.device import Device
 
 LOOK_S: Final = 0.05
 """How often it is looked whether a contender is done."""
@@ -34,7 +33,7 @@ class Load:
         device: whose queue holds them; only `doorstep sync` takes them from there.
     """
 
-    device: device.Device
+    device: Device
     records: list[Record]
 
 
@@ -73,8 +72,8 @@ class Run:
 
 def loaded(folder: Path, records: int, jpeg_quality_pct: int | None = None) -> Load:
     """Fills the queue of a new device; about 300 KB a record unless a quality is given."""
-    made = device.Device(folder, device={"id": folder.name})
-    with stock(Device(folder)) as queue:
+    made = Device(folder, device={"id": folder.name})
+    with stock(made) as queue:
         if jpeg_quality_pct is not None:
             queue.image = jpeg.encode(queue.frame.pixels, jpeg_quality_pct)
         items = [queue.outbox.get(queue.add()) for _ in range(records)]

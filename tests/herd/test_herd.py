@@ -27,7 +27,7 @@ from tests.herd.scenarios import (
     UnjitteredBackoff,
     peaks,
 )
-from tests.support.sending import SetClock, device
+from tests.support.sending import SetClock, device_queue
 
 TURNS = 60
 
@@ -98,7 +98,7 @@ class Away:
 
 def _moments_of_the_product(folder: Path) -> list[float]:
     """When the product's own loop tries, over a real queue."""
-    with device(folder) as made:
+    with device_queue(folder) as made:
         for _ in range(5):
             made.press(photo_bytes=10)
         clock = SetClock(0.0)

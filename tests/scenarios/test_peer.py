@@ -9,7 +9,7 @@ import pytest
 from agent.models import Item, State
 from tests.peer.process import Peer, nginx_peer, tus_peer
 from tests.support.network import FaultProxy, Line
-from tests.support.sending import Device, Sender, device, sender
+from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 
 pytestmark = pytest.mark.slow
 
@@ -35,8 +35,8 @@ def peer(request: pytest.FixtureRequest) -> Peer:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Device]:
-    with device(tmp_path) as opened:
+def made(tmp_path: Path) -> Iterator[DeviceQueue]:
+    with device_queue(tmp_path) as opened:
         yield opened
 
 
@@ -55,12 +55,12 @@ def drain(sending: Sender, item: Item, turns: int) -> list[str | None]:
     return answers
 
 
-def check_arrived(peer: Peer, made: Device, item: Item) -> None:
+def check_arrived(peer: Peer, made: DeviceQueue, item: Item) -> None:
     assert made.state(item) == State.DELIVERED
     assert peer.received_file(item.capture_id).read_bytes() == made.content(item)
 
 
-def test_fresh_records_take_one_request_each(peer: Peer, made: Device) -> None:
+def test_fresh_records_take_one_request_each(peer: Peer, made: DeviceQueue) -> None:
     with FaultProxy(("127.0.0.1", peer.port)) as proxy:
         with sender(made, peer, url=f"https://127.0.0.1:{proxy.port}") as sending:
             items = [made.press(300_000) for _ in range(5)]
@@ -74,7 +74,7 @@ def test_fresh_records_take_one_request_each(peer: Peer, made: Device) -> None:
 
 
 @pytest.mark.parametrize("cut_after_bytes", [500, 3000, 150_000, 300_000])
-def test_cut_upload_is_resumed(peer: Peer, made: Device, cut_after_bytes: int) -> None:
+def test_cut_upload_is_resumed(peer: Peer, made: DeviceQueue, cut_after_bytes: int) -> None:
     """In the handshake, in the headers, in the body."""
     item = made.press(600_000)
     with FaultProxy(("127.0.0.1", peer.port)) as proxy:
@@ -88,7 +88,7 @@ def test_cut_upload_is_resumed(peer: Peer, made: Device, cut_after_bytes: int) -
     check_arrived(peer, made, item)
 
 
-def test_direct_peer_is_sent_only_what_it_lacks(tus: Peer, made: Device) -> None:
+def test_direct_peer_is_sent_only_what_it_lacks(tus: Peer, made: DeviceQueue) -> None:
     item = made.press(2_000_000)
     with FaultProxy(("127.0.0.1", tus.port)) as proxy:
         proxy.up = Line(cut_after_bytes=1_500_000, rate_bytes_per_s=8e6)  # the peer keeps up
@@ -101,7 +101,7 @@ def test_direct_peer_is_sent_only_what_it_lacks(tus: Peer, made: Device) -> None
         assert proxy.relayed_bytes["up"] < 2_400_000
 
 
-def test_line_that_is_cut_again_and_again_gets_there(peer: Peer, made: Device) -> None:
+def test_line_that_is_cut_again_and_again_gets_there(peer: Peer, made: DeviceQueue) -> None:
     """Pieces shrink until one passes: behind a proxy that buffers, a cut piece leaves nothing."""
     item = made.press(700_000)
     with FaultProxy(("127.0.0.1", peer.port)) as proxy:
@@ -112,7 +112,7 @@ def test_line_that_is_cut_again_and_again_gets_there(peer: Peer, made: Device) -
     check_arrived(peer, made, item)
 
 
-def test_lost_answer_is_asked_for(peer: Peer, made: Device) -> None:
+def test_lost_answer_is_asked_for(peer: Peer, made: DeviceQueue) -> None:
     """The backend has it, the device does not know: HEAD says complete, the receipt follows."""
     item = made.press(100_000)
     with FaultProxy(("127.0.0.1", peer.port)) as proxy:
@@ -126,7 +126,7 @@ def test_lost_answer_is_asked_for(peer: Peer, made: Device) -> None:
     check_arrived(peer, made, item)
 
 
-def test_record_over_a_megabyte_passes_a_default_nginx(nginx: Peer, made: Device) -> None:
+def test_record_over_a_megabyte_passes_a_default_nginx(nginx: Peer, made: DeviceQueue) -> None:
     """Its 413 costs one request more: the same attempt goes on in pieces that fit."""
     item = made.press(1_500_000)
     with sender(made, nginx) as sending:
@@ -135,7 +135,7 @@ def test_record_over_a_megabyte_passes_a_default_nginx(nginx: Peer, made: Device
     check_arrived(nginx, made, item)
 
 
-def test_location_with_a_rewritten_host_is_where_it_was(nginx: Peer, made: Device) -> None:
+def test_location_with_a_rewritten_host_is_where_it_was(nginx: Peer, made: DeviceQueue) -> None:
     """nginx passes its upstream's name as Host; the path is the upload's own place."""
     item = made.press(1000, adopted=True)
     with sender(made, nginx) as sending:
@@ -146,7 +146,7 @@ def test_location_with_a_rewritten_host_is_where_it_was(nginx: Peer, made: Devic
 
 
 def test_server_with_ids_of_its_own_behind_a_proxy_is_delivered_to(
-    tmp_path: Path, made: Device
+    tmp_path: Path, made: DeviceQueue
 ) -> None:
     """Its Location is `http://127.0.0.1:PORT/files/ID`, which no device can reach: path on ours."""
     item = made.press(400_000, adopted=True)
@@ -162,7 +162,7 @@ def test_server_with_ids_of_its_own_behind_a_proxy_is_delivered_to(
         assert peer.received_file(url.rpartition("/")[2]).read_bytes() == made.content(item)
 
 
-def test_refused_record_is_told_by_its_signature(peer: Peer, made: Device) -> None:
+def test_refused_record_is_told_by_its_signature(peer: Peer, made: DeviceQueue) -> None:
     """What arrives is not what a label says: the peer refuses, signed."""
     item = made.press(1000)
     content = bytearray(made.content(item))
@@ -175,7 +175,7 @@ def test_refused_record_is_told_by_its_signature(peer: Peer, made: Device) -> No
     assert made.outbox.get(damaged.capture_id).answer == "damaged"
 
 
-def test_finished_upload_is_never_posted_again(peer: Peer, made: Device) -> None:
+def test_finished_upload_is_never_posted_again(peer: Peer, made: DeviceQueue) -> None:
     """A second POST would truncate it: plain tus servers overwrite."""
     item = made.press(50_000)
     with sender(made, peer) as sending:

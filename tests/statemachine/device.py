@@ -77,7 +77,7 @@ class SetWall(datetime):
         return datetime.now(tz) + cls.ahead
 
 
-class Device:
+class InProcessDevice:
     """One device; `press`, `turns`, `send_once` and `prune` may die at any transaction.
 
     Attributes:

@@ -16,7 +16,7 @@ from agent.models import State
 from agent.queue.recovery import ENOUGH
 from hardware.clock import ClockSource
 from tests.backend import process
-from tests.statemachine.device import Device, Killed, ahead_of_now
+from tests.statemachine.device import InProcessDevice, Killed, ahead_of_now
 from tests.statemachine.promises import Promises
 from tests.support.benchtop import picture
 from tests.support.network import FaultProxy, Line
@@ -114,7 +114,7 @@ class Machine(RuleBasedStateMachine):
     def begin(self, photos: int) -> None:
         self.server.set_switches()
         self.scratch = tempfile.TemporaryDirectory(dir=self.folder)
-        self.device = Device(Path(self.scratch.name) / "d", self.server, self.proxy)
+        self.device = InProcessDevice(Path(self.scratch.name) / "d", self.server, self.proxy)
         self._set_network()
         self.promises = Promises(self.seen)
         self.breaks = 0

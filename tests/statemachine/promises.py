@@ -16,7 +16,7 @@ from agent.process import status
 from agent.record import file as recordfile
 from agent.record import receipt, signing
 from tests.backend.process import Backend
-from tests.statemachine.device import Device
+from tests.statemachine.device import InProcessDevice
 
 LIMIT: Final = 10_000
 STATUS_LIMIT_BYTES: Final = 2048
@@ -89,7 +89,7 @@ class Promises:
     starts: int = 1
     held: "Held | None" = None
 
-    def check(self, device: Device, backend: Backend) -> None:
+    def check(self, device: InProcessDevice, backend: Backend) -> None:
         """Look everywhere; fails with what is wrong."""
         self._learn(device)
         self._check_chain()
@@ -101,7 +101,7 @@ class Promises:
         else:
             self._check_queue(device, backend)
 
-    def _check_set_aside(self, device: Device) -> None:
+    def _check_set_aside(self, device: InProcessDevice) -> None:
         """What is broken or does not verify is kept, never deleted.
 
         The queue is sound again once it was set aside, or capture has started on it.
@@ -120,7 +120,7 @@ class Promises:
                 assert is_had, f"deleted: {_of(self.known[name])}"
                 self.gone.add(name)
 
-    def _peek(self, device: Device) -> None:
+    def _peek(self, device: InProcessDevice) -> None:
         """What can still be read of a broken queue; it leaves no mark for capture to find."""
         mark = device.layout.rebuild_mark
         was_marked = mark.exists()
@@ -133,13 +133,13 @@ class Promises:
         """Whether the queue had a record in one of these states when last looked at."""
         return any(row.state in states for row in self.rows.values())
 
-    def sound(self, device: Device) -> list[str]:
+    def sound(self, device: InProcessDevice) -> list[str]:
         """Records whose file is there as it was written, oldest first."""
         names = self.known.keys() - self.spoiled - self.gone
         there = [name for name in names if device.layout.record(name).exists()]
         return sorted(there, key=lambda name: self.known[name].label.seq)
 
-    def _learn(self, device: Device) -> None:
+    def _learn(self, device: InProcessDevice) -> None:
         for path in device.layout.records.glob("*.rec"):
             if path.stem not in self.known:
                 content = path.read_bytes()
@@ -163,7 +163,7 @@ class Promises:
         if not self.spoiled:
             assert len({chain for chain, _ in every}) == 1, "a second chain"
 
-    def _check_card(self, device: Device) -> None:
+    def _check_card(self, device: InProcessDevice) -> None:
         """A file is whole, or was delivered before it was deleted, and long enough ago."""
         now = device.true_utc()
         for name, one in self.known.items():
@@ -179,11 +179,13 @@ class Promises:
             self._check_age(device, row, now, timedelta(hours=device.config.retention.file_hours))
             self.gone.add(name)
 
-    def _check_age(self, device: Device, row: Item, now: datetime, least: timedelta) -> None:
+    def _check_age(
+        self, device: InProcessDevice, row: Item, now: datetime, least: timedelta
+    ) -> None:
         received = receipt.read_receipt(row.decision or "", row, _keys(device)).received
         assert now - received >= least, f"deleted {now - received} after its receipt"
 
-    def _check_queue(self, device: Device, backend: Backend) -> None:
+    def _check_queue(self, device: InProcessDevice, backend: Backend) -> None:
         with device.queue() as (outbox, database):
             with database.look() as sql:
                 assert [row[0] for row in sql.execute("PRAGMA quick_check")] == ["ok"]
@@ -204,7 +206,7 @@ class Promises:
             self.seen[row.state] += 1
         self.rows = rows
 
-    def _check_row(self, device: Device, backend: Backend, one: Known, row: Item) -> None:
+    def _check_row(self, device: InProcessDevice, backend: Backend, one: Known, row: Item) -> None:
         name = row.capture_id
         if name not in self.spoiled:
             assert (row.sha256, row.bytes) == (one.sha256, len(one.content)), "a row of other bytes"
@@ -248,7 +250,7 @@ class Promises:
             assert not refused.exists(), f"at the backend twice: {_of(self.known[name])}"
 
 
-def _keys(device: Device) -> receipt.Keys:
+def _keys(device: InProcessDevice) -> receipt.Keys:
     key = signing.read_public_key(device.config.backend.receipt_keys[0])
     return {signing.thumbprint(key): key}
 

@@ -97,12 +97,12 @@ class Device:
     def run(self, *words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """One command, to its end; its output is captured."""
         usual = {"cwd": REPOSITORY, "capture_output": True, "text": True, "timeout": 120}
-        return subprocess.run(self._words(*words), check=False, **{**usual, **options})
+        return subprocess.run(self.words(*words), check=False, **{**usual, **options})
 
     def start(self, name: str, *, ready: bool = True) -> subprocess.Popen[bytes]:
         """Start `capture` or `sync`; its log grows in NAME.log. Returns once its socket answers."""
         with (self.folder / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(self._words(name), cwd=REPOSITORY, stdout=log, stderr=log)
+            process = subprocess.Popen(self.words(name), cwd=REPOSITORY, stdout=log, stderr=log)
         self._running[name] = process
         until_s = time.monotonic() + READY_WITHIN_S
         while ready and self.ask(name, {"status": True}) is None:
@@ -156,7 +156,8 @@ class Device:
         """Wait until something is so; fails with the logs if it never is."""
         until(is_so, within_s, every_s=0.05, told=lambda: self.log("capture") + self.log("sync"))
 
-    def _words(self, *words: str) -> list[str]:
+    def words(self, *words: str) -> list[str]:
+        """The command line of `doorstep WORDS` for this device."""
         return [sys.executable, "-m", "agent", *words, "--config", str(self.config)]
 
 

@@ -4,14 +4,13 @@ import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
 from agent.config import BackendSettings
-from agent.models import CaptureId, Item, Label, rfc3339
+from agent.models import Item
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
@@ -21,6 +20,8 @@ from agent.sync.delivery import Delivery
 from agent.sync.http import Backend, Limits
 from agent.sync.loop import Errand, Sync
 from agent.sync.outcome import Outcome
+from tests.support.device import Reachable
+from tests.support.factory import RecordMaker, add
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 QUICK = Limits(connect_s=2.0, read_s=2.0, progress_s=2.0, attempt_s=20.0)
@@ -37,12 +38,11 @@ class SetClock:
 
 
 @dataclass
-class Device:
+class DeviceQueue:
     """A state folder with a queue; `press` puts a valid record into both."""
 
     folder: Path
     boot_id: str = "boot-1"
-    key: signing.PrivateKey = field(default_factory=signing.new_key)
 
     def __post_init__(self) -> None:
         self.layout = Layout(self.folder / "state", self.folder / "run")
@@ -51,21 +51,16 @@ class Device:
             pass  # as capture does; all others wait for the schema
         self.database = Database(self.layout)
         self.outbox = Outbox(self.database, self.boot_id)
-        self.chain = str(uuid4())
-        self._seq = 0
-        self._prev: str | None = None
+        self.maker = RecordMaker(f"van-{uuid4()}", boot_id=self.boot_id)  # a backend pins its key
+        self.key = self.maker.key
 
     def press(self, photo_bytes: int = 3000, *, adopted: bool = False) -> Item:
-        self._seq += 1
-        photo = random.Random(self._seq).randbytes(photo_bytes)
-        body = recordfile.pack_body({"seq": self._seq}, photo, NOON)
-        label = self._label(body)
-        content = recordfile.sign(label, body, self.key)
-        self._prev = recordfile.label_digest(content)
-        self.layout.record(label.capture_id).write_bytes(content)
-        file = len(content), hashlib.sha256(content).hexdigest()
-        self.outbox.add(label, self._prev, file, adopted=adopted)
-        return self.outbox.get(label.capture_id)
+        seq = self.maker.seq + 1
+        photo = random.Random(seq).randbytes(photo_bytes)
+        made = self.maker.make(record={"seq": seq}, photo=photo)
+        made.into(self.layout.records)
+        add(self.outbox, made, adopted=adopted)
+        return self.outbox.get(made.label.capture_id)
 
     def requeue(self, item: Item, content: bytes, *, adopted: bool = False) -> Item:
         """Queues other bytes under the item's id, as if they had been written so."""
@@ -83,27 +78,10 @@ class Device:
     def state(self, item: Item) -> str:
         return self.outbox.get(item.capture_id).state
 
-    def _label(self, body: bytes) -> Label:
-        return Label(
-            v=1,
-            capture_id=CaptureId(str(uuid4())),
-            device_id=f"van-{self.chain[:8]}",  # a backend pins the key of each
-            chain=self.chain,
-            seq=self._seq,
-            prev=self._prev,
-            boot_id=self.boot_id,
-            kind="photo",
-            about=None,
-            utc=rfc3339(NOON),
-            monotonic_ns=self._seq,
-            clock="ntp",
-            body=recordfile.describe(body),
-        )
-
 
 @contextmanager
-def device(folder: Path, boot_id: str = "boot-1") -> Iterator[Device]:
-    made = Device(folder, boot_id)
+def device_queue(folder: Path, boot_id: str = "boot-1") -> Iterator[DeviceQueue]:
+    made = DeviceQueue(folder, boot_id)
     try:
         yield made
     finally:
@@ -114,7 +92,7 @@ def device(folder: Path, boot_id: str = "boot-1") -> Iterator[Device]:
 class Sender:
     """A device's sending side, towards one backend; the clock stands unless the test moves it."""
 
-    device: Device
+    device: DeviceQueue
     backend: Backend
     delivery: Delivery
     sync: Sync
@@ -130,22 +108,9 @@ class Sender:
         return self.delivery.send(claimed, self.device.content(claimed))
 
 
-class Reachable(Protocol):
-    """What a device must know of a backend."""
-
-    @property
-    def base_url(self) -> str: ...
-
-    @property
-    def ca_file(self) -> Path: ...
-
-    @property
-    def receipt_key_file(self) -> Path: ...
-
-
 @contextmanager
 def sender(
-    device: Device,
+    device: DeviceQueue,
     to: Reachable,
     *,
     url: str | None = None,

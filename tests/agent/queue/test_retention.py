@@ -16,7 +16,7 @@ from agent.models import Item, State, rfc3339
 from agent.queue.retention import PAGE, Pruned, certain_now, prune
 from agent.record import signing
 from hardware.clock import ClockSource, Moment
-from tests.support.sending import NOON, Device, device
+from tests.support.sending import NOON, DeviceQueue, device_queue
 from tests.support.tusscript import receipt, refusal
 
 HOUR = timedelta(hours=1)
@@ -26,7 +26,7 @@ HOUR = timedelta(hours=1)
 class Shelf:
     """A device, and the backend's key."""
 
-    device: Device
+    device: DeviceQueue
     key: signing.PrivateKey
 
     def deliver(self, item: Item, when: datetime = NOON, **other: Any) -> None:
@@ -48,7 +48,7 @@ class Shelf:
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    with device(tmp_path) as made:
+    with device_queue(tmp_path) as made:
         yield Shelf(made, signing.new_key())
 
 

@@ -14,7 +14,7 @@ from agent.record.receipt import Receipt, Refusal
 from agent.record.signing import new_key, sign
 from agent.sync.outcome import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
 from tests.support.rawserver import head, raw_server, whole
-from tests.support.sending import Device, Sender, device, sender
+from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 from tests.support.tusscript import TusScript, receipt, refusal
 
 
@@ -22,7 +22,7 @@ from tests.support.tusscript import TusScript, receipt, refusal
 class Line:
     """A device, a server under the test's control, and one record."""
 
-    device: Device
+    device: DeviceQueue
     tus: TusScript
     sender: Sender
     item: Item
@@ -53,7 +53,7 @@ class Line:
 def open_line(folder: Path, photo_bytes: int, path: str = "") -> Iterator[Line]:
     with (
         raw_server(folder) as server,
-        device(folder / "device") as made,
+        device_queue(folder / "device") as made,
         sender(made, server, url=server.base_url + path) as sending,
     ):
         server.script = TusScript(server)

@@ -24,7 +24,7 @@ from agent.sync.loop import LOOK_S
 from agent.sync.round import Sent
 from tests.backend.process import Backend, running_backend
 from tests.support.rawserver import RawServer, raw_server, whole
-from tests.support.sending import Device, Sender, device, sender
+from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 from tests.support.tusscript import TusScript, refusal
 from tests.support.waiting import until
 
@@ -36,7 +36,7 @@ REPOSITORY = Path(__file__).parents[3]
 class Line:
     """A device and a server under the test's control."""
 
-    device: Device
+    device: DeviceQueue
     server: RawServer
     tus: TusScript
     sender: Sender
@@ -56,7 +56,7 @@ class Line:
 def line(tmp_path: Path) -> Iterator[Line]:
     with (
         raw_server(tmp_path) as server,
-        device(tmp_path / "device") as made,
+        device_queue(tmp_path / "device") as made,
         sender(made, server) as sending,
     ):
         tus = TusScript(server)
@@ -101,7 +101,7 @@ def _run(sender: Sender, stop: threading.Event) -> None:
 
 
 def test_records_arrive_in_order_and_are_marked(backend: Backend, tmp_path: Path) -> None:
-    with device(tmp_path) as made, sender(made, backend) as sending:
+    with device_queue(tmp_path) as made, sender(made, backend) as sending:
         items = [made.press() for _ in range(3)]
 
         for _ in range(3):
@@ -394,7 +394,7 @@ def test_sender_killed_during_a_transfer_loses_nothing(line: Line) -> None:
         " from tests.support.sending import *; from hardware.clock_system import boot_id;"
         " folder, url, ca, key = sys.argv[1:];"
         " to = SimpleNamespace(base_url=url, ca_file=Path(ca), receipt_key_file=Path(key));"
-        " made = Device(Path(folder));"
+        " made = DeviceQueue(Path(folder));"
         " sender(made, to).__enter__().sync.step()"
     )
     server = line.server
@@ -420,7 +420,7 @@ def test_what_another_boot_had_booked_is_due_within_30_s(line: Line) -> None:
     line.device.outbox.claim(9e9, due_s=9e9)
 
     with (
-        device(line.device.folder, "boot-2") as booted,
+        device_queue(line.device.folder, "boot-2") as booted,
         sender(booted, line.server) as sending,
         running(sending),
     ):
@@ -430,7 +430,7 @@ def test_what_another_boot_had_booked_is_due_within_30_s(line: Line) -> None:
 def test_two_senders_never_send_one_record_twice(backend: Backend, tmp_path: Path) -> None:
     """Even without the lock: a claim is one UPDATE."""
     before = backend.counts().by_method.get("POST /files", 0)
-    with device(tmp_path) as made:
+    with device_queue(tmp_path) as made:
         items = [made.press(100) for _ in range(40)]
         made.database.close()
         threads = [threading.Thread(target=_drain, args=(tmp_path, backend)) for _ in range(2)]
@@ -444,7 +444,7 @@ def test_two_senders_never_send_one_record_twice(backend: Backend, tmp_path: Pat
 
 
 def _drain(folder: Path, backend: Backend) -> None:
-    with device(folder) as made, sender(made, backend) as sending:
+    with device_queue(folder) as made, sender(made, backend) as sending:
         while sending.sync.step() == 0:
             pass
 
@@ -564,7 +564,7 @@ def test_send_once_asks_the_running_loop(line: Line) -> None:
     items = [line.device.press() for _ in range(3)]
     for item in items:
         line.device.outbox.book(item, 1e6, "silent")
-    with device(line.device.folder) as same, sender(same, line.server) as command:
+    with device_queue(line.device.folder) as same, sender(same, line.server) as command:
         with running(line.sender):
             assert until(line.device.layout.sync_socket.exists)
             sent = command.sync.send_once(lambda _done, _total: None)
@@ -594,7 +594,7 @@ def test_send_once_asks_the_running_loop_for_the_manifest_too(line: Line) -> Non
     """Whoever waits at a `sync --once` wants the route as it is now, also with nothing to send."""
     hourly = Hourly()
     with (
-        device(line.device.folder) as same,
+        device_queue(line.device.folder) as same,
         sender(same, line.server, fetch=hourly) as daemon,
         running(daemon),
     ):
@@ -610,7 +610,7 @@ def test_running_loop_that_gets_no_answer_says_so(line: Line) -> None:
         line.device.press()
     line.server.script = lambda _: []
     with (
-        device(line.device.folder) as same,
+        device_queue(line.device.folder) as same,
         sender(same, line.server) as command,
         running(line.sender),
     ):
@@ -648,9 +648,8 @@ def _advance(sender: Sender) -> None:
 
 
 def test_new_record_is_noticed_by_the_running_loop(line: Line) -> None:
-    with device(line.device.folder) as same, running(line.sender):
+    with device_queue(line.device.folder) as same, running(line.sender):
         assert until(line.device.layout.sync_socket.exists)
-        same.chain = "11111111-1111-4111-8111-111111111111"
         item = same.press()
         assert until(lambda: same.state(item) == State.DELIVERED)
 
@@ -794,7 +793,7 @@ def test_link_that_comes_up_is_noticed(line: Line) -> None:
     line.tus.instead["POST /files"] = [whole(503, Retry_After=3600)]
     backoff, clock = line.sender.sync._backoff, line.sender.clock  # noqa: SLF001 - how long it rests
 
-    with device(line.device.folder) as same, running(line.sender):
+    with device_queue(line.device.folder) as same, running(line.sender):
         assert until(lambda: _state(line.device.layout.sync_socket) == "waiting")
         try:
             subprocess.run(["ip", "addr", "add", "127.0.0.9/8", "dev", "lo"], check=True)
@@ -808,7 +807,7 @@ def test_link_that_comes_up_is_noticed(line: Line) -> None:
 @pytest.mark.slow
 def test_thousand_records_take_one_request_each(backend: Backend, tmp_path: Path) -> None:
     before = backend.counts()
-    with device(tmp_path) as made, sender(made, backend) as sending:
+    with device_queue(tmp_path) as made, sender(made, backend) as sending:
         for _ in range(1000):
             made.press(3000)
         while sending.sync.step() == 0:

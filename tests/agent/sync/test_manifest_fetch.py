@@ -35,7 +35,7 @@ from tests.support.factory import fill, small_disk
 from tests.support.fleet import ALLOWED, SIGNED, etag, fleet_device, offer_text, reason, stored
 from tests.support.rawserver import RawServer, head, raw_server, whole
 from tests.support.roads import payload_of, signed
-from tests.support.sending import QUICK, device, sender
+from tests.support.sending import QUICK, device_queue, sender
 
 TOKEN: Final = signed(payload_of(ALLOWED))
 TAG: Final = '"7-abc"'
@@ -239,7 +239,7 @@ class Noted:
 
 def test_nothing_is_fetched_while_the_loop_rests_and_all_of_it_afterwards(tmp_path: Path) -> None:
     noted = Noted()
-    with raw_server(tmp_path) as server, device(tmp_path / "device") as made:
+    with raw_server(tmp_path) as server, device_queue(tmp_path / "device") as made:
         server.script = lambda _: whole(401)
         with sender(made, server, fetch=noted) as sending:
             made.press()
@@ -267,7 +267,7 @@ def test_a_manifest_without_room_does_not_keep_records_from_being_sent(
     caplog.set_level("INFO")
     with (
         raw_server(tmp_path) as server,
-        device(tmp_path / "device") as made,
+        device_queue(tmp_path / "device") as made,
         closing(Database(made.layout)) as database,
     ):
         server.script = lambda _: whole(200, TOKEN.encode())
@@ -284,7 +284,7 @@ def test_a_card_that_is_full_to_the_last_byte_ends_no_fetch(tmp_path: Path) -> N
     with (
         raw_server(tmp_path) as server,
         small_disk(tmp_path) as card,
-        device(card / "device") as made,
+        device_queue(card / "device") as made,
         fetching(made.layout, settings_of(server)) as fetch,
     ):
         server.script = lambda _: whole(404)
