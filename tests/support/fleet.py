@@ -86,7 +86,7 @@ def tap_scan(device: Bench) -> None:
     for change in (Change.TOUCHED, Change.PRESSED, Change.RELEASED):
         at_ns = device.parts.now() if change is Change.RELEASED else pressed_ns
         device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, at_ns))
-        device.loop.step()
+        device.step()
 
 
 def scan(device: Bench, code: str) -> None:

@@ -61,12 +61,13 @@ def test_a_hand_holds_it_askew_and_not_quite_in_focus(kind: Format, turn_deg: in
     assert barcodes.read(np.clip(blurred + grain, 0, 255).astype(np.uint8)) == (TRACKING,)
 
 
-@pytest.mark.parametrize("kind", [LabelKind.CODE128, LabelKind.QR])
+@pytest.mark.parametrize("light", [1.0, 0.15, 0.07, 0.05, 0.04, 0.02])
 @pytest.mark.parametrize("door", [1, 2])
-def test_what_cannot_be_read_is_dark_and_a_lit_street_is_not(kind: LabelKind, door: int) -> None:
-    for light in (1.0, 0.15, 0.07, 0.05, 0.04, 0.02):
-        scene = Scene(seed=door, width_px=1280, height_px=720, light=light)
-        picture = cv2.cvtColor(render(scene), cv2.COLOR_BGR2YUV_I420)[:720].astype(np.uint8)
+def test_what_cannot_be_read_is_dark_and_a_lit_street_is_not(door: int, light: float) -> None:
+    scene = Scene(seed=door, width_px=1280, height_px=720, light=light)
+    street = cv2.cvtColor(render(scene), cv2.COLOR_BGR2YUV_I420)[:720].astype(np.uint8)
+    for kind in (LabelKind.CODE128, LabelKind.QR):
+        picture = street.copy()
         hold(Paper(TRACKING, kind, exposure(scene)), picture, 0)
 
         assert barcodes.read(picture) or barcodes.is_dark(picture)

@@ -102,7 +102,7 @@ def test_a_code_speaks_for_no_press_that_came_while_it_was_read(tmp_path: Path) 
 
         camera.press = press
         scan(device, "")
-        device.loop.step()
+        device.step()
 
         stop = device.replies[-1]["record"]["stop"]
         assert (stop["id"], stop["bound_by"]) == (ALLOWED.id, "place")

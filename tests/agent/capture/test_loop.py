@@ -62,7 +62,7 @@ def test_a_touch_that_was_no_press_leaves_no_record_and_gives_the_idle_light_bac
     with bench(tmp_path) as device:
         edge_ns = device.touch()
         device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
-        device.loop.step()
+        device.step()
         device.tick()
 
         assert device.rows("photo") == []
@@ -84,7 +84,7 @@ def test_a_touch_that_was_no_press_takes_no_light_from_the_press_that_was_served
 
         device.parts.light.on_show = touch
         device.press()
-        device.loop.step()
+        device.step()
 
     assert device.parts.light.shown[-1] is Signal.SAVED
 
@@ -93,7 +93,7 @@ def test_a_press_soon_after_a_touch_that_was_none_counts(tmp_path: Path) -> None
     with bench(tmp_path) as device:
         edge_ns = device.touch()
         device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
-        device.loop.step()
+        device.step()
         device.press(-0.7)
 
         assert len(device.rows("photo")) == 1
@@ -161,8 +161,8 @@ def test_a_short_press_of_scan_that_waited_behind_a_slow_photo_takes_nothing_bac
         ):
             device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, edge_ns))
         device.parts.now.pass_s(5.0)
-        device.loop.step()
-        device.loop.step()
+        device.step()
+        device.step()
 
         assert device.rows("void") == []
 
@@ -177,8 +177,8 @@ def test_a_long_hold_that_waited_behind_a_slow_photo_takes_it_back(tmp_path: Pat
         ):
             device.loop.on_event(ButtonEvent(ButtonName.SCAN, change, edge_ns))
         device.parts.now.pass_s(5.0)
-        device.loop.step()
-        device.loop.step()
+        device.step()
+        device.step()
 
         assert len(device.rows("void")) == 1
 

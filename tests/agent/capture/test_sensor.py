@@ -194,7 +194,7 @@ class Driver:
         looks = self.device.parts.camera.streaming
         now.pass_s(0.1 if ends and looks else 1.0 + self.dice.uniform(0.0, LATEST_TICK_S))
         self.device.parts.position.fix = self.walk.fix(now())
-        self.device.loop.step()
+        self.device.step()
 
     def _deliver(self, visit: Visit) -> None:
         camera = self.device.parts.camera
