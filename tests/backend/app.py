@@ -24,7 +24,7 @@ from tests.backend.wire.store import Store
 from tests.backend.wire.tus import Tus
 
 MAX_IDS: Final = 100
-"""Ids in one POST to /receipts. Source: design section 7."""
+"""Ids in one POST to /receipts: the wire's limit, whose answer of 40 KB a device still reads."""
 
 
 class Receipts:

@@ -11,7 +11,7 @@ FILE: Final = "backend.toml"
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """`[retention]`, in days; the one place that says how long. Source: issue 3.
+    """`[retention]`, in days; tests/backend/README.md says what each is for.
 
     Attributes:
         photo_days: a record's body, photo or not, after it was received.

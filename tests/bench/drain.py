@@ -16,10 +16,11 @@ from tests.bench.stock import Stock, stock
 REQUESTS_PER_RECORD: Final = 1.0
 HANDSHAKES_PER_RECORD: Final = 0.05
 SYNC_MB: Final = 60.0
-"""Source of the three: the issue, Figures; MB of 1,000,000 bytes."""
+"""A record is one request, twenty share a handshake, and a Zero 2 W has 512 MB for everything;
+MB of 1,000,000 bytes."""
 
 GAP_S: Final = 6.0
-"""Stands for 3 minutes: uvicorn and Node.js close idle connections after 5 s (field facts)."""
+"""Stands for 3 minutes: uvicorn and Node.js close idle connections after 5 s by default."""
 
 DRAIN_WITHIN_S: Final = 600.0
 

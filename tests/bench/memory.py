@@ -10,7 +10,7 @@ from tests.bench.rig import Rig
 from tests.bench.stock import stock
 
 CAPTURE_MB: Final = 180.0
-"""Source: the issue, Figures; MB of 1,000,000 bytes."""
+"""Leaves a Zero 2 W's 512 MB room for the system and the camera; MB of 1,000,000 bytes."""
 
 DOOR_S: Final = 4.5
 """From door to door: the simulated camera draws the next scene in 2.5 s, a second after a press."""

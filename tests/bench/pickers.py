@@ -36,10 +36,10 @@ PACE_S: Final = 2 * BOOKING_S
 """From pick to pick by that clock: what was booked is due again, so that no queue runs empty."""
 
 BACKED_OFF_S: Final = (NOW_S + 1.0, NOW_S + 300.0)
-"""Source: design section 4, back-off is capped at 300 s."""
+"""What is backed off waits 300 s at most: agent/sync/backoff.py."""
 
 SUSPECT_S: Final = (NOW_S + 300.0, NOW_S + 86_400.0)
-"""Source: design section 4, 5 min doubling to 24 h."""
+"""What is suspect waits 5 minutes, doubled up to a day: agent/sync/backoff.py."""
 
 
 class Picker(Protocol):

@@ -18,7 +18,7 @@ from tests.bench.rig import Rig
 from tests.support.device import Device, towards
 
 AT_MOST_MS: Final = 300.0
-"""Source: issue 3, a refusal costs the driver under 0.3 s."""
+"""Longest that a refusal may cost the driver, who has to go on without a photo."""
 
 STOPS: Final = 150
 """On the route: a day's."""

@@ -14,7 +14,7 @@ class Rig:
         folder: on the disk that the repository is on; gone when the run ends.
         backend: the reference backend, a process of its own.
         is_quick: fewer repetitions, for a look.
-        is_full: as many as the issue names, however long they take.
+        is_full: 1,000 records in each upload, a week's backlog, however long they take.
     """
 
     folder: Path

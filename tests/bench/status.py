@@ -20,10 +20,10 @@ from tests.support.device import Device
 
 FEW: Final = 10
 MANY: Final = 100_000
-"""Source of both: the issue, Figures."""
+"""A device on its round, and one that sent nothing for two years."""
 
 DOCUMENT_BYTES: Final = 2_000
-"""Source: design section 7, under 2 KB."""
+"""Short enough to be read at a glance, and asked for over a bad line."""
 
 ALARMING: Final = 6
 """Rows that need a person: one more than the document names."""

@@ -28,7 +28,7 @@ from hardware.simulated.scenes import Scene, render
 from tests.support.device import Device
 
 JPEG_QUALITY_PCT: Final = 70
-"""Makes about 300 KB of the scene below, what the issue's figures are for."""
+"""Makes about 300 KB of the scene below, as of most doors by day."""
 
 _SCENE: Final = Scene(seed=1, width_px=2304, height_px=1296)
 

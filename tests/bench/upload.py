@@ -26,7 +26,7 @@ ROUND_TRIP_S: Final = 0.1
 OVER_BARE: Final = 1.05
 OVER_TUS: Final = 1.0
 IN_VAIN_PCT: Final = 5.0
-"""Source of the four: the issue, Benchmark; useful over sent 0.95 is 5 % sent in vain."""
+"""By a raw socket, by other tus clients; and in vain goes what was on its way at a cut."""
 
 WARM_RECORDS: Final = 5
 """First records of a connection that are left out at 100 ms: the window is still opening."""
@@ -36,7 +36,7 @@ WITHIN_S: Final = 300.0
 
 FAST: Final = Cutting(1e6, (0.5, 2.5))
 SLOW: Final = Cutting(62_500, (10.0, 10.0))
-"""8 Mbit/s with cuts at random, 0.5 Mbit/s with one every 10 s. Source: the issue; field facts."""
+"""8 Mbit/s with cuts at random, as indoors; 0.5 Mbit/s with one every 10 s, as far from a mast."""
 
 READY_WITHIN_S: Final = 120.0
 """Longest start of all servers that is waited for. Source: 10 s on 2 cores, with room for load."""

@@ -12,7 +12,7 @@ from agent.sync.backoff import Backoff
 from agent.sync.loop import LOOK_S
 
 PRESS_EVERY_S: Final = 192.0
-"""150 presses in eight hours. Source: design section 1."""
+"""150 presses in eight hours, a full suburban round."""
 
 SEND_S: Final = 0.5
 """One record of 300 KB over a mobile network of 8 Mbit/s: 0.3 s, and round trips."""

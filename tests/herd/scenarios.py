@@ -24,7 +24,7 @@ from tests.herd.agents import (
 
 AGENTS: Final = 5_000
 AT_MOST: Final = 50
-"""First tries a second. Source of both: the issue, Herd."""
+"""A fleet, and first tries a second: a hundredth of it."""
 
 AWAY_S: Final = 300.0
 BACK_S: Final = AWAY_S + 3600.0

@@ -20,7 +20,7 @@ from tests.support.network import FaultProxy, Line
 DAY: Final = timedelta(days=1)
 
 ONE_PRESS_S: Final = 0.7
-"""Presses that follow sooner count as one. Source: design section 9, 600 ms."""
+"""Presses that follow within 600 ms count as one."""
 
 fault("something sends the device to another host")(
     by_switch("event=link_lost", {"status": 307, "headers": {"Location": "https://127.0.0.2/"}})

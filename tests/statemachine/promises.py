@@ -20,7 +20,7 @@ from tests.statemachine.device import InProcessDevice
 
 LIMIT: Final = 10_000
 STATUS_LIMIT_BYTES: Final = 2048
-"""Source: design section 7."""
+"""Most of the status document, as agent/README.md promises it."""
 
 HAD: Final = frozenset({State.DELIVERED, State.PRUNED})
 """States of what the backend has."""

@@ -12,13 +12,13 @@ from tests.backend.office.ledger import Connection, together
 from tests.backend.office.orders import NoSuchOrder, Orders
 
 GRANT: Final = timedelta(minutes=15)
-"""How long a verified agent sees one order's photos. Source: issue 3."""
+"""How long a verified agent sees one order's photos: longer than the call, shorter than a shift."""
 
 CODE_VALID: Final = timedelta(minutes=10)
-"""How long a one-time code can be told to an agent. Source: our choice, one phone call."""
+"""How long a one-time code can be told to an agent: one phone call, with its waiting."""
 
 CODE_TRIES: Final = 5
-"""Wrong codes until the order needs a new one: a guess has 5 in a million. Source: our choice."""
+"""Wrong codes until the order needs a new one: a guess has 5 in a million."""
 
 
 @dataclass(frozen=True, slots=True)

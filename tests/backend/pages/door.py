@@ -19,7 +19,7 @@ COOKIE: Final = "__Host-doorstep"
 """Source: RFC 6265bis section 4.1.3.2: only this host, over TLS, can set such a cookie."""
 
 LONGEST_FORM_BYTES: Final = 8_192
-"""A password and a few words. Source: our choice."""
+"""A password and a few words need a tenth of it."""
 
 MOST_FIELDS: Final = 10
 """Fields in one form. Source: the longest of ours has 4."""

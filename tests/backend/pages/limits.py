@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 WINDOW: Final = timedelta(minutes=15)
-"""How long a try counts. Source: our choice."""
+"""How long a try counts: long for one who guesses, short for one who forgot."""
 
 PER_NAME: Final = 5
-"""Tries of one account within WINDOW: 480 a day. Source: our choice."""
+"""Tries of one account within WINDOW: 480 a day, which a password of eight letters outlives."""
 
 PER_ADDRESS: Final = 50
-"""Tries from one network address within WINDOW; many customers share one. Source: our choice."""
+"""Tries from one network address within WINDOW: ten accounts, since many customers share one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from typing import Final
 from tests.backend.office.access import Nobody, Viewer
 
 IDLE: Final = timedelta(minutes=30)
-"""A session ends so long after the last page. Source: our choice, a phone left on a table."""
+"""A session ends so long after the last page. A phone left on a table is closed by then."""
 
 LONGEST: Final = timedelta(hours=12)
-"""A session ends so long after its sign-in. Source: our choice, one shift."""
+"""A session ends so long after its sign-in. A shift is as long."""
 
 PHOTO_ADDRESS: Final = timedelta(minutes=5)
-"""How long the address of a photo opens it. Source: our choice: to load a page on a bad line."""
+"""How long the address of a photo opens it. Long enough to load a page on a bad line."""
 
 
 @dataclass(slots=True)

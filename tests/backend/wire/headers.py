@@ -18,10 +18,10 @@ BODY_TYPE: Final = "application/offset+octet-stream"
 """Content-Type of every body that carries upload bytes. Source: tus 1.0.x, PATCH."""
 
 MAX_UPLOAD_BYTES: Final = 33_554_432
-"""Tus-Max-Size. Source: our choice, some 40 times a record with a photo."""
+"""Tus-Max-Size. Some 40 times a record with a photo."""
 
 METADATA_KEYS: Final = frozenset({"capture_id", "sha256", "filetype"})
-"""Upload-Metadata has these and nothing else. Source: design section 7."""
+"""Upload-Metadata has these and nothing else: proxies log headers."""
 
 TOO_LONG: Final = "the body is longer than what is left of the upload; nothing of it was kept"
 """Why a body is answered 413."""

@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS verdicts (
     accepted INTEGER NOT NULL, at TEXT NOT NULL, reason TEXT, jws TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS devices (device_id TEXT PRIMARY KEY, kid TEXT NOT NULL) STRICT;
 """
-"""`devices` pins the first label key seen of each device. Source: design section 5."""
+"""`devices` pins the first label key seen of each device: no certificate vouches for it."""
 
 
 class UploadExistsError(ValueError):
