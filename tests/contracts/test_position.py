@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -48,10 +48,13 @@ Opener = Callable[[Path], AbstractContextManager[Position]]
     params=[fixed, simulated, pytest.param(gpsd, marks=pytest.mark.slow)],
     ids=lambda opener: opener.__name__,
 )
-def position(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Position]:
-    opener: Opener = request.param
+def opener(request: pytest.FixtureRequest) -> Opener:
+    chosen: Opener = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def position(opener: Opener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Position]:
     with opener(tmp_path_factory.mktemp("run")) as source:
         until(source.last_fix)
         yield source
@@ -85,6 +88,14 @@ def test_what_is_unknown_is_none(position: Position) -> None:
     assert fix.speed_mps is None or fix.speed_mps >= 0
 
 
+def test_metres_are_metres_over_the_sea(position: Position) -> None:
+    """Not over the ellipsoid, nor feet; and half a knot at most where nothing moves."""
+    fix = newest(position)
+
+    assert fix.alt_m is None or fix.alt_m == pytest.approx(nmea.ALT_M, abs=0.2)
+    assert fix.speed_mps is None or fix.speed_mps < 0.3
+
+
 def test_a_fix_is_stamped_on_arrival(position: Position) -> None:
     """The stamp is CLOCK_MONOTONIC, not in the future, and fresh while fixes come."""
     fix = newest(position)
@@ -93,10 +104,11 @@ def test_a_fix_is_stamped_on_arrival(position: Position) -> None:
 
 
 def test_the_time_of_a_fix_is_utc(position: Position) -> None:
-    """An aware time in UTC, or none."""
+    """An aware time in UTC, the one of its arrival; or none."""
     utc = newest(position).utc
 
     assert utc is None or utc.tzinfo is UTC
+    assert utc is None or 0 <= (datetime.now(UTC) - utc).total_seconds() < FRESH_S
 
 
 def test_fixes_go_on(position: Position) -> None:

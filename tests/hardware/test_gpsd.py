@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -130,7 +131,9 @@ def test_an_old_sky_does_not_complete_a_new_fix() -> None:
     """What the sky was a minute ago says nothing of this fix."""
     old = Sky(hdop=0.9, satellites=9, received_ns=0)
 
-    assert fix(said(), old, received_ns=60 * SECOND_NS).hdop is None
+    found = fix(said(), old, received_ns=60 * SECOND_NS)
+
+    assert (found.hdop, found.satellites) == (None, None)
 
 
 @given(st.binary(max_size=200) | st.text().map(str.encode))
@@ -294,6 +297,22 @@ def test_southern_and_western_places_keep_their_signs() -> None:
         assert newest.lat_deg == pytest.approx(-33.999_999_9, abs=1e-6)
         assert newest.lon_deg == pytest.approx(-179.999_999_9, abs=1e-6)
     receiver.unplug()
+
+
+def test_closed_it_listens_no_longer() -> None:
+    fix = b'{"class":"TPV","mode":2,"lat":52.5,"lon":13.4}\n'
+    before = set(threading.enumerate())
+    with serving(("127.0.0.1", 0), fix) as port:
+        one = GpsdPosition(settings(port))
+        until(one.last_fix)
+
+        one.close()
+
+        assert not [
+            thread
+            for thread in threading.enumerate()
+            if thread.name == "gpsd" and thread not in before
+        ]
 
 
 def test_a_gpsd_that_stays_away_is_logged_once(
