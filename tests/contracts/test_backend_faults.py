@@ -5,7 +5,6 @@ import socket
 import ssl
 import stat
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -29,25 +28,6 @@ from tests.support.wire import (
     speaking_to,
     stranger,
 )
-
-
-@pytest.fixture(scope="module")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    with running_backend(tmp_path_factory.mktemp("backend")) as running:
-        yield running
-
-
-@pytest.fixture
-def wire(backend: Backend) -> Iterator[Wire]:
-    backend.set_switches()
-    with speaking_to(backend.base_url, backend.ca_file) as wire:
-        yield wire
-
-
-@pytest.fixture
-def maker() -> RecordMaker:
-    return stranger()
-
 
 # --- lines that break
 

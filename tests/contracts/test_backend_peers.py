@@ -19,7 +19,6 @@ from tests.support.wire import (
     proven,
     record,
     speaking_to,
-    stranger,
 )
 
 pytestmark = pytest.mark.slow
@@ -38,11 +37,6 @@ def peer(
 def wire(peer: Peer) -> Iterator[Wire]:
     with speaking_to(peer.base_url, peer.ca_file) as wire:
         yield wire
-
-
-@pytest.fixture
-def maker() -> RecordMaker:
-    return stranger()
 
 
 def test_post_with_body_gets_a_receipt(wire: Wire, peer: Peer, maker: RecordMaker) -> None:

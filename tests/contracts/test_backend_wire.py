@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -10,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from agent.models import Kind
-from tests.backend.process import Backend, running_backend
+from tests.backend.process import Backend
 from tests.support.factory import RecordMaker, new_id
 from tests.support.wire import (
     BODY,
@@ -20,28 +19,7 @@ from tests.support.wire import (
     announce,
     proven,
     record,
-    speaking_to,
-    stranger,
 )
-
-
-@pytest.fixture(scope="module")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    with running_backend(tmp_path_factory.mktemp("backend")) as running:
-        yield running
-
-
-@pytest.fixture
-def wire(backend: Backend) -> Iterator[Wire]:
-    backend.set_switches()
-    with speaking_to(backend.base_url, backend.ca_file) as wire:
-        yield wire
-
-
-@pytest.fixture
-def maker() -> RecordMaker:
-    return stranger()
-
 
 # --- one whole upload
 

@@ -1,7 +1,6 @@
 """What people read and do on the pages, over real HTTPS with the clock in the test's hand."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -29,19 +28,6 @@ from tests.backend.settings import Retention
 OWNER, SECOND, THIRD, FOURTH = (Customer(f"c-{number}") for number in (1, 2, 3, 4))
 AGENT = Agent("17")
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
-    with live_town(tmp_path) as live:
-        yield live
-
-
-@pytest.fixture(scope="module")
-def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """One town for all tests that change nothing in it."""
-    with live_town(tmp_path_factory.mktemp("unchanged")) as live:
-        yield live
 
 
 def images(text: str) -> list[str]:

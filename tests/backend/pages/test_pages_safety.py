@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -16,25 +15,12 @@ from tests.backend.office.demo import ACCOUNTS, ALLOWED, Account
 from tests.backend.office.town import NOON, Town
 from tests.backend.pages.accounts import HASHER, Accounts
 from tests.backend.pages.door import COOKIE
-from tests.backend.pages.live import Browser, Live, live_town
+from tests.backend.pages.live import Browser, Live
 from tests.backend.pages.test_pages_access import routes
 
 OWNER = Customer("c-1")
 PERSON = ACCOUNTS[0]
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
-    with live_town(tmp_path) as live:
-        yield live
-
-
-@pytest.fixture(scope="module")
-def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """One town for all tests that change nothing in it."""
-    with live_town(tmp_path_factory.mktemp("unchanged")) as live:
-        yield live
 
 
 def at_the_form(live: Live) -> Browser:
