@@ -5,15 +5,12 @@ import contextlib
 import logging
 import shlex
 import signal
-import socket
 import sys
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import uvicorn
-from starlette.applications import Starlette
 
 from tests.backend import keys
 from tests.backend.app import create_app
@@ -24,11 +21,8 @@ from tests.backend.office.model import open_office
 from tests.backend.office.orders import NoSuchOrder
 from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
-from tests.backend.wire.connections import CountedProtocol
+from tests.backend.serving import HOST, listen, server_config
 from tests.backend.wire.store import Store
-
-HOST: Final = "127.0.0.1"
-"""The reference backend is never offered to a network."""
 
 
 class SuddenServer(uvicorn.Server):
@@ -79,34 +73,12 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     print(f"ready url={url} ca={ca} receipt_key={public}", flush=True)
     if options.demo_accounts:
         print(_welcome(url), flush=True)
-    SuddenServer(server_config(app, certificates)).run(sockets=[listener])
+    SuddenServer(server_config(app, certificates.server_context())).run(sockets=[listener])
 
 
 def _welcome(url: str) -> str:
     accounts = [f"  {one.role:<8}  {one.who:<8}  {one.password}" for one in demo.ACCOUNTS]
     return "\n".join([f"pages: {url}{PREFIX}/", "role, account, password:", *accounts])
-
-
-def server_config(app: Starlette, certificates: keys.Certificates) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=CountedProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ssl_context_factory=lambda _config, _default: certificates.server_context(),
-    )
-
-
-def listen(port: int) -> socket.socket:
-    # asyncio turns Nagle's delay off only where the protocol is named: 40 ms per answer.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((HOST, port))
-    listener.listen()
-    return listener
 
 
 def _options() -> argparse.Namespace:

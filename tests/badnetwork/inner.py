@@ -19,7 +19,7 @@ import uvicorn
 from tests.backend import keys
 from tests.backend.app import create_app
 from tests.backend.faults.switches import Counts, Panel, Switches
-from tests.backend.wire.connections import CountedProtocol
+from tests.backend.serving import server_config
 from tests.backend.wire.store import Store, Verdict
 
 
@@ -96,17 +96,7 @@ class Inner:
         key = keys.receipt_key(self._data / "keys" / "receipt.pem", self.receipt_key_file)
         store = CountedStore(self._data)
         app = create_app(store, key, self._panel, self.counts, with_switches=False)
-        self._server = _Server(
-            uvicorn.Config(
-                app,
-                http=CountedProtocol,
-                ws="none",
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-            )
-        )
+        self._server = _Server(server_config(app))
         self._started.set_result((store, asyncio.get_running_loop()))
         await self._server.serve(sockets=[self._listener])
 

@@ -7,7 +7,6 @@ flushed, read back and checked, one receipt. Only a second PUT starts over inste
 
 import argparse
 import select
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,6 @@ from typing import Final
 import requests  # noqa: TID251 - the benchmark's own side of the wire
 import trustme
 import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -34,8 +32,8 @@ from tests.backend.process import (
     REPOSITORY,
     Counted,
 )
+from tests.backend.serving import listen, server_config
 from tests.backend.wire import headers
-from tests.backend.wire.connections import CountedProtocol
 from tests.backend.wire.intake import Intake
 from tests.backend.wire.store import Store, Verdict
 
@@ -152,26 +150,10 @@ def main() -> None:
     app = create_app(store, key, Panel(), Counts(), with_switches=True)
     put = Put(store, Intake(store, key))
     app.router.routes.append(Route("/put/{capture_id}", put.answer, methods=["PUT"]))
-    # asyncio turns Nagle's delay off only where the protocol is named.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind((options.host, 0))
-    listener.listen()
+    listener = listen(0, options.host)
     sys.stdout.write(f"ready port={listener.getsockname()[1]}\n")
     sys.stdout.flush()
-    uvicorn.Server(_config(app, context)).run(sockets=[listener])
-
-
-def _config(app: Starlette, context: object) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=CountedProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        timeout_keep_alive=IDLE_S,
-        ssl_context_factory=lambda _config, _default: context,  # type: ignore[arg-type,return-value]  # an SSLContext
-    )
+    uvicorn.Server(server_config(app, context, IDLE_S)).run(sockets=[listener])
 
 
 def _certificates(data: Path, *names: str) -> keys.Certificates:

@@ -15,7 +15,6 @@ from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
 from tests.backend import keys
-from tests.backend.__main__ import listen, server_config
 from tests.backend.app import create_app
 from tests.backend.faults.switches import Counts, Panel
 from tests.backend.office.access import Viewer
@@ -26,6 +25,7 @@ from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Accounts
 from tests.backend.pages.door import COOKIE
 from tests.backend.pages.site import Site
+from tests.backend.serving import listen, server_config
 from tests.backend.wire.store import Store
 
 CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -130,7 +130,7 @@ def live_town(folder: Path, *, show_simulated: bool = False) -> Iterator[Live]:
     started: queue.Queue[uvicorn.Server] = queue.Queue()
 
     def serve() -> None:  # SQLite's connections belong to the thread that opened them
-        server = uvicorn.Server(server_config(live.open(), certificates))
+        server = uvicorn.Server(server_config(live.open(), certificates.server_context()))
         started.put(server)
         server.run(sockets=[listener])
 

@@ -1,0 +1,44 @@
+"""How the application is served: its listener, and uvicorn set up in one way."""
+
+import socket
+import ssl
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+
+from tests.backend.wire.connections import CountedProtocol
+
+HOST: Final = "127.0.0.1"
+"""The reference backend is never offered to a network."""
+
+IDLE_S: Final = 5
+"""How long an idle connection is kept. Source: uvicorn's own default."""
+
+
+def server_config(
+    app: Starlette, context: ssl.SSLContext | None = None, idle_s: int = IDLE_S
+) -> uvicorn.Config:
+    """Over TLS with a context; without one, something before it ends TLS."""
+    config = uvicorn.Config(
+        app,
+        http=CountedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=idle_s,
+    )
+    if context is not None:
+        config.ssl_context_factory = lambda _config, _default: context
+    return config
+
+
+def listen(port: int, host: str = HOST) -> socket.socket:
+    # asyncio turns Nagle's delay off only where the protocol is named: 40 ms per answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen()
+    return listener
