@@ -63,7 +63,8 @@ class Presses:
     does not matter. So of taps at 0, 0.35 and 0.66 s the first and the last count: the second
     belongs to the first, and the last is 660 ms after that.
 
-    All times are CLOCK_MONOTONIC. For one thread.
+    All times are CLOCK_MONOTONIC. What counts is decided in one thread; a second one of these that
+    several threads tell, as the light at the edge has, may at worst show or miss a light.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -46,7 +46,6 @@ class World:
         self._file: Final = run_dir / "world.json" if run_dir else None
         self._lock: Final = threading.Lock()
         self._lamp: Final[deque[tuple[int, bool]]] = deque(maxlen=32)
-        self._on_press: list[Callable[[], None]] = []
         self._boottime_ahead_ns: Final = (
             time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
         )
@@ -68,12 +67,6 @@ class World:
         with self._lock:
             self._presses_ns = [*self._presses_ns, edge_ns]
             self._keep()
-        for listener in self._on_press:
-            listener()
-
-    def on_press(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after each press, in the presser's thread."""
-        self._on_press.append(listener)
 
     def state(self, at_ns: int) -> State:
         """What is so at a moment; a future one as far as no press changes it."""

@@ -17,6 +17,7 @@ from agent.__main__ import main
 from agent.errors import DoorstepError, StorageFault
 from agent.models import Item, State, rfc3339
 from agent.record import signing
+from hardware.clock import BUILT
 from hardware.indicator import Signal
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.device import Device
@@ -38,7 +39,7 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
 """A camera whose scenes are drawn at once, and no time to wait before anything is deleted."""
 
 RECEIVED: Final = datetime(2026, 11, 1, tzinfo=UTC)
-FLOOR: Final = datetime(2026, 11, 24, tzinfo=UTC)
+FLOOR: Final = BUILT
 """Receipts that are older than every time that is kept, by a clock that is past the build."""
 
 RECEIPT_KEY: Final = signing.new_key()

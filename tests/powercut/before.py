@@ -9,13 +9,14 @@ from agent.models import Item, rfc3339
 from agent.queue.database import Database
 from agent.record import signing
 from agent.record.receipt import Receipt, Refusal
+from hardware.clock import BUILT
 from tests.powercut.stage import RECEIPT_KEY, Stage, frames
 from tests.support.benchtop import Bench
 
 RECEIVED: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
 """When the backend decided, whatever it did."""
 
-_START: Final = datetime(2026, 11, 24, tzinfo=UTC)
+_START: Final = BUILT
 
 FULL_FRAMES: Final = 975
 """Pages in the write-ahead log before a scenario; at 1000 SQLite empties it, in its midst."""

@@ -116,7 +116,7 @@ def test_the_worst_are_refused_whole_with_a_short_word_and_nothing_of_them(
 
 
 @pytest.mark.slow
-def test_fuzzed_manifests_neither_end_the_loop_nor_open_the_eye(
+def test_fuzzed_manifests_neither_end_the_loop_nor_start_the_camera(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Rightly signed, and one member is anything; or some characters of the token are.

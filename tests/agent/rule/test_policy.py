@@ -167,7 +167,7 @@ def test_a_practice_code_makes_a_test_and_names_no_stop() -> None:
     )
 
 
-def test_a_practice_code_opens_no_eye_where_place_forbids_it() -> None:
+def test_a_practice_code_starts_no_camera_where_place_forbids_it() -> None:
     manifest = manifest_of(ALLOWED, NEXT_DOOR, practice=["P"])
 
     assert reason_of(decide(manifest, HERE, "P")) is Reason.NO_PHOTO_STOP
