@@ -38,6 +38,8 @@ POSITION_WAIT_S: Final = 5.0
 
 _PROBES: Final = 5
 
+_AS_WHOM: Final = "run this as root, or as one of its group"
+
 
 class Level(StrEnum):
     """How bad a finding is; LATER is a backend out of reach, NOTE asks for nothing now."""
@@ -149,7 +151,9 @@ def _disk(config: Config) -> Iterator[Finding]:
         free_mb = disk.free_bytes(folder) // 1_000_000
         flush_ms = _flush_ms(folder / "doctor.probe")
     except StorageFault as error:
-        yield Finding("disk", Level.FAILED, f"{error}; presses are refused until it is mended")
+        is_ours = not isinstance(error.__cause__, PermissionError)
+        remedy = "presses are refused until it is mended" if is_ours else _AS_WHOM
+        yield Finding("disk", Level.FAILED, f"{error}; {remedy}")
         return
     reserve_mb = config.state.reserve_mb
     if free_mb < reserve_mb:
@@ -199,7 +203,7 @@ def _queue(config: Config) -> Iterator[Finding]:
     try:
         yield from _left_over(layout)
     except PermissionError as error:
-        words = f"{error.filename}: {error.strerror}; run this as root, or as one of its group"
+        words = f"{error.filename}: {error.strerror}; {_AS_WHOM}"
         yield Finding("queue", Level.FAILED, words)
 
 

@@ -25,6 +25,16 @@ REASONS: Final = {
     Reason.NO_POSITION: "unknown: no position, no label",
 }
 
+
+def why_none(record: Mapping[str, Any]) -> str:
+    """Why there is no photo, in words."""
+    reason = str(record["reason"])
+    words = REASONS.get(Reason(reason), reason.replace("_", " "))
+    if record["stop"]["bound_by"] == BoundBy.CODE:
+        return words.removesuffix(" in reach") + ", by its label"
+    return words
+
+
 BOUND: Final = {
     BoundBy.CODE: "by its label",
     BoundBy.PLACE: "the only one in reach",
@@ -143,9 +153,9 @@ class Outcome:
     def _stop(self, press: Pressed) -> str:
         if press.step is None:
             return ""
-        stop, reason = press.record["stop"], press.record.get("reason")
-        if reason is not None:
-            return REASONS.get(reason, str(reason))
+        stop = press.record["stop"]
+        if "reason" in press.record:
+            return why_none(press.record)
         if stop["bound_by"] == BoundBy.AMBIGUOUS:
             return "one of several in reach"
         apart = "" if stop["distance_m"] is None else f", {stop['distance_m']:.0f} m"

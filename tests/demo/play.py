@@ -211,12 +211,12 @@ def _record_line(reply: Reply, orders: Mapping[str, str]) -> str:
     if label["kind"] == "void":
         return f"record {label['seq']} takes the last photo back"
     if "reason" in record:
-        words = outcome.REASONS.get(record["reason"], record["reason"].replace("_", " "))
-        return f"record {label['seq']}, no photo: {words}"
+        return f"record {label['seq']}, no photo: {outcome.why_none(record)}"
     stop, quality = record["stop"], record["quality"]["verdict"]
     bound = "one of several in reach"
     if stop["bound_by"] in outcome.BOUND:
         bound = f"order {orders[stop['id']]}, {outcome.BOUND[stop['bound_by']]}"
     lamp = ", with the lamp" if record["photo"]["lamp"] else ""
     again = ", a retake" if record["retake_of"] else ""
-    return f"record {label['seq']}, photo: {bound}; {quality}{lamp}{again}"
+    nowhere = "" if record["position"] else ", without coordinates"
+    return f"record {label['seq']}, photo: {bound}; {quality}{lamp}{nowhere}{again}"

@@ -4,8 +4,7 @@ import pytest
 
 from agent.__main__ import main
 from tests.support.device import Device
-from tests.support.factory import MOMENT, add, queue
-from tests.support.factory import RecordMaker as Maker
+from tests.support.factory import MOMENT, RecordMaker, add, queue
 
 
 def run(device: Device, *words: str) -> int:
@@ -18,7 +17,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> str:
 
 def filled(device: Device, count: int = 5) -> list[str]:
     _, database, outbox = queue(device.folder)
-    maker = Maker()
+    maker = RecordMaker()
     ids = [add(outbox, maker.make()).label.capture_id for _ in range(count)]
     outbox.mark_refused(outbox.get(ids[1]), "a refusal", MOMENT, "unknown_key")
     outbox.mark_damaged(outbox.get(ids[2]), "its file is gone")

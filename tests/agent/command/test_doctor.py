@@ -10,8 +10,7 @@ from agent.command.doctor import Finding, Level
 from agent.process import control
 from agent.queue.paths import Layout
 from tests.support.device import Device, towards
-from tests.support.factory import RecordMaker as Maker
-from tests.support.factory import add, owned_by_a_user, queue
+from tests.support.factory import RecordMaker, add, owned_by_a_user, queue
 from tests.support.rawserver import raw_server
 
 
@@ -112,7 +111,7 @@ def test_the_backend_is_asked_for_a_record_that_it_cannot_have(
 def test_alarms_of_the_queue_and_torn_files_are_findings(tmp_path: Path) -> None:
     device = Device(tmp_path)
     layout, database, outbox = queue(tmp_path)
-    made = add(outbox, Maker().make())
+    made = add(outbox, RecordMaker().make())
     outbox.mark_damaged(outbox.get(made.label.capture_id), "its file is gone")
     (layout.torn / "x.rec").write_bytes(b"torn")
     database.close()
@@ -143,7 +142,7 @@ def test_what_its_owner_may_not_use_is_a_failure_with_its_remedy(closed: str) ->
 def test_the_oldest_tells_why_it_waits(tmp_path: Path) -> None:
     device = Device(tmp_path)
     _layout, database, outbox = queue(tmp_path)
-    add(outbox, Maker().make())
+    add(outbox, RecordMaker().make())
     item = outbox.claim(0.0, due_s=600.0)
     assert item is not None
     outbox.book(item, 600.0, "the receipt is signed by a key that is not trusted")

@@ -6,8 +6,7 @@ import pytest
 
 from tests.agent.command.inprocess import printed, run
 from tests.support.device import Device, empty_queue, towards
-from tests.support.factory import RecordMaker as Maker
-from tests.support.factory import add, queue
+from tests.support.factory import RecordMaker, add, queue
 from tests.support.rawserver import raw_server
 
 
@@ -24,7 +23,7 @@ def test_sync_once_ends_with_75_while_items_remain(
     device: Device, capsys: pytest.CaptureFixture[str]
 ) -> None:
     layout, database, outbox = queue(device.folder)
-    made = add(outbox, Maker().make())
+    made = add(outbox, RecordMaker().make())
     made.into(layout.records)
     database.close()
 
@@ -39,7 +38,7 @@ def test_sync_once_says_why_it_is_paused(
         server.script = lambda _: [b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"]
         device = Device(tmp_path / "device", backend=towards(server))
         layout, database, outbox = queue(device.folder)
-        add(outbox, Maker().make()).into(layout.records)
+        add(outbox, RecordMaker().make()).into(layout.records)
         database.close()
 
         assert run(device, "sync", "--once") == 75

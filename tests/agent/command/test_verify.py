@@ -6,14 +6,13 @@ import pytest
 
 from agent.__main__ import main
 from tests.agent.command.inprocess import printed
-from tests.support.factory import RecordMaker as Maker
-from tests.support.factory import owned_by_a_user
+from tests.support.factory import RecordMaker, owned_by_a_user
 
 
 def test_verify_of_a_good_folder_ends_with_0_and_of_an_altered_one_with_65(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    maker = Maker()
+    maker = RecordMaker()
     for made in [maker.make() for _ in range(3)]:
         path = made.into(tmp_path)
 
@@ -29,7 +28,7 @@ def test_a_folder_that_this_user_may_not_read_is_not_an_empty_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with owned_by_a_user() as folder:
-        Maker().make().into(folder)
+        RecordMaker().make().into(folder)
         folder.chmod(0o300)
         code = main(["verify", str(folder)])
         folder.chmod(0o700)
