@@ -1,4 +1,4 @@
-"""The burst: frames from after the press, the sharpest kept, the lamp lit when it is dark."""
+"""The burst: frames from after the press, one of them kept, the lamp lit when it is dark."""
 
 import time
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ BURST: Final = 3
 """Frames per press: the finger shakes the device, and within a tenth of a second it calms down."""
 
 CLEARLY_SHARPER: Final = 1.05
-"""From how many times the sharpness the last frame takes the favourite's place. Source: between
-frames of a scene at rest noise alone makes up to 1.02 (scenes, 2026-11)."""
+"""From how many times the sharpness the last frame takes the place of a favourite that would pass.
+Source: between frames of a scene at rest noise alone makes up to 1.02 (scenes, 2026-11)."""
 
 JPEG_QUALITY_PCT: Final = 85
 """About 400 KB at 2304x1296; more shows nothing more of a doorstep."""
@@ -39,8 +39,12 @@ class Shot:
     lamp: bool
 
 
-def shoot(camera: Camera, lamp: Lamp | None, after_ns: int, deadline_s: float) -> Shot:
+def shoot(
+    camera: Camera, lamp: Lamp | None, after_ns: int, deadline_s: float, *, blurred_below: float
+) -> Shot:
     """Take a burst whose exposures began after `after_ns`; a stopped camera is started.
+
+    A photo less sharp than `blurred_below` would be asked for again.
 
     Raises:
         CameraStalled: no frame within `deadline_s`.
@@ -50,31 +54,41 @@ def shoot(camera: Camera, lamp: Lamp | None, after_ns: int, deadline_s: float) -
     with closing(camera.take(after_ns, BURST, deadline_s)) as frames:
         first = next(frames)
         if lamp is None or first.lux is None or first.lux >= LAMP_BELOW_LUX:
-            return Shot(*_sharpest(chain([first], frames)), lamp=False)
+            return Shot(*_sharpest(chain([first], frames), blurred_below), lamp=False)
     # The unlit burst is given back by now: the lit one needs its buffers.
     lamp.on()
     try:
         # From now, not from the first frame: that one may have come late.
         settled_ns = time.monotonic_ns() + LAMP_SETTLE_MS * 1_000_000
         with closing(camera.take(settled_ns, BURST, deadline_s)) as frames:
-            return Shot(*_sharpest(frames), lamp=True)
+            return Shot(*_sharpest(frames, blurred_below), lamp=True)
     finally:
         lamp.off()
 
 
-def _sharpest(frames: Iterator[Frame]) -> tuple[Frame, float, bytes]:
-    """Keep the sharpest, how sharp it is, and its JPEG; each is judged while the next is exposed.
+def takes_over(last: float, favourite: float, blurred_below: float) -> bool:
+    """Whether a last frame that sharp is kept, though the favourite is encoded already.
 
-    The favourite is encoded while the last one is exposed: only where that one is clearly sharper
-    does anybody wait for an encode.
+    It must be sharper, and clearly so where the favourite would pass; with noise alone both may be
+    negative.
+    """
+    is_clear = last >= CLEARLY_SHARPER * favourite
+    return last > favourite and (is_clear or favourite < blurred_below)
+
+
+def _sharpest(frames: Iterator[Frame], blurred_below: float) -> tuple[Frame, float, bytes]:
+    """Keep a frame, how sharp it is, and its JPEG; each is judged while the next is exposed.
+
+    The favourite, the sharpest of all but the last, is encoded while the last one is exposed: only
+    where that one takes over does anybody wait for an encode.
     """
     judged = ((frame, quality.sharpness(frame.pixels)) for frame in frames)
     favourite, sharpness = max(islice(judged, BURST - 1), key=itemgetter(1))
     image = _encoded(favourite)
     last, last_sharpness = next(judged)
-    if last_sharpness < CLEARLY_SHARPER * sharpness:
-        return favourite, sharpness, image
-    return last, last_sharpness, _encoded(last)
+    if takes_over(last_sharpness, sharpness, blurred_below):
+        return last, last_sharpness, _encoded(last)
+    return favourite, sharpness, image
 
 
 def _encoded(frame: Frame) -> bytes:

@@ -142,7 +142,13 @@ class Capture:
     def _shoot(self, press: Press) -> Shot:
         deadline_s = self._config.camera.frame_deadline_ms / 1000
         after_ns = max(press.edge_ns, press.unlit_ns)
-        shot = burst.shoot(self._board.camera, self._board.lamp, after_ns, deadline_s)
+        shot = burst.shoot(
+            self._board.camera,
+            self._board.lamp,
+            after_ns,
+            deadline_s,
+            blurred_below=self._config.quality.blurred_below,
+        )
         self._light.exposed()
         return shot
 

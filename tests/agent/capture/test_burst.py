@@ -1,4 +1,4 @@
-"""The burst: from after the press, the sharpest of three, the lamp when it is dark."""
+"""The burst: from after the press, one of three, the lamp when it is dark."""
 
 import time
 from collections.abc import Generator
@@ -9,12 +9,15 @@ import pytest
 
 from agent.capture import burst, jpeg, quality
 from agent.capture.quality import Pixels
+from agent.config import Thresholds
 from hardware.camera import Frame
 from hardware.errors import CameraStalled
 from hardware.simulated.scenes import Scene, render
 from tests.support.benchtop import Parts, Pictures, SetLamp, picture
 
 AFTER_NS = 5_000_000_000
+CUT = Thresholds(version="").blurred_below
+EVENING = Scene(seed=1, width_px=640, height_px=360, light=0.1)
 
 
 def camera_with(lamp: SetLamp | None, lux: float | None = 2_000.0) -> Pictures:
@@ -23,8 +26,8 @@ def camera_with(lamp: SetLamp | None, lux: float | None = 2_000.0) -> Pictures:
     return camera
 
 
-def shoot(camera: Pictures, lamp: SetLamp | None = None) -> burst.Shot:
-    return burst.shoot(camera, lamp, AFTER_NS, 2.0)
+def shoot(camera: Pictures, lamp: SetLamp | None = None, blurred_below: float = CUT) -> burst.Shot:
+    return burst.shoot(camera, lamp, AFTER_NS, 2.0, blurred_below=blurred_below)
 
 
 def test_a_burst_has_three_frames_and_keeps_the_sharpest() -> None:
@@ -50,6 +53,42 @@ def test_the_jpeg_and_the_sharpness_are_those_of_the_kept_frame(kept: int) -> No
     assert shot.sharpness == quality.sharpness(shot.frame.pixels)
 
 
+def a_hair_sharper_each() -> list[Pixels]:
+    at_rest = [render(replace(EVENING, frame=number)) for number in range(3)]
+    return sorted(at_rest, key=quality.sharpness)
+
+
+def test_a_photo_that_passes_is_not_given_away_for_one_that_is_asked_for_again() -> None:
+    camera = camera_with(None)
+    camera.pictures = a_hair_sharper_each()
+    *_, would_pass = map(quality.sharpness, camera.pictures)
+
+    shot = shoot(camera, blurred_below=would_pass)
+
+    assert shot.sharpness == would_pass
+    assert shot.image == jpeg.encode(shot.frame.pixels, burst.JPEG_QUALITY_PCT)
+
+
+@pytest.mark.parametrize(
+    ("last", "favourite", "is_kept"),
+    [
+        (104.9, 100.0, False),
+        (105.0, 100.0, True),
+        (99.0, 95.0, False),
+        (96.0, 92.0, True),
+        (92.1, 92.0, True),
+        (92.0, 92.0, False),
+        (-10.3, -10.0, False),
+        (-9.9, -10.0, True),
+        (0.0, 0.0, False),
+    ],
+)
+def test_the_last_frame_is_kept_where_it_is_clearly_sharper_or_the_favourite_is_blurred(
+    last: float, favourite: float, *, is_kept: bool
+) -> None:
+    assert burst.takes_over(last, favourite, 95.0) is is_kept
+
+
 def test_at_rest_the_jpeg_is_made_while_the_last_frame_is_exposed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -68,10 +107,8 @@ def test_at_rest_the_jpeg_is_made_while_the_last_frame_is_exposed(
                 yield frame
 
     monkeypatch.setattr(jpeg, "encode", noted)
-    evening = Scene(seed=1, width_px=640, height_px=360, light=0.1)
     camera = Exposes(time.monotonic_ns)
-    burst = [render(replace(evening, frame=number)) for number in range(3)]
-    camera.pictures = sorted(burst, key=quality.sharpness)
+    camera.pictures = a_hair_sharper_each()
 
     shot = shoot(camera)
 
