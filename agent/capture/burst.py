@@ -1,7 +1,7 @@
 """The burst: frames from after the press, one of them kept, the lamp lit when it is dark."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -40,11 +40,18 @@ class Shot:
 
 
 def shoot(
-    camera: Camera, lamp: Lamp | None, after_ns: int, deadline_s: float, *, blurred_below: float
+    camera: Camera,
+    lamp: Lamp | None,
+    after_ns: int,
+    deadline_s: float,
+    *,
+    blurred_below: float,
+    on_exposed: Callable[[], None],
 ) -> Shot:
     """Take a burst whose exposures began after `after_ns`; a stopped camera is started.
 
-    A photo less sharp than `blurred_below` would be asked for again.
+    A photo less sharp than `blurred_below` would be asked for again. `on_exposed` is called as soon
+    as the last frame is there and the lamp is out.
 
     Raises:
         CameraStalled: no frame within `deadline_s`.
@@ -54,14 +61,21 @@ def shoot(
     with closing(camera.take(after_ns, BURST, deadline_s)) as frames:
         first = next(frames)
         if lamp is None or first.lux is None or first.lux >= LAMP_BELOW_LUX:
-            return Shot(*_sharpest(chain([first], frames), blurred_below), lamp=False)
+            burst = chain(iter([first]), frames)  # an iterator lets go of what it gave, a list not
+            del first  # 9 MB, to be held only while it is the favourite
+            return Shot(*_sharpest(burst, blurred_below, on_exposed), lamp=False)
     # The unlit burst is given back by now: the lit one needs its buffers.
     lamp.on()
+
+    def put_out() -> None:
+        lamp.off()
+        on_exposed()
+
     try:
         # From now, not from the first frame: that one may have come late.
         settled_ns = time.monotonic_ns() + LAMP_SETTLE_MS * 1_000_000
         with closing(camera.take(settled_ns, BURST, deadline_s)) as frames:
-            return Shot(*_sharpest(frames, blurred_below), lamp=True)
+            return Shot(*_sharpest(frames, blurred_below, put_out), lamp=True)
     finally:
         lamp.off()
 
@@ -76,16 +90,22 @@ def takes_over(last: float, favourite: float, blurred_below: float) -> bool:
     return last > favourite and (is_clear or favourite < blurred_below)
 
 
-def _sharpest(frames: Iterator[Frame], blurred_below: float) -> tuple[Frame, float, bytes]:
+def _sharpest(
+    frames: Iterator[Frame], blurred_below: float, on_exposed: Callable[[], None]
+) -> tuple[Frame, float, bytes]:
     """Keep a frame, how sharp it is, and its JPEG; each is judged while the next is exposed.
 
     The favourite, the sharpest of all but the last, is encoded while the last one is exposed: only
     where that one takes over does anybody wait for an encode.
     """
-    judged = ((frame, quality.sharpness(frame.pixels)) for frame in frames)
-    favourite, sharpness = max(islice(judged, BURST - 1), key=itemgetter(1))
+    favourite, sharpness = max(
+        ((frame, quality.sharpness(frame.pixels)) for frame in islice(frames, BURST - 1)),
+        key=itemgetter(1),
+    )
     image = _encoded(favourite)
-    last, last_sharpness = next(judged)
+    last = next(frames)
+    on_exposed()
+    last_sharpness = quality.sharpness(last.pixels)
     if takes_over(last_sharpness, sharpness, blurred_below):
         return last, last_sharpness, _encoded(last)
     return favourite, sharpness, image

@@ -142,15 +142,14 @@ class Capture:
     def _shoot(self, press: Press) -> Shot:
         deadline_s = self._config.camera.frame_deadline_ms / 1000
         after_ns = max(press.edge_ns, press.unlit_ns)
-        shot = burst.shoot(
+        return burst.shoot(
             self._board.camera,
             self._board.lamp,
             after_ns,
             deadline_s,
             blurred_below=self._config.quality.blurred_below,
+            on_exposed=self._light.exposed,
         )
-        self._light.exposed()
-        return shot
 
     def _keep_photo(self, press: Press, answer: Allowed, shot: Shot) -> Served:
         known, stop, frame, capture_id = press.known, answer.stop, shot.frame, new_id()

@@ -1,7 +1,8 @@
 """The burst: from after the press, one of three, the lamp when it is dark."""
 
 import time
-from collections.abc import Generator
+import weakref
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from inspect import GEN_CLOSED, getgeneratorstate
 
@@ -10,7 +11,7 @@ import pytest
 from agent.capture import burst, jpeg, quality
 from agent.capture.quality import Pixels
 from agent.config import Thresholds
-from hardware.camera import Frame
+from hardware.camera import Camera, Frame
 from hardware.errors import CameraStalled
 from hardware.simulated.scenes import Scene, render
 from tests.support.benchtop import Parts, Pictures, SetLamp, picture
@@ -26,8 +27,14 @@ def camera_with(lamp: SetLamp | None, lux: float | None = 2_000.0) -> Pictures:
     return camera
 
 
-def shoot(camera: Pictures, lamp: SetLamp | None = None, blurred_below: float = CUT) -> burst.Shot:
-    return burst.shoot(camera, lamp, AFTER_NS, 2.0, blurred_below=blurred_below)
+def shoot(
+    camera: Camera,
+    lamp: SetLamp | None = None,
+    *,
+    cut: float = CUT,
+    on_exposed: Callable[[], None] = lambda: None,
+) -> burst.Shot:
+    return burst.shoot(camera, lamp, AFTER_NS, 2.0, blurred_below=cut, on_exposed=on_exposed)
 
 
 def test_a_burst_has_three_frames_and_keeps_the_sharpest() -> None:
@@ -63,7 +70,7 @@ def test_a_photo_that_passes_is_not_given_away_for_one_that_is_asked_for_again()
     camera.pictures = a_hair_sharper_each()
     *_, would_pass = map(quality.sharpness, camera.pictures)
 
-    shot = shoot(camera, blurred_below=would_pass)
+    shot = shoot(camera, cut=would_pass)
 
     assert shot.sharpness == would_pass
     assert shot.image == jpeg.encode(shot.frame.pixels, burst.JPEG_QUALITY_PCT)
@@ -114,6 +121,55 @@ def test_at_rest_the_jpeg_is_made_while_the_last_frame_is_exposed(
 
     assert steps == ["exposed", "exposed", "encoded", "exposed"]
     assert shot.frame is camera.taken[1]
+
+
+@pytest.mark.parametrize("lux", [1.0, 2_000.0], ids=["lit", "by day"])
+def test_the_light_is_told_and_the_lamp_out_before_the_last_frame_is_judged(
+    monkeypatch: pytest.MonkeyPatch, lux: float
+) -> None:
+    """White says hold still, and an encode of the last frame is long."""
+    steps: list[str] = []
+    sharpness = quality.sharpness
+
+    def judged(pixels: Pixels) -> float:
+        steps.append("judged")
+        return sharpness(pixels)
+
+    def told() -> None:
+        assert not lamp.lit
+        steps.append(f"told after {len(camera.taken)}")
+
+    monkeypatch.setattr(quality, "sharpness", judged)
+    lamp = SetLamp()
+    camera = camera_with(lamp, lux)
+
+    shot = shoot(camera, lamp, on_exposed=told)
+
+    assert steps == ["judged", "judged", f"told after {len(camera.taken)}", "judged"]
+    assert shot.lamp is (lux < burst.LAMP_BELOW_LUX)
+
+
+@pytest.mark.parametrize("sharpest", [0, 1])
+def test_while_the_last_frame_is_exposed_only_the_favourite_is_held(sharpest: int) -> None:
+    """A frame has 9 MB."""
+    pictures: list[weakref.ref[Pixels]] = []
+    held: list[bool] = []
+
+    class Forgets(Pictures):
+        def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
+            assert deadline_s > 0
+            for number in range(count):
+                held[:] = [one() is not None for one in pictures]
+                pixels = picture(motion_px=0.0 if number == sharpest else 6.0).copy()
+                pictures.append(weakref.ref(pixels))
+                frame = Frame(pixels, 1, 1.0, None, after_ns)
+                del pixels
+                yield frame
+                del frame
+
+    shoot(Forgets(time.monotonic_ns))
+
+    assert held == [number == sharpest for number in range(2)]
 
 
 def test_the_lit_burst_is_closed_like_any_other() -> None:
