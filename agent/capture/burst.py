@@ -10,6 +10,7 @@ from typing import Final
 
 from agent.capture import jpeg, quality
 from hardware.camera import Camera, Frame
+from hardware.errors import DeviceError
 from hardware.indicator import Lamp
 
 BURST: Final = 3
@@ -31,12 +32,18 @@ LAMP_BELOW_LUX: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """The kept frame, its sharpness, its JPEG without EXIF, and whether the lamp lit it."""
+    """The kept frame, its sharpness and its JPEG without EXIF.
+
+    Attributes:
+        lamp: whether it lit the frame.
+        fault: why the last frame did not come; the camera is of no more use in this process.
+    """
 
     frame: Frame
     sharpness: float
     image: bytes
     lamp: bool
+    fault: DeviceError | None = None
 
 
 def shoot(
@@ -54,8 +61,8 @@ def shoot(
     as the last frame is there and the lamp is out.
 
     Raises:
-        CameraStalled: no frame within `deadline_s`.
-        CameraFailed: the camera reported an error.
+        CameraStalled: no frame within `deadline_s`, the last one aside.
+        CameraFailed: the camera reported an error before that.
     """
     camera.start()
     with closing(camera.take(after_ns, BURST, deadline_s)) as frames:
@@ -63,7 +70,7 @@ def shoot(
         if lamp is None or first.lux is None or first.lux >= LAMP_BELOW_LUX:
             burst = chain(iter([first]), frames)  # an iterator lets go of what it gave, a list not
             del first  # 9 MB, to be held only while it is the favourite
-            return Shot(*_sharpest(burst, blurred_below, on_exposed), lamp=False)
+            return _one_of(burst, blurred_below, on_exposed, lamp=False)
     # The unlit burst is given back by now: the lit one needs its buffers.
     lamp.on()
 
@@ -75,7 +82,7 @@ def shoot(
         # From now, not from the first frame: that one may have come late.
         settled_ns = time.monotonic_ns() + LAMP_SETTLE_MS * 1_000_000
         with closing(camera.take(settled_ns, BURST, deadline_s)) as frames:
-            return Shot(*_sharpest(frames, blurred_below, put_out), lamp=True)
+            return _one_of(frames, blurred_below, put_out, lamp=True)
     finally:
         lamp.off()
 
@@ -90,25 +97,29 @@ def takes_over(last: float, favourite: float, blurred_below: float) -> bool:
     return last > favourite and (is_clear or favourite < blurred_below)
 
 
-def _sharpest(
-    frames: Iterator[Frame], blurred_below: float, on_exposed: Callable[[], None]
-) -> tuple[Frame, float, bytes]:
-    """Keep a frame, how sharp it is, and its JPEG; each is judged while the next is exposed.
+def _one_of(
+    frames: Iterator[Frame], blurred_below: float, on_exposed: Callable[[], None], *, lamp: bool
+) -> Shot:
+    """Keep one frame; each is judged while the next is exposed.
 
     The favourite, the sharpest of all but the last, is encoded while the last one is exposed: only
-    where that one takes over does anybody wait for an encode.
+    where that one takes over does anybody wait for an encode. Where it does not come, a photo is in
+    hand already.
     """
     favourite, sharpness = max(
         ((frame, quality.sharpness(frame.pixels)) for frame in islice(frames, BURST - 1)),
         key=itemgetter(1),
     )
     image = _encoded(favourite)
-    last = next(frames)
+    try:
+        last = next(frames)
+    except DeviceError as fault:
+        return Shot(favourite, sharpness, image, lamp, fault)
     on_exposed()
     last_sharpness = quality.sharpness(last.pixels)
     if takes_over(last_sharpness, sharpness, blurred_below):
-        return last, last_sharpness, _encoded(last)
-    return favourite, sharpness, image
+        return Shot(last, last_sharpness, _encoded(last), lamp)
+    return Shot(favourite, sharpness, image, lamp)
 
 
 def _encoded(frame: Frame) -> bytes:

@@ -142,7 +142,7 @@ class Capture:
     def _shoot(self, press: Press) -> Shot:
         deadline_s = self._config.camera.frame_deadline_ms / 1000
         after_ns = max(press.edge_ns, press.unlit_ns)
-        return burst.shoot(
+        shot = burst.shoot(
             self._board.camera,
             self._board.lamp,
             after_ns,
@@ -150,6 +150,9 @@ class Capture:
             blurred_below=self._config.quality.blurred_below,
             on_exposed=self._light.exposed,
         )
+        if shot.fault is not None:
+            _log.error("event=camera_fault error=%r", str(shot.fault))
+        return shot
 
     def _keep_photo(self, press: Press, answer: Allowed, shot: Shot) -> Served:
         known, stop, frame, capture_id = press.known, answer.stop, shot.frame, new_id()
@@ -172,7 +175,8 @@ class Capture:
         once_more = retake_of is None and self._retakes.ask(  # never for a retake of a retake
             capture_id, stop, report.verdict, self._now_ns()
         )
-        return Served(label, record, Signal.ONCE_MORE if once_more else Signal.SAVED, answer)
+        signal = Signal.ONCE_MORE if once_more else Signal.SAVED
+        return Served(label, record, signal, answer, ends=shot.fault is not None)
 
     def _no_photo(
         self,

@@ -26,7 +26,7 @@ from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Frame, Luma
 from hardware.clock import ClockSource
 from hardware.clock_system import SystemClock
-from hardware.errors import DeviceError
+from hardware.errors import CameraStalled, DeviceError
 from hardware.indicator import Signal
 from hardware.position import Fix
 from hardware.power import PowerReading
@@ -144,6 +144,14 @@ class Pictures:
 
     def _is_lit(self) -> bool:
         return self.lamp is not None and self.lamp.lit
+
+
+class StallsAtTheThird(Pictures):
+    """A camera that stalls at the last frame of each burst."""
+
+    def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
+        yield from super().take(after_ns, count - 1, deadline_s)
+        raise CameraStalled("no frame in time")
 
 
 class SetLight:

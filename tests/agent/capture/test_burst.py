@@ -14,7 +14,7 @@ from agent.config import Thresholds
 from hardware.camera import Camera, Frame
 from hardware.errors import CameraStalled
 from hardware.simulated.scenes import Scene, render
-from tests.support.benchtop import Parts, Pictures, SetLamp, picture
+from tests.support.benchtop import Parts, Pictures, SetLamp, StallsAtTheThird, picture
 
 AFTER_NS = 5_000_000_000
 CUT = Thresholds(version="").blurred_below
@@ -267,6 +267,17 @@ def test_in_the_dark_without_a_lamp_the_photo_is_taken_all_the_same() -> None:
     shot = shoot(camera_with(None, 0.1))
 
     assert not shot.lamp
+
+
+def test_a_stall_at_the_last_frame_leaves_the_sharper_of_the_two_before_it() -> None:
+    camera = StallsAtTheThird(time.monotonic_ns)
+    camera.pictures = [picture(), picture(motion_px=6.0)]
+
+    shot = shoot(camera)
+
+    assert shot.frame is camera.taken[0]
+    assert shot.image == jpeg.encode(shot.frame.pixels, burst.JPEG_QUALITY_PCT)
+    assert isinstance(shot.fault, CameraStalled)
 
 
 def test_the_lamp_is_put_out_when_the_camera_stalls() -> None:

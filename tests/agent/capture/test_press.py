@@ -18,7 +18,7 @@ from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.indicator import Signal
 from hardware.power import PowerReading
 from hardware.simulated.scene_room import Image
-from tests.support.benchtop import Parts, bench, picture
+from tests.support.benchtop import Parts, StallsAtTheThird, bench, picture
 from tests.support.card import full
 from tests.support.device import Device
 from tests.support.factory import MOMENT, fill, remount, small_disk
@@ -270,6 +270,23 @@ def test_a_camera_fault_leaves_its_record_red_and_the_process_ends_with_70(
     assert reply["label"]["kind"] == Kind.NO_PHOTO
     assert device.parts.light.shown[-1] is Signal.FAULT
     assert code == 70
+
+
+def test_a_stall_at_the_last_frame_leaves_the_photo_and_the_process_ends_with_70(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = Parts()
+    parts.camera = StallsAtTheThird(parts.now)
+    with bench(tmp_path, parts) as device:
+        reply = device.press()
+        shown = device.parts.light.shown[-1]
+        device.tick(3.1)
+        code = device.run()
+
+    assert reply["label"]["kind"] == Kind.PHOTO
+    assert shown is Signal.SAVED
+    assert code == 70
+    assert caplog.text.count("event=camera_fault") == 1
 
 
 def test_red_is_seen_before_the_process_ends_and_its_light_goes_out(tmp_path: Path) -> None:
