@@ -3,10 +3,11 @@
 import pytest
 
 from agent.capture import lights
-from agent.capture.lights import SHOWN_S
+from agent.capture.lights import SHOWN_S, Light
 from agent.models import Counts
 from hardware.indicator import Signal
 from hardware.power import PowerReading
+from tests.support.benchtop import SetLight
 
 NOTHING = Counts(0, 0, 0, 0, None)
 WAITING = Counts(3, 0, 0, 0, "2026-12-01T09:15:02.000Z")
@@ -51,6 +52,21 @@ def test_the_idle_light_follows_power_readiness_and_queue(
 def test_bench_mode_shows_by_the_idle_light_of_a_ready_device() -> None:
     assert lights.idle(ready=True, bench=True, power=power(), counts=None) is Signal.BENCH
     assert lights.idle(ready=False, bench=True, power=power(), counts=None) is Signal.NOT_READY
+
+
+def test_a_touch_that_was_none_leaves_the_white_of_the_touch_after_it() -> None:
+    indicator = SetLight()
+    light = Light(indicator, lambda: 0)
+    light.idle(Signal.READY)
+    light.touched(1)
+    light.touched(2)
+
+    light.give_back(1)
+    after_the_first = indicator.shown[-1]
+    light.give_back(2)
+
+    assert after_the_first is Signal.HOLD_STILL
+    assert indicator.shown[-1] is Signal.READY
 
 
 def test_every_signal_of_a_press_has_its_time_and_no_idle_one_has() -> None:

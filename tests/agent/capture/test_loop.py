@@ -99,6 +99,32 @@ def test_a_press_soon_after_a_touch_that_was_none_counts(tmp_path: Path) -> None
         assert len(device.rows("photo")) == 1
 
 
+def test_a_press_soon_after_a_touch_that_was_none_is_white_at_its_first_edge(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path) as device:
+        edge_ns = device.touch()
+        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
+        device.step()
+        given_back = device.parts.light.shown[-1]
+        again_ns = edge_ns + 300_000_000
+        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.TOUCHED, again_ns))
+
+    assert given_back is Signal.READY
+    assert device.parts.light.shown[-1] is Signal.HOLD_STILL
+
+
+def test_a_press_through_the_socket_soon_after_a_touch_that_was_none_counts(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path, Parts(simulated=True)) as device:
+        edge_ns = device.touch()
+        device.loop.on_event(ButtonEvent(ButtonName.PHOTO, Change.GLITCH, edge_ns))
+        device.parts.now.pass_s(0.3)
+
+        assert ask(device, {"press": "photo"})["label"]["kind"] == Kind.PHOTO
+
+
 def test_what_was_pressed_before_the_process_is_stopped_is_served(tmp_path: Path) -> None:
     with bench(tmp_path) as device:
         edge_ns = device.touch()

@@ -251,6 +251,22 @@ def test_a_photo_that_was_taken_back_is_not_retaken(tmp_path: Path) -> None:
         assert device.press()["record"]["retake_of"] is None
 
 
+def test_a_press_without_photo_settles_the_retake_that_was_asked_for(tmp_path: Path) -> None:
+    """The driver went on to something else: what comes next is no second try."""
+    with bench(tmp_path) as device:
+        device.parts.camera.pictures = [BLURRED]
+        asked = device.press()
+        charged = device.parts.power.reading
+        device.parts.power.reading = PowerReading(4, external=False, under_voltage=None)
+        refused = device.press()
+        device.parts.power.reading = charged
+        after = device.press()
+
+    assert asked["retake"]
+    assert refused["label"]["kind"] == Kind.NO_PHOTO
+    assert after["record"]["retake_of"] is None
+
+
 # Faults
 
 

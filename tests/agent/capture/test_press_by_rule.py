@@ -25,6 +25,7 @@ from tests.support.fleet import (
     offer,
     reason,
     round_of,
+    scan,
     stored,
 )
 from tests.support.roads import payload_of, stop_at
@@ -130,6 +131,18 @@ def test_a_practice_label_makes_a_test(tmp_path: Path) -> None:
     assert reply["label"]["kind"] == Kind.TEST
 
 
+def test_a_practice_label_speaks_for_one_photo(tmp_path: Path) -> None:
+    """A parcel's photo right after it is no test."""
+    with round_of(tmp_path, ALLOWED) as device:
+        scan(device, "PRACTICE-1")
+        practised = device.press()
+        delivered = device.press()
+
+    assert practised["label"]["kind"] == Kind.TEST
+    assert delivered["label"]["kind"] == Kind.PHOTO
+    assert delivered["record"]["stop"]["id"] == ALLOWED.id
+
+
 def test_a_window_ends_after_ten_seconds_and_the_eye_closes(tmp_path: Path) -> None:
     with round_of(tmp_path, FORBIDDEN) as device:
         device.press()
@@ -203,6 +216,18 @@ def test_the_eye_opens_at_an_open_stop_and_closes_at_a_forbidden_one(tmp_path: P
         at_forbidden = device.parts.camera.streaming
 
     assert (at_open, at_forbidden) == (True, False)
+
+
+def test_an_eye_that_a_code_opened_at_a_forbidden_door_closes_with_the_press(
+    tmp_path: Path,
+) -> None:
+    """Not at the next second's turn."""
+    with round_of(tmp_path, ALLOWED, FORBIDDEN) as device:
+        scan(device, "C1")
+        reply = device.press(-0.9)
+
+        assert reply["label"]["kind"] == Kind.PHOTO
+        assert not device.parts.camera.streaming
 
 
 def test_on_the_road_the_eye_is_closed(tmp_path: Path) -> None:

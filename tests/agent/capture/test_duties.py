@@ -1,0 +1,14 @@
+"""How the process ends."""
+
+from agent.capture.duties import END_AFTER_S, Ending
+from agent.errors import ExitCode
+
+
+def test_of_two_reasons_to_end_the_first_counts_with_its_time_and_its_code() -> None:
+    """A camera failed, and then the battery is empty: systemd must start the process again."""
+    ending = Ending()
+    ending.begin(ExitCode.FAULT, 0)
+    ending.begin(ExitCode.DONE, 10**9)
+
+    assert ending.exit_code is ExitCode.FAULT
+    assert ending.is_due(int(END_AFTER_S * 1e9))
