@@ -13,6 +13,13 @@ BOOKING_S: Final = 600.0
 """How long a claim keeps an item: an attempt lasts 540 s at most, and nobody else may begin one."""
 
 
+DEAD_END: Final = "dead end "
+"""How the answer of a row begins that led nowhere, before the number of times."""
+
+_NOT_SUSPECT: Final = f"(suspected = 0 OR answer GLOB '{DEAD_END}[0-9]*')"
+"""A dead end may have its alarm, but the backend can be mended at any time: it is tried as ever."""
+
+
 class Outbox(OutboxReader):
     """The queue of one device, to ask and to change.
 
@@ -86,7 +93,7 @@ class Outbox(OutboxReader):
         One UPDATE: two senders never get the same item, and a sender that dies leaves a booking
         that ends by itself.
         """
-        allowed = "" if suspects else " AND suspected = 0"
+        allowed = "" if suspects else f" AND {_NOT_SUSPECT}"
         with self._database.step() as sql:
             rows = sql.execute(
                 "UPDATE captures SET attempts = attempts + 1, due_boot_id = ?, due_s = ?"  # noqa: S608 - constants
@@ -107,7 +114,7 @@ class Outbox(OutboxReader):
     def hurry(self, due_s: float) -> None:
         """Make everything that is backed off, but not suspect, due at `due_s`."""
         self._write(
-            "due_s = :due WHERE state = 'PENDING' AND suspected = 0 AND due_s > :due",
+            f"due_s = :due WHERE state = 'PENDING' AND {_NOT_SUSPECT} AND due_s > :due",
             {"due": due_s},
         )
 

@@ -1,6 +1,5 @@
 """Delivers records over one backend, and remembers from attempt to attempt how that went."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -8,7 +7,7 @@ from agent.models import CaptureId, Item
 from agent.record.receipt import Keys, Receipt, Refusal
 from agent.sync.attempt import PIECE_BYTES, Attempt
 from agent.sync.http import Backend
-from agent.sync.outcome import DeadEnd, NoService, Outcome
+from agent.sync.outcome import NoService, Outcome
 
 
 class Delivery:
@@ -26,7 +25,6 @@ class Delivery:
         self._keep_url = keep_url
         self._piece_bytes = PIECE_BYTES
         self._furthest: dict[CaptureId, int] = {}
-        self._dead_ends: Counter[CaptureId] = Counter()
 
     def send(self, item: Item, content: bytes) -> Outcome:
         """Make one attempt, as long as `Limits.attempt_s` at most.
@@ -50,13 +48,9 @@ class Delivery:
                 if isinstance(outcome, Receipt):
                     self._piece_bytes = min(2 * self._piece_bytes, PIECE_BYTES)
                 self._furthest.pop(about, None)
-                self._dead_ends.pop(about, None)
             case NoService() if found > self._furthest.get(about, 0):
                 self._furthest[about] = found
                 return replace(outcome, moved=True)
-            case DeadEnd():
-                self._dead_ends[about] += 1
-                return replace(outcome, times=self._dead_ends[about])
         return outcome
 
     def interrupt(self) -> None:

@@ -15,13 +15,9 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class DeadEnd:
-    """The backend answers, but the upload leads nowhere: time alone will not mend that.
-
-    `times` says how often that was so since this process began.
-    """
+    """The backend answers, but the upload leads nowhere: time alone will not mend that."""
 
     answer: str
-    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
-"""What an outcome means: for the record's row, for the pace of the loop, and for the log."""
+"""What an outcome means: for the record's row, for the back-off, and for the log."""
 
 import logging
+import re
 from typing import Final, assert_never
 
 from agent.models import Item
-from agent.queue.outbox import Outbox
+from agent.queue.outbox import DEAD_END, Outbox
 from agent.record.receipt import Receipt, Refusal
 from agent.sync.backoff import Backoff
 from agent.sync.outcome import (
@@ -24,6 +25,9 @@ DEAD_ENDS: Final = 3
 
 The record goes on being tried as often as before: the backend can be mended without this device.
 """
+
+_NUMBERED: Final = re.compile(rf"{DEAD_END}(\d{{1,9}}): ", re.ASCII)
+"""The row counts them: a `sync --once` is a process of its own each time."""
 
 
 class Settlement:
@@ -49,38 +53,42 @@ class Settlement:
                 self._outbox.mark_refused(item, token, refused, reason)
                 backoff.signed(refused, delivered=False)
                 log.warning("event=refused capture_id=%s reason=%r", item.capture_id, reason)
-            case Deferred() | DeadEnd():
-                self._defer(item, now_s, outcome)
+            case Deferred(answer, retry_after_s):
+                self._book(item, now_s, answer, retry_after_s)
+                self._defer(item, now_s, answer, is_news=_told(item, answer) != item.answer)
+            case DeadEnd(answer):
+                self._count(item, now_s, answer)
             case NoService(answer, retry_after_s, moved):
                 self._book(item, now_s, answer, retry_after_s, failures=1 if moved else None)
                 if not self.is_stopping:  # else it was this side that hung up
                     backoff.lost(now_s, answer, retry_after_s, moved=moved)
             case Unauthorised(answer):
                 behind_s = backoff.paused(now_s, answer) + 0.001
-                self._outbox.book(item, behind_s, answer)
+                self._outbox.book(item, behind_s, _told(item, answer))
             case Suspect(answer):
                 wait_s = backoff.suspected(now_s, answer, item.suspected)
                 self._outbox.book(item, now_s + wait_s, answer, suspected=True)
-                line = "event=suspect capture_id=%s answer=%r wait_s=%d"
-                log.warning(line, item.capture_id, answer, wait_s)
+                _log_suspect(item, answer, wait_s)
             case Damaged(what):
                 self._outbox.mark_damaged(item, what)
                 log.error("event=damaged capture_id=%s what=%r", item.capture_id, what)
             case other:
                 assert_never(other)
 
-    def _defer(self, item: Item, now_s: float, outcome: Deferred | DeadEnd) -> None:
-        answer, retry_after_s, is_alarm = outcome.answer, None, False
-        match outcome:
-            case Deferred():
-                retry_after_s = outcome.retry_after_s
-            case DeadEnd():
-                is_alarm = outcome.times >= DEAD_ENDS and not item.suspected
-        self._book(item, now_s, answer, retry_after_s, suspected=is_alarm)
+    def _count(self, item: Item, now_s: float, answer: str) -> None:
+        times = _dead_ends(item) + 1
+        is_alarm = times >= DEAD_ENDS and not item.suspected
+        wait_s = self._backoff.wait_s(item.attempts, None)
+        numbered = f"{DEAD_END}{times}: {answer}"
+        self._outbox.book(item, now_s + wait_s, numbered, suspected=is_alarm)
+        self._defer(item, now_s, answer, is_news=times == 1)
+        if is_alarm:
+            _log_suspect(item, answer, wait_s)
+
+    def _defer(self, item: Item, now_s: float, answer: str, *, is_news: bool) -> None:
         self._backoff.deferred(now_s, answer)
-        if is_alarm or answer != item.answer:
-            event = "suspect" if is_alarm else "deferred"
-            log.warning("event=%s capture_id=%s answer=%r", event, item.capture_id, answer)
+        if is_news:
+            log.warning("event=deferred capture_id=%s answer=%r", item.capture_id, answer)
 
     def _book(
         self,
@@ -89,8 +97,21 @@ class Settlement:
         answer: str,
         retry_after_s: float | None,
         failures: int | None = None,
-        *,
-        suspected: bool = False,
     ) -> None:
         wait_s = self._backoff.wait_s(failures or item.attempts, retry_after_s)
-        self._outbox.book(item, now_s + wait_s, answer, suspected=suspected)
+        self._outbox.book(item, now_s + wait_s, _told(item, answer))
+
+
+def _dead_ends(item: Item) -> int:
+    numbered = _NUMBERED.match(item.answer or "")
+    return int(numbered[1]) if numbered else 0
+
+
+def _told(item: Item, answer: str) -> str:
+    """A dead end stays what the row tells, and counts: an attempt that failed did not mend it."""
+    return item.answer if item.answer and _dead_ends(item) else answer
+
+
+def _log_suspect(item: Item, answer: str, wait_s: float) -> None:
+    line = "event=suspect capture_id=%s answer=%r wait_s=%d"
+    log.warning(line, item.capture_id, answer, wait_s)

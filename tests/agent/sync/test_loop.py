@@ -258,6 +258,34 @@ def test_third_dead_end_of_a_record_is_an_alarm_and_it_goes_on(
     assert line.device.outbox.alarms(1) == []
 
 
+def test_dead_ends_are_counted_from_process_to_process(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A `sync --once` is one each time; a line that is lost in between mends nothing."""
+    item = line.device.press(adopted=True)
+    gone = whole(404)
+    line.tus.instead |= {
+        "HEAD /files": [gone, HANG_UP, gone, whole(423), gone, HANG_UP, gone],
+        "PATCH /files": 4 * [gone],
+    }
+
+    alarms = [_sent_by_a_new_process(line) for _ in range(7)]
+
+    assert alarms == [0, 0, 0, 0, 1, 1, 1]
+    assert (line.answer(item) or "").startswith("dead end 4: after POST ")
+    assert "wait_s=" in next(one for one in caplog.messages if "event=suspect" in one)
+    assert _sent_by_a_new_process(line) == 0
+    assert line.device.state(item) == State.DELIVERED
+
+
+def _sent_by_a_new_process(line: Line) -> int:
+    """The alarms after it has tried the one record that waits."""
+    with sender(line.device, line.server) as sending:
+        sent = sending.sync.send_once(lambda _done, _total: None)
+    assert sent.tried == 1
+    return line.device.outbox.counts().suspected
+
+
 def test_failed_item_and_loop_both_back_off(line: Line) -> None:
     first, _second = line.device.press(), line.device.press()
     line.tus.instead["POST /files"] = [whole(500)]
