@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -231,7 +232,7 @@ def head(layout: Layout, outbox: OutboxReader, key: PublicKey, device_id: str) -
     newest = outbox.newest()
     if newest is None:
         return None
-    made = _label(layout.record(newest.capture_id))
+    made = _label(layout, newest.capture_id)
     if made is not None and (made[0].device_id, made[1]) != (device_id, key):
         return None
     return Head(newest.chain, newest.seq, newest.label_sha256)
@@ -245,16 +246,24 @@ def gnss_label(
     What it says counts, not the row, which other processes can write too: signed by one of `keys`.
     """
     row = outbox.newest_by(ClockSource.GNSS)
-    found = _label(layout.record(row.capture_id)) if row else None
+    found = _label(layout, row.capture_id) if row else None
     if found is None or found[1] not in keys:
         return None
     label = found[0]
     return label if (label.boot_id, label.clock) == (boot_id, ClockSource.GNSS) else None
 
 
-def _label(path: Path) -> tuple[Label, PublicKey] | None:
-    """A record's label and who signed it; None where its file does not tell."""
+def _label(layout: Layout, capture_id: CaptureId) -> tuple[Label, PublicKey] | None:
+    """A record's label and who signed it; None where its file does not tell.
+
+    The id is a row's, and the file can be of any size and kind: neither may stop a start.
+    """
+    path = layout.record(capture_id)
     try:
-        return recordfile.open_label(path.read_bytes().partition(b"\n")[0])
+        if not re.fullmatch(recordfile.UUID4, capture_id) or not path.is_file():
+            return None
+        with path.open("rb") as file:
+            line = file.readline(recordfile.LABEL_LIMIT_BYTES + 1)
+        return recordfile.open_label(line.removesuffix(b"\n"))
     except (OSError, NotGenuine):
         return None

@@ -36,7 +36,9 @@ _NUMBER_LIMIT: Final = 2**63
 _MTIME_LIMIT_S: Final = 8**11 - 1
 """Latest time that a ustar header holds, in Unix seconds. Source: POSIX, pax, ustar format."""
 
-_UUID4: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+UUID4: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+"""A CaptureId as a regular expression. Source: RFC 9562, section 5.4."""
+
 _SHA256: Final = r"[0-9a-f]{64}"
 
 
@@ -129,11 +131,11 @@ def _check(payload: dict[str, Any], body: dict[str, Any]) -> None:
         _require(name, values, _is_number)
     for name in ("device_id", "chain", "boot_id", "kind", "clock", "body.type"):
         _require(name, values, _is_text)
-    _require("capture_id", values, _UUID4)
+    _require("capture_id", values, UUID4)
     _require("utc", values, _is_utc)
     _require("body.sha256", values, _SHA256)
     if values.get("about") is not None or values["kind"] == Kind.VOID:
-        _require("about", values, _UUID4)
+        _require("about", values, UUID4)
     if values["v"] != 1:
         raise ValueError(f"version {values['v']} is unknown; this program reads version 1")
     if values["seq"] > 1:

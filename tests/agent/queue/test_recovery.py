@@ -1,6 +1,8 @@
 """The sweep after a power cut: what it adopts, sets aside, marks, and never deletes."""
 
 import os
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -454,6 +456,46 @@ def test_a_label_that_cannot_be_read_dates_nothing(card: Card, content: bytes | 
         path.write_bytes(content)
 
     assert gnss_label(card) is None
+
+
+@pytest.mark.parametrize("left_bytes", [0, None])
+def test_a_newest_record_of_a_terabyte_keeps_no_device_from_its_start(
+    card: Card, left_bytes: int | None
+) -> None:
+    """A broken card, or another process's `truncate`: the first line is all that counts."""
+    made = in_boot(card)
+    path = card.layout.record(made.label.capture_id)
+    for size_bytes in (left_bytes, 2**40):
+        if size_bytes is not None:
+            os.truncate(path, size_bytes)
+
+    assert gnss_label(card) == (made.label if left_bytes is None else None)
+    head = recovery.head(card.layout, card.outbox, card.device.key.public_key(), "van-7")
+    assert head is not None
+    assert head.label_sha256 == made.label_sha256
+
+
+@pytest.mark.parametrize("capture_id", ["../elsewhere", "elsewhere"])
+def test_an_id_that_is_none_opens_no_file(card: Card, capture_id: str) -> None:
+    """A row can be written by whoever sends: it may name no other file to the process with keys."""
+    card.layout.record(capture_id).write_bytes(in_boot(card).content)
+    rewrite(card, "capture_id = ?", capture_id)
+
+    assert gnss_label(card) is None
+
+
+def test_a_pipe_in_a_records_place_keeps_no_device_from_its_start(card: Card) -> None:
+    path = card.layout.record(in_boot(card).label.capture_id)
+    path.unlink()
+    os.mkfifo(path)
+    writer = threading.Timer(2.0, lambda: path.write_bytes(b"late"))  # a reader waits for it
+    writer.start()
+    start_s = time.monotonic()
+
+    assert gnss_label(card) is None
+    waited_s = time.monotonic() - start_s
+    writer.cancel()
+    assert waited_s < 1
 
 
 def test_the_bytes_that_a_sweep_adopts_are_what_recordfile_verifies(card: Card) -> None:
