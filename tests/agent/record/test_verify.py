@@ -256,20 +256,73 @@ AFTER: Final[dict[str, Any]] = {"utc": "2026-12-01T12:00:00.000Z"}
 """Later than the records of `device`."""
 
 
-@pytest.mark.parametrize("seq", [0, 4], ids=["whole", "cut off"])
+UNDATED: Final[dict[str, Any]] = {"utc": "1971-01-01T00:00:00.000Z", "clock": "unsynced"}
+
+
+@pytest.mark.parametrize("dated", [AFTER, UNDATED], ids=["dated", "undated"])
+@pytest.mark.parametrize("chain", ["0 sorts before", "z sorts behind"])
 def test_a_second_chain_needs_its_chain_start(
-    tmp_path: Path, device: RecordMaker, seq: int
+    tmp_path: Path, device: RecordMaker, chain: str, dated: dict[str, Any]
 ) -> None:
     """Else what was removed from the end of the first one could go on in another."""
-    device.make(Kind.CHAIN_START).into(tmp_path)
-    prev = "0" * 64 if seq else None
-    second = replace(device, chain="second", seq=seq, prev=prev).make(**AFTER)
+    device.make(Kind.CHAIN_START, **(UNDATED if dated == UNDATED else {})).into(tmp_path)
+    second = replace(device, chain=chain, seq=0, prev=None).make(**dated)
     second.into(tmp_path)
     report = look(tmp_path)
 
     assert report.problems == 1
     line = line_of(report, second.label.capture_id)
     assert "MISSING: the chain_start of this second chain of van-7" in line
+
+
+@pytest.mark.parametrize("chain", ["0 sorts before", "z sorts behind"])
+@pytest.mark.parametrize("dated", [AFTER, UNDATED], ids=["dated", "undated"])
+def test_the_first_chain_needs_none(
+    tmp_path: Path, device: RecordMaker, chain: str, dated: dict[str, Any]
+) -> None:
+    device.make().into(tmp_path)
+    replace(device, chain=chain, seq=0, prev=None).make(Kind.CHAIN_START, **dated).into(tmp_path)
+
+    assert look(tmp_path).problems == 0
+
+
+@pytest.mark.parametrize("chain", ["0 sorts before", "z sorts behind"])
+def test_a_pruned_chain_without_a_date_is_the_first_one(
+    tmp_path: Path, device: RecordMaker, chain: str
+) -> None:
+    replace(device, chain=chain, seq=40, prev="0" * 64).make(**UNDATED).into(tmp_path)
+    second = device.make()
+    second.into(tmp_path)
+
+    assert "MISSING: the chain_start" in line_of(look(tmp_path), second.label.capture_id)
+
+
+def test_a_chain_that_was_never_dated_and_lost_its_start_verifies_beside_a_new_one(
+    tmp_path: Path, device: RecordMaker
+) -> None:
+    """The start was delivered and pruned; then the state was lost, and GNSS came back."""
+    old = replace(device, chain="old", seq=4, prev="0" * 64)
+    for _ in range(3):
+        old.make(**UNDATED).into(tmp_path)
+    device.make(Kind.CHAIN_START, **UNDATED).into(tmp_path)
+    device.make().into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 0
+    assert "begins at #5 (earlier ones are not in this folder)" in line_of(report, "begins")
+
+
+@pytest.mark.parametrize("dated", [AFTER, UNDATED], ids=["dated", "undated"])
+def test_a_second_chain_whose_start_was_pruned_verifies(
+    tmp_path: Path, device: RecordMaker, dated: dict[str, Any]
+) -> None:
+    """A refused record of the first one stays; of what was delivered, the newest file at most."""
+    device.make(Kind.CHAIN_START).into(tmp_path)
+    replace(device, chain="second", seq=4, prev="0" * 64).make(**dated).into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 0
+    assert "begins at #5 (earlier ones are not in this folder)" in line_of(report, "begins")
 
 
 def test_a_second_chain_that_says_why_it_began_verifies(
@@ -280,17 +333,6 @@ def test_a_second_chain_that_says_why_it_began_verifies(
     second = replace(device, chain="second")
     for kind in (Kind.CHAIN_START, Kind.PHOTO):
         second.make(kind, **AFTER).into(tmp_path)
-
-    assert look(tmp_path).problems == 0
-
-
-def test_a_second_chain_of_a_clock_that_lost_its_time_is_not_the_first(
-    tmp_path: Path, device: RecordMaker
-) -> None:
-    """Lost is what begins a new chain: the state, and the time with it."""
-    replace(device, seq=40, prev="0" * 64).make().into(tmp_path)
-    second = replace(device, chain="second")
-    second.make(Kind.CHAIN_START, utc="1971-01-01T00:00:00.000Z", clock="unsynced").into(tmp_path)
 
     assert look(tmp_path).problems == 0
 
