@@ -259,6 +259,34 @@ def test_own_place_is_asked_before_a_lost_place_leads_to_a_post(line: Line) -> N
     assert not any(asked == "POST /files" for asked in line.tus.asked)
 
 
+def test_place_that_was_lost_is_not_used_for_the_upload_that_follows(line: Line) -> None:
+    """The new one may come without a Location: it is at its own place then."""
+    line.tus.uploads["/files/17"] = bytearray(line.content[:10])
+    line.tus.lengths["/files/17"] = len(line.content)
+    line.tus.instead["PATCH /files"] = [whole(404)]
+    line.tus.instead["POST /files"] = [[head(201, Content_Length=0)]]
+    line.store(0)
+
+    outcome = line.send(attempts=2, upload_url=f"{line.tus.server.base_url}/files/17")
+
+    assert isinstance(outcome, Receipt)
+    begun = ["HEAD /files/17", "PATCH /files/17", "POST /files"]
+    assert line.tus.asked == begun + 3 * [f"PATCH {line.place}"]
+
+
+@pytest.mark.parametrize("status", [401, 413, 423, 500])
+def test_attempt_that_fails_leaves_no_connection_to_the_next(line: Line, status: int) -> None:
+    """An answer that was sent once too often would be taken for the next one's."""
+    line.tus.instead["POST /files"] = 2 * [whole(status)]
+
+    assert not isinstance(line.send(), Receipt)
+    line.store()
+    assert isinstance(line.send(attempts=2), Receipt)
+    assert isinstance(line.send(attempts=2), Receipt)
+
+    assert line.tus.server.connections == 2
+
+
 @pytest.mark.parametrize("status", [409, 460])
 @pytest.mark.parametrize("attempts", [1, 2])
 def test_wrong_offset_is_asked_for_once(line: Line, status: int, attempts: int) -> None:
