@@ -63,7 +63,7 @@ def examine(paths: Iterable[Path], pinned: signing.PublicKey | None) -> Report:
 
     Every record must be signed by `pinned`; without one, by the key of the device's earliest record
     here. A chain is one device's. It may begin after 1, since old records are pruned; inside it
-    nothing may be missing, and a #1 of a device's second chain must be its `chain_start`.
+    nothing may be missing, and a device's second chain must have its `chain_start`.
     What was removed from the end of a chain cannot be seen.
     """
     found = [_read(path) for path in sorted(paths)]
@@ -160,15 +160,14 @@ def _originals(records: list[_Record]) -> list[_Record]:
 
 
 def _check_starts(records: list[_Record]) -> None:
-    """Only a device's earliest chain may have a #1 that is no chain_start; any #1 may be pruned."""
+    """Only a device's earliest chain may be there without its beginning."""
     chains: dict[str, list[_Record]] = defaultdict(list)
     for each in records:
         chains[each.label.chain].append(each)
     devices: set[str] = set()
     for chain in sorted(chains.values(), key=_began):
         first = chain[0].label
-        lacks_start = first.seq == 1 and first.kind != Kind.CHAIN_START
-        if first.device_id in devices and lacks_start:
+        if first.device_id in devices and (first.seq, first.kind) != (1, Kind.CHAIN_START):
             words = f"MISSING: the chain_start of this second chain of {first.device_id}"
             chain[0].problems.append(words)
         devices.add(first.device_id)

@@ -312,17 +312,16 @@ def test_a_chain_that_was_never_dated_and_lost_its_start_verifies_beside_a_new_o
     assert "begins at #5 (earlier ones are not in this folder)" in line_of(report, "begins")
 
 
-@pytest.mark.parametrize("dated", [AFTER, UNDATED], ids=["dated", "undated"])
-def test_a_second_chain_whose_start_was_pruned_verifies(
-    tmp_path: Path, device: RecordMaker, dated: dict[str, Any]
+@pytest.mark.parametrize("kind", [Kind.PHOTO, Kind.CHAIN_START], ids=["another", "the chain_start"])
+def test_a_second_chain_that_is_cut_off_at_its_beginning_does_not_verify(
+    tmp_path: Path, device: RecordMaker, kind: Kind
 ) -> None:
-    """A refused record of the first one stays; of what was delivered, the newest file at most."""
+    """Whatever was removed from the end of the first one and from the beginning of this one."""
     device.make(Kind.CHAIN_START).into(tmp_path)
-    replace(device, chain="second", seq=4, prev="0" * 64).make(**dated).into(tmp_path)
-    report = look(tmp_path)
+    second = replace(device, chain="second", seq=4, prev="0" * 64).make(kind, **AFTER)
+    second.into(tmp_path)
 
-    assert report.problems == 0
-    assert "begins at #5 (earlier ones are not in this folder)" in line_of(report, "begins")
+    assert "MISSING: the chain_start" in line_of(look(tmp_path), second.label.capture_id)
 
 
 def test_a_second_chain_that_says_why_it_began_verifies(
