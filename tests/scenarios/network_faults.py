@@ -30,7 +30,7 @@ fault("something sends the device to another host")(
 class HastyDevice(Device):
     """A device that waits a tenth of the usual time for a line that says nothing."""
 
-    def _words(self, *words: str) -> list[str]:
+    def words(self, *words: str) -> list[str]:
         command = [sys.executable, "-m", "tests.badnetwork.hasty"]
         return [*command, *words, "--config", str(self.config)]
 
