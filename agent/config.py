@@ -80,15 +80,41 @@ class PolicySettings:
     """From the receiver's error estimate to a 95 % one; 2.45 where it means one sigma."""
 
 
+_Address = Annotated[str, Match(r"https://[^\s/?#]+(/[^\s?#]*)?", "an https:// address")]
+
+
+class IdentityMode(StrEnum):
+    """Whether the device has an identity of the fleet; OFF is for the bench, and is shown.
+
+    REQUIRED: mutual TLS, and keys from the fleet document; without one no press makes a photo.
+    """
+
+    OFF = "off"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """`[identity]`: who this device is, and what it trusts."""
+
+    mode: IdentityMode
+    ca: Path | None = None
+    """The fleet's certificate authority, PEM; put there by root, or by `doorstep enrol`."""
+    fleet_key: Path | None = None
+    """The public key that signs the fleet document, PEM; root puts it there."""
+    est: _Address | None = None
+    """Where certificates come from; by default the origin of `backend.url`."""
+
+
 @dataclass(frozen=True, slots=True)
 class BackendSettings:
     """`[backend]`."""
 
-    url: Annotated[str, Match(r"https://[^\s/?#]+(/[^\s?#]*)?", "an https:// address")]
-    receipt_keys: tuple[Path, ...]
-    """Public keys that sign receipts; two while the backend changes its key."""
+    url: _Address
+    receipt_keys: tuple[Path, ...] = ()
+    """Public keys that sign receipts; with `identity.mode = "off"` only."""
     ca: Path | None = None
-    """Trusted certificates in place of the system's."""
+    """Trusted certificates in place of `identity.ca`, or else of the system's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +155,7 @@ class Config:
     """Everything that can be set; one table of the file per field."""
 
     device: DeviceSettings
+    identity: IdentitySettings
     policy: PolicySettings
     backend: BackendSettings
     camera: CameraSettings
@@ -188,13 +215,31 @@ def _contradictions(sections: Mapping[str, Any]) -> list[str]:
     if position and position.kind is PositionKind.FIXED:
         missing = [name for name in ("lat_deg", "lon_deg") if getattr(position, name) is None]
         found += [f"position.{name}: missing; kind fixed needs it" for name in missing]
-    backend = sections.get("backend")
-    if backend and not backend.receipt_keys:
-        found.append("backend.receipt_keys: empty; without a key no receipt can be verified")
-    if backend and not _is_address(backend.url):
-        allowed = "https://HOST, with a right :PORT or none, and no user name"
-        found.append(f"backend.url: {json.dumps(backend.url)} is not {allowed}")
+    backend, identity = sections.get("backend"), sections.get("identity")
+    addresses = {
+        "backend.url": backend and backend.url,
+        "identity.est": identity and identity.est,
+    }
+    for name, url in addresses.items():
+        if url and not _is_address(url):
+            allowed = "https://HOST, with a right :PORT or none, and no user name"
+            found.append(f"{name}: {json.dumps(url)} is not {allowed}")
+    if backend and identity:
+        found += _misfits(backend, identity)
     return found + _shared_pins(sections)
+
+
+def _misfits(backend: BackendSettings, identity: IdentitySettings) -> list[str]:
+    """What the mode of identity asks for and what it rules out."""
+    if identity.mode is IdentityMode.OFF:
+        words = "empty; with identity.mode off no receipt can be verified without"
+        return [] if backend.receipt_keys else [f"backend.receipt_keys: {words}"]
+    missing = [name for name in ("ca", "fleet_key") if getattr(identity, name) is None]
+    found = [f"identity.{name}: missing; identity.mode required needs it" for name in missing]
+    if backend.receipt_keys:
+        words = "for identity.mode off only; the fleet document has them"
+        found.append(f"backend.receipt_keys: {words}")
+    return found
 
 
 def _is_address(url: str) -> bool:

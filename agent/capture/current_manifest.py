@@ -137,7 +137,7 @@ class CurrentManifest:
 
     def _read(self, token: str) -> Manifest:
         keys = receipt.read_keys(self._key_files)
-        return manifests.read(token, keys, self._device_id)
+        return manifests.read(token, receipt.public(keys), self._device_id)
 
     def _is_over(self, manifest: Manifest) -> bool:
         return manifests.has_ended(manifest, self._clock.now(), self._clock.floor)

@@ -10,13 +10,14 @@ from agent.capture.chain import Chain
 from agent.capture.current_manifest import CurrentManifest
 from agent.capture.record_json import Setting
 from agent.config import Config
-from agent.errors import ConfigError, DoorstepError, StorageFault
+from agent.errors import ConfigError, DoorstepError, NotNow, StorageFault
 from agent.models import Counts, Kind, Label
 from agent.queue import disk, retention
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import receipt
 from agent.rule.policy import Absent
+from agent.trust.keys import receipt_keys
 from hardware.board import Board
 from hardware.clock import ClockSource
 from hardware.told import Told
@@ -42,7 +43,7 @@ class Housekeeping:
         self._chain = chain
         self._outbox = outbox
         self._layout = Layout.of(config.state)
-        self._key_files = config.backend.receipt_keys
+        self._config = config
         self._keys: receipt.Keys | None = None
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
         self._current_manifest = current_manifest
@@ -117,8 +118,8 @@ class Housekeeping:
         """The keys that allow to delete; None, and a line in the log, where there are none."""
         if self._keys is None:
             try:
-                self._keys = receipt.read_keys(self._key_files)
-            except ConfigError as error:
+                self._keys = receipt_keys(self._config)
+            except (ConfigError, NotNow) as error:
                 self._keys = {}
                 _log.error("event=no_room_made error=%r", str(error))
         return self._keys or None

@@ -171,7 +171,7 @@ def _start_chain(board: Board, chain: Chain, current_manifest: CurrentManifest, 
 
 def _device_key(layout: Layout) -> tuple[PrivateKey, bool]:
     """This device's signing key, made at the first start; whether it was made now."""
-    path = layout.keys / "device.pem"
+    path = layout.capture_keys / "device.pem"
     is_new = not path.exists()
     if is_new:
         write_durably(path, signing.private_pem(signing.new_key()), mode=0o600, whole=True)
@@ -181,7 +181,7 @@ def _device_key(layout: Layout) -> tuple[PrivateKey, bool]:
         words = "put it back from a copy, or move it away: then a new chain begins"
         raise StorageFault(f"{error}; {words}") from error
     public = key.public_key()
-    kept = layout.keys / f"{signing.thumbprint(public)}.pub.pem"
+    kept = layout.capture_keys / f"{signing.thumbprint(public)}.pub.pem"
     if not kept.exists():
         write_durably(kept, signing.public_pem(public), mode=0o600, whole=True)
     return key, is_new
@@ -189,7 +189,7 @@ def _device_key(layout: Layout) -> tuple[PrivateKey, bool]:
 
 def _own_keys(layout: Layout) -> list[PublicKey]:
     """Every key that this device ever signed with: its records stay its own with a new one."""
-    return [signing.read_public_key(path) for path in sorted(layout.keys.glob("*.pub.pem"))]
+    return [signing.read_public_key(path) for path in sorted(layout.capture_keys.glob("*.pub.pem"))]
 
 
 def _why_new_chain(outbox: Outbox, head: Head | None, *, key_is_new: bool) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 
 from agent.config import Config, load, path_of
 from agent.errors import ExitCode
-from agent.record import receipt
+from agent.record import receipt, signing
 from hardware.simulated.script import read_script
 
 
@@ -32,5 +32,7 @@ def check(config: Config) -> None:
         ScriptError: the script of the simulated world is wrong.
     """
     receipt.read_keys(config.backend.receipt_keys)
+    if config.identity.fleet_key is not None:
+        signing.read_public_key(config.identity.fleet_key)
     if config.simulated.world is not None:
         read_script(config.simulated.world)

@@ -171,7 +171,10 @@ def _permissions(layout: Layout) -> Iterator[Finding]:
     with suppress(OSError):
         if layout.database.stat().st_uid != os.geteuid():
             return
-        folders, keys = (layout.records, layout.torn, layout.keys), layout.keys.glob("*.pem")
+        folders, keys = (
+            (layout.records, layout.torn, layout.capture_keys),
+            layout.capture_keys.glob("*.pem"),
+        )
         wanted = dict.fromkeys(folders, os.R_OK | os.W_OK | os.X_OK)
         wanted |= dict.fromkeys(parts(layout.database), os.R_OK | os.W_OK)
         for path, mode in (wanted | dict.fromkeys(keys, os.R_OK)).items():
@@ -209,7 +212,7 @@ def _queue(config: Config) -> Iterator[Finding]:
 
 def _left_over(layout: Layout) -> Iterator[Finding]:
     """What broken queues and power cuts left."""
-    if aside := sorted(path.name for path in layout.state.glob("doorstep.db.aside-*")):
+    if aside := sorted(path.name for path in layout.queue.glob("doorstep.db.aside-*")):
         words = (
             f"{', '.join(aside)} in {layout.state}: the queue was broken, set aside and made again "
             "from the records; when all is delivered the files may be deleted"

@@ -6,7 +6,7 @@ from agent.command.shared import configured, floor, open_queue
 from agent.errors import ExitCode
 from agent.queue import retention
 from agent.queue.paths import Layout
-from agent.record import receipt
+from agent.trust.keys import receipt_keys
 from hardware.clock_system import SystemClock
 
 
@@ -16,7 +16,7 @@ def run(arguments: argparse.Namespace) -> int:
     layout = Layout.of(config.state)
     with open_queue(config) as outbox:
         moment = SystemClock(floor(outbox)).now()
-        keys = receipt.read_keys(config.backend.receipt_keys)
+        keys = receipt_keys(config)
         pruned = retention.prune(outbox, layout, config.retention, keys, moment)
         reserve_bytes = config.state.reserve_mb * 1_000_000
         early = 0

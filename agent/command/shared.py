@@ -31,7 +31,7 @@ def become_owner(layout: Layout) -> None:
     """As root, go on as the owner of the queue, so that no file of root's gets into the state."""
     if os.geteuid() != 0:
         return
-    owned = next((path for path in (layout.database, layout.keys) if path.exists()), None)
+    owned = next((path for path in (layout.database, layout.capture_keys) if path.exists()), None)
     if owned is None or (owner := owned.stat()).st_uid == 0:
         return
     try:

@@ -18,11 +18,11 @@ from agent.queue.database import Database
 from agent.queue.manifests import ManifestStore
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.record import receipt
 from agent.sync.delivery import Delivery
 from agent.sync.http import Backend
 from agent.sync.loop import Sync
 from agent.sync.manifest_fetch import ManifestFetch
+from agent.trust.keys import receipt_keys
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
 
@@ -75,9 +75,7 @@ def sync_loop(config: Config) -> Iterator[Sync]:
     with closing(Database(layout)) as database:
         outbox, clock = Outbox(database, boot_id()), SystemClock(BUILT)
         with closing(Backend(config.backend, alive=sd_notify.alive)) as backend:
-            delivery = Delivery(
-                backend, receipt.read_keys(config.backend.receipt_keys), outbox.set_upload_url
-            )
+            delivery = Delivery(backend, receipt_keys(config), outbox.set_upload_url)
             fetch = ManifestFetch(backend, ManifestStore(database), config.device.id, dice)
             is_off = config.policy.manifest is ManifestPolicy.OFF
             yield Sync(layout, outbox, delivery, clock, dice, fetch=None if is_off else fetch)

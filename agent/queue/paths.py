@@ -29,9 +29,14 @@ class Layout:
         return cls(settings.dir, settings.run_dir)
 
     @property
+    def queue(self) -> Path:
+        """The database's files and the rebuild mark, and nothing else."""
+        return self.state / "queue"
+
+    @property
     def database(self) -> Path:
         """The queue."""
-        return self.state / "doorstep.db"
+        return self.queue / "doorstep.db"
 
     @property
     def records(self) -> Path:
@@ -44,9 +49,19 @@ class Layout:
         return self.state / "torn"
 
     @property
-    def keys(self) -> Path:
-        """Keys of the capture process."""
-        return self.state / "keys"
+    def trust(self) -> Path:
+        """What capture has verified, and alone writes."""
+        return self.state / "trust"
+
+    @property
+    def capture_keys(self) -> Path:
+        """Keys of the capture process: records are signed with them."""
+        return self.state / "keys" / "capture"
+
+    @property
+    def sync_keys(self) -> Path:
+        """Keys of the sync process: its TLS key and certificate."""
+        return self.state / "keys" / "sync"
 
     @property
     def capture_lock(self) -> Path:
@@ -66,7 +81,7 @@ class Layout:
     @property
     def rebuild_mark(self) -> Path:
         """Left by whoever finds the queue broken, for capture to make it again."""
-        return self.state / "rebuild"
+        return self.queue / "rebuild"
 
     @property
     def ballast(self) -> Path:
@@ -81,7 +96,11 @@ class Layout:
     @property
     def sync_socket(self) -> Path:
         """Where `doorstep sync` listens."""
-        return self.run / "sync.sock"
+        return self.run / "sync" / "sync.sock"
+
+    def socket(self, process: str) -> Path:
+        """Where a process listens, `capture` or `sync`."""
+        return {"capture": self.capture_socket, "sync": self.sync_socket}[process]
 
     def record(self, capture_id: str) -> Path:
         """The file of one record."""
@@ -102,9 +121,11 @@ class Layout:
             StorageFault: the disk failed, is read-only, or this user may not write there.
         """
         with disk_errors(f"cannot make {self.state} and {self.run}"):
-            for folder in (self.state, self.records, self.torn, self.run):
+            for folder in (self.state, self.records, self.torn, self.run, self.queue, self.trust):
                 _make_folder(folder, FOLDER_MODE)
-            _make_folder(self.keys, KEYS_MODE)
+            _make_folder(self.sync_socket.parent, FOLDER_MODE)
+            for folder in (self.capture_keys, self.sync_keys):
+                _make_folder(folder, KEYS_MODE)
             if self._has_lost_its_database():
                 self.rebuild_mark.touch(FILE_MODE)  # SQLite would delete the log
             for file in (

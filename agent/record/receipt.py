@@ -10,8 +10,17 @@ from agent.errors import NotGenuine
 from agent.models import Item, from_rfc3339
 from agent.record import signing
 
-Keys = Mapping[str, signing.PublicKey]
-"""The keys that may sign, by thumbprint."""
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A key that may sign, what is dated before `until`; None while it is in use."""
+
+    key: signing.PublicKey
+    until: datetime | None = None
+
+
+Keys = Mapping[str, Signer]
+"""Those who may sign, by thumbprint."""
 
 REASON_LIMIT: Final = 200
 """Longest reason that is kept, in characters: two lines on a terminal."""
@@ -45,7 +54,7 @@ def read_receipt(token: str, item: Item, keys: Keys) -> Receipt:
     payload = _verified(token, item, keys)
     if _REFUSED in payload or _REASON in payload:
         raise NotGenuine("signed, but a refusal and not a receipt")
-    return Receipt(token, _utc(payload, _RECEIVED))
+    return Receipt(token, _dated(payload, _RECEIVED, token, keys))
 
 
 def read_refusal(token: str, item: Item, keys: Keys) -> Refusal:
@@ -58,11 +67,11 @@ def read_refusal(token: str, item: Item, keys: Keys) -> Refusal:
     reason = payload.get(_REASON)
     if _RECEIVED in payload or not isinstance(reason, str) or not reason:
         raise NotGenuine("signed, but not a refusal with a reason")
-    return Refusal(token, _utc(payload, _REFUSED), reason[:REASON_LIMIT])
+    return Refusal(token, _dated(payload, _REFUSED, token, keys), reason[:REASON_LIMIT])
 
 
 def _verified(token: str, item: Item, keys: Keys) -> dict[str, Any]:
-    payload = signing.verify(token, keys)
+    payload = signing.verify(token, public(keys))
     ours = {"v": 1, "capture_id": item.capture_id, "sha256": item.sha256, "bytes": item.bytes}
     for name, value in ours.items():
         found = payload.get(name)
@@ -71,11 +80,25 @@ def _verified(token: str, item: Item, keys: Keys) -> dict[str, Any]:
     return payload
 
 
-def _utc(payload: Mapping[str, Any], name: str) -> datetime:
+def _dated(payload: Mapping[str, Any], name: str, token: str, keys: Keys) -> datetime:
     try:
-        return from_rfc3339(payload.get(name))
+        at = from_rfc3339(payload.get(name))
     except ValueError as error:
         raise NotGenuine(f"signed, but {name} is {error}") from error
+    check_date(at, token, keys)
+    return at
+
+
+def check_date(at: datetime, token: str, keys: Keys) -> None:
+    """Raise NotGenuine where the key that signed `token`, one of `keys`, was retired by `at`."""
+    until = keys[signing.key_id(token)].until
+    if until is not None and at >= until:
+        raise NotGenuine(f"signed by a key that was retired on {until:%Y-%m-%d}, and dated later")
+
+
+def public(keys: Keys) -> Mapping[str, signing.PublicKey]:
+    """The keys alone."""
+    return {kid: signer.key for kid, signer in keys.items()}
 
 
 def read_keys(paths: Iterable[Path]) -> Keys:
@@ -84,5 +107,9 @@ def read_keys(paths: Iterable[Path]) -> Keys:
     Raises:
         ConfigError: one cannot be read.
     """
-    keys = [signing.read_public_key(path) for path in paths]
-    return {signing.thumbprint(key): key for key in keys}
+    return in_use(*(signing.read_public_key(path) for path in paths))
+
+
+def in_use(*keys: signing.PublicKey) -> Keys:
+    """These keys, without an end."""
+    return {signing.thumbprint(key): Signer(key) for key in keys}

@@ -162,12 +162,32 @@ def embedded_key(token: str) -> PublicKey:
     """
     try:
         members = _jws.get_unverified_header(token).get("jwk")
-        key = ECAlgorithm.from_jwk(members if isinstance(members, dict) else {})
-    except (InvalidTokenError, InvalidKeyError, ValueError, TypeError, RecursionError) as error:
+    except (InvalidTokenError, ValueError, RecursionError) as error:
         raise NotGenuine(f"no usable key in the signature's header: {error}") from error
+    try:
+        return from_jwk(members)
+    except NotGenuine as error:
+        raise NotGenuine(f"the signature's header: {error}") from error
+
+
+def from_jwk(members: object) -> PublicKey:
+    """The public key in a JSON Web Key.
+
+    Raises:
+        NotGenuine: not a P-256 public key.
+    """
+    try:
+        key = ECAlgorithm.from_jwk(members if isinstance(members, dict) else {})
+    except (InvalidKeyError, ValueError, TypeError, RecursionError) as error:
+        raise NotGenuine(f"no usable key: {error}") from error
     if not isinstance(key, PublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise NotGenuine("the key in the signature's header is not a P-256 public key")
+        raise NotGenuine("not a P-256 public key")
     return key
+
+
+def key_id(token: str) -> str:
+    """The `kid` in the header of a JWS that was verified; empty where it names none."""
+    return str(_jws.get_unverified_header(token).get("kid") or "")
 
 
 def read_json(text: bytes) -> Any:

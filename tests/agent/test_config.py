@@ -16,6 +16,7 @@ from hardware.settings import PositionKind
 
 GOOD: dict[str, dict[str, str]] = {
     "device": {"id": '"van-7"'},
+    "identity": {"mode": '"off"'},
     "policy": {"manifest": '"off"'},
     "backend": {"url": '"https://backend.example/v1"', "receipt_keys": '["receipt.pem"]'},
     "camera": {"kind": '"simulated"'},
@@ -203,7 +204,7 @@ def test_what_is_missing_is_listed_setting_by_setting(tmp_path: Path) -> None:
     assert "device.id: missing; set it to letters, digits, . _ -" in found
     assert "policy.manifest: missing; set it to one of: off, required" in found
     assert "camera.kind: missing; set it to one of: picamera2, v4l2, simulated" in found
-    assert "backend.receipt_keys: missing; set it to a list where each item is a path" in found
+    assert "identity.mode: missing; set it to one of: off, required" in found
     assert len(found) == 9
 
 
@@ -231,9 +232,20 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
         "device.id: 7 is not letters, digits, . _ -",
         "lamp.colour: unknown setting",
         "position.lon_deg: missing; kind fixed needs it",
-        "backend.receipt_keys: empty; without a key no receipt can be verified",
+        "backend.receipt_keys: empty; with identity.mode off no receipt can be verified without",
         "buttons.photo_pin and indicator.red_pin: share pin 17",
     ]
+
+
+def test_an_identity_needs_what_it_trusts_and_no_keys_of_its_own(tmp_path: Path) -> None:
+    """The fleet document has them; a key in a file would go on counting after it was revoked."""
+    assert problems(tmp_path, good(identity__mode='"required"')) == [
+        "identity.ca: missing; identity.mode required needs it",
+        "identity.fleet_key: missing; identity.mode required needs it",
+        "backend.receipt_keys: for identity.mode off only; the fleet document has them",
+    ]
+    (told,) = problems(tmp_path, changed("identity.est", '"https://h:0"'))
+    assert told.startswith('identity.est: "https://h:0" is not https://HOST')
 
 
 def test_two_parts_may_not_share_a_pin(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def new_device(folder: Path, backend: Backend, doors: int = 1) -> Device:
 def running(device: Device, name: str) -> Iterator["Running"]:
     """Runs `doorstep capture` or `doorstep sync` until the block ends."""
     try:
-        yield Running(device.start(name), device.layout.run / f"{name}.sock")
+        yield Running(device.start(name), device.layout.socket(name))
     finally:
         device.stop(name)
 

@@ -83,7 +83,7 @@ class OurQueue:
     def __init__(self, folder: Path) -> None:
         self.layout = Layout(folder / "state", folder / "run")
         self.layout.make()
-        key = _device_key(self.layout.keys / "device.pem")
+        key = _device_key(self.layout.capture_keys / "device.pem")
         self._database = Database(self.layout, migrates=True)
         self._outbox = Outbox(self._database, boot_id())
         mending = recovery.Mending(

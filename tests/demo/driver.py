@@ -99,7 +99,7 @@ class Van:
             token = ManifestStore(database).stored().token
         assert token is not None
         keys = receipt.read_keys([self._backend.receipt_key_file])
-        return manifest.read(token, keys, self.device_id)
+        return manifest.read(token, receipt.public(keys), self.device_id)
 
     def pass_by(self, order: Order) -> bool:
         """Drive past a door; whether the camera stayed shut."""

@@ -73,7 +73,7 @@ def do(van: Device, name: str) -> Ended:
 
 def check_shared(van: Device) -> None:
     """Every file of the queue is the group's, to read and to write; every record to be read."""
-    for path in van.layout.state.glob("doorstep.db*"):
+    for path in van.layout.queue.glob("doorstep.db*"):
         found = path.stat()
         assert stat.S_IMODE(found.st_mode) == FILE_MODE, path
         assert found.st_gid == GROUP, path
@@ -130,7 +130,7 @@ def test_whoever_finds_the_queue_broken_all_can_use_the_new_one(van: Device, fin
     after = states(van.layout)
     assert before.keys() <= after.keys()
     assert set(after.values()) <= {State.DELIVERED, State.PRUNED}
-    aside = sorted(path.name for path in van.layout.state.glob("doorstep.db.aside-*"))
+    aside = sorted(path.name for path in van.layout.queue.glob("doorstep.db.aside-*"))
     assert aside[0] == "doorstep.db.aside-1"
 
 

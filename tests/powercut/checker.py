@@ -180,7 +180,7 @@ def _files(found: Found) -> Iterator[str]:
 
 def _chain(layout: Layout, found: Found, *, may_gap: bool) -> Iterator[str]:
     """One chain without gaps or forks, of this device's key."""
-    pem = (layout.keys / "device.pem").read_bytes()
+    pem = (layout.capture_keys / "device.pem").read_bytes()
     problems, gaps, lines = _verified(layout, pem, frozenset(found.files.items()))
     if problems > (gaps if may_gap else 0):
         yield f"agent.record.verify: {lines}"
@@ -200,7 +200,7 @@ def _verified(
 ) -> tuple[int, int, list[str]]:
     """How many problems `verify` has with the files, how many are gaps, and its words."""
     if (pem, files) not in _seen:
-        key = signing.read_private_key(layout.keys / "device.pem").public_key()
+        key = signing.read_private_key(layout.capture_keys / "device.pem").public_key()
         report = verify.examine(layout.records.iterdir(), key)
         gaps = sum("MISSING: not in this folder" in line for line in report.lines)
         lines = [line for line in report.lines if re.search("[A-Z]{4,}:", line)]

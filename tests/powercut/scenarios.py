@@ -19,7 +19,7 @@ from agent.queue.database import Database
 from agent.queue.disk import sync_folder
 from agent.queue.outbox import Outbox
 from agent.queue.recovery import MEND_EVERY_S
-from agent.record import signing
+from agent.record.receipt import in_use
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
 from agent.sync.outcome import Deferred, NoService, Outcome, Suspect
@@ -45,7 +45,7 @@ from tests.support.sending import SetClock
 Act = Callable[[Stage], None]
 Prepare = Callable[[Stage, Bench], None]
 
-_KEYS: Final = {signing.thumbprint(RECEIPT_KEY.public_key()): RECEIPT_KEY.public_key()}
+_KEYS: Final = in_use(RECEIPT_KEY.public_key())
 
 _SCARCE_BYTES: Final = 700_000
 """Below the reserve of 1 MB, and above what counts as a full card."""

@@ -227,7 +227,7 @@ def test_what_the_round_leaves_lies_where_the_help_says(demo: Round) -> None:
         names = {path.name for path in (demo.folder / device_id).iterdir()}
         state = {path.name for path in (demo.folder / device_id / "state").iterdir()}
         assert {"config.toml", "world.toml", "capture.log", "sync.log"} <= names
-        assert {"doorstep.db", "records", "torn", "keys"} <= state
+        assert {"queue", "trust", "records", "torn", "keys"} <= state
 
 
 def test_the_backend_has_the_very_bytes_that_lie_on_the_card(demo: Round) -> None:

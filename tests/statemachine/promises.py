@@ -14,7 +14,7 @@ from agent.errors import DoorstepError
 from agent.models import Item, Label, State
 from agent.process import status
 from agent.record import file as recordfile
-from agent.record import receipt, signing
+from agent.record import receipt
 from tests.backend.process import Backend
 from tests.statemachine.device import InProcessDevice
 
@@ -251,8 +251,7 @@ class Promises:
 
 
 def _keys(device: InProcessDevice) -> receipt.Keys:
-    key = signing.read_public_key(device.config.backend.receipt_keys[0])
-    return {signing.thumbprint(key): key}
+    return receipt.read_keys(device.config.backend.receipt_keys)
 
 
 def _of(one: Known) -> str:

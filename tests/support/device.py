@@ -29,6 +29,7 @@ Tables = Mapping[str, Mapping[str, Any]]
 
 SETTINGS: Final[Tables] = {
     "device": {"id": "van-7"},
+    "identity": {"mode": "off"},
     "policy": {"manifest": "off"},
     "state": {"dir": "state", "run_dir": "run", "reserve_mb": 1},
     "backend": {"url": "https://127.0.0.1:9", "receipt_keys": ["receipt-key.pem"]},
@@ -128,7 +129,7 @@ class Device:
             self.stop(name)
 
     def ask(self, name: str, request: Mapping[str, Any]) -> dict[str, Any] | None:
-        return control.ask(self.layout.run / f"{name}.sock", dict(request), READY_WITHIN_S)
+        return control.ask(self.layout.socket(name), dict(request), READY_WITHIN_S)
 
     def press(self) -> dict[str, Any]:
         """Press the photo button; raises what the capture process cannot do."""

@@ -103,4 +103,4 @@ def reason(reply: dict[str, Any]) -> str:
 
 def files_of(layout: Layout) -> bytes:
     """All bytes of the queue's database and its logs."""
-    return b"".join(path.read_bytes() for path in layout.state.glob("doorstep.db*"))
+    return b"".join(path.read_bytes() for path in layout.queue.glob("doorstep.db*"))

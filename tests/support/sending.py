@@ -15,7 +15,7 @@ from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
-from agent.record import signing
+from agent.record import receipt, signing
 from agent.sync.delivery import Delivery
 from agent.sync.http import Backend, Limits
 from agent.sync.loop import Errand, Sync
@@ -120,8 +120,7 @@ def sender(
     settings = BackendSettings(url or to.base_url, (to.receipt_key_file,), to.ca_file)
     key = signing.read_public_key(to.receipt_key_file)
     with closing(Backend(settings, limits)) as backend:
-        keys = {signing.thumbprint(key): key}
-        delivery = Delivery(backend, keys, device.outbox.set_upload_url)
+        delivery = Delivery(backend, receipt.in_use(key), device.outbox.set_upload_url)
         clock = SetClock()
         sync = Sync(device.layout, device.outbox, delivery, clock, random.Random(1), fetch=fetch)
         yield Sender(device, backend, delivery, sync, clock)

@@ -39,4 +39,6 @@ def _uncommented() -> dict[str, dict[str, Any]]:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
     return str(value) if isinstance(value, Path) else value

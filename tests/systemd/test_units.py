@@ -50,7 +50,7 @@ def test_folders_have_the_owners_and_modes_that_three_users_need(tmp_path: Path)
 
     assert modes == _expected(layout)
     assert str(there[layout.database].stat().st_uid) == users["doorstep-capture"]
-    assert str(there[layout.keys].stat().st_uid) == users["doorstep-capture"]
+    assert str(there[layout.capture_keys].stat().st_uid) == users["doorstep-capture"]
 
 
 def _expected(layout: Layout) -> dict[Path, int]:
@@ -62,4 +62,4 @@ def _expected(layout: Layout) -> dict[Path, int]:
         layout.state_lock,
         layout.ballast,
     )
-    return folders | dict.fromkeys(files, FILE_MODE) | {layout.keys: KEYS_MODE}
+    return folders | dict.fromkeys(files, FILE_MODE) | {layout.capture_keys: KEYS_MODE}

@@ -294,7 +294,7 @@ def test_a_manifest_survives_a_restart(tmp_path: Path) -> None:
 
 def test_a_manifest_survives_a_queue_that_is_made_again(tmp_path: Path) -> None:
     with round_of(tmp_path, ALLOWED) as device:
-        for path in device.layout.state.glob("doorstep.db*"):
+        for path in device.layout.queue.glob("doorstep.db*"):
             path.unlink()
         device.press()
         device.tick()

@@ -120,7 +120,7 @@ def test_capture_once_takes_the_photo_button_and_no_other(tmp_path: Path) -> Non
 
 def test_a_device_makes_its_key_at_the_first_start_and_keeps_it(tmp_path: Path) -> None:
     with bench(tmp_path) as device:
-        path = device.layout.keys / "device.pem"
+        path = device.layout.capture_keys / "device.pem"
         first = path.read_bytes()
         mode = stat.S_IMODE(path.stat().st_mode)
         (opened,) = device.all_opened()
@@ -135,7 +135,7 @@ def test_a_device_makes_its_key_at_the_first_start_and_keeps_it(tmp_path: Path) 
 def test_a_key_that_is_no_key_is_told_and_not_replaced(tmp_path: Path) -> None:
     """A new one would begin a new chain, and the old one may still be mended."""
     with bench(tmp_path) as device:
-        path = device.layout.keys / "device.pem"
+        path = device.layout.capture_keys / "device.pem"
     path.write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
 
     with (

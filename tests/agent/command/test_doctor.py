@@ -121,12 +121,15 @@ def test_alarms_of_the_queue_and_torn_files_are_findings(tmp_path: Path) -> None
     assert "1 files in" in words(device, "torn files")
 
 
-@pytest.mark.parametrize("closed", ["records", "keys/device.pem", "doorstep.db", "doorstep.db-shm"])
+@pytest.mark.parametrize(
+    "closed",
+    ["records", "keys/capture/device.pem", "queue/doorstep.db", "queue/doorstep.db-shm"],
+)
 def test_what_its_owner_may_not_use_is_a_failure_with_its_remedy(closed: str) -> None:
     with owned_by_a_user() as folder:
         layout = Layout(folder / "state", folder / "run")
         layout.make()
-        for name in ("keys/device.pem", "doorstep.db-wal", "doorstep.db-shm"):
+        for name in ("keys/capture/device.pem", "queue/doorstep.db-wal", "queue/doorstep.db-shm"):
             (layout.state / name).touch(0o600)
         before = list(doctor._permissions(layout))  # noqa: SLF001 - as another user, in this process
         path = layout.state / closed

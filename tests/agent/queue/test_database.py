@@ -400,7 +400,7 @@ def test_a_connection_that_was_read_only_is_opened_again() -> None:
         database.close()
         layout.database.chmod(0o440)
         note_refused(database := Database(layout))
-        for path in (layout.database, *layout.state.glob("doorstep.db-*")):
+        for path in (layout.database, *layout.queue.glob("doorstep.db-*")):
             path.chmod(0o660)
         note(database, "later")
         assert notes(database) == ["before", "later"]
@@ -462,7 +462,7 @@ def _share(layout: Layout) -> None:
     for user, act in ((NOBODY, capture), (DAEMON, sync), (DAEMON, sync_nothing(layout))):
         as_user(user, act)
     as_user(NOBODY, lambda: _captures_again(layout))
-    for path in (layout.database, *layout.state.glob("doorstep.db-*")):
+    for path in (layout.database, *layout.queue.glob("doorstep.db-*")):
         assert path.stat().st_gid == GROUP
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
 

@@ -39,13 +39,14 @@ def test_only_capture_may_look_at_its_keys(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "state", tmp_path / "run")
     layout.make()
 
-    assert mode(layout.keys) == 0o700
+    assert mode(layout.capture_keys) == 0o700
 
 
 def test_what_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     """tmpfiles.d, or an operator, decided."""
     layout = Layout(tmp_path / "state", tmp_path / "run")
-    layout.state.mkdir(mode=0o750)
+    layout.queue.mkdir(parents=True)
+    layout.state.chmod(0o750)
     layout.database.write_bytes(b"rows")
     layout.database.chmod(0o640)
     layout.make()
@@ -79,4 +80,4 @@ def test_the_paths_are_those_of_the_configuration(tmp_path: Path) -> None:
 
     assert layout.record("0b1c") == tmp_path / "a" / "records" / "0b1c.rec"
     assert layout.capture_socket == tmp_path / "b" / "capture.sock"
-    assert layout.sync_socket == tmp_path / "b" / "sync.sock"
+    assert layout.sync_socket == tmp_path / "b" / "sync" / "sync.sock"

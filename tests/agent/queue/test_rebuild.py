@@ -55,7 +55,7 @@ BROKEN = [overwrite, take_away, break_inside, cut_short]
 
 
 def asides(device: Bench) -> list[str]:
-    return sorted(path.name for path in device.layout.state.glob("*.aside-*"))
+    return sorted(path.name for path in device.layout.queue.glob("*.aside-*"))
 
 
 @pytest.mark.parametrize("spoil", [*BROKEN, drop_tables])
@@ -181,7 +181,7 @@ def test_records_of_an_earlier_key_are_adopted_too(tmp_path: Path) -> None:
     """They are this device's own, and wait for the backend like the others."""
     with bench(tmp_path) as device:
         before = device.press()["label"]
-        (device.layout.keys / "device.pem").unlink()
+        (device.layout.capture_keys / "device.pem").unlink()
     with bench(tmp_path) as device:
         device.press()
     take_away(device.layout.database)

@@ -322,7 +322,7 @@ def test_a_restart_starts_no_new_chain(tmp_path: Path) -> None:
 def test_a_lost_key_starts_a_new_chain_that_says_so(tmp_path: Path) -> None:
     with bench(tmp_path) as device:
         device.press()
-        (device.layout.keys / "device.pem").unlink()
+        (device.layout.capture_keys / "device.pem").unlink()
     with bench(tmp_path) as device:
         device.press()
         opened = device.all_opened()
@@ -340,10 +340,11 @@ def test_a_lost_key_starts_a_new_chain_also_when_the_first_start_after_it_failed
     """Else the old chain would go on, signed by a key that it never announced."""
     with bench(tmp_path) as device:
         device.press()
-        key = device.layout.keys / "device.pem"
+        key = device.layout.capture_keys / "device.pem"
         key.unlink()
     with bench(tmp_path / "other") as other:
-        key.write_bytes((other.layout.keys / "device.pem").read_bytes())  # made, and then a cut
+        made = other.layout.capture_keys / "device.pem"
+        key.write_bytes(made.read_bytes())  # and then a cut
 
     with bench(tmp_path) as device:
         newest = device.all_opened()[-1]
@@ -373,8 +374,8 @@ def test_a_lost_queue_is_made_anew_from_the_files_and_the_chain_goes_on(tmp_path
     with bench(tmp_path) as device:
         device.press()
         labels = [opened.label for opened in device.all_opened()]
-        state = device.layout.state
-    for path in state.glob("doorstep.db*"):
+        queue = device.layout.queue
+    for path in queue.glob("doorstep.db*"):
         path.unlink()
 
     with bench(tmp_path) as device:

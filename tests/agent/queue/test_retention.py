@@ -14,6 +14,7 @@ from agent.config import RetentionSettings
 from agent.errors import UnknownItem
 from agent.models import Item, State, rfc3339
 from agent.queue.retention import PAGE, Pruned, certain_now, prune
+from agent.record import receipt as receipts
 from agent.record import signing
 from hardware.clock import ClockSource, Moment
 from tests.support.sending import NOON, DeviceQueue, device_queue
@@ -36,8 +37,7 @@ class Shelf:
         self.device.outbox.mark_delivered(item, token, when)
 
     def prune(self, now: datetime, source: ClockSource = ClockSource.NTP) -> Pruned:
-        public = self.key.public_key()
-        keys = {signing.thumbprint(public): public}
+        keys = receipts.in_use(self.key.public_key())
         moment = Moment(now, 0, "boot", source, None)
         made = self.device
         return prune(made.outbox, made.layout, RetentionSettings(), keys, moment)

@@ -8,4 +8,4 @@ def test_keys_go_by_their_thumbprint(tmp_path: Path) -> None:
     path = tmp_path / "receipt-key.pem"
     path.write_bytes(signing.public_pem(key))
 
-    assert receipt.read_keys([path]) == {signing.thumbprint(key): key}
+    assert receipt.read_keys([path]) == {signing.thumbprint(key): receipt.Signer(key)}

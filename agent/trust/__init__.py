@@ -1,0 +1,1 @@
+"""What the device believes: documents that capture verified and alone wrote, and the time floor."""
