@@ -39,6 +39,7 @@ class Reason(StrEnum):
     SIGNATURE_STOP = "signature_stop"
     UNKNOWN_CODE = "unknown_code"
     AMBIGUOUS_CODE = "ambiguous_code"
+    CODE_ELSEWHERE = "code_elsewhere"
     NO_POSITION = "no_position"
     MANIFEST_MISSING = "manifest_missing"
     MANIFEST_EXPIRED = "manifest_expired"

@@ -13,6 +13,7 @@ class Signal(StrEnum):
     SAVED = "saved"
     ONCE_MORE = "once_more"
     NO_PHOTO = "no_photo"
+    CODE_ELSEWHERE = "code_elsewhere"  # the label held up is of another place
     READING = "reading"  # the scan window is open: hold the label up
     LABEL_READ = "label_read"  # press now
     FAULT = "fault"

@@ -64,6 +64,10 @@ PATTERNS: Final[dict[Signal, Pattern]] = {
         once=(_beep(BLUE, LOW_HZ, 0.18), _beep(BLUE, HIGH_HZ, 0.18)),
         again=(Step(BLUE, inf),),
     ),
+    Signal.CODE_ELSEWHERE: Pattern(
+        once=(_beep(BLUE, LOW_HZ, 0.3), Step(DARK, 0.2)) * 2,
+        again=(Step(DARK, 0.8), *(Step(BLUE, 0.3), Step(DARK, 0.2)) * 2),
+    ),
     Signal.READING: Pattern(again=(Step(BLUE, 0.5), Step(DARK, 0.2))),
     Signal.LABEL_READ: Pattern(
         once=(

@@ -14,6 +14,7 @@ SHOWN_S: Final[dict[Signal, float]] = {
     Signal.SAVED: 1.0,
     Signal.ONCE_MORE: 5.0,
     Signal.NO_PHOTO: 3.0,
+    Signal.CODE_ELSEWHERE: 5.0,
     Signal.READING: 10.0,
     Signal.LABEL_READ: 2.0,
     Signal.FAULT: 30.0,

@@ -191,8 +191,7 @@ class Capture:
         known, setting = press.known, self._setting(press.known)
         record = record_json.no_photo_record(setting, press.trigger, reason, known.power, stop)
         label = self._chain.keep(Kind.NO_PHOTO, known.moment, record)
-        signal = Signal.FAULT if reason in FAULTS else Signal.NO_PHOTO
-        return Served(label, record, signal, answer, ends)
+        return Served(label, record, _light_of(reason), answer, ends)
 
     def _instead(self, press: Press, reason: Reason, *, ends: bool = False) -> Served | Unserved:
         """Leave a record without photo in place of what failed, if that much can be written."""
@@ -206,6 +205,13 @@ class Capture:
 
     def _setting(self, known: Situation) -> Setting:
         return Setting(simulated=self._board.simulated, manifest=policy.version(known.manifest))
+
+
+def _light_of(reason: Reason) -> Signal:
+    if reason in FAULTS:
+        return Signal.FAULT
+    is_elsewhere = reason is Reason.CODE_ELSEWHERE
+    return Signal.CODE_ELSEWHERE if is_elsewhere else Signal.NO_PHOTO
 
 
 def _unserved(

@@ -75,8 +75,9 @@ def decide(
     """Answer a press.
 
     `circle` is where we could be (`reach.where`), `code` the one that was scanned and still speaks.
-    While it opens doors, it decides alone. After that place says whether there is a photo, and the
-    code only names the stop where it says the same: it opens no door, and it refuses none.
+    While it opens doors, it decides alone, but for one thing: where a `no_photo` stop is in reach,
+    its own stop must be too. After that place says whether there is a photo, and the code only
+    names the stop where it says the same: it opens no door, and it refuses none.
     A code for practice names no stop, so place decides with it as without a code.
     """
     if isinstance(manifest, Absent):
@@ -129,9 +130,21 @@ def _decide(
     if reach.is_practice(manifest, code.text):
         return Allowed(UNASSIGNED, practice=True) if isinstance(by_place, Allowed) else by_place
     by_code = _by_code(manifest, circle, code.text)
+    if _is_elsewhere(by_code, near):
+        return Refused(Reason.CODE_ELSEWHERE, by_code.stop) if code.opens else by_place
     says_the_same = isinstance(by_code, Allowed) == isinstance(by_place, Allowed)
     speaks = code.opens or (says_the_same and by_code.stop.id is not None)
     return by_code if speaks else by_place
+
+
+def _is_elsewhere(by_code: Allowed | Refused, near: list[Near]) -> bool:
+    """Whether a `no_photo` stop is in reach, and the one that the code names is not.
+
+    A label can be printed by anybody who has an order on the route, and put up at any door.
+    """
+    in_reach = {at.stop.id for at in near}
+    is_forbidden = any(at.stop.photo is PhotoRule.NO_PHOTO for at in near)
+    return is_forbidden and by_code.stop.id is not None and by_code.stop.id not in in_reach
 
 
 def _by_code(manifest: Manifest, circle: Circle | None, code: str) -> Allowed | Refused:
@@ -176,7 +189,8 @@ def _forbidden(manifest: Manifest, circle: Circle | None, near: list[Near]) -> R
 
 
 def _named(stop: RouteStop, circle: Circle | None) -> Stop:
-    if circle is None:
+    """Where nothing vouches for the place, nothing is said of it; the backend goes by that."""
+    if circle is None or circle.radius_m > reach.VOUCHES_M:
         return Stop(stop.id, BoundBy.CODE, distance_m=None, ring=None)
     return _bound(stop.id, BoundBy.CODE, Near(stop, reach.distance_m(stop, circle)), circle)
 

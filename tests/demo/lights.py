@@ -26,6 +26,7 @@ MEANS: Final[Mapping[Signal, str]] = {
     Signal.SAVED: "go on, done",
     Signal.ONCE_MORE: "press once more; this one is saved too",
     Signal.NO_PHOTO: "go on, no photo; also: the press was taken back",
+    Signal.CODE_ELSEWHERE: "this label is of another place: hold the parcel's own up",
     Signal.READING: "hold the label up",
     Signal.LABEL_READ: "press: the label is read",
     Signal.FAULT: "call: storage, camera or disk fault",

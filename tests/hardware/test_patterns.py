@@ -29,6 +29,7 @@ MAIN_COLOUR = {
     Signal.SAVED: GREEN,
     Signal.ONCE_MORE: AMBER,
     Signal.NO_PHOTO: BLUE,
+    Signal.CODE_ELSEWHERE: BLUE,
     Signal.READING: BLUE,
     Signal.LABEL_READ: CYAN,
     Signal.FAULT: RED,
@@ -84,6 +85,7 @@ def test_sound_and_vibration_are_given_once(signal: Signal) -> None:
         (Signal.SAVED, [HIGH_HZ]),
         (Signal.ONCE_MORE, [HIGH_HZ, HIGH_HZ]),
         (Signal.NO_PHOTO, [LOW_HZ, HIGH_HZ]),
+        (Signal.CODE_ELSEWHERE, [LOW_HZ, LOW_HZ]),
         (Signal.READING, []),
         (Signal.LABEL_READ, [LOW_HZ]),
         (Signal.FAULT, [LOW_HZ]),
@@ -91,8 +93,11 @@ def test_sound_and_vibration_are_given_once(signal: Signal) -> None:
         (Signal.SENDING, []),
     ],
 )
-def test_the_driver_hears_five_sounds(signal: Signal, sounds: list[int]) -> None:
-    """Short, two, low-high, short and low, long and low; none at the press: a click means taken."""
+def test_the_driver_hears_six_sounds(signal: Signal, sounds: list[int]) -> None:
+    """Short, two, low-high, two low, short and low, long and low; none at the press.
+
+    A click there means taken.
+    """
     assert tones(PATTERNS[signal]) == sounds
 
 
@@ -109,6 +114,14 @@ def test_a_label_that_is_read_is_not_heard_as_a_photo_that_is_saved() -> None:
     assert max(tones(read)) < min(tones(saved))
     assert [step.colour for step in read.once] == [CYAN, DARK, CYAN, DARK, CYAN]
     assert light_at(Signal.LABEL_READ, 1.01) == DARK
+
+
+def test_a_label_of_another_place_flashes_twice_and_again_after_a_pause() -> None:
+    """Slower than a blink, and whole, with both tones, before labels are read again after 1 s."""
+    lit = [light_at(Signal.CODE_ELSEWHERE, tenth / 10 + 0.05) == BLUE for tenth in range(28)]
+    flashes = "".join("#" if one else "." for one in lit)
+
+    assert flashes == "###..###.." + "........###..###.."
 
 
 def test_reading_blinks_until_something_else_is_shown() -> None:

@@ -76,6 +76,7 @@ def test_every_signal_of_a_press_has_its_time_and_no_idle_one_has() -> None:
         Signal.SAVED,
         Signal.ONCE_MORE,
         Signal.NO_PHOTO,
+        Signal.CODE_ELSEWHERE,
         Signal.READING,
         Signal.LABEL_READ,
         Signal.FAULT,

@@ -28,7 +28,7 @@ from tests.support.fleet import (
     scan,
     stored,
 )
-from tests.support.roads import payload_of, stop_at
+from tests.support.roads import away, payload_of, stop_at
 
 
 def test_without_a_route_there_is_no_photo_and_the_eye_stays_closed(tmp_path: Path) -> None:
@@ -94,6 +94,32 @@ def test_the_label_of_a_forbidden_stop_is_refused_by_name(tmp_path: Path) -> Non
 
     assert reason(reply) == "no_photo_stop"
     assert reply["record"]["stop"]["id"] == FORBIDDEN.id
+
+
+def test_a_sticker_at_a_forbidden_door_opens_nothing_and_has_a_light_of_its_own(
+    tmp_path: Path,
+) -> None:
+    """Printed by somebody with an order on the route, 1,112 m away; the parcel's own label helps.
+
+    The label is read again while it hangs there, and a refused press drops it each time.
+    """
+    order = stop_at(away((FORBIDDEN.lat_deg, FORBIDDEN.lon_deg), 45, 1_112), 9)
+    with round_of(tmp_path, FORBIDDEN, order, ALLOWED) as device:
+        scan(device, "C9")
+        refused = device.press()
+        shown = device.parts.light.shown[-1]
+        dropped = device.press(5.0)
+        device.parts.camera.label = "C1"
+        device.tick(0.1)
+        own = device.press()
+
+    assert reason(refused) == "code_elsewhere"
+    assert refused["record"]["stop"]["id"] == order.id
+    assert refused["record"]["stop"]["ring"] == "outside"
+    assert "position" not in refused["record"]
+    assert shown is Signal.CODE_ELSEWHERE
+    assert reason(dropped) == "no_photo_stop"
+    assert own["label"]["kind"] == Kind.PHOTO
 
 
 def test_a_code_does_not_open_the_next_door(tmp_path: Path) -> None:

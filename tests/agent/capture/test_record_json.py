@@ -137,6 +137,7 @@ def test_the_reasons_are_the_closed_list_of_the_contract() -> None:
         "signature_stop",
         "unknown_code",
         "ambiguous_code",
+        "code_elsewhere",
         "no_position",
         "manifest_missing",
         "manifest_expired",

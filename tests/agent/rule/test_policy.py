@@ -1,5 +1,6 @@
 """The rule: no photo where the circle meets a `no_photo` stop, whatever else is so."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -172,6 +173,96 @@ def test_a_practice_code_starts_no_camera_where_place_forbids_it() -> None:
 
     assert reason_of(decide(manifest, HERE, "P")) is Reason.NO_PHOTO_STOP
     assert reason_of(decide(manifest, None, "P")) is Reason.NO_POSITION
+
+
+# By a code that is held up elsewhere.
+
+STICKER: Final = stop_at(away(DOOR, 45, 1_112), 6)
+"""An order on the same route, whose label somebody else printed and put up at a forbidden door."""
+
+FORBIDDEN: Final = stop_at(DOOR, 7, PhotoRule.NO_PHOTO)
+
+
+def wide(radius_m: float) -> Circle:
+    return Circle(*DOOR, radius_m)
+
+
+def test_the_label_of_a_stop_far_away_opens_no_forbidden_door() -> None:
+    """The record says which label and how far off; another one may be held up."""
+    answer = decide(manifest_of(FORBIDDEN, STICKER), HERE, "C6")
+
+    assert isinstance(answer, Refused)
+    assert answer.reason is Reason.CODE_ELSEWHERE
+    assert answer.stop == Stop("s-0006", BoundBy.CODE, answer.stop.distance_m, Ring.OUTSIDE)
+    assert answer.stop.distance_m == pytest.approx(1_112, rel=SPHERE_ERROR)
+    assert answer.code_settles
+
+
+def test_a_forbidden_door_beside_us_counts_as_one_that_we_stand_at() -> None:
+    assert reason_of(decide(manifest_of(NEXT_DOOR, STICKER), HERE, "C6")) is Reason.CODE_ELSEWHERE
+
+
+@pytest.mark.parametrize("photo", PhotoRule)
+def test_a_label_of_another_place_is_told_so_whatever_may_be_done_there(photo: PhotoRule) -> None:
+    manifest = manifest_of(FORBIDDEN, replace(STICKER, photo=photo))
+
+    assert reason_of(decide(manifest, HERE, "C6")) is Reason.CODE_ELSEWHERE
+
+
+def test_a_neighbour_in_reach_opens_a_forbidden_door() -> None:
+    """What is left over: 34.9 m away, its radius of 20 m still meets our circle of 15 m."""
+    near, beyond = (stop_at(away(DOOR, 0, metres), 6) for metres in (34.7, 35.3))
+
+    assert isinstance(decide(manifest_of(FORBIDDEN, near), HERE, "C6"), Allowed)
+    assert reason_of(decide(manifest_of(FORBIDDEN, beyond), HERE, "C6")) is Reason.CODE_ELSEWHERE
+
+
+def test_where_no_door_is_forbidden_a_label_of_another_place_is_believed() -> None:
+    """And what is known of the place says that it is for dispatch to bind."""
+    answer = decide(manifest_of(ALLOWED, STICKER, FAR_FORBIDDEN), HERE, "C6")
+
+    assert isinstance(answer, Allowed)
+    assert (answer.stop.id, answer.stop.ring) == ("s-0006", Ring.OUTSIDE)
+
+
+def test_a_circle_too_wide_vouches_for_no_label() -> None:
+    """It is believed as without a position: nothing is said of how near its stop is."""
+    manifest = manifest_of(FORBIDDEN, ALLOWED)
+
+    vouched, believed = (decide(manifest, wide(radius_m), "C1") for radius_m in (150, 150.1))
+
+    assert vouched == Allowed(Stop("s-0001", BoundBy.CODE, 0.0, Ring.INSIDE))
+    assert believed == Allowed(Stop("s-0001", BoundBy.CODE, None, None))
+
+
+def test_a_circle_too_wide_still_says_that_a_label_is_of_another_place() -> None:
+    """Wherever in it we are, its stop is out of reach, and a forbidden one is not."""
+    manifest = manifest_of(FORBIDDEN, STICKER)
+
+    assert reason_of(decide(manifest, wide(1_000), "C6")) is Reason.CODE_ELSEWHERE
+    assert decide(manifest, wide(1_100), "C6") == decide(manifest, None, "C6")
+
+
+def test_without_a_position_a_label_is_believed_and_nothing_is_said_of_its_place() -> None:
+    answer = decide(manifest_of(FORBIDDEN, STICKER), None, "C6")
+
+    assert answer == Allowed(Stop("s-0006", BoundBy.CODE, None, None))
+
+
+@pytest.mark.parametrize("photo", PhotoRule)
+def test_an_old_code_of_another_place_says_nothing_at_a_forbidden_door(photo: PhotoRule) -> None:
+    manifest = manifest_of(FORBIDDEN, replace(STICKER, photo=photo))
+
+    assert decide(manifest, HERE, "C6", opens=False) == decide(manifest, HERE, None)
+
+
+@pytest.mark.parametrize("code", ["C99", "TWICE"])
+def test_a_label_of_no_stop_or_of_two_is_of_no_other_place(code: str) -> None:
+    twice = [replace(STICKER, id=f"s-{number}", codes=("TWICE",)) for number in (8, 9)]
+
+    answer = decide(manifest_of(FORBIDDEN, *twice), HERE, code)
+
+    assert reason_of(answer) in {Reason.UNKNOWN_CODE, Reason.AMBIGUOUS_CODE}
 
 
 # By a code that no longer opens doors.
@@ -367,13 +458,13 @@ def reach_m(fix: Fix, eph_factor: float) -> float | None:
     return max(error_m, 15) + (1.2 if on_foot else 15) * age_s
 
 
-def gaps_m(scene: Scene, photo: PhotoRule) -> list[tuple[float, float]]:
-    """Of each stop of this rule: what lies between it and where we could be, and the doubt."""
+def gaps_m(scene: Scene, stops: Iterable[RouteStop]) -> list[tuple[float, float]]:
+    """Of each of these stops: what lies between it and where we could be, and the doubt."""
     assert scene.fix is not None
     reach = reach_m(scene.fix, scene.eph_factor)
     assert reach is not None
     fix = (scene.fix.lat_deg, scene.fix.lon_deg)
-    stops = [stop for stop in scene.manifest.stops if stop.photo is photo]
+    stops = list(stops)
     apart = [apart_m(fix, (stop.lat_deg, stop.lon_deg)) for stop in stops]
     return [
         (far - reach - stop.radius_m, far * SPHERE_ERROR + 0.01)
@@ -381,43 +472,117 @@ def gaps_m(scene: Scene, photo: PhotoRule) -> list[tuple[float, float]]:
     ]
 
 
+def of_rule(scene: Scene, photo: PhotoRule) -> list[RouteStop]:
+    return [stop for stop in scene.manifest.stops if stop.photo is photo]
+
+
 def expected(scene: Scene) -> set[Reason | None]:
     """Which answers are right (None: served), reckoned anew, on a sphere."""
     if scene.code is not None and (
         owners(scene) or scene.code not in scene.manifest.practice_codes
     ):
-        return {_expected_by_code(scene)}
+        return _expected_by_code(scene)
     if scene.fix is None or reach_m(scene.fix, scene.eph_factor) is None:
         has_any = any(stop.photo is PhotoRule.NO_PHOTO for stop in scene.manifest.stops)
         return {Reason.NO_POSITION if has_any else None}
-    forbidden = gaps_m(scene, PhotoRule.NO_PHOTO)
+    forbidden = gaps_m(scene, of_rule(scene, PhotoRule.NO_PHOTO))
     if any(gap < -doubt for gap, doubt in forbidden):
         return {Reason.NO_PHOTO_STOP}
     right: set[Reason | None] = {None}
     if any(gap < doubt for gap, doubt in forbidden):
         right.add(Reason.NO_PHOTO_STOP)
-    if any(gap < doubt for gap, doubt in gaps_m(scene, PhotoRule.SIGNATURE_REQUIRED)):
+    signed = of_rule(scene, PhotoRule.SIGNATURE_REQUIRED)
+    if any(gap < doubt for gap, doubt in gaps_m(scene, signed)):
         right.add(Reason.SIGNATURE_STOP)
     return right
 
 
-def _expected_by_code(scene: Scene) -> Reason | None:
+def _expected_by_code(scene: Scene) -> set[Reason | None]:
     if not owners(scene):
-        return Reason.UNKNOWN_CODE
+        return {Reason.UNKNOWN_CODE}
     if not names_one(scene):
-        return Reason.AMBIGUOUS_CODE
+        return {Reason.AMBIGUOUS_CODE}
     by_rule = {
         PhotoRule.NO_PHOTO: Reason.NO_PHOTO_STOP,
         PhotoRule.SIGNATURE_REQUIRED: Reason.SIGNATURE_STOP,
     }
-    return by_rule.get(owners(scene)[0].photo)
+    told = by_rule.get(owners(scene)[0].photo)
+    if scene.circle is None:
+        return {told}
+    ((gap_m, doubt_m),) = gaps_m(scene, owners(scene))
+    forbidden = gaps_m(scene, of_rule(scene, PhotoRule.NO_PHOTO))
+    if gap_m > doubt_m and any(gap < -doubt for gap, doubt in forbidden):
+        return {Reason.CODE_ELSEWHERE}
+    if gap_m > -doubt_m and any(gap < doubt for gap, doubt in forbidden):
+        return {told, Reason.CODE_ELSEWHERE}
+    return {told}
 
 
 @given(scenes())
+@example(Scene(manifest_of(FORBIDDEN, STICKER), fix_at(*DOOR), 1.0, "C6"))
 def test_a_press_is_served_or_refused_for_the_one_reason_that_holds(scene: Scene) -> None:
     answer = decide(scene.manifest, scene.circle, scene.code)
 
     assert reason_of(answer) in expected(scene)
+
+
+@dataclass(frozen=True)
+class Poster:
+    """A label at a forbidden door: `out_m` of ground between its own stop and our circle."""
+
+    middle: tuple[float, float]
+    radius_m: float
+    forbidden: RouteStop
+    order: RouteStop
+    out_m: float
+
+    @property
+    def circle(self) -> Circle:
+        return Circle(*self.middle, self.radius_m)
+
+
+@st.composite
+def posters(draw: st.DrawFn) -> Poster:
+    """In reach is whatever lies closer than the sum of both radii; on a sphere, so with a gap."""
+    middle, radius_m = draw(places()), draw(st.floats(15, 3_000))
+    sure = 1 - SPHERE_ERROR
+    share = draw(st.floats(0, 0.99))
+    near = stop_at(away(middle, draw(st.floats(0, 360)), share * sure * (radius_m + 20)), 1)
+    out_m = draw(st.floats(1, 20_000))
+    far_m = (radius_m + 20 + out_m) / sure
+    order = stop_at(
+        away(middle, draw(st.floats(0, 360)), far_m), 2, draw(st.sampled_from(PhotoRule))
+    )
+    forbidden = replace(near, photo=PhotoRule.NO_PHOTO, done=draw(st.booleans()))
+    return Poster(middle, radius_m, forbidden, order, out_m)
+
+
+@given(posters(), st.booleans())
+def test_whatever_the_circle_no_label_of_another_place_opens_a_forbidden_door(
+    poster: Poster, opens: bool
+) -> None:
+    manifest = manifest_of(poster.order, poster.forbidden)
+
+    answer = decide(manifest, poster.circle, "C2", opens=opens)
+
+    assert reason_of(answer) is (Reason.CODE_ELSEWHERE if opens else Reason.NO_PHOTO_STOP)
+    assert not streams(manifest, poster.circle, "C2", lingers=True)
+
+
+@given(posters())
+def test_where_no_forbidden_door_is_in_reach_a_label_of_another_place_is_believed(
+    poster: Poster,
+) -> None:
+    """As it always was; from its own stop's rule follows what comes of it."""
+    open_door = replace(poster.forbidden, photo=PhotoRule.ALLOWED)
+    far = stop_at(away(poster.middle, 0, 40_000), 3, PhotoRule.NO_PHOTO)
+    manifest = manifest_of(poster.order, open_door, far)
+
+    answer = decide(manifest, poster.circle, "C2")
+
+    assert reason_of(answer) == reason_of(decide(manifest, None, "C2"))
+    assert answer.stop.ring in {Ring.OUTSIDE, None}
+    assert (answer.stop.ring is None) is (poster.radius_m > 150)
 
 
 @given(scenes(), st.floats(0, 360), st.floats(0, 0.999))
