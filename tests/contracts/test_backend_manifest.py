@@ -45,7 +45,7 @@ class Site:
         return self.wire.post(made.label.capture_id, made.content, made.content)
 
     def photo(self, number: str, **changes: Any) -> Made:
-        stop = {"id": self.office.orders.find(number).stop_id, "bound_by": "code"}
+        stop = {"id": self.office.orders.find(number).stop_id, "bound_by": "code", "ring": "near"}
         return self.van.make(Kind.PHOTO, {"stop": stop, "simulated": True, **changes}, PICTURE)
 
 

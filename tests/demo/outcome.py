@@ -21,6 +21,7 @@ HEAD: Final = ("press", "light", "came of it", "stop", "position", "quality", "w
 
 REASONS: Final = {
     Reason.NO_PHOTO_STOP: "a stop without photos in reach",
+    Reason.CODE_ELSEWHERE: "a stop of another place",
     Reason.SIGNATURE_STOP: "a stop that is signed for",
     Reason.NO_POSITION: "unknown: no position, no label",
 }
@@ -84,7 +85,7 @@ class Outcome:
             kind = f" ({', '.join(reasons)})" if (reasons := why(order)) else ""
             yield f"  {name}, order {number}{kind}: {self._seen(number)}"
         filing = self._office.filing
-        waiting = [words.WAITS.get(BoundBy(one.bound_by), "") for one in filing.waiting()]
+        waiting = [words.WAITS.get(one.bound_by, "") for one in filing.waiting()]
         yield "What waits for dispatch:"
         yield from (f"  a photo to bind to an order: {why}" for why in waiting)
         yield f"  {len(filing.flagged())} with a quality flag, {len(filing.voids())} taken back"
@@ -132,7 +133,7 @@ class Outcome:
         filing = self._office.filing
         waiting = [self._number(one.capture_id) for one in filing.waiting()]
         voids = [self._number(one.about) for one in filing.voids()]
-        if waiting != [story.AMBIGUOUS]:
+        if waiting != [story.AMBIGUOUS, story.NOWHERE]:
             yield f"for dispatch to bind: the photos of presses {waiting}"
         if voids != [story.TAKEN_BACK]:
             yield f"taken back: presses {voids}"

@@ -142,11 +142,13 @@ SHOWN: Final[Mapping[str, Sequence[int]]] = {
     demo.LEFT_DOOR: [5],
     demo.RIGHT_DOOR: [7],
     YARD: [11],
-    STAIRWELL: [14],
 }
-"""The presses whose photos the customers see in the end; of every other order, none."""
+"""The presses whose photos the customers see in the end; of every other order, none.
 
-BLURRED, RETAKE, AMBIGUOUS, TAKEN_BACK, OPTED_OUT_LATE, DARK = 1, 2, 4, 6, 9, 11
+That of the stairwell waits for dispatch: nobody knows where its label was read.
+"""
+
+BLURRED, RETAKE, AMBIGUOUS, TAKEN_BACK, OPTED_OUT_LATE, DARK, NOWHERE = 1, 2, 4, 6, 9, 11, 14
 """Presses that come to something of their own; by the numbers of ROUND."""
 
 DONE_AT_SWAP: Final = {demo.ALLOWED, demo.LEFT_DOOR, demo.RIGHT_DOOR, demo.CHANGES_MIND}

@@ -9,11 +9,18 @@ from typing import Any, Final, NamedTuple
 
 from agent.models import BoundBy, Reason, Verdict, from_rfc3339, rfc3339
 from agent.record.file import RecordFile
-from agent.rule.reach import Circle
+from agent.rule.reach import Circle, Ring
 from hardware.clock import ClockSource
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What is kept of an id that a record names; anything else is read as none. Source: manifest.py."""
+
+
+LABEL_ELSEWHERE: Final = "label_elsewhere"
+"""`bound_by` where the label's stop was out of reach: a stranger may have printed it."""
+
+LABEL_UNPLACED: Final = "label_unplaced"
+"""`bound_by` where the device did not know its place well enough to say whether it was."""
 
 
 def capture(opened: RecordFile, received_at: str) -> dict[str, Any]:
@@ -31,7 +38,7 @@ def capture(opened: RecordFile, received_at: str) -> dict[str, Any]:
         "received_at": received_at,
         "about": label.about,
         "retake_of": _id(record.get("retake_of")),
-        "bound_by": _choice(BoundBy, stop.get("bound_by")) or BoundBy.UNASSIGNED,
+        "bound_by": _bound_by(stop),
         "distance_m": _number(stop.get("distance_m")),
         "accuracy_m": _number(_object(record.get("position")).get("accuracy_m")),
         "reason": _choice(Reason, record.get("reason")),
@@ -40,9 +47,23 @@ def capture(opened: RecordFile, received_at: str) -> dict[str, Any]:
     }
 
 
-def stop_id(opened: RecordFile) -> str | None:
-    """The stop that it names, for certain or not."""
-    return _id(_object(opened.record.get("stop")).get("id"))
+def stop_id(record: dict[str, Any]) -> str | None:
+    """The stop that a record.json names, for certain or not."""
+    return _id(_object(record.get("stop")).get("id"))
+
+
+def _bound_by(stop: dict[str, Any]) -> str:
+    """In the device's own words; of a label, only where its stop was in reach."""
+    by = _choice(BoundBy, stop.get("bound_by")) or BoundBy.UNASSIGNED
+    if by != BoundBy.CODE:
+        return by
+    match _choice(Ring, stop.get("ring")):
+        case Ring.INSIDE | Ring.NEAR:
+            return by
+        case Ring.OUTSIDE:
+            return LABEL_ELSEWHERE
+        case _:
+            return LABEL_UNPLACED
 
 
 class BootTime(NamedTuple):

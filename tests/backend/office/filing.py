@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from agent.models import BoundBy, Kind, Verdict
+from agent.models import BoundBy, Kind, Reason, Verdict
 from agent.record.file import RecordFile
 from agent.rule import reach
 from agent.rule.manifest import PhotoRule
@@ -16,6 +16,9 @@ from tests.backend.wire.store import Store
 
 BY_DISPATCH: Final = "dispatch"
 """`bound_by` of a photo that a person bound; the device's own words are in `BoundBy`."""
+
+_BY_LABEL: Final = {BoundBy.CODE, claims.LABEL_ELSEWHERE, claims.LABEL_UNPLACED}
+"""`bound_by` of what a label named, whether its stop was in reach or not."""
 
 _SHOWN: Final = (
     "c.erased_at IS NULL AND c.taken_back_at IS NULL AND (:simulated OR NOT c.simulated)"
@@ -45,7 +48,7 @@ class Filing:
     def take_in(self, opened: RecordFile, received_at: str) -> None:
         """File a record that has its receipt; again does nothing. Durable when it returns."""
         row = claims.capture(opened, received_at)
-        row["number"] = self._order_of(row, claims.stop_id(opened))
+        row["number"] = self._order_of(row, claims.stop_id(opened.record))
         names = ", ".join(f":{name}" for name in row)
         into = f"INSERT OR IGNORE INTO captures ({', '.join(row)}) VALUES ({names})"
         with together(self._ledger):
@@ -100,7 +103,7 @@ class Filing:
         return found[0] if found else None
 
     def waiting(self) -> list[Photo]:
-        """Ambiguous, unassigned, or of a stop this device never had: shown to dispatch alone."""
+        """Bound by nothing certain, or to a stop this device never had: for dispatch alone."""
         return self._photos(f"c.kind = 'photo' AND c.number IS NULL AND {_SHOWN}")
 
     def flagged(self) -> list[Photo]:
@@ -131,15 +134,22 @@ class Filing:
             raise LookupError("no such photo") from error
 
     def candidates(self, capture_id: str) -> list[Order]:
-        """Orders that a waiting photo could be of: on its device's routes, the nearest first."""
+        """Orders that a waiting photo could be of, on its device's routes, the likeliest first.
+
+        That is the one that its label names, then the nearest.
+        """
         found = self._photos("c.capture_id = :id", id=capture_id)
         if not found:
             return []
         orders = self._orders.carried_by(found[0].device_id)
-        circle = claims.circle(self._store.record(capture_id).get("position"))
-        if circle is None:
-            return orders
-        return sorted(orders, key=lambda order: reach.distance_m(order, circle))
+        record = self._store.record(capture_id)
+        circle = claims.circle(record.get("position"))
+        if circle is not None:
+            orders.sort(key=lambda order: reach.distance_m(order, circle))
+        if found[0].bound_by in _BY_LABEL:
+            named = claims.stop_id(record)
+            orders.sort(key=lambda order: order.stop_id != named)
+        return orders
 
     def bind(self, capture_id: str, number: str) -> None:
         """Say which order a waiting photo is of, or say it anew; it is shown from then on.
@@ -186,8 +196,7 @@ class Filing:
 
     def _order_of(self, row: dict[str, Any], stop_id: str | None) -> str | None:
         """The order that the device bound; only of stops which its manifest had."""
-        certain = row["bound_by"] in {BoundBy.CODE, BoundBy.PLACE}
-        if stop_id is None or not certain or row["kind"] not in {Kind.PHOTO, Kind.NO_PHOTO}:
+        if stop_id is None or not _is_certain(row):
             return None
         try:
             number = self._orders.at_stop(stop_id).number
@@ -202,3 +211,19 @@ class Filing:
             WHERE {where} ORDER BY c.received_at, c.monotonic_ns"""
         rows = self._ledger.execute(query, {"simulated": self.show_simulated, **values})
         return photos.from_rows(rows)
+
+
+def _is_certain(row: dict[str, Any]) -> bool:
+    """Whether the device's word is enough to put a record on the order of the stop it names.
+
+    A refused label of another place stays off: whoever put it up would read that there is a door
+    which takes no photo.
+    """
+    match row["kind"]:
+        case Kind.PHOTO:
+            return row["bound_by"] in {BoundBy.CODE, BoundBy.PLACE}
+        case Kind.NO_PHOTO:
+            by_any = row["bound_by"] in {*_BY_LABEL, BoundBy.PLACE}
+            return by_any and row["reason"] != Reason.CODE_ELSEWHERE
+        case _:
+            return False

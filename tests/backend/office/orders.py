@@ -24,7 +24,7 @@ What a page asks:
     photo.left_at, photo.how_placed()                  when, and how exactly the place is known
     filing.customer_copy("<capture_id>") -> bytes      the picture without place and device
     filing.waiting() / flagged() / voids()             for dispatch
-    filing.candidates("<capture_id>") -> list[Order]   for binding, the nearest first
+    filing.candidates("<capture_id>") -> list[Order]   for binding, the likeliest first
     filing.bind("<capture_id>", "1001"), keeping.discard("<capture_id>", now)
     access.may_see(viewer, capture_id, now)            viewer: Nobody | Customer | Agent | Dispatch
     access.one_time_code("1001", now), access.verify(Agent("17"), "1001", code, why, now) -> bool

@@ -16,7 +16,7 @@ class Photo:
     Attributes:
         number: its order; None until it is bound.
         left_at: when the button was pressed; None when the device did not know the time.
-        bound_by: `code`, `place`, `ambiguous`, `unassigned`, or `dispatch`.
+        bound_by: a `BoundBy`, one of `LABEL_ELSEWHERE` and `LABEL_UNPLACED`, or `dispatch`.
         distance_m: from the stop's position in the manifest, where known.
         accuracy_m: of the device's position, where known.
         verdict: of the quality check, a `Verdict`.

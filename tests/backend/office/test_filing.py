@@ -35,11 +35,13 @@ def town(tmp_path: Path) -> Town:
     return Town(tmp_path)
 
 
-@pytest.mark.parametrize("bound_by", ["code", "place"])
+@pytest.mark.parametrize(
+    ("bound_by", "ring"), [("code", "inside"), ("code", "near"), ("place", "near"), ("place", None)]
+)
 def test_a_bound_photo_is_shown_on_its_order_and_marks_the_stop_done(
-    town: Town, bound_by: str
+    town: Town, bound_by: str, ring: str | None
 ) -> None:
-    stop = {"id": town.office.orders.find(RIGHT_DOOR).stop_id, "bound_by": bound_by}
+    stop = stop_of(town, RIGHT_DOOR, bound_by, ring)
     before = town.manifest().version
 
     capture_id = town.receive(town.photo(RIGHT_DOOR, stop=stop))
@@ -49,6 +51,12 @@ def test_a_bound_photo_is_shown_on_its_order_and_marks_the_stop_done(
     assert town.is_done(RIGHT_DOOR)
     assert not town.is_done(LEFT_DOOR)
     assert town.manifest().version > before
+
+
+def stop_of(town: Town, number: str, bound_by: str, ring: object) -> dict[str, Any]:
+    """What a record says of the stop."""
+    stop_id = town.office.orders.find(number).stop_id
+    return {"id": stop_id, "bound_by": bound_by, "ring": ring, "distance_m": None}
 
 
 def test_the_customer_reads_when_it_was_left_and_how_the_place_is_known(town: Town) -> None:
@@ -210,6 +218,41 @@ def test_a_photo_of_no_certain_stop_is_shown_to_nobody_until_dispatch_binds_it(
     assert photo.how_placed() == "Our dispatch assigned this photo to your order."
 
 
+@pytest.mark.parametrize("ring", ["outside", None, "around", ["inside"], 0])
+def test_a_label_of_a_stop_that_was_not_in_reach_shows_nothing_until_dispatch_binds_it(
+    town: Town, ring: object
+) -> None:
+    """It is believed, and offered to dispatch first, however near other orders are."""
+    stop = stop_of(town, LEFT_DOOR, "code", ring)
+    at = town.office.orders.find(ALLOWED)
+    position = {"lat_deg": at.lat_deg, "lon_deg": at.lon_deg, "accuracy_m": 9.5}
+    capture_id = town.receive(town.photo(LEFT_DOOR, stop=stop, position=position))
+    filing = town.office.filing
+
+    assert town.shown(LEFT_DOOR) == []
+    assert [photo.capture_id for photo in filing.waiting()] == [capture_id]
+    assert not town.is_done(LEFT_DOOR)
+    assert [order.number for order in filing.candidates(capture_id)][:2] == [LEFT_DOOR, ALLOWED]
+
+    filing.bind(capture_id, LEFT_DOOR)
+
+    assert town.shown(LEFT_DOOR) == [capture_id]
+    assert filing.waiting() == []
+    (photo,) = filing.photos_of(LEFT_DOOR)
+    assert photo.how_placed() == "Our dispatch assigned this photo to your order."
+
+
+@pytest.mark.parametrize("ring", ["outside", None])
+def test_a_refused_label_of_another_place_is_on_no_order(town: Town, ring: str | None) -> None:
+    """Its order's customer may be who put it up: they are not told of the door behind it."""
+    stop = stop_of(town, ALLOWED, "code", ring)
+    record = {"stop": stop, "reason": "code_elsewhere", "simulated": False}
+
+    town.receive(town.van.make(Kind.NO_PHOTO, record))
+
+    assert town.office.filing.of_order(ALLOWED) == []
+
+
 def test_dispatch_can_correct_itself_but_not_the_device(town: Town) -> None:
     stray, certain = town.receive(town.stray()), town.receive(town.photo(ALLOWED))
     town.office.filing.bind(stray, LEFT_DOOR)
@@ -336,8 +379,11 @@ def test_quality_flags_are_listed_and_good_photos_are_not(town: Town) -> None:
     assert (flagged.capture_id, flagged.verdict) == (blurred, "blurred")
 
 
-def test_a_refusal_by_code_is_kept_on_its_order_and_shows_nothing(town: Town) -> None:
-    stop = {"id": town.office.orders.find(SIGNATURE).stop_id, "bound_by": "code"}
+@pytest.mark.parametrize("ring", ["inside", "outside", None])
+def test_a_refusal_by_code_is_kept_on_its_order_and_shows_nothing(
+    town: Town, ring: str | None
+) -> None:
+    stop = stop_of(town, SIGNATURE, "code", ring)
     record = {"stop": stop, "reason": "signature_stop", "simulated": False}
 
     capture_id = town.receive(town.van.make(Kind.NO_PHOTO, record))

@@ -51,7 +51,7 @@ class Town:
 
     def photo(self, number: str, **changes: Any) -> Made:
         """A photo that the van bound to an order by its label; `changes` go into record.json."""
-        stop = {"id": self.office.orders.find(number).stop_id, "bound_by": "code"}
+        stop = {"id": self.office.orders.find(number).stop_id, "bound_by": "code", "ring": "inside"}
         record = {"stop": stop, "simulated": False, "quality": {"verdict": "ok"}, **changes}
         return self.van.make(Kind.PHOTO, record, PICTURE)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.record import file as recordfile
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import (
     ACCOUNTS,
@@ -71,7 +72,7 @@ def test_the_picture_is_the_copy_without_place_and_device(live: Live) -> None:
     made = town.van.make(
         record.label.kind,
         {
-            "stop": {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "code"},
+            "stop": recordfile.unpack(record.content).record["stop"],
             "simulated": False,
         },
         PICTURE[:2] + segment + PICTURE[2:],

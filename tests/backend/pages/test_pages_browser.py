@@ -108,7 +108,7 @@ def delivered(tmp_path: Path) -> Iterator[Round]:
 
 
 def _leave(town: Town, number: str, seed: int, now: str, cover: float = 0.0, **said: object) -> str:
-    stop = {"id": town.office.orders.find(number).stop_id, "bound_by": "code"}
+    stop = {"id": town.office.orders.find(number).stop_id, "bound_by": "code", "ring": "inside"}
     record = {"stop": stop, "simulated": True, "quality": {"verdict": "ok"}, **said}
     made = town.van.make(Kind.PHOTO, record, _picture(seed, cover), utc=now)
     return town.receive(made, now)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from agent.models import BoundBy, Verdict
+from tests.backend.office.claims import LABEL_ELSEWHERE, LABEL_UNPLACED
 
 NO_PHOTO: Final = "There is no delivery photo for this order."
 """The one sentence for every order without a photo, whatever the reason."""
@@ -20,6 +21,8 @@ REASONS: Final[Mapping[str, str]] = {
 WAITS: Final[Mapping[str, str]] = {
     BoundBy.AMBIGUOUS: "More than one door was in reach.",
     BoundBy.UNASSIGNED: "No stop was in reach.",
+    LABEL_ELSEWHERE: "The stop that its label names was out of reach.",
+    LABEL_UNPLACED: "Its label was read where the device did not know where it was.",
 }
 """Why a photo waits for dispatch."""
 
