@@ -4,7 +4,7 @@ import argparse
 import time
 from typing import Final
 
-from tests.rounds import tally
+from tests.rounds import stickers, tally
 from tests.rounds.area import AREAS, NO_PHOTO_SHARE, SIGNATURE_SHARE, STOPS
 from tests.rounds.tally import Row
 
@@ -12,6 +12,7 @@ HEADS: Final = (
     "area",
     "rule",
     "refused",
+    "elsewhere",
     "forbidden",
     "scans",
     "one",
@@ -19,6 +20,7 @@ HEADS: Final = (
     "ambiguous",
     "wrong",
     "unassigned",
+    "by label",
 )
 
 
@@ -29,12 +31,18 @@ def main() -> None:
     rows = tally.rows(AREAS, options.rounds, options.seed)
     print(f"{options.rounds} rounds of {STOPS} stops in each area, seed {options.seed};")
     print(f"{NO_PHOTO_SHARE:.0%} take no photo, {SIGNATURE_SHARE:.0%} a signature.")
-    print("refused: at doors that allow photos, per route")
+    print("refused: at doors that allow photos, per route; elsewhere: of those, code_elsewhere")
     print("forbidden: photos per 100 presses at doors that take none")
-    print("scans, one, ambiguous, unassigned: per route; wrong: of those, bound to another stop\n")
+    print("scans, one, ambiguous, unassigned: per route; wrong: of those, bound to another stop")
+    print("by label: per route, not confirmed by a position; for dispatch, as the two before\n")
     print(_line(HEADS))
     for row in rows:
         print(_line(_cells(row)))
+    print("\na stranger's label at each door that takes no photo; per 100 presses there:\n")
+    print(_line(("area", "whose", "photos", "shown")))
+    for put_up in stickers.rows(AREAS, options.rounds, options.seed):
+        shares = (f"{put_up.photos_pct:.1f}", f"{put_up.shown_pct:.1f}")
+        print(_line((put_up.area, put_up.owner, *shares)))
     least = min(row.presses for row in rows)
     print(f"\n{least:,} forbidden presses or more in each area, {time.monotonic() - began_s:.1f} s")
 
@@ -51,6 +59,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.area,
         row.rule,
         f"{row.refusals:.1f}",
+        f"{row.elsewhere:.2f}",
         f"{row.forbidden_pct:.1f}",
         f"{row.scans:.1f}",
         f"{row.one:.1f}",
@@ -58,6 +67,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.ambiguous:.1f}",
         f"{row.wrong_ambiguous_pct:.0f} %",
         f"{row.unassigned:.1f}",
+        f"{row.unconfirmed:.1f}",
     )
 
 

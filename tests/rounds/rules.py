@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent.capture.record_json import FRESH_S
-from agent.models import BoundBy, Stop
+from agent.models import BoundBy, Reason, Stop
 from agent.rule import reach
 from agent.rule.manifest import Manifest, PhotoRule, RouteStop
 from agent.rule.policy import Allowed, decide
-from agent.rule.reach import Circle
+from agent.rule.reach import Circle, Ring
 from agent.rule.scanning import Code
 from tests.rounds.walk import M_PER_DEG, Press
 
@@ -27,10 +27,11 @@ CODE_REACHES_M: Final = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a press; `stop` is None where no photo was taken."""
+    """What became of a press; `stop` is None where no photo was taken, `reason` says why."""
 
     stop: Stop | None
     scans: int = 0
+    reason: Reason | None = None
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ def with_labels(driver: Driver, press: Press) -> Answer:
 
 def with_lasting_codes(driver: Driver, press: Press) -> Answer:
     """What ours was before: the same, and a code stays bound for 100 m or 15 minutes."""
-    circle, code = _circle(press), None
+    circle, code = circle_of(press), None
     if driver.bound is not None:
         last, since_ns, place = driver.bound
         is_near = not circle or not place or reach.distance_m(circle, place) < CODE_REACHES_M
@@ -85,7 +86,7 @@ def every_label(driver: Driver, press: Press) -> Answer:
 
 def nearest_only(driver: Driver, press: Press) -> Answer:
     """The nearest stop decides, however far; without a fix in 180 s a photo is taken."""
-    circle = _circle(press)
+    circle = circle_of(press)
     if circle is None:
         return Answer(Stop(None, BoundBy.UNASSIGNED, None, None))
     nearest = min(driver.manifest.stops, key=lambda stop: _flat_m(stop, circle))
@@ -111,19 +112,27 @@ RULES: Final[dict[str, Rule]] = {
 }
 
 
+def is_confirmed(stop: Stop) -> bool:
+    """Whether a label's stop was in reach: else its photo is shown to nobody but dispatch."""
+    return stop.ring in {Ring.INSIDE, Ring.NEAR}
+
+
 def _flat_m(stop: RouteStop, circle: Circle) -> float:
     north_m = (stop.lat_deg - circle.lat_deg) * M_PER_DEG[0]
     return math.hypot(north_m, (stop.lon_deg - circle.lon_deg) * M_PER_DEG[1])
 
 
-def _circle(press: Press) -> Circle | None:
+def circle_of(press: Press) -> Circle | None:
+    """Where we could be at that press."""
     return reach.where(press.fix, press.now_ns, EPH_FACTOR)
 
 
 def _answer(driver: Driver, press: Press, code: str | None, scans: int = 0) -> Answer:
     read = Code(code, opens=True) if code else None
-    decided = decide(driver.manifest, _circle(press), read)
-    return Answer(decided.stop if isinstance(decided, Allowed) else None, scans)
+    decided = decide(driver.manifest, circle_of(press), read)
+    if isinstance(decided, Allowed):
+        return Answer(decided.stop, scans)
+    return Answer(None, scans, decided.reason)
 
 
 def _label(driver: Driver, press: Press) -> Answer:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from agent.models import BoundBy
+from agent.models import BoundBy, Reason, Stop
 from agent.rule.manifest import PhotoRule
 from tests.rounds import walk
 from tests.rounds.area import Area
-from tests.rounds.rules import RULES, Answer, Driver
+from tests.rounds.rules import RULES, Answer, Driver, is_confirmed
 from tests.rounds.walk import Press
 
 VISITS: Final = 10
@@ -23,9 +23,11 @@ class Row:
 
     Attributes:
         refusals: at doors that allow photos, per route.
+        elsewhere: of those, because the door's own label was taken for another place's.
         forbidden_pct: photos per 100 presses at `no_photo` doors.
         scans: labels held up at doors that allow photos, per route.
         one, ambiguous, unassigned: photos per route that were bound so; `one` is by place or code.
+        unconfirmed: photos per route by a label whose stop was not in reach, or nobody knows.
         wrong_one_pct: of `one`, bound to another door's stop.
         wrong_ambiguous_pct: of `ambiguous`, the same.
         presses: at forbidden doors, in all.
@@ -34,11 +36,13 @@ class Row:
     area: str
     rule: str
     refusals: float
+    elsewhere: float
     forbidden_pct: float
     scans: float
     one: float
     ambiguous: float
     unassigned: float
+    unconfirmed: float
     wrong_one_pct: float
     wrong_ambiguous_pct: float
     presses: int
@@ -71,11 +75,18 @@ def _count(counts: Counter[str], press: Press, answer: Answer) -> None:
     counts["scans"] += answer.scans
     if answer.stop is None:
         counts["refusals"] += 1
+        counts["elsewhere"] += answer.reason is Reason.CODE_ELSEWHERE
         return
-    by = answer.stop.bound_by
-    how = "one" if by in {BoundBy.PLACE, BoundBy.CODE} else str(by)
+    how = _how(answer.stop)
     counts[how] += 1
     counts[f"wrong {how}"] += answer.stop.id != press.door.stop.id
+
+
+def _how(stop: Stop) -> str:
+    """As the reference backend has it: what is not `one` is shown to nobody but dispatch."""
+    if stop.bound_by is BoundBy.CODE:
+        return "one" if is_confirmed(stop) else "unconfirmed"
+    return "one" if stop.bound_by is BoundBy.PLACE else str(stop.bound_by)
 
 
 def _row(area: Area, rule: str, counts: Counter[str], rounds: int) -> Row:
@@ -83,11 +94,13 @@ def _row(area: Area, rule: str, counts: Counter[str], rounds: int) -> Row:
         area=area.name,
         rule=rule,
         refusals=counts["refusals"] / rounds,
+        elsewhere=counts["elsewhere"] / rounds,
         forbidden_pct=_pct(counts["forbidden photos"], counts["forbidden"]),
         scans=counts["scans"] / rounds,
         one=counts["one"] / rounds,
         ambiguous=counts["ambiguous"] / rounds,
         unassigned=counts["unassigned"] / rounds,
+        unconfirmed=counts["unconfirmed"] / rounds,
         wrong_one_pct=_pct(counts["wrong one"], counts["one"]),
         wrong_ambiguous_pct=_pct(counts["wrong ambiguous"], counts["ambiguous"]),
         presses=counts["forbidden"],

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.rounds import tally
+from tests.rounds import stickers, tally
 from tests.rounds.area import AREAS, CITY, OPEN, ROOFTOP, SUBURB, WALL, Spread
 from tests.rounds.tally import Row
 
@@ -87,8 +87,41 @@ def test_a_code_that_outlives_its_door_opens_the_eye_at_the_next_one(
 
 
 @pytest.mark.slow
+def test_hardly_an_honest_label_is_taken_for_another_places(
+    rows: dict[tuple[str, str], Row],
+) -> None:
+    """What the rule against strangers' labels costs in refusals: less than one press a day."""
+    for area in AREAS:
+        assert rows[area.name, "ours, every label"].elsewhere < 1
+
+
+@pytest.mark.slow
+def test_a_label_that_no_position_confirms_is_for_dispatch(
+    rows: dict[tuple[str, str], Row],
+) -> None:
+    """What it costs there: little under the open sky, a third of the labels between towers."""
+    a_day = {area.name: rows[area.name, "ours, every label"].unconfirmed for area in AREAS}
+
+    assert a_day["suburb"] < a_day["city"] < 12
+    assert 25 < a_day["towers"] < 60
+
+
+@pytest.mark.slow
+def test_a_strangers_label_seldom_opens_a_forbidden_door_unless_it_is_a_neighbours() -> None:
+    """Each of them did before; the neighbour's figure is here so that nobody forgets it."""
+    found = {(row.area, row.owner): row for row in stickers.rows(AREAS, rounds=6, seed=4)}
+
+    for area in AREAS:
+        anybody = found[area.name, "anybody on the route"]
+        assert anybody.shown_pct <= anybody.photos_pct < 60
+        assert anybody.shown_pct < 15
+    assert found[CITY.name, "the nearest on the route"].shown_pct > 50
+
+
+@pytest.mark.slow
 def test_the_table_is_printed() -> None:
     command = [sys.executable, "-m", "tests.rounds", "--rounds", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert done.stdout.count("ours, by place") == len(AREAS)
+    assert done.stdout.count("anybody on the route") == len(AREAS)
