@@ -22,6 +22,12 @@ class Signer:
 Keys = Mapping[str, Signer]
 """Those who may sign, by thumbprint."""
 
+RECEIPT_TYPE: Final = "doorstep-receipt"
+"""`typ` in the header of the JWS: the same keys may sign other things. Source: RFC 8725 3.11."""
+
+REFUSAL_TYPE: Final = "doorstep-refusal"
+"""The same of a refusal."""
+
 REASON_LIMIT: Final = 200
 """Longest reason that is kept, in characters: two lines on a terminal."""
 
@@ -48,10 +54,12 @@ class Refusal:
 def read_receipt(token: str, item: Item, keys: Keys) -> Receipt:
     """Verify a receipt: signed by one of `keys`, for exactly this id, digest and size.
 
+    Its type may be left out, as in those of 2026.11.1, which rows still hold.
+
     Raises:
         NotGenuine: anything else, a refusal included.
     """
-    payload = _verified(token, item, keys)
+    payload = _verified(token, item, keys, RECEIPT_TYPE)
     if _REFUSED in payload or _REASON in payload:
         raise NotGenuine("signed, but a refusal and not a receipt")
     return Receipt(token, _dated(payload, _RECEIVED, token, keys))
@@ -63,15 +71,17 @@ def read_refusal(token: str, item: Item, keys: Keys) -> Refusal:
     Raises:
         NotGenuine: anything else, a receipt included.
     """
-    payload = _verified(token, item, keys)
+    payload = _verified(token, item, keys, REFUSAL_TYPE)
     reason = payload.get(_REASON)
     if _RECEIVED in payload or not isinstance(reason, str) or not reason:
         raise NotGenuine("signed, but not a refusal with a reason")
     return Refusal(token, _dated(payload, _REFUSED, token, keys), reason[:REASON_LIMIT])
 
 
-def _verified(token: str, item: Item, keys: Keys) -> dict[str, Any]:
+def _verified(token: str, item: Item, keys: Keys, own_type: str) -> dict[str, Any]:
     payload = signing.verify(token, public(keys))
+    if signing.has_type(token):
+        signing.check_type(token, own_type)
     ours = {"v": 1, "capture_id": item.capture_id, "sha256": item.sha256, "bytes": item.bytes}
     for name, value in ours.items():
         found = payload.get(name)

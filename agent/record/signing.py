@@ -137,11 +137,22 @@ def verify(token: str, keys: Mapping[str, PublicKey], *, typ: str | None = None)
         payload = read_json(_jws.decode(token, key, algorithms=["ES256"]))
     except (InvalidTokenError, InvalidKeyError, ValueError, RecursionError) as error:
         raise NotGenuine(f"not a valid signature: {error}") from error
-    if typ is not None and _header(token).get("typ") != typ:
-        raise NotGenuine(f"signed, but not a {typ}: its type is another")
+    if typ is not None:
+        check_type(token, typ)
     if not isinstance(payload, dict):
         raise NotGenuine("signed, but its payload is not a JSON object")
     return payload
+
+
+def has_type(token: str) -> bool:
+    """Whether the header of a JWS that was verified says of which type it is."""
+    return "typ" in _header(token)
+
+
+def check_type(token: str, typ: str) -> None:
+    """Raise NotGenuine where a JWS that was verified is of another type, or of none."""
+    if _header(token).get("typ") != typ:
+        raise NotGenuine(f"signed, but not a {typ}: its type is another")
 
 
 def _header(token: str) -> dict[str, Any]:

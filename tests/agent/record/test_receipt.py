@@ -1,6 +1,83 @@
-from pathlib import Path
+"""Receipts and refusals: of their own type, and about exactly this record."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from agent.errors import NotGenuine
+from agent.models import Item
 from agent.record import receipt, signing
+from agent.rule import manifest
+from agent.trust import fleet
+from tests.support.factory import RecordMaker, add, queue, signed_by_hand
+
+KEY: Final = signing.new_key()
+KEYS: Final = receipt.in_use(KEY.public_key())
+AT: Final = "2026-12-01T09:15:07.412Z"
+RECEIVED: Final = {"received_at": AT}
+REFUSED: Final = {"refused_at": AT, "reason": "damaged"}
+
+Read = Callable[[str, Item, receipt.Keys], receipt.Receipt | receipt.Refusal]
+READS: Final[list[tuple[Read, dict[str, str], str]]] = [
+    (receipt.read_receipt, RECEIVED, receipt.RECEIPT_TYPE),
+    (receipt.read_refusal, REFUSED, receipt.REFUSAL_TYPE),
+]
+
+
+@pytest.fixture
+def item(tmp_path: Path) -> Item:
+    _, _, outbox = queue(tmp_path)
+    return outbox.get(add(outbox, RecordMaker().make()).label.capture_id)
+
+
+def token_of(item: Item, said: dict[str, Any], *, more: dict[str, Any]) -> str:
+    """With all members; `more` goes into the header."""
+    about = {"v": 1, "capture_id": item.capture_id, "sha256": item.sha256, "bytes": item.bytes}
+    header = {"alg": "ES256", "kid": signing.thumbprint(KEY.public_key()), **more}
+    return signed_by_hand(header, json.dumps(about | said).encode(), KEY)
+
+
+@pytest.mark.parametrize(("read", "said", "own"), READS)
+def test_what_the_backend_says_is_of_its_own_type_or_of_none(
+    item: Item, read: Read, said: dict[str, str], own: str
+) -> None:
+    """Rows of 2026.11.1 hold some without a type; all their members are there."""
+    for more in ({"typ": own}, {}):
+        token = token_of(item, said, more=more)
+
+        assert read(token, item, KEYS).token == token
+
+
+@pytest.mark.parametrize(
+    "typ", [manifest.TYPE, fleet.TYPE, "doorstep-revoked", "JWT", "", 7, ["x"]]
+)
+@pytest.mark.parametrize(("read", "said", "own"), READS)
+def test_what_is_of_another_type_counts_for_nothing_whatever_its_members(
+    item: Item, read: Read, said: dict[str, str], own: str, typ: object
+) -> None:
+    """A manifest or a fleet document can be signed by the very same key."""
+    with pytest.raises(NotGenuine, match=f"not a {own}"):
+        read(token_of(item, said, more={"typ": typ}), item, KEYS)
+
+
+def test_a_receipt_passes_for_no_refusal_and_a_refusal_for_no_receipt(item: Item) -> None:
+    (_, received, receipt_type), (_, refused, refusal_type) = READS
+
+    with pytest.raises(NotGenuine, match="not a doorstep-refusal"):
+        receipt.read_refusal(token_of(item, refused, more={"typ": receipt_type}), item, KEYS)
+    with pytest.raises(NotGenuine, match="not a doorstep-receipt"):
+        receipt.read_receipt(token_of(item, received, more={"typ": refusal_type}), item, KEYS)
+
+
+@pytest.mark.parametrize("missing", ["v", "capture_id", "sha256", "bytes", "received_at"])
+def test_a_receipt_without_a_type_has_all_its_members(item: Item, missing: str) -> None:
+    said = RECEIVED | {missing: None}
+
+    with pytest.raises(NotGenuine):
+        receipt.read_receipt(token_of(item, said, more={}), item, KEYS)
 
 
 def test_keys_go_by_their_thumbprint(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from agent.errors import RecordDamaged
 from agent.models import rfc3339
 from agent.record import file as recordfile
 from agent.record import signing
+from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
 from tests.backend.faults.switches import ReceiptMode, Switches
 from tests.backend.office.model import Office
 from tests.backend.wire.store import Store, Upload, Verdict
@@ -69,7 +70,8 @@ class Intake:
             return verdict.jws
         payload = _payload(upload, verdict.at, verdict.reason) | wrong[mode]
         strange = mode is ReceiptMode.OTHER_KEY
-        return signing.sign(payload, self._strange_key if strange else self._key)
+        key = self._strange_key if strange else self._key
+        return signing.sign(payload, key, typ=_type(verdict.reason))
 
     def _open(self, upload: Upload, content: bytes) -> recordfile.RecordFile | Refusal:
         try:
@@ -92,13 +94,17 @@ class Intake:
         if isinstance(opened, recordfile.RecordFile):
             self._store.unpack(opened, content)
         at = rfc3339(datetime.now(UTC))
-        jws = signing.sign(_payload(upload, at, reason), self._key)
+        jws = signing.sign(_payload(upload, at, reason), self._key, typ=_type(reason))
         verdict = Verdict(upload.capture_id, at, reason, jws)
         self._store.settle(verdict)
         log.info("verdict=%s capture_id=%s", reason or "received", upload.capture_id)
         if self._office is not None and isinstance(opened, recordfile.RecordFile):
             self._office.take_in(opened, at)
         return verdict
+
+
+def _type(reason: str | None) -> str:
+    return RECEIPT_TYPE if reason is None else REFUSAL_TYPE
 
 
 def _payload(upload: Upload, at: str, reason: str | None) -> dict[str, Any]:
