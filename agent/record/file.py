@@ -97,6 +97,15 @@ def label_digest(content: bytes) -> str:
     return hashlib.sha256(content[: content.index(b"\n")]).hexdigest()
 
 
+def respelled_digest(content: bytes) -> str:
+    """The same of the label with the other signature that verifies (`signing.other_spelling`).
+
+    For a label that was verified: it is the same one, under another digest.
+    """
+    line = content[: content.index(b"\n")].decode("ascii")
+    return hashlib.sha256(signing.other_spelling(line).encode()).hexdigest()
+
+
 def open_label(line: bytes) -> tuple[Label, signing.PublicKey]:
     """Verify a label against the key it carries; `line` is without its newline.
 

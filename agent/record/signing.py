@@ -32,6 +32,10 @@ section 2, RFC 4648 section 3.5.
 """
 
 
+_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""n, the order of P-256. Source: NIST SP 800-186, section 3.2.1.3."""
+
+
 def new_key() -> PrivateKey:
     """Make a P-256 key."""
     return ec.generate_private_key(ec.SECP256R1())
@@ -142,6 +146,19 @@ def verify(token: str, keys: Mapping[str, PublicKey], *, typ: str | None = None)
     if not isinstance(payload, dict):
         raise NotGenuine("signed, but its payload is not a JSON object")
     return payload
+
+
+def other_spelling(token: str) -> str:
+    """A JWS that was verified, with the other signature that verifies: n - s in place of s.
+
+    Anybody can turn one into the other without the key, and signers write either: RFC 7518 section
+    3.4 does not say which. So two spellings of one label are one label.
+    """
+    signed, _, signature = token.rpartition(".")
+    raw = base64.urlsafe_b64decode(signature + "==")
+    s = _ORDER - int.from_bytes(raw[32:], "big")
+    other = base64.urlsafe_b64encode(raw[:32] + s.to_bytes(32, "big")).rstrip(b"=").decode()
+    return f"{signed}.{other}"
 
 
 def has_type(token: str) -> bool:

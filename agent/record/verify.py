@@ -40,14 +40,23 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """A file whose label verifies against the key that it carries."""
+    """A file whose label verifies against the key that it carries.
+
+    Its signature could stand there as another one, which verifies too (`respelled_sha256`).
+    """
 
     name: str
     label: Label
     label_sha256: str
+    respelled_sha256: str
     kid: str
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def spellings(self) -> frozenset[str]:
+        """What the next record's `prev` may be; the same for a copy in either spelling."""
+        return frozenset({self.label_sha256, self.respelled_sha256})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +111,8 @@ def _read(path: Path) -> _Record | _Stranger:
         label, key = recordfile.open_label(line)
     except RecordDamaged as error:
         return _Stranger(path.name, f"NOT A RECORD: {error}")
-    digest = recordfile.label_digest(content)
-    record = _Record(path.name, label, digest, signing.thumbprint(key))
+    digests = recordfile.label_digest(content), recordfile.respelled_digest(content)
+    record = _Record(path.name, label, *digests, signing.thumbprint(key))
     if body:
         record.problems.extend(_check_body(label, content))
     else:  # which the label allows: the chain still verifies
@@ -150,12 +159,14 @@ def _by_their_owner(records: list[_Record]) -> list[_Record]:
 
 
 def _originals(records: list[_Record]) -> list[_Record]:
-    """Each label once; a second file with the very same label is a copy, not a fork."""
-    first: dict[str, _Record] = {}
+    """Each label once; a second file with the same label is a copy, not a fork."""
+    first: dict[frozenset[str], _Record] = {}
     for each in records:
-        original = first.setdefault(each.label_sha256, each)
+        original = first.setdefault(each.spellings, each)
         if original is not each:
-            each.notes.append(f"a copy of {original.name}")
+            is_same = original.label_sha256 == each.label_sha256
+            how = "" if is_same else ", with the other spelling of its signature"
+            each.notes.append(f"a copy of {original.name}{how}")
     return list(first.values())
 
 
@@ -186,11 +197,12 @@ def _began(chain: list[_Record]) -> tuple[int, str, bool]:
 
 def _check_forks(records: list[_Record]) -> None:
     by_number, by_prev, by_id = defaultdict(list), defaultdict(list), defaultdict(list)
+    one_of = {digest: min(each.spellings) for each in records for digest in each.spellings}
     for each in records:
         by_number[each.label.chain, each.label.seq].append(each)
         by_id[each.label.capture_id].append(each)
         if each.label.prev is not None:
-            by_prev[each.label.prev].append(each)
+            by_prev[one_of.get(each.label.prev, each.label.prev)].append(each)
     for group in _several(by_number.values()):
         for each in group:
             each.problems.append(f"FORK: {len(group)} records have this number")
@@ -225,17 +237,21 @@ def _check_voids(records: list[_Record]) -> None:
 def _check_links(records: list[_Record]) -> dict[tuple[str, int], str]:
     """Check every `prev`; the gaps, by the chain and number of the record that follows."""
     digests: dict[tuple[str, int], set[str]] = defaultdict(set)
+    respelled = {each.respelled_sha256 for each in records}
     for each in records:
-        digests[each.label.chain, each.label.seq].add(each.label_sha256)
+        digests[each.label.chain, each.label.seq] |= each.spellings
     for each in records:
-        before = digests.get((each.label.chain, each.label.seq - 1))
+        last = each.label.seq - 1
+        before = digests.get((each.label.chain, last))
         if before and each.label.prev not in before:
-            each.problems.append(f"BROKEN: it does not follow the #{each.label.seq - 1} here")
+            each.problems.append(f"BROKEN: it does not follow the #{last} here")
+        elif before and each.label.prev in respelled:
+            each.notes.append(f"it follows #{last} by the other spelling of its signature")
     gaps = {}
     for (chain, before_seq), (other, seq) in pairwise(sorted(digests)):
         if chain == other and seq - before_seq > 1:
-            last = f" to #{seq - 1}" if seq - before_seq > 2 else ""
-            gaps[chain, seq] = f"#{before_seq + 1}{last}  MISSING: not in this folder"
+            upto = f" to #{seq - 1}" if seq - before_seq > 2 else ""
+            gaps[chain, seq] = f"#{before_seq + 1}{upto}  MISSING: not in this folder"
     return gaps
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.peer.process import Peer, nginx_peer, tus_peer
-from tests.support.factory import RecordMaker, new_id
+from tests.support.factory import RecordMaker, is_high, new_id
 from tests.support.waiting import until
 from tests.support.wire import (
     PHOTO,
@@ -96,6 +96,19 @@ def test_refusal_is_signed(wire: Wire, peer: Peer) -> None:
     assert answer.status_code == 422
     refusal = proven(peer.receipt_key_file, answer.headers["Doorstep-Refusal"])
     assert (refusal["capture_id"], refusal["reason"]) == (capture_id, "damaged")
+
+
+def test_its_signatures_are_the_higher_of_two_that_verify(
+    wire: Wire, peer: Peer, maker: RecordMaker
+) -> None:
+    """So every receipt that a device gets from it is one that some libraries would refuse."""
+    for _ in range(8):
+        capture_id = new_id()
+        content = record(maker, capture_id)
+        receipt = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
+
+        assert is_high(receipt)
+        assert proven(peer.receipt_key_file, receipt)
 
 
 def test_digest_mismatch_is_460_and_can_be_created_again(wire: Wire, maker: RecordMaker) -> None:

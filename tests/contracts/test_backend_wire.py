@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+import shutil
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from agent.models import Kind
+from agent.record.verify import examine
 from tests.backend.process import Backend
-from tests.support.factory import RecordMaker, new_id
+from tests.support.factory import RecordMaker, decoded, is_high, new_id, respelled_file
 from tests.support.wire import (
     BODY,
     PHOTO,
@@ -50,6 +53,20 @@ def test_post_with_body_is_stored_unpacked_and_receipted(
         "received_at": receipt["received_at"],
     }
     assert datetime.fromisoformat(receipt["received_at"]).tzinfo is not None
+
+
+def test_receipts_and_refusals_say_what_they_are(
+    wire: Wire, backend: Backend, maker: RecordMaker
+) -> None:
+    capture_id, bad = new_id(), new_id()
+    content = record(maker, capture_id)
+
+    received = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
+    refused = wire.post(bad, b"no record", b"no record").headers["Doorstep-Refusal"]
+
+    for token, typ in ((received, "doorstep-receipt"), (refused, "doorstep-refusal")):
+        assert proven(backend.receipt_key_file, token)
+        assert json.loads(decoded(token.partition(".")[0]))["typ"] == typ
 
 
 def test_record_without_photo_is_received(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
@@ -367,6 +384,41 @@ def test_label_of_another_capture_is_refused(
     answer = wire.post(capture_id, content, content)
 
     assert refusal_of(backend, answer)["reason"] == "wrong_id"
+
+
+def test_either_spelling_of_a_labels_signature_is_taken_in(
+    wire: Wire, backend: Backend, maker: RecordMaker, tmp_path: Path
+) -> None:
+    """ES256 has two signatures for one label, and signers write either."""
+    for is_wanted_high in (True, False):
+        capture_id = new_id()
+        content = record(maker, capture_id)
+        if is_high(content.partition(b"\n")[0].decode()) is not is_wanted_high:
+            content = respelled_file(content)
+
+        assert wire.post(capture_id, content, content).status_code == 201
+        shutil.copy(backend.data / f"received/{capture_id}.rec", tmp_path)
+
+    assert examine(tmp_path.glob("*.rec"), maker.key.public_key()).problems == 0
+
+
+def test_the_other_spelling_of_a_record_is_neither_another_record_nor_in_its_place(
+    wire: Wire, backend: Backend, maker: RecordMaker
+) -> None:
+    """Anybody can write it, without the key: the id in the label is what counts."""
+    capture_id, other_id = new_id(), new_id()
+    content = record(maker, capture_id)
+    first = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
+    respelled = respelled_file(content)
+
+    again = wire.post(capture_id, respelled, respelled)
+    elsewhere = wire.post(other_id, respelled, respelled)
+
+    assert again.status_code == 409
+    assert wire.receipts(capture_id).json()[capture_id] == {"receipt": first}
+    assert (backend.data / f"received/{capture_id}.rec").read_bytes() == content
+    assert refusal_of(backend, elsewhere)["reason"] == "wrong_id"
+    assert not (backend.data / f"received/{other_id}.rec").exists()
 
 
 def test_first_key_of_a_device_is_pinned(wire: Wire, backend: Backend, maker: RecordMaker) -> None:

@@ -27,9 +27,18 @@ const { crv, kty, x, y } = createPublicKey(receiptKey).export({ format: 'jwk' })
 const kid = sha256(JSON.stringify({ crv, kty, x, y }), 'base64url')
 const isUuid = (id) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
 
-function signed(payload) {
-  const text = `${base64url({ alg: 'ES256', kid })}.${base64url(payload)}`
-  return `${text}.${sign('sha256', text, signing(receiptKey)).toString('base64url')}`
+const ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551n
+
+/** Of the two signatures that verify, the one with the higher s: half of all signers' are such. */
+function high(signature) {
+  const s = BigInt(`0x${signature.subarray(32).toString('hex')}`)
+  const other = (ORDER - s).toString(16).padStart(64, '0')
+  return s > ORDER / 2n ? signature : Buffer.concat([signature.subarray(0, 32), Buffer.from(other, 'hex')])
+}
+
+function signed(typ, payload) {
+  const text = `${base64url({ alg: 'ES256', kid, typ })}.${base64url(payload)}`
+  return `${text}.${high(sign('sha256', text, signing(receiptKey))).toString('base64url')}`
 }
 
 /** Why the record is refused, or null: the label must verify, name the upload and fit the body. */
@@ -65,8 +74,8 @@ async function judge({ id, metadata }) {
   const reason = objection(captureId, content)
   const at = new Date().toISOString()
   const verdict = reason
-    ? { refusal: signed({ ...what, reason, refused_at: at }) }
-    : { receipt: signed({ ...what, received_at: at }) }
+    ? { refusal: signed('doorstep-refusal', { ...what, reason, refused_at: at }) }
+    : { receipt: signed('doorstep-receipt', { ...what, received_at: at }) }
   await fs.writeFile(path.join(given.data, `${id}.verdict`), JSON.stringify(verdict))
   return verdict
 }

@@ -117,6 +117,33 @@ def signed_by_hand(header: object, payload: bytes, key: signing.PrivateKey) -> s
     return f"{signed}.{encoded(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
+P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Source: NIST SP 800-186, section 3.2.1.3."""
+
+
+def is_high(token: str) -> bool:
+    """Whether its signature is the one of the two whose s is over half the order."""
+    return int.from_bytes(decoded(token.rpartition(".")[2])[32:], "big") > P256_ORDER // 2
+
+
+def respelled(token: str) -> str:
+    """The same JWS with the other signature that verifies: (r, n - s) in place of (r, s)."""
+    signed, _, signature = token.rpartition(".")
+    raw = decoded(signature)
+    other = P256_ORDER - int.from_bytes(raw[32:], "big")
+    return f"{signed}.{encoded(raw[:32] + other.to_bytes(32, 'big'))}"
+
+
+def respelled_file(content: bytes) -> bytes:
+    """The same record file with the other signature in its label."""
+    line, _, body = content.partition(b"\n")
+    return respelled(line.decode()).encode() + b"\n" + body
+
+
+def with_other_spelling(made: Made) -> Made:
+    return Made(made.label, respelled_file(made.content))
+
+
 def queue(folder: Path, boot_id: str = "boot-1") -> tuple[Layout, Database, Outbox]:
     """An empty queue in `folder`, with its schema."""
     layout = Layout(folder / "state", folder / "run")

@@ -19,7 +19,7 @@ from agent.record import file as recordfile
 from agent.record.signing import PublicKey
 from agent.record.verify import examine
 from tests.support.benchtop import bench
-from tests.support.factory import MOMENT, Made, RecordMaker, add, queue
+from tests.support.factory import MOMENT, Made, RecordMaker, add, queue, with_other_spelling
 
 NOTHING = Swept(parts=0, adopted=0, torn=0, damaged=0, pruned=0)
 
@@ -154,6 +154,21 @@ def test_a_record_under_another_name_is_not_adopted(card: Card) -> None:
 
     assert card.sweep().torn == 1
     assert card.torn() == {other.name: made.content}
+
+
+def test_a_record_in_the_other_spelling_of_its_signature_is_adopted_and_the_chain_goes_on(
+    card: Card,
+) -> None:
+    """Where no row says which bytes were written: it is the same record, whoever respelled it."""
+    card.queued()
+    orphan = with_other_spelling(card.made())
+    orphan.into(card.layout.records)
+    follower = card.made()
+
+    assert card.sweep() == Swept(parts=0, adopted=2, torn=0, damaged=0, pruned=0)
+    assert card.outbox.get(orphan.label.capture_id).label_sha256 == orphan.label_sha256
+    assert follower.label.prev != orphan.label_sha256
+    assert examine(card.layout.records.glob("*.rec"), None).problems == 0
 
 
 def test_a_record_whose_number_another_one_has_is_set_aside_and_stops_nothing(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent.errors import ConfigError, NotGenuine
 from agent.record import signing
-from tests.support.factory import decoded, encoded, signed_by_hand
+from tests.support.factory import decoded, encoded, is_high, respelled, signed_by_hand
 
 KEY = signing.new_key()
 TRUSTED = {signing.thumbprint(KEY.public_key()): KEY.public_key()}
@@ -80,6 +80,19 @@ def test_no_token_with_one_other_character_verifies(data: st.DataObject) -> None
 
     with pytest.raises(NotGenuine):
         signing.verify(other, TRUSTED)
+
+
+def test_both_signatures_that_mathematics_allows_verify() -> None:
+    """ES256 does not say which of s and n - s a signer writes: other libraries write either."""
+    tokens = [signing.sign({"seq": n}, KEY) for n in range(40)]
+
+    assert {is_high(token) for token in tokens} == {True, False}
+    for token in tokens:
+        other = respelled(token)
+        assert other != token
+        assert signing.verify(other, TRUSTED) == signing.verify(token, TRUSTED)
+        assert signing.other_spelling(token) == other
+        assert signing.other_spelling(other) == token
 
 
 @pytest.mark.parametrize("tail", ["=", "==", "===", "\n", " ", "."])

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,15 @@ from agent.queue.recovery import sweep
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.verify import Report, examine
-from tests.support.factory import MOMENT, Made, RecordMaker, encoded, new_id, queue
+from tests.support.factory import (
+    MOMENT,
+    Made,
+    RecordMaker,
+    encoded,
+    new_id,
+    queue,
+    with_other_spelling,
+)
 
 
 @pytest.fixture
@@ -195,6 +204,48 @@ def test_a_copy_is_no_fork(tmp_path: Path, device: RecordMaker) -> None:
 
     assert report.problems == 0
     assert f"its own name is {made.label.capture_id}" in line_of(report, "a copy of")
+
+
+def test_a_copy_in_the_other_spelling_is_no_fork(tmp_path: Path, device: RecordMaker) -> None:
+    """Its label has another digest; whoever copied it needed no key for that."""
+    device.make().into(tmp_path)
+    made = device.make()
+    made.into(tmp_path)
+    (tmp_path / "other.rec").write_bytes(with_other_spelling(made).content)
+    device.make().into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 0, report.lines
+    words = "a copy of .*, with the other spelling of its signature"
+    assert len([line for line in report.lines if re.search(words, line)]) == 1
+
+
+@pytest.mark.parametrize("respelled", [(0,), (1,), (2,), (0, 1, 2)])
+def test_a_record_in_the_other_spelling_breaks_no_link(
+    tmp_path: Path, device: RecordMaker, respelled: tuple[int, ...]
+) -> None:
+    """The next one's prev is the digest of the spelling that the device had."""
+    made = [device.make() for _ in range(3)]
+    for number, each in enumerate(made):
+        (with_other_spelling(each) if number in respelled else each).into(tmp_path)
+    report = look(tmp_path, device.key.public_key())
+    notes = [line for line in report.lines if "by the other spelling of its signature" in line]
+
+    assert report.problems == 0, report.lines
+    assert len(notes) == len([number for number in respelled if number < 2])
+
+
+def test_two_records_that_follow_two_spellings_of_the_same_one_are_a_fork(
+    tmp_path: Path, device: RecordMaker
+) -> None:
+    first = device.make()
+    first.into(tmp_path)
+    device.make().into(tmp_path)
+    device.make(seq=3, prev=with_other_spelling(first).label_sha256).into(tmp_path)
+    report = look(tmp_path)
+
+    forks = [line for line in report.lines if "FORK: 2 records follow the same one" in line]
+    assert len(forks) == 2
 
 
 def test_another_key_than_the_given_one_does_not_verify(
