@@ -15,6 +15,10 @@ import uvicorn
 from tests.backend import keys
 from tests.backend.app import create_app
 from tests.backend.faults.switches import Counts, Panel
+from tests.backend.identity import commands as devices
+from tests.backend.identity.commands import Desk
+from tests.backend.identity.est import Identity
+from tests.backend.identity.fleet import FleetDocuments, KeyFiles
 from tests.backend.office import commands, demo
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.model import open_office
@@ -42,8 +46,12 @@ def main() -> None:
     if options.command is not None:
         if not (data / "backend.db").exists():
             sys.exit(f"{data} has no backend in it: is --data right?")
+        office = open_office(Store(data))
         try:
-            print(commands.run(options, open_office(Store(data)), datetime.now(UTC)))
+            if options.command in {"devices", "fleet"}:
+                print(Desk.of(data, office).run(options))
+            else:
+                print(commands.run(options, office, datetime.now(UTC)))
         except (NotDone, NoSuchOrder, FileExistsError) as error:
             sys.exit(str(error))
         return
@@ -59,21 +67,38 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     office = open_office(store, show_simulated=options.show_simulated)
     office.catch_up()
     office.keeping.expire(datetime.now(UTC))
-    site = Site(office)
+    documents = FleetDocuments(data)
+    documents.settle()
+    identity = None if options.without_identity else Identity.of(data, certificates.folder)
+    site = Site(office, register=None if identity is None else identity.register)
     if options.demo_accounts:
         site.accounts.add_all(demo.ACCOUNTS)
     panel, counts = Panel(), Counts()
     app = create_app(
-        store, key, panel, counts, with_switches=options.switches, office=office, site=site
+        store,
+        key,
+        panel,
+        counts,
+        with_switches=options.switches,
+        office=office,
+        site=site,
+        documents=documents,
+        identity=identity,
     )
 
     listener = listen(options.port)
     url = f"https://{HOST}:{listener.getsockname()[1]}"
-    ca, public = shlex.quote(str(certificates.ca_file)), shlex.quote(str(public_file))
-    print(f"ready url={url} ca={ca} receipt_key={public}", flush=True)
+    files = {
+        "ca": certificates.ca_file,
+        "receipt_key": public_file,
+        "fleet_key": KeyFiles(data).fleet_public,
+    }
+    told = " ".join(f"{name}={shlex.quote(str(path))}" for name, path in files.items())
+    print(f"ready url={url} {told}", flush=True)
     if options.demo_accounts:
         print(_welcome(url), flush=True)
-    SuddenServer(server_config(app, certificates.server_context())).run(sockets=[listener])
+    context = certificates.server_context(asks_for_clients=identity is not None)
+    SuddenServer(server_config(app, context)).run(sockets=[listener])
 
 
 def _welcome(url: str) -> str:
@@ -90,7 +115,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--demo-accounts", action="store_true", help="let the demo's people sign in"
     )
-    commands.add_to(parser)
+    parser.add_argument(
+        "--without-identity", action="store_true", help="ask no device for a certificate"
+    )
+    devices.add_to(commands.add_to(parser))
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
 """The application: tus, receipts on request, and the test's switches, wired by hand."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -15,10 +15,14 @@ from starlette.routing import BaseRoute, Route
 from agent.record import signing
 from tests.backend.faults.layer import Faults
 from tests.backend.faults.switches import Counts, Panel, Switches
+from tests.backend.identity.admission import Admission, device_of
+from tests.backend.identity.est import Est, Identity
+from tests.backend.identity.fleet import FleetDocuments
+from tests.backend.identity.fleet_route import FleetRoute
 from tests.backend.office.model import Office
 from tests.backend.pages.site import Site
 from tests.backend.wire import headers
-from tests.backend.wire.intake import DigestMismatchError, Intake
+from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_anothers
 from tests.backend.wire.manifest import ManifestRoute
 from tests.backend.wire.store import Store
 from tests.backend.wire.tus import Tus
@@ -37,16 +41,32 @@ class Receipts:
     async def answer(self, request: Request) -> Response:
         switches: Switches = request.state.switches
         ids = _asked_ids(await _json_object(request))
-        return JSONResponse({one: self._one(one, switches) for one in ids})
+        device_id = device_of(request.scope)
+        not_vouched: list[NotVouchedError] = []
+        told = {one: self._one(one, device_id, switches, not_vouched) for one in ids}
+        if not_vouched and not any(told.values()):
+            raise HTTPException(403, str(not_vouched[0]))
+        return JSONResponse(told)
 
-    def _one(self, capture_id: str, switches: Switches) -> dict[str, str] | None:
+    def _one(
+        self,
+        capture_id: str,
+        device_id: str | None,
+        switches: Switches,
+        not_vouched: list[NotVouchedError],
+    ) -> dict[str, str] | None:
         upload = self._store.find(capture_id)
+        if upload is not None and is_anothers(upload, device_id):
+            return None
         unfinished = upload is None or self._store.offset(upload) < upload.length
         if upload is None or unfinished or switches.receipts_null:
             return None
         try:
             verdict = self._intake.judge(upload, switches)
         except DigestMismatchError:
+            return None
+        except NotVouchedError as error:
+            not_vouched.append(error)
             return None
         jws = self._intake.shown(verdict, upload, switches.receipt)
         return {"receipt" if verdict.accepted else "refusal": jws}
@@ -77,20 +97,23 @@ class Controls:
 
 def create_app(
     store: Store,
-    key: signing.PrivateKey,
+    key: Callable[[], signing.PrivateKey],
     panel: Panel,
     counts: Counts,
     *,
     with_switches: bool,
     office: Office | None = None,
     site: Site | None = None,
+    documents: FleetDocuments | None = None,
+    identity: Identity | None = None,
 ) -> Starlette:
     """Returns the ASGI application; it runs on CountedProtocol connections only.
 
     Without an `office` it takes records in and files none, and has no manifests; without a `site`
-    it has no pages for people.
+    it has no pages for people; without `documents` no fleet document. Without an `identity` it
+    asks nobody for a certificate.
     """
-    intake = Intake(store, key, office)
+    intake = Intake(store, key, office, None if identity is None else identity.register)
     routes: list[BaseRoute] = [
         *Tus(store, intake).routes(),
         Route("/receipts", Receipts(store, intake).answer, methods=["POST"]),
@@ -99,6 +122,12 @@ def create_app(
         routes += ManifestRoute(office.routes, key).routes()
     if site is not None:
         routes.append(site.mount())
+    if documents is not None:
+        routes += FleetRoute(documents).routes()
+    middleware = [Middleware(Faults, panel=panel, counts=counts)]
+    if identity is not None:
+        routes += Est(identity).routes()
+        middleware.append(Middleware(Admission, register=identity.register))
     if with_switches:
         controls = Controls(store, panel, counts)
         routes.append(Route("/switches", controls.switch, methods=["PUT"]))
@@ -110,7 +139,7 @@ def create_app(
 
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Faults, panel=panel, counts=counts)],
+        middleware=middleware,
         exception_handlers={HTTPException: _refused},
         lifespan=lifespan,
     )

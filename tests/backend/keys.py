@@ -1,4 +1,4 @@
-"""The backend's own CA and receipt key, made once in its folder and kept across restarts."""
+"""The backend's own CA and its signing keys, made once in its folder and kept across restarts."""
 
 import os
 import ssl
@@ -13,6 +13,28 @@ from agent.record import signing
 HOSTS: Final = ("127.0.0.1", "localhost")
 """Names in the server's certificate: the backend listens on loopback and nowhere else."""
 
+NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
+"""X509_V_FLAG_NO_CHECK_TIME. Source: OpenSSL, x509_vfy.h; X509_VERIFY_PARAM_set_flags(3)."""
+
+
+class AlertingTls(ssl.SSLObject):
+    """TLS for asyncio, which never sends the alert of a failed handshake.
+
+    The first failure is told as "more to read": what was written, the alert, then goes out. The
+    next step, when the peer has closed, tells it as it is.
+    """
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            if getattr(self, "has_alerted", False):
+                raise
+            self.has_alerted = True
+            raise ssl.SSLWantReadError from error
+
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
@@ -22,9 +44,22 @@ class Certificates:
     chain_file: Path
     key_file: Path
 
-    def server_context(self) -> ssl.SSLContext:
+    @property
+    def folder(self) -> Path:
+        return self.ca_file.parent
+
+    def server_context(self, *, asks_for_clients: bool = False) -> ssl.SSLContext:
+        """What to serve with; a client may show a certificate of our CA where it is asked for one.
+
+        Its dates are left to the application, which can say what is wrong: TLS cannot.
+        """
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(self.chain_file, self.key_file)
+        if asks_for_clients:
+            context.load_verify_locations(self.ca_file)
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.verify_flags |= NO_CHECK_TIME
+            context.sslobject_class = AlertingTls
         return context
 
 
@@ -36,24 +71,50 @@ def certificates(folder: Path) -> Certificates:
         ca = trustme.CA(organization_name="Doorstep reference backend")
         server = ca.issue_cert(*HOSTS)
         chain = b"".join(blob.bytes() for blob in server.cert_chain_pems)
-        _write_whole(folder / "ca-key.pem", ca.private_key_pem.bytes(), mode=0o600)
-        _write_whole(found.key_file, server.private_key_pem.bytes(), mode=0o600)
-        _write_whole(found.chain_file, chain, mode=0o644)
-        _write_whole(found.ca_file, ca.cert_pem.bytes(), mode=0o644)
+        write_whole(folder / "ca-key.pem", ca.private_key_pem.bytes(), mode=0o600)
+        write_whole(found.key_file, server.private_key_pem.bytes(), mode=0o600)
+        write_whole(found.chain_file, chain, mode=0o644)
+        write_whole(found.ca_file, ca.cert_pem.bytes(), mode=0o644)
     return found
 
 
-def receipt_key(private_file: Path, public_file: Path) -> signing.PrivateKey:
+class KeyInUse:
+    """The private key in a file: the one that lies there now, also once a command replaced it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+
+    def __call__(self) -> signing.PrivateKey:
+        found = self._path.stat()
+        seen = (found.st_ino, found.st_mtime_ns)
+        if seen != self._seen:
+            self._key, self._seen = signing.read_private_key(self._path), seen
+        return self._key
+
+
+def receipt_key(private_file: Path, public_file: Path) -> KeyInUse:
     """Returns the key that signs receipts; makes it, and its public half, when not there yet."""
     if not private_file.exists():
         private_file.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(private_file, signing.private_pem(signing.new_key()), mode=0o600)
-    key = signing.read_private_key(private_file)
-    _write_whole(public_file, signing.public_pem(key.public_key()), mode=0o644)
+        put_key(private_file, signing.new_key())
+    key = KeyInUse(private_file)
+    put_public(public_file, key().public_key())
     return key
 
 
-def _write_whole(path: Path, content: bytes, *, mode: int) -> None:
+def put_key(path: Path, key: signing.PrivateKey) -> None:
+    """Replaces the private key in a file; whoever signs with it uses the new one from now on."""
+    write_whole(path, signing.private_pem(key), mode=0o600)
+
+
+def put_public(path: Path, key: signing.PublicKey) -> None:
+    """Replaces the public key in a file."""
+    write_whole(path, signing.public_pem(key), mode=0o644)
+
+
+def write_whole(path: Path, content: bytes, *, mode: int) -> None:
+    """Writes or replaces a file: whole or not at all."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:

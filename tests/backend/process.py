@@ -49,12 +49,15 @@ class Backend:
         base_url: stays the same across restarts.
         ca_file: PEM of the CA that a device must trust.
         receipt_key_file: PEM of the public key that signs receipts and refusals.
+        fleet_key_file: PEM of the public key that signs the fleet document; another one once
+            the fleet key was changed.
         data: its folder, with `received/`, `refused/`, `photos/` and `records/`.
     """
 
     base_url: str
     ca_file: Path
     receipt_key_file: Path
+    fleet_key_file: Path
 
     def __init__(
         self,
@@ -63,12 +66,14 @@ class Backend:
         switches: bool,
         show_simulated: bool = False,
         demo_accounts: bool = False,
+        identity: bool = False,
     ) -> None:
         self.data = data
         options = {
             "--switches": switches,
             "--show-simulated": show_simulated,
             "--demo-accounts": demo_accounts,
+            "--without-identity": not identity,
         }
         self._options = [name for name, wanted in options.items() if wanted]
         self._port = 0
@@ -127,6 +132,18 @@ class Backend:
     def counts(self) -> Counted:
         return Counted(**self._ask("GET", "/counts", None))
 
+    def command(self, *words: str) -> str:
+        """Runs an office command beside it, as `devices add van-7`; returns what it printed.
+
+        Raises:
+            ValueError: it did not do it; says why.
+        """
+        told = [sys.executable, "-m", "tests.backend", "--data", str(self.data), *words]
+        ran = subprocess.run(told, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        if ran.returncode != 0:
+            raise ValueError(f"{' '.join(words)}: {ran.stderr}")
+        return ran.stdout
+
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         with requests.Session() as session:
             session.trust_env = False
@@ -148,18 +165,25 @@ class Backend:
         said = dict(word.split("=", 1) for word in shlex.split(line)[1:])
         self.base_url = said["url"]
         self.ca_file, self.receipt_key_file = Path(said["ca"]), Path(said["receipt_key"])
+        self.fleet_key_file = Path(said["fleet_key"])
         self._port = int(self.base_url.rpartition(":")[2])
 
 
 @contextmanager
 def running_backend(
-    data: Path, *, switches: bool = True, show_simulated: bool = False
+    data: Path,
+    *,
+    switches: bool = True,
+    show_simulated: bool = False,
+    identity: bool = False,
 ) -> Iterator[Backend]:
     """Runs a backend over `data`; stops it in the end, whatever it was doing.
 
     Orders and routes are made beside it: `open_office(Store(data))` (office.py).
     """
-    backend = Backend(data, switches=switches, show_simulated=show_simulated).start()
+    backend = Backend(
+        data, switches=switches, show_simulated=show_simulated, identity=identity
+    ).start()
     try:
         yield backend
     finally:

@@ -20,7 +20,7 @@ from tests.backend.office.town import PICTURE
 from tests.backend.process import REPOSITORY, Backend, running_backend
 from tests.backend.wire.store import Store
 from tests.support.factory import Made, RecordMaker
-from tests.support.wire import Wire, proven, speaking_to
+from tests.support.wire import Wire, named, proven, speaking_to
 
 
 @dataclass
@@ -33,9 +33,9 @@ class Site:
     van: RecordMaker
 
     def ask(self, device_id: str | None, **headers: str) -> Any:
-        named = {} if device_id is None else {"Doorstep-Device": device_id}
+        who = {} if device_id is None else named(device_id)
         url = f"{self.wire.base_url}/manifest"
-        return self.wire.session.get(url, headers=named | headers, timeout=10)
+        return self.wire.session.get(url, headers=who | headers, timeout=10)
 
     def manifest(self, device_id: str) -> Manifest:
         key = signing.read_public_key(self.backend.receipt_key_file)
@@ -115,8 +115,8 @@ def test_a_device_without_a_route_is_told_so(site: Site, device_id: str) -> None
 def test_who_names_no_device_gets_no_manifest(site: Site) -> None:
     answer = site.ask(None)
 
-    assert answer.status_code == 400
-    assert "Doorstep-Device" in answer.text
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
 
 def test_a_swapped_device_gets_the_route_with_what_is_done(site: Site) -> None:

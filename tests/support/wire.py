@@ -58,6 +58,11 @@ def announce(capture_id: str, content: bytes, **changed: str) -> dict[str, str]:
     return {"Upload-Length": str(len(content)), "Upload-Metadata": ",".join(pairs)}
 
 
+def named(device_id: str) -> dict[str, str]:
+    """How a device without a certificate names itself where it fetches its manifest."""
+    return {"Authorization": f"Basic {b64encode(f'{device_id}:'.encode()).decode()}"}
+
+
 def stranger() -> RecordMaker:
     """A device that no backend has seen yet: one pins the key of each."""
     return RecordMaker(device_id=f"d-{uuid4()}")
@@ -70,11 +75,17 @@ def record(maker: RecordMaker, capture_id: str, photo: bytes = PHOTO) -> bytes:
 
 
 @contextmanager
-def speaking_to(base_url: str, ca_file: Path) -> Iterator[Wire]:
-    """Opens a session that trusts `ca_file` and nothing that the environment says."""
+def speaking_to(
+    base_url: str, ca_file: Path, identity: tuple[Path, Path] | None = None
+) -> Iterator[Wire]:
+    """Opens a session that trusts `ca_file` and nothing that the environment says.
+
+    With an `identity`, its certificate and key, it shows them.
+    """
     with requests.Session() as session:
         session.trust_env = False
         session.verify = str(ca_file)
+        session.cert = None if identity is None else (str(identity[0]), str(identity[1]))
         yield Wire(session, base_url)
 
 

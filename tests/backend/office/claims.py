@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from agent.models import BoundBy, Reason, Verdict, from_rfc3339, rfc3339
+from agent.record import signing
 from agent.record.file import RecordFile
 from agent.rule.reach import Circle, Ring
 from hardware.clock import ClockSource
@@ -44,6 +45,7 @@ def capture(opened: RecordFile, received_at: str) -> dict[str, Any]:
         "reason": _choice(Reason, record.get("reason")),
         "verdict": _choice(Verdict, _object(record.get("quality")).get("verdict")) or "unknown",
         "simulated": record.get("simulated") is not False,
+        "kid": signing.thumbprint(opened.key),
     }
 
 

@@ -3,14 +3,15 @@
 import argparse
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tests.backend.office import export
 from tests.backend.office.keeping import NotDone, plain_language
 from tests.backend.office.model import Office
 
 
-def add_to(parser: argparse.ArgumentParser) -> None:
-    """Without one of these commands, the backend serves."""
+def add_to(parser: argparse.ArgumentParser) -> Any:
+    """Without one of these commands, the backend serves; returns where others add theirs."""
     commands = parser.add_subparsers(dest="command", title="instead of serving")
     commands.add_parser("expire", help="erase what is due by the retention table; from a timer")
     commands.add_parser("kept", help="say what is kept, for whom and how long")
@@ -22,6 +23,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         command = commands.add_parser(name, help=f"write a zip of all that is kept, by {what}")
         command.add_argument(what)
         command.add_argument("zip", type=Path)
+    return commands
 
 
 def run(options: argparse.Namespace, office: Office, now: datetime) -> str:

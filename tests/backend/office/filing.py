@@ -1,8 +1,9 @@
 """Which order a record belongs to, and which photos may be shown of it."""
 
+from datetime import datetime
 from typing import Any, Final
 
-from agent.models import BoundBy, Kind, Reason, Verdict
+from agent.models import BoundBy, Kind, Reason, Verdict, rfc3339
 from agent.record.file import RecordFile
 from agent.rule import reach
 from agent.rule.manifest import PhotoRule
@@ -20,8 +21,15 @@ BY_DISPATCH: Final = "dispatch"
 _BY_LABEL: Final = {BoundBy.CODE, claims.LABEL_ELSEWHERE, claims.LABEL_UNPLACED}
 """`bound_by` of what a label named, whether its stop was in reach or not."""
 
+_IS_REVOKED: Final = """EXISTS (SELECT 1 FROM revoked_keys r WHERE r.device_id = {0}.device_id
+    AND ({0}.kid IS NULL OR {0}.kid = r.kid) AND {0}.received_at >= r.since)"""
+"""Whether the key that signed this capture was not believed any more when it came (revoked.py)."""
+
+_REVOKED: Final = _IS_REVOKED.format("c")
+
 _SHOWN: Final = (
     "c.erased_at IS NULL AND c.taken_back_at IS NULL AND (:simulated OR NOT c.simulated)"
+    f" AND NOT {_REVOKED}"
 )
 
 
@@ -110,12 +118,26 @@ class Filing:
         """Photos whose quality check found something; the picture itself is not dispatch's."""
         return self._photos(f"c.kind = 'photo' AND c.verdict <> '{Verdict.OK}' AND {_SHOWN}")
 
+    def revoked(self) -> list[Photo]:
+        """Photos by a key that was not believed any more when they came: shown to nobody."""
+        return self._photos(f"c.kind = 'photo' AND c.erased_at IS NULL AND {_REVOKED}")
+
+    def conclude_anew(self, device_id: str, since: datetime) -> None:
+        """What a device's records since then took back or did is reckoned by those believed."""
+        query = "SELECT capture_id FROM captures WHERE device_id = ?"
+        rows = self._ledger.execute(query, (device_id,)).fetchall()
+        undo = "UPDATE captures SET taken_back_at = NULL WHERE device_id = ? AND taken_back_at >= ?"
+        with together(self._ledger):
+            self._ledger.execute(undo, (device_id, rfc3339(since)))
+            for row in rows:
+                self._settle(row["capture_id"])
+
     def voids(self) -> list[Void]:
         """What drivers took back, latest first."""
         query = """SELECT v.*, c.number AS taken FROM captures v
             LEFT JOIN captures c ON c.capture_id = v.about AND c.device_id = v.device_id
             WHERE v.kind = 'void' AND (:simulated OR NOT v.simulated) AND v.erased_at IS NULL
-            ORDER BY v.received_at DESC"""
+            AND NOT {} ORDER BY v.received_at DESC""".format(_IS_REVOKED.format("v"))
         rows = self._ledger.execute(query, {"simulated": self.show_simulated})
         return [photos.void(row) for row in rows]
 
@@ -173,8 +195,9 @@ class Filing:
 
     def _settle(self, capture_id: str) -> None:
         """Draw the conclusions from a record just filed or bound, whichever came first."""
-        taken_back = """UPDATE captures AS c SET taken_back_at = max(c.received_at, o.received_at)
+        taken_back = f"""UPDATE captures AS c SET taken_back_at = max(c.received_at, o.received_at)
             FROM captures o WHERE c.taken_back_at IS NULL AND o.device_id = c.device_id
+            AND NOT {_IS_REVOKED.format("o")}
             AND (o.kind = 'void' AND o.about = c.capture_id
                  OR o.kind = 'photo' AND o.retake_of = c.capture_id AND o.number IS NOT NULL
                     AND (c.number IS NULL OR o.number = c.number))
@@ -189,9 +212,9 @@ class Filing:
 
     def _reckon_done(self, number: str) -> None:
         """A stop is done while it has a photo that nobody took back."""
-        change = """UPDATE orders SET done = EXISTS (SELECT 1 FROM captures c
+        change = f"""UPDATE orders SET done = EXISTS (SELECT 1 FROM captures c
             WHERE c.number = orders.number AND c.kind = 'photo' AND c.taken_back_at IS NULL
-            AND (:simulated OR NOT c.simulated)) WHERE number = :number"""
+            AND (:simulated OR NOT c.simulated) AND NOT {_REVOKED}) WHERE number = :number"""
         self._ledger.execute(change, {"simulated": self.show_simulated, "number": number})
 
     def _order_of(self, row: dict[str, Any], stop_id: str | None) -> str | None:

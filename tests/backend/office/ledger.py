@@ -44,13 +44,18 @@ CREATE TABLE IF NOT EXISTS captures (
     boot_id TEXT NOT NULL, monotonic_ns INTEGER NOT NULL, utc TEXT NOT NULL, clock TEXT NOT NULL,
     received_at TEXT NOT NULL, about TEXT, retake_of TEXT, bound_by TEXT,
     number TEXT REFERENCES orders, distance_m REAL, accuracy_m REAL, reason TEXT, verdict TEXT,
-    simulated INTEGER NOT NULL, taken_back_at TEXT, erased_at TEXT, erased_why TEXT) STRICT;
+    simulated INTEGER NOT NULL, taken_back_at TEXT, erased_at TEXT, erased_why TEXT,
+    kid TEXT) STRICT;
 CREATE INDEX IF NOT EXISTS captures_by_order ON captures (number);
 CREATE INDEX IF NOT EXISTS captures_about ON captures (about) WHERE about IS NOT NULL;
 CREATE INDEX IF NOT EXISTS captures_retaken ON captures (retake_of) WHERE retake_of IS NOT NULL;
 CREATE TABLE IF NOT EXISTS times (
     device_id TEXT NOT NULL, boot_id TEXT NOT NULL, monotonic_ns INTEGER NOT NULL,
     utc TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (device_id, boot_id)) STRICT;
+
+CREATE TABLE IF NOT EXISTS revoked_keys (
+    kid TEXT NOT NULL, device_id TEXT NOT NULL, since TEXT NOT NULL, version INTEGER NOT NULL,
+    PRIMARY KEY (kid, device_id)) STRICT;
 
 CREATE TABLE IF NOT EXISTS holds (
     number TEXT PRIMARY KEY REFERENCES orders, case_number TEXT NOT NULL,
@@ -79,7 +84,8 @@ def open_ledger(folder: Path) -> Connection:
     """Open or make `orders.db` in `folder`; each committed step survives a power cut.
 
     Several processes may have it open: the server, and a command beside it.
-    One of 2026.11.1 did not know who told a boot's time: any better source may tell it anew.
+    One of 2026.11.1 did not know who told a boot's time: any better source may tell it anew. Nor
+    did it keep which key signed a record: a device had one.
     """
     ledger = sqlite3.connect(folder / "orders.db", isolation_level=None)
     ledger.row_factory = sqlite3.Row
@@ -87,9 +93,15 @@ def open_ledger(folder: Path) -> Connection:
         ledger.execute(f"PRAGMA {pragma}").fetchall()
     ledger.executescript(f"BEGIN; {SCHEMA} COMMIT;")
     with together(ledger):
-        if "source" not in {row["name"] for row in ledger.execute("PRAGMA table_info(times)")}:
+        if "source" not in _columns(ledger, "times"):
             ledger.execute("ALTER TABLE times ADD COLUMN source TEXT NOT NULL DEFAULT 'rtc'")
+        if "kid" not in _columns(ledger, "captures"):
+            ledger.execute("ALTER TABLE captures ADD COLUMN kid TEXT")
     return ledger
+
+
+def _columns(ledger: Connection, table: str) -> set[str]:
+    return {row["name"] for row in ledger.execute(f"PRAGMA table_info({table})")}
 
 
 @contextmanager

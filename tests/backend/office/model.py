@@ -10,6 +10,7 @@ from tests.backend.office.filing import Filing
 from tests.backend.office.keeping import Keeping
 from tests.backend.office.ledger import Connection, open_ledger
 from tests.backend.office.orders import Orders
+from tests.backend.office.revoked import RevokedKeys
 from tests.backend.office.routes import Routes
 from tests.backend.settings import Settings, read_settings
 from tests.backend.wire.store import Store
@@ -27,6 +28,7 @@ class Office:
     filing: Filing
     access: Access
     keeping: Keeping
+    revoked_keys: RevokedKeys
 
     def take_in(self, opened: recordfile.RecordFile, received_at: str) -> None:
         """File a record that has its receipt; what is of an order without photos is erased.
@@ -78,4 +80,5 @@ def open_office(store: Store, *, show_simulated: bool = False) -> Office:
     filing = Filing(ledger, store, orders, show_simulated=show_simulated)
     access = Access(ledger, orders, filing)
     keeping = Keeping(ledger, store, orders, routes, settings.retention)
-    return Office(store, ledger, settings, orders, routes, filing, access, keeping)
+    revoked = RevokedKeys(ledger, filing)
+    return Office(store, ledger, settings, orders, routes, filing, access, keeping, revoked)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agent.models import rfc3339
+from agent.record import signing
 from agent.rule.manifest import VALIDITY_LIMIT
 from tests.backend.office.ledger import Connection, Row, together
 from tests.backend.office.orders import Order, Orders
@@ -65,11 +66,17 @@ class Routes:
             row = (route, device_id)
             self._ledger.execute("INSERT OR IGNORE INTO route_devices VALUES (?, ?)", row)
 
-    def manifest(self, device_id: str, now: datetime, sign: Sign) -> Issued | None:
+    def unassign(self, device_id: str) -> None:
+        """Take its route from a device: it has an empty manifest from then on."""
+        take = "UPDATE assignments SET route = NULL WHERE device_id = ?"
+        self._ledger.execute(take, (device_id,))
+
+    def manifest(self, device_id: str, now: datetime, sign: Sign, kid: str) -> Issued | None:
         """The manifest for this device; None when it has no route today, or that has ended.
 
         The version is one more than the last, or the Unix time where that is more: so it also
-        grows when this database was lost or put back from a copy.
+        grows when this database was lost or put back from a copy. One that another key than `kid`
+        signed is made anew.
         """
         found = self._ledger.execute(
             "SELECT * FROM assignments WHERE device_id = ? AND ends > ?", (device_id, rfc3339(now))
@@ -80,7 +87,11 @@ class Routes:
         text = json.dumps(content, separators=(",", ":"))
         with together(self._ledger):
             last = self._last(device_id)
-            if last is not None and last["content"] == text:
+            if (
+                last is not None
+                and last["content"] == text
+                and signing.key_id(last["token"]) == kid
+            ):
                 return Issued(last["version"], last["token"])
             version = max(last["version"] + 1 if last else 1, int(now.timestamp()))
             token = sign({"v": 1, "version": version, **content})

@@ -20,7 +20,7 @@ from tests.backend.office.demo import (
 )
 from tests.backend.office.ledger import open_ledger
 from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder
-from tests.backend.office.town import KEY, NOON, Town
+from tests.backend.office.town import KEY, KID, NOON, Town
 from tests.backend.wire import manifest
 
 
@@ -69,7 +69,7 @@ def test_a_manifest_says_neither_who_nor_why(town: Town) -> None:
         told.append(said)
         return "token"
 
-    town.office.routes.manifest("van-7", NOON, sign)
+    town.office.routes.manifest("van-7", NOON, sign, KID)
     text = str(told)
 
     assert len(told[0]["stops"]) == len(demo.PLACES)
@@ -140,7 +140,9 @@ def test_a_route_that_goes_back_to_the_first_device_is_newer_there(town: Town) -
 def test_without_a_route_or_after_its_end_there_is_no_manifest(town: Town) -> None:
     def asked(device_id: str, hours: int) -> object:
         now = NOON + timedelta(hours=hours)
-        return town.office.routes.manifest(device_id, now, lambda said: manifest.sign(said, KEY))
+        return town.office.routes.manifest(
+            device_id, now, lambda said: manifest.sign(said, KEY), KID
+        )
 
     assert asked("van-7", 10) is not None
     assert asked("van-7", 11) is None

@@ -22,6 +22,7 @@ NOON: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
 RECEIVED: Final = "2026-12-01T11:00:00.000Z"
 PICTURE: Final = jpeg.encode(np.full((48, 64, 3), 90, dtype=np.uint8), 85)
 KEY: Final = signing.new_key()
+KID: Final = signing.thumbprint(KEY.public_key())
 
 
 @dataclass
@@ -70,9 +71,11 @@ class Town:
     def manifest(self, device_id: str | None = None, now: datetime = NOON) -> Manifest:
         """As the device reads it."""
         device_id = device_id or self.van.device_id
-        issued = self.office.routes.manifest(device_id, now, lambda said: manifest.sign(said, KEY))
+        issued = self.office.routes.manifest(
+            device_id, now, lambda said: manifest.sign(said, KEY), KID
+        )
         assert issued is not None
-        keys = {signing.thumbprint(KEY.public_key()): KEY.public_key()}
+        keys = {KID: KEY.public_key()}
         return read(issued.token, keys, device_id)
 
     def rule(self, number: str) -> str:

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from agent.rule.manifest import PhotoRule
+from tests.backend.identity.register import Register
 from tests.backend.office.access import Dispatch
 from tests.backend.office.filing import CannotBindError
 from tests.backend.office.model import Office
@@ -23,7 +24,10 @@ NOT_THIS_ORDER: Final = "This order was not on the device’s route, or takes no
 class DispatchPages:
     """A photo is dispatch's until it has an order, and not for a moment longer."""
 
-    def __init__(self, office: Office, pictures: Pictures, render: Render) -> None:
+    def __init__(
+        self, office: Office, pictures: Pictures, render: Render, register: Register | None
+    ) -> None:
+        self._register = register
         self._office = office
         self._pictures = pictures
         self._render = render
@@ -43,7 +47,13 @@ class DispatchPages:
             (photo, words.FLAGS.get(photo.verdict, "Not known")) for photo in filing.flagged()
         ]
         return self._render(
-            visit, "dispatch.html", waiting=waiting, flagged=flagged, voids=filing.voids()
+            visit,
+            "dispatch.html",
+            waiting=waiting,
+            flagged=flagged,
+            voids=filing.voids(),
+            revoked=filing.revoked(),
+            clones=self._register.clones() if self._register else (),
         )
 
     async def waiting(self, visit: Visit[Dispatch]) -> Response:

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests.backend.identity.register import Register
 from tests.backend.office.access import Viewer
 from tests.backend.office.model import Office
 from tests.backend.pages import PREFIX, words
@@ -45,8 +46,13 @@ class Site:
     """All pages over one office; the clock is passed in."""
 
     def __init__(
-        self, office: Office, now: Clock = real_time, accounts: Accounts | None = None
+        self,
+        office: Office,
+        now: Clock = real_time,
+        accounts: Accounts | None = None,
+        register: Register | None = None,
     ) -> None:
+        self._register = register
         self.sessions = Sessions()
         self.accounts = accounts or Accounts(office.ledger)
         self._simulated = office.filing.show_simulated
@@ -69,7 +75,7 @@ class Site:
             *FrontPages(self._office, self.sessions, self.accounts, self.page).routes(door),
             *CustomerPages(self._office, pictures, self.page).routes(door),
             *ServicePages(self._office, pictures, self.page).routes(door),
-            *DispatchPages(self._office, pictures, self.page).routes(door),
+            *DispatchPages(self._office, pictures, self.page, self._register).routes(door),
             *pictures.routes(door),
         ]
         app = Starlette(

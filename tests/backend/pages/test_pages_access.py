@@ -13,9 +13,8 @@ from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import ALLOWED, SIGNATURE
 from tests.backend.office.town import NOON, PICTURE
 from tests.backend.pages.live import Browser, Live, live_town
-from tests.backend.wire.manifest import DEVICE
 from tests.support.factory import RecordMaker
-from tests.support.wire import BODY, VERSION, announce
+from tests.support.wire import BODY, VERSION, announce, named
 
 OWNER, OTHER = Customer("c-1"), Customer("c-2")
 UNVERIFIED, VERIFIED = Agent("18"), Agent("17")
@@ -219,7 +218,7 @@ def answer(scene: Scene, route: str, role: Role) -> tuple[int, bytes]:
     method, path = route.split()
     browser = scene.live.browser(role.viewer)
     asked = ASKED.get(route, plainly)(scene, role, browser)
-    headers = {**(asked.headers or {}), **({DEVICE: role.device_id} if role.device_id else {})}
+    headers = {**(asked.headers or {}), **(named(role.device_id) if role.device_id else {})}
     body = asked.body
     if method == "POST" and path.startswith("/pages/") and isinstance(body, Mapping):
         body = {"form": scene.live.site.sessions.form_token(browser.cookie), **body}

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import struct
 from contextlib import suppress
 from typing import Any
@@ -19,6 +20,11 @@ class Connection:
         self._counts = counts
         self._is_control = False
         counts.connections += 1
+
+    def client_certificate(self) -> bytes | None:
+        """The certificate (DER) that TLS verified, its dates apart; also of a resumed session."""
+        tls: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        return None if tls is None else tls.getpeercert(binary_form=True)
 
     def reset(self) -> None:
         """Ends the connection with a TCP reset: the peer sees no close and no answer."""

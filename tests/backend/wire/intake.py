@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
 from tests.backend.faults.switches import ReceiptMode, Switches
+from tests.backend.identity.register import Register
 from tests.backend.office.model import Office
 from tests.backend.wire.store import Store, Upload, Verdict
 
@@ -22,6 +24,10 @@ class DigestMismatchError(ValueError):
     """All bytes came, but they are not those the device announced; the upload is gone."""
 
 
+class NotVouchedError(ValueError):
+    """No certificate says that the record is the device's; it keeps it, and nothing is signed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a record is not taken in; one word, for the device's queue and the office."""
@@ -30,12 +36,22 @@ class Refusal:
 
 
 class Intake:
-    """Judges finished uploads and signs the verdict; the office files what has its receipt."""
+    """Judges finished uploads and signs the verdict; the office files what has its receipt.
 
-    def __init__(self, store: Store, key: signing.PrivateKey, office: Office | None = None) -> None:
+    With a `register`, a certificate must vouch for the key of every label.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        key: Callable[[], signing.PrivateKey],
+        office: Office | None = None,
+        register: Register | None = None,
+    ) -> None:
         self._store = store
-        self._key = key
+        self._key_in_use = key
         self._office = office
+        self._register = register
         self._strange_key = signing.new_key()
 
     def judge(self, upload: Upload, switches: Switches) -> Verdict:
@@ -46,6 +62,7 @@ class Intake:
 
         Raises:
             DigestMismatchError: the bytes are not those announced; the upload was dropped.
+            NotVouchedError: it is not the device's, or by a key that no certificate vouches for.
         """
         verdict = self._store.verdict(upload.capture_id)
         if verdict is not None and verdict.accepted:
@@ -79,12 +96,44 @@ class Intake:
         except RecordDamaged as error:
             log.warning("record=damaged capture_id=%s error=%s", upload.capture_id, error)
             return Refusal("damaged")
+        kid = signing.thumbprint(opened.key)
+        if self._register is not None:
+            self._check_vouched(self._register, upload, opened.label.device_id, kid)
         if opened.label.capture_id != upload.capture_id:
             return Refusal("wrong_id")
-        kid = signing.thumbprint(opened.key)
-        if self._store.pinned(opened.label.device_id, kid) != kid:
+        if self._register is None and self._store.pinned(opened.label.device_id, kid) != kid:
             return Refusal("unknown_key")
         return opened
+
+    def _check_vouched(self, register: Register, upload: Upload, device_id: str, kid: str) -> None:
+        if is_anothers(upload, device_id):
+            raise NotVouchedError(f"the record is of {device_id}, not of the device that sent it")
+        if not register.is_vouched(device_id, kid):
+            raise NotVouchedError(
+                f"no evidence certificate of {device_id} vouches for the key of this record; "
+                "enrol again, and ask again for its receipt"
+            )
+
+    def sign_again(self, kid: str) -> int:
+        """Signs anew whatever the key `kid` signed, of the same date; returns how many.
+
+        For a key that no device believes any more. Safe while the backend serves.
+        """
+        found = [one for one in self._store.verdicts() if signing.key_id(one.jws) == kid]
+        for verdict in found:
+            upload = self._store.find(verdict.capture_id)
+            assert upload is not None, "a verdict goes with its upload"
+            jws = self._signed(upload, verdict.at, verdict.reason)
+            self._store.settle(replace(verdict, jws=jws))
+        return len(found)
+
+    def _signed(self, upload: Upload, at: str, reason: str | None) -> str:
+        return signing.sign(_payload(upload, at, reason), self._key, typ=_type(reason))
+
+    @property
+    def _key(self) -> signing.PrivateKey:
+        """The one in use now: a command may have replaced it."""
+        return self._key_in_use()
 
     def _settle(self, upload: Upload, opened: recordfile.RecordFile | Refusal) -> Verdict:
         reason = opened.reason if isinstance(opened, Refusal) else None
@@ -94,8 +143,7 @@ class Intake:
         if isinstance(opened, recordfile.RecordFile):
             self._store.unpack(opened, content)
         at = rfc3339(datetime.now(UTC))
-        jws = signing.sign(_payload(upload, at, reason), self._key, typ=_type(reason))
-        verdict = Verdict(upload.capture_id, at, reason, jws)
+        verdict = Verdict(upload.capture_id, at, reason, self._signed(upload, at, reason))
         self._store.settle(verdict)
         log.info("verdict=%s capture_id=%s", reason or "received", upload.capture_id)
         if self._office is not None and isinstance(opened, recordfile.RecordFile):
@@ -105,6 +153,11 @@ class Intake:
 
 def _type(reason: str | None) -> str:
     return RECEIPT_TYPE if reason is None else REFUSAL_TYPE
+
+
+def is_anothers(upload: Upload, device_id: str | None) -> bool:
+    """Whether another device than this one began it; one without a certificate began nobody's."""
+    return upload.device_id is not None and upload.device_id != device_id
 
 
 def _payload(upload: Upload, at: str, reason: str | None) -> dict[str, Any]:

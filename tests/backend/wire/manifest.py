@@ -13,16 +13,11 @@ from starlette.routing import Route
 
 from agent.record import signing
 from agent.rule.manifest import TYPE
+from tests.backend.identity.admission import device_of
+from tests.backend.identity.basic import basic
 from tests.backend.office.routes import Routes
 
 log = logging.getLogger(__name__)
-
-DEVICE: Final = "Doorstep-Device"
-"""Request header in which a device names itself, by its device_id.
-
-Not in the path or query, which proxies log. It proves nothing: until TLS is mutual, whoever
-reaches the backend and knows a device's id can read that device's manifest.
-"""
 
 MEDIA_TYPE: Final = "application/jose"
 """Of a compact JWS. Source: RFC 7515 section 9.2.1."""
@@ -37,7 +32,7 @@ class ManifestRoute:
     def __init__(
         self,
         routes: Routes,
-        key: signing.PrivateKey,
+        key: Callable[[], signing.PrivateKey],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._routes = routes
@@ -48,27 +43,43 @@ class ManifestRoute:
         return [Route("/manifest", self.answer, methods=["GET"])]
 
     async def answer(self, request: Request) -> Response:
-        """200 with the JWS, 304 when the device has it, 404 without a route, 400 without a name."""
-        device_id = request.headers.get(DEVICE, "")
-        if not device_id:
-            raise HTTPException(400, f"{DEVICE} must name the device that asks")
-        issued = self._routes.manifest(device_id, self._now(), self._sign)
+        """200 with the JWS, 304 when the device has it, 404 without a route, 401 without a name.
+
+        Without certificates a device names itself by HTTP Basic, with an empty password: not in
+        the path or query, which proxies log. That proves nothing: whoever knows its id reads it.
+        """
+        device_id = device_of(request.scope) or basic(request)[0]
+        key = self._key()
+
+        def signed(payload: dict[str, Any]) -> str:
+            stops = len(payload["stops"])
+            log.info("manifest=changed version=%d stops=%d", payload["version"], stops)
+            return sign(payload, key)
+
+        kid = signing.thumbprint(key.public_key())
+        issued = self._routes.manifest(device_id, self._now(), signed, kid)
         if issued is None:
             raise HTTPException(404, NO_ROUTE)
-        tag = f'"{hashlib.sha256(issued.token.encode()).hexdigest()[:32]}"'
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": DEVICE}
-        if _has(request, tag):
-            return Response(status_code=304, headers=headers)
-        return Response(issued.token, headers=headers, media_type=MEDIA_TYPE)
-
-    def _sign(self, payload: dict[str, Any]) -> str:
-        log.info("manifest=changed version=%d stops=%d", payload["version"], len(payload["stops"]))
-        return sign(payload, self._key)
+        return signed_answer(request, issued.token)
 
 
 def sign(payload: dict[str, Any], key: signing.PrivateKey) -> str:
     """Sign a manifest; its header says that it is one, so that no receipt passes for it."""
     return signing.sign(payload, key, typ=TYPE)
+
+
+def signed_answer(request: Request, token: str) -> Response:
+    """A signed document, or 304 where If-None-Match says that the device has it."""
+    tag = tag_of(token)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if _has(request, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(token, headers=headers, media_type=MEDIA_TYPE)
+
+
+def tag_of(token: str) -> str:
+    """The ETag of a signed document."""
+    return f'"{hashlib.sha256(token.encode()).hexdigest()[:32]}"'
 
 
 def _has(request: Request, tag: str) -> bool:

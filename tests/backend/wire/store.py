@@ -21,7 +21,10 @@ CREATE TABLE IF NOT EXISTS verdicts (
     accepted INTEGER NOT NULL, at TEXT NOT NULL, reason TEXT, jws TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS devices (device_id TEXT PRIMARY KEY, kid TEXT NOT NULL) STRICT;
 """
-"""`devices` pins the first label key seen of each device: no certificate vouches for it."""
+"""`devices` pins the first label key seen of each device, where no certificate vouches for it."""
+
+OWNER: Final = "ALTER TABLE uploads ADD COLUMN device_id TEXT"
+"""Who began an upload; nobody that is known before there were certificates."""
 
 
 class UploadExistsError(ValueError):
@@ -36,12 +39,14 @@ class Upload:
         length: bytes of the whole record file.
         sha256: of the whole record file, lower-case hex.
         metadata: the Upload-Metadata header as received; HEAD gives it back.
+        device_id: who began it, by its certificate; None without one.
     """
 
     capture_id: str
     length: int
     sha256: str
     metadata: str
+    device_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +78,20 @@ class Store:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         self._db.executescript(SCHEMA)
+        if "device_id" not in [row[1] for row in self._db.execute("PRAGMA table_info(uploads)")]:
+            self._db.execute(OWNER)
 
     def create(self, upload: Upload) -> None:
         """Begins an upload with no bytes. Raises UploadExistsError for an id begun before."""
-        row = (upload.capture_id, upload.length, upload.sha256, upload.metadata)
+        row = (upload.capture_id, upload.length, upload.sha256, upload.metadata, upload.device_id)
         try:
-            self._db.execute("INSERT INTO uploads VALUES (?, ?, ?, ?)", row)
+            self._db.execute("INSERT INTO uploads VALUES (?, ?, ?, ?, ?)", row)
         except sqlite3.IntegrityError as error:
             raise UploadExistsError(f"{upload.capture_id} was begun before") from error
         self._part(upload.capture_id).write_bytes(b"")
 
     def find(self, capture_id: str) -> Upload | None:
-        query = "SELECT capture_id, length, sha256, metadata FROM uploads WHERE capture_id = ?"
+        query = "SELECT * FROM uploads WHERE capture_id = ?"
         row = self._db.execute(query, (capture_id,)).fetchone()
         return Upload(*row) if row else None
 
@@ -146,6 +153,13 @@ class Store:
         """Returns all that has a receipt, as it came in."""
         query = "SELECT capture_id, at, reason, jws FROM verdicts WHERE accepted ORDER BY at"
         return [Verdict(*row) for row in self._db.execute(query)]
+
+    def verdicts(self) -> list[Verdict]:
+        """Returns every verdict, receipts and refusals."""
+        return [
+            Verdict(*row)
+            for row in self._db.execute("SELECT capture_id, at, reason, jws FROM verdicts")
+        ]
 
     def photo_file(self, capture_id: str) -> Path:
         """Returns where the photo of an accepted record lies, as the device made it."""

@@ -7,7 +7,7 @@ Upload-Metadata, which ours must not have, and does not end a request that is st
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
 
 from starlette.exceptions import HTTPException
@@ -16,13 +16,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.backend.faults.switches import ReceiptMode, Switches
+from tests.backend.identity.admission import device_of
 from tests.backend.wire import headers
 from tests.backend.wire.connections import Connection, connection_of
-from tests.backend.wire.intake import DigestMismatchError, Intake
+from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_anothers
 from tests.backend.wire.store import Store, Upload, UploadExistsError
 
 NO_SUCH_UPLOAD: Final = "no upload of this id: create it with POST"
 """Why HEAD or PATCH is answered 404, in the reader's words."""
+
+ANOTHERS: Final = "this upload was begun by another device"
+"""Why it is answered 403."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Tus:
 
     async def create(self, request: Request) -> Response:
         headers.check_version(request)
-        upload = headers.announced(request)
+        upload = replace(headers.announced(request), device_id=device_of(request.scope))
         has_body = headers.body_length(request) != 0
         if has_body:
             headers.check_body(request, upload.length)
@@ -98,12 +102,18 @@ class Tus:
         """Finds the upload in the path, after ending a request that still writes to it."""
         headers.check_version(request)
         capture_id = headers.uuid(request.path_params["capture_id"])
+        self._own(request, capture_id)
         while (writer := self._writers.get(capture_id)) is not None:
             writer.connection.reset()
             await writer.ended.wait()
+        return self._own(request, capture_id)
+
+    def _own(self, request: Request, capture_id: str) -> Upload:
         upload = self._store.find(capture_id)
         if upload is None:
             raise HTTPException(404, NO_SUCH_UPLOAD)
+        if is_anothers(upload, device_of(request.scope)):
+            raise HTTPException(403, ANOTHERS)
         return upload
 
     async def _append(self, request: Request, upload: Upload) -> bool:
@@ -143,6 +153,8 @@ class Tus:
             verdict = self._intake.judge(upload, switches)
         except DigestMismatchError as error:
             raise HTTPException(460, str(error)) from error
+        except NotVouchedError as error:
+            raise HTTPException(403, str(error)) from error
         name = "Doorstep-Receipt" if verdict.accepted else "Doorstep-Refusal"
         if switches.receipt is not ReceiptMode.NONE:
             answer[name] = self._intake.shown(verdict, upload, switches.receipt)

@@ -1,0 +1,104 @@
+"""Which device asks: by its TLS certificate, looked up for every single request."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from cryptography import x509
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tests.backend.identity.register import CertificateState, Known, Label, Register
+from tests.backend.pages import PREFIX
+from tests.backend.wire.connections import connection_of
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+EST: Final = "/.well-known/est"
+"""Source: RFC 7030 section 3.2.2."""
+
+RENEWAL: Final = f"{EST}/simplereenroll"
+"""The one thing that an expired certificate is good for."""
+
+_OPEN: Final = frozenset({f"{EST}/cacerts", f"{EST}/simpleenroll", "/switches", "/counts"})
+"""Without a certificate: to get one; and where a test speaks."""
+
+NO_CERTIFICATE: Final = "no certificate: this device is not enrolled here; run `doorstep enrol`"
+UNKNOWN: Final = "certificate unknown: it was not issued here; enrol with a new token"
+REVOKED: Final = (
+    "certificate revoked: the office has shut this device out; "
+    "ask it to let the device in again, then enrol with the new token"
+)
+SUPERSEDED: Final = (
+    "certificate superseded: a newer one of this device was used, so that two hold what one "
+    "device should; tell the office"
+)
+EXPIRED: Final = "certificate expired on {}: renew it, it is good for nothing else"
+
+
+def objection(known: Known | None, now: datetime, path: str) -> str | None:
+    """Why a request with this certificate is refused; None where it is not. Pure."""
+    if known is None or known.label is not Label.TLS:
+        return UNKNOWN
+    if known.state is CertificateState.REVOKED:
+        return REVOKED
+    if known.state is CertificateState.SUPERSEDED:
+        return SUPERSEDED
+    if now > known.until and path != RENEWAL:
+        return EXPIRED.format(f"{known.until:%Y-%m-%d}")
+    return None
+
+
+class Admission:
+    """ASGI middleware: 403 with words, or the device's id in the request's state.
+
+    TLS has verified who signed the certificate, and that the device holds its key; a resumed
+    session was verified when it began. Everything else is in the register, and asked anew.
+    """
+
+    def __init__(
+        self, app: ASGIApp, register: Register, now: Clock = lambda: datetime.now(UTC)
+    ) -> None:
+        self._app = app
+        self._register = register
+        self._now = now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = None if _is_open(scope) else self._refused(scope)
+        if refused is None:
+            await self._app(scope, receive, send)
+        else:
+            await PlainTextResponse(f"{refused}\n", 403)(scope, receive, send)
+
+    def _refused(self, scope: Scope) -> str | None:
+        shown = connection_of(scope).client_certificate()
+        if shown is None:
+            return NO_CERTIFICATE
+        known = self._register.find(x509.load_der_x509_certificate(shown).serial_number)
+        now = self._now()
+        refused = objection(known, now, scope["path"])
+        if known is not None:
+            self._note(known, refused, now)
+            scope["state"]["device"] = known.device_id
+        return refused
+
+    def _note(self, known: Known, refused: str | None, now: datetime) -> None:
+        if refused is None and known.first_used_at is None:
+            self._register.note_first_use(known, now)
+        if refused is SUPERSEDED and known.cloned_at is None:
+            log.warning("event=clone device_id=%s serial=%s", known.device_id, known.serial)
+            self._register.note_clone(known, now)
+
+
+def device_of(scope: Any) -> str | None:
+    """The device that asks, by its certificate; None where the backend runs without identity."""
+    found: str | None = scope["state"].get("device")
+    return found
+
+
+def _is_open(scope: Scope) -> bool:
+    path = scope["path"] if scope["type"] == "http" else PREFIX
+    return path in _OPEN or path == PREFIX or path.startswith(f"{PREFIX}/")

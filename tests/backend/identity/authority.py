@@ -1,0 +1,92 @@
+"""The fleet's certificate authority: what it puts into a certificate, whatever was asked for."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from agent.record.signing import PrivateKey, PublicKey
+
+TLS_LIFE: Final = timedelta(days=365)
+"""A year: a device that is lost and never reported can be let out by waiting."""
+
+CLOCK_SLACK: Final = timedelta(hours=1)
+"""A TLS certificate begins so long ago: whoever checks it may have a clock that is behind."""
+
+EVIDENCE_BEGINS: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""The clock of a device may say 1971, and what it signs then is to verify."""
+
+EVIDENCE_ENDS: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""No end that is known of. Source: RFC 5280 section 4.1.2.5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The CA's certificate and private key; P-256 on both sides."""
+
+    certificate: x509.Certificate
+    key: PrivateKey
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """Reads `ca.pem` and `ca-key.pem` in `folder`."""
+        key = serialization.load_pem_private_key((folder / "ca-key.pem").read_bytes(), None)
+        assert isinstance(key, PrivateKey)
+        return cls(x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes()), key)
+
+    def tls(self, device_id: str, key: PublicKey, now: datetime) -> x509.Certificate:
+        """For mutual TLS as this device, and nothing else."""
+        builder = self._for(device_id, key, now - CLOCK_SLACK, now + TLS_LIFE)
+        return self._signed(builder, ExtendedKeyUsageOID.CLIENT_AUTH)
+
+    def evidence(self, device_id: str, key: PublicKey) -> x509.Certificate:
+        """For the signatures in records and photos; what C2PA asks of a signer's certificate."""
+        builder = self._for(device_id, key, EVIDENCE_BEGINS, EVIDENCE_ENDS)
+        return self._signed(builder, ExtendedKeyUsageOID.EMAIL_PROTECTION)
+
+    def _for(
+        self, device_id: str, key: PublicKey, begins: datetime, ends: datetime
+    ) -> x509.CertificateBuilder:
+        named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device_id)])
+        return (
+            x509.CertificateBuilder()
+            .subject_name(named)
+            .issuer_name(self.certificate.subject)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(begins)
+            .not_valid_after(ends)
+        )
+
+    def _signed(
+        self, builder: x509.CertificateBuilder, use: x509.ObjectIdentifier
+    ) -> x509.Certificate:
+        issuer = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        named = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer.value)
+        extensions: list[tuple[x509.ExtensionType, bool]] = [
+            (x509.BasicConstraints(ca=False, path_length=None), True),
+            (_DIGITAL_SIGNATURE, True),
+            (x509.ExtendedKeyUsage([use]), False),
+            (named, False),
+        ]
+        for extension, is_critical in extensions:
+            builder = builder.add_extension(extension, critical=is_critical)
+        return builder.sign(self.key, hashes.SHA256())
+
+
+_DIGITAL_SIGNATURE: Final = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+"""Source: RFC 5280 section 4.2.1.3."""

@@ -1,0 +1,173 @@
+"""What the office does about devices and keys at a terminal, also while the backend serves."""
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Self
+
+from agent.models import from_rfc3339
+from agent.record import signing
+from tests.backend import keys
+from tests.backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
+from tests.backend.identity.register import DeviceState, Label, Listed, Register
+from tests.backend.office.keeping import NotDone
+from tests.backend.office.model import Office
+from tests.backend.wire.intake import Intake
+
+REVOKED_TYPE: Final = "doorstep-revoked"
+"""`typ` of the signed list of signing keys. Source: RFC 8725 section 3.11."""
+
+_DEVICE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+"""What a device's configuration takes as its id (agent/config.py)."""
+
+
+def add_to(commands: Any) -> None:
+    """`devices ...` and `fleet ...`, beside the office's own commands."""
+    devices = commands.add_parser("devices", help="let devices in, list them, shut them out")
+    what = devices.add_subparsers(dest="what", required=True)
+    add = what.add_parser("add", help="let devices in, or in again; prints a token for each")
+    add.add_argument("ids", nargs="+", metavar="ID")
+    add.add_argument("--tokens", type=Path, help="write the tokens to a new file, and print none")
+    what.add_parser("list", help="every device, its certificates, and what is wrong")
+    revoke = what.add_parser("revoke", help="end a device's TLS at once")
+    revoke.add_argument("id", metavar="ID")
+    revoke.add_argument(
+        "--evidence", type=from_rfc3339, metavar="SINCE", help="believe no later record either"
+    )
+    what.add_parser("gone", help="revoke, and take its route").add_argument("id", metavar="ID")
+    fleet = commands.add_parser("fleet", help="the signed document that tells devices the keys")
+    what = fleet.add_subparsers(dest="what", required=True)
+    what.add_parser("publish", help="make its next version, and name the keys in it")
+    rotate = what.add_parser("rotate", help="sign receipts and manifests with a new key")
+    rotate.add_argument("--fleet-key", action="store_true", help="a new fleet key instead")
+    revoke = what.add_parser("revoke", help="list a key as compromised")
+    revoke.add_argument("kid", metavar="KID")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What these commands work on."""
+
+    folder: Path
+    office: Office
+    register: Register
+    documents: FleetDocuments
+
+    @classmethod
+    def of(cls, folder: Path, office: Office) -> Self:
+        return cls(folder, office, Register(folder), FleetDocuments(folder))
+
+    def run(self, options: argparse.Namespace) -> str:
+        """Carries out one command; returns what to print.
+
+        Raises:
+            NotDone: there is no such device or key.
+            FileExistsError: the file for the tokens is there.
+        """
+        commands: dict[tuple[str, str], Callable[[argparse.Namespace], str]] = {
+            ("devices", "add"): lambda given: self.add(given.ids, given.tokens),
+            ("devices", "list"): lambda _: self.listed(),
+            ("devices", "revoke"): lambda given: self.revoke(given.id, given.evidence),
+            ("devices", "gone"): lambda given: self.gone(given.id),
+            ("fleet", "publish"): lambda _: self._told(self.documents.publish()),
+            ("fleet", "rotate"): lambda given: self.rotate(fleet_key=given.fleet_key),
+            ("fleet", "revoke"): lambda given: self.revoke_key(given.kid),
+        }
+        return commands[options.command, options.what](options)
+
+    def add(self, ids: Iterable[str], tokens: Path | None) -> str:
+        wrong = [one for one in ids if not _DEVICE_ID.fullmatch(one)]
+        if wrong:
+            raise NotDone(f"{wrong[0]} is no device id: letters, digits, . _ - and at most 63")
+        if tokens is not None and tokens.exists():
+            raise FileExistsError(f"{tokens} is there already: nobody was let in")
+        lines = "\n".join(f"{one} {self.register.let_in(one)}" for one in ids)
+        if tokens is None:
+            return lines
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(tokens, flags, 0o600), "w") as file:
+            file.write(f"{lines}\n")
+        return f"written: {tokens}"
+
+    def listed(self) -> str:
+        lines = [_line(device) for device in self.register.devices()]
+        return "\n".join(lines) or "no device was let in yet: `devices add ID`"
+
+    def revoke(self, device_id: str, since: datetime | None) -> str:
+        self._shut_out(device_id, DeviceState.REVOKED)
+        if since is None:
+            return f"{device_id}: shut out; what it signs still counts"
+        for kid in self._signing_keys(device_id):
+            self.office.revoked_keys.add(kid, device_id, since)
+        self._write_revoked()
+        return f"{device_id}: shut out; what came since {since:%Y-%m-%d %H:%M} UTC is not believed"
+
+    def gone(self, device_id: str) -> str:
+        self._shut_out(device_id, DeviceState.GONE)
+        self.office.routes.unassign(device_id)
+        last: dict[str, int] = {}
+        for capture_id in self.office.filing.of_device(device_id):
+            label = self.office.store.label(capture_id)
+            last[label["chain"]] = max(last.get(label["chain"], 0), label["seq"])
+        seen = [f"last record seen: chain {chain}, seq {seq}" for chain, seq in last.items()]
+        return "\n".join([f"{device_id}: gone", *(seen or ["no record of it was seen"])])
+
+    def rotate(self, *, fleet_key: bool) -> str:
+        if fleet_key:
+            return self._told(self.documents.rotate_fleet_key())
+        return self._told(self.documents.rotate())
+
+    def revoke_key(self, kid: str) -> str:
+        """Receipts by the key are signed anew: no device would believe them any more."""
+        try:
+            version = self.documents.revoke(kid)
+        except NoSuchKeyError as error:
+            raise NotDone(str(error)) from error
+        key = keys.KeyInUse(KeyFiles(self.folder).signs)
+        anew = Intake(self.office.store, key).sign_again(kid)
+        return f"{self._told(version)}\nsigned anew: {anew} receipts and refusals"
+
+    def _shut_out(self, device_id: str, state: DeviceState) -> None:
+        try:
+            self.register.shut_out(device_id, state)
+        except LookupError as error:
+            raise NotDone(str(error)) from error
+
+    def _signing_keys(self, device_id: str) -> list[str]:
+        found = [one for one in self.register.devices() if one.device_id == device_id]
+        return [each.kid for one in found for each in one.certificates if _is_evidence(each.label)]
+
+    def _told(self, version: int) -> str:
+        self._write_revoked()
+        lines = [f"{kid} {what}" for kid, what in self.documents.keys_told()]
+        return "\n".join([f"fleet document {version}", *lines])
+
+    def _write_revoked(self) -> None:
+        """The list as a file, by the fleet key of now; whole or not at all."""
+        payload = self.office.revoked_keys.payload()
+        token = signing.sign(payload, self.documents.fleet_key(), typ=REVOKED_TYPE)
+        keys.write_whole(self.folder / "revoked.jws", token.encode(), mode=0o644)
+
+
+def _is_evidence(label: Label) -> bool:
+    return label is Label.EVIDENCE
+
+
+def _line(device: Listed) -> str:
+    words = [device.device_id, device.state.value]
+    if device.token_waits:
+        words.append("token not used yet")
+    for one in device.certificates:
+        if _is_evidence(one.label):
+            words.append(f"signs with {one.kid}")
+        elif one.cloned_at is not None:
+            words.append(
+                f"CLONE ALARM: serial {one.serial} was used again {one.cloned_at:%Y-%m-%d}"
+            )
+        elif one.state.value == "live":
+            words.append(f"TLS serial {one.serial} until {one.until:%Y-%m-%d}")
+    return "; ".join(words)

@@ -1,0 +1,133 @@
+"""Enrolment over Secure Transport (RFC 7030, RFC 8951): how a device gets its certificates."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from agent.record.signing import PublicKey
+from tests.backend.identity import request as pkcs10
+from tests.backend.identity.admission import EST, RENEWAL, device_of
+from tests.backend.identity.authority import Authority
+from tests.backend.identity.basic import basic, unauthorised
+from tests.backend.identity.register import OtherKeyError, Register, TokenUsedError
+
+MAX_REQUEST_BYTES: Final = 16_384
+"""Longest request for a certificate that is read; one for a P-256 key has some 500."""
+
+REQUEST_TYPE: Final = "application/pkcs10"
+"""Source: RFC 7030 section 4.2.1."""
+
+ANSWER_TYPE: Final = "application/pkcs7-mime; smime-type=certs-only"
+"""Source: RFC 7030 section 4.2.3."""
+
+WRONG_TOKEN: Final = "wrong device or token: ask the office for a new token"
+TOKEN_USED: Final = (
+    "this token was used, with another key or long ago; ask the office for a new one"
+)
+OTHER_KEY: Final = (
+    "this device has another signing key; if that one is lost, ask the office to let the device "
+    "in again, which allows it one new key"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who may speak as a device, and who says so: what a backend with certificates has."""
+
+    register: Register
+    authority: Authority
+
+    @classmethod
+    def of(cls, folder: Path, ca_folder: Path) -> Self:
+        return cls(Register(folder), Authority.of(ca_folder))
+
+
+class Est:
+    """The routes below /.well-known/est; admission.py has looked at certificates before them."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._register = identity.register
+        self._authority = identity.authority
+
+    def routes(self) -> list[Route]:
+        return [
+            Route(f"{EST}/cacerts", self.cacerts, methods=["GET"]),
+            Route(f"{EST}/simpleenroll", self.enrol, methods=["POST"]),
+            Route(f"{EST}/evidence/simpleenroll", self.vouch, methods=["POST"]),
+            Route(RENEWAL, self.renew, methods=["POST"]),
+        ]
+
+    async def cacerts(self, _request: Request) -> Response:
+        return _certificates(self._authority.certificate, "application/pkcs7-mime")
+
+    async def enrol(self, request: Request) -> Response:
+        device_id, token = basic(request)
+        if not self._register.is_token(device_id, token):
+            raise unauthorised(WRONG_TOKEN)
+        key, now = await _key(request, device_id), datetime.now(UTC)
+        issue = self._tls(device_id, key, now)
+        try:
+            return _certificates(self._register.enrol(device_id, key, now, issue).x509)
+        except TokenUsedError as error:
+            raise HTTPException(403, TOKEN_USED) from error
+
+    async def renew(self, request: Request) -> Response:
+        device_id = _certified(request)
+        key, now = await _key(request, device_id), datetime.now(UTC)
+        issue = self._tls(device_id, key, now)
+        return _certificates(self._register.renew(device_id, key, now, issue).x509)
+
+    async def vouch(self, request: Request) -> Response:
+        device_id = _certified(request)
+        key, now = await _key(request, device_id), datetime.now(UTC)
+        try:
+            known = self._register.vouch(
+                device_id, key, now, lambda: self._authority.evidence(device_id, key)
+            )
+        except OtherKeyError as error:
+            raise HTTPException(403, OTHER_KEY) from error
+        return _certificates(known.x509)
+
+    def _tls(self, device_id: str, key: PublicKey, now: datetime) -> Callable[[], x509.Certificate]:
+        return lambda: self._authority.tls(device_id, key, now)
+
+
+def _certified(request: Request) -> str:
+    device_id = device_of(request.scope)
+    assert device_id is not None, "admission.py lets nobody through without a certificate"
+    return device_id
+
+
+async def _key(request: Request, device_id: str) -> PublicKey:
+    if request.headers.get("Content-Type", "").partition(";")[0].strip() != REQUEST_TYPE:
+        raise HTTPException(415, f"Content-Type must be {REQUEST_TYPE}")
+    try:
+        return pkcs10.read(await _body(request), device_id)
+    except pkcs10.BadRequestError as error:
+        raise HTTPException(400, str(error)) from error
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_REQUEST_BYTES:
+            raise HTTPException(413, f"a request has at most {MAX_REQUEST_BYTES} bytes")
+    return body
+
+
+def _certificates(one: x509.Certificate, media_type: str = ANSWER_TYPE) -> Response:
+    """A certs-only CMS message; the transfer encoding is said for clients of before RFC 8951."""
+    der = pkcs7.serialize_certificates([one], Encoding.DER)
+    headers = {"Content-Type": media_type, "Content-Transfer-Encoding": "base64"}
+    return Response(base64.encodebytes(der), headers=headers)

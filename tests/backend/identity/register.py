@@ -1,0 +1,295 @@
+"""The register of devices: who was let in, by which token, and every certificate that they got."""
+
+import hashlib
+import secrets
+import sqlite3  # noqa: TID251 - the backend's own database, not the device's
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from agent.models import from_rfc3339, rfc3339
+from agent.record.signing import PublicKey, thumbprint
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS enrolled (
+    device_id TEXT PRIMARY KEY, state TEXT NOT NULL, takes_key INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS tokens (
+    device_id TEXT PRIMARY KEY REFERENCES enrolled, digest TEXT NOT NULL, kid TEXT) STRICT;
+CREATE TABLE IF NOT EXISTS certificates (
+    number INTEGER PRIMARY KEY, serial TEXT NOT NULL UNIQUE,
+    device_id TEXT NOT NULL REFERENCES enrolled, label TEXT NOT NULL, kid TEXT NOT NULL,
+    until TEXT NOT NULL, state TEXT NOT NULL, first_used_at TEXT, cloned_at TEXT,
+    pem TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS certificates_by_device ON certificates (device_id, label, kid);
+"""
+"""In `backend.db`. A certificate's `number` rises with every issue: the newest has the highest.
+
+`takes_key`: whether the device may bring a signing key that is not known yet; once for each time
+that the office lets it in, since whoever holds its TLS key alone must not bring one of their own.
+"""
+
+TOKEN_BYTES: Final = 24
+"""Of a one-time token: nobody guesses 192 bits, so that a plain digest of it is enough."""
+
+
+class Label(StrEnum):
+    """What a certificate is for; the second is also the label in the EST path."""
+
+    TLS = "tls"
+    EVIDENCE = "evidence"
+
+
+class DeviceState(StrEnum):
+    """GONE: it will not come back, and what it drove was taken from it."""
+
+    IN = "in"
+    REVOKED = "revoked"
+    GONE = "gone"
+
+
+class CertificateState(StrEnum):
+    """SUPERSEDED: a newer one of the same device was used."""
+
+    LIVE = "live"
+    SUPERSEDED = "superseded"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A certificate that was issued here.
+
+    Attributes:
+        serial: in hex, as `openssl x509 -serial` prints it but in lower case.
+        kid: thumbprint of its public key.
+        cloned_at: when it was first used after it was superseded.
+    """
+
+    number: int
+    serial: str
+    device_id: str
+    label: Label
+    kid: str
+    until: datetime
+    state: CertificateState
+    first_used_at: datetime | None
+    cloned_at: datetime | None
+    pem: str
+
+    @property
+    def x509(self) -> x509.Certificate:
+        return x509.load_pem_x509_certificate(self.pem.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A device as the office lists it; `token_waits` is one that nobody has used."""
+
+    device_id: str
+    state: DeviceState
+    token_waits: bool
+    certificates: tuple[Known, ...]
+
+
+class TokenUsedError(ValueError):
+    """The token is right, but another key was enrolled with it."""
+
+
+class OtherKeyError(ValueError):
+    """The device has a signing key, and the office has not let it bring another."""
+
+
+class Register:
+    """One connection to `backend.db`; commands beside the server have their own.
+
+    Every method is durable when it returns.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._db = sqlite3.connect(folder / "backend.db", isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            self._db.execute(f"PRAGMA {pragma}").fetchall()
+        self._db.executescript(SCHEMA)
+
+    def let_in(self, device_id: str) -> str:
+        """Lets a device in, for the first time or again; returns the one token that enrols it.
+
+        What was revoked stays revoked: it needs a new TLS certificate. Its signing key still
+        counts, and it may bring another one.
+        """
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        upsert = """INSERT INTO enrolled VALUES (?, ?, 1) ON CONFLICT DO UPDATE
+            SET state = excluded.state, takes_key = 1"""
+        with self._together():
+            self._db.execute(upsert, (device_id, DeviceState.IN))
+            row = (device_id, _digest(token))
+            self._db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, NULL)", row)
+        return token
+
+    def shut_out(self, device_id: str, state: DeviceState) -> None:
+        """Ends every TLS certificate and token of a device at once. Raises LookupError."""
+        with self._together():
+            change = "UPDATE enrolled SET state = ? WHERE device_id = ?"
+            if self._db.execute(change, (state, device_id)).rowcount == 0:
+                raise LookupError(f"no device {device_id}: `devices list` names all")
+            self._db.execute("DELETE FROM tokens WHERE device_id = ?", (device_id,))
+            end = "UPDATE certificates SET state = ? WHERE device_id = ? AND label = ?"
+            self._db.execute(end, (CertificateState.REVOKED, device_id, Label.TLS))
+
+    def is_token(self, device_id: str, token: str) -> bool:
+        """Whether this is the device's token, used or not."""
+        row = self._db.execute("SELECT digest FROM tokens WHERE device_id = ?", (device_id,))
+        found = row.fetchone()
+        return found is not None and secrets.compare_digest(found["digest"], _digest(token))
+
+    def enrol(
+        self, device_id: str, key: PublicKey, now: datetime, issue: Callable[[], x509.Certificate]
+    ) -> Known:
+        """The TLS certificate for a token that was shown; the same again for the same key.
+
+        Raises:
+            TokenUsedError: it was used with another key, or what it gave is over.
+        """
+        kid = thumbprint(key)
+        with self._together():
+            claim = "UPDATE tokens SET kid = ? WHERE device_id = ? AND kid IS NULL"
+            if self._db.execute(claim, (kid, device_id)).rowcount == 1:
+                return self._add(device_id, Label.TLS, kid, issue())
+            query = "SELECT kid FROM tokens WHERE device_id = ?"
+            used_by = self._db.execute(query, (device_id,)).fetchone()
+            same = self._same(device_id, Label.TLS, kid, now)
+            if used_by is None or used_by["kid"] != kid or same is None:
+                raise TokenUsedError(f"the token of {device_id} was used")
+            return same
+
+    def renew(
+        self, device_id: str, key: PublicKey, now: datetime, issue: Callable[[], x509.Certificate]
+    ) -> Known:
+        """The next TLS certificate; the one before it lives until this one's first use."""
+        with self._together():
+            return self._same_or_new(device_id, Label.TLS, thumbprint(key), now, issue)
+
+    def vouch(
+        self, device_id: str, key: PublicKey, now: datetime, issue: Callable[[], x509.Certificate]
+    ) -> Known:
+        """The evidence certificate for a signing key; the same again for the same key.
+
+        Raises:
+            OtherKeyError: it has another, and the office has not let it in again since.
+        """
+        kid = thumbprint(key)
+        with self._together():
+            query = "SELECT takes_key FROM enrolled WHERE device_id = ?"
+            takes_key = self._db.execute(query, (device_id,)).fetchone()["takes_key"]
+            if not takes_key and not self.is_vouched(device_id, kid):
+                raise OtherKeyError(f"{device_id} has another signing key")
+            change = "UPDATE enrolled SET takes_key = 0 WHERE device_id = ?"
+            self._db.execute(change, (device_id,))
+            return self._same_or_new(device_id, Label.EVIDENCE, kid, now, issue)
+
+    def is_vouched(self, device_id: str, kid: str) -> bool:
+        """Whether this signing key has an evidence certificate for this device."""
+        query = "SELECT 1 FROM certificates WHERE device_id = ? AND label = ? AND kid = ?"
+        row = self._db.execute(query, (device_id, Label.EVIDENCE, kid)).fetchone()
+        return row is not None
+
+    def find(self, serial: int) -> Known | None:
+        """The certificate of this serial number, if it was issued here."""
+        query = "SELECT * FROM certificates WHERE serial = ?"
+        row = self._db.execute(query, (f"{serial:x}",)).fetchone()
+        return None if row is None else _known(row)
+
+    def note_first_use(self, used: Known, now: datetime) -> None:
+        """A TLS certificate was used for the first time: what was issued before it ends."""
+        with self._together():
+            first = "UPDATE certificates SET first_used_at = ? WHERE number = ?"
+            self._db.execute(first, (rfc3339(now), used.number))
+            end = """UPDATE certificates SET state = ?
+                WHERE device_id = ? AND label = ? AND state = ? AND number < ?"""
+            states = (CertificateState.SUPERSEDED, used.device_id, Label.TLS)
+            self._db.execute(end, (*states, CertificateState.LIVE, used.number))
+
+    def note_clone(self, used: Known, now: datetime) -> None:
+        """A superseded certificate was used: two hold what one device should."""
+        change = "UPDATE certificates SET cloned_at = ? WHERE number = ? AND cloned_at IS NULL"
+        self._db.execute(change, (rfc3339(now), used.number))
+
+    def clones(self) -> list[Known]:
+        """Superseded certificates that were used, the latest first."""
+        query = "SELECT * FROM certificates WHERE cloned_at IS NOT NULL ORDER BY cloned_at DESC"
+        return [_known(row) for row in self._db.execute(query)]
+
+    def devices(self) -> list[Listed]:
+        """All that were ever let in, by name."""
+        return [self._listed(row) for row in self._db.execute("SELECT * FROM enrolled ORDER BY 1")]
+
+    def _listed(self, row: sqlite3.Row) -> Listed:
+        device_id = row["device_id"]
+        token = "SELECT 1 FROM tokens WHERE device_id = ? AND kid IS NULL"
+        waits = self._db.execute(token, (device_id,)).fetchone() is not None
+        query = "SELECT * FROM certificates WHERE device_id = ? ORDER BY number"
+        known = tuple(_known(one) for one in self._db.execute(query, (device_id,)))
+        return Listed(device_id, DeviceState(row["state"]), waits, known)
+
+    def _same_or_new(
+        self,
+        device_id: str,
+        label: Label,
+        kid: str,
+        now: datetime,
+        issue: Callable[[], x509.Certificate],
+    ) -> Known:
+        same = self._same(device_id, label, kid, now)
+        return self._add(device_id, label, kid, issue()) if same is None else same
+
+    def _same(self, device_id: str, label: Label, kid: str, now: datetime) -> Known | None:
+        query = """SELECT * FROM certificates WHERE device_id = ? AND label = ? AND kid = ?
+            AND state = ? AND until > ? ORDER BY number DESC LIMIT 1"""
+        row = (device_id, label, kid, CertificateState.LIVE, rfc3339(now))
+        found = self._db.execute(query, row).fetchone()
+        return None if found is None else _known(found)
+
+    def _add(self, device_id: str, label: Label, kid: str, made: x509.Certificate) -> Known:
+        pem = made.public_bytes(serialization.Encoding.PEM).decode()
+        until = rfc3339(made.not_valid_after_utc)
+        into = """INSERT INTO certificates (serial, device_id, label, kid, until, state, pem)
+            VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *"""
+        row = (f"{made.serial_number:x}", device_id, label, kid, until, CertificateState.LIVE, pem)
+        return _known(self._db.execute(into, row).fetchone())
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            yield
+
+
+def _known(row: sqlite3.Row) -> Known:
+    return Known(
+        number=row["number"],
+        serial=row["serial"],
+        device_id=row["device_id"],
+        label=Label(row["label"]),
+        kid=row["kid"],
+        until=from_rfc3339(row["until"]),
+        state=CertificateState(row["state"]),
+        first_used_at=_instant(row["first_used_at"]),
+        cloned_at=_instant(row["cloned_at"]),
+        pem=row["pem"],
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else from_rfc3339(text)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

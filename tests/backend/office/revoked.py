@@ -1,0 +1,37 @@
+"""Signing keys that are not believed from a date on: their later records are shown to nobody."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agent.models import rfc3339
+from tests.backend.office.filing import Filing
+from tests.backend.office.ledger import Connection, together
+
+
+@dataclass(frozen=True, slots=True)
+class RevokedKeys:
+    """The list; it only grows."""
+
+    ledger: Connection
+    filing: Filing
+
+    def add(self, kid: str, device_id: str, since: datetime) -> None:
+        """Believe this key no more from `since` on; again with an earlier date moves it back.
+
+        A record that was received before stays good. Durable when it returns.
+        """
+        upsert = """INSERT INTO revoked_keys
+            SELECT ?, ?, ?, coalesce(max(version), 0) + 1 FROM revoked_keys WHERE true
+            ON CONFLICT DO UPDATE SET since = excluded.since, version = excluded.version
+            WHERE excluded.since < since"""
+        with together(self.ledger):
+            self.ledger.execute(upsert, (kid, device_id, rfc3339(since)))
+            self.filing.conclude_anew(device_id, since)
+
+    def payload(self) -> dict[str, Any]:
+        """What `revoked.jws` says."""
+        query = "SELECT kid, device_id, since, version FROM revoked_keys ORDER BY version"
+        rows = [dict(row) for row in self.ledger.execute(query)]
+        version = max([row.pop("version") for row in rows], default=0)
+        return {"v": 1, "version": version, "revoked": rows}

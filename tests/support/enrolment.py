@@ -1,0 +1,84 @@
+"""A device's side of enrolment, in the fewest steps: for tests that need a certificate."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import requests  # noqa: TID251 - the test's own side of the wire
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.x509.oid import NameOID
+
+from agent.record import signing
+from tests.backend.process import Backend
+
+EST: Final = "/.well-known/est"
+PKCS10: Final = {"Content-Type": "application/pkcs10"}
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What a device has once it is let in: PEM files, and the certificate that is in one."""
+
+    device_id: str
+    certificate: x509.Certificate
+    certificate_file: Path
+    key_file: Path
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        return self.certificate_file, self.key_file
+
+
+def enrolled(
+    backend: Backend, folder: Path, device_id: str, label_key: signing.PrivateKey | None = None
+) -> Enrolled:
+    """Lets a device in, and enrols it; with a `label_key` also for what it signs."""
+    token = backend.command("devices", "add", device_id).split()[1]
+    key = signing.new_key()
+    answer = ask(backend, "simpleenroll", asked(device_id, key), auth=(device_id, token))
+    made = kept(folder, device_id, certificate_in(answer), key)
+    if label_key is not None:
+        request = asked(device_id, label_key)
+        certificate_in(ask(backend, "evidence/simpleenroll", request, cert=made.files))
+    return made
+
+
+def kept(
+    folder: Path, device_id: str, certificate: x509.Certificate, key: signing.PrivateKey
+) -> Enrolled:
+    """Writes a certificate and its key."""
+    name = f"{device_id}-{certificate.serial_number:x}"
+    made = Enrolled(device_id, certificate, folder / f"{name}.pem", folder / f"{name}.key")
+    made.certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    made.key_file.write_bytes(signing.private_pem(key))
+    return made
+
+
+def asked(name: str, key: Any) -> bytes:
+    """A request for a certificate, as the body of a POST."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    made = builder.sign(key, hashes.SHA256())
+    return base64.encodebytes(made.public_bytes(serialization.Encoding.DER))
+
+
+def ask(backend: Backend, what: str, body: bytes | None = None, **how: Any) -> Any:
+    """One EST request on a connection of its own; POST where there is a body."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = str(backend.ca_file)
+        if "cert" in how:
+            how["cert"] = tuple(str(path) for path in how["cert"])
+        how = {"headers": PKCS10, "timeout": 10, **how}
+        method = "GET" if body is None else "POST"
+        return session.request(method, f"{backend.base_url}{EST}/{what}", data=body, **how)
+
+
+def certificate_in(answer: Any) -> x509.Certificate:
+    """The one certificate in an answer. Raises AssertionError for a refusal."""
+    assert answer.status_code == 200, f"{answer.status_code} {answer.text}"
+    (found,) = pkcs7.load_der_pkcs7_certificates(base64.b64decode(answer.content))
+    return found
