@@ -34,12 +34,14 @@ class Counted:
         handshakes: TLS connections made.
         body_bytes: of requests, as they arrived.
         by_method: requests by method and first part of the path, as in `POST /files`.
+        est_requests: those for certificates; they are not among `requests`.
     """
 
     requests: int
     handshakes: int
     body_bytes: int
     by_method: Mapping[str, int]
+    est_requests: int
 
 
 class Backend:

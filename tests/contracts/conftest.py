@@ -1,10 +1,13 @@
-"""The backend that the suites of its wire ask, and a device that it has not seen yet."""
+"""The backends that the suites of its wire ask, and devices that they have not seen yet."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from tests.backend.process import Backend, running_backend
+from tests.support.enrolment import Van, enrolled
 from tests.support.factory import RecordMaker
 from tests.support.wire import Wire, speaking_to, stranger
 
@@ -25,3 +28,19 @@ def wire(backend: Backend) -> Iterator[Wire]:
 @pytest.fixture
 def maker() -> RecordMaker:
     return stranger()
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    with running_backend(tmp_path_factory.mktemp("backend"), identity=True) as running:
+        yield running
+
+
+@pytest.fixture
+def van(guarded: Backend, tmp_path: Path) -> Iterator[Van]:
+    """One of its own for each test: what happens to it is nobody else's."""
+    guarded.set_switches()
+    maker = RecordMaker(device_id=f"van-{uuid4()}")
+    van = Van(guarded, tmp_path, enrolled(guarded, tmp_path, maker.device_id, maker.key), maker)
+    with van.opened:
+        yield van

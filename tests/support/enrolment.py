@@ -1,9 +1,12 @@
 """A device's side of enrolment, in the fewest steps: for tests that need a certificate."""
 
 import base64
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import requests  # noqa: TID251 - the test's own side of the wire
 from cryptography import x509
@@ -12,7 +15,11 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
 
 from agent.record import signing
+from tests.backend.identity.authority import Authority
+from tests.backend.identity.register import Register
 from tests.backend.process import Backend
+from tests.support.factory import RecordMaker, new_id
+from tests.support.wire import Wire, record, speaking_to
 
 EST: Final = "/.well-known/est"
 PKCS10: Final = {"Content-Type": "application/pkcs10"}
@@ -36,7 +43,7 @@ def enrolled(
     backend: Backend, folder: Path, device_id: str, label_key: signing.PrivateKey | None = None
 ) -> Enrolled:
     """Lets a device in, and enrols it; with a `label_key` also for what it signs."""
-    token = backend.command("devices", "add", device_id).split()[1]
+    token = Register(backend.data).let_in(device_id)
     key = signing.new_key()
     answer = ask(backend, "simpleenroll", asked(device_id, key), auth=(device_id, token))
     made = kept(folder, device_id, certificate_in(answer), key)
@@ -82,3 +89,56 @@ def certificate_in(answer: Any) -> x509.Certificate:
     assert answer.status_code == 200, f"{answer.status_code} {answer.text}"
     (found,) = pkcs7.load_der_pkcs7_certificates(base64.b64decode(answer.content))
     return found
+
+
+@dataclass
+class Van:
+    """A device that is let in, with its chain, and its own connection."""
+
+    backend: Backend
+    folder: Path
+    identity: Enrolled
+    maker: RecordMaker
+    opened: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def device_id(self) -> str:
+        return self.identity.device_id
+
+    def wire(self) -> Wire:
+        """A new connection each time."""
+        wire = speaking_to(self.backend.base_url, self.backend.ca_file, self.identity.files)
+        return self.opened.enter_context(wire)
+
+    def get(self, path: str = "/fleet", identity: Enrolled | None = None, **headers: str) -> Any:
+        files = (identity or self.identity).files
+        with speaking_to(self.backend.base_url, self.backend.ca_file, files) as wire:
+            return wire.session.get(wire.base_url + path, headers=headers, timeout=10)
+
+    def renewed(self) -> Enrolled:
+        key = signing.new_key()
+        body = asked(self.device_id, key)
+        answer = ask(self.backend, "simplereenroll", body, cert=self.identity.files)
+        return kept(self.folder, self.device_id, certificate_in(answer), key)
+
+    def send(self, wire: Wire, maker: RecordMaker | None = None) -> Any:
+        capture_id = new_id()
+        content = record(maker or self.maker, capture_id)
+        return wire.post(capture_id, content, content)
+
+
+def expired(backend: Backend, folder: Path) -> Enrolled:
+    """A device that slept: its only certificate ended a month ago."""
+    device_id, key, then = f"van-{uuid4()}", signing.new_key(), datetime.now(UTC)
+    then -= timedelta(days=395)
+    authority, register = Authority.of(backend.data / "ca"), Register(backend.data)
+    register.let_in(device_id)
+    public = key.public_key()
+    known = register.enrol(device_id, public, then, lambda: authority.tls(device_id, public, then))
+    return kept(folder, device_id, known.x509, key)
+
+
+def let_in(backend: Backend) -> tuple[str, str]:
+    """A new device and its token, as `devices add` makes them."""
+    device_id = f"van-{uuid4()}"
+    return device_id, Register(backend.data).let_in(device_id)

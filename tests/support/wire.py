@@ -95,12 +95,20 @@ def proven(receipt_key_file: Path, jws: str) -> dict[str, Any]:
     return signing.verify(jws, {signing.thumbprint(key): key})
 
 
-def begun_post(port: int, ca_file: Path, announced: dict[str, str], sent: bytes) -> ssl.SSLSocket:
+def begun_post(
+    port: int,
+    ca_file: Path,
+    announced: dict[str, str],
+    sent: bytes,
+    identity: tuple[Path, Path] | None = None,
+) -> ssl.SSLSocket:
     """Sends the head and only the first bytes of the body of a POST; the connection stays open."""
     headers = VERSION | BODY | announced
     headers |= {"Host": "127.0.0.1", "Content-Length": announced["Upload-Length"]}
     lines = "".join(f"{name}: {text}\r\n" for name, text in headers.items())
     context = ssl.create_default_context(cafile=str(ca_file))
+    if identity is not None:
+        context.load_cert_chain(*identity)
     plain = socket.create_connection(("127.0.0.1", port))
     line = context.wrap_socket(plain, server_hostname="127.0.0.1")
     line.sendall(f"POST /files HTTP/1.1\r\n{lines}\r\n".encode() + sent)

@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.backend.faults.switches import Counts, Panel, Switches
+from tests.backend.identity.admission import EST
 from tests.backend.pages import PREFIX
 from tests.backend.wire.connections import connection_of
 
@@ -41,8 +42,7 @@ class Faults:
     async def _device_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         switches = self._panel.take(scope["method"])
         scope["state"]["switches"] = switches
-        self._counts.requests += 1
-        self._counts.by_method[f"{scope['method']} /{scope['path'].split('/')[1]}"] += 1
+        self._count(scope["method"], scope["path"])
         body = _Body(scope, receive, switches, self._counts)
         await asyncio.sleep(switches.delay_s)
         if switches.status is not None and switches.status < 200:
@@ -58,6 +58,13 @@ class Faults:
             await _until_gone(body.receive)
         else:
             await self._app(scope, body.receive, send)
+
+    def _count(self, method: str, path: str) -> None:
+        if path.startswith(f"{EST}/"):
+            self._counts.est_requests += 1
+        else:
+            self._counts.requests += 1
+            self._counts.by_method[f"{method} /{path.split('/')[1]}"] += 1
 
 
 def _is_not_a_devices(path: str) -> bool:

@@ -108,6 +108,7 @@ class Counts:
         control_connections: those of them on which only the test spoke.
         body_bytes: bytes of request bodies that arrived.
         by_method: requests, by method and first part of the path, as in `POST /files`.
+        est_requests: of them those for certificates, which are in no other figure of requests.
     """
 
     connections: int = 0
@@ -115,6 +116,7 @@ class Counts:
     requests: int = 0
     body_bytes: int = 0
     by_method: Counter[str] = field(default_factory=Counter)
+    est_requests: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -122,4 +124,5 @@ class Counts:
             "requests": self.requests,
             "body_bytes": self.body_bytes,
             "by_method": dict(self.by_method),
+            "est_requests": self.est_requests,
         }

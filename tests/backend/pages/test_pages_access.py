@@ -78,11 +78,11 @@ HEAD /files/{capture_id}                          200   200   200        200    
 PATCH /files/{capture_id}                         409   409   409        409      409   409      409    409     409
 OPTIONS /files/{capture_id}                       204   204   204        204      204   204      204    204     204
 POST /receipts                                    200   200   200        200      200   200      200    200     200
-GET /manifest                                     400   400   400        400      400   400      400    200     404
+GET /manifest                                     401   401   401        401      401   401      401    200     404
 """  # noqa: E501 - a table is read across
 """303 from a page is the way to signing in; 404 and 403 say nothing of what was asked for.
 
-Devices are known by the signature on each record, not by their connection: until TLS is mutual,
+This is a backend without identity, whose devices are known by the signature on each record alone:
 whoever knows a UUID may ask how far its upload is, and nobody can change one that is complete.
 """
 

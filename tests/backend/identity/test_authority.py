@@ -1,0 +1,126 @@
+"""What stands in a certificate, and which requests are met."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from agent.record import signing
+from tests.backend import keys
+from tests.backend.identity.authority import Authority
+from tests.backend.identity.request import BadRequestError, read
+from tests.support.enrolment import asked
+
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.of(keys.certificates(tmp_path_factory.mktemp("ca")).folder)
+
+
+def extension(certificate: x509.Certificate, kind: type[x509.ExtensionType]) -> Any:
+    return certificate.extensions.get_extension_for_class(kind)
+
+
+def test_a_tls_certificate_is_for_a_year_and_for_clients(authority: Authority) -> None:
+    key = signing.new_key().public_key()
+
+    made = authority.tls("van-7", key, NOON)
+
+    made.verify_directly_issued_by(authority.certificate)
+    assert made.subject.rfc4514_string() == "CN=van-7"
+    assert made.public_key() == key
+    assert made.not_valid_after_utc == NOON + timedelta(days=365)
+    assert made.not_valid_before_utc < NOON
+    assert list(extension(made, x509.ExtendedKeyUsage).value) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+
+
+def test_an_evidence_certificate_has_what_a_signer_of_photos_needs(authority: Authority) -> None:
+    made = authority.evidence("van-7", signing.new_key().public_key())
+
+    made.verify_directly_issued_by(authority.certificate)
+    usage = extension(made, x509.KeyUsage)
+    assert usage.critical
+    assert usage.value.digital_signature
+    assert not usage.value.key_cert_sign
+    assert not usage.value.key_agreement
+    wanted = [ExtendedKeyUsageOID.EMAIL_PROTECTION]
+    assert list(extension(made, x509.ExtendedKeyUsage).value) == wanted
+    identifier = extension(authority.certificate, x509.SubjectKeyIdentifier).value.digest
+    assert extension(made, x509.AuthorityKeyIdentifier).value.key_identifier == identifier
+    assert not extension(made, x509.BasicConstraints).value.ca
+
+
+def test_an_evidence_certificate_has_no_end(authority: Authority) -> None:
+    """As it is written, since a reader may compare the text. Source: RFC 5280 section 4.1.2.5."""
+    made = authority.evidence("van-7", signing.new_key().public_key())
+
+    assert made.not_valid_before_utc == datetime(1970, 1, 1, tzinfo=UTC)
+    assert b"\x18\x0f99991231235959Z" in made.public_bytes(serialization.Encoding.DER)
+
+
+def test_nothing_but_the_key_is_taken_from_a_request(authority: Authority) -> None:
+    key = signing.new_key()
+    subject = [(NameOID.COMMON_NAME, "van-7"), (NameOID.ORGANIZATION_NAME, "Bank")]
+    builder = x509.CertificateSigningRequestBuilder(
+        x509.Name([x509.NameAttribute(kind, text) for kind, text in subject])
+    ).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    der = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+    made = authority.tls("van-7", read(base64.b64encode(der), "van-7"), NOON)
+
+    assert made.subject.rfc4514_string() == "CN=van-7"
+    assert not extension(made, x509.BasicConstraints).value.ca
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (rsa.generate_private_key(65537, 2048), "not a P-256 key"),
+        (ec.generate_private_key(ec.SECP384R1()), "not a P-256 key"),
+    ],
+    ids=["rsa", "p384"],
+)
+def test_another_kind_of_key_is_refused(key: Any, words: str) -> None:
+    with pytest.raises(BadRequestError, match=words):
+        read(asked("van-7", key), "van-7")
+
+
+@pytest.mark.parametrize("name", ["van-8", "van-7 ", "VAN-7"])
+def test_another_name_is_refused(name: str) -> None:
+    with pytest.raises(BadRequestError, match="common name must be van-7"):
+        read(asked(name, signing.new_key()), "van-7")
+
+
+def test_who_does_not_hold_the_key_gets_no_certificate_for_it() -> None:
+    der = bytearray(base64.b64decode(asked("van-7", signing.new_key())))
+    der[-1] ^= 1
+
+    with pytest.raises(BadRequestError, match="not signed by the key"):
+        read(base64.b64encode(bytes(der)), "van-7")
+
+
+@pytest.mark.parametrize("body", [b"", b"%%%", b"bm90IGEgcmVxdWVzdA==", b"\xff" * 40, b"A" * 16384])
+def test_garbage_is_refused_with_words(body: bytes) -> None:
+    with pytest.raises(BadRequestError, match="not a PKCS #10 request"):
+        read(body, "van-7")
+
+
+def test_line_breaks_in_a_request_do_not_matter() -> None:
+    body = asked("van-7", signing.new_key())
+
+    assert b"\n" in body.strip()
+    assert read(body, "van-7") == read(b"".join(body.split()), "van-7")
+
+
+def test_the_cas_key_is_for_its_owner_alone(tmp_path: Path) -> None:
+    keys.certificates(tmp_path)
+
+    assert (tmp_path / "ca-key.pem").stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,170 @@
+"""The fleet document, read as a device reads it (agent/trust/fleet.py)."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.record import signing
+from agent.trust import fleet
+from agent.trust.fleet import Fleet
+from tests.backend import keys
+from tests.backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
+from tests.backend.wire.manifest import tag_of
+
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+class Maker:
+    """The backend's side, and a device that was given the fleet key at the beginning."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files, self.at = KeyFiles(folder), NOON
+        self.documents = FleetDocuments(folder, lambda: self.at)
+        self.documents.settle()
+        self.pinned = signing.read_public_key(self.files.fleet_public)
+        self.kept: tuple[str, ...] = ()
+
+    def kid(self) -> str:
+        return signing.thumbprint(signing.read_private_key(self.files.signs).public_key())
+
+    def fetch(self) -> Fleet:
+        """As the device does, until it has the newest."""
+        while True:
+            held = tag_of(self.kept[-1]) if self.kept else None
+            token = self.documents.served(held)
+            if self.kept and token == self.kept[-1]:
+                return fleet.walk(self.kept, self.pinned)
+            self.kept = fleet.extend(self.kept, token, self.pinned)
+
+
+@pytest.fixture
+def maker(tmp_path: Path) -> Maker:
+    return Maker(tmp_path)
+
+
+def test_the_first_start_makes_the_first_document(maker: Maker) -> None:
+    found = maker.fetch()
+
+    assert found.version == 1
+    assert list(found.receipt_keys) == list(found.manifest_keys) == [maker.kid()]
+    assert found.receipt_keys[maker.kid()].until is None
+
+
+def test_another_start_makes_no_other_document(maker: Maker, tmp_path: Path) -> None:
+    token = maker.documents.served(None)
+
+    FleetDocuments(tmp_path).settle()
+
+    assert maker.documents.served(None) == token
+
+
+def test_what_was_retired_stays_and_has_an_end(maker: Maker) -> None:
+    before, old = maker.fetch(), maker.kid()
+    maker.at += timedelta(days=1)
+
+    maker.documents.rotate()
+
+    found = maker.fetch()
+    assert found.version == before.version + 1
+    assert found.receipt_keys[maker.kid()].until is None
+    assert found.receipt_keys[old].until == maker.at + timedelta(milliseconds=1)
+    maker.at += timedelta(days=1)
+    maker.documents.rotate()
+    assert maker.fetch().receipt_keys[old].until == NOON + timedelta(days=1, milliseconds=1)
+
+
+def test_a_key_that_was_changed_before_a_power_cut_is_told_at_the_next_start(
+    maker: Maker, tmp_path: Path
+) -> None:
+    old = maker.kid()
+    keys.put_key(maker.files.signs, signing.new_key())
+
+    FleetDocuments(tmp_path, lambda: maker.at).settle()
+
+    found = maker.fetch()
+    assert found.receipt_keys[maker.kid()].until is None
+    assert found.receipt_keys[old].until is not None
+
+
+def test_a_compromised_key_in_use_is_replaced(maker: Maker) -> None:
+    old = maker.kid()
+
+    maker.documents.revoke(old)
+
+    found = maker.fetch()
+    assert found.revoked == {old}
+    assert list(found.receipt_keys) == list(found.manifest_keys) == [maker.kid()]
+    assert maker.kid() != old
+
+
+def test_a_compromised_key_that_was_retired_leaves_the_other_alone(maker: Maker) -> None:
+    old = maker.kid()
+    maker.documents.rotate()
+    current = maker.kid()
+
+    maker.documents.revoke(old)
+
+    assert maker.kid() == current
+    assert maker.fetch().revoked == {old}
+
+
+@pytest.mark.parametrize("kid", ["nothing", ""])
+def test_a_key_that_nobody_knows_cannot_be_revoked(maker: Maker, kid: str) -> None:
+    with pytest.raises(NoSuchKeyError, match="in use or retired"):
+        maker.documents.revoke(kid)
+
+
+def test_the_fleet_key_cannot_be_revoked_by_itself(maker: Maker) -> None:
+    with pytest.raises(NoSuchKeyError, match="enrol it again"):
+        maker.documents.revoke(signing.thumbprint(maker.pinned))
+
+
+def test_the_next_fleet_key_is_named_before_it_signs(maker: Maker) -> None:
+    maker.fetch()
+    maker.documents.rotate_fleet_key()
+
+    named = maker.fetch().next_fleet_key
+    assert named is not None
+    assert signing.read_public_key(maker.files.fleet_public) == maker.pinned
+    maker.documents.publish()
+
+    assert maker.fetch().next_fleet_key is None
+    assert signing.read_public_key(maker.files.fleet_public) == named
+    assert len(maker.kept) == 2
+
+
+def test_a_start_does_not_hurry_the_next_fleet_key(maker: Maker, tmp_path: Path) -> None:
+    maker.documents.rotate_fleet_key()
+
+    FleetDocuments(tmp_path).settle()
+
+    assert signing.read_public_key(maker.files.fleet_public) == maker.pinned
+
+
+def test_a_device_that_slept_through_three_fleet_keys_is_led_there(maker: Maker) -> None:
+    maker.fetch()
+    for _ in range(3):
+        maker.documents.rotate_fleet_key()
+        maker.documents.publish()
+    maker.documents.rotate()
+
+    found = maker.fetch()
+
+    assert found.version == 8
+    assert maker.kid() in found.receipt_keys
+
+
+def test_a_device_that_was_given_the_new_fleet_key_reads_the_newest(maker: Maker) -> None:
+    maker.documents.rotate_fleet_key()
+    maker.documents.publish()
+    maker.pinned = signing.read_public_key(maker.files.fleet_public)
+
+    assert maker.fetch().version == 3
+
+
+def test_private_keys_are_for_their_owner_alone(maker: Maker) -> None:
+    maker.documents.rotate_fleet_key()
+
+    for path in (maker.files.signs, maker.files.fleet, maker.files.next_fleet):
+        assert path.stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,350 @@
+"""Mutual TLS over real HTTPS: who is in, whose a record is, and the words that say why not."""
+
+import socket
+import ssl
+import subprocess
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import trustme
+
+from agent.record import signing
+from agent.trust import fleet
+from tests.backend.identity.authority import Authority
+from tests.backend.process import Backend, running_backend
+from tests.support.enrolment import (
+    Van,
+    ask,
+    asked,
+    certificate_in,
+    enrolled,
+    kept,
+)
+from tests.support.factory import RecordMaker, new_id
+from tests.support.wire import announce, begun_post, proven, record, speaking_to
+
+# --- revocation
+
+
+def test_a_revoked_device_is_out_on_an_open_connection(van: Van) -> None:
+    wire = van.wire()
+    assert van.send(wire).status_code == 201
+
+    van.backend.command("devices", "revoke", van.device_id)
+
+    answer = van.send(wire)
+    assert answer.status_code == 403
+    assert answer.text.startswith("certificate revoked: ")
+    renewal = ask(
+        van.backend,
+        "simplereenroll",
+        asked(van.device_id, signing.new_key()),
+        cert=van.identity.files,
+    )
+    assert renewal.status_code == 403
+
+
+def test_who_is_let_in_again_goes_on_where_it_was(van: Van) -> None:
+    """With the signing key that it has, and half an upload."""
+    capture_id = new_id()
+    content = record(van.maker, capture_id)
+    van.wire().post(capture_id, content)
+    van.backend.command("devices", "revoke", van.device_id)
+
+    van.identity = enrolled(van.backend, van.folder, van.device_id, van.maker.key)
+
+    answer = van.wire().patch(capture_id, 0, content)
+    assert answer.status_code == 204
+    receipt = proven(van.backend.receipt_key_file, answer.headers["Doorstep-Receipt"])
+    assert receipt["capture_id"] == capture_id
+
+
+def test_a_device_that_is_gone_leaves_its_last_number(van: Van) -> None:
+    wire = van.wire()
+    for _ in range(2):
+        van.send(wire)
+
+    told = van.backend.command("devices", "gone", van.device_id)
+
+    assert f"chain {van.maker.chain}, seq 2" in told
+    assert van.get().status_code == 403
+
+
+# --- sessions
+
+
+def connected(van: Van, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+    context = van_context(van)
+    plain = socket.create_connection(("127.0.0.1", van.backend.port), timeout=10)
+    return context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
+
+
+_contexts: dict[Path, ssl.SSLContext] = {}
+
+
+def van_context(van: Van) -> ssl.SSLContext:
+    """One for all connections of a device: a session belongs to its context."""
+    if van.identity.key_file not in _contexts:
+        context = ssl.create_default_context(cafile=str(van.backend.ca_file))
+        context.load_cert_chain(*van.identity.files)
+        _contexts[van.identity.key_file] = context
+    return _contexts[van.identity.key_file]
+
+
+def told(line: ssl.SSLSocket) -> bytes:
+    line.sendall(b"GET /fleet HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+    return b"".join(iter(lambda: line.recv(65_536), b""))
+
+
+def test_a_session_resumes_with_a_client_certificate(van: Van) -> None:
+    with closing(connected(van)) as line:
+        assert told(line).startswith(b"HTTP/1.1 200 ")
+        session = line.session
+
+    with closing(connected(van, session)) as line:
+        assert line.session_reused
+        assert told(line).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_resumed_session_of_a_revoked_device_is_out(van: Van) -> None:
+    """TLS verifies nothing anew: the database is asked."""
+    with closing(connected(van)) as line:
+        told(line)
+        session = line.session
+    van.backend.command("devices", "revoke", van.device_id)
+
+    with closing(connected(van, session)) as line:
+        assert line.session_reused
+        answer = told(line)
+
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"certificate revoked: " in answer
+
+
+# --- foreign certificates
+
+
+def test_a_foreign_certificate_gets_the_alert_and_no_silence(van: Van) -> None:
+    """It went unsent: the peer saw a line that was cut, as by a bad network."""
+    foreign = trustme.CA().issue_cert(common_name=van.device_id)
+    context = ssl.create_default_context(cafile=str(van.backend.ca_file))
+    foreign.configure_cert(context)
+    plain = socket.create_connection(("127.0.0.1", van.backend.port), timeout=10)
+
+    with (
+        pytest.raises(ssl.SSLError, match=r"(?i)alert unknown ca"),
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as line,
+    ):
+        told(line)
+
+
+def test_a_certificate_of_the_ca_that_nobody_issued_is_unknown(van: Van, tmp_path: Path) -> None:
+    """Of another database, or of before this one was put back from a copy."""
+    key, authority = signing.new_key(), Authority.of(van.backend.data / "ca")
+    made = authority.tls(van.device_id, key.public_key(), datetime.now(UTC))
+
+    answer = van.get(identity=kept(tmp_path, van.device_id, made, key))
+
+    assert answer.status_code == 403
+    assert answer.text.startswith("certificate unknown: ")
+
+
+def test_an_evidence_certificate_opens_no_connection(van: Van, tmp_path: Path) -> None:
+    answer = ask(
+        van.backend,
+        "evidence/simpleenroll",
+        asked(van.device_id, van.maker.key),
+        cert=van.identity.files,
+    )
+    made = kept(tmp_path, van.device_id, certificate_in(answer), van.maker.key)
+
+    with pytest.raises(OSError, match=r"(?i)alert unsupported certificate"):
+        van.get(identity=made)
+
+
+# --- whose record it is
+
+
+def test_one_request_per_record_stays_one(van: Van) -> None:
+    wire = van.wire()
+    van.send(wire)
+    before = van.backend.counts()
+
+    for _ in range(5):
+        assert van.send(wire).status_code == 201
+
+    after = van.backend.counts()
+    assert after.requests - before.requests == 5
+    assert after.handshakes == before.handshakes
+
+
+def test_enrolment_is_counted_apart(van: Van) -> None:
+    before = van.backend.counts()
+
+    van.renewed()
+
+    after = van.backend.counts()
+    assert after.requests == before.requests
+    assert after.est_requests == before.est_requests + 1
+
+
+def test_an_upload_belongs_to_the_device_that_began_it(van: Van, tmp_path: Path) -> None:
+    other = enrolled(van.backend, tmp_path, f"van-{uuid4()}")
+    capture_id = new_id()
+    content = record(van.maker, capture_id)
+    van.wire().post(capture_id, content)
+
+    with speaking_to(van.backend.base_url, van.backend.ca_file, other.files) as wire:
+        statuses = [
+            wire.head(capture_id).status_code,
+            wire.patch(capture_id, 0, content).status_code,
+            wire.post(capture_id, content, content).status_code,
+        ]
+        asked_for = wire.receipts(capture_id).json()
+
+    assert statuses == [403, 403, 409]
+    assert asked_for == {capture_id: None}
+    assert van.wire().patch(capture_id, 0, content).status_code == 204
+
+
+def test_another_device_does_not_even_cut_the_upload(van: Van, tmp_path: Path) -> None:
+    """HEAD ends a request that still writes: only the owner's may."""
+    other = enrolled(van.backend, tmp_path, f"van-{uuid4()}")
+    capture_id = new_id()
+    content = record(van.maker, capture_id)
+    head = announce(capture_id, content)
+    with begun_post(
+        van.backend.port, van.backend.ca_file, head, content[:1000], van.identity.files
+    ) as line:
+        with speaking_to(van.backend.base_url, van.backend.ca_file, other.files) as wire:
+            assert wire.head(capture_id).status_code in {403, 404}
+            assert wire.head(capture_id).status_code == 403
+        line.sendall(content[1000:])
+
+        assert line.recv(100).startswith(b"HTTP/1.1 201 ")
+
+
+def test_a_key_without_an_evidence_certificate_gets_403_and_no_refusal(
+    guarded: Backend, tmp_path: Path
+) -> None:
+    """A signed refusal would let the device give the record up; it pauses, and keeps it."""
+    maker = RecordMaker(device_id=f"van-{uuid4()}")
+    identity = enrolled(guarded, tmp_path, maker.device_id)
+    capture_id = new_id()
+    content = record(maker, capture_id)
+
+    with speaking_to(guarded.base_url, guarded.ca_file, identity.files) as wire:
+        answers = [wire.post(capture_id, content, content), wire.receipts(capture_id)]
+        offset = wire.head(capture_id).headers["Upload-Offset"]
+
+        assert [answer.status_code for answer in answers] == [403, 403]
+        assert all("no evidence certificate of" in answer.text for answer in answers)
+        assert "Doorstep-Refusal" not in answers[0].headers
+        assert offset == str(len(content))
+        request = asked(maker.device_id, maker.key)
+        assert ask(guarded, "evidence/simpleenroll", request, cert=identity.files).ok
+        assert "receipt" in wire.receipts(capture_id).json()[capture_id]
+
+
+def test_the_receipt_of_one_is_not_withheld_for_another(van: Van) -> None:
+    wire = van.wire()
+    stranger = RecordMaker(device_id=van.device_id)
+    ids = [new_id(), new_id()]
+    for maker, capture_id in zip((van.maker, stranger), ids, strict=True):
+        content = record(maker, capture_id)
+        wire.post(capture_id, content, content)
+
+    answer = wire.receipts(*ids)
+
+    assert answer.status_code == 200
+    assert "receipt" in answer.json()[ids[0]]
+    assert answer.json()[ids[1]] is None
+
+
+def test_a_record_of_another_device_is_not_taken_in(van: Van) -> None:
+    """Also not where its key has a certificate for that device."""
+    maker = RecordMaker(device_id=f"van-{uuid4()}")
+    enrolled(van.backend, van.folder, maker.device_id, maker.key)
+
+    answer = van.send(van.wire(), maker)
+
+    assert answer.status_code == 403
+    assert "Doorstep-Refusal" not in answer.headers
+    assert maker.device_id in answer.text
+
+
+def test_a_second_signing_key_is_refused_until_the_office_lets_the_device_in(van: Van) -> None:
+    """Who has taken sync over has the TLS key: it must not be enough to sign as the device."""
+    body = asked(van.device_id, signing.new_key())
+
+    refused = ask(van.backend, "evidence/simpleenroll", body, cert=van.identity.files)
+    van.backend.command("devices", "add", van.device_id)
+    answer = ask(van.backend, "evidence/simpleenroll", body, cert=van.identity.files)
+
+    assert refused.status_code == 403
+    assert refused.text.startswith("this device has another signing key")
+    assert answer.status_code == 200
+
+
+# --- the fleet document
+
+
+def test_a_device_reads_the_fleet_document_and_its_changes(van: Van) -> None:
+    pinned = signing.read_public_key(van.backend.fleet_key_file)
+    first = van.get()
+    tag = first.headers["ETag"]
+    unchanged = van.get(**{"If-None-Match": tag})
+    receipt_key = van.backend.receipt_key_file.read_bytes()
+
+    said = van.backend.command("fleet", "rotate")
+
+    answer = van.get(**{"If-None-Match": tag})
+    tokens = fleet.extend(fleet.extend((), first.text, pinned), answer.text, pinned)
+    found = fleet.walk(tokens, pinned)
+    assert first.headers["Content-Type"] == "application/jose"
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert said.startswith(f"fleet document {found.version}\n")
+    assert van.backend.receipt_key_file.read_bytes() != receipt_key
+    sent = van.send(van.wire())
+    kid = signing.key_id(sent.headers["Doorstep-Receipt"])
+    assert found.receipt_keys[kid].until is None
+
+
+def test_receipts_by_a_compromised_key_are_signed_anew_with_their_date(van: Van) -> None:
+    wire, capture_id = van.wire(), new_id()
+    content = record(van.maker, capture_id)
+    before = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
+    old = proven(van.backend.receipt_key_file, before)
+
+    van.backend.command("fleet", "revoke", signing.key_id(before))
+
+    after = wire.receipts(capture_id).json()[capture_id]["receipt"]
+    pinned = signing.read_public_key(van.backend.fleet_key_file)
+    assert proven(van.backend.receipt_key_file, after) == old
+    assert signing.key_id(before) in fleet.walk([van.get().text], pinned).revoked
+
+
+def test_it_goes_on_after_a_restart(tmp_path: Path) -> None:
+    with running_backend(tmp_path / "backend", identity=True) as backend:
+        identity = enrolled(backend, tmp_path, "van-7")
+        with speaking_to(backend.base_url, backend.ca_file, identity.files) as wire:
+            before = wire.session.get(f"{backend.base_url}/fleet", timeout=10).text
+        backend.kill()
+        backend.start()
+
+        with speaking_to(backend.base_url, backend.ca_file, identity.files) as wire:
+            assert wire.session.get(f"{backend.base_url}/fleet", timeout=10).text == before
+
+
+def test_without_identity_nobody_is_asked(tmp_path: Path) -> None:
+    with running_backend(tmp_path) as backend:
+        with speaking_to(backend.base_url, backend.ca_file) as wire:
+            answer = wire.session.get(f"{backend.base_url}/fleet", timeout=10)
+        words = f"openssl s_client -connect 127.0.0.1:{backend.port}".split()
+        shown = subprocess.run(words, input="", capture_output=True, text=True, check=False)
+
+    assert answer.status_code == 200
+    assert "No client certificate CA names sent" in shown.stdout
