@@ -53,7 +53,11 @@ class Identity:
 
 
 class Est:
-    """The routes below /.well-known/est; admission.py has looked at certificates before them."""
+    """The routes below /.well-known/est; admission.py has looked at certificates before them.
+
+    Over mutual TLS some clients know re-enrolment only, as strongSwan's `pki`: for a signing key
+    both are the same.
+    """
 
     def __init__(self, identity: Identity) -> None:
         self._register = identity.register
@@ -64,6 +68,7 @@ class Est:
             Route(f"{EST}/cacerts", self.cacerts, methods=["GET"]),
             Route(f"{EST}/simpleenroll", self.enrol, methods=["POST"]),
             Route(f"{EST}/evidence/simpleenroll", self.vouch, methods=["POST"]),
+            Route(f"{EST}/evidence/simplereenroll", self.vouch, methods=["POST"]),
             Route(RENEWAL, self.renew, methods=["POST"]),
         ]
 

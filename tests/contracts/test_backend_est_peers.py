@@ -1,0 +1,156 @@
+"""Programs that others wrote enrol with our CA: strongSwan's pki, and curl with openssl."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from agent.record import signing
+from tests.backend.process import Backend
+from tests.support.enrolment import EST, Van, expired, let_in
+
+pytestmark = pytest.mark.slow
+
+
+def run(*words: object, given: bytes | None = None) -> bytes:
+    """One program, to its end. Raises CalledProcessError, with what it said."""
+    told = [str(word) for word in words]
+    ran = subprocess.run(told, input=given, capture_output=True, check=False, timeout=30)
+    assert ran.returncode == 0, ran.stderr.decode()[-2000:]
+    return ran.stdout
+
+
+def request(folder: Path, name: str, device_id: str) -> tuple[Path, Path]:
+    """A new key and a request for it, by pki."""
+    key, asked = folder / f"{name}.key", folder / f"{name}.req"
+    curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+    run("openssl", "genpkey", *curve, "-out", key)
+    made = run("pki", "--req", "--type", "priv", "--in", key, "--dn", f"CN={device_id}")
+    asked.write_bytes(made)
+    return key, asked
+
+
+def est(backend: Backend, asked: Path, *how: object) -> bytes:
+    known = ("--url", backend.base_url, "--cacert", backend.ca_file, "--in", asked)
+    return run("pki", "--est", *known, "--outform", "pem", *how)
+
+
+def test_pki_reads_the_ca(guarded: Backend, tmp_path: Path) -> None:
+    known = ("--url", guarded.base_url, "--cacert", guarded.ca_file)
+
+    run("pki", "--estca", *known, "--caout", tmp_path / "ca", "--outform", "pem")
+
+    read = x509.load_pem_x509_certificate((tmp_path / "ca.pem").read_bytes())
+    assert read == x509.load_pem_x509_certificate(guarded.ca_file.read_bytes())
+
+
+def test_pki_enrols_renews_and_has_its_signing_key_certified(
+    guarded: Backend, tmp_path: Path
+) -> None:
+    device_id, token = let_in(guarded)
+    first_key, asked = request(tmp_path, "first", device_id)
+    first = tmp_path / "first.pem"
+    first.write_bytes(est(guarded, asked, "--userpass", f"{device_id}:{token}"))
+    second_key, asked = request(tmp_path, "second", device_id)
+    second = tmp_path / "second.pem"
+    second.write_bytes(est(guarded, asked, "--cert", first, "--key", first_key))
+    _, asked = request(tmp_path, "label", device_id)
+
+    over_tls = ("--cert", second, "--key", second_key)
+    evidence = x509.load_pem_x509_certificate(est(guarded, asked, "--label", "evidence", *over_tls))
+
+    usage = evidence.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.EMAIL_PROTECTION]
+    listed = guarded.command("devices", "list")
+    public = evidence.public_key()
+    assert isinstance(public, signing.PublicKey)
+    assert f"signs with {signing.thumbprint(public)}" in listed
+
+
+def curl(backend: Backend, path: str, *how: object) -> tuple[int, bytes]:
+    """The status and the body; `--fail` is not said, so that a refusal's words are seen."""
+    said = run(
+        *("curl", "--silent", "--show-error", "--cacert", backend.ca_file),
+        *("--write-out", "\n%{http_code}", *how, backend.base_url + path),
+    )
+    body, _, status = said.rpartition(b"\n")
+    return int(status), body
+
+
+def test_curl_and_openssl_enrol(guarded: Backend, tmp_path: Path) -> None:
+    device_id, token = let_in(guarded)
+    asked, key = tmp_path / "asked", tmp_path / "key.pem"
+    kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key)
+    der = run("openssl", "req", "-new", *kind, "-subj", f"/CN={device_id}", "-outform", "DER")
+    asked.write_bytes(run("openssl", "base64", given=der))
+    body = ("--data-binary", f"@{asked}", "--header", "Content-Type: application/pkcs10")
+
+    status, answer = curl(guarded, f"{EST}/simpleenroll", *body, "--user", f"{device_id}:{token}")
+
+    assert status == 200
+    cms = run("openssl", "base64", "-d", given=answer)
+    pem = run("openssl", "pkcs7", "-inform", "DER", "-print_certs", given=cms)
+    (tmp_path / "got.pem").write_bytes(pem)
+    run("openssl", "verify", "-CAfile", guarded.ca_file, tmp_path / "got.pem")
+    over_tls = ("--cert", tmp_path / "got.pem", "--key", key)
+    status, answer = curl(guarded, f"{EST}/evidence/simpleenroll", *body, *over_tls)
+    assert status == 200
+    assert curl(guarded, "/fleet", *over_tls)[0] == 200
+
+
+def shown(files: tuple[Path, Path]) -> tuple[object, ...]:
+    return ("--cert", files[0], "--key", files[1])
+
+
+@pytest.mark.parametrize("why", ["expired", "revoked", "superseded"])
+def test_curl_reads_what_is_wrong_with_a_certificate(van: Van, why: str) -> None:
+    files = van.identity.files
+    if why == "expired":
+        files = expired(van.backend, van.folder).files
+    elif why == "revoked":
+        van.backend.command("devices", "revoke", van.device_id)
+    else:
+        assert van.get(identity=van.renewed()).ok
+
+    status, answer = curl(van.backend, "/fleet", *shown(files))
+
+    assert status == 403
+    assert answer.startswith(f"certificate {why}".encode())
+
+
+def test_curl_is_told_by_an_alert_that_its_certificate_is_foreign(van: Van) -> None:
+    foreign = trustme.CA().issue_cert(common_name=van.device_id)
+    certificate, key = van.folder / "foreign.pem", van.folder / "foreign.key"
+    foreign.cert_chain_pems[0].write_to_path(str(certificate))
+    foreign.private_key_pem.write_to_path(str(key))
+
+    words = ["curl", "--silent", "--show-error", "--cacert", str(van.backend.ca_file)]
+    words += ["--cert", str(certificate), "--key", str(key), f"{van.backend.base_url}/fleet"]
+    ran = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+
+    assert ran.returncode != 0
+    assert "unknown ca" in ran.stderr
+
+
+def s_client(van: Van, *how: object) -> str:
+    asked = b"GET /fleet HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    where = ("-connect", f"127.0.0.1:{van.backend.port}", "-CAfile", van.backend.ca_file)
+    who: tuple[Any, ...] = ("-cert", van.identity.files[0], "-key", van.identity.files[1])
+    return run("openssl", "s_client", *where, *who, "-ign_eof", *how, given=asked).decode()
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_openssl_resumes_a_session_and_is_asked_anew(van: Van, version: str) -> None:
+    kept = van.folder / "session"
+    assert "HTTP/1.1 200 OK" in s_client(van, version, "-sess_out", kept)
+    van.backend.command("devices", "revoke", van.device_id)
+
+    answer = s_client(van, version, "-sess_in", kept)
+
+    assert "Reused, TLS" in answer
+    assert "HTTP/1.1 403 " in answer
+    assert "certificate revoked: " in answer
