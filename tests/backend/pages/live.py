@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from tests.backend import keys
 from tests.backend.app import create_app
 from tests.backend.faults.switches import Counts, Panel
+from tests.backend.identity.register import Register
 from tests.backend.office.access import Viewer
 from tests.backend.office.demo import ACCOUNTS
 from tests.backend.office.model import open_office
@@ -65,7 +66,7 @@ class Live:
         store = Store(folder)
         office = open_office(store, show_simulated=self.town.show_simulated)
         key = keys.receipt_key(folder / "keys" / "receipt.pem", folder / "receipt-key.pem")
-        self.site = Site(office, self.clock, Accounts(office.ledger, CHEAP))
+        self.site = Site(office, self.clock, Accounts(office.ledger, CHEAP), Register(folder))
         self.site.accounts.add_all(ACCOUNTS)
         self.app = create_app(
             store, key, self.panel, self.counts, with_switches=False, office=office, site=self.site

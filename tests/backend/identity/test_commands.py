@@ -1,0 +1,173 @@
+"""`devices` and `fleet` at a terminal, over a folder."""
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.record import signing
+from tests.backend import keys
+from tests.backend.identity.authority import Authority
+from tests.backend.identity.commands import REVOKED_TYPE, Desk, add_to
+from tests.backend.office import demo
+from tests.backend.office.keeping import NotDone
+from tests.backend.office.town import NOON, Town
+
+VAN = "van-7"
+
+
+class Terminal:
+    """Types commands over one town's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.town = Town(folder)
+        self.authority = Authority.of(keys.certificates(folder / "ca").folder)
+        self.desk = Desk.of(folder, self.town.office)
+        self.desk.documents.settle()
+
+    def type(self, *words: str) -> str:
+        parser = argparse.ArgumentParser()
+        add_to(parser.add_subparsers(dest="command"))
+        return self.desk.run(parser.parse_args(words))
+
+    def enrol(self, device_id: str = VAN) -> None:
+        """TLS and signing key, as over the wire."""
+        public = signing.new_key().public_key()
+        self.desk.register.enrol(
+            device_id, public, NOON, lambda: self.authority.tls(device_id, public, NOON)
+        )
+        label = self.town.van.key.public_key()
+        self.desk.register.vouch(
+            device_id, label, NOON, lambda: self.authority.evidence(device_id, label)
+        )
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    return Terminal(tmp_path)
+
+
+def test_add_prints_one_line_for_each_device(terminal: Terminal) -> None:
+    lines = terminal.type("devices", "add", "van-7", "van-8").splitlines()
+
+    assert [line.split()[0] for line in lines] == ["van-7", "van-8"]
+    assert all(terminal.desk.register.is_token(*line.split()) for line in lines)
+
+
+def test_tokens_in_a_file_are_for_its_owner_alone(terminal: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+
+    said = terminal.type("devices", "add", "van-7", "--tokens", str(file))
+
+    device_id, token = file.read_text().split()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert terminal.desk.register.is_token(device_id, token)
+    assert token not in said
+
+
+def test_a_file_that_is_there_is_not_replaced_and_nobody_is_let_in(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    """The tokens in it may be the only ones of devices that are on their way."""
+    (tmp_path / "tokens").write_text("van-7 token\n")
+
+    with pytest.raises(FileExistsError, match="nobody was let in"):
+        terminal.type("devices", "add", "van-7", "--tokens", str(tmp_path / "tokens"))
+
+    assert "no device was let in yet" in terminal.type("devices", "list")
+
+
+@pytest.mark.parametrize("name", ["", "../van", "van 7", "x" * 64, "van-7\n"])
+def test_what_no_device_can_be_called_lets_nobody_in(terminal: Terminal, name: str) -> None:
+    with pytest.raises(NotDone, match="is no device id"):
+        terminal.type("devices", "add", "van-8", name)
+
+    assert "no device was let in yet" in terminal.type("devices", "list")
+
+
+def test_list_says_who_waits_and_who_is_in(terminal: Terminal) -> None:
+    terminal.type("devices", "add", "van-7", "van-8")
+    terminal.enrol()
+
+    first, second = terminal.type("devices", "list").splitlines()
+
+    assert first.startswith("van-7; in; TLS serial ")
+    assert "until 2027-12-01; signs with " in first
+    assert second == "van-8; in; token not used yet"
+
+
+def test_revoke_alone_leaves_what_it_signs_good(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.type("devices", "add", VAN)
+    terminal.enrol()
+
+    assert "still counts" in terminal.type("devices", "revoke", VAN)
+
+    assert not (tmp_path / "revoked.jws").exists()
+    assert terminal.type("devices", "list").startswith("van-7; revoked; signs with ")
+
+
+def test_the_list_of_signing_keys_is_signed_by_the_fleet_key(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    terminal.type("devices", "add", VAN)
+    terminal.enrol()
+
+    terminal.type("devices", "revoke", VAN, "--evidence", "2026-12-01T10:00:00Z")
+    terminal.type("fleet", "rotate", "--fleet-key")
+    terminal.type("fleet", "publish")
+
+    key = signing.read_public_key(tmp_path / "fleet-key.pem")
+    token = (tmp_path / "revoked.jws").read_text()
+    said = signing.verify(token, {signing.thumbprint(key): key}, typ=REVOKED_TYPE)
+    kid = signing.thumbprint(terminal.town.van.key.public_key())
+    assert said == {
+        "v": 1,
+        "version": 1,
+        "revoked": [{"kid": kid, "device_id": VAN, "since": "2026-12-01T10:00:00.000Z"}],
+    }
+
+
+def test_later_records_of_a_revoked_key_are_shown_to_nobody(terminal: Terminal) -> None:
+    terminal.type("devices", "add", VAN)
+    terminal.enrol()
+    terminal.type("devices", "revoke", VAN, "--evidence", "2026-12-01T10:00:00Z")
+    terminal.type("devices", "add", VAN)
+
+    terminal.town.receive(terminal.town.photo(demo.ALLOWED))
+
+    assert terminal.town.shown(demo.ALLOWED) == []
+
+
+def test_a_device_that_is_gone_has_no_route(terminal: Terminal) -> None:
+    terminal.type("devices", "add", VAN)
+    last = terminal.town.photo(demo.ALLOWED)
+    terminal.town.receive(last)
+    assert terminal.town.manifest().stops
+
+    said = terminal.type("devices", "gone", VAN)
+
+    assert said.splitlines() == [
+        "van-7: gone",
+        f"last record seen: chain {last.label.chain}, seq {last.label.seq}",
+    ]
+    assert terminal.town.manifest().stops == ()
+
+
+@pytest.mark.parametrize("command", ["revoke", "gone"])
+def test_a_name_that_nobody_has_is_said_so(terminal: Terminal, command: str) -> None:
+    with pytest.raises(NotDone, match="no device van-9"):
+        terminal.type("devices", command, "van-9")
+
+
+def test_fleet_commands_say_which_keys_there_are(terminal: Terminal) -> None:
+    kid = terminal.type("fleet", "publish").splitlines()[1].split()[0]
+
+    rotated = terminal.type("fleet", "rotate").splitlines()
+
+    assert rotated[0] == "fleet document 3"
+    assert rotated[1].endswith(" in use")
+    assert rotated[2].startswith(f"{kid} retired on {datetime.now(UTC):%Y-}")
+    assert f"{kid} revoked on " in terminal.type("fleet", "revoke", kid)
+    with pytest.raises(NotDone, match="no key nothing"):
+        terminal.type("fleet", "revoke", "nothing")

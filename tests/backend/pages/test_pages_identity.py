@@ -1,0 +1,40 @@
+"""What dispatch reads of devices: a card that was perhaps copied, and a key that is not trusted."""
+
+from datetime import timedelta
+from functools import partial
+
+from agent.record import signing
+from tests.backend import keys
+from tests.backend.identity.authority import Authority
+from tests.backend.identity.register import Register
+from tests.backend.office.access import Dispatch
+from tests.backend.office.town import NOON
+from tests.backend.pages.live import Live
+
+
+def test_dispatch_reads_that_a_card_was_perhaps_copied_and_a_key_is_not_trusted(
+    live: Live,
+) -> None:
+    """Of a photo by such a key it reads that it came, and sees nothing."""
+    register = Register(live.town.folder)
+    authority = Authority.of(keys.certificates(live.town.folder / "ca").folder)
+    register.let_in("van-7")
+    used = [
+        register.renew("van-7", key, NOON, partial(authority.tls, "van-7", key, NOON))
+        for key in (signing.new_key().public_key(), signing.new_key().public_key())
+    ]
+    register.note_first_use(used[1], NOON)
+    register.note_clone(used[0], NOON)
+    forged = live.town.receive(live.town.stray())
+    kid = signing.thumbprint(live.town.van.key.public_key())
+    dispatch = live.browser(Dispatch())
+    assert forged in dispatch.get("/dispatch").text
+
+    live.town.office.revoked_keys.add(kid, "van-7", NOON - timedelta(days=1))
+
+    page = dispatch.get("/dispatch").text
+    assert "Device van-7: an old certificate was used again." in page
+    assert "A photo of device van-7, order" not in page
+    assert "A photo of device van-7: its key was not trusted any more when it came." in page
+    assert forged not in page
+    assert dispatch.get(f"/dispatch/{forged}").status_code == 404
