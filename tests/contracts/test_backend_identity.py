@@ -12,7 +12,6 @@ import pytest
 import trustme
 
 from agent.record import signing
-from agent.trust import fleet
 from tests.backend.identity.authority import Authority
 from tests.backend.process import Backend, running_backend
 from tests.support.enrolment import (
@@ -287,44 +286,6 @@ def test_a_second_signing_key_is_refused_until_the_office_lets_the_device_in(van
     assert refused.status_code == 403
     assert refused.text.startswith("this device has another signing key")
     assert answer.status_code == 200
-
-
-# --- the fleet document
-
-
-def test_a_device_reads_the_fleet_document_and_its_changes(van: Van) -> None:
-    pinned = signing.read_public_key(van.backend.fleet_key_file)
-    first = van.get()
-    tag = first.headers["ETag"]
-    unchanged = van.get(**{"If-None-Match": tag})
-    receipt_key = van.backend.receipt_key_file.read_bytes()
-
-    said = van.backend.command("fleet", "rotate")
-
-    answer = van.get(**{"If-None-Match": tag})
-    tokens = fleet.extend(fleet.extend((), first.text, pinned), answer.text, pinned)
-    found = fleet.walk(tokens, pinned)
-    assert first.headers["Content-Type"] == "application/jose"
-    assert (unchanged.status_code, unchanged.content) == (304, b"")
-    assert said.startswith(f"fleet document {found.version}\n")
-    assert van.backend.receipt_key_file.read_bytes() != receipt_key
-    sent = van.send(van.wire())
-    kid = signing.key_id(sent.headers["Doorstep-Receipt"])
-    assert found.receipt_keys[kid].until is None
-
-
-def test_receipts_by_a_compromised_key_are_signed_anew_with_their_date(van: Van) -> None:
-    wire, capture_id = van.wire(), new_id()
-    content = record(van.maker, capture_id)
-    before = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
-    old = proven(van.backend.receipt_key_file, before)
-
-    van.backend.command("fleet", "revoke", signing.key_id(before))
-
-    after = wire.receipts(capture_id).json()[capture_id]["receipt"]
-    pinned = signing.read_public_key(van.backend.fleet_key_file)
-    assert proven(van.backend.receipt_key_file, after) == old
-    assert signing.key_id(before) in fleet.walk([van.get().text], pinned).revoked
 
 
 def test_it_goes_on_after_a_restart(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""The fleet document and the keys that it names, over real HTTPS: what a device can verify with it."""
+
+from datetime import UTC, datetime
+
+from agent.record import signing
+from agent.rule.manifest import read
+from agent.trust import fleet
+from agent.trust.fleet import Fleet
+from tests.backend.office import demo
+from tests.backend.office.model import open_office
+from tests.backend.wire.store import Store
+from tests.support.enrolment import Van
+from tests.support.factory import new_id
+from tests.support.wire import named, proven, record
+
+
+def fleet_of(van: Van) -> Fleet:
+    """The newest, as a device reads it that was given the fleet key just now."""
+    pinned = signing.read_public_key(van.backend.fleet_key_file)
+    return fleet.walk([van.get().text], pinned)
+
+
+def test_a_device_reads_the_fleet_document_and_its_changes(van: Van) -> None:
+    pinned = signing.read_public_key(van.backend.fleet_key_file)
+    first = van.get()
+    tag = first.headers["ETag"]
+    unchanged = van.get(**{"If-None-Match": tag})
+    receipt_key = van.backend.receipt_key_file.read_bytes()
+
+    said = van.backend.command("fleet", "rotate")
+
+    answer = van.get(**{"If-None-Match": tag})
+    tokens = fleet.extend(fleet.extend((), first.text, pinned), answer.text, pinned)
+    found = fleet.walk(tokens, pinned)
+    assert first.headers["Content-Type"] == "application/jose"
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert said.startswith(f"fleet document {found.version}\n")
+    assert van.backend.receipt_key_file.read_bytes() != receipt_key
+    sent = van.send(van.wire())
+    kid = signing.key_id(sent.headers["Doorstep-Receipt"])
+    assert found.receipt_keys[kid].until is None
+
+
+def test_receipts_by_a_compromised_key_are_signed_anew_with_their_date(van: Van) -> None:
+    wire, capture_id = van.wire(), new_id()
+    content = record(van.maker, capture_id)
+    before = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
+    old = proven(van.backend.receipt_key_file, before)
+
+    van.backend.command("fleet", "revoke", signing.key_id(before))
+
+    after = wire.receipts(capture_id).json()[capture_id]["receipt"]
+    pinned = signing.read_public_key(van.backend.fleet_key_file)
+    assert proven(van.backend.receipt_key_file, after) == old
+    assert signing.key_id(before) in fleet.walk([van.get().text], pinned).revoked
+
+
+def test_a_manifest_is_the_certificates_and_by_a_key_of_the_fleet_document(van: Van) -> None:
+    office = open_office(Store(van.backend.data))
+    demo.settle(office)
+    demo.send_out(office, van.device_id, datetime.now(UTC))
+    before = van.get("/manifest", **named("van-0"))
+
+    van.backend.command("fleet", "rotate")
+
+    after = van.get("/manifest", **{"If-None-Match": before.headers["ETag"]})
+    keys = {kid: signer.key for kid, signer in fleet_of(van).manifest_keys.items()}
+    old, new = (read(answer.text, keys, van.device_id) for answer in (before, after))
+    assert signing.key_id(after.text) != signing.key_id(before.text)
+    assert fleet_of(van).manifest_keys[signing.key_id(after.text)].until is None
+    assert (new.stops, new.version > old.version) == (old.stops, True)
+
+
+def test_a_device_without_a_route_has_no_manifest(van: Van) -> None:
+    assert van.get("/manifest").status_code == 404
