@@ -146,7 +146,7 @@ class Filing:
 
         Raises:
             LookupError: it may not be shown, or is gone.
-            ValueError: it is not a JPEG.
+            ValueError: it is no picture that can be shown.
         """
         if self.photo(capture_id) is None:
             raise LookupError("no such photo")
@@ -154,6 +154,14 @@ class Filing:
             return picture.customer_copy(self._store.photo_file(capture_id).read_bytes())
         except FileNotFoundError as error:
             raise LookupError("no such photo") from error
+
+    def can_be_shown(self, capture_id: str) -> bool:
+        """Whether it is a picture: a receipt says that the bytes came, and not what they are."""
+        try:
+            self.customer_copy(capture_id)
+        except (LookupError, ValueError):
+            return False
+        return True
 
     def candidates(self, capture_id: str) -> list[Order]:
         """Orders that a waiting photo could be of, on its device's routes, the likeliest first.

@@ -1,80 +1,101 @@
-"""The customer's copy of a photo: the picture itself, without place, time and device."""
+"""The customer's copy of a photo: the picture itself, without place, time and device.
+
+What a decoder needs goes into it and nothing else, so that nobody has to know what else there is.
+What somebody draws into pixels, or writes as the numbers of a table, cannot be told from a picture.
+"""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
-_SOI, _EOI, _SOS, _APP1, _COM = 0xD8, 0xD9, 0xDA, 0xE1, 0xFE
-"""Source: ITU-T T.81, table B.1."""
+from tests.backend.office.segments import (
+    APP0,
+    APP1,
+    APP14,
+    FRAMES,
+    SOI,
+    SOS,
+    frame_size,
+    is_of_a_picture,
+    segments,
+)
 
-_TELL_COLOUR: Final = (b"JFIF\0", b"Adobe")
-"""These APPn segments say how to decode and nothing else; every other one goes.
+MAX_SEGMENTS: Final = 256
+"""A photo of a device has 12, one of a phone some 30, a progressive one some 10 scans more."""
 
-EXIF and XMP are APP1, ICC and further pictures APP2, C2PA APP11, IPTC APP13.
-"""
+MAX_SIDE_PX: Final = 9216
+"""Twice the longest side that a device's camera can be set to: 4608 pixels."""
+
+MAX_PIXELS: Final = 47_775_744
+"""Four times the largest of those, 4608 x 2592: 190 MB in a browser's memory."""
+
+_LEFT_OUT: Final = frozenset({*range(0xE0, 0xF0), 0xFE})
+"""APPn and COM. EXIF and XMP are APP1, ICC and further pictures APP2, C2PA APP11, IPTC APP13."""
+
+_JFIF: Final = bytes.fromhex("ffe00010 4a46494600 0101 00 00010001 0000")
+"""Says how colours are coded, and that pixels are square; no thumbnail. Source: JFIF 1.02."""
+
+_ADOBE: Final = bytes.fromhex("ffee000e 41646f6265 0064 0000 0000")
+"""Says how colours are coded, in the byte that follows. Source: Adobe technical note 5116."""
 
 _ORIENTATION: Final = 0x0112
 """Source: EXIF 2.32, table 4; a SHORT from 1 to 8, 1 is upright."""
+
+Parts = list[tuple[int, bytes]]
 
 
 def customer_copy(jpeg: bytes) -> bytes:
     """The same picture, bit for bit, with no metadata but a rotation other than upright.
 
+    Nothing is decoded, and MAX_SEGMENTS bounds the time. How colours are coded is said anew, in no
+    bytes of the device's.
+
     Raises:
-        ValueError: it is not a whole JPEG; nothing of it is to be shown.
+        ValueError: it is not a whole JPEG, or none that anybody's photo is like; nothing of it is
+            to be shown.
     """
-    if jpeg[:2] != bytes((0xFF, _SOI)):
-        raise ValueError("not a JPEG: it does not begin with SOI")
-    kept, orientation = bytearray(jpeg[:2]), 1
-    for marker, segment in _segments(jpeg):
-        if marker == _APP1 and segment[4:10] == b"Exif\0\0":
-            orientation = _orientation(segment[10:])
-        elif not _is_metadata(marker, segment):
-            kept += segment
-    return bytes(kept[:2]) + _exif(orientation) + bytes(kept[2:])
+    parts = list(islice(segments(jpeg), MAX_SEGMENTS + 1))
+    _check(parts)
+    kept = [segment for marker, segment in parts if marker not in _LEFT_OUT]
+    head = bytes((0xFF, SOI)) + _jfif(parts) + _exif(_orientation(parts)) + _adobe(parts)
+    return b"".join([head, *kept])
 
 
-def _is_metadata(marker: int, segment: bytes) -> bool:
-    if not 0xE0 <= marker <= 0xEF:
-        return marker == _COM
-    return not segment[4:].startswith(_TELL_COLOUR)
+def _check(parts: Parts) -> None:
+    if len(parts) > MAX_SEGMENTS:
+        raise ValueError(f"not a photo: it has more than {MAX_SEGMENTS} segments")
+    for marker, segment in parts:
+        if marker not in _LEFT_OUT and not is_of_a_picture(marker, segment):
+            raise ValueError(f"not a photo: it has a segment {marker:02X} that no picture has")
+    markers = [marker for marker, _ in parts]
+    frames = [segment for marker, segment in parts if marker in FRAMES]
+    if len(frames) != 1 or SOS not in markers:
+        raise ValueError(f"not a photo: {len(frames)} frames, {markers.count(SOS)} scans")
+    width, height = frame_size(frames[0])
+    if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX) or width * height > MAX_PIXELS:
+        raise ValueError(f"not a photo: it declares {width} x {height} pixels")
 
 
-def _segments(jpeg: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each marker with its bytes, a scan with its coded data; what follows EOI is left out."""
-    at = 2
-    while jpeg[at : at + 2] != bytes((0xFF, _EOI)):
-        if len(jpeg) < at + 4 or jpeg[at] != 0xFF or not _has_length(jpeg[at + 1]):
-            raise ValueError(f"not a whole JPEG: no marker at byte {at}")
-        marker = jpeg[at + 1]
-        end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4])
-        if marker == _SOS:
-            end = _end_of_scan(jpeg, end)
-        yield marker, jpeg[at:end]
-        at = end
-    yield _EOI, jpeg[at : at + 2]
+def _jfif(parts: Parts) -> bytes:
+    """Of 16 bytes and without a thumbnail, as every encoder writes it; else none is needed."""
+    found = _first(APP0, _JFIF[4:9], parts)
+    return _JFIF if len(found) == len(_JFIF) and found[-2:] == bytes(2) else b""
 
 
-def _has_length(marker: int) -> bool:
-    return 0xC0 <= marker <= 0xCF or 0xDA <= marker <= 0xFE
+def _adobe(parts: Parts) -> bytes:
+    found = _first(APP14, _ADOBE[4:9], parts)
+    return _ADOBE + found[-1:] if len(found) == len(_ADOBE) + 1 and found[-1] <= 2 else b""
 
 
-def _end_of_scan(jpeg: bytes, at: int) -> int:
-    """Where the next marker is; FF00 and the restart markers D0 to D7 are coded data."""
-    while (at := jpeg.find(b"\xff", at)) >= 0:
-        following = jpeg[at + 1 : at + 2]
-        if following and following != b"\xff" and not _is_coded(following[0]):
-            return at
-        at += 1 if following == b"\xff" else 2
-    raise ValueError("not a whole JPEG: its scan does not end")
+def _first(marker: int, begins: bytes, parts: Iterable[tuple[int, bytes]]) -> bytes:
+    mine = (one for found, one in parts if found == marker and one[4:].startswith(begins))
+    return next(mine, b"")
 
 
-def _is_coded(byte: int) -> bool:
-    return byte == 0 or 0xD0 <= byte <= 0xD7
-
-
-def _orientation(tiff: bytes) -> int:
+def _orientation(parts: Parts) -> int:
     """Orientation in IFD 0; 1 where there is none, or nothing that makes sense."""
+    tiff = _first(APP1, b"Exif\0\0", parts)[10:]
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2], ">")
     try:
         (at,) = struct.unpack_from(f"{order}I", tiff, 4)
@@ -94,4 +115,4 @@ def _exif(orientation: int) -> bytes:
         return b""
     ifd = struct.pack(">HHHIHHI", 1, _ORIENTATION, 3, 1, orientation, 0, 0)
     content = b"Exif\0\0MM\0*" + struct.pack(">I", 8) + ifd
-    return bytes((0xFF, _APP1)) + struct.pack(">H", len(content) + 2) + content
+    return bytes((0xFF, APP1)) + struct.pack(">H", len(content) + 2) + content

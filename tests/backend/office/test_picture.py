@@ -4,6 +4,7 @@ import json
 import shutil
 import struct
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from agent.capture import exif
 from tests.agent.capture.test_exif import FACTS, PLAIN
 from tests.backend.office.picture import customer_copy
+from tests.backend.office.town import PICTURE
 
 STAMPED = exif.stamp(PLAIN, FACTS)
 CHATTY = (
@@ -96,6 +98,93 @@ def test_what_is_no_whole_jpeg_is_shown_to_nobody(junk: bytes, start: int, end: 
         except ValueError:
             continue
         assert customer_copy(copy) == copy
+
+
+SECRET = b"door 17, code 4711"
+
+
+def segment(marker: int, said: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(said) + 2).to_bytes(2, "big") + said
+
+
+def with_first(*segments: bytes) -> bytes:
+    """A photo whose encoder wrote these segments before all others."""
+    return b"".join([PICTURE[:2], *segments, PICTURE[2:]])
+
+
+def declared(width: int, height: int) -> bytes:
+    """A photo whose frame says that it is so large."""
+    at = PICTURE.index(b"\xff\xc0") + 5
+    return PICTURE[:at] + struct.pack(">HH", height, width) + PICTURE[at + 4 :]
+
+
+@pytest.mark.parametrize(
+    "chatty",
+    [
+        with_first(segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0" + SECRET)),
+        with_first(segment(0xE0, b"JFIF\0" + SECRET[:9])),
+        with_first(segment(0xE0, b"JFXX\0" + SECRET)),
+        with_first(segment(0xEE, b"Adobe\0\x64\0\0\0\0\1" + SECRET)),
+        with_first(segment(0xEE, b"Adobe" + SECRET[:6] + b"\1")),
+        with_first(*[segment(marker, SECRET) for marker in range(0xE0, 0xF0)]),
+        with_first(segment(0xFE, SECRET)),
+        PICTURE + SECRET,
+    ],
+)
+def test_text_that_begins_like_what_tells_colours_is_no_part_of_the_copy(chatty: bytes) -> None:
+    copy = customer_copy(chatty)
+
+    assert SECRET[:6] not in copy
+    assert np.array_equal(pixels(copy), pixels(PICTURE))
+
+
+@pytest.mark.parametrize(
+    "stuffed",
+    [
+        with_first(segment(0xDB, bytes((0,)) + bytes(64) + SECRET)),
+        with_first(segment(0xC4, bytes((0,)) + bytes(16) + SECRET)),
+        with_first(segment(0xDD, b"\0\0" + SECRET)),
+        with_first(segment(0xDF, SECRET)),
+        with_first(segment(0xCC, SECRET)),
+        with_first(SECRET),
+        PICTURE[:-2] + segment(0xC0, SECRET) + PICTURE[-2:],
+    ],
+)
+def test_a_picture_with_text_between_or_in_its_tables_is_shown_to_nobody(stuffed: bytes) -> None:
+    with pytest.raises(ValueError, match="not a"):
+        customer_copy(stuffed)
+
+
+@pytest.mark.parametrize(
+    "size", [(65500, 65500), (9217, 8), (8, 9217), (9216, 9216), (0, 48), (64, 0)]
+)
+def test_a_picture_that_declares_too_many_pixels_is_shown_to_nobody(size: tuple[int, int]) -> None:
+    """4.3 thousand million of them are 17 GB in the browser that opens it."""
+    with pytest.raises(ValueError, match=f"declares {size[0]} x {size[1]} pixels"):
+        customer_copy(declared(*size))
+
+
+def test_the_largest_picture_of_a_devices_camera_is_shown() -> None:
+    assert customer_copy(declared(4608, 2592))
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        with_first(segment(0xDD, b"\0\0") * 5_000_000),
+        with_first(segment(0xE0, b"") * 8_000_000),
+        with_first((segment(0xE1, b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + bytes(65_000))) * 500),
+        PICTURE[:-2] + b"\xff\0" * 16_000_000,
+    ],
+    ids=["tables", "metadata", "exif", "scan"],
+)
+def test_a_picture_of_32_mb_of_segments_is_refused_within_a_second(endless: bytes) -> None:
+    began_s = time.process_time()
+
+    with pytest.raises(ValueError, match="not a"):
+        customer_copy(endless)
+
+    assert time.process_time() - began_s < 1
 
 
 def test_a_cut_off_jpeg_is_refused() -> None:

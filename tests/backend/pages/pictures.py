@@ -20,10 +20,14 @@ TO_BIND: Final = "to find the order it is of"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A photo on a page, and the address from which this session can load it for a while."""
+    """A photo on a page, and the address from which this session can load it for a while.
+
+    Attributes:
+        address: None when what came is no picture that can be shown.
+    """
 
     photo: Photo
-    address: str
+    address: str | None
 
 
 class Pictures:
@@ -37,6 +41,8 @@ class Pictures:
         return [door.signed_in("/photos/{address}", self.picture)]
 
     def shown(self, visit: Visit[Viewer], photo: Photo) -> Shown:
+        if not self._office.filing.can_be_shown(photo.capture_id):
+            return Shown(photo, None)
         address = self._sessions.photo_address(visit.cookie, photo.capture_id, visit.now)
         return Shown(photo, f"{PREFIX}/photos/{address}")
 
@@ -51,7 +57,7 @@ class Pictures:
             raise HTTPException(404, NOT_HERE)
         try:
             copy = self._office.filing.customer_copy(capture_id)
-        except (LookupError, ValueError) as error:  # erased meanwhile, or not a picture
+        except (LookupError, ValueError) as error:  # erased meanwhile, or no picture
             raise HTTPException(404, NOT_HERE) from error
         access.log(visit.viewer, capture_id, self._why(visit.viewer, capture_id), visit.now)
         return Response(copy, media_type="image/jpeg")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.models import Kind
 from agent.record import file as recordfile
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import (
@@ -83,6 +84,28 @@ def test_the_picture_is_the_copy_without_place_and_device(live: Live) -> None:
     (image,) = images(browser.get("/orders").text)
 
     assert browser.get(image).content == PICTURE
+
+
+def test_what_is_no_picture_is_said_to_be_none_and_shown_to_nobody(live: Live) -> None:
+    """It has its receipt: the device did its part, and another photo will not come."""
+    bomb = PICTURE.replace((48).to_bytes(2) + (64).to_bytes(2), b"\xff\xdc\xff\xdc", 1)
+    town = live.town
+    stop = {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "code"}
+    for photo in (bomb, b"no picture"):
+        town.receive(town.van.make(Kind.PHOTO, {"stop": stop, "simulated": False}, photo))
+    stray = {"stop": stop | {"bound_by": "unassigned"}, "simulated": False}
+    waiting = town.receive(town.van.make(Kind.PHOTO, stray, bomb))
+
+    pages = [
+        live.browser(OWNER).get("/orders").text,
+        live.browser(OWNER).get(f"/orders/{ALLOWED}").text,
+        verified(live).get(f"/service/{ALLOWED}").text,
+        live.browser(Dispatch()).get(f"/dispatch/{waiting}").text,
+    ]
+
+    assert [images(page) for page in pages] == [[]] * 4
+    assert [page.count("This photo cannot be shown") for page in pages] == [2, 2, 2, 1]
+    assert town.is_done(ALLOWED)
 
 
 @pytest.mark.parametrize(
