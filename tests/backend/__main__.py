@@ -26,6 +26,7 @@ from tests.backend.office.orders import NoSuchOrder
 from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
 from tests.backend.serving import HOST, listen, server_config
+from tests.backend.wire import loglines
 from tests.backend.wire.store import Store
 
 
@@ -42,6 +43,7 @@ def main() -> None:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    loglines.limit()
     data: Path = options.data.resolve()
     if options.command is not None:
         if not (data / "backend.db").exists():

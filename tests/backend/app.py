@@ -1,14 +1,13 @@
 """The application: tus, receipts on request, and the test's switches, wired by hand."""
 
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
@@ -24,11 +23,9 @@ from tests.backend.pages.site import Site
 from tests.backend.wire import headers
 from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_anothers
 from tests.backend.wire.manifest import ManifestRoute
+from tests.backend.wire.questions import asked_ids, json_object
 from tests.backend.wire.store import Store
 from tests.backend.wire.tus import Tus
-
-MAX_IDS: Final = 100
-"""Ids in one POST to /receipts: the wire's limit, whose answer of 40 KB a device still reads."""
 
 
 class Receipts:
@@ -40,7 +37,7 @@ class Receipts:
 
     async def answer(self, request: Request) -> Response:
         switches: Switches = request.state.switches
-        ids = _asked_ids(await _json_object(request))
+        ids = asked_ids(await json_object(request))
         device_id = device_of(request.scope)
         not_vouched: list[NotVouchedError] = []
         told = {one: self._one(one, device_id, switches, not_vouched) for one in ids}
@@ -82,7 +79,7 @@ class Controls:
 
     async def switch(self, request: Request) -> Response:
         """Replaces all switches; `"forget": true` at once loses every upload, receipts too."""
-        given = await _json_object(request)
+        given = await json_object(request)
         if given.pop("forget", False):
             self._store.drop_all()
         try:
@@ -140,7 +137,7 @@ def create_app(
     return Starlette(
         routes=routes,
         middleware=middleware,
-        exception_handlers={HTTPException: _refused},
+        exception_handlers={HTTPException: _refused, ClientDisconnect: _nobody_hears},
         lifespan=lifespan,
     )
 
@@ -151,20 +148,6 @@ def _refused(_request: Request, error: Exception) -> Response:
     return PlainTextResponse(f"{error.detail}\n", error.status_code, more)
 
 
-async def _json_object(request: Request) -> dict[str, Any]:
-    try:
-        found = await request.json()
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise HTTPException(400, "the body is not JSON") from error
-    if not isinstance(found, dict):
-        raise HTTPException(400, "the body is not a JSON object")
-    return found
-
-
-def _asked_ids(body: dict[str, Any]) -> list[str]:
-    ids = body.get("capture_ids")
-    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
-        raise HTTPException(400, 'expected {"capture_ids": [...]}')
-    if len(ids) > MAX_IDS:
-        raise HTTPException(400, f"at most {MAX_IDS} ids in one request")
-    return [headers.uuid(one) for one in ids]
+def _nobody_hears(_request: Request, _error: Exception) -> Response:
+    """The line was cut in the middle of a body: nothing to log, and nobody to answer."""
+    return Response(status_code=400)

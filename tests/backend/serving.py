@@ -8,6 +8,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from tests.backend.wire.connections import CountedProtocol
+from tests.backend.wire.listener import Crowd, Listener
 
 HOST: Final = "127.0.0.1"
 """The reference backend is never offered to a network."""
@@ -23,6 +24,7 @@ def server_config(
     config = uvicorn.Config(
         app,
         http=CountedProtocol,
+        loop="tests.backend.wire.loop:PatientLoop",
         ws="none",
         lifespan="on",
         log_config=None,
@@ -35,9 +37,11 @@ def server_config(
     return config
 
 
-def listen(port: int, host: str = HOST) -> socket.socket:
+def listen(port: int, host: str = HOST, crowd: Crowd | None = None) -> socket.socket:
     # asyncio turns Nagle's delay off only where the protocol is named: 40 ms per answer.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = Listener(
+        socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, crowd=crowd or Crowd()
+    )
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     listener.listen()

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -81,7 +81,7 @@ class Site:
         app = Starlette(
             routes=routes,
             middleware=[Middleware(_Headers)],
-            exception_handlers={HTTPException: self._refused},
+            exception_handlers={HTTPException: self._refused, ClientDisconnect: _nobody_hears},
         )
         return Mount(PREFIX, app)
 
@@ -107,6 +107,10 @@ class Site:
         common = {"prefix": PREFIX, "home": home(viewer), "simulated": self._simulated}
         text = self._templates.get_template(template).render(**common, **values)
         return HTMLResponse(text, status)
+
+
+def _nobody_hears(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)
 
 
 class _Headers:

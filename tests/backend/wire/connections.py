@@ -1,15 +1,23 @@
-"""One device connection: uvicorn's protocol, made to reset and to be counted on demand."""
+"""One connection: uvicorn's protocol, counted, reset on demand, ended when it is too slow."""
 
 import asyncio
 import socket
 import ssl
 import struct
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final, TypeGuard
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tests.backend.faults.switches import Counts
+from tests.backend.wire.patience import Patience, Phase
+
+LOOK_S: Final = 1.0
+"""From look to look at whether a connection takes too long: its limits are 15 s and more."""
+
+MOST_WAITING: Final = 100
+"""Connections of one address without a request under way; browsers keep some six each."""
 
 
 class Connection:
@@ -51,7 +59,60 @@ class CountedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         super().connection_made(transport)
         counts: Counts = self.app_state["counts"]
-        self.app_state = {**self.app_state, "connection": Connection(transport, counts)}
+        self._connection = Connection(transport, counts)
+        self.app_state = {**self.app_state, "connection": self._connection}
+        self._patience = Patience(Phase.HEAD, self.loop.time())
+        self._make_room()
+        self._look()
+
+    def _make_room(self) -> None:
+        """Of those at one address that ask for nothing, the ones that wait longest go."""
+        waiting = [one for one in self.connections if self._waits_with_me(one)]
+        waiting.sort(key=lambda one: one._patience.since_s)  # noqa: SLF001 - of this class
+        for one in waiting[:-MOST_WAITING]:
+            one._connection.reset()  # noqa: SLF001 - of this class
+
+    def _waits_with_me(self, other: object) -> TypeGuard["CountedProtocol"]:
+        if not isinstance(other, CountedProtocol) or not (self.client and other.client):
+            return False
+        is_near = other.client[0] == self.client[0]
+        return is_near and other._patience.phase in {Phase.HEAD, Phase.NOTHING}  # noqa: SLF001 - of this class
+
+    def data_received(self, data: bytes) -> None:
+        self._follow()
+        if self._patience.phase is Phase.NOTHING:
+            self._patience.enter(Phase.HEAD, self.loop.time())
+        self._patience.move(self.loop.time())
+        super().data_received(data)
+        if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
+            self._patience.unwanted_bytes += len(data)
+        self._follow()
+        self._end_if_over()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._follow()
+
+    def _look(self) -> None:
+        self._follow()
+        self._end_if_over()
+        if not self.transport.is_closing():
+            self.loop.call_later(LOOK_S, self._look)
+
+    def _follow(self) -> None:
+        phase = self._patience.phase
+        match self.conn.their_state:
+            case h11.IDLE:
+                phase = phase if phase is Phase.HEAD else Phase.NOTHING
+            case h11.SEND_BODY:
+                phase = Phase.BODY
+            case _:
+                phase = Phase.ANSWER
+        self._patience.enter(phase, self.loop.time())
+
+    def _end_if_over(self) -> None:
+        if self._patience.is_over(self.loop.time()) and not self.transport.is_closing():
+            self._connection.reset()
 
 
 def connection_of(scope: Any) -> Connection:

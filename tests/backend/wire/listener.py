@@ -1,0 +1,75 @@
+"""Lets connections in, so many and no more: before TLS, which a silent stranger never ends."""
+
+import logging
+import socket
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, Final
+
+log = logging.getLogger(__name__)
+
+MOST: Final = 400
+"""Connections at once. Each needs two files, and a process has 1024 of them (getrlimit(2))."""
+
+MOST_PER_ADDRESS: Final = 200
+"""Of one network address: half of all, since a carrier has many vans behind one.
+
+Those that have their TLS and ask for nothing make room earlier (connections.py).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many connections there may be.
+
+    Attributes:
+        proxies: addresses that speak for others: only `most` limits them.
+    """
+
+    most: int = MOST
+    most_per_address: int = MOST_PER_ADDRESS
+    proxies: Collection[str] = ()
+
+
+class Listener(socket.socket):
+    """A listening socket; who comes when there are too many is hung up on at once."""
+
+    def __init__(self, *args: Any, crowd: Crowd, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._crowd = crowd
+        self._inside: Counter[str] = Counter()
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """As of a socket. Raises ConnectionAbortedError: there are too many, nobody came in."""
+        plain, address = super().accept()
+        if self._is_full(address[0]):
+            plain.close()
+            log.warning("event=connection_refused why=too_many")
+            raise ConnectionAbortedError("too many connections")
+        self._inside[address[0]] += 1
+        line = _Line(self.family, self.type, self.proto, plain.detach())
+        line.let_go = lambda: self._leave(address[0])
+        return line, address
+
+    def _is_full(self, address: str) -> bool:
+        if self._inside.total() >= self._crowd.most:
+            return True
+        is_one = address not in self._crowd.proxies
+        return is_one and self._inside[address] >= self._crowd.most_per_address
+
+    def _leave(self, address: str) -> None:
+        self._inside[address] -= 1
+        self._inside += Counter()  # of those who are gone nothing is kept
+
+
+class _Line(socket.socket):
+    """One connection; calls `let_go` once, when it is closed."""
+
+    let_go: Callable[[], None] | None = None
+
+    def close(self) -> None:
+        super().close()
+        done, self.let_go = self.let_go, None
+        if done is not None:
+            done()

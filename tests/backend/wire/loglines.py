@@ -1,0 +1,41 @@
+"""Keeps the log short when strangers make the libraries complain."""
+
+import logging
+import time
+from typing import Final
+
+PER_MINUTE: Final = 5
+"""Lines of one library: enough to see what is wrong; a day of nothing else is 10 MB."""
+
+NOISY: Final = ("uvicorn.error", "asyncio", "tests.backend.wire.listener")
+"""Whoever can open a connection makes these write a line, and asyncio a traceback."""
+
+
+class AFewPerMinute(logging.Filter):
+    """Lets so many lines through; the next one that is let through says how many were not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began_s = 0.0
+        self._written = self._held = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now_s = time.monotonic()
+        if now_s - self._began_s >= 60:
+            self._began_s, self._written = now_s, 0
+        if self._written == PER_MINUTE:
+            self._held += 1
+            return False
+        self._written += 1
+        if self._held:
+            record.msg = f"{record.getMessage()} (and {self._held} lines that were left out)"
+            record.args, self._held = None, 0
+        return True
+
+
+def limit() -> None:
+    """For this process."""
+    for name in NOISY:
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, AFewPerMinute) for one in logger.filters):
+            logger.addFilter(AFewPerMinute())

@@ -1,0 +1,64 @@
+"""How long a connection may take for what it is doing; pure, times in seconds of one clock."""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+HANDSHAKE_S: Final = 15.0
+"""For TLS: as long as a device tries."""
+
+HEAD_S: Final = 15.0
+"""From a connection, or a head's first byte, to the head's end: it is one packet or two."""
+
+BODY_S: Final = 60.0
+"""Between two pieces of a body: after as long, a device has given up itself."""
+
+REQUEST_S: Final = 600.0
+"""A body, and again its answer: longer than a device's attempt, 540 s, however it drips."""
+
+UNWANTED_BYTES: Final = 8_388_608
+"""Of a body that has its answer already; a record that is still coming in shall read that."""
+
+
+class Phase(Enum):
+    """What is waited for."""
+
+    NOTHING = auto()
+    HEAD = auto()
+    BODY = auto()
+    ANSWER = auto()
+
+
+@dataclass(slots=True)
+class Patience:
+    """Follows one connection. The time without any request is not its business."""
+
+    phase: Phase
+    since_s: float
+    moved_s: float = field(init=False)
+    unwanted_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self.moved_s = self.since_s
+
+    def enter(self, phase: Phase, now_s: float) -> None:
+        if phase is not self.phase:
+            self.phase, self.since_s, self.moved_s = phase, now_s, now_s
+            self.unwanted_bytes = 0
+
+    def move(self, now_s: float) -> None:
+        """Something came."""
+        self.moved_s = now_s
+
+    def is_over(self, now_s: float) -> bool:
+        here_s, still_s = now_s - self.since_s, now_s - self.moved_s
+        match self.phase:
+            case Phase.NOTHING:
+                return False
+            case Phase.HEAD:
+                return here_s > HEAD_S
+            case Phase.BODY:
+                late = here_s > REQUEST_S or still_s > BODY_S
+                return late or self.unwanted_bytes > UNWANTED_BYTES
+            case Phase.ANSWER:
+                return here_s > REQUEST_S

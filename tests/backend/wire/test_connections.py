@@ -1,0 +1,210 @@
+"""What silent and slow connections are allowed; the pure rules, and once through the wiring."""
+
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.backend.pages.live import Live, live_town
+from tests.backend.wire import connections, loglines, loop, patience
+from tests.backend.wire.listener import Crowd, Listener
+from tests.backend.wire.patience import Patience, Phase
+from tests.support.waiting import until
+
+FORM = b"POST /pages/sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nwho="
+HALF_A_HEAD = b"GET /pages/sign-in HTTP/1.1\r\nHost"
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Live]:
+    """A backend whose limits of 15 and 60 s are half a second."""
+    monkeypatch.setattr(patience, "HEAD_S", 0.5)
+    monkeypatch.setattr(patience, "BODY_S", 0.5)
+    monkeypatch.setattr(loop, "HANDSHAKE_S", 0.5)
+    monkeypatch.setattr(connections, "LOOK_S", 0.05)
+    with live_town(tmp_path) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live_town(tmp_path_factory.mktemp("town")) as live:
+        yield live
+
+
+def plain_line(live: Live) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(live.url.rpartition(":")[2])), timeout=5)
+
+
+def tls_line(live: Live) -> ssl.SSLSocket:
+    context = ssl.create_default_context(cafile=str(live.ca_file))
+    return context.wrap_socket(plain_line(live), server_hostname="127.0.0.1")
+
+
+def is_ended(line: socket.socket) -> bool:
+    """Whether the other side ends it within the 5 s of its timeout."""
+    try:
+        return line.recv(1) == b""
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+
+
+def test_a_connection_that_says_nothing_is_ended(hasty: Live) -> None:
+    with plain_line(hasty) as silent, tls_line(hasty) as idle:
+        assert is_ended(silent)
+        assert is_ended(idle)
+
+
+@pytest.mark.parametrize("sent", [HALF_A_HEAD, FORM], ids=["head", "body"])
+def test_half_a_request_is_ended_while_others_are_answered(hasty: Live, sent: bytes) -> None:
+    with tls_line(hasty) as line:
+        line.sendall(sent)
+
+        assert hasty.browser().get("/sign-in").status_code == 200
+        assert is_ended(line)
+
+
+def test_a_head_that_drips_is_ended_all_the_same(hasty: Live) -> None:
+    """A byte now and then is what slowloris sends."""
+    with tls_line(hasty) as line:
+        line.sendall(HALF_A_HEAD)
+
+        until(lambda: not goes_on(line), 5, every_s=0.05)
+
+
+def goes_on(line: socket.socket) -> bool:
+    try:
+        line.sendall(b"a")
+    except OSError:
+        return False
+    return True
+
+
+def test_a_kept_connection_may_ask_again_after_the_time_for_a_head(hasty: Live) -> None:
+    browser = hasty.browser()
+    for _ in range(3):
+        assert browser.get("/sign-in").status_code == 200
+        time.sleep(0.6)  # longer than HEAD_S
+
+    assert hasty.counts.connections == 1
+
+
+def test_connections_that_browsers_keep_shut_out_no_other(unchanged: Live) -> None:
+    for _ in range(250):
+        assert unchanged.browser().ask("GET", "/pages/style.css").status_code == 200
+
+
+def test_of_those_who_wait_the_longest_waiting_make_room(
+    hasty: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever keeps connections open shuts out nobody who asks."""
+    monkeypatch.setattr(patience, "HEAD_S", 60)
+    monkeypatch.setattr(connections, "MOST_WAITING", 2)
+    with tls_line(hasty) as first, tls_line(hasty) as second, tls_line(hasty) as third:
+        assert is_ended(first)
+
+        for line in (second, third):
+            line.sendall(b"GET /pages/sign-in HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert line.recv(15) == b"HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize(
+    ("phase", "limit_s"),
+    [(Phase.HEAD, 15), (Phase.BODY, 60), (Phase.ANSWER, 600), (Phase.NOTHING, None)],
+)
+def test_each_phase_has_its_time(phase: Phase, limit_s: float | None) -> None:
+    waits = Patience(Phase.NOTHING, 0)
+    waits.enter(phase, 100)
+
+    if limit_s is None:
+        assert not waits.is_over(1e9)
+    else:
+        assert not waits.is_over(100 + limit_s)
+        assert waits.is_over(101 + limit_s)
+
+
+def test_a_body_may_take_ten_minutes_if_it_moves_and_no_more() -> None:
+    waits = Patience(Phase.BODY, 0)
+    for now_s in range(0, 600, 59):
+        waits.move(now_s)
+        assert not waits.is_over(now_s)
+
+    waits.move(601)
+
+    assert waits.is_over(601)
+
+
+def test_what_comes_after_an_answer_is_read_for_a_while_only() -> None:
+    waits = Patience(Phase.BODY, 0)
+
+    waits.unwanted_bytes = patience.UNWANTED_BYTES
+    assert not waits.is_over(0)
+    waits.unwanted_bytes += 1
+
+    assert waits.is_over(0)
+
+
+def listening(crowd: Crowd) -> Listener:
+    listener = Listener(socket.AF_INET, socket.SOCK_STREAM, crowd=crowd)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener
+
+
+def caller(listener: Listener, address: str) -> socket.socket:
+    return socket.create_connection(listener.getsockname(), 5, source_address=(address, 0))
+
+
+@pytest.mark.parametrize(
+    ("crowd", "let_in"),
+    [
+        (Crowd(4, 2), [True, True, False, True, True, False]),
+        (Crowd(4, 2, proxies=["127.0.0.2"]), [True, True, True, True, False, False]),
+    ],
+)
+def test_so_many_are_let_in_of_one_address_and_in_all(crowd: Crowd, let_in: list[bool]) -> None:
+    """A proxy speaks for many: it counts towards all only."""
+    inside = []
+    with listening(crowd) as listener:
+        found = []
+        for address in ("127.0.0.2",) * 3 + ("127.0.0.3",) * 2 + ("127.0.0.4",):
+            inside.append(caller(listener, address))
+            try:
+                inside.append(listener.accept()[0])
+                found.append(True)
+            except ConnectionAbortedError:
+                found.append(False)
+
+        assert found == let_in
+    for line in inside:
+        line.close()
+
+
+def test_who_leaves_makes_room() -> None:
+    with listening(Crowd(1, 1)) as listener:
+        for _ in range(3):
+            with caller(listener, "127.0.0.1"), listener.accept()[0]:
+                pass
+
+
+def test_a_library_writes_five_lines_a_minute_and_how_many_it_did_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    few = loglines.AFewPerMinute()
+    logger = logging.getLogger("test.noisy")
+    logger.addFilter(few)
+
+    for _ in range(1000):
+        logger.warning("Invalid HTTP request received.")
+    few._began_s -= 60  # noqa: SLF001 - a minute later
+    logger.warning("again: %s", "100%")
+
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[:5] == ["Invalid HTTP request received."] * 5
+    assert lines[5:] == ["again: 100% (and 995 lines that were left out)"]

@@ -1,0 +1,183 @@
+"""What a stranger on the network does to the backend, and what it comes to."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.backend.process import Backend, running_backend
+from tests.support.factory import RecordMaker, new_id
+from tests.support.waiting import until
+from tests.support.wire import Wire, record, speaking_to
+
+MB = 1_000_000
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Backend]:
+    """A backend that no other test speaks to."""
+    with running_backend(tmp_path / "backend") as backend:
+        yield backend
+
+
+def plain_line(backend: Backend, source: str = "127.0.0.1") -> socket.socket:
+    return socket.create_connection(("127.0.0.1", backend.port), 10, (source, 0))
+
+
+def tls_line(backend: Backend, source: str = "127.0.0.1") -> ssl.SSLSocket:
+    context = ssl.create_default_context(cafile=str(backend.ca_file))
+    return context.wrap_socket(plain_line(backend, source), server_hostname="127.0.0.1")
+
+
+def head(request_line: str, **headers: str) -> bytes:
+    lines = [f"{name.replace('_', '-')}: {text}" for name, text in headers.items()]
+    return "\r\n".join([f"{request_line} HTTP/1.1", "Host: x", *lines, "", ""]).encode()
+
+
+def status(line: socket.socket) -> int:
+    """Of the answer that comes on this line."""
+    answer = bytearray()
+    while b"\r\n" not in answer:
+        chunk = line.recv(4096)
+        assert chunk, "ended without an answer"
+        answer += chunk
+    return int(answer.split(b" ")[1])
+
+
+def log_of(backend: Backend) -> str:
+    return (backend.data / "backend.log").read_text()
+
+
+# --- POST /receipts
+
+
+def test_one_id_a_hundred_times_is_looked_at_once(wire: Wire, backend: Backend) -> None:
+    """What was refused is judged again when asked for: 32 MB each time."""
+    capture_id = new_id()
+    wire.post(capture_id, b"no record", b"no record")
+    before = log_of(backend).count(f"verdict=damaged capture_id={capture_id}")
+
+    answer = wire.receipts(*[capture_id] * 100)
+
+    assert (answer.status_code, list(answer.json())) == (200, [capture_id])
+    assert log_of(backend).count(f"verdict=damaged capture_id={capture_id}") == before + 1
+
+
+@pytest.mark.parametrize(
+    "announced", [{"Content_Length": "300000000"}, {"Transfer_Encoding": "chunked"}]
+)
+def test_a_question_of_300_mb_is_413_and_is_not_read(
+    backend: Backend, announced: dict[str, str]
+) -> None:
+    """Answered after 16 KiB; then it is cut off, long before its end."""
+    piece = b"10000\r\n" + b" " * 65_536 + b"\r\n"
+    with tls_line(backend) as line:
+        line.sendall(head("POST /receipts", **announced) + piece)
+
+        assert status(line) == 413
+
+        assert sent_on(line, piece, 300 * MB) < 20 * MB
+
+
+def sent_on(line: socket.socket, piece: bytes, most: int) -> int:
+    """How many bytes go out until the other side ends it, or `most`."""
+    sent = 0
+    with suppress(OSError):
+        while sent < most:
+            line.sendall(piece)
+            sent += len(piece)
+    return sent
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 16_000,
+        b'{"capture_ids":' + b"[" * 16_000,
+        b'{"capture_ids": ["a"], "capture_ids": []}',
+        b"[]",
+        b"null",
+        b'"capture_ids"',
+        b"{}",
+        b'{"capture_ids": null}',
+        b'{"capture_ids": "71c344a4-afa0-4039-9d15-c737886a3e43"}',
+        b'{"capture_ids": {"71c344a4-afa0-4039-9d15-c737886a3e43": 1}}',
+        b'{"capture_ids": [1]}',
+        b'{"capture_ids": [["71c344a4-afa0-4039-9d15-c737886a3e43"]]}',
+        b'{"capture_ids": [null]}',
+        b'{"capture_ids": ["\\ud800"]}',
+        b'{"capture_ids": ["' + b"7" * 5000 + b'"]}',
+        b'{"capture_ids": [' + b"7" * 5000 + b"]}",
+        b"\xff\xfe",
+        b"\x00",
+        b"",
+    ],
+)
+def test_a_question_of_another_shape_is_400(wire: Wire, body: bytes) -> None:
+    answer = wire.session.post(f"{wire.base_url}/receipts", data=body, timeout=10)
+
+    assert answer.status_code == 400
+
+
+# --- connections
+
+
+def test_a_crowd_of_one_address_locks_out_no_other(alone: Backend, maker: RecordMaker) -> None:
+    with ExitStack() as crowd:
+        for _ in range(250):
+            crowd.enter_context(plain_line(alone, "127.0.0.2"))
+        with speaking_to(alone.base_url, alone.ca_file) as wire:
+            content = record(maker, capture_id := new_id())
+
+            assert wire.post(capture_id, content, content).status_code == 201
+        with pytest.raises(OSError):
+            tls_line(alone, "127.0.0.2")
+
+
+@pytest.mark.slow
+def test_a_hundred_slow_connections_are_ended_while_a_device_delivers(
+    alone: Backend, maker: RecordMaker
+) -> None:
+    """Each sends a byte of a head now and then; the time for a head is 15 s."""
+    with ExitStack() as stack, speaking_to(alone.base_url, alone.ca_file) as wire:
+        slow = [stack.enter_context(tls_line(alone, "127.0.0.2")) for _ in range(100)]
+        for line in slow:
+            line.sendall(b"GET /files HTTP/1.1\r\nX: ")
+
+        def are_ended() -> bool:
+            content = record(maker, capture_id := new_id())
+            assert wire.post(capture_id, content, content).status_code == 201
+            slow[:] = [line for line in slow if goes_on(line)]
+            return not slow
+
+        until(are_ended, 25, every_s=0.5)
+
+
+def goes_on(line: socket.socket) -> bool:
+    try:
+        line.sendall(b"a")
+    except OSError:
+        return False
+    return True
+
+
+def test_strangers_do_not_make_the_log_grow(alone: Backend) -> None:
+    """A garbled request, one to upgrade, a cut body, and what is no TLS at all."""
+    upgrade = head("GET /pages/", Connection="upgrade", Upgrade="websocket")
+    cut = head("POST /receipts", Content_Length="1000") + b"{"
+    before = len(log_of(alone))
+
+    for sent in (b"garbage\r\n\r\n", upgrade, cut, head("GET /pages/", X="a" * 20_000)):
+        for _ in range(30):
+            with tls_line(alone) as line:
+                line.sendall(sent)
+                line.unwrap() if sent is cut else line.recv(1)
+    for _ in range(30):
+        with plain_line(alone) as plain:
+            plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            plain.recv(1)
+
+    assert len(log_of(alone)) - before < 2000
