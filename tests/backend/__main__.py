@@ -27,6 +27,7 @@ from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
 from tests.backend.serving import HOST, listen, server_config
 from tests.backend.wire import loglines
+from tests.backend.wire.listener import Crowd
 from tests.backend.wire.store import Store
 
 
@@ -88,7 +89,8 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
         identity=identity,
     )
 
-    listener = listen(options.port)
+    proxies = office.settings.proxy
+    listener = listen(options.port, crowd=Crowd(proxies=proxies))
     url = f"https://{HOST}:{listener.getsockname()[1]}"
     files = {
         "ca": certificates.ca_file,
@@ -100,7 +102,7 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     if options.demo_accounts:
         print(_welcome(url), flush=True)
     context = certificates.server_context(asks_for_clients=identity is not None)
-    SuddenServer(server_config(app, context)).run(sockets=[listener])
+    SuddenServer(server_config(app, context, proxies=proxies)).run(sockets=[listener])
 
 
 def _welcome(url: str) -> str:

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from collections.abc import Collection
 from typing import Final
 
 import uvicorn
@@ -17,10 +18,20 @@ IDLE_S: Final = 5
 """How long an idle connection is kept. Source: uvicorn's own default."""
 
 
+ONLY_TLS: Final = ("Strict-Transport-Security", "max-age=31536000")
+"""On every answer: a browser that was here asks by HTTPS for a year. Source: RFC 6797, OWASP."""
+
+
 def server_config(
-    app: Starlette, context: ssl.SSLContext | None = None, idle_s: int = IDLE_S
+    app: Starlette,
+    context: ssl.SSLContext | None = None,
+    idle_s: int = IDLE_S,
+    proxies: Collection[str] = (),
 ) -> uvicorn.Config:
-    """Over TLS with a context; without one, something before it ends TLS."""
+    """Over TLS with a context; without one, something before it ends TLS.
+
+    Of `proxies` alone X-Forwarded-For and X-Forwarded-Proto are believed.
+    """
     config = uvicorn.Config(
         app,
         http=CountedProtocol,
@@ -30,6 +41,9 @@ def server_config(
         log_config=None,
         access_log=False,
         server_header=False,
+        headers=[ONLY_TLS],
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
         timeout_keep_alive=idle_s,
     )
     if context is not None:

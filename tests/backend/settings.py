@@ -1,5 +1,6 @@
-"""The backend's configuration: how long what is kept, and which labels are for practice."""
+"""The backend's configuration: what is kept how long, labels for practice, proxies before it."""
 
+import ipaddress
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -28,10 +29,16 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of it; `practice_codes` go into every manifest and must be on no parcel."""
+    """All of it.
+
+    Attributes:
+        practice_codes: go into every manifest and must be on no parcel.
+        proxy: network addresses that say in X-Forwarded-For for whom they speak.
+    """
 
     retention: Retention = field(default_factory=Retention)
     practice_codes: tuple[str, ...] = ("DOORSTEP-PRACTICE",)
+    proxy: tuple[str, ...] = ()
 
 
 def read_settings(folder: Path) -> Settings:
@@ -45,15 +52,30 @@ def read_settings(folder: Path) -> Settings:
     retention = given.pop("retention", {})
     if not isinstance(retention, dict):
         raise ValueError(f"{FILE}: retention: not a table")  # noqa: TRY004 - one kind of wrong
-    _check_names(given, ["practice_codes"], "")
+    _check_names(given, ["practice_codes", "proxy"], "")
     _check_names(retention, [one.name for one in fields(Retention)], "retention.")
     for name, days in retention.items():
         if type(days) is not int or not 0 <= days <= 3650:
             raise ValueError(f"{FILE}: retention.{name}: {days!r} is not 0 to 3650 days")
-    codes = given.get("practice_codes", list(Settings().practice_codes))
-    if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
-        raise ValueError(f"{FILE}: practice_codes: not a list of texts")
-    return Settings(Retention(**retention), tuple(codes))
+    codes = _texts(given, "practice_codes", Settings().practice_codes)
+    return Settings(Retention(**retention), codes, _proxies(given))
+
+
+def _proxies(given: dict[str, Any]) -> tuple[str, ...]:
+    found = _texts(given, "proxy", ())
+    for address in found:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError as error:
+            raise ValueError(f"{FILE}: proxy: {address!r} is no network address") from error
+    return found
+
+
+def _texts(given: dict[str, Any], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    found = given.get(name, list(default))
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ValueError(f"{FILE}: {name}: not a list of texts")
+    return tuple(found)
 
 
 def _check_names(given: dict[str, Any], known: list[str], where: str) -> None:

@@ -122,6 +122,25 @@ def test_a_question_of_another_shape_is_400(wire: Wire, body: bytes) -> None:
     assert answer.status_code == 400
 
 
+# --- headers
+
+
+def test_every_answer_asks_for_https_for_a_year(wire: Wire, backend: Backend) -> None:
+    ask = wire.session.request
+    answers = [
+        wire.head(new_id()),
+        wire.receipts(new_id()),
+        wire.post(new_id(), b"no record", b"no record"),
+        ask("GET", f"{backend.base_url}/manifest", timeout=10),
+        ask("GET", f"{backend.base_url}/nowhere", timeout=10),
+        ask("DELETE", f"{backend.base_url}/files", timeout=10),
+        ask("GET", f"{backend.base_url}/pages/sign-in", timeout=10),
+    ]
+
+    said = {answer.headers.get("Strict-Transport-Security") for answer in answers}
+    assert said == {"max-age=31536000"}
+
+
 # --- connections
 
 

@@ -176,6 +176,7 @@ def test_the_table_comes_from_the_configuration(tmp_path: Path) -> None:
         ("[retention]\nphoto_days = true", "retention.photo_days: True is not"),
         ("retain = 3", "no such setting: retain"),
         ("practice_codes = 3", "practice_codes: not a list"),
+        ('proxy = ["nginx"]', "proxy: 'nginx' is no network address"),
         ("retention = 3", "retention: not a table"),
     ],
 )

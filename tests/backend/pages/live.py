@@ -131,7 +131,9 @@ def live_town(folder: Path, *, show_simulated: bool = False) -> Iterator[Live]:
     started: queue.Queue[uvicorn.Server] = queue.Queue()
 
     def serve() -> None:  # SQLite's connections belong to the thread that opened them
-        server = uvicorn.Server(server_config(live.open(), certificates.server_context()))
+        app, proxies = live.open(), live.town.office.settings.proxy
+        config = server_config(app, certificates.server_context(), proxies=proxies)
+        server = uvicorn.Server(config)
         started.put(server)
         server.run(sockets=[listener])
 

@@ -15,7 +15,7 @@ from tests.backend.office.demo import ACCOUNTS, ALLOWED, Account
 from tests.backend.office.town import NOON, Town
 from tests.backend.pages.accounts import HASHER, Accounts
 from tests.backend.pages.door import COOKIE
-from tests.backend.pages.live import Browser, Live
+from tests.backend.pages.live import Browser, Live, live_town
 from tests.backend.pages.test_pages_access import routes
 
 OWNER = Customer("c-1")
@@ -108,6 +108,31 @@ def test_one_network_address_has_a_limit_of_its_own(live: Live) -> None:
     answers = [sign_in(browser, who=f"c-{number}", password="x") for number in range(100, 151)]
 
     assert answers == [403] * 50 + [429]
+
+
+def test_without_a_proxy_nobody_says_whose_address_theirs_is(live: Live) -> None:
+    """Else whoever guesses passwords has as many addresses as they like."""
+    answers = [tried_for(live, f"10.0.0.{number}") for number in range(51)]
+
+    assert answers == [403] * 50 + [429]
+
+
+def test_a_proxy_says_who_it_speaks_for_and_its_clients_do_not(tmp_path: Path) -> None:
+    (tmp_path / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
+    with live_town(tmp_path) as live:
+        first = [tried_for(live, f"10.{number}.0.9, 10.0.0.1") for number in range(51)]
+
+        assert first == [403] * 50 + [429]
+        assert tried_for(live, "10.0.0.1, 10.0.0.2") == 403
+
+
+def tried_for(live: Live, forwarded: str) -> int:
+    """What a wrong password is answered, of a name that nobody tried before."""
+    cookie = live.site.sessions.visitor()
+    form = {"form": live.site.sessions.form_token(cookie), "who": f"c-{cookie}", "password": "x"}
+    browser = Browser(live, cookie)
+    headers = {"X-Forwarded-For": forwarded}
+    return browser.ask("POST", "/pages/sign-in", form, headers).status_code
 
 
 def test_signing_in_gives_a_new_cookie_that_scripts_other_sites_and_plain_http_do_not_get(
@@ -235,6 +260,7 @@ def test_every_answer_forbids_scripts_frames_caches_and_referrers(
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert "Server" not in answer.headers
 
 
