@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 FILE_TYPE: Final = "application/octet-stream"
 """`filetype` in Upload-Metadata: a label line and a tar have no registered type."""
@@ -20,6 +20,10 @@ URL_LIMIT: Final = 2048
 
 QUOTE_LIMIT: Final = 120
 """Most of an answer's text that is quoted, in characters: one line on a terminal."""
+
+
+_READ_IN_TWO_WAYS: Final = r"\\|%(?i:00|25|2e|2f|5c)"
+"""A backslash, and an encoded NUL, percent sign, dot, slash or backslash. Source: RFC 3986, 7.3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ def own_address(base: str, location: str | None) -> str | None:
     """Where an upload is, below our own base; None for a Location that does not say.
 
     A proxy may rewrite scheme, port and Host, so the path is taken and the origin stays ours.
-    Dots count in any spelling: the HTTP library decodes them and goes up.
+    It is one that every server, proxy and library reads alike: dots go up in any spelling, encoded
+    slashes are slashes to some, and what is encoded twice is decoded by whoever decodes twice.
     """
     if not location or len(location) > URL_LIMIT or not re.fullmatch(r"[!-~]+", location):
         return None
@@ -57,8 +62,10 @@ def own_address(base: str, location: str | None) -> str | None:
     except ValueError:
         return None
     is_below = theirs.path.startswith(ours.path) and theirs.path != ours.path
-    has_dots = any(step in {".", ".."} for step in unquote(theirs.path).split("/"))
-    if theirs.scheme not in {"http", "https"} or not is_below or has_dots or theirs.fragment:
+    place = theirs.path.removeprefix(ours.path)
+    goes_up = any(step.partition(";")[0] in {".", ".."} for step in place.split("/"))
+    is_plain = not goes_up and not re.search(_READ_IN_TWO_WAYS, place)
+    if theirs.scheme not in {"http", "https"} or not is_below or not is_plain or theirs.fragment:
         return None
     return theirs._replace(scheme=ours.scheme, netloc=ours.netloc).geturl()
 
