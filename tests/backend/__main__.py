@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import logging
+import os
 import shlex
 import signal
 import sys
@@ -45,6 +46,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     loglines.limit()
+    os.umask(0o077)
     data: Path = options.data.resolve()
     if options.command is not None:
         if not (data / "backend.db").exists():
@@ -59,6 +61,7 @@ def main() -> None:
             sys.exit(str(error))
         return
     data.mkdir(parents=True, exist_ok=True)
+    data.chmod(0o700)  # what was made before, by whatever umask, is its owner's too
     _serve(options, data)
 
 

@@ -1,5 +1,6 @@
 """What a stranger on the network does to the backend, and what it comes to."""
 
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -120,6 +121,30 @@ def test_a_question_of_another_shape_is_400(wire: Wire, body: bytes) -> None:
     answer = wire.session.post(f"{wire.base_url}/receipts", data=body, timeout=10)
 
     assert answer.status_code == 400
+
+
+# --- files
+
+
+def test_what_is_kept_is_its_owners_alone(tmp_path: Path, maker: RecordMaker) -> None:
+    """Whatever the umask of who starts it; the log is the starter's."""
+    before = os.umask(0o022)
+    try:
+        with (
+            running_backend(tmp_path / "backend") as backend,
+            speaking_to(backend.base_url, backend.ca_file) as wire,
+        ):
+            content = record(maker, capture_id := new_id())
+            wire.post(capture_id, content, content)
+            wire.post(new_id(), content)
+            kept = [backend.data, *backend.data.rglob("*")]
+            modes = {str(path): path.stat().st_mode & 0o777 for path in kept}
+    finally:
+        os.umask(before)
+
+    modes.pop(str(backend.data / "backend.log"))
+    assert len(modes) > 15
+    assert {path: oct(mode) for path, mode in modes.items() if mode not in {0o600, 0o700}} == {}
 
 
 # --- headers
