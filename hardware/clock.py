@@ -66,8 +66,8 @@ class Clock(Protocol):
     def is_possible(self, gnss_utc: datetime) -> bool:
         """Whether a GNSS time may be true; a receiver after its week rollover says 2007."""
 
-    def raise_floor(self, utc: datetime) -> None:
-        """Move the time floor up to `utc`; never down."""
+    def move_floor(self, utc: datetime) -> None:
+        """Put the time floor there; `hardware.floor` says where it may go."""
 
     @property
     def floor(self) -> datetime:

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from hardware import chrony
 from hardware.clock import BUILT, ClockSource, Moment
 from hardware.errors import DeviceError
+from hardware.floor import SHELF_LIFE
 from hardware.told import Told
 
 log = logging.getLogger(__name__)
@@ -37,17 +39,20 @@ A receipt raises the floor past the last fix, by as much as the backend's clock 
 where a time zone is wrong. A week rollover is 1024 weeks, 19.6 years (IS-GPS-200, 20.3.3.3.1.1).
 """
 
-SHELF_LIFE: Final = timedelta(days=15 * 365)
-"""A GNSS date further ahead of the floor is refused: it would raise the floor for good.
-
-Longer than a device lies unused, and shorter than a week rollover, 19.6 years.
-"""
-
 RTC_DRIFT_S: Final = 60.0
 """Source: a watch crystal is good to 20 ppm, which is 52 s in the 30 days since it was last set."""
 
 RTC_AGREES_WITHIN_S: Final = 60.0
 """The system runs apart from the RTC that set it, by DRIFT 43 s a day at most."""
+
+ASK_EVERY_S: Final = 10.0
+"""How old chronyd's answer may be: it polls a receiver every 16 s, and a server more seldom.
+
+Source: chrony.conf(5), the default `poll 4` of refclock, and `minpoll 6` of server.
+"""
+
+_TIMESYNCD: Final = Path("run/systemd/timesync/synchronized")
+"""Made when timesyncd has set the clock. Source: systemd-timesyncd.service(8)."""
 
 TIME_ERROR: Final = 5
 """What adjtimex returns while the clock is not synchronised. Source: adjtimex(2)."""
@@ -70,22 +75,45 @@ class _Timex(ctypes.Structure):
     )
 
 
-def kernel_witness(root: Path = Path("/")) -> ClockSource:
-    """Say who vouches for the system time: NTP, RTC or UNSYNCED; `root` is a prefix for tests.
+class SystemWitness:
+    """Says who vouches for the system time: NTP, GNSS, RTC or UNSYNCED.
 
-    NTP on the word of the kernel, which chrony and timesyncd both keep informed, or of timesyncd's
-    file: ProtectClock= forbids to ask the kernel, and chrony then has no witness.
+    NTP or GNSS on the word of the kernel, which chrony and timesyncd both keep informed, or of
+    timesyncd's file: ProtectClock= forbids to ask the kernel, and chrony then has no witness.
+    GNSS where chronyd says that it follows a reference clock, or a server on this machine: it sets
+    the clock by what the receiver says. All others count as the network: timesyncd knows nothing
+    else, and who gives no answer cannot be told apart.
     RTC when the first one shows the time that the system has: without its battery a board's RTC
     exists too, but starts in 1970.
+
+    Args:
+        root: a prefix for tests.
+        port: where chronyd answers.
     """
-    if _kernel_is_synchronised() or (root / "run/systemd/timesync/synchronized").exists():
-        return ClockSource.NTP
-    try:
-        rtc_s = int((root / "sys/class/rtc/rtc0/since_epoch").read_text())
-    except (OSError, ValueError):
-        return ClockSource.UNSYNCED
-    agrees = abs(rtc_s - time.time()) <= RTC_AGREES_WITHIN_S
-    return ClockSource.RTC if agrees else ClockSource.UNSYNCED
+
+    def __init__(self, root: Path = Path("/"), port: int = chrony.PORT) -> None:
+        self._root: Final = root
+        self._port: Final = port
+        self._asked_s = -ASK_EVERY_S
+        self._follows: chrony.Reference | None = None
+
+    def __call__(self) -> ClockSource:
+        """Who vouches now; starts no process, and takes `chrony.WAIT_S` at most."""
+        if _kernel_is_synchronised() or (self._root / _TIMESYNCD).exists():
+            follows = self._reference()
+            return ClockSource.NTP if follows is None or follows.is_network else ClockSource.GNSS
+        try:
+            rtc_s = int((self._root / "sys/class/rtc/rtc0/since_epoch").read_text())
+        except (OSError, ValueError):
+            return ClockSource.UNSYNCED
+        agrees = abs(rtc_s - time.time()) <= RTC_AGREES_WITHIN_S
+        return ClockSource.RTC if agrees else ClockSource.UNSYNCED
+
+    def _reference(self) -> chrony.Reference | None:
+        now_s = time.monotonic()
+        if now_s - self._asked_s >= ASK_EVERY_S:
+            self._asked_s, self._follows = now_s, chrony.reference(self._port)
+        return self._follows
 
 
 def _kernel_is_synchronised() -> bool:
@@ -109,22 +137,23 @@ class _Known:
 class SystemClock:
     """The clock of this machine, as `hardware.clock.Clock`; nothing of it survives a power cut.
 
-    Nobody is believed before the build date.
+    Nobody is believed before the build date, and no floor is before it.
     NTP counts first, also before the floor: a GNSS time that disagrees with it is not used.
-    Then the newest GNSS time, carried on by CLOCK_MONOTONIC, then the RTC, if not before the floor.
+    Then the system's time where GNSS keeps it, then the newest GNSS time, carried on by
+    CLOCK_MONOTONIC, then the RTC, if not before the floor.
     Else the time is a guess: the later of the system's and the floor with what passed since then.
     """
 
     def __init__(
         self,
         floor: datetime,
-        witness: Callable[[], ClockSource] = kernel_witness,
+        witness: Callable[[], ClockSource] | None = None,
         root: Path = Path("/"),
     ) -> None:
-        self._witness: Final = witness
+        self._witness: Final = witness or SystemWitness(root)
         self._boot_id: Final = boot_id(root)
-        self._floor = _Known(floor, time.monotonic_ns())
-        self._ceiling: Final = floor + SHELF_LIFE
+        self._floor = _Known(max(BUILT, floor), time.monotonic_ns())
+        self._ceiling: Final = self._floor.utc + SHELF_LIFE
         self._told: _Known | None = None
         self._gnss: _Known | None = None
         self._refusing = Told(last=False)
@@ -134,10 +163,10 @@ class SystemClock:
         """The latest time that is certainly past."""
         return self._floor.utc
 
-    def raise_floor(self, utc: datetime) -> None:
-        """Move the time floor up to `utc`; never down."""
-        if utc > self._floor.utc:
-            self._floor = _Known(utc, time.monotonic_ns())
+    def move_floor(self, utc: datetime) -> None:
+        """Put the time floor there; one that stays goes on being carried by CLOCK_MONOTONIC."""
+        if utc != self._floor.utc:
+            self._floor = _Known(max(BUILT, utc), time.monotonic_ns())
 
     def learn(self, gnss_utc: datetime, received_ns: int) -> None:
         """Take a GNSS time that came at `received_ns`; one that is not possible is refused."""
@@ -193,6 +222,8 @@ class SystemClock:
         vouched = self._witness()
         if vouched is ClockSource.NTP and system.utc >= BUILT:
             return system, ClockSource.NTP, NTP_UNCERTAINTY_S
+        if vouched is ClockSource.GNSS and self.is_possible(system.utc):
+            return system, ClockSource.GNSS, NTP_UNCERTAINTY_S
         if gnss := self._gnss:
             drift_s = abs(monotonic_ns - gnss.at_ns) / 1e9 * DRIFT
             return gnss, ClockSource.GNSS, gnss.error_s + drift_s

@@ -2,13 +2,12 @@
 
 import logging
 import os
-from datetime import timedelta
-from typing import Final
 
 from agent.capture import record_json
 from agent.capture.chain import Chain
 from agent.capture.current_manifest import CurrentManifest
 from agent.capture.record_json import Setting
+from agent.capture.timekeeping import Timekeeping
 from agent.config import Config
 from agent.errors import ConfigError, DoorstepError, NotNow, StorageFault
 from agent.models import Counts, Kind, Label
@@ -23,9 +22,6 @@ from hardware.clock import ClockSource
 from hardware.told import Told
 
 _log = logging.getLogger(__name__)
-
-FLOOR_STEP: Final = timedelta(hours=1)
-"""How far the time floor may lag behind: each step costs a flush of the card."""
 
 
 class Housekeeping:
@@ -49,10 +45,11 @@ class Housekeeping:
         self._current_manifest = current_manifest
         self._dated_by = outbox.dated_by()
         self._writable = Told(last=True)
+        self._timekeeping = Timekeeping(config, board, outbox)
 
     def turn(self) -> None:
         """Learn the time from a fix, and write what waits to be written."""
-        self._learn_time()
+        self._timekeeping.learn()
         try:
             if not self._writable.last:
                 disk.write_durably(self._layout.state / "capture.probe", b"writable\n")
@@ -62,7 +59,7 @@ class Housekeeping:
                 disk.take_ballast(self._layout.ballast)
             self._current_manifest.turn()
             self._date_boot()
-            self._keep_floor()
+            self._timekeeping.keep()
         except StorageFault as error:
             if self._writable.is_news(now=False):
                 _log.error("event=storage_fault error=%r", str(error))
@@ -127,13 +124,6 @@ class Housekeeping:
     def _room_bytes(self) -> int:
         return disk.room_bytes(self._layout.records, self._layout.ballast)
 
-    def _learn_time(self) -> None:
-        fix, clock = self._board.position.last_fix(), self._board.clock
-        if fix is not None and fix.utc is not None:
-            clock.learn(fix.utc, fix.received_ns)
-            if clock.now().source is ClockSource.GNSS:
-                clock.raise_floor(fix.utc)  # not to this instant: the same fix may be seen again
-
     def _date_boot(self) -> None:
         """Write a `time` record where this boot has records with a worse date.
 
@@ -149,10 +139,3 @@ class Housekeeping:
             )
             self._chain.keep(Kind.TIME, moment, record_json.time_record(setting, moment))
         self._dated_by = moment.source
-
-    def _keep_floor(self) -> None:
-        if (kept := self._outbox.floor()) is not None:
-            self._board.clock.raise_floor(kept)  # receipts raise it too
-        floor = self._board.clock.floor
-        if kept is None or floor - kept >= FLOOR_STEP:
-            self._outbox.raise_floor(floor)

@@ -144,7 +144,7 @@ def capture_loop(
         keys = _own_keys(layout)
         mending = recovery.Mending(layout, database, outbox, keys, now_ns, alive=sd_notify.alive)
         mending.start()
-        board = opening(config.board, layout.run, floor(outbox))
+        board = opening(config.board, layout.run, floor(layout))
         opened.callback(board.close)
         if known := recovery.gnss_label(layout, outbox, keys, boot_id()):
             board.clock.recall(datetime.fromisoformat(known.utc), known.monotonic_ns)

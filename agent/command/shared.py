@@ -12,8 +12,9 @@ from agent.config import Config, load, path_of
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from hardware.clock import BUILT
+from agent.trust.store import TrustStore
 from hardware.clock_system import boot_id
+from hardware.floor import as_kept
 
 
 def configured(arguments: argparse.Namespace) -> Config:
@@ -49,9 +50,9 @@ def open_queue(config: Config) -> Iterator[Outbox]:
         yield Outbox(database, boot_id())
 
 
-def floor(outbox: Outbox) -> datetime:
-    """The latest time that is certainly past, as far as it is kept on disk."""
-    return max(BUILT, outbox.floor() or BUILT)
+def floor(layout: Layout) -> datetime:
+    """The latest time that is certainly past, as capture has kept it."""
+    return as_kept(TrustStore(layout).time().floor)
 
 
 @contextmanager

@@ -131,7 +131,10 @@ class Outbox(OutboxReader):
         self._mark(item, "upload_url = :url", {"url": url})
 
     def mark_delivered(self, item: Item, receipt: str, received: datetime) -> None:
-        """The backend has it; `receipt` is kept for prune, which verifies it itself."""
+        """The backend has it; `receipt` is kept for capture and prune, which verify it themselves.
+
+        Capture learns by `last_decided` that one came.
+        """
         self._decide(item, State.DELIVERED, receipt, received, None)
 
     def mark_refused(self, item: Item, refusal: str, refused: datetime, reason: str) -> None:
@@ -180,11 +183,6 @@ class Outbox(OutboxReader):
             raise UnknownItem(f"{capture_id}: not in the queue, or neither refused nor damaged")
         return changed
 
-    def raise_floor(self, utc: datetime) -> None:
-        """Keep a later time floor; an earlier one changes nothing."""
-        with self._database.step() as sql:
-            _raise_floor(sql, rfc3339(utc))
-
     def _decide(
         self, item: Item, state: State, decision: str, decided: datetime, answer: str | None
     ) -> None:
@@ -194,7 +192,10 @@ class Outbox(OutboxReader):
                 " WHERE capture_id = ? AND state = 'PENDING'",
                 (state, decision, rfc3339(decided), answer, item.capture_id),
             )
-            _raise_floor(sql, rfc3339(decided))
+            if state is State.DELIVERED:
+                sql.execute(
+                    "INSERT OR REPLACE INTO facts VALUES ('last_decided', ?)", (item.capture_id,)
+                )
 
     def _mark(self, item: Item, change: str, values: dict[str, Any]) -> None:
         where = "WHERE capture_id = :id AND state = 'PENDING'"
@@ -203,11 +204,3 @@ class Outbox(OutboxReader):
     def _write(self, change: str, values: dict[str, Any]) -> int:
         with self._database.step() as sql:
             return sql.execute(f"UPDATE captures SET {change}", values).rowcount  # noqa: S608 - our own constants
-
-
-def _raise_floor(sql: Connection, text: str) -> None:
-    sql.execute(
-        "INSERT INTO facts VALUES ('time_floor', ?)"
-        " ON CONFLICT (name) DO UPDATE SET text = max(text, excluded.text)",
-        (text,),
-    )

@@ -1,7 +1,6 @@
 """What is in the queue: questions that wait for no writer and make none wait."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
 
 from agent.errors import UnknownItem
@@ -104,11 +103,11 @@ class OutboxReader:
             return ClockSource.NTP
         return next((source for source in ClockSource if source in times), weak[0])
 
-    def floor(self) -> datetime | None:
-        """The time floor as last kept, or None."""
+    def last_decided(self) -> CaptureId | None:
+        """The record whose receipt came last, by what sync says; None where none came."""
         with self._database.look() as sql:
-            row = sql.execute("SELECT text FROM facts WHERE name = 'time_floor'").fetchone()
-        return datetime.fromisoformat(row["text"]) if row else None
+            row = sql.execute("SELECT text FROM facts WHERE name = 'last_decided'").fetchone()
+        return CaptureId(row["text"]) if row else None
 
     def _select(self, where: str, *values: object) -> Iterator[Item]:
         with self._database.look() as sql:

@@ -14,7 +14,6 @@ from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record.receipt import Keys, read_receipt
-from hardware.clock import ClockSource, Moment
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +31,6 @@ Where room is short capture looks at them every second; one id stays here for ea
 
 _ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
-_SYNCHRONISED: Final = frozenset({ClockSource.GNSS, ClockSource.NTP})
-"""Whose word is enough to delete; a real-time clock may be years off."""
-
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
@@ -45,9 +41,9 @@ class Pruned:
 
 
 def prune(
-    outbox: Outbox, layout: Layout, settings: RetentionSettings, keys: Keys, moment: Moment
+    outbox: Outbox, layout: Layout, settings: RetentionSettings, keys: Keys, now: datetime
 ) -> Pruned:
-    """Delete what the receipts allow to delete by now.
+    """Delete what the receipts allow to delete by `now`.
 
     A power cut at any point leaves a DELIVERED row without a file at most, which the next call
     marks. No transaction is open while files are deleted.
@@ -57,14 +53,13 @@ def prune(
         layout: where the files lie.
         settings: how long things are kept after the receipt.
         keys: who may sign receipts.
-        moment: the wall clock and who vouches for it.
+        now: a time that has certainly been reached.
 
     Raises:
         StorageFault: the disk or the database failed.
     """
-    now = certain_now(outbox.floor(), moment)
     newest = outbox.newest()
-    if now is None or newest is None:
+    if newest is None:
         return Pruned(0, 0)
     keep_file, keep_row = timedelta(hours=settings.file_hours), timedelta(days=settings.row_days)
     files = rows = 0
@@ -95,17 +90,6 @@ def make_room(outbox: Outbox, layout: Layout, keys: Keys, wanted_bytes: int) -> 
                 log.warning("event=room_made files=%d", files)
                 return files
     return 0
-
-
-def certain_now(floor: datetime | None, moment: Moment) -> datetime | None:
-    """The latest time that is certainly reached: never later because of an unsynchronised clock.
-
-    The network's time wins over the floor, which a receiver's wrong date may have raised.
-    """
-    if moment.source is ClockSource.NTP:
-        return moment.utc
-    known = [floor, moment.utc if moment.source in _SYNCHRONISED else None]
-    return max((time for time in known if time is not None), default=None)
 
 
 def may_delete(item: Item, keys: Keys, until: datetime) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from agent.models import from_rfc3339, rfc3339
 from agent.queue.disk import disk_errors, sync_folder, write_durably
 from agent.queue.paths import Layout
+from hardware.floor import Allowance
 
 _log = logging.getLogger(__name__)
 
@@ -24,14 +25,17 @@ _PRIVATE: Final = 0o600
 _MOST_BYTES: Final = 8_388_608
 """Nothing in the folder is as big: twice the longest manifest."""
 
+_MOST_S: Final = 1e10
+"""No machine runs for three hundred years."""
+
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """A clock and a receipt of the same boot that agree: what is past by it is past.
+    """A clock and a receipt of the same boot that agree: what is past by both is past.
 
     Attributes:
         boot_id: the boot in which they did; in another one it says nothing.
-        utc: what the clock said.
+        utc: what the earlier of the two said.
         boottime_s: CLOCK_BOOTTIME then.
     """
 
@@ -42,10 +46,17 @@ class Agreed:
 
 @dataclass(frozen=True, slots=True)
 class KeptTime:
-    """What is known of time across restarts; `floor` is None where it was never kept."""
+    """What is known of time across restarts.
+
+    Attributes:
+        floor: None where it was never kept.
+        agreed: None where nothing has agreed yet.
+        allowance: how far GNSS may raise the floor; None where it did not alone.
+    """
 
     floor: datetime | None = None
     agreed: Agreed | None = None
+    allowance: Allowance | None = None
 
 
 class TrustStore:
@@ -113,15 +124,19 @@ class TrustStore:
             return KeptTime()
         try:
             found = json.loads(text)
-            floor = found.get("floor")
-            return KeptTime(floor and from_rfc3339(floor), _agreed(found.get("agreed")))
+            floor, agreed, allowance = map(found.get, ("floor", "agreed", "allowance"))
+            return KeptTime(
+                floor and from_rfc3339(floor),
+                agreed and Agreed(*_in_boot(agreed, "utc", "boottime_s")),
+                allowance and _allowance(*_in_boot(allowance, "base", "begun_s")),
+            )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             _log.error("event=trust_unreadable file=time.json")
             return KeptTime()
 
     def keep_time(self, known: KeptTime) -> None:
         """Replace it."""
-        agreed = known.agreed
+        agreed, allowance = known.agreed, known.allowance
         told = {
             "floor": known.floor and rfc3339(known.floor),
             "agreed": agreed
@@ -129,6 +144,12 @@ class TrustStore:
                 "boot_id": agreed.boot_id,
                 "utc": rfc3339(agreed.utc),
                 "boottime_s": agreed.boottime_s,
+            },
+            "allowance": allowance
+            and {
+                "boot_id": allowance.boot_id,
+                "base": rfc3339(allowance.base),
+                "begun_s": allowance.begun_s,
             },
         }
         self._write("time.json", json.dumps(told))
@@ -148,10 +169,15 @@ class TrustStore:
             return None
 
 
-def _agreed(found: Any) -> Agreed | None:
-    if found is None:
-        return None
-    return Agreed(str(found["boot_id"]), from_rfc3339(found["utc"]), float(found["boottime_s"]))
+def _in_boot(found: Any, utc: str, boottime: str) -> tuple[str, datetime, float]:
+    boottime_s = found[boottime]
+    if not isinstance(boottime_s, float) or not 0 <= boottime_s < _MOST_S:
+        raise ValueError("no seconds since a boot")
+    return str(found["boot_id"]), from_rfc3339(found[utc]), boottime_s
+
+
+def _allowance(boot_id: str, base: datetime, begun_s: float) -> Allowance:
+    return Allowance(boot_id, begun_s, base)
 
 
 class _overwriting:  # noqa: N801 - reads as a verb in a with

@@ -1,0 +1,110 @@
+"""What capture learns of time from fixes, the network and receipts, and keeps in `trust/`."""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Final
+
+from agent.config import Config
+from agent.errors import ConfigError, NotGenuine, NotNow, UnknownItem
+from agent.models import CaptureId
+from agent.queue.paths import Layout
+from agent.queue.reader import OutboxReader
+from agent.record.receipt import read_receipt
+from agent.trust.certain import agreed
+from agent.trust.keys import receipt_keys
+from agent.trust.store import Agreed, KeptTime, TrustStore
+from hardware import floor as floors
+from hardware.board import Board
+from hardware.floor import Floor
+
+_log = logging.getLogger(__name__)
+
+FLOOR_STEP: Final = timedelta(hours=1)
+"""How far what is kept may lag behind: each step costs a flush of the card."""
+
+AGREED_STEP_S: Final = 6 * 3600.0
+"""How old an agreement may be before a newer one is kept, for the same reason."""
+
+
+class Timekeeping:
+    """The time floor, and whether a receipt agrees with the clock: once a second.
+
+    What the database says is input: a receipt's date counts when capture has verified it, and
+    as one of this boot only where it came in while this process ran. What an earlier process of
+    this boot kept still counts.
+    """
+
+    def __init__(self, config: Config, board: Board, outbox: OutboxReader) -> None:
+        self._config = config
+        self._board = board
+        self._outbox = outbox
+        self._store = TrustStore(Layout.of(config.state))
+        self._kept = self._store.time()
+        self._floor = Floor(board.clock.floor, self._kept.allowance)
+        self._decided: CaptureId | None = None
+        self._has_looked = False
+
+    def learn(self) -> None:
+        """Take the newest fix, and move the floor by what the clock then says; no I/O."""
+        fix, clock = self._board.position.last_fix(), self._board.clock
+        if fix is not None and fix.utc is not None:
+            clock.learn(fix.utc, fix.received_ns)
+        fix_utc = None if fix is None else fix.utc
+        before = self._floor.utc
+        self._move(floors.by_clock(self._floor, clock.now(), clock.boottime_s(), fix_utc))
+        if before - self._floor.utc >= FLOOR_STEP:
+            line = "event=floor_lowered from=%s to=%s meaning=network_time_is_earlier"
+            _log.warning(line, before.isoformat(), self._floor.utc.isoformat())
+
+    def keep(self) -> None:
+        """Take the newest receipt, and write what has changed by enough.
+
+        Raises:
+            StorageFault: the disk or the database failed; the next turn tries again.
+        """
+        decided = self._outbox.last_decided()
+        if decided != self._decided:
+            received = None if decided is None else self._received(decided)
+            if received is not None:
+                self._take(received)
+            self._decided = decided
+        self._has_looked = True
+        self._write(self._kept.agreed)
+
+    def _take(self, received: datetime) -> None:
+        clock = self._board.clock
+        self._move(floors.by_receipt(self._floor, received))
+        self.learn()  # the network's time counts more
+        if not self._has_looked:  # it may be of another boot
+            return
+        boottime_s = clock.boottime_s()
+        new, old = agreed(received, clock.now(), boottime_s), self._kept.agreed
+        is_fresh = (
+            new is not None
+            and old is not None
+            and old.boot_id == new.boot_id
+            and boottime_s - old.boottime_s < AGREED_STEP_S
+        )
+        if new is not None and not is_fresh:
+            self._write(new)
+
+    def _received(self, decided: CaptureId) -> datetime | None:
+        """The date of the record's own receipt; None where it does not verify."""
+        try:
+            item = self._outbox.get(decided)
+            return read_receipt(item.decision or "", item, receipt_keys(self._config)).received
+        except (UnknownItem, NotGenuine, ConfigError, NotNow) as error:
+            _log.warning("event=receipt_undated why=%r meaning=its_date_counts_nowhere", str(error))
+            return None
+
+    def _move(self, floor: Floor) -> None:
+        self._floor = floor
+        self._board.clock.move_floor(floor.utc)
+
+    def _write(self, agreement: Agreed | None) -> None:
+        floor, kept = self._floor, self._kept.floor
+        lags = kept is None or abs(floor.utc - kept) >= FLOOR_STEP
+        if lags or agreement != self._kept.agreed:
+            known = KeptTime(floor.utc, agreement, floor.allowance)
+            self._store.keep_time(known)
+            self._kept = known

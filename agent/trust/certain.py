@@ -1,0 +1,37 @@
+"""What time it certainly is: by a clock and a receipt that agree; pure."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from agent.trust.store import Agreed
+from hardware.clock import ClockSource, Moment
+from hardware.floor import AGREES_WITHIN, LATEST
+
+_SYNCHRONISED: Final = frozenset({ClockSource.GNSS, ClockSource.NTP})
+"""Whose word counts; a real-time clock may be years off."""
+
+
+def agreed(received: datetime, moment: Moment, boottime_s: float) -> Agreed | None:
+    """What a receipt that came in during this boot and the clock say together.
+
+    Neither is enough: network time and GNSS are not authenticated, and the backend's clock may be
+    wrong. Where they are apart by less than a day, the earlier of them is certainly past.
+    None where they do not agree, and for a receipt of so late a year that it is believed nowhere.
+    """
+    if moment.source not in _SYNCHRONISED or received > LATEST:
+        return None
+    if abs(received - moment.utc) > AGREES_WITHIN:
+        return None
+    return Agreed(moment.boot_id, min(received, moment.utc), boottime_s)
+
+
+def certain_now(known: Agreed | None, moment: Moment, boottime_s: float) -> datetime | None:
+    """The latest time that is certainly reached at `boottime_s`; None where nobody knows.
+
+    In the same boot only: CLOCK_BOOTTIME starts anew with the next. Where the network's time is
+    behind, it counts; where it is ahead, it does not.
+    """
+    if known is None or known.boot_id != moment.boot_id or boottime_s < known.boottime_s:
+        return None
+    utc = known.utc + timedelta(seconds=boottime_s - known.boottime_s)
+    return min(utc, moment.utc) if moment.source in _SYNCHRONISED else utc
