@@ -16,6 +16,7 @@ from agent.trust.store import Agreed, KeptTime, TrustStore
 from hardware import floor as floors
 from hardware.board import Board
 from hardware.floor import Floor
+from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -43,18 +44,14 @@ class Timekeeping:
         self._floor = Floor(board.clock.floor, self._kept.allowance)
         self._decided: CaptureId | None = None
         self._has_looked = False
+        self._undated = Told(last=False)
 
     def learn(self) -> None:
         """Take the newest fix, and move the floor by what the clock then says; no I/O."""
-        fix, clock = self._board.position.last_fix(), self._board.clock
+        fix = self._board.position.last_fix()
         if fix is not None and fix.utc is not None:
-            clock.learn(fix.utc, fix.received_ns)
-        fix_utc = None if fix is None else fix.utc
-        before = self._floor.utc
-        self._move(floors.by_clock(self._floor, clock.now(), clock.boottime_s(), fix_utc))
-        if before - self._floor.utc >= FLOOR_STEP:
-            line = "event=floor_lowered from=%s to=%s meaning=network_time_is_earlier"
-            _log.warning(line, before.isoformat(), self._floor.utc.isoformat())
+            self._board.clock.learn(fix.utc, fix.received_ns)
+        self._settle(self._floor)
 
     def keep(self) -> None:
         """Take the newest receipt, and write what has changed by enough.
@@ -63,43 +60,44 @@ class Timekeeping:
             StorageFault: the disk or the database failed; the next turn tries again.
         """
         decided = self._outbox.last_decided()
-        if decided != self._decided:
-            received = None if decided is None else self._received(decided)
+        if decided != self._decided and decided is not None:
+            received = self._received(decided)
             if received is not None:
-                self._take(received)
-            self._decided = decided
-        self._has_looked = True
+                self._settle(floors.by_receipt(self._floor, received))
+                self._agree(received)
         self._write(self._kept.agreed)
+        self._decided, self._has_looked = decided, True
 
-    def _take(self, received: datetime) -> None:
-        clock = self._board.clock
-        self._move(floors.by_receipt(self._floor, received))
-        self.learn()  # the network's time counts more
-        if not self._has_looked:  # it may be of another boot
+    def _settle(self, floor: Floor) -> None:
+        fix, clock = self._board.position.last_fix(), self._board.clock
+        fix_utc = None if fix is None else fix.utc
+        after = floors.by_clock(floor, clock.now(), clock.boottime_s(), fix_utc)
+        if self._floor.utc - after.utc >= FLOOR_STEP:
+            line = "event=floor_lowered from=%s to=%s meaning=network_time_is_earlier"
+            _log.warning(line, self._floor.utc.isoformat(), after.utc.isoformat())
+        self._floor = after
+        clock.move_floor(after.utc)
+
+    def _agree(self, received: datetime) -> None:
+        if not self._has_looked:  # what was there at the start may be of another boot
             return
-        boottime_s = clock.boottime_s()
-        new, old = agreed(received, clock.now(), boottime_s), self._kept.agreed
-        is_fresh = (
-            new is not None
-            and old is not None
-            and old.boot_id == new.boot_id
-            and boottime_s - old.boottime_s < AGREED_STEP_S
-        )
-        if new is not None and not is_fresh:
+        clock = self._board.clock
+        new = agreed(received, clock.now(), clock.boottime_s())
+        if new is not None and not _is_fresh(self._kept.agreed, new):
             self._write(new)
 
     def _received(self, decided: CaptureId) -> datetime | None:
         """The date of the record's own receipt; None where it does not verify."""
         try:
             item = self._outbox.get(decided)
-            return read_receipt(item.decision or "", item, receipt_keys(self._config)).received
+            received = read_receipt(item.decision or "", item, receipt_keys(self._config)).received
         except (UnknownItem, NotGenuine, ConfigError, NotNow) as error:
-            _log.warning("event=receipt_undated why=%r meaning=its_date_counts_nowhere", str(error))
+            if self._undated.is_news(now=True):
+                line = "event=receipt_undated why=%r meaning=its_date_counts_nowhere"
+                _log.warning(line, str(error))
             return None
-
-    def _move(self, floor: Floor) -> None:
-        self._floor = floor
-        self._board.clock.move_floor(floor.utc)
+        self._undated.last = False
+        return received
 
     def _write(self, agreement: Agreed | None) -> None:
         floor, kept = self._floor, self._kept.floor
@@ -108,3 +106,9 @@ class Timekeeping:
             known = KeptTime(floor.utc, agreement, floor.allowance)
             self._store.keep_time(known)
             self._kept = known
+
+
+def _is_fresh(kept: Agreed | None, new: Agreed) -> bool:
+    if kept is None or kept.boot_id != new.boot_id:
+        return False
+    return new.boottime_s - kept.boottime_s < AGREED_STEP_S

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hardware.clock import Clock, ClockSource, Moment
+from hardware.clock import BUILT, Clock, ClockSource, Moment
 from hardware.clock_system import SystemClock
 from hardware.simulated.clock import simulated_witness
 from hardware.simulated.world import World
@@ -87,19 +87,20 @@ def test_boottime_is_the_kernel_s(clock: Clock) -> None:
     assert before_s <= clock.boottime_s() <= time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def test_the_floor_only_rises(clock: Clock) -> None:
-    higher = clock.floor + timedelta(days=1)
+def test_the_floor_is_where_it_was_put_and_never_before_the_build(clock: Clock) -> None:
+    higher = max(clock.floor, BUILT) + timedelta(days=1)
 
-    clock.raise_floor(higher)
-    clock.raise_floor(higher - timedelta(days=10))
+    clock.move_floor(higher)
+    there = clock.floor
+    clock.move_floor(BUILT - timedelta(days=10))
 
-    assert clock.floor == higher
+    assert (there, clock.floor) == (higher, BUILT)
 
 
 def test_a_guess_is_not_before_the_floor(clock: Clock) -> None:
     """A device whose battery was out does not date a photo before its last receipt."""
     later = datetime.now(UTC) + timedelta(hours=1)
-    clock.raise_floor(later)
+    clock.move_floor(later)
 
     moment = clock.now()
 

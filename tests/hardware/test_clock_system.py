@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from hardware.clock import Clock, ClockSource
+from hardware.clock import BUILT, Clock, ClockSource
 from hardware.clock_system import (
     DRIFT,
     GNSS_UNCERTAINTY_S,
     RTC_AGREES_WITHIN_S,
     RTC_DRIFT_S,
     SystemClock,
-    kernel_witness,
+    SystemWitness,
 )
 from hardware.errors import DeviceError
 
-BUILT = datetime(2020, 1, 1, tzinfo=UTC)
 LATER = datetime(2034, 1, 1, tzinfo=UTC)
 
 
@@ -179,7 +178,7 @@ def test_a_fix_from_before_the_last_receipt_is_no_rollover(
 ) -> None:
     """The receipt raises the floor, past a fix of a second ago, or by a clock that is ahead."""
     unsynced = clock(ClockSource.UNSYNCED)
-    unsynced.raise_floor(LATER)
+    unsynced.move_floor(LATER)
 
     hear(unsynced, LATER - SECOND)
 
@@ -223,14 +222,30 @@ def test_an_unsynced_clock_after_the_floor_guesses_the_system_time() -> None:
     assert near(clock(ClockSource.UNSYNCED).now().utc, datetime.now(UTC))
 
 
-def test_the_floor_never_goes_down() -> None:
-    """What was certainly past stays past."""
-    unsynced = clock(ClockSource.UNSYNCED)
+def test_no_floor_is_before_the_build() -> None:
+    """Neither one that was kept, nor one that is moved there."""
+    unsynced = clock(ClockSource.UNSYNCED, floor=BUILT - timedelta(days=900))
+    at_first = unsynced.floor
 
-    unsynced.raise_floor(LATER)
-    unsynced.raise_floor(BUILT)
+    unsynced.move_floor(BUILT - SECOND)
 
-    assert unsynced.floor == LATER
+    assert (at_first, unsynced.floor) == (BUILT, BUILT)
+
+
+def test_gnss_that_keeps_the_system_s_time_is_gnss() -> None:
+    """chrony with a receiver: the system's time is the receiver's."""
+    by_receiver = clock(ClockSource.GNSS)
+
+    assert by_receiver.now().source is ClockSource.GNSS
+    assert near(by_receiver.now().utc, datetime.now(UTC))
+
+
+def test_a_week_rollover_is_refused_where_it_came_by_the_system_s_time_too() -> None:
+    """chrony believes its receiver, and has set the clock to what it says."""
+    by_receiver = clock(ClockSource.GNSS, floor=LATER)
+
+    assert by_receiver.now().source is ClockSource.UNSYNCED
+    assert near(by_receiver.now().utc, LATER)
 
 
 def test_boot_id_is_the_kernels() -> None:
@@ -257,7 +272,7 @@ def test_timesyncd_vouches_by_its_file(tmp_path: Path) -> None:
     flag.parent.mkdir(parents=True)
     flag.touch()
 
-    assert kernel_witness(tmp_path) is ClockSource.NTP
+    assert SystemWitness(tmp_path)() is ClockSource.NTP
 
 
 def test_an_rtc_that_shows_the_system_time_vouches(
@@ -266,7 +281,7 @@ def test_an_rtc_that_shows_the_system_time_vouches(
     """Without NTP, an RTC that agrees with the system is where the system's time came from."""
     monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
 
-    assert kernel_witness(rtc(tmp_path, time.time())) is ClockSource.RTC
+    assert SystemWitness(rtc(tmp_path, time.time()))() is ClockSource.RTC
 
 
 def test_what_an_rtc_says_is_as_certain_as_its_watch_and_the_system_are_together(
@@ -276,7 +291,7 @@ def test_what_an_rtc_says_is_as_certain_as_its_watch_and_the_system_are_together
     monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
     apart_s = RTC_AGREES_WITHIN_S - 1
 
-    assert kernel_witness(rtc(tmp_path, time.time() - apart_s)) is ClockSource.RTC
+    assert SystemWitness(rtc(tmp_path, time.time() - apart_s))() is ClockSource.RTC
     uncertainty_s = clock(ClockSource.RTC).now().uncertainty_s
     assert uncertainty_s is not None
     assert uncertainty_s >= apart_s + RTC_DRIFT_S
@@ -289,11 +304,11 @@ def test_an_rtc_that_started_in_1970_vouches_for_nothing(
     """A Pi 5 has an RTC also without its battery; the system's time then came from elsewhere."""
     monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
 
-    assert kernel_witness(rtc(tmp_path, epoch_s)) is ClockSource.UNSYNCED
+    assert SystemWitness(rtc(tmp_path, epoch_s))() is ClockSource.UNSYNCED
 
 
 def test_no_rtc_and_no_ntp_is_unsynced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bare Pi without network."""
     monkeypatch.setattr("hardware.clock_system._kernel_is_synchronised", lambda: False)
 
-    assert kernel_witness(tmp_path) is ClockSource.UNSYNCED
+    assert SystemWitness(tmp_path)() is ClockSource.UNSYNCED

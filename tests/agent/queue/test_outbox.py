@@ -2,7 +2,6 @@
 
 import multiprocessing
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -346,16 +345,16 @@ def test_items_are_paged_in_order_of_arrival(outbox: Outbox, device: RecordMaker
     assert [item.seq for item in outbox.items(State.DELIVERED, 0, 3)] == [5]
 
 
-def test_the_time_floor_only_rises(outbox: Outbox, device: RecordMaker) -> None:
-    """A receipt raises it too, in the same transaction."""
-    assert outbox.floor() is None
-    outbox.raise_floor(MOMENT)
-    outbox.raise_floor(MOMENT - timedelta(days=7000))
-    assert outbox.floor() == MOMENT
+def test_the_queue_tells_whose_receipt_came_last(outbox: Outbox, device: RecordMaker) -> None:
+    """In the same transaction; a refusal is none."""
+    first, second = add(outbox, device.make()), add(outbox, device.make())
+    before = outbox.last_decided()
+    outbox.mark_delivered(claimed(outbox), "receipt", MOMENT)
+    delivered = outbox.last_decided()
+    outbox.mark_refused(claimed(outbox), "refusal", MOMENT, "no")
 
-    add(outbox, device.make())
-    outbox.mark_delivered(claimed(outbox), "receipt", MOMENT + timedelta(milliseconds=412))
-    assert outbox.floor() == datetime(2026, 12, 1, 9, 15, 2, 412_000, tzinfo=UTC)
+    assert (before, delivered) == (None, first.label.capture_id)
+    assert outbox.last_decided() == first.label.capture_id != second.label.capture_id
 
 
 @pytest.mark.parametrize(

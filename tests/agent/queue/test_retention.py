@@ -2,21 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from agent.config import RetentionSettings
 from agent.errors import UnknownItem
 from agent.models import Item, State, rfc3339
-from agent.queue.retention import PAGE, Pruned, certain_now, prune
+from agent.queue.retention import PAGE, Pruned, prune
 from agent.record import receipt as receipts
 from agent.record import signing
-from hardware.clock import ClockSource, Moment
 from tests.support.sending import NOON, DeviceQueue, device_queue
 from tests.support.tusscript import receipt, refusal
 
@@ -36,11 +33,10 @@ class Shelf:
         token = receipt(self.key, item.capture_id, content, **told)
         self.device.outbox.mark_delivered(item, token, when)
 
-    def prune(self, now: datetime, source: ClockSource = ClockSource.NTP) -> Pruned:
+    def prune(self, now: datetime) -> Pruned:
         keys = receipts.in_use(self.key.public_key())
-        moment = Moment(now, 0, "boot", source, None)
         made = self.device
-        return prune(made.outbox, made.layout, RetentionSettings(), keys, moment)
+        return prune(made.outbox, made.layout, RetentionSettings(), keys, now)
 
     def has_file(self, item: Item) -> bool:
         return self.device.layout.record(item.capture_id).exists()
@@ -134,24 +130,6 @@ def test_receipt_of_another_backend_deletes_nothing(shelf: Shelf) -> None:
     assert shelf.has_file(item)
 
 
-@pytest.mark.parametrize("source", [ClockSource.UNSYNCED, ClockSource.RTC])
-def test_clock_that_nobody_vouches_for_deletes_nothing(shelf: Shelf, source: ClockSource) -> None:
-    item, _newest = shelf.device.press(), shelf.device.press()
-    shelf.deliver(item)
-
-    assert shelf.prune(NOON + timedelta(days=400), source) == Pruned(0, 0)
-
-
-def test_time_floor_counts_when_the_clock_does_not(shelf: Shelf) -> None:
-    """A later receipt proves that time has passed."""
-    item, later, _newest = (shelf.device.press() for _ in range(3))
-    shelf.deliver(item)
-    shelf.deliver(later, NOON + 80 * HOUR)
-
-    assert shelf.prune(NOON - 9 * HOUR, ClockSource.UNSYNCED) == Pruned(1, 0)
-    assert (shelf.has_file(item), shelf.has_file(later)) == (False, True)
-
-
 def test_cut_between_delete_and_mark_is_made_good(shelf: Shelf) -> None:
     item, _newest = shelf.device.press(), shelf.device.press()
     shelf.deliver(item)
@@ -172,21 +150,3 @@ def test_more_than_a_page_is_pruned(shelf: Shelf) -> None:
 
 def test_empty_queue_is_nothing_to_prune(shelf: Shelf) -> None:
     assert shelf.prune(NOON) == Pruned(0, 0)
-
-
-@given(
-    floor=st.none() | st.datetimes(timezones=st.just(UTC)),
-    utc=st.datetimes(timezones=st.just(UTC)),
-    source=st.sampled_from(ClockSource),
-)
-def test_certain_now_is_the_latest_witness(
-    floor: datetime | None, utc: datetime, source: ClockSource
-) -> None:
-    now = certain_now(floor, Moment(utc, 0, "boot", source, None))
-
-    if source is ClockSource.NTP:
-        assert now == utc  # a wrong GNSS date may have raised the floor
-    elif source is ClockSource.GNSS:
-        assert now == (utc if floor is None else max(floor, utc))
-    else:
-        assert now == floor

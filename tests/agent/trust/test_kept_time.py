@@ -1,0 +1,65 @@
+"""What is known of time is kept whole, or counts as not there."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.queue.paths import Layout
+from agent.trust.store import Agreed, KeptTime, TrustStore
+from hardware.clock import BUILT
+from hardware.floor import Allowance
+
+KNOWN = KeptTime(
+    BUILT + timedelta(days=3),
+    Agreed("a boot", BUILT + timedelta(days=2, milliseconds=5), 17.25),
+    Allowance("a boot", 12.5, BUILT),
+)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    made = Layout(tmp_path / "state", tmp_path / "run")
+    made.make()
+    return made
+
+
+@pytest.mark.parametrize(
+    "known", [KNOWN, KeptTime(), KeptTime(BUILT), KeptTime(BUILT, None, KNOWN.allowance)]
+)
+def test_what_was_kept_is_read_again(layout: Layout, known: KeptTime) -> None:
+    TrustStore(layout).keep_time(known)
+
+    assert TrustStore(layout).time() == known
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        '{"floor": 3}',
+        '{"floor": "2026-12-01T06:00:00+02:00"}',
+        '{"agreed": {"boot_id": "b", "utc": "2026-12-01T06:00:00Z"}}',
+        '{"agreed": {"boot_id": "b", "utc": "2026-12-01T06:00:00Z", "boottime_s": NaN}}',
+        '{"agreed": {"boot_id": "b", "utc": "2026-12-01T06:00:00Z", "boottime_s": 1e300}}',
+        '{"agreed": {"boot_id": "b", "utc": "2026-12-01T06:00:00Z", "boottime_s": -1.0}}',
+        '{"allowance": "all"}',
+        "[" * 100_000,
+    ],
+)
+def test_what_cannot_be_read_is_not_there_and_said(
+    layout: Layout, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (layout.trust / "time.json").write_text(text)
+
+    assert TrustStore(layout).time() == KeptTime()
+    assert "event=trust_unreadable file=time.json" in caplog.text
+
+
+def test_the_group_may_read_it_and_nobody_else(layout: Layout) -> None:
+    """prune is another user."""
+    TrustStore(layout).keep_time(KNOWN)
+
+    assert (layout.trust / "time.json").stat().st_mode & 0o777 == 0o640
