@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -17,7 +17,9 @@ from agent.__main__ import main
 from agent.errors import DoorstepError, StorageFault
 from agent.models import Item, State, rfc3339
 from agent.record import signing
+from agent.trust.store import Agreed, KeptTime, TrustStore
 from hardware.clock import BUILT
+from hardware.clock_system import boot_id
 from hardware.indicator import Signal
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.device import Device
@@ -40,6 +42,7 @@ SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 RECEIVED: Final = datetime(2026, 11, 1, tzinfo=UTC)
 FLOOR: Final = BUILT
+CERTAIN: Final = RECEIVED + timedelta(days=2)
 """Receipts that are older than every time that is kept, by a clock that is past the build."""
 
 RECEIPT_KEY: Final = signing.new_key()
@@ -139,7 +142,8 @@ def with_receipts(device: Bench) -> None:
         device.press()
     for item in device.rows()[:3]:
         device.outbox.mark_delivered(item, _receipt(item), RECEIVED)
-    device.outbox.raise_floor(FLOOR)
+    agreed = Agreed(boot_id(), CERTAIN, 0.0)
+    TrustStore(device.layout).keep_time(KeptTime(FLOOR, agreed))
 
 
 def _receipt(item: Item) -> str:

@@ -2,21 +2,18 @@
 
 import os
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from agent.models import Item, rfc3339
 from agent.queue.database import Database
 from agent.record import signing
 from agent.record.receipt import Receipt, Refusal
-from hardware.clock import BUILT
 from tests.powercut.stage import RECEIPT_KEY, Stage, frames
 from tests.support.benchtop import Bench
 
 RECEIVED: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
 """When the backend decided, whatever it did."""
-
-_START: Final = BUILT
 
 FULL_FRAMES: Final = 975
 """Pages in the write-ahead log before a scenario; at 1000 SQLite empties it, in its midst."""
@@ -28,13 +25,13 @@ def grow(_stage: Stage, device: Bench) -> None:
     While it grows, SQLite's own flushes would hide one that the product forgot.
     """
     device.press()
-    floor = device.outbox.floor() or _START
-    wraps = before = step_ms = 0
-    while not wraps or before < FULL_FRAMES:
-        step_ms += 1
-        device.outbox.raise_floor(floor + timedelta(milliseconds=step_ms))
-        now = frames(device.layout)
-        wraps, before = wraps + (now < before), now
+    wraps = before = 0
+    with closing(Database(device.layout)) as database:
+        while not wraps or before < FULL_FRAMES:
+            with database.step() as sql:
+                sql.execute("INSERT OR REPLACE INTO facts VALUES ('grown', ?)", (str(before),))
+            now = frames(device.layout)
+            wraps, before = wraps + (now < before), now
 
 
 def with_records(stage: Stage, device: Bench) -> None:

@@ -12,7 +12,7 @@ from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from agent.record import signing, verify
 from agent.sync.reread import reread
-from tests.powercut.stage import Row, Stage, Told, digest, read_asides, read_queue
+from tests.powercut.stage import Row, Stage, Told, digest, has_time, read_asides, read_queue
 from tests.support.benchtop import Bench
 
 LATER_S: Final = 1e6
@@ -39,13 +39,13 @@ _WITH_FILE: Final = frozenset({State.PENDING, State.REFUSED, State.DELIVERED})
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The state folder: rows by capture_id, the time floor, digests of files by name.
+    """The state folder: rows by capture_id, whose receipt came last, digests of files by name.
 
     `asides` are those of broken queues.
     """
 
     rows: dict[str, Row]
-    floor: str | None
+    decided: str | None
     files: dict[str, str]
     torn: frozenset[str]
     asides: dict[str, str]
@@ -58,9 +58,11 @@ def check(
 
     `made` are records that were made after the cut.
     """
+    knows_time = has_time(stage.layout)
     with stage.open() as device:
         found = look(device.layout)
     faults = [
+        *_time(told, log_bytes, knows_time=knows_time),
         *_kept(told, log_bytes, found),
         *_rows(told, log_bytes, found, made),
         *_asides(told, log_bytes, found),
@@ -75,16 +77,21 @@ def check(
         return [*faults, *_goes_on(device, found), *_sends(device)]
 
 
+def _time(told: Told, log_bytes: int, *, knows_time: bool) -> Iterator[str]:
+    if told.possible(log_bytes)[0].has_time and not knows_time:
+        yield "what was kept of time is gone"
+
+
 def look(layout: Layout) -> Found:
     """Read everything, by the product's own door."""
     with closing(Database(layout)) as database, database.look() as sql:
-        rows, floor = read_queue(sql)
+        rows, decided = read_queue(sql)
         sound = [row[0] for row in sql.execute("PRAGMA integrity_check")]
     if sound != ["ok"]:
         raise AssertionError(f"the database is not sound: {sound}")
     files = {path.name: digest(path) for path in layout.records.iterdir()}
     torn = frozenset(path.name for path in layout.torn.iterdir())
-    return Found(rows, floor, files, torn, read_asides(layout))
+    return Found(rows, decided, files, torn, read_asides(layout))
 
 
 def _kept(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
@@ -110,9 +117,9 @@ def _rows(told: Told, log_bytes: int, found: Found, made: frozenset[str]) -> Ite
     """Each row is as last promised, as the change in hand has it, or what a sweep makes of that."""
     possible, known = told.possible(log_bytes), told.known()
     may_rebuild = told.may_rebuild(log_bytes)
-    floors = {version.floor for version in possible} | ({None} if may_rebuild else set())
-    if not made and found.floor not in floors:
-        yield f"the time floor is {found.floor}, promised was {possible[0].floor}"
+    last = {version.decided for version in possible} | ({None} if may_rebuild else set())
+    if not made and found.decided not in last:
+        yield f"the last receipt is of {found.decided}, promised was {possible[0].decided}"
     for name in (found.rows.keys() | possible[0].rows.keys()) - made:
         row = found.rows.get(name)
         is_lost = told.lost.get(name, log_bytes + 1) <= log_bytes

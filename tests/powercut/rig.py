@@ -18,7 +18,7 @@ from tests.powercut import disk
 from tests.powercut.checker import check, look
 from tests.powercut.forked import WITHIN_S, in_child, spread, within
 from tests.powercut.scenarios import Prepare, Scenario, pictures
-from tests.powercut.stage import Stage, Told, Version
+from tests.powercut.stage import Stage, Told, Version, has_time
 from tests.powercut.variants import Variant
 from tests.powercut.writelog import Cut, Entry, disks, reached, read_log
 from tests.support.device import Device
@@ -119,7 +119,10 @@ def _prepare(stage: Stage, prepare: Prepare) -> Told:
     """End as a process does that is killed: with its database open."""
     prepare(stage, stage.leave_open())
     found = look(stage.layout)
-    return Told(versions=[Version(0, 0, found.rows, found.floor)], lost=stage.told.lost)
+    return Told(
+        versions=[Version(0, 0, found.rows, found.decided, has_time=has_time(stage.layout))],
+        lost=stage.told.lost,
+    )
 
 
 def try_states(

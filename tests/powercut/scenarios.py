@@ -23,7 +23,6 @@ from agent.record.receipt import in_use
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
 from agent.sync.outcome import Deferred, NoService, Outcome, Suspect
-from hardware.clock import ClockSource, Moment
 from hardware.errors import CameraStalled
 from hardware.simulated.scene_room import Image
 from hardware.simulated.scenes import Scene, render
@@ -222,8 +221,8 @@ def _dice() -> random.Random:
 
 
 def _prune(device: Bench, after: timedelta) -> None:
-    moment = Moment(RECEIVED + after, 1, "boot", ClockSource.NTP, 0.1)
-    retention.prune(device.outbox, device.layout, RetentionSettings(), _KEYS, moment)
+    now = RECEIVED + after
+    retention.prune(device.outbox, device.layout, RetentionSettings(), _KEYS, now)
 
 
 class _Answers(Delivery):

@@ -14,6 +14,7 @@ from agent.queue import disk
 from agent.queue.database import Connection, Database
 from agent.queue.paths import Layout
 from agent.record import signing
+from agent.trust.store import TrustStore
 from hardware.indicator import Signal
 from tests.powercut.forked import in_child
 from tests.support.benchtop import Bench, Parts, bench
@@ -35,13 +36,15 @@ class Version:
         begun: size of the log before it; a cut from there on may leave this version.
         done: size of the log when it had returned; a cut from there on leaves this one or a later.
         rows: by capture_id.
-        floor: the time floor.
+        decided: whose receipt came last.
+        has_time: whether capture had kept what it knows of time.
     """
 
     begun: int
     done: int
     rows: dict[str, Row]
-    floor: str | None
+    decided: str | None
+    has_time: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class Told:
 
     def possible(self, log_bytes: int) -> list[Version]:
         """What the queue may be after a cut: as last promised, or as the change in hand has it."""
-        empty = Version(0, 0, {}, None)
+        empty = Version(0, 0, {}, None, has_time=False)
         settled = [version for version in self.versions if version.done <= log_bytes]
         in_hand = [
             version for version in self.versions if version.begun <= log_bytes < version.done
@@ -193,8 +196,9 @@ class Stage:
             begun = self.now()
             with plain_step(database) as sql:
                 yield sql
-                rows, floor = read_queue(sql)
-            self._settled(Version(begun, self.now(), rows, floor))
+                rows, decided = read_queue(sql)
+            kept = has_time(self.layout)
+            self._settled(Version(begun, self.now(), rows, decided, has_time=kept))
 
         def set_aside(database: Database) -> Path:
             aside = plain_set_aside(database)
@@ -229,10 +233,15 @@ class Stage:
 
 
 def read_queue(sql: Connection) -> tuple[dict[str, Row], str | None]:
-    """All rows by capture_id, and the time floor."""
+    """All rows by capture_id, and whose receipt came last."""
     rows = sql.execute("SELECT * FROM captures").fetchall()
-    floor = sql.execute("SELECT text FROM facts WHERE name = 'time_floor'").fetchone()
-    return {row["capture_id"]: dict(row) for row in rows}, floor and floor["text"]
+    decided = sql.execute("SELECT text FROM facts WHERE name = 'last_decided'").fetchone()
+    return {row["capture_id"]: dict(row) for row in rows}, decided and decided["text"]
+
+
+def has_time(layout: Layout) -> bool:
+    """Whether what capture keeps of time is there, and whole."""
+    return TrustStore(layout).time().floor is not None
 
 
 def read_asides(layout: Layout) -> dict[str, str]:

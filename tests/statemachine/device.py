@@ -10,7 +10,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Final
@@ -28,9 +28,13 @@ from agent.record import receipt
 from agent.sync.delivery import Delivery
 from agent.sync.http import Backend, Limits
 from agent.sync.loop import Sync
+from agent.trust.certain import certain_now
+from agent.trust.store import TrustStore
 from hardware import clock_system
-from hardware.clock import BUILT, ClockSource
+from hardware.board import Board
+from hardware.clock import BUILT, ClockSource, Moment
 from hardware.clock_system import SystemClock
+from hardware.settings import BoardSettings
 from tests.backend import process
 from tests.support import device as commands
 from tests.support.benchtop import Bench, Parts
@@ -77,6 +81,29 @@ class SetWall(datetime):
         return datetime.now(tz) + cls.ahead
 
 
+class SetTimeClock(SystemClock):
+    """The product's clock, for which time passes when the machine says so."""
+
+    def __init__(self, floor: datetime, parts: Parts) -> None:
+        super().__init__(floor, lambda: parts.witness)
+        self._now_ns = parts.now
+
+    def now(self) -> Moment:
+        return self.at(self._now_ns())
+
+    def boottime_s(self) -> float:
+        return self._now_ns() / 1e9
+
+
+class SetTimeParts(Parts):
+    """A board with such a clock."""
+
+    def open(self, settings: BoardSettings, run_dir: Path, floor: datetime) -> Board:
+        board = super().open(settings, run_dir, floor)
+        self.clock = SetTimeClock(floor, self)
+        return replace(board, clock=self.clock, parts=ExitStack())
+
+
 class InProcessDevice:
     """One device; `press`, `turns`, `send_once` and `prune` may die at any transaction.
 
@@ -94,7 +121,7 @@ class InProcessDevice:
         tables = {"device": {"id": self.id}, "backend": commands.towards(backend, url)}
         self.config = load(commands.Device(folder, "", **tables).config)
         self.layout = Layout.of(self.config.state)
-        self.parts = Parts()
+        self.parts = SetTimeParts()
         self.fuse = Fuse()
         self.starts = 0
         self.boot_id = str(uuid.uuid4())
@@ -186,9 +213,11 @@ class InProcessDevice:
             shared.open_queue(self.config) as outbox,
             suppress(DoorstepError),
         ):
-            clock = SystemClock(shared.floor(outbox), lambda: self.parts.witness)
-            moment = clock.at(self.parts.now())
-            retention.prune(outbox, self.layout, self.config.retention, keys, moment)
+            clock = SetTimeClock(shared.floor(self.layout), self.parts)
+            known = TrustStore(self.layout).time().agreed
+            now = certain_now(known, clock.now(), clock.boottime_s())
+            if now is not None:
+                retention.prune(outbox, self.layout, self.config.retention, keys, now)
 
     # The world around them
 

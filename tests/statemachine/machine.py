@@ -30,6 +30,7 @@ CLOCKS: Final[Mapping[str, Callable[[], tuple[ClockSource, timedelta]]]] = {
     "right": lambda: (ClockSource.NTP, timedelta()),
     "right, but nobody vouches": lambda: (ClockSource.UNSYNCED, timedelta()),
     "an hour back": lambda: (ClockSource.UNSYNCED, timedelta(hours=-1)),
+    "the network's years ahead": lambda: (ClockSource.NTP, timedelta(days=3000)),
     "years ahead": lambda: (ClockSource.UNSYNCED, timedelta(days=3000)),
     "a real-time clock years ahead": lambda: (ClockSource.RTC, timedelta(days=3000)),
     "1970": lambda: (
@@ -292,6 +293,7 @@ class Machine(RuleBasedStateMachine):
         except Killed:
             self.seen["sync killed"] += 1
             self.device.start_sync()
+        self.device.bench.tick()
 
     def _cut_power(self, *, reboots: bool, dies_at: int | None) -> None:
         self.device.power_cut(reboots=reboots, dies_at=dies_at)

@@ -42,9 +42,9 @@ def chronyd(folder: Path, *lines: str) -> Iterator[int]:
     own = [f"cmdport {port}", "bindcmdaddress 127.0.0.1", "bindcmdaddress /"]
     own += [f"pidfile {folder}/pid", f"driftfile {folder}/drift"]
     configuration.write_text("\n".join([*own, *lines]) + "\n")
-    command = [chronyd_program(), "-x", "-U", "-d", "-u", getpass.getuser(), "-f", configuration]
+    command = [chronyd_program(), "-x", "-U", "-d", "-u", getpass.getuser(), "-f"]
     with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen([*command, configuration], stdout=log, stderr=log)
     try:
         until(
             lambda: b"clock" in (folder / "log").read_bytes(),

@@ -468,7 +468,7 @@ def test_the_floor_outlives_the_process(tmp_path: Path) -> None:
         device.tick()
 
     with bench(tmp_path, unsynced()) as device:
-        assert device.parts.clock.floor == known
+        assert abs(device.parts.clock.floor - known) < timedelta(seconds=10)
 
 
 # Idle lights

@@ -1,0 +1,317 @@
+"""What capture learns of time: by its own eyes, whatever sync puts into the database."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from agent.capture.timekeeping import AGREED_STEP_S
+from agent.command import capture, shared
+from agent.models import Item, State, rfc3339
+from agent.queue.database import Database
+from agent.record import signing
+from agent.trust.certain import certain_now
+from agent.trust.store import KeptTime, TrustStore
+from hardware import clock_system
+from hardware.clock import BUILT, ClockSource
+from hardware.clock_system import SystemClock
+from hardware.floor import GNSS_RAISES_BY
+from tests.support.benchtop import Bench, Parts, bench
+from tests.support.tusscript import receipt, refusal
+
+KEY: Final = signing.new_key()
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
+
+
+@contextmanager
+def van(folder: Path, witness: ClockSource = ClockSource.UNSYNCED) -> Iterator[Bench]:
+    """A device that knows the key of KEY's backend, and whose first turn is done."""
+    (folder / "receipt-key.pem").write_bytes(signing.public_pem(KEY.public_key()))
+    with bench(folder, Parts(witness=witness)) as device:
+        device.tick()
+        yield device
+
+
+def deliver(device: Bench, when: datetime, **told: Any) -> Item:
+    """A press, and what sync does when its receipt came; the next turn has seen it."""
+    capture_id = device.press()["label"]["capture_id"]
+    item = device.outbox.get(capture_id)
+    content = device.layout.record(capture_id).read_bytes()
+    fields = {"capture_id": capture_id, "received_at": rfc3339(when)} | told
+    token = receipt(KEY, content=content, **fields)
+    device.outbox.mark_delivered(item, token, when)
+    device.tick()
+    return device.outbox.get(capture_id)
+
+
+def kept(device: Bench) -> KeptTime:
+    return TrustStore(device.layout).time()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def reboot(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for module in (capture, shared, clock_system):
+        monkeypatch.setattr(module, "boot_id", lambda _root=None: name)
+
+
+# Receipts
+
+
+def test_a_receipt_raises_the_floor_and_it_is_kept(tmp_path: Path) -> None:
+    when = datetime(2027, 3, 1, tzinfo=UTC)
+    with van(tmp_path) as device:
+        deliver(device, when)
+
+        assert device.parts.clock.floor == when
+    with van(tmp_path) as device:
+        assert device.parts.clock.floor == kept(device).floor == when
+
+
+@pytest.mark.parametrize("year", [2090, 9999])
+@pytest.mark.parametrize("witness", [ClockSource.NTP, ClockSource.UNSYNCED])
+def test_a_receipt_of_a_far_year_delivers_its_record_and_does_nothing_else(
+    tmp_path: Path, year: int, witness: ClockSource
+) -> None:
+    with van(tmp_path, witness) as device:
+        before = device.parts.clock.floor, kept(device)
+        item = deliver(device, datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
+        after = device.press()["label"]
+
+        assert item.state is State.DELIVERED
+        assert (device.parts.clock.floor, kept(device)) == before
+        assert after["utc"] < "2027"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"capture_id": "00000000-0000-4000-8000-000000000000"},
+        {"sha256": "0" * 64},
+        {"bytes": 5},
+        {"received_at": "2027-03-01"},
+        {"reason": "no"},
+    ],
+)
+def test_a_row_with_another_receipt_moves_nothing(
+    tmp_path: Path, told: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sync that was taken over has receipts of all that this device ever sent."""
+    with van(tmp_path) as device:
+        before = device.parts.clock.floor
+        deliver(device, datetime(2027, 3, 1, tzinfo=UTC), **told)
+        device.tick()
+
+        assert device.parts.clock.floor == before
+        assert caplog.text.count("event=receipt_undated") == 1
+
+
+def test_a_receipt_by_another_key_moves_nothing(tmp_path: Path) -> None:
+    with van(tmp_path) as device:
+        before = device.parts.clock.floor
+        item = device.outbox.get(device.press()["label"]["capture_id"])
+        when = datetime(2027, 3, 1, tzinfo=UTC)
+        content = device.layout.record(item.capture_id).read_bytes()
+        told = {"received_at": rfc3339(when)}
+        token = receipt(signing.new_key(), item.capture_id, content, **told)
+        device.outbox.mark_delivered(item, token, when)
+        device.tick()
+
+        assert device.parts.clock.floor == before
+
+
+def test_a_refusal_moves_nothing(tmp_path: Path) -> None:
+    with van(tmp_path) as device:
+        before = device.parts.clock.floor
+        item = device.outbox.get(device.press()["label"]["capture_id"])
+        when = datetime(2027, 3, 1, tzinfo=UTC)
+        content = device.layout.record(item.capture_id).read_bytes()
+        token = refusal(KEY, item, content, refused_at=rfc3339(when))
+        device.outbox.mark_refused(item, token, when, "no")
+        device.tick()
+
+        assert device.parts.clock.floor == before
+
+
+@pytest.mark.parametrize("text", ["", "nobody", "x" * 100_000, "00000000-0000-4000-8000-0"])
+def test_a_database_that_names_no_record_stops_nobody(tmp_path: Path, text: str) -> None:
+    with van(tmp_path) as device:
+        before = device.parts.clock.floor
+        with closing(Database(device.layout)) as database, database.step() as sql:
+            sql.execute("INSERT OR REPLACE INTO facts VALUES ('last_decided', ?)", (text,))
+        device.tick()
+
+        assert device.parts.clock.floor == before
+        assert device.press()["label"]["kind"] == "photo"
+
+
+def test_an_old_fact_of_the_database_moves_nothing(tmp_path: Path) -> None:
+    """Every process can write there: the floor was kept there once."""
+    with van(tmp_path) as device:
+        before = device.parts.clock.floor
+        with closing(Database(device.layout)) as database, database.step() as sql:
+            sql.execute("INSERT INTO facts VALUES ('time_floor', '2030-01-01T00:00:00.000Z')")
+        device.tick()
+    with van(tmp_path) as device:
+        assert device.parts.clock.floor == before
+
+
+# GNSS and the network
+
+
+def test_a_few_seconds_of_gnss_ten_years_ahead_cost_half_a_year_and_the_network_heals_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also over a restart in between, which brings no new half year."""
+    ahead = now() + 3650 * DAY
+    with van(tmp_path) as device:
+        before = device.parts.clock.floor
+        device.hear_time(ahead)
+        device.tick()
+        label = device.press()["label"]
+        raised = device.parts.clock.floor
+    with van(tmp_path) as device:
+        device.hear_time(ahead + HOUR)
+        device.tick()
+        again = device.parts.clock.floor
+        device.parts.witness = ClockSource.NTP
+        device.tick()
+        healed = device.parts.clock.floor
+
+        assert (label["clock"], label["utc"][:4]) == ("gnss", f"{ahead.year}")
+        assert raised == again == before + GNSS_RAISES_BY
+        assert BUILT <= healed <= now()
+        assert kept(device).floor == datetime.fromisoformat(rfc3339(healed))
+    assert caplog.text.count("event=floor_lowered") == 1
+
+
+def test_the_network_s_word_counts_more_than_a_receipt_s(tmp_path: Path) -> None:
+    """The backend's clock is a year ahead; the floor stays where the network is, time and again."""
+    with van(tmp_path, ClockSource.NTP) as device:
+        for number in range(3):
+            deliver(device, now() + 365 * DAY + number * HOUR)
+
+            assert device.parts.clock.floor <= now()
+        assert (floor := kept(device).floor) is not None
+        assert floor <= now()
+
+
+def test_a_fix_that_the_network_agrees_with_raises_the_floor_by_any_amount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device that lay unused for two years."""
+    with van(tmp_path, ClockSource.NTP) as device:
+        later = now() + 730 * DAY
+
+        class Later(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]  # as datetime has it
+                return datetime.now(tz) + 730 * DAY
+
+        monkeypatch.setattr(clock_system, "datetime", Later)
+        device.parts.fix(utc=later - SECOND)
+        device.tick()
+
+        assert device.parts.clock.floor == later - SECOND
+
+
+# What prune goes by
+
+
+def test_a_receipt_that_agrees_with_the_clock_makes_the_time_certain(tmp_path: Path) -> None:
+    """The earlier of the two counts."""
+    with van(tmp_path, ClockSource.NTP) as device:
+        before = kept(device).agreed
+        when = now() - HOUR
+        deliver(device, when)
+        clock, known = device.parts.clock, kept(device).agreed
+
+        assert before is None
+        assert known is not None
+        assert known.utc == datetime.fromisoformat(rfc3339(when))
+        certain = certain_now(known, clock.now(), clock.boottime_s())
+        assert certain is not None
+        assert timedelta(0) <= certain - known.utc < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("source", [ClockSource.UNSYNCED, ClockSource.RTC])
+def test_a_receipt_alone_makes_nothing_certain(tmp_path: Path, source: ClockSource) -> None:
+    with van(tmp_path, source) as device:
+        deliver(device, now())
+
+        assert kept(device).agreed is None
+
+
+@pytest.mark.parametrize("off", [-1.1 * DAY, 1.1 * DAY, 365 * DAY, -365 * DAY])
+def test_a_receipt_that_does_not_agree_makes_nothing_certain(
+    tmp_path: Path, off: timedelta
+) -> None:
+    """An old one that sync has put there again; or the clock was set wrong by somebody."""
+    with van(tmp_path, ClockSource.NTP) as device:
+        deliver(device, now() + off)
+
+        assert kept(device).agreed is None
+
+
+def test_a_receipt_that_was_there_at_the_start_makes_nothing_certain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be of another boot; the next one is of this."""
+    with van(tmp_path, ClockSource.UNSYNCED) as device:
+        deliver(device, now())
+    reboot(monkeypatch, "another boot")
+    with van(tmp_path, ClockSource.NTP) as device:
+        at_first = kept(device).agreed
+        deliver(device, now())
+        then = kept(device).agreed
+
+    assert at_first is None
+    assert then is not None
+    assert then.boot_id == "another boot"
+
+
+def test_what_an_earlier_process_of_this_boot_kept_counts_and_of_another_boot_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with van(tmp_path, ClockSource.NTP) as device:
+        deliver(device, now())
+        known = kept(device).agreed
+    with van(tmp_path, ClockSource.NTP) as device:
+        clock, after = device.parts.clock, kept(device).agreed
+        in_this = certain_now(after, clock.now(), clock.boottime_s())
+    reboot(monkeypatch, "another boot")
+    with van(tmp_path, ClockSource.NTP) as device:
+        clock = device.parts.clock
+        in_another = certain_now(kept(device).agreed, clock.now(), clock.boottime_s())
+
+    assert after == known is not None
+    assert in_this is not None
+    assert in_another is None
+
+
+def test_an_agreement_is_kept_again_when_it_is_hours_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with each receipt: each costs a flush of the card."""
+    at_s = [1_000.0]
+    monkeypatch.setattr(SystemClock, "boottime_s", lambda _clock: at_s[0])
+    with van(tmp_path, ClockSource.NTP) as device:
+        deliver(device, now())
+        first = kept(device).agreed
+        at_s[0] += AGREED_STEP_S - 1
+        deliver(device, now())
+        soon = kept(device).agreed
+        at_s[0] += 1
+        deliver(device, now())
+        later = kept(device).agreed
+
+    assert first is not None
+    assert soon == first
+    assert later is not None
+    assert later == replace(later, boottime_s=1_000.0 + AGREED_STEP_S)
