@@ -90,7 +90,8 @@ def test_what_is_no_picture_is_said_to_be_none_and_shown_to_nobody(live: Live) -
     """It has its receipt: the device did its part, and another photo will not come."""
     bomb = PICTURE.replace((48).to_bytes(2) + (64).to_bytes(2), b"\xff\xdc\xff\xdc", 1)
     town = live.town
-    stop = {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "code"}
+    stop_id = town.office.orders.find(ALLOWED).stop_id
+    stop = {"id": stop_id, "bound_by": "code", "ring": "inside"}
     for photo in (bomb, b"no picture"):
         town.receive(town.van.make(Kind.PHOTO, {"stop": stop, "simulated": False}, photo))
     stray = {"stop": stop | {"bound_by": "unassigned"}, "simulated": False}
