@@ -1,4 +1,4 @@
-"""The fleet document over real HTTPS: what a device can verify with the keys that it names."""
+"""The fleet document and the keys in it, over real HTTPS: what a device can verify with it."""
 
 from datetime import UTC, datetime
 
@@ -59,7 +59,7 @@ def test_a_manifest_is_the_certificates_and_by_a_key_of_the_fleet_document(van: 
     office = open_office(Store(van.backend.data))
     demo.settle(office)
     demo.send_out(office, van.device_id, datetime.now(UTC))
-    before = van.get("/manifest", **named("van-0"))  # type: ignore[arg-type]
+    before = van.get("/manifest", None, **named("van-0"))
 
     van.backend.command("fleet", "rotate")
 
