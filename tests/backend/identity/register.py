@@ -1,6 +1,7 @@
 """The register of devices: who was let in, by which token, and every certificate that they got."""
 
 import hashlib
+import logging
 import secrets
 import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives import serialization
 
 from agent.models import from_rfc3339, rfc3339
 from agent.record.signing import PublicKey, thumbprint
+
+log = logging.getLogger(__name__)
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS enrolled (
@@ -263,6 +266,7 @@ class Register:
         into = """INSERT INTO certificates (serial, device_id, label, kid, until, state, pem)
             VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *"""
         row = (f"{made.serial_number:x}", device_id, label, kid, until, CertificateState.LIVE, pem)
+        log.info("event=certificate device_id=%s label=%s serial=%s", device_id, label, row[0])
         return _known(self._db.execute(into, row).fetchone())
 
     @contextmanager
