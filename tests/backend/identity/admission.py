@@ -9,7 +9,8 @@ from cryptography import x509
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.backend.identity.register import CertificateState, Known, Label, Register
+from tests.backend.identity.known import CertificateState, Known, Label
+from tests.backend.identity.register import Register
 from tests.backend.pages import PREFIX
 from tests.backend.wire.connections import connection_of
 

@@ -13,7 +13,8 @@ from agent.models import from_rfc3339
 from agent.record import signing
 from tests.backend import keys
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
-from tests.backend.identity.register import DeviceState, Label, Listed, Register
+from tests.backend.identity.known import DeviceState, Label, Listed
+from tests.backend.identity.register import Register
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.model import Office
 from tests.backend.wire.intake import Intake

@@ -6,17 +6,16 @@ import secrets
 import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from agent.models import from_rfc3339, rfc3339
+from agent.models import rfc3339
 from agent.record.signing import PublicKey, thumbprint
+from tests.backend.identity.known import CertificateState, DeviceState, Known, Label, Listed, known
 
 log = logging.getLogger(__name__)
 
@@ -40,65 +39,6 @@ that the office lets it in, since whoever holds its TLS key alone must not bring
 
 TOKEN_BYTES: Final = 24
 """Of a one-time token: nobody guesses 192 bits, so that a plain digest of it is enough."""
-
-
-class Label(StrEnum):
-    """What a certificate is for; the second is also the label in the EST path."""
-
-    TLS = "tls"
-    EVIDENCE = "evidence"
-
-
-class DeviceState(StrEnum):
-    """GONE: it will not come back, and what it drove was taken from it."""
-
-    IN = "in"
-    REVOKED = "revoked"
-    GONE = "gone"
-
-
-class CertificateState(StrEnum):
-    """SUPERSEDED: a newer one of the same device was used."""
-
-    LIVE = "live"
-    SUPERSEDED = "superseded"
-    REVOKED = "revoked"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A certificate that was issued here.
-
-    Attributes:
-        serial: in hex, as `openssl x509 -serial` prints it but in lower case.
-        kid: thumbprint of its public key.
-        cloned_at: when it was first used after it was superseded.
-    """
-
-    number: int
-    serial: str
-    device_id: str
-    label: Label
-    kid: str
-    until: datetime
-    state: CertificateState
-    first_used_at: datetime | None
-    cloned_at: datetime | None
-    pem: str
-
-    @property
-    def x509(self) -> x509.Certificate:
-        return x509.load_pem_x509_certificate(self.pem.encode())
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A device as the office lists it; `token_waits` is one that nobody has used."""
-
-    device_id: str
-    state: DeviceState
-    token_waits: bool
-    certificates: tuple[Known, ...]
 
 
 class TokenUsedError(ValueError):
@@ -208,7 +148,7 @@ class Register:
         """The certificate of this serial number, if it was issued here."""
         query = "SELECT * FROM certificates WHERE serial = ?"
         row = self._db.execute(query, (f"{serial:x}",)).fetchone()
-        return None if row is None else _known(row)
+        return None if row is None else known(row)
 
     def note_first_use(self, used: Known, now: datetime) -> None:
         """A TLS certificate was used for the first time: what was issued before it ends."""
@@ -228,7 +168,7 @@ class Register:
     def clones(self) -> list[Known]:
         """Superseded certificates that were used, the latest first."""
         query = "SELECT * FROM certificates WHERE cloned_at IS NOT NULL ORDER BY cloned_at DESC"
-        return [_known(row) for row in self._db.execute(query)]
+        return [known(row) for row in self._db.execute(query)]
 
     def devices(self) -> list[Listed]:
         """All that were ever let in, by name."""
@@ -239,8 +179,8 @@ class Register:
         token = "SELECT 1 FROM tokens WHERE device_id = ? AND kid IS NULL"
         waits = self._db.execute(token, (device_id,)).fetchone() is not None
         query = "SELECT * FROM certificates WHERE device_id = ? ORDER BY number"
-        known = tuple(_known(one) for one in self._db.execute(query, (device_id,)))
-        return Listed(device_id, DeviceState(row["state"]), waits, known)
+        found = tuple(known(one) for one in self._db.execute(query, (device_id,)))
+        return Listed(device_id, DeviceState(row["state"]), waits, found)
 
     def _same_or_new(
         self,
@@ -258,7 +198,7 @@ class Register:
             AND state = ? AND until > ? ORDER BY number DESC LIMIT 1"""
         row = (device_id, label, kid, CertificateState.LIVE, rfc3339(now))
         found = self._db.execute(query, row).fetchone()
-        return None if found is None else _known(found)
+        return None if found is None else known(found)
 
     def _add(self, device_id: str, label: Label, kid: str, made: x509.Certificate) -> Known:
         pem = made.public_bytes(serialization.Encoding.PEM).decode()
@@ -267,32 +207,13 @@ class Register:
             VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *"""
         row = (f"{made.serial_number:x}", device_id, label, kid, until, CertificateState.LIVE, pem)
         log.info("event=certificate device_id=%s label=%s serial=%s", device_id, label, row[0])
-        return _known(self._db.execute(into, row).fetchone())
+        return known(self._db.execute(into, row).fetchone())
 
     @contextmanager
     def _together(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         with self._db:
             yield
-
-
-def _known(row: sqlite3.Row) -> Known:
-    return Known(
-        number=row["number"],
-        serial=row["serial"],
-        device_id=row["device_id"],
-        label=Label(row["label"]),
-        kid=row["kid"],
-        until=from_rfc3339(row["until"]),
-        state=CertificateState(row["state"]),
-        first_used_at=_instant(row["first_used_at"]),
-        cloned_at=_instant(row["cloned_at"]),
-        pem=row["pem"],
-    )
-
-
-def _instant(text: str | None) -> datetime | None:
-    return None if text is None else from_rfc3339(text)
 
 
 def _digest(token: str) -> str:

@@ -11,13 +11,8 @@ from agent.record import signing
 from tests.backend import keys
 from tests.backend.identity.admission import EXPIRED, RENEWAL, REVOKED, SUPERSEDED, objection
 from tests.backend.identity.authority import Authority
-from tests.backend.identity.register import (
-    DeviceState,
-    Known,
-    OtherKeyError,
-    Register,
-    TokenUsedError,
-)
+from tests.backend.identity.known import DeviceState, Known
+from tests.backend.identity.register import OtherKeyError, Register, TokenUsedError
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 VAN = "van-7"
