@@ -1,15 +1,19 @@
 """What a stranger on the network does to the backend, and what it comes to."""
 
 import os
+import re
 import socket
 import ssl
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+import requests  # noqa: TID251 - the browser's side of the wire
 
-from tests.backend.process import Backend, running_backend
+from tests.backend.process import REPOSITORY, Backend, running_backend
 from tests.support.factory import RecordMaker, new_id
 from tests.support.waiting import until
 from tests.support.wire import Wire, record, speaking_to
@@ -145,6 +149,44 @@ def test_what_is_kept_is_its_owners_alone(tmp_path: Path, maker: RecordMaker) ->
     modes.pop(str(backend.data / "backend.log"))
     assert len(modes) > 15
     assert {path: oct(mode) for path, mode in modes.items() if mode not in {0o600, 0o700}} == {}
+
+
+# --- accounts
+
+
+@pytest.mark.slow
+def test_an_account_is_made_changed_and_ended_while_the_backend_serves(alone: Backend) -> None:
+    """Each change ends its sessions at the next page."""
+
+    def command(*words: str, password: str = "") -> str:
+        told = [sys.executable, "-m", "tests.backend", "--data", str(alone.data), *words]
+        ran = subprocess.run(
+            told, input=password, cwd=REPOSITORY, capture_output=True, text=True, check=False
+        )
+        return ran.stdout or f"{ran.returncode}: {ran.stderr}"
+
+    def signed_in(password: str) -> Callable[[], bool]:
+        """Sign in; returns what asks whether it still holds."""
+        session = requests.Session()
+        session.trust_env, session.verify = False, str(alone.ca_file)
+        page = session.get(f"{alone.base_url}/pages/sign-in", timeout=10).text
+        (token,) = re.findall(r'name="form" value="([^"]+)"', page)
+        form = {"form": token, "who": "18", "password": password}
+        session.post(f"{alone.base_url}/pages/sign-in", form, timeout=10).close()
+        url = f"{alone.base_url}/pages/service"
+        return lambda: session.get(url, allow_redirects=False, timeout=10).status_code == 200
+
+    assert command("account", "agent", "18", password="walnut\n").startswith("1: a password is")
+    assert not signed_in("walnut")()
+    assert "account 18: agent" in command("account", "agent", "18", password="walnut-17\n")
+    first = signed_in("walnut-17")
+    assert first()
+    assert "new password" in command("account", "agent", "18", password="heron-1234\n")
+    second = signed_in("heron-1234")
+    assert (first(), second()) == (False, True)
+    assert "removed" in command("remove-account", "18")
+    assert not second()
+    assert command("remove-account", "18").startswith("1: there is no account 18")
 
 
 # --- headers

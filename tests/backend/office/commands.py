@@ -8,6 +8,7 @@ from typing import Any
 from tests.backend.office import export
 from tests.backend.office.keeping import NotDone, plain_language
 from tests.backend.office.model import Office
+from tests.backend.pages import commands as account
 
 
 def add_to(parser: argparse.ArgumentParser) -> Any:
@@ -19,6 +20,7 @@ def add_to(parser: argparse.ArgumentParser) -> Any:
     hold.add_argument("number")
     hold.add_argument("case_number")
     commands.add_parser("release", help="end a hold").add_argument("number")
+    account.add_to(commands)
     for name, what in (("export-order", "number"), ("export-device", "device_id")):
         command = commands.add_parser(name, help=f"write a zip of all that is kept, by {what}")
         command.add_argument(what)
@@ -28,6 +30,8 @@ def add_to(parser: argparse.ArgumentParser) -> Any:
 
 def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
     """Carry out one command; returns what to print. Safe while the backend serves."""
+    if options.command in account.COMMANDS:
+        return account.run(options, office.ledger)
     match options.command:
         case "expire":
             return f"erased {office.keeping.expire(now)} records"
@@ -39,14 +43,13 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
             return f"order {options.number}: released"
         case "export-order":
             export.export_order(office, options.number, options.zip)
-            return f"written: {options.zip}"
         case "export-device":
             if not office.filing.of_device(options.device_id):
                 raise NotDone(f"nothing came from a device {options.device_id}")
             export.export_device(office, options.device_id, options.zip)
-            return f"written: {options.zip}"
         case _:
             return _kept(office)
+    return f"written: {options.zip}"
 
 
 def _kept(office: Office) -> str:

@@ -1,23 +1,56 @@
 """Who can sign in; of a password only its Argon2id hash is kept."""
 
 import base64
+import hashlib
+import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 import anyio
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
+from agent.models import rfc3339
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import Account
 from tests.backend.office.ledger import Connection
 
-SCHEMA: Final = """CREATE TABLE IF NOT EXISTS accounts (
+ROLES: Final = ("customer", "agent", "dispatch")
+"""What an account can be."""
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS accounts (
     who TEXT PRIMARY KEY, role TEXT NOT NULL CHECK (role IN ('customer', 'agent', 'dispatch')),
-    hash TEXT NOT NULL) STRICT"""
+    hash TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS browsers (
+    browser TEXT PRIMARY KEY, ends TEXT NOT NULL,
+    who TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE) STRICT;
+"""
+"""`browsers` holds a digest of what each was given; a new password makes all of them unknown."""
 
 HASHER: Final = PasswordHasher()
 """argon2-cffi's defaults. Source: RFC 9106 section 4, the second recommended choice: 64 MiB."""
+
+KNOWN_FOR: Final = timedelta(days=90)
+"""How long a browser is known after a sign-in: longer than a holiday."""
+
+MOST_WAITING: Final = 20
+"""Checks of a password that wait for their turn: some 2 s on the machine that it was tried on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Somebody who gave the password of an account.
+
+    Attributes:
+        standing: what the account was then: its role and hash.
+    """
+
+    viewer: Viewer
+    who: str
+    standing: tuple[str, str]
 
 
 class Accounts:
@@ -28,10 +61,10 @@ class Accounts:
         self._hasher = hasher
         self._nobodys = _nobodys_hash(hasher)
         self._one_at_a_time = anyio.CapacityLimiter(1)  # 64 MiB each
-        ledger.execute(SCHEMA)
+        ledger.executescript(f"BEGIN; {SCHEMA} COMMIT;")
 
     def add(self, account: Account) -> None:
-        """Add an account, or give one a new password."""
+        """Add an account, or give one a new role and password; its sessions and browsers end."""
         row = (account.who, account.role, self._hasher.hash(account.password))
         self._ledger.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", row)
 
@@ -39,21 +72,52 @@ class Accounts:
         for account in accounts:
             self.add(account)
 
-    async def check(self, who: str, password: str) -> Viewer | None:
+    def remove(self, who: str) -> bool:
+        """Remove an account; its sessions end. False when there is none."""
+        gone = self._ledger.execute("DELETE FROM accounts WHERE who = ?", (who,))
+        return gone.rowcount == 1
+
+    def find(self, who: str) -> SignedIn | None:
+        """An account as it is now; None when there is none. Nobody's password was checked."""
+        row = self._ledger.execute("SELECT * FROM accounts WHERE who = ?", (who,)).fetchone()
+        return row and SignedIn(_viewer(row["role"], who), who, (row["role"], row["hash"]))
+
+    def is_busy(self) -> bool:
+        """Whether too many wait for their password to be checked."""
+        return self._one_at_a_time.statistics().tasks_waiting >= MOST_WAITING
+
+    async def check(self, who: str, password: str) -> SignedIn | None:
         """Whose name and password these are; a name that nobody has takes as long as any other."""
-        query = "SELECT role, hash FROM accounts WHERE who = ?"
-        row = self._ledger.execute(query, (who,)).fetchone()
-        known = row["hash"] if row else self._nobodys
+        found = self.find(who)
+        known = found.standing[1] if found else self._nobodys
         fits = await anyio.to_thread.run_sync(
             self._fits, known, password, limiter=self._one_at_a_time
         )
-        return _viewer(row["role"], who) if row and fits else None
+        return found if fits and self.find(who) == found else None
+
+    def know(self, who: str, now: datetime) -> str:
+        """What to give a browser in which this account has just been signed in."""
+        given = secrets.token_urlsafe(32)
+        self._ledger.execute("DELETE FROM browsers WHERE ends <= ?", (rfc3339(now),))
+        row = (_digest(given), rfc3339(now + KNOWN_FOR), who)
+        self._ledger.execute("INSERT INTO browsers VALUES (?, ?, ?)", row)
+        return given
+
+    def knows(self, who: str, given: str, now: datetime) -> bool:
+        """Whether a browser that shows this was signed in to this account before."""
+        query = "SELECT 1 FROM browsers WHERE browser = ? AND who = ? AND ends > ?"
+        row = (_digest(given), who, rfc3339(now))
+        return self._ledger.execute(query, row).fetchone() is not None
 
     def _fits(self, known: str, password: str) -> bool:
         try:
             return self._hasher.verify(known, password)
         except VerifyMismatchError:
             return False
+
+
+def _digest(given: str) -> str:
+    return hashlib.sha256(given.encode()).hexdigest()
 
 
 def _nobodys_hash(hasher: PasswordHasher) -> str:

@@ -18,6 +18,9 @@ from tests.backend.pages.sessions import Sessions
 COOKIE: Final = "__Host-doorstep"
 """Source: RFC 6265bis section 4.1.3.2: only this host, over TLS, can set such a cookie."""
 
+KNOWN_COOKIE: Final = "__Host-doorstep-known"
+"""Says that an account was signed in here before, and opens nothing. Source: as above."""
+
 LONGEST_FORM_BYTES: Final = 8_192
 """A password and a few words need a tenth of it."""
 
@@ -44,6 +47,7 @@ class Visit(Generic[V_co]):
 
     Attributes:
         cookie: names the session; empty when the browser sent none.
+        known: what this browser was given at an earlier sign-in; empty when it sent none.
         form: first value of each field; empty for a GET.
         path: what stands in the path's places.
         address: of the network, for limits.
@@ -51,6 +55,7 @@ class Visit(Generic[V_co]):
 
     viewer: V_co
     cookie: str
+    known: str
     form: Mapping[str, str]
     path: Mapping[str, str]
     address: str
@@ -122,7 +127,8 @@ class Door:
             if method == "POST" and not self._sessions.is_form_token(cookie, form.get("form", "")):
                 raise HTTPException(403, OLD_FORM)
             address = request.client.host if request.client else ""
-            visit = Visit(viewer, cookie, form, request.path_params, address, now)
+            known = request.cookies.get(KNOWN_COOKIE, "")
+            visit = Visit(viewer, cookie, known, form, request.path_params, address, now)
             response: Response = await answer(visit)
             return response
 

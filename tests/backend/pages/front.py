@@ -1,5 +1,6 @@
 """Pages for everybody: signing in and out, and what is kept."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -9,9 +10,9 @@ from starlette.routing import Route
 from tests.backend.office.access import Viewer
 from tests.backend.office.keeping import plain_language
 from tests.backend.office.model import Office
-from tests.backend.pages.accounts import Accounts
-from tests.backend.pages.door import COOKIE, SIGN_IN, Door, Render, Visit, home
-from tests.backend.pages.limits import WINDOW, SignInLimit
+from tests.backend.pages.accounts import KNOWN_FOR, Accounts
+from tests.backend.pages.door import COOKIE, KNOWN_COOKIE, SIGN_IN, Door, Render, Visit, home
+from tests.backend.pages.limits import WINDOW, SignInLimit, Try
 from tests.backend.pages.sessions import Sessions
 
 FOLDER: Final = Path(__file__).parent
@@ -22,6 +23,13 @@ WRONG: Final = "Account or password is wrong. Please try again."
 
 TOO_OFTEN: Final = f"Too many tries. Please wait {WINDOW.seconds // 60} minutes, then try again."
 """The same whether the password would have been right."""
+
+
+BUSY: Final = "Very many people are signing in. Please try again in a minute."
+"""Also for who has the right password: checking it costs what a stranger's costs."""
+
+BUSY_S: Final = 60
+"""When to come back, in seconds: as the words say."""
 
 
 class FrontPages:
@@ -60,17 +68,27 @@ class FrontPages:
 
     async def sign_in(self, visit: Visit[Viewer]) -> Response:
         who, password = visit.form.get("who", ""), visit.form.get("password", "")
-        if not self._limit.book(who, visit.address, visit.now):
-            answer = self._render(visit, "sign_in.html", 429, wrong=TOO_OFTEN)
-            answer.headers["Retry-After"] = str(WINDOW.seconds)
-            return answer
-        viewer = await self._accounts.check(who, password)
-        if viewer is None:
+        is_known = self._accounts.knows(who, visit.known, visit.now)
+        made = Try(who, visit.address, visit.known if is_known else "")
+        if self._accounts.is_busy():
+            return self._later(visit, 503, BUSY, BUSY_S)
+        if not self._limit.book(made, visit.now):
+            return self._later(visit, 429, TOO_OFTEN, WINDOW.seconds)
+        signed_in = await self._accounts.check(who, password)
+        if signed_in is None:
             return self._render(visit, "sign_in.html", 403, wrong=WRONG)
-        self._limit.succeeded(who)
+        self._limit.succeeded(made)
         self._sessions.close(visit.cookie)
-        cookie = self._sessions.open(viewer, visit.now)
-        return _with_cookie(RedirectResponse(home(viewer), 303), cookie)
+        cookie = self._sessions.open(signed_in, visit.now)
+        answer = _with_cookie(RedirectResponse(home(signed_in.viewer), 303), cookie)
+        if not is_known:
+            _set(answer, KNOWN_COOKIE, self._accounts.know(who, visit.now), KNOWN_FOR)
+        return answer
+
+    def _later(self, visit: Visit[Viewer], status: int, why: str, after_s: int) -> Response:
+        answer = self._render(visit, "sign_in.html", status, wrong=why)
+        answer.headers["Retry-After"] = str(after_s)
+        return answer
 
     async def sign_out(self, visit: Visit[Viewer]) -> Response:
         self._sessions.close(visit.cookie)
@@ -92,5 +110,12 @@ class FrontPages:
 
 def _with_cookie(answer: Response, cookie: str) -> Response:
     """Until the browser is closed; whether the session has ended is the server's to know."""
-    answer.set_cookie(COOKIE, cookie, path="/", secure=True, httponly=True, samesite="lax")
+    _set(answer, COOKIE, cookie)
     return answer
+
+
+def _set(answer: Response, name: str, value: str, age: timedelta | None = None) -> None:
+    age_s = None if age is None else int(age.total_seconds())
+    answer.set_cookie(
+        name, value, max_age=age_s, path="/", secure=True, httponly=True, samesite="lax"
+    )

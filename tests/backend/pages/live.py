@@ -18,13 +18,13 @@ from tests.backend import keys
 from tests.backend.app import create_app
 from tests.backend.faults.switches import Counts, Panel
 from tests.backend.identity.register import Register
-from tests.backend.office.access import Viewer
-from tests.backend.office.demo import ACCOUNTS
+from tests.backend.office.access import Agent, Customer, Viewer
+from tests.backend.office.demo import ACCOUNTS, Account
 from tests.backend.office.model import open_office
 from tests.backend.office.town import NOON, Town
 from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Accounts
-from tests.backend.pages.door import COOKIE
+from tests.backend.pages.door import COOKIE, KNOWN_COOKIE
 from tests.backend.pages.site import Site
 from tests.backend.serving import listen, server_config
 from tests.backend.wire.store import Store
@@ -74,9 +74,15 @@ class Live:
         return self.app
 
     def browser(self, viewer: Viewer | None = None) -> "Browser":
-        """A browser, signed in as this viewer."""
-        cookie = "" if viewer is None else self.site.sessions.open(viewer, self.clock.now)
-        return Browser(self, cookie)
+        """A browser, signed in as this viewer, who has an account."""
+        if viewer is None:
+            return Browser(self)
+        accounts, account = Accounts(self.town.office.ledger, CHEAP), _account(viewer)
+        if accounts.find(account.who) is None:
+            accounts.add(account)
+        signed_in = accounts.find(account.who)
+        assert signed_in is not None
+        return Browser(self, self.site.sessions.open(signed_in, self.clock.now))
 
 
 @dataclass
@@ -85,6 +91,7 @@ class Browser:
 
     live: Live
     cookie: str = ""
+    known: str = ""
     session: requests.Session = field(default_factory=requests.Session)
 
     def __post_init__(self) -> None:
@@ -107,8 +114,10 @@ class Browser:
         body: Mapping[str, str] | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """One request; a cookie in the answer is kept."""
-        sent = {**(headers or {}), **({"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {})}
+        """One request; cookies in the answer are kept."""
+        cookies = {COOKIE: self.cookie, KNOWN_COOKIE: self.known}
+        said = "; ".join(f"{name}={value}" for name, value in cookies.items() if value)
+        sent = {**(headers or {}), **({"Cookie": said} if said else {})}
         answer = self.session.request(
             method,
             self.live.url + path,
@@ -118,8 +127,19 @@ class Browser:
             timeout=TIMEOUT_S,
         )
         self.cookie = answer.cookies.get(COOKIE) or self.cookie
+        self.known = answer.cookies.get(KNOWN_COOKIE) or self.known
         self.session.cookies.clear()
         return answer
+
+
+def _account(viewer: Viewer) -> Account:
+    match viewer:
+        case Customer(who):
+            return Account("customer", who, "x")
+        case Agent(who):
+            return Account("agent", who, "x")
+        case _:
+            return Account("dispatch", "dispatch", "x")
 
 
 @contextmanager

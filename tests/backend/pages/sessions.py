@@ -6,11 +6,13 @@ Kept in memory: when the backend ends, everybody is signed out and every address
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from tests.backend.office.access import Nobody, Viewer
+from tests.backend.pages.accounts import SignedIn
 
 IDLE: Final = timedelta(minutes=30)
 """A session ends so long after the last page. A phone left on a table is closed by then."""
@@ -24,7 +26,7 @@ PHOTO_ADDRESS: Final = timedelta(minutes=5)
 
 @dataclass(slots=True)
 class _Session:
-    viewer: Viewer
+    by: SignedIn
     began: datetime
     used: datetime
 
@@ -33,9 +35,14 @@ class _Session:
 
 
 class Sessions:
-    """Sessions by the cookie that names them; a cookie is 256 random bits and says nothing."""
+    """Sessions by the cookie that names them; a cookie is 256 random bits and says nothing.
 
-    def __init__(self) -> None:
+    Args:
+        find: an account as it is now; a session ends with its account, its role or its password.
+    """
+
+    def __init__(self, find: Callable[[str], SignedIn | None]) -> None:
+        self._find = find
         self._key = secrets.token_bytes(32)
         self._sessions: dict[str, _Session] = {}
 
@@ -43,22 +50,22 @@ class Sessions:
         """A cookie for somebody not signed in, so that their sign-in form is theirs."""
         return secrets.token_urlsafe(32)
 
-    def open(self, viewer: Viewer, now: datetime) -> str:
+    def open(self, by: SignedIn, now: datetime) -> str:
         """Begin a session under a new cookie, which is returned."""
         for cookie in [one for one, session in self._sessions.items() if session.is_over(now)]:
             del self._sessions[cookie]
         cookie = secrets.token_urlsafe(32)
-        self._sessions[cookie] = _Session(viewer, now, now)
+        self._sessions[cookie] = _Session(by, now, now)
         return cookie
 
     def viewer(self, cookie: str, now: datetime) -> Viewer:
         """Whose session this is, which counts as using it; Nobody when there is none or no more."""
         session = self._sessions.get(cookie)
-        if session is None or session.is_over(now):
+        if session is None or session.is_over(now) or self._find(session.by.who) != session.by:
             self.close(cookie)
             return Nobody()
         session.used = now
-        return session.viewer
+        return session.by.viewer
 
     def close(self, cookie: str) -> None:
         self._sessions.pop(cookie, None)

@@ -53,8 +53,8 @@ class Site:
         register: Register | None = None,
     ) -> None:
         self._register = register
-        self.sessions = Sessions()
         self.accounts = accounts or Accounts(office.ledger)
+        self.sessions = Sessions(self.accounts.find)
         self._simulated = office.filing.show_simulated
         self._office = office
         self._now = now

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -14,12 +15,14 @@ from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import ACCOUNTS, ALLOWED, Account
 from tests.backend.office.town import NOON, Town
 from tests.backend.pages.accounts import HASHER, Accounts
-from tests.backend.pages.door import COOKIE
-from tests.backend.pages.live import Browser, Live, live_town
+from tests.backend.pages.door import COOKIE, KNOWN_COOKIE
+from tests.backend.pages.limits import SignInLimit, Try
+from tests.backend.pages.live import CHEAP, Browser, Live, live_town
 from tests.backend.pages.test_pages_access import routes
 
 OWNER = Customer("c-1")
 PERSON = ACCOUNTS[0]
+DISPATCH = ACCOUNTS[-1]
 MINUTE = timedelta(minutes=1)
 
 
@@ -103,6 +106,77 @@ def test_signing_in_starts_the_count_anew(live: Live) -> None:
         assert sign_in(browser) == 303
 
 
+@pytest.fixture
+def proxied(tmp_path: Path) -> Iterator[Live]:
+    """A backend behind a proxy: so a test has as many addresses as it likes."""
+    (tmp_path / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
+    with live_town(tmp_path) as live:
+        yield live
+
+
+def test_a_stranger_locks_a_name_for_their_own_address_only(proxied: Live) -> None:
+    stranger = [guess(proxied, "10.0.0.1") for _ in range(6)]
+
+    assert stranger == [403] * 5 + [429]
+    assert guess(proxied, "10.0.0.2", password=DISPATCH.password) == 303
+
+
+def test_strangers_at_many_addresses_lock_no_browser_out_that_was_here(proxied: Live) -> None:
+    """They have 50 guesses in all; who was never here waits, and whoever was does not."""
+    own = at_the_form(proxied)
+    assert sign_in(own, DISPATCH.who, DISPATCH.password) == 303
+    own.send("/sign-out")
+    own.get("/sign-in")
+
+    guesses = [guess(proxied, f"10.0.{place}.1") for place in range(15) for _ in range(4)]
+
+    assert guesses == [403] * 50 + [429] * 10
+    assert guess(proxied, "10.1.0.1", password=DISPATCH.password) == 429
+    assert sign_in(own, DISPATCH.who, DISPATCH.password) == 303
+
+
+def test_a_browser_that_was_here_is_known_for_its_account_only_and_guesses_no_more(
+    live: Live,
+) -> None:
+    browser = at_the_form(live)
+    assert sign_in(browser) == 303
+
+    assert [sign_in(browser, password="wrong") for _ in range(6)] == [403] * 5 + [429]
+    assert [sign_in(browser, who="c-2", password="wrong") for _ in range(6)] == [403] * 5 + [429]
+
+
+@pytest.mark.parametrize("end", ["password", "removed", "90 days"])
+def test_a_browser_is_forgotten_with_the_password(live: Live, end: str) -> None:
+    accounts = Accounts(live.town.office.ledger, CHEAP)
+    given = accounts.know(PERSON.who, NOON)
+    assert accounts.knows(PERSON.who, given, NOON)
+
+    match end:
+        case "password":
+            accounts.add(PERSON)
+        case "removed":
+            accounts.remove(PERSON.who)
+
+    later = NOON + timedelta(days=90 if end == "90 days" else 0)
+    assert not accounts.knows(PERSON.who, given, later)
+
+
+def test_all_addresses_of_a_household_are_one() -> None:
+    limit = SignInLimit()
+    tries = [limit.book(Try("c-1", f"2001:db8:0:1::{n}", ""), NOON) for n in range(6)]
+
+    assert tries == [True] * 5 + [False]
+    assert limit.book(Try("c-1", "2001:db8:0:2::1", ""), NOON)
+
+
+def guess(live: Live, address: str, password: str = "wrong") -> int:
+    """What dispatch's name with a password is answered, from a browser that was never here."""
+    cookie = live.site.sessions.visitor()
+    form = {"form": live.site.sessions.form_token(cookie), "who": "dispatch", "password": password}
+    headers = {"X-Forwarded-For": address}
+    return Browser(live, cookie).ask("POST", "/pages/sign-in", form, headers).status_code
+
+
 def test_one_network_address_has_a_limit_of_its_own(live: Live) -> None:
     browser = at_the_form(live)
     answers = [sign_in(browser, who=f"c-{number}", password="x") for number in range(100, 151)]
@@ -117,13 +191,11 @@ def test_without_a_proxy_nobody_says_whose_address_theirs_is(live: Live) -> None
     assert answers == [403] * 50 + [429]
 
 
-def test_a_proxy_says_who_it_speaks_for_and_its_clients_do_not(tmp_path: Path) -> None:
-    (tmp_path / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
-    with live_town(tmp_path) as live:
-        first = [tried_for(live, f"10.{number}.0.9, 10.0.0.1") for number in range(51)]
+def test_a_proxy_says_who_it_speaks_for_and_its_clients_do_not(proxied: Live) -> None:
+    first = [tried_for(proxied, f"10.{number}.0.9, 10.0.0.1") for number in range(51)]
 
-        assert first == [403] * 50 + [429]
-        assert tried_for(live, "10.0.0.1, 10.0.0.2") == 403
+    assert first == [403] * 50 + [429]
+    assert tried_for(proxied, "10.0.0.1, 10.0.0.2") == 403
 
 
 def tried_for(live: Live, forwarded: str) -> int:
@@ -144,14 +216,12 @@ def test_signing_in_gives_a_new_cookie_that_scripts_other_sites_and_plain_http_d
     answer = browser.send("/sign-in", who=PERSON.who, password=PERSON.password)
 
     assert browser.cookie != before
-    said = answer.headers["Set-Cookie"]
-    assert said.startswith(f"{COOKIE}=")
-    assert {part.strip().lower() for part in said.split(";")[1:]} == {
-        "httponly",
-        "secure",
-        "samesite=lax",
-        "path=/",
-    }
+    session, known = answer.raw.headers.getlist("Set-Cookie")
+    assert session.startswith(f"{COOKIE}=")
+    assert known.startswith(f"{KNOWN_COOKIE}=")
+    closed = {"httponly", "secure", "samesite=lax", "path=/"}
+    assert {part.strip().lower() for part in session.split(";")[1:]} == closed
+    assert {part.strip().lower() for part in known.split(";")[1:]} == closed | {"max-age=7776000"}
     assert not is_signed_in(Browser(live, before))
 
 
@@ -195,6 +265,27 @@ def test_a_session_ends_after_12_hours_however_busy(live: Live) -> None:
     live.clock.now += 15 * MINUTE
 
     assert not is_signed_in(browser)
+
+
+@pytest.mark.parametrize(
+    "change", [Account("customer", "c-1", "another"), Account("agent", "c-1", "x"), None]
+)
+def test_a_session_ends_with_its_account_its_role_or_its_password(
+    live: Live, change: Account | None
+) -> None:
+    """At the next request, and what this session was shown does not open any more."""
+    live.town.receive(live.town.photo(ALLOWED))
+    browser = live.browser(OWNER)
+    (image,) = re.findall(r'<img src="/pages([^"]+)"', browser.get("/orders").text)
+    accounts = Accounts(live.town.office.ledger, CHEAP)
+
+    if change is None:
+        accounts.remove("c-1")
+    else:
+        accounts.add(change)
+
+    assert browser.get("/orders").headers["Location"] == "/pages/sign-in"
+    assert browser.get(image).headers["Location"] == "/pages/sign-in"
 
 
 def test_no_form_works_without_its_sessions_token(live: Live) -> None:

@@ -1,0 +1,41 @@
+"""Accounts at a terminal: `python -m tests.backend --data DIR account ...`."""
+
+import argparse
+import sys
+from typing import Any, Final
+
+from tests.backend.office.demo import Account
+from tests.backend.office.keeping import NotDone
+from tests.backend.office.ledger import Connection
+from tests.backend.pages.accounts import ROLES, Accounts
+
+COMMANDS: Final = frozenset({"account", "remove-account"})
+"""What `run` carries out."""
+
+SHORTEST_PASSWORD: Final = 8
+"""In characters. Source: NIST SP 800-63B, section 5.1.1.1."""
+
+
+def add_to(commands: Any) -> None:
+    """To the subcommands of a parser."""
+    account = commands.add_parser("account", help="add an account, or change its role and password")
+    account.add_argument("role", choices=ROLES)
+    account.add_argument("who", help="the customer's id, the agent's number, or a name")
+    commands.add_parser("remove-account", help="end an account").add_argument("who")
+
+
+def run(options: argparse.Namespace, ledger: Connection) -> str:
+    """Carry out one of COMMANDS; returns what to print. Raises NotDone."""
+    accounts, who = Accounts(ledger), options.who
+    if options.command == "remove-account":
+        if not accounts.remove(who):
+            raise NotDone(f"there is no account {who}: nothing was changed")
+        return f"account {who}: removed, and signed out everywhere"
+    password = sys.stdin.readline().rstrip("\n")
+    if len(password) < SHORTEST_PASSWORD:
+        raise NotDone(
+            f"a password is read from standard input and has {SHORTEST_PASSWORD} characters or "
+            "more: nothing was changed"
+        )
+    accounts.add(Account(options.role, who, password))
+    return f"account {who}: {options.role}, with a new password, and signed out everywhere"
