@@ -21,6 +21,16 @@ CODE_TRIES: Final = 5
 """Wrong codes until the order needs a new one: a guess has 5 in a million."""
 
 
+AGENT_TRIES: Final = 10
+"""Wrong codes of one agent within AGENT_WINDOW: a slip at every call of a busy hour."""
+
+AGENT_WINDOW: Final = timedelta(hours=1)
+"""How long a wrong code counts: an agent who guesses has 240 in a day, and is read of in each."""
+
+WRONG_CODE: Final = "Gave a code that does not fit. No photo was shown."
+"""What the customer reads of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Nobody:
     """Not signed in."""
@@ -50,7 +60,11 @@ Viewer = Nobody | Customer | Agent | Dispatch
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One look at one photo; `viewer` reads `customer`, `agent 17` or `dispatch`."""
+    """One look at one photo; `viewer` reads `customer`, `agent 17` or `dispatch`.
+
+    Attributes:
+        capture_id: empty for WRONG_CODE, where no photo was shown.
+    """
 
     at: datetime
     viewer: str
@@ -99,20 +113,30 @@ class Access:
     def verify(self, agent: Agent, number: str, code: str, why: str, now: datetime) -> bool:
         """Whether the customer told this agent the code; if so the agent may look for GRANT.
 
-        A code works once. Every try counts, and after CODE_TRIES it works no more. `why` is what
-        the customer will read in the log.
+        A code works once. Every try counts: after CODE_TRIES the code works no more, and after
+        AGENT_TRIES wrong ones the agent waits. `why` is what the customer will read in the log; a
+        wrong code is written there at once.
         """
         count = """UPDATE one_time_codes SET tries = tries + 1
             WHERE number = ? AND ends > ? AND tries < ? RETURNING code"""
         grant = "INSERT OR REPLACE INTO grants VALUES (?, ?, ?, ?)"
         with together(self._ledger):
+            if not self.may_try(agent, now):
+                return False
             row = (number, rfc3339(now), CODE_TRIES)
             found = self._ledger.execute(count, row).fetchall()
             if not found or not hmac.compare_digest(found[0]["code"].encode(), code.encode()):
+                self._write(agent, number if self._exists(number) else None, "", WRONG_CODE, now)
                 return False
             self._ledger.execute("DELETE FROM one_time_codes WHERE number = ?", (number,))
             self._ledger.execute(grant, (agent.number, number, why, rfc3339(now + GRANT)))
         return True
+
+    def may_try(self, agent: Agent, now: datetime) -> bool:
+        """Whether this agent may try another code; an order that does not exist counts too."""
+        query = "SELECT count(*) FROM views WHERE viewer = ? AND capture_id = '' AND at > ?"
+        row = (_name(agent), rfc3339(now - AGENT_WINDOW))
+        return int(self._ledger.execute(query, row).fetchone()[0]) < AGENT_TRIES
 
     def why(self, agent: Agent, number: str) -> str:
         """The reason this agent gave when the account was last verified; empty if never."""
@@ -123,7 +147,12 @@ class Access:
     def log(self, viewer: Viewer, capture_id: str, why: str, now: datetime) -> None:
         """Write down a look before the picture is sent. Durable when it returns."""
         photo = self._filing.photo(capture_id)
-        row = (rfc3339(now), _name(viewer), photo and photo.number, capture_id, why)
+        self._write(viewer, photo.number if photo else None, capture_id, why, now)
+
+    def _write(
+        self, viewer: Viewer, number: str | None, capture_id: str, why: str, now: datetime
+    ) -> None:
+        row = (rfc3339(now), _name(viewer), number, capture_id, why)
         into = "INSERT INTO views (at, viewer, number, capture_id, why) VALUES (?, ?, ?, ?, ?)"
         self._ledger.execute(into, row)
 
@@ -140,6 +169,13 @@ class Access:
             return self._orders.find(number).customer == customer
         except NoSuchOrder:
             return False
+
+    def _exists(self, number: str) -> bool:
+        try:
+            self._orders.find(number)
+        except NoSuchOrder:
+            return False
+        return True
 
 
 def _name(viewer: Viewer) -> str:

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.office.access import CODE_TRIES, Agent, Customer, Dispatch, Nobody, Viewer
+from tests.backend.office.access import (
+    AGENT_TRIES,
+    CODE_TRIES,
+    WRONG_CODE,
+    Agent,
+    Customer,
+    Dispatch,
+    Nobody,
+    Viewer,
+)
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, SIGNATURE
 from tests.backend.office.town import NOON, Town
 
@@ -96,6 +105,39 @@ def test_a_code_cannot_be_guessed_by_trying(town: Town) -> None:
 
     assert not access.verify(AGENT, ALLOWED, code, "", NOON)
     assert access.verify(AGENT, ALLOWED, access.one_time_code(ALLOWED, NOON), "", NOON)
+
+
+def test_a_wrong_code_is_written_down_for_the_customer(town: Town) -> None:
+    """Whether there is a code or not; of an order that does not exist nobody reads."""
+    access = town.office.access
+
+    assert not access.verify(AGENT, ALLOWED, "000000", "", NOON)
+    assert not access.verify(COLLEAGUE, ALLOWED, "000000", "", NOON + MINUTE)
+    assert not access.verify(AGENT, "9999", "000000", "", NOON)
+
+    assert [
+        (view.at, view.viewer, view.capture_id, view.why) for view in access.views_of(ALLOWED)
+    ] == [
+        (NOON, "agent 17", "", WRONG_CODE),
+        (NOON + MINUTE, "agent 18", "", WRONG_CODE),
+    ]
+    assert access.views_of("9999") == []
+
+
+@pytest.mark.parametrize("numbers", [[ALLOWED], [ALLOWED, SIGNATURE], ["9999"]])
+def test_an_agent_who_guesses_waits_for_an_hour(town: Town, numbers: list[str]) -> None:
+    """However many codes the customers ask for, and whichever orders it tries."""
+    access = town.office.access
+    for n in range(AGENT_TRIES):
+        access.one_time_code(ALLOWED, NOON)
+        assert access.may_try(AGENT, NOON)
+        assert not access.verify(AGENT, numbers[n % len(numbers)], "wrong", "", NOON)
+
+    code = access.one_time_code(ALLOWED, NOON + 59 * MINUTE)
+
+    assert not access.verify(AGENT, ALLOWED, code, "", NOON + 59 * MINUTE)
+    assert access.may_try(COLLEAGUE, NOON)
+    assert access.verify(AGENT, ALLOWED, code, "", NOON + 60 * MINUTE)
 
 
 def test_a_new_code_ends_the_one_before(town: Town) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from tests.backend.office.access import GRANT, Agent
+from tests.backend.office.access import AGENT_WINDOW, GRANT, Agent
 from tests.backend.office.model import Office
 from tests.backend.pages import PREFIX, words
 from tests.backend.pages.door import Door, Render, Visit
@@ -14,6 +14,9 @@ from tests.backend.pages.pictures import Pictures
 
 WRONG: Final = "Order and code do not fit, or the code is too old. Ask the customer for a new code."
 """The same for an order that does not exist."""
+
+TOO_OFTEN: Final = "Too many codes did not fit. Please wait an hour, then try again."
+"""Also for a code that would fit."""
 
 CLOSED: Final = "This order is not open to you. Ask the customer for a code."
 """The same for an order that does not exist, and when the time is over."""
@@ -45,6 +48,10 @@ class ServicePages:
         why = words.REASONS.get(visit.form.get("why", ""))
         if why is None:
             return self._form(visit, 400, NO_REASON, number)
+        if not self._office.access.may_try(visit.viewer, visit.now):
+            answer = self._form(visit, 429, TOO_OFTEN, number)
+            answer.headers["Retry-After"] = str(AGENT_WINDOW.seconds)
+            return answer
         if not self._office.access.verify(visit.viewer, number, code, why, visit.now):
             return self._form(visit, 403, WRONG, number)
         return RedirectResponse(f"{PREFIX}/service/{quote(number, safe='')}", 303)

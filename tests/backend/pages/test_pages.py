@@ -86,6 +86,19 @@ def test_the_picture_is_the_copy_without_place_and_device(live: Live) -> None:
     assert browser.get(image).content == PICTURE
 
 
+def test_the_customer_reads_that_a_code_did_not_fit(live: Live) -> None:
+    agent = live.browser(AGENT)
+
+    statuses = [
+        agent.send("/service", number=ALLOWED, code="wrong", why="where").status_code
+        for _ in range(11)
+    ]
+
+    assert statuses == [403] * 10 + [429]
+    page = live.browser(OWNER).get(f"/orders/{ALLOWED}").text
+    assert page.count("agent 17") == page.count("a code that does not fit") == 10
+
+
 def test_what_is_no_picture_is_said_to_be_none_and_shown_to_nobody(live: Live) -> None:
     """It has its receipt: the device did its part, and another photo will not come."""
     bomb = PICTURE.replace((48).to_bytes(2) + (64).to_bytes(2), b"\xff\xdc\xff\xdc", 1)
