@@ -387,9 +387,10 @@ def expected(spot: Spot) -> set[str | None]:
         PhotoRule.NO_PHOTO: "no_photo_stop",
         PhotoRule.SIGNATURE_REQUIRED: "signature_stop",
     }
-    if named:
-        return {rules[named[0].photo]}
     circle = circle_of(spot)
+    if named:
+        told = {rules[named[0].photo]}
+        return told if circle is None else of_label(circle, spot.stops, named[0], told)
     if circle is None:
         has_any = any(stop.photo is PhotoRule.NO_PHOTO for stop in spot.stops)
         return {"no_position" if has_any else None}
@@ -400,6 +401,19 @@ def expected(spot: Spot) -> set[str | None]:
             may.add("no_photo_stop")
         else:
             may |= {rules[stop.photo] for stop in met[:2]} or {None}  # two may be as near
+    return may
+
+
+def of_label(
+    circle: Circle, stops: list[RouteStop], own: RouteStop, told: set[str | None]
+) -> set[str | None]:
+    """What may come of a label: of another place, where it is not and a forbidden door is."""
+    may: set[str | None] = set()
+    for share, own_share in itertools.product((1 - SPHERE_ERROR, 1 + SPHERE_ERROR), repeat=2):
+        met = closest(circle, stops, share)
+        is_near = bool(closest(circle, [own], own_share))
+        is_elsewhere = any(stop.photo is PhotoRule.NO_PHOTO for stop in met) and not is_near
+        may |= {"code_elsewhere"} if is_elsewhere else told
     return may
 
 
