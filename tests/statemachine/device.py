@@ -38,6 +38,7 @@ from hardware.settings import BoardSettings
 from tests.backend import process
 from tests.support import device as commands
 from tests.support.benchtop import Bench, Parts
+from tests.support.faketime import put_ahead
 from tests.support.network import FaultProxy
 from tests.support.sending import SetClock
 
@@ -115,7 +116,9 @@ class InProcessDevice:
         starts: how often capture has started.
     """
 
-    def __init__(self, folder: Path, backend: process.Backend, proxy: FaultProxy) -> None:
+    def __init__(
+        self, folder: Path, backend: process.Backend, proxy: FaultProxy, ahead: Path
+    ) -> None:
         url = f"https://127.0.0.1:{proxy.port}"
         self.id = f"d-{uuid.uuid4()}"
         tables = {"device": {"id": self.id}, "backend": commands.towards(backend, url)}
@@ -126,6 +129,8 @@ class InProcessDevice:
         self.starts = 0
         self.boot_id = str(uuid.uuid4())
         self.clock = SetClock()
+        self._ahead, self._passed_s = ahead, 0.0
+        put_ahead(ahead, 0.0)
         self._patch = pytest.MonkeyPatch()
         self._capture, self._sync = ExitStack(), ExitStack()
         self._set_parts()
@@ -224,6 +229,8 @@ class InProcessDevice:
     def pass_s(self, seconds: float) -> None:
         self.parts.now.pass_s(seconds)
         self.clock.now_s += seconds
+        self._passed_s += seconds
+        put_ahead(self._ahead, self._passed_s)
 
     def true_utc(self) -> datetime:
         """What a right clock shows."""

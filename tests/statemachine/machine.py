@@ -103,19 +103,23 @@ class Machine(RuleBasedStateMachine):
         server: the backend, shared by all examples; each has its own device.
         proxy: the network between them.
         folder: where devices live.
+        ahead: says how far the backend's clock is ahead; time passes for both.
         seen: what the examples came to.
     """
 
     server: ClassVar[process.Backend]
     proxy: ClassVar[FaultProxy]
     folder: ClassVar[Path]
+    ahead: ClassVar[Path]
     seen: ClassVar[Counter[str]] = Counter()
 
     @initialize(photos=st.integers(0, 3))
     def begin(self, photos: int) -> None:
         self.server.set_switches()
         self.scratch = tempfile.TemporaryDirectory(dir=self.folder)
-        self.device = InProcessDevice(Path(self.scratch.name) / "d", self.server, self.proxy)
+        self.device = InProcessDevice(
+            Path(self.scratch.name) / "d", self.server, self.proxy, self.ahead
+        )
         self._set_network()
         self.promises = Promises(self.seen)
         self.breaks = 0

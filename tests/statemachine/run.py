@@ -16,7 +16,12 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.backend.process import running_backend
 from tests.statemachine.machine import Machine
+from tests.support.device import environment
+from tests.support.faketime import following, put_ahead
 from tests.support.network import FaultProxy
+
+KEEPS: Final = "[retention]\nphoto_days = 3650\nvoid_days = 3650\ntest_days = 3650\n"
+"""The backend erases nothing: weeks pass in each order."""
 
 PER_SEED: Final = 10
 """Orders from one seed. Hypothesis repeats itself more, the more it makes of one."""
@@ -40,12 +45,18 @@ def run(
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, *([Phase.shrink] if shrinks else [])],
     )
+    data, ahead = folder / "backend", folder / "ahead"
+    data.mkdir()
+    (data / "backend.toml").write_text(KEEPS)
+    put_ahead(ahead, 0.0)
     with (
-        running_backend(folder / "backend") as backend,
+        environment(**following(ahead)),
+        running_backend(data) as backend,
         FaultProxy(("127.0.0.1", backend.port)) as proxy,
         _quiet(),
     ):
         Machine.server, Machine.proxy, Machine.folder = backend, proxy, folder
+        Machine.ahead = ahead
         Machine.seen.clear()
         for number in range(seed, seed + ceil(examples / PER_SEED)):
             run_state_machine_as_test(hypothesis.seed(number)(Machine), settings=chosen)
