@@ -9,6 +9,7 @@ from agent.errors import ConfigError, NotGenuine, NotNow, UnknownItem
 from agent.models import CaptureId
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
+from agent.queue.recovery import boot_of
 from agent.record.receipt import read_receipt
 from agent.trust.certain import agreed
 from agent.trust.keys import receipt_keys
@@ -31,15 +32,16 @@ class Timekeeping:
     """The time floor, and whether a receipt agrees with the clock: once a second.
 
     What the database says is input: a receipt's date counts when capture has verified it, and
-    as one of this boot only where it came in while this process ran. What an earlier process of
-    this boot kept still counts.
+    as one of this boot only where it came in while this process ran, or where its record was made
+    in this boot, as its own label says. What an earlier process of this boot kept still counts.
     """
 
     def __init__(self, config: Config, board: Board, outbox: OutboxReader) -> None:
         self._config = config
         self._board = board
         self._outbox = outbox
-        self._store = TrustStore(Layout.of(config.state))
+        self._layout = Layout.of(config.state)
+        self._store = TrustStore(self._layout)
         self._kept = self._store.time()
         self._floor = Floor(board.clock.floor, self._kept.allowance)
         self._decided: CaptureId | None = None
@@ -64,7 +66,7 @@ class Timekeeping:
             received = self._received(decided)
             if received is not None:
                 self._settle(floors.by_receipt(self._floor, received))
-                self._agree(received)
+                self._agree(decided, received)
         self._write(self._kept.agreed)
         self._decided, self._has_looked = decided, True
 
@@ -78,12 +80,12 @@ class Timekeeping:
         self._floor = after
         clock.move_floor(after.utc)
 
-    def _agree(self, received: datetime) -> None:
-        if not self._has_looked:  # what was there at the start may be of another boot
+    def _agree(self, decided: CaptureId, received: datetime) -> None:
+        moment, boottime_s = self._board.clock.now(), self._board.clock.boottime_s()
+        new = agreed(received, moment, boottime_s)
+        if new is None or _is_fresh(self._kept.agreed, new):
             return
-        clock = self._board.clock
-        new = agreed(received, clock.now(), clock.boottime_s())
-        if new is not None and not _is_fresh(self._kept.agreed, new):
+        if self._has_looked or boot_of(self._layout, decided) == moment.boot_id:
             self._write(new)
 
     def _received(self, decided: CaptureId) -> datetime | None:

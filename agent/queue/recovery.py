@@ -253,6 +253,12 @@ def gnss_label(
     return label if (label.boot_id, label.clock) == (boot_id, ClockSource.GNSS) else None
 
 
+def boot_of(layout: Layout, capture_id: CaptureId) -> str | None:
+    """The boot in which a record was made, as its own label says; None where no file tells."""
+    found = _label(layout, capture_id)
+    return found[0].boot_id if found else None
+
+
 def _label(layout: Layout, capture_id: CaptureId) -> tuple[Label, PublicKey] | None:
     """A record's label and who signed it; None where its file does not tell.
 

@@ -262,7 +262,7 @@ def test_a_receipt_that_does_not_agree_makes_nothing_certain(
 def test_a_receipt_that_was_there_at_the_start_makes_nothing_certain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be of another boot; the next one is of this."""
+    """It is of another boot, as its record is; the next one is of this."""
     with van(tmp_path, ClockSource.UNSYNCED) as device:
         deliver(device, now())
     reboot(monkeypatch, "another boot")
@@ -274,6 +274,20 @@ def test_a_receipt_that_was_there_at_the_start_makes_nothing_certain(
     assert at_first is None
     assert then is not None
     assert then.boot_id == "another boot"
+
+
+def test_a_receipt_that_came_while_capture_did_not_run_counts_for_a_record_of_this_boot(
+    tmp_path: Path,
+) -> None:
+    """Its label says so, which capture signed: no receipt of it can be of an earlier boot."""
+    with van(tmp_path, ClockSource.UNSYNCED) as device:
+        deliver(device, now())
+        before = kept(device).agreed
+    with van(tmp_path, ClockSource.NTP) as device:
+        after = kept(device).agreed
+
+    assert before is None
+    assert after is not None
 
 
 def test_what_an_earlier_process_of_this_boot_kept_counts_and_of_another_boot_does_not(
