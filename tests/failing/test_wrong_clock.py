@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from agent.trust.store import TrustStore
 from tests.backend.process import Backend, running_backend
 from tests.support.device import Device, towards
 from tests.support.faketime import AN_HOUR_BACK, IN_1970, TEN_YEARS_AHEAD, faked
@@ -38,10 +39,14 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 def test_a_wrong_clock_costs_no_record(tmp_path: Path, backend: Backend, name: str) -> None:
     """Pressed, sent where TLS allows, pruned by nobody's guess, and sent when it is right again."""
     settings: dict[str, Any] = {"device": {"id": f"van-{uuid4()}"}, "backend": towards(backend)}
-    van = Device(tmp_path / "van", UNSYNCED, retention={"file_hours": 1}, **settings)
+    van = Device(tmp_path / "van", "", retention={"file_hours": 1}, **settings)
     wrong = {**os.environ, **faked(WRONG[name])}
-    before = pressed(van)
+    first = pressed(van)
     assert van.run("sync", "--once").returncode == 0
+    before = pressed(van)
+    assert TrustStore(van.layout).time().agreed is not None, "else prune has no time to go by"
+    assert van.run("sync", "--once").returncode == 0
+    van.set_world(UNSYNCED)
 
     during = pressed(van, env=wrong)
     sent = van.run("sync", "--once", env=wrong)
@@ -52,13 +57,13 @@ def test_a_wrong_clock_costs_no_record(tmp_path: Path, backend: Backend, name: s
 
     assert during["label"]["clock"] == "unsynced"
     assert during["label"]["utc"] > "2026", "a guess is never before the time floor"
-    seqs = [one["label"]["seq"] for one in (before, during, after)]
-    assert seqs == [2, 3, 4]
+    seqs = [one["label"]["seq"] for one in (first, before, during, after)]
+    assert seqs == [2, 3, 4, 5]
     assert (sent.returncode, len(waiting)) == ((75, 1) if name in UNTRUSTED else (0, 0))
     assert pruned.returncode == 0, pruned.stderr
     assert last.returncode == 0, last.stdout + last.stderr
     rows = van.queue()
-    assert [row["state"] for row in rows] == ["DELIVERED"] * 4, "prune believed a wrong clock"
+    assert [row["state"] for row in rows] == ["DELIVERED"] * 5, "prune believed a wrong clock"
     assert all(van.layout.record(row["capture_id"]).exists() for row in rows)
     verified = van.run("verify", str(van.layout.records))
     assert verified.returncode == 0, verified.stdout

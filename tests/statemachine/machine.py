@@ -175,9 +175,16 @@ class Machine(RuleBasedStateMachine):
         self._send(turns, dies_at)
         self._set_network()
 
-    @rule(after_s=st.sampled_from([0.0, 3.1 * DAY_S, 14.1 * DAY_S]), dies_at=DEATHS)
-    def prune(self, after_s: float, dies_at: int | None) -> None:
+    @rule(
+        after_s=st.sampled_from([0.0, 3.1 * DAY_S, 14.1 * DAY_S]),
+        shows=st.none() | st.sampled_from(sorted(CLOCKS)),
+        dies_at=DEATHS,
+    )
+    def prune(self, after_s: float, shows: str | None, dies_at: int | None) -> None:
+        """By a clock that may be another one meanwhile."""
         self.device.pass_s(after_s)
+        if shows is not None:
+            self.device.set_clock(*CLOCKS[shows]())
         try:
             self.device.prune(dies_at)
         except Killed:
