@@ -1,8 +1,10 @@
 """The application: tus, receipts on request, and the test's switches, wired by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -26,6 +28,9 @@ from tests.backend.wire.manifest import ManifestRoute
 from tests.backend.wire.questions import asked_ids, json_object
 from tests.backend.wire.store import Store
 from tests.backend.wire.tus import Tus
+
+EXPIRE_EVERY_S: Final = 3600.0
+"""A retention is counted in days, and an hour is 4 % of the shortest."""
 
 
 class Receipts:
@@ -132,7 +137,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        expiring = asyncio.create_task(_expire(office))
         yield {"counts": counts}
+        expiring.cancel()
 
     return Starlette(
         routes=routes,
@@ -140,6 +147,13 @@ def create_app(
         exception_handlers={HTTPException: _refused, ClientDisconnect: _nobody_hears},
         lifespan=lifespan,
     )
+
+
+async def _expire(office: Office | None) -> None:
+    """What is due goes also while nobody calls the command `expire`."""
+    while office is not None:
+        await asyncio.sleep(EXPIRE_EVERY_S)
+        office.keeping.expire(datetime.now(UTC))
 
 
 def _refused(_request: Request, error: Exception) -> Response:

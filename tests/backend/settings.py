@@ -19,12 +19,16 @@ class Retention:
         void_days: a photo taken back or replaced, after that.
         test_days: a practice record.
         view_log_days: who looked at which photo.
+        open_days: an upload that is not whole, after its last byte.
+        refused_days: an upload that was refused, after that.
     """
 
     photo_days: int = 30
     void_days: int = 7
     test_days: int = 1
     view_log_days: int = 365
+    open_days: int = 7
+    refused_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from tests.backend.office.ledger import Connection, together
 from tests.backend.office.orders import TAKES_NO_PHOTO, Orders
 from tests.backend.office.routes import Routes
 from tests.backend.settings import Retention
+from tests.backend.wire.quota import Quota
 from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Keeping:
         self._orders = orders
         self._routes = routes
         self._retention = retention
+        self._uploads = Quota(store)
 
     def expire(self, now: datetime) -> int:
         """Erase all that is due at `now`; returns how many records. Interrupted, run it again."""
@@ -79,6 +81,7 @@ class Keeping:
         due = self._ledger.execute(_DUE, before).fetchall()
         for row in due:
             self._erase(row["capture_id"], row["why"], now)
+        self._uploads.expire(now, self._retention.open_days, self._retention.refused_days)
         self._routes.forget_ended(now, now - timedelta(days=self._retention.photo_days))
         self._forget_access(now)
         if due:
@@ -163,6 +166,18 @@ def plain_language(retention: Retention) -> list[Kept]:
             "The customer of the order, on the order's page.",
             retention.view_log_days,
             "after the look",
+        ),
+        _kept(
+            "A part of a record, where the rest did not come",
+            "Nobody. The device still has it all.",
+            retention.open_days,
+            "after its last byte",
+        ),
+        _kept(
+            "A record that we could not accept, a broken one for example",
+            "Whoever looks for the fault. The device still has it.",
+            retention.refused_days,
+            "after we refused it",
         ),
         Kept(
             "The label of each record: device, time and number, and a fingerprint of what was "

@@ -81,6 +81,11 @@ class Store:
         if "device_id" not in [row[1] for row in self._db.execute("PRAGMA table_info(uploads)")]:
             self._db.execute(OWNER)
 
+    @property
+    def db(self) -> sqlite3.Connection:
+        """For what else is known about uploads, in the same thread (quota.py)."""
+        return self._db
+
     def create(self, upload: Upload) -> None:
         """Begins an upload with no bytes. Raises UploadExistsError for an id begun before."""
         row = (upload.capture_id, upload.length, upload.sha256, upload.metadata, upload.device_id)
@@ -102,6 +107,11 @@ class Store:
             return upload.length
         path = self.bytes_file(upload.capture_id)
         return path.stat().st_size if path.exists() else 0
+
+    def last_byte_s(self, capture_id: str) -> float:
+        """Returns when the upload's last byte came, in Unix seconds; 0 when it has no file."""
+        path = self.bytes_file(capture_id)
+        return path.stat().st_mtime if path.exists() else 0.0
 
     def bytes_file(self, capture_id: str) -> Path:
         """Returns where the upload's bytes lie now, also when the last move was interrupted."""

@@ -20,6 +20,7 @@ from tests.backend.identity.admission import device_of
 from tests.backend.wire import headers
 from tests.backend.wire.connections import Connection, connection_of
 from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_anothers
+from tests.backend.wire.quota import RETRY_AFTER_S, TOO_MANY, Quota, owner_of
 from tests.backend.wire.store import Store, Upload, UploadExistsError
 
 NO_SUCH_UPLOAD: Final = "no upload of this id: create it with POST"
@@ -47,6 +48,7 @@ class Tus:
     def __init__(self, store: Store, intake: Intake) -> None:
         self._store = store
         self._intake = intake
+        self._quota = Quota(store)
         self._writers: dict[str, Writer] = {}
 
     def routes(self) -> list[Route]:
@@ -74,14 +76,22 @@ class Tus:
         has_body = headers.body_length(request) != 0
         if has_body:
             headers.check_body(request, upload.length)
-        try:
-            self._store.create(upload)
-        except UploadExistsError as error:
-            raise HTTPException(409, f"{error}: ask for its offset with HEAD") from error
+        self._begin(request, upload)
         if has_body and not await self._append(request, upload):
             return _unheard()
         location = str(request.base_url) + f"files/{upload.capture_id}"
         return self._answer(request, upload, 201, {"Location": location})
+
+    def _begin(self, request: Request, upload: Upload) -> None:
+        owner = owner_of(request.scope)
+        is_new = self._store.find(upload.capture_id) is None
+        if is_new and not self._quota.admits(owner, upload.length):
+            raise HTTPException(429, TOO_MANY, {"Retry-After": str(RETRY_AFTER_S)})
+        try:
+            self._store.create(upload)
+        except UploadExistsError as error:
+            raise HTTPException(409, f"{error}: ask for its offset with HEAD") from error
+        self._quota.book(owner, upload.capture_id)
 
     async def head(self, request: Request) -> Response:
         upload = await self._asked_for(request)

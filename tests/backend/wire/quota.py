@@ -1,0 +1,92 @@
+"""How much of one device lies here without a receipt, and how long.
+
+Nothing of it is lost with what is dropped: a device keeps a record until that has a receipt, and
+sends it anew when its upload is not there any more.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from agent.models import rfc3339
+from tests.backend.wire.store import Store
+
+log = logging.getLogger(__name__)
+
+MOST_OPEN: Final = 1000
+"""Uploads of one device that are not whole: so many presses are a week on a line that breaks."""
+
+MOST_OPEN_BYTES: Final = 1_073_741_824
+"""What those announce together: 1000 photos of 1 MB."""
+
+MOST_REFUSED: Final = 100
+"""Refused uploads of one device that are kept to be looked at; the oldest goes first."""
+
+RETRY_AFTER_S: Final = 600
+"""When a device with too many may begin another; what it has begun goes on at once."""
+
+TOO_MANY: Final = (
+    f"this device has {MOST_OPEN} uploads or {MOST_OPEN_BYTES} bytes here that are not whole: "
+    "finish those first, or wait until they are dropped"
+)
+"""Why a device is answered 429."""
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS begun (
+    capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, owner TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS begun_by_owner ON begun (owner);
+"""
+
+
+def owner_of(scope: Any) -> str:
+    """Whose quota it is: the device's by its certificate, else the network address's."""
+    device: str | None = scope["state"].get("device")
+    client = scope.get("client")
+    return f"device {device}" if device else f"address {client[0] if client else ''}"
+
+
+class Quota:
+    """Counts what has no receipt. One thread uses it, the store's."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        store.db.executescript(SCHEMA)
+
+    def admits(self, owner: str, length: int) -> bool:
+        """Whether this owner may begin another upload; the oldest of its refused ones make room."""
+        refused = self._of(owner, "v.accepted = 0")
+        for capture_id, _ in refused[: max(0, len(refused) - MOST_REFUSED + 1)]:
+            self._store.drop(capture_id)
+        lengths = [length for _, length in self._of(owner, "v.accepted IS NULL")]
+        return len(lengths) < MOST_OPEN and sum(lengths) + length <= MOST_OPEN_BYTES
+
+    def book(self, owner: str, capture_id: str) -> None:
+        """This owner has begun it. Durable when it returns; lost before, it is nobody's."""
+        self._store.db.execute("INSERT OR REPLACE INTO begun VALUES (?, ?)", (capture_id, owner))
+
+    def expire(self, now: datetime, open_days: int, refused_days: int) -> int:
+        """Drop what got no byte, or was refused, so long ago; returns how many uploads.
+
+        What has a receipt is not touched. Interrupted, run it again.
+        """
+        still = (now - timedelta(days=open_days)).timestamp()
+        refused = rfc3339(now - timedelta(days=refused_days))
+        query = """SELECT u.capture_id, v.at FROM uploads u LEFT JOIN verdicts v USING (capture_id)
+            WHERE v.accepted IS NULL OR v.accepted = 0 AND v.at <= ?"""
+        due = [
+            capture_id
+            for capture_id, at in self._store.db.execute(query, (refused,)).fetchall()
+            if at is not None or self._store.last_byte_s(capture_id) <= still
+        ]
+        for capture_id in due:
+            self._store.drop(capture_id)
+        if due:
+            log.info("uploads_dropped=%d", len(due))
+        return len(due)
+
+    def _of(self, owner: str, which: str) -> list[tuple[str, int]]:
+        """Ids and announced lengths of an owner's uploads, oldest first."""
+        query = f"""SELECT u.capture_id, u.length FROM begun b JOIN uploads u USING (capture_id)
+            LEFT JOIN verdicts v USING (capture_id) WHERE b.owner = ? AND {which}
+            ORDER BY v.at, u.rowid"""
+        return list(self._store.db.execute(query, (owner,)))

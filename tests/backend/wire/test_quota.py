@@ -1,0 +1,154 @@
+"""What lies at the backend without a receipt: so much of one device, and so long."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.backend import app
+from tests.backend.office.demo import ALLOWED
+from tests.backend.office.town import Town
+from tests.backend.pages.live import Live, live_town
+from tests.backend.wire import quota
+from tests.backend.wire.quota import Quota
+from tests.backend.wire.store import Store, Upload, Verdict
+from tests.support.factory import new_id
+from tests.support.waiting import until
+from tests.support.wire import Wire, record, speaking_to, stranger
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Live]:
+    """A backend with a quota of three."""
+    monkeypatch.setattr(quota, "MOST_OPEN", 3)
+    monkeypatch.setattr(quota, "MOST_REFUSED", 3)
+    with live_town(tmp_path) as live:
+        yield live
+
+
+@pytest.fixture
+def wire(live: Live) -> Iterator[Wire]:
+    with speaking_to(live.url, live.ca_file) as wire:
+        yield wire
+
+
+def begun(store: Store, owner: str = "device van-7", length: int = 10) -> str:
+    capture_id = new_id()
+    store.create(Upload(capture_id, length, "0" * 64, ""))
+    Quota(store).book(owner, capture_id)
+    return capture_id
+
+
+def refused(store: Store, at: str = "2026-12-01T09:00:00.000Z") -> str:
+    capture_id = begun(store)
+    (store.folder / "uploads" / f"{capture_id}.part").rename(
+        store.folder / "refused" / f"{capture_id}.rec"
+    )
+    store.settle(Verdict(capture_id, at, "damaged", "jws"))
+    return capture_id
+
+
+def test_a_device_has_so_many_open_uploads_and_another_has_its_own(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota, "MOST_OPEN", 2)
+    begun(store)
+    assert Quota(store).admits("device van-7", 10)
+    last = begun(store)
+
+    assert not Quota(store).admits("device van-7", 10)
+    assert Quota(store).admits("device van-8", 10)
+    store.settle(Verdict(last, "2026-12-01T09:00:00.000Z", None, "jws"))
+    assert Quota(store).admits("device van-7", 10)
+
+
+def test_a_device_has_so_many_open_bytes(store: Store) -> None:
+    begun(store, length=quota.MOST_OPEN_BYTES - 100)
+
+    assert Quota(store).admits("device van-7", 100)
+    assert not Quota(store).admits("device van-7", 101)
+
+
+def test_of_what_was_refused_the_oldest_makes_room_and_no_receipt_ever_does(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = begun(store)
+    store.settle(Verdict(kept, "2020-01-01T00:00:00.000Z", None, "jws"))
+    monkeypatch.setattr(quota, "MOST_REFUSED", 10)
+    first, *others = (refused(store, f"2026-12-01T09:00:{n:02}.000Z") for n in range(10))
+
+    assert Quota(store).admits("device van-7", 10)
+
+    assert store.find(first) is None
+    assert not store.bytes_file(first).exists()
+    assert all(store.find(one) for one in (kept, *others))
+
+
+def test_what_is_not_whole_goes_7_days_after_its_last_byte_and_what_was_refused_after_30(
+    tmp_path: Path,
+) -> None:
+    """What has a receipt stays, whatever its age; what went can be sent again."""
+    town = Town(tmp_path)
+    store, expire = town.office.store, town.office.keeping.expire
+    delivered = town.receive(town.photo(ALLOWED), "2026-12-01T09:00:00.000Z")
+    old, fresh = begun(store), begun(store)
+    for capture_id, age in ((old, 7 * DAY + DAY / 100), (fresh, 7 * DAY - DAY / 100)):
+        at_s = (NOW - age).timestamp()
+        os.utime(store.bytes_file(capture_id), (at_s, at_s))
+    since = refused(store, (NOW - 30 * DAY).isoformat(timespec="milliseconds")[:-6] + "Z")
+    later = refused(store, (NOW - 29 * DAY).isoformat(timespec="milliseconds")[:-6] + "Z")
+
+    expire(NOW)
+
+    assert [store.find(one) for one in (old, since)] == [None, None]
+    assert not store.bytes_file(old).exists()
+    assert not store.bytes_file(since).exists()
+    assert all(store.find(one) for one in (fresh, later, delivered))
+    store.create(Upload(old, 10, "0" * 64, ""))
+
+
+def test_a_device_with_too_many_is_told_when_to_come_back_and_may_finish_what_it_has(
+    live: Live, wire: Wire
+) -> None:
+    """429 with Retry-After: a device keeps the record, and sends it then."""
+    maker, ids = stranger(), [new_id() for _ in range(4)]
+    contents = [record(maker, one) for one in ids]
+    pairs = list(zip(ids, contents, strict=True))
+    assert [wire.post(*pair).status_code for pair in pairs[:3]] == [201] * 3
+
+    full = wire.post(ids[3], contents[3], contents[3])
+
+    assert (full.status_code, full.headers["Retry-After"]) == (429, "600")
+    assert "finish those first" in full.text
+    assert wire.post(*pairs[0]).status_code == 409
+    assert wire.patch(ids[0], 0, contents[0]).status_code == 204
+    assert wire.post(ids[3], contents[3], contents[3]).status_code == 201
+    assert live.town.office.store.verdict(ids[3]) is not None
+
+
+def test_empty_uploads_without_number_leave_a_few(live: Live, wire: Wire) -> None:
+    statuses = {wire.post(new_id(), b"", b"x"[:0]).status_code for _ in range(20)}
+
+    assert statuses == {422}
+    assert len(list((live.town.folder / "refused").iterdir())) == 3
+
+
+def test_what_is_due_goes_while_the_backend_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(app, "EXPIRE_EVERY_S", 0.05)
+    with live_town(tmp_path) as live:
+        store = live.town.office.store
+        old = refused(store, "2026-01-01T00:00:00.000Z")
+
+        until(lambda: store.find(old) is None)
