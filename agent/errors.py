@@ -51,6 +51,10 @@ class QueueBroken(StorageFault):
     """The database is corrupt or gone; capture makes it again from the record files."""
 
 
+class StateHeld(StorageFault):
+    """Another process has held a lock for too long; the disk is sound, and so are the records."""
+
+
 class NotNow(DoorstepError):
     """Nothing is broken; try again later. A lock is held, or capture has not made the queue yet."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.errors import NotNow, QueueBroken, StorageFault
 from agent.models import Body, CaptureId, Head, Kept, Kind, Label, rfc3339
-from agent.queue.disk import make_way, write_durably
+from agent.queue.disk import RECORD_MODE, make_way, write_durably
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
@@ -98,7 +98,7 @@ class Chain:
     def _keep_file(self, label: Label, content: bytes) -> None:
         """The commit point: from here on the record exists, whatever happens to its row."""
         make_way(self._layout.ballast)
-        write_durably(self._layout.record(label.capture_id), content)
+        write_durably(self._layout.record(label.capture_id), content, RECORD_MODE)
         digest = recordfile.label_digest(content)
         self._head = Head(label.chain, label.seq, digest)
         file_sha256 = hashlib.sha256(content).hexdigest()

@@ -7,12 +7,15 @@ import statistics
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
+from agent.command import permissions
 from agent.command.config import check
 from agent.command.shared import become_owner, open_queue
 from agent.config import Config, load, path_of
@@ -20,7 +23,6 @@ from agent.errors import DoorstepError, ExitCode, NotNow, StorageFault
 from agent.models import State
 from agent.process import status
 from agent.queue import disk
-from agent.queue.database import parts
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.sync.http import Backend, NoAnswer
@@ -38,7 +40,7 @@ POSITION_WAIT_S: Final = 5.0
 
 _PROBES: Final = 5
 
-_AS_WHOM: Final = "run this as root, or as one of its group"
+_AS_WHOM: Final = "run this as root"
 
 
 class Level(StrEnum):
@@ -66,15 +68,17 @@ def examine(path: Path) -> list[Finding]:
         check(config)
     except (DoorstepError, ScriptError) as error:
         return [Finding("configuration", Level.FAILED, str(error))]
-    become_owner(Layout.of(config.state))
+    layout = Layout.of(config.state)
+    backend = _as_sync(config)
+    become_owner(layout.queue)
     return [
         Finding("configuration", Level.OK, f"{path} is valid"),
         *_devices(config),
         *_disk(config),
-        *_permissions(Layout.of(config.state)),
+        *(Finding("permissions", Level.FAILED, words) for words in permissions.wrong(layout)),
         *_queue(config),
         _clock(config),
-        _backend(config),
+        backend,
         Finding(
             "sealing", Level.NOTE, "photos are stored readable on the card: not for the road yet"
         ),
@@ -166,23 +170,6 @@ def _disk(config: Config) -> Iterator[Finding]:
     yield Finding("disk", Level.NOTE if slow else Level.OK, words)
 
 
-def _permissions(layout: Layout) -> Iterator[Finding]:
-    """What the owner of the queue may not use stops capture or sync; another user cannot tell."""
-    with suppress(OSError):
-        if layout.database.stat().st_uid != os.geteuid():
-            return
-        folders, keys = (
-            (layout.records, layout.torn, layout.capture_keys),
-            layout.capture_keys.glob("*.pem"),
-        )
-        wanted = dict.fromkeys(folders, os.R_OK | os.W_OK | os.X_OK)
-        wanted |= dict.fromkeys(parts(layout.database), os.R_OK | os.W_OK)
-        for path, mode in (wanted | dict.fromkeys(keys, os.R_OK)).items():
-            if path.exists() and not os.access(path, mode, effective_ids=True):
-                words = f"{path}: its owner may not read or write it; `chmod u+rwX {path}`"
-                yield Finding("permissions", Level.FAILED, words)
-
-
 def _flush_ms(probe: Path) -> float:
     times_ms = []
     for _ in range(_PROBES):
@@ -254,6 +241,20 @@ def _clock(config: Config) -> Finding:
         words = "nobody vouches for the time yet; records are dated later, by GPS or the network"
         return Finding("clock", Level.NOTE, words)
     return Finding("clock", Level.OK, f"synchronised by {source}")
+
+
+def _as_sync(config: Config) -> Finding:
+    """As root the backend is asked by sync's user, in a child: there is no way back from that."""
+    if os.geteuid() != 0:
+        return _backend(config)
+    with ProcessPoolExecutor(1, get_context("fork")) as pool:
+        return pool.submit(_become_sync_and_ask, config).result()
+
+
+def _become_sync_and_ask(config: Config) -> Finding:
+    layout = Layout.of(config.state)
+    become_owner(layout.sync_keys, layout.queue)
+    return _backend(config)
 
 
 def _backend(config: Config) -> Finding:

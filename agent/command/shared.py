@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from agent.config import Config, load, path_of
 from agent.queue.database import Database
@@ -24,16 +25,19 @@ def configured(arguments: argparse.Namespace) -> Config:
         ConfigError: it is wrong.
     """
     config = load(path_of(arguments.config))
-    become_owner(Layout.of(config.state))
+    become_owner(Layout.of(config.state).queue)
     return config
 
 
-def become_owner(layout: Layout) -> None:
-    """As root, go on as the owner of the queue, so that no file of root's gets into the state."""
+def become_owner(*places: Path) -> None:
+    """As root, go on as the owner of the first of these, so that no file of root's gets in there.
+
+    Root stays root where there is none of them, or where it is root's own, as in a container.
+    """
     if os.geteuid() != 0:
         return
-    owned = next((path for path in (layout.database, layout.capture_keys) if path.exists()), None)
-    if owned is None or (owner := owned.stat()).st_uid == 0:
+    owner = next((place.lstat() for place in places if os.path.lexists(place)), None)
+    if owner is None or owner.st_uid == 0:
         return
     try:
         os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)

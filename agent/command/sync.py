@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from agent.command.shared import configured, signals
-from agent.config import Config, ManifestPolicy
+from agent.command.shared import become_owner, signals
+from agent.config import Config, ManifestPolicy, load, path_of
 from agent.errors import ExitCode
 from agent.process import sd_notify
 from agent.queue.database import Database
@@ -31,7 +31,9 @@ _BAR: Final = "{desc} |{bar}| {n_fmt} of {total_fmt} records, {elapsed}"
 
 def run(arguments: argparse.Namespace) -> int:
     """`doorstep sync [--once]`."""
-    config = configured(arguments)
+    config = load(path_of(arguments.config))
+    layout = Layout.of(config.state)
+    become_owner(layout.sync_keys, layout.queue)
     with sync_loop(config) as loop:
         if not arguments.once:
             stop = threading.Event()

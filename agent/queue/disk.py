@@ -4,18 +4,30 @@ import errno
 import fcntl
 import logging
 import os
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from agent.errors import NotNow, StorageFault, StorageFull
+from agent.errors import NotNow, StateHeld, StorageFault, StorageFull
 
 _log = logging.getLogger(__name__)
 
 FILE_MODE: Final = 0o660
 """SQLite gives -wal and -shm the database's mode. Source: os_unix.c, findCreateFileMode."""
+
+RECORD_MODE: Final = 0o644
+"""Behind a folder that only the group passes: sync reads what it cannot alter."""
+
+LOCK_PATIENCE_S: Final = 10.0
+"""Longest wait for a lock. A rebuild of 1,500 records holds one for 2 s on a Pi; whoever holds one
+for longer may hold it for ever, and presses must go on without it."""
+
+_LOOK_EVERY_S: Final = 0.02
+"""Between two looks at a held lock: nobody notices so little."""
 
 BALLAST_BYTES: Final = 2_097_152
 """Some sixty rows with their records, before the log of the database is used again.
@@ -141,8 +153,8 @@ def make_way(ballast: Path) -> None:
         return
     with disk_errors("cannot give the ballast up"):
         try:
-            descriptor = os.open(ballast, os.O_WRONLY)
-        except OSError:  # not there, or a card gone read-only, which the next write will tell
+            descriptor = os.open(ballast, os.O_WRONLY | os.O_NOFOLLOW)
+        except OSError:  # not there, a link, or a read-only card, which the next write will tell
             return
         try:
             if size := os.fstat(descriptor).st_size:
@@ -163,7 +175,7 @@ def room_bytes(folder: Path, ballast: Path) -> int:
 def take_ballast(ballast: Path) -> None:
     """Put BALLAST_BYTES aside, where they are not yet."""
     with disk_errors("cannot make the ballast"):
-        descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT, FILE_MODE)
+        descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, FILE_MODE)
         try:
             if os.fstat(descriptor).st_size < BALLAST_BYTES:
                 os.posix_fallocate(descriptor, 0, BALLAST_BYTES)
@@ -171,31 +183,71 @@ def take_ballast(ballast: Path) -> None:
             os.close(descriptor)
 
 
+def read_plain(path: Path, limit_bytes: int) -> bytes | None:
+    """The first `limit_bytes` of a plain file; None of a link, a pipe or a folder.
+
+    Neither follows a link nor waits for a pipe that another user may have put there.
+
+    Raises:
+        OSError: it is gone, or cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link, a socket
+            return None
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return file.read(limit_bytes)
+
+
 @contextmanager
-def lock(path: Path, *, exclusive: bool, wait: bool) -> Iterator[None]:
+def lock(
+    path: Path, *, exclusive: bool, wait: bool, patience_s: float = LOCK_PATIENCE_S
+) -> Iterator[None]:
     """Hold an flock on `path`; the kernel drops it when the process ends, however it ends.
 
     Raises:
         NotNow: another process holds it and `wait` is False, or it does not exist yet.
+        StateHeld: another process held it for all of `patience_s`.
+        StorageFault: it cannot be opened, or is a link.
     """
     kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
-    try:
-        descriptor = os.open(path, os.O_RDONLY)  # a read-only card can still be looked at
+    try:  # a read-only card can still be looked at
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError as error:
         raise NotNow(f"{path}: not there yet; start `doorstep capture` first, or again") from error
     except OSError as error:
         raise StorageFault(f"{path}: cannot be opened: {error.strerror}") from error
     try:
-        _flock(descriptor, kind if wait else kind | fcntl.LOCK_NB, path)
+        _flock(descriptor, kind, path, patience_s if wait else None)
         yield
     finally:
         os.close(descriptor)
 
 
-def _flock(descriptor: int, kind: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, kind)
-    except BlockingIOError as error:
-        raise NotNow(f"{path}: held by another process; only one may run") from error
-    except OSError as error:
-        raise StorageFault(f"{path}: cannot be locked: {error.strerror}") from error
+def _flock(descriptor: int, kind: int, path: Path, patience_s: float | None) -> None:
+    until_s = time.monotonic() + (patience_s or 0.0)
+    while True:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if patience_s is None:
+                raise NotNow(f"{path}: held by another process; only one may run") from error
+            if time.monotonic() >= until_s:
+                raise StateHeld(held(path, patience_s)) from error
+        except OSError as error:
+            raise StorageFault(f"{path}: cannot be locked: {error.strerror}") from error
+        else:
+            return
+        time.sleep(_LOOK_EVERY_S)
+
+
+def held(path: Path, patience_s: float) -> str:
+    """What to say of somebody who does not let go."""
+    return (
+        f"{path}: held by another process for more than {patience_s:g} s: sync, prune, or a "
+        f"command; `fuser -v {path}` as root names it, `systemctl restart doorstep-sync` may help"
+    )

@@ -1,6 +1,10 @@
-"""Where everything lies in the state folder, and the permissions that let three users share it."""
+"""Where everything lies in the state folder, and the modes that let each process do its part only.
+
+systemd/doorstep.tmpfiles makes the same on a device, with an owner for each place.
+"""
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +13,32 @@ from typing import Final
 from agent.config import StateSettings
 from agent.queue.disk import FILE_MODE, disk_errors
 
-FOLDER_MODE: Final = 0o2770
-"""Set-group-id: what any user makes here, SQLite's log too, is the group's. Source: inode(7)."""
+STATE_MODE: Final = 0o2750
+"""Capture's, for its group to look at: nobody else puts anything beside what lies here.
 
-KEYS_MODE: Final = 0o700
-"""Only capture's user reads the signing key: sync faces the network."""
+Set-group-id: what is made below is the group's. Source: inode(7).
+"""
+
+QUEUE_MODE: Final = 0o2770
+"""Whoever may use the database makes its log too. Not sticky: there the kernel refuses O_CREAT on
+another user's file, which is how SQLite opens its log. Source: Linux's
+Documentation/admin-guide/sysctl/fs.rst, protected_regular.
+"""
+
+RECORDS_MODE: Final = 0o2775
+"""Capture and prune write, whoever passes the state folder reads."""
+
+TRUST_MODE: Final = 0o750
+"""Capture writes, the group reads and verifies."""
+
+KEYS_MODE: Final = 0o750
+"""To pass through."""
+
+PRIVATE_MODE: Final = 0o700
+"""Keys are seen by the one process that needs them."""
+
+CAPTURE_LOCK_MODE: Final = 0o600
+"""Whoever can open a lock can hold it for ever; nobody stops capture that way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +79,24 @@ class Layout:
         return self.state / "trust"
 
     @property
+    def keys(self) -> Path:
+        """A folder for each process that has keys."""
+        return self.state / "keys"
+
+    @property
     def capture_keys(self) -> Path:
         """Keys of the capture process: records are signed with them."""
-        return self.state / "keys" / "capture"
+        return self.keys / "capture"
 
     @property
     def sync_keys(self) -> Path:
         """Keys of the sync process: its TLS key and certificate."""
-        return self.state / "keys" / "sync"
+        return self.keys / "sync"
+
+    @property
+    def serve_keys(self) -> Path:
+        """Keys of whoever answers for the status."""
+        return self.keys / "serve"
 
     @property
     def capture_lock(self) -> Path:
@@ -106,6 +141,23 @@ class Layout:
         """The file of one record."""
         return self.records / f"{capture_id}.rec"
 
+    def folders(self) -> Iterator[tuple[Path, int]]:
+        """Every folder and its mode, each after the one that it lies in."""
+        yield self.state, STATE_MODE
+        yield self.queue, QUEUE_MODE
+        yield from ((folder, RECORDS_MODE) for folder in (self.records, self.torn))
+        yield self.trust, TRUST_MODE
+        yield self.keys, KEYS_MODE
+        own = (self.capture_keys, self.sync_keys, self.serve_keys)
+        yield from ((folder, PRIVATE_MODE) for folder in own)
+        yield from ((folder, STATE_MODE) for folder in (self.run, self.sync_socket.parent))
+
+    def files(self) -> Iterator[tuple[Path, int]]:
+        """Every file that is there before anything else, and its mode."""
+        yield self.database, FILE_MODE
+        yield self.capture_lock, CAPTURE_LOCK_MODE
+        yield from ((file, FILE_MODE) for file in (self.sync_lock, self.state_lock, self.ballast))
+
     def _has_lost_its_database(self) -> bool:
         """Whether a log lies beside no database, or beside one that tmpfiles.d has just made."""
         log = self.database.with_name("doorstep.db-wal")
@@ -114,35 +166,28 @@ class Layout:
     def make(self) -> None:
         """Make what tmpfiles.d has not made, with its modes, before SQLite touches anything.
 
-        What is there keeps its mode. Several processes may do this at once.
+        All of it is then this user's and of its group. What is there keeps its mode. Several
+        processes may do this at once.
 
         Raises:
             StorageFull: no room.
             StorageFault: the disk failed, is read-only, or this user may not write there.
         """
         with disk_errors(f"cannot make {self.state} and {self.run}"):
-            for folder in (self.state, self.records, self.torn, self.run, self.queue, self.trust):
-                _make_folder(folder, FOLDER_MODE)
-            _make_folder(self.sync_socket.parent, FOLDER_MODE)
-            for folder in (self.capture_keys, self.sync_keys):
-                _make_folder(folder, KEYS_MODE)
+            for folder, mode in self.folders():
+                make_folder(folder, mode)
             if self._has_lost_its_database():
-                self.rebuild_mark.touch(FILE_MODE)  # SQLite would delete the log
-            for file in (
-                self.database,
-                self.capture_lock,
-                self.sync_lock,
-                self.state_lock,
-                self.ballast,
-            ):
-                make_file(file)
+                make_file(self.rebuild_mark)  # SQLite would delete the log
+            for file, mode in self.files():
+                make_file(file, mode)
 
 
 def _is_empty(file: Path) -> bool:
     return not file.exists() or file.stat().st_size == 0
 
 
-def _make_folder(folder: Path, mode: int) -> None:
+def make_folder(folder: Path, mode: int) -> None:
+    """Make a folder with exactly this mode; one that is there stays as it is."""
     if folder.is_dir():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -151,9 +196,9 @@ def _make_folder(folder: Path, mode: int) -> None:
         folder.chmod(mode)
 
 
-def make_file(file: Path) -> None:
-    """Make an empty file that the group shares; one that is there stays as it is."""
+def make_file(file: Path, mode: int = FILE_MODE) -> None:
+    """Make an empty file; one that is there, or a link, stays as it is."""
     with suppress(FileExistsError):
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, FILE_MODE)
-        os.fchmod(descriptor, FILE_MODE)  # whatever the umask says
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, mode)
+        os.fchmod(descriptor, mode)  # whatever the umask says
         os.close(descriptor)

@@ -6,7 +6,7 @@ import signal
 import stat
 from collections.abc import Iterator
 from functools import partial
-from itertools import permutations
+from itertools import permutations, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -17,11 +17,21 @@ import pytest
 from agent.__main__ import main
 from agent.errors import DoorstepError
 from agent.models import CaptureId, State
-from agent.queue.disk import FILE_MODE
+from agent.queue.database import Database
+from agent.queue.disk import FILE_MODE, RECORD_MODE
+from agent.queue.outbox import Outbox
 from tests.backend.process import Backend, running_backend
 from tests.failing.oracle import states
 from tests.failing.struck import Ended
-from tests.failing.users import GROUP, USERS, as_user, tmpfiles
+from tests.failing.users import (
+    GROUP,
+    GROUPS,
+    USERS,
+    as_debian_protects,
+    as_user,
+    become,
+    tmpfiles,
+)
 from tests.failing.works import SETTINGS, command
 from tests.support.device import Device, towards
 
@@ -46,14 +56,15 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
 
 @pytest.fixture
 def van(backend: Backend) -> Iterator[Device]:
-    """A device as it is provisioned: nothing but what tmpfiles.d makes."""
+    """A device as it is provisioned: nothing but what tmpfiles.d makes, on Debian's kernel."""
     tables: dict[str, Any] = {**SETTINGS, "device": {"id": f"van-{uuid4()}"}}
     with TemporaryDirectory(prefix="users-") as name:  # pytest's own are root's alone
         folder = Path(name)
         folder.chmod(0o755)
         made = Device(folder / "van", "", backend=_readable(folder, backend), **tables)
         tmpfiles(made.layout.state, made.layout.run)
-        yield made
+        with as_debian_protects():
+            yield made
 
 
 def _readable(folder: Path, backend: Backend) -> dict[str, Any]:
@@ -72,14 +83,15 @@ def do(van: Device, name: str) -> Ended:
 
 
 def check_shared(van: Device) -> None:
-    """Every file of the queue is the group's, to read and to write; every record to be read."""
+    """The queue's files are the group's to write; records are capture's, for others to read."""
     for path in van.layout.queue.glob("doorstep.db*"):
         found = path.stat()
         assert stat.S_IMODE(found.st_mode) == FILE_MODE, path
         assert found.st_gid == GROUP, path
     for path in van.layout.records.iterdir():
-        assert path.stat().st_gid == GROUP, path
-        assert path.stat().st_uid == USERS["doorstep-capture"]
+        found = path.stat()
+        assert (found.st_uid, found.st_gid) == (USERS["doorstep-capture"], GROUPS["doorstep-keep"])
+        assert stat.S_IMODE(found.st_mode) == RECORD_MODE, path
 
 
 @pytest.mark.parametrize("order", list(permutations(COMMANDS)), ids="-".join)
@@ -96,6 +108,38 @@ def test_whoever_starts_first_all_can_do_their_part(van: Device, order: tuple[st
         assert ended.code == 0, (name, ended.said)
     check_shared(van)
     assert set(states(van.layout).values()) == {State.PRUNED, State.DELIVERED, State.PENDING}
+
+
+def write(van: Device, user: str, *, closes: bool) -> Ended:
+    """One transaction by a user, who closes the queue then, or dies with its log left behind."""
+
+    def act() -> int:
+        database = Database(van.layout, migrates=user == "doorstep-capture")
+        Outbox(database, "boot").rebook(0.0)
+        if closes:
+            database.close()
+        return 0
+
+    return as_user(user, act)
+
+
+WRITERS: Final = ("doorstep-capture", "doorstep-sync", "doorstep-prune")
+
+
+@pytest.mark.parametrize("order", list(permutations(WRITERS)), ids="-".join)
+@pytest.mark.parametrize("closes", list(product((True, False), repeat=3)), ids=str)
+def test_whoever_dies_with_the_queue_open_all_can_write_it(
+    van: Device, order: tuple[str, ...], closes: tuple[bool, ...]
+) -> None:
+    """Whose the log is that one leaves behind, the others open it with O_CREAT as SQLite does."""
+    assert write(van, "doorstep-capture", closes=True).code == 0
+
+    for user, does_close in zip(order, closes, strict=True):
+        ended = write(van, user, closes=does_close)
+        assert ended.code == 0, (user, ended.said)
+    for user in WRITERS:
+        ended = write(van, user, closes=False)
+        assert ended.code == 0, (user, ended.said)
 
 
 def is_delivered(van: Device, capture_id: str) -> bool:
@@ -166,10 +210,7 @@ def _start(van: Device, name: str) -> int:
             log = os.open(van.folder / f"{name}.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
             os.dup2(log, 1)
             os.dup2(log, 2)
-            os.umask(0o007)
-            os.setgroups([])
-            os.setgid(GROUP)
-            os.setuid(USERS[user])
+            become(user)
             code = main([name, "--config", str(van.config)])
         finally:
             os._exit(code)

@@ -8,8 +8,7 @@ from stat import S_IMODE
 import pytest
 
 from agent.config import StateSettings
-from agent.queue.disk import FILE_MODE
-from agent.queue.paths import FOLDER_MODE, KEYS_MODE, Layout
+from agent.queue.paths import Layout
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 
@@ -35,31 +34,100 @@ def test_units_are_accepted(tmp_path: Path) -> None:
     assert said == ""
 
 
-def test_folders_have_the_owners_and_modes_that_three_users_need(tmp_path: Path) -> None:
+CAPTURE = ("doorstep-capture", "doorstep")
+KEEP = ("doorstep-capture", "doorstep-keep")
+OWNERS = {
+    "": CAPTURE,
+    "queue": CAPTURE,
+    "queue/doorstep.db": CAPTURE,
+    "records": KEEP,
+    "torn": KEEP,
+    "trust": CAPTURE,
+    "keys": CAPTURE,
+    "keys/capture": CAPTURE,
+    "keys/sync": ("doorstep-sync", "doorstep"),
+    "keys/serve": ("doorstep-serve", "doorstep"),
+    "capture.lock": CAPTURE,
+    "sync.lock": CAPTURE,
+    "state.lock": CAPTURE,
+    "ballast": CAPTURE,
+}
+RUN_OWNERS = {"": CAPTURE, "sync": ("doorstep-sync", "doorstep")}
+
+
+def _made(root: Path) -> dict[str, str]:
+    """Users and groups by number, as systemd's own tools make them and the folders, in `root`.
+
+    Twice: at each boot they come by again, and refuse what is not theirs to follow.
+    """
+    (root / "etc").mkdir()
+    _run("systemd-sysusers", f"--root={root}", str(SYSTEMD / "doorstep.sysusers"))
+    shutil.copy(SYSTEMD / "doorstep.tmpfiles", root / "doorstep.conf")
+    for _ in range(2):
+        said = _run("systemd-tmpfiles", f"--root={root}", "--create", str(root / "doorstep.conf"))
+        assert said == ""
+    return {
+        f"{kind} {number}": name
+        for kind in ("passwd", "group")
+        for name, _, number, *_ in (
+            line.split(":") for line in (root / "etc" / kind).read_text().splitlines()
+        )
+    }
+
+
+def test_folders_have_the_owners_and_modes_that_keep_the_processes_apart(tmp_path: Path) -> None:
     """What tmpfiles.d makes is what Layout.make would make, owned by the right users."""
-    (tmp_path / "etc").mkdir()
-    _run("systemd-sysusers", f"--root={tmp_path}", str(SYSTEMD / "doorstep.sysusers"))
-    shutil.copy(SYSTEMD / "doorstep.tmpfiles", tmp_path / "doorstep.conf")
-    _run("systemd-tmpfiles", f"--root={tmp_path}", "--create", str(tmp_path / "doorstep.conf"))
+    names = _made(tmp_path)
     layout = Layout.of(StateSettings())
-    passwd = (tmp_path / "etc/passwd").read_text()
-    users = dict(line.split(":")[0:3:2] for line in passwd.splitlines())
-    there = {path: tmp_path / path.relative_to("/") for path in _expected(layout)}
+    wanted = {
+        top / name if name else top: owner
+        for top, owners in ((layout.state, OWNERS), (layout.run, RUN_OWNERS))
+        for name, owner in owners.items()
+    }
 
-    modes = {path: S_IMODE(real.stat().st_mode) for path, real in there.items()}
+    found, modes = {}, {}
+    for path in wanted:
+        real = (tmp_path / path.relative_to("/")).lstat()
+        found[path] = (names[f"passwd {real.st_uid}"], names[f"group {real.st_gid}"])
+        modes[path] = S_IMODE(real.st_mode)
 
-    assert modes == _expected(layout)
-    assert str(there[layout.database].stat().st_uid) == users["doorstep-capture"]
-    assert str(there[layout.capture_keys].stat().st_uid) == users["doorstep-capture"]
+    assert found == wanted
+    assert modes == {**dict(layout.folders()), **dict(layout.files())}
 
 
-def _expected(layout: Layout) -> dict[Path, int]:
-    folders = dict.fromkeys((layout.state, layout.records, layout.torn, layout.run), FOLDER_MODE)
-    files = (
-        layout.database,
-        layout.capture_lock,
-        layout.sync_lock,
-        layout.state_lock,
-        layout.ballast,
+def test_only_those_who_delete_by_receipts_are_of_the_group_that_may(tmp_path: Path) -> None:
+    _made(tmp_path)
+
+    groups = dict(
+        line.split(":")[0:4:3] for line in (tmp_path / "etc/group").read_text().splitlines()
     )
-    return folders | dict.fromkeys(files, FILE_MODE) | {layout.capture_keys: KEYS_MODE}
+    assert set(groups["doorstep-keep"].split(",")) == {"doorstep-capture", "doorstep-prune"}
+
+
+def _settings(unit: str) -> list[str]:
+    return (SYSTEMD / f"doorstep-{unit}.service").read_text().splitlines()
+
+
+def test_who_faces_the_network_only_reads_records_and_sees_no_key_of_others() -> None:
+    """Owners and modes say it too; where they were altered, these still hold."""
+    sync = _settings("sync")
+
+    assert "ReadOnlyPaths=/var/lib/doorstep/records /var/lib/doorstep/torn" in sync
+    assert "InaccessiblePaths=/var/lib/doorstep/keys/capture -/var/lib/doorstep/keys/serve" in sync
+    assert "InaccessiblePaths=/var/lib/doorstep/keys" in _settings("prune")
+
+
+def test_nobody_but_gpsd_can_answer_where_capture_asks_for_the_position() -> None:
+    """Whoever listens on port 2947 decides where photos may be taken."""
+    sync = _settings("sync")
+
+    assert "SocketBindDeny=any" in sync
+    assert "IPAddressDeny=127.0.0.1/32 ::1/128" in sync
+    assert "PrivateNetwork=yes" in _settings("prune")
+    assert "SocketBindDeny=any" in _settings("capture")
+
+
+def test_no_unit_lets_systemd_change_the_owners() -> None:
+    """`StateDirectory=` would, at each start."""
+    for unit in ("capture", "sync", "prune"):
+        assert not [line for line in _settings(unit) if line.startswith("StateDirectory")]

@@ -1,11 +1,13 @@
 """The doctor: every finding in words, and an exit code that says whether to call somebody."""
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from agent.command import doctor
+from agent.command import doctor, permissions
 from agent.command.doctor import Finding, Level
 from agent.process import control
 from agent.queue.paths import Layout
@@ -121,25 +123,86 @@ def test_alarms_of_the_queue_and_torn_files_are_findings(tmp_path: Path) -> None
     assert "1 files in" in words(device, "torn files")
 
 
-@pytest.mark.parametrize(
-    "closed",
-    ["records", "keys/capture/device.pem", "queue/doorstep.db", "queue/doorstep.db-shm"],
-)
+OPENED = [
+    ("", 0o2770),
+    ("queue", 0o3770),
+    ("records", 0o400),
+    ("keys/capture", 0o750),
+    ("capture.lock", 0o660),
+    ("queue/doorstep.db", 0o600),
+]
+"""Modes that let others do too much, or somebody too little."""
+
+
+@pytest.mark.parametrize(("place", "mode"), OPENED)
+def test_another_mode_than_the_tables_is_a_failure_with_its_remedy(place: str, mode: int) -> None:
+    with owned_by_a_user() as folder:
+        layout = Layout(folder / "state", folder / "run")
+        layout.make()
+        before = list(permissions.wrong(layout))
+        path = layout.state / place
+        right = stat.S_IMODE(path.stat().st_mode)
+        path.chmod(mode)
+        found = list(permissions.wrong(layout))
+        path.chmod(0o700)
+
+    assert before == []
+    assert any(
+        words.startswith(f"{path}: has mode {mode:o}; `chmod {right:o} {path}`") for words in found
+    )
+
+
+@pytest.mark.parametrize("closed", ["keys/capture/device.pem", "queue/doorstep.db-shm"])
 def test_what_its_owner_may_not_use_is_a_failure_with_its_remedy(closed: str) -> None:
     with owned_by_a_user() as folder:
         layout = Layout(folder / "state", folder / "run")
         layout.make()
         for name in ("keys/capture/device.pem", "queue/doorstep.db-wal", "queue/doorstep.db-shm"):
             (layout.state / name).touch(0o600)
-        before = list(doctor._permissions(layout))  # noqa: SLF001 - as another user, in this process
+        before = list(permissions.wrong(layout))
         path = layout.state / closed
-        path.chmod(0o400 if path.is_dir() or path.suffix != ".pem" else 0)
-        (found,) = doctor._permissions(layout)  # noqa: SLF001 - as before
+        path.chmod(0)
+        (found,) = permissions.wrong(layout)
         path.chmod(0o700)
 
     assert before == []
-    assert found.level is Level.FAILED
-    assert f"chmod u+rwX {path}" in found.words
+    assert f"chmod u+rw {path}" in found
+
+
+@pytest.mark.slow
+def test_a_place_of_another_owner_or_a_link_in_it_is_a_failure(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "state", tmp_path / "run")
+    layout.make()
+    os.chown(layout.records, 54_321, -1)
+    layout.torn.rmdir()
+    layout.torn.symlink_to(tmp_path)
+
+    found = list(permissions.wrong(layout))
+
+    assert [words.split(": ")[1].split(";")[0] for words in found] == [
+        "belongs to user 54321",
+        "a link, which nobody of Doorstep makes",
+    ]
+
+
+@pytest.mark.slow
+def test_as_root_the_backend_is_asked_by_syncs_user(tmp_path: Path) -> None:
+    """What it is asked with is for that user's eyes only."""
+    if os.geteuid() != 0:
+        pytest.fail("only root can become somebody else; run this test as root")
+    device = Device(tmp_path, backend={"url": "https://127.0.0.1:9", "ca": "ca.pem"})
+    queue(tmp_path)[1].close()
+    (tmp_path / "ca.pem").write_text("no certificate")
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    for place in (device.layout.keys, device.layout.sync_keys):
+        os.chown(place, 54_322, -1)
+    (tmp_path / "ca.pem").chmod(0)
+
+    told = device.run("doctor", "--json")
+
+    (backend,) = (one for one in json.loads(told.stdout) if one["check"] == "backend")
+    assert "Permission denied" in backend["words"]
 
 
 def test_the_oldest_tells_why_it_waits(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import pytest
 from agent.command.shared import become_owner, open_queue
 from agent.config import load
 from agent.errors import NotNow
-from agent.queue.paths import Layout
 from tests.agent.command.inprocess import run
 from tests.support.device import REPOSITORY, Device
 from tests.support.factory import queue
@@ -41,30 +40,42 @@ BECOME_OWNER = """
 import os, sys
 from pathlib import Path
 from agent.command.shared import become_owner
-from agent.queue.paths import Layout
-become_owner(Layout(Path(sys.argv[1]), Path(sys.argv[2])))
+become_owner(*map(Path, sys.argv[1:]))
 print(os.geteuid(), os.getegid(), os.getgroups())
 """
 
 
-@pytest.mark.slow
-def test_as_root_a_command_goes_on_as_the_owner_of_the_queue(tmp_path: Path) -> None:
-    """Else files of root's get into the state, and the capture process stumbles over them."""
+def becomes(*places: Path) -> str:
+    """Who a process of root's is after it; another process, since there is no way back."""
     if os.geteuid() != 0:
         pytest.fail("only root can become somebody else; run this test as root")
+    words: list[str | Path] = [sys.executable, "-c", BECOME_OWNER, *places]
+    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+def test_as_root_a_command_goes_on_as_the_owner_of_its_place(tmp_path: Path) -> None:
+    """Else files of root's get into the state, and the capture process stumbles over them."""
     layout, database, _ = queue(tmp_path)
     database.close()
-    owner = 54_321  # nobody's, as on a card of another machine
-    os.chown(layout.database, owner, owner)
+    capture, sync = 54_321, 54_322  # nobody's, as on a card of another machine
+    os.chown(layout.queue, capture, capture)
+    os.chown(layout.sync_keys, sync, capture)
 
-    told = subprocess.run(
-        [sys.executable, "-c", BECOME_OWNER, layout.state, layout.run],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert told.stdout == f"{owner} {owner} [{owner}]\n"
+    assert becomes(layout.queue) == f"{capture} {capture} [{capture}]"
+    assert becomes(layout.sync_keys, layout.queue) == f"{sync} {capture} [{capture}]"
+    assert becomes(tmp_path / "gone", layout.queue) == f"{capture} {capture} [{capture}]"
+
+
+@pytest.mark.slow
+def test_a_link_is_not_followed_to_its_owner(tmp_path: Path) -> None:
+    """It is somebody else's idea of whose the place is."""
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", 54_321, 54_321)
+    (tmp_path / "link").symlink_to(tmp_path / "theirs")
+
+    assert becomes(tmp_path / "link").startswith("0 0 ")
 
 
 def test_where_root_owns_the_queue_root_stays_root(tmp_path: Path) -> None:
@@ -72,7 +83,7 @@ def test_where_root_owns_the_queue_root_stays_root(tmp_path: Path) -> None:
     database.close()
     before = os.geteuid()
 
-    become_owner(layout)
-    become_owner(Layout(tmp_path / "nowhere", tmp_path / "run"))
+    become_owner(layout.queue)
+    become_owner(tmp_path / "nowhere")
 
     assert os.geteuid() == before

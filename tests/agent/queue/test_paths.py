@@ -24,22 +24,33 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+TABLE = {
+    "state": 0o2750,
+    "state/queue": 0o2770,
+    "state/queue/doorstep.db": 0o660,
+    "state/records": 0o2775,
+    "state/torn": 0o2775,
+    "state/trust": 0o750,
+    "state/keys": 0o750,
+    "state/keys/capture": 0o700,
+    "state/keys/sync": 0o700,
+    "state/keys/serve": 0o700,
+    "state/capture.lock": 0o600,
+    "state/sync.lock": 0o660,
+    "state/state.lock": 0o660,
+    "state/ballast": 0o660,
+    "run": 0o2750,
+    "run/sync": 0o2750,
+}
+"""Whoever may write where another process reads owns that process; this is who may."""
+
+
 @pytest.mark.usefixtures("strict_umask")
-def test_what_is_made_is_shared_with_the_group_whatever_the_umask(tmp_path: Path) -> None:
-    layout = Layout(tmp_path / "var" / "state", tmp_path / "run")
-    layout.make()
+def test_every_place_has_its_mode_whatever_the_umask(tmp_path: Path) -> None:
+    Layout(tmp_path / "state", tmp_path / "run").make()
 
-    folders = (layout.state, layout.records, layout.torn, layout.run)
-    files = (layout.database, layout.capture_lock, layout.sync_lock, layout.state_lock)
-    assert {mode(folder) for folder in folders} == {0o2770}
-    assert {mode(file) for file in files} == {0o660}
-
-
-def test_only_capture_may_look_at_its_keys(tmp_path: Path) -> None:
-    layout = Layout(tmp_path / "state", tmp_path / "run")
-    layout.make()
-
-    assert mode(layout.capture_keys) == 0o700
+    made = {str(path.relative_to(tmp_path)): mode(path) for path in tmp_path.rglob("*")}
+    assert made == TABLE
 
 
 def test_what_is_there_is_left_as_it_is(tmp_path: Path) -> None:
@@ -47,6 +58,7 @@ def test_what_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "state", tmp_path / "run")
     layout.queue.mkdir(parents=True)
     layout.state.chmod(0o750)
+    layout.capture_lock.symlink_to(tmp_path / "elsewhere")
     layout.database.write_bytes(b"rows")
     layout.database.chmod(0o640)
     layout.make()
@@ -55,6 +67,7 @@ def test_what_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     assert mode(layout.state) == 0o750
     assert mode(layout.database) == 0o640
     assert layout.database.read_bytes() == b"rows"
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_several_may_make_it_at_once(tmp_path: Path) -> None:
