@@ -2,7 +2,6 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from agent.errors import NotNow, QueueBroken, StorageFault
@@ -10,6 +9,7 @@ from agent.models import Body, CaptureId, Head, Kept, Kind, Label, rfc3339
 from agent.queue.disk import RECORD_MODE, make_way, write_durably
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.queue.recovery import Mending, check_unspoilt
 from agent.record import file as recordfile
 from agent.record.signing import PrivateKey
 from hardware.clock import Moment
@@ -31,7 +31,8 @@ def new_id() -> CaptureId:
 class Chain:
     """Writes the records of one device, one after the other; only the capture process has one.
 
-    `mend` makes a broken queue again from the files; without it that is an error like any other.
+    `mending` makes a broken queue again from the files; without it that is an error like any
+    other.
     """
 
     def __init__(
@@ -42,14 +43,14 @@ class Chain:
         key: PrivateKey,
         device_id: str,
         head: Head,
-        mend: Callable[[QueueBroken], None] | None = None,
+        mending: Mending | None = None,
     ) -> None:
         self._layout = layout
         self._outbox = outbox
         self._key = key
         self._device_id = device_id
         self._head = head
-        self._mend = mend
+        self._mending = mending
         self._unqueued: list[Kept] = []
 
     def keep(
@@ -82,6 +83,12 @@ class Chain:
             raise NotQueued(label, error) from error
         return label
 
+    def turn(self) -> int:
+        """Sweep when it is time, and queue what waits; how many. Raises as `Outbox.add` does."""
+        if self._mending is not None:
+            self._mending.turn()
+        return self.queue_leftovers()
+
     def queue_leftovers(self) -> int:
         """Queue what has its file but not yet its row; how many. Raises as `Outbox.add` does.
 
@@ -90,9 +97,9 @@ class Chain:
         try:
             return self._queue()
         except QueueBroken as error:
-            if self._mend is None:
+            if self._mending is None:
                 raise
-            self._mend(error)
+            self._mending.mend(error)
             return self._queue()
 
     def _keep_file(self, label: Label, content: bytes) -> None:
@@ -105,8 +112,7 @@ class Chain:
         self._unqueued.append(Kept(label, digest, len(content), file_sha256))
 
     def _queue(self) -> int:
-        if self._layout.rebuild_mark.exists():
-            raise QueueBroken("another process found it broken")
+        check_unspoilt(self._layout)
         waiting = len(self._unqueued)
         while self._unqueued:
             kept = self._unqueued[0]

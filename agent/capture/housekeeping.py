@@ -43,7 +43,8 @@ class Housekeeping:
         self._keys: receipt.Keys | None = None
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
         self._current_manifest = current_manifest
-        self._dated_by = outbox.dated_by()
+        self._dated_by = ClockSource.NTP  # until the queue can be asked: at the first turn
+        self._has_asked = False
         self._writable = Told(last=True)
         self._timekeeping = Timekeeping(config, board, outbox)
 
@@ -53,8 +54,8 @@ class Housekeeping:
         try:
             if not self._writable.last:
                 disk.write_durably(self._layout.state / "capture.probe", b"writable\n")
-            if self._chain.queue_leftovers():  # first: it mends a broken queue
-                self._dated_by = self._outbox.dated_by()
+            if self._chain.turn() or not self._has_asked:  # first: it mends a broken queue
+                self._dated_by, self._has_asked = self._outbox.dated_by(), True
             if self.has_room():
                 disk.take_ballast(self._layout.ballast)
             self._current_manifest.turn()

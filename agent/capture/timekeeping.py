@@ -7,9 +7,9 @@ from typing import Final
 from agent.config import Config
 from agent.errors import ConfigError, NotGenuine, NotNow, UnknownItem
 from agent.models import CaptureId
+from agent.queue.labels import boot_of
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
-from agent.queue.recovery import boot_of
 from agent.record.receipt import read_receipt
 from agent.trust.certain import agreed
 from agent.trust.keys import receipt_keys

@@ -10,12 +10,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from agent.capture.chain import Chain
+from agent.capture.chain import Chain, NotQueued
 from agent.capture.current_manifest import CurrentManifest
 from agent.capture.loop import CaptureLoop
 from agent.capture.record_json import Setting, chain_start_record
@@ -25,12 +25,13 @@ from agent.config import Config
 from agent.errors import ConfigError, ExitCode, NotNow, StorageFault
 from agent.models import FAULTS, Head, Kind
 from agent.process import control, sd_notify
-from agent.queue import recovery
+from agent.queue import labels
 from agent.queue.database import Database
 from agent.queue.disk import disk_errors, lock, write_durably
 from agent.queue.manifests import ManifestStore
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.queue.recovery import Mending
 from agent.record import signing
 from agent.record.signing import PrivateKey, PublicKey
 from hardware.board import Board, open_board
@@ -142,18 +143,19 @@ def capture_loop(
         outbox = Outbox(database, boot_id())
         key, key_is_new = _device_key(layout)
         keys = _own_keys(layout)
-        mending = recovery.Mending(layout, database, outbox, keys, now_ns, alive=sd_notify.alive)
+        mending = Mending(layout, database, outbox, keys, now_ns, alive=sd_notify.alive)
         mending.start()
+        seen = labels.glances(layout, sd_notify.alive)
         board = opening(config.board, layout.run, floor(layout))
         opened.callback(board.close)
-        if known := recovery.gnss_label(layout, outbox, keys, boot_id()):
+        if known := labels.gnss_label(layout, seen, keys, boot_id()):
             board.clock.recall(datetime.fromisoformat(known.utc), known.monotonic_ns)
-        head = recovery.head(layout, outbox, key.public_key(), config.device.id)
-        why = _why_new_chain(outbox, head, key_is_new=key_is_new)
+        head = labels.head(layout, seen, key.public_key(), config.device.id)
+        why = _why_new_chain(head, any_record=bool(seen), key_is_new=key_is_new)
         if head is None or why:
             head = Head(str(uuid.uuid4()), 0, None)
         chain = Chain(
-            layout, outbox, key=key, device_id=config.device.id, head=head, mend=mending.mend
+            layout, outbox, key=key, device_id=config.device.id, head=head, mending=mending
         )
         current_manifest = CurrentManifest(config, ManifestStore(database), board.clock)
         if why:
@@ -165,7 +167,8 @@ def capture_loop(
 
 def _start_chain(board: Board, chain: Chain, current_manifest: CurrentManifest, why: str) -> None:
     setting = Setting(simulated=board.simulated, manifest=current_manifest.version())
-    chain.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
+    with suppress(NotQueued):  # told already; its file is in place
+        chain.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
     _log.warning("event=chain_start why=%r", why)
 
 
@@ -192,8 +195,8 @@ def _own_keys(layout: Layout) -> list[PublicKey]:
     return [signing.read_public_key(path) for path in sorted(layout.capture_keys.glob("*.pub.pem"))]
 
 
-def _why_new_chain(outbox: Outbox, head: Head | None, *, key_is_new: bool) -> str | None:
-    if outbox.newest() is None:
+def _why_new_chain(head: Head | None, *, any_record: bool, key_is_new: bool) -> str | None:
+    if not any_record:
         return "neither rows nor files were found: the first start, or the state was lost"
     if key_is_new:
         return "the signing key was missing, and is new"

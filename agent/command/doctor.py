@@ -185,6 +185,7 @@ def _queue(config: Config) -> Iterator[Finding]:
     layout = Layout.of(config.state)
     try:
         with open_queue(config) as outbox:
+            yield from _stuck(layout, outbox)
             yield from _alarms(outbox)
     except NotNow as error:
         yield Finding("queue", Level.NOTE, str(error))
@@ -197,12 +198,24 @@ def _queue(config: Config) -> Iterator[Finding]:
         yield Finding("queue", Level.FAILED, words)
 
 
+def _stuck(layout: Layout, outbox: Outbox) -> Iterator[Finding]:
+    """Records that have no row; capture queues or moves all that it can."""
+    with disk.disk_errors(f"cannot read {layout.records}"):
+        files = {path.stem for path in layout.records.glob("*.rec")}
+    if stuck := files - outbox.states().keys():
+        words = (
+            f"{len(stuck)} files in {layout.records} are neither queued nor in torn/; "
+            "`journalctl -u doorstep-capture -g event=stuck` says why, and each start tries again"
+        )
+        yield Finding("queue", Level.FAILED, words)
+
+
 def _left_over(layout: Layout) -> Iterator[Finding]:
     """What broken queues and power cuts left."""
-    if aside := sorted(path.name for path in layout.queue.glob("doorstep.db.aside-*")):
+    if aside := [path.name for path in layout.asides()]:
         words = (
-            f"{', '.join(aside)} in {layout.state}: the queue was broken, set aside and made again "
-            "from the records; when all is delivered the files may be deleted"
+            f"{', '.join(aside)} in {layout.state}: the queue was broken, and set aside; capture "
+            "deletes it when all is queued again, so something in records/ or in it is in the way"
         )
         yield Finding("queue", Level.NOTE, words)
     if layout.rebuild_mark.exists():

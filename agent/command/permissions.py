@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from agent.queue.database import parts
+from agent.queue.opening import parts
 from agent.queue.paths import Layout
 
 _REMEDY: Final = "on a device `systemd-tmpfiles --create` as root does it"

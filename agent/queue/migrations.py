@@ -104,5 +104,21 @@ What they made: `captures` has one row per record, an index of its file, whose `
 backend's receipt or refusal; `tally` counts the rows of each state, so that nobody has to.
 """
 
+LEDGER: Final = (
+    """
+    CREATE TABLE "_sqlite_migrations" (
+        "id" INTEGER PRIMARY KEY,
+        "migration_set" TEXT,
+        "name" TEXT,
+        "applied_at" TEXT
+    )
+    """,
+    """
+    CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
+    ON "_sqlite_migrations" ("migration_set", "name")
+    """,
+)
+"""What sqlite-utils notes the steps in. Source: a queue that its release 4.0 made."""
+
 SCHEMA_VERSION: Final = len(STEPS)
 """How many steps there are; processes other than capture wait for the last one."""

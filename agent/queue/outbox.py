@@ -1,10 +1,10 @@
 """Changes of the queue: one row per record file, and what is known of its way to the backend."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from agent.errors import NotGenuine, UnknownItem
+from agent.errors import UnknownItem
 from agent.models import CaptureId, Item, Kept, Label, State, rfc3339
 from agent.queue.database import Connection
 from agent.queue.reader import COLUMNS, OutboxReader, item_of
@@ -40,14 +40,29 @@ class Outbox(OutboxReader):
         """Queue a record whose file is in place; `file` is its size in bytes and its digest.
 
         A second time changes nothing, so that it can be repeated when its outcome is unknown.
-
-        Raises:
-            NotGenuine: another record has this number in the chain.
+        A row of another record that has its number goes: files decide, and the sweep finds one
+        that it stood for.
         """
         kept = Kept(label, label_sha256, *file)
         with self._database.step() as sql:
-            if not self._insert(sql, kept, adopted=adopted, due_s=due_s):
-                raise NotGenuine(f"{label.capture_id}: another record has its number, {label.seq}")
+            sql.execute(
+                "DELETE FROM captures WHERE chain = ? AND seq = ? AND capture_id != ?",
+                (label.chain, label.seq, label.capture_id),
+            )
+            self._insert(sql, kept, adopted=adopted, due_s=due_s)
+
+    def mend(self, kept: Kept) -> None:
+        """Put what the record's file says in the place of its row, as of one just adopted."""
+        with self._database.step() as sql:
+            sql.execute("DELETE FROM captures WHERE capture_id = ?", (kept.label.capture_id,))
+        self.add(kept.label, kept.label_sha256, (kept.file_bytes, kept.file_sha256), adopted=True)
+
+    def holder(self, label: Label) -> CaptureId | None:
+        """Whose row has the label's number in the chain."""
+        with self._database.look() as sql:
+            query = "SELECT capture_id FROM captures WHERE chain = ? AND seq = ?"
+            row = sql.execute(query, (label.chain, label.seq)).fetchone()
+        return row and CaptureId(row["capture_id"])
 
     def adopt(self, records: Iterable[Kept]) -> list[Kept]:
         """Queue records that have lost their rows, in one transaction.
@@ -102,7 +117,7 @@ class Outbox(OutboxReader):
                 f" RETURNING {COLUMNS}",
                 (self._boot_id, now_s + BOOKING_S, due_s),
             ).fetchall()
-        return item_of(rows[0]) if rows else None
+            return item_of(rows[0]) if rows else None
 
     def rebook(self, due_s: float) -> None:
         """Make what another boot had booked due at `due_s`: its clock means nothing now."""
@@ -148,6 +163,26 @@ class Outbox(OutboxReader):
                 "UPDATE captures SET state = 'DAMAGED', answer = ? WHERE capture_id = ?"
                 " AND state IN ('PENDING', 'REFUSED')",
                 (what, item.capture_id),
+            )
+
+    def mark_missing(self, ids: Collection[CaptureId]) -> tuple[int, int]:
+        """Say of these that their files are gone: how many are DAMAGED now, and how many PRUNED.
+
+        Of a delivered record that is what its receipt allows; of the others it is an alarm.
+        One transaction, however many another process has made up.
+        """
+        listed = [(capture_id,) for capture_id in ids]
+        damage = "state = 'DAMAGED', answer = 'its file is gone' WHERE capture_id = ?"
+        prune = "state = 'PRUNED' WHERE capture_id = ? AND state = 'DELIVERED'"
+        if not listed:
+            return 0, 0
+        with self._database.step() as sql:
+            return (
+                sql.executemany(
+                    f"UPDATE captures SET {damage} AND state IN ('PENDING', 'REFUSED')",  # noqa: S608 - as above
+                    listed,
+                ).rowcount,
+                sql.executemany(f"UPDATE captures SET {prune}", listed).rowcount,  # noqa: S608 - as above
             )
 
     def mark_pruned(self, *items: Item) -> None:

@@ -118,6 +118,29 @@ class Layout:
         """Left by whoever finds the queue broken, for capture to make it again."""
         return self.queue / "rebuild"
 
+    def aside(self, number: int) -> Path:
+        """Where a broken queue is put: the folder as it was."""
+        return self.state / f"queue.aside-{number}"
+
+    def asides(self) -> list[Path]:
+        """The broken queues that are still there."""
+        return sorted(self.state.glob("queue.aside-*"))
+
+    def spoilt(self) -> str | None:
+        """What is wrong with `queue/` without opening anything; None of what Doorstep leaves there.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        known = {f"{self.database.name}{suffix}" for suffix in ("", "-wal", "-shm")}
+        if os.path.lexists(self.rebuild_mark):
+            return "another process found it broken"
+        if not self.queue.is_dir():
+            return f"{self.queue} is gone"
+        with os.scandir(self.queue) as entries:
+            strange = next((entry.name for entry in entries if entry.name not in known), None)
+        return strange and f"{strange[:80]!r} in {self.queue} is not Doorstep's"
+
     @property
     def ballast(self) -> Path:
         """Room on a full card; see `disk.make_way`."""

@@ -1,14 +1,16 @@
 """What is in the queue: questions that wait for no writer and make none wait."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
 from agent.errors import UnknownItem
 from agent.models import CaptureId, Counts, Item, State
-from agent.queue.database import Database, Row
+from agent.queue.content import BELIEVABLE, MOST_ROWS, corrupt
+from agent.queue.database import Connection, Database, Row
 from hardware.clock import ClockSource
 
-COLUMNS: Final = ", ".join(Item.__dataclass_fields__)
+COLUMNS: Final = ", ".join([*Item.__dataclass_fields__, f"({BELIEVABLE}) AS believable"])
 """What a row must tell to be an Item."""
 
 _ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"
@@ -38,16 +40,6 @@ class OutboxReader:
             return item
         raise UnknownItem(f"{capture_id}: not in the queue")
 
-    def newest(self) -> Item | None:
-        """The newest record of the newest chain, on which the next one builds."""
-        where = "chain = (SELECT chain FROM captures ORDER BY number DESC LIMIT 1)"
-        return next(self._select(f"{where} ORDER BY seq DESC LIMIT 1"), None)
-
-    def newest_by(self, source: ClockSource) -> Item | None:
-        """The newest record of this boot that `source` dated."""
-        where = "boot_id = ? AND clock = ? ORDER BY number DESC LIMIT 1"
-        return next(self._select(where, self._boot_id, source), None)
-
     def due_s(self) -> float | None:
         """CLOCK_BOOTTIME when the next item is due; None when nothing waits."""
         query = "SELECT min(due_s) FROM captures WHERE state = 'PENDING'"
@@ -62,9 +54,12 @@ class OutboxReader:
             suspects = f"FROM captures INDEXED BY captures_suspect WHERE {_SUSPECT}"
             suspected = sql.execute(f"SELECT count(*) {suspects}").fetchone()[0]
             oldest = sql.execute(
-                "SELECT utc FROM captures WHERE state = 'PENDING' ORDER BY number LIMIT 1"
+                f"SELECT utc, ({BELIEVABLE}) AS believable FROM captures"  # noqa: S608 - constants
+                " WHERE state = 'PENDING' ORDER BY number LIMIT 1"
             ).fetchone()
-        waiting, refused, damaged = (tally[one] for one in ("PENDING", "REFUSED", "DAMAGED"))
+            if oldest and oldest["believable"] != 1:
+                raise corrupt("it has a row that no device makes")
+        waiting, refused, damaged = (tally.get(one, 0) for one in ("PENDING", "REFUSED", "DAMAGED"))
         return Counts(waiting, suspected, refused, damaged, oldest["utc"] if oldest else None)
 
     def items(self, state: State | None, after: int, limit: int) -> list[Item]:
@@ -82,10 +77,19 @@ class OutboxReader:
         )
 
     def states(self) -> dict[CaptureId, State]:
-        """Every known record and its state, for the sweep."""
+        """Every known record and its state, for the sweep: the one look at every row.
+
+        Raises:
+            QueueBroken: a row is none that Doorstep could have written.
+        """
+        query = f"SELECT capture_id, state, ({BELIEVABLE}) AS believable FROM captures"  # noqa: S608 - constants
         with self._database.look() as sql:
-            rows = sql.execute("SELECT capture_id, state FROM captures").fetchall()
-        return {CaptureId(row["capture_id"]): State(row["state"]) for row in rows}
+            rows = sql.execute(f"{query} LIMIT {MOST_ROWS + 1}").fetchall()
+            if len(rows) > MOST_ROWS or not all(row["believable"] == 1 for row in rows):
+                raise corrupt("it has more rows than a device makes, or rows that none can have")
+            found = {CaptureId(row["capture_id"]): State(row["state"]) for row in rows}
+            _check_tally(sql, Counter(found.values()))
+        return found
 
     def dated_by(self) -> ClockSource:
         """Who dates the worst dated record of this boot: its own label, or the best `time` record.
@@ -112,12 +116,24 @@ class OutboxReader:
     def _select(self, where: str, *values: object) -> Iterator[Item]:
         with self._database.look() as sql:
             query = f"SELECT {COLUMNS} FROM captures WHERE {where}"  # noqa: S608 - our own constants
-            rows = sql.execute(query, values).fetchall()
-        return (item_of(row) for row in rows)
+            items = [item_of(row) for row in sql.execute(query, values)]
+        return iter(items)
+
+
+def _check_tally(sql: Connection, wanted: Counter[State]) -> None:
+    found = dict(sql.execute("SELECT state, rows FROM tally LIMIT 100").fetchall())
+    if found != {state.value: wanted[state] for state in State}:
+        raise corrupt("its tally is not that of its rows")
 
 
 def item_of(row: Row) -> Item:
-    """A row that has all of COLUMNS, as a value."""
+    """A row that has all of COLUMNS, as a value.
+
+    Raises:
+        DatabaseError: it is none that Doorstep could have written.
+    """
     values = dict(row)
+    if values.pop("believable") != 1:
+        raise corrupt("it has a row that no device makes")
     values["state"], values["adopted"] = State(values["state"]), bool(values["adopted"])
     return Item(**values)

@@ -1,26 +1,26 @@
-"""What a power cut left behind: sweep the folder, adopt what verifies, find the chain's head."""
+"""What a power cut or another process left behind: sweep the folder, adopt what verifies."""
 
 import hashlib
 import logging
 import os
-import re
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final
 
-from agent.errors import NotGenuine, QueueBroken
-from agent.models import CaptureId, Head, Kept, Label, State
+from agent.errors import NotGenuine, QueueBroken, StateHeld
+from agent.models import CaptureId, Kept, State
 from agent.queue.database import Database
-from agent.queue.disk import disk_errors, sync_folder
+from agent.queue.disk import disk_errors, read_plain, sync_folder
+from agent.queue.labels import first_line
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.queue.reader import OutboxReader
 from agent.record import file as recordfile
 from agent.record.signing import PublicKey
-from hardware.clock import ClockSource
+from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ ENOUGH: Final = 5
 MEND_EVERY_S: Final = 60.0
 """A card that breaks each new queue within a minute is beyond mending."""
 
+SWEEP_EVERY_S: Final = 3_600.0
+"""Rows that somebody deleted come back within the hour; a sweep of 1,500 takes 0.1 s."""
+
 
 @dataclass(frozen=True, slots=True)
 class Swept:
@@ -44,6 +47,8 @@ class Swept:
         torn: what is no record of this device's, or has another's number; moved to `torn/`.
         damaged: rows whose file is gone, marked DAMAGED.
         pruned: delivered rows whose file is gone, marked PRUNED.
+        mended: rows that said of a whole record what is not so; they begin anew.
+        stuck: what could neither be read nor moved; it stays, and is an alarm.
     """
 
     parts: int
@@ -51,6 +56,8 @@ class Swept:
     torn: int
     damaged: int
     pruned: int
+    mended: int = 0
+    stuck: int = 0
 
 
 class Mending:
@@ -75,14 +82,35 @@ class Mending:
         self._keys = keys
         self._now_ns = now_ns
         self._alive = alive
-        self._last_ns: int | None = None
+        self._mended_ns: int | None = None
+        self._due_ns = 0
+        self._late = Told(last=False)
 
     def start(self) -> None:
-        """Sweep; where the queue is broken, mend it first. Raises StorageFault."""
+        """Sweep; where the queue is broken, mend it first.
+
+        Where another process keeps the queue to itself, or breaks it again and again, that is
+        told, and `turn` tries again: records are kept without it.
+
+        Raises:
+            StorageFault: the disk failed.
+        """
+        self._due_ns = self._now_ns() + int(MEND_EVERY_S * 1e9)
         try:
-            self._sweep()
-        except QueueBroken as error:
-            self.mend(error)
+            try:
+                self._sweep()
+            except QueueBroken as error:
+                self.mend(error)
+        except (QueueBroken, StateHeld) as error:
+            if self._late.is_news(now=True):
+                _log.error("event=not_swept error=%r meaning=presses_are_kept_but_red", str(error))
+        else:
+            self._late.last = False
+
+    def turn(self) -> None:
+        """Sweep again when an hour has passed, or a minute after one that failed."""
+        if self._now_ns() >= self._due_ns:
+            self.start()
 
     def mend(self, error: QueueBroken) -> None:
         """Set the queue aside, and fill a new one; the others may run meanwhile.
@@ -91,24 +119,45 @@ class Mending:
 
         Raises:
             QueueBroken: the same, when the last time was less than a minute ago.
+            StateHeld: another process keeps the queue to itself.
             StorageFault: the disk failed.
         """
         now_ns = self._now_ns()
-        is_soon = self._last_ns is not None and now_ns - self._last_ns < MEND_EVERY_S * 1e9
-        before_s = self._database.set_aside_s()
-        if len(before_s) >= ENOUGH:
-            is_soon |= 0 <= time.time() - max(before_s) < MEND_EVERY_S
+        is_soon = self._mended_ns is not None and now_ns - self._mended_ns < MEND_EVERY_S * 1e9
+        asides = self._layout.asides()
+        if len(asides) >= ENOUGH:
+            latest_s = max(aside.lstat().st_ctime for aside in asides)
+            is_soon |= 0 <= time.time() - latest_s < MEND_EVERY_S
         if is_soon:
             raise error
-        self._last_ns = now_ns
+        self._mended_ns = now_ns
+        self._due_ns = now_ns + int(MEND_EVERY_S * 1e9)
         aside = self._database.set_aside()
-        _log.error("event=queue_set_aside file=%s why=%r", aside.name, str(error))
+        _log.error("event=queue_set_aside folder=%s why=%r", aside.name, str(error))
         self._sweep()
 
     def _sweep(self) -> None:
-        if self._layout.rebuild_mark.exists():
-            raise QueueBroken("another process found it broken")
-        sweep(self._layout, self._outbox, self._keys, self._alive)
+        check_unspoilt(self._layout)
+        swept = sweep(self._layout, self._outbox, self._keys, self._alive)
+        self._due_ns = self._now_ns() + int(SWEEP_EVERY_S * 1e9)
+        if not swept.stuck:
+            _delete_asides(self._layout)
+
+
+def check_unspoilt(layout: Layout) -> None:
+    """Raise QueueBroken where another process says so, or left there what is not a queue's."""
+    with disk_errors(f"cannot read {layout.queue}"):
+        if spoilt := layout.spoilt():
+            raise QueueBroken(spoilt)
+
+
+def _delete_asides(layout: Layout) -> None:
+    """All that was in them is in the queue again, or asked again of the backend."""
+    for aside in layout.asides():
+        try:
+            shutil.rmtree(aside)
+        except OSError as error:  # the next sweep tries again, doctor shows it
+            _log.warning("event=aside_kept folder=%s error=%r", aside.name, error.strerror)
 
 
 def sweep(
@@ -124,20 +173,31 @@ def sweep(
     """
     with disk_errors("cannot read the records"):
         paths = sorted(layout.records.iterdir())
-        parts = [path for path in paths if path.suffix == ".part" and path.is_file()]
-        for part in parts:
-            part.unlink()
-        named = [path for path in paths if path.suffix == ".rec"]
-        files = {CaptureId(path.stem) for path in named if path.is_file()}
+    parts = [path for path in paths if path.suffix == ".part" and path.is_file()]
+    kept_parts = sum(not _delete(part) for part in parts)
+    named = [path for path in paths if path.suffix == ".rec"]
+    files = {CaptureId(path.stem) for path in named if path.is_file()}
     known = outbox.states()
     whole = files & known.keys()
     strays = [path for path in named if path.stem not in whole]
-    adopted = _adopt(layout, outbox, strays, keys, alive)
-    damaged, pruned = _missing(outbox, known, files)
-    swept = Swept(len(parts), adopted, len(strays) - adopted, damaged, pruned)
-    if swept != Swept(0, 0, 0, 0, 0):
+    adopted, stuck = _adopt(layout, outbox, strays, keys, alive)
+    mended = _mend_rows(layout, outbox, {name: known[name] for name in whole}, keys, alive)
+    damaged, pruned = outbox.mark_missing(known.keys() - files)
+    torn = len(strays) - adopted - stuck
+    stuck += kept_parts
+    swept = Swept(len(parts) - kept_parts, adopted, torn, damaged, pruned, mended, stuck)
+    if swept != Swept(0, 0, 0, 0, 0, 0, stuck):  # what is stuck is told file by file
         _log.warning("event=swept %s", " ".join(_counted(swept)))
     return swept
+
+
+def _delete(part: Path) -> bool:
+    try:
+        part.unlink()
+    except OSError as error:
+        _log_stuck(part, error)
+        return False
+    return True
 
 
 def _adopt(
@@ -146,23 +206,75 @@ def _adopt(
     strays: list[Path],
     keys: Collection[PublicKey],
     alive: Callable[[], None],
-) -> int:
-    """Queue the records among the strays, each chain in order; set the others aside. How many."""
-    kept, torn = [], []
+) -> tuple[int, int]:
+    """Queue the records among the strays, each chain in order; set the others aside.
+
+    How many were queued, and how many could be neither.
+    """
+    kept, torn, stuck = [], [], 0
     for path in strays:
         try:
             kept.append(_verify(path, keys))
         except NotGenuine as error:
             torn.append((path, error))
+        except OSError as error:  # its bytes may be right the next time
+            _log_stuck(path, error)
+            stuck += 1
         alive()
     kept = _in_order(kept)
     for start in range(0, len(kept), PAGE):
         for one in outbox.adopt(kept[start : start + PAGE]):
-            words = f"another record has its number, {one.label.seq}"
-            torn.append((layout.record(one.label.capture_id), NotGenuine(words)))
+            if twin := _twin(layout, outbox, one):
+                words = f"another record has its number, {one.label.seq}: {twin}"
+                torn.append((layout.record(one.label.capture_id), NotGenuine(words)))
+            else:
+                outbox.mend(one)
         alive()
-    _set_aside(layout, torn)
-    return len(strays) - len(torn)
+    adopted = len(strays) - len(torn) - stuck
+    return adopted, stuck + _set_aside(layout, torn)
+
+
+def _twin(layout: Layout, outbox: Outbox, one: Kept) -> CaptureId | None:
+    """Which record has its number too, by its own label; a row alone says nothing."""
+    holder = outbox.holder(one.label)
+    line = first_line(layout.record(holder)) if holder else None
+    try:
+        label, _ = recordfile.open_label(line or b"")
+    except NotGenuine:
+        return None
+    is_twin = (label.chain, label.seq) == (one.label.chain, one.label.seq)
+    return holder if is_twin else None
+
+
+def _mend_rows(
+    layout: Layout,
+    outbox: Outbox,
+    whole: dict[CaptureId, State],
+    keys: Collection[PublicKey],
+    alive: Callable[[], None],
+) -> int:
+    """Begin anew where a row says that a record is damaged or deleted, and it is neither.
+
+    What a card really damaged stays so: then the row is right about the bytes that were queued.
+    """
+    mended = 0
+    for capture_id, state in whole.items():
+        if state not in {State.DAMAGED, State.PRUNED}:
+            continue
+        alive()
+        try:
+            kept = _verify(layout.record(capture_id), keys)
+        except (NotGenuine, OSError):
+            continue
+        row = outbox.get(capture_id)
+        told = (row.chain, row.seq, row.label_sha256, row.bytes, row.sha256)
+        label = kept.label
+        true = (label.chain, label.seq, kept.label_sha256, kept.file_bytes, kept.file_sha256)
+        if state is State.PRUNED or told != true:
+            _log.error("event=row_mended id=%s was=%s", capture_id, state)
+            outbox.mend(kept)
+            mended += 1
+    return mended
 
 
 def _in_order(records: list[Kept]) -> list[Kept]:
@@ -174,10 +286,10 @@ def _in_order(records: list[Kept]) -> list[Kept]:
 
 
 def _verify(path: Path, keys: Collection[PublicKey]) -> Kept:
-    with disk_errors(f"cannot read {path.name}"):
-        if not path.is_file() or path.stat().st_size > recordfile.LARGEST_BYTES:
-            raise NotGenuine("not a plain file of a record's size")
-        content = path.read_bytes()
+    """What a queue keeps of a record. Raises NotGenuine, or OSError where it cannot be read."""
+    content = None if path.is_dir() else read_plain(path, recordfile.LARGEST_BYTES + 1)
+    if content is None or len(content) > recordfile.LARGEST_BYTES:
+        raise NotGenuine("not a plain file of a record's size")
     opened = recordfile.unpack(content)
     if opened.key not in keys or opened.label.capture_id != path.stem:
         raise NotGenuine("made by another device, or under another name")
@@ -185,14 +297,32 @@ def _verify(path: Path, keys: Collection[PublicKey]) -> Kept:
     return Kept(opened.label, opened.label_sha256, len(content), digest)
 
 
-def _set_aside(layout: Layout, torn: list[tuple[Path, NotGenuine]]) -> None:
-    with disk_errors("cannot set aside what does not verify"):
-        for path, error in torn:
-            _log.error("event=torn file=%s why=%r", path.name, str(error))
+def _set_aside(layout: Layout, torn: list[tuple[Path, NotGenuine]]) -> int:
+    """Move what does not verify; how many could not be."""
+    stuck = 0
+    for path, error in torn:
+        try:
             path.rename(_free_name(layout.torn / path.name))
-        if torn:
+            _log.error("event=torn file=%s why=%r", path.name, str(error))
+        except OSError as why:  # another user's folder, for one
+            _log_stuck(path, why)
+            stuck += 1
+    if len(torn) > stuck:
+        with disk_errors("cannot set aside what does not verify"):
             sync_folder(layout.torn)
             sync_folder(layout.records)
+    return stuck
+
+
+_STUCK: Final[set[Path]] = set()
+"""What was logged by this process, each once."""
+
+
+def _log_stuck(path: Path, error: OSError) -> None:
+    if path not in _STUCK:
+        _STUCK.add(path)
+        line = "event=stuck file=%s error=%r meaning=skipped_look_at_it"
+        _log.error(line, path.name, error.strerror)
 
 
 def _free_name(target: Path) -> Path:
@@ -201,75 +331,6 @@ def _free_name(target: Path) -> Path:
     return next(name for name in chain([target], names) if not os.path.lexists(name))
 
 
-def _missing(
-    outbox: Outbox, known: dict[CaptureId, State], files: set[CaptureId]
-) -> tuple[int, int]:
-    damaged = pruned = 0
-    for capture_id, state in known.items():
-        if capture_id in files:
-            continue
-        match state:
-            case State.PENDING | State.REFUSED:
-                outbox.mark_damaged(outbox.get(capture_id), "its file is gone")
-                damaged += 1
-            case State.DELIVERED:
-                outbox.mark_pruned(outbox.get(capture_id))
-                pruned += 1
-            case State.PRUNED | State.DAMAGED:
-                pass
-            case other:
-                assert_never(other)
-    return damaged, pruned
-
-
 def _counted(swept: Swept) -> Iterator[str]:
     for name in Swept.__dataclass_fields__:
         yield f"{name}={getattr(swept, name)}"
-
-
-def head(layout: Layout, outbox: OutboxReader, key: PublicKey, device_id: str) -> Head | None:
-    """Where this device and key go on, after a sweep; None where they have no chain to follow."""
-    newest = outbox.newest()
-    if newest is None:
-        return None
-    made = _label(layout, newest.capture_id)
-    if made is not None and (made[0].device_id, made[1]) != (device_id, key):
-        return None
-    return Head(newest.chain, newest.seq, newest.label_sha256)
-
-
-def gnss_label(
-    layout: Layout, outbox: OutboxReader, keys: Collection[PublicKey], boot_id: str
-) -> Label | None:
-    """This boot's newest label that GNSS dated; None where there is none.
-
-    What it says counts, not the row, which other processes can write too: signed by one of `keys`.
-    """
-    row = outbox.newest_by(ClockSource.GNSS)
-    found = _label(layout, row.capture_id) if row else None
-    if found is None or found[1] not in keys:
-        return None
-    label = found[0]
-    return label if (label.boot_id, label.clock) == (boot_id, ClockSource.GNSS) else None
-
-
-def boot_of(layout: Layout, capture_id: CaptureId) -> str | None:
-    """The boot in which a record was made, as its own label says; None where no file tells."""
-    found = _label(layout, capture_id)
-    return found[0].boot_id if found else None
-
-
-def _label(layout: Layout, capture_id: CaptureId) -> tuple[Label, PublicKey] | None:
-    """A record's label and who signed it; None where its file does not tell.
-
-    The id is a row's, and the file can be of any size and kind: neither may stop a start.
-    """
-    path = layout.record(capture_id)
-    try:
-        if not re.fullmatch(recordfile.UUID4, capture_id) or not path.is_file():
-            return None
-        with path.open("rb") as file:
-            line = file.readline(recordfile.LABEL_LIMIT_BYTES + 1)
-        return recordfile.open_label(line.removesuffix(b"\n"))
-    except (OSError, NotGenuine):
-        return None

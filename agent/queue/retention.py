@@ -1,7 +1,7 @@
 """What may be deleted: only what a receipt covers, and only when its time has come."""
 
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from agent.config import RetentionSettings
 from agent.errors import NotGenuine
 from agent.models import CaptureId, Item, State
 from agent.queue import disk
+from agent.queue.labels import glances, newest_of_each_chain
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record.receipt import Keys, read_receipt
@@ -58,9 +59,7 @@ def prune(
     Raises:
         StorageFault: the disk or the database failed.
     """
-    newest = outbox.newest()
-    if newest is None:
-        return Pruned(0, 0)
+    newest = newest_of_each_chain(glances(layout))
     keep_file, keep_row = timedelta(hours=settings.file_hours), timedelta(days=settings.row_days)
     files = rows = 0
     for page in _pages(outbox, layout, State.DELIVERED, newest):
@@ -81,9 +80,9 @@ def make_room(outbox: Outbox, layout: Layout, keys: Keys, wanted_bytes: int) -> 
     Raises:
         StorageFault: the disk or the database failed.
     """
-    newest = outbox.newest()
-    if newest is None or disk.room_bytes(layout.records, layout.ballast) >= wanted_bytes:
+    if disk.room_bytes(layout.records, layout.ballast) >= wanted_bytes:
         return 0
+    newest = newest_of_each_chain(glances(layout))
     with closing(_pages(outbox, layout, State.DELIVERED, newest, ROOM_PAGE)) as pages:
         for page in pages:
             if files := _delete_files(outbox, layout, page, keys, _ANY_TIME):
@@ -114,9 +113,13 @@ def _covered(items: Iterable[Item], keys: Keys, until: datetime) -> Iterator[Ite
 
 
 def _pages(
-    outbox: Outbox, layout: Layout, state: State, newest: Item, size: int = PAGE
+    outbox: Outbox,
+    layout: Layout,
+    state: State,
+    newest: Collection[CaptureId],
+    size: int = PAGE,
 ) -> Generator[list[Item]]:
-    """All items in a state but the newest record's, on which the next label builds.
+    """All items in a state but the newest of each chain, on which the next label builds.
 
     The queue is not made again while a page is worked on: it would adopt what is being deleted.
     """
@@ -126,7 +129,7 @@ def _pages(
             if not (page := outbox.items(state, after, size)):
                 return
             after = page[-1].number
-            yield [item for item in page if item.capture_id != newest.capture_id]
+            yield [item for item in page if item.capture_id not in newest]
 
 
 def _delete_files(

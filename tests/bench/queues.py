@@ -19,10 +19,11 @@ from agent.capture import record_json
 from agent.capture.chain import Chain
 from agent.capture.record_json import Photo, Setting, Trigger
 from agent.models import UNASSIGNED, Head, Kind, QualityReport, Verdict
-from agent.queue import disk, recovery
+from agent.queue import disk, labels
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.queue.recovery import Mending
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.sync.reread import reread
@@ -85,7 +86,7 @@ class OurQueue:
         key = _device_key(self.layout.capture_keys / "device.pem")
         self._database = Database(self.layout, migrates=True)
         self._outbox = Outbox(self._database, boot_id())
-        mending = recovery.Mending(
+        mending = Mending(
             self.layout,
             self._database,
             self._outbox,
@@ -94,7 +95,8 @@ class OurQueue:
             alive=lambda: None,
         )
         mending.start()
-        head = recovery.head(self.layout, self._outbox, key.public_key(), "bench")
+        seen = labels.glances(self.layout)
+        head = labels.head(self.layout, seen, key.public_key(), "bench")
         self._moment = SystemClock(BUILT).now()
         self._ticks = 0
         self._chain = Chain(
@@ -103,7 +105,7 @@ class OurQueue:
             key=key,
             device_id="bench",
             head=head or Head(str(uuid.uuid4()), 0, None),
-            mend=mending.mend,
+            mending=mending,
         )
 
     def grow(self) -> None:
@@ -136,10 +138,9 @@ class OurQueue:
 
     def newest_bytes(self) -> int:
         """Returns the size of the newest record's file; raises LookupError without one."""
-        newest = self._outbox.newest()
-        if newest is None:
-            raise LookupError("nothing was put")
-        return newest.bytes
+        for item in self._outbox.items(None, 0, 1_000_000)[-1:]:
+            return item.bytes
+        raise LookupError("nothing was put")
 
     def close(self) -> None:
         self._database.close()

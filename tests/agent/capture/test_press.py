@@ -489,12 +489,11 @@ def test_a_row_that_cannot_be_written_is_red_and_makes_no_second_record(tmp_path
     """The photo is safe: it is queued as soon as the queue takes it."""
     with bench(tmp_path) as device:
         chain_start = device.rows()[0].capture_id
-        device.layout.database.rename(tmp_path / "away.db")
-        device.layout.database.mkdir()
+        device.layout.state_lock.rename(tmp_path / "away.lock")
+        device.layout.state_lock.symlink_to(tmp_path / "away.lock")
         reply = device.press()
         files = {path.stem for path in device.layout.records.iterdir()} - {chain_start}
-        device.layout.database.rmdir()
-        (tmp_path / "away.db").rename(device.layout.database)
+        (tmp_path / "away.lock").rename(device.layout.state_lock)
         device.tick()
 
         assert [row.capture_id for row in device.rows("photo")] == list(files)

@@ -1,0 +1,110 @@
+"""What a queue may hold: other processes write it too, so that it is input and not truth."""
+
+import sqlite3  # noqa: TID251 - with database.py the door
+from functools import cache
+from typing import Final
+
+from agent.models import State
+from agent.queue.migrations import LEDGER, STEPS
+from agent.record.file import LARGEST_BYTES
+
+MOST_ROWS: Final = 200_000
+"""Twice the longest queue that was measured; more fill the memory of a small device."""
+
+LONGEST_BYTES: Final = 16_777_216
+"""Longest value that is read: a manifest of an earlier release had up to 6 MB."""
+
+_HEX: Final = "[0-9a-f]"
+_UUID: Final = "-".join(_HEX * length for length in (8, 4, 4, 4, 12))
+_NUMBER: Final = 2**53
+"""Largest number that is believed: SQLite's own end at 2**63, where adding one fails."""
+
+_LATEST_S: Final = 1e10
+"""Latest due time that is believed: three centuries after a boot."""
+
+_SHAPES: Final = {
+    "number": f"typeof(number) = 'integer' AND number BETWEEN 1 AND {_NUMBER}",
+    "capture_id": f"capture_id GLOB '{_UUID}'",
+    "seq": f"typeof(seq) = 'integer' AND seq BETWEEN 1 AND {_NUMBER}",
+    "about": f"(about IS NULL OR about GLOB '{_UUID}')",
+    "bytes": f"typeof(bytes) = 'integer' AND bytes BETWEEN 1 AND {LARGEST_BYTES}",
+    "state": f"state IN {tuple(state.value for state in State)}",
+    "adopted": "typeof(adopted) = 'integer' AND adopted IN (0, 1)",
+    "due_s": f"typeof(due_s) = 'real' AND due_s BETWEEN 0 AND {_LATEST_S}",
+}
+_DIGESTS: Final = ("label_sha256", "sha256")
+_COUNTS: Final = ("attempts", "suspected")
+_TEXTS: Final = {"chain": 128, "boot_id": 128, "kind": 128, "utc": 128, "clock": 128} | {
+    "due_boot_id": 128
+}
+"""Longest texts, in characters. Source: what a label may have, agent/record/file.py."""
+
+_OPTIONAL: Final = {"upload_url": 8_192, "answer": 65_536, "decision": 65_536, "decided_utc": 128}
+
+BELIEVABLE: Final = " AND ".join(
+    [
+        *_SHAPES.values(),
+        *(f"length({name}) = 64 AND {name} NOT GLOB '*[^0-9a-f]*'" for name in _DIGESTS),
+        *(f"typeof({name}) = 'integer' AND {name} BETWEEN 0 AND {_NUMBER}" for name in _COUNTS),
+        *(
+            f"typeof({name}) = 'text' AND length({name}) BETWEEN 1 AND {most}"
+            for name, most in _TEXTS.items()
+        ),
+        *(
+            f"({name} IS NULL OR typeof({name}) = 'text' AND length({name}) <= {most})"
+            for name, most in _OPTIONAL.items()
+        ),
+    ]
+)
+"""1 of a row of `captures` that Doorstep could have written, in SQL."""
+
+
+def corrupt(what: str) -> sqlite3.DatabaseError:
+    """As SQLite says it of pages: the queue is to be made again."""
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def check_schema(connection: sqlite3.Connection) -> int:
+    """How many migrations made its tables; 0 of an empty database.
+
+    Looks before it asks: a view of any name may never come to an end.
+
+    Raises:
+        DatabaseError: it has another table, index, view or trigger than they make, or lacks one.
+    """
+    found = _schema(connection)
+    for taken in range(len(STEPS), -1, -1):
+        if found == _made_by(taken):
+            break
+    else:
+        if not found:
+            return 0
+        strange = found ^ _made_by(len(STEPS))
+        name = min(str(one[1]) for one in strange)
+        raise corrupt(f"its schema is not what Doorstep made: {name[:80]!r}")
+    query = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'doorstep' ORDER BY id"
+    names = [row[0] for row in connection.execute(f"{query} LIMIT {len(STEPS) + 1}")]
+    if names != list(STEPS)[:taken]:
+        raise corrupt("its migrations are not those of Doorstep")
+    return taken
+
+
+@cache
+def _made_by(taken: int) -> frozenset[tuple[str | None, ...]]:
+    """The schema that so many migrations make, in memory."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        for statements in [LEDGER, *STEPS.values()][: taken + 1]:
+            for statement in statements:
+                connection.execute(statement)
+        return _schema(connection)
+    finally:
+        connection.close()
+
+
+def _schema(connection: sqlite3.Connection) -> frozenset[tuple[str | None, ...]]:
+    """Types, names and words, which earlier releases parted by other white space."""
+    found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100")
+    return frozenset((*names, text and " ".join(text.split())) for *names, text in found)

@@ -1,0 +1,156 @@
+"""What the labels in `records/` say: the head of the chain, and what this boot knew of the time.
+
+The files are capture's own; rows are not asked, since other processes write them too.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final
+
+from agent.errors import NotGenuine
+from agent.models import CaptureId, Head, Label
+from agent.queue.disk import disk_errors, read_plain
+from agent.queue.paths import Layout
+from agent.record import file as recordfile
+from agent.record.signing import PublicKey, thumbprint
+from hardware.clock import ClockSource
+
+ALIVE_EVERY: Final = 1_000
+"""Labels between two signs of life: 0.05 s on a laptop, a second on the slowest card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A label that was read and not verified: enough to choose the one to verify."""
+
+    capture_id: CaptureId
+    kid: str
+    device_id: str
+    chain: str
+    seq: int
+    boot_id: str
+    utc: str
+    clock: str
+    monotonic_ns: int
+
+
+_TEXTS: Final = ("device_id", "chain", "boot_id", "utc", "clock")
+_NUMBERS: Final = ("seq", "monotonic_ns")
+
+
+def glances(layout: Layout, alive: Callable[[], None] = lambda: None) -> list[Glance]:
+    """Every label in `records/`; what cannot be read or is none is left out.
+
+    1,500 take 0.04 s of a processor, 100,000 take 2.4 s (November 2026, x86-64, from tmpfs).
+
+    Raises:
+        StorageFault: the folder cannot be read.
+    """
+    with disk_errors("cannot read the records"):
+        paths = [path for path in layout.records.iterdir() if path.suffix == ".rec"]
+    return list(_glances(paths, alive))
+
+
+def _glances(paths: list[Path], alive: Callable[[], None]) -> Iterator[Glance]:
+    kids: dict[bytes, str] = {}
+    for number, path in enumerate(paths, 1):
+        if number % ALIVE_EVERY == 0:
+            alive()
+        if (line := first_line(path)) is not None:
+            try:
+                header, payload, _ = line.split(b".")
+                if header not in kids:
+                    kids[header] = str(_json(header).get("kid"))
+                yield _glance(CaptureId(path.stem), kids[header], _json(payload))
+            except (ValueError, AttributeError, RecursionError):
+                continue
+
+
+def first_line(path: Path) -> bytes | None:
+    """A record's label without its newline; None where its file does not tell."""
+    try:
+        content = read_plain(path, recordfile.LABEL_LIMIT_BYTES + 1)
+    except OSError:
+        return None
+    line, newline, _ = (content or b"").partition(b"\n")
+    return line if newline else None
+
+
+def _glance(capture_id: CaptureId, kid: str, payload: dict[str, Any]) -> Glance:
+    texts: dict[str, Any] = {name: payload.get(name) for name in _TEXTS}
+    numbers: dict[str, Any] = {name: payload.get(name) for name in _NUMBERS}
+    if payload.get("capture_id") != capture_id:
+        raise ValueError("under another name")
+    if not all(type(value) is str for value in texts.values()):
+        raise ValueError("no text where one must be")
+    if not all(type(value) is int for value in numbers.values()):
+        raise ValueError("no number where one must be")
+    return Glance(capture_id, kid, **texts, **numbers)
+
+
+def _json(segment: bytes) -> Any:
+    return json.loads(base64.urlsafe_b64decode(segment + b"=="))
+
+
+def head(layout: Layout, seen: Collection[Glance], key: PublicKey, device_id: str) -> Head | None:
+    """Where this device and key go on; None where they have no chain to follow.
+
+    The highest number of the chain that has the latest time, as far as a clock knew it. Only that
+    one's signature is verified; where it does not verify, as of a file that a card garbled, the
+    one before it is taken.
+    """
+    kid = thumbprint(key)
+    own = [one for one in seen if (one.kid, one.device_id) == (kid, device_id)]
+    latest: dict[str, str] = {}
+    for one in own:
+        latest[one.chain] = max(one.utc, latest.get(one.chain, ""))
+    for one in sorted(own, key=lambda one: (latest[one.chain], one.chain, one.seq), reverse=True):
+        if (found := _verified(layout, one.capture_id)) and found[1] == key:
+            label, _, digest = found
+            return Head(label.chain, label.seq, digest)
+    return None
+
+
+def gnss_label(
+    layout: Layout, seen: Collection[Glance], keys: Collection[PublicKey], boot_id: str
+) -> Label | None:
+    """This boot's newest label that GNSS dated and one of `keys` signed; None without one."""
+    dated = [one for one in seen if (one.boot_id, one.clock) == (boot_id, ClockSource.GNSS)]
+    for one in sorted(dated, key=attrgetter("monotonic_ns"), reverse=True):
+        if (found := _verified(layout, one.capture_id)) and found[1] in keys:
+            return found[0]
+    return None
+
+
+def boot_of(layout: Layout, capture_id: CaptureId) -> str | None:
+    """The boot in which a record was made, as its own label says; None where no file tells."""
+    if not re.fullmatch(recordfile.UUID4, capture_id):
+        return None
+    found = _verified(layout, capture_id)
+    return found[0].boot_id if found else None
+
+
+def newest_of_each_chain(seen: Collection[Glance]) -> frozenset[CaptureId]:
+    """What the next label may build on: no receipt allows to delete these."""
+    newest: dict[str, Glance] = {}
+    for one in seen:
+        if one.chain not in newest or one.seq > newest[one.chain].seq:
+            newest[one.chain] = one
+    return frozenset(one.capture_id for one in newest.values())
+
+
+def _verified(layout: Layout, capture_id: CaptureId) -> tuple[Label, PublicKey, str] | None:
+    line = first_line(layout.record(capture_id))
+    try:
+        label, key = recordfile.open_label(line or b"")
+    except NotGenuine:
+        return None
+    if label.capture_id != capture_id:
+        return None
+    return label, key, hashlib.sha256(line or b"").hexdigest()

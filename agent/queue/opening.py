@@ -1,0 +1,145 @@
+"""Opens the queue's database, and believes nothing of what it finds."""
+
+import os
+import sqlite3  # noqa: TID251 - with database.py the door
+import stat
+import subprocess
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from agent.errors import NotNow, StorageFault, StorageFull
+from agent.queue.content import LONGEST_BYTES, check_schema, corrupt
+from agent.queue.disk import LEAST_BYTES, disk_errors, free_bytes
+from agent.queue.guard import without_deleting
+from agent.queue.migrations import SCHEMA_VERSION, STEPS
+
+_PAGE_BYTES: Final = 4_096
+_INDEX_BYTES: Final = 32_768
+"""SQLite's index of its log, for up to 4062 pages. Source: sqlite.org/walformat.html, 2.1."""
+
+_WAL_LIMIT_BYTES: Final = 4_194_304
+"""SQLite shrinks the log to this after a checkpoint: its own default checkpoint at 1000 pages."""
+
+_LARGEST_BYTES: Final = 536_870_912
+"""Three times a queue of 100,000 rows with their receipts; checking more outlasts the watchdog."""
+
+
+def parts(path: Path) -> list[Path]:
+    """The files of a database: its log, the index of that, and itself."""
+    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "")]
+
+
+def open_database(path: Path, *, migrates: bool, patience_s: float) -> sqlite3.Connection:
+    """A connection with the schema of today, in a log that is flushed at each commit.
+
+    Raises:
+        StorageFull: there is no room for the log.
+        NotNow: capture has not made the schema yet.
+        sqlite3.Error: the database failed, or is none that Doorstep made.
+    """
+    with disk_errors("cannot look at the queue"):
+        check_files(path)
+    _, index, _ = parts(path)
+    if not index.exists() and free_bytes(path.parent) < LEAST_BYTES:
+        raise StorageFull(f"{path}: no room to open it; delete something that is not Doorstep's")
+    return without_deleting(lambda: _open(path, migrates=migrates, patience_s=patience_s))
+
+
+def check_files(path: Path) -> None:
+    """Raise DatabaseError where a part of it is no plain file of a queue's size."""
+    for part in parts(path):
+        try:
+            found = part.lstat()
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            raise corrupt(f"{part.name} is a link, or no file")
+        if found.st_size > _LARGEST_BYTES:
+            raise corrupt(f"{part.name} has {found.st_size} bytes")
+    if os.path.lexists(f"{path}-journal"):  # Doorstep's queues never have one
+        raise corrupt("there is a journal beside it")
+    log, index, _ = parts(path)
+    if path.stat().st_size == 0 and (log.exists() or index.exists()):
+        raise corrupt("emptied")  # SQLite would wait for those who still have it open
+
+
+def _open(path: Path, *, migrates: bool, patience_s: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(bytes(path))}?mode=rw",
+        timeout=patience_s,
+        isolation_level=None,
+        uri=True,
+        check_same_thread=False,
+    )
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_BYTES)
+        connection.execute("PRAGMA trusted_schema = OFF")
+        if migrates:
+            migrate(connection)
+        elif check_schema(connection) < SCHEMA_VERSION:
+            words = "the queue is not ready; start `doorstep capture` first, or again"
+            raise NotNow(f"{path}: {words}")  # noqa: TRY301 - what was opened is closed
+        elif _mode(connection) != "wal":
+            raise corrupt("it keeps no log")  # noqa: TRY301 - as above
+        _fill(parts(path)[1])
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # stops are wiped, not only forgotten
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring it to today's schema, in a write-ahead log; only capture does."""
+    taken = check_schema(connection)
+    _check_pages(connection)
+    if _mode(connection) != "wal":
+        _begin_log(connection)
+    if taken >= SCHEMA_VERSION:
+        return
+    # 25 MB and 130 ms that only the first start needs
+    from sqlite_utils import Database as Tables  # noqa: PLC0415, TID251 - this is its door
+    from sqlite_utils import Migrations  # noqa: PLC0415, TID251 - this is its door
+
+    migrations = Migrations("doorstep")
+    for name, statements in STEPS.items():
+
+        @migrations(name=name)
+        def step(db: Tables, statements: tuple[str, ...] = statements) -> None:
+            for statement in statements:
+                db.execute(statement)
+
+    migrations.apply(Tables(connection))
+
+
+def _mode(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def _begin_log(connection: sqlite3.Connection) -> None:
+    """Of a new database, which has nothing to roll back to."""
+    connection.execute("PRAGMA journal_mode = MEMORY")
+    mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":  # SQLite does not call this an error
+        raise StorageFault(f"SQLite stayed in journal mode {mode}; the file system needs mmap")
+
+
+def _check_pages(connection: sqlite3.Connection) -> None:
+    found = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
+    if found != ["ok"]:
+        raise corrupt("; ".join(found))
+
+
+def _fill(index: Path) -> None:
+    """Allocate the index of the log where SQLite leaves holes: in blocks smaller than its pages.
+
+    It writes the index by memory, and a hole that finds no room is a SIGBUS. By another process:
+    closing a file drops all locks that SQLite in this one has on it.
+    """
+    if os.statvfs(index.parent).f_frsize < _PAGE_BYTES:
+        command = ["fallocate", "--length", str(_INDEX_BYTES), str(index)]
+        subprocess.run(command, capture_output=True, check=False)
