@@ -16,7 +16,7 @@ import requests  # noqa: TID251 - the browser's side of the wire
 from tests.backend.process import REPOSITORY, Backend, running_backend
 from tests.support.factory import RecordMaker, new_id
 from tests.support.waiting import until
-from tests.support.wire import Wire, record, speaking_to
+from tests.support.wire import VERSION, Wire, announce, record, speaking_to
 
 MB = 1_000_000
 
@@ -206,6 +206,61 @@ def test_every_answer_asks_for_https_for_a_year(wire: Wire, backend: Backend) ->
 
     said = {answer.headers.get("Strict-Transport-Security") for answer in answers}
     assert said == {"max-age=31536000"}
+
+
+# --- odd requests
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "PRI * HTTP/2.0\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+        "CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET //x/pages HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /pages/%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET https://y/pages/ HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nX: " + "a" * 100_000,
+    ],
+)
+def test_an_odd_request_is_no_servers_error(backend: Backend, odd: str) -> None:
+    with tls_line(backend) as line:
+        line.sendall(odd.encode())
+
+        assert 400 <= status(line) < 500
+
+
+def test_a_body_with_two_lengths_ends_its_connection(backend: Backend) -> None:
+    """What a proxy took for the body could be the next request here, of somebody else."""
+    both = {"Content_Length": "5", "Transfer_Encoding": "chunked"}
+    smuggled = head("POST /receipts", Content_Length="2") + b"{}"
+    with tls_line(backend) as line:
+        line.sendall(head("POST /receipts", **both) + b"0\r\n\r\n" + smuggled)
+        answers = bytearray()
+        while chunk := line.recv(4096):
+            answers += chunk
+
+    assert answers.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("metadata", ["filetype " + "YWFh" * 1000, "filetype YQ==,filetype YQ=="])
+def test_what_is_announced_is_short_and_said_once(wire: Wire, metadata: str) -> None:
+    said = announce(new_id(), b"x")
+    long = {"Upload-Metadata": said["Upload-Metadata"].rpartition(",")[0] + "," + metadata}
+
+    answer = wire.session.post(f"{wire.base_url}/files", headers=VERSION | said | long, timeout=10)
+
+    assert answer.status_code == 400
+
+
+def test_paths_without_number_are_not_remembered(alone: Backend) -> None:
+    with speaking_to(alone.base_url, alone.ca_file) as wire:
+        for number in range(300):
+            wire.session.get(f"{alone.base_url}/{number}", timeout=10)
+        wire.receipts(new_id())
+
+    assert alone.counts().requests == 301
+    assert len(alone.counts().by_method) <= 100
 
 
 # --- connections

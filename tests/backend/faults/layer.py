@@ -18,6 +18,9 @@ CONTROL_PATHS: Final = frozenset({"/switches", "/counts"})
 PORTAL_PAGE: Final = "<html><body><h1>Welcome</h1><p>Please accept our terms.</p></body></html>"
 """What a captive portal answers to everything, with status 200."""
 
+MOST_KINDS: Final = 100
+"""Kinds of requests that are counted: devices have some ten."""
+
 ENDLESS_CHUNK: Final = bytes(65_536)
 """Repeated without end, with a turn of the loop in between, by `endless_answer`."""
 
@@ -60,11 +63,14 @@ class Faults:
             await self._app(scope, body.receive, send)
 
     def _count(self, method: str, path: str) -> None:
+        """Strangers ask for anything: the first kinds count, and memory is not theirs."""
         if path.startswith(f"{EST}/"):
             self._counts.est_requests += 1
-        else:
-            self._counts.requests += 1
-            self._counts.by_method[f"{method} /{path.split('/')[1]}"] += 1
+            return
+        self._counts.requests += 1
+        kind = f"{method} /{path.removeprefix('/').partition('/')[0]}"
+        if kind in self._counts.by_method or len(self._counts.by_method) < MOST_KINDS:
+            self._counts.by_method[kind] += 1
 
 
 def _is_not_a_devices(path: str) -> bool:

@@ -16,6 +16,9 @@ from tests.backend.wire.patience import Patience, Phase
 LOOK_S: Final = 1.0
 """From look to look at whether a connection takes too long: its limits are 15 s and more."""
 
+_TWO_LENGTHS: Final = {b"content-length", b"transfer-encoding"}
+"""A proxy may have believed the other one: nothing more is read. Source: RFC 9112, section 6.1."""
+
 MOST_WAITING: Final = 100
 """Connections of one address without a request under way; browsers keep some six each."""
 
@@ -84,6 +87,11 @@ class CountedProtocol(H11Protocol):
             self._patience.enter(Phase.HEAD, self.loop.time())
         self._patience.move(self.loop.time())
         super().data_received(data)
+        if (
+            self.cycle is not None
+            and {name for name, _ in self.cycle.scope["headers"]} >= _TWO_LENGTHS
+        ):
+            self.cycle.keep_alive = False
         if self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY:
             self._patience.unwanted_bytes += len(data)
         self._follow()

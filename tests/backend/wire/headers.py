@@ -23,6 +23,9 @@ MAX_UPLOAD_BYTES: Final = 33_554_432
 METADATA_KEYS: Final = frozenset({"capture_id", "sha256", "filetype"})
 """Upload-Metadata has these and nothing else: proxies log headers."""
 
+METADATA_LIMIT: Final = 2048
+"""Bytes of Upload-Metadata: eight times what a device sends, and kept as long as the upload."""
+
 TOO_LONG: Final = "the body is longer than what is left of the upload; nothing of it was kept"
 """Why a body is answered 413."""
 
@@ -84,6 +87,8 @@ def body_length(request: Request) -> int | None:
 
 def _metadata(header: str) -> dict[str, str]:
     pairs = [pair.strip().partition(" ") for pair in header.split(",") if pair.strip()]
+    if len(header) > METADATA_LIMIT or len(pairs) > len(METADATA_KEYS):
+        raise HTTPException(400, f"Upload-Metadata: {METADATA_LIMIT} bytes, each key once")
     try:
         return {key: base64.b64decode(text, validate=True).decode() for key, _, text in pairs}
     except (binascii.Error, UnicodeDecodeError) as error:

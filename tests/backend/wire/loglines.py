@@ -2,10 +2,11 @@
 
 import logging
 import time
+from collections import Counter
 from typing import Final
 
 PER_MINUTE: Final = 5
-"""Lines of one library: enough to see what is wrong; a day of nothing else is 10 MB."""
+"""Lines of one library and level: what is wrong is seen, and a day of tracebacks is 40 MB."""
 
 NOISY: Final = ("uvicorn.error", "asyncio", "tests.backend.wire.listener")
 """Whoever can open a connection makes these write a line, and asyncio a traceback."""
@@ -17,16 +18,18 @@ class AFewPerMinute(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._began_s = 0.0
-        self._written = self._held = 0
+        self._written: Counter[int] = Counter()
+        self._held = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
         now_s = time.monotonic()
         if now_s - self._began_s >= 60:
-            self._began_s, self._written = now_s, 0
-        if self._written == PER_MINUTE:
+            self._began_s = now_s
+            self._written.clear()
+        if self._written[record.levelno] == PER_MINUTE:
             self._held += 1
             return False
-        self._written += 1
+        self._written[record.levelno] += 1
         if self._held:
             record.msg = f"{record.getMessage()} (and {self._held} lines that were left out)"
             record.args, self._held = None, 0
