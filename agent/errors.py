@@ -35,6 +35,10 @@ class NotGenuine(DoorstepError, ValueError):
     exit_code = ExitCode.NOT_GENUINE
 
 
+class UnknownSigner(NotGenuine):
+    """Signed by a key that is not trusted here; a newer fleet document may name it."""
+
+
 class RecordDamaged(NotGenuine):
     """A record file's bytes are not what its label says."""
 

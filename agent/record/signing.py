@@ -17,7 +17,7 @@ from jwt.algorithms import ECAlgorithm  # noqa: TID251 - this is its door
 from jwt.api_jws import PyJWS  # noqa: TID251 - this is its door
 from jwt.exceptions import InvalidKeyError, InvalidTokenError  # noqa: TID251 - this is its door
 
-from agent.errors import ConfigError, NotGenuine
+from agent.errors import ConfigError, NotGenuine, UnknownSigner
 
 PrivateKey = ec.EllipticCurvePrivateKey
 PublicKey = ec.EllipticCurvePublicKey
@@ -130,15 +130,15 @@ def verify(token: str, keys: Mapping[str, PublicKey], *, typ: str | None = None)
     With `typ` it must say that it is of this type (RFC 8725 section 3.11).
 
     Raises:
-        NotGenuine: malformed, by another key, altered, or of another type.
+        UnknownSigner: by another key.
+        NotGenuine: malformed, altered, or of another type.
     """
     if not _COMPACT.fullmatch(token):
         raise NotGenuine("not a compact ES256 signature")
     try:
-        key = keys.get(str(_jws.get_unverified_header(token).get("kid")))
-        if key is None:
-            raise NotGenuine("signed by a key that is not trusted here")
-        payload = read_json(_jws.decode(token, key, algorithms=["ES256"]))
+        payload = read_json(_jws.decode(token, _trusted(token, keys), algorithms=["ES256"]))
+    except UnknownSigner:
+        raise  # it is a ValueError too
     except (InvalidTokenError, InvalidKeyError, ValueError, RecursionError) as error:
         raise NotGenuine(f"not a valid signature: {error}") from error
     if typ is not None:
@@ -170,6 +170,13 @@ def check_type(token: str, typ: str) -> None:
     """Raise NotGenuine where a JWS that was verified is of another type, or of none."""
     if _header(token).get("typ") != typ:
         raise NotGenuine(f"signed, but not a {typ}: its type is another")
+
+
+def _trusted(token: str, keys: Mapping[str, PublicKey]) -> PublicKey:
+    key = keys.get(str(_jws.get_unverified_header(token).get("kid")))
+    if key is None:
+        raise UnknownSigner("signed by a key that is not trusted here")
+    return key
 
 
 def _header(token: str) -> dict[str, Any]:

@@ -90,18 +90,19 @@ def walk(tokens: Sequence[str], pinned: PublicKey) -> Fleet:
 def extend(tokens: Sequence[str], token: str, pinned: PublicKey) -> tuple[str, ...]:
     """What is to be kept once `token` is in force too: the links to its key, and itself.
 
-    The same document again changes nothing.
+    The same document again changes nothing. What is there counts for nothing where it does not
+    follow from the `pinned` key: root gave the device another one.
 
     Raises:
         NotGenuine: `token` does not follow from what is there, or is not newer.
     """
-    if tokens and tokens[-1] == token:
-        return tuple(tokens)
-    if not tokens:
+    try:
+        before, signer = _steps(tokens, pinned)[-1]
+    except NotGenuine:
         walk([token], pinned)
         return (token,)
-    steps = _steps(tokens, pinned)
-    before, signer = steps[-1]
+    if tokens[-1] == token:
+        return tuple(tokens)
     found = read(token, _allowed(before, signer))
     if found.version <= before.version:
         words = f"version {found.version} is not newer than {before.version}, which is in hand"

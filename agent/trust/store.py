@@ -27,6 +27,8 @@ _MOST_BYTES: Final = 8_388_608
 
 _MOST_S: Final = 1e10
 """No machine runs for three hundred years."""
+_LEFTOVERS: Final = ("manifest.old", "manifest.part")
+"""The manifest before this one, while it is overwritten; and one that was being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class TrustStore:
 
     def __init__(self, layout: Layout) -> None:
         self._folder = layout.trust
+        self._manifest, self._old = self._folder / "manifest.jws", self._folder / "manifest.old"
+        self._troubles: dict[str, str] = {}
 
     def fleet(self) -> tuple[str, ...]:
         """The fleet document and the links to its key (`agent.trust.fleet`), unverified."""
@@ -86,27 +90,39 @@ class TrustStore:
         text = self._text("manifest.version")
         try:
             return None if text is None else int(text)
-        except ValueError:
-            _log.error("event=trust_unreadable file=manifest.version")
+        except ValueError as error:
+            self._tell_unreadable("manifest.version", error)
             return None
 
     def keep_manifest(self, token: str, version: int) -> None:
         """Put this one in hand; the one before is overwritten where it lay.
 
-        The version first: after a cut in between an older one is not taken in again.
+        The version first: after a cut in between no older one than this is taken in again.
         """
+        self.wipe_leftovers()
         self._write("manifest.version", str(version))
-        with _overwriting(self._folder / "manifest.jws"):
-            self._write("manifest.jws", token, _PRIVATE)
+        with disk_errors("cannot set the old manifest aside"), suppress(FileNotFoundError):
+            os.link(self._manifest, self._old)  # a cut must not leave blocks that nobody names
+        self._write("manifest.jws", token, _PRIVATE)
+        self.wipe_leftovers()
 
     def wipe_manifest(self) -> None:
-        """Overwrite and delete the one in hand; its version stays.
+        """Overwrite and delete the one in hand; its version stays."""
+        self.wipe_leftovers()
+        with disk_errors("cannot set the manifest aside"), suppress(FileNotFoundError):
+            self._manifest.rename(self._old)
+        self.wipe_leftovers()
+
+    def wipe_leftovers(self) -> None:
+        """Overwrite and delete what a cut left of an old manifest, or of one half written.
 
         What a flash card keeps of old blocks is beyond a program.
         """
-        with _overwriting(self._folder / "manifest.jws"), disk_errors("cannot wipe the manifest"):
-            (self._folder / "manifest.jws").unlink(missing_ok=True)
-            sync_folder(self._folder)
+        with disk_errors("cannot overwrite the old manifest"):
+            if _is_same(self._old, self._manifest):  # cut before the new one took its place
+                self._old.unlink()
+            for name in _LEFTOVERS:
+                _overwrite(self._folder / name)
 
     def evidence(self) -> bytes | None:
         """The evidence certificate and what leads to its root, PEM, unverified."""
@@ -165,8 +181,15 @@ class TrustStore:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            _log.error("event=trust_unreadable file=%s error=%r", name, str(error))
+            self._tell_unreadable(name, error)
             return None
+
+    def _tell_unreadable(self, name: str, error: Exception) -> None:
+        """Told once: some of these are asked for every second."""
+        words = getattr(error, "strerror", None) or str(error)
+        if self._troubles.get(name) != words:
+            self._troubles[name] = words
+            _log.error("event=trust_unreadable file=%s error=%r", name, words)
 
 
 def _in_boot(found: Any, utc: str, boottime: str) -> tuple[str, datetime, float]:
@@ -180,24 +203,25 @@ def _allowance(boot_id: str, base: datetime, begun_s: float) -> Allowance:
     return Allowance(boot_id, begun_s, base)
 
 
-class _overwriting:  # noqa: N801 - reads as a verb in a with
-    """Overwrite with zeros, in place, what `path` holds now, once the block has replaced it."""
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except FileNotFoundError:
+        return False
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor: int | None = None
 
-    def __enter__(self) -> None:
-        with suppress(FileNotFoundError):
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_NOFOLLOW)
-
-    def __exit__(self, kind: object, _error: object, _trace: object) -> None:
-        if self._descriptor is None:
-            return
-        try:
-            if kind is None:
-                with disk_errors("cannot overwrite the old manifest"):
-                    os.pwrite(self._descriptor, bytes(os.fstat(self._descriptor).st_size), 0)
-                    os.fsync(self._descriptor)
-        finally:
-            os.close(self._descriptor)
+def _overwrite(path: Path) -> None:
+    """Zeros over all blocks of a file, and then its end."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        zeros = memoryview(bytes(os.fstat(descriptor).st_size))
+        while zeros:
+            zeros = zeros[os.write(descriptor, zeros) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    path.unlink()
+    sync_folder(path.parent)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.errors import ConfigError, NotGenuine
+from agent.errors import ConfigError, NotGenuine, UnknownSigner
 from agent.record import signing
 from tests.support.factory import decoded, encoded, is_high, respelled, signed_by_hand
 
@@ -274,3 +274,11 @@ def test_another_public_key_is_a_configuration_error(tmp_path: Path, content: by
 
     with pytest.raises(ConfigError, match="not a usable public key"):
         signing.read_public_key(path)
+
+
+def test_a_key_that_is_not_known_is_told_from_a_signature_that_is_wrong() -> None:
+    """Another key may be named by a fleet document that has not come yet."""
+    token = signing.sign({"v": 1}, signing.new_key())
+
+    with pytest.raises(UnknownSigner, match="^signed by a key that is not trusted here$"):
+        signing.verify(token, {})

@@ -1,0 +1,297 @@
+"""The fleet document: who may sign what, and what does not change it."""
+
+import itertools
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pytest
+
+from agent.errors import NotGenuine
+from agent.record import signing
+from agent.record.receipt import read_receipt
+from agent.trust import fleet
+from tests.support.factory import RecordMaker, add, queue, signed_by_hand
+from tests.support.fleet_documents import FleetOffice, entry, kid, signed_fleet
+from tests.support.tusscript import receipt
+
+OFFICE: Final = FleetOffice()
+PINNED: Final = OFFICE.key.public_key()
+OTHER, NEXT, THIRD = (signing.new_key() for _ in range(3))
+UNTIL: Final = "2026-12-01T09:15:07Z"
+JWK: Final = signing.jwk(OTHER.public_key())
+
+
+def members_of(key: signing.PrivateKey) -> dict[str, str]:
+    return signing.jwk(key.public_key())
+
+
+def read(**changes: Any) -> fleet.Fleet:
+    return fleet.read(OFFICE.document(**changes), [PINNED])
+
+
+# What it says
+
+
+def test_keys_in_use_and_retired_ones_are_known_by_their_thumbprints() -> None:
+    found = read(receipt_keys=[entry(OTHER), entry(NEXT, UNTIL)], manifest_keys=[entry(THIRD)])
+
+    assert found.version == 1
+    assert set(found.receipt_keys) == {kid(OTHER), kid(NEXT)}
+    assert found.receipt_keys[kid(OTHER)].until is None
+    assert found.receipt_keys[kid(NEXT)].until == datetime(2026, 12, 1, 9, 15, 7, tzinfo=UTC)
+    assert set(found.manifest_keys) == {kid(THIRD)}
+
+
+def test_what_may_be_absent_is_nothing() -> None:
+    payload = OFFICE.payload()
+    for name in ("revoked", "recipients", "next_fleet_key", "next_ca"):
+        del payload[name]
+    found = fleet.read(signed_fleet(payload | {"of_later": [1]}, OFFICE.key), [PINNED])
+
+    assert (found.revoked, found.recipients) == (frozenset(), ())
+    assert (found.next_fleet_key, found.next_ca) == (None, None)
+
+
+def test_recipients_next_key_and_next_ca_are_read() -> None:
+    found = read(recipients=["age1a", "age1b"], next_fleet_key=JWK, next_ca="-----BEGIN")
+
+    assert found.recipients == ("age1a", "age1b")
+    assert found.next_fleet_key is not None
+    assert signing.jwk(found.next_fleet_key) == JWK
+    assert found.next_ca == "-----BEGIN"
+
+
+def test_a_revoked_key_counts_for_nothing_whatever_it_dates() -> None:
+    """Whoever has it dates as they like."""
+    revoked = [{"kid": kid(NEXT), "since": "2030-01-01T00:00:00Z"}]
+    keys = [entry(OTHER), entry(NEXT, UNTIL)]
+    found = read(receipt_keys=keys, manifest_keys=keys, revoked=revoked)
+
+    assert set(found.receipt_keys) == set(found.manifest_keys) == {kid(OTHER)}
+    assert found.revoked == {kid(NEXT)}
+
+
+@pytest.mark.parametrize(("second", "counts"), [(6, True), (7, False), (8, False)])
+def test_a_retired_key_vouches_for_what_it_dated_before_its_end(
+    tmp_path: Any, second: int, *, counts: bool
+) -> None:
+    """So a device that slept for months can still prune."""
+    keys = read(receipt_keys=[entry(OTHER), entry(NEXT, UNTIL)]).receipt_keys
+    _, database, outbox = queue(tmp_path)
+    made = add(outbox, RecordMaker().make())
+    item = outbox.get(made.label.capture_id)
+    database.close()
+    at = f"2026-12-01T09:15:0{second}Z"
+    token = receipt(NEXT, item.capture_id, made.content, received_at=at)
+
+    if counts:
+        assert read_receipt(token, item, keys).token == token
+    else:
+        with pytest.raises(NotGenuine, match="retired on 2026-12-01, and dated later"):
+            read_receipt(token, item, keys)
+
+
+# What is refused whole
+
+
+MALFORMED: Final[list[tuple[dict[str, Any], str]]] = [
+    ({"v": 2}, "another format"),
+    ({"v": True}, "another format"),
+    ({"v": "1"}, "another format"),
+    ({"version": 0}, "version"),
+    ({"version": 2**53}, "version"),
+    ({"version": True}, "version"),
+    ({"version": 1.0}, "version"),
+    ({"version": None}, "version"),
+    ({"receipt_keys": []}, "receipt_keys"),
+    ({"receipt_keys": None}, "receipt_keys"),
+    ({"receipt_keys": {}}, "receipt_keys"),
+    ({"receipt_keys": [entry(OTHER)] * 101}, "receipt_keys"),
+    ({"receipt_keys": [entry(OTHER, UNTIL)]}, "receipt_keys"),
+    ({"receipt_keys": ["key"]}, r"receipt_keys\[0\]"),
+    ({"receipt_keys": [entry(OTHER), {"until": None}]}, r"receipt_keys\[1\]\.jwk"),
+    ({"receipt_keys": [{"jwk": JWK | {"x": "AA"}}]}, r"receipt_keys\[0\]\.jwk"),
+    ({"receipt_keys": [{"jwk": JWK | {"crv": "P-384"}}]}, r"receipt_keys\[0\]\.jwk"),
+    ({"receipt_keys": [{"jwk": {"kty": "oct", "k": "c2VjcmV0"}}]}, r"receipt_keys\[0\]\.jwk"),
+    ({"receipt_keys": [{"jwk": JWK, "until": "today"}]}, r"receipt_keys\[0\]\.until"),
+    ({"receipt_keys": [{"jwk": JWK, "until": 5}]}, r"receipt_keys\[0\]\.until"),
+    ({"receipt_keys": [{"jwk": JWK, "until": "2026-13-01T00:00:00Z"}]}, r"\[0\]\.until"),
+    ({"manifest_keys": []}, "manifest_keys"),
+    ({"manifest_keys": [entry(OTHER, UNTIL)]}, "manifest_keys"),
+    ({"revoked": None}, "revoked"),
+    ({"revoked": {}}, "revoked"),
+    ({"revoked": ["kid"]}, "revoked"),
+    ({"revoked": [{"kid": 5}]}, "revoked"),
+    ({"revoked": [{"since": UNTIL}]}, "revoked"),
+    ({"recipients": "age1"}, "recipients"),
+    ({"recipients": [5]}, "recipients"),
+    ({"next_fleet_key": "key"}, "next_fleet_key"),
+    ({"next_fleet_key": {}}, "next_fleet_key"),
+    ({"next_fleet_key": JWK | {"y": JWK["x"]}}, "next_fleet_key"),
+    ({"next_ca": 5}, "next_ca"),
+    ({"next_ca": ["-----BEGIN"]}, "next_ca"),
+]
+
+
+@pytest.mark.parametrize(("changes", "where"), MALFORMED, ids=str)
+def test_one_malformed_member_refuses_the_whole(changes: dict[str, Any], where: str) -> None:
+    with pytest.raises(NotGenuine, match=where) as raised:
+        fleet.read(signed_fleet(OFFICE.payload() | changes, OFFICE.key), [PINNED])
+
+    assert len(str(raised.value)) < 250
+
+
+def test_a_document_whose_only_key_is_revoked_is_refused() -> None:
+    with pytest.raises(NotGenuine, match="receipt_keys: no key in it is valid"):
+        read(receipt_keys=[entry(OTHER)], revoked=[{"kid": kid(OTHER), "since": UNTIL}])
+
+
+def by_hand(text: bytes) -> str:
+    header = {"alg": "ES256", "kid": kid(OFFICE.key), "typ": fleet.TYPE}
+    return signed_by_hand(header, text, OFFICE.key)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "<html>sign in</html>",
+        "\0" * 1000,
+        "." * 60_000,
+        "A" * (fleet.TOKEN_LIMIT_CHARS + 1),
+        by_hand(b"[]"),
+        by_hand(b"null"),
+        by_hand(b"\xff"),
+        by_hand(b'{"v":1,"v":1}'),
+        by_hand(b"[" * 20_000),
+        by_hand(b'{"v":NaN}'),
+        OFFICE.document()[:-7],
+        signed_fleet(OFFICE.payload(), OFFICE.key, typ="doorstep-manifest"),
+        signed_fleet(OFFICE.payload(), OFFICE.key, typ=None),
+        signed_fleet(OFFICE.payload(), OTHER),
+    ],
+    ids=range(15),
+)
+def test_garbage_another_type_and_another_signer_are_refused(token: str) -> None:
+    with pytest.raises(NotGenuine):
+        fleet.read(token, [PINNED])
+
+
+def test_a_document_altered_after_it_was_signed_is_refused() -> None:
+    head, _, signature = OFFICE.document(1).split(".")
+    body = OFFICE.document(2).split(".")[1]
+
+    with pytest.raises(NotGenuine, match="not a valid signature"):
+        fleet.read(f"{head}.{body}.{signature}", [PINNED])
+
+
+# From one to the next
+
+
+def versions(tokens: tuple[str, ...]) -> list[int]:
+    """Of each document that is kept."""
+    return [fleet.walk(tokens[: number + 1], PINNED).version for number in range(len(tokens))]
+
+
+def test_before_the_first_there_is_none() -> None:
+    with pytest.raises(NotGenuine, match="no fleet document has come yet"):
+        fleet.walk((), PINNED)
+
+
+def test_a_newer_one_takes_the_place_of_the_one_in_hand() -> None:
+    kept: tuple[str, ...] = ()
+    for version in (1, 2, 7):
+        kept = fleet.extend(kept, OFFICE.document(version), PINNED)
+
+    assert versions(kept) == [7]
+
+
+def test_the_same_one_again_changes_nothing() -> None:
+    kept = fleet.extend((), OFFICE.document(3), PINNED)
+
+    assert fleet.extend(kept, kept[0], PINNED) == kept
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_an_older_one_and_another_of_the_same_version_are_refused(version: int) -> None:
+    kept = fleet.extend((), OFFICE.document(3), PINNED)
+
+    with pytest.raises(NotGenuine, match=f"version {version} is not newer than 3"):
+        fleet.extend(kept, OFFICE.document(version, recipients=["age1"]), PINNED)
+
+
+def handed_over() -> tuple[FleetOffice, tuple[str, ...]]:
+    """A fleet whose key has changed once; and what a device has then."""
+    heir = FleetOffice(NEXT)
+    first = OFFICE.document(1, next_fleet_key=members_of(NEXT))
+    return heir, fleet.extend((first,), heir.document(2), PINNED)
+
+
+def test_the_next_key_that_a_document_names_signs_the_one_after_it() -> None:
+    heir, kept = handed_over()
+    later = fleet.extend(kept, heir.document(3), PINNED)
+
+    assert versions(kept) == [1, 2]
+    assert versions(later) == [1, 3]
+
+
+def test_the_old_key_may_still_sign_until_the_next_one_has() -> None:
+    named = (OFFICE.document(1, next_fleet_key=members_of(NEXT)),)
+
+    again = fleet.extend(named, OFFICE.document(2, next_fleet_key=members_of(NEXT)), PINNED)
+
+    assert versions(again) == [2]
+    assert versions(fleet.extend(again, FleetOffice(NEXT).document(3), PINNED)) == [2, 3]
+
+
+def test_the_old_key_signs_nothing_once_the_next_one_has() -> None:
+    _, kept = handed_over()
+
+    with pytest.raises(NotGenuine, match="not trusted here"):
+        fleet.extend(kept, OFFICE.document(9), PINNED)
+
+
+@pytest.mark.parametrize("signer", [OTHER, NEXT])
+def test_a_key_that_no_document_names_signs_nothing(signer: signing.PrivateKey) -> None:
+    kept = fleet.extend((), OFFICE.document(1), PINNED)
+
+    with pytest.raises(NotGenuine, match="not trusted here"):
+        fleet.extend(kept, FleetOffice(signer).document(2), PINNED)
+
+
+def test_a_chain_of_keys_is_followed_link_by_link() -> None:
+    offices = [OFFICE, *(FleetOffice() for _ in range(4))]
+    kept: tuple[str, ...] = ()
+    for number, office in enumerate(offices, start=1):
+        heir = offices[number].key if number < len(offices) else THIRD
+        document = office.document(number, next_fleet_key=members_of(heir))
+        kept = fleet.extend(kept, document, PINNED)
+
+    assert versions(kept) == [1, 2, 3, 4, 5]
+    with pytest.raises(NotGenuine):
+        fleet.walk(kept[1:], PINNED)
+    with pytest.raises(NotGenuine):
+        fleet.walk((kept[0], *kept[2:]), PINNED)
+
+
+def test_a_fleet_key_that_changes_without_end_is_not_followed() -> None:
+    offices = [OFFICE, *(FleetOffice() for _ in range(fleet.LINKS_LIMIT))]
+    kept: tuple[str, ...] = ()
+    for number, (office, heir) in enumerate(itertools.pairwise(offices), start=1):
+        document = office.document(number, next_fleet_key=members_of(heir.key))
+        kept = fleet.extend(kept, document, PINNED)
+
+    with pytest.raises(NotGenuine, match="enrol again"):
+        fleet.extend(kept, offices[-1].document(99), PINNED)
+
+
+def test_another_fleet_key_that_the_device_was_given_begins_anew() -> None:
+    """A device that moved to another fleet; its old documents must not shut the new ones out."""
+    kept = fleet.extend((), OFFICE.document(9), PINNED)
+    moved = FleetOffice(OTHER)
+
+    document = moved.document(1)
+
+    assert fleet.extend(kept, document, OTHER.public_key()) == (document,)
+    with pytest.raises(NotGenuine):
+        fleet.extend(kept, OFFICE.document(10), OTHER.public_key())

@@ -1,0 +1,224 @@
+"""The files in trust/: whole or not there, read by the group, and nothing left of a manifest."""
+
+import logging
+import os
+import random
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from agent.errors import StorageFault
+from agent.queue.paths import Layout
+from agent.trust.store import TrustStore
+from tests.support.card import full
+from tests.support.factory import small_disk
+
+TOKEN_CHARS = 90_000
+"""A route of some 150 stops in base64: more than one extent of a file system of small blocks."""
+
+
+@pytest.fixture
+def trust(tmp_path: Path) -> TrustStore:
+    return store_in(tmp_path)
+
+
+def store_in(folder: Path) -> TrustStore:
+    layout = Layout(folder / "state", folder / "run")
+    layout.make()
+    return TrustStore(layout)
+
+
+def token(number: int) -> str:
+    """What no other file has, and what cannot be packed."""
+    return random.Random(number).randbytes(TOKEN_CHARS // 2).hex()
+
+
+def pieces(text: str) -> list[bytes]:
+    """Some of each block that holds it."""
+    return [text[start : start + 24].encode() for start in range(0, len(text) - 24, 1000)]
+
+
+def left_of(text: str, raw: bytes) -> int:
+    """How many of its pieces are found."""
+    return sum(piece in raw for piece in pieces(text))
+
+
+# What is there
+
+
+def test_at_first_there_is_nothing(trust: TrustStore) -> None:
+    assert trust.fleet() == ()
+    assert (trust.manifest(), trust.manifest_version(), trust.evidence()) == (None, None, None)
+
+
+def test_what_was_kept_is_there(trust: TrustStore, tmp_path: Path) -> None:
+    trust.keep_fleet(("a.b.c", "d.e.f"))
+    trust.keep_manifest("g.h.i", 7)
+    trust.keep_evidence(b"-----BEGIN")
+    again = store_in(tmp_path)
+
+    assert again.fleet() == ("a.b.c", "d.e.f")
+    assert (again.manifest(), again.manifest_version()) == ("g.h.i", 7)
+    assert again.evidence() == b"-----BEGIN"
+
+
+def test_the_group_reads_all_but_the_manifest(trust: TrustStore, tmp_path: Path) -> None:
+    """Today's doors are nobody else's business."""
+    trust.keep_fleet(("a.b.c",))
+    trust.keep_manifest("old", 6)
+    trust.keep_manifest("g.h.i", 7)
+    trust.keep_evidence(b"-----BEGIN")
+    folder = tmp_path / "state" / "trust"
+
+    assert {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()} == {
+        "fleet.jws": "0o640",
+        "manifest.jws": "0o600",
+        "manifest.version": "0o640",
+        "evidence.pem": "0o640",
+    }
+
+
+def test_the_version_outlives_the_manifest(trust: TrustStore) -> None:
+    trust.keep_manifest("g.h.i", 7)
+    trust.wipe_manifest()
+    trust.wipe_manifest()
+
+    assert (trust.manifest(), trust.manifest_version()) == (None, 7)
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\x00garbage" * 50)
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+def link(path: Path) -> None:
+    """To a file that could be read."""
+    target = path.with_name("elsewhere")
+    target.write_text("a.b.c")
+    path.symlink_to(target)
+
+
+def nothing(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("put", [garbage, folder, link])
+def test_what_cannot_be_read_counts_as_not_there_and_is_told_once(
+    trust: TrustStore, tmp_path: Path, caplog: pytest.LogCaptureFixture, put: Callable[[Path], None]
+) -> None:
+    for name in ("fleet.jws", "manifest.jws", "manifest.version", "evidence.pem"):
+        put(tmp_path / "state" / "trust" / name)
+
+    for _ in range(2):
+        assert trust.fleet() == ()
+        assert (trust.manifest(), trust.manifest_version()) == (None, None)
+        assert trust.evidence() is None
+    assert [record.levelno for record in caplog.records] == [logging.ERROR] * 4
+    assert caplog.text.count("event=trust_unreadable") == 4
+
+
+def test_empty_files_say_nothing(trust: TrustStore, tmp_path: Path) -> None:
+    for name in ("fleet.jws", "manifest.version"):
+        nothing(tmp_path / "state" / "trust" / name)
+
+    assert trust.fleet() == ()
+    assert trust.manifest_version() is None
+
+
+# What is left of a manifest
+
+
+@contextmanager
+def on_card(folder: Path) -> Iterator[tuple[TrustStore, Callable[[], bytes]]]:
+    """A store on an ext4 file system, and what its blocks hold when all is written."""
+    with small_disk(folder) as card:
+        yield store_in(card), lambda: raw(folder, card)
+
+
+def raw(folder: Path, card: Path) -> bytes:
+    subprocess.run(["sync", "--file-system", card], check=True)
+    return (folder / "disk.img").read_bytes()
+
+
+@pytest.mark.slow
+def test_nothing_of_a_replaced_or_wiped_manifest_is_left_on_the_card(tmp_path: Path) -> None:
+    with on_card(tmp_path) as (trust, blocks):
+        trust.keep_manifest(token(1), 1)
+        had = left_of(token(1), blocks())
+        trust.keep_manifest(token(2), 2)
+        replaced, in_hand = (left_of(token(number), blocks()) for number in (1, 2))
+        trust.wipe_manifest()
+        wiped = [left_of(token(number), blocks()) for number in (1, 2)]
+
+    assert had == in_hand == len(pieces(token(1)))
+    assert replaced == 0
+    assert wiped == [0, 0]
+
+
+@pytest.mark.slow
+def test_a_file_that_is_only_deleted_stays_on_the_card(tmp_path: Path) -> None:
+    """The look at the blocks is one that would find it."""
+    with on_card(tmp_path) as (trust, blocks):
+        trust.keep_manifest(token(1), 1)
+        (tmp_path / "disk/state/trust/manifest.jws").unlink()
+
+        assert left_of(token(1), blocks()) == len(pieces(token(1)))
+
+
+@pytest.mark.slow
+def test_what_a_cut_left_half_done_is_wiped_at_the_next_start(tmp_path: Path) -> None:
+    """An old one whose name is gone already, and a new one that has not got its name yet."""
+    with on_card(tmp_path) as (trust, blocks):
+        folder = tmp_path / "disk/state/trust"
+        (folder / "manifest.old").write_text(token(1))
+        (folder / "manifest.part").write_text(token(2))
+        had = [left_of(token(number), blocks()) for number in (1, 2)]
+        trust.wipe_leftovers()
+        left = [left_of(token(number), blocks()) for number in (1, 2)]
+
+        assert had == [len(pieces(token(1)))] * 2
+        assert left == [0, 0]
+        assert list(folder.iterdir()) == []
+
+
+def test_a_cut_before_the_new_one_took_its_place_costs_the_one_in_hand_nothing(
+    trust: TrustStore, tmp_path: Path
+) -> None:
+    """Its second name goes; its blocks are in use."""
+    trust.keep_manifest("in.hand.still", 1)
+    folder = tmp_path / "state" / "trust"
+    os.link(folder / "manifest.jws", folder / "manifest.old")
+    trust.wipe_leftovers()
+
+    assert trust.manifest() == "in.hand.still"
+    assert not (folder / "manifest.old").exists()
+
+
+@pytest.mark.slow
+def test_a_full_card_keeps_what_it_has(tmp_path: Path) -> None:
+    with on_card(tmp_path) as (trust, blocks):
+        trust.keep_fleet(("a.b.c",))
+        trust.keep_manifest(token(1), 1)
+        with full(tmp_path / "disk"):
+            for change in (
+                lambda: trust.keep_fleet(("d" * 50_000,)),
+                lambda: trust.keep_manifest(token(2), 2),
+            ):
+                with pytest.raises(StorageFault):
+                    change()
+            kept = trust.fleet(), trust.manifest() == token(1)
+            with suppress(StorageFault):
+                trust.wipe_manifest()
+            left = left_of(token(1), blocks())
+        trust.keep_manifest(token(3), 3)
+
+        assert kept == (("a.b.c",), True)
+        assert left == 0
+        assert trust.manifest() == token(3)

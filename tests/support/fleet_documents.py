@@ -1,0 +1,74 @@
+"""Fleet documents for tests: a fleet key, keys that it names, and what else they may say."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import trustme
+
+from agent.record import signing
+from agent.trust.fleet import TYPE
+from tests.support.device import Reachable
+from tests.support.roads import KEY
+
+
+def entry(key: signing.PrivateKey, until: str | None = None) -> dict[str, Any]:
+    """One of the keys that a document lists."""
+    return {"jwk": signing.jwk(key.public_key()), "until": until}
+
+
+def kid(key: signing.PrivateKey) -> str:
+    return signing.thumbprint(key.public_key())
+
+
+def signed_fleet(payload: object, key: signing.PrivateKey, typ: str | None = TYPE) -> str:
+    return signing.sign(payload, key, typ=typ)  # type: ignore[arg-type]  # also what is no object
+
+
+@dataclass
+class FleetOffice:
+    """Who signs fleet documents; the keys of receipts and manifests are one and the same at first.
+
+    Attributes:
+        key: the fleet key that devices are given.
+        keys: who may sign receipts and manifests.
+    """
+
+    key: signing.PrivateKey = field(default_factory=signing.new_key)
+    keys: tuple[signing.PrivateKey, ...] = (KEY,)
+
+    def payload(self, version: int = 1, **changes: Any) -> dict[str, Any]:
+        listed = [entry(key) for key in self.keys]
+        return {
+            "v": 1,
+            "version": version,
+            "receipt_keys": listed,
+            "manifest_keys": listed,
+            "revoked": [],
+            "recipients": [],
+            "next_fleet_key": None,
+            "next_ca": None,
+        } | changes
+
+    def document(self, version: int = 1, **changes: Any) -> str:
+        """What the backend answers at {base}/fleet."""
+        return signed_fleet(self.payload(version, **changes), self.key)
+
+
+def identity(
+    folder: Path, office: FleetOffice, backend: Reachable | None = None
+) -> dict[str, dict[str, Any]]:
+    """The tables `[identity]` and `[backend]` of a device of this fleet, and the files they name.
+
+    A TLS server of its own stands for a backend: the fleet's CA is that server's.
+    """
+    fleet_key, ca = folder / "fleet-key.pem", folder / "ca.pem"
+    folder.mkdir(parents=True, exist_ok=True)
+    fleet_key.write_bytes(signing.public_pem(office.key.public_key()))
+    if backend is None:
+        trustme.CA().cert_pem.write_to_path(str(ca))
+    else:
+        ca.write_bytes(backend.ca_file.read_bytes())
+    towards = {"receipt_keys": []} | ({} if backend is None else {"url": backend.base_url})
+    required = {"mode": "required", "ca": str(ca), "fleet_key": str(fleet_key)}
+    return {"identity": required, "backend": towards}
