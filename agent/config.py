@@ -7,7 +7,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -169,6 +169,11 @@ class Config:
     power: PowerSettings = field(default_factory=PowerSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
     simulated: SimulatedSettings = field(default_factory=SimulatedSettings)
+
+    @property
+    def line(self) -> BackendSettings:
+        """The backend with the certificates that it is checked against, whoever names them."""
+        return replace(self.backend, ca=self.backend.ca or self.identity.ca)
 
     @property
     def board(self) -> BoardSettings:

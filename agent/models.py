@@ -41,6 +41,7 @@ class Reason(StrEnum):
     AMBIGUOUS_CODE = "ambiguous_code"
     CODE_ELSEWHERE = "code_elsewhere"
     NO_POSITION = "no_position"
+    NOT_ENROLLED = "not_enrolled"
     MANIFEST_MISSING = "manifest_missing"
     MANIFEST_EXPIRED = "manifest_expired"
     CAMERA_FAULT = "camera_fault"
@@ -50,7 +51,13 @@ class Reason(StrEnum):
 
 
 FAULTS: Final = frozenset(
-    {Reason.CAMERA_FAULT, Reason.STORAGE_FULL, Reason.STORAGE_FAULT, Reason.BATTERY_EMPTY}
+    {
+        Reason.NOT_ENROLLED,
+        Reason.CAMERA_FAULT,
+        Reason.STORAGE_FULL,
+        Reason.STORAGE_FAULT,
+        Reason.BATTERY_EMPTY,
+    }
 )
 """No rule, but something to call the office about."""
 

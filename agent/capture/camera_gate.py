@@ -4,7 +4,7 @@ import logging
 from typing import Final
 
 from agent.capture import record_json
-from agent.capture.current_manifest import CurrentManifest
+from agent.capture.documents import Documents
 from agent.capture.situation import Situation
 from agent.config import Config
 from agent.models import BoundBy
@@ -26,10 +26,10 @@ class CameraGate:
     All times are CLOCK_MONOTONIC.
     """
 
-    def __init__(self, config: Config, board: Board, current_manifest: CurrentManifest) -> None:
+    def __init__(self, config: Config, board: Board, documents: Documents) -> None:
         self._config = config
         self._board = board
-        self._current_manifest = current_manifest
+        self._documents = documents
         self._scan = scanning.Scan()
         self._served_ns = _LONG_AGO_NS
 
@@ -43,9 +43,10 @@ class CameraGate:
             moment,
             fix,
             circle,
-            manifest=self._current_manifest.at(moment),
+            manifest=self._documents.manifest.at(moment),
             power=board.power.read(),
             code=self._scan.code(at_ns, circle),
+            is_enrolled=self._documents.fleet.is_enrolled,
         )
 
     def bind(self, code: str, now_ns: int) -> None:

@@ -1,37 +1,53 @@
 """The manifest in force: what sync fetched, verified once more by capture itself."""
 
 import logging
+import threading
+from dataclasses import dataclass
 
+from agent.capture.current_fleet import CurrentFleet
+from agent.capture.verdict import TAKEN, Verdict
 from agent.config import Config, ManifestPolicy
-from agent.errors import ConfigError, NotGenuine
-from agent.queue.manifests import ManifestStore, Stored
+from agent.errors import ConfigError, NotGenuine, NotNow, StorageFault
 from agent.record import receipt
 from agent.rule import manifest as manifests
 from agent.rule import policy
 from agent.rule.manifest import Manifest
 from agent.rule.policy import Absent
+from agent.trust.store import TrustStore
 from hardware.clock import Clock, Moment
 from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _InHand:
+    """A manifest that was verified, and by the keys of which fleet document."""
+
+    manifest: Manifest
+    token: str
+    by_fleet: int | None
+
+
 class CurrentManifest:
     """Takes in a manifest that is genuine and newer, and wipes it when it has ended.
 
-    The process that faces the network does not decide: the signature is verified here.
+    The process that faces the network does not decide: the signature is verified here. What a press
+    asks waits for nobody, whatever is offered meanwhile.
     """
 
-    def __init__(self, config: Config, manifest_store: ManifestStore, clock: Clock) -> None:
+    def __init__(
+        self, config: Config, trust: TrustStore, clock: Clock, current_fleet: CurrentFleet
+    ) -> None:
         self._is_off = config.policy.manifest is ManifestPolicy.OFF
         self._device_id = config.device.id
-        self._key_files = config.backend.receipt_keys
-        self._manifest_store = manifest_store
+        self._trust = trust
         self._clock = clock
-        self._manifest: Manifest | None = None
-        self._token: str | None = None
+        self._current_fleet = current_fleet
+        self._in_hand: _InHand | None = None
         self._newest: int | None = None
-        self._has_wiped = self._was_looked_for = False
+        self._is_read = False
+        self._changing = threading.Lock()
         self._refused: Told[str | None] = Told(None)
 
     def in_force(self) -> Manifest | Absent:
@@ -39,12 +55,13 @@ class CurrentManifest:
         return self.at(self._clock.now())
 
     def at(self, moment: Moment) -> Manifest | Absent:
-        """What a press of this moment is decided by."""
+        """What a press of this moment is decided by; from any thread."""
         if self._is_off:
             return Absent.OFF
-        if self._manifest is None and self._newest is not None:
-            return Absent.EXPIRED
-        return policy.standing(self._manifest, moment, self._clock.floor)
+        in_hand = self._in_hand
+        if in_hand is None:
+            return Absent.MISSING if self._newest is None else Absent.EXPIRED
+        return policy.standing(in_hand.manifest, moment, self._clock.floor)
 
     @property
     def refused(self) -> str | None:
@@ -56,95 +73,112 @@ class CurrentManifest:
         return policy.version(self.in_force())
 
     def turn(self) -> None:
-        """Look at what is stored, once a second.
+        """Read it when the process starts, look at it again with other keys, wipe it at its end.
+
+        Once a second. While one is being taken in, that is for the next time.
 
         Raises:
-            StorageFault: the disk or the database failed; the one in hand stays.
+            StorageFault: the disk failed; the one in hand stays.
         """
-        if self._has_wiped:
-            self._has_wiped = not self._manifest_store.empty_log()
-        if self._is_off and self._was_looked_for:
-            return
-        stored = self._manifest_store.stored()
-        if self._is_off:  # since today perhaps
-            if stored.token or stored.offered:
-                self._wipe()
-            self._was_looked_for = True
-            return
-        if stored.version is not None:
-            self._newest = max(stored.version, self._newest or 0)
-        self._keep_in_hand(stored)
-        if stored.offered is not None:
-            self._consider(stored.offered)
-        elif self._refused.last is None:
-            self._refused.last = stored.refused
-        if self._manifest is not None and self._is_over(self._manifest):
-            self._wipe()
-            _log.info("event=manifest_ended")
-
-    def _keep_in_hand(self, stored: Stored) -> None:
-        if stored.token == self._token:
-            return
-        if stored.token is None:
-            if self._manifest is not None and self._token is not None:  # the queue was made again
-                self._manifest_store.take(self._token, self._manifest.version)
+        if not self._changing.acquire(blocking=False):
             return
         try:
-            manifest = self._read(stored.token)
-        except ConfigError as error:  # the keys may be readable the next time
-            self._log_refused(str(error))
+            self._read_once()
+            self._judge_again()
+            if self._in_hand is not None and self._is_over(self._in_hand.manifest):
+                self._wipe()
+                _log.info("event=manifest_ended")
+        finally:
+            self._changing.release()
+
+    def offer(self, token: str) -> Verdict:
+        """Take it in if it is genuine and newer; durable when this returns. From any thread."""
+        if self._is_off:
+            return Verdict("policy.manifest is off: this device takes no manifest")
+        try:
+            offered = self._verified(token)
+            with self._changing:
+                self._read_once()
+                verdict = self._taken(offered)
+        except (NotGenuine, ConfigError, NotNow, StorageFault) as error:
+            verdict = Verdict(str(error), again=True)
+        if verdict.why is None:
+            self._refused.last = None
+        else:
+            self._log_refused(verdict.why)
+        return verdict
+
+    def _read_once(self) -> None:
+        """Put in hand what lies in `trust/`, until that is read or wiped."""
+        if self._is_read:
             return
+        self._trust.wipe_leftovers()
+        if self._is_off:  # since today perhaps
+            self._trust.wipe_manifest()
+            self._is_read = True
+            return
+        self._newest = self._trust.manifest_version()
+        token = self._trust.manifest()
+        if token is not None:
+            self._put_in_hand(token)
+        self._is_read = token is None or self._in_hand is not None
+
+    def _judge_again(self) -> None:
+        """A key may have been revoked since."""
+        in_hand = self._in_hand
+        if in_hand is not None and in_hand.by_fleet != self._current_fleet.version:
+            self._put_in_hand(in_hand.token)
+
+    def _put_in_hand(self, token: str) -> None:
+        """What capture itself had kept: of whatever version, nobody else writes there."""
+        try:
+            self._in_hand = self._verified(token)
+        except (ConfigError, NotNow) as error:  # the keys may be readable the next time
+            self._log_refused(str(error))
         except NotGenuine as error:  # of no more use, and it would never end
             self._wipe()
             self._log_refused(str(error))
-            return
-        if manifest.version >= (self._newest or 0):
-            self._manifest, self._token = manifest, stored.token
-        elif self._manifest is not None and self._token is not None:  # put there by somebody else
-            self._manifest_store.take(self._token, self._manifest.version)
         else:
-            self._wipe()
+            self._newest = max(self._in_hand.manifest.version, self._newest or 0)
 
-    def _consider(self, token: str) -> None:
-        version = self._newest
-        try:
-            manifest = self._read(token)
-        except (NotGenuine, ConfigError) as error:
-            self._refuse(token, str(error), again=True)
-            return
-        is_same = token == self._token
-        if not is_same and not self._is_newer(manifest, version):
-            words = f"version {manifest.version} is not newer than {version}, which this device had"
-            self._refuse(token, words, again=False)
-        elif self._is_over(manifest):
-            self._refuse(token, "it has ended already", again=True)  # by a clock that may be wrong
-        else:
-            self._manifest_store.take(token, manifest.version)
-            self._manifest, self._token, self._refused.last = manifest, token, None
-            self._newest = manifest.version
-            if not is_same:
-                _log.info("event=manifest_taken version=%d", manifest.version)
+    def _taken(self, offered: _InHand) -> Verdict:
+        manifest, in_hand = offered.manifest, self._in_hand
+        is_same = in_hand is not None and offered.token == in_hand.token
+        if not is_same and not self._is_newer(manifest):
+            words = "is not newer than"
+            return Verdict(f"version {manifest.version} {words} {self._newest}, which was here")
+        if self._is_over(manifest):
+            return Verdict("it has ended already", again=True)  # by a clock that may be wrong
+        if not is_same:
+            self._trust.keep_manifest(offered.token, manifest.version)
+            _log.info("event=manifest_taken version=%d", manifest.version)
+        self._in_hand = offered
+        self._newest = manifest.version
+        return TAKEN
 
-    def _is_newer(self, manifest: Manifest, version: int | None) -> bool:
-        """The same version comes again when the one in hand was wiped by a clock that was wrong."""
-        is_back = self._manifest is None and manifest.version == version
-        return is_back or manifests.supersedes(manifest, version)
+    def _is_newer(self, manifest: Manifest) -> bool:
+        """Than any before it; the newest may come again where it is not in hand.
+
+        It was wiped by a clock that was wrong, or a power cut kept its number alone.
+        """
+        in_hand = self._in_hand
+        is_back = in_hand is None or in_hand.manifest.version < manifest.version
+        return manifests.supersedes(manifest, self._newest) or (
+            is_back and manifest.version == self._newest
+        )
 
     def _wipe(self) -> None:
-        self._manifest_store.wipe()
-        self._manifest = self._token = None
-        self._has_wiped = not self._manifest_store.empty_log()
+        self._in_hand, self._is_read = None, False  # a card that fails just now is tried again
+        self._trust.wipe_manifest()
 
-    def _read(self, token: str) -> Manifest:
-        keys = receipt.read_keys(self._key_files)
-        return manifests.read(token, receipt.public(keys), self._device_id)
+    def _verified(self, token: str) -> _InHand:
+        by_fleet, keys = self._current_fleet.version, self._current_fleet.manifest_keys()
+        manifest = manifests.read(token, receipt.public(keys), self._device_id)
+        receipt.check_date(manifest.begins, token, keys)
+        return _InHand(manifest, token, by_fleet)
 
     def _is_over(self, manifest: Manifest) -> bool:
         return manifests.has_ended(manifest, self._clock.now(), self._clock.floor)
-
-    def _refuse(self, token: str, why: str, *, again: bool) -> None:
-        self._manifest_store.refuse(token, why, again=again)
-        self._log_refused(why)
 
     def _log_refused(self, why: str) -> None:
         if self._refused.is_news(why):

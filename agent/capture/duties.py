@@ -7,7 +7,7 @@ from typing import Any, Final
 from agent.capture import lights
 from agent.capture.battery import is_empty
 from agent.capture.camera_gate import CameraGate
-from agent.capture.current_manifest import CurrentManifest
+from agent.capture.documents import Documents
 from agent.capture.housekeeping import Housekeeping
 from agent.capture.lights import Light
 from agent.config import Config
@@ -90,14 +90,14 @@ class Duties:
         config: Config,
         board: Board,
         *,
-        current_manifest: CurrentManifest,
+        documents: Documents,
         gate: CameraGate,
         housekeeping: Housekeeping,
         light: Light,
     ) -> None:
         self._bench = config.device.bench_mode
         self._board = board
-        self._current_manifest = current_manifest
+        self._documents = documents
         self._gate = gate
         self._housekeeping = housekeeping
         self._light = light
@@ -114,8 +114,10 @@ class Duties:
             "position": self._board.position.trouble() or "ok",
             "clock": self._board.clock.now().source,
             "simulated": self._board.simulated,
-            "manifest": self._current_manifest.version(),
-            "manifest_refused": self._current_manifest.refused,
+            "fleet": self._documents.fleet.version,
+            "fleet_refused": self._documents.fleet.refused,
+            "manifest": self._documents.manifest.version(),
+            "manifest_refused": self._documents.manifest.refused,
         }
 
     def turn(self, now_ns: int, *, is_looking: bool) -> None:

@@ -5,7 +5,7 @@ import os
 
 from agent.capture import record_json
 from agent.capture.chain import Chain
-from agent.capture.current_manifest import CurrentManifest
+from agent.capture.documents import Documents
 from agent.capture.record_json import Setting
 from agent.capture.timekeeping import Timekeeping
 from agent.config import Config
@@ -16,7 +16,6 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import receipt
 from agent.rule.policy import Absent
-from agent.trust.keys import receipt_keys
 from hardware.board import Board
 from hardware.clock import ClockSource
 from hardware.told import Told
@@ -33,16 +32,15 @@ class Housekeeping:
         board: Board,
         chain: Chain,
         outbox: Outbox,
-        current_manifest: CurrentManifest,
+        documents: Documents,
     ) -> None:
         self._board = board
         self._chain = chain
         self._outbox = outbox
         self._layout = Layout.of(config.state)
-        self._config = config
-        self._keys: receipt.Keys | None = None
+        self._keyless: Told[str | None] = Told(None)
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
-        self._current_manifest = current_manifest
+        self._documents = documents
         self._dated_by = ClockSource.NTP  # until the queue can be asked: at the first turn
         self._has_asked = False
         self._writable = Told(last=True)
@@ -58,7 +56,7 @@ class Housekeeping:
                 self._dated_by, self._has_asked = self._outbox.dated_by(), True
             if self.has_room():
                 disk.take_ballast(self._layout.ballast)
-            self._current_manifest.turn()
+            self._documents.turn()
             self._date_boot()
             self._timekeeping.keep()
         except StorageFault as error:
@@ -93,8 +91,9 @@ class Housekeeping:
 
     def is_ready(self) -> bool:
         """Whether a press could leave its photo, where the rule allows one."""
-        has_manifest = self._current_manifest.in_force() not in (Absent.MISSING, Absent.EXPIRED)
-        return has_manifest and self.may_write()
+        manifest = self._documents.manifest.in_force()
+        has_manifest = manifest not in (Absent.MISSING, Absent.EXPIRED)
+        return self._documents.fleet.is_enrolled and has_manifest and self.may_write()
 
     def may_write(self) -> bool:
         """Whether the card takes a photo; from any thread."""
@@ -113,14 +112,15 @@ class Housekeeping:
             return None
 
     def _receipt_keys(self) -> receipt.Keys | None:
-        """The keys that allow to delete; None, and a line in the log, where there are none."""
-        if self._keys is None:
-            try:
-                self._keys = receipt_keys(self._config)
-            except (ConfigError, NotNow) as error:
-                self._keys = {}
+        """The keys that allow to delete, as they are now; None, and a line in the log, without."""
+        try:
+            keys = self._documents.fleet.receipt_keys()
+        except (ConfigError, NotNow) as error:
+            if self._keyless.is_news(str(error)):
                 _log.error("event=no_room_made error=%r", str(error))
-        return self._keys or None
+            return None
+        self._keyless.last = None
+        return keys
 
     def _room_bytes(self) -> int:
         return disk.room_bytes(self._layout.records, self._layout.ballast)
@@ -136,7 +136,7 @@ class Housekeeping:
             return
         if moment.source.beats(self._outbox.dated_by()):
             setting = Setting(
-                simulated=self._board.simulated, manifest=self._current_manifest.version()
+                simulated=self._board.simulated, manifest=self._documents.manifest.version()
             )
             self._chain.keep(Kind.TIME, moment, record_json.time_record(setting, moment))
         self._dated_by = moment.source

@@ -8,7 +8,7 @@ from typing import Final, assert_never
 
 from agent.capture.camera_gate import CameraGate
 from agent.capture.chain import Chain
-from agent.capture.current_manifest import CurrentManifest
+from agent.capture.documents import Documents
 from agent.capture.duties import Duties, Stage
 from agent.capture.gestures import (
     Gesture,
@@ -51,6 +51,7 @@ class CaptureLoop:
     `now_ns` tells CLOCK_MONOTONIC.
 
     Attributes:
+        documents: what is offered from outside; for any thread.
         on_reply: is told what came of each press of the photo button.
     """
 
@@ -61,24 +62,25 @@ class CaptureLoop:
         chain: Chain,
         outbox: Outbox,
         *,
-        current_manifest: CurrentManifest,
+        documents: Documents,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._now_ns = now_ns
+        self.documents = documents
         self._events: queue.SimpleQueue[ButtonEvent | None] = queue.SimpleQueue()
         self._touches = Presses()
         self._gestures = Gestures()
         self._light = Light(board.indicator, now_ns)
-        self._window = ScanWindow(config, board, current_manifest)
-        self._gate = CameraGate(config, board, current_manifest)
-        self._housekeeping = Housekeeping(config, board, chain, outbox, current_manifest)
+        self._window = ScanWindow(config, board, documents.manifest)
+        self._gate = CameraGate(config, board, documents)
+        self._housekeeping = Housekeeping(config, board, chain, outbox, documents)
         self._capture = Capture(
             config, board, chain, self._light, has_room=self._housekeeping.has_room, now_ns=now_ns
         )
         self._duties = Duties(
             config,
             board,
-            current_manifest=current_manifest,
+            documents=documents,
             gate=self._gate,
             housekeeping=self._housekeeping,
             light=self._light,

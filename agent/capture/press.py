@@ -26,7 +26,6 @@ from agent.rule.policy import Allowed, Refused
 from hardware.board import Board
 from hardware.errors import DeviceError
 from hardware.indicator import Signal
-from hardware.power import PowerReading
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +108,7 @@ class Capture:
         known = press.known
         answer = policy.decide(known.manifest, known.circle, known.code)
         try:
-            if reason := self._obstacle(known.power):
+            if reason := self._obstacle(known):
                 return self._no_photo(press, reason)
             return self._by_rule(press, answer)
         except DeviceError as error:
@@ -124,9 +123,11 @@ class Capture:
             _log.error("event=storage_fault error=%r", str(error))
             return self._instead(press, Reason.STORAGE_FAULT)
 
-    def _obstacle(self, power: PowerReading) -> Reason | None:
-        if is_empty(power):
+    def _obstacle(self, known: Situation) -> Reason | None:
+        if is_empty(known.power):
             return Reason.BATTERY_EMPTY
+        if not known.is_enrolled:
+            return Reason.NOT_ENROLLED
         return None if self._has_room() else Reason.STORAGE_FULL
 
     def _by_rule(self, press: Press, answer: Allowed | Refused) -> Served:

@@ -15,7 +15,8 @@ from hardware.power import PowerReading
 class Situation:
     """The last fix and where we could be by it, the manifest in force, and the code that speaks.
 
-    All of one moment, that of the press's first edge.
+    All of one moment, that of the press's first edge. `is_enrolled` says whether there is a fleet
+    document, or none is needed.
     """
 
     moment: Moment
@@ -24,3 +25,4 @@ class Situation:
     manifest: Manifest | Absent
     power: PowerReading
     code: Code | None
+    is_enrolled: bool

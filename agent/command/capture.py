@@ -12,11 +12,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from agent.capture.chain import Chain, NotQueued
-from agent.capture.current_manifest import CurrentManifest
+from agent.capture.documents import Documents
 from agent.capture.loop import CaptureLoop
 from agent.capture.record_json import Setting, chain_start_record
 from agent.capture.socket_presses import Reply
@@ -28,12 +29,12 @@ from agent.process import control, sd_notify
 from agent.queue import labels
 from agent.queue.database import Database
 from agent.queue.disk import disk_errors, lock, write_durably
-from agent.queue.manifests import ManifestStore
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.queue.recovery import Mending
 from agent.record import signing
 from agent.record.signing import PrivateKey, PublicKey
+from agent.trust.store import TrustStore
 from hardware.board import Board, open_board
 from hardware.button import ButtonName
 from hardware.clock_system import boot_id
@@ -69,7 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _serve_presses(config: Config) -> int:
     with capture_loop(config) as loop, signals(loop.stop):
         path = Layout.of(config.state).capture_socket
-        with control.serve(path, lambda request, user: answer(loop, request, user)):
+        most = control.DOCUMENT_LIMIT_BYTES
+        with control.serve(path, partial(answer, loop), limit_bytes=most):
             return loop.run()
 
 
@@ -157,16 +159,14 @@ def capture_loop(
         chain = Chain(
             layout, outbox, key=key, device_id=config.device.id, head=head, mending=mending
         )
-        current_manifest = CurrentManifest(config, ManifestStore(database), board.clock)
+        documents = Documents(config, TrustStore(layout), board.clock)
         if why:
-            _start_chain(board, chain, current_manifest, why)
-        yield CaptureLoop(
-            config, board, chain, outbox, current_manifest=current_manifest, now_ns=now_ns
-        )
+            _start_chain(board, chain, documents, why)
+        yield CaptureLoop(config, board, chain, outbox, documents=documents, now_ns=now_ns)
 
 
-def _start_chain(board: Board, chain: Chain, current_manifest: CurrentManifest, why: str) -> None:
-    setting = Setting(simulated=board.simulated, manifest=current_manifest.version())
+def _start_chain(board: Board, chain: Chain, documents: Documents, why: str) -> None:
+    setting = Setting(simulated=board.simulated, manifest=documents.manifest.version())
     with suppress(NotQueued):  # told already; its file is in place
         chain.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
     _log.warning("event=chain_start why=%r", why)
@@ -222,6 +222,11 @@ def answer(loop: CaptureLoop, request: dict[str, Any], user: str) -> dict[str, A
             return loop.command(ButtonName.SCAN, float(held_s), user, COMMAND_TIMEOUT_S)
         case {"status": True}:
             return loop.status()
+        case {"offer": _} | {"request": _}:
+            return loop.documents.answer(request)
         case _:
-            words = '{"press": "photo"|"scan"}, {"hold": "scan", "seconds": 2}, {"status": true}'
+            words = (
+                '{"press": "photo"|"scan"}, {"hold": "scan", "seconds": 2}, {"status": true}, '
+                '{"offer": "manifest"|"fleet", "text": "..."}'
+            )
             return {"error": f"unknown request; one of: {words}", "exit": ExitCode.USAGE}

@@ -1,30 +1,42 @@
 """`doorstep sync`: how its process is put together, and what sending once tells."""
 
 import argparse
+import logging
 import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, Final
 
 from tqdm import tqdm
 
 from agent.command.shared import become_owner, signals
-from agent.config import Config, ManifestPolicy, load, path_of
-from agent.errors import ExitCode
+from agent.config import Config, IdentityMode, ManifestPolicy, load, path_of
+from agent.errors import ConfigError, ExitCode
 from agent.process import sd_notify
 from agent.queue.database import Database
-from agent.queue.manifests import ManifestStore
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.record import receipt, signing
+from agent.record.receipt import Keys
 from agent.sync.delivery import Delivery
+from agent.sync.document_fetch import (
+    FLEET_EVERY_S,
+    MANIFEST_EVERY_S,
+    Document,
+    DocumentFetch,
+)
+from agent.sync.fleet_keys import FleetKeys
 from agent.sync.http import Backend
 from agent.sync.loop import Sync
-from agent.sync.manifest_fetch import ManifestFetch
-from agent.trust.keys import receipt_keys
+from agent.trust.fleet import Fleet
+from agent.trust.store import TrustStore
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
+
+log = logging.getLogger(__name__)
 
 _BAR: Final = "{desc} |{bar}| {n_fmt} of {total_fmt} records, {elapsed}"
 
@@ -76,8 +88,47 @@ def sync_loop(config: Config) -> Iterator[Sync]:
     layout, dice = Layout.of(config.state), random.Random()  # noqa: S311 - jitter
     with closing(Database(layout)) as database:
         outbox, clock = Outbox(database, boot_id()), SystemClock(BUILT)
-        with closing(Backend(config.backend, alive=sd_notify.alive)) as backend:
-            delivery = Delivery(backend, receipt_keys(config), outbox.set_upload_url)
-            fetch = ManifestFetch(backend, ManifestStore(database), config.device.id, dice)
-            is_off = config.policy.manifest is ManifestPolicy.OFF
-            yield Sync(layout, outbox, delivery, clock, dice, fetch=None if is_off else fetch)
+        with closing(Backend(config.line, alive=sd_notify.alive)) as backend:
+            fetches, keys = _documents(config, layout, backend, dice)
+            delivery = Delivery(backend, keys, outbox.set_upload_url, _wanted(fetches))
+            yield Sync(layout, outbox, delivery, clock, dice, errands=list(fetches.values()))
+
+
+Fetches = dict[str, DocumentFetch]
+"""By kind, in the order in which they are asked for."""
+
+
+def _documents(
+    config: Config, layout: Layout, backend: Backend, dice: random.Random
+) -> tuple[Fetches, Callable[[], Keys]]:
+    """What this device asks for, and who may sign its receipts."""
+    fetches: Fetches = {}
+    capture, name = layout.capture_socket, None
+    if config.identity.mode is IdentityMode.OFF or config.identity.fleet_key is None:
+        name, files = config.device.id, receipt.read_keys(config.backend.receipt_keys)
+        keys: Callable[[], Keys] = lambda: files  # noqa: E731 - one of two
+    else:
+        pinned = signing.read_public_key(config.identity.fleet_key)
+        fleet = FleetKeys(pinned, TrustStore(layout), partial(_trust_next_ca, backend))
+        keys = fleet.keys
+        wanted = Document("fleet", FLEET_EVERY_S, backend.fleet, "the backend has none yet")
+        fetches["fleet"] = DocumentFetch(wanted, backend, capture, dice, on_fetched=fleet.consider)
+    if config.policy.manifest is ManifestPolicy.REQUIRED:
+        ask = partial(backend.manifest, device_id=name)
+        route = Document("manifest", MANIFEST_EVERY_S, ask, "no route for this device")
+        doubt = _wanted(fetches)
+        fetches["manifest"] = DocumentFetch(route, backend, capture, dice, on_doubt=doubt)
+    return fetches, keys
+
+
+def _wanted(fetches: Fetches) -> Callable[[], None]:
+    """Asks for the fleet document soon, where there is one."""
+    return fetches["fleet"].wanted if "fleet" in fetches else lambda: None
+
+
+def _trust_next_ca(backend: Backend, fleet: Fleet) -> None:
+    if fleet.next_ca is not None:
+        try:
+            backend.trust_too(fleet.next_ca)
+        except ConfigError as error:
+            log.error("event=next_ca_unusable error=%r", str(error))  # noqa: TRY400 - no bug

@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,13 @@ from hardware.told import Told
 log = logging.getLogger(__name__)
 
 LINE_LIMIT_BYTES: Final = 65_536
-"""Longest line that is read, either way: the longest request has 100 bytes."""
+"""Longest line that is read, either way, but for a document: other requests have 100 bytes."""
+
+DOCUMENT_LIMIT_BYTES: Final = 6_000_000
+"""Longest line that brings a document: the longest manifest has 4.2 MB."""
+
+PIECE_BYTES: Final = 65_536
+"""Most that is read at once: a document comes in a hundred pieces."""
 
 LINE_TIMEOUT_S: Final = 10.0
 """Longest time for a line to arrive, or to be taken: a person may type it into socat."""
@@ -47,25 +53,40 @@ Answering = Callable[[Line, str], Line]
 """From a request and the name of the user who sent it to the answer."""
 
 
+class _Service:
+    """What is answered, and to how many at once.
+
+    A line of more than LINE_LIMIT_BYTES is read, and answered, one at a time: sixteen of them would
+    take a hundred megabytes.
+    """
+
+    def __init__(self, answer: Answering, limit_bytes: int) -> None:
+        self.answer = answer
+        self.limit_bytes = limit_bytes
+        self.places = threading.BoundedSemaphore(CLIENTS_LIMIT)
+        self.long_lines = threading.Lock()
+        self.stopping = threading.Event()
+
+
 @contextmanager
-def serve(path: Path, answer: Answering) -> Iterator[None]:
+def serve(path: Path, answer: Answering, *, limit_bytes: int = LINE_LIMIT_BYTES) -> Iterator[None]:
     """Answer on a socket at `path`, mode 0660, until the block ends; each client has a thread.
 
     A socket that a dead process left is replaced. What `answer` raises as a DoorstepError becomes
-    `{"error": ..., "exit": ...}`; so does a line that is no JSON object.
+    `{"error": ..., "exit": ...}`; so does a line that is no JSON object, or is longer than
+    `limit_bytes`.
 
     Raises:
         NotNow: another process listens there.
         StorageFault: the socket cannot be made.
     """
-    listener = _listen(path)
-    stopping = threading.Event()
-    accepting = threading.Thread(target=_accept, args=(listener, answer, stopping), daemon=True)
+    listener, service = _listen(path), _Service(answer, limit_bytes)
+    accepting = threading.Thread(target=_accept, args=(listener, service), daemon=True)
     accepting.start()
     try:
         yield
     finally:
-        stopping.set()
+        service.stopping.set()
         with suppress(OSError):
             path.unlink()
         listener.shutdown(socket.SHUT_RDWR)  # wakes the thread; closing alone does not
@@ -101,9 +122,10 @@ def ask(
         except OSError as error:
             raise NotNow(f"{path}: {error.strerror}") from error
         try:
-            line.sendall(_encoded(request))
+            with suppress(BrokenPipeError):  # it may have been answered before it was whole
+                line.sendall(_encoded(request))
             _await(line, timeout_s, meanwhile)
-            answer = _decoded(_read_line(line))
+            answer = _decoded(_read_line(line, LINE_LIMIT_BYTES))
         except (OSError, ValueError) as error:
             raise NotNow(f"{path}: no usable answer: {error}") from error
     if "error" in answer:
@@ -158,13 +180,11 @@ def _short(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def _accept(listener: socket.socket, answer: Answering, stopping: threading.Event) -> None:
-    places = threading.BoundedSemaphore(CLIENTS_LIMIT)
-    for client in _clients(listener, stopping):
+def _accept(listener: socket.socket, service: _Service) -> None:
+    for client in _clients(listener, service.stopping):
         client.settimeout(LINE_TIMEOUT_S)
-        if places.acquire(blocking=False):
-            serving = (client, answer, places)
-            threading.Thread(target=_serve_one, args=serving, daemon=True).start()
+        if service.places.acquire(blocking=False):
+            threading.Thread(target=_serve_one, args=(client, service), daemon=True).start()
         else:
             _say(client, _error("too many clients; ask again", ExitCode.LATER))
             client.close()
@@ -186,23 +206,30 @@ def _clients(listener: socket.socket, stopping: threading.Event) -> Iterator[soc
             yield client
 
 
-def _serve_one(
-    client: socket.socket, answer: Answering, places: threading.BoundedSemaphore
-) -> None:
+def _serve_one(client: socket.socket, service: _Service) -> None:
     try:
-        with client:
-            _say(client, _answered(client, answer))
+        with client, ExitStack() as held:
+            _say(client, _answered(client, service, held))
     finally:
-        places.release()
+        service.places.release()
 
 
-def _answered(client: socket.socket, answer: Answering) -> Line:
+def _answered(client: socket.socket, service: _Service, held: ExitStack) -> Line:
+    """The answer to what a client says; what a long line takes is `held` until it was told."""
+
+    def grow() -> None:
+        if not service.long_lines.acquire(timeout=LINE_TIMEOUT_S):
+            raise NotNow("another document is being read; ask again")
+        held.callback(service.long_lines.release)
+
     try:
-        request = _decoded(_read_line(client))
+        request = _decoded(_read_line(client, service.limit_bytes, grow))
+    except NotNow as error:
+        return _error(str(error), error.exit_code)
     except (OSError, ValueError) as error:
         return _error(f"not a request: {error}", ExitCode.USAGE)
     try:
-        return answer(request, _user(client))
+        return service.answer(request, _user(client))
     except DoorstepError as error:
         return _error(str(error), error.exit_code)
 
@@ -234,22 +261,33 @@ def _await(line: socket.socket, timeout_s: float | None, meanwhile: Callable[[],
     raise TimeoutError(f"none within {timeout_s:g} s")
 
 
-def _read_line(line: socket.socket) -> bytes:
+def _read_line(
+    line: socket.socket, limit_bytes: int, grow: Callable[[], None] = lambda: None
+) -> bytes:
+    """A line without its end; calls `grow` once where it is longer than LINE_LIMIT_BYTES."""
     read = bytearray()
     deadline_s = time.monotonic() + LINE_TIMEOUT_S
-    while b"\n" not in read:
-        if len(read) > LINE_LIMIT_BYTES:
-            raise ValueError(f"a line of more than {LINE_LIMIT_BYTES} bytes")
-        left_s = deadline_s - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError(f"no whole line within {LINE_TIMEOUT_S:g} s")
-        line.settimeout(left_s)
-        piece = line.recv(4096)
-        if not piece:
-            raise ValueError("the line ended early")
-        read += piece
+    is_long = False
+    while (end := read.find(b"\n", -PIECE_BYTES)) < 0:
+        if len(read) > limit_bytes:
+            raise ValueError(f"a line of more than {limit_bytes} bytes")
+        if len(read) > LINE_LIMIT_BYTES and not is_long:
+            grow()  # may have waited
+            is_long, deadline_s = True, time.monotonic() + LINE_TIMEOUT_S
+        read += _piece(line, deadline_s)
     line.settimeout(LINE_TIMEOUT_S)
-    return bytes(read.partition(b"\n")[0])
+    return bytes(read[:end])
+
+
+def _piece(line: socket.socket, deadline_s: float) -> bytes:
+    left_s = deadline_s - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError(f"no whole line within {LINE_TIMEOUT_S:g} s")
+    line.settimeout(left_s)
+    piece = line.recv(PIECE_BYTES)
+    if not piece:
+        raise ValueError("the line ended early")
+    return piece
 
 
 def _encoded(line: Line) -> bytes:

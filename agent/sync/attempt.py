@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from agent.errors import NotGenuine
+from agent.errors import NotGenuine, UnknownSigner
 from agent.models import Item
 from agent.record.receipt import Keys, Receipt, Refusal, read_receipt, read_refusal
 from agent.sync.http import Backend, NoAnswer
@@ -80,12 +80,15 @@ class Attempt:
         keep_url: Callable[[Item, str], None],
         item: Item,
         content: bytes,
+        *,
+        on_unknown_signer: Callable[[], None] = lambda: None,
     ) -> None:
         self.piece_bytes = PIECE_BYTES
         self.found = 0  # the offset that HEAD told; what a PATCH told may be forgotten again
         self._backend = backend
         self._keys = keys
         self._keep_url = keep_url
+        self._on_unknown_signer = on_unknown_signer
         self._item = item
         self._content = content
         self._own_url = f"{backend.base}/files/{item.capture_id}"
@@ -235,14 +238,19 @@ class Attempt:
         try:
             return read(token, self._item, self._keys)
         except NotGenuine as error:
+            if isinstance(error, UnknownSigner):
+                self._on_unknown_signer()
             return Deferred(f"what the backend signed does not count: {error}")
 
     def _refusal(self, answer: Answer) -> Refusal | None:
         """The signed refusal on an answer; one that is not for us counts as none."""
         try:
             return read_refusal(answer.headers["Doorstep-Refusal"], self._item, self._keys)
+        except UnknownSigner:
+            self._on_unknown_signer()
         except (KeyError, NotGenuine):
-            return None
+            pass
+        return None
 
     def _take_place(self, location: str | None) -> None:
         self._url = own_address(self._backend.base, location) or self._own_url

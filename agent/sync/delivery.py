@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from agent.errors import NotNow
 from agent.models import CaptureId, Item
 from agent.record.receipt import Keys, Receipt, Refusal
 from agent.sync.attempt import PIECE_BYTES, Attempt
@@ -15,16 +16,32 @@ class Delivery:
 
     Args:
         backend: the HTTP door.
-        keys: who may sign receipts and refusals.
+        keys: who may sign receipts and refusals now; raises NotNow while nobody is known.
         keep_url: called with the item and the address that the backend gave its upload.
+        on_unknown_signer: called when a receipt or a refusal is by a key that is not among them.
     """
 
-    def __init__(self, backend: Backend, keys: Keys, keep_url: Callable[[Item, str], None]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        keys: Callable[[], Keys],
+        keep_url: Callable[[Item, str], None],
+        on_unknown_signer: Callable[[], None] = lambda: None,
+    ) -> None:
         self._backend = backend
         self._keys = keys
         self._keep_url = keep_url
+        self._on_unknown_signer = on_unknown_signer
         self._piece_bytes = PIECE_BYTES
         self._furthest: dict[CaptureId, int] = {}
+
+    def obstacle(self) -> str | None:
+        """Why no attempt can come to anything yet, in words; None when one can."""
+        try:
+            self._keys()
+        except NotNow as error:
+            return str(error)
+        return None
 
     def send(self, item: Item, content: bytes) -> Outcome:
         """Make one attempt, as long as `Limits.attempt_s` at most.
@@ -32,8 +49,18 @@ class Delivery:
         Args:
             item: its row, with this attempt booked.
             content: the record file's bytes, verified against the row.
+
+        Raises:
+            NotNow: there is an obstacle.
         """
-        attempt = Attempt(self._backend, self._keys, self._keep_url, item, content)
+        attempt = Attempt(
+            self._backend,
+            self._keys(),
+            self._keep_url,
+            item,
+            content,
+            on_unknown_signer=self._on_unknown_signer,
+        )
         attempt.piece_bytes = self._piece_bytes
         with self._backend.attempt():
             outcome = attempt.run()

@@ -4,6 +4,7 @@ requests stays, as the client that most readers know; of it requests and adapter
 that follows redirects, keeps cookies and obeys the environment, each to be switched off again.
 """
 
+import base64
 import http.client
 import io
 import logging
@@ -37,8 +38,8 @@ BODY_TYPE: Final = "application/offset+octet-stream"
 ANSWER_LIMIT_BYTES: Final = 65_536
 """Most of an answer's body that is read: 100 receipts are 40 KB."""
 
-MANIFEST_LIMIT_BYTES: Final = 4_194_304
-"""Most of a manifest that is read: as long as `agent.rule.manifest` takes."""
+DOCUMENT_LIMIT_BYTES: Final = 4_194_304
+"""Most of a document that is read: as long a manifest as `agent.rule.manifest` takes."""
 
 _ALWAYS: Final = {
     "Accept-Encoding": "identity",
@@ -100,7 +101,8 @@ class Backend:
         self.base = settings.url.rstrip("/")
         self._limits = limits
         self._stall = StallLimit(limits.progress_s, limits.attempt_s, alive)
-        self._adapter = _Adapter(_trust(settings.ca), self._stall, limits)
+        self._trust = _trust(settings.ca)
+        self._adapter = _Adapter(self._trust, self._stall, limits)
 
     def attempt(self) -> AbstractContextManager[None]:
         """All requests of one attempt are made within this; the limits hold as long."""
@@ -144,11 +146,34 @@ class Backend:
         headers = {"Content-Type": "application/json"}
         return self._ask("POST", f"{self.base}/receipts", headers, question)
 
-    def manifest(self, device_id: str, etag: str | None) -> Answer:
-        """GET this device's manifest, unless it is still the one with `etag`."""
-        headers = {"Doorstep-Device": device_id} | ({"If-None-Match": etag} if etag else {})
-        url = f"{self.base}/manifest"
-        return self._ask("GET", url, headers, None, MANIFEST_LIMIT_BYTES)
+    def manifest(self, etag: str | None, *, device_id: str | None = None) -> Answer:
+        """GET this device's manifest, unless it is still the one with `etag`.
+
+        `device_id` names the device where no certificate does. It proves nothing.
+        """
+        headers = {} if device_id is None else {"Authorization": _named(device_id)}
+        return self._get("manifest", etag, headers)
+
+    def fleet(self, etag: str | None) -> Answer:
+        """GET the fleet document, unless it is still the one with `etag`."""
+        return self._get("fleet", etag, {})
+
+    def _get(self, name: str, etag: str | None, headers: dict[str, str]) -> Answer:
+        wanted = headers | ({"If-None-Match": etag} if etag else {})
+        return self._ask("GET", f"{self.base}/{name}", wanted, None, DOCUMENT_LIMIT_BYTES)
+
+    def trust_too(self, pem: str) -> None:
+        """Trust another certificate authority also, from the next connection on.
+
+        Raises:
+            ConfigError: it is no certificate.
+        """
+        try:
+            self._trust.load_verify_locations(cadata=pem)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"next_ca of the fleet document is no certificate: {error}"
+            ) from error
 
     def _ask(
         self,
@@ -242,12 +267,18 @@ class _Connection(HTTPSConnection):
         self._stall.closed()
 
 
+def _named(device_id: str) -> str:
+    """A user name without a password. Source: RFC 7617 section 2."""
+    return f"Basic {base64.b64encode(f'{device_id}:'.encode()).decode()}"
+
+
 def _trust(ca: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError(f"backend.ca: {ca}: cannot be read as certificates: {reason}") from error
+        words = "backend.ca or identity.ca names it"
+        raise ConfigError(f"{ca}: cannot be read as certificates: {reason}; {words}") from error
 
 
 def _in_words(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 import logging
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -42,10 +42,10 @@ class BootClock(Protocol):
 
 
 class Errand(Protocol):
-    """What else the backend is asked for now and then: ManifestFetch does it."""
+    """What else the backend is asked for now and then: DocumentFetch does it."""
 
     def turn(self, now_s: float) -> None:
-        """Ask when it is time (CLOCK_BOOTTIME)."""
+        """Ask when it is time (CLOCK_BOOTTIME); raises nothing for what the backend answers."""
 
     def hurry(self) -> None:
         """It is time at the next turn."""
@@ -60,7 +60,7 @@ class Sync:
         delivery: makes the attempts.
         clock: tells CLOCK_BOOTTIME.
         dice: for jitter.
-        fetch: asks for the manifest; None without manifests.
+        errands: what else is asked for, in this order, while the loop does not rest.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class Sync:
         clock: BootClock,
         dice: random.Random,
         *,
-        fetch: Errand | None = None,
+        errands: Sequence[Errand] = (),
     ) -> None:
-        self._fetch = fetch
+        self._errands = errands
         self._layout = layout
         self._outbox = outbox
         self._delivery = delivery
@@ -83,6 +83,7 @@ class Sync:
         self._settlement = Settlement(outbox, self._backoff)
         self._is_sending = self._is_booked = False
         self._waiting = Told(last=False)
+        self._obstacle = Told[str | None](None)
         self._rounds = Rounds()
 
     def run(self, stop: threading.Event) -> None:
@@ -117,8 +118,13 @@ class Sync:
         round_ = self._rounds.current()
         if round_ is not None and not round_.has_begun:
             self._begin(round_, now_s)
-        if self._fetch and self._backoff.rest_until_s <= now_s:
-            self._fetch.turn(now_s)
+        if self._backoff.rest_until_s <= now_s:
+            for errand in self._errands:
+                errand.turn(now_s)
+        if obstacle := self._look_for_obstacle():
+            if round_ is not None:
+                round_.end(self._outbox.counts().waiting, obstacle)
+            return LOOK_S
         if round_ is not None:
             self._go_on_with(round_, now_s)
             return 0.0
@@ -162,8 +168,8 @@ class Sync:
         total = self._sendable()
         self._outbox.hurry(now_s)
         self._backoff.clear()
-        if self._fetch:
-            self._fetch.hurry()
+        for errand in self._errands:
+            errand.hurry()
         round_.begin(now_s, total)
 
     def _go_on_with(self, round_: Round, now_s: float) -> None:
@@ -174,6 +180,13 @@ class Sync:
         if item is None or self._backoff.is_hopeless(self._clock.boottime_s()):
             self._backoff.log_delivered()
             round_.end(self._outbox.counts().waiting, self._backoff.pause)
+
+    def _look_for_obstacle(self) -> str | None:
+        """Why nothing is sent at all: no receipt for it could be verified."""
+        found = self._delivery.obstacle()
+        if self._obstacle.is_news(found) and found:
+            log.warning("event=not_delivering why=%r", found)
+        return found
 
     def _turn(self) -> float:
         try:
@@ -228,12 +241,13 @@ class Sync:
     def _status(self) -> control.Line:
         backoff = self._backoff
         waits_s = max(backoff.rest_until_s - self._clock.boottime_s(), 0.0)
-        state = "paused" if backoff.pause else "waiting" if waits_s else "idle"
+        pause = self._obstacle.last or backoff.pause
+        state = "paused" if pause else "waiting" if waits_s else "idle"
         return {
             "state": "sending" if self._is_sending else state,
             "last_contact": backoff.contact and rfc3339(backoff.contact),
             "last_answer": backoff.answer,
-            "pause": backoff.pause,
+            "pause": pause,
             "waits_s": round(waits_s, 1),
         }
 

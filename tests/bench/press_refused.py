@@ -1,13 +1,10 @@
 """Press to blue: what a refusal by rule costs the driver, in the real capture process."""
 
 import time
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from agent.models import Reason, rfc3339
-from agent.queue.database import Database
-from agent.queue.manifests import ManifestStore
 from agent.record import signing
 from agent.rule.manifest import TYPE
 from hardware.clock import BUILT
@@ -25,9 +22,6 @@ STOPS: Final = 150
 
 PACE_S: Final = 0.8
 """From press to press. Source: presses within 0.6 s count once."""
-
-TAKEN_IN_WITHIN_S: Final = 10.0
-"""Longest wait for the manifest. Source: capture looks once a second."""
 
 
 def measure(rig: Rig) -> list[Figure]:
@@ -57,9 +51,10 @@ def measure(rig: Rig) -> list[Figure]:
 def _presses(rig: Rig, *, scanning: bool) -> list[float]:
     device, key = _device(rig, scanning=scanning)
     with running(device, "capture") as capture:
-        with closing(Database(device.layout)) as database:
-            ManifestStore(database).offer(_manifest(f"bench-{device.folder.name}", key), None)
-        _await_manifest(capture)
+        token = _manifest(f"bench-{device.folder.name}", key)
+        told = capture.ask({"offer": "manifest", "text": token}, 30.0)
+        if told != {"taken": True}:
+            raise RuntimeError(f"the manifest was not taken in: {told}")
         return [_press_ms(capture) for _ in range(5 if rig.is_quick else 20)]
 
 
@@ -70,14 +65,6 @@ def _press_ms(capture: Running) -> float:
     if reply is None or reply.get("record", {}).get("reason") != Reason.NO_PHOTO_STOP:
         raise RuntimeError(f"the press was not refused by rule: {reply}")
     return float(answered_ns - reply["label"]["monotonic_ns"]) / 1e6
-
-
-def _await_manifest(capture: Running) -> None:
-    until_s = time.monotonic() + TAKEN_IN_WITHIN_S
-    while (told := capture.ask({"status": True}, 30.0)) and told["manifest"] == "none":
-        if time.monotonic() > until_s:
-            raise RuntimeError(f"the manifest was not taken in: {told['manifest_refused']}")
-        time.sleep(0.1)
 
 
 def _device(rig: Rig, *, scanning: bool) -> tuple[Device, signing.PrivateKey]:

@@ -119,6 +119,11 @@ def test_who_names_no_device_gets_no_manifest(site: Site) -> None:
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
 
+@pytest.mark.parametrize("credentials", ["Basic", "Basic !!", "Basic /w==", "Bearer dmFuLTc6", "x"])
+def test_credentials_that_name_nobody_get_no_manifest(site: Site, credentials: str) -> None:
+    assert site.ask(None, Authorization=credentials).status_code == 401
+
+
 def test_a_swapped_device_gets_the_route_with_what_is_done(site: Site) -> None:
     """And the old one an empty manifest, so that its stops are wiped there."""
     site.send(site.photo(demo.ALLOWED))

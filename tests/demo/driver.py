@@ -7,17 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import DoorstepError
 from agent.models import Reason
-from agent.queue.database import Database
-from agent.queue.manifests import ManifestStore
 from agent.record import receipt
 from agent.rule import manifest
+from agent.trust.store import TrustStore
 from hardware.indicator import Signal
 from tests.backend.office.orders import Order
 from tests.backend.process import Backend
@@ -95,8 +94,7 @@ class Van:
 
     def route(self) -> manifest.Manifest:
         """What lies on the device's card, verified as the device does."""
-        with closing(Database(self.processes.layout)) as database:
-            token = ManifestStore(database).stored().token
+        token = TrustStore(self.processes.layout).manifest()
         assert token is not None
         keys = receipt.read_keys([self._backend.receipt_key_file])
         return manifest.read(token, receipt.public(keys), self.device_id)

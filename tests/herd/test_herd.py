@@ -91,6 +91,9 @@ class Away:
         self.clock = clock
         self.tried: list[float] = []
 
+    def obstacle(self) -> None:
+        return None
+
     def send(self, _item: Item, _content: bytes) -> NoService:
         self.tried.append(self.clock.now_s)
         return NoService("no route")

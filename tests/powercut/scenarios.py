@@ -246,6 +246,9 @@ class _Answers(Delivery):
         answer = self._script.pop(0) if self._script else receipt
         return answer(item)
 
+    def obstacle(self) -> None:
+        return None
+
     def interrupt(self) -> None:
         pass
 

@@ -1,11 +1,8 @@
 """Faults of the route: without a genuine one there is no photo."""
 
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from agent.queue.database import Database
-from agent.queue.manifests import ManifestStore
 from agent.record import signing
 from tests.backend.process import Backend
 from tests.scenarios.disk_faults import van
@@ -32,7 +29,7 @@ def missing(folder: Path, backend: Backend) -> Seen:
 def forged(folder: Path, backend: Backend) -> Seen:
     """By another key than the backend's; put there as sync does with whatever it is given."""
     with van(folder, backend, policy=REQUIRED) as device:
-        with closing(Database(device.layout)) as database:
-            ManifestStore(database).offer(signed(payload_of(STOP), key=signing.new_key()), '"tag"')
+        token = signed(payload_of(STOP), key=signing.new_key())
+        device.ask("capture", {"offer": "manifest", "text": token})
         device.await_that(lambda: "event=manifest_refused" in device.log("capture"))
         return refused(device)

@@ -153,7 +153,7 @@ class InProcessDevice:
         outbox = self._sync.enter_context(shared.open_queue(self.config))
         backend = self._sync.enter_context(closing(Backend(self.config.backend, LIMITS)))
         keys = receipt.read_keys(self.config.backend.receipt_keys)
-        delivery = Delivery(backend, keys, outbox.set_upload_url)
+        delivery = Delivery(backend, lambda: keys, outbox.set_upload_url)
         self.sync = Sync(self.layout, outbox, delivery, self.clock, random.Random(1))
 
     def start_both(self) -> None:

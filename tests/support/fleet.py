@@ -1,16 +1,17 @@
 """Fleet devices on a bench: a route in hand, a place, and a time that passes when told."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from agent.queue.database import Database
-from agent.queue.manifests import ManifestStore, Stored
+from agent.capture.verdict import Verdict
 from agent.queue.paths import Layout
 from agent.record import signing
 from agent.rule.manifest import PhotoRule, RouteStop
+from agent.trust.store import TrustStore
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.clock import ClockSource
 from tests.support.benchtop import Bench, Parts, bench
@@ -35,7 +36,6 @@ def round_of(folder: Path, *stops: RouteStop, parts: Parts | None = None) -> Ite
     """A device with this route in hand, standing at HOME."""
     with fleet_device(folder, parts or Parts()) as device:
         offer(device, payload_of(*stops))
-        device.tick()
         yield device
 
 
@@ -57,26 +57,28 @@ def fleet_device(
         yield device
 
 
-def offer(device: Bench, payload: dict[str, Any], etag: str | None = '"tag"', **how: Any) -> str:
+def offer(device: Bench, payload: dict[str, Any], **how: Any) -> str:
     """As sync does; returns what was offered."""
     token = signed(payload, **how)
-    offer_text(device.layout, token, etag)
+    offer_text(device, token)
     return token
 
 
-def offer_text(layout: Layout, text: str, etag: str | None = '"tag"') -> None:
-    with closing(Database(layout)) as database:
-        ManifestStore(database).offer(text, etag)
+def offer_text(device: Bench, text: str) -> Verdict:
+    return device.loop.documents.manifest.offer(text)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What lies in `trust/` of the manifest."""
+
+    token: str | None
+    version: int | None
 
 
 def stored(layout: Layout) -> Stored:
-    with closing(Database(layout)) as database:
-        return ManifestStore(database).stored()
-
-
-def etag(layout: Layout) -> str | None:
-    with closing(Database(layout)) as database:
-        return ManifestStore(database).etag()
+    trust = TrustStore(layout)
+    return Stored(trust.manifest(), trust.manifest_version())
 
 
 def tap_scan(device: Bench) -> None:
@@ -99,8 +101,3 @@ def scan(device: Bench, code: str) -> None:
 def reason(reply: dict[str, Any]) -> str:
     """Why there is no photo."""
     return str(reply["record"]["reason"])
-
-
-def files_of(layout: Layout) -> bytes:
-    """All bytes of the queue's database and its logs."""
-    return b"".join(path.read_bytes() for path in layout.queue.glob("doorstep.db*"))

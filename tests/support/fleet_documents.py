@@ -69,6 +69,8 @@ def identity(
         trustme.CA().cert_pem.write_to_path(str(ca))
     else:
         ca.write_bytes(backend.ca_file.read_bytes())
-    towards = {"receipt_keys": []} | ({} if backend is None else {"url": backend.base_url})
+    towards: dict[str, Any] = {"receipt_keys": []}
+    if backend is not None:
+        towards["url"] = backend.base_url
     required = {"mode": "required", "ca": str(ca), "fleet_key": str(fleet_key)}
     return {"identity": required, "backend": towards}

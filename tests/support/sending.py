@@ -2,7 +2,7 @@
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -115,12 +115,15 @@ def sender(
     *,
     url: str | None = None,
     limits: Limits = QUICK,
-    fetch: Errand | None = None,
+    errands: Sequence[Errand] = (),
 ) -> Iterator[Sender]:
     settings = BackendSettings(url or to.base_url, (to.receipt_key_file,), to.ca_file)
     key = signing.read_public_key(to.receipt_key_file)
     with closing(Backend(settings, limits)) as backend:
-        delivery = Delivery(backend, receipt.in_use(key), device.outbox.set_upload_url)
+        keys = receipt.in_use(key)
+        delivery = Delivery(backend, lambda: keys, device.outbox.set_upload_url)
         clock = SetClock()
-        sync = Sync(device.layout, device.outbox, delivery, clock, random.Random(1), fetch=fetch)
+        sync = Sync(
+            device.layout, device.outbox, delivery, clock, random.Random(1), errands=errands
+        )
         yield Sender(device, backend, delivery, sync, clock)

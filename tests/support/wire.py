@@ -48,6 +48,11 @@ class Wire:
         return self.session.post(f"{self.base_url}/receipts", json=body, timeout=10)
 
 
+def named(device_id: str) -> dict[str, str]:
+    """How a device names itself without a certificate. Source: RFC 7617 section 2."""
+    return {"Authorization": "Basic " + b64encode(f"{device_id}:".encode()).decode()}
+
+
 def announce(capture_id: str, content: bytes, **changed: str) -> dict[str, str]:
     said = {
         "capture_id": capture_id,
@@ -56,11 +61,6 @@ def announce(capture_id: str, content: bytes, **changed: str) -> dict[str, str]:
     } | changed
     pairs = (f"{name} {b64encode(text.encode()).decode()}" for name, text in said.items())
     return {"Upload-Length": str(len(content)), "Upload-Metadata": ",".join(pairs)}
-
-
-def named(device_id: str) -> dict[str, str]:
-    """How a device without a certificate names itself where it fetches its manifest."""
-    return {"Authorization": f"Basic {b64encode(f'{device_id}:'.encode()).decode()}"}
 
 
 def stranger() -> RecordMaker:

@@ -3,7 +3,6 @@
 import copy
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,8 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.queue.database import Database
-from agent.queue.manifests import ManifestStore
 from agent.record import signing
 from agent.rule.manifest import TYPE
 from tests.support import device as devices
@@ -20,6 +17,7 @@ from tests.support.factory import encoded, signed_by_hand
 from tests.support.fleet import (
     ALLOWED,
     FORBIDDEN,
+    Stored,
     fleet_device,
     offer_text,
     reason,
@@ -101,15 +99,15 @@ def test_the_worst_are_refused_whole_with_a_short_word_and_nothing_of_them(
 ) -> None:
     """What is told of it quotes no code, no id and no place, and fits into a line."""
     with fleet_device(tmp_path) as device:
-        offer_text(device.layout, token)
+        verdict = offer_text(device, token)
         device.tick()
-        kept = stored(device.layout)
         reply = device.press()
 
-        assert (kept.token, kept.offered) == (None, None)
+        assert stored(device.layout) == Stored(None, None)
         assert reason(reply) == "manifest_missing"
         assert device.parts.camera.starts == 0
-        assert 0 < len(kept.refused or "") < 250
+        assert 0 < len(verdict.why or "") < 250
+        assert device.loop.status()["manifest_refused"] == verdict.why
     assert caplog.text.count("event=manifest_refused") == 1
     for secret in ("C1", "passwd", "CCC", "52.52", "90.001"):
         assert secret not in caplog.text
@@ -128,12 +126,11 @@ def test_fuzzed_manifests_neither_end_the_loop_nor_start_the_camera(
         @settings(max_examples=200, deadline=None, database=None)
         @given(tokens())
         def check(token: str) -> None:
-            offer_text(device.layout, token)
+            verdict = offer_text(device, token)
             device.tick()
-            kept = stored(device.layout)
 
-            assert (kept.token, kept.offered) == (None, None)
-            assert kept.refused
+            assert stored(device.layout) == Stored(None, None)
+            assert verdict.why
             assert reason(device.press()) == "manifest_missing"
 
         check()
@@ -175,13 +172,10 @@ def test_a_running_capture_refuses_what_sync_puts_before_it_and_goes_on(
     running: devices.Device,
 ) -> None:
     worst = ["megabytes", "deep", "a code of megabytes", "a number of many digits", "NULs"]
-    with closing(Database(running.layout)) as database:
-        manifest_store = ManifestStore(database)
-        for name in worst:
-            manifest_store.offer(WORST[name], None)
-            running.await_that(lambda: manifest_store.stored().offered is None)
+    answers = [running.ask("capture", {"offer": "manifest", "text": WORST[name]}) for name in worst]
     told = running.ask("capture", {"status": True})
 
+    assert [answer and answer["taken"] for answer in answers] == [False] * len(worst)
     assert reason(running.press()) == "manifest_missing"
     assert told is not None
     assert told["manifest"] == "none"

@@ -599,6 +599,8 @@ def test_the_status_tells_what_only_this_process_knows(tmp_path: Path) -> None:
             "position": "ok",
             "clock": "ntp",
             "simulated": False,
+            "fleet": None,
+            "fleet_refused": None,
             "manifest": "off",
             "manifest_refused": None,
         }

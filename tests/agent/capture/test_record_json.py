@@ -139,6 +139,7 @@ def test_the_reasons_are_the_closed_list_of_the_contract() -> None:
         "ambiguous_code",
         "code_elsewhere",
         "no_position",
+        "not_enrolled",
         "manifest_missing",
         "manifest_expired",
         "camera_fault",

@@ -31,7 +31,7 @@ from tests.support.factory import owned_by_a_user, queue
 )
 def test_a_press_by_command_ends_with_what_came_of_it(reply: Reply, code: int) -> None:
     """Faults are 70, everything that a rule refuses is 3."""
-    faults = {"camera_fault", "storage_full", "storage_fault", "battery_empty"}
+    faults = {"not_enrolled", "camera_fault", "storage_full", "storage_fault", "battery_empty"}
     expected = 70 if reply["record"].get("reason") in faults else code
 
     assert capture.exit_code(reply) == expected

@@ -188,3 +188,58 @@ def test_answer_that_does_not_come_is_not_now(tmp_path: Path) -> None:
         over.set()
 
     assert looks
+
+
+# Documents
+
+
+@pytest.fixture
+def wide(tmp_path: Path) -> Iterator[Path]:
+    """A socket that documents may come to; it answers with how long they are."""
+    path = tmp_path / "wide.sock"
+
+    def measure(request: dict[str, Any], _user: str) -> dict[str, Any]:
+        return {"chars": len(request["text"])}
+
+    with control.serve(path, measure, limit_bytes=control.DOCUMENT_LIMIT_BYTES):
+        yield path
+
+
+def test_a_document_of_megabytes_comes_whole(wide: Path) -> None:
+    began_s = time.monotonic()
+
+    assert control.ask(wide, {"text": "x" * 5_900_000}, 5) == {"chars": 5_900_000}
+    assert time.monotonic() - began_s < 3
+
+
+@pytest.mark.parametrize("chars", [65_000, 65_536, 65_537, 131_072, 200_000])
+def test_a_document_of_any_length_comes_whole(wide: Path, chars: int) -> None:
+    assert control.ask(wide, {"text": "x" * chars}, 5) == {"chars": chars}
+
+
+def test_a_longer_one_is_not_read_on(wide: Path) -> None:
+    with pytest.raises(DoorstepError, match="a line of more than 6000000 bytes"):
+        control.ask(wide, {"text": "x" * 6_200_000}, 5)
+
+
+def test_where_no_document_may_come_a_long_line_is_not_read_on(path: Path) -> None:
+    with pytest.raises(DoorstepError, match="a line of more than 65536 bytes"):
+        control.ask(path, {"text": "x" * 300_000}, 5)
+
+
+def test_long_lines_are_read_one_at_a_time_and_short_ones_meanwhile(wide: Path) -> None:
+    """Sixteen at once would take a hundred megabytes."""
+    with socket.socket(socket.AF_UNIX) as slow, socket.socket(socket.AF_UNIX) as second:
+        slow.connect(str(wide))
+        slow.sendall(b'{"text": "' + b"x" * 150_000)
+        time.sleep(0.2)
+        second.connect(str(wide))
+        second.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            second.sendall(b'{"text": "' + b"x" * 5_000_000)
+        short = control.ask(wide, {"text": "short"}, 5)
+        slow.sendall(b'"}\n')
+        first = json.loads(slow.makefile().readline())
+
+    assert short == {"chars": 5}
+    assert first == {"chars": 150_000}

@@ -280,5 +280,5 @@ def test_a_key_that_is_not_known_is_told_from_a_signature_that_is_wrong() -> Non
     """Another key may be named by a fleet document that has not come yet."""
     token = signing.sign({"v": 1}, signing.new_key())
 
-    with pytest.raises(UnknownSigner, match="^signed by a key that is not trusted here$"):
+    with pytest.raises(UnknownSigner, match=r"^signed by a key that is not trusted here$"):
         signing.verify(token, {})

@@ -133,7 +133,7 @@ MALFORMED: Final[list[tuple[dict[str, Any], str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "where"), MALFORMED, ids=str)
+@pytest.mark.parametrize(("changes", "where"), MALFORMED, ids=range(len(MALFORMED)))
 def test_one_malformed_member_refuses_the_whole(changes: dict[str, Any], where: str) -> None:
     with pytest.raises(NotGenuine, match=where) as raised:
         fleet.read(signed_fleet(OFFICE.payload() | changes, OFFICE.key), [PINNED])

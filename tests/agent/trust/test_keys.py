@@ -24,7 +24,7 @@ def office() -> FleetOffice:
 @pytest.fixture
 def config(tmp_path: Path, office: FleetOffice) -> Config:
     empty_queue(tmp_path)
-    return load(Device(tmp_path, **identity(tmp_path, office)).config)
+    return load(Device(tmp_path, "", **identity(tmp_path, office)).config)
 
 
 def keep(config: Config, *tokens: str) -> None:

@@ -9,14 +9,12 @@ import tempfile
 from pathlib import Path
 
 from agent import __version__
-from agent.queue.database import Database
-from agent.queue.manifests import ManifestStore
 from agent.queue.outbox import Outbox
 from tests.support.factory import MOMENT, RecordMaker, add, queue
 
 
-def fill(database: Database, outbox: Outbox) -> None:
-    """Bring ten records to every state, and the facts of a round."""
+def fill(outbox: Outbox) -> None:
+    """Bring ten records to every state."""
     device = RecordMaker()
     for made in [device.make() for _ in range(9)]:
         add(outbox, made, adopted=made.label.seq == 9)
@@ -31,13 +29,12 @@ def fill(database: Database, outbox: Outbox) -> None:
     outbox.mark_pruned(pruned)
     outbox.set_upload_url(begun, "https://backend.example/uploads/7")
     add(outbox, device.make("void", about=begun.capture_id))
-    ManifestStore(database).take("manifest.of.today", 3)
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         _, database, outbox = queue(Path(folder))
-        fill(database, outbox)
+        fill(outbox)
         with database.look() as sql:
             statements = list(sql.iterdump())[1:-1]  # without BEGIN and COMMIT
         database.close()

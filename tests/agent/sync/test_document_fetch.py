@@ -1,5 +1,6 @@
-"""Fetching the manifest: asked for cheaply, whatever comes back, never in the way of records."""
+"""Fetching a document: asked for cheaply, whatever comes back, never in the way of records."""
 
+import base64
 import itertools
 import json
 import random
@@ -8,21 +9,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
+from agent.command.capture import answer as capture_answers
 from agent.config import BackendSettings
-from agent.errors import StorageFull
-from agent.queue.database import Database
-from agent.queue.manifests import ManifestStore
+from agent.process import control
 from agent.queue.paths import Layout
 from agent.record import signing
 from agent.rule import manifest
 from agent.rule.manifest import Manifest
+from agent.sync.document_fetch import MANIFEST_EVERY_S as EVERY_S
+from agent.sync.document_fetch import WANTED_EVERY_S, Document, DocumentFetch
 from agent.sync.http import Backend
-from agent.sync.manifest_fetch import EVERY_S, ManifestFetch
 from hardware.clock import BUILT, ClockSource
 from tests.backend import process
 from tests.backend.office import demo
@@ -31,8 +33,9 @@ from tests.backend.wire.manifest import sign as sign_manifest
 from tests.backend.wire.store import Store
 from tests.support import device as devices
 from tests.support.benchtop import Bench, Parts, bench
-from tests.support.factory import fill, small_disk
-from tests.support.fleet import ALLOWED, SIGNED, etag, fleet_device, offer_text, reason, stored
+from tests.support.card import full
+from tests.support.factory import small_disk
+from tests.support.fleet import ALLOWED, SIGNED, fleet_device, reason, stored
 from tests.support.rawserver import RawServer, head, raw_server, whole
 from tests.support.roads import payload_of, signed
 from tests.support.sending import QUICK, device_queue, sender
@@ -60,7 +63,7 @@ class Rig:
 
     device: Bench
     server: RawServer
-    fetch: ManifestFetch
+    fetch: DocumentFetch
     now_s: float = 1000.0
 
     def ask(self, answer: Iterable[bytes]) -> dict[str, str]:
@@ -77,12 +80,21 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     with (
         raw_server(tmp_path) as server,
         fleet_device(tmp_path / "device") as road,
+        answering(road),
         fetching(road.layout, settings_of(server)) as fetch,
     ):
         rig = Rig(road, server, fetch)
         rig.ask(whole(200, TOKEN.encode(), ETag=TAG))
-        road.tick()
         yield rig
+
+
+@contextmanager
+def answering(device: Bench) -> Iterator[None]:
+    """Its socket, as the command has it."""
+    most = control.DOCUMENT_LIMIT_BYTES
+    answers = partial(capture_answers, device.loop)
+    with control.serve(device.layout.capture_socket, answers, limit_bytes=most):
+        yield
 
 
 def settings_of(server: RawServer) -> BackendSettings:
@@ -91,10 +103,12 @@ def settings_of(server: RawServer) -> BackendSettings:
 
 @contextmanager
 def fetching(
-    layout: Layout, settings: BackendSettings, device_id: str = "dev-1"
-) -> Iterator[ManifestFetch]:
-    with closing(Database(layout)) as database, closing(Backend(settings, QUICK)) as door:
-        yield ManifestFetch(door, ManifestStore(database), device_id, random.Random(1))
+    layout: Layout, settings: BackendSettings, device_id: str = "dev-1", **told: Any
+) -> Iterator[DocumentFetch]:
+    with closing(Backend(settings, QUICK)) as door:
+        ask = partial(door.manifest, device_id=device_id)
+        route = Document("manifest", EVERY_S, ask, "no route for this device")
+        yield DocumentFetch(route, door, layout.capture_socket, random.Random(1), **told)
 
 
 def in_hand(rig: Rig) -> object:
@@ -102,11 +116,12 @@ def in_hand(rig: Rig) -> object:
     return rig.device.press()["record"]["manifest"]
 
 
-def test_what_was_fetched_is_in_hand_a_second_later(rig: Rig) -> None:
+def test_what_was_fetched_is_in_hand_at_once(rig: Rig) -> None:
     request = rig.server.requests[0]
 
     assert (request.method, request.path) == ("GET", "/manifest")
-    assert request.headers["doorstep-device"] == "dev-1"
+    assert base64.b64decode(request.headers["authorization"].removeprefix("Basic ")) == b"dev-1:"
+    assert "doorstep-device" not in request.headers
     assert "if-none-match" not in request.headers
     assert in_hand(rig) == 7
 
@@ -115,7 +130,6 @@ def test_what_is_unchanged_is_not_fetched_again(rig: Rig) -> None:
     asked = rig.ask([head(304, ETag=TAG)])
 
     assert asked["if-none-match"] == TAG
-    assert stored(rig.device.layout).offered is None
     assert in_hand(rig) == 7
 
 
@@ -136,7 +150,6 @@ def test_a_200_that_is_no_manifest_is_refused_by_capture_and_stops_nothing(
     refused = rig.device.loop.status()["manifest_refused"]
 
     assert in_hand(rig) == 7
-    assert stored(rig.device.layout).offered is None
     assert refused
     assert len(refused) < 200
     assert caplog.text.count("event=manifest_refused") == 1
@@ -149,8 +162,9 @@ def test_a_200_that_is_no_manifest_is_refused_by_capture_and_stops_nothing(
 def test_bytes_that_are_no_text_do_not_even_reach_capture(rig: Rig) -> None:
     rig.ask(whole(200, random.Random(1).randbytes(5000), ETag='"strange"'))
 
-    assert stored(rig.device.layout).offered is None
-    assert etag(rig.device.layout) == TAG
+    assert in_hand(rig) == 7
+    assert rig.device.loop.status()["manifest_refused"] is None
+    assert rig.ask([head(304)])["if-none-match"] == TAG
 
 
 @pytest.mark.parametrize(
@@ -169,11 +183,10 @@ def test_bytes_that_are_no_text_do_not_even_reach_capture(rig: Rig) -> None:
 )
 def test_no_answer_and_every_other_one_are_for_the_next_time(rig: Rig, answer: list[bytes]) -> None:
     rig.ask(answer)
-    kept = stored(rig.device.layout)
+    refused = rig.device.loop.status()["manifest_refused"]
     rig.ask(whole(200, signed(payload_of(SIGNED) | {"version": 8}).encode()))
-    rig.device.tick()
 
-    assert (kept.offered, kept.refused) == (None, None)
+    assert refused is None
     assert in_hand(rig) == 8
 
 
@@ -190,7 +203,7 @@ def test_an_etag_that_no_request_can_carry_is_not_kept(rig: Rig, tag: str) -> No
     rig.device.tick()
 
     assert "if-none-match" not in asked
-    assert etag(rig.device.layout) == 'W/"9"'
+    assert rig.ask([head(304)])["if-none-match"] == 'W/"9"'
     assert in_hand(rig) == 9
 
 
@@ -224,6 +237,21 @@ def test_a_backend_that_does_not_answer_is_not_asked_more_often(rig: Rig) -> Non
     assert len(rig.server.requests) == asked
 
 
+def test_what_is_wanted_is_asked_for_at_once_and_then_once_a_minute_at_most(rig: Rig) -> None:
+    """A backend may go on signing with a key that no fleet document names."""
+    rig.server.script = lambda _: [head(304)]
+    rig.fetch.turn(now_s := rig.now_s + 2 * EVERY_S)
+    asked = []
+    for second in (1, 2, 30, 60, 61, 62):
+        rig.fetch.wanted()
+        before = len(rig.server.requests)
+        rig.fetch.turn(now_s + second)
+        asked.append(len(rig.server.requests) - before)
+
+    assert WANTED_EVERY_S == 60
+    assert asked == [1, 0, 0, 0, 1, 0]
+
+
 @dataclass
 class Noted:
     """Something to fetch that notes when it may."""
@@ -241,7 +269,7 @@ def test_nothing_is_fetched_while_the_loop_rests_and_all_of_it_afterwards(tmp_pa
     noted = Noted()
     with raw_server(tmp_path) as server, device_queue(tmp_path / "device") as made:
         server.script = lambda _: whole(401)
-        with sender(made, server, fetch=noted) as sending:
+        with sender(made, server, errands=[noted]) as sending:
             made.press()
             sending.sync.step()
             before = noted.turns
@@ -253,52 +281,119 @@ def test_nothing_is_fetched_while_the_loop_rests_and_all_of_it_afterwards(tmp_pa
     assert (before, resting, noted.turns) == (1, 1, 2)
 
 
-class FullCard(ManifestStore):
-    """No room for a manifest; a record is sent without writing as much."""
-
-    def offer(self, token: str, etag: str | None) -> None:
-        raise StorageFull(f"no room for {len(token)} characters and {etag}")
-
-
-def test_a_manifest_without_room_does_not_keep_records_from_being_sent(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """What is delivered is what frees a full card."""
-    caplog.set_level("INFO")
-    with (
-        raw_server(tmp_path) as server,
-        device_queue(tmp_path / "device") as made,
-        closing(Database(made.layout)) as database,
-    ):
-        server.script = lambda _: whole(200, TOKEN.encode())
-        with closing(Backend(settings_of(server), QUICK)) as door:
-            ManifestFetch(door, FullCard(database), "dev-1", random.Random(1)).turn(0.0)
-
-    assert "no room" in caplog.text
-
-
 @pytest.mark.slow
 def test_a_card_that_is_full_to_the_last_byte_ends_no_fetch(tmp_path: Path) -> None:
-    """And when there is room again, the manifest is fetched."""
+    """What is delivered is what frees it; and when there is room again, the manifest is fetched."""
     long = signed(payload_of(ALLOWED) | {"filler": "x" * 2_000_000}).encode()
     with (
         raw_server(tmp_path) as server,
         small_disk(tmp_path) as card,
-        device_queue(card / "device") as made,
-        fetching(made.layout, settings_of(server)) as fetch,
+        fleet_device(card / "device") as device,
+        answering(device),
+        fetching(device.layout, settings_of(server)) as fetch,
     ):
-        server.script = lambda _: whole(404)
-        fetch.turn(0.0)
-        server.script = lambda _: whole(200, long)
-        filler = fill(card)
-        for turn in range(1, 4):
-            fetch.turn(turn * 2 * EVERY_S)
-        filler.unlink()
-        without = stored(made.layout).offered
-        fetch.turn(1e6)
+        rig = Rig(device, server, fetch)
+        with full(card):
+            rig.ask(whole(200, long, ETag=TAG))
+            without = stored(device.layout).token
+        asked = rig.ask(whole(200, long, ETag=TAG))
 
         assert without is None
-        assert stored(made.layout).offered == long.decode()
+        assert "if-none-match" not in asked
+        assert stored(device.layout).token == long.decode()
+
+
+# What capture says
+
+
+def test_what_was_fetched_while_capture_is_down_is_offered_when_it_is_back(tmp_path: Path) -> None:
+    with (
+        raw_server(tmp_path) as server,
+        fleet_device(tmp_path / "device") as road,
+        fetching(road.layout, settings_of(server)) as fetch,
+    ):
+        rig = Rig(road, server, fetch)
+        rig.ask(whole(200, TOKEN.encode(), ETag=TAG))
+        before, asked = in_hand(rig), len(server.requests)
+        with answering(road):
+            fetch.turn(rig.now_s + 2)
+
+        assert before == "none"
+        assert in_hand(rig) == 7
+        assert len(server.requests) == asked
+
+
+def test_a_capture_that_says_it_has_none_is_brought_one_whatever_was_fetched_before(
+    rig: Rig,
+) -> None:
+    """It was wiped by a clock that was wrong, for one."""
+    named = rig.ask([head(304, ETag=TAG)])
+    rig.device.hear_time(datetime(2026, 12, 1, 18, 0, 5, tzinfo=UTC))
+    rig.device.tick()
+    asked = rig.ask(whole(200, TOKEN.encode(), ETag=TAG))
+
+    assert named["if-none-match"] == TAG
+    assert "if-none-match" not in asked
+
+
+@pytest.mark.parametrize("answer", [{"error": "busy", "exit": 75}, {"strange": True}, {}])
+def test_a_capture_that_answers_strangely_ends_no_fetch(
+    tmp_path: Path, answer: dict[str, Any]
+) -> None:
+    with (
+        raw_server(tmp_path) as server,
+        fleet_device(tmp_path / "device") as road,
+        fetching(road.layout, settings_of(server)) as fetch,
+        control.serve(road.layout.capture_socket, lambda *_: answer),
+    ):
+        rig = Rig(road, server, fetch)
+        rig.ask(whole(200, TOKEN.encode(), ETag=TAG))
+        rig.ask(whole(200, TOKEN.encode(), ETag=TAG))
+
+        assert len(server.requests) == 2
+
+
+def test_a_capture_that_hangs_is_not_asked_again_at_once(tmp_path: Path) -> None:
+    """Records go on meanwhile."""
+    with (
+        raw_server(tmp_path) as server,
+        fleet_device(tmp_path / "device") as road,
+        fetching(road.layout, settings_of(server)) as fetch,
+    ):
+        asked: list[object] = []
+        rig = Rig(road, server, fetch)
+        busy = {"error": "another document is being read; ask again", "exit": 75}
+
+        def note(request: dict[str, Any], _user: str) -> dict[str, Any]:
+            asked.append(request.get("offer"))
+            return busy
+
+        with control.serve(road.layout.capture_socket, note):
+            rig.ask(whole(200, TOKEN.encode(), ETag=TAG))
+            for second in range(29):
+                fetch.turn(rig.now_s + second)
+            early = len(asked)
+            fetch.turn(rig.now_s + 31)
+
+        assert (early, len(asked)) == (1, 2)
+
+
+def test_what_capture_refuses_and_another_answer_may_mend_is_doubted(tmp_path: Path) -> None:
+    """A manifest by a key that only a newer fleet document names."""
+    doubts: list[int] = []
+    with (
+        raw_server(tmp_path) as server,
+        fleet_device(tmp_path / "device") as road,
+        answering(road),
+        fetching(road.layout, settings_of(server), on_doubt=lambda: doubts.append(1)) as fetch,
+    ):
+        rig = Rig(road, server, fetch)
+        rig.ask(whole(200, signed(payload_of(ALLOWED), key=signing.new_key()).encode()))
+        after_unknown = len(doubts)
+        rig.ask(whole(200, TOKEN.encode()))
+        rig.ask(whole(200, signed(payload_of(SIGNED) | {"version": 6}).encode()))
+
+        assert after_unknown == len(doubts) == 1
 
 
 # The reference backend
@@ -345,7 +440,10 @@ def on_the_road(folder: Path, backend: process.Backend, device_id: str) -> Itera
 
 def sync(device: Bench) -> None:
     """What `doorstep sync --once` does first."""
-    with fetching(device.layout, device.config.backend, device.config.device.id) as fetch:
+    with (
+        answering(device),
+        fetching(device.layout, device.config.backend, device.config.device.id) as fetch,
+    ):
         fetch.turn(0.0)
     device.tick()
 
@@ -401,9 +499,10 @@ def test_an_unchanged_route_is_answered_without_a_body(
         sync(device)
         version = device.loop.status()["manifest"]
         with device_door(device) as door:
-            answer = door.manifest("first", etag(device.layout))
+            first = door.manifest(None, device_id="first")
+            answer = door.manifest(first.headers["ETag"], device_id="first")
 
-        assert (answer.status, answer.body) == (304, b"")
+        assert (first.status, answer.status, answer.body) == (200, 304, b"")
         assert isinstance(version, int)
 
 
@@ -431,14 +530,16 @@ def test_a_customer_who_opts_out_is_heeded_within_a_second_of_the_next_fetch(
         device.start("capture")
         none = device.press()
         first_s = taken_in_s(device, "none")
+        time.sleep(0.7)  # presses within 0.6 s count once
         photo = device.press()
         version = device.ask("capture", {"status": True})["manifest"]  # type: ignore[index]  # it runs
         office.opt_out_order(demo.CHANGES_MIND, opted_out=True)
         second_s = taken_in_s(device, version)
+        time.sleep(0.7)
         refused = device.press()
         key = signing.read_private_key(backend.data / "keys" / "receipt.pem")
         old = payload_of(ALLOWED) | {"device_id": "real"}
-        offer_text(device.layout, sign_manifest(old, key))
+        device.ask("capture", {"offer": "manifest", "text": sign_manifest(old, key)})
         device.await_that(lambda: "event=manifest_refused" in device.log("capture"))
         told = device.run("status").stdout
         document = device.run("status", "--json").stdout

@@ -1,0 +1,123 @@
+"""The fleet document in force: verified by capture itself, it says whose signatures count."""
+
+import logging
+import threading
+
+from agent.capture.verdict import TAKEN, Verdict
+from agent.config import Config, IdentityMode
+from agent.errors import ConfigError, NotGenuine, NotNow, StorageFault
+from agent.record import receipt, signing
+from agent.record.receipt import Keys
+from agent.trust import fleet
+from agent.trust.fleet import Fleet
+from agent.trust.store import TrustStore
+from hardware.told import Told
+
+_log = logging.getLogger(__name__)
+
+
+class CurrentFleet:
+    """Takes in a fleet document that is genuine and newer; every method is for any thread.
+
+    Where identity is off there is none, and files say whose signatures count.
+    """
+
+    def __init__(self, config: Config, trust: TrustStore) -> None:
+        self._is_off = config.identity.mode is IdentityMode.OFF
+        self._pinned_file = config.identity.fleet_key
+        self._key_files = config.backend.receipt_keys
+        self._trust = trust
+        self._fleet: Fleet | None = None
+        self._refused: Told[str | None] = Told(None)
+        self._missing = Told(last=False)
+        self._changing = threading.Lock()
+
+    @property
+    def is_enrolled(self) -> bool:
+        """Whether a press may leave a photo, as far as this goes."""
+        return self._is_off or self._fleet is not None
+
+    @property
+    def version(self) -> int | None:
+        """Of the document in hand."""
+        found = self._fleet
+        return None if found is None else found.version
+
+    @property
+    def refused(self) -> str | None:
+        """Why the last one that was offered, or that lies in `trust/`, does not count."""
+        return self._refused.last
+
+    def receipt_keys(self) -> Keys:
+        """Who may sign receipts.
+
+        Raises:
+            NotNow: there is no document yet.
+            ConfigError: identity is off, and a file cannot be read.
+        """
+        found = self._in_hand()
+        return receipt.read_keys(self._key_files) if found is None else found.receipt_keys
+
+    def manifest_keys(self) -> Keys:
+        """Who may sign manifests; raises as `receipt_keys` does."""
+        found = self._in_hand()
+        return receipt.read_keys(self._key_files) if found is None else found.manifest_keys
+
+    def turn(self) -> None:
+        """Look for it in `trust/` until it is in hand, once a second."""
+        if self.is_enrolled or not self._changing.acquire(blocking=False):
+            return
+        try:
+            self._look()
+        finally:
+            self._changing.release()
+        if self._missing.is_news(not self.is_enrolled) and not self.is_enrolled:
+            _log.error("event=not_enrolled meaning=presses_are_refused_until_sync_brings_a_fleet")
+
+    def offer(self, token: str) -> Verdict:
+        """Take it in if it is genuine and newer; durable when this returns."""
+        if self._is_off:
+            return Verdict("identity.mode is off: this device takes no fleet document")
+        with self._changing:
+            try:
+                self._take(token)
+            except (NotGenuine, ConfigError, StorageFault) as error:
+                self._refuse(str(error))
+                return Verdict(str(error), again=True)
+        self._refused.last = None
+        return TAKEN
+
+    def _in_hand(self) -> Fleet | None:
+        """The document; None where identity is off."""
+        if self._fleet is None and not self._is_off:
+            raise NotNow("not enrolled: no fleet document yet")
+        return self._fleet
+
+    def _look(self) -> None:
+        tokens = self._trust.fleet()
+        if not tokens:
+            return
+        try:
+            self._fleet = fleet.walk(tokens, self._pinned())
+        except (NotGenuine, ConfigError) as error:
+            self._refuse(str(error))
+        else:
+            self._refused.last = None
+
+    def _take(self, token: str) -> None:
+        pinned, before = self._pinned(), self._trust.fleet()
+        tokens = fleet.extend(before, token, pinned)
+        found = fleet.walk(tokens, pinned)
+        if tokens != before:
+            self._trust.keep_fleet(tokens)
+            _log.info("event=fleet_taken version=%d", found.version)
+        self._fleet = found
+
+    def _pinned(self) -> signing.PublicKey:
+        if self._pinned_file is None:
+            raise ConfigError("identity.fleet_key: missing")
+        return signing.read_public_key(self._pinned_file)
+
+    def _refuse(self, why: str) -> None:
+        if self._refused.is_news(why):
+            _log.warning("event=fleet_refused why=%r", why)

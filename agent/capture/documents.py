@@ -1,0 +1,71 @@
+"""Documents that somebody offers through the socket, and what capture is asked to sign for one."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from agent.capture.current_fleet import CurrentFleet
+from agent.capture.current_manifest import CurrentManifest
+from agent.config import Config
+from agent.errors import ExitCode
+from agent.trust.store import TrustStore
+from hardware.clock import Clock
+
+REST_S: Final = 0.25
+"""Least time between two looks: whoever may offer may do so without end."""
+
+REST_SHARE: Final = 3.0
+"""How much longer a rest is than the look before it: presses have the interpreter meanwhile.
+
+The longest manifest, of 4 MB, takes it a second (November 2026, a laptop).
+"""
+
+
+class Documents:
+    """Anyone in the group may offer, since what is offered is verified.
+
+    One is looked at at a time, in the thread of who offers it; a press waits for none.
+
+    Attributes:
+        fleet: the fleet document in force.
+        manifest: the manifest in force.
+    """
+
+    def __init__(self, config: Config, trust: TrustStore, clock: Clock) -> None:
+        self.fleet = CurrentFleet(config, trust)
+        self.manifest = CurrentManifest(config, trust, clock, self.fleet)
+        self._looking = threading.Lock()
+        self._rested_s = 0.0
+
+    def turn(self) -> None:
+        """What is due once a second. Raises StorageFault as the manifest's turn does."""
+        self.fleet.turn()
+        self.manifest.turn()
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer an offer or a request for a document."""
+        match request:
+            case {"offer": "fleet", "text": str(text)}:
+                with self._in_turn():
+                    return self.fleet.offer(text).told()
+            case {"offer": "manifest", "text": str(text)}:
+                with self._in_turn():
+                    return self.manifest.offer(text).told()
+            case {"offer": "evidence"} | {"request": "evidence"}:
+                words = "this version of the agent knows no evidence certificate"
+                return {"error": words, "exit": ExitCode.USAGE}
+        words = '{"offer": "manifest"|"fleet", "text": "..."}'
+        return {"error": f"not an offer; it takes {words}", "exit": ExitCode.USAGE}
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        with self._looking:
+            time.sleep(max(self._rested_s - time.monotonic(), 0.0))
+            began_s = time.monotonic()
+            try:
+                yield
+            finally:
+                ended_s = time.monotonic()
+                self._rested_s = ended_s + max(REST_S, REST_SHARE * (ended_s - began_s))

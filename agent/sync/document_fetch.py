@@ -1,0 +1,162 @@
+"""Fetches a document: cheap to ask for, and looked at by capture, which alone believes it."""
+
+import logging
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agent.errors import DoorstepError
+from agent.process import control
+from agent.sync.http import Backend, NoAnswer
+from agent.sync.offers import Answered, Offers
+from agent.sync.tus import Answer
+from hardware.told import Told
+
+_log = logging.getLogger(__name__)
+
+MANIFEST_EVERY_S: Final = 60.0
+"""How often the backend is asked, give or take a third: a changed route is at the door in a minute.
+
+5,000 devices ask 83 times a second; nearly all answers are a 304 of a hundred bytes.
+"""
+
+FLEET_EVERY_S: Final = 600.0
+"""The same for what changes once in months; what needs it sooner says so."""
+
+WANTED_EVERY_S: Final = 60.0
+"""Least time between two askings that something wanted: a backend may go on signing strangely."""
+
+_STATUS_S: Final = 2.0
+"""Longest wait for what capture says it has: then the question goes out as if it had it."""
+
+_ETAG: Final = re.compile(r'(W/)?"[!#-~]{1,128}"')
+"""What is sent back in If-None-Match: others make a request that no library sends.
+
+Source: RFC 9110 section 8.8.3, in ASCII; 128 characters hold any digest.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One kind of document.
+
+    Attributes:
+        kind: its name in the log, in an offer, and in what capture says that it has.
+        every_s: how often it is asked for, give or take a third.
+        ask: asks the backend for it, unless it is still the one with this ETag.
+        missing: what a 404 means, in words.
+    """
+
+    kind: str
+    every_s: float
+    ask: Callable[[str | None], Answer]
+    missing: str
+
+
+class DocumentFetch:
+    """Asks for one document now and then, and offers it; failures are for the next time.
+
+    Args:
+        document: what is asked for.
+        backend: where.
+        capture: the socket of the one who believes it.
+        dice: for jitter.
+        on_fetched: told what came, before capture is.
+        on_doubt: called when capture refuses what another answer may mend.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        backend: Backend,
+        capture: Path,
+        dice: random.Random,
+        *,
+        on_fetched: Callable[[str], None] = lambda _text: None,
+        on_doubt: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._document = document
+        self._backend = backend
+        self._capture = capture
+        self._dice = dice
+        self._on_fetched = on_fetched
+        self._on_doubt = on_doubt
+        self._offers = Offers(capture, document.kind)
+        self._etag: str | None = None
+        self._due_s = self._wanted_from_s = float("-inf")
+        self._is_wanted = False
+        self._logged = Told[str | None](None)
+
+    def hurry(self) -> None:
+        """Ask at the next turn: somebody waits at a `sync --once`."""
+        self._due_s = float("-inf")
+
+    def wanted(self) -> None:
+        """Ask at the next turn: something was signed by a key that is not known yet."""
+        self._is_wanted = True
+        self._due_s = min(self._due_s, self._wanted_from_s)
+
+    def turn(self, now_s: float) -> None:
+        """Offer what waits for capture, and ask when it is time (CLOCK_BOOTTIME)."""
+        self._offer(now_s)
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + self._document.every_s * self._dice.uniform(2 / 3, 4 / 3)
+        if self._is_wanted:
+            self._is_wanted, self._wanted_from_s = False, now_s + WANTED_EVERY_S
+        self._tell(self._outcome())
+        self._offer(now_s)
+
+    def _outcome(self) -> str:
+        """What asking came to, in words."""
+        try:
+            with self._backend.attempt():
+                answer = self._document.ask(self._etag_to_name())
+        except NoAnswer as error:
+            return str(error)
+        if answer.status == 200:
+            return self._take(answer.body, answer.headers.get("ETag", ""))
+        told = {304: "unchanged", 404: self._document.missing}
+        return told.get(answer.status, f"answered {answer.status}")
+
+    def _etag_to_name(self) -> str | None:
+        """Nothing where capture says that it has none, whatever was fetched before."""
+        if self._etag is None:
+            return None
+        try:
+            told = control.ask(self._capture, {"status": True}, _STATUS_S)
+        except DoorstepError:
+            return self._etag
+        has_none = told is not None and told.get(self._document.kind) in {None, "none"}
+        return None if has_none else self._etag
+
+    def _take(self, body: bytes, etag: str) -> str:
+        """Any 200 may be a captive portal's; capture verifies."""
+        try:
+            text = body.decode("ascii")
+        except ValueError:
+            return f"not a {self._document.kind}: not text"
+        self._etag = etag if _ETAG.fullmatch(etag) else None
+        self._on_fetched(text)
+        self._offers.put(text)
+        return "fetched"
+
+    def _offer(self, now_s: float) -> None:
+        answered = self._offers.turn(now_s)
+        if answered is not None:
+            self._heed(answered)
+
+    def _heed(self, answered: Answered) -> None:
+        if answered.why is None:
+            return
+        self._tell(f"refused by capture: {answered.why}")
+        if answered.again:
+            self._etag = None
+            self._on_doubt()
+
+    def _tell(self, answer: str) -> None:
+        if self._logged.is_news(answer):
+            _log.info("event=%s answer=%r", self._document.kind, answer)

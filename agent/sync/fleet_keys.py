@@ -1,0 +1,67 @@
+"""Whose receipts count, by the newest fleet document that sync has verified itself."""
+
+import logging
+from collections.abc import Callable
+
+from agent.errors import NotGenuine, NotNow
+from agent.record.receipt import Keys
+from agent.record.signing import PublicKey
+from agent.trust import fleet
+from agent.trust.fleet import Fleet
+from agent.trust.store import TrustStore
+from hardware.told import Told
+
+_log = logging.getLogger(__name__)
+
+
+class FleetKeys:
+    """A copy in memory: while capture is down it is newer than what lies in `trust/`.
+
+    Args:
+        pinned: the fleet key that this device was given.
+        trust: where capture keeps what it has verified.
+        on_change: told each document from which the keys are taken.
+    """
+
+    def __init__(
+        self,
+        pinned: PublicKey,
+        trust: TrustStore,
+        on_change: Callable[[Fleet], None] = lambda _fleet: None,
+    ) -> None:
+        self._pinned = pinned
+        self._trust = trust
+        self._on_change = on_change
+        self._tokens: tuple[str, ...] = ()
+        self._fleet: Fleet | None = None
+        self._doubted = Told[str | None](None)
+
+    def keys(self) -> Keys:
+        """Who may sign receipts and refusals now.
+
+        Raises:
+            NotNow: there is no fleet document yet.
+        """
+        if self._fleet is None and (tokens := self._trust.fleet()):
+            self._adopt(lambda: tokens)
+        if self._fleet is None:
+            raise NotNow("not enrolled: no fleet document yet")
+        return self._fleet.receipt_keys
+
+    def consider(self, token: str) -> None:
+        """Go by this one if it is genuine and newer."""
+        before = self._tokens or self._trust.fleet()
+        self._adopt(lambda: fleet.extend(before, token, self._pinned))
+
+    def _adopt(self, find: Callable[[], tuple[str, ...]]) -> None:
+        try:
+            tokens = find()
+            found = fleet.walk(tokens, self._pinned)
+        except NotGenuine as error:
+            if self._doubted.is_news(str(error)):
+                _log.warning("event=fleet_doubted why=%r", str(error))
+            return
+        self._doubted.last = None
+        if tokens != self._tokens:
+            self._tokens, self._fleet = tokens, found
+            self._on_change(found)

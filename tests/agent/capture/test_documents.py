@@ -1,0 +1,352 @@
+"""Documents that are offered: who may, what is answered, what a device without one does."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.command.capture import answer, exit_code
+from agent.errors import ExitCode
+from agent.models import Kind
+from agent.record import signing
+from agent.trust.store import TrustStore
+from hardware.clock import ClockSource
+from hardware.indicator import Signal
+from tests.support.benchtop import Bench, Parts, bench
+from tests.support.card import full
+from tests.support.factory import small_disk
+from tests.support.fleet import ALLOWED, NOON, reason, stored
+from tests.support.fleet_documents import FleetOffice, entry, identity, kid
+from tests.support.roads import KEY, payload_of, signed
+from tests.support.tusscript import receipt
+
+ROUTE = signed(payload_of(ALLOWED))
+
+
+@pytest.fixture
+def office() -> FleetOffice:
+    return FleetOffice()
+
+
+@contextmanager
+def fleet_member(folder: Path, office: FleetOffice, manifest: str = "required") -> Iterator[Bench]:
+    """A device with identity, standing at HOME at noon."""
+    tables = identity(folder, office) | {"policy": {"manifest": manifest}}
+    parts = Parts(witness=ClockSource.UNSYNCED)
+    with bench(folder, parts, device={"id": "dev-1"}, **tables) as device:
+        device.hear_time(NOON)
+        device.tick()
+        yield device
+
+
+def offer(device: Bench, kind: str, text: object) -> dict[str, Any]:
+    """Through what the socket calls."""
+    return answer(device.loop, {"offer": kind, "text": text}, "sync")
+
+
+# Before there is one
+
+
+@pytest.mark.parametrize("manifest", ["required", "off"])
+def test_without_a_fleet_document_a_press_is_refused_with_a_record(
+    tmp_path: Path, office: FleetOffice, manifest: str
+) -> None:
+    with fleet_member(tmp_path, office, manifest) as device:
+        reply = device.press()
+        device.tick(120.0)
+
+        assert reason(reply) == "not_enrolled"
+        assert reply["record"]["manifest"] == ("off" if manifest == "off" else "none")
+        assert exit_code(reply) == ExitCode.FAULT
+        assert Signal.FAULT in device.parts.light.shown
+        assert device.parts.light.shown[-1] is Signal.NOT_READY
+        assert device.parts.camera.starts == 0
+        assert len(device.rows("no_photo")) == 1
+
+
+def test_status_says_that_there_is_none(
+    tmp_path: Path, office: FleetOffice, caplog: pytest.LogCaptureFixture
+) -> None:
+    with fleet_member(tmp_path, office) as device:
+        for _ in range(3):
+            device.tick()
+        told = device.loop.status()
+
+    assert (told["ready"], told["fleet"], told["fleet_refused"]) == (False, None, None)
+    assert caplog.text.count("event=not_enrolled") == 1
+
+
+def test_chain_start_and_time_are_written_without_one(tmp_path: Path, office: FleetOffice) -> None:
+    with fleet_member(tmp_path, office) as device:
+        assert {row.kind for row in device.rows()} == {Kind.CHAIN_START, Kind.TIME}
+
+
+def test_it_goes_on_by_itself_when_the_document_comes(tmp_path: Path, office: FleetOffice) -> None:
+    with fleet_member(tmp_path, office) as device:
+        device.press()
+        taken = offer(device, "fleet", office.document(4)), offer(device, "manifest", ROUTE)
+        device.tick()
+        reply = device.press()
+        told = device.loop.status()
+
+        assert taken == ({"taken": True}, {"taken": True})
+        assert "photo" in reply["record"]
+        assert (told["fleet"], told["fleet_refused"], told["ready"]) == (4, None, True)
+
+
+def test_a_document_survives_a_restart(tmp_path: Path, office: FleetOffice) -> None:
+    with fleet_member(tmp_path, office) as device:
+        offer(device, "fleet", office.document(4))
+        offer(device, "manifest", ROUTE)
+    with fleet_member(tmp_path, office) as device:
+        assert "photo" in device.press()["record"]
+
+
+def test_one_that_somebody_put_there_while_capture_ran_is_found(
+    tmp_path: Path, office: FleetOffice
+) -> None:
+    with fleet_member(tmp_path, office) as device:
+        TrustStore(device.layout).keep_fleet((office.document(2),))
+        device.tick()
+
+        assert device.loop.status()["fleet"] == 2
+
+
+def test_a_fleet_key_that_cannot_be_read_ends_no_process_and_is_told(
+    tmp_path: Path, office: FleetOffice
+) -> None:
+    with fleet_member(tmp_path, office) as device:
+        key_file = tmp_path / "fleet-key.pem"
+        content = key_file.read_bytes()
+        key_file.write_bytes(b"")
+        refused = offer(device, "fleet", office.document())
+        told = device.loop.status()["fleet_refused"]
+        before = reason(device.press())
+        key_file.write_bytes(content)
+
+        assert refused["taken"] is False
+        assert "fleet-key.pem: not a usable public key" in told
+        assert before == "not_enrolled"
+        assert offer(device, "fleet", office.document()) == {"taken": True}
+
+
+# What changes nothing
+
+
+def spoilt(office: FleetOffice) -> dict[str, tuple[str, str]]:
+    """What is offered to a device with version 5, and a word of why not."""
+    stranger = signing.new_key()
+    return {
+        "an older version": (office.document(4), "version 4 is not newer than 5"),
+        "the same version": (office.document(5, recipients=["age1"]), "is not newer than 5"),
+        "a bad signature": (office.document(6)[:-6] + "AAAAAQ", "not a valid signature"),
+        "another signer": (FleetOffice(stranger).document(6), "not trusted here"),
+        "a manifest": (ROUTE, "not trusted here"),
+        "of another type": (signing.sign(office.payload(6), office.key), "type is another"),
+        "no receipt keys": (office.document(6, receipt_keys=[]), "receipt_keys"),
+        "no manifest keys": (office.document(6, manifest_keys=[]), "manifest_keys"),
+        "a portal": ("<html>sign in</html>", "not a compact"),
+        "nothing": ("", "not a compact"),
+    }
+
+
+@pytest.mark.parametrize("what", spoilt(FleetOffice()).keys())
+def test_what_does_not_count_changes_nothing_and_the_reason_is_told(
+    tmp_path: Path, office: FleetOffice, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    text, why = spoilt(office)[what]
+    with fleet_member(tmp_path, office) as device:
+        offer(device, "fleet", office.document(5))
+        offer(device, "manifest", ROUTE)
+        kept = TrustStore(device.layout).fleet()
+        refused = offer(device, "fleet", text)
+        told = device.loop.status()
+
+        assert (refused["taken"], refused["again"]) == (False, True)
+        assert why in refused["why"]
+        assert (told["fleet"], told["fleet_refused"]) == (5, refused["why"])
+        assert TrustStore(device.layout).fleet() == kept
+        assert "photo" in device.press()["record"]
+    assert "event=fleet_refused" in caplog.text
+
+
+def test_the_same_one_again_is_no_news(
+    tmp_path: Path, office: FleetOffice, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with fleet_member(tmp_path, office) as device:
+        document = office.document(5)
+        taken = [offer(device, "fleet", document) for _ in range(3)]
+
+    assert taken == [{"taken": True}] * 3
+    assert caplog.text.count("event=fleet_taken") == 1
+
+
+@pytest.mark.slow
+def test_one_that_cannot_be_written_does_not_count(tmp_path: Path, office: FleetOffice) -> None:
+    """Otherwise it would be forgotten at the next start, and an older one taken in again."""
+    with small_disk(tmp_path) as card, fleet_member(card / "device", office) as device:
+        offer(device, "fleet", office.document(5))
+        with full(card):
+            refused = offer(device, "fleet", office.document(6))
+        told = device.loop.status()
+
+        assert (refused["taken"], refused["again"]) == (False, True)
+        assert told["fleet"] == 5
+        assert offer(device, "fleet", office.document(6)) == {"taken": True}
+
+
+# Keys that change
+
+
+def test_a_manifest_counts_by_the_keys_of_the_document_in_hand(
+    tmp_path: Path, office: FleetOffice
+) -> None:
+    other = signing.new_key()
+    with fleet_member(tmp_path, office) as device:
+        offer(device, "fleet", office.document(1, manifest_keys=[entry(other)]))
+        by_unknown = offer(device, "manifest", ROUTE)
+        by_known = offer(device, "manifest", signed(payload_of(ALLOWED), key=other))
+
+        assert by_unknown["why"] == "signed by a key that is not trusted here"
+        assert by_unknown["again"]
+        assert by_known == {"taken": True}
+
+
+def test_a_manifest_by_a_key_that_is_revoked_since_is_wiped_within_a_second(
+    tmp_path: Path, office: FleetOffice
+) -> None:
+    other = signing.new_key()
+    with fleet_member(tmp_path, office) as device:
+        offer(device, "fleet", office.document(1))
+        offer(device, "manifest", ROUTE)
+        keys = [entry(KEY), entry(other)]
+        revoked = [{"kid": kid(KEY), "since": "2026-12-01T00:00:00Z"}]
+        listed = {"receipt_keys": keys, "manifest_keys": keys, "revoked": revoked}
+        offer(device, "fleet", office.document(2, **listed))
+        device.tick()
+
+        assert stored(device.layout).token is None
+        assert reason(device.press()) == "manifest_expired"
+
+
+@pytest.mark.parametrize(
+    ("until", "taken"), [("2026-12-01T06:00:01Z", True), ("2026-12-01T06:00:00Z", False)]
+)
+def test_a_retired_key_signs_the_routes_that_began_before_its_end(
+    tmp_path: Path, office: FleetOffice, until: str, *, taken: bool
+) -> None:
+    keys = [entry(KEY, until), entry(signing.new_key())]
+    with fleet_member(tmp_path, office) as device:
+        offer(device, "fleet", office.document(1, manifest_keys=keys))
+
+        assert offer(device, "manifest", ROUTE)["taken"] is taken
+
+
+def test_a_manifest_in_hand_stays_when_its_key_retires(tmp_path: Path, office: FleetOffice) -> None:
+    with fleet_member(tmp_path, office) as device:
+        offer(device, "fleet", office.document(1))
+        offer(device, "manifest", ROUTE)
+        keys = [entry(KEY, "2026-12-01T12:00:00Z"), entry(signing.new_key())]
+        offer(device, "fleet", office.document(2, receipt_keys=keys, manifest_keys=keys))
+        device.tick()
+
+        assert device.press()["record"]["manifest"] == 7
+
+
+def test_room_is_made_by_the_keys_of_a_document_that_came_meanwhile(
+    tmp_path: Path, office: FleetOffice, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Capture needs no restart for it; and without any keys nothing is deleted."""
+    other = signing.new_key()
+    with fleet_member(tmp_path, office) as device:
+        for _ in range(2):
+            device.press()
+        first = device.rows("no_photo")[0]
+        file = device.layout.record(first.capture_id)
+        token = receipt(other, first.capture_id, file.read_bytes())
+        device.outbox.mark_delivered(first, token, NOON)
+        housekeeping = device.loop._housekeeping  # noqa: SLF001 - what a press asks for room
+        housekeeping._reserve_bytes = 10**15  # noqa: SLF001 - no disk is as big
+
+        there = []
+        for document in (
+            None,
+            office.document(1),
+            office.document(2, receipt_keys=[entry(KEY), entry(other)]),
+        ):
+            if document is not None:
+                offer(device, "fleet", document)
+            housekeeping.has_room()
+            there.append(file.exists())
+
+    assert there == [True, True, False]
+    assert caplog.text.count("event=no_room_made") == 1
+
+
+# The socket
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"offer": "manifest"},
+        {"offer": "manifest", "text": 5},
+        {"offer": "manifest", "text": None},
+        {"offer": "photo", "text": "x"},
+        {"offer": ["fleet"], "text": "x"},
+        {"request": "photo"},
+    ],
+)
+def test_what_is_no_offer_is_told_as_an_error(
+    tmp_path: Path, office: FleetOffice, request_: dict[str, Any]
+) -> None:
+    with fleet_member(tmp_path, office) as device:
+        told = answer(device.loop, request_, "sync")
+
+    assert told["exit"] == ExitCode.USAGE
+    assert '{"offer": "manifest"|"fleet", "text": "..."}' in told["error"]
+
+
+@pytest.mark.parametrize("request_", [{"offer": "evidence", "text": "x"}, {"request": "evidence"}])
+def test_evidence_is_not_known_yet(
+    tmp_path: Path, office: FleetOffice, request_: dict[str, Any]
+) -> None:
+    with fleet_member(tmp_path, office) as device:
+        assert "no evidence certificate" in answer(device.loop, request_, "sync")["error"]
+
+
+def test_where_a_setting_is_off_its_document_is_not_taken(tmp_path: Path) -> None:
+    """And it need not be fetched again."""
+    with bench(tmp_path) as device:
+        told = [offer(device, kind, "x.y.z") for kind in ("fleet", "manifest")]
+
+    assert [one["again"] for one in told] == [False, False]
+    assert "identity.mode is off" in told[0]["why"]
+    assert "policy.manifest is off" in told[1]["why"]
+
+
+def test_offers_without_end_are_looked_at_four_times_a_second_at_most(
+    tmp_path: Path, office: FleetOffice
+) -> None:
+    """Each holds the interpreter for a while, and a press must not wait for that."""
+    with fleet_member(tmp_path, office) as device:
+        offer(device, "fleet", "x")
+        began_s = time.monotonic()
+        clients = [
+            threading.Thread(target=offer, args=(device, "manifest", "A" * 1000)) for _ in range(4)
+        ]
+        for client in clients:
+            client.start()
+        pressed_s = time.monotonic()
+        device.press()
+        pressed_s = time.monotonic() - pressed_s
+        for client in clients:
+            client.join()
+
+        assert time.monotonic() - began_s > 0.9
+        assert pressed_s < 0.5
