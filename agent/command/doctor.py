@@ -18,14 +18,15 @@ from typing import Any, Final
 from agent.command import permissions
 from agent.command.config import check
 from agent.command.shared import become_owner, open_queue
-from agent.config import Config, load, path_of
-from agent.errors import DoorstepError, ExitCode, NotNow, StorageFault
+from agent.config import Config, IdentityMode, load, path_of
+from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StorageFault
 from agent.models import State
 from agent.process import status
 from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.sync.http import Backend, NoAnswer
+from agent.trust.keys import fleet_in_hand
 from hardware.board import open_board
 from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
@@ -74,6 +75,7 @@ def examine(path: Path) -> list[Finding]:
     return [
         Finding("configuration", Level.OK, f"{path} is valid"),
         *_devices(config),
+        *_fleet(config),
         *_disk(config),
         *(Finding("permissions", Level.FAILED, words) for words in permissions.wrong(layout)),
         *_queue(config),
@@ -122,6 +124,25 @@ def _devices(config: Config) -> Iterator[Finding]:
     with closing(board):
         yield Finding("devices", Level.OK, "all open; capture does not run")
         yield from _position(_trouble(board.position) or "ok")
+
+
+def _fleet(config: Config) -> Iterator[Finding]:
+    """The fleet document that capture has in hand, or that lies there for it."""
+    if config.identity.mode is IdentityMode.OFF:
+        return
+    running = status.ask(Layout.of(config.state).capture_socket) or {}
+    try:
+        version = running.get("fleet") or fleet_in_hand(config).version
+    except NotNow:
+        words = "no fleet document yet: presses are refused; `doorstep sync` fetches it"
+        yield Finding("fleet", Level.FAILED, words)
+    except ConfigError as error:
+        yield Finding("fleet", Level.FAILED, f"identity.fleet_key: {error}")
+    else:
+        yield Finding("fleet", Level.OK, f"version {version}")
+    if refused := running.get("fleet_refused"):
+        words = f"one was refused; the last valid one, if there is one, stays: {refused}"
+        yield Finding("fleet", Level.FAILED, words)
 
 
 def _manifest(running: dict[str, Any]) -> Iterator[Finding]:
@@ -273,7 +294,8 @@ def _become_sync_and_ask(config: Config) -> Finding:
 def _backend(config: Config) -> Finding:
     url = config.backend.url
     try:
-        with closing(Backend(config.backend)) as backend, backend.attempt():
+        with closing(Backend(config.line)) as backend, backend.attempt():
+            _trust_next_ca(config, backend)
             answer = backend.offset(f"{backend.base}/files/{uuid.uuid4()}")
     except NoAnswer as error:
         return Finding("backend", Level.LATER, f"{url}: {error}")
@@ -283,6 +305,13 @@ def _backend(config: Config) -> Finding:
         return Finding("backend", Level.OK, f"{url} answers")
     words = f"{url} answers {answer.status} where 404 is right; is something else in between?"
     return Finding("backend", Level.LATER, words)
+
+
+def _trust_next_ca(config: Config, backend: Backend) -> None:
+    """As sync does."""
+    with suppress(NotNow):
+        if (next_ca := fleet_in_hand(config).next_ca) is not None:
+            backend.trust_too(next_ca)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent import __version__
-from agent.config import Config
+from agent.config import Config, IdentityMode
 from agent.errors import DoorstepError
 from agent.models import Item
 from agent.process import control
@@ -35,6 +35,7 @@ def document(config: Config, outbox: OutboxReader) -> dict[str, Any]:
     return {
         "device": config.device.id,
         "agent": __version__,
+        "identity": config.identity.mode,
         "manifest": config.policy.manifest,
         "bench_mode": config.device.bench_mode,
         "sealed": False,
@@ -72,6 +73,8 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
     queue, disk = status["queue"], status["disk"]
     yield f"device    {status['device']}, agent {status['agent']}, manifest {status['manifest']}"
     yield f"capture   {_capture_words(status['capture'])}"
+    if status["identity"] == IdentityMode.REQUIRED:
+        yield from _fleet_lines(status["capture"] or {})
     yield from _manifest_lines(status["capture"] or {})
     yield f"sync      {_sync_words(status['sync'])}"
     yield f"queue     {_queue_words(queue)}"
@@ -124,6 +127,15 @@ def _capture_words(capture: dict[str, Any] | None) -> str:
     ready = "ready" if capture["ready"] else "NOT READY"
     board = "simulated board, " if capture["simulated"] else ""
     return f"{ready}, {board}clock {capture['clock']}, position {capture['position']}"
+
+
+def _fleet_lines(capture: dict[str, Any]) -> Iterator[str]:
+    if "fleet" in capture:
+        version = capture["fleet"]
+        known = "none yet: presses are refused until sync brings one"
+        yield f"fleet     {known if version is None else f'version {version}'}"
+    if refused := capture.get("fleet_refused"):
+        yield f"fleet     one was refused: {refused}"
 
 
 def _manifest_lines(capture: dict[str, Any]) -> Iterator[str]:

@@ -54,6 +54,7 @@ def test_the_document_stays_under_2_kb_whatever_the_alarms_say(
     with_alarms(tmp_path, 9, words)
     layout = Layout.of(config.state)
     capture = {"ready": False, "streaming": False, "position": words, "clock": "unsynced"}
+    capture |= {"fleet": 2**53 - 1, "fleet_refused": words}
     capture |= {"manifest": 2**53 - 1, "manifest_refused": words}
     sync = {
         "state": "waiting",
@@ -97,6 +98,7 @@ def test_the_document_counts_what_waits_and_nothing_that_was_done(
     assert set(made_document) == {
         "device",
         "agent",
+        "identity",
         "manifest",
         "bench_mode",
         "sealed",
