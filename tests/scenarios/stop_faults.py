@@ -7,29 +7,37 @@ from agent.record import signing
 from tests.backend.process import Backend
 from tests.scenarios.disk_faults import van
 from tests.scenarios.faults import Seen, fault, light_of_press, state_of
-from tests.support.device import Device
+from tests.support.device import Device, device
+from tests.support.fleet_documents import FleetOffice, identity
 from tests.support.roads import STOP, payload_of, signed
 
 REQUIRED: Final = {"manifest": "required"}
 
 
-def refused(device: Device) -> Seen:
-    reply = device.press()
-    light = light_of_press(device)
-    return Seen(device.log("capture"), light, [reply["record"]["reason"], state_of(device, reply)])
+def refused(made: Device) -> Seen:
+    reply = made.press()
+    light = light_of_press(made)
+    return Seen(made.log("capture"), light, [reply["record"]["reason"], state_of(made, reply)])
 
 
 @fault("no manifest has come")
 def missing(folder: Path, backend: Backend) -> Seen:
-    with van(folder, backend, policy=REQUIRED) as device:
-        return refused(device)
+    with van(folder, backend, policy=REQUIRED) as made:
+        return refused(made)
 
 
 @fault("the manifest is not genuine")
 def forged(folder: Path, backend: Backend) -> Seen:
     """By another key than the backend's; put there as sync does with whatever it is given."""
-    with van(folder, backend, policy=REQUIRED) as device:
+    with van(folder, backend, policy=REQUIRED) as made:
         token = signed(payload_of(STOP), key=signing.new_key())
-        device.ask("capture", {"offer": "manifest", "text": token})
-        device.await_that(lambda: "event=manifest_refused" in device.log("capture"))
-        return refused(device)
+        made.ask("capture", {"offer": "manifest", "text": token})
+        return refused(made)
+
+
+@fault("no fleet document has come")
+def not_enrolled(folder: Path, _backend: Backend) -> Seen:
+    """A device that has not been enrolled, or whose fleet key is another one."""
+    with device(folder, "", **identity(folder, FleetOffice())) as made:
+        made.start("capture")
+        return refused(made)
