@@ -1,0 +1,214 @@
+"""X.509: requests for certificates, and what a certificate is worth; the only door to it.
+
+Whatever comes in is untrusted: what cannot be read is NotGenuine, in words.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeGuard
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from agent.errors import NotGenuine
+from agent.record.signing import PrivateKey, PublicKey
+
+Certificate = x509.Certificate
+
+Chain = tuple[Certificate, ...]
+"""A certificate, then each one's issuer; the authority that is trusted itself is not in it."""
+
+CERTIFICATES_LIMIT: Final = 16
+"""Most certificates in one answer or file: three would do, and each costs a signature to check."""
+
+_FOREIGN: Final = (
+    ValueError,  # binascii's too
+    TypeError,
+    RecursionError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises for certificates that are not right, some of it only at a later look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A PKCS#10 request, DER, and the key that it is for."""
+
+    der: bytes
+    key: PublicKey
+
+
+def request(key: PrivateKey, device_id: str) -> Request:
+    """Ask for a certificate for `key`, with the device's id as CN (RFC 2986)."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device_id)])
+    made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    return Request(made.public_bytes(serialization.Encoding.DER), key.public_key())
+
+
+def request_pem(asked: Request) -> str:
+    """The request as PEM."""
+    text = base64.encodebytes(asked.der).decode()
+    return f"-----BEGIN CERTIFICATE REQUEST-----\n{text}-----END CERTIFICATE REQUEST-----\n"
+
+
+def read_request(pem: str) -> Request:
+    """Read a request that another process made.
+
+    Raises:
+        NotGenuine: not a request, or not for a P-256 key that signed it.
+    """
+    with _readable("not a certificate request"):
+        found = x509.load_pem_x509_csr(pem.encode())
+        key = found.public_key()
+        if not _is_p256(key) or not found.is_signature_valid:
+            raise NotGenuine("not a certificate request by a P-256 key")
+        return Request(found.public_bytes(serialization.Encoding.DER), key)
+
+
+def read_pem(pem: bytes) -> Chain:
+    """The certificates in PEM, in their order.
+
+    Raises:
+        NotGenuine: there are none, too many, or one cannot be read.
+    """
+    with _readable("no certificates in it"):
+        return _few(x509.load_pem_x509_certificates(pem))
+
+
+def read_answer(body: bytes) -> Chain:
+    """The certificates in an EST answer: certs-only PKCS#7 in base64, in lines or not (RFC 8951).
+
+    Raises:
+        NotGenuine: it is anything else.
+    """
+    with _readable("no certificates in it"):
+        der = base64.b64decode(b"".join(body.split()), validate=True)
+        return _few(pkcs7.load_der_pkcs7_certificates(der))
+
+
+def pem(chain: Sequence[Certificate]) -> bytes:
+    """The certificates as PEM, one after the other."""
+    return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain)
+
+
+def issued(
+    found: Sequence[Certificate], key: PublicKey, device_id: str, trusted: Sequence[Certificate]
+) -> Chain:
+    """The chain from the certificate for `key` among those `found` to one of the `trusted`.
+
+    Raises:
+        NotGenuine: none is for this key, it names another device, or leads to no trusted authority.
+    """
+    with _readable("not certificates as they should be"):
+        leaf = next((one for one in found if is_for(one, key)), None)
+        if leaf is None:
+            raise NotGenuine("for another key than the one that was asked for")
+        if (name := common_name(leaf)) != device_id:
+            raise NotGenuine(f"for another device: {name!r:.80}, and this one is {device_id}")
+        return _path(leaf, found, trusted)
+
+
+def is_for(certificate: Certificate, key: PublicKey) -> bool:
+    """Whether the certificate is for this key."""
+    found = certificate.public_key()
+    return _is_p256(found) and found == key
+
+
+def common_name(certificate: Certificate) -> str:
+    """The CN; empty where there is none, or more than one."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if len(names) == 1 else ""
+
+
+def starts(certificate: Certificate) -> datetime:
+    """From when it is valid."""
+    return certificate.not_valid_before_utc
+
+
+def ends(certificate: Certificate) -> datetime:
+    """Until when it is valid."""
+    return certificate.not_valid_after_utc
+
+
+def check_evidence(certificate: Certificate) -> None:
+    """Raise NotGenuine where what the key signs would not count as evidence.
+
+    Source: C2PA Technical Specification 2.2 section 14.5.1, certificate profile.
+    """
+    with _readable("not a certificate for evidence"):
+        extensions = certificate.extensions
+        usage = extensions.get_extension_for_class(x509.KeyUsage).value
+        purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+        if not usage.digital_signature:
+            raise NotGenuine("not a certificate for evidence: no keyUsage digitalSignature")
+        if ExtendedKeyUsageOID.EMAIL_PROTECTION not in purposes:
+            raise NotGenuine("not a certificate for evidence: no emailProtection")
+
+
+def key_sha256(certificate: Certificate) -> str:
+    """SHA-256 of the public key (SubjectPublicKeyInfo), hex: what pins an authority (RFC 7469)."""
+    with _readable("not a certificate with a usable key"):
+        info = certificate.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    return hashlib.sha256(info).hexdigest()
+
+
+def _path(leaf: Certificate, pool: Sequence[Certificate], trusted: Sequence[Certificate]) -> Chain:
+    chain = [leaf]
+    while not any(_is_by(chain[-1], authority) for authority in trusted):
+        issuers = (one for one in pool if one not in chain and _is_authority(one))
+        issuer = next((one for one in issuers if _is_by(chain[-1], one)), None)
+        if issuer is None:
+            raise NotGenuine("by an authority that is not trusted here")
+        chain.append(issuer)
+    return tuple(chain)
+
+
+def _is_by(certificate: Certificate, issuer: Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, *_FOREIGN):
+        return False
+    return True
+
+
+def _is_authority(certificate: Certificate) -> bool:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except _FOREIGN:
+        return False
+    return found.value.ca
+
+
+def _is_p256(key: object) -> TypeGuard[PublicKey]:
+    return isinstance(key, PublicKey) and isinstance(key.curve, ec.SECP256R1)
+
+
+def _few(found: Sequence[Certificate]) -> Chain:
+    if not 1 <= len(found) <= CERTIFICATES_LIMIT:
+        raise NotGenuine(f"{len(found)} certificates, where 1 to {CERTIFICATES_LIMIT} are right")
+    return tuple(found)
+
+
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    try:
+        yield
+    except NotGenuine:
+        raise
+    except _FOREIGN as error:
+        raise NotGenuine(f"{what}: {str(error)[:120] or type(error).__name__}") from error

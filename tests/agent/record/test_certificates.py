@@ -1,0 +1,131 @@
+"""X.509: what is asked for, and which answers count."""
+
+import base64
+import hashlib
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.errors import NotGenuine
+from agent.record import certificates, signing
+from tests.support.authority import Authority, certs_only, new_authority
+
+KEY = signing.new_key()
+PUBLIC = KEY.public_key()
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return new_authority()
+
+
+def test_request_is_one_that_openssl_verifies_and_names_the_device(tmp_path: Path) -> None:
+    (tmp_path / "r.der").write_bytes(certificates.request(KEY, "van-7").der)
+    words = ["openssl", "req", "-inform", "DER", "-in", "r.der", "-verify", "-noout", "-subject"]
+
+    told = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert "verify OK" in told.stdout + told.stderr
+    assert told.stdout.replace(" = ", "=").endswith("subject=CN=van-7\n")
+
+
+def test_request_goes_through_another_process_as_pem() -> None:
+    asked = certificates.request(KEY, "van-7")
+
+    assert certificates.read_request(certificates.request_pem(asked)) == asked
+
+
+@pytest.mark.parametrize("pem", ["", "no request", "\N{SNOWMAN}", "-----BEGIN CERTIFICATE"])
+def test_what_is_no_request_is_said(pem: str) -> None:
+    with pytest.raises(NotGenuine, match="not a certificate request"):
+        certificates.read_request(pem)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_answer_is_read_in_lines_and_in_one(authority: Authority, wrapped: bool) -> None:
+    leaf = authority.issue(PUBLIC, "van-7")
+
+    found = certificates.read_answer(certs_only([leaf, authority.certificate], wrapped=wrapped))
+
+    assert certificates.issued(found, PUBLIC, "van-7", [authority.certificate]) == (leaf,)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>sign in to the network</html>",
+        b"\xff" * 50,
+        base64.b64encode(b"\x30" * 1000),
+        base64.b64encode(b"\x30\x03\x02\x01\x00"),
+        base64.b64encode(b"\x30\x84\xff\xff\xff\xff"),
+    ],
+)
+def test_garbage_is_no_answer(body: bytes) -> None:
+    with pytest.raises(NotGenuine, match="no certificates in it"):
+        certificates.read_answer(body)
+
+
+def test_too_many_certificates_are_refused(authority: Authority) -> None:
+    with pytest.raises(NotGenuine, match="17 certificates"):
+        certificates.read_answer(certs_only([authority.certificate] * 17))
+
+
+def test_intermediates_are_kept_in_their_order_and_the_root_is_not(authority: Authority) -> None:
+    middle = authority.below("North")
+    lower = middle.below("Depot 4")
+    leaf = lower.issue(PUBLIC, "van-7")
+    found = [authority.certificate, middle.certificate, leaf, lower.certificate]
+
+    chain = certificates.issued(found, PUBLIC, "van-7", [authority.certificate])
+
+    assert chain == (leaf, lower.certificate, middle.certificate)
+    assert certificates.read_pem(certificates.pem(chain)) == chain
+
+
+def test_a_device_cannot_issue_for_another(authority: Authority) -> None:
+    """A certificate that is no authority's makes nobody."""
+    device = Authority(KEY, authority.issue(PUBLIC, "van-8"))
+    other = signing.new_key().public_key()
+    found = [device.issue(other, "van-7"), device.certificate]
+
+    with pytest.raises(NotGenuine, match="authority that is not trusted"):
+        certificates.issued(found, other, "van-7", [authority.certificate])
+
+
+def test_certificate_counts_for_its_device_key_and_authority_only(authority: Authority) -> None:
+    trusted = [authority.certificate]
+    other_key = signing.new_key().public_key()
+    for found, words in (
+        (authority.issue(PUBLIC, "van-8"), "for another device: 'van-8', and this one is van-7"),
+        (authority.issue(other_key, "van-7"), "for another key"),
+        (new_authority().issue(PUBLIC, "van-7"), "authority that is not trusted"),
+    ):
+        with pytest.raises(NotGenuine, match=words):
+            certificates.issued([found], PUBLIC, "van-7", trusted)
+
+
+def test_evidence_needs_its_profile(authority: Authority) -> None:
+    certificates.check_evidence(authority.issue(PUBLIC, "van-7", evidence=True))
+
+    with pytest.raises(NotGenuine, match="no emailProtection"):
+        certificates.check_evidence(authority.issue(PUBLIC, "van-7"))
+    with pytest.raises(NotGenuine, match="not a certificate for evidence"):
+        certificates.check_evidence(authority.certificate)
+
+
+def test_evidence_may_be_valid_from_1970_to_9999(authority: Authority) -> None:
+    found = authority.issue(PUBLIC, "van-7", evidence=True)
+
+    assert certificates.starts(found) == datetime(1970, 1, 1, tzinfo=UTC)
+    assert certificates.ends(found) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+def test_pin_is_what_openssl_says_of_the_key(authority: Authority, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    words = "openssl x509 -in ca.pem -noout -pubkey | openssl pkey -pubin -outform DER"
+    der = subprocess.run(words, shell=True, cwd=tmp_path, capture_output=True, check=True).stdout
+
+    assert certificates.key_sha256(authority.certificate) == hashlib.sha256(der).hexdigest()

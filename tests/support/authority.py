@@ -1,0 +1,110 @@
+"""A certificate authority for tests: issues what it is asked to, right or wrong."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from agent.record import certificates, signing
+
+FOR_EVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+YEAR = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A CA with its key; `above` are its own certificate's issuers, without the root."""
+
+    key: signing.PrivateKey
+    certificate: x509.Certificate
+    above: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def pem(self) -> bytes:
+        return certificates.pem([self.certificate])
+
+    def issue(
+        self,
+        key: signing.PublicKey,
+        name: str,
+        *,
+        starts: datetime | None = None,
+        life: timedelta = YEAR,
+        evidence: bool = False,
+        server: bool = False,
+        ca: bool = False,
+    ) -> x509.Certificate:
+        """A certificate for `key`: of a device's TLS unless it is for something else."""
+        began = starts or datetime.now(UTC) - timedelta(minutes=1)
+        begins, ends = FOR_EVER if evidence else (began, began + life)
+        usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
+        usage = ExtendedKeyUsageOID.EMAIL_PROTECTION if evidence else usage
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        made = _builder(key, name, self.certificate.subject, (begins, ends), ca=ca)
+        made = made.add_extension(issuer, critical=False)
+        if not ca:
+            made = made.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        if server:
+            names = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+            made = made.add_extension(names, critical=False)
+        return made.sign(self.key, hashes.SHA256())
+
+    def below(self, name: str) -> "Authority":
+        """An intermediate authority."""
+        key = signing.new_key()
+        certificate = self.issue(key.public_key(), name, life=YEAR * 5, ca=True)
+        return Authority(key, certificate, (certificate, *self.above))
+
+
+def new_authority(name: str = "Test fleet CA") -> Authority:
+    key = signing.new_key()
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = _builder(key.public_key(), name, subject, (now, now + YEAR * 10), ca=True)
+    return Authority(key, made.sign(key, hashes.SHA256()))
+
+
+def _builder(
+    key: signing.PublicKey,
+    name: str,
+    issuer: x509.Name,
+    valid: tuple[datetime, datetime],
+    *,
+    ca: bool,
+) -> x509.CertificateBuilder:
+    usage = x509.KeyUsage(
+        digital_signature=not ca,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(valid[0].replace(microsecond=0))
+        .not_valid_after(valid[1].replace(microsecond=0))
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def certs_only(found: Sequence[x509.Certificate], *, wrapped: bool = True) -> bytes:
+    """An EST answer's body."""
+    der = pkcs7.serialize_certificates(list(found), serialization.Encoding.DER)
+    return base64.encodebytes(der) if wrapped else base64.b64encode(der)
