@@ -26,6 +26,7 @@ from urllib3.connectionpool import HTTPSConnectionPool  # noqa: TID251 - this is
 from agent import __version__
 from agent.config import BackendSettings
 from agent.errors import ConfigError, DoorstepError, ExitCode
+from agent.sync.failure import in_words
 from agent.sync.stall import StallLimit
 from agent.sync.tus import Answer
 
@@ -217,7 +218,7 @@ class Backend:
             ValueError,  # what the libraries leak for headers that are no headers
         ) as error:
             self._adapter.close()  # half an exchange may be left on the connection
-            raise NoAnswer(self._stall.verdict or _in_words(error)) from error
+            raise NoAnswer(self._stall.verdict or in_words(error)) from error
         finally:
             self._stall.tidy()
 
@@ -279,40 +280,3 @@ def _trust(ca: Path | None) -> ssl.SSLContext:
         reason = error.strerror or str(error)
         words = "backend.ca or identity.ca names it"
         raise ConfigError(f"{ca}: cannot be read as certificates: {reason}; {words}") from error
-
-
-def _in_words(error: BaseException) -> str:
-    """The innermost cause, in words."""
-    causes = list(_causes(error))
-    for cause in causes:
-        match cause:
-            case ssl.SSLCertVerificationError():
-                why = f"the backend's certificate does not verify: {cause.verify_message}"
-                return f"{why}; check backend.ca and this device's clock"
-            case urllib3.exceptions.NameResolutionError():
-                return "the backend's name is not found; is there a network?"
-            case urllib3.exceptions.NewConnectionError():
-                continue  # also a ConnectTimeoutError, though it is not
-            case urllib3.exceptions.ConnectTimeoutError():
-                return "the backend cannot be reached: no connection in time"
-            case (
-                ConnectionResetError()
-                | BrokenPipeError()
-                | ssl.SSLEOFError()
-                | ssl.SSLError(library="SYS")
-            ):
-                return "the connection was cut before an answer came"
-            case TimeoutError() | urllib3.exceptions.ReadTimeoutError():
-                return "the backend went silent"
-    last = causes[-1]
-    detail = getattr(last, "strerror", None) or str(last) or type(last).__name__
-    return f"the connection failed: {detail[:200]}"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        # urllib3 keeps some causes among its arguments only
-        inner = next((one for one in seen.args if isinstance(one, BaseException)), None)
-        seen = seen.__cause__ or seen.__context__ or inner
