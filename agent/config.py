@@ -7,7 +7,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -171,9 +171,12 @@ class Config:
     simulated: SimulatedSettings = field(default_factory=SimulatedSettings)
 
     @property
-    def line(self) -> BackendSettings:
-        """The backend with the certificates that it is checked against, whoever names them."""
-        return replace(self.backend, ca=self.backend.ca or self.identity.ca)
+    def est(self) -> str:
+        """Where the EST server is: `identity.est`, or the origin of `backend.url`."""
+        if self.identity.est is not None:
+            return self.identity.est.rstrip("/")
+        parts = urlsplit(self.backend.url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def board(self) -> BoardSettings:

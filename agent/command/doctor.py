@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from multiprocessing import get_context
@@ -25,6 +25,7 @@ from agent.process import status
 from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.sync import tls
 from agent.sync.http import Backend, NoAnswer
 from agent.trust.keys import fleet_in_hand
 from hardware.board import open_board
@@ -294,8 +295,8 @@ def _become_sync_and_ask(config: Config) -> Finding:
 def _backend(config: Config) -> Finding:
     url = config.backend.url
     try:
-        with closing(Backend(config.line)) as backend, backend.attempt():
-            _trust_next_ca(config, backend)
+        backend = Backend(config.backend, tls=tls.for_backend(config))
+        with closing(backend), backend.attempt():
             answer = backend.offset(f"{backend.base}/files/{uuid.uuid4()}")
     except NoAnswer as error:
         return Finding("backend", Level.LATER, f"{url}: {error}")
@@ -305,13 +306,6 @@ def _backend(config: Config) -> Finding:
         return Finding("backend", Level.OK, f"{url} answers")
     words = f"{url} answers {answer.status} where 404 is right; is something else in between?"
     return Finding("backend", Level.LATER, words)
-
-
-def _trust_next_ca(config: Config, backend: Backend) -> None:
-    """As sync does."""
-    with suppress(NotNow):
-        if (next_ca := fleet_in_hand(config).next_ca) is not None:
-            backend.trust_too(next_ca)
 
 
 def run(arguments: argparse.Namespace) -> int:

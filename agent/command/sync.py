@@ -1,12 +1,11 @@
 """`doorstep sync`: how its process is put together, and what sending once tells."""
 
 import argparse
-import logging
 import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -14,13 +13,14 @@ from tqdm import tqdm
 
 from agent.command.shared import become_owner, signals
 from agent.config import Config, IdentityMode, ManifestPolicy, load, path_of
-from agent.errors import ConfigError, ExitCode
+from agent.errors import ExitCode
 from agent.process import sd_notify
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import receipt, signing
 from agent.record.receipt import Keys
+from agent.sync import tls
 from agent.sync.delivery import Delivery
 from agent.sync.document_fetch import (
     FLEET_EVERY_S,
@@ -28,15 +28,14 @@ from agent.sync.document_fetch import (
     Document,
     DocumentFetch,
 )
+from agent.sync.est import Est
 from agent.sync.fleet_keys import FleetKeys
 from agent.sync.http import Backend
 from agent.sync.loop import Sync
-from agent.trust.fleet import Fleet
+from agent.sync.renewal import Renewal
 from agent.trust.store import TrustStore
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
-
-log = logging.getLogger(__name__)
 
 _BAR: Final = "{desc} |{bar}| {n_fmt} of {total_fmt} records, {elapsed}"
 
@@ -86,12 +85,20 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
 def sync_loop(config: Config) -> Iterator[Sync]:
     """The sending process, ready to run."""
     layout, dice = Layout.of(config.state), random.Random()  # noqa: S311 - jitter
-    with closing(Database(layout)) as database:
+    with ExitStack() as opened:
+        database = opened.enter_context(closing(Database(layout)))
         outbox, clock = Outbox(database, boot_id()), SystemClock(BUILT)
-        with closing(Backend(config.line, alive=sd_notify.alive)) as backend:
-            fetches, keys = _documents(config, layout, backend, dice)
-            delivery = Delivery(backend, keys, outbox.set_upload_url, _wanted(fetches))
-            yield Sync(layout, outbox, delivery, clock, dice, errands=list(fetches.values()))
+        backend = Backend(config.backend, alive=sd_notify.alive, tls=tls.for_backend(config))
+        opened.callback(backend.close)
+        renewal = None
+        if config.identity.mode is IdentityMode.REQUIRED:
+            est = Est(config.est, tls.for_est(config), alive=sd_notify.alive)
+            opened.callback(est.close)
+            renewal = Renewal(config, est, dice)
+        fetches, keys = _documents(config, layout, backend, dice)
+        delivery = Delivery(backend, keys, outbox.set_upload_url, _wanted(fetches))
+        errands = list(fetches.values())
+        yield Sync(layout, outbox, delivery, clock, dice, errands=errands, renewal=renewal)
 
 
 Fetches = dict[str, DocumentFetch]
@@ -109,7 +116,7 @@ def _documents(
         keys: Callable[[], Keys] = lambda: files  # noqa: E731 - one of two
     else:
         pinned = signing.read_public_key(config.identity.fleet_key)
-        fleet = FleetKeys(pinned, TrustStore(layout), partial(_trust_next_ca, backend))
+        fleet = FleetKeys(pinned, TrustStore(layout))
         keys = fleet.keys
         wanted = Document("fleet", FLEET_EVERY_S, backend.fleet, "the backend has none yet")
         fetches["fleet"] = DocumentFetch(wanted, backend, capture, dice, on_fetched=fleet.consider)
@@ -124,11 +131,3 @@ def _documents(
 def _wanted(fetches: Fetches) -> Callable[[], None]:
     """Asks for the fleet document soon, where there is one."""
     return fetches["fleet"].wanted if "fleet" in fetches else lambda: None
-
-
-def _trust_next_ca(backend: Backend, fleet: Fleet) -> None:
-    if fleet.next_ca is not None:
-        try:
-            backend.trust_too(fleet.next_ca)
-        except ConfigError as error:
-            log.error("event=next_ca_unusable error=%r", str(error))  # noqa: TRY400 - no bug

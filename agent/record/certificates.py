@@ -43,6 +43,18 @@ _FOREIGN: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """Whose certificates count: this device's, by an authority that is trusted."""
+
+    device_id: str
+    trusted: Chain
+
+
+class NotTrusted(NotGenuine):
+    """A certificate by an authority that is not trusted here, or without one on the way to it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A PKCS#10 request, DER, and the key that it is for."""
 
@@ -103,21 +115,21 @@ def pem(chain: Sequence[Certificate]) -> bytes:
     return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain)
 
 
-def issued(
-    found: Sequence[Certificate], key: PublicKey, device_id: str, trusted: Sequence[Certificate]
-) -> Chain:
-    """The chain from the certificate for `key` among those `found` to one of the `trusted`.
+def issued(found: Sequence[Certificate], key: PublicKey, expected: Expected) -> Chain:
+    """The chain from the certificate for `key` among those `found` to a trusted authority.
 
     Raises:
-        NotGenuine: none is for this key, it names another device, or leads to no trusted authority.
+        NotTrusted: it leads to no trusted authority.
+        NotGenuine: none is for this key, or it names another device.
     """
     with _readable("not certificates as they should be"):
         leaf = next((one for one in found if is_for(one, key)), None)
         if leaf is None:
             raise NotGenuine("for another key than the one that was asked for")
-        if (name := common_name(leaf)) != device_id:
-            raise NotGenuine(f"for another device: {name!r:.80}, and this one is {device_id}")
-        return _path(leaf, found, trusted)
+        if (name := common_name(leaf)) != expected.device_id:
+            words = f"for another device: {name!r:.80}, and this one is {expected.device_id}"
+            raise NotGenuine(words)
+        return _path(leaf, found, expected.trusted)
 
 
 def is_for(certificate: Certificate, key: PublicKey) -> bool:
@@ -173,7 +185,7 @@ def _path(leaf: Certificate, pool: Sequence[Certificate], trusted: Sequence[Cert
         issuers = (one for one in pool if one not in chain and _is_authority(one))
         issuer = next((one for one in issuers if _is_by(chain[-1], one)), None)
         if issuer is None:
-            raise NotGenuine("by an authority that is not trusted here")
+            raise NotTrusted("by an authority that is not trusted here")
         chain.append(issuer)
     return tuple(chain)
 

@@ -1,25 +1,35 @@
 """Why an exchange failed, in words for the queue and for a tired person."""
 
+import re
 import ssl
 from collections.abc import Iterator
+from typing import Final
 
 import urllib3  # noqa: TID251 - names what the door's library raises
 
+_REFUSED: Final = re.compile("ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)")
+"""OpenSSL's names for the alerts about our own certificate. Source: RFC 8446 section 6.2."""
 
-def in_words(error: BaseException) -> str:
-    """The innermost cause, in words."""
+
+def in_words(error: BaseException, whose: str, ca: str) -> str:
+    """The innermost cause, in words.
+
+    Args:
+        error: what was raised.
+        whose: who is at the other end.
+        ca: the setting that names who is trusted.
+    """
     causes = list(_causes(error))
     for cause in causes:
         match cause:
-            case ssl.SSLCertVerificationError():
-                why = f"the backend's certificate does not verify: {cause.verify_message}"
-                return f"{why}; check backend.ca and this device's clock"
+            case ssl.SSLError() if _is_about_certificates(cause):
+                return _about_certificates(cause, whose, ca)
             case urllib3.exceptions.NameResolutionError():
-                return "the backend's name is not found; is there a network?"
+                return f"{whose}'s name is not found; is there a network?"
             case urllib3.exceptions.NewConnectionError():
                 continue  # also a ConnectTimeoutError, though it is not
             case urllib3.exceptions.ConnectTimeoutError():
-                return "the backend cannot be reached: no connection in time"
+                return f"{whose} cannot be reached: no connection in time"
             case (
                 ConnectionResetError()
                 | BrokenPipeError()
@@ -28,10 +38,27 @@ def in_words(error: BaseException) -> str:
             ):
                 return "the connection was cut before an answer came"
             case TimeoutError() | urllib3.exceptions.ReadTimeoutError():
-                return "the backend went silent"
+                return f"{whose} went silent"
     last = causes[-1]
     detail = getattr(last, "strerror", None) or str(last) or type(last).__name__
     return f"the connection failed: {detail[:200]}"
+
+
+def _is_about_certificates(error: ssl.SSLError) -> bool:
+    return isinstance(error, ssl.SSLCertVerificationError) or bool(_REFUSED.search(_reason(error)))
+
+
+def _about_certificates(error: ssl.SSLError, whose: str, ca: str) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = f"{whose}'s certificate does not verify: {error.verify_message}"
+        return f"{why}; check {ca} and this device's clock"
+    alert = _reason(error).partition("ALERT_")[2].replace("_", " ").lower()
+    remedy = "`doorstep doctor` says how it is, `doorstep enrol` gets another"
+    return f"{whose} refuses this device's certificate ({alert}); {remedy}"
+
+
+def _reason(error: ssl.SSLError) -> str:
+    return str(getattr(error, "reason", ""))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

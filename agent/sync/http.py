@@ -11,10 +11,9 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import requests  # noqa: TID251 - this is its door
@@ -25,9 +24,10 @@ from urllib3.connectionpool import HTTPSConnectionPool  # noqa: TID251 - this is
 
 from agent import __version__
 from agent.config import BackendSettings
-from agent.errors import ConfigError, DoorstepError, ExitCode
+from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow
 from agent.sync.failure import in_words
 from agent.sync.stall import StallLimit
+from agent.sync.tls import Tls
 from agent.sync.tus import Answer
 
 TUS_VERSION: Final = "1.0.0"
@@ -80,13 +80,14 @@ class NoAnswer(DoorstepError, OSError):
     exit_code = ExitCode.LATER
 
 
-class Backend:
-    """One backend over one kept connection, for one thread.
+class Client:
+    """Requests to one server over one kept connection, for one thread.
 
     Args:
-        settings: address and trusted certificates.
+        tls: what the connection trusts and shows; a changed file counts from the next request on.
         limits: how long things may take.
         alive: called whenever a transfer makes progress.
+        whose: who is at the other end, for messages.
 
     Raises:
         ConfigError: the trusted certificates cannot be read.
@@ -94,16 +95,19 @@ class Backend:
 
     def __init__(
         self,
-        settings: BackendSettings,
+        tls: Tls,
         limits: Limits = Limits(),
         alive: Callable[[], None] = lambda: None,
+        whose: str = "the backend",
     ) -> None:
         logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of every odd header
-        self.base = settings.url.rstrip("/")
+        self._tls = tls
         self._limits = limits
+        self._whose = whose
         self._stall = StallLimit(limits.progress_s, limits.attempt_s, alive)
-        self._trust = _trust(settings.ca)
-        self._adapter = _Adapter(self._trust, self._stall, limits)
+        self._adapter: _Adapter | None = None
+        with suppress(NotNow):
+            self._renew()
 
     def attempt(self) -> AbstractContextManager[None]:
         """All requests of one attempt are made within this; the limits hold as long."""
@@ -119,12 +123,90 @@ class Backend:
         What was answered once too often, by a proxy or a retry, would be taken for the next answer,
         and all later ones for the one after them.
         """
-        self._adapter.close()
+        if self._adapter is not None:
+            self._adapter.close()
 
     def close(self) -> None:
         """Close the connection for good."""
-        self._adapter.close()
+        self.hang_up()
         self._stall.let_go()
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes | None,
+        limit_bytes: int = ANSWER_LIMIT_BYTES,
+    ) -> Answer:
+        body = None if content is None else io.BytesIO(content)
+        timeout = self._limits.connect_s, self._limits.read_s
+        with self._named_errors():
+            adapter = self._renew()
+            request = requests.Request(method, url, _ALWAYS | headers, data=body).prepare()
+            with adapter.send(request, stream=True, timeout=timeout) as response:
+                return self._answer(response, limit_bytes)
+
+    def _renew(self) -> "_Adapter":
+        """What to send with: another where a file of TLS has changed."""
+        if (context := self._tls.renewed()) is not None or self._adapter is None:
+            self.hang_up()
+            assert context is not None  # the first time it is news
+            self._adapter = _Adapter(context, self._stall, self._limits)
+        return self._adapter
+
+    def _answer(self, response: requests.Response, limit_bytes: int) -> Answer:
+        self._stall.pulse()
+        body = b"".join(self._pieces(response.raw, limit_bytes))
+        if response.status_code < 200:
+            self.hang_up()  # another answer may follow, and would be taken for the next
+        return Answer(response.status_code, response.headers, body[:limit_bytes])
+
+    def _pieces(self, raw: urllib3.HTTPResponse, limit_bytes: int) -> Iterator[bytes]:
+        left = limit_bytes + 1
+        while left > 0 and (piece := raw.read1(left, decode_content=False)):
+            self._stall.pulse()
+            left -= len(piece)
+            yield piece
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        if self._stall.verdict:
+            raise NoAnswer(self._stall.verdict)
+        try:
+            yield
+        except (ConfigError, NotNow) as error:  # what TLS is made of, as it is now
+            raise NoAnswer(str(error)) from error
+        except (
+            OSError,  # requests' own errors among them
+            http.client.HTTPException,
+            urllib3.exceptions.HTTPError,
+            ValueError,  # what the libraries leak for headers that are no headers
+        ) as error:
+            self.hang_up()  # half an exchange may be left on the connection
+            words = in_words(error, self._whose, self._tls.setting)
+            raise NoAnswer(self._stall.verdict or words) from error
+        finally:
+            self._stall.tidy()
+
+
+class Backend(Client):
+    """The backend's own requests.
+
+    Args:
+        settings: its address and, without `tls`, its trusted certificates.
+        limits, alive, tls: as of Client.
+    """
+
+    def __init__(
+        self,
+        settings: BackendSettings,
+        limits: Limits = Limits(),
+        alive: Callable[[], None] = lambda: None,
+        tls: Tls | None = None,
+    ) -> None:
+        super().__init__(tls or Tls(settings.ca), limits, alive)
+        self.base = settings.url.rstrip("/")
 
     def create(self, length: int, metadata: str, content: bytes | None) -> Answer:
         """POST a new upload of `length` bytes, with its whole content or with none of it."""
@@ -163,65 +245,6 @@ class Backend:
         wanted = headers | ({"If-None-Match": etag} if etag else {})
         return self._ask("GET", f"{self.base}/{name}", wanted, None, DOCUMENT_LIMIT_BYTES)
 
-    def trust_too(self, pem: str) -> None:
-        """Trust another certificate authority also, from the next connection on.
-
-        Raises:
-            ConfigError: it is no certificate.
-        """
-        try:
-            self._trust.load_verify_locations(cadata=pem)
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"next_ca of the fleet document is no certificate: {error}"
-            ) from error
-
-    def _ask(
-        self,
-        method: str,
-        url: str,
-        headers: dict[str, str],
-        content: bytes | None,
-        limit_bytes: int = ANSWER_LIMIT_BYTES,
-    ) -> Answer:
-        body = None if content is None else io.BytesIO(content)
-        timeout = self._limits.connect_s, self._limits.read_s
-        with self._named_errors():
-            request = requests.Request(method, url, _ALWAYS | headers, data=body).prepare()
-            with self._adapter.send(request, stream=True, timeout=timeout) as response:
-                return self._answer(response, limit_bytes)
-
-    def _answer(self, response: requests.Response, limit_bytes: int) -> Answer:
-        self._stall.pulse()
-        body = b"".join(self._pieces(response.raw, limit_bytes))
-        if response.status_code < 200:
-            self._adapter.close()  # another answer may follow, and would be taken for the next
-        return Answer(response.status_code, response.headers, body[:limit_bytes])
-
-    def _pieces(self, raw: urllib3.HTTPResponse, limit_bytes: int) -> Iterator[bytes]:
-        left = limit_bytes + 1
-        while left > 0 and (piece := raw.read1(left, decode_content=False)):
-            self._stall.pulse()
-            left -= len(piece)
-            yield piece
-
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        if self._stall.verdict:
-            raise NoAnswer(self._stall.verdict)
-        try:
-            yield
-        except (
-            OSError,  # requests' own errors among them
-            http.client.HTTPException,
-            urllib3.exceptions.HTTPError,
-            ValueError,  # what the libraries leak for headers that are no headers
-        ) as error:
-            self._adapter.close()  # half an exchange may be left on the connection
-            raise NoAnswer(self._stall.verdict or in_words(error)) from error
-        finally:
-            self._stall.tidy()
-
 
 class _Adapter(HTTPAdapter):
     """Trusts what it is told and nothing else, and shows its connections to the stall limit."""
@@ -232,8 +255,10 @@ class _Adapter(HTTPAdapter):
         pool = partial(_pool, partial(_Connection, stall, limits.read_s))
         self.poolmanager.pool_classes_by_scheme = {"https": pool}
 
+        self._verifies = "CERT_REQUIRED" if trust.verify_mode else "CERT_NONE"
+
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002 - requests' signature
-        conn.cert_reqs = "CERT_REQUIRED"  # requests would trust its own certificates too
+        conn.cert_reqs = self._verifies  # requests would trust its own certificates too
 
 
 def _pool(connect: Callable[..., Any], *args: Any, **kwargs: Any) -> HTTPSConnectionPool:
@@ -271,12 +296,3 @@ class _Connection(HTTPSConnection):
 def _named(device_id: str) -> str:
     """A user name without a password. Source: RFC 7617 section 2."""
     return f"Basic {base64.b64encode(f'{device_id}:'.encode()).decode()}"
-
-
-def _trust(ca: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        words = "backend.ca or identity.ca names it"
-        raise ConfigError(f"{ca}: cannot be read as certificates: {reason}; {words}") from error

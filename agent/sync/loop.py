@@ -51,6 +51,16 @@ class Errand(Protocol):
         """It is time at the next turn."""
 
 
+class Upkeep(Errand, Protocol):
+    """What keeps this device's certificates: Renewal does it."""
+
+    def interrupt(self) -> None:
+        """End what is running, from another thread."""
+
+    def status(self) -> control.Line:
+        """What is known of the certificates, for the status."""
+
+
 class Sync:
     """The one sender.
 
@@ -61,6 +71,7 @@ class Sync:
         clock: tells CLOCK_BOOTTIME.
         dice: for jitter.
         errands: what else is asked for, in this order, while the loop does not rest.
+        renewal: keeps this device's certificates, before all else; None without identity.
     """
 
     def __init__(
@@ -72,8 +83,10 @@ class Sync:
         dice: random.Random,
         *,
         errands: Sequence[Errand] = (),
+        renewal: Upkeep | None = None,
     ) -> None:
-        self._errands = errands
+        self._errands = errands if renewal is None else (renewal, *errands)
+        self._renewal = renewal
         self._layout = layout
         self._outbox = outbox
         self._delivery = delivery
@@ -243,12 +256,14 @@ class Sync:
         waits_s = max(backoff.rest_until_s - self._clock.boottime_s(), 0.0)
         pause = self._obstacle.last or backoff.pause
         state = "paused" if pause else "waiting" if waits_s else "idle"
+        identity = self._renewal.status() if self._renewal else {}
         return {
             "state": "sending" if self._is_sending else state,
             "last_contact": backoff.contact and rfc3339(backoff.contact),
             "last_answer": backoff.answer,
             "pause": pause,
             "waits_s": round(waits_s, 1),
+            **identity,
         }
 
     @contextmanager
@@ -259,6 +274,8 @@ class Sync:
             stop.wait()
             self._settlement.is_stopping = True
             self._delivery.interrupt()
+            if self._renewal:
+                self._renewal.interrupt()
             bell.ring()
 
         waiting = threading.Thread(target=await_stop, daemon=True)

@@ -10,6 +10,7 @@ import pytest
 
 from agent.errors import NotGenuine
 from agent.record import certificates, signing
+from agent.record.certificates import Expected
 from tests.support.authority import Authority, certs_only, new_authority
 
 KEY = signing.new_key()
@@ -19,6 +20,10 @@ PUBLIC = KEY.public_key()
 @pytest.fixture(scope="module")
 def authority() -> Authority:
     return new_authority()
+
+
+def expected(authority: Authority) -> Expected:
+    return Expected("van-7", (authority.certificate,))
 
 
 def test_request_is_one_that_openssl_verifies_and_names_the_device(tmp_path: Path) -> None:
@@ -49,7 +54,7 @@ def test_answer_is_read_in_lines_and_in_one(authority: Authority, wrapped: bool)
 
     found = certificates.read_answer(certs_only([leaf, authority.certificate], wrapped=wrapped))
 
-    assert certificates.issued(found, PUBLIC, "van-7", [authority.certificate]) == (leaf,)
+    assert certificates.issued(found, PUBLIC, expected(authority)) == (leaf,)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +84,7 @@ def test_intermediates_are_kept_in_their_order_and_the_root_is_not(authority: Au
     leaf = lower.issue(PUBLIC, "van-7")
     found = [authority.certificate, middle.certificate, leaf, lower.certificate]
 
-    chain = certificates.issued(found, PUBLIC, "van-7", [authority.certificate])
+    chain = certificates.issued(found, PUBLIC, expected(authority))
 
     assert chain == (leaf, lower.certificate, middle.certificate)
     assert certificates.read_pem(certificates.pem(chain)) == chain
@@ -92,11 +97,10 @@ def test_a_device_cannot_issue_for_another(authority: Authority) -> None:
     found = [device.issue(other, "van-7"), device.certificate]
 
     with pytest.raises(NotGenuine, match="authority that is not trusted"):
-        certificates.issued(found, other, "van-7", [authority.certificate])
+        certificates.issued(found, other, expected(authority))
 
 
 def test_certificate_counts_for_its_device_key_and_authority_only(authority: Authority) -> None:
-    trusted = [authority.certificate]
     other_key = signing.new_key().public_key()
     for found, words in (
         (authority.issue(PUBLIC, "van-8"), "for another device: 'van-8', and this one is van-7"),
@@ -104,7 +108,7 @@ def test_certificate_counts_for_its_device_key_and_authority_only(authority: Aut
         (new_authority().issue(PUBLIC, "van-7"), "authority that is not trusted"),
     ):
         with pytest.raises(NotGenuine, match=words):
-            certificates.issued([found], PUBLIC, "van-7", trusted)
+            certificates.issued([found], PUBLIC, expected(authority))
 
 
 def test_evidence_needs_its_profile(authority: Authority) -> None:

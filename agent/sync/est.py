@@ -1,0 +1,139 @@
+"""EST (RFC 7030, RFC 8951): asks a fleet's own authority for certificates.
+
+Every answer is untrusted; which certificate in it counts is for the caller to say, by
+`agent.record.certificates.issued`.
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from agent.errors import DoorstepError, ExitCode, NotGenuine
+from agent.record import certificates
+from agent.record.certificates import Certificate, Request
+from agent.sync.http import Client, Limits, NoAnswer
+from agent.sync.tls import Tls
+from agent.sync.tus import Answer, quoted, retry_after_s
+
+REQUEST_TYPE: Final = "application/pkcs10"
+"""Source: RFC 7030 section 4.2.1."""
+
+WAIT_LEAST_S: Final = 1.0
+"""After a 202 without a usable Retry-After, or one of 0: no busy loop."""
+
+WAIT_USUAL_S: Final = 60.0
+"""After a 202 that names no time: somebody approves by hand. Source: RFC 7030 section 4.2.3."""
+
+_USUAL: Final = Limits()
+
+
+class Path(StrEnum):
+    """What is asked for, below `/.well-known/est/`."""
+
+    FIRST = "simpleenroll"
+    AGAIN = "simplereenroll"
+    EVIDENCE = "evidence/simpleenroll"
+
+
+class NotIssued(DoorstepError):
+    """The authority refuses; the message quotes it, and says what to do.
+
+    Attributes:
+        status: of the answer.
+    """
+
+    exit_code = ExitCode.NOT_GENUINE
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The authority has not decided yet: the same request again after so many seconds."""
+
+    after_s: float
+
+
+class Est(Client):
+    """One EST server.
+
+    Args:
+        origin: its address; `/.well-known/est/` comes behind it.
+        tls, limits, alive: as of Client.
+    """
+
+    def __init__(
+        self,
+        origin: str,
+        tls: Tls,
+        limits: Limits = _USUAL,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(tls, limits, alive, "the EST server")
+        self._place = f"{origin.rstrip('/')}/.well-known/est"
+
+    def authorities(self) -> Sequence[Certificate]:
+        """What the server says its authorities are.
+
+        Raises:
+            NoAnswer: none came, or none of an EST server.
+            NotGenuine: an answer with something else than certificates.
+        """
+        with self.attempt():
+            answer = self._ask("GET", f"{self._place}/cacerts", {}, None)
+        if answer.status != 200:
+            raise NoAnswer(quoted("cacerts", answer) + ", which is no answer of an EST server")
+        return _certificates("cacerts", answer)
+
+    def enrol(
+        self, path: Path, request: Request, login: tuple[str, str] | None = None
+    ) -> Sequence[Certificate] | Waits:
+        """Ask for a certificate; with `login` by name and password, else as this device.
+
+        Raises:
+            NoAnswer: none came, or none of an EST server.
+            NotIssued: the server refuses.
+            NotGenuine: an answer with something else than certificates.
+        """
+        headers = {"Content-Type": REQUEST_TYPE}
+        if login is not None:
+            name = base64.b64encode(":".join(login).encode()).decode()
+            headers["Authorization"] = f"Basic {name}"
+        body = base64.encodebytes(request.der)  # in lines: libest takes no other
+        with self.attempt():
+            answer = self._ask("POST", f"{self._place}/{path}", headers, body)
+        return _decided(path, answer, by_token=login is not None)
+
+
+def _decided(path: Path, answer: Answer, *, by_token: bool) -> Sequence[Certificate] | Waits:
+    said = quoted(path, answer)
+    match answer.status:
+        case 200:
+            return _certificates(path, answer)
+        case 202:
+            asked_s = retry_after_s(answer)
+            return Waits(max(WAIT_USUAL_S if asked_s is None else asked_s, WAIT_LEAST_S))
+        case 401 | 403 if by_token:
+            words = "the token is wrong, used, or another device's: ask the office for a new one"
+            raise NotIssued(f"{said}: {words}", answer.status)
+        case 401 | 403:
+            words = "this device's certificate is not accepted: `doorstep enrol` with a new token"
+            raise NotIssued(f"{said}: {words}", answer.status)
+        case 429:
+            raise NoAnswer(f"{said}: too many at once; try again later")
+        case status if 400 <= status <= 499:
+            words = "the authority takes no such request; ask whoever runs it"
+            raise NotIssued(f"{said}: {words}", answer.status)
+    raise NoAnswer(f"{said}, which is no answer of an EST server; try again later")
+
+
+def _certificates(path: str, answer: Answer) -> Sequence[Certificate]:
+    try:
+        return certificates.read_answer(answer.body)
+    except NotGenuine as error:
+        words = "is it an EST server, or something in between?"
+        raise NotGenuine(f"{path}: the answer is not genuine: {error}; {words}") from error

@@ -1,0 +1,100 @@
+"""This device's TLS identity: a key, its certificate, and the change from one to the next."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from agent.errors import ConfigError, NotGenuine
+from agent.queue.disk import disk_errors, sync_folder, write_durably
+from agent.queue.paths import Layout
+from agent.record import certificates, signing
+from agent.record.certificates import Chain, Expected
+from agent.record.signing import PrivateKey
+from agent.sync.tls import IDENTITY_FILE
+
+_log = logging.getLogger(__name__)
+
+_MODE: Final = 0o600
+"""For sync's user alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A key and the chain of its certificate."""
+
+    key: PrivateKey
+    chain: Chain
+
+    @property
+    def starts(self) -> datetime:
+        """From when the certificate is valid."""
+        return certificates.starts(self.chain[0])
+
+    @property
+    def ends(self) -> datetime:
+        """Until when the certificate is valid."""
+        return certificates.ends(self.chain[0])
+
+
+class IdentityStore:
+    """`tls.pem`, and `next-key.pem` while a certificate for a new key is asked for.
+
+    A power cut at any point leaves a `tls.pem` that is whole, the old one or the new one; and the
+    key of a request that may have been answered, so that the same is asked for again.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._folder = layout.sync_keys
+        self._file = self._folder / IDENTITY_FILE
+        self._next = self._folder / "next-key.pem"
+
+    def read(self, expected: Expected) -> Identity | None:
+        """What is in use; None where there is none yet.
+
+        Raises:
+            NotGenuine: it is not whole, or not what is `expected`.
+            StorageFault: it cannot be read.
+        """
+        with disk_errors(f"cannot read {self._file}"):
+            if not self._file.exists():
+                return None
+            text = self._file.read_bytes()
+        try:
+            key = signing.read_private_key(self._file)
+            found = certificates.read_pem(text)
+            return Identity(key, certificates.issued(found, key.public_key(), expected))
+        except (ConfigError, NotGenuine) as error:
+            raise NotGenuine(f"{self._file}: {error}") from error
+
+    def next_key(self, current: Identity | None) -> PrivateKey:
+        """The key to ask with: the one of a request that was not answered, else a new one.
+
+        It is durable when this returns.
+
+        Raises:
+            StorageFault: the disk failed.
+        """
+        if self._next.exists():
+            try:
+                key = signing.read_private_key(self._next)
+            except ConfigError as error:  # it never had a certificate: nothing is lost with it
+                _log.warning("event=next_key_unreadable error=%r", str(error))
+            else:
+                if current is None or not certificates.is_for(current.chain[0], key.public_key()):
+                    return key
+        made = signing.new_key()
+        write_durably(self._next, signing.private_pem(made), _MODE, whole=True)
+        return made
+
+    def install(self, new: Identity) -> None:
+        """Use this one from now on.
+
+        Raises:
+            StorageFault: the disk failed; the old one is still whole and in use.
+        """
+        text = signing.private_pem(new.key) + certificates.pem(new.chain)
+        write_durably(self._file, text, _MODE, whole=True)
+        with disk_errors("cannot delete the key that was asked with"):
+            self._next.unlink(missing_ok=True)
+            sync_folder(self._folder)

@@ -1,0 +1,203 @@
+"""Renews this device's certificates in good time, without anybody's help."""
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from agent.config import Config
+from agent.errors import DoorstepError, NotGenuine, NotNow
+from agent.models import rfc3339
+from agent.process import control
+from agent.queue import disk
+from agent.queue.paths import Layout
+from agent.record import certificates
+from agent.record.certificates import Chain
+from agent.record.signing import PublicKey
+from agent.sync import enrolment
+from agent.sync.est import Est, Waits
+from agent.sync.identity import IdentityStore
+from agent.trust.authorities import expected
+from agent.trust.store import TrustStore
+from hardware.told import Told
+
+_log = logging.getLogger(__name__)
+
+DUE_AT: Final = 2 / 3
+"""Share of its life after which a certificate is renewed: of a year, four months are left to try.
+
+Source: letsencrypt.org/docs/integration-guide, "when to renew": a third of life left.
+"""
+
+SPREAD: Final = 1 / 30
+"""Of its life, by which a renewal may be later: a fleet enrolled in a day spreads over 12."""
+
+LOOK_S: Final = 3_600.0
+"""From look to look while all is well: a certificate ends on a day."""
+
+SOON_S: Final = 60.0
+"""Until the next look while capture does not run, and after the first failure."""
+
+BACK_OFF_CAP_S: Final = 3_600.0
+"""Longest wait after failures, which doubles from SOON_S: four months are 2,900 tries."""
+
+_UNDECIDED: Final = "asked for a certificate; the authority has not decided yet"
+
+_CAPTURE_TIMEOUT_S: Final = 10.0
+"""Longest wait for what capture says: it signs a request and flushes a file."""
+
+Asking = Callable[[control.Line], control.Line | None]
+"""Asks the capture process; None when it does not run."""
+
+
+def due(chain: Chain, share: float = DUE_AT) -> datetime:
+    """When a certificate is to be renewed: when `share` of its life is over."""
+    starts, ends = certificates.starts(chain[0]), certificates.ends(chain[0])
+    return starts + (ends - starts) * share
+
+
+@dataclass
+class _Task:
+    """One certificate's renewal: when it is looked at next, and what is wrong."""
+
+    due_s: float = float("-inf")
+    failures: int = 0
+    trouble: str | None = None
+
+    def settle(self, now_s: float, wait: float | Waits) -> None:
+        """Look again after so many seconds, or when the authority may have decided."""
+        self.failures, self.trouble = 0, None
+        if isinstance(wait, Waits):
+            wait, self.trouble = wait.after_s, _UNDECIDED
+        self.due_s = now_s + wait
+
+    def fail(self, now_s: float, words: str, dice: random.Random) -> None:
+        self.failures += 1
+        wait_s = min(SOON_S * 2.0 ** min(self.failures - 1, 16), BACK_OFF_CAP_S)
+        self.due_s, self.trouble = now_s + dice.uniform(wait_s / 2, wait_s), words
+
+
+class Renewal:
+    """An errand of sync: the TLS certificate by its own, the evidence certificate for capture.
+
+    Nothing that fails here holds up the records: it is told in the status, and tried again.
+
+    Args:
+        config: with identity required.
+        est: the EST server, reached as this device.
+        dice: for jitter.
+        capture: asks the capture process, which has the key for evidence.
+    """
+
+    def __init__(
+        self, config: Config, est: Est, dice: random.Random, capture: Asking | None = None
+    ) -> None:
+        layout = Layout.of(config.state)
+        self._config = config
+        self._est = est
+        self._dice = dice
+        self._capture = capture or _asking(layout)
+        self._folder = layout.sync_keys
+        self._store = IdentityStore(layout)
+        self._trust = TrustStore(layout)
+        self._late = dice.uniform(0.0, SPREAD)
+        self._tls, self._evidence = _Task(), _Task()
+        self._ends: datetime | None = None
+        self._logged = Told[tuple[str | None, ...]]((None, None))
+
+    def interrupt(self) -> None:
+        """End what is running, from another thread."""
+        self._est.interrupt()
+
+    def hurry(self) -> None:
+        """Look at the next turn."""
+        self._tls.due_s = self._evidence.due_s = float("-inf")
+
+    def turn(self, now_s: float) -> None:
+        """Look when it is time (CLOCK_BOOTTIME), and renew what is to be."""
+        for task, renew in ((self._tls, self._renew_tls), (self._evidence, self._renew_evidence)):
+            if now_s < task.due_s:
+                continue
+            try:
+                task.settle(now_s, renew())
+            except DoorstepError as error:
+                task.fail(now_s, str(error), self._dice)
+        self._est.hang_up()  # the next request is hours away
+        troubles = self._tls.trouble, self._evidence.trouble
+        if self._logged.is_news(troubles):
+            _log.warning("event=renewal tls=%r evidence=%r", *troubles)
+
+    def status(self) -> control.Line:
+        """What sync says of its identity."""
+        told: dict[str, Any] = {"tls_until": self._ends and rfc3339(self._ends)}
+        troubles = [self._tls.trouble, self._evidence.trouble]
+        return told | {"identity_trouble": next((words for words in troubles if words), None)}
+
+    def _renew_tls(self) -> float | Waits:
+        """Returns how many seconds to wait until the next look."""
+        known = expected(self._config)
+        with disk.lock(self._folder, exclusive=True, wait=False):
+            current = self._store.read(known)
+            if current is None:
+                raise NotNow("not enrolled: no TLS certificate yet; `doorstep enrol URL`")
+            self._ends = current.ends
+            if enrolment.now() < due(current.chain, DUE_AT + self._late):
+                return LOOK_S
+            try:
+                new = enrolment.tls_identity(
+                    self._store, self._est, known, current=current, login=None
+                )
+            except DoorstepError as error:
+                raise NotNow(_ended(current.ends) + str(error)) from error
+        if isinstance(new, Waits):
+            return new
+        self._ends = new.ends
+        _log.info("event=renewed what=tls until=%s", rfc3339(new.ends))
+        return LOOK_S
+
+    def _renew_evidence(self) -> float | Waits:
+        if self._ends is None:  # nobody to ask as; the TLS certificate's trouble tells
+            return SOON_S
+        answer = self._capture({"request": "evidence"})
+        if answer is None:
+            return SOON_S
+        request = certificates.read_request(str(answer.get("request")))
+        kept = self._kept(request.key)
+        if kept and enrolment.now() < due(kept):
+            return LOOK_S
+        got = enrolment.evidence(self._est, request, expected(self._config))
+        if isinstance(got, Waits):
+            return got
+        ends = certificates.ends(got[0])
+        if kept and ends <= certificates.ends(kept[0]):
+            raise NotNow(f"evidence certificate: the authority gives none beyond {ends:%Y-%m-%d}")
+        self._offer(got)
+        _log.info("event=renewed what=evidence until=%s", rfc3339(ends))
+        return LOOK_S
+
+    def _offer(self, chain: Chain) -> None:
+        text = certificates.pem(chain).decode()
+        taken = self._capture({"offer": "evidence", "text": text}) or {"why": "it has ended"}
+        if taken.get("taken") is not True:
+            why = f"evidence certificate: capture did not take it: {taken.get('why')}"
+            raise NotGenuine(why)
+
+    def _kept(self, key: PublicKey) -> Chain:
+        """The chain in `trust/` where it is for this key; none otherwise."""
+        text = self._trust.evidence()
+        try:
+            found = () if text is None else certificates.read_pem(text)
+        except NotGenuine:
+            return ()
+        return found if found and certificates.is_for(found[0], key) else ()
+
+
+def _ended(ends: datetime) -> str:
+    over = enrolment.now() >= ends
+    return f"the TLS certificate ended on {ends:%Y-%m-%d}: " if over else "not renewed yet: "
+
+
+def _asking(layout: Layout) -> Asking:
+    return lambda line: control.ask(layout.capture_socket, line, _CAPTURE_TIMEOUT_S)

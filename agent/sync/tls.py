@@ -1,0 +1,156 @@
+"""What a TLS connection trusts and shows; looked at again when a file of it changed."""
+
+import logging
+import ssl
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from agent.config import Config, IdentityMode
+from agent.errors import ConfigError, NotNow
+from agent.queue.paths import Layout
+from agent.trust.keys import fleet_in_hand
+
+_log = logging.getLogger(__name__)
+
+IDENTITY_FILE: Final = "tls.pem"
+"""In `keys/sync/`: the key and its certificate's chain in one, so that they never part."""
+
+Seen = tuple[tuple[int, int, int] | None, ...]
+"""Inode, time of change and size of each file; None for one that is not there."""
+
+
+class Tls:
+    """Who is trusted, and who this device is.
+
+    Args:
+        ca: trusted certificates, PEM; None for the system's.
+        setting: what names `ca` in the configuration, for messages.
+        own: key and certificates that are shown to the other end; None to show none.
+        next_ca: more trusted certificates, PEM.
+        watched: what `next_ca` depends on.
+        verifies: whether the other end must prove who it is; what an unverified one says counts
+            for nothing until it is compared with a pin.
+    """
+
+    def __init__(
+        self,
+        ca: Path | None,
+        setting: str = "backend.ca",
+        *,
+        own: Path | None = None,
+        next_ca: Callable[[], str | None] = lambda: None,
+        watched: Sequence[Path] = (),
+        verifies: bool = True,
+    ) -> None:
+        self.setting = setting
+        self.verifies = verifies
+        self._ca = ca
+        self._own = own
+        self._next_ca = next_ca
+        self._watched = [path for path in (ca, own, *watched) if path is not None]
+        self._seen: Seen | None = None
+
+    def renewed(self) -> ssl.SSLContext | None:
+        """What to connect with, where that is another than last time; None while it is the same.
+
+        Raises:
+            ConfigError: the trusted certificates cannot be read.
+            NotNow: there is no usable identity yet; the message says what to do.
+        """
+        seen = tuple(map(_seen, self._watched))
+        if seen == self._seen:
+            return None
+        context = self._context()
+        self._seen = seen
+        return context
+
+    def _context(self) -> ssl.SSLContext:
+        if not self.verifies:
+            return _trusting_anybody()
+        context = self._trusting()
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a pinned CA may be an intermediate
+        if self._own is not None:
+            _show(context, self._own)
+        return context
+
+    def _trusting(self) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(cafile=self._ca)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            words = f"{self.setting}: {self._ca}: cannot be read as certificates: {reason}"
+            if isinstance(error, FileNotFoundError) and self._own is not None:
+                raise NotNow(f"{words}; `doorstep enrol` puts it there") from error
+            raise ConfigError(words) from error
+        self._trust_next(context)
+        return context
+
+    def _trust_next(self, context: ssl.SSLContext) -> None:
+        """Also whom the fleet document names; one that is none locks nobody out."""
+        try:
+            if more := self._next_ca():
+                context.load_verify_locations(cadata=more)
+        except (OSError, ValueError) as error:
+            _log.warning("event=next_ca_unusable error=%r", str(error))
+
+
+def for_backend(config: Config) -> Tls:
+    """What the backend is reached with: as this device, where identity is required."""
+    if config.identity.mode is IdentityMode.OFF:
+        return Tls(config.backend.ca)
+    if config.backend.ca is not None:
+        return Tls(config.backend.ca, own=_own(config))
+    return for_est(config)
+
+
+def for_est(config: Config, *, as_device: bool = True) -> Tls:
+    """What the EST server is reached with; as nobody yet, for the first certificate.
+
+    It is trusted as the backend is where it has no address of its own.
+    """
+    own = _own(config) if as_device else None
+    if config.backend.ca is not None and config.identity.est is None:
+        return Tls(config.backend.ca, own=own)
+    documents = [Layout.of(config.state).trust / "fleet.jws"]
+    next_ca = partial(_next_ca, config)
+    return Tls(config.identity.ca, "identity.ca", own=own, next_ca=next_ca, watched=documents)
+
+
+def _own(config: Config) -> Path:
+    return Layout.of(config.state).sync_keys / IDENTITY_FILE
+
+
+def _next_ca(config: Config) -> str | None:
+    try:
+        return fleet_in_hand(config).next_ca
+    except NotNow:
+        return None
+
+
+def _seen(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _show(context: ssl.SSLContext, own: Path) -> None:
+    try:
+        context.load_cert_chain(own, password="")
+    except FileNotFoundError as error:
+        words = "not enrolled: this device has no TLS certificate yet; `doorstep enrol URL`"
+        raise NotNow(words) from error
+    except OSError as error:
+        reason = "not a key and its certificate" if isinstance(error, ssl.SSLError) else error
+        words = "`doorstep enrol URL` with a new token makes another"
+        raise NotNow(f"{own}: cannot be used: {reason}; {words}") from error
+
+
+def _trusting_anybody() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,34 @@
+"""Whose certificates count: the fleet's authority, and the next one that the fleet names."""
+
+from agent.config import Config
+from agent.errors import ConfigError, NotGenuine, NotNow
+from agent.record import certificates
+from agent.record.certificates import Chain, Expected
+from agent.trust.keys import fleet_in_hand
+
+
+def expected(config: Config) -> Expected:
+    """This device's certificates: by `identity.ca`, or `next_ca` of the fleet document in hand.
+
+    Raises:
+        ConfigError: `identity.ca` cannot be read as certificates, or is not set.
+    """
+    path = config.identity.ca
+    if path is None:
+        raise ConfigError("identity.ca: missing; identity.mode required needs it")
+    try:
+        given = certificates.read_pem(path.read_bytes())
+    except (OSError, NotGenuine) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        words = "put the fleet's certificate authority there, PEM"
+        raise ConfigError(f"identity.ca: {path}: cannot be read: {reason}; {words}") from error
+    return Expected(config.device.id, (*given, *_next(config)))
+
+
+def _next(config: Config) -> Chain:
+    """Nothing where the fleet names none, or nothing that can be read."""
+    try:
+        named = fleet_in_hand(config).next_ca
+        return () if named is None else certificates.read_pem(named.encode())
+    except (NotNow, NotGenuine):
+        return ()

@@ -1,0 +1,199 @@
+"""A small EST server over HTTPS, which issues as a fleet's authority does, or misbehaves.
+
+It also has what enrolment fetches from a backend: `GET /fleet`.
+"""
+
+import base64
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography import x509
+
+from agent.record import certificates, signing
+from tests.support.authority import Authority, certs_only, new_authority
+
+PREFIX: Final = "/.well-known/est/"
+NO_CHECK_TIME: Final = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME: an expired certificate gets an answer in place of a broken line."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request; `peer` is the certificate that was shown."""
+
+    method: str
+    path: str
+    login: str | None
+    body: bytes
+    peer: x509.Certificate | None
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Answered:
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class EstServer:
+    """Attributes:
+    script: what it does in place of its part; None from it goes on as usual.
+    tokens: which device may enrol by which token.
+    revoked: serials that are let in no more.
+    fleet: the fleet document.
+    """
+
+    authority: Authority
+    folder: Path
+    url: str = ""
+    script: Callable[[Asked], Answered | None] = lambda _: None
+    tokens: dict[str, str] = field(default_factory=lambda: {"van-7": "blue-42"})
+    revoked: set[int] = field(default_factory=set)
+    fleet: str | None = None
+    life: timedelta = timedelta(days=365)
+    asked: list[Asked] = field(default_factory=list)
+    connections: int = 0
+    issued: dict[tuple[str, str, str], x509.Certificate] = field(default_factory=dict)
+    used: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ca_file(self) -> Path:
+        return self.folder / "est-ca.pem"
+
+    def answer(self, asked: Asked) -> Answered:
+        self.asked.append(asked)
+        if (scripted := self.script(asked)) is not None:
+            return scripted
+        path = asked.path.removeprefix(PREFIX)
+        if path == "cacerts":
+            return Answered(200, certs_only([self.authority.certificate]))
+        if path == "simpleenroll":
+            return self._by_token(asked)
+        if asked.peer is None:
+            return Answered(403, b"no certificate")
+        if asked.peer.serial_number in self.revoked:
+            return Answered(403, b"certificate revoked")
+        return self._as_device(path, asked, certificates.common_name(asked.peer))
+
+    def paths(self) -> list[str]:
+        return [one.path.removeprefix(PREFIX) for one in self.asked]
+
+    def _by_token(self, asked: Asked) -> Answered:
+        device, _, token = (asked.login or "").partition(":")
+        if not token or self.tokens.get(device) != token:
+            return Answered(401, b"unknown token")
+        key = signing.thumbprint(_request(asked).public_key())  # type: ignore[arg-type]
+        if self.used.setdefault(token, key) != key:
+            return Answered(403, b"token used")
+        return self._issue(asked, device, "tls")
+
+    def _as_device(self, path: str, asked: Asked, device: str) -> Answered:
+        if path == "evidence/simpleenroll":
+            return self._issue(asked, device, "evidence")
+        if path == "simplereenroll":
+            return self._issue(asked, device, "tls")
+        if path == "/fleet":
+            return Answered(404) if self.fleet is None else Answered(200, self.fleet.encode())
+        return Answered(404, b"not found")
+
+    def _issue(self, asked: Asked, device: str, label: str) -> Answered:
+        found = _request(asked)
+        names = found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        if [name.value for name in names] != [device]:
+            return Answered(403, b"another name")
+        key: Any = found.public_key()
+        place = device, label, signing.thumbprint(key)
+        if place not in self.issued:
+            evidence = label == "evidence"
+            made = self.authority.issue(key, device, life=self.life, evidence=evidence)
+            self.issued[place] = made
+        return Answered(200, certs_only([self.issued[place], *self.authority.above]))
+
+
+def _request(asked: Asked) -> x509.CertificateSigningRequest:
+    return x509.load_der_x509_csr(base64.b64decode(asked.body))
+
+
+@contextmanager
+def est_server(
+    folder: Path, authority: Authority | None = None, root: Authority | None = None
+) -> Iterator[EstServer]:
+    """A server whose authority may be below a `root`, which is the one that it trusts then."""
+    folder.mkdir(parents=True, exist_ok=True)
+    server = EstServer(authority or new_authority(), folder)
+    server.ca_file.write_bytes((root or server.authority).pem)
+    key = signing.new_key()
+    made = server.authority.issue(key.public_key(), "127.0.0.1", server=True)
+    own = folder / "est-tls.pem"
+    chain = certificates.pem([made, *server.authority.above])
+    own.write_bytes(signing.private_pem(key) + chain)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own)
+    context.load_verify_locations(server.ca_file)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
+    listener = _Listener(("127.0.0.1", 0), _handler(server))
+    listener.context = context
+    listener.est = server
+    server.url = f"https://127.0.0.1:{listener.server_address[1]}"
+    thread = threading.Thread(target=listener.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        listener.shutdown()
+        thread.join()
+        listener.server_close()
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    context: ssl.SSLContext
+    est: EstServer
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        request.settimeout(10)
+        with suppress(OSError), self.context.wrap_socket(request, server_side=True) as line:
+            self.est.connections += 1
+            super().finish_request(line, client_address)
+
+
+def _handler(server: EstServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._do(b"")
+
+        def do_POST(self) -> None:
+            self._do(self.rfile.read(int(self.headers["Content-Length"])))
+
+        def _do(self, body: bytes) -> None:
+            line: Any = self.connection
+            der = line.getpeercert(binary_form=True)
+            peer = x509.load_der_x509_certificate(der) if der else None
+            basic = self.headers.get("Authorization", "").removeprefix("Basic ")
+            login = base64.b64decode(basic).decode() or None
+            asked = Asked(self.command, self.path, login, body, peer, dict(self.headers))
+            answer = server.answer(asked)
+            self.send_response(answer.status)
+            headers = {"Content-Length": str(len(answer.body))} | answer.headers
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
