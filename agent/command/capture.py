@@ -17,23 +17,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.capture.chain import Chain, NotQueued
+from agent.capture.device_key import device_key, own_keys
 from agent.capture.documents import Documents
 from agent.capture.loop import CaptureLoop
 from agent.capture.record_json import Setting, chain_start_record
 from agent.capture.socket_presses import Reply
 from agent.command.shared import configured, floor, signals
 from agent.config import Config
-from agent.errors import ConfigError, ExitCode, NotNow, StorageFault
+from agent.errors import ExitCode, NotNow
 from agent.models import FAULTS, Head, Kind
 from agent.process import control, sd_notify
 from agent.queue import labels
 from agent.queue.database import Database
-from agent.queue.disk import disk_errors, lock, write_durably
+from agent.queue.disk import disk_errors, lock
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.queue.recovery import Mending
-from agent.record import signing
-from agent.record.signing import PrivateKey, PublicKey
 from agent.trust.store import TrustStore
 from hardware.board import Board, open_board
 from hardware.button import ButtonName
@@ -143,8 +142,8 @@ def capture_loop(
         database = Database(layout, migrates=True)
         opened.callback(database.close)
         outbox = Outbox(database, boot_id())
-        key, key_is_new = _device_key(layout)
-        keys = _own_keys(layout)
+        key, key_is_new = device_key(layout)
+        keys = own_keys(layout)
         mending = Mending(layout, database, outbox, keys, now_ns, alive=sd_notify.alive)
         mending.start()
         seen = labels.glances(layout, sd_notify.alive)
@@ -170,29 +169,6 @@ def _start_chain(board: Board, chain: Chain, documents: Documents, why: str) -> 
     with suppress(NotQueued):  # told already; its file is in place
         chain.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
     _log.warning("event=chain_start why=%r", why)
-
-
-def _device_key(layout: Layout) -> tuple[PrivateKey, bool]:
-    """This device's signing key, made at the first start; whether it was made now."""
-    path = layout.capture_keys / "device.pem"
-    is_new = not path.exists()
-    if is_new:
-        write_durably(path, signing.private_pem(signing.new_key()), mode=0o600, whole=True)
-    try:
-        key = signing.read_private_key(path)
-    except ConfigError as error:
-        words = "put it back from a copy, or move it away: then a new chain begins"
-        raise StorageFault(f"{error}; {words}") from error
-    public = key.public_key()
-    kept = layout.capture_keys / f"{signing.thumbprint(public)}.pub.pem"
-    if not kept.exists():
-        write_durably(kept, signing.public_pem(public), mode=0o600, whole=True)
-    return key, is_new
-
-
-def _own_keys(layout: Layout) -> list[PublicKey]:
-    """Every key that this device ever signed with: its records stay its own with a new one."""
-    return [signing.read_public_key(path) for path in sorted(layout.capture_keys.glob("*.pub.pem"))]
 
 
 def _why_new_chain(head: Head | None, *, any_record: bool, key_is_new: bool) -> str | None:
