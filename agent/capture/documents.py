@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from agent.capture.current_fleet import CurrentFleet
 from agent.capture.current_manifest import CurrentManifest
+from agent.capture.evidence import Evidence
 from agent.config import Config
 from agent.errors import ExitCode
 from agent.trust.store import TrustStore
@@ -33,7 +34,8 @@ class Documents:
         manifest: the manifest in force.
     """
 
-    def __init__(self, config: Config, trust: TrustStore, clock: Clock) -> None:
+    def __init__(self, config: Config, trust: TrustStore, clock: Clock, evidence: Evidence) -> None:
+        self._evidence = evidence
         self.fleet = CurrentFleet(config, trust)
         self.manifest = CurrentManifest(config, trust, clock, self.fleet)
         self._looking = threading.Lock()
@@ -53,10 +55,10 @@ class Documents:
             case {"offer": "manifest", "text": str(text)}:
                 with self._in_turn():
                     return self.manifest.offer(text).told()
-            case {"offer": "evidence"} | {"request": "evidence"}:
-                words = "this version of the agent knows no evidence certificate"
-                return {"error": words, "exit": ExitCode.USAGE}
-        words = '{"offer": "manifest"|"fleet", "text": "..."}'
+            case {"offer": "evidence", "text": str()} | {"request": "evidence"}:
+                with self._in_turn():
+                    return self._evidence.answer(request)
+        words = '{"offer": "manifest"|"fleet"|"evidence", "text": "..."}, {"request": "evidence"}'
         return {"error": f"not an offer; it takes {words}", "exit": ExitCode.USAGE}
 
     @contextmanager

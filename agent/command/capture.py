@@ -19,6 +19,7 @@ from typing import Any, Final
 from agent.capture.chain import Chain, NotQueued
 from agent.capture.device_key import device_key, own_keys
 from agent.capture.documents import Documents
+from agent.capture.evidence import Evidence
 from agent.capture.loop import CaptureLoop
 from agent.capture.record_json import Setting, chain_start_record
 from agent.capture.socket_presses import Reply
@@ -158,7 +159,7 @@ def capture_loop(
         chain = Chain(
             layout, outbox, key=key, device_id=config.device.id, head=head, mending=mending
         )
-        documents = Documents(config, TrustStore(layout), board.clock)
+        documents = Documents(config, TrustStore(layout), board.clock, Evidence(config, key))
         if why:
             _start_chain(board, chain, documents, why)
         yield CaptureLoop(config, board, chain, outbox, documents=documents, now_ns=now_ns)

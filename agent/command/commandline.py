@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = add("status", "what waits, what is wrong, who runs")
     verb.add_argument("--json", action="store_true", help="one JSON document")
     _add_queue(add, common)
+    _add_enrol(add)
     verb = add("doctor", "check this device and say what to do")
     verb.add_argument("--json", action="store_true", help="one JSON document")
     verb = add("config", "check the configuration")
@@ -120,6 +122,31 @@ def _add_capture_and_sync(add: _Add) -> None:
     verb.add_argument("--once", action="store_true", help="one press, its record as JSON")
     verb = add("sync", "send what is queued until stopped")
     verb.add_argument("--once", action="store_true", help="send what waits, then end")
+
+
+def _add_enrol(add: _Add) -> None:
+    verb = add("enrol", "get this device's certificates, and the fleet document")
+    verb.add_argument("url", metavar="URL", help="where certificates come from")
+    verb.add_argument("--renew", action="store_true", help="new certificates now")
+    verb.add_argument(
+        "--token",
+        type=Path,
+        metavar="FILE",
+        help="holds the one-time token (else standard input)",
+    )
+    verb.add_argument(
+        "--ca-sha256",
+        type=_sha256,
+        metavar="HEX",
+        help="of the authority's public key; fetches it where identity.ca does not exist",
+    )
+
+
+def _sha256(text: str) -> str:
+    digest = text.replace(":", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise argparse.ArgumentTypeError("not a SHA-256: 64 hexadecimal digits")
+    return digest
 
 
 def _add_queue(add: _Add, common: argparse.ArgumentParser) -> None:

@@ -1,19 +1,13 @@
 """Gets certificates: the ways that `doorstep enrol` and a renewal share."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from agent.errors import NotGenuine
 from agent.record import certificates
 from agent.record.certificates import Certificate, Chain, Expected, NotTrusted, Request
 from agent.sync.est import Est, Path, Waits
 from agent.sync.identity import Identity, IdentityStore
-from hardware.clock import BUILT
-
-
-def now() -> datetime:
-    """The time by which a certificate has ended; a clock before the build date knows nothing."""
-    return max(datetime.now(UTC), BUILT)
+from agent.trust.authorities import now
 
 
 def tls_identity(

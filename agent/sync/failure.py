@@ -44,6 +44,11 @@ def in_words(error: BaseException, whose: str, ca: str) -> str:
     return f"the connection failed: {detail[:200]}"
 
 
+def is_unverified(error: BaseException) -> bool:
+    """Whether the other end did not prove who it is."""
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+
+
 def _is_about_certificates(error: ssl.SSLError) -> bool:
     return isinstance(error, ssl.SSLCertVerificationError) or bool(_REFUSED.search(_reason(error)))
 

@@ -25,7 +25,7 @@ from urllib3.connectionpool import HTTPSConnectionPool  # noqa: TID251 - this is
 from agent import __version__
 from agent.config import BackendSettings
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow
-from agent.sync.failure import in_words
+from agent.sync.failure import in_words, is_unverified
 from agent.sync.stall import StallLimit
 from agent.sync.tls import Tls
 from agent.sync.tus import Answer
@@ -78,6 +78,12 @@ class NoAnswer(DoorstepError, OSError):
     """No usable answer came; the message says why, in words for the queue."""
 
     exit_code = ExitCode.LATER
+
+
+class NotVerified(NoAnswer):
+    """The other end did not prove who it is."""
+
+    exit_code = ExitCode.NOT_GENUINE
 
 
 class Client:
@@ -185,7 +191,8 @@ class Client:
         ) as error:
             self.hang_up()  # half an exchange may be left on the connection
             words = in_words(error, self._whose, self._tls.setting)
-            raise NoAnswer(self._stall.verdict or words) from error
+            kind = NotVerified if is_unverified(error) else NoAnswer
+            raise kind(self._stall.verdict or words) from error
         finally:
             self._stall.tidy()
 
@@ -255,7 +262,10 @@ class _Adapter(HTTPAdapter):
         pool = partial(_pool, partial(_Connection, stall, limits.read_s))
         self.poolmanager.pool_classes_by_scheme = {"https": pool}
 
-        self._verifies = "CERT_REQUIRED" if trust.verify_mode else "CERT_NONE"
+        self._verifies = "CERT_REQUIRED"
+        if trust.verify_mode is ssl.CERT_NONE:  # it is compared with a pin, see agent.sync.tls
+            self._verifies = "CERT_NONE"
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002 - requests' signature
         conn.cert_reqs = self._verifies  # requests would trust its own certificates too

@@ -19,7 +19,7 @@ from agent.record.signing import PublicKey
 from agent.sync import enrolment
 from agent.sync.est import Est, Waits
 from agent.sync.identity import IdentityStore
-from agent.trust.authorities import expected
+from agent.trust.authorities import expected, now
 from agent.trust.store import TrustStore
 from hardware.told import Told
 
@@ -143,7 +143,7 @@ class Renewal:
             if current is None:
                 raise NotNow("not enrolled: no TLS certificate yet; `doorstep enrol URL`")
             self._ends = current.ends
-            if enrolment.now() < due(current.chain, DUE_AT + self._late):
+            if now() < due(current.chain, DUE_AT + self._late):
                 return LOOK_S
             try:
                 new = enrolment.tls_identity(
@@ -165,7 +165,7 @@ class Renewal:
             return SOON_S
         request = certificates.read_request(str(answer.get("request")))
         kept = self._kept(request.key)
-        if kept and enrolment.now() < due(kept):
+        if kept and now() < due(kept):
             return LOOK_S
         got = enrolment.evidence(self._est, request, expected(self._config))
         if isinstance(got, Waits):
@@ -195,7 +195,7 @@ class Renewal:
 
 
 def _ended(ends: datetime) -> str:
-    over = enrolment.now() >= ends
+    over = now() >= ends
     return f"the TLS certificate ended on {ends:%Y-%m-%d}: " if over else "not renewed yet: "
 
 

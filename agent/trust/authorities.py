@@ -1,10 +1,18 @@
 """Whose certificates count: the fleet's authority, and the next one that the fleet names."""
 
+from datetime import UTC, datetime
+
 from agent.config import Config
 from agent.errors import ConfigError, NotGenuine, NotNow
 from agent.record import certificates
 from agent.record.certificates import Chain, Expected
 from agent.trust.keys import fleet_in_hand
+from hardware.clock import BUILT
+
+
+def now() -> datetime:
+    """The time by which a certificate has ended; a clock before the build date knows nothing."""
+    return max(datetime.now(UTC), BUILT)
 
 
 def expected(config: Config) -> Expected:
@@ -13,16 +21,20 @@ def expected(config: Config) -> Expected:
     Raises:
         ConfigError: `identity.ca` cannot be read as certificates, or is not set.
     """
+    return Expected(config.device.id, (*given(config), *_next(config)))
+
+
+def given(config: Config) -> Chain:
+    """The certificates in `identity.ca`. Raises as `expected` does."""
     path = config.identity.ca
     if path is None:
         raise ConfigError("identity.ca: missing; identity.mode required needs it")
     try:
-        given = certificates.read_pem(path.read_bytes())
+        return certificates.read_pem(path.read_bytes())
     except (OSError, NotGenuine) as error:
         reason = getattr(error, "strerror", None) or str(error)
         words = "put the fleet's certificate authority there, PEM"
         raise ConfigError(f"identity.ca: {path}: cannot be read: {reason}; {words}") from error
-    return Expected(config.device.id, (*given, *_next(config)))
 
 
 def _next(config: Config) -> Chain:

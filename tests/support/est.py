@@ -91,7 +91,7 @@ class EstServer:
         device, _, token = (asked.login or "").partition(":")
         if not token or self.tokens.get(device) != token:
             return Answered(401, b"unknown token")
-        key = signing.thumbprint(_request(asked).public_key())  # type: ignore[arg-type]
+        key = signing.thumbprint(requested(asked).public_key())  # type: ignore[arg-type]
         if self.used.setdefault(token, key) != key:
             return Answered(403, b"token used")
         return self._issue(asked, device, "tls")
@@ -106,7 +106,7 @@ class EstServer:
         return Answered(404, b"not found")
 
     def _issue(self, asked: Asked, device: str, label: str) -> Answered:
-        found = _request(asked)
+        found = requested(asked)
         names = found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
         if [name.value for name in names] != [device]:
             return Answered(403, b"another name")
@@ -119,7 +119,7 @@ class EstServer:
         return Answered(200, certs_only([self.issued[place], *self.authority.above]))
 
 
-def _request(asked: Asked) -> x509.CertificateSigningRequest:
+def requested(asked: Asked) -> x509.CertificateSigningRequest:
     return x509.load_der_x509_csr(base64.b64decode(asked.body))
 
 
@@ -197,3 +197,30 @@ def _handler(server: EstServer) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def fleet_document(key: signing.PrivateKey, version: int = 1, **changes: Any) -> str:
+    """One by this fleet key, which names it for receipts and manifests too."""
+    listed = [{"jwk": signing.jwk(key.public_key()), "until": None}]
+    payload = {
+        "v": 1,
+        "version": version,
+        "receipt_keys": listed,
+        "manifest_keys": listed,
+        "revoked": [],
+        "recipients": [],
+        "next_fleet_key": None,
+        "next_ca": None,
+    }
+    return signing.sign(payload | changes, key, typ="doorstep-fleet")
+
+
+def required(server: EstServer, folder: Path, key: signing.PublicKey) -> dict[str, Any]:
+    """The tables of a device that enrols there, and the files that they name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ca.pem").write_bytes(server.ca_file.read_bytes())
+    (folder / "fleet-key.pem").write_bytes(signing.public_pem(key))
+    return {
+        "identity": {"mode": "required", "ca": "ca.pem", "fleet_key": "fleet-key.pem"},
+        "backend": {"url": server.url, "receipt_keys": []},
+    }

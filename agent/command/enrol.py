@@ -1,0 +1,186 @@
+"""`doorstep enrol`: this device's certificates and the first fleet document, step by step.
+
+Each step looks at what is there first, so it may be run again at any time. As root, each owner's
+part runs as that owner: network code never as root.
+"""
+
+import argparse
+import getpass
+import re
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from agent.capture import enrolment
+from agent.command.owners import Told, as_owner
+from agent.config import Config, IdentityMode, load, path_of
+from agent.errors import ConfigError, DoorstepError, ExitCode
+from agent.queue.disk import write_durably
+from agent.queue.paths import Layout
+from agent.record import certificates, signing
+from agent.sync import provision
+from agent.trust.authorities import given
+from hardware.clock import BUILT
+
+TIME_WAIT_S: Final = 60.0
+"""Longest wait for network time: an NTP client asks within seconds of the network's coming up."""
+
+TOKEN_LIMIT_CHARS: Final = 1_024
+"""Longest token that is read: a longer one is another file."""
+
+_AsOwner = Callable[[Callable[[], Told]], Told]
+
+_READABLE: Final = 0o644
+"""The authority's certificate is public."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`doorstep enrol URL [--renew] [--token FILE] [--ca-sha256 HEX]`."""
+    config = load(path_of(arguments.config))
+    _check(config, arguments.url)
+    token = _token(arguments.token)
+    await_time(say)
+    layout = Layout.of(config.state)
+
+    def as_capture(act: Callable[[], Told]) -> Told:
+        return as_owner(layout.capture_keys, layout.state, act)
+
+    def as_sync(act: Callable[[], Told]) -> Told:
+        return as_owner(layout.sync_keys, layout.state, act)
+
+    request = str(as_capture(lambda: enrolment.request(config)).get("request"))
+    _authority(config, arguments.ca_sha256, as_sync)
+    fetched = as_sync(lambda: _over_the_network(config, request, token, renew=arguments.renew))
+    codes = [fetched.get("exit"), as_capture(lambda: _keep(config, fetched)).get("exit")]
+    code = next((ExitCode(found) for found in codes if found), ExitCode.DONE)
+    if code is ExitCode.DONE:
+        print(f"enrolled: {config.device.id}")
+    else:
+        print(
+            "not finished: see above, then run this again; it goes on where it was", file=sys.stderr
+        )
+    return code
+
+
+def say(step: str, words: str) -> None:
+    """One line per step; at once, also into a pipe."""
+    print(f"{step:<16}  {words}", flush=True)
+
+
+def await_time(
+    say: provision.Say,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """While the clock is before the build date, which is certainly past, wait for network time."""
+    if now() >= BUILT:
+        return
+    words = f"says {now():%Y-%m-%d}, which is past; waiting up to {TIME_WAIT_S:.0f} s for the time"
+    say("clock", words)
+    for _ in range(int(TIME_WAIT_S)):
+        sleep(1.0)
+        if now() >= BUILT:
+            say("clock", f"says {now():%Y-%m-%d} now")
+            return
+    say("clock", "still wrong; certificates may not verify by it: set it (`timedatectl set-time`)")
+
+
+def _check(config: Config, url: str) -> None:
+    """Whether this device can be enrolled, and there."""
+    if config.identity.mode is IdentityMode.OFF:
+        words = 'set it to "required", with identity.ca and identity.fleet_key, to enrol'
+        raise ConfigError(f"identity.mode is off: there is nothing to enrol; {words}")
+    if _place(url) != _place(config.est):
+        setting = "identity.est" if config.identity.est else "backend.url"
+        words = "give that address, or mend the configuration"
+        raise ConfigError(f"{url} is not where {setting} leads, which is {config.est}; {words}")
+    if config.identity.fleet_key is not None:
+        signing.read_public_key(config.identity.fleet_key)
+
+
+def _place(url: str) -> tuple[str, str | None, int | None, str]:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or 443, parts.path.rstrip("/")
+    except ValueError:  # the port
+        return url, None, None, ""
+
+
+def _token(file: Path | None) -> Callable[[], str | None]:
+    """Gives the token where it is needed; root's file is read before root becomes another."""
+    if file is not None:
+        try:
+            text = file.read_text(encoding="ascii")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a text"
+            raise ConfigError(f"{file}: the token cannot be read: {reason}") from error
+        secret = _tidy(text, str(file))
+        if not secret:
+            raise ConfigError(f"{file}: there is no token in it")
+        return lambda: secret
+    return cache(_from_standard_input)
+
+
+def _from_standard_input() -> str | None:
+    if sys.stdin.isatty():
+        return _tidy(getpass.getpass("one-time token: "), "the terminal")
+    return _tidy(sys.stdin.readline(TOKEN_LIMIT_CHARS + 2), "standard input") or None
+
+
+def _tidy(text: str, where: str) -> str:
+    token = text.strip()
+    if len(token) > TOKEN_LIMIT_CHARS or not re.fullmatch(r"[!-~]*", token):
+        raise ConfigError(f"{where}: not a token: it is one word of letters, digits and signs")
+    return token
+
+
+def _authority(
+    config: Config, pin: str | None, as_sync: Callable[[Callable[[], Told]], Told]
+) -> None:
+    """See to `identity.ca`: whom everything after this is verified by."""
+    path = config.identity.ca
+    assert path is not None  # the configuration is checked
+    if pin is None or path.exists():
+        trusted = given(config)  # says what is wrong with the file
+        if pin is not None:
+            provision.pinned(trusted, pin)
+        say("authority", f"{path}")
+        return
+    told = as_sync(lambda: {"ca": provision.authority(config, pin)})
+    found = provision.pinned(certificates.read_pem(str(told.get("ca")).encode()), pin)
+    write_durably(path, certificates.pem([found]), _READABLE, whole=True)
+    say("authority", f"is the pinned one; written to {path}")
+
+
+def _over_the_network(
+    config: Config, request: str, token: Callable[[], str | None], *, renew: bool
+) -> Told:
+    """Sync's part, in sync's process."""
+    provision.identity(config, token, say, renew=renew)
+    fetched = provision.documents(config, request, say)
+    code = fetched.trouble and int(fetched.trouble.exit_code)
+    return {"evidence": fetched.evidence, "fleet": fetched.fleet, "exit": code}
+
+
+def _keep(config: Config, fetched: Told) -> Told:
+    """Capture's part, in capture's process: what was fetched is verified once more, and kept."""
+    codes = []
+    for name, step, keep in (
+        ("evidence", "evidence", enrolment.take_evidence),
+        ("fleet", "fleet document", enrolment.take_fleet),
+    ):
+        text = fetched.get(name)
+        if not isinstance(text, str):
+            continue
+        try:
+            keep(config, text)
+            say(step, "verified, and kept")
+        except DoorstepError as error:
+            say(step, str(error))
+            codes.append(int(error.exit_code))
+    return {"exit": codes[0] if codes else None}

@@ -1,0 +1,106 @@
+"""Each owner's part of a command in a process of its own, so that root follows nobody's links."""
+
+import json
+import os
+import pwd
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from agent.errors import DoorstepError, ExitCode, StorageFault
+
+Told = dict[str, Any]
+
+_ANSWER_LIMIT_BYTES: Final = 1_048_576
+"""Most that a part tells: a fleet document and a few certificates are a tenth."""
+
+
+class PartFailed(DoorstepError):
+    """What an owner's part could not do, in its words and with its exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.exit_code = code  # type: ignore[misc]  # this one differs by instance
+
+
+def as_owner(folder: Path, state: Path, act: Callable[[], Told]) -> Told:
+    """Run `act` as the owner of `folder`: as root in a child that has become that user for good.
+
+    What `act` returns must be JSON; what the child says is input, as of any other user. Another
+    user than root, or one for whom root owns the whole `state`, goes on as what they are.
+
+    Raises:
+        PartFailed: as what `act` raised as a DoorstepError.
+        StorageFault: `folder` is not as a device's is.
+    """
+    owner = _owner(folder, state) if os.geteuid() == 0 else None
+    if owner is None:
+        return act()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _run(owner, act, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as told:
+        text = told.read(_ANSWER_LIMIT_BYTES)
+    os.waitpid(child, 0)
+    return _result(text)
+
+
+def _owner(folder: Path, state: Path) -> os.stat_result | None:
+    """Whose it is; None where root owns the state, or there is none yet."""
+    try:
+        whole, found = state.stat(), folder.lstat()
+    except FileNotFoundError:
+        return None
+    remedy = "`systemd-tmpfiles --create` makes it as it should be"
+    if not stat.S_ISDIR(found.st_mode):
+        raise StorageFault(f"{folder}: not a folder; {remedy}")
+    if found.st_uid != 0:
+        return found
+    if whole.st_uid != 0:
+        raise StorageFault(f"{folder}: root's, where a process's own user is right; {remedy}")
+    return None
+
+
+def _run(owner: os.stat_result, act: Callable[[], Told], writer: int) -> None:
+    """The child's whole life; a bug leaves its traceback."""
+    try:
+        _become(owner)
+        try:
+            told: Told = {"done": act()}
+        except DoorstepError as error:
+            told = {"error": str(error), "exit": int(error.exit_code)}
+        with os.fdopen(writer, "w") as pipe:
+            json.dump(told, pipe)
+    finally:
+        if sys.exc_info()[0] is not None:
+            sys.excepthook(*sys.exc_info())
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _become(owner: os.stat_result) -> None:
+    try:
+        os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
+    except KeyError:  # a card of another machine
+        os.setgroups([owner.st_gid])
+    os.setgid(owner.st_gid)
+    os.setuid(owner.st_uid)
+
+
+def _result(text: bytes) -> Told:
+    try:
+        told = json.loads(text)
+        if "error" in told:
+            raise PartFailed(str(told["error"]), int(told["exit"]))
+        done = told["done"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PartFailed("a part of the command ended without a word", ExitCode.FAULT) from error
+    if not isinstance(done, dict):
+        raise PartFailed("a part of the command told something else", ExitCode.FAULT)
+    return done
