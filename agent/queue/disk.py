@@ -65,12 +65,14 @@ def write_durably(
 
     A cut before that leaves nothing, or `target` with a `.part` suffix, or the whole file; on
     ext4, where one flush does for two, also a `target` that is not whole, unless it must be
-    `whole` at any time.
+    `whole` at any time: then one that was there is replaced, and a `target` stays, whole, also
+    where the last flush fails.
     A `.part` that such a cut left is overwritten; there is one writer per target.
 
     Raises:
         StorageFull: no space; nothing is left behind.
-        StorageFault: any other disk error; nothing is left behind where the disk still deletes.
+        StorageFault: any other disk error; nothing new is left behind where the disk still deletes,
+            but for a `whole` one.
     """
     part = target.with_suffix(".part")
     with disk_errors(f"cannot write {target.name}"):
@@ -82,7 +84,8 @@ def write_durably(
                 if not is_short:
                     os.fsync(descriptor)
                 part.rename(target)
-                left = target
+                if not whole:  # else what it replaced is gone, and this one is whole
+                    left = target
                 if is_short:
                     os.fsync(descriptor)
                 else:

@@ -7,17 +7,21 @@ import base64
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from agent.record import certificates, signing
 from tests.support.authority import Authority, certs_only, new_authority
+from tests.support.waiting import until
 
 PREFIX: Final = "/.well-known/est/"
 NO_CHECK_TIME: Final = 0x200000
@@ -49,6 +53,8 @@ class EstServer:
     script: what it does in place of its part; None from it goes on as usual.
     tokens: which device may enrol by which token.
     revoked: serials that are let in no more.
+    shown: serials by device, in the order of their first use: one whose successor was used
+        is a copy's.
     fleet: the fleet document.
     """
 
@@ -58,6 +64,7 @@ class EstServer:
     script: Callable[[Asked], Answered | None] = lambda _: None
     tokens: dict[str, str] = field(default_factory=lambda: {"van-7": "blue-42"})
     revoked: set[int] = field(default_factory=set)
+    shown: dict[str, list[int]] = field(default_factory=dict)
     fleet: str | None = None
     life: timedelta = timedelta(days=365)
     asked: list[Asked] = field(default_factory=list)
@@ -80,9 +87,16 @@ class EstServer:
             return self._by_token(asked)
         if asked.peer is None:
             return Answered(403, b"no certificate")
-        if asked.peer.serial_number in self.revoked:
-            return Answered(403, b"certificate revoked")
-        return self._as_device(path, asked, certificates.common_name(asked.peer))
+        return self._as_device(path, asked, certificates.common_name(asked.peer), asked.peer)
+
+    def _is_a_copy(self, device: str, serial: int) -> bool:
+        """One lives; the one before it until then."""
+        shown = self.shown.setdefault(device, [])
+        if serial in shown[:-1]:
+            return True
+        if serial not in shown:
+            shown.append(serial)
+        return False
 
     def paths(self) -> list[str]:
         return [one.path.removeprefix(PREFIX) for one in self.asked]
@@ -96,7 +110,14 @@ class EstServer:
             return Answered(403, b"token used")
         return self._issue(asked, device, "tls")
 
-    def _as_device(self, path: str, asked: Asked, device: str) -> Answered:
+    def _as_device(self, path: str, asked: Asked, device: str, peer: x509.Certificate) -> Answered:
+        if peer.serial_number in self.revoked:
+            return Answered(403, b"certificate revoked")
+        if self._is_a_copy(device, peer.serial_number):
+            return Answered(403, b"certificate replaced")
+        return self._issued(path, asked, device)
+
+    def _issued(self, path: str, asked: Asked, device: str) -> Answered:
         if path == "evidence/simpleenroll":
             return self._issue(asked, device, "evidence")
         if path == "simplereenroll":
@@ -197,6 +218,35 @@ def _handler(server: EstServer) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+@contextmanager
+def est_process(folder: Path, authority: Authority) -> Iterator[str]:
+    """The same in a process of its own, for tests that fork; its address."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        files = signing.private_pem(authority.key), authority.pem
+        stop = folder / "stop"
+        serving = pool.submit(_serve, folder, files, stop)
+        try:
+            place = folder / "url"
+            until(place.exists)
+            yield place.read_text()
+        finally:
+            stop.touch()
+            serving.result()
+
+
+def _serve(folder: Path, files: tuple[bytes, bytes], stop: Path) -> None:
+    key = serialization.load_pem_private_key(files[0], None)
+    assert isinstance(key, signing.PrivateKey)
+    fleet_key = signing.new_key()
+    with est_server(folder, Authority(key, certificates.read_pem(files[1])[0])) as server:
+        server.fleet = fleet_document(fleet_key)
+        part = folder / "url.part"
+        part.write_text(server.url)
+        (folder / "fleet-key.pem").write_bytes(signing.public_pem(fleet_key.public_key()))
+        part.rename(folder / "url")
+        until(stop.exists, 600.0, every_s=0.05)
 
 
 def fleet_document(key: signing.PrivateKey, version: int = 1, **changes: Any) -> str:
