@@ -1,0 +1,327 @@
+"""Renewal: both certificates in good time, and what is said when it does not go."""
+
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.capture.device_key import device_key
+from agent.capture.evidence import Evidence
+from agent.config import Config, load
+from agent.process.control import Line
+from agent.queue.disk import lock
+from agent.record import certificates, signing
+from agent.record.certificates import Expected
+from agent.sync import tls
+from agent.sync.est import Est
+from agent.sync.identity import Identity, IdentityStore
+from agent.sync.renewal import BACK_OFF_CAP_S, DUE_AT, LOOK_S, SPREAD, Renewal, due
+from agent.trust.store import TrustStore
+from tests.support.authority import YEAR, certs_only
+from tests.support.device import Device
+from tests.support.est import Answered, Asked, EstServer, est_server, requested, required
+from tests.support.sending import QUICK
+
+FLEET_KEY = signing.new_key().public_key()
+
+
+@dataclass
+class Van:
+    """An enrolled device whose capture answers, and its renewal."""
+
+    server: EstServer
+    config: Config
+    device: Device
+    renewal: Renewal
+    capture: "Capture"
+    now_s: float = 1000.0
+
+    def install(self, age_days: float, life: timedelta = YEAR) -> Identity:
+        key = signing.new_key()
+        starts = datetime.now(UTC) - timedelta(days=age_days)
+        leaf = self.server.authority.issue(key.public_key(), "van-7", starts=starts, life=life)
+        made = Identity(key, (leaf,))
+        IdentityStore(self.device.layout).install(made)
+        return made
+
+    def identity(self) -> Identity:
+        trusted = (self.server.authority.certificate,)
+        found = IdentityStore(self.device.layout).read(Expected("van-7", trusted))
+        assert found is not None
+        return found
+
+    def turn(self, after_s: float = 0.0) -> str | None:
+        self.now_s += after_s
+        self.renewal.turn(self.now_s)
+        trouble = self.renewal.status()["identity_trouble"]
+        assert trouble is None or isinstance(trouble, str)
+        return trouble
+
+
+@dataclass
+class Capture:
+    """Answers as the capture process does, unless it does not run."""
+
+    evidence: Evidence
+    runs: bool = True
+    asked: list[Line] = field(default_factory=list)
+
+    def __call__(self, line: Line) -> Line | None:
+        self.asked.append(line)
+        return self.evidence.answer(line) if self.runs else None
+
+
+@pytest.fixture
+def van(tmp_path: Path) -> Iterator[Van]:
+    with est_server(tmp_path / "est") as server:
+        device = Device(tmp_path / "van", **required(server, tmp_path / "van", FLEET_KEY))
+        device.layout.make()
+        config = load(device.config)
+        capture = Capture(Evidence(config, device_key(device.layout)[0]))
+        with closing(Est(config.est, tls.for_est(config), QUICK)) as est:
+            renewal = Renewal(config, est, random.Random(1), capture)
+            yield Van(server, config, device, renewal, capture)
+
+
+def test_renewal_is_due_at_two_thirds_of_the_life(van: Van) -> None:
+    identity = van.install(0)
+
+    assert due(identity.chain) == identity.starts + YEAR * DUE_AT
+
+
+def test_young_certificate_is_left_alone(van: Van) -> None:
+    before = van.install(200)
+
+    assert van.turn() is None
+
+    assert "simplereenroll" not in van.server.paths()
+    assert van.identity().chain == before.chain
+
+
+@pytest.mark.parametrize("age_days", [260, 364, 366, 2_000])
+def test_old_and_expired_certificates_are_renewed_with_a_new_key(van: Van, age_days: int) -> None:
+    before = van.install(age_days)
+
+    assert van.turn() is None
+
+    after = van.identity()
+    assert after.key.public_key() != before.key.public_key()
+    assert after.ends > datetime.now(UTC) + timedelta(days=300)
+    assert van.server.paths()[0] == "simplereenroll"
+    assert van.server.asked[0].peer == before.chain[0]
+    assert van.server.asked[0].login is None
+    assert van.server.asked[1].peer == after.chain[0]
+
+
+def test_fleet_that_enrolled_in_one_day_does_not_renew_in_one(van: Van) -> None:
+    """In the midst of the spread some have renewed, and some have not."""
+    renewed = 0
+    for seed in range(20):
+        before = van.install(365 * (DUE_AT + SPREAD / 2))
+        with closing(Est(van.config.est, tls.for_est(van.config), QUICK)) as est:
+            Renewal(van.config, est, random.Random(seed), lambda _: None).turn(0.0)
+        renewed += van.identity().chain != before.chain
+
+    assert 4 <= renewed <= 16
+
+
+def test_next_look_is_in_an_hour(van: Van) -> None:
+    van.install(0)
+    van.turn()
+    asked = len(van.capture.asked)
+
+    van.turn(LOOK_S - 1)
+    assert len(van.capture.asked) == asked
+    van.turn(1)
+    assert len(van.capture.asked) == asked + 1
+
+
+def test_where_the_authority_renews_nothing_expired_it_is_said_and_tried_again(van: Van) -> None:
+    before = van.install(400)
+    van.server.script = lambda _: Answered(403, b"certificate expired")
+
+    trouble = van.turn()
+
+    assert trouble is not None
+    assert "the TLS certificate ended on" in trouble
+    assert 'simplereenroll was answered 403 "certificate expired"' in trouble
+    assert "`doorstep enrol` with a new token" in trouble
+    assert van.identity().chain == before.chain
+    van.server.script = lambda _: None
+    assert van.turn(BACK_OFF_CAP_S) is None
+    assert van.identity().chain != before.chain
+
+
+def test_failures_are_tried_again_ever_more_slowly_up_to_an_hour(van: Van) -> None:
+    van.install(300)
+    van.server.script = lambda _: Answered(503)
+    times = []
+    for _ in range(40):
+        before = van.server.paths().count("simplereenroll")
+        van.turn(60.0)
+        times.append(van.server.paths().count("simplereenroll") - before)
+
+    assert times[0] == 1
+    assert 4 <= sum(times) <= 8
+    van.turn(BACK_OFF_CAP_S)
+    assert van.server.paths().count("simplereenroll") == sum(times) + 1
+
+
+def test_lost_answer_gets_the_same_certificate_again(van: Van) -> None:
+    van.install(300)
+
+    def lose(asked: Asked) -> Answered | None:
+        van.server.script = lambda _: None
+        van.server.answer(asked)
+        return Answered(502)
+
+    van.server.script = lose
+
+    assert van.turn() is not None
+    assert van.turn(60.0) is None
+
+    assert len([label for _, label, _ in van.server.issued if label == "tls"]) == 1
+
+
+def test_authority_that_decides_later_is_asked_when_it_says(van: Van) -> None:
+    van.install(300)
+
+    def later(asked: Asked) -> Answered | None:
+        is_renewal = asked.path.endswith("simplereenroll")
+        return Answered(202, headers={"Retry-After": "600"}) if is_renewal else None
+
+    van.server.script = later
+
+    assert van.turn() == "asked for a certificate; the authority has not decided yet"
+    van.turn(599)
+    assert van.server.paths().count("simplereenroll") == 1
+    van.server.script = lambda _: None
+    assert van.turn(1) is None
+
+
+def test_device_that_was_not_enrolled_says_so_and_asks_nobody(van: Van) -> None:
+    trouble = van.turn()
+
+    assert trouble is not None
+    assert "not enrolled" in trouble
+    assert van.server.asked == []
+
+
+def test_spoilt_identity_says_what_to_do(van: Van) -> None:
+    van.install(0)
+    (van.device.layout.sync_keys / "tls.pem").write_bytes(b"-----BEGIN")
+
+    trouble = van.turn()
+
+    assert trouble is not None
+    assert "tls.pem" in trouble
+    assert van.server.asked == []
+
+
+def test_missing_evidence_certificate_is_fetched_and_given_to_capture(van: Van) -> None:
+    van.install(0)
+
+    assert van.turn() is None
+
+    text = TrustStore(van.device.layout).evidence()
+    assert text is not None
+    assert certificates.ends(certificates.read_pem(text)[0]).year == 9999
+    assert van.server.paths() == ["evidence/simpleenroll"]
+    assert van.turn(LOOK_S) is None
+    assert van.server.paths() == ["evidence/simpleenroll"]
+
+
+def test_evidence_waits_for_capture(van: Van) -> None:
+    van.install(0)
+    van.capture.runs = False
+    assert van.turn() is None
+    assert van.server.asked == []
+    van.capture.runs = True
+
+    assert van.turn(60) is None
+
+    assert TrustStore(van.device.layout).evidence() is not None
+
+
+def test_evidence_certificate_with_an_end_is_renewed_with_the_same_key(van: Van) -> None:
+    """As a fleet's authority may give it."""
+    van.install(0)
+    key, _ = device_key(van.device.layout)
+    old = van.server.authority.issue(key.public_key(), "van-7", evidence=True)
+    ended = datetime.now(UTC) + timedelta(days=30)
+    short = _until(van, key.public_key(), ended)
+    assert old.public_key() == short.public_key()
+    TrustStore(van.device.layout).keep_evidence(certificates.pem([short]))
+
+    assert van.turn() is None
+
+    text = TrustStore(van.device.layout).evidence()
+    assert text is not None
+    found = certificates.read_pem(text)[0]
+    assert certificates.is_for(found, key.public_key())
+    assert certificates.ends(found) > ended
+
+
+def _until(van: Van, key: signing.PublicKey, ends: datetime) -> certificates.Certificate:
+    starts = ends - YEAR
+    return van.server.authority.issue(key, "van-7", starts=starts, life=YEAR)
+
+
+def test_new_signing_key_gets_a_certificate_of_its_own(van: Van) -> None:
+    van.install(0)
+    van.turn()
+    (van.device.layout.capture_keys / "device.pem").unlink()
+    key, _ = device_key(van.device.layout)
+    van.capture.evidence = Evidence(van.config, key)
+
+    assert van.turn(LOOK_S) is None
+
+    text = TrustStore(van.device.layout).evidence()
+    assert text is not None
+    assert certificates.is_for(certificates.read_pem(text)[0], key.public_key())
+
+
+def test_authority_without_the_label_is_told_and_holds_nothing_up(van: Van) -> None:
+    van.install(300)
+
+    def no_labels(asked: Asked) -> Answered | None:
+        return Answered(404) if "evidence" in asked.path else None
+
+    van.server.script = no_labels
+
+    trouble = van.turn()
+
+    assert trouble is not None
+    assert "evidence/simpleenroll was answered 404" in trouble
+    assert van.identity().ends > datetime.now(UTC) + timedelta(days=300)
+
+
+def test_certificate_for_no_evidence_is_not_kept(van: Van) -> None:
+    van.install(0)
+
+    def tls_profile(asked: Asked) -> Answered | None:
+        key = requested(asked).public_key()
+        assert isinstance(key, signing.PublicKey)
+        return Answered(200, certs_only([van.server.authority.issue(key, "van-7")]))
+
+    van.server.script = tls_profile
+
+    trouble = van.turn()
+
+    assert trouble is not None
+    assert "not a certificate for evidence" in trouble
+    assert TrustStore(van.device.layout).evidence() is None
+
+
+def test_renewals_take_turns_with_somebody_at_the_bench(van: Van) -> None:
+    van.install(300)
+    with lock(van.device.layout.sync_keys, exclusive=True, wait=False):
+        trouble = van.turn()
+
+    assert trouble is not None
+    assert "held by another process" in trouble
+    assert "simplereenroll" not in van.server.paths()
