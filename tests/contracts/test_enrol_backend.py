@@ -1,0 +1,91 @@
+"""A device that enrols with the reference backend, sends, is revoked, and is let in again."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.record import certificates
+from agent.trust.store import TrustStore
+from tests.backend.process import Backend
+from tests.support.device import Device
+from tests.support.enrolment import expired, let_in
+
+pytestmark = pytest.mark.slow
+
+
+def device(backend: Backend, folder: Path, device_id: str) -> Device:
+    identity = {
+        "mode": "required",
+        "ca": str(backend.ca_file),
+        "fleet_key": str(backend.fleet_key_file),
+    }
+    towards = {"url": backend.base_url, "receipt_keys": []}
+    return Device(folder, device={"id": device_id}, identity=identity, backend=towards)
+
+
+def enrol(backend: Backend, van: Device, *words: str, token: str = "") -> tuple[int, str]:
+    ended = van.run("enrol", backend.base_url, *words, input=token)
+    assert "Traceback" not in ended.stderr
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def test_device_enrols_and_sends_over_one_connection(guarded: Backend, tmp_path: Path) -> None:
+    device_id, token = let_in(guarded)
+    van = device(guarded, tmp_path / "van", device_id)
+    began_s = time.monotonic()
+
+    code, said = enrol(guarded, van, token=token)
+
+    took_s = time.monotonic() - began_s
+    assert code == 0, said
+    assert took_s < 5, said
+    for _ in range(3):
+        assert van.run("capture", "--once").returncode in {0, 4}
+    before = guarded.counts()
+    sent = van.run("sync", "--once")
+    after = guarded.counts()
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    assert after.handshakes - before.handshakes <= 2
+    assert after.by_method.get("POST /files", 0) - before.by_method.get("POST /files", 0) == 4
+    text = TrustStore(van.layout).evidence()
+    assert text is not None
+    assert certificates.ends(certificates.read_pem(text)[0]).year == 9999
+
+
+def test_revoked_on_the_road_its_records_wait_until_it_is_let_in_again(
+    guarded: Backend, tmp_path: Path
+) -> None:
+    device_id, token = let_in(guarded)
+    van = device(guarded, tmp_path / "van", device_id)
+    assert enrol(guarded, van, token=token)[0] == 0
+    guarded.command("devices", "revoke", device_id)
+    van.run("capture", "--once")
+
+    sent = van.run("sync", "--once")
+
+    assert sent.returncode == 75
+    assert "certificate revoked" in sent.stdout
+    code, said = enrol(guarded, van)
+    assert code == 65
+    assert "certificate revoked" in said
+    token = guarded.command("devices", "add", device_id).split()[-1]
+    code, said = enrol(guarded, van, token=token)
+    assert code == 0, said
+    assert van.run("sync", "--once").returncode == 0
+    assert {item["state"] for item in van.queue()} == {"DELIVERED"}
+
+
+def test_device_that_slept_past_its_certificates_end_renews_by_itself(
+    guarded: Backend, tmp_path: Path
+) -> None:
+    asleep = expired(guarded, tmp_path)
+    van = device(guarded, tmp_path / "van", asleep.device_id)
+    van.layout.make()
+    own = van.layout.sync_keys / "tls.pem"
+    own.write_bytes(asleep.key_file.read_bytes() + asleep.certificate_file.read_bytes())
+
+    code, said = enrol(guarded, van)
+
+    assert code == 0, said
+    assert van.run("sync", "--once").returncode in {0, 75}
