@@ -2,21 +2,19 @@
 
 import argparse
 import json
-import os
 import statistics
 import time
-import uuid
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 from agent.command import permissions
 from agent.command.config import check
+from agent.command.network_check import findings
+from agent.command.owners import as_owner
 from agent.command.shared import become_owner, open_queue
 from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StorageFault
@@ -25,8 +23,6 @@ from agent.process import status
 from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.sync import tls
-from agent.sync.http import Backend, NoAnswer
 from agent.trust.keys import fleet_in_hand
 from hardware.board import open_board
 from hardware.clock import BUILT, ClockSource
@@ -71,7 +67,7 @@ def examine(path: Path) -> list[Finding]:
     except (DoorstepError, ScriptError) as error:
         return [Finding("configuration", Level.FAILED, str(error))]
     layout = Layout.of(config.state)
-    backend = _as_sync(config)
+    over_tls = _as_sync(config)  # before this process is another's for good
     become_owner(layout.queue)
     return [
         Finding("configuration", Level.OK, f"{path} is valid"),
@@ -81,7 +77,7 @@ def examine(path: Path) -> list[Finding]:
         *(Finding("permissions", Level.FAILED, words) for words in permissions.wrong(layout)),
         *_queue(config),
         _clock(config),
-        backend,
+        *over_tls,
         Finding(
             "sealing", Level.NOTE, "photos are stored readable on the card: not for the road yet"
         ),
@@ -278,34 +274,14 @@ def _clock(config: Config) -> Finding:
     return Finding("clock", Level.OK, f"synchronised by {source}")
 
 
-def _as_sync(config: Config) -> Finding:
-    """As root the backend is asked by sync's user, in a child: there is no way back from that."""
-    if os.geteuid() != 0:
-        return _backend(config)
-    with ProcessPoolExecutor(1, get_context("fork")) as pool:
-        return pool.submit(_become_sync_and_ask, config).result()
-
-
-def _become_sync_and_ask(config: Config) -> Finding:
+def _as_sync(config: Config) -> list[Finding]:
+    """What the owner of sync's keys finds."""
     layout = Layout.of(config.state)
-    become_owner(layout.sync_keys, layout.queue)
-    return _backend(config)
-
-
-def _backend(config: Config) -> Finding:
-    url = config.backend.url
     try:
-        backend = Backend(config.backend, tls=tls.for_backend(config))
-        with closing(backend), backend.attempt():
-            answer = backend.offset(f"{backend.base}/files/{uuid.uuid4()}")
-    except NoAnswer as error:
-        return Finding("backend", Level.LATER, f"{url}: {error}")
+        told = as_owner(layout.sync_keys, layout.state, lambda: {"found": findings(config)})
     except DoorstepError as error:
-        return Finding("backend", Level.FAILED, f"{url}: {error}")
-    if answer.status in {404, 410}:
-        return Finding("backend", Level.OK, f"{url} answers")
-    words = f"{url} answers {answer.status} where 404 is right; is something else in between?"
-    return Finding("backend", Level.LATER, words)
+        return [Finding("identity", Level.FAILED, str(error))]
+    return [Finding(check, Level[level], words) for check, level, words in told["found"]]
 
 
 def run(arguments: argparse.Namespace) -> int:

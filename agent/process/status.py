@@ -14,7 +14,7 @@ from agent import __version__
 from agent.config import Config, IdentityMode
 from agent.errors import DoorstepError
 from agent.models import Item
-from agent.process import control
+from agent.process import control, identity
 from agent.queue.disk import free_bytes
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
@@ -32,18 +32,19 @@ _ASK_TIMEOUT_S: Final = 2.0
 def document(config: Config, outbox: OutboxReader) -> dict[str, Any]:
     """Put together the status as JSON types; parts that do not answer are null or say why."""
     layout = Layout.of(config.state)
+    capture, sync = ask(layout.capture_socket), ask(layout.sync_socket)
     return {
         "device": config.device.id,
         "agent": __version__,
-        "identity": config.identity.mode,
+        "identity": _shortened(identity.identity(config, sync)),
         "manifest": config.policy.manifest,
         "bench_mode": config.device.bench_mode,
         "sealed": False,
         "queue": _queue(outbox),
         "torn": torn(layout.torn),
         "disk": _disk(config, layout),
-        "capture": ask(layout.capture_socket),
-        "sync": ask(layout.sync_socket),
+        "capture": capture,
+        "sync": sync,
     }
 
 
@@ -55,7 +56,11 @@ def ask(socket: Path) -> dict[str, Any] | None:
         return {"error": _short(str(error))}
     if answer is None:
         return None
-    return {name: _short(told) if isinstance(told, str) else told for name, told in answer.items()}
+    return _shortened(answer)
+
+
+def _shortened(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: _short(one) if isinstance(one, str) else one for name, one in told.items()}
 
 
 def torn(folder: Path) -> int | None:
@@ -72,8 +77,9 @@ def lines(status: dict[str, Any]) -> Iterator[str]:
     """Say the same in words, for a terminal."""
     queue, disk = status["queue"], status["disk"]
     yield f"device    {status['device']}, agent {status['agent']}, manifest {status['manifest']}"
+    yield f"identity  {identity.words(status['identity'])}"
     yield f"capture   {_capture_words(status['capture'])}"
-    if status["identity"] == IdentityMode.REQUIRED:
+    if status["identity"]["mode"] == IdentityMode.REQUIRED:
         yield from _fleet_lines(status["capture"] or {})
     yield from _manifest_lines(status["capture"] or {})
     yield f"sync      {_sync_words(status['sync'])}"

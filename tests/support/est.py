@@ -30,7 +30,7 @@ NO_CHECK_TIME: Final = 0x200000
 
 @dataclass(frozen=True)
 class Asked:
-    """One request; `peer` is the certificate that was shown."""
+    """One request; `peer` is the certificate that was shown, `port` the client's."""
 
     method: str
     path: str
@@ -38,6 +38,7 @@ class Asked:
     body: bytes
     peer: x509.Certificate | None
     headers: dict[str, str]
+    port: int
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,9 @@ def _handler(server: EstServer) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             self._do(b"")
 
+        def do_HEAD(self) -> None:
+            self._do(b"")
+
         def do_POST(self) -> None:
             self._do(self.rfile.read(int(self.headers["Content-Length"])))
 
@@ -205,14 +209,16 @@ def _handler(server: EstServer) -> type[BaseHTTPRequestHandler]:
             peer = x509.load_der_x509_certificate(der) if der else None
             basic = self.headers.get("Authorization", "").removeprefix("Basic ")
             login = base64.b64decode(basic).decode() or None
-            asked = Asked(self.command, self.path, login, body, peer, dict(self.headers))
+            port = self.client_address[1]
+            asked = Asked(self.command, self.path, login, body, peer, dict(self.headers), port)
             answer = server.answer(asked)
             self.send_response(answer.status)
             headers = {"Content-Length": str(len(answer.body))} | answer.headers
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer.body)
+            if self.command != "HEAD":
+                self.wfile.write(answer.body)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -29,7 +29,10 @@ LONG_WORDS = (
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return load(Device(tmp_path, device={"id": "v" * 63}).config)
+    identity = {"mode": "required", "ca": "ca.pem", "fleet_key": "fleet-key.pem"}
+    settings: dict[str, Any] = {"identity": identity, "backend": {"receipt_keys": ()}}
+    device = Device(tmp_path, device={"id": "v" * 63}, **settings)
+    return load(device.config)
 
 
 def document(config: Config) -> dict[str, Any]:
@@ -62,6 +65,8 @@ def test_the_document_stays_under_2_kb_whatever_the_alarms_say(
         "last_answer": words,
         "pause": words,
         "waits_s": 299.9,
+        "tls_until": "2027-12-01T09:15:02.000Z",
+        "identity_trouble": words,
     }
 
     with (

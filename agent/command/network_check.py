@@ -1,0 +1,104 @@
+"""What doctor finds of certificates and backend; sync's user looks, whose keys they are."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Final
+
+from agent.config import Config, IdentityMode
+from agent.errors import DoorstepError
+from agent.process import status
+from agent.process.identity import evidence_chain, wrong_clock
+from agent.queue.paths import Layout
+from agent.record import certificates
+from agent.sync import tls
+from agent.sync.http import Backend, NoAnswer
+from agent.sync.identity import Identity, IdentityStore
+from agent.sync.renewal import DUE_AT, SPREAD, due
+from agent.sync.tus import quoted
+from agent.trust.authorities import expected, now
+
+EVIDENCE_SOON: Final = timedelta(days=30)
+"""Of the evidence certificate: a month to find out why it is not renewed."""
+
+Found = tuple[str, str]
+"""How bad it is, by the names of doctor's levels, and what to do."""
+
+
+def findings(config: Config) -> list[tuple[str, str, str]]:
+    """What was looked at, how bad it is, and what to do; nothing but JSON."""
+    found = [("identity", *one) for one in _identity(config)]
+    return [*found, ("backend", *_backend(config))]
+
+
+def _identity(config: Config) -> Iterator[Found]:
+    if config.identity.mode is IdentityMode.OFF:
+        words = "identity.mode is off: anybody may say that they are this device; for the bench"
+        yield "NOTE", words
+        return
+    if (wrong := wrong_clock()) is not None:
+        yield "NOTE", f"{wrong}; GPS or the network sets it, or `timedatectl set-time`"
+    yield from _tls(config)
+    yield from _evidence(config)
+    running = status.ask(Layout.of(config.state).sync_socket) or {}
+    if trouble := running.get("identity_trouble"):
+        yield "NOTE", f"sync says: {trouble}"
+
+
+def _tls(config: Config) -> Iterator[Found]:
+    try:
+        found = IdentityStore(Layout.of(config.state)).read(expected(config))
+    except DoorstepError as error:
+        yield "FAILED", f"{error}; `doorstep enrol {config.est}` with a new token"
+        return
+    if found is None:
+        words = f"not enrolled: no TLS certificate; `doorstep enrol {config.est}` with its token"
+        yield "FAILED", words
+    else:
+        yield _judged(found, config.est, now())
+
+
+def _judged(found: Identity, est: str, at: datetime) -> Found:
+    end = f"{found.ends:%Y-%m-%d}"
+    if at >= found.ends:
+        words = f"sync renews it, or else `doorstep enrol {est}` with a new token"
+        return "FAILED", f"the TLS certificate ended on {end}; {words}"
+    if at >= due(found.chain, DUE_AT + SPREAD) + timedelta(days=1):
+        words = f"sync should have renewed it; `doorstep enrol {est} --renew` says why not"
+        return "NOTE", f"the TLS certificate ends on {end}; {words}"
+    return "OK", f"TLS certificate until {end}"
+
+
+def _evidence(config: Config) -> Iterator[Found]:
+    chain = evidence_chain(config)
+    if not chain:
+        yield "NOTE", "no evidence certificate yet; sync asks for one while capture runs"
+        return
+    ends = certificates.ends(chain[0])
+    if now() >= ends:
+        yield "FAILED", f"the evidence certificate ended on {ends:%Y-%m-%d}; sync says why"
+    elif now() >= ends - EVIDENCE_SOON:
+        yield "NOTE", f"the evidence certificate ends on {ends:%Y-%m-%d}; sync renews it"
+    else:
+        yield "OK", f"evidence certificate until {ends:%Y-%m-%d}"
+
+
+def _backend(config: Config) -> Found:
+    url = config.backend.url
+    try:
+        backend = Backend(config.backend, tls=tls.for_backend(config))
+        with closing(backend), backend.attempt():
+            answer = backend.offset(f"{backend.base}/files/{uuid.uuid4()}")
+            if config.identity.mode is IdentityMode.REQUIRED and answer.status in {401, 403}:
+                said = quoted("it", backend.fleet(None))  # the answer to HEAD has no words
+                words = f"`doorstep enrol {config.est}` with a new token, if the office agrees"
+                return "FAILED", f"{url} does not let this device in: {said}; {words}"
+    except NoAnswer as error:
+        return "LATER", f"{url}: {error}"
+    except DoorstepError as error:
+        return "FAILED", f"{url}: {error}"
+    if answer.status in {404, 410}:
+        return "OK", f"{url} answers"
+    words = f"{url} answers {answer.status} where 404 is right; is something else in between?"
+    return "LATER", words

@@ -1,0 +1,233 @@
+"""What doctor and status say of an identity: how it is, until when, and what to do."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.command import doctor, shared
+from agent.command.doctor import Level
+from agent.config import load
+from agent.process import control, identity, status
+from agent.queue.database import Database
+from agent.record import certificates, signing
+from agent.sync.identity import Identity, IdentityStore
+from agent.trust.store import TrustStore
+from tests.support.authority import YEAR
+from tests.support.device import Device
+from tests.support.est import Answered, Asked, EstServer, est_server, required
+
+
+@dataclass
+class Van:
+    server: EstServer
+    device: Device
+
+    def install(self, age_days: float) -> Identity:
+        key = signing.new_key()
+        starts = datetime.now(UTC) - timedelta(days=age_days)
+        leaf = self.server.authority.issue(key.public_key(), "van-7", starts=starts)
+        made = Identity(key, (leaf,))
+        IdentityStore(self.device.layout).install(made)
+        return made
+
+    def keep_evidence(self, life: timedelta | None = None) -> None:
+        key = signing.new_key().public_key()
+        issue = self.server.authority.issue
+        found = (
+            issue(key, "van-7", evidence=True)
+            if life is None
+            else issue(key, "van-7", starts=datetime.now(UTC) - YEAR, life=YEAR + life)
+        )
+        TrustStore(self.device.layout).keep_evidence(certificates.pem([found]))
+
+    def found(self, check: str = "identity") -> list[tuple[Level, str]]:
+        findings = doctor.examine(self.device.config)
+        return [(one.level, one.words) for one in findings if one.check == check]
+
+    def status(self, sync: dict[str, Any] | None) -> dict[str, Any]:
+        config = load(self.device.config)
+        layout = self.device.layout
+        with closing(Database(layout, migrates=True)) as first, first.look():
+            pass
+        with shared.open_queue(config) as outbox:
+            if sync is None:
+                return status.document(config, outbox)
+            with control.serve(layout.sync_socket, lambda *_: dict(sync)):
+                return status.document(config, outbox)
+
+
+@pytest.fixture
+def van(tmp_path: Path) -> Iterator[Van]:
+    with est_server(tmp_path / "est") as server:
+        server.script = _no_record
+        key = signing.new_key().public_key()
+        device = Device(tmp_path / "van", **required(server, tmp_path / "van", key))
+        device.layout.make()
+        yield Van(server, device)
+
+
+def _no_record(asked: Asked) -> Answered | None:
+    return Answered(404) if asked.path.startswith("/files/") else None
+
+
+def test_off_is_said(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+
+    (finding,) = (one for one in doctor.examine(device.config) if one.check == "identity")
+
+    assert finding.level is Level.NOTE
+    assert "identity.mode is off" in finding.words
+
+
+def test_sound_identity_is_told_with_its_ends(van: Van) -> None:
+    van.install(0)
+    van.keep_evidence()
+
+    found = van.found()
+
+    assert [level for level, _ in found] == [Level.OK, Level.OK]
+    assert "TLS certificate until 20" in found[0][1]
+    assert found[1][1] == "evidence certificate until 9999-12-31"
+    assert van.found("backend") == [(Level.OK, f"{van.server.url} answers")]
+    assert van.server.asked[0].peer is not None
+
+
+def test_device_that_is_not_enrolled_is_told_how(van: Van) -> None:
+    (level, words), (noted, evidence) = van.found()
+
+    assert level is Level.FAILED
+    assert f"not enrolled: no TLS certificate; `doorstep enrol {van.server.url}`" in words
+    assert noted is Level.NOTE
+    assert "no evidence certificate yet" in evidence
+    assert "not enrolled" in van.found("backend")[0][1]
+
+
+@pytest.mark.parametrize(
+    ("age_days", "level", "words"),
+    [
+        (200, Level.OK, "TLS certificate until"),
+        (250, Level.OK, "TLS certificate until"),
+        (300, Level.NOTE, "sync should have renewed it"),
+        (366, Level.FAILED, "the TLS certificate ended on"),
+    ],
+)
+def test_end_of_the_tls_certificate(van: Van, age_days: int, level: Level, words: str) -> None:
+    van.install(age_days)
+
+    found = van.found()[0]
+
+    assert found[0] is level
+    assert words in found[1]
+
+
+@pytest.mark.parametrize(
+    ("left", "level", "words"),
+    [
+        (timedelta(days=31), Level.OK, "evidence certificate until"),
+        (timedelta(days=29), Level.NOTE, "the evidence certificate ends on"),
+        (timedelta(days=-1), Level.FAILED, "the evidence certificate ended on"),
+    ],
+)
+def test_end_of_the_evidence_certificate(
+    van: Van, left: timedelta, level: Level, words: str
+) -> None:
+    van.install(0)
+    van.keep_evidence(left)
+
+    found = van.found()[1]
+
+    assert found[0] is level
+    assert words in found[1]
+
+
+def test_spoilt_identity_says_which_command_mends_it(van: Van) -> None:
+    (van.device.layout.sync_keys / "tls.pem").write_bytes(b"-----BEGIN")
+
+    level, words = van.found()[0]
+
+    assert level is Level.FAILED
+    assert "tls.pem" in words
+    assert "doorstep enrol" in words
+
+
+def test_revoked_device_hears_the_backends_words(van: Van) -> None:
+    identity = van.install(0)
+    van.server.script = lambda asked: Answered(403) if asked.method == "HEAD" else None
+    van.server.revoked.add(identity.chain[0].serial_number)
+
+    level, words = van.found("backend")[0]
+
+    assert level is Level.FAILED
+    assert 'it was answered 403 "certificate revoked"' in words
+    assert "`doorstep enrol" in words
+
+
+def test_what_sync_says_is_quoted(van: Van) -> None:
+    van.install(0)
+    van.keep_evidence()
+    said = {"state": "idle", "identity_trouble": "evidence/simpleenroll was answered 404"}
+
+    with control.serve(van.device.layout.sync_socket, lambda *_: dict(said)):
+        found = van.found()
+
+    assert found[-1] == (Level.NOTE, "sync says: evidence/simpleenroll was answered 404")
+
+
+# --- the status
+
+
+def test_status_tells_mode_ends_and_trouble(van: Van) -> None:
+    van.keep_evidence()
+    until = "2027-11-26T00:00:00.000Z"
+
+    made = van.status({"state": "idle", "tls_until": until, "identity_trouble": None})
+
+    evidence = "9999-12-31T23:59:59.000Z"
+    assert made["identity"] == {
+        "mode": "required",
+        "tls_until": until,
+        "evidence_until": evidence,
+        "trouble": None,
+    }
+    assert "tls_until" not in made["sync"]
+    words = "TLS certificate until 2027-11-26; evidence certificate until 9999-12-31"
+    assert f"identity  {words}" in list(status.lines(made))
+
+
+@pytest.mark.parametrize(
+    ("sync", "words"),
+    [
+        (None, "sync does not run"),
+        ({"identity_trouble": "not enrolled", "pause": "x"}, "not enrolled"),
+        ({"identity_trouble": None, "pause": "answered 403 certificate revoked"}, "revoked"),
+        ({"identity_trouble": None, "pause": None}, "no evidence certificate yet"),
+    ],
+)
+def test_status_says_what_is_wrong(van: Van, sync: dict[str, Any] | None, words: str) -> None:
+    made = van.status(sync)
+
+    assert words in made["identity"]["trouble"]
+    assert any(words in line for line in status.lines(made) if line.startswith("identity"))
+    assert len(json.dumps(made)) < 2048
+
+
+def test_status_without_identity_says_so(tmp_path: Path) -> None:
+    config = load(Device(tmp_path).config)
+
+    found = identity.identity(config, {"state": "idle"})
+
+    assert found == {"mode": "off"}
+    assert "anybody may say that they are this device" in identity.words(found)
+
+
+def test_clock_before_the_build_date_is_said_plainly() -> None:
+    assert identity.wrong_clock(datetime(1971, 1, 1, tzinfo=UTC)) == (
+        "the clock says 1971-01-01, which is past: no certificate can be judged by it"
+    )
+    assert identity.wrong_clock() is None
