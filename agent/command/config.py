@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from agent.config import Config, load, path_of
 from agent.errors import ExitCode
 from agent.record import receipt, signing
+from agent.trust import authorities
 from hardware.simulated.script import read_script
 
 
@@ -28,11 +29,13 @@ def check(config: Config) -> None:
     """Read the files that the configuration names.
 
     Raises:
-        ConfigError: a key for receipts cannot be read.
+        ConfigError: a key or a certificate cannot be read.
         ScriptError: the script of the simulated world is wrong.
     """
     receipt.read_keys(config.backend.receipt_keys)
     if config.identity.fleet_key is not None:
         signing.read_public_key(config.identity.fleet_key)
+    if config.identity.ca is not None and config.identity.ca.exists():  # else enrolment fetches it
+        authorities.given(config)
     if config.simulated.world is not None:
         read_script(config.simulated.world)

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -9,7 +10,8 @@ from agent.record import certificates
 from agent.trust.store import TrustStore
 from tests.backend.process import Backend
 from tests.support.device import Device
-from tests.support.enrolment import expired, let_in
+from tests.support.enrolment import enrolled, expired, let_in
+from tests.support.wire import speaking_to
 
 pytestmark = pytest.mark.slow
 
@@ -89,3 +91,32 @@ def test_device_that_slept_past_its_certificates_end_renews_by_itself(
 
     assert code == 0, said
     assert van.run("sync", "--once").returncode in {0, 75}
+
+
+def test_running_device_renews_what_ended_while_it_slept(guarded: Backend, tmp_path: Path) -> None:
+    """The daemons alone: a new TLS certificate, one for evidence, and what waited is sent."""
+    asleep = expired(guarded, tmp_path)
+    van = device(guarded, tmp_path / "van", asleep.device_id)
+    van.layout.make()
+    own = van.layout.sync_keys / "tls.pem"
+    own.write_bytes(asleep.key_file.read_bytes() + asleep.certificate_file.read_bytes())
+    other = enrolled(guarded, tmp_path, f"van-{uuid4()}")
+    with speaking_to(guarded.base_url, guarded.ca_file, other.files) as wire:
+        document = wire.session.get(f"{guarded.base_url}/fleet", timeout=10).text
+    trust = TrustStore(van.layout)
+    trust.keep_fleet((document,))
+    before = own.read_bytes()
+    try:
+        van.start("capture")
+        van.start("sync")
+        van.press()
+        van.await_that(lambda: own.read_bytes() != before and trust.evidence() is not None)
+        van.await_that(lambda: {item["state"] for item in van.queue()} == {"DELIVERED"}, 60)
+        status = van.run("status").stdout
+    finally:
+        van.stop_all()
+
+    assert "identity  TLS certificate until 20" in status
+    assert "evidence certificate until 9999-12-31" in status
+    assert "event=renewed what=tls until=" in van.log("sync")
+    assert "event=renewed what=evidence until=9999-12-31" in van.log("sync")

@@ -43,7 +43,8 @@ class Authority:
     ) -> x509.Certificate:
         """A certificate for `key`: of a device's TLS unless it is for something else."""
         began = starts or datetime.now(UTC) - timedelta(minutes=1)
-        begins, ends = FOR_EVER if evidence else (began, began + life)
+        is_for_ever = evidence and starts is None
+        begins, ends = FOR_EVER if is_for_ever else (began, began + life)
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
         usage = ExtendedKeyUsageOID.EMAIL_PROTECTION if evidence else usage
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())

@@ -1,0 +1,136 @@
+"""The evidence certificate: capture alone decides which one counts for its key."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.capture.device_key import device_key
+from agent.capture.evidence import Evidence
+from agent.config import Config, load
+from agent.errors import NotGenuine
+from agent.record import certificates, signing
+from agent.record.certificates import Certificate
+from agent.trust.store import TrustStore
+from tests.support.authority import Authority, new_authority
+from tests.support.device import Device
+from tests.support.est import fleet_document
+
+FLEET_KEY = signing.new_key()
+AUTHORITY = new_authority()
+
+
+class Scene:
+    def __init__(self, folder: Path) -> None:
+        (folder / "ca.pem").write_bytes(AUTHORITY.pem)
+        (folder / "fleet-key.pem").write_bytes(signing.public_pem(FLEET_KEY.public_key()))
+        device = Device(
+            folder,
+            identity={"mode": "required", "ca": "ca.pem", "fleet_key": "fleet-key.pem"},
+            backend={"receipt_keys": []},
+        )
+        device.layout.make()
+        self.config: Config = load(device.config)
+        self.key, _ = device_key(device.layout)
+        self.trust = TrustStore(device.layout)
+        self.evidence = Evidence(self.config, self.key)
+
+    def issue(self, by: Authority = AUTHORITY, name: str = "van-7") -> Certificate:
+        return by.issue(self.key.public_key(), name, evidence=True)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def pem(*found: Certificate) -> str:
+    return certificates.pem(found).decode()
+
+
+def test_request_is_for_the_signing_key(scene: Scene) -> None:
+    answer = scene.evidence.answer({"request": "evidence"})
+
+    assert certificates.read_request(answer["request"]).key == scene.key.public_key()
+
+
+def test_certificate_for_its_key_is_kept(scene: Scene) -> None:
+    leaf = scene.issue()
+
+    answer = scene.evidence.answer({"offer": "evidence", "text": pem(leaf)})
+
+    assert answer == {"taken": True}
+    assert scene.trust.evidence() == pem(leaf).encode()
+
+
+def test_intermediates_are_kept_and_what_does_not_belong_is_not(scene: Scene) -> None:
+    below = AUTHORITY.below("North")
+    leaf = scene.issue(below)
+
+    scene.evidence.take(pem(new_authority("stranger").certificate, below.certificate, leaf))
+
+    assert scene.trust.evidence() == pem(leaf, below.certificate).encode()
+
+
+def test_next_authority_of_the_fleet_counts_too(scene: Scene) -> None:
+    coming = new_authority("next")
+    with pytest.raises(NotGenuine, match="not trusted here"):
+        scene.evidence.take(pem(scene.issue(coming)))
+    document = fleet_document(FLEET_KEY, next_ca=coming.pem.decode())
+    scene.trust.keep_fleet((document,))
+
+    scene.evidence.take(pem(scene.issue(coming)))
+
+    assert scene.trust.evidence() is not None
+
+
+BAD: dict[str, Callable[[Scene], str]] = {
+    "another key": lambda _: pem(
+        AUTHORITY.issue(signing.new_key().public_key(), "van-7", evidence=True)
+    ),
+    "another device": lambda scene: pem(scene.issue(name="van-8")),
+    "authority that is not trusted": lambda scene: pem(scene.issue(new_authority("other"))),
+    "not a certificate for evidence": lambda scene: pem(
+        AUTHORITY.issue(scene.key.public_key(), "van-7")
+    ),
+    "it ended on 2020-12-31": lambda scene: pem(
+        AUTHORITY.issue(
+            scene.key.public_key(), "van-7", evidence=True, starts=datetime(2020, 1, 1, tzinfo=UTC)
+        )
+    ),
+    "no certificates in it": lambda _: "nothing",
+    "certificates": lambda scene: pem(*[scene.issue()] * 17),
+}
+
+
+@pytest.mark.parametrize("words", BAD)
+def test_what_does_not_count_is_refused_in_words_and_changes_nothing(
+    scene: Scene, words: str
+) -> None:
+    scene.evidence.take(pem(scene.issue()))
+    before = scene.trust.evidence()
+
+    answer = scene.evidence.answer({"offer": "evidence", "text": BAD[words](scene)})
+
+    assert answer["taken"] is False
+    assert words in answer["why"]
+    assert answer["again"] is False
+    assert scene.trust.evidence() == before
+
+
+def test_authority_that_cannot_be_read_is_worth_another_try(scene: Scene) -> None:
+    assert scene.config.identity.ca is not None
+    scene.config.identity.ca.unlink()
+
+    answer = scene.evidence.answer({"offer": "evidence", "text": pem(scene.issue())})
+
+    assert (answer["taken"], answer["again"]) == (False, True)
+    assert "identity.ca" in answer["why"]
+
+
+@pytest.mark.parametrize(
+    "line", [{"offer": "evidence"}, {"offer": "evidence", "text": 7}, {"request": ["evidence"]}]
+)
+def test_what_is_no_request_is_told(scene: Scene, line: dict[str, object]) -> None:
+    assert scene.evidence.answer(line)["exit"] == 2
