@@ -91,9 +91,9 @@ def test_identity_works_wherever_its_change_was_struck(fleet: Fleet, tmp_path: P
         again = run(partial(renew, device))
         assert again.code == 0, (str(blow), again.said)
         after = fleet.identity(device, name)
-        assert after.key.public_key() != before.key.public_key()
+        keys = [one.key.public_key() for one in (before, between, after)]
+        assert keys[2] not in keys[:2], str(blow)
         assert fleet.is_let_in(device)
-        assert between.chain[0] in {before.chain[0], after.chain[0]} or ended.code != 0
         assert sorted(path.name for path in device.layout.sync_keys.iterdir()) == ["tls.pem"]
         assert certificates.is_for(after.chain[0], after.key.public_key())
     assert struck > len(calls)

@@ -53,6 +53,7 @@ class EstServer:
     """Attributes:
     script: what it does in place of its part; None from it goes on as usual.
     tokens: which device may enrol by which token.
+    alone: whether an answer has the one certificate, without what leads to the root.
     revoked: serials that are let in no more.
     shown: serials by device, in the order of their first use: one whose successor was used
         is a copy's.
@@ -65,6 +66,7 @@ class EstServer:
     script: Callable[[Asked], Answered | None] = lambda _: None
     tokens: dict[str, str] = field(default_factory=lambda: {"van-7": "blue-42"})
     revoked: set[int] = field(default_factory=set)
+    alone: bool = False
     shown: dict[str, list[int]] = field(default_factory=dict)
     fleet: str | None = None
     life: timedelta = timedelta(days=365)
@@ -138,7 +140,8 @@ class EstServer:
             evidence = label == "evidence"
             made = self.authority.issue(key, device, life=self.life, evidence=evidence)
             self.issued[place] = made
-        return Answered(200, certs_only([self.issued[place], *self.authority.above]))
+        above = () if self.alone else self.authority.above
+        return Answered(200, certs_only([self.issued[place], *above]))
 
 
 def requested(asked: Asked) -> x509.CertificateSigningRequest:

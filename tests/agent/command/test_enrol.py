@@ -11,14 +11,13 @@ from cryptography import x509
 
 from agent.command import enrol
 from agent.record import certificates, signing
+from agent.record.certificates import Expected
 from agent.sync.identity import IdentityStore
 from hardware.clock import BUILT
 from tests.agent.command.enrolling import FLEET_KEY, Bench
-from tests.support.est import (
-    Answered,
-    Asked,
-    fleet_document,
-)
+from tests.support.authority import new_authority
+from tests.support.device import Device
+from tests.support.est import Answered, Asked, est_server, fleet_document, required
 
 
 def test_device_is_enrolled_in_five_steps(bench: Bench) -> None:
@@ -136,6 +135,27 @@ def test_authority_that_takes_a_day_to_decide_is_not_waited_for(bench: Bench) ->
     assert "has not decided yet; have it approved, and run this again" in bench.said()
     bench.server.script = lambda _: None
     assert bench.enrol() == 0
+
+
+def test_what_leads_to_the_root_may_be_in_cacerts_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """RFC 7030 section 4.2.3: the answer is the one certificate that was issued."""
+    root = new_authority("root")
+    with est_server(tmp_path / "est", root.below("North"), root) as server:
+        server.fleet = fleet_document(FLEET_KEY)
+        server.alone = True
+        tables = required(server, tmp_path / "van", FLEET_KEY.public_key())
+        bench = Bench(Device(tmp_path / "van", **tables), server, capsys)
+
+        assert bench.enrol() == 0
+
+    found = IdentityStore(bench.device.layout).read(Expected("van-7", (root.certificate,)))
+    assert found is not None
+    assert found.chain[1:] == (server.authority.certificate,)
+    evidence = bench.evidence()
+    assert evidence is not None
+    assert evidence[1:] == (server.authority.certificate,)
 
 
 def test_pinned_authority_is_fetched_and_written(bench: Bench) -> None:

@@ -154,7 +154,7 @@ def test_certificate_of_another_fleet_is_told_in_words(server: EstServer, tmp_pa
         ask(backend)
 
 
-def test_encrypted_key_asks_no_terminal(server: EstServer, tmp_path: Path) -> None:
+def test_encrypted_key_cannot_be_used(server: EstServer, tmp_path: Path) -> None:
     words = "openssl ecparam -name prime256v1 -genkey | openssl ec -aes128 -passout pass:x"
     (tmp_path / "tls.pem").write_bytes(subprocess.check_output(f"{words} 2>/dev/null", shell=True))
     with (
