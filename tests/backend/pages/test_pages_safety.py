@@ -161,6 +161,20 @@ def test_a_browser_is_forgotten_with_the_password(live: Live, end: str) -> None:
     assert not accounts.knows(PERSON.who, given, later)
 
 
+def test_when_too_many_passwords_wait_to_be_checked_the_next_is_told_to_come_back(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever has many addresses keeps everybody waiting for their page."""
+    browser = at_the_form(live)
+    monkeypatch.setattr("tests.backend.pages.accounts.MOST_WAITING", 0)
+
+    busy = browser.send("/sign-in", who=PERSON.who, password=PERSON.password)
+
+    assert (busy.status_code, busy.headers["Retry-After"]) == (503, "60")
+    monkeypatch.undo()
+    assert sign_in(browser) == 303
+
+
 def test_all_addresses_of_a_household_are_one() -> None:
     limit = SignInLimit()
     tries = [limit.book(Try("c-1", f"2001:db8:0:1::{n}", ""), NOON) for n in range(6)]
