@@ -268,14 +268,27 @@ def test_paths_without_number_are_not_remembered(alone: Backend) -> None:
 
 def test_a_crowd_of_one_address_locks_out_no_other(alone: Backend, maker: RecordMaker) -> None:
     with ExitStack() as crowd:
-        for _ in range(250):
-            crowd.enter_context(plain_line(alone, "127.0.0.2"))
+        lines = [crowd.enter_context(plain_line(alone, "127.0.0.2")) for _ in range(250)]
         with speaking_to(alone.base_url, alone.ca_file) as wire:
             content = record(maker, capture_id := new_id())
 
             assert wire.post(capture_id, content, content).status_code == 201
-        with pytest.raises(OSError):
-            tls_line(alone, "127.0.0.2")
+        assert lines[0].recv(1) == b""
+
+
+@pytest.mark.parametrize("line", [plain_line, tls_line])
+def test_four_addresses_that_take_all_connections_shut_no_device_out(
+    alone: Backend, maker: RecordMaker, line: Callable[[Backend, str], socket.socket]
+) -> None:
+    """Before TLS and after it: who waits longest makes room."""
+    with ExitStack() as crowd:
+        for number in range(440):
+            with suppress(OSError):
+                crowd.enter_context(line(alone, f"127.0.0.{2 + number % 4}"))
+        with speaking_to(alone.base_url, alone.ca_file) as wire:
+            content = record(maker, capture_id := new_id())
+
+            assert wire.post(capture_id, content, content).status_code == 201
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tests.backend.faults.switches import Counts
+from tests.backend.wire.listener import has_tls
 from tests.backend.wire.patience import Patience, Phase
 
 LOOK_S: Final = 1.0
@@ -20,7 +21,10 @@ _TWO_LENGTHS: Final = {b"content-length", b"transfer-encoding"}
 """A proxy may have believed the other one: nothing more is read. Source: RFC 9112, section 6.1."""
 
 MOST_WAITING: Final = 100
-"""Connections of one address without a request under way; browsers keep some six each."""
+"""Connections of one address without a request under way, and half of those of all addresses.
+
+A browser keeps some six.
+"""
 
 
 class Connection:
@@ -61,6 +65,7 @@ class CountedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         super().connection_made(transport)
+        has_tls(transport.get_extra_info("socket"))
         counts: Counts = self.app_state["counts"]
         self._connection = Connection(transport, counts)
         self.app_state = {**self.app_state, "connection": self._connection}
@@ -69,17 +74,12 @@ class CountedProtocol(H11Protocol):
         self._look()
 
     def _make_room(self) -> None:
-        """Of those at one address that ask for nothing, the ones that wait longest go."""
-        waiting = [one for one in self.connections if self._waits_with_me(one)]
+        """Of those that ask for nothing, at one address or in all, who waits longest goes."""
+        waiting = [one for one in self.connections if _waits(one)]
         waiting.sort(key=lambda one: one._patience.since_s)  # noqa: SLF001 - of this class
-        for one in waiting[:-MOST_WAITING]:
+        near = [one for one in waiting if _address(one) == _address(self)]
+        for one in {*near[:-MOST_WAITING], *waiting[: -2 * MOST_WAITING]}:
             one._connection.reset()  # noqa: SLF001 - of this class
-
-    def _waits_with_me(self, other: object) -> TypeGuard["CountedProtocol"]:
-        if not isinstance(other, CountedProtocol) or not (self.client and other.client):
-            return False
-        is_near = other.client[0] == self.client[0]
-        return is_near and other._patience.phase in {Phase.HEAD, Phase.NOTHING}  # noqa: SLF001 - of this class
 
     def data_received(self, data: bytes) -> None:
         self._follow()
@@ -121,6 +121,15 @@ class CountedProtocol(H11Protocol):
     def _end_if_over(self) -> None:
         if self._patience.is_over(self.loop.time()) and not self.transport.is_closing():
             self._connection.reset()
+
+
+def _waits(one: object) -> TypeGuard[CountedProtocol]:
+    waits = {Phase.HEAD, Phase.NOTHING}
+    return isinstance(one, CountedProtocol) and one._patience.phase in waits  # noqa: SLF001 - of this class
+
+
+def _address(one: CountedProtocol) -> str:
+    return one.client[0] if one.client else ""
 
 
 def connection_of(scope: Any) -> Connection:

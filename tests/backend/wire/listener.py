@@ -4,6 +4,7 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,8 +16,12 @@ MOST: Final = 400
 MOST_PER_ADDRESS: Final = 200
 """Of one network address: half of all, since a carrier has many vans behind one.
 
-Those that have their TLS and ask for nothing make room earlier (connections.py).
+Those that ask for nothing make room earlier (MOST_EARLY, and in connections.py).
 """
+
+
+MOST_EARLY: Final = 100
+"""Connections without TLS yet: of more than that the one that waits longest goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,9 @@ class Listener(socket.socket):
         self._inside[address[0]] += 1
         line = _Line(self.family, self.type, self.proto, plain.detach())
         line.let_go = lambda: self._leave(address[0])
+        _EARLY[line.fileno()] = line
+        if len(_EARLY) > MOST_EARLY:
+            next(iter(_EARLY.values())).give_up()
         return line, address
 
     def _is_full(self, address: str) -> bool:
@@ -63,12 +71,28 @@ class Listener(socket.socket):
         self._inside += Counter()  # of those who are gone nothing is kept
 
 
+_EARLY: Final[dict[int, "_Line"]] = {}
+"""Those of this process that have no TLS yet, oldest first, by their file descriptors."""
+
+
+def has_tls(connection: Any) -> None:
+    """Is told when a connection, as its transport knows it, has its TLS."""
+    _EARLY.pop(connection.fileno(), None)
+
+
 class _Line(socket.socket):
     """One connection; calls `let_go` once, when it is closed."""
 
     let_go: Callable[[], None] | None = None
 
+    def give_up(self) -> None:
+        """Whoever waits for something to come sees its end."""
+        _EARLY.pop(self.fileno(), None)
+        with suppress(OSError):  # the other side may have gone
+            self.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
+        _EARLY.pop(self.fileno(), None)
         super().close()
         done, self.let_go = self.let_go, None
         if done is not None:
