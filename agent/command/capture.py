@@ -20,6 +20,7 @@ from agent.capture.chain import Chain, NotQueued
 from agent.capture.device_key import device_key, own_keys
 from agent.capture.documents import Documents
 from agent.capture.evidence import Evidence
+from agent.capture.inherited import inherit
 from agent.capture.loop import CaptureLoop
 from agent.capture.record_json import Setting, chain_start_record
 from agent.capture.socket_presses import Reply
@@ -31,6 +32,7 @@ from agent.process import control, sd_notify
 from agent.queue import labels
 from agent.queue.database import Database
 from agent.queue.disk import disk_errors, lock
+from agent.queue.moving import move_in
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.queue.recovery import Mending
@@ -140,6 +142,7 @@ def capture_loop(
         layout.make()
     with ExitStack() as opened:
         opened.enter_context(lock(layout.capture_lock, exclusive=True, wait=False))
+        move_in(layout, partial(inherit, TrustStore(layout)))
         database = Database(layout, migrates=True)
         opened.callback(database.close)
         outbox = Outbox(database, boot_id())

@@ -5,7 +5,7 @@ import logging
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from agent.errors import ExitCode
 from tests.powercut import disk
 from tests.powercut.checker import check, look
 from tests.powercut.forked import WITHIN_S, in_child, spread, within
-from tests.powercut.scenarios import Prepare, Scenario, pictures
+from tests.powercut.scenarios import Leave, Prepare, Scenario, pictures
 from tests.powercut.stage import Stage, Told, Version, has_time
 from tests.powercut.variants import Variant
 from tests.powercut.writelog import Cut, Entry, disks, reached, read_log
@@ -75,7 +75,7 @@ class Rig:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._before: dict[Prepare | None, tuple[bytes, Told]] = {}
+        self._before: dict[tuple[Prepare | None, Leave | None], tuple[bytes, Told]] = {}
 
     def beside(self, number: int) -> "Rig":
         """Another one, for another process."""
@@ -86,7 +86,7 @@ class Rig:
 
     def record(self, scenario: Scenario, variant: Variant | None = None) -> Recording:
         """Run a scenario once, in a child that may change the product."""
-        base, before = self._prepared(scenario.prepare)
+        base, before = self._prepared(scenario)
         image, log, at = (self.folder / name for name in ("disk.img", "disk.log", "disk"))
         image.write_bytes(base)
         log.unlink(missing_ok=True)
@@ -94,15 +94,16 @@ class Rig:
             told = in_child(lambda: _act(Stage(self.folder, at, log), scenario, before, variant))
         return Recording(base, read_log(log.read_bytes()), told)
 
-    def _prepared(self, prepare: Prepare | None) -> tuple[bytes, Told]:
-        if prepare not in self._before:
+    def _prepared(self, scenario: Scenario) -> tuple[bytes, Told]:
+        key = (scenario.prepare, scenario.leave)
+        if key not in self._before:
             image, at, told = self.folder / "base.img", self.folder / "base", Told()
             disk.make(image)
-            if prepare is not None:
+            if scenario.prepare is not None:
                 with disk.mounted(image, at):
-                    told = in_child(lambda: _prepare(Stage(self.folder, at), prepare))
-            self._before[prepare] = image.read_bytes(), told
-        return self._before[prepare]
+                    told = in_child(lambda: _prepare(Stage(self.folder, at), scenario))
+            self._before[key] = image.read_bytes(), told
+        return self._before[key]
 
 
 def _act(stage: Stage, scenario: Scenario, before: Told, variant: Variant | None) -> Told:
@@ -115,10 +116,14 @@ def _act(stage: Stage, scenario: Scenario, before: Told, variant: Variant | None
     return stage.told
 
 
-def _prepare(stage: Stage, prepare: Prepare) -> Told:
+def _prepare(stage: Stage, scenario: Scenario) -> Told:
     """End as a process does that is killed: with its database open."""
-    prepare(stage, stage.leave_open())
+    assert scenario.prepare is not None
+    scenario.prepare(stage, stage.leave_open())
     found = look(stage.layout)
+    if scenario.leave is not None:
+        scenario.leave(stage)
+        found = replace(found, decided=None)
     return Told(
         versions=[Version(0, 0, found.rows, found.decided, has_time=has_time(stage.layout))],
         lost=stage.told.lost,

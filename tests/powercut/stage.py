@@ -70,15 +70,6 @@ class Rebuild:
     is_set_aside: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """A file of a broken queue, with its digest, which was set aside at this size of the log."""
-
-    log_bytes: int
-    name: str
-    sha256: str
-
-
 @dataclass(slots=True)
 class Told:
     """All that a scenario promised; sizes of the log say when.
@@ -90,7 +81,7 @@ class Told:
         presses: from the edge of each photo's press to its light.
         lost: records whose file may be gone from then on, since the scenario deletes it.
         rebuilds: when the queue was broken, and made again.
-        asides: what is left of the broken ones.
+        asides: how many of them were set aside.
     """
 
     begun: int = 0
@@ -99,7 +90,7 @@ class Told:
     presses: list[tuple[int, int]] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
     rebuilds: list[Rebuild] = field(default_factory=list)
-    asides: list[Aside] = field(default_factory=list)
+    asides: int = 0
 
     def known(self) -> dict[str, Row]:
         """Every record that ever had a row, with its latest one."""
@@ -220,10 +211,7 @@ class Stage:
                 one.done = min(one.done, version.done)
 
     def _set_aside(self) -> None:
-        now, known = self.now(), {aside.name for aside in self.told.asides}
-        for name, sha256 in read_asides(self.layout).items():
-            if name not in known:
-                self.told.asides.append(Aside(now, name, sha256))
+        self.told.asides += 1
         for one in self.told.rebuilds:
             one.is_set_aside = True
 
@@ -242,12 +230,6 @@ def read_queue(sql: Connection) -> tuple[dict[str, Row], str | None]:
 def has_time(layout: Layout) -> bool:
     """Whether what capture keeps of time is there, and whole."""
     return TrustStore(layout).time().floor is not None
-
-
-def read_asides(layout: Layout) -> dict[str, str]:
-    """Digests of the queues that were set aside, and of their logs; the index says nothing."""
-    paths = layout.state.glob(f"{layout.database.name}.aside-*")
-    return {path.name: digest(path) for path in paths if not path.name.endswith("-shm")}
 
 
 def digest(path: Path) -> str:

@@ -13,8 +13,7 @@ from typing import Any, Final
 
 from agent.capture import chain
 from agent.models import Item
-from agent.queue import database, disk
-from agent.queue.database import Database
+from agent.queue import database, disk, moving
 from agent.queue.outbox import Outbox
 from agent.record import file as recordfile
 from hardware.indicator import Signal
@@ -46,11 +45,11 @@ def _without_fsync(is_left_out: Callable[[int], bool]) -> None:
 
 
 def _synchronous_normal() -> None:
-    name = "_open"
+    name = "open_database"
     opened = getattr(database, name)
 
-    def normal(path: Path, *, migrates: bool) -> database.Connection:
-        connection: database.Connection = opened(path, migrates=migrates)
+    def normal(path: Path, *, migrates: bool, patience_s: float) -> database.Connection:
+        connection: database.Connection = opened(path, migrates=migrates, patience_s=patience_s)
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 
@@ -95,23 +94,13 @@ def _committed(call: Callable[..., Any]) -> Callable[..., Any]:
     return committed
 
 
-def _set_queue_aside_first() -> None:
-    """Its log stays where a new queue would find it."""
+def _move_queue_first() -> None:
+    """At an update: its log comes after it, as if both were one file."""
     _commit_each_name()
-    set_aside, parts = Database.set_aside, getattr(database, _PARTS)
-
-    def queue_first(self: Database) -> Path:
-        _put(database, _PARTS, lambda path: parts(path)[::-1])
-        try:
-            return set_aside(self)
-        finally:
-            _put(database, _PARTS, parts)
-
-    _put(Database, "set_aside", queue_first)
-
-
-def _set_aside_unflushed() -> None:
-    _put(database, "sync_folder", lambda _folder: None)
+    name = "parts"
+    parts = getattr(moving, name)
+    _put(moving, name, lambda path: parts(path)[::-1])
+    _put(moving, "STAGE", "queue")
 
 
 def _adopt_unverified() -> None:
@@ -157,14 +146,14 @@ def _put(owner: object, name: str, what: object) -> None:
 _ROW: Final = (Outbox, "add")
 _FILE: Final = (chain, "write_durably")
 
-_PARTS: Final = "parts"
 _WITHOUT_FILE: Final = partial(_without_fsync, stat.S_ISREG)
 _WITHOUT_FOLDER: Final = partial(_without_fsync, stat.S_ISDIR)
 
 SOUND: Final = {
     "portable": Variant(_flush_portably, ("capture", "restart", "rebuild", "first_start")),
     "commits": Variant(
-        _commit_each_name, ("capture", "prune", "rebuild", "restart", "first_start")
+        _commit_each_name,
+        ("capture", "prune", "rebuild", "restart", "first_start", "upgrade"),
     ),
 }
 """Each keeps every promise."""
@@ -182,8 +171,7 @@ BROKEN: Final = {
     "synchronous-normal-sync": Variant(_synchronous_normal, ("sync",)),
     "green-before-row": Variant(partial(_after_the_light, _ROW), ("capture",)),
     "green-before-file": Variant(partial(_after_the_light, _FILE, _ROW), ("capture",)),
-    "queue-aside-before-log": Variant(_set_queue_aside_first, ("rebuild",)),
-    "no-folder-fsync-rebuild": Variant(_set_aside_unflushed, ("rebuild",)),
+    "queue-moved-before-log": Variant(_move_queue_first, ("upgrade",)),
     "adopt-unverified": Variant(_adopt_unverified, ("restart",)),
 }
 """Each loses or invents something at a power cut."""
