@@ -243,6 +243,20 @@ def test_a_body_with_two_lengths_ends_its_connection(backend: Backend) -> None:
     assert answers.count(b"HTTP/1.1 ") == 1
 
 
+def test_each_request_has_its_own_limits_also_when_it_comes_with_the_end_of_the_last(
+    backend: Backend,
+) -> None:
+    """Each is answered early, and the rest of its 5 MB thrown away; together they are too much."""
+    one = head("POST /nowhere", Content_Length="5000000") + bytes(5_000_000)
+    with tls_line(backend) as line:
+        line.sendall(one * 3 + head("GET /nowhere", Connection="close"))
+        answers = bytearray()
+        while chunk := line.recv(4096):
+            answers += chunk
+
+    assert answers.count(b"HTTP/1.1 404") == 4
+
+
 @pytest.mark.parametrize("metadata", ["filetype " + "YWFh" * 1000, "filetype YQ==,filetype YQ=="])
 def test_what_is_announced_is_short_and_said_once(wire: Wire, metadata: str) -> None:
     said = announce(new_id(), b"x")

@@ -69,6 +69,7 @@ class CountedProtocol(H11Protocol):
         counts: Counts = self.app_state["counts"]
         self._connection = Connection(transport, counts)
         self.app_state = {**self.app_state, "connection": self._connection}
+        self._followed = self.cycle
         self._patience = Patience(Phase.HEAD, self.loop.time())
         self._make_room()
         self._look()
@@ -84,7 +85,7 @@ class CountedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         self._follow()
         if self._patience.phase is Phase.NOTHING:
-            self._patience.enter(Phase.HEAD, self.loop.time())
+            self._patience.begin(Phase.HEAD, self.loop.time())
         self._patience.move(self.loop.time())
         super().data_received(data)
         if (
@@ -116,7 +117,9 @@ class CountedProtocol(H11Protocol):
                 phase = Phase.BODY
             case _:
                 phase = Phase.ANSWER
-        self._patience.enter(phase, self.loop.time())
+        if self.cycle is not self._followed or phase is not self._patience.phase:
+            self._patience.begin(phase, self.loop.time())  # the next request may come with the last
+        self._followed = self.cycle
 
     def _end_if_over(self) -> None:
         if self._patience.is_over(self.loop.time()) and not self.transport.is_closing():

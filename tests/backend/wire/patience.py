@@ -41,10 +41,9 @@ class Patience:
     def __post_init__(self) -> None:
         self.moved_s = self.since_s
 
-    def enter(self, phase: Phase, now_s: float) -> None:
-        if phase is not self.phase:
-            self.phase, self.since_s, self.moved_s = phase, now_s, now_s
-            self.unwanted_bytes = 0
+    def begin(self, phase: Phase, now_s: float) -> None:
+        self.phase, self.since_s, self.moved_s = phase, now_s, now_s
+        self.unwanted_bytes = 0
 
     def move(self, now_s: float) -> None:
         """Something came."""

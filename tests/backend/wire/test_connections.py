@@ -120,7 +120,7 @@ def test_of_those_who_wait_the_longest_waiting_make_room(
 )
 def test_each_phase_has_its_time(phase: Phase, limit_s: float | None) -> None:
     waits = Patience(Phase.NOTHING, 0)
-    waits.enter(phase, 100)
+    waits.begin(phase, 100)
 
     if limit_s is None:
         assert not waits.is_over(1e9)
