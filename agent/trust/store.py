@@ -111,6 +111,7 @@ class TrustStore:
         self.wipe_leftovers()
         with disk_errors("cannot set the manifest aside"), suppress(FileNotFoundError):
             self._manifest.rename(self._old)
+            sync_folder(self._folder)  # else a cut could leave zeros under its name
         self.wipe_leftovers()
 
     def wipe_leftovers(self) -> None:

@@ -12,7 +12,8 @@ from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from agent.record import signing, verify
 from agent.sync.reread import reread
-from tests.powercut.stage import Row, Stage, Told, digest, has_time, read_queue
+from agent.trust.store import TrustStore
+from tests.powercut.stage import Believed, Row, Stage, Told, digest, has_time, read_queue
 from tests.support.benchtop import Bench
 
 LATER_S: Final = 1e6
@@ -41,7 +42,8 @@ _WITH_FILE: Final = frozenset({State.PENDING, State.REFUSED, State.DELIVERED})
 class Found:
     """The state folder: rows by capture_id, whose receipt came last, digests of files by name.
 
-    `asides` are broken queues that are still there.
+    `asides` are broken queues that are still there, `trust` the fleet document, the manifest and
+    its version.
     """
 
     rows: dict[str, Row]
@@ -49,6 +51,7 @@ class Found:
     files: dict[str, str]
     torn: frozenset[str]
     asides: frozenset[str]
+    trust: tuple[tuple[str, ...], str | None, int | None]
 
 
 def check(
@@ -66,6 +69,7 @@ def check(
         *_kept(told, log_bytes, found),
         *_rows(told, log_bytes, found, made),
         *(f"{name} is left of a broken queue" for name in found.asides),
+        *_believed(told, log_bytes, found),
         *_files(found),
         *_chain(device.layout, found, may_gap=bool(told.lost)),
     ]
@@ -92,7 +96,10 @@ def look(layout: Layout) -> Found:
     files = {path.name: digest(path) for path in layout.records.iterdir()}
     torn = frozenset(path.name for path in layout.torn.iterdir())
     asides = frozenset(path.name for path in layout.asides())
-    return Found(rows, decided, files, torn, asides)
+    store = TrustStore(layout)
+    store.wipe_leftovers()  # as capture does first
+    trust = store.fleet(), store.manifest(), store.manifest_version()
+    return Found(rows, decided, files, torn, asides, trust)
 
 
 def _kept(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
@@ -152,6 +159,22 @@ def _follows(row: Row | None, was: Row | None, known: Row, *, is_lost: bool) -> 
 def _is_adopted(row: Row | None, known: Row, *, is_lost: bool) -> bool:
     """Whether a sweep made the row from the file, which also decides whether there is one."""
     return is_lost if row is None else row == known | _ADOPTED | {"number": row["number"]}
+
+
+def _believed(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
+    """Each document is whole: the last promised, or that of the change in hand; none comes back."""
+    nothing = Believed(0, 0, (), None, None)
+    settled = [one for one in told.believed if one.done <= log_bytes]
+    in_hand = [one for one in told.believed if one.begun <= log_bytes < one.done]
+    possible = [settled[-1] if settled else nothing, *in_hand]
+    fleet, manifest, newest = found.trust
+    for name, may_be in (
+        ("fleet document", fleet in {one.fleet for one in possible}),
+        ("manifest", manifest in {one.manifest for one in possible}),
+        ("manifest's version", newest in {one.newest for one in possible}),
+    ):
+        if not may_be:
+            yield f"trust/: the {name} is not what was promised, nor what was to come"
 
 
 def _files(found: Found) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from agent.record.receipt import in_use
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
 from agent.sync.outcome import Deferred, NoService, Outcome, Suspect
+from agent.trust.store import TrustStore
 from hardware.errors import CameraStalled
 from hardware.simulated.scene_room import Image
 from hardware.simulated.scenes import Scene, render
@@ -134,6 +135,28 @@ def sync(stage: Stage) -> None:
             clock.now_s += 400.0
             if number % 5 == 4:
                 stage.photo(device)
+
+
+def trust(stage: Stage) -> None:
+    """Manifests replace each other and end, and so does the fleet document, between presses."""
+    with stage.open() as device:
+        stage.photo(device)  # its first turn wipes what lies there, since manifests are off
+        for number in range(1, 9):
+            stage.believe(partial(_take_in, number))
+            if number % 3 == 0:
+                stage.photo(device)
+                stage.believe(lambda store: store.wipe_manifest())
+
+
+def _take_in(number: int, store: TrustStore) -> None:
+    if number % 2:
+        store.keep_fleet(tuple(_token(link) for link in range(number)))
+    store.keep_manifest(_token(number), number)
+
+
+def _token(number: int) -> str:
+    """More than one block, and like no other."""
+    return random.Random(number).randbytes(6000).hex()
 
 
 def prune(stage: Stage) -> None:
@@ -267,6 +290,7 @@ SCENARIOS: Final = {
     "void": Scenario(void, grow),
     "retake": Scenario(retake, grow),
     "sync": Scenario(sync, with_records),
+    "trust": Scenario(trust),
     "prune": Scenario(prune, with_receipts),
     "full": Scenario(full, with_receipts),
     "rebuild": Scenario(rebuild, with_answers),

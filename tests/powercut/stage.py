@@ -70,6 +70,17 @@ class Rebuild:
     is_set_aside: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """What lies in `trust/` after one change; `begun` and `done` as in `Version`."""
+
+    begun: int
+    done: int
+    fleet: tuple[str, ...]
+    manifest: str | None
+    newest: int | None
+
+
 @dataclass(slots=True)
 class Told:
     """All that a scenario promised; sizes of the log say when.
@@ -82,6 +93,7 @@ class Told:
         lost: records whose file may be gone from then on, since the scenario deletes it.
         rebuilds: when the queue was broken, and made again.
         asides: how many of them were set aside.
+        believed: what lies in `trust/` after each change.
     """
 
     begun: int = 0
@@ -91,6 +103,7 @@ class Told:
     lost: dict[str, int] = field(default_factory=dict)
     rebuilds: list[Rebuild] = field(default_factory=list)
     asides: int = 0
+    believed: list[Believed] = field(default_factory=list)
 
     def known(self) -> dict[str, Row]:
         """Every record that ever had a row, with its latest one."""
@@ -151,6 +164,13 @@ class Stage:
         """The newest record is the one that the last light was about."""
         newest = max(self.told.versions[-1].rows.values(), key=lambda row: row["number"])
         self.told.shown.append(Shown(self._shown_at, newest["capture_id"]))
+
+    def believe(self, change: Callable[[TrustStore], None]) -> None:
+        """Change what lies in `trust/`; when it returns, that is a promise."""
+        store, begun = TrustStore(self.layout), self.now()
+        change(store)
+        kept = store.fleet(), store.manifest(), store.manifest_version()
+        self.told.believed.append(Believed(begun, self.now(), *kept))
 
     def lose(self, capture_id: str) -> None:
         """From now on its file may be gone."""

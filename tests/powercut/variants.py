@@ -16,6 +16,7 @@ from agent.models import Item
 from agent.queue import database, disk, moving
 from agent.queue.outbox import Outbox
 from agent.record import file as recordfile
+from agent.trust import store
 from hardware.indicator import Signal
 from tests.support.benchtop import SetLight
 
@@ -103,6 +104,11 @@ def _move_queue_first() -> None:
     _put(moving, "STAGE", "queue")
 
 
+def _wipe_unflushed() -> None:
+    """Overwrite a manifest before it has lost its name for good."""
+    _put(store, "sync_folder", lambda _folder: None)
+
+
 def _adopt_unverified() -> None:
     """Believe the label, and leave the body unread."""
 
@@ -153,7 +159,7 @@ SOUND: Final = {
     "portable": Variant(_flush_portably, ("capture", "restart", "rebuild", "first_start")),
     "commits": Variant(
         _commit_each_name,
-        ("capture", "prune", "rebuild", "restart", "first_start", "upgrade"),
+        ("capture", "prune", "rebuild", "restart", "first_start", "upgrade", "trust"),
     ),
 }
 """Each keeps every promise."""
@@ -172,6 +178,8 @@ BROKEN: Final = {
     "green-before-row": Variant(partial(_after_the_light, _ROW), ("capture",)),
     "green-before-file": Variant(partial(_after_the_light, _FILE, _ROW), ("capture",)),
     "queue-moved-before-log": Variant(_move_queue_first, ("upgrade",)),
+    "wipe-unflushed": Variant(_wipe_unflushed, ("trust",)),
+    "no-folder-fsync-trust": Variant(_WITHOUT_FOLDER, ("trust",)),
     "adopt-unverified": Variant(_adopt_unverified, ("restart",)),
 }
 """Each loses or invents something at a power cut."""
