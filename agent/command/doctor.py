@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.command import permissions
+from agent.command.clock_words import keepers, told
 from agent.command.config import check
 from agent.command.network_check import findings
 from agent.command.owners import as_owner
@@ -29,6 +30,7 @@ from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
 from hardware.errors import DeviceError, ScriptError
 from hardware.position import Position
+from hardware.settings import ClockKind
 
 SLOW_FLUSH_MS: Final = 200.0
 """A flush slower than this makes the driver wait; worn cards take seconds."""
@@ -267,11 +269,12 @@ def _alarms(outbox: Outbox) -> Iterator[Finding]:
 
 def _clock(config: Config) -> Finding:
     running = status.ask(Layout.of(config.state).capture_socket) or {}
-    source = running.get("clock") or SystemClock(BUILT).now().source
-    if source is ClockSource.UNSYNCED:
-        words = "nobody vouches for the time yet; records are dated later, by GPS or the network"
-        return Finding("clock", Level.NOTE, words)
-    return Finding("clock", Level.OK, f"synchronised by {source}")
+    source = ClockSource(running.get("clock") or SystemClock(BUILT).now().source)
+    if config.board.clock.kind is ClockKind.SIMULATED and running:
+        return Finding("clock", Level.OK, f"simulated: {source}")
+    is_well, words = told(source, keepers())
+    level = Level.NOTE if source is ClockSource.UNSYNCED else Level.OK
+    return Finding("clock", level if is_well else Level.FAILED, words)
 
 
 def _as_sync(config: Config) -> list[Finding]:

@@ -1,0 +1,84 @@
+"""Who keeps this machine's clock, asked and told in words: the network, or a receiver behind it."""
+
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final
+
+from hardware import chrony
+from hardware.clock import ClockSource
+
+ASK_S: Final = 3.0
+"""Longest wait for timedatectl: it may have to start a service first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keepers:
+    """Who says that it keeps the clock.
+
+    Attributes:
+        chronyd: whom it follows; None where none answers.
+        timesyncd: the address of timesyncd's server; empty where it has none.
+    """
+
+    chronyd: chrony.Reference | None = None
+    timesyncd: str = ""
+
+
+def keepers() -> Keepers:
+    """Ask them; unlike capture, which asks chronyd alone, this starts a process."""
+    return Keepers(chrony.reference(), _timesyncd())
+
+
+def _timesyncd() -> str:
+    """Its server, a network's; timesyncd knows no other source. Source: timedatectl(1)."""
+    command = ["timedatectl", "show-timesync", "--property=ServerAddress", "--value"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return asked.stdout.strip() if asked.returncode == 0 else ""
+
+
+def told(source: ClockSource, by: Keepers) -> tuple[bool, str]:
+    """Whether all is well with a clock that `source` vouches for, and what there is to say."""
+    match source:
+        case ClockSource.NTP:
+            return _network(by)
+        case ClockSource.GNSS if by.chronyd is not None and not by.chronyd.is_network:
+            words = (
+                f"chrony follows {by.chronyd.name}, which is not the network, and counts as GNSS"
+            )
+            return True, words
+        case ClockSource.GNSS:
+            return True, "by GNSS: what the receiver says through gpsd"
+        case ClockSource.RTC:
+            return True, "by a real-time clock, which may be off; GPS or the network come later"
+        case ClockSource.UNSYNCED:
+            return True, (
+                "nobody vouches for the time yet; records are dated later, by GPS or the network"
+            )
+
+
+def _network(by: Keepers) -> tuple[bool, str]:
+    if by.chronyd is not None:
+        return True, f"by the network: chrony follows {by.chronyd.name}"
+    if _is_this_machine(by.timesyncd):
+        return False, (
+            f"timesyncd follows {by.timesyncd}, which is this machine: where a receiver is behind "
+            "it, a forged GPS signal counts as the network's word; take that server out of "
+            "timesyncd.conf, or use chrony, which tells where it has the time from"
+        )
+    if by.timesyncd:
+        return True, f"by the network: timesyncd follows {by.timesyncd}"
+    return True, (
+        "something keeps the clock that cannot be asked, and counts as the network; where a "
+        "receiver is behind it, use chrony, and leave its cmdport open"
+    )
+
+
+def _is_this_machine(address: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(address).is_loopback
+    return False

@@ -1,0 +1,99 @@
+"""What the doctor says of the clock: who keeps it, and whether that is the network at all."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.command import doctor
+from agent.command.clock_words import Keepers, keepers, told
+from agent.command.doctor import Level
+from hardware import chrony, clock_system
+from hardware.clock import ClockSource
+from tests.support.chrony import chronyd, receiver
+from tests.support.device import Device, environment
+from tests.support.waiting import until
+
+RECEIVER = chrony.Reference("GPS", is_network=False)
+SERVER = chrony.Reference("192.0.2.7", is_network=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "by", "words"),
+    [
+        (ClockSource.NTP, Keepers(SERVER), "by the network: chrony follows 192.0.2.7"),
+        (ClockSource.NTP, Keepers(None, "192.0.2.8"), "by the network: timesyncd follows"),
+        (ClockSource.NTP, Keepers(), "cannot be asked, and counts as the network"),
+        (ClockSource.GNSS, Keepers(RECEIVER), "chrony follows GPS, which is not the network"),
+        (ClockSource.GNSS, Keepers(SERVER), "what the receiver says through gpsd"),
+        (ClockSource.GNSS, Keepers(), "what the receiver says through gpsd"),
+        (ClockSource.RTC, Keepers(), "real-time clock"),
+        (ClockSource.UNSYNCED, Keepers(), "nobody vouches for the time yet"),
+    ],
+)
+def test_it_says_who_keeps_the_clock(source: ClockSource, by: Keepers, words: str) -> None:
+    is_well, said = told(source, by)
+
+    assert is_well
+    assert words in said
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_time_server_on_this_machine_is_no_network(address: str) -> None:
+    """Who sits there has the time from a receiver; timesyncd does not tell, so nobody can."""
+    is_well, said = told(ClockSource.NTP, Keepers(None, address))
+
+    assert not is_well
+    assert "timesyncd.conf" in said
+
+
+def installed(folder: Path, *lines: str) -> dict[str, str]:
+    """A timedatectl of this test's: on a machine without systemd the true one says nothing."""
+    program = folder / "timedatectl"
+    program.write_text("\n".join(["#!/bin/sh", *lines]) + "\n")
+    program.chmod(0o755)
+    return {"PATH": f"{folder}:/usr/bin:/bin"}
+
+
+def test_timesyncd_is_asked_for_its_server(tmp_path: Path) -> None:
+    says = 'test "$*" = "show-timesync --property=ServerAddress --value" && echo 192.0.2.8'
+    with environment(**installed(tmp_path, says)):
+        assert keepers().timesyncd == "192.0.2.8"
+
+
+@pytest.mark.parametrize("says", ["exit 1", "echo; exit 0", "echo 192.0.2.8; exit 1"])
+def test_a_timesyncd_that_does_not_run_has_none(tmp_path: Path, says: str) -> None:
+    with environment(**installed(tmp_path, says)):
+        assert keepers().timesyncd == ""
+
+
+def test_no_timedatectl_is_no_fault(tmp_path: Path) -> None:
+    with environment(PATH=str(tmp_path)):
+        assert keepers().timesyncd == ""
+
+
+def test_a_simulated_clock_is_told_as_such(tmp_path: Path) -> None:
+    van = Device(tmp_path, clock={"kind": "simulated"})
+    van.start("capture")
+    try:
+        found = [one for one in doctor.examine(van.config) if one.check == "clock"]
+    finally:
+        van.stop_all()
+
+    assert [(one.level, one.words) for one in found] == [(Level.OK, "simulated: ntp")]
+
+
+@pytest.mark.slow
+def test_the_doctor_says_that_a_real_chronyd_follows_its_receiver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Capture and the doctor ask the same question, and get the same answer."""
+    monkeypatch.setattr(clock_system, "_kernel_is_synchronised", lambda: True)
+    van = Device(tmp_path / "van", clock={"kind": "system"})
+    with receiver(tmp_path) as line, chronyd(tmp_path, line) as port:
+        until(lambda: chrony.reference(port) is not None, 30.0)
+        ask = chrony.reference
+        monkeypatch.setattr(chrony, "reference", lambda _port=0: ask(port))
+        found = [one for one in doctor.examine(van.config) if one.check == "clock"]
+
+    assert [one.level for one in found] == [Level.OK]
+    assert found[0].words.startswith("chrony follows GPS, which is not the network")
