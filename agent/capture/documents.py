@@ -30,12 +30,13 @@ class Documents:
     One is looked at at a time, in the thread of who offers it; a press waits for none.
 
     Attributes:
+        evidence: the certificate for the signing key.
         fleet: the fleet document in force.
         manifest: the manifest in force.
     """
 
     def __init__(self, config: Config, trust: TrustStore, clock: Clock, evidence: Evidence) -> None:
-        self._evidence = evidence
+        self.evidence = evidence
         self.fleet = CurrentFleet(config, trust)
         self.manifest = CurrentManifest(config, trust, clock, self.fleet)
         self._looking = threading.Lock()
@@ -55,9 +56,12 @@ class Documents:
             case {"offer": "manifest", "text": str(text)}:
                 with self._in_turn():
                     return self.manifest.offer(text).told()
-            case {"offer": "evidence", "text": str()} | {"request": "evidence"}:
+            case {"offer": "evidence", "text": str(text)}:
                 with self._in_turn():
-                    return self._evidence.answer(request)
+                    return self.evidence.offer(text).told()
+            case {"request": "evidence"}:
+                with self._in_turn():
+                    return {"request": self.evidence.request()}
         words = '{"offer": "manifest"|"fleet"|"evidence", "text": "..."}, {"request": "evidence"}'
         return {"error": f"not an offer; it takes {words}", "exit": ExitCode.USAGE}
 

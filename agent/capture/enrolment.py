@@ -5,72 +5,59 @@ A running capture process is asked over its socket; without one, its lock is hel
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Literal
 
+from agent.capture.current_fleet import CurrentFleet
 from agent.capture.device_key import device_key
 from agent.capture.evidence import Evidence
 from agent.config import Config
-from agent.errors import ConfigError, NotGenuine, NotNow
+from agent.errors import NotGenuine, NotNow
 from agent.process import control
 from agent.process.control import Line
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
-from agent.record import signing
-from agent.trust import fleet
 from agent.trust.store import TrustStore
 
 _TIMEOUT_S: Final = 30.0
 """Longest wait for a running capture process: it may be at a press, on a worn card."""
 
 
-def request(config: Config) -> Line:
-    """`{"request": PEM}` for the key that signs records, which is made where there is none."""
-    asked = {"request": "evidence"}
-    if (answer := _ask(config, asked)) is not None:
-        return answer
+def request(config: Config) -> str:
+    """A request for a certificate, PEM, for the key that signs records; made where there is none.
+
+    Raises:
+        NotNow: another process holds capture's lock, and does not answer yet.
+        StorageFault: the disk failed, or the key cannot be used.
+    """
+    answer = _ask(config, {"request": "evidence"})
+    if answer is not None:
+        return str(answer.get("request"))
     Layout.of(config.state).make()
     with _instead_of_capture(config) as evidence:
-        return evidence.answer(asked)
+        return evidence.request()
 
 
-def take_evidence(config: Config, text: str) -> None:
-    """Hand the evidence certificate over.
+def take(config: Config, kind: Literal["evidence", "fleet"], text: str) -> None:
+    """Hand a document over, to be verified and kept.
 
     Raises:
         NotGenuine: it does not count.
         NotNow: try again.
-        StorageFault: the disk failed.
     """
-    answer = _ask(config, {"offer": "evidence", "text": text})
-    if answer is not None:
-        _check(answer, "evidence certificate")
-        return
-    with _instead_of_capture(config) as evidence:
-        evidence.take(text)
-
-
-def take_fleet(config: Config, text: str) -> None:
-    """Hand the fleet document over. Raises as `take_evidence` does."""
-    answer = _ask(config, {"offer": "fleet", "text": text})
-    if answer is not None:
-        _check(answer, "fleet document")
-        return
-    if config.identity.fleet_key is None:
-        raise ConfigError("identity.fleet_key: missing; identity.mode required needs it")
-    pinned = signing.read_public_key(config.identity.fleet_key)
-    with _instead_of_capture(config):
-        store = TrustStore(Layout.of(config.state))
-        store.keep_fleet(fleet.extend(store.fleet(), text, pinned))
+    answer = _ask(config, {"offer": kind, "text": text})
+    if answer is None:
+        with _instead_of_capture(config) as evidence:
+            trust = TrustStore(Layout.of(config.state))
+            taker = evidence if kind == "evidence" else CurrentFleet(config, trust)
+            answer = taker.offer(text).told()
+    if answer.get("taken") is not True:
+        is_for_later = kind == "evidence" and answer.get("again")  # a fleet's may always come anew
+        failure = NotNow if is_for_later else NotGenuine
+        raise failure(f"capture does not take it: {answer.get('why')}")
 
 
 def _ask(config: Config, line: Line) -> Line | None:
     return control.ask(Layout.of(config.state).capture_socket, line, _TIMEOUT_S)
-
-
-def _check(answer: Line, what: str) -> None:
-    if answer.get("taken") is not True:
-        kind = NotNow if answer.get("again") else NotGenuine
-        raise kind(f"{what}: capture does not take it: {answer.get('why')}")
 
 
 @contextmanager

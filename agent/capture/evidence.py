@@ -1,10 +1,8 @@
 """The evidence certificate: capture has the key, asks for it, and alone decides what counts."""
 
-import threading
-
+from agent.capture.verdict import TAKEN, Verdict
 from agent.config import Config
-from agent.errors import DoorstepError, ExitCode, NotGenuine
-from agent.process.control import Line
+from agent.errors import DoorstepError, NotGenuine
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.signing import PrivateKey
@@ -24,43 +22,26 @@ class Evidence:
         self._config = config
         self._key = key
         self._store = TrustStore(Layout.of(config.state))
-        self._one_at_a_time = threading.Lock()
 
     def request(self) -> str:
         """What to ask an authority with: PKCS#10, PEM."""
         return certificates.request_pem(certificates.request(self._key, self._config.device.id))
 
-    def take(self, text: str) -> None:
-        """Keep this chain, PEM, durably, if it is one for this key and device.
+    def offer(self, text: str) -> Verdict:
+        """Take it, if it counts; durable when this returns."""
+        try:
+            self._take(text)
+        except NotGenuine as error:
+            return Verdict(str(error))
+        except DoorstepError as error:
+            return Verdict(str(error), again=True)
+        return TAKEN
 
-        Raises:
-            NotGenuine: it is not; what was kept before stays.
-            ConfigError: `identity.ca` cannot be read.
-            StorageFault: the disk failed.
-        """
+    def _take(self, text: str) -> None:
+        """Keep this chain, PEM, if it is one for this key and device; what was kept stays else."""
         found = certificates.read_pem(text.encode())
         chain = certificates.issued(found, self._key.public_key(), expected(self._config))
         certificates.check_evidence(chain[0])
         if (ended := certificates.ends(chain[0])) <= now():
             raise NotGenuine(f"it ended on {ended:%Y-%m-%d}; is this device's clock right?")
-        with self._one_at_a_time:
-            self._store.keep_evidence(certificates.pem(chain))
-
-    def answer(self, request: Line) -> Line:
-        """Answer a request of the control socket that is about it, from any thread."""
-        match request:
-            case {"request": "evidence"}:
-                return {"request": self.request()}
-            case {"offer": "evidence", "text": str(text)}:
-                return self._offered(text)
-        words = '{"request": "evidence"}, {"offer": "evidence", "text": "PEM"}'
-        return {"error": f"unknown request; one of: {words}", "exit": ExitCode.USAGE}
-
-    def _offered(self, text: str) -> Line:
-        try:
-            self.take(text)
-        except NotGenuine as error:
-            return {"taken": False, "why": str(error), "again": False}
-        except DoorstepError as error:
-            return {"taken": False, "why": str(error), "again": True}
-        return {"taken": True}
+        self._store.keep_evidence(certificates.pem(chain))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from agent.capture import enrolment
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     def as_sync(act: Callable[[], Told]) -> Told:
         return as_owner(layout.sync_keys, layout.state, act)
 
-    request = str(as_capture(lambda: enrolment.request(config)).get("request"))
+    request = str(as_capture(lambda: {"made": enrolment.request(config)}).get("made"))
     _authority(config, arguments.ca_sha256, as_sync)
     fetched = as_sync(lambda: _over_the_network(config, request, token, renew=arguments.renew))
     codes = [fetched.get("exit"), as_capture(lambda: _keep(config, fetched)).get("exit")]
@@ -170,15 +170,16 @@ def _over_the_network(
 def _keep(config: Config, fetched: Told) -> Told:
     """Capture's part, in capture's process: what was fetched is verified once more, and kept."""
     codes = []
-    for name, step, keep in (
-        ("evidence", "evidence", enrolment.take_evidence),
-        ("fleet", "fleet document", enrolment.take_fleet),
-    ):
-        text = fetched.get(name)
+    kinds: tuple[tuple[Literal["evidence", "fleet"], str], ...] = (
+        ("evidence", "evidence"),
+        ("fleet", "fleet document"),
+    )
+    for kind, step in kinds:
+        text = fetched.get(kind)
         if not isinstance(text, str):
             continue
         try:
-            keep(config, text)
+            enrolment.take(config, kind, text)
             say(step, "verified, and kept")
         except DoorstepError as error:
             say(step, str(error))

@@ -2,13 +2,13 @@
 
 import json
 import os
-import pwd
 import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from agent.command.shared import become_owner
 from agent.errors import DoorstepError, ExitCode, StorageFault
 
 Told = dict[str, Any]
@@ -35,14 +35,13 @@ def as_owner(folder: Path, state: Path, act: Callable[[], Told]) -> Told:
         PartFailed: as what `act` raised as a DoorstepError.
         StorageFault: `folder` is not as a device's is.
     """
-    owner = _owner(folder, state) if os.geteuid() == 0 else None
-    if owner is None:
+    if os.geteuid() != 0 or not _is_anothers(folder, state):
         return act()
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
-        _run(owner, act, writer)
+        _run(folder, act, writer)
     os.close(writer)
     with os.fdopen(reader, "rb") as told:
         text = told.read(_ANSWER_LIMIT_BYTES)
@@ -50,27 +49,28 @@ def as_owner(folder: Path, state: Path, act: Callable[[], Told]) -> Told:
     return _result(text)
 
 
-def _owner(folder: Path, state: Path) -> os.stat_result | None:
-    """Whose it is; None where root owns the state, or there is none yet."""
+def _is_anothers(folder: Path, state: Path) -> bool:
+    """Whether it is another user's; not where root owns the state, or there is none yet."""
     try:
         whole, found = state.stat(), folder.lstat()
     except FileNotFoundError:
-        return None
+        return False
     remedy = "`systemd-tmpfiles --create` makes it as it should be"
     if not stat.S_ISDIR(found.st_mode):
         raise StorageFault(f"{folder}: not a folder; {remedy}")
     if found.st_uid != 0:
-        return found
+        return True
     if whole.st_uid != 0:
         raise StorageFault(f"{folder}: root's, where a process's own user is right; {remedy}")
-    return None
+    return False
 
 
-def _run(owner: os.stat_result, act: Callable[[], Told], writer: int) -> None:
+def _run(folder: Path, act: Callable[[], Told], writer: int) -> None:
     """The child's whole life; a bug leaves its traceback."""
     try:
-        _become(owner)
+        become_owner(folder)
         try:
+            _check_not_root(folder)
             told: Told = {"done": act()}
         except DoorstepError as error:
             told = {"error": str(error), "exit": int(error.exit_code)}
@@ -84,13 +84,10 @@ def _run(owner: os.stat_result, act: Callable[[], Told], writer: int) -> None:
         os._exit(0)
 
 
-def _become(owner: os.stat_result) -> None:
-    try:
-        os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)
-    except KeyError:  # a card of another machine
-        os.setgroups([owner.st_gid])
-    os.setgid(owner.st_gid)
-    os.setuid(owner.st_uid)
+def _check_not_root(folder: Path) -> None:
+    """Somebody may have put another folder there since it was looked at."""
+    if os.geteuid() == 0:
+        raise StorageFault(f"{folder}: changed while it was looked at; run this again")
 
 
 def _result(text: bytes) -> Told:

@@ -22,8 +22,8 @@ from agent.queue.reader import OutboxReader
 ALARMS: Final = 5
 """How many items are named one by one; more make the document grow past 2 KB."""
 
-TEXT_LIMIT_BYTES: Final = 100
-"""Longest text in the document, as JSON: ten of them at most, beside some 900 bytes of numbers."""
+TEXT_LIMIT_BYTES: Final = 85
+"""Longest text in the document, as JSON: twelve at most, beside some 1,000 bytes of numbers."""
 
 _ASK_TIMEOUT_S: Final = 2.0
 """Longest wait for what a process says of itself: somebody waits at a terminal."""

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from agent.record import signing
-from tests.failing.users import GROUP, USERS
+from tests.failing.users import GROUP, USERS, tmpfiles
 from tests.support.device import Device
 from tests.support.est import Answered, Asked, EstServer, est_server, fleet_document, required
 
@@ -50,17 +50,8 @@ def scene() -> Iterator[Scene]:
             server.script = note
             tables = required(server, folder / "van", FLEET_KEY.public_key())
             device = Device(folder / "van", **tables)
-            device.layout.make()
-            _give_away(device)
+            tmpfiles(device.layout.state, device.layout.run)
             yield Scene(device, server, callers)
-
-
-def _give_away(device: Device) -> None:
-    """Each place to its owner, as tmpfiles.d does."""
-    layout = device.layout
-    for path in [layout.state, *layout.state.rglob("*"), layout.run, *layout.run.rglob("*")]:
-        is_syncs = layout.sync_keys in (path, *path.parents) or path == layout.sync_socket.parent
-        os.chown(path, SYNC if is_syncs else CAPTURE, GROUP)
 
 
 def _caller(port: int) -> int:

@@ -8,8 +8,8 @@ import pytest
 
 from agent.capture.device_key import device_key
 from agent.capture.evidence import Evidence
+from agent.capture.verdict import TAKEN
 from agent.config import Config, load
-from agent.errors import NotGenuine
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate
 from agent.trust.store import TrustStore
@@ -50,17 +50,16 @@ def pem(*found: Certificate) -> str:
 
 
 def test_request_is_for_the_signing_key(scene: Scene) -> None:
-    answer = scene.evidence.answer({"request": "evidence"})
+    found = certificates.read_request(scene.evidence.request())
 
-    assert certificates.read_request(answer["request"]).key == scene.key.public_key()
+    assert found.key == scene.key.public_key()
 
 
 def test_certificate_for_its_key_is_kept(scene: Scene) -> None:
     leaf = scene.issue()
 
-    answer = scene.evidence.answer({"offer": "evidence", "text": pem(leaf)})
+    assert scene.evidence.offer(pem(leaf)) == TAKEN
 
-    assert answer == {"taken": True}
     assert scene.trust.evidence() == pem(leaf).encode()
 
 
@@ -68,21 +67,18 @@ def test_intermediates_are_kept_and_what_does_not_belong_is_not(scene: Scene) ->
     below = AUTHORITY.below("North")
     leaf = scene.issue(below)
 
-    scene.evidence.take(pem(new_authority("stranger").certificate, below.certificate, leaf))
+    scene.evidence.offer(pem(new_authority("stranger").certificate, below.certificate, leaf))
 
     assert scene.trust.evidence() == pem(leaf, below.certificate).encode()
 
 
 def test_next_authority_of_the_fleet_counts_too(scene: Scene) -> None:
     coming = new_authority("next")
-    with pytest.raises(NotGenuine, match="not trusted here"):
-        scene.evidence.take(pem(scene.issue(coming)))
+    assert "not trusted here" in str(scene.evidence.offer(pem(scene.issue(coming))).why)
     document = fleet_document(FLEET_KEY, next_ca=coming.pem.decode())
     scene.trust.keep_fleet((document,))
 
-    scene.evidence.take(pem(scene.issue(coming)))
-
-    assert scene.trust.evidence() is not None
+    assert scene.evidence.offer(pem(scene.issue(coming))) == TAKEN
 
 
 BAD: dict[str, Callable[[Scene], str]] = {
@@ -108,14 +104,14 @@ BAD: dict[str, Callable[[Scene], str]] = {
 def test_what_does_not_count_is_refused_in_words_and_changes_nothing(
     scene: Scene, words: str
 ) -> None:
-    scene.evidence.take(pem(scene.issue()))
+    scene.evidence.offer(pem(scene.issue()))
     before = scene.trust.evidence()
 
-    answer = scene.evidence.answer({"offer": "evidence", "text": BAD[words](scene)})
+    verdict = scene.evidence.offer(BAD[words](scene))
 
-    assert answer["taken"] is False
-    assert words in answer["why"]
-    assert answer["again"] is False
+    assert verdict.why is not None
+    assert words in verdict.why
+    assert not verdict.again
     assert scene.trust.evidence() == before
 
 
@@ -123,14 +119,8 @@ def test_authority_that_cannot_be_read_is_worth_another_try(scene: Scene) -> Non
     assert scene.config.identity.ca is not None
     scene.config.identity.ca.unlink()
 
-    answer = scene.evidence.answer({"offer": "evidence", "text": pem(scene.issue())})
+    verdict = scene.evidence.offer(pem(scene.issue()))
 
-    assert (answer["taken"], answer["again"]) == (False, True)
-    assert "identity.ca" in answer["why"]
-
-
-@pytest.mark.parametrize(
-    "line", [{"offer": "evidence"}, {"offer": "evidence", "text": 7}, {"request": ["evidence"]}]
-)
-def test_what_is_no_request_is_told(scene: Scene, line: dict[str, object]) -> None:
-    assert scene.evidence.answer(line)["exit"] == 2
+    assert verdict.again
+    assert verdict.why is not None
+    assert "identity.ca" in verdict.why
