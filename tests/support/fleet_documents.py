@@ -6,8 +6,9 @@ from typing import Any
 
 import trustme
 
-from agent.record import signing
+from agent.record import certificates, signing
 from agent.trust.fleet import TYPE
+from tests.support.authority import new_authority
 from tests.support.device import Reachable
 from tests.support.roads import KEY
 
@@ -60,7 +61,8 @@ def identity(
 ) -> dict[str, dict[str, Any]]:
     """The tables `[identity]` and `[backend]` of a device of this fleet, and the files they name.
 
-    A TLS server of its own stands for a backend: the fleet's CA is that server's.
+    A TLS server of its own stands for a backend: the fleet's CA is that server's. The device has a
+    certificate by it to show, where a backend is given.
     """
     fleet_key, ca = folder / "fleet-key.pem", folder / "ca.pem"
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,5 +74,15 @@ def identity(
     towards: dict[str, Any] = {"receipt_keys": []}
     if backend is not None:
         towards["url"] = backend.base_url
+        _show(folder)
     required = {"mode": "required", "ca": str(ca), "fleet_key": str(fleet_key)}
     return {"identity": required, "backend": towards}
+
+
+def _show(folder: Path) -> None:
+    """A TLS identity, which no server of these tests asks for."""
+    keys = folder / "state" / "keys" / "sync"
+    keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = signing.new_key()
+    leaf = new_authority().issue(key.public_key(), "van-7")
+    (keys / "tls.pem").write_bytes(signing.private_pem(key) + certificates.pem([leaf]))

@@ -309,15 +309,19 @@ def test_what_is_no_offer_is_told_as_an_error(
         told = answer(device.loop, request_, "sync")
 
     assert told["exit"] == ExitCode.USAGE
-    assert '{"offer": "manifest"|"fleet", "text": "..."}' in told["error"]
+    assert '{"offer": "manifest"|"fleet"|"evidence", "text": "..."}' in told["error"]
 
 
-@pytest.mark.parametrize("request_", [{"offer": "evidence", "text": "x"}, {"request": "evidence"}])
-def test_evidence_is_not_known_yet(
-    tmp_path: Path, office: FleetOffice, request_: dict[str, Any]
+def test_evidence_is_asked_for_and_judged_through_the_socket(
+    tmp_path: Path, office: FleetOffice
 ) -> None:
     with fleet_member(tmp_path, office) as device:
-        assert "no evidence certificate" in answer(device.loop, request_, "sync")["error"]
+        asked = answer(device.loop, {"request": "evidence"}, "sync")
+        told = answer(device.loop, {"offer": "evidence", "text": "x"}, "sync")
+
+    assert asked["request"].startswith("-----BEGIN CERTIFICATE REQUEST-----")
+    assert (told["taken"], told["again"]) == (False, False)
+    assert "no certificates in it" in told["why"]
 
 
 def test_where_a_setting_is_off_its_document_is_not_taken(tmp_path: Path) -> None:
