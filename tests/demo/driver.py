@@ -1,15 +1,12 @@
 """The demo's driver: carries a device from door to door and presses its buttons."""
 
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import DoorstepError
@@ -23,8 +20,7 @@ from tests.backend.process import Backend
 from tests.demo import lights
 from tests.demo.receiver import Place, Receiver
 from tests.demo.story import Step, place
-from tests.support.device import Device, device, towards
-from tests.support.network import FaultProxy
+from tests.support.device import Device
 
 ANOTHER_PRESS_S: Final = 0.7
 """Presses within 0.6 s count once."""
@@ -198,33 +194,3 @@ class Van:
                     f"{self.device_id}: no {what} within {SOON_S:.0f} s:\n{self._log()[-2000:]}"
                 )
             time.sleep(0.05)
-
-
-def depot(
-    opened: ExitStack,
-    folder: Path,
-    world: str,
-    *,
-    backend: Backend,
-    network: FaultProxy,
-    width_px: int,
-) -> Van:
-    """A device that is named as its folder, still at the depot; its processes end with `opened`.
-
-    The files in its settings are relative to them, so that all of it can be moved together.
-    """
-    receiver = opened.enter_context(Receiver())
-    way = towards(backend, f"https://127.0.0.1:{network.port}")
-    settings: Mapping[str, Mapping[str, Any]] = {
-        "device": {"id": folder.name},
-        "policy": {"manifest": "required"},
-        "backend": {
-            **way,
-            "ca": os.path.relpath(way["ca"], folder),
-            "receipt_keys": [os.path.relpath(key, folder) for key in way["receipt_keys"]],
-        },
-        "camera": {"width_px": width_px, "height_px": width_px * 9 // 16},
-        "position": {"kind": "gpsd", "gpsd": f"127.0.0.1:{receiver.port}"},
-    }
-    processes = opened.enter_context(device(folder, world, **settings))
-    return Van(folder.name, processes, receiver, backend)

@@ -16,7 +16,8 @@ from hardware.simulated.buttons import PRESS_S
 from tests.backend.office.model import Office
 from tests.backend.process import Backend
 from tests.demo import lights, outcome, world
-from tests.demo.driver import Van, depot
+from tests.demo.depot import depot
+from tests.demo.driver import Van
 from tests.demo.screen import Screen, View, screen
 from tests.support.network import FaultProxy
 

@@ -11,7 +11,8 @@ from tests.backend.office import demo
 from tests.backend.office.model import Office
 from tests.backend.process import Backend
 from tests.demo import outcome, story
-from tests.demo.driver import Pressed, Van, depot
+from tests.demo.depot import depot
+from tests.demo.driver import Pressed, Van
 from tests.demo.story import ROUND, Step, Turn
 from tests.support.network import FaultProxy
 
