@@ -33,7 +33,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda _kind, _frame: sys.exit(1))
     with (
         _folder(arguments.keep) as folder,
-        running_backend(folder, switches=False, show_simulated=True) as backend,
+        running_backend(folder, switches=False, show_simulated=True, identity=True) as backend,
     ):
         office = story.town(folder, "demo-01")
         if arguments.play:

@@ -1,15 +1,17 @@
-"""Where the demo's devices are made ready."""
+"""Where the demo's devices are made ready: their settings, and who they are."""
 
 import os
+import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from agent.config import load
 from tests.backend.process import Backend
 from tests.demo.driver import Van
 from tests.demo.receiver import Receiver
-from tests.support.device import device, towards
+from tests.support.device import device
 from tests.support.network import FaultProxy
 
 
@@ -27,17 +29,36 @@ def depot(
     The files in its settings are relative to them, so that all of it can be moved together.
     """
     receiver = opened.enter_context(Receiver())
-    way = towards(backend, f"https://127.0.0.1:{network.port}")
     settings: Mapping[str, Mapping[str, Any]] = {
         "device": {"id": folder.name},
-        "policy": {"manifest": "required"},
-        "backend": {
-            **way,
-            "ca": os.path.relpath(way["ca"], folder),
-            "receipt_keys": [os.path.relpath(key, folder) for key in way["receipt_keys"]],
+        "identity": {
+            "mode": "required",
+            "ca": os.path.relpath(backend.ca_file, folder),
+            "fleet_key": os.path.relpath(backend.fleet_key_file, folder),
         },
+        "policy": {"manifest": "required"},
+        "backend": {"url": f"https://127.0.0.1:{network.port}", "receipt_keys": []},
         "camera": {"width_px": width_px, "height_px": width_px * 9 // 16},
         "position": {"kind": "gpsd", "gpsd": f"127.0.0.1:{receiver.port}"},
     }
     processes = opened.enter_context(device(folder, world, **settings))
-    return Van(folder.name, processes, receiver, backend)
+    return Van(folder.name, processes, receiver)
+
+
+def let_in(van: Van, backend: Backend) -> str:
+    """Let a device in, for the first time or again, and enrol it; returns what came of it.
+
+    By the commands that people type. The token is in no file afterwards.
+
+    Raises:
+        ValueError: one of them failed; says why.
+    """
+    token = van.processes.folder / "token"
+    token.write_text(backend.command("devices", "add", van.device_id).split()[-1])
+    url = load(van.processes.config).est
+    ended = van.processes.run("enrol", url, "--token", str(token))
+    token.unlink()
+    found = re.search(r"^TLS certificate +new, (until \S+)", ended.stdout, re.MULTILINE)
+    if ended.returncode != 0 or found is None:
+        raise ValueError(f"{van.device_id}: doorstep enrol: {ended.stdout}{ended.stderr}")
+    return f"enrolled {found.group(1)}"

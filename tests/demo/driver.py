@@ -9,14 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from agent.config import load
 from agent.errors import DoorstepError
-from agent.models import Reason
+from agent.models import Reason, State
 from agent.record import receipt
 from agent.rule import manifest
+from agent.trust.keys import fleet_in_hand
 from agent.trust.store import TrustStore
 from hardware.indicator import Signal
 from tests.backend.office.orders import Order
-from tests.backend.process import Backend
 from tests.demo import lights
 from tests.demo.receiver import Place, Receiver
 from tests.demo.story import Step, place
@@ -63,13 +64,10 @@ class Pressed:
 class Van:
     """One device on the road: its processes, its receiver, and a finger on its buttons."""
 
-    def __init__(
-        self, device_id: str, processes: Device, receiver: Receiver, backend: Backend
-    ) -> None:
+    def __init__(self, device_id: str, processes: Device, receiver: Receiver) -> None:
         self.device_id = device_id
         self.processes = processes
         self.receiver = receiver
-        self._backend = backend
         self._window: int | None = None
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -92,7 +90,7 @@ class Van:
         """What lies on the device's card, verified as the device does."""
         token = TrustStore(self.processes.layout).manifest()
         assert token is not None
-        keys = receipt.read_keys([self._backend.receipt_key_file])
+        keys = fleet_in_hand(load(self.processes.config)).manifest_keys
         return manifest.read(token, receipt.public(keys), self.device_id)
 
     def pass_by(self, order: Order) -> bool:
@@ -124,6 +122,16 @@ class Van:
         self.processes.stop("capture", signal.SIGKILL)
         self.processes.start("capture")
         self.wait_for_route(None)
+
+    def not_let_in(self) -> str:
+        """Wait until sync pauses since the backend lets this device in no more; how it says so."""
+        self._wait("pause of sync", lambda: self._pause() is not None)
+        return str(self._pause())
+
+    def waiting(self) -> set[str]:
+        """The ids of the records that are still to be sent."""
+        rows = self.processes.queue()
+        return {str(row["capture_id"]) for row in rows if row["state"] == State.PENDING}
 
     def sync(self) -> bool:
         """Send what waits and fetch the route by `doorstep sync --once`; whether all was sent."""
@@ -179,6 +187,10 @@ class Van:
 
     def _status(self) -> dict[str, Any]:
         return self._ask({"status": True})
+
+    def _pause(self) -> str | None:
+        pause = (self.processes.ask("sync", {"status": True}) or {}).get("pause")
+        return None if pause is None else str(pause)
 
     def _labels_read(self) -> int:
         return self.processes.lights().count("label_read")

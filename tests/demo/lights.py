@@ -52,10 +52,12 @@ _NAMES: Final[Mapping[Colour, str]] = {
 
 
 def name(signal: Signal) -> str:
-    """The colour of a signal's light while it is lit."""
+    """The colour of a signal's light, and how many flashes its rhythm has if several."""
     pattern = PATTERNS[signal]
     steps = (*pattern.once, *pattern.again)
-    return next((_NAMES[step.colour] for step in steps if step.colour != DARK), "dark")
+    colour = next((_NAMES[step.colour] for step in steps if step.colour != DARK), "dark")
+    flashes = sum(step.colour != DARK for step in pattern.again)
+    return f"{colour} x{flashes}" if flashes > 1 else colour
 
 
 class Watched:

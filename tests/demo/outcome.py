@@ -3,11 +3,12 @@
 All of it is read from what the devices say and from the backend, not from the story.
 """
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from agent.models import BoundBy, Reason
+from agent.models import BoundBy, Reason, Verdict
 from tests.backend.office.model import Office
 from tests.backend.office.orders import NoSuchOrder, Order
 from tests.backend.pages import words
@@ -15,13 +16,16 @@ from tests.backend.process import Backend
 from tests.demo import story
 from tests.demo.driver import Pressed
 
-COLUMNS: Final = "{:>5}  {:<5}  {:<18}  {:<32}  {:<24}  {:<11}  {}"
+COLUMNS: Final = "{:>5}  {:<7}  {:<19}  {:<32}  {}"
 
-HEAD: Final = ("press", "light", "came of it", "stop", "position", "quality", "with the backend")
+HEAD: Final = ("press", "light", "came of it", "stop", "waited")
+
+WIDTH_CHARS: Final = 79
+"""Of everything that is printed. Source: a terminal has 80 columns unless somebody widens it."""
 
 REASONS: Final = {
     Reason.NO_PHOTO_STOP: "a stop without photos in reach",
-    Reason.CODE_ELSEWHERE: "a stop of another place",
+    Reason.CODE_ELSEWHERE: "its label is of another place",
     Reason.SIGNATURE_STOP: "a stop that is signed for",
     Reason.NO_POSITION: "unknown: no position, no label",
 }
@@ -31,7 +35,7 @@ def why_none(record: Mapping[str, Any]) -> str:
     """Why there is no photo, in words."""
     reason = str(record["reason"])
     words = REASONS.get(Reason(reason), reason.replace("_", " "))
-    if record["stop"]["bound_by"] == BoundBy.CODE:
+    if record["stop"]["bound_by"] == BoundBy.CODE and reason != Reason.CODE_ELSEWHERE:
         return words.removesuffix(" in reach") + ", by its label"
     return words
 
@@ -71,9 +75,7 @@ class Outcome:
                 press.light,
                 self._came(press),
                 self._stop(press),
-                _place(press.record),
-                _quality(press),
-                self._sent(press),
+                self._waited(press),
             ).rstrip()
 
     def people(self) -> Iterator[str]:
@@ -83,11 +85,12 @@ class Outcome:
             order = self._office.orders.find(number)
             name = self._office.orders.customer_name(order.customer)
             kind = f" ({', '.join(reasons)})" if (reasons := why(order)) else ""
-            yield f"  {name}, order {number}{kind}: {self._seen(number)}"
+            yield from _wrapped(f"{name}, order {number}{kind}: {self._seen(number)}")
         filing = self._office.filing
         waiting = [words.WAITS.get(one.bound_by, "") for one in filing.waiting()]
         yield "What waits for dispatch:"
-        yield from (f"  a photo to bind to an order: {why}" for why in waiting)
+        for reason in waiting:
+            yield from _wrapped(f"a photo to bind to an order: {reason}")
         yield f"  {len(filing.flagged())} with a quality flag, {len(filing.voids())} taken back"
 
     def problems(self) -> list[str]:
@@ -121,6 +124,9 @@ class Outcome:
             arrived = self._backend.received_file(capture_id).exists()
             if row["state"] != "DELIVERED" or not arrived:
                 yield f"a {row['kind']} record is {row['state']}, at the backend: {arrived}"
+        judged = {one.capture_id for one in self._office.store.verdicts()}
+        for capture_id in sorted(judged - self._rows.keys()):
+            yield f"the backend has {capture_id}, which is on no device"
 
     def _wrong_orders(self) -> Iterator[str]:
         for number in self._office.orders.numbers():
@@ -146,10 +152,15 @@ class Outcome:
         if kind == "void":
             return f"takes press {self._number(press.label['about'])} back"
         if kind == "no_photo":
-            return "no photo"
-        again = record["retake_of"]
-        lamp = " with lamp" if record["photo"]["lamp"] else ""
-        return f"photo, retake of {self._number(again)}" if again else f"photo{lamp}"
+            return "no photo, no frame" if press.stayed_shut else "no photo"
+        if self._office.filing.is_erased(press.capture_id):
+            return "photo, then deleted"
+        if record["retake_of"]:
+            return f"photo, retake of {self._number(record['retake_of'])}"
+        if record["photo"]["lamp"]:
+            return "photo with lamp"
+        verdict = record["quality"]["verdict"]
+        return "photo" if verdict == Verdict.OK else f"photo, {verdict}"
 
     def _stop(self, press: Pressed) -> str:
         if press.step is None:
@@ -159,17 +170,16 @@ class Outcome:
             return why_none(press.record)
         if stop["bound_by"] == BoundBy.AMBIGUOUS:
             return "one of several in reach"
-        apart = "" if stop["distance_m"] is None else f", {stop['distance_m']:.0f} m"
+        apart = "; to be bound" if stop["ring"] is None else f", {stop['distance_m']:.0f} m"
         return f"{self._order_at(stop['id'])}, {BOUND[stop['bound_by']]}{apart}"
 
-    def _sent(self, press: Pressed) -> str:
+    def _waited(self, press: Pressed) -> str:
+        """From the press to the receipt."""
         row = self._rows.get(press.capture_id, {})
         if not row.get("decided_utc"):
             return f"NOT SENT: {row.get('state', 'no record')}"
         received = datetime.fromisoformat(row["decided_utc"])
-        after_s = (received - datetime.fromisoformat(press.label["utc"])).total_seconds()
-        erased = self._office.filing.is_erased(press.capture_id)
-        return f"{received:%H:%M:%S}, {after_s:.0f} s later" + (", deleted there" if erased else "")
+        return f"{(received - datetime.fromisoformat(press.label['utc'])).total_seconds():.0f} s"
 
     def _seen(self, number: str) -> str:
         photos = self._shown(number)
@@ -209,20 +219,10 @@ def why(order: Order) -> list[str]:
 def proof(told: str) -> Iterator[str]:
     """What `doorstep verify` says in the end."""
     yield "What the backend received, by `doorstep verify`:"
-    yield from (f"  {line}" for line in told.splitlines() if not line.startswith("chain "))
+    for line in told.splitlines():
+        if not line.startswith("chain "):
+            yield from _wrapped(line)
 
 
-def _place(record: Mapping[str, Any]) -> str:
-    if "position" not in record:
-        return "not kept" if "reason" in record else ""
-    place = record["position"]
-    if place is None:
-        return "no satellite in sight"
-    return f"{place['lat_deg']:.5f} {place['lon_deg']:.5f} ±{place['accuracy_m']:g} m"
-
-
-def _quality(press: Pressed) -> str:
-    if press.stayed_shut is not None:
-        return "no frame" if press.stayed_shut else "FRAMES"
-    quality = press.record.get("quality")
-    return f"{quality['verdict']} ({quality['scores']['sharpness']:.0f})" if quality else ""
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, WIDTH_CHARS, initial_indent="  ", subsequent_indent="    ")

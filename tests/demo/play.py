@@ -16,7 +16,8 @@ from hardware.simulated.buttons import PRESS_S
 from tests.backend.office.model import Office
 from tests.backend.process import Backend
 from tests.demo import lights, outcome, world
-from tests.demo.depot import depot
+from tests.demo.depot import depot, let_in
+from tests.demo.dispatch import Dispatch
 from tests.demo.driver import Van
 from tests.demo.screen import Screen, View, screen
 from tests.support.network import FaultProxy
@@ -55,6 +56,7 @@ KEYS: Final[Mapping[str, str]] = {
     "c": "cradle, road",
     "b": "battery low, full",
     "f": "camera fault, mended",
+    "r": "revoked, let in again",
     "q": "quit",
 }
 """README has the same table."""
@@ -70,7 +72,9 @@ def play(folder: Path, backend: Backend, office: Office, below: Sequence[str]) -
         print("The device starts ...", flush=True)
         home = folder / "demo-01"
         van = depot(opened, home, "", backend=backend, network=network, width_px=WIDTH_PX)
-        player = Player(van, network, world.doors(office), pool)
+        let_in(van, backend)
+        dispatch = Dispatch(backend, van, pool)
+        player = Player(van, network, world.doors(office), pool, dispatch)
         with suppress(KeyboardInterrupt), screen() as terminal:
             player.play(terminal, below)
 
@@ -79,10 +83,16 @@ class Player:
     """A finger on the device's buttons, and a hand in its world."""
 
     def __init__(
-        self, van: Van, network: FaultProxy, doors: Sequence[world.Door], pool: ThreadPoolExecutor
+        self,
+        van: Van,
+        network: FaultProxy,
+        doors: Sequence[world.Door],
+        pool: ThreadPoolExecutor,
+        dispatch: Dispatch,
     ) -> None:
         """Start the device at the first door; returns when it has its route."""
         self._van = van
+        self._dispatch = dispatch
         self._network = network
         self._doors = doors
         self._pool = pool
@@ -113,6 +123,8 @@ class Player:
             self._at = (self._at + 1) % len(self._doors)
             self._changed.discard("l")  # the parcel is put down
             self._arrange()
+        elif key == "r":
+            self._dispatch.act()
         elif key in world.SWITCHES:
             self._changed ^= {key}
             self._arrange()
@@ -151,6 +163,7 @@ class Player:
                 self._said = str(error)
             else:
                 self._take(reply or {"scan": "capture does not run; it is started again"})
+        self._said = self._dispatch.said() or self._said
         if self._capture.poll() is not None:
             self._said = f"capture ended with {self._capture.returncode}; it is started again"
             self._light.out()
@@ -169,7 +182,10 @@ class Player:
             meant=(lights.name(signal), lights.MEANS[signal]) if signal else ("dark", "starting"),
             rows=[
                 ("at", self._doors[self._at].words),
-                ("around", world.words(self._changed)),
+                (
+                    "around",
+                    world.words(self._changed | ({"r"} if self._dispatch.revoked else set())),
+                ),
                 ("last", self._last),
                 ("waits", self._waits.words()),
                 ("said", self._said),
@@ -203,7 +219,7 @@ class _Waits:
         status = json.loads(told.stdout)
         queue, sync = status["queue"], status["sync"] or {"state": "not running"}
         waiting = f"{queue['waiting']} to be sent" if "waiting" in queue else queue["error"]
-        return f"{waiting}; sync: {sync.get('state') or sync['error']}"
+        return f"{waiting}; sync: {sync.get('pause') or sync.get('state') or sync['error']}"
 
 
 def _record_line(reply: Reply, orders: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """The demo's round while it is played."""
 
 import json
+import sys
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests.backend.office import demo
 from tests.backend.office.model import Office
 from tests.backend.process import Backend
 from tests.demo import outcome, story
-from tests.demo.depot import depot
+from tests.demo.depot import depot, let_in
 from tests.demo.driver import Pressed, Van
 from tests.demo.story import ROUND, Step, Turn
 from tests.support.network import FaultProxy
@@ -51,8 +52,11 @@ class Round:
 
     Attributes:
         opened: ends the devices.
-        vans: the devices so far; the last one is on the road.
+        ready: the devices that are still at the depot.
+        vans: the others; the last one is on the road.
+        shut_out_at: how many presses there had been when the one on the road was shut out.
         problems: what went otherwise than the story says.
+        shut_out_at: how many presses there had been when dispatch revoked the one on the road.
     """
 
     folder: Path
@@ -60,12 +64,15 @@ class Round:
     network: FaultProxy
     office: Office
     opened: ExitStack
+    ready: list[Van] = field(default_factory=list)
     vans: list[Van] = field(default_factory=list)
     pressed: list[Pressed] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    shut_out_at: int = 0
 
     def play(self) -> None:
         """From the depot to the last record's receipt."""
+        self._enrol()
         self._set_out()
         number = 0
         for one in ROUND:
@@ -76,7 +83,6 @@ class Round:
                 case Turn():
                     print(f"   {one.value}", flush=True)
                     self._turn(one, number)
-        print("   both devices are back at the depot", flush=True)
         for van in self.vans:
             self._expect(van.sync(), f"{van.device_id} has records left to send")
 
@@ -85,24 +91,37 @@ class Round:
         """The one on the road."""
         return self.vans[-1]
 
+    def _enrol(self) -> None:
+        """Each device gets its own configuration, state and world, and is let in."""
+        for number, world in enumerate(story.worlds(), start=1):
+            home = self.folder / f"demo-0{number}"
+            van = depot(
+                self.opened,
+                home,
+                world,
+                backend=self.backend,
+                network=self.network,
+                width_px=WIDTH_PX,
+            )
+            self.ready.append(van)
+            self._let_in(van)
+
+    def _let_in(self, van: Van) -> None:
+        try:
+            told = let_in(van, self.backend)
+        except ValueError as error:
+            sys.exit(str(error))
+        print(f"   {van.device_id}: `doorstep enrol` with a one-time token: {told}", flush=True)
+
     def _set_out(self) -> Manifest:
-        """The next device gets its own configuration, state and world, and fetches the route."""
-        device_id = f"demo-0{len(self.vans) + 1}"
-        world = list(story.worlds())[len(self.vans)]
-        home = self.folder / device_id
-        van = depot(
-            self.opened,
-            home,
-            world,
-            backend=self.backend,
-            network=self.network,
-            width_px=WIDTH_PX,
-        )
+        """The next device fetches the route."""
+        van = self.ready.pop(0)
         self.vans.append(van)
         van.start()
         route = van.route()
         done = sum(stop.done for stop in route.stops)
-        print(f"   {device_id} has its route: {len(route.stops)} stops, {done} done", flush=True)
+        words = f"{len(route.stops)} stops, {done} done"
+        print(f"   {van.device_id} has its route: {words}", flush=True)
         return route
 
     def _turn(self, turn: Turn, number: int) -> None:
@@ -121,8 +140,13 @@ class Round:
                 self.van.wait_for_route(before)
             case Turn.SWAPPED:
                 self._swap()
+            case Turn.SHUT_OUT:
+                self.backend.command("devices", "revoke", self.van.device_id)
+                self.shut_out_at = len(self.pressed)
             case Turn.KILLED:
                 self.van.kill()
+            case Turn.LET_IN:
+                self._let_in_again()
 
     def _swap(self) -> None:
         self.van.processes.stop_all()
@@ -134,14 +158,24 @@ class Round:
         self._expect(shut, "the camera opened at a stop that is done")
         print("   it passes order 1001, which is done: the camera stays shut", flush=True)
 
+    def _let_in_again(self) -> None:
+        """What was pressed meanwhile waits on the device, and nothing of it is refused."""
+        told, waiting = self.van.not_let_in(), self.van.waiting()
+        pressed = {one.capture_id for one in self.pressed[self.shut_out_at :]}
+        self._expect("certificate revoked" in told, f"the backend said: {told}")
+        self._expect(pressed <= waiting, "a device that was shut out has sent records")
+        words = f"{len(waiting)} records wait, the backend says: certificate revoked"
+        print(f"   {self.van.device_id}: {words}", flush=True)
+        self._let_in(self.van)
+
     def _keep(self, pressed: Pressed, told: str) -> None:
         self.pressed.append(pressed)
         kind, more = pressed.label["kind"].replace("_", " "), ""
         if (pressed.record.get("photo") or {}).get("lamp"):
             more = ", with the lamp"
         if (pressed.shut_after_s or 0) > 0.05:  # else it had stopped before
-            more = f"; the camera stopped {pressed.shut_after_s:.1f} s after the arrival"
-        print(f"{pressed.number:>2} {pressed.light:<5}  {kind:<8}  {told}{more}", flush=True)
+            more = f"; camera off after {pressed.shut_after_s:.1f} s"
+        print(f"{pressed.number:>2} {pressed.light:<7}  {kind:<8}  {told}{more}", flush=True)
 
     def _expect(self, is_so: bool, otherwise: str) -> None:
         if not is_so:

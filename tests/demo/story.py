@@ -30,6 +30,8 @@ class Turn(Enum):
     OPTS_OUT = "the customer of order 1008 says: don't take delivery photos"
     NETWORK_BACK = "the network is back: what waited is sent, the new route comes"
     SWAPPED = "the device is dropped; dispatch gives the route to another one, demo-02"
+    SHUT_OUT = "the wrong device is reported stolen: dispatch revokes demo-02"
+    LET_IN = "back at the depot; the mistake is found, and dispatch lets demo-02 in again"
     KILLED = "no GPS in the stairwell; kill -9 of the capture process, and a new start"
 
 
@@ -64,6 +66,12 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
     ),
     Step("the retake that amber asked for", demo.ALLOWED, BoundBy.PLACE, "motion_px = 0.0"),
     Step("a confidential address", demo.CONFIDENTIAL, Reason.NO_PHOTO_STOP, "door = 2"),
+    Step(
+        "there the label of another stop's parcel",
+        demo.CONFIDENTIAL,
+        Reason.CODE_ELSEWHERE,
+        label="DSTEP1008",
+    ),
     Turn.NETWORK_LOST,
     Step(
         "two doors in one building, no label read",
@@ -114,6 +122,7 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         aside_m=5.0,
         accuracy_m=12.0,
     ),
+    Turn.SHUT_OUT,
     Step(
         "a delivery that is signed for",
         demo.SIGNATURE,
@@ -129,26 +138,27 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         accuracy_m=None,
     ),
     Step(
-        "its label held up, in the lamp's light",
+        "its label held up: a photo for dispatch to bind",
         STAIRWELL,
         BoundBy.CODE,
         label="DSTEP1010",
         accuracy_m=None,
     ),
+    Turn.LET_IN,
 )
 
 SHOWN: Final[Mapping[str, Sequence[int]]] = {
     demo.ALLOWED: [2],
-    demo.LEFT_DOOR: [5],
-    demo.RIGHT_DOOR: [7],
-    YARD: [11],
+    demo.LEFT_DOOR: [6],
+    demo.RIGHT_DOOR: [8],
+    YARD: [12],
 }
 """The presses whose photos the customers see in the end; of every other order, none.
 
 That of the stairwell waits for dispatch: nobody knows where its label was read.
 """
 
-BLURRED, RETAKE, AMBIGUOUS, TAKEN_BACK, OPTED_OUT_LATE, DARK, NOWHERE = 1, 2, 4, 6, 9, 11, 14
+BLURRED, RETAKE, AMBIGUOUS, TAKEN_BACK, OPTED_OUT_LATE, DARK, NOWHERE = 1, 2, 5, 7, 10, 12, 15
 """Presses that come to something of their own; by the numbers of ROUND."""
 
 DONE_AT_SWAP: Final = {demo.ALLOWED, demo.LEFT_DOOR, demo.RIGHT_DOOR, demo.CHANGES_MIND}

@@ -100,9 +100,14 @@ def played(tmp_path: Path) -> Iterator[Terminal]:
 
 def test_every_signal_has_its_colour_and_its_words() -> None:
     assert set(lights.MEANS) == set(Signal)
-    assert {lights.name(signal) for signal in Signal} == {
+    assert {lights.name(signal).split(" x")[0] for signal in Signal} == {
         *("white", "dark", "green", "amber", "blue", "cyan", "red", "violet")
     }
+
+
+def test_two_blue_lights_are_told_apart_by_their_rhythm() -> None:
+    assert lights.name(Signal.NO_PHOTO) == "blue"
+    assert lights.name(Signal.CODE_ELSEWHERE) == "blue x2"
 
 
 def test_every_key_does_something_and_is_in_the_readme() -> None:
@@ -148,6 +153,32 @@ def test_what_cannot_be_sent_waits_for_the_network(played: Terminal) -> None:
     played.type("w")
 
     played.shows("around +network", "waits +0 to be sent")
+
+
+@pytest.mark.slow
+def test_what_a_revoked_device_has_waits_until_it_is_let_in_again(played: Terminal) -> None:
+    played.shows("waits +0 to be sent")
+    played.type("r")
+    played.shows("SHUT OUT", "said +demo-01: shut out")
+    played.type("p")
+    played.shows("last +record 2, photo", "waits +[12] to be sent; sync: .*certificate revoked")
+
+    played.type("r")
+
+    played.shows("network, GPS, label down, day, still hand *\n", "waits +0 to be sent; sync: idle")
+    played.shows("said +demo-01: let in again, enrolled until 20")
+
+
+@pytest.mark.slow
+def test_without_network_it_is_not_let_in(played: Terminal) -> None:
+    played.type("r")
+    played.shows("SHUT OUT")
+    played.type("w")
+    played.shows("NO NETWORK")
+
+    played.type("r")
+
+    played.shows("NO NETWORK.*SHUT OUT", "said +demo-01: doorstep enrol: ")
 
 
 @pytest.mark.slow

@@ -41,6 +41,7 @@ SWITCHES: Final[Mapping[str, Switch]] = {
     "c": Switch("", "CRADLE", {"external": True}),
     "b": Switch("", "BATTERY LOW", {"battery_pct": 10}),
     "f": Switch("", "CAMERA FAULT", {"camera": "fail"}),
+    "r": Switch("", "SHUT OUT"),
 }
 
 

@@ -22,6 +22,8 @@ import requests  # noqa: TID251 - a person's browser, not the device
 from PIL import Image
 
 from agent.errors import DoorstepError
+from tests.backend.identity.known import DeviceState
+from tests.backend.identity.register import Register
 from tests.backend.office import demo as town
 from tests.backend.office.model import Office, open_office
 from tests.backend.wire.store import Store
@@ -120,13 +122,70 @@ def test_every_press_of_the_round_has_its_record_and_every_record_its_receipt(
     demo: Round,
 ) -> None:
     presses = [
-        line for line in demo.printed.splitlines() if re.match(r" +\d+  (green|amber|blue)", line)
+        line for line in _table(demo).splitlines() if re.match(r" +\d+  (green|amber|blue)", line)
     ]
 
-    assert len(presses) == 15
-    assert all(re.search(r"\d\d:\d\d:\d\d, \d+ s later", line) for line in presses), demo.printed
+    assert len(presses) == 16
+    assert all(re.search(r" \d+ s$", line) for line in presses), demo.printed
     assert "Complete in" in demo.printed
     assert "everything verifies" in demo.printed
+
+
+def _table(demo: Round) -> str:
+    return demo.printed.partition("\npress  light ")[2].partition("\n\n")[0]
+
+
+def test_the_round_fits_into_a_terminal_of_80_columns(demo: Round) -> None:
+    told = demo.printed.partition("Complete in")[0]
+
+    assert max(len(line) for line in told.splitlines()) < 80, demo.printed
+
+
+def test_both_devices_are_enrolled_and_leave_no_token(demo: Round) -> None:
+    """By certificates of the backend's authority; one of them twice."""
+    told = (demo.folder / "demo-01" / "config.toml").read_text()
+
+    assert demo.printed.count("enrolled until ") == 3
+    assert 'mode = "required"' in told.partition("[policy]")[0]
+    for device_id in ("demo-01", "demo-02"):
+        state = demo.folder / device_id / "state"
+        assert (state / "trust" / "evidence.pem").exists()
+        assert (state / "keys" / "sync" / "tls.pem").exists()
+        assert not (demo.folder / device_id / "token").exists()
+
+
+def test_a_device_that_was_revoked_on_the_road_keeps_its_records_until_it_is_let_in(
+    demo: Round,
+) -> None:
+    """Its sync pauses with the backend's words; presses go on, also in a new capture process."""
+    told = demo.printed
+    kept = re.search(r"demo-02: (\d+) records wait, the backend says: certificate revoked", told)
+
+    assert kept
+    assert int(kept.group(1)) >= 3
+    assert f"demo-02: {kept.group(1)} delivered, 0 waiting" in told
+    log = (demo.folder / "demo-02" / "sync.log").read_text()
+    assert re.search(r"event=paused answer=.*certificate revoked", log)
+    register = Register(demo.folder).devices()
+    assert [(one.device_id, one.state) for one in register] == [
+        ("demo-01", DeviceState.IN),
+        ("demo-02", DeviceState.IN),
+    ]
+
+
+def test_a_label_of_another_place_opens_no_confidential_door(demo: Round) -> None:
+    """It has a light of its own, and the record names the stop of the label, not of the door."""
+    (refused,) = [
+        one for one in demo.of_kind("no_photo") if one["record"]["reason"] == "code_elsewhere"
+    ]
+    named = demo.office().orders.at_stop(refused["record"]["stop"]["id"]).number
+
+    assert named == town.CHANGES_MIND
+    assert "position" not in refused["record"]
+    assert not demo.jpeg(refused).exists()
+    assert re.search(r"blue x2 +no photo +its label is of another place", _table(demo))
+    log = (demo.folder / "demo-01" / "capture.log").read_text()
+    assert f"signal=code_elsewhere id={refused['label']['capture_id']}" in log
 
 
 def test_the_round_has_all_that_a_day_brings(demo: Round) -> None:
@@ -136,7 +195,7 @@ def test_the_round_has_all_that_a_day_brings(demo: Round) -> None:
     bound = {one["record"]["stop"]["bound_by"] for one in photos}
 
     assert kinds == {"photo", "no_photo", "void", "chain_start"}
-    assert reasons == {"no_photo_stop", "signature_stop", "no_position"}
+    assert reasons == {"no_photo_stop", "code_elsewhere", "signature_stop", "no_position"}
     assert bound == {"place", "code", "ambiguous"}
     assert any(one["record"]["retake_of"] for one in photos)
     assert any(one["record"]["quality"]["verdict"] == "blurred" for one in photos)
@@ -168,9 +227,12 @@ def test_at_a_door_without_photos_the_sensor_is_off_before_the_press(demo: Round
 
 
 def test_a_refusal_tells_neither_place_nor_stop(demo: Round) -> None:
+    """Unless a label named one."""
     for one in demo.of_kind("no_photo"):
         assert "position" not in one["record"]
-        assert one["record"]["stop"]["id"] is None
+        by_label = one["record"]["stop"]["bound_by"] == "code"
+        assert by_label == (one["record"]["reason"] == "code_elsewhere")
+        assert by_label or one["record"]["stop"]["id"] is None
         assert not demo.jpeg(one).exists()
 
 
