@@ -193,6 +193,14 @@ class Outbox(OutboxReader):
                 [(item.capture_id,) for item in items],
             )
 
+    def put_back(self, item: Item) -> None:
+        """What was called delivered has no receipt: the backend is asked first what it has."""
+        self._write(
+            "state = 'PENDING', adopted = 1, suspected = 0, due_boot_id = :boot, due_s = 0.0,"
+            " decision = NULL, decided_utc = NULL WHERE capture_id = :id AND state = 'DELIVERED'",
+            {"boot": self._boot_id, "id": item.capture_id},
+        )
+
     def forget(self, item: Item) -> None:
         """Delete the row of a pruned record: the end of every trace of it here."""
         with self._database.step() as sql:

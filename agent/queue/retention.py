@@ -65,7 +65,7 @@ def prune(
     for page in _pages(outbox, layout, State.DELIVERED, newest):
         files += _delete_files(outbox, layout, page, keys, now - keep_file)
     for page in _pages(outbox, layout, State.PRUNED, newest):
-        for item in _covered(page, keys, now - keep_row):
+        for item in _covered(outbox, page, keys, now - keep_row):
             outbox.forget(item)
             rows += 1
     return Pruned(files, rows)
@@ -100,15 +100,17 @@ def may_delete(item: Item, keys: Keys, until: datetime) -> bool:
     return read_receipt(item.decision or "", item, keys).received <= until
 
 
-def _covered(items: Iterable[Item], keys: Keys, until: datetime) -> Iterator[Item]:
+def _covered(outbox: Outbox, items: Iterable[Item], keys: Keys, until: datetime) -> Iterator[Item]:
+    """Those that may go; what is called delivered and has no receipt is put back, to be asked."""
     for item in items:
         try:
             if may_delete(item, keys, until):
                 yield item
         except NotGenuine as error:
+            outbox.put_back(item)
             if item.capture_id not in _LOGGED:
                 _LOGGED.add(item.capture_id)
-                line = "event=prune_refused capture_id=%s why=%r meaning=kept"
+                line = "event=prune_refused capture_id=%s why=%r meaning=kept_and_asked_again"
                 log.error(line, item.capture_id, str(error))  # noqa: TRY400 - its words are enough
 
 
@@ -138,8 +140,8 @@ def _delete_files(
     """Delete, flush the folder, and only then mark."""
     gone = [item for item in page if not layout.record(item.capture_id).exists()]
     there = [item for item in page if item not in gone]
-    due = list(_covered(there, keys, until))
-    lost = list(_covered(gone, keys, _ANY_TIME))
+    due = list(_covered(outbox, there, keys, until))
+    lost = list(_covered(outbox, gone, keys, _ANY_TIME))
     if not (due or lost):
         return 0
     with disk.disk_errors("cannot delete delivered records"):

@@ -141,6 +141,7 @@ def test_running_processes_go_on_when_a_read_only_card_is_writable_again(
             in_vain(van)
             assert van.lights()[-1] == "fault"
         van.await_that(lambda: "event=storage_back" in van.log("capture"))
+        time.sleep(ONE_PRESS_S)
         after = van.press()
 
         assert after["label"]["kind"] == "photo"

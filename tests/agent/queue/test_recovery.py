@@ -30,7 +30,7 @@ class Card:
         self.layout: Layout
         self.outbox: Outbox
         self.layout, database, self.outbox = queue(folder)
-        database.close()
+        self.close = database.close
         self.device = RecordMaker()
         self.signs_of_life = 0
 
