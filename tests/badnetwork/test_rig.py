@@ -11,7 +11,10 @@ from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync
 from agent.sync.outcome import Deferred, NoService, Outcome
 from tests.badnetwork.box import Ending, Fault
+from tests.badnetwork.mutual import GOOD, mutual_rig
 from tests.badnetwork.rig import Exchange, Rig, in_memory, rig
+from tests.support.network import Line
+from tests.support.sending import Sender
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -48,22 +51,33 @@ class Forgetful(Delivery):
         return NoService("posted again") if item.attempts > 1 else super().send(item, content)
 
 
-def sends_by(one: Rig, variant: type[Delivery]) -> None:
+def sends_by(sender: Sender, variant: type[Delivery]) -> None:
     """Puts a broken sender in the place of the product's."""
-    right = one.sender.delivery
+    right = sender.delivery
     broken = variant(right._backend, right._keys, right._keep_url)  # noqa: SLF001 - the same parts
-    assert isinstance(one.sender.sync, Sync)
-    one.sender.sync._delivery = broken  # noqa: SLF001 - in the product's own loop
+    assert isinstance(sender.sync, Sync)
+    sender.sync._delivery = broken  # noqa: SLF001 - in the product's own loop
 
 
 @pytest.mark.parametrize("variant", [Gullible, Impatient, Forgetful])
 def test_sender_that_breaks_the_promise_is_caught(one: Rig, variant: type[Delivery]) -> None:
-    sends_by(one, variant)
+    sends_by(one.sender, variant)
     one.inner.set(portal=True)
     item = one.prepare(Exchange.FIRST)
     one.attempt(item)
 
     assert one.outcome(item, [])
+
+
+@pytest.mark.parametrize("variant", [Impatient, Forgetful])
+def test_such_a_sender_is_caught_where_it_shows_a_certificate_too(
+    variant: type[Delivery],
+) -> None:
+    """Cut in the middle of the handshake."""
+    with in_memory() as folder, mutual_rig(folder) as mutual:
+        sends_by(mutual.sender, variant)
+
+        assert mutual.harmed(Line(cut_after_bytes=1000), GOOD)
 
 
 def test_healthy_line_delivers(one: Rig) -> None:

@@ -84,8 +84,7 @@ def test_device_that_slept_past_its_certificates_end_renews_by_itself(
     asleep = expired(guarded, tmp_path)
     van = device(guarded, tmp_path / "van", asleep.device_id)
     van.layout.make()
-    own = van.layout.sync_keys / "tls.pem"
-    own.write_bytes(asleep.key_file.read_bytes() + asleep.certificate_file.read_bytes())
+    asleep.into(van.layout.sync_keys)
 
     code, said = enrol(guarded, van)
 
@@ -98,8 +97,7 @@ def test_running_device_renews_what_ended_while_it_slept(guarded: Backend, tmp_p
     asleep = expired(guarded, tmp_path)
     van = device(guarded, tmp_path / "van", asleep.device_id)
     van.layout.make()
-    own = van.layout.sync_keys / "tls.pem"
-    own.write_bytes(asleep.key_file.read_bytes() + asleep.certificate_file.read_bytes())
+    own = asleep.into(van.layout.sync_keys)
     other = enrolled(guarded, tmp_path, f"van-{uuid4()}")
     with speaking_to(guarded.base_url, guarded.ca_file, other.files) as wire:
         document = wire.session.get(f"{guarded.base_url}/fleet", timeout=10).text

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
 
 from agent.record import signing
+from agent.sync.tls import IDENTITY_FILE
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.register import Register
 from tests.backend.process import Backend
@@ -37,6 +38,13 @@ class Enrolled:
     @property
     def files(self) -> tuple[Path, Path]:
         return self.certificate_file, self.key_file
+
+    def into(self, folder: Path) -> Path:
+        """Writes both into one file, as the device keeps them in `keys/sync/`; returns it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        own = folder / IDENTITY_FILE
+        own.write_bytes(self.key_file.read_bytes() + self.certificate_file.read_bytes())
+        return own
 
 
 def enrolled(
@@ -129,8 +137,12 @@ class Van:
 
 def expired(backend: Backend, folder: Path) -> Enrolled:
     """A device that slept: its only certificate ended a month ago."""
-    device_id, key, then = f"van-{uuid4()}", signing.new_key(), datetime.now(UTC)
-    then -= timedelta(days=395)
+    return enrolled_before(backend, folder, timedelta(days=395))
+
+
+def enrolled_before(backend: Backend, folder: Path, ago: timedelta) -> Enrolled:
+    """A device whose only certificate, of a year, was issued so long ago."""
+    device_id, key, then = f"van-{uuid4()}", signing.new_key(), datetime.now(UTC) - ago
     authority, register = Authority.of(backend.data / "ca"), Register(backend.data)
     register.let_in(device_id)
     public = key.public_key()

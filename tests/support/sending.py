@@ -20,6 +20,7 @@ from agent.sync.delivery import Delivery
 from agent.sync.http import Backend, Limits
 from agent.sync.loop import Errand, Sync
 from agent.sync.outcome import Outcome
+from agent.sync.tls import Tls
 from tests.support.device import Reachable
 from tests.support.factory import RecordMaker, add
 
@@ -116,10 +117,12 @@ def sender(
     url: str | None = None,
     limits: Limits = QUICK,
     errands: Sequence[Errand] = (),
+    own: Path | None = None,
 ) -> Iterator[Sender]:
+    """One towards a backend; `own` is the key and certificate that it shows."""
     settings = BackendSettings(url or to.base_url, (to.receipt_key_file,), to.ca_file)
     key = signing.read_public_key(to.receipt_key_file)
-    with closing(Backend(settings, limits)) as backend:
+    with closing(Backend(settings, limits, tls=Tls(to.ca_file, own=own))) as backend:
         keys = receipt.in_use(key)
         delivery = Delivery(backend, lambda: keys, device.outbox.set_upload_url)
         clock = SetClock()
