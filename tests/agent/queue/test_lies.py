@@ -22,7 +22,6 @@ from agent.queue.paths import Layout
 from agent.queue.retention import Pruned, prune
 from agent.record import receipt as receipts
 from agent.record import signing
-from hardware.clock import ClockSource, Moment
 from tests.agent.queue.test_recovery import Card
 from tests.support.benchtop import bench
 from tests.support.factory import MOMENT, queue
@@ -212,9 +211,7 @@ FILES: dict[str, Callable[[Path], object]] = {
     "a terabyte": sparse,
     "a pipe for the log": lambda path: os.mkfifo(f"{path}-wal"),
     "a link for the index": lambda path: Path(f"{path}-shm").symlink_to("/nowhere"),
-    "a terabyte of log": lambda path: (
-        Path(f"{path}-wal").touch() or os.truncate(f"{path}-wal", 2**40)
-    ),
+    "a terabyte of log": lambda path: sparse(Path(f"{path}-wal")),
     "a file of somebody's": lambda path: (path.parent / "notes").touch(),
     "a folder of somebody's": lambda path: (path.parent / "deep" / "er").mkdir(parents=True),
     "a link for the mark": lambda path: (path.parent / "rebuild").symlink_to("/nowhere"),
@@ -352,10 +349,9 @@ def test_a_lock_through_a_link_is_none(card: Card) -> None:
 
 
 def pruned(card: Card, key: signing.PrivateKey) -> Pruned:
-    """A year later, by a clock that the network vouches for."""
+    """A year later."""
     keys = receipts.in_use(key.public_key())
-    moment = Moment(MOMENT + timedelta(days=365), 0, "boot", ClockSource.NTP, None)
-    return prune(card.outbox, card.layout, RetentionSettings(), keys, moment)
+    return prune(card.outbox, card.layout, RetentionSettings(), keys, MOMENT + timedelta(days=365))
 
 
 def test_a_row_that_is_called_delivered_without_a_receipt_is_sent_again(card: Card) -> None:
