@@ -8,23 +8,18 @@ import base64
 import http.client
 import io
 import logging
-import socket
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import requests  # noqa: TID251 - this is its door
 import urllib3  # noqa: TID251 - this is its door
-from requests.adapters import HTTPAdapter  # noqa: TID251 - this is its door
-from urllib3.connection import HTTPSConnection  # noqa: TID251 - this is its door
-from urllib3.connectionpool import HTTPSConnectionPool  # noqa: TID251 - this is its door
 
 from agent import __version__
 from agent.config import BackendSettings
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow
+from agent.sync.connection import Adapter
 from agent.sync.failure import in_words, is_unverified
 from agent.sync.stall import StallLimit
 from agent.sync.tls import Tls
@@ -48,12 +43,6 @@ _ALWAYS: Final = {
     "User-Agent": f"doorstep/{__version__}",
 }
 """Headers of every request."""
-
-UNSENT_LIMIT_BYTES: Final = 16_384
-"""Most bytes that the kernel takes before they are sent: one piece of a body.
-
-Otherwise megabytes count as sent while a slow line still has to carry them. Source: tcp(7).
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +100,7 @@ class Client:
         self._limits = limits
         self._whose = whose
         self._stall = StallLimit(limits.progress_s, limits.attempt_s, alive)
-        self._adapter: _Adapter | None = None
+        self._adapter: Adapter | None = None
         with suppress(NotNow):
             self._renew()
 
@@ -153,12 +142,12 @@ class Client:
             with adapter.send(request, stream=True, timeout=timeout) as response:
                 return self._answer(response, limit_bytes)
 
-    def _renew(self) -> "_Adapter":
+    def _renew(self) -> Adapter:
         """What to send with: another where a file of TLS has changed."""
         if (context := self._tls.renewed()) is not None or self._adapter is None:
             self.hang_up()
             assert context is not None  # the first time it is news
-            self._adapter = _Adapter(context, self._stall, self._limits)
+            self._adapter = Adapter(context, self._stall, self._limits.read_s)
         return self._adapter
 
     def _answer(self, response: requests.Response, limit_bytes: int) -> Answer:
@@ -251,56 +240,6 @@ class Backend(Client):
     def _get(self, name: str, etag: str | None, headers: dict[str, str]) -> Answer:
         wanted = headers | ({"If-None-Match": etag} if etag else {})
         return self._ask("GET", f"{self.base}/{name}", wanted, None, DOCUMENT_LIMIT_BYTES)
-
-
-class _Adapter(HTTPAdapter):
-    """Trusts what it is told and nothing else, and shows its connections to the stall limit."""
-
-    def __init__(self, trust: ssl.SSLContext, stall: StallLimit, limits: Limits) -> None:
-        super().__init__()
-        self.poolmanager = urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=trust)
-        pool = partial(_pool, partial(_Connection, stall, limits.read_s))
-        self.poolmanager.pool_classes_by_scheme = {"https": pool}
-
-        self._verifies = "CERT_REQUIRED"
-        if trust.verify_mode is ssl.CERT_NONE:  # it is compared with a pin, see agent.sync.tls
-            self._verifies = "CERT_NONE"
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002 - requests' signature
-        conn.cert_reqs = self._verifies  # requests would trust its own certificates too
-
-
-def _pool(connect: Callable[..., Any], *args: Any, **kwargs: Any) -> HTTPSConnectionPool:
-    made = HTTPSConnectionPool(*args, **kwargs)
-    made.ConnectionCls = connect  # type: ignore[assignment]  # called with what a class takes
-    return made
-
-
-class _Connection(HTTPSConnection):
-    def __init__(self, stall: StallLimit, send_s: float, *args: Any, **kwargs: Any) -> None:
-        options = [
-            *HTTPSConnection.default_socket_options,
-            (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_LIMIT_BYTES),
-        ]
-        super().__init__(*args, **kwargs | {"socket_options": options})
-        self._stall = stall
-        self._send_s = send_s
-
-    def _new_conn(self) -> socket.socket:
-        line = super()._new_conn()
-        self._stall.hold(line)
-        return line
-
-    def send(self, data: Any) -> None:
-        if self.sock is not None:
-            self.sock.settimeout(self._send_s)  # urllib3 leaves the one for connecting
-        super().send(data)
-        self._stall.pulse()
-
-    def close(self) -> None:
-        super().close()
-        self._stall.closed()
 
 
 def _named(device_id: str) -> str:
