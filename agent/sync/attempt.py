@@ -171,10 +171,23 @@ class Attempt:
         is_told = answer.status in _DONE
         coming = self._go_on(answer) if is_told else self._otherwise("HEAD", answer)
         is_elsewhere = isinstance(coming, Suspect) or (is_told and isinstance(coming, NoService))
+        if isinstance(coming, Unauthorised):
+            return self._with_words(coming)
         if is_elsewhere and self._url != self._own_url:
             self._url = self._own_url
             return Ask()
         return self._create_again(answer) if answer.status in _GONE else coming
+
+    def _with_words(self, bare: Unauthorised) -> Outcome:
+        """Ask why we are not let in where there is room for words.
+
+        An answer to HEAD has no content. Source: RFC 9110 section 9.3.2.
+        """
+        try:
+            said = self._otherwise("POST receipts", self._request(AskForReceipt()))
+        except NoAnswer:
+            return bare
+        return said if isinstance(said, Unauthorised) else bare
 
     def _go_on(self, answer: Answer) -> Step | Outcome:
         offset, length = number(answer, "Upload-Offset"), len(self._content)

@@ -384,6 +384,25 @@ def test_not_let_in(line: Line, status: int, attempts: int) -> None:
     assert isinstance(line.send(attempts=attempts), Unauthorised)
 
 
+def test_why_a_later_attempt_is_not_let_in_is_asked_for(line: Line) -> None:
+    """An answer to HEAD has no body, so it cannot say."""
+    line.tus.instead |= {"HEAD /files": [whole(403)], "POST /receipts": [whole(403, b"revoked")]}
+
+    outcome = line.send(attempts=2)
+
+    assert isinstance(outcome, Unauthorised)
+    assert outcome.answer == 'POST receipts was answered 403 "revoked"'
+
+
+def test_whoever_is_let_in_for_receipts_alone_is_not_let_in(line: Line) -> None:
+    line.tus.instead |= {"HEAD /files": [whole(403)]}
+
+    outcome = line.send(attempts=2)
+
+    assert isinstance(outcome, Unauthorised)
+    assert outcome.answer == "HEAD was answered 403"
+
+
 @pytest.mark.parametrize(
     ("asked", "seconds"),
     [
