@@ -136,7 +136,8 @@ class Van:
     def sync(self) -> bool:
         """Send what waits and fetch the route by `doorstep sync --once`; whether all was sent."""
         sent = self.processes.run("sync", "--once")
-        print(f"   {self.device_id}: {sent.stdout.strip()}{sent.stderr.strip()}", flush=True)
+        if sent.returncode != 0:
+            print(f"   {self.device_id}: {sent.stdout.strip()}{sent.stderr.strip()}", flush=True)
         return sent.returncode == 0
 
     def _shut(self) -> tuple[float, int]:

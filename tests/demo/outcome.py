@@ -3,7 +3,6 @@
 All of it is read from what the devices say and from the backend, not from the story.
 """
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -18,10 +17,7 @@ from tests.demo.driver import Pressed
 
 COLUMNS: Final = "{:>5}  {:<7}  {:<19}  {:<32}  {}"
 
-HEAD: Final = ("press", "light", "came of it", "stop", "waited")
-
-WIDTH_CHARS: Final = 79
-"""Of everything that is printed. Source: a terminal has 80 columns unless somebody widens it."""
+HEAD: Final = ("press", "light", "came of it", "stop", "receipt")
 
 REASONS: Final = {
     Reason.NO_PHOTO_STOP: "a stop without photos in reach",
@@ -75,7 +71,7 @@ class Outcome:
                 press.light,
                 self._came(press),
                 self._stop(press),
-                self._waited(press),
+                self._receipt(press),
             ).rstrip()
 
     def people(self) -> Iterator[str]:
@@ -83,14 +79,13 @@ class Outcome:
         yield "What the customers see:"
         for number in self._office.orders.numbers():
             order = self._office.orders.find(number)
-            name = self._office.orders.customer_name(order.customer)
             kind = f" ({', '.join(reasons)})" if (reasons := why(order)) else ""
-            yield from _wrapped(f"{name}, order {number}{kind}: {self._seen(number)}")
+            yield from self._seen(number, f"  {order.customer}, order {number}{kind}:")
         filing = self._office.filing
-        waiting = [words.WAITS.get(one.bound_by, "") for one in filing.waiting()]
-        yield "What waits for dispatch:"
-        for reason in waiting:
-            yield from _wrapped(f"a photo to bind to an order: {reason}")
+        yield "What waits for dispatch, to be bound:"
+        for photo in filing.waiting():
+            reason = words.WAITS.get(photo.bound_by, "")
+            yield f"  press {self._number(photo.capture_id)}: {reason}"
         yield f"  {len(filing.flagged())} with a quality flag, {len(filing.voids())} taken back"
 
     def problems(self) -> list[str]:
@@ -173,21 +168,25 @@ class Outcome:
         apart = "; to be bound" if stop["ring"] is None else f", {stop['distance_m']:.0f} m"
         return f"{self._order_at(stop['id'])}, {BOUND[stop['bound_by']]}{apart}"
 
-    def _waited(self, press: Pressed) -> str:
-        """From the press to the receipt."""
+    def _receipt(self, press: Pressed) -> str:
+        """How long after the press it came."""
         row = self._rows.get(press.capture_id, {})
         if not row.get("decided_utc"):
             return f"NOT SENT: {row.get('state', 'no record')}"
-        received = datetime.fromisoformat(row["decided_utc"])
-        return f"{(received - datetime.fromisoformat(press.label['utc'])).total_seconds():.0f} s"
+        pressed, received = (
+            datetime.fromisoformat(utc) for utc in (press.label["utc"], row["decided_utc"])
+        )
+        return f"in {(received - pressed).total_seconds():.0f} s"
 
-    def _seen(self, number: str) -> str:
+    def _seen(self, number: str, order: str) -> Iterator[str]:
         photos = self._shown(number)
         if not photos:
-            return words.NO_PHOTO
+            yield f"{order} {words.NO_PHOTO}"
+            return
         left = [words.day_and_time(one.left_at) for one in photos if one.left_at is not None]
         presses = ", ".join(str(self._number(one.capture_id)) for one in photos)
-        return f"photo of press {presses}, left {left[0]}. {photos[0].how_placed()}"
+        yield f"{order} photo of press {presses}, left {left[0]}."
+        yield f"    {photos[0].how_placed()}"
 
     def _shown(self, number: str) -> list[Any]:
         return self._office.filing.photos_of(number)
@@ -221,8 +220,4 @@ def proof(told: str) -> Iterator[str]:
     yield "What the backend received, by `doorstep verify`:"
     for line in told.splitlines():
         if not line.startswith("chain "):
-            yield from _wrapped(line)
-
-
-def _wrapped(line: str) -> list[str]:
-    return textwrap.wrap(line, WIDTH_CHARS, initial_indent="  ", subsequent_indent="    ")
+            yield f"  {line.partition(' (first seen here')[0]}"

@@ -84,7 +84,7 @@ class Round:
                     print(f"   {one.value}", flush=True)
                     self._turn(one, number)
         for van in self.vans:
-            self._expect(van.sync(), f"{van.device_id} has records left to send")
+            self._send(van, van.waiting())
 
     @property
     def van(self) -> Van:
@@ -134,9 +134,9 @@ class Round:
             case Turn.OPTS_OUT:
                 self.office.opt_out_order(demo.CHANGES_MIND, opted_out=True)
             case Turn.NETWORK_BACK:
+                before, waiting = self.van.version(), self.van.waiting()
                 self.network.reachable = True
-                before = self.van.version()
-                self._expect(self.van.sync(), "not all that waited was sent")
+                self._send(self.van, waiting)
                 self.van.wait_for_route(before)
             case Turn.SWAPPED:
                 self._swap()
@@ -167,6 +167,14 @@ class Round:
         words = f"{len(waiting)} records wait, the backend says: certificate revoked"
         print(f"   {self.van.device_id}: {words}", flush=True)
         self._let_in(self.van)
+        self._send(self.van, waiting)
+
+    def _send(self, van: Van, waiting: set[str]) -> None:
+        """Send what waits, of which the running sync may have sent some already."""
+        self._expect(van.sync(), f"{van.device_id} has records left to send")
+        left = van.waiting()
+        words = f"{len(waiting - left)} delivered, {len(left)} waiting"
+        print(f"   {van.device_id}: {words}", flush=True)
 
     def _keep(self, pressed: Pressed, told: str) -> None:
         self.pressed.append(pressed)

@@ -67,7 +67,7 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
     Step("the retake that amber asked for", demo.ALLOWED, BoundBy.PLACE, "motion_px = 0.0"),
     Step("a confidential address", demo.CONFIDENTIAL, Reason.NO_PHOTO_STOP, "door = 2"),
     Step(
-        "there the label of another stop's parcel",
+        "the label of another stop, held up there",
         demo.CONFIDENTIAL,
         Reason.CODE_ELSEWHERE,
         label="DSTEP1008",
