@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from agent.models import Item
+from agent.queue.disk import read_plain
 from agent.sync.outcome import Damaged, Deferred
 
 
@@ -13,12 +14,14 @@ def reread(path: Path, item: Item) -> bytes | Damaged | Deferred:
     An error of the disk only defers: it may be gone next time, and the bytes be right.
     """
     try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size == item.bytes else b""
+        size = path.lstat().st_size
+        content = read_plain(path, size) if size == item.bytes else b""
     except FileNotFoundError:
         return Damaged("its file is missing")
     except OSError as error:
         return Deferred(f"its file cannot be read: {error.strerror}")
+    if content is None:
+        return Damaged("a link or a folder is in its place")
     if size != item.bytes:
         return Damaged(f"its file has {size} bytes, {item.bytes} were queued")
     if hashlib.sha256(content).hexdigest() != item.sha256:

@@ -427,7 +427,7 @@ COLUMNS: Final = [
         before=_TOLD if column in {"state", "seq", "number", "attempts"} else "",
         at_rest=True,
     )
-    for column, value in {column: value for column, value in reversed(UNBELIEVABLE)}.items()
+    for column, value in dict(reversed(UNBELIEVABLE)).items()
 ]
 
 SCHEMA: Final = [

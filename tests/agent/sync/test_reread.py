@@ -1,0 +1,57 @@
+"""What is sent is a plain file with the bytes that were queued."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.queue.paths import Layout
+from agent.sync.outcome import Damaged
+from agent.sync.reread import reread
+from tests.support.factory import Made, RecordMaker, add, queue
+
+
+@pytest.fixture
+def made() -> Made:
+    return RecordMaker().make()
+
+
+def lay_link(path: Path, made: Made) -> None:
+    elsewhere = path.with_name("elsewhere")
+    elsewhere.write_bytes(made.content)
+    path.symlink_to(elsewhere)
+
+
+IN_ITS_PLACE: dict[str, Callable[[Path, Made], None]] = {
+    "link": lay_link,
+    "pipe": lambda path, _: os.mkfifo(path),
+    "folder": lambda path, _: path.mkdir(),
+    "nothing": lambda _, __: None,
+}
+
+
+def test_the_bytes_that_were_queued_are_sent(tmp_path: Path, made: Made) -> None:
+    layout, database, outbox = queue(tmp_path)
+    made.into(layout.records)
+    add(outbox, made)
+
+    item = outbox.get(made.label.capture_id)
+    assert reread(layout.record(item.capture_id), item) == made.content
+    database.close()
+
+
+@pytest.mark.parametrize("what", IN_ITS_PLACE)
+def test_what_is_no_plain_file_is_damaged_and_not_followed(
+    tmp_path: Path, made: Made, what: str
+) -> None:
+    """Also where it leads to the very bytes: who put it there decides what they are next."""
+    layout: Layout
+    layout, database, outbox = queue(tmp_path)
+    add(outbox, made)
+    item = outbox.get(made.label.capture_id)
+    path = layout.record(item.capture_id)
+    IN_ITS_PLACE[what](path, made)
+
+    assert isinstance(reread(path, item), Damaged)
+    database.close()
