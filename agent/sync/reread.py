@@ -11,18 +11,18 @@ from agent.sync.outcome import Damaged, Deferred
 def reread(path: Path, item: Item) -> bytes | Damaged | Deferred:
     """The file's bytes, if they are what was queued.
 
-    An error of the disk only defers: it may be gone next time, and the bytes be right.
+    An error of the disk only defers: it may be gone next time, and the bytes be right. So does a
+    link: it is not followed, and capture's next sweep moves it away.
     """
     try:
-        size = path.lstat().st_size
-        content = read_plain(path, size) if size == item.bytes else b""
+        content, size = read_plain(path, item.bytes + 1), path.lstat().st_size
     except FileNotFoundError:
         return Damaged("its file is missing")
     except OSError as error:
         return Deferred(f"its file cannot be read: {error.strerror}")
     if content is None:
-        return Damaged("a link or a folder is in its place")
-    if size != item.bytes:
+        return Deferred("its file cannot be read: a link or a folder is in its place")
+    if len(content) != item.bytes:
         return Damaged(f"its file has {size} bytes, {item.bytes} were queued")
     if hashlib.sha256(content).hexdigest() != item.sha256:
         return Damaged("its file holds other bytes than were queued")

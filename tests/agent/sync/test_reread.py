@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.queue.paths import Layout
-from agent.sync.outcome import Damaged
+from agent.sync.outcome import Deferred
 from agent.sync.reread import reread
 from tests.support.factory import Made, RecordMaker, add, queue
 
@@ -27,7 +27,6 @@ IN_ITS_PLACE: dict[str, Callable[[Path, Made], None]] = {
     "link": lay_link,
     "pipe": lambda path, _: os.mkfifo(path),
     "folder": lambda path, _: path.mkdir(),
-    "nothing": lambda _, __: None,
 }
 
 
@@ -42,7 +41,7 @@ def test_the_bytes_that_were_queued_are_sent(tmp_path: Path, made: Made) -> None
 
 
 @pytest.mark.parametrize("what", IN_ITS_PLACE)
-def test_what_is_no_plain_file_is_damaged_and_not_followed(
+def test_what_is_no_plain_file_is_not_followed_and_not_sent(
     tmp_path: Path, made: Made, what: str
 ) -> None:
     """Also where it leads to the very bytes: who put it there decides what they are next."""
@@ -53,5 +52,5 @@ def test_what_is_no_plain_file_is_damaged_and_not_followed(
     path = layout.record(item.capture_id)
     IN_ITS_PLACE[what](path, made)
 
-    assert isinstance(reread(path, item), Damaged)
+    assert isinstance(reread(path, item), Deferred)
     database.close()
