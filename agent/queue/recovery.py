@@ -11,7 +11,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
-from agent.errors import NotGenuine, QueueBroken, StateHeld
+from agent.errors import NotGenuine, QueueBroken, StateHeld, UnknownItem
 from agent.models import CaptureId, Kept, State
 from agent.queue.database import Database
 from agent.queue.disk import disk_errors, read_plain, sync_folder
@@ -171,12 +171,13 @@ def sweep(
     Raises:
         StorageFault: the disk failed.
     """
-    with disk_errors("cannot read the records"):
-        paths = sorted(layout.records.iterdir())
-    parts = [path for path in paths if path.suffix == ".part" and path.is_file()]
+    with disk_errors("cannot read the records"), os.scandir(layout.records) as entries:
+        plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
+    paths = [layout.records / name for name in sorted(plain)]
+    parts = [path for path in paths if path.suffix == ".part" and plain[path.name]]
     kept_parts = sum(not _delete(part) for part in parts)
     named = [path for path in paths if path.suffix == ".rec"]
-    files = {CaptureId(path.stem) for path in named if path.is_file()}
+    files = {CaptureId(path.stem) for path in named if plain[path.name]}
     known = outbox.states()
     whole = files & known.keys()
     strays = [path for path in named if path.stem not in whole]
@@ -264,9 +265,12 @@ def _mend_rows(
         alive()
         try:
             kept = _verify(layout.record(capture_id), keys)
-        except (NotGenuine, OSError):
+        except (NotGenuine, OSError):  # prune may be at work
             continue
-        row = outbox.get(capture_id)
+        try:
+            row = outbox.get(capture_id)
+        except UnknownItem:
+            continue
         told = (row.chain, row.seq, row.label_sha256, row.bytes, row.sha256)
         label = kept.label
         true = (label.chain, label.seq, kept.label_sha256, kept.file_bytes, kept.file_sha256)

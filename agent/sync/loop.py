@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, Final, Protocol
 
-from agent.errors import ExitCode, NotNow, QueueBroken, StorageFull
+from agent.errors import ExitCode, NotNow, QueueBroken, StateHeld, StorageFull
 from agent.models import Item, rfc3339
 from agent.process import control, sd_notify
 from agent.queue import disk
@@ -208,7 +208,7 @@ class Sync:
                 self._outbox.rebook(self._clock.boottime_s() + spread_s)
                 self._is_booked = True
             wait_s = self.step()
-        except (NotNow, QueueBroken) as error:
+        except (NotNow, QueueBroken, StateHeld) as error:
             if self._waiting.is_news(now=True):
                 log.info("event=waiting_for_queue what=%r", str(error))
             return LOOK_S

@@ -321,6 +321,16 @@ def test_a_folder_in_place_of_a_queued_record_counts_as_gone(card: Card) -> None
     assert card.state(made) is State.DAMAGED
 
 
+def test_a_link_in_place_of_a_queued_record_counts_as_gone(card: Card) -> None:
+    """Also one that leads to the very bytes."""
+    made = card.queued()
+    path = card.layout.record(made.label.capture_id)
+    path.symlink_to(path.rename(card.layout.state / "elsewhere"))
+
+    assert card.sweep() == Swept(parts=0, adopted=0, torn=1, damaged=1, pruned=0)
+    assert card.state(made) is State.DAMAGED
+
+
 def test_a_second_sweep_changes_nothing(card: Card) -> None:
     card.made()
     lost = [card.queued(State.PENDING), card.queued(State.DELIVERED)]
