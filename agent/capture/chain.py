@@ -7,9 +7,9 @@ from typing import Any
 from agent.errors import NotNow, QueueBroken, StorageFault
 from agent.models import Body, CaptureId, Head, Kept, Kind, Label, rfc3339
 from agent.queue.disk import RECORD_MODE, make_way, write_durably
+from agent.queue.mending import Mending, check_unspoilt
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.queue.recovery import Mending, check_unspoilt
 from agent.record import file as recordfile
 from agent.record.signing import PrivateKey
 from hardware.clock import Moment

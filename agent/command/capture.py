@@ -32,10 +32,10 @@ from agent.process import control, sd_notify
 from agent.queue import labels
 from agent.queue.database import Database
 from agent.queue.disk import disk_errors, lock
+from agent.queue.mending import Mending
 from agent.queue.moving import move_in
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.queue.recovery import Mending
 from agent.trust.store import TrustStore
 from hardware.board import Board, open_board
 from hardware.button import ButtonName

@@ -3,38 +3,25 @@
 import hashlib
 import logging
 import os
-import shutil
-import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
-from agent.errors import NotGenuine, QueueBroken, StateHeld, UnknownItem
+from agent.errors import NotGenuine, UnknownItem
 from agent.models import CaptureId, Kept, State
-from agent.queue.database import Database
 from agent.queue.disk import disk_errors, read_plain, sync_folder
 from agent.queue.labels import first_line
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from agent.record.signing import PublicKey
-from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
 PAGE: Final = 100
 """Records that are queued in one transaction: each is a sign of life."""
-
-ENOUGH: Final = 5
-"""So many queues set aside are bad luck; from then on a restart does not hurry the next either."""
-
-MEND_EVERY_S: Final = 60.0
-"""A card that breaks each new queue within a minute is beyond mending."""
-
-SWEEP_EVERY_S: Final = 3_600.0
-"""Rows that somebody deleted come back within the hour; a sweep of 1,500 takes 0.1 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,106 +45,6 @@ class Swept:
     pruned: int
     mended: int = 0
     stuck: int = 0
-
-
-class Mending:
-    """Makes a broken queue again from the record files; held under `capture.lock`.
-
-    `now_ns` tells CLOCK_MONOTONIC; `alive` is called again and again while a sweep gets on.
-    """
-
-    def __init__(
-        self,
-        layout: Layout,
-        database: Database,
-        outbox: Outbox,
-        keys: Collection[PublicKey],
-        now_ns: Callable[[], int],
-        *,
-        alive: Callable[[], None],
-    ) -> None:
-        self._layout = layout
-        self._database = database
-        self._outbox = outbox
-        self._keys = keys
-        self._now_ns = now_ns
-        self._alive = alive
-        self._mended_ns: int | None = None
-        self._due_ns = 0
-        self._late = Told(last=False)
-
-    def start(self) -> None:
-        """Sweep; where the queue is broken, mend it first.
-
-        Where another process keeps the queue to itself, or breaks it again and again, that is
-        told, and `turn` tries again: records are kept without it.
-
-        Raises:
-            StorageFault: the disk failed.
-        """
-        self._due_ns = self._now_ns() + int(MEND_EVERY_S * 1e9)
-        try:
-            try:
-                self._sweep()
-            except QueueBroken as error:
-                self.mend(error)
-        except (QueueBroken, StateHeld) as error:
-            if self._late.is_news(now=True):
-                _log.error("event=not_swept error=%r meaning=presses_are_kept_but_red", str(error))
-        else:
-            self._late.last = False
-
-    def turn(self) -> None:
-        """Sweep again when an hour has passed, or a minute after one that failed."""
-        if self._now_ns() >= self._due_ns:
-            self.start()
-
-    def mend(self, error: QueueBroken) -> None:
-        """Set the queue aside, and fill a new one; the others may run meanwhile.
-
-        What only the rows knew is asked again of the backend: receipts, refusals, uploads begun.
-
-        Raises:
-            QueueBroken: the same, when the last time was less than a minute ago.
-            StateHeld: another process keeps the queue to itself.
-            StorageFault: the disk failed.
-        """
-        now_ns = self._now_ns()
-        is_soon = self._mended_ns is not None and now_ns - self._mended_ns < MEND_EVERY_S * 1e9
-        asides = self._layout.asides()
-        if len(asides) >= ENOUGH:
-            latest_s = max(aside.lstat().st_ctime for aside in asides)
-            is_soon |= 0 <= time.time() - latest_s < MEND_EVERY_S
-        if is_soon:
-            raise error
-        self._mended_ns = now_ns
-        self._due_ns = now_ns + int(MEND_EVERY_S * 1e9)
-        aside = self._database.set_aside()
-        _log.error("event=queue_set_aside folder=%s why=%r", aside.name, str(error))
-        self._sweep()
-
-    def _sweep(self) -> None:
-        check_unspoilt(self._layout)
-        swept = sweep(self._layout, self._outbox, self._keys, self._alive)
-        self._due_ns = self._now_ns() + int(SWEEP_EVERY_S * 1e9)
-        if not swept.stuck:
-            _delete_asides(self._layout)
-
-
-def check_unspoilt(layout: Layout) -> None:
-    """Raise QueueBroken where another process says so, or left there what is not a queue's."""
-    with disk_errors(f"cannot read {layout.queue}"):
-        if spoilt := layout.spoilt():
-            raise QueueBroken(spoilt)
-
-
-def _delete_asides(layout: Layout) -> None:
-    """All that was in them is in the queue again, or asked again of the backend."""
-    for aside in layout.asides():
-        try:
-            shutil.rmtree(aside)
-        except OSError as error:  # the next sweep tries again, doctor shows it
-            _log.warning("event=aside_kept folder=%s error=%r", aside.name, error.strerror)
 
 
 def sweep(

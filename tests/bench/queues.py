@@ -21,9 +21,9 @@ from agent.capture.record_json import Photo, Setting, Trigger
 from agent.models import UNASSIGNED, Head, Kind, QualityReport, Verdict
 from agent.queue import disk, labels
 from agent.queue.database import Database
+from agent.queue.mending import Mending
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.queue.recovery import Mending
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.sync.reread import reread

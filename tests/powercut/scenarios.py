@@ -17,8 +17,8 @@ from agent.models import Item, Reason, Verdict
 from agent.queue import retention
 from agent.queue.database import Database
 from agent.queue.disk import sync_folder
+from agent.queue.mending import MEND_EVERY_S
 from agent.queue.outbox import Outbox
-from agent.queue.recovery import MEND_EVERY_S
 from agent.record.receipt import in_use
 from agent.sync.delivery import Delivery
 from agent.sync.loop import Sync

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from agent.models import State
-from agent.queue.recovery import ENOUGH
+from agent.queue.mending import ENOUGH
 from hardware.clock import ClockSource
 from tests.backend import process
 from tests.statemachine.device import InProcessDevice, Killed, ahead_of_now

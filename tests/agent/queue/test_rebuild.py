@@ -12,7 +12,7 @@ import pytest
 from agent.command import doctor
 from agent.errors import NotNow, QueueBroken
 from agent.models import State
-from agent.queue import database, recovery
+from agent.queue import database, mending
 from agent.queue.paths import Layout
 from tests.support.benchtop import Bench, bench
 from tests.support.factory import MOMENT
@@ -114,7 +114,7 @@ def test_a_broken_queue_is_kept_whole_until_all_is_queued_again(tmp_path: Path) 
         assert stat.S_IMODE(aside.stat().st_mode) == 0o700
         device.layout.torn.unlink()
         device.layout.torn.mkdir()
-        device.tick(recovery.SWEEP_EVERY_S + 1)
+        device.tick(mending.SWEEP_EVERY_S + 1)
 
         assert asides(device) == []
         assert [path.name for path in device.layout.torn.iterdir()] == ["garbage.rec"]
@@ -128,7 +128,7 @@ def test_what_is_stuck_is_told_once_and_stops_nothing(
     for _ in range(2):
         with bench(tmp_path) as device:
             device.press()
-            device.tick(recovery.SWEEP_EVERY_S + 1)
+            device.tick(mending.SWEEP_EVERY_S + 1)
 
     assert caplog.text.count("event=stuck file=garbage.rec") == 1
     assert [row.seq for row in device.rows()] == [1, 2, 3]
@@ -181,7 +181,7 @@ def test_a_queue_that_breaks_at_once_again_is_not_made_again_within_a_minute(
             device.outbox.counts()
         reply = device.press()
         is_broken_still = device.layout.rebuild_mark.exists()
-        device.tick(recovery.MEND_EVERY_S + 1)
+        device.tick(mending.MEND_EVERY_S + 1)
         rows = device.rows()
 
     assert "kept, but not yet queued" in reply["error"]
@@ -251,7 +251,7 @@ def test_queues_that_break_at_every_start_are_not_set_aside_without_end(tmp_path
     """After so many a restart within a minute goes on without the queue: records are kept, red."""
     with bench(tmp_path) as device:
         obstruct(device.layout)
-    for _ in range(recovery.ENOUGH):
+    for _ in range(mending.ENOUGH):
         overwrite(device.layout.database)
         with bench(tmp_path) as device:
             device.press()
@@ -260,8 +260,8 @@ def test_queues_that_break_at_every_start_are_not_set_aside_without_end(tmp_path
     with bench(tmp_path) as device:
         reply = device.press()
     assert "kept, but not yet queued" in reply["error"]
-    assert len(asides(device)) == recovery.ENOUGH
-    assert len(list(device.layout.records.glob("*-*.rec"))) == recovery.ENOUGH + 2
+    assert len(asides(device)) == mending.ENOUGH
+    assert len(list(device.layout.records.glob("*-*.rec"))) == mending.ENOUGH + 2
 
 
 def test_a_log_beside_an_empty_database_is_set_aside_with_it(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_rows_that_somebody_deleted_come_back_within_the_hour(tmp_path: Path) ->
             sql.commit()
         device.tick()
         before = device.rows()
-        device.tick(recovery.SWEEP_EVERY_S + 1)
+        device.tick(mending.SWEEP_EVERY_S + 1)
 
         assert before == []
         assert [row.seq for row in device.rows()] == [1, 2, 3]
