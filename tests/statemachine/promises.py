@@ -56,6 +56,10 @@ class Held:
         """Whether it can still be found in a folder."""
         return os.fstat(self.descriptor).st_nlink > 0
 
+    def is_at(self, path: Path) -> bool:
+        """Whether it is the file of this name."""
+        return path.exists() and path.stat().st_ino == os.fstat(self.descriptor).st_ino
+
 
 @dataclass(slots=True)
 class Promises:
@@ -71,7 +75,6 @@ class Promises:
         gone: those whose file was deleted, as a receipt allows.
         rows: the queue at the last look.
         broken: whether the machine broke the queue since it was last sound.
-        asides: how many queues were set aside.
         starts: how often capture has started.
         held: the queue; None when the machine has put another in its place.
     """
@@ -85,7 +88,6 @@ class Promises:
     gone: set[str] = field(default_factory=set)
     rows: dict[str, Item] = field(default_factory=dict)
     broken: bool = False
-    asides: int = 0
     starts: int = 1
     held: "Held | None" = None
 
@@ -102,16 +104,16 @@ class Promises:
             self._check_queue(device, backend)
 
     def _check_set_aside(self, device: InProcessDevice) -> None:
-        """What is broken or does not verify is kept, never deleted.
+        """What does not verify is kept; a queue is deleted only when it was broken.
 
-        The queue is sound again once it was set aside, or capture has started on it.
+        It is sound again once another is in its place, or capture has started on it.
         """
-        state, before = device.layout.state, (self.asides, self.starts)
-        self.asides, self.starts = len(list(state.glob("*.aside-*"))), device.starts
         held, self.held = self.held, Held.at(device.layout.database)
-        assert held is None or held.has_name(), "the queue before was deleted, not set aside"
-        if self.broken and before != (self.asides, self.starts):
+        is_another = held is not None and not held.is_at(device.layout.database)
+        assert held is None or held.has_name() or self.broken, "a sound queue was deleted"
+        if self.broken and (is_another or self.starts != device.starts):
             self.broken, self.rows = False, {}
+        self.starts = device.starts
         for name in self.spoiled - self.removed - self.gone:
             places = (device.layout.records, device.layout.torn)
             if not any(list(folder.glob(f"{name}.rec*")) for folder in places):

@@ -6,16 +6,34 @@ Whoever reads this table sees what each wall is for, and what there was before i
 import fcntl
 import json
 import os
-import socket
-import sqlite3  # noqa: TID251 - it writes what the product's door would not
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from agent.queue.paths import Layout
 from tests.agent.queue.test_lies import STRANGE, UNBELIEVABLE, lay_journal
+from tests.walls.means import (
+    a_record,
+    closed_file,
+    closed_folder,
+    document,
+    fill,
+    garbage,
+    hold,
+    hold_index,
+    lie,
+    link_folder,
+    next_number,
+    on,
+    pipe,
+    poison,
+    replace,
+    sql,
+    swap_folder,
+    take_socket,
+    truncate,
+)
 
 SYNC, PRUNE, MEMBER = "doorstep-sync", "doorstep-prune", "technician"
 """Who faces the network, who deletes, and any other member of the group."""
@@ -46,139 +64,25 @@ class Trick:
         return f"{who}: {self.what}".replace(" ", "_")
 
 
-def _a_record(layout: Layout) -> Path:
-    return min(layout.records.glob("*.rec"))
-
-
-def _sql(*statements: str, values: tuple[Any, ...] = ()) -> Callable[[Layout], object]:
-    def act(layout: Layout) -> object:
-        sql = sqlite3.connect(layout.database, isolation_level=None)
-        for statement in statements:
-            sql.execute(statement, values if "?" in statement else ())
-        return sql
-
-    return act
-
-
-def _poison(column: str, value: object) -> Callable[[Layout], object]:
-    newest = "(SELECT max(number) FROM captures)"
-    return _sql(f"UPDATE captures SET {column} = ? WHERE number = {newest}", values=(value,))
-
-
-def _lie(change: str) -> Callable[[Layout], object]:
-    return _sql(f"UPDATE captures SET {change}")
-
-
-def _truncate(path: Path) -> None:
-    os.truncate(path, 0)
-
-
-def _replace(path: Path, make: Callable[[Path], object]) -> None:
-    path.unlink(missing_ok=True)
-    make(path)
-
-
-def _swap_folder(path: Path) -> None:
-    path.rename(path.with_name(f"{path.name}.old"))
-    path.mkdir()
-
-
-def _link_folder(path: Path) -> None:
-    path.rename(path.with_name(f"{path.name}.old"))
-    path.symlink_to("/tmp")
-
-
-def _on(name: str, act: Callable[[Path], object]) -> Callable[[Layout], object]:
-    return lambda layout: act(layout.state / name)
-
-
-def _hold(path: Path, kind: int) -> int:
-    descriptor = os.open(path, os.O_RDONLY)
-    fcntl.flock(descriptor, kind)
-    return descriptor
-
-
-def _hold_index(layout: Layout) -> int:
-    """Every lock of the log's index, as SQLite takes them; see sqlite.org/walformat.html, 2.3."""
-    descriptor = os.open(f"{layout.database}-shm", os.O_RDWR)
-    fcntl.fcntl(descriptor, fcntl.F_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 120, 3, 0))
-    return descriptor
-
-
-def _fill(layout: Layout) -> None:
-    for number in range(5_000):
-        (layout.queue / f"doorstep.db-{number}").touch()
-
-
-def _take_socket(layout: Layout) -> socket.socket:
-    """Answer in capture's place."""
-    layout.capture_socket.unlink()
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(str(layout.capture_socket))
-    return listening
-
-
-def _closed_folder(layout: Layout) -> None:
-    """Named like a record, and nobody else's to read or to move."""
-    folder = layout.record("00000000-0000-4000-8000-000000000000")
-    folder.mkdir(0o700)
-    (folder / "deep").touch()
-
-
-def _closed_file(layout: Layout) -> None:
-    layout.record("00000000-0000-4000-8000-000000000001").touch(0o600)
-
-
-def _garbage(layout: Layout) -> None:
-    layout.record("00000000-0000-4000-8000-000000000002").write_bytes(b"eyJ" * 1000)
-
-
-def _pipe(layout: Layout) -> None:
-    os.mkfifo(layout.record("00000000-0000-4000-8000-000000000003"))
-
-
-def _next_number(layout: Layout) -> object:
-    """A row that has the number of the next record already, and the one after it."""
-    columns = [name for name in _columns(layout) if name not in {"number", "capture_id", "seq"}]
-    listed = ", ".join(columns)
-    return _sql(
-        *(
-            f"INSERT INTO captures (number, capture_id, seq, {listed})"
-            f" SELECT {number}, '00000000-0000-4000-8000-00000000000{number % 10}',"
-            f" max(seq) + 1, {listed} FROM captures"
-            for number in (9_001, 9_002)
-        )
-    )(layout)
-
-
-def _columns(layout: Layout) -> list[str]:
-    found = sqlite3.connect(layout.database).execute("PRAGMA table_info(captures)")
-    return [str(row[1]) for row in found]
-
-
-def _document(layout: Layout, name: str) -> Path:
-    return layout.trust / name
-
-
 _OWNED: Final = "all of the state folder was the group's to write: "
 _LOST: Final = _OWNED + "the record was lost"
 _TOLD: Final = "a crash at every start, until somebody deleted the queue by hand"
 _STUCK: Final = "capture waited for ever, and so did every press"
 
 RECORDS: Final = [
-    Trick("deletes a record", SYNC, lambda at: _a_record(at).unlink(), True, _LOST),
-    Trick("empties a record", SYNC, lambda at: _truncate(_a_record(at)), True, _LOST),
+    Trick("deletes a record", SYNC, lambda at: a_record(at).unlink(), True, _LOST),
+    Trick("empties a record", SYNC, lambda at: truncate(a_record(at)), True, _LOST),
     Trick(
         "renames a record",
         SYNC,
-        lambda at: _a_record(at).rename(at.records / "x"),
+        lambda at: a_record(at).rename(at.records / "x"),
         True,
         _OWNED + "the record was DAMAGED, and its bytes anywhere",
     ),
     Trick(
         "alters a record",
         SYNC,
-        lambda at: _a_record(at).open("r+b").write(b"x"),
+        lambda at: a_record(at).open("r+b").write(b"x"),
         True,
         _OWNED + "what was altered did not verify, and was as good as lost",
     ),
@@ -189,19 +93,19 @@ RECORDS: Final = [
         True,
         "it was moved to torn/, unless it was another user's folder: then a crash at each start",
     ),
-    Trick("deletes a record", MEMBER, lambda at: _a_record(at).unlink(), True, _LOST),
-    Trick("empties a record", PRUNE, lambda at: _truncate(_a_record(at)), True, _LOST),
-    Trick("lays a closed folder beside the records", PRUNE, _closed_folder, before=_TOLD),
-    Trick("lays a closed file beside the records", PRUNE, _closed_file, before=_TOLD),
-    Trick("lays garbage beside the records", PRUNE, _garbage),
-    Trick("lays a pipe beside the records", PRUNE, _pipe),
+    Trick("deletes a record", MEMBER, lambda at: a_record(at).unlink(), True, _LOST),
+    Trick("empties a record", PRUNE, lambda at: truncate(a_record(at)), True, _LOST),
+    Trick("lays a closed folder beside the records", PRUNE, closed_folder, before=_TOLD),
+    Trick("lays a closed file beside the records", PRUNE, closed_file, before=_TOLD),
+    Trick("lays garbage beside the records", PRUNE, garbage),
+    Trick("lays a pipe beside the records", PRUNE, pipe),
 ]
 
 PLACES: Final = [
     Trick(
         f"swaps {name}",
         user,
-        _on(name, _swap_folder),
+        on(name, swap_folder),
         True,
         _OWNED + told,
     )
@@ -216,7 +120,7 @@ PLACES: Final = [
     Trick(
         f"puts a link in place of {name}",
         SYNC,
-        _on(name, _link_folder),
+        on(name, link_folder),
         True,
         _OWNED + "capture wrote where the link led",
     )
@@ -246,21 +150,21 @@ TRUST: Final = [
     Trick(
         "rolls the manifest's version back",
         SYNC,
-        lambda at: _document(at, "manifest.version").write_text("1"),
+        lambda at: document(at, "manifest.version").write_text("1"),
         True,
         "one UPDATE of the database: an older manifest, and photos where it allowed them",
     ),
     Trick(
         "lays an old manifest",
         SYNC,
-        lambda at: _replace(_document(at, "manifest.jws"), lambda path: path.write_text("old")),
+        lambda at: replace(document(at, "manifest.jws"), lambda path: path.write_text("old")),
         True,
         "one UPDATE of the database",
     ),
     Trick(
         "sets the time floor to the year 9999",
         SYNC,
-        lambda at: _document(at, "time.json").write_text(json.dumps({"floor": "9999"})),
+        lambda at: document(at, "time.json").write_text(json.dumps({"floor": "9999"})),
         True,
         "one UPDATE of the database: every manifest had ended, for good",
     ),
@@ -277,7 +181,7 @@ SOCKETS: Final = [
     Trick(
         "answers in capture's place",
         SYNC,
-        _take_socket,
+        take_socket,
         True,
         "status and doctor told what sync wanted them to",
     ),
@@ -288,21 +192,21 @@ LOCKS: Final = [
     Trick(
         "opens capture's lock",
         SYNC,
-        lambda at: _hold(at.capture_lock, fcntl.LOCK_SH),
+        lambda at: hold(at.capture_lock, fcntl.LOCK_SH),
         True,
         "capture did not start while it was held: stopped for good",
     ),
-    Trick("holds state.lock", SYNC, lambda at: _hold(at.state_lock, fcntl.LOCK_EX), before=_STUCK),
-    Trick("holds sync.lock", SYNC, lambda at: _hold(at.sync_lock, fcntl.LOCK_EX)),
+    Trick("holds state.lock", SYNC, lambda at: hold(at.state_lock, fcntl.LOCK_EX), before=_STUCK),
+    Trick("holds sync.lock", SYNC, lambda at: hold(at.sync_lock, fcntl.LOCK_EX)),
     Trick(
         "begins a write and never ends it",
         SYNC,
-        _sql("BEGIN IMMEDIATE"),
+        sql("BEGIN IMMEDIATE"),
         before="every press was red after 10 s, and capture did not start",
     ),
-    Trick("begins a read and never ends it", SYNC, _sql("BEGIN", "SELECT * FROM captures")),
+    Trick("begins a read and never ends it", SYNC, sql("BEGIN", "SELECT * FROM captures")),
     Trick(
-        "holds every lock of the log", SYNC, _hold_index, before="as above: capture did not start"
+        "holds every lock of the log", SYNC, hold_index, before="as above: capture did not start"
     ),
 ]
 
@@ -310,29 +214,29 @@ FILES: Final = [
     Trick(
         "puts a link to a record in place of the database",
         SYNC,
-        lambda at: _replace(at.database, lambda path: path.symlink_to(_a_record(at))),
+        lambda at: replace(at.database, lambda path: path.symlink_to(a_record(at))),
         before="capture opened what the link led to",
     ),
     Trick(
         "puts a closed file in place of the database",
         SYNC,
-        lambda at: _replace(at.database, lambda path: path.touch(0o600)),
+        lambda at: replace(at.database, lambda path: path.touch(0o600)),
         before=_TOLD,
     ),
     Trick(
         "puts a pipe in place of the database",
         SYNC,
-        lambda at: _replace(at.database, os.mkfifo),
+        lambda at: replace(at.database, os.mkfifo),
         before=_TOLD,
     ),
     Trick(
         "puts a folder in place of the database",
         SYNC,
-        lambda at: _replace(at.database, lambda path: path.mkdir()),
+        lambda at: replace(at.database, lambda path: path.mkdir()),
         before=_TOLD,
     ),
     Trick("deletes the database", SYNC, lambda at: at.database.unlink(), before="made again"),
-    Trick("empties the database", SYNC, lambda at: _truncate(at.database), before="made again"),
+    Trick("empties the database", SYNC, lambda at: truncate(at.database), before="made again"),
     Trick(
         "marks the database as one of a later SQLite",
         SYNC,
@@ -340,17 +244,17 @@ FILES: Final = [
         at_rest=True,
         before=_TOLD,
     ),
-    Trick("empties the log", SYNC, lambda at: _truncate(Path(f"{at.database}-wal"))),
+    Trick("empties the log", SYNC, lambda at: truncate(Path(f"{at.database}-wal"))),
     Trick(
         "empties the index of the log, which capture has in its memory",
         SYNC,
-        lambda at: _truncate(Path(f"{at.database}-shm")),
+        lambda at: truncate(Path(f"{at.database}-shm")),
         before="capture was killed by SIGBUS, and started again",
     ),
     Trick(
         "lays a journal that has SQLite delete a record",
         SYNC,
-        lambda at: lay_journal(at, _a_record(at)),
+        lambda at: lay_journal(at, a_record(at)),
         at_rest=True,
         before="capture deleted the record when it opened the queue",
     ),
@@ -361,7 +265,7 @@ FILES: Final = [
         at_rest=True,
         before="capture deleted its key: a new chain, signed by a new one",
     ),
-    Trick("fills queue/ with files", SYNC, _fill, before="nothing; nobody removed them either"),
+    Trick("fills queue/ with files", SYNC, fill, before="nothing; nobody removed them either"),
     Trick(
         "makes a link of the rebuild mark",
         SYNC,
@@ -371,59 +275,59 @@ FILES: Final = [
 ]
 
 ROWS: Final = [
-    Trick("deletes every row", SYNC, _sql("DELETE FROM captures"), before="back at the next start"),
-    Trick("gives the next number to rows of its own", SYNC, _next_number, before=_TOLD),
+    Trick("deletes every row", SYNC, sql("DELETE FROM captures"), before="back at the next start"),
+    Trick("gives the next number to rows of its own", SYNC, next_number, before=_TOLD),
     Trick(
         "calls everything delivered",
         SYNC,
-        _lie("state = 'DELIVERED', decision = 'a.b.c'"),
+        lie("state = 'DELIVERED', decision = 'a.b.c'"),
         before="never sent: lost to the backend, though never deleted",
     ),
     Trick(
         "calls everything pruned",
         SYNC,
-        _lie("state = 'PRUNED'"),
+        lie("state = 'PRUNED'"),
         before="never sent, and no alarm",
     ),
     Trick(
         "calls everything refused",
         SYNC,
-        _lie("state = 'REFUSED', decision = 'a.b.c'"),
+        lie("state = 'REFUSED', decision = 'a.b.c'"),
         before="an alarm; `queue retry` sent it",
     ),
     Trick(
         "calls everything damaged",
         SYNC,
-        _lie("state = 'DAMAGED'"),
+        lie("state = 'DAMAGED'"),
         before="an alarm; `queue retry` sent it",
     ),
     Trick(
         "writes other digests",
         SYNC,
-        _lie("sha256 = label_sha256"),
+        lie("sha256 = label_sha256"),
         before="DAMAGED for ever: `queue retry` did not help",
     ),
-    Trick("writes other sizes", SYNC, _lie("bytes = bytes + 1"), before="DAMAGED for ever"),
+    Trick("writes other sizes", SYNC, lie("bytes = bytes + 1"), before="DAMAGED for ever"),
     Trick(
         "writes other numbers of the chain",
         SYNC,
-        _lie("seq = seq + 1000"),
+        lie("seq = seq + 1000"),
         before="the chain had a gap from then on: it did not verify",
     ),
     Trick(
         "writes other digests of the labels",
         SYNC,
-        _lie("label_sha256 = sha256"),
+        lie("label_sha256 = sha256"),
         before="the next label built on what never was: the chain did not verify",
     ),
-    Trick("writes another chain", SYNC, _lie("chain = 'mine'"), before="as above"),
+    Trick("writes another chain", SYNC, lie("chain = 'mine'"), before="as above"),
 ]
 
 COLUMNS: Final = [
     Trick(
         f"poisons {column} with {str(value)[:20]!r}",
         SYNC,
-        _poison(column, value),
+        poison(column, value),
         before=_TOLD if column in {"state", "seq", "number", "attempts"} else "",
         at_rest=True,
     )
@@ -431,7 +335,7 @@ COLUMNS: Final = [
 ]
 
 SCHEMA: Final = [
-    Trick(f"says {statement[:60]}", SYNC, _sql(statement), before=_TOLD if number < 2 else "")
+    Trick(f"says {statement[:60]}", SYNC, sql(statement), before=_TOLD if number < 2 else "")
     for number, statement in enumerate(STRANGE[:4])
 ]
 

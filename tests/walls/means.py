@@ -1,0 +1,126 @@
+"""How it is done: what a process that was taken over can try with the state folder."""
+
+import fcntl
+import os
+import socket
+import sqlite3  # noqa: TID251 - it writes what the product's door would not
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agent.queue.paths import Layout
+
+
+def a_record(layout: Layout) -> Path:
+    return min(layout.records.glob("*.rec"))
+
+
+def sql(*statements: str, values: tuple[Any, ...] = ()) -> Callable[[Layout], object]:
+    def act(layout: Layout) -> object:
+        sql = sqlite3.connect(layout.database, isolation_level=None)
+        for statement in statements:
+            sql.execute(statement, values if "?" in statement else ())
+        return sql
+
+    return act
+
+
+def poison(column: str, value: object) -> Callable[[Layout], object]:
+    newest = "(SELECT max(number) FROM captures)"
+    return sql(f"UPDATE captures SET {column} = ? WHERE number = {newest}", values=(value,))
+
+
+def lie(change: str) -> Callable[[Layout], object]:
+    return sql(f"UPDATE captures SET {change}")
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def replace(path: Path, make: Callable[[Path], object]) -> None:
+    path.unlink(missing_ok=True)
+    make(path)
+
+
+def swap_folder(path: Path) -> None:
+    path.rename(path.with_name(f"{path.name}.old"))
+    path.mkdir()
+
+
+def link_folder(path: Path) -> None:
+    path.rename(path.with_name(f"{path.name}.old"))
+    path.symlink_to("/tmp")
+
+
+def on(name: str, act: Callable[[Path], object]) -> Callable[[Layout], object]:
+    return lambda layout: act(layout.state / name)
+
+
+def hold(path: Path, kind: int) -> int:
+    descriptor = os.open(path, os.O_RDONLY)
+    fcntl.flock(descriptor, kind)
+    return descriptor
+
+
+def hold_index(layout: Layout) -> int:
+    """Every lock of the log's index, as SQLite takes them; see sqlite.org/walformat.html, 2.3."""
+    descriptor = os.open(f"{layout.database}-shm", os.O_RDWR)
+    fcntl.fcntl(descriptor, fcntl.F_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 120, 3, 0))
+    return descriptor
+
+
+def fill(layout: Layout) -> None:
+    for number in range(5_000):
+        (layout.queue / f"doorstep.db-{number}").touch()
+
+
+def take_socket(layout: Layout) -> socket.socket:
+    """Answer in capture's place."""
+    layout.capture_socket.unlink()
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(layout.capture_socket))
+    return listening
+
+
+def closed_folder(layout: Layout) -> None:
+    """Named like a record, and nobody else's to read or to move."""
+    folder = layout.record("00000000-0000-4000-8000-000000000000")
+    folder.mkdir(0o700)
+    (folder / "deep").touch()
+
+
+def closed_file(layout: Layout) -> None:
+    layout.record("00000000-0000-4000-8000-000000000001").touch(0o600)
+
+
+def garbage(layout: Layout) -> None:
+    layout.record("00000000-0000-4000-8000-000000000002").write_bytes(b"eyJ" * 1000)
+
+
+def pipe(layout: Layout) -> None:
+    os.mkfifo(layout.record("00000000-0000-4000-8000-000000000003"))
+
+
+def next_number(layout: Layout) -> object:
+    """A row that has the number of the next record already, and the one after it."""
+    columns = [name for name in _columns(layout) if name not in {"number", "capture_id", "seq"}]
+    listed = ", ".join(columns)
+    return sql(
+        *(
+            f"INSERT INTO captures (number, capture_id, seq, {listed})"
+            f" SELECT {number}, '00000000-0000-4000-8000-00000000000{number % 10}',"
+            f" max(seq) + 1, {listed} FROM captures"
+            for number in (9_001, 9_002)
+        )
+    )(layout)
+
+
+def _columns(layout: Layout) -> list[str]:
+    found = sqlite3.connect(layout.database).execute("PRAGMA table_info(captures)")
+    return [str(row[1]) for row in found]
+
+
+def document(layout: Layout, name: str) -> Path:
+    return layout.trust / name
