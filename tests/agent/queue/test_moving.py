@@ -17,7 +17,6 @@ from tests.agent.queue.test_migrations import RELEASES, upgrade
 from tests.support.benchtop import bench
 from tests.support.factory import queue
 
-
 BEFORE = [release for release in RELEASES if release.stem < "2026.11.3"]
 """Releases that had all of it in one folder; from then on there is nothing to move."""
 
