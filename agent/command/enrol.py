@@ -33,7 +33,8 @@ TIME_WAIT_S: Final = 60.0
 TOKEN_LIMIT_CHARS: Final = 1_024
 """Longest token that is read: a longer one is another file."""
 
-_AsOwner = Callable[[Callable[[], Told]], Told]
+AsOwner = Callable[[Callable[[], Told]], Told]
+"""Runs a part of the command as the owner of its keys."""
 
 _READABLE: Final = 0o644
 """The authority's certificate is public."""
@@ -139,9 +140,7 @@ def _tidy(text: str, where: str) -> str:
     return token
 
 
-def _authority(
-    config: Config, pin: str | None, as_sync: Callable[[Callable[[], Told]], Told]
-) -> None:
+def _authority(config: Config, pin: str | None, as_sync: AsOwner) -> None:
     """See to `identity.ca`: whom everything after this is verified by."""
     path = config.identity.ca
     assert path is not None  # the configuration is checked

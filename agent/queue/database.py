@@ -117,15 +117,6 @@ class Database:
             finally:
                 _roll_back(connection)
 
-    def empty_log(self) -> bool:
-        """Write the write-ahead log back and cut it to nothing; False while somebody reads it."""
-        with self._held() as connection:
-            connection.execute("PRAGMA busy_timeout = 0")
-            try:
-                return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            finally:
-                _be_patient(connection, self._patience_s)
-
     def close(self) -> None:
         """Close the connection; the next step opens another."""
         with suppress(DoorstepError), lock(self._layout.state_lock, exclusive=False, wait=True):

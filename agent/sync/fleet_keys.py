@@ -20,18 +20,11 @@ class FleetKeys:
     Args:
         pinned: the fleet key that this device was given.
         trust: where capture keeps what it has verified.
-        on_change: told each document from which the keys are taken.
     """
 
-    def __init__(
-        self,
-        pinned: PublicKey,
-        trust: TrustStore,
-        on_change: Callable[[Fleet], None] = lambda _fleet: None,
-    ) -> None:
+    def __init__(self, pinned: PublicKey, trust: TrustStore) -> None:
         self._pinned = pinned
         self._trust = trust
-        self._on_change = on_change
         self._tokens: tuple[str, ...] = ()
         self._fleet: Fleet | None = None
         self._doubted = Told[str | None](None)
@@ -62,6 +55,4 @@ class FleetKeys:
                 _log.warning("event=fleet_doubted why=%r", str(error))
             return
         self._doubted.last = None
-        if tokens != self._tokens:
-            self._tokens, self._fleet = tokens, found
-            self._on_change(found)
+        self._tokens, self._fleet = tokens, found

@@ -20,6 +20,7 @@ from agent.sync.backoff import Backoff
 from agent.sync.delivery import Delivery
 from agent.sync.link import Bell, LinkWatch
 from agent.sync.outcome import Damaged, Outcome
+from agent.sync.renewal import Renewal
 from agent.sync.reread import reread
 from agent.sync.round import Progress, Round, Rounds, Sent
 from agent.sync.settle import Settlement
@@ -42,23 +43,13 @@ class BootClock(Protocol):
 
 
 class Errand(Protocol):
-    """What else the backend is asked for now and then: DocumentFetch does it."""
+    """What else the backend is asked for now and then: by DocumentFetch, by Renewal."""
 
     def turn(self, now_s: float) -> None:
         """Ask when it is time (CLOCK_BOOTTIME); raises nothing for what the backend answers."""
 
     def hurry(self) -> None:
         """It is time at the next turn."""
-
-
-class Upkeep(Errand, Protocol):
-    """What keeps this device's certificates: Renewal does it."""
-
-    def interrupt(self) -> None:
-        """End what is running, from another thread."""
-
-    def status(self) -> control.Line:
-        """What is known of the certificates, for the status."""
 
 
 class Sync:
@@ -83,7 +74,7 @@ class Sync:
         dice: random.Random,
         *,
         errands: Sequence[Errand] = (),
-        renewal: Upkeep | None = None,
+        renewal: Renewal | None = None,
     ) -> None:
         self._errands = errands if renewal is None else (renewal, *errands)
         self._renewal = renewal
