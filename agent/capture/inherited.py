@@ -3,18 +3,11 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
-from typing import Final
 
 from agent.models import from_rfc3339
+from agent.rule.manifest import VERSION_LIMIT
 from agent.trust.store import TrustStore
-from hardware.clock import BUILT
-
-_LATEST: Final = BUILT + timedelta(days=15 * 365)
-"""A floor later than this was no clock's: no device is in use for so long."""
-
-_LARGEST: Final = 2**53 - 1
-"""Largest integer that every JSON reader keeps exactly. Source: RFC 8259 section 6."""
+from hardware.floor import LATEST
 
 
 def inherit(trust: TrustStore, facts: Mapping[str, str]) -> None:
@@ -24,10 +17,10 @@ def inherit(trust: TrustStore, facts: Mapping[str, str]) -> None:
     """
     with suppress(ValueError, KeyError):
         floor, known = from_rfc3339(facts["time_floor"]), trust.time()
-        if floor <= _LATEST and (known.floor is None or floor > known.floor):
+        if floor <= LATEST and (known.floor is None or floor > known.floor):
             trust.keep_time(replace(known, floor=floor))
     with suppress(ValueError, KeyError):
         version = int(facts["manifest_version"])
-        if (trust.manifest_version() or 0) < version <= _LARGEST:
+        if (trust.manifest_version() or 0) < version <= VERSION_LIMIT:
             trust.keep_manifest("", version)  # it is wiped at once: sync fetches it again
             trust.wipe_manifest()

@@ -33,7 +33,7 @@ CODES_LIMIT: Final = 200
 VALIDITY_LIMIT: Final = timedelta(hours=24)
 """Longest validity: it ends with the driver's day, so that a thief gets the doors of one day."""
 
-_VERSION_LIMIT: Final = 2**53 - 1
+VERSION_LIMIT: Final = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly. Source: RFC 8259 section 6."""
 
 _STOP_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -201,8 +201,8 @@ def _number(stop: Mapping[str, Any], name: str, allowed: tuple[float, float], wh
 
 def _version(payload: Mapping[str, Any]) -> int:
     found = payload.get("version")
-    if type(found) is not int or not 1 <= found <= _VERSION_LIMIT:
-        raise _wrong("version", f"not a whole number from 1 to {_VERSION_LIMIT}")
+    if type(found) is not int or not 1 <= found <= VERSION_LIMIT:
+        raise _wrong("version", f"not a whole number from 1 to {VERSION_LIMIT}")
     return found
 
 
