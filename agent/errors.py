@@ -65,6 +65,14 @@ class NotNow(DoorstepError):
     exit_code = ExitCode.LATER
 
 
+class FailedElsewhere(DoorstepError):
+    """What another process could not do, in its words and with its exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.exit_code = code  # type: ignore[misc]  # this one differs by instance
+
+
 class UnknownItem(DoorstepError, LookupError):
     """No such record in the queue."""
 

@@ -9,20 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.command.shared import become_owner
-from agent.errors import DoorstepError, ExitCode, StorageFault
+from agent.errors import DoorstepError, ExitCode, FailedElsewhere, StorageFault
 
 Told = dict[str, Any]
 
 _ANSWER_LIMIT_BYTES: Final = 1_048_576
 """Most that a part tells: a fleet document and a few certificates are a tenth."""
-
-
-class PartFailed(DoorstepError):
-    """What an owner's part could not do, in its words and with its exit code."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.exit_code = code  # type: ignore[misc]  # this one differs by instance
 
 
 def as_owner(folder: Path, state: Path, act: Callable[[], Told]) -> Told:
@@ -32,7 +24,7 @@ def as_owner(folder: Path, state: Path, act: Callable[[], Told]) -> Told:
     user than root, or one for whom root owns the whole `state`, goes on as what they are.
 
     Raises:
-        PartFailed: as what `act` raised as a DoorstepError.
+        FailedElsewhere: as what `act` raised as a DoorstepError.
         StorageFault: `folder` is not as a device's is.
     """
     if os.geteuid() != 0 or not _is_anothers(folder, state):
@@ -94,10 +86,10 @@ def _result(text: bytes) -> Told:
     try:
         told = json.loads(text)
         if "error" in told:
-            raise PartFailed(str(told["error"]), int(told["exit"]))
+            raise FailedElsewhere(str(told["error"]), int(told["exit"]))
         done = told["done"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PartFailed("a part of the command ended without a word", ExitCode.FAULT) from error
+        raise FailedElsewhere("a part ended without a word", ExitCode.FAULT) from error
     if not isinstance(done, dict):
-        raise PartFailed("a part of the command told something else", ExitCode.FAULT)
+        raise FailedElsewhere("a part told something else", ExitCode.FAULT)
     return done

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from agent.errors import DoorstepError, ExitCode, NotNow, StorageFault
+from agent.errors import DoorstepError, ExitCode, FailedElsewhere, NotNow, StorageFault
 from agent.queue.disk import FILE_MODE
 from hardware.told import Told
 
@@ -107,7 +107,7 @@ def ask(
     Raises:
         NotNow: no answer within `timeout_s` (None waits for ever), or the other end went away.
         StorageFault: this user may not ask there.
-        DoorstepError: the answer is an error; its words are the message, its exit the exit code.
+        FailedElsewhere: the answer is an error; its words are the message, its exit the exit code.
     """
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(LINE_TIMEOUT_S)
@@ -129,17 +129,9 @@ def ask(
         except (OSError, ValueError) as error:
             raise NotNow(f"{path}: no usable answer: {error}") from error
     if "error" in answer:
-        raise _Failure(str(answer["error"]), answer.get("exit"))
+        code = answer.get("exit")
+        raise FailedElsewhere(str(answer["error"]), code if type(code) is int else ExitCode.FAULT)
     return answer
-
-
-class _Failure(DoorstepError):
-    """What the other process could not do, in its words and with its exit code."""
-
-    def __init__(self, message: str, code: object) -> None:
-        super().__init__(message)
-        if isinstance(code, int):
-            self.exit_code = code  # type: ignore[misc]  # this one differs by instance
 
 
 def _listen(path: Path) -> socket.socket:
