@@ -22,7 +22,7 @@ def test_before_capture_ever_ran_a_command_says_to_start_it(
     """A status is an answer in any case; a list that does not exist yet is none."""
     assert run(device, *words) == code
     told = capsys.readouterr()
-    assert "start `doorstep capture` first" in told.out + told.err
+    assert "`doorstep capture` first" in told.out + told.err  # a long path shortens the rest
     assert not device.layout.state.exists()
 
 
