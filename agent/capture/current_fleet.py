@@ -3,9 +3,9 @@
 import logging
 import threading
 
-from agent.capture.verdict import TAKEN, Verdict
 from agent.config import Config, IdentityMode
 from agent.errors import ConfigError, NotGenuine, NotNow, StorageFault
+from agent.process.verdict import TAKEN, Verdict
 from agent.record import receipt, signing
 from agent.record.receipt import Keys
 from agent.trust import fleet

@@ -16,6 +16,7 @@ from agent.config import Config
 from agent.errors import NotGenuine, NotNow
 from agent.process import control
 from agent.process.control import Line
+from agent.process.verdict import Verdict
 from agent.queue.disk import lock
 from agent.queue.moving import move_in
 from agent.queue.paths import Layout
@@ -48,15 +49,17 @@ def take(config: Config, kind: Literal["evidence", "fleet"], text: str) -> None:
         NotNow: try again.
     """
     answer = _ask(config, {"offer": kind, "text": text})
-    if answer is None:
+    if answer is not None:
+        verdict = Verdict.read(answer)
+    else:
         with _instead_of_capture(config) as evidence:
             trust = TrustStore(Layout.of(config.state))
             taker = evidence if kind == "evidence" else CurrentFleet(config, trust)
-            answer = taker.offer(text).told()
-    if answer.get("taken") is not True:
-        is_for_later = kind == "evidence" and answer.get("again")  # a fleet's may always come anew
+            verdict = taker.offer(text)
+    if verdict.why is not None:
+        is_for_later = kind == "evidence" and verdict.again  # a fleet's may always come anew
         failure = NotNow if is_for_later else NotGenuine
-        raise failure(f"capture does not take it: {answer.get('why')}")
+        raise failure(f"capture does not take it: {verdict.why}")
 
 
 def _ask(config: Config, line: Line) -> Line | None:

@@ -1,8 +1,8 @@
 """The evidence certificate: capture has the key, asks for it, and alone decides what counts."""
 
-from agent.capture.verdict import TAKEN, Verdict
 from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine
+from agent.process.verdict import TAKEN, Verdict
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.signing import PrivateKey

@@ -10,8 +10,9 @@ from typing import Final
 
 from agent.errors import DoorstepError
 from agent.process import control
+from agent.process.verdict import Verdict
 from agent.sync.http import Backend, NoAnswer
-from agent.sync.offers import Answered, Offers
+from agent.sync.offers import Offers
 from agent.sync.tus import Answer
 from hardware.told import Told
 
@@ -145,15 +146,15 @@ class DocumentFetch:
         return "fetched"
 
     def _offer(self, now_s: float) -> None:
-        answered = self._offers.turn(now_s)
-        if answered is not None:
-            self._heed(answered)
+        verdict = self._offers.turn(now_s)
+        if verdict is not None:
+            self._heed(verdict)
 
-    def _heed(self, answered: Answered) -> None:
-        if answered.why is None:
+    def _heed(self, verdict: Verdict) -> None:
+        if verdict.why is None:
             return
-        self._tell(f"refused by capture: {answered.why}")
-        if answered.again:
+        self._tell(f"refused by capture: {verdict.why}")
+        if verdict.again:
             self._etag = None
             self._on_doubt()
 

@@ -1,30 +1,17 @@
 """Hands a document to capture, which alone believes it, and keeps it while capture is down."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from agent.errors import DoorstepError
 from agent.process import control, sd_notify
+from agent.process.verdict import Verdict
 
 ANSWER_S: Final = 30.0
 """Longest wait for what capture says: it verifies 4 MB and flushes them on a worn card in ten."""
 
 AGAIN_S: Final = 30.0
 """Wait after one that was not answered: a capture that hangs must not hold up records too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What capture said of a document.
-
-    Attributes:
-        why: why it was not taken, None when it was.
-        again: whether it is worth fetching again.
-    """
-
-    why: str | None
-    again: bool
 
 
 class Offers:
@@ -40,7 +27,7 @@ class Offers:
         """Offer this one from now on, at once."""
         self._text, self._due_s = text, float("-inf")
 
-    def turn(self, now_s: float) -> Answered | None:
+    def turn(self, now_s: float) -> Verdict | None:
         """Offer what waits (CLOCK_BOOTTIME); None where nothing does or nobody answers."""
         if self._text is None or now_s < self._due_s:
             return None
@@ -53,10 +40,4 @@ class Offers:
         if answer is None:  # capture does not run; a look costs nothing
             return None
         self._text = None
-        return Answered(_why(answer), bool(answer.get("again")))
-
-
-def _why(answer: dict[str, Any]) -> str | None:
-    return (
-        None if answer.get("taken") is True else str(answer.get("why", "capture did not say why"))
-    )
+        return Verdict.read(answer)

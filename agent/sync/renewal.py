@@ -11,6 +11,7 @@ from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine, NotNow
 from agent.models import rfc3339
 from agent.process import control
+from agent.process.verdict import Verdict
 from agent.queue import disk
 from agent.queue.paths import Layout
 from agent.record import certificates
@@ -179,10 +180,10 @@ class Renewal:
 
     def _offer(self, chain: Chain) -> None:
         text = certificates.pem(chain).decode()
-        taken = self._capture({"offer": "evidence", "text": text}) or {"why": "it has ended"}
-        if taken.get("taken") is not True:
-            why = f"evidence certificate: capture did not take it: {taken.get('why')}"
-            raise NotGenuine(why)
+        answer = self._capture({"offer": "evidence", "text": text})
+        verdict = Verdict("it has ended") if answer is None else Verdict.read(answer)
+        if verdict.why is not None:
+            raise NotGenuine(f"evidence certificate: capture did not take it: {verdict.why}")
 
     def _kept(self, key: PublicKey) -> Chain:
         """The chain in `trust/` where it is for this key; none otherwise."""

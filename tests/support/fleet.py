@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from agent.capture.verdict import Verdict
+from agent.process.verdict import Verdict
 from agent.queue.paths import Layout
 from agent.record import signing
 from agent.rule.manifest import PhotoRule, RouteStop

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.capture.verdict import TAKEN, Verdict
+from agent.process.verdict import TAKEN, Verdict
 from agent.record import signing
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.clock import ClockSource

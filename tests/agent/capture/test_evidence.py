@@ -8,8 +8,8 @@ import pytest
 
 from agent.capture.device_key import device_key
 from agent.capture.evidence import Evidence
-from agent.capture.verdict import TAKEN
 from agent.config import Config, load
+from agent.process.verdict import TAKEN
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate
 from agent.trust.store import TrustStore
