@@ -6,7 +6,7 @@ from agent.process.verdict import TAKEN, Verdict
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.signing import PrivateKey
-from agent.trust.authorities import expected, now
+from agent.trust.authorities import check_not_ended, expected
 from agent.trust.store import TrustStore
 
 
@@ -42,6 +42,5 @@ class Evidence:
         found = certificates.read_pem(text.encode())
         chain = certificates.issued(found, self._key.public_key(), expected(self._config))
         certificates.check_evidence(chain[0])
-        if (ended := certificates.ends(chain[0])) <= now():
-            raise NotGenuine(f"it ended on {ended:%Y-%m-%d}; is this device's clock right?")
+        check_not_ended(chain[0])
         self._store.keep_evidence(certificates.pem(chain))

@@ -9,7 +9,7 @@ from typing import Final
 from agent.config import Config, IdentityMode
 from agent.errors import DoorstepError
 from agent.process import status
-from agent.process.identity import evidence_chain, wrong_clock
+from agent.process.identity import wrong_clock
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.sync import tls
@@ -17,7 +17,8 @@ from agent.sync.http import Backend, NoAnswer
 from agent.sync.identity import Identity, IdentityStore
 from agent.sync.renewal import DUE_AT, SPREAD, due
 from agent.sync.tus import quoted
-from agent.trust.authorities import expected, now
+from agent.trust.authorities import expected, kept_evidence, now
+from agent.trust.store import TrustStore
 
 EVIDENCE_SOON: Final = timedelta(days=30)
 """Of the evidence certificate: a month to find out why it is not renewed."""
@@ -71,7 +72,7 @@ def _judged(found: Identity, est: str, at: datetime) -> Found:
 
 
 def _evidence(config: Config) -> Iterator[Found]:
-    chain = evidence_chain(config)
+    chain = kept_evidence(TrustStore(Layout.of(config.state)))
     if not chain:
         yield "NOTE", "no evidence certificate yet; sync asks for one while capture runs"
         return

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.config import Config, IdentityMode
-from agent.errors import NotGenuine
 from agent.models import rfc3339
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Chain
+from agent.trust.authorities import kept_evidence
 from agent.trust.store import TrustStore
 from hardware.clock import BUILT
 
@@ -19,22 +19,13 @@ def identity(config: Config, sync: dict[str, Any] | None) -> dict[str, Any]:
     tls_until, trouble = said.pop("tls_until", None), said.pop("identity_trouble", None)
     if config.identity.mode is IdentityMode.OFF:
         return {"mode": config.identity.mode}
-    evidence = evidence_chain(config)
+    evidence = kept_evidence(TrustStore(Layout.of(config.state)))
     return {
         "mode": config.identity.mode,
         "tls_until": tls_until,
         "evidence_until": rfc3339(certificates.ends(evidence[0])) if evidence else None,
         "trouble": wrong_clock() or trouble or said.get("pause") or _unknown(sync, evidence),
     }
-
-
-def evidence_chain(config: Config) -> Chain:
-    """The evidence certificate that is kept, and what leads to its root; empty where none is."""
-    text = TrustStore(Layout.of(config.state)).evidence()
-    try:
-        return () if text is None else certificates.read_pem(text)
-    except NotGenuine:
-        return ()
 
 
 def wrong_clock(now: datetime | None = None) -> str | None:

@@ -7,7 +7,7 @@ from agent.record import certificates
 from agent.record.certificates import Certificate, Chain, Expected, NotTrusted, Request
 from agent.sync.est import Est, Path, Waits
 from agent.sync.identity import Identity, IdentityStore
-from agent.trust.authorities import now
+from agent.trust.authorities import check_not_ended
 
 
 def tls_identity(
@@ -67,6 +67,5 @@ def _checked(est: Est, found: Sequence[Certificate], request: Request, expected:
         chain = certificates.issued(found, request.key, expected)
     except NotTrusted:  # RFC 7030 section 4.2.3: what leads to the root may be in cacerts only
         chain = certificates.issued([*found, *est.authorities()], request.key, expected)
-    if (ended := certificates.ends(chain[0])) <= now():
-        raise NotGenuine(f"it ended on {ended:%Y-%m-%d}; is this device's clock right?")
+    check_not_ended(chain[0])
     return chain

@@ -20,7 +20,7 @@ from agent.record.signing import PublicKey
 from agent.sync import enrolment
 from agent.sync.est import Est, Waits
 from agent.sync.identity import IdentityStore
-from agent.trust.authorities import expected, now
+from agent.trust.authorities import expected, kept_evidence, now
 from agent.trust.store import TrustStore
 from hardware.told import Told
 
@@ -187,11 +187,7 @@ class Renewal:
 
     def _kept(self, key: PublicKey) -> Chain:
         """The chain in `trust/` where it is for this key; none otherwise."""
-        text = self._trust.evidence()
-        try:
-            found = () if text is None else certificates.read_pem(text)
-        except NotGenuine:
-            return ()
+        found = kept_evidence(self._trust)
         return found if found and certificates.is_for(found[0], key) else ()
 
 

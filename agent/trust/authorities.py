@@ -1,18 +1,34 @@
-"""Whose certificates count: the fleet's authority, and the next one that the fleet names."""
+"""Which certificates count: whose, until when, and the one that is kept."""
 
 from datetime import UTC, datetime
 
 from agent.config import Config
 from agent.errors import ConfigError, NotGenuine, NotNow
 from agent.record import certificates
-from agent.record.certificates import Chain, Expected
+from agent.record.certificates import Certificate, Chain, Expected
 from agent.trust.keys import fleet_in_hand
+from agent.trust.store import TrustStore
 from hardware.clock import BUILT
 
 
 def now() -> datetime:
     """The time by which a certificate has ended; a clock before the build date knows nothing."""
     return max(datetime.now(UTC), BUILT)
+
+
+def check_not_ended(certificate: Certificate) -> None:
+    """Raise NotGenuine where it has ended."""
+    if (ended := certificates.ends(certificate)) <= now():
+        raise NotGenuine(f"it ended on {ended:%Y-%m-%d}; is this device's clock right?")
+
+
+def kept_evidence(store: TrustStore) -> Chain:
+    """The evidence certificate that capture verified and kept; empty where there is none."""
+    text = store.evidence()
+    try:
+        return () if text is None else certificates.read_pem(text)
+    except NotGenuine:
+        return ()
 
 
 def expected(config: Config) -> Expected:
