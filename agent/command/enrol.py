@@ -17,7 +17,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from agent.capture import enrolment
-from agent.command.owners import Told, as_owner
+from agent.command.owners import Report, as_owner
 from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode
 from agent.queue.disk import write_durably
@@ -33,7 +33,7 @@ TIME_WAIT_S: Final = 60.0
 TOKEN_LIMIT_CHARS: Final = 1_024
 """Longest token that is read: a longer one is another file."""
 
-AsOwner = Callable[[Callable[[], Told]], Told]
+AsOwner = Callable[[Callable[[], Report]], Report]
 """Runs a part of the command as the owner of its keys."""
 
 _READABLE: Final = 0o644
@@ -48,10 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
     await_time(say)
     layout = Layout.of(config.state)
 
-    def as_capture(act: Callable[[], Told]) -> Told:
+    def as_capture(act: Callable[[], Report]) -> Report:
         return as_owner(layout.capture_keys, layout.state, act)
 
-    def as_sync(act: Callable[[], Told]) -> Told:
+    def as_sync(act: Callable[[], Report]) -> Report:
         return as_owner(layout.sync_keys, layout.state, act)
 
     request = str(as_capture(lambda: {"made": enrolment.request(config)}).get("made"))
@@ -158,7 +158,7 @@ def _authority(config: Config, pin: str | None, as_sync: AsOwner) -> None:
 
 def _over_the_network(
     config: Config, request: str, token: Callable[[], str | None], *, renew: bool
-) -> Told:
+) -> Report:
     """Sync's part, in sync's process."""
     provision.identity(config, token, say, renew=renew)
     fetched = provision.documents(config, request, say)
@@ -166,7 +166,7 @@ def _over_the_network(
     return {"evidence": fetched.evidence, "fleet": fetched.fleet, "exit": code}
 
 
-def _keep(config: Config, fetched: Told) -> Told:
+def _keep(config: Config, fetched: Report) -> Report:
     """Capture's part, in capture's process: what was fetched is verified once more, and kept."""
     codes = []
     kinds: tuple[tuple[Literal["evidence", "fleet"], str], ...] = (

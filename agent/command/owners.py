@@ -11,13 +11,14 @@ from typing import Any, Final
 from agent.command.shared import become_owner
 from agent.errors import DoorstepError, ExitCode, FailedElsewhere, StorageFault
 
-Told = dict[str, Any]
+Report = dict[str, Any]
+"""What an owner's part came to; JSON."""
 
 _ANSWER_LIMIT_BYTES: Final = 1_048_576
 """Most that a part tells: a fleet document and a few certificates are a tenth."""
 
 
-def as_owner(folder: Path, state: Path, act: Callable[[], Told]) -> Told:
+def as_owner(folder: Path, state: Path, act: Callable[[], Report]) -> Report:
     """Run `act` as the owner of `folder`: as root in a child that has become that user for good.
 
     What `act` returns must be JSON; what the child says is input, as of any other user. Another
@@ -57,13 +58,13 @@ def _is_anothers(folder: Path, state: Path) -> bool:
     return False
 
 
-def _run(folder: Path, act: Callable[[], Told], writer: int) -> None:
+def _run(folder: Path, act: Callable[[], Report], writer: int) -> None:
     """The child's whole life; a bug leaves its traceback."""
     try:
         become_owner(folder)
         try:
             _check_not_root(folder)
-            told: Told = {"done": act()}
+            told: Report = {"done": act()}
         except DoorstepError as error:
             told = {"error": str(error), "exit": int(error.exit_code)}
         with os.fdopen(writer, "w") as pipe:
@@ -82,7 +83,7 @@ def _check_not_root(folder: Path) -> None:
         raise StorageFault(f"{folder}: changed while it was looked at; run this again")
 
 
-def _result(text: bytes) -> Told:
+def _result(text: bytes) -> Report:
     try:
         told = json.loads(text)
         if "error" in told:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from agent.errors import NotGenuine
 from agent.record import certificates
 from agent.record.certificates import Certificate, Chain, Expected, NotTrusted, Request
-from agent.sync.est import Est, Path, Waits
+from agent.sync.est import Est, Operation, Waits
 from agent.sync.identity import Identity, IdentityStore
 from agent.trust.authorities import check_not_ended
 
@@ -28,8 +28,8 @@ def tls_identity(
     """
     key = store.next_key(current)
     request = certificates.request(key, expected.device_id)
-    path = Path.AGAIN if login is None else Path.FIRST
-    got = _chain(est, path, request, expected, login)
+    operation = Operation.AGAIN if login is None else Operation.FIRST
+    got = _chain(est, operation, request, expected, login)
     if isinstance(got, Waits):
         return got
     new = Identity(key, got)
@@ -43,23 +43,29 @@ def evidence(est: Est, request: Request, expected: Expected) -> Chain | Waits:
     Raises:
         NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or it would not count as evidence.
     """
-    got = _chain(est, Path.EVIDENCE, request, expected, None)
+    got = _chain(est, Operation.EVIDENCE, request, expected, None)
     if not isinstance(got, Waits):
         certificates.check_evidence(got[0])
     return got
 
 
 def _chain(
-    est: Est, path: Path, request: Request, expected: Expected, login: tuple[str, str] | None
+    est: Est,
+    operation: Operation,
+    request: Request,
+    expected: Expected,
+    login: tuple[str, str] | None,
 ) -> Chain | Waits:
-    found = est.enrol(path, request, login)
+    found = est.enrol(operation, request, login)
     if isinstance(found, Waits):
         return found
     try:
         return _checked(est, found, request, expected)
     except NotGenuine as error:
         words = "nothing was changed; ask whoever runs the authority"
-        raise NotGenuine(f"{path}: the certificate does not count: {error}; {words}") from error
+        raise NotGenuine(
+            f"{operation}: the certificate does not count: {error}; {words}"
+        ) from error
 
 
 def _checked(est: Est, found: Sequence[Certificate], request: Request, expected: Expected) -> Chain:

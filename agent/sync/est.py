@@ -29,8 +29,8 @@ WAIT_USUAL_S: Final = 60.0
 _USUAL: Final = Limits()
 
 
-class Path(StrEnum):
-    """What is asked for, below `/.well-known/est/`."""
+class Operation(StrEnum):
+    """What is asked for: its path below `/.well-known/est/` (RFC 7030 section 3.2.2)."""
 
     FIRST = "simpleenroll"
     AGAIN = "simplereenroll"
@@ -90,7 +90,7 @@ class Est(Client):
         return _certificates("cacerts", answer)
 
     def enrol(
-        self, path: Path, request: Request, login: tuple[str, str] | None = None
+        self, operation: Operation, request: Request, login: tuple[str, str] | None = None
     ) -> Sequence[Certificate] | Waits:
         """Ask for a certificate; with `login` by name and password, else as this device.
 
@@ -105,15 +105,17 @@ class Est(Client):
             headers["Authorization"] = f"Basic {name}"
         body = base64.encodebytes(request.der)  # in lines: libest takes no other
         with self.attempt():
-            answer = self._ask("POST", f"{self._place}/{path}", headers, body)
-        return _decided(path, answer, by_token=login is not None)
+            answer = self._ask("POST", f"{self._place}/{operation}", headers, body)
+        return _decided(operation, answer, by_token=login is not None)
 
 
-def _decided(path: Path, answer: Answer, *, by_token: bool) -> Sequence[Certificate] | Waits:
-    said = quoted(path, answer)
+def _decided(
+    operation: Operation, answer: Answer, *, by_token: bool
+) -> Sequence[Certificate] | Waits:
+    said = quoted(operation, answer)
     match answer.status:
         case 200:
-            return _certificates(path, answer)
+            return _certificates(operation, answer)
         case 202:
             asked_s = retry_after_s(answer)
             return Waits(max(WAIT_USUAL_S if asked_s is None else asked_s, WAIT_LEAST_S))
@@ -131,9 +133,9 @@ def _decided(path: Path, answer: Answer, *, by_token: bool) -> Sequence[Certific
     raise NoAnswer(f"{said}, which is no answer of an EST server; try again later")
 
 
-def _certificates(path: str, answer: Answer) -> Sequence[Certificate]:
+def _certificates(asked: str, answer: Answer) -> Sequence[Certificate]:
     try:
         return certificates.read_answer(answer.body)
     except NotGenuine as error:
         words = "is it an EST server, or something in between?"
-        raise NotGenuine(f"{path}: the answer is not genuine: {error}; {words}") from error
+        raise NotGenuine(f"{asked}: the answer is not genuine: {error}; {words}") from error
