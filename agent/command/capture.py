@@ -207,6 +207,6 @@ def answer(loop: CaptureLoop, request: dict[str, Any], user: str) -> dict[str, A
         case _:
             words = (
                 '{"press": "photo"|"scan"}, {"hold": "scan", "seconds": 2}, {"status": true}, '
-                '{"offer": "manifest"|"fleet", "text": "..."}'
+                '{"offer": "manifest"|"fleet"|"evidence", "text": "..."}, {"request": "evidence"}'
             )
             return {"error": f"unknown request; one of: {words}", "exit": ExitCode.USAGE}
