@@ -184,9 +184,10 @@ class Attempt:
         An answer to HEAD has no content. Source: RFC 9110 section 9.3.2.
         """
         try:
-            said = self._otherwise("POST receipts", self._request(AskForReceipt()))
+            told = self._request(AskForReceipt())
         except NoAnswer:
             return bare
+        said = self._otherwise("HEAD", told)
         return said if isinstance(said, Unauthorised) else bare
 
     def _go_on(self, answer: Answer) -> Step | Outcome:

@@ -138,7 +138,7 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         accuracy_m=None,
     ),
     Step(
-        "its label held up: a photo for dispatch to bind",
+        "its label held up: for dispatch to bind",
         STAIRWELL,
         BoundBy.CODE,
         label="DSTEP1010",

@@ -391,7 +391,7 @@ def test_why_a_later_attempt_is_not_let_in_is_asked_for(line: Line) -> None:
     outcome = line.send(attempts=2)
 
     assert isinstance(outcome, Unauthorised)
-    assert outcome.answer == 'POST receipts was answered 403 "revoked"'
+    assert outcome.answer == 'HEAD was answered 403 "revoked"'
 
 
 def test_whoever_is_let_in_for_receipts_alone_is_not_let_in(line: Line) -> None:

@@ -27,17 +27,12 @@ RENEWAL: Final = f"{EST}/simplereenroll"
 _OPEN: Final = frozenset({f"{EST}/cacerts", f"{EST}/simpleenroll", "/switches", "/counts"})
 """Without a certificate: to get one; and where a test speaks."""
 
-NO_CERTIFICATE: Final = "no certificate: this device is not enrolled here; run `doorstep enrol`"
-UNKNOWN: Final = "certificate unknown: it was not issued here; enrol with a new token"
-REVOKED: Final = (
-    "certificate revoked: the office has shut this device out; "
-    "ask it to let the device in again, then enrol with the new token"
-)
-SUPERSEDED: Final = (
-    "certificate superseded: a newer one of this device was used, so that two hold what one "
-    "device should; tell the office"
-)
-EXPIRED: Final = "certificate expired on {}: renew it, it is good for nothing else"
+NO_CERTIFICATE: Final = "no certificate: not enrolled here; run `doorstep enrol`"
+UNKNOWN: Final = "certificate unknown: not issued here; enrol with a token"
+REVOKED: Final = "certificate revoked: ask to be let in, then enrol anew"
+SUPERSEDED: Final = "certificate superseded: is this a copy? Tell the office"
+EXPIRED: Final = "certificate expired on {}: good for renewal only"
+"""Short, so that a device's status shows them whole."""
 
 
 def objection(known: Known | None, now: datetime, path: str) -> str | None:
