@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from agent.capture import enrolment
+from agent.capture import enrolment as at_capture
 from agent.command.owners import Report, as_owner
 from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode
 from agent.queue.disk import write_durably
 from agent.queue.paths import Layout
 from agent.record import certificates, signing
-from agent.sync import provision
+from agent.sync import enrolment as at_sync
 from agent.trust.authorities import given
 from hardware.clock import BUILT
 
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     def as_sync(act: Callable[[], Report]) -> Report:
         return as_owner(layout.sync_keys, layout.state, act)
 
-    request = str(as_capture(lambda: {"made": enrolment.request(config)}).get("made"))
+    request = str(as_capture(lambda: {"made": at_capture.request(config)}).get("made"))
     _authority(config, arguments.ca_sha256, as_sync)
     fetched = as_sync(lambda: _over_the_network(config, request, token, renew=arguments.renew))
     codes = [fetched.get("exit"), as_capture(lambda: _keep(config, fetched)).get("exit")]
@@ -74,7 +74,7 @@ def say(step: str, words: str) -> None:
 
 
 def await_time(
-    say: provision.Say,
+    say: at_sync.Say,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -147,11 +147,11 @@ def _authority(config: Config, pin: str | None, as_sync: AsOwner) -> None:
     if pin is None or path.exists():
         trusted = given(config)  # says what is wrong with the file
         if pin is not None:
-            provision.pinned(trusted, pin)
+            at_sync.pinned(trusted, pin)
         say("authority", f"{path}")
         return
-    told = as_sync(lambda: {"ca": provision.authority(config, pin)})
-    found = provision.pinned(certificates.read_pem(str(told.get("ca")).encode()), pin)
+    told = as_sync(lambda: {"ca": at_sync.authority(config, pin)})
+    found = at_sync.pinned(certificates.read_pem(str(told.get("ca")).encode()), pin)
     write_durably(path, certificates.pem([found]), _READABLE, whole=True)
     say("authority", f"is the pinned one; written to {path}")
 
@@ -160,8 +160,8 @@ def _over_the_network(
     config: Config, request: str, token: Callable[[], str | None], *, renew: bool
 ) -> Report:
     """Sync's part, in sync's process."""
-    provision.identity(config, token, say, renew=renew)
-    fetched = provision.documents(config, request, say)
+    at_sync.identity(config, token, say, renew=renew)
+    fetched = at_sync.documents(config, request, say)
     code = fetched.trouble and int(fetched.trouble.exit_code)
     return {"evidence": fetched.evidence, "fleet": fetched.fleet, "exit": code}
 
@@ -178,7 +178,7 @@ def _keep(config: Config, fetched: Report) -> Report:
         if not isinstance(text, str):
             continue
         try:
-            enrolment.take(config, kind, text)
+            at_capture.take(config, kind, text)
             say(step, "verified, and kept")
         except DoorstepError as error:
             say(step, str(error))

@@ -1,77 +1,215 @@
-"""Gets certificates: the ways that `doorstep enrol` and a renewal share."""
+"""Sync's part of an enrolment: the network, the TLS key, and what comes over it for capture."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
-from agent.errors import NotGenuine
+from agent.config import Config
+from agent.errors import ConfigError, DoorstepError, NotGenuine, NotNow
+from agent.queue import disk
+from agent.queue.paths import Layout
 from agent.record import certificates
-from agent.record.certificates import Certificate, Chain, Expected, NotTrusted, Request
-from agent.sync.est import Est, Operation, Waits
+from agent.record.certificates import Certificate
+from agent.sync import issuing, tls
+from agent.sync.est import Est, NotIssued, Waits
+from agent.sync.http import Backend, Limits, NoAnswer
 from agent.sync.identity import Identity, IdentityStore
-from agent.trust.authorities import check_not_ended
+from agent.sync.tus import Answer, quoted
+from agent.trust.authorities import expected, now
+
+Say = Callable[[str, str], None]
+"""Tells a person what came of a step: its name, and words."""
+
+LIMITS: Final = Limits(attempt_s=60.0)
+"""Somebody waits at a terminal; the requests are small."""
+
+DECIDING_LIMIT_S: Final = 120.0
+"""How long somebody at a terminal waits for an authority that has to decide."""
+
+_NO_LABEL: Final = 404
+_Got = TypeVar("_Got")
 
 
-def tls_identity(
-    store: IdentityStore,
-    est: Est,
-    expected: Expected,
-    *,
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came for capture; None for what did not, and then `trouble` says why."""
+
+    evidence: str | None
+    fleet: str | None
+    trouble: DoorstepError | None = None
+
+
+def authority(config: Config, pin: str) -> str:
+    """The authority whose key has this SHA-256, PEM, by a server that is not verified yet.
+
+    Raises:
+        NoAnswer: none came, or none of an EST server.
+        NotGenuine: the authorities that it names have other keys.
+    """
+    with closing(Est(config.est, tls.Tls(None, verifies=False), LIMITS)) as est:
+        return certificates.pem([pinned(est.authorities(), pin)]).decode()
+
+
+def pinned(found: Sequence[Certificate], pin: str) -> Certificate:
+    """The one of these certificates whose key has this SHA-256; raises NotGenuine."""
+    for one in found:
+        if certificates.key_sha256(one) == pin:
+            return one
+    keys = ", ".join(certificates.key_sha256(one) for one in found)
+    words = "somebody is in between, or --ca-sha256 is another fleet's; nothing was changed"
+    raise NotGenuine(f"the authority's key is not the pinned one but {keys}: {words}")
+
+
+def identity(
+    config: Config, token: Callable[[], str | None], say: Say, *, renew: bool = False
+) -> None:
+    """See to a TLS certificate that works; what is in use is left alone until there is another.
+
+    Args:
+        config: with identity required.
+        token: gives the one-time token, if it is needed; None where there is none.
+        say: told what came of it.
+        renew: get a new one in any case.
+
+    Raises:
+        ConfigError: a token is needed, and there is none.
+        NotNow, NoAnswer: try again; it goes on where it was.
+        NotIssued, NotGenuine: refused, or the answer does not count.
+        StorageFault: the disk failed.
+    """
+    layout = Layout.of(config.state)
+    with disk.lock(layout.sync_keys, exclusive=True, wait=True):
+        current = _current(config, layout, say)
+        if current is None:
+            new, why = None, None
+        elif renew or current.ends <= now():
+            new, why = _again(config, current, say)
+        elif (why := _refusal(config)) is None:
+            say("TLS certificate", f"is there, until {current.ends:%Y-%m-%d}")
+            return
+        else:
+            new = None
+        new = new or _first(config, current, token, say, why)
+        say("TLS certificate", f"new, until {new.ends:%Y-%m-%d}")
+
+
+def documents(config: Config, request: str, say: Say) -> Fetched:
+    """Fetch the evidence certificate for this request (PEM), and the fleet document."""
+    trouble: DoorstepError | None = None
+    evidence = fleet = None
+    try:
+        evidence = _evidence(config, request, say)
+    except DoorstepError as error:
+        trouble = error
+        say("evidence", str(error))
+    try:
+        fleet = _fleet(config)
+    except DoorstepError as error:
+        trouble = trouble or error
+        say("fleet document", str(error))
+    return Fetched(evidence, fleet, trouble)
+
+
+def _current(config: Config, layout: Layout, say: Say) -> Identity | None:
+    try:
+        return IdentityStore(layout).read(expected(config))
+    except NotGenuine as error:
+        say("TLS certificate", f"what is there cannot be used: {error}")
+        return None
+
+
+def _again(config: Config, current: Identity, say: Say) -> tuple[Identity | None, str | None]:
+    """Renewed as the current one; or why not, where the authority refuses."""
+    with closing(Est(config.est, tls.for_est(config), LIMITS)) as est:
+        try:
+            return _decided(lambda: _ask(config, est, current, None), say), None
+        except NotIssued as error:
+            return None, str(error)
+
+
+def _first(
+    config: Config,
     current: Identity | None,
-    login: tuple[str, str] | None,
+    token: Callable[[], str | None],
+    say: Say,
+    why: str | None,
+) -> Identity:
+    """By the token; `why` the certificate in use is of no use any more."""
+    if why is not None:
+        say("TLS certificate", why)
+    secret = token()
+    if secret is None:
+        where = "put the one-time token into a file (--token FILE), or on standard input"
+        kind = ConfigError if why is None else NotGenuine
+        raise kind(f"a TLS certificate needs a token now: {where}")
+    login = config.device.id, secret
+    with closing(Est(config.est, tls.for_est(config, as_device=False), LIMITS)) as est:
+        return _decided(lambda: _ask(config, est, current, login), say)
+
+
+def _ask(
+    config: Config, est: Est, current: Identity | None, login: tuple[str, str] | None
 ) -> Identity | Waits:
-    """A certificate for a new key: by `login`, or else renewed as the `current` one.
-
-    The key is durable before it is asked for, and used once its certificate is durable too.
-
-    Raises:
-        NoAnswer, NotIssued, NotGenuine: as Est.enrol; or the certificate is not what was asked for.
-        StorageFault: the disk failed; what was in use is whole.
-    """
-    key = store.next_key(current)
-    request = certificates.request(key, expected.device_id)
-    operation = Operation.AGAIN if login is None else Operation.FIRST
-    got = _chain(est, operation, request, expected, login)
-    if isinstance(got, Waits):
-        return got
-    new = Identity(key, got)
-    store.install(new)
-    return new
+    store = IdentityStore(Layout.of(config.state))
+    return issuing.tls_identity(store, est, expected(config), current=current, login=login)
 
 
-def evidence(est: Est, request: Request, expected: Expected) -> Chain | Waits:
-    """A certificate for the key that signs records, asked for as this device.
+def _evidence(config: Config, request: str, say: Say) -> str | None:
+    asked = certificates.read_request(request)
+    with closing(Est(config.est, tls.for_est(config), LIMITS)) as est:
+        try:
+            chain = _decided(lambda: issuing.evidence(est, asked, expected(config)), say)
+        except NotIssued as error:
+            if error.status != _NO_LABEL:
+                raise
+            words = "this authority has no label `evidence`: photos go without a certificate"
+            say("evidence", f"{words}; the rest is done")
+            return None
+    return certificates.pem(chain).decode()
 
-    Raises:
-        NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or it would not count as evidence.
-    """
-    got = _chain(est, Operation.EVIDENCE, request, expected, None)
-    if not isinstance(got, Waits):
-        certificates.check_evidence(got[0])
+
+def _decided(ask: Callable[[], _Got | Waits], say: Say) -> _Got:
+    """Ask until the authority has decided, or somebody has waited long enough."""
+    until_s = time.monotonic() + DECIDING_LIMIT_S
+    while isinstance(got := ask(), Waits):
+        if time.monotonic() + got.after_s > until_s:
+            words = "have it approved, and run this again: it goes on with the same key and token"
+            raise NotNow(f"the authority has not decided yet; {words}")
+        say("authority", f"has not decided yet; asked again in {got.after_s:.0f} s")
+        time.sleep(got.after_s)
     return got
 
 
-def _chain(
-    est: Est,
-    operation: Operation,
-    request: Request,
-    expected: Expected,
-    login: tuple[str, str] | None,
-) -> Chain | Waits:
-    found = est.enrol(operation, request, login)
-    if isinstance(found, Waits):
-        return found
+def _refusal(config: Config) -> str | None:
+    """How the backend refuses the certificate in use; None where it does not, or says nothing."""
     try:
-        return _checked(est, found, request, expected)
-    except NotGenuine as error:
-        words = "nothing was changed; ask whoever runs the authority"
-        raise NotGenuine(
-            f"{operation}: the certificate does not count: {error}; {words}"
-        ) from error
+        answer = _asked_for_fleet(config)
+    except NoAnswer:
+        return None
+    refused = answer.status in {401, 403}
+    return quoted("what is there", answer) if refused else None
 
 
-def _checked(est: Est, found: Sequence[Certificate], request: Request, expected: Expected) -> Chain:
-    try:
-        chain = certificates.issued(found, request.key, expected)
-    except NotTrusted:  # RFC 7030 section 4.2.3: what leads to the root may be in cacerts only
-        chain = certificates.issued([*found, *est.authorities()], request.key, expected)
-    check_not_ended(chain[0])
-    return chain
+def _asked_for_fleet(config: Config) -> Answer:
+    backend = Backend(config.backend, LIMITS, tls=tls.for_backend(config))
+    with closing(backend), backend.attempt():
+        return backend.fleet(None)
+
+
+def _fleet(config: Config) -> str:
+    answer = _asked_for_fleet(config)
+    said = quoted("the fleet document", answer)
+    match answer.status:
+        case 200:
+            try:
+                return answer.body.decode("ascii")
+            except ValueError as error:
+                words = "is something in between?"
+                raise NotGenuine(f"the fleet document is not text; {words}") from error
+        case 401 | 403:
+            raise NotGenuine(f"{said}: the backend does not let this device in; ask the office")
+        case 404:
+            raise NotNow(f"{said}: the backend has none yet; have it published, run this again")
+    raise NoAnswer(f"{said}; try again later")

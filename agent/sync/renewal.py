@@ -17,7 +17,7 @@ from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Chain
 from agent.record.signing import PublicKey
-from agent.sync import enrolment
+from agent.sync import issuing
 from agent.sync.est import Est, Waits
 from agent.sync.identity import IdentityStore
 from agent.trust.authorities import expected, kept_evidence, now
@@ -147,7 +147,7 @@ class Renewal:
             if now() < due(current.chain, DUE_AT + self._late):
                 return LOOK_S
             try:
-                new = enrolment.tls_identity(
+                new = issuing.tls_identity(
                     self._store, self._est, known, current=current, login=None
                 )
             except DoorstepError as error:
@@ -168,7 +168,7 @@ class Renewal:
         kept = self._kept(request.key)
         if kept and now() < due(kept):
             return LOOK_S
-        got = enrolment.evidence(self._est, request, expected(self._config))
+        got = issuing.evidence(self._est, request, expected(self._config))
         if isinstance(got, Waits):
             return got
         ends = certificates.ends(got[0])

@@ -120,7 +120,7 @@ def test_bad_answer_is_one_sentence_and_leaves_what_was_there(
 
 
 def test_server_that_never_answers_is_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.sync.provision.LIMITS", Limits(2, 0.3, 0.6, 1.0))
+    monkeypatch.setattr("agent.sync.enrolment.LIMITS", Limits(2, 0.3, 0.6, 1.0))
 
     def never(_: Asked) -> Answered:
         time.sleep(1.5)

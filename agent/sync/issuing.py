@@ -1,0 +1,77 @@
+"""Gets certificates issued, and checks them: what `doorstep enrol` and a renewal share."""
+
+from collections.abc import Sequence
+
+from agent.errors import NotGenuine
+from agent.record import certificates
+from agent.record.certificates import Certificate, Chain, Expected, NotTrusted, Request
+from agent.sync.est import Est, Operation, Waits
+from agent.sync.identity import Identity, IdentityStore
+from agent.trust.authorities import check_not_ended
+
+
+def tls_identity(
+    store: IdentityStore,
+    est: Est,
+    expected: Expected,
+    *,
+    current: Identity | None,
+    login: tuple[str, str] | None,
+) -> Identity | Waits:
+    """A certificate for a new key: by `login`, or else renewed as the `current` one.
+
+    The key is durable before it is asked for, and used once its certificate is durable too.
+
+    Raises:
+        NoAnswer, NotIssued, NotGenuine: as Est.enrol; or the certificate is not what was asked for.
+        StorageFault: the disk failed; what was in use is whole.
+    """
+    key = store.next_key(current)
+    request = certificates.request(key, expected.device_id)
+    operation = Operation.AGAIN if login is None else Operation.FIRST
+    got = _chain(est, operation, request, expected, login)
+    if isinstance(got, Waits):
+        return got
+    new = Identity(key, got)
+    store.install(new)
+    return new
+
+
+def evidence(est: Est, request: Request, expected: Expected) -> Chain | Waits:
+    """A certificate for the key that signs records, asked for as this device.
+
+    Raises:
+        NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or it would not count as evidence.
+    """
+    got = _chain(est, Operation.EVIDENCE, request, expected, None)
+    if not isinstance(got, Waits):
+        certificates.check_evidence(got[0])
+    return got
+
+
+def _chain(
+    est: Est,
+    operation: Operation,
+    request: Request,
+    expected: Expected,
+    login: tuple[str, str] | None,
+) -> Chain | Waits:
+    found = est.enrol(operation, request, login)
+    if isinstance(found, Waits):
+        return found
+    try:
+        return _checked(est, found, request, expected)
+    except NotGenuine as error:
+        words = "nothing was changed; ask whoever runs the authority"
+        raise NotGenuine(
+            f"{operation}: the certificate does not count: {error}; {words}"
+        ) from error
+
+
+def _checked(est: Est, found: Sequence[Certificate], request: Request, expected: Expected) -> Chain:
+    try:
+        chain = certificates.issued(found, request.key, expected)
+    except NotTrusted:  # RFC 7030 section 4.2.3: what leads to the root may be in cacerts only
+        chain = certificates.issued([*found, *est.authorities()], request.key, expected)
+    check_not_ended(chain[0])
+    return chain
