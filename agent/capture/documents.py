@@ -14,6 +14,9 @@ from agent.errors import ExitCode
 from agent.trust.store import TrustStore
 from hardware.clock import Clock
 
+OFFERS: Final = '{"offer": "manifest"|"fleet"|"evidence", "text": "..."}, {"request": "evidence"}'
+"""What may be said here, for who said something else."""
+
 REST_S: Final = 0.25
 """Least time between two looks: whoever may offer may do so without end."""
 
@@ -62,8 +65,7 @@ class Documents:
             case {"request": "evidence"}:
                 with self._in_turn():
                     return {"request": self.evidence.request()}
-        words = '{"offer": "manifest"|"fleet"|"evidence", "text": "..."}, {"request": "evidence"}'
-        return {"error": f"not an offer; it takes {words}", "exit": ExitCode.USAGE}
+        return {"error": f"not an offer; it takes {OFFERS}", "exit": ExitCode.USAGE}
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from agent.capture.chain import Chain, NotQueued
 from agent.capture.device_key import device_key, own_keys
-from agent.capture.documents import Documents
+from agent.capture.documents import OFFERS, Documents
 from agent.capture.evidence import Evidence
 from agent.capture.inherited import inherit
 from agent.capture.loop import CaptureLoop
@@ -207,6 +207,6 @@ def answer(loop: CaptureLoop, request: dict[str, Any], user: str) -> dict[str, A
         case _:
             words = (
                 '{"press": "photo"|"scan"}, {"hold": "scan", "seconds": 2}, {"status": true}, '
-                '{"offer": "manifest"|"fleet"|"evidence", "text": "..."}, {"request": "evidence"}'
+                f"{OFFERS}"
             )
             return {"error": f"unknown request; one of: {words}", "exit": ExitCode.USAGE}
