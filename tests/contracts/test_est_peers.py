@@ -10,7 +10,8 @@ from agent.record.certificates import Expected
 from agent.sync.identity import Identity, IdentityStore
 from tests.support.authority import Authority, new_authority
 from tests.support.device import Device
-from tests.support.est import EstServer, est_server, fleet_document, required
+from tests.support.est import EstServer, est_server, required
+from tests.support.fleet_documents import fleet_document
 from tests.support.libest import PASSWORD, USER, LibEst, libest
 
 pytestmark = pytest.mark.slow

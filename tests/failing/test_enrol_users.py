@@ -13,7 +13,8 @@ import pytest
 from agent.record import signing
 from tests.failing.users import GROUP, USERS, tmpfiles
 from tests.support.device import Device
-from tests.support.est import Answered, Asked, EstServer, est_server, fleet_document, required
+from tests.support.est import Answered, Asked, EstServer, est_server, required
+from tests.support.fleet_documents import fleet_document
 
 pytestmark = pytest.mark.slow
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 
 from agent.record import certificates, signing
 from tests.support.authority import Authority, certs_only, new_authority
+from tests.support.fleet_documents import fleet_document
 from tests.support.waiting import until
 
 PREFIX: Final = "/.well-known/est/"
@@ -256,22 +257,6 @@ def _serve(folder: Path, files: tuple[bytes, bytes], stop: Path) -> None:
         (folder / "fleet-key.pem").write_bytes(signing.public_pem(fleet_key.public_key()))
         part.rename(folder / "url")
         until(stop.exists, 600.0, every_s=0.05)
-
-
-def fleet_document(key: signing.PrivateKey, version: int = 1, **changes: Any) -> str:
-    """One by this fleet key, which names it for receipts and manifests too."""
-    listed = [{"jwk": signing.jwk(key.public_key()), "until": None}]
-    payload = {
-        "v": 1,
-        "version": version,
-        "receipt_keys": listed,
-        "manifest_keys": listed,
-        "revoked": [],
-        "recipients": [],
-        "next_fleet_key": None,
-        "next_ca": None,
-    }
-    return signing.sign(payload | changes, key, typ="doorstep-fleet")
 
 
 def required(server: EstServer, folder: Path, key: signing.PublicKey) -> dict[str, Any]:

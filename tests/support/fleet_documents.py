@@ -56,6 +56,11 @@ class FleetOffice:
         return signed_fleet(self.payload(version, **changes), self.key)
 
 
+def fleet_document(key: signing.PrivateKey, version: int = 1, **changes: Any) -> str:
+    """One by this fleet key, which names it for receipts and manifests too."""
+    return FleetOffice(key, (key,)).document(version, **changes)
+
+
 def identity(
     folder: Path, office: FleetOffice, backend: Reachable | None = None
 ) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from agent.record.certificates import Certificate
 from agent.trust.store import TrustStore
 from tests.support.authority import Authority, new_authority
 from tests.support.device import Device
-from tests.support.est import fleet_document
+from tests.support.fleet_documents import fleet_document
 
 FLEET_KEY = signing.new_key()
 AUTHORITY = new_authority()

@@ -8,7 +8,8 @@ import pytest
 
 from tests.agent.command.enrolling import FLEET_KEY, Bench
 from tests.support.device import Device
-from tests.support.est import est_server, fleet_document, required
+from tests.support.est import est_server, required
+from tests.support.fleet_documents import fleet_document
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from hardware.clock import BUILT
 from tests.agent.command.enrolling import FLEET_KEY, Bench
 from tests.support.authority import new_authority
 from tests.support.device import Device
-from tests.support.est import Answered, Asked, est_server, fleet_document, required
+from tests.support.est import Answered, Asked, est_server, required
+from tests.support.fleet_documents import fleet_document
 
 
 def test_device_is_enrolled_in_five_steps(bench: Bench) -> None:
