@@ -1,0 +1,229 @@
+"""The fleet document from the backend to a delivered record, with real processes."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from agent.models import State
+from agent.record import signing
+from agent.trust.store import TrustStore
+from tests.support.device import Device, device
+from tests.support.fleet_documents import FleetOffice, entry, identity
+from tests.support.rawserver import RawServer, Request, head, raw_server, whole
+from tests.support.tusscript import TusScript
+
+pytestmark = pytest.mark.slow
+
+TAG = '"fleet-1"'
+
+
+@dataclass
+class Town:
+    """A device with identity, and a server of the fleet whose receipts a key of it signs.
+
+    Attributes:
+        fleet: what is answered to GET /fleet.
+    """
+
+    device: Device
+    server: RawServer
+    office: FleetOffice
+    tus: TusScript
+    fleet: Callable[[Request], Iterable[bytes]] = field(default=lambda _: whole(404))
+
+    def answer(self, request: Request) -> Iterable[bytes]:
+        match request.path:
+            case "/fleet":
+                return self.fleet(request)
+            case "/manifest":
+                return whole(404)
+        return self.tus(request)
+
+    def publish(self, document: str, tag: str = TAG) -> None:
+        """From now on this is the fleet document."""
+
+        def answer(request: Request) -> Iterable[bytes]:
+            if request.headers.get("if-none-match") == tag:
+                return [head(304, ETag=tag)]
+            return whole(200, document.encode(), ETag=tag)
+
+        self.fleet = answer
+
+    def asked(self, path: str) -> list[Request]:
+        return [request for request in self.server.requests if request.path == path]
+
+    def status(self, process: str) -> dict[str, object]:
+        told = self.device.ask(process, {"status": True})
+        assert told is not None
+        return told
+
+    def states(self) -> list[str]:
+        return [row["state"] for row in self.device.queue()]
+
+    def refused_press(self) -> str:
+        return str(self.device.press()["record"]["reason"])
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    with raw_server(tmp_path) as server, in_town(tmp_path, server) as made:
+        yield made
+
+
+@contextmanager
+def in_town(folder: Path, server: RawServer) -> Iterator[Town]:
+    office = FleetOffice(keys=(server.key,))
+    tables = identity(folder / "device", office, server)
+    with device(folder / "device", "", **tables) as van:
+        made = Town(van, server, office, TusScript(server))
+        server.script = made.answer
+        yield made
+
+
+def test_from_not_enrolled_to_delivered(town: Town) -> None:
+    """Press, refusal, fetch, delivery: nothing is lost, and nothing is needed but the document."""
+    van = town.device
+    van.start("capture")
+    before = town.refused_press()
+    once = van.run("sync", "--once")
+    not_yet = town.states()
+    town.publish(town.office.document(3))
+    later = van.run("sync", "--once")
+    photo = van.press()
+    told = town.status("capture")
+
+    assert before == "not_enrolled"
+    assert once.returncode == 75
+    assert "paused: not enrolled: no fleet document yet" in once.stdout
+    assert set(not_yet) == {State.PENDING}
+    assert later.returncode == 0, later.stdout + later.stderr
+    assert told["fleet"] == 3
+    assert "photo" in photo["record"]
+    assert town.states()[:-1] == [State.DELIVERED] * len(not_yet)
+    assert all("authorization" not in one.headers for one in town.asked("/fleet"))
+
+
+def test_a_running_sync_says_why_it_delivers_nothing_and_goes_on(town: Town) -> None:
+    van = town.device
+    van.start("capture")
+    van.press()
+    van.start("sync")
+    van.await_that(lambda: town.status("sync")["pause"] is not None)
+    told = town.status("sync")
+    uploads = len([one for one in town.server.requests if one.path.startswith("/files")])
+    words = van.run("status").stdout
+    town.publish(town.office.document(1))
+    van.run("sync", "--once")
+
+    assert told["state"] == "paused"
+    assert told["pause"] == "not enrolled: no fleet document yet"
+    assert uploads == 0
+    assert "fleet     none yet: presses are refused" in words
+    assert set(town.states()) == {State.DELIVERED}
+    assert van.log("sync").count("event=not_delivering") == 1
+
+
+def test_while_capture_is_down_sync_delivers_by_its_own_copy_and_offers_it_afterwards(
+    town: Town,
+) -> None:
+    van = town.device
+    van.start("capture")
+    van.press()
+    van.stop("capture")
+    town.publish(town.office.document(2))
+    van.start("sync")
+    van.await_that(lambda: set(town.states()) == {State.DELIVERED})
+    kept = TrustStore(van.layout).fleet()
+    van.start("capture")
+    van.await_that(lambda: town.status("capture")["fleet"] == 2)
+
+    assert kept == ()
+    assert len(town.asked("/fleet")) == 1
+
+
+def test_a_receipt_by_an_unknown_key_has_the_document_asked_for_at_once(town: Town) -> None:
+    """And not at its turn in ten minutes."""
+    van = town.device
+    strange = town.office.document(1, receipt_keys=[entry(signing.new_key())])
+    documents = [strange, town.office.document(2)]
+    town.fleet = lambda _: whole(200, documents.pop(0).encode()) if documents else whole(304)
+    van.start("capture")
+    van.start("sync")
+    van.await_that(lambda: set(town.states()) == {State.DELIVERED})
+
+    assert town.status("capture")["fleet"] == 2
+    assert len(town.asked("/fleet")) == 2
+
+
+def test_prune_without_a_fleet_document_deletes_nothing_and_says_so(town: Town) -> None:
+    van = town.device
+    van.start("capture")
+    van.press()
+    pruned = van.run("prune")
+
+    assert pruned.returncode == 75
+    assert "not enrolled yet: no fleet document has come yet" in pruned.stderr
+    assert len(list(van.layout.records.glob("*.rec"))) == len(van.queue())
+
+
+def test_doctor_says_what_a_device_without_one_needs(town: Town) -> None:
+    van = town.device
+    stopped = van.run("doctor")
+    van.start("capture")
+    running = van.run("doctor")
+    bad = {"offer": "fleet", "text": FleetOffice().document(8)}
+    van.ask("capture", bad)
+    refused = van.run("doctor")
+    van.ask("capture", {"offer": "fleet", "text": town.office.document(8)})
+    good = van.run("doctor")
+
+    for told in (stopped, running, refused):
+        assert "FAILED  fleet          no fleet document yet: presses are refused" in told.stdout
+        assert "`doorstep sync` fetches it" in told.stdout
+    assert "FAILED  fleet          one was refused" in refused.stdout
+    assert "ok      fleet          version 8" in good.stdout
+
+
+# The next certificate authority
+
+
+def test_the_next_ca_of_the_document_is_trusted_too(tmp_path: Path) -> None:
+    """A backend that has moved to it already is let in, before a device was touched."""
+    with ExitStack() as opened:
+        folders = [tmp_path / name for name in ("old", "new")]
+        for folder in folders:
+            folder.mkdir()
+        old, new = (opened.enter_context(raw_server(folder)) for folder in folders)
+        town = opened.enter_context(in_town(tmp_path, old))
+        van = town.device
+        van.start("capture")
+        town.publish(town.office.document(1))
+        first = van.run("sync", "--once")
+        moved = {"url": new.base_url, "receipt_keys": []}
+        tables = identity(van.folder, town.office, old)
+        van.configure(**{**tables, "backend": moved})
+        new.script = town.answer
+        van.run("sync", "--once")
+        let_in_before = len(new.requests)
+        next_ca = new.ca_file.read_text()
+        van.ask("capture", {"offer": "fleet", "text": town.office.document(2, next_ca=next_ca)})
+        van.press()
+        known = van.run("sync", "--once")
+
+    assert first.returncode == 0, first.stderr
+    assert let_in_before == 0
+    assert new.requests
+    assert known.returncode == 0, known.stdout
+
+
+def test_a_next_ca_that_is_no_certificate_ends_no_sync(town: Town) -> None:
+    van = town.device
+    van.start("capture")
+    town.publish(town.office.document(1, next_ca="-----BEGIN CERTIFICATE-----\nAAAA\n"))
+    sent = van.run("sync", "--once")
+
+    assert sent.returncode == 0, sent.stdout
+    assert "event=next_ca_unusable" in sent.stderr
