@@ -24,7 +24,8 @@ NGINX_CONFIG: Final = """\
 pid {folder}/nginx.pid;
 events {{}}
 http {{
-    access_log {folder}/access.log;
+    log_format peer '$request_method $status $ssl_client_verify $ssl_client_s_dn';
+    access_log {folder}/access.log peer;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -34,12 +35,14 @@ http {{
         listen 127.0.0.1:{port} ssl;
         ssl_certificate {chain};
         ssl_certificate_key {key};
+        ssl_client_certificate {ca};
+        ssl_verify_client optional;
         location / {{ proxy_pass {upstream}; }}
     }}
 }}
 """
-"""Only what it needs to start as any user; everything else is nginx's default on purpose:
-1 MB of body, requests buffered, Host rewritten to the upstream's."""
+"""Only what it needs to start as any user, and to ask for a device's certificate; everything else
+is nginx's default on purpose: 1 MB of body, requests buffered, Host rewritten to the upstream's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ def _nginx(folder: Path, certificates: keys.Certificates, upstream: str) -> Iter
         port=port,
         chain=certificates.chain_file,
         key=certificates.key_file,
+        ca=certificates.ca_file,
         upstream=upstream,
     )
     (folder / "nginx.conf").write_text(text)

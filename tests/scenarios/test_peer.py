@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from agent.models import Item, State
+from agent.record import signing
+from tests.backend.identity.authority import Authority
 from tests.peer.process import Peer, nginx_peer, tus_peer
+from tests.support.enrolment import kept
 from tests.support.network import FaultProxy, Line
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 
@@ -186,3 +190,37 @@ def test_finished_upload_is_never_posted_again(peer: Peer, made: DeviceQueue) ->
         sending.sync.step()
 
     check_arrived(peer, made, again)
+
+
+def shown(made: DeviceQueue, peer: Peer, now: datetime) -> Path:
+    """The device's key and a certificate of the peer's authority, from `now` on, in one file."""
+    key, device_id = signing.new_key(), made.maker.device_id
+    certificate = Authority.of(peer.ca_file.parent).tls(device_id, key.public_key(), now)
+    return kept(made.folder, device_id, certificate, key).into(made.layout.sync_keys)
+
+
+def test_nginx_that_asks_for_it_is_shown_the_certificate(nginx: Peer, made: DeviceQueue) -> None:
+    item = made.press(300_000)
+    with sender(made, nginx, own=shown(made, nginx, datetime.now(UTC))) as sending:
+        sending.sync.step()
+
+    check_arrived(nginx, made, item)
+    log = (nginx.data / "nginx" / "access.log").read_text()
+    assert f"POST 201 SUCCESS CN={made.maker.device_id}\n" in log
+
+
+def test_certificate_that_nginx_finds_expired_loses_no_record(
+    nginx: Peer, made: DeviceQueue
+) -> None:
+    """It answers 400 by itself, to every request; a new one in place of it is used at once."""
+    item = made.press(300_000)
+    own = shown(made, nginx, datetime.now(UTC) - timedelta(days=400))
+    with sender(made, nginx, own=own) as sending:
+        sending.sync.step()
+        refused = made.outbox.get(item.capture_id)
+        shown(made, nginx, datetime.now(UTC))
+        drain(sending, item, 1)
+
+    assert refused.state == State.PENDING
+    assert "was answered 400" in (refused.answer or "")
+    check_arrived(nginx, made, item)
