@@ -249,7 +249,7 @@ FILES: Final = [
         "empties the index of the log, which capture has in its memory",
         SYNC,
         lambda at: truncate(Path(f"{at.database}-shm")),
-        before="capture was killed by SIGBUS, and started again",
+        before="as now: capture is killed by SIGBUS, systemd starts it, the press is kept",
     ),
     Trick(
         "lays a journal that has SQLite delete a record",

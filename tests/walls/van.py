@@ -1,8 +1,11 @@
 """A provisioned device, its processes as their own users, and somebody among them who attacks."""
 
+import logging
 import os
 import signal
+import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -75,14 +78,14 @@ class Van:
 
         Why it was red; None of a green one.
         """
-        if not self.answers():
+        while True:
+            time.sleep(ONE_PRESS_S)
+            try:
+                if self.device.ask("capture", {"press": "photo"}) is not None:
+                    return None
+            except DoorstepError as error:
+                return str(error)
             self.start_capture()
-        time.sleep(ONE_PRESS_S)
-        try:
-            self.device.press()
-        except DoorstepError as error:
-            return str(error)
-        return None
 
     def do(self, user: str, *words: str) -> Ended:
         return as_user(user, partial(command(*words), self.device))
@@ -130,8 +133,12 @@ def _fork(user: str, act: Callable[[], int], told: Path) -> int:
             log = os.open(told, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
             os.dup2(log, 1)
             os.dup2(log, 2)
+            sys.stdout = sys.stderr = os.fdopen(log, "w", buffering=1)
+            logging.getLogger().handlers.clear()  # pytest's
             become(user)
             code = act()
+        except BaseException:  # noqa: BLE001 - the parent looks at what was said
+            traceback.print_exc()
         finally:
             os._exit(code)
     return pid
