@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -23,7 +24,7 @@ from tests.backend.process import Backend, running_backend
 from tests.badnetwork.box import Way
 from tests.badnetwork.rig import in_memory
 from tests.support.device import Device, device
-from tests.support.enrolment import enrolled, enrolled_before
+from tests.support.enrolment import enrolled, enrolled_beside, required
 from tests.support.network import FaultProxy, Line
 from tests.support.sending import QUICK, device_queue
 
@@ -51,20 +52,14 @@ class Scene:
     opened: ExitStack = field(default_factory=ExitStack)
 
     def van(self, folder: Path, device_id: str) -> Device:
-        identity = {
-            "mode": "required",
-            "ca": str(self.backend.ca_file),
-            "fleet_key": str(self.backend.fleet_key_file),
-        }
-        towards = {"url": f"https://127.0.0.1:{self.line.port}", "receipt_keys": []}
-        made = device(folder, device={"id": device_id}, identity=identity, backend=towards)
-        van = self.opened.enter_context(made)
+        tables = required(self.backend, f"https://127.0.0.1:{self.line.port}")
+        van = self.opened.enter_context(device(folder, device={"id": device_id}, **tables))
         van.layout.make()
         return van
 
     def due(self) -> tuple[Device, Config]:
         """A device whose certificate is to be renewed."""
-        old = enrolled_before(self.backend, self.folder, DUE)
+        old = enrolled_beside(self.backend.data, self.folder, f"van-{uuid4()}", ago=DUE)
         made = self.van(self.folder / old.device_id, old.device_id)
         old.into(made.layout.sync_keys)
         return made, load(made.config)

@@ -16,6 +16,7 @@ from tests.bench import (
     chart,
     drain,
     enqueue,
+    enrol,
     figures,
     herd,
     machine,
@@ -32,6 +33,7 @@ from tests.bench.rig import Rig
 SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "machine": machine.measure,
     "press": press.measure,
+    "enrol": enrol.measure,
     "drain": drain.measure,
     "memory": memory.measure,
     "status": status.measure,
@@ -48,7 +50,10 @@ def main() -> int:
     options = _options()
     os.environ.pop("DOORSTEP_CONFIG", None)
     began_s = time.monotonic()
-    with _scratch(options.folder) as folder, running_backend(folder / "backend") as backend:
+    with (
+        _scratch(options.folder) as folder,
+        running_backend(folder / "backend", identity=True) as backend,
+    ):
         run, facts = origin.facts(), machine.facts(folder)
         for name, text in (run | facts).items():
             print(f"{name:<9} {text}")

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.process import control
+from tests.backend.identity.register import Register
 from tests.backend.process import Backend
-from tests.support.device import Device, towards
+from tests.support.device import Device
+from tests.support.enrolment import required
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +23,29 @@ class Memory:
 
 
 def new_device(folder: Path, backend: Backend, doors: int = 1) -> Device:
-    """A device in the new folder `folder`; each press up to `doors` is at another door."""
+    """An enrolled device in the new folder `folder`; each press up to `doors` is at another door.
+
+    Raises:
+        RuntimeError: it did not enrol.
+    """
     doors_at = (f"[[at]]\npress = {n}\ndoor = {n}\n" for n in range(1, doors + 1))
-    return Device(
+    device_id = f"bench-{folder.name}"
+    device = Device(
         folder,
         "\n".join(doors_at),
-        device={"id": f"bench-{folder.name}"},  # the backend pins a key for each
-        backend=towards(backend),
+        device={"id": device_id},
         camera={"width_px": 2304, "height_px": 1296},
+        **required(backend),
     )
+    enrol(device, backend, Register(backend.data).let_in(device_id))
+    return device
+
+
+def enrol(device: Device, backend: Backend, token: str) -> None:
+    """`doorstep enrol`, the whole process. Raises RuntimeError where it does not end well."""
+    ended = device.run("enrol", backend.base_url, input=token)
+    if ended.returncode != 0:
+        raise RuntimeError(f"it did not enrol:\n{ended.stdout}{ended.stderr}")
 
 
 @contextmanager

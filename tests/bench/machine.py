@@ -3,23 +3,31 @@
 import http.client
 import os
 import platform
+import socket
 import sqlite3  # noqa: TID251 - its version only
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import cv2  # noqa: TID251 - its version only
 
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
+from tests.support.enrolment import enrolled_beside
 
 FILE_BYTES: Final = 430_000
 """A record of a simulated door at 2304x1296."""
+
+HANDSHAKES: Final = 20
+"""New connections of each kind: half a second in all."""
+
+SHOWN_ONES: Final = ("a client certificate", "the same, resumed")
+"""Kinds of new connections that show this device's certificate."""
 
 TIMES: Final = 30
 """Repetitions of each: a second in all."""
@@ -40,7 +48,7 @@ def facts(folder: Path) -> dict[str, str]:
 
 def measure(rig: Rig) -> list[Figure]:
     """Times flushes, TLS on loopback, and the start of Python."""
-    handshakes, answers = _tls(rig)
+    firsts, answers = _tls(rig)
     times = 10 if rig.is_quick else TIMES
     return [
         Figure("append 4 KB and fdatasync", "ms", list(_flushes(rig.folder, times)), digits=2),
@@ -51,7 +59,7 @@ def measure(rig: Rig) -> list[Figure]:
             digits=2,
             pi="a card flushes many times slower; `doorstep doctor` says how slow.",
         ),
-        Figure("TCP and TLS handshake on loopback", "ms", handshakes, digits=2),
+        *_new_connections(firsts),
         Figure("a request on a kept connection", "ms", answers, digits=2),
         Figure("python3 -c pass", "ms", [run_ms("-c", "pass") for _ in range(times)]),
     ]
@@ -112,19 +120,70 @@ def _files(folder: Path, times: int) -> Iterator[float]:
         yield (time.monotonic() - began_s) * 1e3
 
 
-def _tls(rig: Rig) -> tuple[list[float], list[float]]:
-    port = urlsplit(rig.backend.base_url).port
+def _new_connections(firsts: dict[str, list[float]]) -> Iterator[Figure]:
+    note = (
+        "to its first answer: TCP, TLS and one request; each in turn. A device keeps one "
+        "connection, and a new one is not resumed"
+    )
+    for name, samples in firsts.items():
+        yield Figure(f"new connection, {name}", "ms", samples, digits=2, note=note)
+        note = ""
+
+
+def _tls(rig: Rig) -> tuple[dict[str, list[float]], list[float]]:
+    """New connections by who shows what, to the first answer; and answers on kept ones."""
     context = ssl.create_default_context(cafile=rig.backend.ca_file)
-    handshakes, answers = [], []
-    for _ in range(10):
-        line = http.client.HTTPSConnection("127.0.0.1", port, context=context)
+    showing = ssl.create_default_context(cafile=rig.backend.ca_file)
+    device = enrolled_beside(rig.backend.data, rig.folder, "bench-handshakes")
+    showing.load_cert_chain(*device.files)
+    shown, resumed = SHOWN_ONES
+    firsts: dict[str, list[float]] = {"no certificate": [], shown: [], resumed: []}
+    answers: list[float] = []
+    for _ in range(HANDSHAKES):
+        for name, one in (("no certificate", context), (shown, showing)):
+            with closing(_Line(rig.backend.port, one)) as line:
+                firsts[name].append(line.first_ms)
+                answers += [line.ask_ms() for _ in range(2)]
+                session = line.session
+        with closing(_Line(rig.backend.port, showing, session)) as line:
+            firsts[resumed].append(line.first_ms)
+            if not line.is_resumed:
+                raise RuntimeError("the session was not resumed")
+    return firsts, answers
+
+
+class _Line:
+    """One connection, open; `first_ms` is from nothing to its first answer."""
+
+    def __init__(
+        self, port: int, context: ssl.SSLContext, session: ssl.SSLSession | None = None
+    ) -> None:
         began_s = time.monotonic()
-        line.connect()
-        handshakes.append((time.monotonic() - began_s) * 1e3)
-        for _ in range(3):
-            began_s = time.monotonic()
-            line.request("GET", "/counts")
-            line.getresponse().read()
-            answers.append((time.monotonic() - began_s) * 1e3)
-        line.close()
-    return handshakes, answers
+        plain = socket.create_connection(("127.0.0.1", port))
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._line = context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
+        self._ask()
+        self.first_ms = (time.monotonic() - began_s) * 1e3
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """What another connection can resume; TLS 1.3 tells it with the first answer."""
+        return self._line.session
+
+    @property
+    def is_resumed(self) -> bool:
+        return bool(self._line.session_reused)
+
+    def ask_ms(self) -> float:
+        began_s = time.monotonic()
+        self._ask()
+        return (time.monotonic() - began_s) * 1e3
+
+    def close(self) -> None:
+        self._line.close()
+
+    def _ask(self) -> None:
+        self._line.sendall(b"GET /counts HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        answer = http.client.HTTPResponse(self._line)
+        answer.begin()
+        answer.read()

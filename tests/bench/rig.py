@@ -12,7 +12,7 @@ class Rig:
 
     Attributes:
         folder: on the disk that the repository is on; gone when the run ends.
-        backend: the reference backend, a process of its own.
+        backend: the reference backend, a process of its own; it asks for certificates.
         is_quick: fewer repetitions, for a look.
         is_full: 1,000 records in each upload, a week's backlog, however long they take.
     """
@@ -29,6 +29,10 @@ class Rig:
     @property
     def cold_presses(self) -> int:
         return 2 if self.is_quick else 8
+
+    @property
+    def enrolments(self) -> int:
+        return 2 if self.is_quick else 7
 
     @property
     def queued_records(self) -> int:

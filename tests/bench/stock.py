@@ -12,6 +12,7 @@ from typing import Final
 from agent import __version__
 from agent.capture import jpeg, quality, record_json
 from agent.capture.chain import Chain, new_id
+from agent.capture.device_key import device_key
 from agent.capture.exif import stamp
 from agent.capture.photo_facts import PhotoFacts
 from agent.capture.record_json import Photo, Setting, Trigger
@@ -19,7 +20,6 @@ from agent.config import Thresholds, load
 from agent.models import UNASSIGNED, CaptureId, Head, Kind
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
-from agent.record import signing
 from hardware.camera import Frame
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
@@ -80,7 +80,7 @@ class Stock:
 
 @contextmanager
 def stock(device: Device) -> Iterator[Stock]:
-    """Opens the queue of a new device."""
+    """Opens the queue of a new device; its records are signed with its own key."""
     config, layout = load(device.config), device.layout
     layout.make()
     pixels = render(_SCENE)
@@ -88,6 +88,6 @@ def stock(device: Device) -> Iterator[Stock]:
     with closing(Database(layout, migrates=True)) as database:
         outbox = Outbox(database, boot_id())
         head = Head(str(uuid.uuid4()), 0, None)
-        key = signing.new_key()
+        key, _ = device_key(layout)
         chain = Chain(layout, outbox, key=key, device_id=config.device.id, head=head)
         yield Stock(config.device.id, chain, outbox, frame, jpeg.encode(pixels, JPEG_QUALITY_PCT))

@@ -10,20 +10,14 @@ from agent.record import certificates
 from agent.trust.store import TrustStore
 from tests.backend.process import Backend
 from tests.support.device import Device
-from tests.support.enrolment import enrolled, expired, let_in
+from tests.support.enrolment import enrolled, expired, let_in, required
 from tests.support.wire import speaking_to
 
 pytestmark = pytest.mark.slow
 
 
 def device(backend: Backend, folder: Path, device_id: str) -> Device:
-    identity = {
-        "mode": "required",
-        "ca": str(backend.ca_file),
-        "fleet_key": str(backend.fleet_key_file),
-    }
-    towards = {"url": backend.base_url, "receipt_keys": []}
-    return Device(folder, device={"id": device_id}, identity=identity, backend=towards)
+    return Device(folder, device={"id": device_id}, **required(backend))
 
 
 def enrol(backend: Backend, van: Device, *words: str, token: str = "") -> tuple[int, str]:

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 import requests  # noqa: TID251 - the test's own side of the wire
@@ -24,6 +24,29 @@ from tests.support.wire import Wire, record, speaking_to
 
 EST: Final = "/.well-known/est"
 PKCS10: Final = {"Content-Type": "application/pkcs10"}
+
+
+class Enrols(Protocol):
+    """What a device is given of a backend before it enrols."""
+
+    @property
+    def base_url(self) -> str: ...
+
+    @property
+    def ca_file(self) -> Path: ...
+
+    @property
+    def fleet_key_file(self) -> Path: ...
+
+
+def required(backend: Enrols, url: str | None = None) -> dict[str, Any]:
+    """The tables `[identity]` and `[backend]` of a device that enrols there, or over `url`."""
+    identity = {
+        "mode": "required",
+        "ca": str(backend.ca_file),
+        "fleet_key": str(backend.fleet_key_file),
+    }
+    return {"identity": identity, "backend": {"url": url or backend.base_url, "receipt_keys": []}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +118,12 @@ def ask(backend: Backend, what: str, body: bytes | None = None, **how: Any) -> A
 def certificate_in(answer: Any) -> x509.Certificate:
     """The one certificate in an answer. Raises AssertionError for a refusal."""
     assert answer.status_code == 200, f"{answer.status_code} {answer.text}"
-    (found,) = pkcs7.load_der_pkcs7_certificates(base64.b64decode(answer.content))
+    return certificate_of(answer.content)
+
+
+def certificate_of(body: bytes) -> x509.Certificate:
+    """The one certificate in the body of an answer."""
+    (found,) = pkcs7.load_der_pkcs7_certificates(base64.b64decode(body))
     return found
 
 
@@ -137,16 +165,25 @@ class Van:
 
 def expired(backend: Backend, folder: Path) -> Enrolled:
     """A device that slept: its only certificate ended a month ago."""
-    return enrolled_before(backend, folder, timedelta(days=395))
+    return enrolled_beside(backend.data, folder, f"van-{uuid4()}", ago=timedelta(days=395))
 
 
-def enrolled_before(backend: Backend, folder: Path, ago: timedelta) -> Enrolled:
-    """A device whose only certificate, of a year, was issued so long ago."""
-    device_id, key, then = f"van-{uuid4()}", signing.new_key(), datetime.now(UTC) - ago
-    authority, register = Authority.of(backend.data / "ca"), Register(backend.data)
-    register.let_in(device_id)
+def enrolled_beside(
+    data: Path,
+    folder: Path,
+    device_id: str,
+    label_key: signing.PrivateKey | None = None,
+    ago: timedelta = timedelta(),
+) -> Enrolled:
+    """As `enrolled`, in the backend's database and not over the wire: it may be long ago."""
+    key, then = signing.new_key(), datetime.now(UTC) - ago
     public = key.public_key()
+    authority, register = Authority.of(data / "ca"), Register(data)
+    register.let_in(device_id)
     known = register.enrol(device_id, public, then, lambda: authority.tls(device_id, public, then))
+    if label_key is not None:
+        signs = label_key.public_key()
+        register.vouch(device_id, signs, then, lambda: authority.evidence(device_id, signs))
     return kept(folder, device_id, known.x509, key)
 
 
