@@ -47,7 +47,10 @@ LARGE_PCT: Final = 99
 BARE: Final = ("ours", "raw socket", "curl")
 TUS: Final = ("tuspy", "tus-js-client")
 
-SERVED: Final = "curl and raw socket PUT, the others speak tus, to the same reference backend"
+SERVED: Final = (
+    "curl and raw socket PUT, the others speak tus, to the same reference backend, and all show "
+    "the certificate of an enrolled device"
+)
 
 CUTS: Final = (
     "cut at random after 0.5 to 2.5 s at 8 Mbit/s, every 10 s at 0.5 Mbit/s, all contenders at "

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.models import Item
+from agent.trust.store import TrustStore
 from tests.backend.process import REPOSITORY
 from tests.bench.upload_server import Server
-from tests.support.device import Device, towards
+from tests.support.device import Device
+from tests.support.enrolment import Enrolled, required
 
 AGAIN_S: Final = 1
 """Wait after a cut where the contender's library or option asks for one.
@@ -60,6 +62,7 @@ class Job:
         server: where the records go.
         port: to connect to: the server's own, or that of a proxy before it.
         device: whose records they are; `doorstep sync` sends them from its queue.
+        identity: the device's own certificate, which every contender shows.
     """
 
     folder: Path
@@ -67,6 +70,7 @@ class Job:
     port: int
     device: Device
     records: Sequence[Record]
+    identity: Enrolled
 
     @property
     def url(self) -> str:
@@ -79,7 +83,9 @@ class Job:
             | {"capture_id": one.capture_id, "bytes": one.bytes}
             for one in self.records
         ]
+        files = self.identity.certificate_file, self.identity.key_file
         told = {"url": self.url, "ca": str(self.server.ca_file), "records": records}
+        told |= {"certificate": str(files[0]), "key": str(files[1])}
         path = self.folder / "job.json"
         path.write_text(json.dumps(told | more))
         return path
@@ -87,8 +93,11 @@ class Job:
 
 def ours(job: Job) -> list[str]:
     """`doorstep sync`, the real process, on the queue that the stock has filled."""
-    identity = {"device": {"id": job.device.folder.name}}
-    job.device.configure(**identity, backend=towards(job.server, job.url))
+    layout = job.device.layout
+    tables = required(job.server, job.url)
+    job.device.configure(device={"id": job.identity.device_id}, **tables)
+    job.identity.into(layout.sync_keys)
+    TrustStore(layout).keep_fleet((job.server.fleet_document(),))
     return job.device.words("sync")
 
 
@@ -150,6 +159,8 @@ def _curl_step(job: Job, record: Record) -> str:
         "upload-file": record.path,
         "output": os.devnull,
         "cacert": job.server.ca_file,
+        "cert": job.identity.certificate_file,
+        "key": job.identity.key_file,
         "retry": 1_000,
         "retry-delay": AGAIN_S,
     }

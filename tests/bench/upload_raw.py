@@ -19,6 +19,7 @@ def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text())
     address = urlsplit(job["url"])
     context = ssl.create_default_context(cafile=job["ca"])
+    context.load_cert_chain(job["certificate"], job["key"])
     line: ssl.SSLSocket | None = None
     for record in job["records"]:
         request = _request(record, address.netloc)

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Final
 
 from agent.capture import jpeg
+from agent.capture.device_key import device_key
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
+from agent.record.signing import PrivateKey
 from hardware.clock_system import boot_id
+from tests.bench.drain import requests_for_records
 from tests.bench.stock import stock
 from tests.bench.upload_jobs import CONTENDERS, Job, Record, start
 from tests.bench.upload_lines import Open
 from tests.support.device import Device
+from tests.support.enrolment import enrolled_beside
 
 LOOK_S: Final = 0.05
 """How often it is looked whether a contender is done."""
@@ -31,10 +35,12 @@ class Load:
 
     Attributes:
         device: whose queue holds them; only `doorstep sync` takes them from there.
+        key: that signed them.
     """
 
     device: Device
     records: list[Record]
+    key: PrivateKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,7 @@ class Run:
 
     Attributes:
         asked: records it was given, of `asked_bytes` together.
+        requests: for the records.
         useful_bytes: of the records that have a receipt.
         seconds: from the start of its process to the last receipt, or all of its time.
         each_ms: from receipt to receipt, by one clock of the machine.
@@ -77,7 +84,8 @@ def loaded(folder: Path, records: int, jpeg_quality_pct: int | None = None) -> L
         if jpeg_quality_pct is not None:
             queue.image = jpeg.encode(queue.frame.pixels, jpeg_quality_pct)
         items = [queue.outbox.get(queue.add()) for _ in range(records)]
-    return Load(made, [Record.of(item, made.layout.record(item.capture_id)) for item in items])
+    listed = [Record.of(item, made.layout.record(item.capture_id)) for item in items]
+    return Load(made, listed, device_key(made.layout)[0])
 
 
 def run(name: str, line: Open, load: Load, folder: Path, window_s: float) -> Run:
@@ -87,7 +95,8 @@ def run(name: str, line: Open, load: Load, folder: Path, window_s: float) -> Run
         RuntimeError: it ended without having uploaded all.
     """
     folder.mkdir(parents=True)
-    job = Job(folder, line.server, line.port, load.device, load.records)
+    identity = enrolled_beside(line.server.data, folder, load.device.folder.name, load.key)
+    job = Job(folder, line.server, line.port, load.device, load.records, identity)
     carried = line.carried_bytes
     began_ns = time.monotonic_ns()
     with _ending(start(CONTENDERS[name], job)) as process:
@@ -106,7 +115,7 @@ def run(name: str, line: Open, load: Load, folder: Path, window_s: float) -> Run
         asked_bytes * len(receipts_ns) // len(job.records),  # they differ by some bytes only
         (last_ns - began_ns) / 1e9,
         [(b - a) / 1e6 for a, b in pairwise(receipts_ns)],
-        counts.requests,
+        requests_for_records(counts),
         counts.handshakes,
         None if after is None or carried is None else after - carried,
     )

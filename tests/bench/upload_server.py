@@ -1,5 +1,6 @@
 """The reference backend for the upload benchmark: at any address, with a plain PUT beside tus.
 
+It asks everybody for an enrolled device's certificate, and has a fleet document.
 `python -m tests.bench.upload_server` is the process, `running_server` starts one.
 A record that comes by PUT costs the server the same as one that comes by tus: one row, one file,
 flushed, read back and checked, one receipt. Only a second PUT starts over instead of being refused.
@@ -26,6 +27,8 @@ from starlette.routing import Route
 from tests.backend import keys
 from tests.backend.app import create_app
 from tests.backend.faults.switches import Counts, Panel
+from tests.backend.identity.est import Identity
+from tests.backend.identity.fleet import FleetDocuments, KeyFiles
 from tests.backend.process import (
     CONTROL_TIMEOUT_S,
     READY_WITHIN_S,
@@ -49,7 +52,7 @@ class Server:
         host, port: where it listens; `base_url` is what a client next to it uses.
         name: the address that clients use; its certificate has it.
         ca_file: PEM of the CA that a client must trust.
-        receipt_key_file: PEM of the public key that signs receipts.
+        fleet_key_file: PEM of the public key that signs the fleet document.
         data: its folder.
     """
 
@@ -60,11 +63,15 @@ class Server:
 
     @property
     def ca_file(self) -> Path:
-        return self.data / "ca.pem"
+        return self.data / "ca" / "ca.pem"
 
     @property
-    def receipt_key_file(self) -> Path:
-        return self.data / "receipt-key.pem"
+    def fleet_key_file(self) -> Path:
+        return KeyFiles(self.data).fleet_public
+
+    def fleet_document(self) -> str:
+        """As a device has it from its enrolment."""
+        return FleetDocuments(self.data).served(None)
 
     def counts(self) -> Counted:
         """What clients did since it started."""
@@ -144,11 +151,22 @@ class Put:
 def main() -> None:
     options = _options()
     data: Path = options.data.resolve()
-    context = _certificates(data, options.host, options.name).server_context()
-    key = keys.receipt_key(data / "keys" / "receipt.pem", data / "receipt-key.pem")
-    store = TimedStore(data)
-    app = create_app(store, key, Panel(), Counts(), with_switches=True)
-    put = Put(store, Intake(store, key))
+    certificates = _certificates(data / "ca", options.host, options.name)
+    context = certificates.server_context(asks_for_clients=True)
+    store, documents = TimedStore(data), FleetDocuments(data)
+    documents.settle()
+    files, identity = KeyFiles(data), Identity.of(data, certificates.folder)
+    key = keys.receipt_key(files.signs, files.signs_public)
+    app = create_app(
+        store,
+        key,
+        Panel(),
+        Counts(),
+        with_switches=True,
+        documents=documents,
+        identity=identity,
+    )
+    put = Put(store, Intake(store, key, register=identity.register))
     app.router.routes.append(Route("/put/{capture_id}", put.answer, methods=["PUT"]))
     listener = listen(0, options.host)
     sys.stdout.write(f"ready port={listener.getsockname()[1]}\n")
@@ -156,10 +174,12 @@ def main() -> None:
     uvicorn.Server(server_config(app, context, IDLE_S)).run(sockets=[listener])
 
 
-def _certificates(data: Path, *names: str) -> keys.Certificates:
+def _certificates(folder: Path, *names: str) -> keys.Certificates:
     ca = trustme.CA(organization_name="Doorstep upload benchmark")
     issued = ca.issue_cert(*names)
-    made = keys.Certificates(data / "ca.pem", data / "server.pem", data / "server-key.pem")
+    folder.mkdir()
+    made = keys.Certificates(folder / "ca.pem", folder / "server.pem", folder / "server-key.pem")
+    ca.private_key_pem.write_to_path(folder / "ca-key.pem")
     ca.cert_pem.write_to_path(made.ca_file)
     issued.private_key_pem.write_to_path(made.key_file)
     for blob in issued.cert_chain_pems:

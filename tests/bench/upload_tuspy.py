@@ -14,7 +14,7 @@ from tests.bench.upload_jobs import AGAIN_S
 
 def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text())
-    client = TusClient(f"{job['url']}/files")
+    client = TusClient(f"{job['url']}/files", client_cert=(job["certificate"], job["key"]))
     for record in job["records"]:
         known = None
         while True:
