@@ -16,7 +16,7 @@ from agent.command.clock_words import keepers, told
 from agent.command.config import check
 from agent.command.network_check import findings
 from agent.command.owners import as_owner
-from agent.command.shared import become_owner, open_queue
+from agent.command.shared import become, open_queue, owner_of
 from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StorageFault
 from agent.models import State
@@ -70,9 +70,13 @@ def examine(path: Path) -> list[Finding]:
         return [Finding("configuration", Level.FAILED, str(error))]
     layout = Layout.of(config.state)
     over_tls = _as_sync(config)  # before this process is another's for good
-    become_owner(layout.queue)
+    valid = Finding("configuration", Level.OK, f"{path} is valid")
+    try:
+        become(owner_of(layout.queue, layout.state))
+    except StorageFault as error:  # the rest would be asked as root
+        return [valid, Finding("permissions", Level.FAILED, str(error)), *over_tls]
     return [
-        Finding("configuration", Level.OK, f"{path} is valid"),
+        valid,
         *_devices(config),
         *_fleet(config),
         *_disk(config),
@@ -281,7 +285,9 @@ def _as_sync(config: Config) -> list[Finding]:
     """What the owner of sync's keys finds."""
     layout = Layout.of(config.state)
     try:
-        told = as_owner(layout.sync_keys, layout.state, lambda: {"found": findings(config)})
+        told = as_owner(
+            owner_of(layout.sync_keys, layout.state), lambda: {"found": findings(config)}
+        )
     except DoorstepError as error:
         return [Finding("identity", Level.FAILED, str(error))]
     return [Finding(check, Level[level], words) for check, level, words in told["found"]]

@@ -11,13 +11,14 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from agent.capture import enrolment as at_capture
 from agent.command.owners import Report, as_owner
+from agent.command.shared import owner_of
 from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode
 from agent.queue.disk import write_durably
@@ -44,16 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     """`doorstep enrol URL [--renew] [--token FILE] [--ca-sha256 HEX]`."""
     config = load(path_of(arguments.config))
     _check(config, arguments.url)
+    layout = Layout.of(config.state)  # each owner is looked up before anybody's part makes anything
+    as_capture = partial(as_owner, owner_of(layout.capture_keys, layout.state))
+    as_sync = partial(as_owner, owner_of(layout.sync_keys, layout.state))
     token = _token(arguments.token)
     await_time(say)
-    layout = Layout.of(config.state)
-
-    def as_capture(act: Callable[[], Report]) -> Report:
-        return as_owner(layout.capture_keys, layout.state, act)
-
-    def as_sync(act: Callable[[], Report]) -> Report:
-        return as_owner(layout.sync_keys, layout.state, act)
-
     request = str(as_capture(lambda: {"made": at_capture.request(config)}).get("made"))
     _authority(config, arguments.ca_sha256, as_sync)
     fetched = as_sync(lambda: _over_the_network(config, request, token, renew=arguments.renew))

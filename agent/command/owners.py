@@ -2,14 +2,12 @@
 
 import json
 import os
-import stat
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
-from agent.command.shared import become_owner
-from agent.errors import DoorstepError, ExitCode, FailedElsewhere, StorageFault
+from agent.command.shared import become
+from agent.errors import DoorstepError, ExitCode, FailedElsewhere
 
 Report = dict[str, Any]
 """What an owner's part came to; JSON."""
@@ -18,23 +16,21 @@ _ANSWER_LIMIT_BYTES: Final = 1_048_576
 """Most that a part tells: a fleet document and a few certificates are a tenth."""
 
 
-def as_owner(folder: Path, state: Path, act: Callable[[], Report]) -> Report:
-    """Run `act` as the owner of `folder`: as root in a child that has become that user for good.
+def as_owner(owner: os.stat_result | None, act: Callable[[], Report]) -> Report:
+    """Run `act` in a child that has become `owner` for good; None runs it here, as who this is.
 
-    What `act` returns must be JSON; what the child says is input, as of any other user. Another
-    user than root, or one for whom root owns the whole `state`, goes on as what they are.
+    What `act` returns must be JSON; what the child says is input, as of any other user.
 
     Raises:
         FailedElsewhere: as what `act` raised as a DoorstepError.
-        StorageFault: `folder` is not as a device's is.
     """
-    if os.geteuid() != 0 or not _is_anothers(folder, state):
+    if owner is None:
         return act()
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
-        _run(folder, act, writer)
+        _run(owner, act, writer)
     os.close(writer)
     with os.fdopen(reader, "rb") as told:
         text = told.read(_ANSWER_LIMIT_BYTES)
@@ -42,28 +38,11 @@ def as_owner(folder: Path, state: Path, act: Callable[[], Report]) -> Report:
     return _result(text)
 
 
-def _is_anothers(folder: Path, state: Path) -> bool:
-    """Whether it is another user's; not where root owns the state, or there is none yet."""
-    try:
-        whole, found = state.stat(), folder.lstat()
-    except FileNotFoundError:
-        return False
-    remedy = "`systemd-tmpfiles --create` makes it as it should be"
-    if not stat.S_ISDIR(found.st_mode):
-        raise StorageFault(f"{folder}: not a folder; {remedy}")
-    if found.st_uid != 0:
-        return True
-    if whole.st_uid != 0:
-        raise StorageFault(f"{folder}: root's, where a process's own user is right; {remedy}")
-    return False
-
-
-def _run(folder: Path, act: Callable[[], Report], writer: int) -> None:
+def _run(owner: os.stat_result, act: Callable[[], Report], writer: int) -> None:
     """The child's whole life; a bug leaves its traceback."""
     try:
-        become_owner(folder)
+        become(owner)
         try:
-            _check_not_root(folder)
             told: Report = {"done": act()}
         except DoorstepError as error:
             told = {"error": str(error), "exit": int(error.exit_code)}
@@ -75,12 +54,6 @@ def _run(folder: Path, act: Callable[[], Report], writer: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
-
-
-def _check_not_root(folder: Path) -> None:
-    """Somebody may have put another folder there since it was looked at."""
-    if os.geteuid() == 0:
-        raise StorageFault(f"{folder}: changed while it was looked at; run this again")
 
 
 def _result(text: bytes) -> Report:

@@ -5,17 +5,27 @@ import os
 import pwd
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from agent.config import Config, load, path_of
+from agent.errors import StorageFault
 from agent.queue.database import Database
+from agent.queue.disk import disk_errors
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.trust.store import TrustStore
 from hardware.clock_system import boot_id
 from hardware.floor import as_kept
+
+_CAPTURE_USER: Final = "doorstep-capture"
+"""Where there is this user, the state is its own. Source: systemd/doorstep.sysusers."""
+
+_REMEDY: Final = "`systemd-tmpfiles --create` makes it as it should be"
+
+_FOLDER: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def configured(arguments: argparse.Namespace) -> Config:
@@ -23,21 +33,68 @@ def configured(arguments: argparse.Namespace) -> Config:
 
     Raises:
         ConfigError: it is wrong.
+        StorageFault: as root: the queue's folder is not as a device's is.
     """
     config = load(path_of(arguments.config))
-    become_owner(Layout.of(config.state).queue)
+    layout = Layout.of(config.state)
+    become(owner_of(layout.queue, layout.state))
     return config
 
 
-def become_owner(*places: Path) -> None:
-    """As root, go on as the owner of the first of these, so that no file of root's gets in there.
+def owner_of(folder: Path, state: Path) -> os.stat_result | None:
+    """Whom root goes on as, so that no file of root's gets into `state`; None for nobody else.
 
-    Root stays root where there is none of them, or where it is root's own, as in a container.
+    Root works as root in a state that is its own, or that is not there yet, and only where the
+    units have no users: in a container, or on a laptop. Whoever is not root stays who they are.
+
+    Raises:
+        StorageFault: in a state of the units' `folder` is not there, root's, or reached by a link.
     """
     if os.geteuid() != 0:
-        return
-    owner = next((place.lstat() for place in places if os.path.lexists(place)), None)
-    if owner is None or owner.st_uid == 0:
+        return None
+    found = _look(folder, state)
+    if found is not None and found.st_uid != 0:
+        return found
+    if _is_the_units(state):
+        what = "not there" if found is None else "root's, where a process's own user is right"
+        raise StorageFault(f"{folder}: {what}; {_REMEDY}")
+    return None
+
+
+def _look(folder: Path, state: Path) -> os.stat_result | None:
+    """A folder of the state; None where it is not there. Whoever owns the state may lay links."""
+    place = state
+    with (
+        disk_errors(f"cannot look at {folder}"),
+        ExitStack() as opened,
+        suppress(FileNotFoundError),
+    ):
+        descriptor = os.open(state, os.O_PATH)  # root's own link may lead to it
+        opened.callback(os.close, descriptor)
+        for part in folder.relative_to(state).parts:
+            place /= part
+            try:
+                descriptor = os.open(part, _FOLDER, dir_fd=descriptor)
+            except NotADirectoryError as error:
+                raise StorageFault(f"{place}: not a folder; {_REMEDY}") from error
+            opened.callback(os.close, descriptor)
+        return os.fstat(descriptor)
+    return None
+
+
+def _is_the_units(state: Path) -> bool:
+    with suppress(FileNotFoundError):
+        if state.stat().st_uid != 0:
+            return True
+    with suppress(KeyError):
+        pwd.getpwnam(_CAPTURE_USER)
+        return True
+    return False
+
+
+def become(owner: os.stat_result | None) -> None:
+    """Be this owner from now on, for good; None changes nothing."""
+    if owner is None:
         return
     try:
         os.initgroups(pwd.getpwuid(owner.st_uid).pw_name, owner.st_gid)

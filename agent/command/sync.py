@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
-from agent.command.shared import become_owner, signals
+from agent.command.shared import become, owner_of, signals
 from agent.config import Config, IdentityMode, ManifestPolicy, load, path_of
 from agent.errors import ExitCode
 from agent.process import sd_notify
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     """`doorstep sync [--once]`."""
     config = load(path_of(arguments.config))
     layout = Layout.of(config.state)
-    become_owner(layout.sync_keys, layout.queue)
+    become(owner_of(layout.sync_keys, layout.state))
     with sync_loop(config) as loop:
         if not arguments.once:
             stop = threading.Event()

@@ -1,7 +1,9 @@
 """Root enrols a device whose folders are its processes' own: each part runs as its owner."""
 
 import os
+import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +12,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from agent.queue.paths import Layout
 from agent.record import signing
 from tests.failing.users import GROUP, USERS, tmpfiles
-from tests.support.device import Device
+from tests.support.device import REPOSITORY, Device
 from tests.support.est import Answered, Asked, EstServer, est_server, required
 from tests.support.fleet_documents import fleet_document
 
@@ -130,6 +133,101 @@ def test_roots_folder_in_anothers_state_is_refused(scene: Scene) -> None:
     assert ended.returncode == 70
     assert "root's, where a process's own user is right" in ended.stderr
     assert scene.callers == []
+
+
+@pytest.mark.parametrize("part", ["capture_keys", "sync_keys"])
+def test_missing_folder_in_anothers_state_is_refused(scene: Scene, part: str) -> None:
+    """Else capture's part makes it, and the network is done as capture."""
+    folder = getattr(scene.device.layout, part)
+    folder.rmdir()
+
+    ended = scene.enrol()
+
+    assert ended.returncode == 70
+    assert f"{folder}: not there; `systemd-tmpfiles --create`" in ended.stderr
+    assert not folder.exists()
+    assert scene.callers == []
+
+
+@pytest.mark.parametrize("held", [(), ("capture", "sync", "serve")], ids=["empty", "anothers"])
+def test_link_in_the_place_of_all_keys_is_refused(scene: Scene, held: tuple[str, ...]) -> None:
+    """Capture owns the state, and can put it there: to root's folders, or to another user's."""
+    other = scene.device.folder / "other"
+    other.mkdir(mode=0o700)
+    for name in held:
+        (other / name).mkdir()
+        os.chown(other / name, USERS["technician"], GROUP)
+    keys = scene.device.layout.keys
+    keys.rename(keys.with_name("keys.before"))
+    keys.symlink_to(other)
+    os.lchown(keys, CAPTURE, GROUP)
+
+    ended = scene.enrol()
+
+    assert ended.returncode == 70
+    assert f"{keys}: not a folder; `systemd-tmpfiles --create`" in ended.stderr
+    assert sorted(path.name for path in other.rglob("*")) == sorted(held)
+    assert scene.callers == []
+
+
+COMMANDS = ["enrol", "capture", "sync", "prune", "status", "queue", "doctor"]
+
+
+def on_a_device(scene: Scene, command: str) -> CompletedProcess[str]:
+    """The command as root, where the units' users are known: a passwd of its own."""
+    known = scene.device.folder / "passwd"
+    user = f"doorstep-capture:x:{CAPTURE}:{GROUP}::/:/usr/sbin/nologin\n"
+    known.write_text(Path("/etc/passwd").read_text() + user)
+    more = {"enrol": [scene.server.url], "capture": ["--once"], "sync": ["--once"]}
+    words = scene.device.words(command, *more.get(command, []))
+    script = 'mount --bind "$0" /etc/passwd && exec "$@"'
+    namespace = ["unshare", "--mount", "sh", "-c", script, str(known), *words]
+    return subprocess.run(
+        namespace,
+        cwd=REPOSITORY,
+        input="blue-42\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_on_a_device_without_a_state_root_makes_none(scene: Scene, command: str) -> None:
+    """What root makes stays root's, also after tmpfiles.d: capture could not open its key."""
+    state = scene.device.layout.state
+    shutil.rmtree(state)
+
+    ended = on_a_device(scene, command)
+
+    assert ended.returncode == 70
+    assert "not there; `systemd-tmpfiles --create`" in ended.stdout + ended.stderr
+    assert not state.exists()
+    assert scene.callers == []
+
+
+@pytest.mark.parametrize("command", ["capture", "prune", "status", "queue", "doctor"])
+def test_a_queue_that_is_gone_is_not_made_by_root(scene: Scene, command: str) -> None:
+    layout: Layout = scene.device.layout
+    shutil.rmtree(layout.queue)
+
+    ended = on_a_device(scene, command)
+
+    assert ended.returncode == 70
+    assert f"{layout.queue}: not there; `systemd-tmpfiles" in ended.stdout + ended.stderr
+    assert not layout.queue.exists()
+    assert not [path for path in layout.state.rglob("*") if path.lstat().st_uid == 0]
+
+
+def test_where_the_units_have_no_users_root_makes_a_state_of_its_own(scene: Scene) -> None:
+    """A container, a laptop, the demo."""
+    state = scene.device.layout.state
+    shutil.rmtree(state)
+
+    assert scene.enrol().returncode == 0
+    assert {path.lstat().st_uid for path in state.rglob("*")} == {0}
+    assert scene.enrol().returncode == 0
 
 
 def test_doctor_asks_the_backend_as_sync(scene: Scene) -> None:

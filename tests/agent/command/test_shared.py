@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.command.shared import become_owner, open_queue
+from agent.command.shared import open_queue, owner_of
 from agent.config import load
-from agent.errors import NotNow
+from agent.errors import NotNow, StorageFault
 from tests.agent.command.inprocess import run
 from tests.support.device import REPOSITORY, Device
 from tests.support.factory import queue
@@ -39,17 +39,17 @@ def test_other_processes_wait_for_the_queue_that_capture_makes(tmp_path: Path) -
 BECOME_OWNER = """
 import os, sys
 from pathlib import Path
-from agent.command.shared import become_owner
-become_owner(*map(Path, sys.argv[1:]))
+from agent.command.shared import become, owner_of
+become(owner_of(*map(Path, sys.argv[1:])))
 print(os.geteuid(), os.getegid(), os.getgroups())
 """
 
 
-def becomes(*places: Path) -> str:
+def becomes(folder: Path, state: Path) -> str:
     """Who a process of root's is after it; another process, since there is no way back."""
     if os.geteuid() != 0:
         pytest.fail("only root can become somebody else; run this test as root")
-    words: list[str | Path] = [sys.executable, "-c", BECOME_OWNER, *places]
+    words: list[str | Path] = [sys.executable, "-c", BECOME_OWNER, folder, state]
     done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
@@ -60,12 +60,12 @@ def test_as_root_a_command_goes_on_as_the_owner_of_its_place(tmp_path: Path) -> 
     layout, database, _ = queue(tmp_path)
     database.close()
     capture, sync = 54_321, 54_322  # nobody's, as on a card of another machine
-    os.chown(layout.queue, capture, capture)
+    for folder in (layout.state, layout.queue):
+        os.chown(folder, capture, capture)
     os.chown(layout.sync_keys, sync, capture)
 
-    assert becomes(layout.queue) == f"{capture} {capture} [{capture}]"
-    assert becomes(layout.sync_keys, layout.queue) == f"{sync} {capture} [{capture}]"
-    assert becomes(tmp_path / "gone", layout.queue) == f"{capture} {capture} [{capture}]"
+    assert becomes(layout.queue, layout.state) == f"{capture} {capture} [{capture}]"
+    assert becomes(layout.sync_keys, layout.state) == f"{sync} {capture} [{capture}]"
 
 
 @pytest.mark.slow
@@ -75,15 +75,14 @@ def test_a_link_is_not_followed_to_its_owner(tmp_path: Path) -> None:
     os.chown(tmp_path / "theirs", 54_321, 54_321)
     (tmp_path / "link").symlink_to(tmp_path / "theirs")
 
-    assert becomes(tmp_path / "link").startswith("0 0 ")
+    with pytest.raises(StorageFault, match="link: not a folder"):
+        owner_of(tmp_path / "link", tmp_path)
 
 
 def test_where_root_owns_the_queue_root_stays_root(tmp_path: Path) -> None:
     layout, database, _ = queue(tmp_path)
     database.close()
-    before = os.geteuid()
 
-    become_owner(layout.queue)
-    become_owner(tmp_path / "nowhere")
-
-    assert os.geteuid() == before
+    assert owner_of(layout.queue, layout.state) is None
+    assert owner_of(layout.state / "gone", layout.state) is None
+    assert owner_of(tmp_path / "nowhere" / "queue", tmp_path / "nowhere") is None
