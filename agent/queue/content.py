@@ -15,7 +15,9 @@ LONGEST_BYTES: Final = 16_777_216
 """Longest value that is read: a manifest of an earlier release had up to 6 MB."""
 
 _HEX: Final = "[0-9a-f]"
-_UUID: Final = "-".join(_HEX * length for length in (8, 4, 4, 4, 12))
+UUID: Final = "-".join(_HEX * length for length in (8, 4, 4, 4, 12))
+"""What an id looks like, for GLOB."""
+
 _NUMBER: Final = 2**53
 """Largest number that is believed: SQLite's own end at 2**63, where adding one fails."""
 
@@ -24,9 +26,9 @@ _LATEST_S: Final = 1e10
 
 _SHAPES: Final = {
     "number": f"typeof(number) = 'integer' AND number BETWEEN 1 AND {_NUMBER}",
-    "capture_id": f"capture_id GLOB '{_UUID}'",
+    "capture_id": f"capture_id GLOB '{UUID}'",
     "seq": f"typeof(seq) = 'integer' AND seq BETWEEN 1 AND {_NUMBER}",
-    "about": f"(about IS NULL OR about GLOB '{_UUID}')",
+    "about": f"(about IS NULL OR about GLOB '{UUID}')",
     "bytes": f"typeof(bytes) = 'integer' AND bytes BETWEEN 1 AND {LARGEST_BYTES}",
     "state": f"state IN {tuple(state.value for state in State)}",
     "adopted": "typeof(adopted) = 'integer' AND adopted IN (0, 1)",

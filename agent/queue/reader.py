@@ -6,7 +6,7 @@ from typing import Final
 
 from agent.errors import UnknownItem
 from agent.models import CaptureId, Counts, Item, State
-from agent.queue.content import BELIEVABLE, MOST_ROWS, corrupt
+from agent.queue.content import BELIEVABLE, MOST_ROWS, UUID, corrupt
 from agent.queue.database import Connection, Database, Row
 from hardware.clock import ClockSource
 
@@ -108,9 +108,10 @@ class OutboxReader:
         return next((source for source in ClockSource if source in times), weak[0])
 
     def last_decided(self) -> CaptureId | None:
-        """The record whose receipt came last, by what sync says; None where none came."""
+        """The record whose receipt came last, by what sync says; None where that is no id."""
+        query = "SELECT text FROM facts WHERE name = 'last_decided' AND text GLOB ?"
         with self._database.look() as sql:
-            row = sql.execute("SELECT text FROM facts WHERE name = 'last_decided'").fetchone()
+            row = sql.execute(query, (UUID,)).fetchone()
         return CaptureId(row["text"]) if row else None
 
     def _select(self, where: str, *values: object) -> Iterator[Item]:

@@ -344,6 +344,15 @@ def test_the_queue_tells_whose_receipt_came_last(outbox: Outbox, device: RecordM
     assert outbox.last_decided() == first.label.capture_id != second.label.capture_id
 
 
+@pytest.mark.parametrize("text", ["", "nobody", "7" * 9_000_000, "\x1b" + "0" * 35])
+def test_what_is_no_id_is_nobody_s_receipt(database: Database, outbox: Outbox, text: str) -> None:
+    """Every process can write it there: 9 MB of it were a line of 9 MB in the log."""
+    with database.step() as sql:
+        sql.execute("INSERT INTO facts VALUES ('last_decided', ?)", (text,))
+
+    assert outbox.last_decided() is None
+
+
 @pytest.mark.parametrize(
     ("labels", "times", "dated_by"),
     [
