@@ -45,6 +45,7 @@ class Timekeeping:
         self._kept = self._store.time()
         self._floor = Floor(board.clock.floor, self._kept.allowance)
         self._decided: CaptureId | None = None
+        self._found: CaptureId | None = None  # at the start: it may have come in another boot
         self._has_looked = False
         self._undated = Told(last=False)
 
@@ -62,13 +63,16 @@ class Timekeeping:
             StorageFault: the disk or the database failed; the next turn tries again.
         """
         decided = self._outbox.last_decided()
+        if not self._has_looked:
+            self._found = decided
         if decided != self._decided and decided is not None:
             received = self._received(decided)
             if received is not None:
                 self._settle(floors.by_receipt(self._floor, received))
                 self._agree(decided, received)
+                self._decided = decided  # any other is asked for again: its key may come yet
         self._write(self._kept.agreed)
-        self._decided, self._has_looked = decided, True
+        self._has_looked = True
 
     def _settle(self, floor: Floor) -> None:
         fix, clock = self._board.position.last_fix(), self._board.clock
@@ -85,7 +89,7 @@ class Timekeeping:
         new = agreed(received, moment, boottime_s)
         if new is None or _is_fresh(self._kept.agreed, new):
             return
-        if self._has_looked or boot_of(self._layout, decided) == moment.boot_id:
+        if decided != self._found or boot_of(self._layout, decided) == moment.boot_id:
             self._write(new)
 
     def _received(self, decided: CaptureId) -> datetime | None:

@@ -126,6 +126,41 @@ def test_a_receipt_by_another_key_moves_nothing(tmp_path: Path) -> None:
         assert device.parts.clock.floor == before
 
 
+def test_a_receipt_that_came_before_its_fleet_document_counts_when_that_has_come(
+    tmp_path: Path,
+) -> None:
+    """sync has the next document a minute before capture, or a receipt a minute before it."""
+    when, new = datetime(2027, 3, 1, tzinfo=UTC), signing.new_key()
+    with van(tmp_path) as device:
+        item = device.outbox.get(device.press()["label"]["capture_id"])
+        content = device.layout.record(item.capture_id).read_bytes()
+        token = receipt(new, item.capture_id, content, received_at=rfc3339(when))
+        device.outbox.mark_delivered(item, token, when)
+        device.tick()
+        before = device.parts.clock.floor
+        (tmp_path / "receipt-key.pem").write_bytes(signing.public_pem(new.public_key()))
+        device.tick()
+
+        assert before < device.parts.clock.floor == when
+
+
+def test_a_receipt_of_another_boot_is_none_of_this_one_when_its_key_comes_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with van(tmp_path, ClockSource.UNSYNCED) as device:
+        deliver(device, now())
+    reboot(monkeypatch, "another boot")
+    file = tmp_path / "receipt-key.pem"
+    known = file.read_bytes()
+    file.write_bytes(signing.public_pem(signing.new_key().public_key()))
+    with bench(tmp_path, Parts(witness=ClockSource.NTP)) as device:
+        device.tick()
+        file.write_bytes(known)
+        device.tick()
+
+        assert kept(device).agreed is None
+
+
 def test_a_refusal_moves_nothing(tmp_path: Path) -> None:
     with van(tmp_path) as device:
         before = device.parts.clock.floor
