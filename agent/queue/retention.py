@@ -65,9 +65,10 @@ def prune(
     for page in _pages(outbox, layout, State.DELIVERED, newest):
         files += _delete_files(outbox, layout, page, keys, now - keep_file)
     for page in _pages(outbox, layout, State.PRUNED, newest):
-        for item in _covered(outbox, page, keys, now - keep_row):
-            outbox.forget(item)
-            rows += 1
+        for item in page:
+            if _may_forget(item, keys, now - keep_row):
+                outbox.forget(item)
+                rows += 1
     return Pruned(files, rows)
 
 
@@ -98,6 +99,18 @@ def may_delete(item: Item, keys: Keys, until: datetime) -> bool:
         NotGenuine: it does not verify, or is not for exactly this id, digest and size.
     """
     return read_receipt(item.decision or "", item, keys).received <= until
+
+
+def _may_forget(item: Item, keys: Keys, until: datetime) -> bool:
+    """Whether the row of a record without a file may go.
+
+    Also where its receipt counts no more, since its key was revoked: nothing is left to be asked
+    for. Where a row says so of a record that has its file, the sweep queues that anew.
+    """
+    try:
+        return may_delete(item, keys, until)
+    except NotGenuine:
+        return True
 
 
 def _covered(outbox: Outbox, items: Iterable[Item], keys: Keys, until: datetime) -> Iterator[Item]:

@@ -121,6 +121,20 @@ def test_row_with_garbage_for_a_receipt_is_asked_again_with_or_without_file(
     assert {shelf.device.state(one) for one in (item, gone)} == {State.PENDING}
 
 
+def test_a_row_whose_file_is_gone_goes_though_its_receipt_counts_no_more(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its key was revoked since then; there is no file that it could be asked again for."""
+    item, _newest = shelf.device.press(), shelf.device.press()
+    shelf.deliver(item)
+    shelf.prune(NOON + 72 * HOUR)
+    shelf.key = signing.new_key()
+
+    assert shelf.prune(NOON + timedelta(days=3000)) == Pruned(0, 1)
+    assert shelf.prune(NOON + timedelta(days=3000)) == Pruned(0, 0)
+    assert caplog.text == ""
+
+
 def test_receipt_of_another_backend_deletes_nothing(shelf: Shelf) -> None:
     item, _newest = shelf.device.press(), shelf.device.press()
     shelf.deliver(item)
