@@ -331,9 +331,10 @@ def test_where_a_setting_is_off_its_document_is_not_taken(tmp_path: Path) -> Non
 
 
 def test_offers_without_end_are_looked_at_four_times_a_second_at_most(
-    tmp_path: Path, office: FleetOffice
+    tmp_path: Path, office: FleetOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each holds the interpreter for a while, and a press must not wait for that."""
+    monkeypatch.setattr("agent.capture.documents.REST_S", 0.25)
     with fleet_member(tmp_path, office) as device:
         offer(device, "fleet", "x")
         began_s = time.monotonic()
