@@ -11,9 +11,9 @@ from agent.queue.labels import boot_of
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
 from agent.record.receipt import read_receipt
-from agent.trust.certain import agreed
+from agent.trust.certain import Agreed, agreed
 from agent.trust.keys import receipt_keys
-from agent.trust.store import Agreed, KeptTime, TrustStore
+from agent.trust.store import KeptTime, TrustStore
 from hardware import floor as floors
 from hardware.board import Board
 from hardware.floor import Floor

@@ -1,14 +1,29 @@
 """What time it certainly is: by a clock and a receipt that agree; pure."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from agent.trust.store import Agreed
 from hardware.clock import ClockSource, Moment
 from hardware.floor import AGREES_WITHIN, LATEST
 
 _SYNCHRONISED: Final = frozenset({ClockSource.GNSS, ClockSource.NTP})
 """Whose word counts; a real-time clock may be years off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A clock and a receipt of the same boot that agree: what is past by both is past.
+
+    Attributes:
+        boot_id: the boot in which they did; in another one it says nothing.
+        utc: what the earlier of the two said.
+        boottime_s: CLOCK_BOOTTIME then.
+    """
+
+    boot_id: str
+    utc: datetime
+    boottime_s: float
 
 
 def agreed(received: datetime, moment: Moment, boottime_s: float) -> Agreed | None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from agent.models import from_rfc3339, rfc3339
 from agent.queue.disk import disk_errors, sync_folder, write_durably
 from agent.queue.paths import Layout
+from agent.trust.certain import Agreed
 from hardware.floor import Allowance
 
 _log = logging.getLogger(__name__)
@@ -27,23 +28,9 @@ _MOST_BYTES: Final = 8_388_608
 
 _MOST_S: Final = 1e10
 """No machine runs for three hundred years."""
+
 _LEFTOVERS: Final = ("manifest.old", "manifest.part")
 """The manifest before this one, while it is overwritten; and one that was being written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agreed:
-    """A clock and a receipt of the same boot that agree: what is past by both is past.
-
-    Attributes:
-        boot_id: the boot in which they did; in another one it says nothing.
-        utc: what the earlier of the two said.
-        boottime_s: CLOCK_BOOTTIME then.
-    """
-
-    boot_id: str
-    utc: datetime
-    boottime_s: float
 
 
 @dataclass(frozen=True, slots=True)

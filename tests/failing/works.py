@@ -17,7 +17,8 @@ from agent.__main__ import main
 from agent.errors import DoorstepError, StorageFault
 from agent.models import Item, State, rfc3339
 from agent.record import signing
-from agent.trust.store import Agreed, KeptTime, TrustStore
+from agent.trust.certain import Agreed
+from agent.trust.store import KeptTime, TrustStore
 from hardware.clock import BUILT
 from hardware.clock_system import boot_id
 from hardware.indicator import Signal

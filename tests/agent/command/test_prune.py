@@ -2,7 +2,8 @@
 
 import pytest
 
-from agent.trust.store import Agreed, KeptTime, TrustStore
+from agent.trust.certain import Agreed
+from agent.trust.store import KeptTime, TrustStore
 from hardware.clock import BUILT
 from hardware.clock_system import boot_id
 from tests.agent.command.inprocess import printed, run

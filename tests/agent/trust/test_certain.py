@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.trust.certain import agreed, certain_now
-from agent.trust.store import Agreed
+from agent.trust.certain import Agreed, agreed, certain_now
 from hardware.clock import BUILT, ClockSource, Moment
 from hardware.floor import LATEST
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from agent.queue.paths import Layout
-from agent.trust.store import Agreed, KeptTime, TrustStore
+from agent.trust.certain import Agreed
+from agent.trust.store import KeptTime, TrustStore
 from hardware.clock import BUILT
 from hardware.floor import Allowance
 
