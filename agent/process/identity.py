@@ -1,7 +1,7 @@
 """What the status says of this device's certificates: until when, and what is wrong, in words."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from agent.config import Config, IdentityMode
 from agent.models import rfc3339
@@ -12,11 +12,14 @@ from agent.trust.authorities import kept_evidence
 from agent.trust.store import TrustStore
 from hardware.clock import BUILT
 
+BY_SYNC: Final = ("tls_until", "identity_trouble")
+"""What sync says of this among what it says of itself."""
+
 
 def identity(config: Config, sync: dict[str, Any] | None) -> dict[str, Any]:
-    """The part of the status; what only sync knows is taken out of what it said of itself."""
+    """The part of the status; what only sync knows is what it says under BY_SYNC."""
     said = {} if sync is None else sync
-    tls_until, trouble = said.pop("tls_until", None), said.pop("identity_trouble", None)
+    tls_until, trouble = (said.get(name) for name in BY_SYNC)
     if config.identity.mode is IdentityMode.OFF:
         return {"mode": config.identity.mode}
     evidence = kept_evidence(TrustStore(Layout.of(config.state)))

@@ -44,7 +44,7 @@ def document(config: Config, outbox: OutboxReader) -> dict[str, Any]:
         "torn": torn(layout.torn),
         "disk": _disk(config, layout),
         "capture": capture,
-        "sync": sync,
+        "sync": sync and {name: sync[name] for name in sync if name not in identity.BY_SYNC},
     }
 
 
