@@ -13,7 +13,7 @@ from typing import Final
 from agent.errors import DoorstepError, ExitCode, NotGenuine
 from agent.record import certificates
 from agent.record.certificates import Certificate, Request
-from agent.sync.http import Client, Limits, NoAnswer
+from agent.sync.http import Client, Limits, NoAnswer, basic
 from agent.sync.tls import Tls
 from agent.sync.tus import Answer, quoted, retry_after_s
 
@@ -101,8 +101,7 @@ class Est(Client):
         """
         headers = {"Content-Type": REQUEST_TYPE}
         if login is not None:
-            name = base64.b64encode(":".join(login).encode()).decode()
-            headers["Authorization"] = f"Basic {name}"
+            headers["Authorization"] = basic(*login)
         body = base64.encodebytes(request.der)  # in lines: libest takes no other
         with self.attempt():
             answer = self._ask("POST", f"{self._place}/{operation}", headers, body)

@@ -230,7 +230,7 @@ class Backend(Client):
 
         `device_id` names the device where no certificate does. It proves nothing.
         """
-        headers = {} if device_id is None else {"Authorization": _named(device_id)}
+        headers = {} if device_id is None else {"Authorization": basic(device_id)}
         return self._get("manifest", etag, headers)
 
     def fleet(self, etag: str | None) -> Answer:
@@ -242,6 +242,6 @@ class Backend(Client):
         return self._ask("GET", f"{self.base}/{name}", wanted, None, DOCUMENT_LIMIT_BYTES)
 
 
-def _named(device_id: str) -> str:
-    """A user name without a password. Source: RFC 7617 section 2."""
-    return f"Basic {base64.b64encode(f'{device_id}:'.encode()).decode()}"
+def basic(name: str, password: str = "") -> str:
+    """Name and password in an Authorization header. Source: RFC 7617 section 2."""
+    return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
