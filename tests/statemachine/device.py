@@ -7,28 +7,37 @@ real HTTP; set are the camera's pictures, the time, the boot id, and the moment 
 import random
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from agent.capture.device_key import device_key
+from agent.capture.documents import Documents
 from agent.command import capture, shared
 from agent.config import load
 from agent.errors import DoorstepError
+from agent.process import control
 from agent.queue import retention
 from agent.queue.database import Connection, Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.record import receipt
+from agent.record import signing
+from agent.sync import tls
 from agent.sync.delivery import Delivery
+from agent.sync.document_fetch import FLEET_EVERY_S, Document, DocumentFetch
+from agent.sync.fleet_keys import FleetKeys
 from agent.sync.http import Backend, Limits
 from agent.sync.loop import Sync
 from agent.trust.certain import certain_now
+from agent.trust.keys import receipt_keys
 from agent.trust.store import TrustStore
 from hardware import clock_system
 from hardware.board import Board
@@ -36,14 +45,22 @@ from hardware.clock import BUILT, ClockSource, Moment
 from hardware.clock_system import SystemClock
 from hardware.settings import BoardSettings
 from tests.backend import process
+from tests.backend.identity.fleet import FleetDocuments, KeyFiles
+from tests.backend.identity.known import DeviceState
+from tests.backend.identity.register import Register
 from tests.support import device as commands
 from tests.support.benchtop import Bench, Parts
+from tests.support.enrolment import enrolled_beside, required
 from tests.support.faketime import put_ahead
 from tests.support.network import FaultProxy
 from tests.support.sending import SetClock
 
 LIMITS: Final = Limits(connect_s=2.0, read_s=1.0, progress_s=1.0, attempt_s=5.0)
 """Long enough for loopback, short enough to wait for a backend that went silent."""
+
+
+OUTLIVES: Final = timedelta(days=-3650)
+"""Issued in ten years, since weeks pass in each order: the backend looks at the end only."""
 
 
 class Killed(BaseException):
@@ -105,6 +122,45 @@ class SetTimeParts(Parts):
         return replace(board, clock=self.clock, parts=ExitStack())
 
 
+class DeviceOffice:
+    """What the office does with one device, and with the keys that sign receipts.
+
+    Attributes:
+        passed_s: how far the backend's clock is ahead.
+        is_in: whether the device is let in.
+    """
+
+    def __init__(self, data: Path, device_id: str) -> None:
+        self.passed_s = 0.0
+        self.is_in = False
+        self.fleet_key_file = KeyFiles(data).fleet_public
+        self._data, self._device_id = data, device_id
+        self._documents = FleetDocuments(data, lambda: datetime.now(UTC) + self._ahead())
+
+    def document(self) -> str:
+        """The fleet document, as a device gets it when it enrols."""
+        return self._documents.served(None)
+
+    def rotate(self) -> None:
+        """Another key signs receipts from now on."""
+        self._documents.rotate()
+
+    def let_in(self, sync_keys: Path, label_key: signing.PrivateKey) -> None:
+        """Lets the device in, again too, with a certificate that outlives every order."""
+        with tempfile.TemporaryDirectory() as folder:
+            made = enrolled_beside(self._data, Path(folder), self._device_id, label_key, OUTLIVES)
+            made.into(sync_keys)
+        self.is_in = True
+
+    def shut_out(self) -> None:
+        """Revokes the device's certificate."""
+        Register(self._data).shut_out(self._device_id, DeviceState.REVOKED)
+        self.is_in = False
+
+    def _ahead(self) -> timedelta:
+        return timedelta(seconds=self.passed_s)
+
+
 class InProcessDevice:
     """One device; `press`, `turns`, `send_once` and `prune` may die at any transaction.
 
@@ -121,9 +177,13 @@ class InProcessDevice:
     ) -> None:
         url = f"https://127.0.0.1:{proxy.port}"
         self.id = f"d-{uuid.uuid4()}"
-        tables = {"device": {"id": self.id}, "backend": commands.towards(backend, url)}
-        self.config = load(commands.Device(folder, "", **tables).config)
+        tables = required(backend, url)
+        self.config = load(commands.Device(folder, "", device={"id": self.id}, **tables).config)
         self.layout = Layout.of(self.config.state)
+        self.layout.make()
+        self.office = DeviceOffice(backend.data, self.id)
+        self.enrol()
+        TrustStore(self.layout).keep_fleet((self.office.document(),))
         self.parts = SetTimeParts()
         self.fuse = Fuse()
         self.starts = 0
@@ -137,6 +197,11 @@ class InProcessDevice:
         self.start_capture()
         self.start_sync()
 
+    def enrol(self) -> None:
+        """A certificate for TLS, and one for the key that signs."""
+        key, _ = device_key(self.layout)
+        self.office.let_in(self.layout.sync_keys, key)
+
     # Processes
 
     def start_capture(self) -> None:
@@ -147,14 +212,21 @@ class InProcessDevice:
         outbox = self._capture.enter_context(shared.open_queue(self.config))
         self.starts += 1
         self.bench = Bench(self.config, self.parts, loop, outbox, self.layout)
+        socket = self.layout.capture_socket
+        self._capture.enter_context(control.serve(socket, partial(_offered, loop.documents)))
 
     def start_sync(self) -> None:
         self._sync.close()
         outbox = self._sync.enter_context(shared.open_queue(self.config))
-        backend = self._sync.enter_context(closing(Backend(self.config.backend, LIMITS)))
-        keys = receipt.read_keys(self.config.backend.receipt_keys)
-        delivery = Delivery(backend, lambda: keys, outbox.set_upload_url)
-        self.sync = Sync(self.layout, outbox, delivery, self.clock, random.Random(1))
+        door = Backend(self.config.backend, LIMITS, tls=tls.for_backend(self.config))
+        backend = self._sync.enter_context(closing(door))
+        pinned = signing.read_public_key(self.office.fleet_key_file)
+        fleet, dice = FleetKeys(pinned, TrustStore(self.layout)), random.Random(1)
+        wanted = Document("fleet", FLEET_EVERY_S, backend.fleet, "none yet")
+        socket = self.layout.capture_socket
+        fetch = DocumentFetch(wanted, backend, socket, dice, on_fetched=fleet.consider)
+        delivery = Delivery(backend, fleet.keys, outbox.set_upload_url, fetch.wanted)
+        self.sync = Sync(self.layout, outbox, delivery, self.clock, dice, errands=[fetch])
 
     def start_both(self) -> None:
         """End both, which empties the queue's log, and start them again."""
@@ -212,7 +284,7 @@ class InProcessDevice:
 
     def prune(self, dies_at: int | None = None) -> None:
         """`doorstep prune`."""
-        keys = receipt.read_keys(self.config.backend.receipt_keys)
+        keys = receipt_keys(self.config)
         with (
             self.fuse.lit(dies_at),
             shared.open_queue(self.config) as outbox,
@@ -230,6 +302,7 @@ class InProcessDevice:
         self.parts.now.pass_s(seconds)
         self.clock.now_s += seconds
         self._passed_s += seconds
+        self.office.passed_s = self._passed_s
         put_ahead(self._ahead, self._passed_s)
 
     def true_utc(self) -> datetime:
@@ -264,6 +337,13 @@ class InProcessDevice:
             self._patch.setattr(module, "boot_id", boot_id)
         self._patch.setattr(clock_system, "datetime", SetWall)
         self.set_clock(ClockSource.NTP, timedelta())
+
+
+def _offered(documents: Documents, request: control.Line, _user: str) -> control.Line:
+    """What capture answers of documents; in the thread of who asks, as in its process."""
+    if "status" in request:
+        return {"fleet": documents.fleet.version}
+    return documents.answer(request)
 
 
 def ahead_of_now(utc: datetime) -> timedelta:

@@ -204,6 +204,24 @@ class Machine(RuleBasedStateMachine):
         self.promises.forgotten |= {path.stem for path in had} & self.promises.known.keys()
         self.server.set_switches(forget=True)
 
+    @rule()
+    def receipt_key_changes(self) -> None:
+        """The next receipts are by a key that the device learns of from the fleet document."""
+        self.device.office.rotate()
+        self.seen["key changed"] += 1
+
+    @rule(is_in=st.booleans())
+    def admit(self, is_in: bool) -> None:
+        """The office shuts the device out, or lets it in again, which then enrols."""
+        office = self.device.office
+        if is_in == office.is_in:
+            return
+        if is_in:
+            self.device.enrol()
+        else:
+            office.shut_out()
+            self.seen["shut out"] += 1
+
     @rule(what=st.sampled_from(["power", "power", "kill", "capture", "sync"]), dies_at=DEATHS)
     def restart(self, what: str, dies_at: int | None) -> None:
         """Cut the power, kill both processes, or let one of them end and start again."""
@@ -314,6 +332,7 @@ class Machine(RuleBasedStateMachine):
     def _end_well(self) -> None:
         """All faults off, and time passes: everything arrives, or says why not."""
         self._set_network()
+        self.admit(is_in=True)
         self.server.set_switches()
         self.device.set_clock(*CLOCKS["right"]())
         if self.promises.broken:

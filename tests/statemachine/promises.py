@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +15,8 @@ from agent.errors import DoorstepError
 from agent.models import Item, Label, State
 from agent.process import status
 from agent.record import file as recordfile
-from agent.record import receipt
+from agent.record import receipt, signing
+from agent.trust.keys import receipt_keys
 from tests.backend.process import Backend
 from tests.statemachine.device import InProcessDevice
 
@@ -206,6 +208,8 @@ class Promises:
         for name, row in rows.items():
             self._check_row(device, backend, self.known[name], row)
             self.seen[row.state] += 1
+        if len(_signers(rows.values())) > 1:
+            self.seen["receipts by two keys"] += 1
         self.rows = rows
 
     def _check_row(self, device: InProcessDevice, backend: Backend, one: Known, row: Item) -> None:
@@ -253,7 +257,13 @@ class Promises:
 
 
 def _keys(device: InProcessDevice) -> receipt.Keys:
-    return receipt.read_keys(device.config.backend.receipt_keys)
+    """Whose receipts count: by what capture keeps, so that prune believes them too."""
+    return receipt_keys(device.config)
+
+
+def _signers(rows: Iterable[Item]) -> set[str]:
+    """Thumbprints of who signed the receipts of these."""
+    return {signing.key_id(row.decision) for row in rows if row.state in HAD and row.decision}
 
 
 def _of(one: Known) -> str:

@@ -51,7 +51,7 @@ def run(
     put_ahead(ahead, 0.0)
     with (
         environment(**following(ahead)),
-        running_backend(data) as backend,
+        running_backend(data, identity=True) as backend,
         FaultProxy(("127.0.0.1", backend.port)) as proxy,
         _quiet(),
     ):

@@ -22,7 +22,8 @@ def test_no_order_of_misfortunes_breaks_a_promise(tmp_path: Path) -> None:
     """The same examples each time; `python -m tests.statemachine` tries others."""
     seen = run(tmp_path, examples=50, steps=20, seed=SEED)
 
-    assert seen.keys() >= {*State, *FAULTS, "power cut", "sync killed"}
+    met = {"power cut", "sync killed", "key changed", "shut out", "receipts by two keys"}
+    assert seen.keys() >= {*State, *FAULTS, *met}
 
 
 def test_every_fault_of_the_backend_is_thrown() -> None:
