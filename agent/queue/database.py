@@ -23,7 +23,7 @@ from agent.errors import (
 )
 from agent.queue.content import check_schema
 from agent.queue.disk import LOCK_PATIENCE_S, disk_errors, held, lock, make_way, sync_folder
-from agent.queue.opening import open_database
+from agent.queue.opening import HELD, open_database
 from agent.queue.paths import PRIVATE_MODE, Layout, make_file
 
 Connection = sqlite3.Connection
@@ -54,8 +54,6 @@ _CLOSED: Final = {
     sqlite3.SQLITE_AUTH,
 }
 """The same, in a folder that can be written: another process has put its own file there."""
-
-_HELD: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 
 _IMPATIENCE_S: Final = 1.0
 """Wait for a lock after one that lasted too long: until it is free, presses should not wait again.
@@ -172,7 +170,7 @@ class Database:
         """What an error of SQLite's means; leaves the mark where the queue is broken."""
         code = getattr(error, "sqlite_errorcode", 0)
         kind = code & 0xFF
-        if kind in _HELD:
+        if kind in HELD:
             waited_s, self._patience_s = self._patience_s, _IMPATIENCE_S
             return StateHeld(held(path, waited_s))
         if code in _NO_ROOM:

@@ -13,8 +13,17 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from agent.queue.disk import LOCK_PATIENCE_S, RECORD_MODE, disk_errors, lock, sync_folder
-from agent.queue.opening import open_database, parts
+from agent.errors import StateHeld
+from agent.queue.disk import (
+    LOCK_PATIENCE_S,
+    RECORD_MODE,
+    disk_errors,
+    held,
+    lock,
+    make_way,
+    sync_folder,
+)
+from agent.queue.opening import HELD, open_database, parts
 from agent.queue.paths import PRIVATE_MODE, QUEUE_MODE, Layout, make_folder
 
 _log = logging.getLogger(__name__)
@@ -48,11 +57,15 @@ def move_in(layout: Layout, keep: Keep) -> None:
         _move_keys(layout)
         stage = layout.state / STAGE
         if _is_plain(layout.state / layout.database.name) or stage.is_dir():
-            with lock(layout.state_lock, exclusive=True, wait=True):
-                _close_records(layout)
-                _gather(layout, stage)
-                _take_facts(stage / layout.database.name, keep)
-                _move_queue(layout, stage)
+            make_way(layout.ballast)
+            try:
+                with lock(layout.state_lock, exclusive=True, wait=True):
+                    _close_records(layout)
+                    _gather(layout, stage)
+                    _take_facts(stage / layout.database.name, keep)
+                    _move_queue(layout, stage)
+            except StateHeld as error:  # presses go on with a queue of their own
+                _log.error("event=not_moved error=%r meaning=the_next_start_does", str(error))
 
 
 def _close_records(layout: Layout) -> None:
@@ -83,17 +96,22 @@ def _gather(layout: Layout, stage: Path) -> None:
 
 
 def _take_facts(database: Path, keep: Keep) -> None:
-    """Read and delete them; a broken queue has none, and is made again in its new place."""
+    """Read and delete them; a broken queue has none, and is made again in its new place.
+
+    Where deleting fails, which a full card may do, they stay: they are not taken twice.
+    """
+    what = "facts_lost"
     try:
-        opened = open_database(database, migrates=True, patience_s=LOCK_PATIENCE_S)
+        with closing(open_database(database, migrates=True, patience_s=LOCK_PATIENCE_S)) as sql:
+            found = sql.execute("SELECT name, text FROM facts LIMIT 100").fetchall()
+            keep({row["name"]: row["text"] for row in found if row["name"] in TAKEN})
+            what = "facts_left"
+            sql.executemany("DELETE FROM facts WHERE name = ?", [(name,) for name in _WIPED])
+            sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.Error as error:
-        _log.warning("event=facts_lost error=%r", str(error))
-        return
-    with closing(opened) as sql:
-        found = sql.execute("SELECT name, text FROM facts LIMIT 100").fetchall()
-        keep({row["name"]: row["text"] for row in found if row["name"] in TAKEN})
-        sql.executemany("DELETE FROM facts WHERE name = ?", [(name,) for name in _WIPED])
-        sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in HELD:
+            raise StateHeld(held(database, LOCK_PATIENCE_S)) from error
+        _log.error("event=%s error=%r", what, str(error))
 
 
 def _move_queue(layout: Layout, stage: Path) -> None:

@@ -14,6 +14,9 @@ from agent.queue.disk import LEAST_BYTES, disk_errors, free_bytes
 from agent.queue.guard import without_deleting
 from agent.queue.migrations import SCHEMA_VERSION, STEPS
 
+HELD: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+"""What SQLite says where another process keeps the database to itself."""
+
 _PAGE_BYTES: Final = 4_096
 _INDEX_BYTES: Final = 32_768
 """SQLite's index of its log, for up to 4062 pages. Source: sqlite.org/walformat.html, 2.1."""

@@ -9,6 +9,7 @@ import pytest
 
 from agent.capture.inherited import inherit
 from agent.models import State
+from agent.queue.disk import lock
 from agent.queue.moving import STAGE, move_in
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
@@ -210,3 +211,27 @@ def test_without_anything_old_nothing_is_touched(tmp_path: Path) -> None:
     move(layout)
 
     assert layout.database.stat() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left", BEFORE[-1:], indirect=True)
+@pytest.mark.parametrize("what", ["the state", "the database"])
+def test_what_another_process_holds_is_moved_at_the_next_start(
+    left: Layout, version: int | None, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ends no start: presses go on with a queue of their own, and no fact is lost."""
+    with closing(sqlite3.connect(left.state / "doorstep.db", isolation_level=None)) as holder:
+        if what == "the state":
+            with lock(left.state_lock, exclusive=False, wait=False):
+                move(left)
+        else:
+            holder.execute("BEGIN IMMEDIATE")
+            move(left)
+    assert "event=not_moved" in caplog.text
+    upgrade(left).close()
+
+    trust = move(left)
+
+    assert trust.manifest_version() == version
+    assert trust.time().floor is not None
+    assert [aside.name for aside in left.asides()] == ["queue.aside-1"]
