@@ -1,7 +1,8 @@
 """What can go wrong: one base, one family per part, each with the exit code a command ends with."""
 
+import errno
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class ExitCode(IntEnum):
@@ -27,6 +28,22 @@ class ConfigError(DoorstepError, ValueError):
     """The configuration or the command line is wrong; nothing was started."""
 
     exit_code = ExitCode.USAGE
+
+
+class NotReadNow(ConfigError):
+    """A file that the configuration names could not be read this time; it need not be wrong."""
+
+    exit_code = ExitCode.LATER
+
+
+_PASSING: Final = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""What may be over at the next try: the card, descriptors, memory. Source: open(2), read(2)."""
+
+
+def unreadable(words: str, error: Exception) -> ConfigError:
+    """What it means that a file of the configuration was not read: wrong, or try again."""
+    passes = isinstance(error, OSError) and error.errno in _PASSING
+    return NotReadNow(f"{words}; try again") if passes else ConfigError(words)
 
 
 class NotGenuine(DoorstepError, ValueError):

@@ -17,7 +17,7 @@ from jwt.algorithms import ECAlgorithm  # noqa: TID251 - this is its door
 from jwt.api_jws import PyJWS  # noqa: TID251 - this is its door
 from jwt.exceptions import InvalidKeyError, InvalidTokenError  # noqa: TID251 - this is its door
 
-from agent.errors import ConfigError, NotGenuine, UnknownSigner
+from agent.errors import ConfigError, NotGenuine, UnknownSigner, unreadable
 
 PrivateKey = ec.EllipticCurvePrivateKey
 PublicKey = ec.EllipticCurvePublicKey
@@ -76,12 +76,12 @@ def read_public_key(path: Path) -> PublicKey:
     """Read a P-256 public key from a PEM file.
 
     Raises:
-        ConfigError: it cannot be read, or is another kind of key.
+        ConfigError: it cannot be read, or is another kind of key; NotReadNow where that may pass.
     """
     try:
         key = serialization.load_pem_public_key(path.read_bytes())
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
-        raise ConfigError(f"{path}: not a usable public key: {error}") from error
+        raise unreadable(f"{path}: not a usable public key: {error}", error) from error
     if not isinstance(key, PublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise ConfigError(f"{path}: not a P-256 public key; ES256 needs one")
     return key

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from agent.config import Config
-from agent.errors import ConfigError, NotGenuine, NotNow
+from agent.errors import ConfigError, NotGenuine, NotNow, unreadable
 from agent.record import certificates
 from agent.record.certificates import Certificate, Chain, Expected
 from agent.trust.keys import fleet_in_hand
@@ -50,7 +50,8 @@ def given(config: Config) -> Chain:
     except (OSError, NotGenuine) as error:
         reason = getattr(error, "strerror", None) or str(error)
         words = "put the fleet's certificate authority there, PEM"
-        raise ConfigError(f"identity.ca: {path}: cannot be read: {reason}; {words}") from error
+        words = f"identity.ca: {path}: cannot be read: {reason}; {words}"
+        raise unreadable(words, error) from error
 
 
 def _next(config: Config) -> Chain:
