@@ -64,10 +64,16 @@ class Clock(Protocol):
         """Take the date that an earlier process of this boot gave `monotonic_ns` by GNSS."""
 
     def is_possible(self, gnss_utc: datetime) -> bool:
-        """Whether a GNSS time may be true; a receiver after its week rollover says 2007."""
+        """Whether a GNSS time may be true; a receiver after its week rollover says 2007.
 
-    def move_floor(self, utc: datetime) -> None:
-        """Put the time floor there; `hardware.floor` says where it may go."""
+        It is judged by the floor as far as that is firm: what was forged does not refuse the truth.
+        """
+
+    def move_floor(self, utc: datetime, firm: datetime | None = None) -> None:
+        """Put the time floor there; `hardware.floor` says where it may go.
+
+        `firm` is the floor without what GNSS alone raised it by in this boot; None: all is firm.
+        """
 
     @property
     def floor(self) -> datetime:

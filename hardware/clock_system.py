@@ -12,7 +12,7 @@ from typing import Final
 from hardware import chrony
 from hardware.clock import BUILT, ClockSource, Moment
 from hardware.errors import DeviceError
-from hardware.floor import SHELF_LIFE
+from hardware.floor import AGREES_WITHIN, SHELF_LIFE
 from hardware.told import Told
 
 log = logging.getLogger(__name__)
@@ -153,6 +153,7 @@ class SystemClock:
         self._witness: Final = witness or SystemWitness(root)
         self._boot_id: Final = boot_id(root)
         self._floor = _Known(max(BUILT, floor), time.monotonic_ns())
+        self._firm = self._floor.utc
         self._ceiling: Final = self._floor.utc + SHELF_LIFE
         self._told: _Known | None = None
         self._gnss: _Known | None = None
@@ -163,8 +164,9 @@ class SystemClock:
         """The latest time that is certainly past."""
         return self._floor.utc
 
-    def move_floor(self, utc: datetime) -> None:
+    def move_floor(self, utc: datetime, firm: datetime | None = None) -> None:
         """Put the time floor there; one that stays goes on being carried by CLOCK_MONOTONIC."""
+        self._firm = utc if firm is None else firm
         if utc != self._floor.utc:
             self._floor = _Known(max(BUILT, utc), time.monotonic_ns())
 
@@ -177,7 +179,7 @@ class SystemClock:
             log.warning(
                 "event=gnss_time_refused utc=%s floor=%s meaning=receiver_week_rollover",
                 gnss_utc.isoformat(),
-                self._floor.utc.isoformat(),
+                self._firm.isoformat(),
             )
 
     def recall(self, utc: datetime, monotonic_ns: int) -> None:
@@ -191,8 +193,8 @@ class SystemClock:
             self._gnss = known
 
     def is_possible(self, gnss_utc: datetime) -> bool:
-        """Whether a GNSS time may be true: not far before the floor, and not far ahead of it."""
-        return max(BUILT, self._floor.utc - BEHIND_AT_MOST) <= gnss_utc <= self._ceiling
+        """Whether a GNSS time may be true: not far before the firm floor, nor far ahead of it."""
+        return max(BUILT, self._firm - BEHIND_AT_MOST) <= gnss_utc <= self._ceiling
 
     def _weigh(self, told: _Known) -> None:
         """Believe a GNSS time that the one before it agrees with: a single one may be anything."""
@@ -217,10 +219,17 @@ class SystemClock:
         """CLOCK_BOOTTIME in seconds."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
+    def _doubt(self, network: _Known) -> None:
+        """Forget a GNSS time that the network's contradicts: it would be back without network."""
+        gnss = self._gnss
+        if gnss and abs(gnss.utc_at(network.at_ns) - network.utc) > AGREES_WITHIN:
+            self._gnss = None
+
     def _best(self, monotonic_ns: int) -> tuple[_Known, ClockSource, float | None]:
         system = _Known(datetime.now(UTC), time.monotonic_ns())
         vouched = self._witness()
         if vouched is ClockSource.NTP and system.utc >= BUILT:
+            self._doubt(system)
             return system, ClockSource.NTP, NTP_UNCERTAINTY_S
         if vouched is ClockSource.GNSS and self.is_possible(system.utc):
             return system, ClockSource.GNSS, NTP_UNCERTAINTY_S

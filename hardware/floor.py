@@ -1,10 +1,11 @@
 """The time floor, the latest time that is certainly past: what moves it, and how far; pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from hardware.clock import BUILT, ClockSource, Moment
+from hardware.position import Fix
 
 SHELF_LIFE: Final = timedelta(days=15 * 365)
 """Longer than a device lies unused, and shorter than a week rollover, 19.6 years."""
@@ -24,20 +25,28 @@ A device that lay unused for a year has its floor right again after two days.
 ALLOWANCE_S: Final = 86_400.0
 """So long one allowance counts, CLOCK_BOOTTIME: a day is longer than anybody stands near."""
 
+FRESH_S: Final = 5.0
+"""So old a fix still says what the receiver hears: it tells one each second, and some are lost."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How far GNSS alone may raise the floor: GNSS_RAISES_BY from where it was.
+    """How far GNSS alone may raise the floor: GNSS_RAISES_BY from a floor of a day ago or more.
 
     Attributes:
         boot_id: the boot that it counts in.
         begun_s: CLOCK_BOOTTIME when it began.
-        base: the floor then.
+        base: the floor that it counts from: before GNSS, or as it was when the last one began.
+        reached: the floor when it began; the next one counts from there. Who forges a signal
+            while one ends and the next begins has no more of it.
+        firm: the floor without all that GNSS alone raised it by in this boot.
     """
 
     boot_id: str
     begun_s: float
     base: datetime
+    reached: datetime
+    firm: datetime
 
     def holds(self, boot_id: str, boottime_s: float) -> bool:
         """Whether it is still the one that counts."""
@@ -51,42 +60,56 @@ class Floor:
     utc: datetime = BUILT
     allowance: Allowance | None = None
 
+    def firm(self, boot_id: str) -> datetime:
+        """The floor by which fixes are judged: true ones lie before what a forged one raised."""
+        allowance = self.allowance
+        return allowance.firm if allowance and allowance.boot_id == boot_id else self.utc
+
 
 def by_receipt(floor: Floor, received: datetime) -> Floor:
     """The floor after a receipt, whose signature was verified."""
-    if not floor.utc < received <= LATEST:
+    if received > LATEST:
         return floor
-    return Floor(received, floor.allowance)
+    allowance = floor.allowance
+    if allowance is not None:
+        allowance = replace(allowance, firm=max(allowance.firm, received))
+    return Floor(max(floor.utc, received), allowance)
 
 
-def by_clock(
-    floor: Floor, moment: Moment, boottime_s: float, fix_utc: datetime | None = None
-) -> Floor:
+def by_clock(floor: Floor, moment: Moment, boottime_s: float, fix: Fix | None = None) -> Floor:
     """The floor after a look at the clock and at the newest fix.
 
     The network's time counts more than all that GNSS and receipts said: the floor is never after
     it, and it lifts the limit from a fix that agrees with it. It raises nothing by itself, since
-    it is not authenticated. GNSS alone raises the floor by little. Nobody beats the build date.
+    it is not authenticated. GNSS alone raises the floor by little, and only while a fix says what
+    the clock says: a clock goes on with what it once heard. Nobody beats the build date.
     """
+    fix_utc = None if fix is None else fix.utc
+    agrees = fix_utc is not None and abs(fix_utc - moment.utc) <= AGREES_WITHIN
     match moment.source:
         case ClockSource.NTP:
-            agrees = fix_utc is not None and abs(fix_utc - moment.utc) <= AGREES_WITHIN
             told = max(floor.utc, fix_utc) if fix_utc and agrees else floor.utc
             return Floor(max(BUILT, min(told, moment.utc, LATEST)))
         case ClockSource.GNSS:
+            is_fresh = fix is not None and moment.monotonic_ns - fix.received_ns <= FRESH_S * 1e9
             told = moment.utc - timedelta(seconds=moment.uncertainty_s or 0.0)
-            return _by_gnss(floor, told, moment.boot_id, boottime_s)
-        case ClockSource.RTC | ClockSource.UNSYNCED:
-            return floor
+            if agrees and is_fresh and floor.utc < told <= LATEST:
+                return _by_gnss(floor, told, moment.boot_id, boottime_s)
+    return floor
 
 
 def _by_gnss(floor: Floor, told: datetime, boot_id: str, boottime_s: float) -> Floor:
-    if not floor.utc < told <= LATEST:
-        return floor
     allowance = floor.allowance
-    if allowance is None or not allowance.holds(boot_id, boottime_s):
-        allowance = Allowance(boot_id, boottime_s, floor.utc)
-    return Floor(max(floor.utc, min(told, allowance.base + GNSS_RAISES_BY)), allowance)
+    if allowance and allowance.holds(boot_id, boottime_s):
+        return Floor(_raised(floor.utc, told, allowance.base), allowance)
+    is_next = allowance is not None and allowance.boot_id == boot_id
+    base = allowance.reached if allowance and is_next else floor.utc
+    utc = _raised(floor.utc, told, base)
+    return Floor(utc, Allowance(boot_id, boottime_s, base, utc, floor.firm(boot_id)))
+
+
+def _raised(floor: datetime, told: datetime, base: datetime) -> datetime:
+    return max(floor, min(told, base + GNSS_RAISES_BY))
 
 
 def as_kept(utc: datetime | None) -> datetime:

@@ -76,13 +76,13 @@ class Timekeeping:
 
     def _settle(self, floor: Floor) -> None:
         fix, clock = self._board.position.last_fix(), self._board.clock
-        fix_utc = None if fix is None else fix.utc
-        after = floors.by_clock(floor, clock.now(), clock.boottime_s(), fix_utc)
+        moment = clock.now()
+        after = floors.by_clock(floor, moment, clock.boottime_s(), fix)
         if self._floor.utc - after.utc >= FLOOR_STEP:
             line = "event=floor_lowered from=%s to=%s meaning=network_time_is_earlier"
             _log.warning(line, self._floor.utc.isoformat(), after.utc.isoformat())
         self._floor = after
-        clock.move_floor(after.utc)
+        clock.move_floor(after.utc, after.firm(moment.boot_id))
 
     def _agree(self, decided: CaptureId, received: datetime) -> None:
         moment, boottime_s = self._board.clock.now(), self._board.clock.boottime_s()

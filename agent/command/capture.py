@@ -40,6 +40,7 @@ from agent.trust.store import TrustStore
 from hardware.board import Board, open_board
 from hardware.button import ButtonName
 from hardware.clock_system import boot_id
+from hardware.floor import Floor
 from hardware.settings import BoardSettings
 
 Opening = Callable[[BoardSettings, Path, datetime], Board]
@@ -153,6 +154,8 @@ def capture_loop(
         seen = labels.glances(layout, sd_notify.alive)
         board = opening(config.board, layout.run, floor(layout))
         opened.callback(board.close)
+        kept = Floor(board.clock.floor, TrustStore(layout).time().allowance)
+        board.clock.move_floor(kept.utc, kept.firm(boot_id()))
         if known := labels.gnss_label(layout, seen, keys, boot_id()):
             board.clock.recall(datetime.fromisoformat(known.utc), known.monotonic_ns)
         head = labels.head(layout, seen, key.public_key(), config.device.id)

@@ -132,7 +132,7 @@ class TrustStore:
             return KeptTime(
                 floor and from_rfc3339(floor),
                 agreed and Agreed(*_in_boot(agreed, "utc", "boottime_s")),
-                allowance and _allowance(*_in_boot(allowance, "base", "begun_s")),
+                allowance and _allowance(allowance),
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             _log.error("event=trust_unreadable file=time.json")
@@ -154,6 +154,8 @@ class TrustStore:
                 "boot_id": allowance.boot_id,
                 "base": rfc3339(allowance.base),
                 "begun_s": allowance.begun_s,
+                "reached": rfc3339(allowance.reached),
+                "firm": rfc3339(allowance.firm),
             },
         }
         self._write("time.json", json.dumps(told))
@@ -187,8 +189,10 @@ def _in_boot(found: Any, utc: str, boottime: str) -> tuple[str, datetime, float]
     return str(found["boot_id"]), from_rfc3339(found[utc]), boottime_s
 
 
-def _allowance(boot_id: str, base: datetime, begun_s: float) -> Allowance:
-    return Allowance(boot_id, begun_s, base)
+def _allowance(found: Any) -> Allowance:
+    boot_id, base, begun_s = _in_boot(found, "base", "begun_s")
+    reached, firm = from_rfc3339(found["reached"]), from_rfc3339(found["firm"])
+    return Allowance(boot_id, begun_s, base, reached, firm)
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -76,6 +76,20 @@ def test_ntp_wins_over_a_gnss_time_that_disagrees() -> None:
     assert near(synchronised.now().utc, datetime.now(UTC))
 
 
+def test_what_the_network_contradicted_is_not_believed_again_without_it() -> None:
+    """What was forged went on where the network was lost; what agreed with it goes on."""
+    said = [ClockSource.UNSYNCED]
+    found = []
+    for ahead in (timedelta(days=3650), timedelta(hours=1)):
+        one = SystemClock(BUILT, witness=lambda: said[-1])
+        hear(one, datetime.now(UTC) + ahead)
+        for source in (ClockSource.NTP, ClockSource.UNSYNCED):
+            said.append(source)
+            found.append(one.now().source)
+
+    assert found == [ClockSource.NTP, ClockSource.UNSYNCED, ClockSource.NTP, ClockSource.GNSS]
+
+
 @pytest.mark.parametrize("vouched", list(ClockSource))
 def test_nobody_vouches_for_a_time_before_the_build(
     monkeypatch: pytest.MonkeyPatch, vouched: ClockSource

@@ -226,6 +226,29 @@ def test_a_few_seconds_of_gnss_ten_years_ahead_cost_half_a_year_and_the_network_
     assert caplog.text.count("event=floor_lowered") == 1
 
 
+def test_true_fixes_displace_what_was_forged_also_after_a_restart(tmp_path: Path) -> None:
+    """The floor stays half a year ahead until the network comes; the labels say what is true."""
+    with van(tmp_path) as device:
+        device.hear_time(now() + 3650 * DAY)
+        device.tick()
+        floor, forged = device.parts.clock.floor, device.press()["label"]
+        device.hear_time(now())
+        device.tick()
+        true = device.press()["label"]
+    with van(tmp_path) as device:
+        recalled = device.press()["label"]
+        device.hear_time(now())
+        device.tick()
+        heard = device.press()["label"]
+
+        assert floor > now() + 100 * DAY
+        assert device.parts.clock.floor == datetime.fromisoformat(rfc3339(floor))
+    assert forged["utc"] > rfc3339(now() + 3000 * DAY)
+    for label in (true, recalled, heard):
+        assert label["clock"] == "gnss"
+        assert abs(datetime.fromisoformat(label["utc"]) - now()) < HOUR
+
+
 def test_the_network_s_word_counts_more_than_a_receipt_s(tmp_path: Path) -> None:
     """The backend's clock is a year ahead; the floor stays where the network is, time and again."""
     with van(tmp_path, ClockSource.NTP) as device:

@@ -14,7 +14,7 @@ from hardware.floor import Allowance
 KNOWN = KeptTime(
     BUILT + timedelta(days=3),
     Agreed("a boot", BUILT + timedelta(days=2, milliseconds=5), 17.25),
-    Allowance("a boot", 12.5, BUILT),
+    Allowance("a boot", 12.5, BUILT, BUILT + timedelta(days=2), BUILT + timedelta(days=1)),
 )
 
 
