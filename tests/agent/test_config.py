@@ -307,9 +307,7 @@ def _settings_of(cls: Any, where: str = "") -> list[str]:
 SETTINGS = [name for name in _settings_of(Config) if name.count(".") == 1]
 
 
-@settings(
-    deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(setting=st.sampled_from(SETTINGS), value=values)
 def test_any_value_of_any_setting_is_read_or_told_in_one_line(
     tmp_path: Path, setting: str, value: str

@@ -123,7 +123,7 @@ def test_fuzzed_manifests_neither_end_the_loop_nor_start_the_camera(
     """
     with fleet_device(tmp_path) as device:
 
-        @settings(max_examples=200, deadline=None, database=None)
+        @settings(max_examples=200, database=None)
         @given(tokens())
         def check(token: str) -> None:
             verdict = offer_text(device, token)

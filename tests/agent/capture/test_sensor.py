@@ -424,7 +424,7 @@ def test_wherever_it_is_pressed_the_rule_holds_and_no_other_reason_refuses(tmp_p
     with fleet_device(tmp_path) as device:
         carried = Carried(device)
 
-        @settings(max_examples=150, deadline=None, database=None)
+        @settings(max_examples=150, database=None)
         @given(spots())
         def check(spot: Spot) -> None:
             reason, frames = carried.press(spot)

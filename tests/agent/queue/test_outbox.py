@@ -105,9 +105,7 @@ def test_a_claim_books_the_retry_before_the_attempt(outbox: Outbox, device: Reco
     assert claimed(outbox, 100.0 + BOOKING_S).attempts == 2
 
 
-@settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(poisoned=st.sets(st.integers(0, 9), min_size=1, max_size=5), suspected=st.booleans())
 def test_poison_does_not_delay_the_others(
     tmp_path_factory: pytest.TempPathFactory, poisoned: set[int], suspected: bool
@@ -202,7 +200,7 @@ def test_what_was_delivered_stays_delivered(outbox: Outbox, device: RecordMaker,
     assert (before.state, before.decision) == (State.DELIVERED, "receipt")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([*sorted(ENDINGS), "mark_pruned"]), max_size=12))
 def test_states_change_only_along_the_arrows(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]

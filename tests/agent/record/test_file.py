@@ -69,7 +69,7 @@ def header(name: str, size: int) -> bytes:
     return info.tobuf(tarfile.GNU_FORMAT)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.dictionaries(texts, json_values, max_size=5), st.none() | st.binary(max_size=2000))
 def test_what_was_packed_is_unpacked(record: dict[str, Any], photo: bytes | None) -> None:
     made = RecordMaker(key=DEVICE.key).make("test", record or {"a": 1}, photo)
@@ -118,7 +118,7 @@ def test_prev_is_the_digest_of_the_label_without_its_newline(tmp_path: Path) -> 
     assert digest.split()[0] == recordfile.label_digest(MADE.content)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.data())
 def test_no_record_with_one_other_byte_verifies(data: st.DataObject) -> None:
     """Flipped, cut or inserted anywhere, the label included."""
@@ -133,14 +133,13 @@ def test_no_record_with_one_other_byte_verifies(data: st.DataObject) -> None:
         recordfile.unpack(other)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.integers(0, len(MADE.content) - 1))
 def test_no_record_cut_off_verifies(end: int) -> None:
     with pytest.raises(RecordDamaged):
         recordfile.unpack(MADE.content[:end])
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_garbage_is_told_in_words(content: bytes) -> None:
     with pytest.raises(RecordDamaged):

@@ -67,7 +67,7 @@ def test_what_was_signed_comes_back() -> None:
     assert signing.thumbprint(signing.embedded_key(TOKEN)) in TRUSTED
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.data())
 def test_no_token_with_one_other_character_verifies(data: st.DataObject) -> None:
     """Replaced, inserted or removed anywhere: each label has one spelling."""
@@ -178,7 +178,7 @@ def test_a_hostile_header_is_refused(head: object) -> None:
         signing.verify(signed_by_hand(head, b"{}", KEY), TRUSTED)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.fixed_dictionaries(
         {},

@@ -499,9 +499,7 @@ def test_nothing_in_a_file_or_its_name_reaches_the_terminal_raw(tmp_path: Path) 
     assert all(line.isprintable() and len(line) < 400 for line in report.lines)
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_single_change_to_the_folder_goes_unnoticed(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
