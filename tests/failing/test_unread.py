@@ -8,7 +8,8 @@ import pytest
 
 from agent.record import signing
 from tests.support.device import REPOSITORY, Device, device
-from tests.support.est import est_server, fleet_document, required
+from tests.support.est import est_server, required
+from tests.support.fleet_documents import fleet_document
 
 pytestmark = pytest.mark.slow
 
