@@ -118,7 +118,8 @@ def _documents(
         pinned = signing.read_public_key(config.identity.fleet_key)
         fleet = FleetKeys(pinned, TrustStore(layout))
         keys = fleet.keys
-        wanted = Document("fleet", FLEET_EVERY_S, backend.fleet, "the backend has none yet")
+        none = "the backend has none yet"
+        wanted = Document("fleet", FLEET_EVERY_S, backend.fleet, none, held=fleet.tag)
         fetches["fleet"] = DocumentFetch(wanted, backend, capture, dice, on_fetched=fleet.consider)
     if config.policy.manifest is ManifestPolicy.REQUIRED:
         ask = partial(backend.manifest, device_id=name)

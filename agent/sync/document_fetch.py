@@ -49,12 +49,15 @@ class Document:
         every_s: how often it is asked for, give or take a third.
         ask: asks the backend for it, unless it is still the one with this ETag.
         missing: what a 404 means, in words.
+        held: the ETag of the one that the device has, where that shows without asking capture;
+            else it is the one that was fetched last.
     """
 
     kind: str
     every_s: float
     ask: Callable[[str | None], Answer]
     missing: str
+    held: Callable[[], str | None] | None = None
 
 
 class DocumentFetch:
@@ -125,6 +128,8 @@ class DocumentFetch:
 
     def _etag_to_name(self) -> str | None:
         """Nothing where capture says that it has none, whatever was fetched before."""
+        if self._document.held is not None:
+            return self._document.held()
         if self._etag is None:
             return None
         try:

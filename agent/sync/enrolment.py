@@ -10,14 +10,16 @@ from agent.config import Config
 from agent.errors import ConfigError, DoorstepError, NotGenuine, NotNow
 from agent.queue import disk
 from agent.queue.paths import Layout
-from agent.record import certificates
+from agent.record import certificates, signing
 from agent.record.certificates import Certificate
 from agent.sync import issuing, tls
 from agent.sync.est import Est, NotIssued, Waits
 from agent.sync.http import Backend, Limits, NoAnswer
 from agent.sync.identity import Identity, IdentityStore
 from agent.sync.tus import Answer, quoted
+from agent.trust import fleet
 from agent.trust.authorities import expected, now
+from agent.trust.store import TrustStore
 
 Say = Callable[[str, str], None]
 """Tells a person what came of a step: its name, and words."""
@@ -34,7 +36,7 @@ _Got = TypeVar("_Got")
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came for capture; None for what did not, and then `trouble` says why."""
+    """What came for capture; None for what is not new, or did not come: `trouble` says why."""
 
     evidence: str | None
     fleet: str | None
@@ -98,18 +100,18 @@ def identity(
 def documents(config: Config, request: str, say: Say) -> Fetched:
     """Fetch the evidence certificate for this request (PEM), and the fleet document."""
     trouble: DoorstepError | None = None
-    evidence = fleet = None
+    evidence = document = None
     try:
         evidence = _evidence(config, request, say)
     except DoorstepError as error:
         trouble = error
         say("evidence", str(error))
     try:
-        fleet = _fleet(config)
+        document = _fleet(config, say)
     except DoorstepError as error:
         trouble = trouble or error
         say("fleet document", str(error))
-    return Fetched(evidence, fleet, trouble)
+    return Fetched(evidence, document, trouble)
 
 
 def _current(config: Config, layout: Layout, say: Say) -> Identity | None:
@@ -193,15 +195,22 @@ def _refusal(config: Config) -> str | None:
 
 
 def _asked_for_fleet(config: Config) -> Answer:
+    assert config.identity.fleet_key is not None  # the configuration is checked
+    pinned = signing.read_public_key(config.identity.fleet_key)
+    held = fleet.tag(TrustStore(Layout.of(config.state)).fleet(), pinned)
     backend = Backend(config.backend, LIMITS, tls=tls.for_backend(config))
     with closing(backend), backend.attempt():
-        return backend.fleet(None)
+        return backend.fleet(held)
 
 
-def _fleet(config: Config) -> str:
+def _fleet(config: Config, say: Say) -> str | None:
+    """The next one; None where the backend has none but the one that is kept."""
     answer = _asked_for_fleet(config)
     said = quoted("the fleet document", answer)
     match answer.status:
+        case 304:
+            say("fleet document", "is there, and is the newest")
+            return None
         case 200:
             try:
                 return answer.body.decode("ascii")

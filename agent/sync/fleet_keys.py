@@ -41,6 +41,10 @@ class FleetKeys:
             raise NotNow("not enrolled: no fleet document yet")
         return self._fleet.receipt_keys
 
+    def tag(self) -> str | None:
+        """The ETag of what capture has kept; what it has not may lead to nothing that it takes."""
+        return fleet.tag(self._trust.fleet(), self._pinned)
+
     def consider(self, token: str) -> None:
         """Go by this one if it is genuine and newer."""
         before = self._tokens or self._trust.fleet()

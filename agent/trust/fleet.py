@@ -1,5 +1,6 @@
 """The fleet document: which keys may sign what, as the fleet key says; pure."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -112,6 +113,19 @@ def extend(tokens: Sequence[str], token: str, pinned: PublicKey) -> tuple[str, .
     if len(kept) > LINKS_LIMIT:
         raise NotGenuine(f"the fleet key changed more than {LINKS_LIMIT} times; enrol again")
     return kept
+
+
+def tag(tokens: Sequence[str], pinned: PublicKey) -> str | None:
+    """The ETag of the document in force, the last of `tokens`: its SHA-256.
+
+    A backend that reads it answers with a document that follows, however long this one was in
+    hand. None where they do not lead from the `pinned` key: then the newest is what helps.
+    """
+    try:
+        walk(tokens, pinned)
+    except NotGenuine:
+        return None
+    return f'"{hashlib.sha256(tokens[-1].encode()).hexdigest()}"'
 
 
 def _steps(tokens: Sequence[str], pinned: PublicKey) -> list[tuple[Fleet, PublicKey]]:

@@ -8,7 +8,7 @@ import pytest
 
 from agent.record import certificates
 from agent.trust.store import TrustStore
-from tests.backend.process import Backend
+from tests.backend.process import Backend, running_backend
 from tests.support.device import Device
 from tests.support.enrolment import enrolled, expired, let_in, required
 from tests.support.wire import speaking_to
@@ -16,8 +16,11 @@ from tests.support.wire import speaking_to
 pytestmark = pytest.mark.slow
 
 
-def device(backend: Backend, folder: Path, device_id: str) -> Device:
-    return Device(folder, device={"id": device_id}, **required(backend))
+def device(backend: Backend, folder: Path, device_id: str, fleet_key: Path | None = None) -> Device:
+    tables = required(backend)
+    if fleet_key is not None:
+        tables["identity"] = {**tables["identity"], "fleet_key": str(fleet_key)}
+    return Device(folder, device={"id": device_id}, **tables)
 
 
 def enrol(backend: Backend, van: Device, *words: str, token: str = "") -> tuple[int, str]:
@@ -112,3 +115,27 @@ def test_running_device_renews_what_ended_while_it_slept(guarded: Backend, tmp_p
     assert "evidence certificate until 9999-12-31" in status
     assert "event=renewed what=tls until=" in van.log("sync")
     assert "event=renewed what=evidence until=9999-12-31" in van.log("sync")
+
+
+def test_device_that_slept_while_the_fleet_key_changed_is_led_on(tmp_path: Path) -> None:
+    """By `enrol` as by sync: each document that comes is one that follows from the one kept."""
+    with running_backend(tmp_path / "backend", identity=True) as backend:
+        device_id, token = let_in(backend)
+        fleet_key = tmp_path / "fleet-key.pem"
+        fleet_key.write_bytes(backend.fleet_key_file.read_bytes())
+        van = device(backend, tmp_path / "van", device_id, fleet_key)
+        assert enrol(backend, van, token=token)[0] == 0
+        for words in (["rotate", "--fleet-key"], ["publish"], ["rotate"]):
+            backend.command("fleet", *words)
+        van.run("capture", "--once")
+
+        ended = enrol(backend, van)
+        kept = len(TrustStore(van.layout).fleet())
+        again = enrol(backend, van)
+        last = enrol(backend, van)
+        sent = van.run("sync", "--once")
+
+    assert [code for code, _ in (ended, again, last)] == [0, 0, 0], (ended, again, last)
+    assert (kept, len(TrustStore(van.layout).fleet())) == (1, 2)
+    assert "fleet document    is there, and is the newest" in last[1]
+    assert sent.returncode == 0, sent.stdout + sent.stderr

@@ -1,5 +1,6 @@
 """Sync's own copy of the fleet document: who may sign receipts, also while capture is down."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,19 @@ def test_what_does_not_verify_in_trust_does_not_count(
     keys.consider(office.document(1))
 
     assert set(keys.keys()) == {kid(key) for key in office.keys}
+
+
+def test_what_lies_in_trust_names_itself_where_it_follows_from_the_key_that_was_given(
+    trust: TrustStore, office: FleetOffice
+) -> None:
+    """Else a backend would answer with what follows from a key that counts no more."""
+    document = office.document(3)
+    held, given_another = (
+        FleetKeys(one.key.public_key(), trust) for one in (office, FleetOffice())
+    )
+    nothing = held.tag()
+    trust.keep_fleet((document,))
+
+    assert nothing is None
+    assert held.tag() == f'"{hashlib.sha256(document.encode()).hexdigest()}"'
+    assert given_another.tag() is None

@@ -10,6 +10,8 @@ import pytest
 from agent.models import State
 from agent.record import signing
 from agent.trust.store import TrustStore
+from tests.backend import keys
+from tests.backend.identity.fleet import FleetDocuments, KeyFiles
 from tests.support.device import Device, device
 from tests.support.fleet_documents import FleetOffice, entry, identity
 from tests.support.rawserver import RawServer, Request, head, raw_server, whole
@@ -74,8 +76,8 @@ def town(tmp_path: Path) -> Iterator[Town]:
 
 
 @contextmanager
-def in_town(folder: Path, server: RawServer) -> Iterator[Town]:
-    office = FleetOffice(keys=(server.key,))
+def in_town(folder: Path, server: RawServer, office: FleetOffice | None = None) -> Iterator[Town]:
+    office = office or FleetOffice(keys=(server.key,))
     tables = identity(folder / "device", office, server)
     with device(folder / "device", "", **tables) as van:
         made = Town(van, server, office, TusScript(server))
@@ -156,6 +158,38 @@ def test_a_receipt_by_an_unknown_key_has_the_document_asked_for_at_once(town: To
 
     assert town.status("capture")["fleet"] == 2
     assert len(town.asked("/fleet")) == 2
+
+
+def test_a_sync_that_starts_after_the_fleet_key_changed_is_led_to_the_newest_document(
+    tmp_path: Path,
+) -> None:
+    """The device was switched off meanwhile: what lies in `trust/` is all that it knows."""
+    folder = tmp_path / "office"
+    folder.mkdir()
+    documents = FleetDocuments(folder)
+
+    def served(asked: Request) -> Iterable[bytes]:
+        found = FleetDocuments(folder).served(asked.headers.get("if-none-match"))
+        return whole(200, found.encode())
+
+    with raw_server(tmp_path) as server:
+        keys.put_key(KeyFiles(folder).signs, server.key)
+        documents.settle()
+        with in_town(tmp_path, server, FleetOffice(documents.fleet_key())) as town:
+            town.fleet = served
+            van = town.device
+            van.start("capture")
+            van.run("sync", "--once")
+            before = town.status("capture")["fleet"]
+            documents.rotate_fleet_key()
+            documents.publish()
+            asked = len(town.asked("/fleet"))
+            for _ in range(2):
+                van.run("sync", "--once")
+            after = town.status("capture")["fleet"]
+
+    assert (before, after) == (1, 3)
+    assert len(town.asked("/fleet")) == asked + 2
 
 
 def test_prune_without_a_fleet_document_deletes_nothing_and_says_so(town: Town) -> None:

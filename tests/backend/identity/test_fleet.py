@@ -10,7 +10,6 @@ from agent.trust import fleet
 from agent.trust.fleet import Fleet
 from tests.backend import keys
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
-from tests.backend.wire.manifest import tag_of
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
@@ -31,8 +30,7 @@ class Maker:
     def fetch(self) -> Fleet:
         """As the device does, until it has the newest."""
         while True:
-            held = tag_of(self.kept[-1]) if self.kept else None
-            token = self.documents.served(held)
+            token = self.documents.served(fleet.tag(self.kept, self.pinned))
             if self.kept and token == self.kept[-1]:
                 return fleet.walk(self.kept, self.pinned)
             self.kept = fleet.extend(self.kept, token, self.pinned)

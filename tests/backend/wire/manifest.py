@@ -78,8 +78,8 @@ def signed_answer(request: Request, token: str) -> Response:
 
 
 def tag_of(token: str) -> str:
-    """The ETag of a signed document."""
-    return f'"{hashlib.sha256(token.encode()).hexdigest()[:32]}"'
+    """The ETag of a signed document: its SHA-256, so that a device can name the one it has."""
+    return f'"{hashlib.sha256(token.encode()).hexdigest()}"'
 
 
 def _has(request: Request, tag: str) -> bool:
