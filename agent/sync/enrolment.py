@@ -14,7 +14,7 @@ from agent.record import certificates, signing
 from agent.record.certificates import Certificate
 from agent.sync import issuing, tls
 from agent.sync.est import Est, NotIssued, Waits
-from agent.sync.http import Backend, Limits, NoAnswer
+from agent.sync.http import Backend, Limits, NoAnswer, NotVerified, TurnedAway
 from agent.sync.identity import Identity, IdentityStore
 from agent.sync.tus import Answer, quoted
 from agent.trust import fleet
@@ -122,13 +122,20 @@ def _current(config: Config, layout: Layout, say: Say) -> Identity | None:
         return None
 
 
-def _again(config: Config, current: Identity, say: Say) -> tuple[Identity | None, str | None]:
-    """Renewed as the current one; or why not, where the authority refuses."""
+def _again(
+    config: Config, current: Identity, say: Say
+) -> tuple[Identity | None, DoorstepError | None]:
+    """Renewed as the current one; or why not, where a token may help.
+
+    An authority that verifies certificates in TLS gives no answer to one that it does not take.
+    """
     with closing(Est(config.est, tls.for_est(config), LIMITS)) as est:
         try:
             return _decided(lambda: _ask(config, est, current, None), say), None
-        except NotIssued as error:
-            return None, str(error)
+        except NotVerified:
+            raise
+        except (NotIssued, NoAnswer) as error:
+            return None, error
 
 
 def _first(
@@ -136,19 +143,25 @@ def _first(
     current: Identity | None,
     token: Callable[[], str | None],
     say: Say,
-    why: str | None,
+    why: DoorstepError | None,
 ) -> Identity:
     """By the token; `why` the certificate in use is of no use any more."""
     if why is not None:
-        say("TLS certificate", why)
+        say("TLS certificate", str(why))
     secret = token()
     if secret is None:
-        where = "put the one-time token into a file (--token FILE), or on standard input"
-        kind = ConfigError if why is None else NotGenuine
-        raise kind(f"a TLS certificate needs a token now: {where}")
+        raise _no_token(why)
     login = config.device.id, secret
     with closing(Est(config.est, tls.for_est(config, as_device=False), LIMITS)) as est:
         return _decided(lambda: _ask(config, est, current, login), say)
+
+
+def _no_token(why: DoorstepError | None) -> DoorstepError:
+    where = "put the one-time token into a file (--token FILE), or on standard input"
+    if isinstance(why, NoAnswer):
+        return NoAnswer(f"try again later; if it stays so, with a new token: {where}")
+    kind = ConfigError if why is None else NotGenuine
+    return kind(f"a TLS certificate needs a token now: {where}")
 
 
 def _ask(
@@ -184,14 +197,16 @@ def _decided(ask: Callable[[], _Got | Waits], say: Say) -> _Got:
     return got
 
 
-def _refusal(config: Config) -> str | None:
+def _refusal(config: Config) -> DoorstepError | None:
     """How the backend refuses the certificate in use; None where it does not, or says nothing."""
     try:
         answer = _asked_for_fleet(config)
+    except TurnedAway as error:
+        return error
     except NoAnswer:
         return None
     refused = answer.status in {401, 403}
-    return quoted("what is there", answer) if refused else None
+    return NotGenuine(quoted("what is there", answer)) if refused else None
 
 
 def _asked_for_fleet(config: Config) -> Answer:

@@ -30,12 +30,7 @@ def in_words(error: BaseException, whose: str, ca: str) -> str:
                 continue  # also a ConnectTimeoutError, though it is not
             case urllib3.exceptions.ConnectTimeoutError():
                 return f"{whose} cannot be reached: no connection in time"
-            case (
-                ConnectionResetError()
-                | BrokenPipeError()
-                | ssl.SSLEOFError()
-                | ssl.SSLError(library="SYS")
-            ):
+            case _ if _is_cut(cause):
                 return "the connection was cut before an answer came"
             case TimeoutError() | urllib3.exceptions.ReadTimeoutError():
                 return f"{whose} went silent"
@@ -47,6 +42,30 @@ def in_words(error: BaseException, whose: str, ca: str) -> str:
 def is_unverified(error: BaseException) -> bool:
     """Whether the other end did not prove who it is."""
     return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+
+
+def is_turned_away(error: BaseException) -> bool:
+    """Whether the other end ended it: by an alert about our own certificate, or without a word.
+
+    Who verifies certificates in TLS may do either, before or after our handshake is done.
+    """
+    return any(
+        _is_cut(cause)
+        or (isinstance(cause, ssl.SSLError) and bool(_REFUSED.search(_reason(cause))))
+        for cause in _causes(error)
+    )
+
+
+def _is_cut(cause: BaseException) -> bool:
+    match cause:
+        case (
+            ConnectionResetError()
+            | BrokenPipeError()
+            | ssl.SSLEOFError()
+            | ssl.SSLError(library="SYS")
+        ):
+            return True
+    return False
 
 
 def _is_about_certificates(error: ssl.SSLError) -> bool:

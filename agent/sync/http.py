@@ -20,7 +20,7 @@ from agent import __version__
 from agent.config import BackendSettings
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow
 from agent.sync.connection import Adapter
-from agent.sync.failure import in_words, is_unverified
+from agent.sync.failure import in_words, is_turned_away, is_unverified
 from agent.sync.stall import StallLimit
 from agent.sync.tls import Tls
 from agent.sync.tus import Answer
@@ -73,6 +73,10 @@ class NotVerified(NoAnswer):
     """The other end did not prove who it is."""
 
     exit_code = ExitCode.NOT_GENUINE
+
+
+class TurnedAway(NoAnswer):
+    """The other end hung up, or refuses this device's certificate in TLS."""
 
 
 class Client:
@@ -179,9 +183,10 @@ class Client:
             ValueError,  # what the libraries leak for headers that are no headers
         ) as error:
             self.hang_up()  # half an exchange may be left on the connection
+            if self._stall.verdict:  # it was ended here
+                raise NoAnswer(self._stall.verdict) from error
             words = in_words(error, self._whose, self._tls.setting)
-            kind = NotVerified if is_unverified(error) else NoAnswer
-            raise kind(self._stall.verdict or words) from error
+            raise _kind(error)(words) from error
         finally:
             self._stall.tidy()
 
@@ -240,6 +245,12 @@ class Backend(Client):
     def _get(self, name: str, etag: str | None, headers: dict[str, str]) -> Answer:
         wanted = headers | ({"If-None-Match": etag} if etag else {})
         return self._ask("GET", f"{self.base}/{name}", wanted, None, DOCUMENT_LIMIT_BYTES)
+
+
+def _kind(error: Exception) -> type[NoAnswer]:
+    if is_unverified(error):
+        return NotVerified
+    return TurnedAway if is_turned_away(error) else NoAnswer
 
 
 def basic(name: str, password: str = "") -> str:

@@ -57,6 +57,17 @@ class Authority:
             made = made.add_extension(names, critical=False)
         return made.sign(self.key, hashes.SHA256())
 
+    def revoking(self, *revoked: x509.Certificate) -> bytes:
+        """A list of certificates that are over before their time, PEM (RFC 5280 section 5)."""
+        now = datetime.now(UTC) - timedelta(minutes=1)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)
+        builder = builder.last_update(now).next_update(now + YEAR)
+        for one in revoked:
+            entry = x509.RevokedCertificateBuilder().serial_number(one.serial_number)
+            builder = builder.add_revoked_certificate(entry.revocation_date(now).build())
+        made = builder.sign(self.key, hashes.SHA256())
+        return made.public_bytes(serialization.Encoding.PEM)
+
     def below(self, name: str) -> "Authority":
         """An intermediate authority."""
         key = signing.new_key()

@@ -74,11 +74,20 @@ class EstServer:
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
     issued: dict[tuple[str, str, str], x509.Certificate] = field(default_factory=dict)
+    context: ssl.SSLContext = field(default_factory=lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     used: dict[str, str] = field(default_factory=dict)
 
     @property
     def ca_file(self) -> Path:
         return self.folder / "est-ca.pem"
+
+    def turn_away(self, *revoked: x509.Certificate) -> None:
+        """From now on TLS itself ends what is over or revoked, as many authorities have it."""
+        crl = self.folder / "crl.pem"
+        crl.write_bytes(self.authority.revoking(*revoked))
+        self.context.load_verify_locations(crl)
+        self.context.verify_flags &= ~ssl.VerifyFlags(NO_CHECK_TIME)
+        self.context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
 
     def answer(self, asked: Asked) -> Answered:
         self.asked.append(asked)
@@ -162,7 +171,7 @@ def est_server(
     own = folder / "est-tls.pem"
     chain = certificates.pem([made, *server.authority.above])
     own.write_bytes(signing.private_pem(key) + chain)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = server.context
     context.load_cert_chain(own)
     context.load_verify_locations(server.ca_file)
     context.verify_mode = ssl.CERT_OPTIONAL

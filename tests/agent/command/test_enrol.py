@@ -277,6 +277,51 @@ def test_revoked_device_is_let_in_again_by_a_new_token(bench: Bench) -> None:
     assert certificates.is_for(evidence[0], device_key.public_key())
 
 
+@pytest.mark.parametrize("words", [[], ["--renew"]], ids=["enrol", "renew"])
+@pytest.mark.parametrize("what", ["expired", "revoked"])
+def test_where_tls_itself_turns_the_certificate_away_a_new_token_helps(
+    bench: Bench, what: str, words: list[str]
+) -> None:
+    """Such an authority gives no answer: the line is cut in the middle of the handshake."""
+    bench.enrol()
+    if what == "expired":
+        expire(bench)
+    old = bench.identity()
+    assert old is not None
+    bench.server.turn_away(*([old.chain[0]] if what == "revoked" else []))
+    bench.server.tokens["van-7"] = "green-7"
+    bench.said()
+
+    without = bench.enrol(*words, token=None)
+    said, kept = bench.said(), bench.identity()
+    ended = bench.enrol(*words, token="green-7")
+
+    assert without == 75
+    assert "with a new token" in said
+    assert kept is not None
+    assert kept.chain == old.chain
+    assert ended == 0, bench.said()
+    new = bench.identity()
+    assert new is not None
+    assert new.chain != old.chain
+
+
+def test_backend_that_cannot_be_reached_uses_no_token_up(bench: Bench) -> None:
+    """It says nothing of the certificate in use."""
+    bench.enrol()
+    bench.device.configure(
+        identity={"mode": "required", "ca": "ca.pem", "fleet_key": "fleet-key.pem"}
+        | {"est": bench.server.url},
+        backend={"url": "https://127.0.0.1:9", "receipt_keys": []},
+    )
+    bench.server.tokens["van-7"] = "green-7"
+
+    assert bench.enrol(token="green-7") == 75
+
+    assert "TLS certificate   is there" in bench.said()
+    assert bench.server.used.keys() == {"blue-42"}
+
+
 def test_authority_without_the_label_leaves_the_rest_done(bench: Bench) -> None:
     def no_labels(asked: Asked) -> Answered | None:
         return Answered(404, b"not found") if "evidence" in asked.path else None
