@@ -3,7 +3,7 @@
 import argparse
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +33,9 @@ def add_to(commands: Any) -> None:
     add = what.add_parser("add", help="let devices in, or in again; prints a token for each")
     add.add_argument("ids", nargs="+", metavar="ID")
     add.add_argument("--tokens", type=Path, help="write the tokens to a new file, and print none")
+    add.add_argument(
+        "--new-signing-key", action="store_true", help="they may bring another one: theirs is lost"
+    )
     what.add_parser("list", help="every device, its certificates, and what is wrong")
     revoke = what.add_parser("revoke", help="end a device's TLS at once")
     revoke.add_argument("id", metavar="ID")
@@ -70,7 +73,7 @@ class Desk:
             FileExistsError: the file for the tokens is there.
         """
         commands: dict[tuple[str, str], Callable[[argparse.Namespace], str]] = {
-            ("devices", "add"): lambda given: self.add(given.ids, given.tokens),
+            ("devices", "add"): self.add,
             ("devices", "list"): lambda _: self.listed(),
             ("devices", "revoke"): lambda given: self.revoke(given.id, given.evidence),
             ("devices", "gone"): lambda given: self.gone(given.id),
@@ -80,13 +83,16 @@ class Desk:
         }
         return commands[options.command, options.what](options)
 
-    def add(self, ids: Iterable[str], tokens: Path | None) -> str:
+    def add(self, given: argparse.Namespace) -> str:
+        ids: list[str] = given.ids
+        tokens: Path | None = given.tokens
         wrong = [one for one in ids if not _DEVICE_ID.fullmatch(one)]
         if wrong:
             raise NotDone(f"{wrong[0]} is no device id: letters, digits, . _ - and at most 63")
         if tokens is not None and tokens.exists():
             raise FileExistsError(f"{tokens} is there already: nobody was let in")
-        lines = "\n".join(f"{one} {self.register.let_in(one)}" for one in ids)
+        new = bool(given.new_signing_key)
+        lines = "\n".join(f"{one} {self.register.let_in(one, new_signing_key=new)}" for one in ids)
         if tokens is None:
             return lines
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL

@@ -35,8 +35,8 @@ TOKEN_USED: Final = (
     "this token was used, with another key or long ago; ask the office for a new one"
 )
 OTHER_KEY: Final = (
-    "this device has another signing key; if that one is lost, ask the office to let the device "
-    "in again, which allows it one new key"
+    "this device has another signing key; if that one is lost, ask the office to allow it one new "
+    "key (`devices add --new-signing-key`)"
 )
 
 

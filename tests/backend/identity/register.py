@@ -33,8 +33,8 @@ CREATE INDEX IF NOT EXISTS certificates_by_device ON certificates (device_id, la
 """
 """In `backend.db`. A certificate's `number` rises with every issue: the newest has the highest.
 
-`takes_key`: whether the device may bring a signing key that is not known yet; once for each time
-that the office lets it in, since whoever holds its TLS key alone must not bring one of their own.
+`takes_key`: whether the device may bring a signing key that is not known yet: its first one, and
+then one each time that the office says so. Whoever holds its TLS key alone must not bring theirs.
 """
 
 TOKEN_BYTES: Final = 24
@@ -62,17 +62,17 @@ class Register:
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         self._db.executescript(SCHEMA)
 
-    def let_in(self, device_id: str) -> str:
+    def let_in(self, device_id: str, *, new_signing_key: bool = False) -> str:
         """Lets a device in, for the first time or again; returns the one token that enrols it.
 
         What was revoked stays revoked: it needs a new TLS certificate. Its signing key still
-        counts, and it may bring another one.
+        counts; it may bring another one with `new_signing_key` alone.
         """
         token = secrets.token_urlsafe(TOKEN_BYTES)
         upsert = """INSERT INTO enrolled VALUES (?, ?, 1) ON CONFLICT DO UPDATE
-            SET state = excluded.state, takes_key = 1"""
+            SET state = excluded.state, takes_key = takes_key OR ?"""
         with self._together():
-            self._db.execute(upsert, (device_id, DeviceState.IN))
+            self._db.execute(upsert, (device_id, DeviceState.IN, new_signing_key))
             row = (device_id, _digest(token))
             self._db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, NULL)", row)
         return token
@@ -126,7 +126,7 @@ class Register:
         """The evidence certificate for a signing key; the same again for the same key.
 
         Raises:
-            OtherKeyError: it has another, and the office has not let it in again since.
+            OtherKeyError: it has another, and the office has not said that it may bring one.
         """
         kid = thumbprint(key)
         with self._together():

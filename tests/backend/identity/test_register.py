@@ -197,7 +197,10 @@ def test_who_is_let_in_again_keeps_its_signing_key(office: Office) -> None:
 
 
 def test_a_second_signing_key_needs_the_office(office: Office) -> None:
-    """Whoever has taken over the process with the TLS key must not sign as the device."""
+    """Whoever has taken over the process with the TLS key must not sign as the device.
+
+    Also not once the office lets the device in again, for a new TLS certificate.
+    """
     office.register.let_in(VAN)
     office.vouch(signing.new_key())
     other = signing.new_key()
@@ -205,6 +208,9 @@ def test_a_second_signing_key_needs_the_office(office: Office) -> None:
     with pytest.raises(OtherKeyError):
         office.vouch(other)
     office.register.let_in(VAN)
+    with pytest.raises(OtherKeyError):
+        office.vouch(other)
+    office.register.let_in(VAN, new_signing_key=True)
 
     assert office.vouch(other).kid == signing.thumbprint(other.public_key())
     with pytest.raises(OtherKeyError):
