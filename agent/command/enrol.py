@@ -147,7 +147,7 @@ def _authority(config: Config, pin: str | None, as_sync: AsOwner) -> None:
         say("authority", f"{path}")
         return
     told = as_sync(lambda: {"ca": at_sync.authority(config, pin)})
-    found = at_sync.pinned(certificates.read_pem(str(told.get("ca")).encode()), pin)
+    found = at_sync.genuine(certificates.read_pem(str(told.get("ca")).encode()), pin)
     write_durably(path, certificates.pem([found]), _READABLE, whole=True)
     say("authority", f"is the pinned one; written to {path}")
 

@@ -138,6 +138,11 @@ def is_for(certificate: Certificate, key: PublicKey) -> bool:
     return _is_p256(found) and found == key
 
 
+def is_self_signed(certificate: Certificate) -> bool:
+    """Whether it is by its own key: nobody else can have made it."""
+    return _is_by(certificate, certificate)
+
+
 def common_name(certificate: Certificate) -> str:
     """The CN; empty where there is none, or more than one."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)

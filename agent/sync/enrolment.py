@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final, TypeVar
 
 from agent.config import Config
@@ -18,7 +20,7 @@ from agent.sync.http import Backend, Limits, NoAnswer, NotVerified, TurnedAway
 from agent.sync.identity import Identity, IdentityStore
 from agent.sync.tus import Answer, quoted
 from agent.trust import fleet
-from agent.trust.authorities import expected, now
+from agent.trust.authorities import check_not_ended, expected, now
 from agent.trust.store import TrustStore
 
 Say = Callable[[str, str], None]
@@ -48,20 +50,53 @@ def authority(config: Config, pin: str) -> str:
 
     Raises:
         NoAnswer: none came, or none of an EST server.
-        NotGenuine: the authorities that it names have other keys.
+        NotGenuine: none that it names is genuine, or the server itself is not by it.
     """
     with closing(Est(config.est, tls.Tls(None, verifies=False), LIMITS)) as est:
-        return certificates.pem([pinned(est.authorities(), pin)]).decode()
+        text = certificates.pem([genuine(est.authorities(), pin)])
+    _try(config, text)
+    return text.decode()
 
 
-def pinned(found: Sequence[Certificate], pin: str) -> Certificate:
-    """The one of these certificates whose key has this SHA-256; raises NotGenuine."""
-    for one in found:
-        if certificates.key_sha256(one) == pin:
-            return one
+def _try(config: Config, text: bytes) -> None:
+    """Whether the server can be reached once this is in `identity.ca`; raises NotGenuine."""
+    with NamedTemporaryFile(suffix=".pem") as file:
+        file.write(text)
+        file.flush()
+        tried = replace(config, identity=replace(config.identity, ca=Path(file.name)))
+        with closing(Est(config.est, tls.for_est(tried, as_device=False), LIMITS)) as est:
+            try:
+                est.authorities()
+            except NotVerified as error:
+                words = (
+                    "the EST server's certificate is not by the pinned authority; ask who runs it"
+                )
+                raise NotGenuine(f"{words}; nothing was changed ({error})") from error
+
+
+def pinned(found: Sequence[Certificate], pin: str) -> Sequence[Certificate]:
+    """Those of these certificates whose key has this SHA-256; raises NotGenuine."""
+    if those := [one for one in found if certificates.key_sha256(one) == pin]:
+        return those
     keys = ", ".join(certificates.key_sha256(one) for one in found)
     words = "somebody is in between, or --ca-sha256 is another fleet's; nothing was changed"
     raise NotGenuine(f"the authority's key is not the pinned one but {keys}: {words}")
+
+
+def genuine(found: Sequence[Certificate], pin: str) -> Certificate:
+    """The one of these that counts, whoever sent it: by the pinned key itself, and not ended.
+
+    A public key is no secret: anybody puts one into a certificate of their own. Raises NotGenuine.
+    """
+    own = [one for one in pinned(found, pin) if certificates.is_self_signed(one)]
+    if not own:
+        words = "somebody is in between, or it is no root: then put its file there by hand"
+        raise NotGenuine(
+            f"the certificate has the pinned key, which did not sign it itself: {words}"
+        )
+    newest = max(own, key=certificates.ends)
+    check_not_ended(newest)
+    return newest
 
 
 def identity(

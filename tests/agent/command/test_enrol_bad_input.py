@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
-from agent.record import signing
+from agent.record import certificates, signing
 from agent.sync.http import Limits
 from tests.agent.command.enrolling import Bench
-from tests.support.authority import certs_only, new_authority
+from tests.support.authority import Authority, certs_only, new_authority
 from tests.support.device import Device
 from tests.support.est import (
     PREFIX,
@@ -220,3 +221,53 @@ def test_pin_that_is_none_is_a_usage_error(bench: Bench) -> None:
         bench.enrol("--ca-sha256", "abc")
 
     assert ended.value.code == 2
+
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+PINNED: dict[str, tuple[Callable[[Authority], x509.Certificate], str]] = {
+    "another name": (lambda real: forged(real, "Somebody else"), "which did not sign it itself"),
+    "the same name": (lambda real: forged(real, "Test fleet CA"), "which did not sign it itself"),
+    "an end in the past": (
+        lambda real: real.issue(real.key.public_key(), "Test fleet CA", starts=LONG_AGO, ca=True),
+        "it ended on 2020-12-31",
+    ),
+}
+
+
+def forged(real: Authority, name: str) -> x509.Certificate:
+    """The key that is pinned, in a certificate by somebody who does not have it."""
+    return new_authority().issue(real.key.public_key(), name, ca=True)
+
+
+@pytest.mark.parametrize("what", PINNED)
+def test_certificate_with_the_pinned_key_alone_is_not_written(bench: Bench, what: str) -> None:
+    """It would be trusted, and lead nowhere once whoever is in between has gone."""
+    ca = bench.device.folder / "ca.pem"
+    ca.unlink()
+    real = bench.server.authority
+    make, words = PINNED[what]
+    told(bench, "cacerts", lambda _: Answered(200, certs_only([make(real)])))
+    pin = certificates.key_sha256(real.certificate)
+
+    assert bench.enrol("--ca-sha256", pin) == 65
+
+    assert words in bench.said()
+    assert not ca.exists()
+    both = [make(real), real.certificate]
+    told(bench, "cacerts", lambda _: Answered(200, certs_only(both)))
+    assert bench.enrol("--ca-sha256", pin) == 0
+    assert certificates.read_pem(ca.read_bytes()) == (real.certificate,)
+
+
+def test_pinned_authority_that_the_server_is_not_of_is_not_written(bench: Bench) -> None:
+    """Else every later enrolment would end at a file that is in the way."""
+    ca = bench.device.folder / "ca.pem"
+    ca.unlink()
+    other = new_authority()
+    told(bench, "cacerts", lambda _: Answered(200, certs_only([other.certificate])))
+
+    assert bench.enrol("--ca-sha256", certificates.key_sha256(other.certificate)) == 65
+
+    assert "the EST server's certificate is not by the pinned authority" in bench.said()
+    assert not ca.exists()
