@@ -108,7 +108,11 @@ class CurrentFleet:
         pinned, before = self._pinned(), self._trust.fleet()
         tokens = fleet.extend(before, token, pinned)
         found = fleet.walk(tokens, pinned)
+        kid = signing.thumbprint(pinned)
+        if found.version < (newest := self._trust.fleet_version(kid) or 0):
+            raise NotGenuine(f"version {found.version} is older than {newest}, which was here")
         if tokens != before:
+            self._trust.keep_fleet_version(kid, found.version)
             self._trust.keep_fleet(tokens)
             _log.info("event=fleet_taken version=%d", found.version)
         self._fleet = found

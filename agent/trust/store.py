@@ -68,6 +68,22 @@ class TrustStore:
         """Replace them."""
         self._write("fleet.jws", "\n".join(tokens))
 
+    def fleet_version(self, kid: str) -> int | None:
+        """Of the newest that ever followed from this fleet key; also where it is spoilt since."""
+        text = self._text("fleet.version")
+        try:
+            if text is None:
+                return None
+            kept, version = text.split()
+            return int(version) if kept == kid else None
+        except ValueError as error:
+            self._tell_unreadable("fleet.version", error)
+            return None
+
+    def keep_fleet_version(self, kid: str, version: int) -> None:
+        """Replace it; before the document, so that no cut lets an older one in."""
+        self._write("fleet.version", f"{kid} {version}")
+
     def manifest(self) -> str | None:
         """The manifest in hand, unverified."""
         return self._text("manifest.jws")

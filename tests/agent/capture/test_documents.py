@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +184,43 @@ def test_the_same_one_again_is_no_news(
 
     assert taken == [{"taken": True}] * 3
     assert caplog.text.count("event=fleet_taken") == 1
+
+
+@pytest.mark.parametrize("spoilt", [b"\xff\x00\xff", b"", b"e30.e30.AAAA"])
+@pytest.mark.parametrize("restarts", [False, True], ids=["runs on", "starts again"])
+def test_a_file_that_was_spoilt_lets_no_older_document_in(
+    tmp_path: Path, office: FleetOffice, spoilt: bytes, *, restarts: bool
+) -> None:
+    """Who may offer, and waits for the card to go bad, would bring a revoked key back."""
+    with ExitStack() as running:
+        device = running.enter_context(fleet_member(tmp_path, office))
+        newest = office.document(5)
+        offer(device, "fleet", newest)
+        (device.layout.trust / "fleet.jws").write_bytes(spoilt)
+        if restarts:
+            running.close()
+            device = running.enter_context(fleet_member(tmp_path, office))
+        refused = offer(device, "fleet", office.document(4))
+        healed = offer(device, "fleet", newest)
+
+        assert (refused["taken"], healed) == (False, {"taken": True})
+        assert "version 4 is older than 5" in refused["why"]
+        assert TrustStore(device.layout).fleet() == (newest,)
+
+
+def test_another_fleet_key_begins_anew_whatever_its_version(
+    tmp_path: Path, office: FleetOffice
+) -> None:
+    """Root gave it; the version that was kept is of another fleet's documents."""
+    with fleet_member(tmp_path, office) as device:
+        offer(device, "fleet", office.document(5))
+    other = FleetOffice()
+    with fleet_member(tmp_path, other) as device:
+        taken = offer(device, "fleet", other.document(1))
+        device.tick()
+
+        assert taken == {"taken": True}
+        assert device.loop.status()["fleet"] == 1
 
 
 @pytest.mark.slow

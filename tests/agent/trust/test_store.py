@@ -66,6 +66,22 @@ def test_what_was_kept_is_there(trust: TrustStore, tmp_path: Path) -> None:
     assert again.evidence() == b"-----BEGIN"
 
 
+def test_a_fleet_version_is_of_its_fleet_key(trust: TrustStore) -> None:
+    trust.keep_fleet_version("kid-1", 5)
+
+    assert (trust.fleet_version("kid-1"), trust.fleet_version("kid-2")) == (5, None)
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"kid-1", b"kid-1 five", b"kid-1 5 6"])
+def test_a_fleet_version_that_is_spoilt_is_none_and_is_told(
+    trust: TrustStore, tmp_path: Path, text: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "state" / "trust" / "fleet.version").write_bytes(text)
+
+    assert trust.fleet_version("kid-1") is None
+    assert "event=trust_unreadable file=fleet.version" in caplog.text
+
+
 def test_the_group_reads_all_but_the_manifest(trust: TrustStore, tmp_path: Path) -> None:
     """Today's doors are nobody else's business."""
     trust.keep_fleet(("a.b.c",))
