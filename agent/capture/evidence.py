@@ -5,8 +5,9 @@ from agent.errors import DoorstepError, NotGenuine
 from agent.process.verdict import TAKEN, Verdict
 from agent.queue.paths import Layout
 from agent.record import certificates
+from agent.record.certificates import Chain
 from agent.record.signing import PrivateKey
-from agent.trust.authorities import check_not_ended, expected
+from agent.trust.authorities import check_not_ended, expected, kept_evidence
 from agent.trust.store import TrustStore
 
 
@@ -43,4 +44,16 @@ class Evidence:
         chain = certificates.issued(found, self._key.public_key(), expected(self._config))
         certificates.check_evidence(chain[0])
         check_not_ended(chain[0])
+        self._check_not_shorter(chain)
         self._store.keep_evidence(certificates.pem(chain))
+
+    def _check_not_shorter(self, chain: Chain) -> None:
+        """Raise NotGenuine where the kept one counts, and for longer: earlier ones are replayed."""
+        known = expected(self._config)
+        try:
+            kept = certificates.issued(kept_evidence(self._store), self._key.public_key(), known)
+        except NotGenuine:
+            return
+        if certificates.ends(chain[0]) < (ends := certificates.ends(kept[0])):
+            words = f"the one that is kept counts until {ends:%Y-%m-%d}"
+            raise NotGenuine(f"it ends on {certificates.ends(chain[0]):%Y-%m-%d}, and {words}")

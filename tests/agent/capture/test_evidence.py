@@ -1,7 +1,7 @@
 """The evidence certificate: capture alone decides which one counts for its key."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -113,6 +113,43 @@ def test_what_does_not_count_is_refused_in_words_and_changes_nothing(
     assert words in verdict.why
     assert not verdict.again
     assert scene.trust.evidence() == before
+
+
+def shorter(scene: Scene, by: Authority = AUTHORITY) -> Certificate:
+    """One that is good as such, and ends in a year."""
+    began = datetime.now(UTC) - timedelta(days=1)
+    return by.issue(scene.key.public_key(), "van-7", evidence=True, starts=began)
+
+
+def test_one_that_ends_earlier_does_not_replace_the_better_one(scene: Scene) -> None:
+    """Whoever may offer has seen the earlier ones too."""
+    scene.evidence.offer(pem(good := scene.issue()))
+
+    verdict = scene.evidence.offer(pem(shorter(scene)))
+
+    assert verdict.why is not None
+    assert "the one that is kept counts until 9999-12-31" in verdict.why
+    assert not verdict.again
+    assert scene.trust.evidence() == pem(good).encode()
+    assert scene.evidence.offer(pem(good)) == TAKEN
+
+
+def test_one_that_ends_earlier_replaces_what_leads_to_no_trusted_authority(scene: Scene) -> None:
+    """The fleet has moved to another authority, which gives less."""
+    scene.evidence.offer(pem(scene.issue()))
+    other = new_authority("new")
+    assert scene.config.identity.ca is not None
+    scene.config.identity.ca.write_bytes(other.pem)
+
+    assert scene.evidence.offer(pem(shorter(scene, other))) == TAKEN
+
+
+def test_one_that_ends_earlier_replaces_what_is_for_another_key_or_is_spoilt(scene: Scene) -> None:
+    another = AUTHORITY.issue(signing.new_key().public_key(), "van-7", evidence=True)
+    for kept in (pem(another), "nothing"):
+        scene.trust.keep_evidence(kept.encode())
+
+        assert scene.evidence.offer(pem(shorter(scene))) == TAKEN
 
 
 def test_authority_that_cannot_be_read_is_worth_another_try(scene: Scene) -> None:
