@@ -166,10 +166,12 @@ def check_evidence(certificate: Certificate) -> None:
     """
     with _readable("not a certificate for evidence"):
         extensions = certificate.extensions
-        usage = extensions.get_extension_for_class(x509.KeyUsage).value
+        usage = extensions.get_extension_for_class(x509.KeyUsage)
         purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
-        if not usage.digital_signature:
+        if not usage.critical:
+            raise NotGenuine("not a certificate for evidence: keyUsage is not critical")
+        if not usage.value.digital_signature:
             raise NotGenuine("not a certificate for evidence: no keyUsage digitalSignature")
         if ExtendedKeyUsageOID.EMAIL_PROTECTION not in purposes:
             raise NotGenuine("not a certificate for evidence: no emailProtection")

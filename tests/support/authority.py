@@ -40,15 +40,21 @@ class Authority:
         evidence: bool = False,
         server: bool = False,
         ca: bool = False,
+        critical: bool = True,
     ) -> x509.Certificate:
-        """A certificate for `key`: of a device's TLS unless it is for something else."""
+        """A certificate for `key`: of a device's TLS unless it is for something else.
+
+        `critical` is whether its key usage is.
+        """
         began = starts or datetime.now(UTC) - timedelta(minutes=1)
         is_for_ever = evidence and starts is None
         begins, ends = FOR_EVER if is_for_ever else (began, began + life)
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
         usage = ExtendedKeyUsageOID.EMAIL_PROTECTION if evidence else usage
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-        made = _builder(key, name, self.certificate.subject, (begins, ends), ca=ca)
+        made = _builder(
+            key, name, self.certificate.subject, (begins, ends), ca=ca, critical=critical
+        )
         made = made.add_extension(issuer, critical=False)
         if not ca:
             made = made.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
@@ -90,6 +96,7 @@ def _builder(
     valid: tuple[datetime, datetime],
     *,
     ca: bool,
+    critical: bool = True,
 ) -> x509.CertificateBuilder:
     usage = x509.KeyUsage(
         digital_signature=not ca,
@@ -111,7 +118,7 @@ def _builder(
         .not_valid_before(valid[0].replace(microsecond=0))
         .not_valid_after(valid[1].replace(microsecond=0))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(usage, critical=critical)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 

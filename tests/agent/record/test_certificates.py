@@ -120,6 +120,14 @@ def test_evidence_needs_its_profile(authority: Authority) -> None:
         certificates.check_evidence(authority.certificate)
 
 
+def test_evidence_needs_its_key_usage_critical(authority: Authority) -> None:
+    """Else a reader that does not know it goes on without it."""
+    found = authority.issue(PUBLIC, "van-7", evidence=True, critical=False)
+
+    with pytest.raises(NotGenuine, match="keyUsage is not critical"):
+        certificates.check_evidence(found)
+
+
 def test_evidence_may_be_valid_from_1970_to_9999(authority: Authority) -> None:
     found = authority.issue(PUBLIC, "van-7", evidence=True)
 
