@@ -218,6 +218,11 @@ def rfc3339(moment: datetime) -> str:
     return text.removesuffix("+00:00") + "Z"
 
 
+def printable(text: str) -> str:
+    """One line of what a terminal shows and does not obey: what others wrote may hold anything."""
+    return "".join(one if one.isprintable() else " " for one in text)
+
+
 def from_rfc3339(text: object) -> datetime:
     """The moment that somebody else wrote in UTC with Z, to the second or more exactly.
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from agent import __version__
 from agent.errors import DoorstepError, ExitCode
-from agent.models import State
+from agent.models import State, printable
 from agent.process import streams
 from hardware.errors import DeviceError, ScriptError
 
@@ -78,7 +78,7 @@ def _end_at_once(code: int) -> None:
 
 def _tell(error: Exception, code: int) -> int:
     for line in str(error).splitlines():
-        print(f"doorstep: {line}", file=sys.stderr)
+        print(f"doorstep: {printable(line)}", file=sys.stderr)
     return code
 
 

@@ -19,7 +19,7 @@ from agent.command.owners import as_owner
 from agent.command.shared import become, open_queue, owner_of
 from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StorageFault
-from agent.models import State
+from agent.models import State, printable
 from agent.process import status
 from agent.queue import disk
 from agent.queue.outbox import Outbox
@@ -101,7 +101,7 @@ def exit_code(findings: Iterable[Finding]) -> ExitCode:
 def lines(findings: Iterable[Finding]) -> Iterator[str]:
     """One line per finding, in words."""
     for finding in findings:
-        first, *rest = finding.words.splitlines() or [""]
+        first, *rest = map(printable, finding.words.splitlines() or [""])
         yield f"{finding.level:<6}  {finding.check:<13}  {first}"
         yield from (f"{'':<23}{line}" for line in rest)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from agent.command.shared import configured, open_queue
 from agent.errors import ConfigError, ExitCode
-from agent.models import CaptureId, Item
+from agent.models import CaptureId, Item, printable
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,7 +43,7 @@ def _listed(item: Item) -> dict[str, Any]:
 def _line(item: Item) -> str:
     tries = f"{item.attempts} tried" if item.attempts else "not tried"
     answer = f"  {item.answer}" if item.answer else ""
-    return (
+    return printable(
         f"{item.number:>6}  #{item.seq:<5} {item.capture_id}  {item.kind:<11} {item.state:<9} "
         f"{item.utc}  {tries}{answer}"
     )

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from agent.command.shared import become, owner_of, signals
 from agent.config import Config, IdentityMode, ManifestPolicy, load, path_of
 from agent.errors import ExitCode
+from agent.models import printable
 from agent.process import sd_notify
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     told = f"{sent.delivered} delivered, {sent.waiting} waiting"
     if sent.tried > sent.delivered:
         told += f"; {sent.tried - sent.delivered} tried in vain, `doorstep queue` says why"
-    print(f"{told}; paused: {sent.paused}" if sent.paused else told)
+    print(printable(f"{told}; paused: {sent.paused}") if sent.paused else told)
     return ExitCode.LATER if sent.waiting or sent.paused else ExitCode.DONE
 
 

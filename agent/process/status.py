@@ -13,7 +13,7 @@ from typing import Any, Final
 from agent import __version__
 from agent.config import Config, IdentityMode
 from agent.errors import DoorstepError
-from agent.models import Item
+from agent.models import Item, printable
 from agent.process import control, identity
 from agent.queue.disk import free_bytes
 from agent.queue.paths import Layout
@@ -99,7 +99,8 @@ def _queue(outbox: OutboxReader) -> dict[str, Any]:
         counts, alarms = outbox.counts(), outbox.alarms(ALARMS)
     except DoorstepError as error:
         return {"error": _short(str(error))}
-    return {**asdict(counts), "alarms": [_alarm(item) for item in alarms]}
+    told = _shortened(asdict(counts))
+    return {**told, "alarms": [_alarm(item) for item in alarms]}
 
 
 def _alarm(item: Item) -> dict[str, str]:
@@ -108,7 +109,8 @@ def _alarm(item: Item) -> dict[str, str]:
 
 
 def _short(text: str) -> str:
-    """A text whose JSON keeps to the limit, whatever is in it: its middle says the least."""
+    """One line whose JSON keeps to the limit, whatever is in it: its middle says the least."""
+    text = printable(text)
     kept = len(text)
     shown = text
     while len(json.dumps(shown)) > TEXT_LIMIT_BYTES:

@@ -1,9 +1,11 @@
 """`doorstep queue`: its list, and putting items back."""
 
 import json
+from contextlib import closing
 
 import pytest
 
+from agent.queue.database import Database
 from tests.agent.command.inprocess import filled, printed, run
 from tests.support.device import Device, empty_queue
 
@@ -33,6 +35,23 @@ def test_the_number_to_page_by_is_in_the_list_also_behind_a_second_chain(
     assert numbers == list(range(1, 11))
     assert listed(device, capsys, "--after", "5") == second
     assert listed(device, capsys, "--limit", "5") == first
+
+
+def test_what_the_queue_holds_does_not_command_the_terminal(
+    device: Device, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every process writes there, and who asks is root."""
+    filled(device)
+    with closing(Database(device.layout)) as database, database.step() as sql:
+        sql.execute(
+            "UPDATE captures SET utc = '\x1b[2J', kind = '\x1b[3J', answer = '\x1b]0;x\x07'"
+        )
+
+    for words in (["queue"], ["queue", "--json"]):
+        assert run(device, *words) == 0
+        told = printed(capsys).splitlines()
+        assert len(told) == 5
+        assert all(line.isprintable() for line in told)
 
 
 def test_a_list_tells_neither_receipts_nor_digests_of_labels(

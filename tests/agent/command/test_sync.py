@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.process import control
 from tests.agent.command.inprocess import printed, run
 from tests.support.device import Device, empty_queue, towards
 from tests.support.factory import RecordMaker, add, queue
@@ -29,6 +30,21 @@ def test_sync_once_ends_with_75_while_items_remain(
 
     assert run(device, "sync", "--once") == 75
     assert "0 delivered, 1 waiting" in printed(capsys)
+
+
+@pytest.mark.parametrize("member", ["paused", "error"])
+def test_what_a_running_sync_says_does_not_command_the_terminal(
+    device: Device, capsys: pytest.CaptureFixture[str], member: str
+) -> None:
+    empty_queue(device.folder)
+    said = {"tried": 0, "delivered": 0, "waiting": 0, "paused": None} | {member: "x\x1b[2J"}
+
+    with control.serve(device.layout.sync_socket, lambda *_: dict(said)):
+        run(device, "sync", "--once")
+
+    told = "".join(capsys.readouterr())
+    assert "x [2J\n" in told
+    assert "\x1b" not in told
 
 
 def test_sync_once_says_why_it_is_paused(

@@ -204,6 +204,21 @@ def test_a_process_that_does_not_answer_in_words_is_told_as_that(
     assert "sync      it is stopping" in list(status.lines(made))
 
 
+def test_what_the_queue_holds_does_not_command_the_terminal(tmp_path: Path, config: Config) -> None:
+    """Every process writes there."""
+    _, database, outbox = queue(tmp_path)
+    for _ in range(2):
+        add(outbox, RecordMaker().make())
+    with database.step() as sql:
+        sql.execute("UPDATE captures SET utc = '\x1b[2J', answer = '\x1b]0;x\x07', suspected = 1")
+    database.close()
+
+    words = list(status.lines(document(config)))
+
+    assert any("ALARM" in line for line in words)
+    assert all(line.isprintable() for line in words)
+
+
 OUTSIDER = """
 import os, sys
 from agent.__main__ import main
