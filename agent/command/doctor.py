@@ -273,7 +273,8 @@ def _alarms(outbox: Outbox) -> Iterator[Finding]:
 
 def _clock(config: Config) -> Finding:
     running = status.ask(Layout.of(config.state).capture_socket) or {}
-    source = ClockSource(running.get("clock") or SystemClock(BUILT).now().source)
+    known = [source for source in ClockSource if source == running.get("clock")]
+    source = known[0] if known else SystemClock(BUILT).now().source
     if config.board.clock.kind is ClockKind.SIMULATED and running:
         return Finding("clock", Level.OK, f"simulated: {source}")
     is_well, words = told(source, keepers())

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import UnionType
 from typing import Any, Final
 
 from agent import __version__
@@ -24,6 +25,23 @@ ALARMS: Final = 5
 
 TEXT_LIMIT_BYTES: Final = 85
 """Longest text in the document, as JSON: twelve at most, beside some 1,000 bytes of numbers."""
+
+_TEXT: Final = str | None
+_NUMBER: Final = int | float
+_MEMBERS: Final[dict[str, type | UnionType]] = {
+    **dict.fromkeys(("ready", "writable", "streaming", "simulated"), bool),
+    **dict.fromkeys(("position", "clock", "state"), str),
+    **dict.fromkeys(("fleet_refused", "manifest_refused"), _TEXT),
+    **dict.fromkeys(("last_contact", "last_answer", "pause"), _TEXT),
+    **dict.fromkeys(("tls_until", "identity_trouble"), _TEXT),
+    "fleet": int | None,
+    "manifest": int | str,
+    "waits_s": _NUMBER,
+}
+"""What capture and sync say of themselves; all else that one of them says is left out."""
+
+_LARGEST: Final = 2**53
+"""Largest number that every reader of JSON has exactly. Source: RFC 8259, section 6."""
 
 _ASK_TIMEOUT_S: Final = 2.0
 """Longest wait for what a process says of itself: somebody waits at a terminal."""
@@ -56,7 +74,20 @@ def ask(socket: Path) -> dict[str, Any] | None:
         return {"error": _short(str(error))}
     if answer is None:
         return None
-    return _shortened(answer)
+    return _shortened(_believable(answer))
+
+
+def _believable(told: dict[str, Any]) -> dict[str, Any]:
+    """The members that are as expected: another process may say anything."""
+    return {
+        name: told[name]
+        for name, kind in _MEMBERS.items()
+        if name in told and isinstance(told[name], kind) and _is_exact(told[name])
+    }
+
+
+def _is_exact(value: object) -> bool:
+    return not isinstance(value, _NUMBER) or abs(value) <= _LARGEST
 
 
 def _shortened(told: dict[str, Any]) -> dict[str, Any]:
@@ -132,9 +163,10 @@ def _capture_words(capture: dict[str, Any] | None) -> str:
         return "not running"
     if "error" in capture:
         return str(capture["error"])
-    ready = "ready" if capture["ready"] else "NOT READY"
-    board = "simulated board, " if capture["simulated"] else ""
-    return f"{ready}, {board}clock {capture['clock']}, position {capture['position']}"
+    ready = "ready" if capture.get("ready") else "NOT READY"
+    board = "simulated board, " if capture.get("simulated") else ""
+    clock, position = (capture.get(name, "unknown") for name in ("clock", "position"))
+    return f"{ready}, {board}clock {clock}, position {position}"
 
 
 def _fleet_lines(capture: dict[str, Any]) -> Iterator[str]:
@@ -163,7 +195,7 @@ def _sync_words(sync: dict[str, Any] | None) -> str:
         return str(sync["error"])
     contact, answer = sync.get("last_contact"), sync.get("last_answer")
     told = [
-        str(sync.get("state")),
+        sync.get("state", "in an unknown state"),
         f"last contact {contact}" if contact else "no contact yet",
         f"last answer: {answer}" if answer else "",
         f"goes on in {sync['waits_s']:.0f} s" if sync.get("waits_s") else "",

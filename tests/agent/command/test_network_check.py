@@ -18,6 +18,7 @@ from agent.queue.database import Database
 from agent.record import certificates, signing
 from agent.sync.identity import Identity, IdentityStore
 from agent.trust.store import TrustStore
+from tests.agent.command.inprocess import run
 from tests.support.authority import YEAR
 from tests.support.device import Device
 from tests.support.est import Answered, Asked, EstServer, est_server, required
@@ -177,6 +178,27 @@ def test_what_sync_says_is_quoted(van: Van) -> None:
         found = van.found()
 
     assert found[-1] == (Level.NOTE, "sync says: evidence/simpleenroll was answered 404")
+
+
+@pytest.mark.parametrize("clock", ["moon", [1], None, "gnss"])
+def test_whatever_is_said_at_the_sockets_doctor_tells_it_and_commands_no_terminal(
+    van: Van, capsys: pytest.CaptureFixture[str], clock: object
+) -> None:
+    """sync may be somebody else's, and who asks is root."""
+    strange = "\x1b]0;x\x07\n\x1b[2J"
+    said = {"clock": clock, "ready": [1], "position": {"a": 1}, "manifest_refused": strange}
+    said |= {"identity_trouble": strange, "fleet": strange, "fleet_refused": [1]}
+    layout = van.device.layout
+
+    with (
+        control.serve(layout.capture_socket, lambda *_: dict(said)),
+        control.serve(layout.sync_socket, lambda *_: dict(said)),
+    ):
+        run(van.device, "doctor")
+
+    told = capsys.readouterr().out.splitlines()
+    assert any("sync says:  ]0;x" in line for line in told)
+    assert all(line.isprintable() for line in told)
 
 
 # --- the status

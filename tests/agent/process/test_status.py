@@ -204,6 +204,67 @@ def test_a_process_that_does_not_answer_in_words_is_told_as_that(
     assert "sync      it is stopping" in list(status.lines(made))
 
 
+MEMBERS = (
+    *("ready", "writable", "streaming", "position", "clock", "simulated"),
+    *("fleet", "fleet_refused", "manifest", "manifest_refused"),
+    *("state", "last_contact", "last_answer", "pause", "waits_s", "tls_until", "identity_trouble"),
+)
+STRANGE: list[Any] = [
+    [1],
+    {"a": {"b": 1}},
+    "a",
+    "\x1b[2J\x1b]0;x\x07\u009b2J",
+    "x" * 20_000,
+    10**400,
+    -1e300,
+    float("inf"),
+    float("nan"),
+    True,
+    None,
+]
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_whatever_a_process_says_of_itself_the_status_is_told(
+    tmp_path: Path, config: Config, member: str
+) -> None:
+    """sync may be somebody else's, and who asks is root at a terminal."""
+    queue(tmp_path)[1].close()
+    layout = Layout.of(config.state)
+    said: dict[str, Any] = {}
+
+    with (
+        control.serve(layout.capture_socket, lambda *_: said),
+        control.serve(layout.sync_socket, lambda *_: said),
+    ):
+        for strange in STRANGE:
+            said |= {member: strange, "x" * 5_000: strange}
+            made = document(config)
+
+            assert len(json.dumps(made, allow_nan=False)) < 2048
+            assert all(line.isprintable() for line in status.lines(made))
+
+
+def test_what_a_process_says_is_kept_where_it_is_as_expected(
+    tmp_path: Path, config: Config
+) -> None:
+    queue(tmp_path)[1].close()
+    layout = Layout.of(config.state)
+    capture = {"ready": False, "writable": True, "streaming": True, "position": "ok"}
+    capture |= {"clock": "gnss", "simulated": False, "fleet": None, "fleet_refused": "old"}
+    capture |= {"manifest": "none", "manifest_refused": None}
+    idle = {"state": "idle", "last_contact": None, "last_answer": "x", "pause": None}
+    sync = idle | {"waits_s": 1.5}
+
+    with (
+        control.serve(layout.capture_socket, lambda *_: dict(capture)),
+        control.serve(layout.sync_socket, lambda *_: dict(sync)),
+    ):
+        made = document(config)
+
+    assert (made["capture"], made["sync"]) == (capture, sync)
+
+
 def test_what_the_queue_holds_does_not_command_the_terminal(tmp_path: Path, config: Config) -> None:
     """Every process writes there."""
     _, database, outbox = queue(tmp_path)
