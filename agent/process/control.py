@@ -13,9 +13,11 @@ import socket
 import struct
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Semaphore
 from typing import Any, Final
 
 from agent.errors import DoorstepError, ExitCode, FailedElsewhere, NotNow, StorageFault
@@ -37,7 +39,7 @@ LINE_TIMEOUT_S: Final = 10.0
 """Longest time for a line to arrive, or to be taken: a person may type it into socat."""
 
 CLIENTS_LIMIT: Final = 16
-"""Most clients at once; the next one is told to come again. A device has two or three."""
+"""Most clients of one user at once, who keeps nobody else's place. A device has two or three."""
 
 TICK_S: Final = 0.5
 """How often a waiting client looks around: often enough that a progress bar does not look stuck."""
@@ -63,7 +65,7 @@ class _Service:
     def __init__(self, answer: Answering, limit_bytes: int) -> None:
         self.answer = answer
         self.limit_bytes = limit_bytes
-        self.places = threading.BoundedSemaphore(CLIENTS_LIMIT)
+        self.places = defaultdict[str, Semaphore](lambda: Semaphore(CLIENTS_LIMIT))
         self.long_lines = threading.Lock()
         self.stopping = threading.Event()
 
@@ -175,8 +177,9 @@ def _short(path: Path) -> Iterator[str]:
 def _accept(listener: socket.socket, service: _Service) -> None:
     for client in _clients(listener, service.stopping):
         client.settimeout(LINE_TIMEOUT_S)
-        if service.places.acquire(blocking=False):
-            threading.Thread(target=_serve_one, args=(client, service), daemon=True).start()
+        user = _user(client)
+        if service.places[user].acquire(blocking=False):
+            threading.Thread(target=_serve_one, args=(client, user, service), daemon=True).start()
         else:
             _say(client, _error("too many clients; ask again", ExitCode.LATER))
             client.close()
@@ -198,15 +201,15 @@ def _clients(listener: socket.socket, stopping: threading.Event) -> Iterator[soc
             yield client
 
 
-def _serve_one(client: socket.socket, service: _Service) -> None:
+def _serve_one(client: socket.socket, user: str, service: _Service) -> None:
     try:
         with client, ExitStack() as held:
-            _say(client, _answered(client, service, held))
+            _say(client, _answered(client, user, service, held))
     finally:
-        service.places.release()
+        service.places[user].release()
 
 
-def _answered(client: socket.socket, service: _Service, held: ExitStack) -> Line:
+def _answered(client: socket.socket, user: str, service: _Service, held: ExitStack) -> Line:
     """The answer to what a client says; what a long line takes is `held` until it was told."""
 
     def grow() -> None:
@@ -221,7 +224,7 @@ def _answered(client: socket.socket, service: _Service, held: ExitStack) -> Line
     except (OSError, ValueError) as error:
         return _error(f"not a request: {error}", ExitCode.USAGE)
     try:
-        return service.answer(request, _user(client))
+        return service.answer(request, user)
     except DoorstepError as error:
         return _error(str(error), error.exit_code)
 

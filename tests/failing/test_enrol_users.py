@@ -1,23 +1,33 @@
 """Root enrols a device whose folders are its processes' own: each part runs as its owner."""
 
+import json
 import os
 import shutil
+import socket
 import stat
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from agent.errors import DoorstepError
+from agent.process import control
 from agent.queue.paths import Layout
 from agent.record import signing
-from tests.failing.users import GROUP, USERS, tmpfiles
+from tests.failing.users import GROUP, USERS, as_user, become, tmpfiles
+from tests.failing.works import command
 from tests.support.device import REPOSITORY, Device
 from tests.support.est import Answered, Asked, EstServer, est_server, required
 from tests.support.fleet_documents import fleet_document
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -238,3 +248,59 @@ def test_doctor_asks_the_backend_as_sync(scene: Scene) -> None:
 
     assert scene.callers
     assert set(scene.callers) == {SYNC}
+
+
+@contextmanager
+def alongside(name: str, act: Callable[[], object]) -> Iterator[None]:
+    """While the block runs, `act` runs as this user."""
+
+    def become_and_act() -> None:
+        become(name)
+        act()
+
+    process = get_context("fork").Process(target=become_and_act)  # has imported everything
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def crowd(path: Path) -> None:
+    """Keep every place at this socket that can be had, by lines that never end."""
+    lines = []
+    while True:  # each is closed after ten seconds
+        lines.append(socket.socket(socket.AF_UNIX))
+        lines[-1].connect(str(path))
+        time.sleep(0.01)
+
+
+def is_full(path: Path) -> bool:
+    """Whether sync is told to come again, by sync."""
+
+    def ask() -> int:
+        try:
+            control.ask(path, {"status": True}, 5)
+        except DoorstepError as error:
+            return int(error.exit_code)
+        return 0
+
+    return as_user("doorstep-sync", ask).code == 75
+
+
+def test_sync_that_keeps_all_its_places_at_captures_socket_keeps_nobody_elses(
+    scene: Scene,
+) -> None:
+    device, path = scene.device, scene.device.layout.capture_socket
+    capture = partial(command("capture"), device)
+    with alongside("doorstep-capture", capture):
+        until(lambda: device.ask("capture", {"status": True}) is not None, 30)
+        with alongside("doorstep-sync", partial(crowd, path)):
+            until(lambda: is_full(path), 30)
+
+            ended = scene.enrol()
+            status = json.loads(device.run("status", "--json").stdout)
+
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+    assert "ready" in status["capture"]
