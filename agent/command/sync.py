@@ -21,7 +21,7 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import receipt, signing
 from agent.record.receipt import Keys
-from agent.sync import tls
+from agent.sync import enrolment, tls
 from agent.sync.delivery import Delivery
 from agent.sync.document_fetch import (
     FLEET_EVERY_S,
@@ -93,7 +93,8 @@ def sync_loop(config: Config) -> Iterator[Sync]:
         opened.callback(backend.close)
         renewal = None
         if config.identity.mode is IdentityMode.REQUIRED:
-            est = Est(config.est, tls.for_est(config), alive=sd_notify.alive)
+            trusted = tls.for_est(config)
+            est = Est(config.est, trusted, enrolment.LIMITS, alive=sd_notify.alive)
             opened.callback(est.close)
             renewal = Renewal(config, est, dice)
         fetches, keys = _documents(config, layout, backend, dice)

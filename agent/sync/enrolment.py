@@ -27,7 +27,7 @@ Say = Callable[[str, str], None]
 """Tells a person what came of a step: its name, and words."""
 
 LIMITS: Final = Limits(attempt_s=60.0)
-"""Somebody waits at a terminal; the requests are small."""
+"""Somebody waits at a terminal, or records wait for a renewal; the requests are small."""
 
 DECIDING_LIMIT_S: Final = 120.0
 """How long somebody at a terminal waits for an authority that has to decide."""

@@ -6,12 +6,14 @@ It also has what enrolment fetches from a backend: `GET /fleet`.
 import base64
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -44,9 +46,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answered:
+    """One answer; `byte_every_s` is how slowly its body goes out, 0 at once."""
+
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    byte_every_s: float = 0.0
 
 
 @dataclass
@@ -231,12 +236,21 @@ def _handler(server: EstServer) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(answer.body)
+                _write(self.wfile, answer)
 
         def log_message(self, *_: object) -> None:
             pass
 
     return Handler
+
+
+def _write(line: BufferedIOBase, answer: Answered) -> None:
+    if not answer.byte_every_s:
+        line.write(answer.body)
+        return
+    for one in answer.body:
+        time.sleep(answer.byte_every_s)
+        line.write(bytes([one]))
 
 
 @contextmanager

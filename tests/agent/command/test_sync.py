@@ -1,12 +1,20 @@
 """`doorstep sync --once`: what it tells and ends with."""
 
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from agent.command.sync import sync_loop
+from agent.config import load
 from agent.process import control
+from agent.record import signing
+from agent.sync.http import Limits
+from agent.sync.identity import Identity, IdentityStore
 from tests.agent.command.inprocess import printed, run
 from tests.support.device import Device, empty_queue, towards
+from tests.support.est import PREFIX, Answered, est_server, required
 from tests.support.factory import RecordMaker, add, queue
 from tests.support.rawserver import raw_server
 
@@ -59,3 +67,28 @@ def test_sync_once_says_why_it_is_paused(
 
         assert run(device, "sync", "--once") == 75
     assert "paused: POST was answered 401" in printed(capsys)
+
+
+def test_an_authority_that_drips_does_not_hold_records_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte is progress: what ends it is the limit of somebody who waits, not of a photo."""
+    monkeypatch.setattr("agent.sync.enrolment.LIMITS", Limits(attempt_s=1.0))
+    drips = Answered(200, b"A" * 100, byte_every_s=0.1)
+
+    with est_server(tmp_path / "est") as server:
+        server.script = lambda asked: drips if asked.path.startswith(PREFIX) else None
+        device = Device(
+            tmp_path / "van", **required(server, tmp_path / "van", signing.new_key().public_key())
+        )
+        empty_queue(device.folder)
+        key, began = signing.new_key(), datetime.now(UTC) - timedelta(days=300)
+        leaf = server.authority.issue(key.public_key(), "van-7", starts=began)
+        IdentityStore(device.layout).install(Identity(key, (leaf,)))
+        began_s = time.monotonic()
+        with sync_loop(load(device.config)) as loop:
+            loop.step()
+        took_s = time.monotonic() - began_s
+
+    assert "simplereenroll" in server.paths()
+    assert took_s < 5
