@@ -7,7 +7,7 @@ from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Chain
 from agent.record.signing import PrivateKey
-from agent.trust.authorities import check_not_ended, expected, kept_evidence
+from agent.trust.authorities import check_not_ended, expected, good_evidence
 from agent.trust.store import TrustStore
 
 
@@ -49,11 +49,8 @@ class Evidence:
 
     def _check_not_shorter(self, chain: Chain) -> None:
         """Raise NotGenuine where the kept one counts, and for longer: earlier ones are replayed."""
-        known = expected(self._config)
-        try:
-            kept = certificates.issued(kept_evidence(self._store), self._key.public_key(), known)
-        except NotGenuine:
-            return
-        if certificates.ends(chain[0]) < (ends := certificates.ends(kept[0])):
+        key, known = self._key.public_key(), expected(self._config)
+        kept = good_evidence(self._store, key, known)
+        if kept and certificates.ends(chain[0]) < (ends := certificates.ends(kept[0])):
             words = f"the one that is kept counts until {ends:%Y-%m-%d}"
             raise NotGenuine(f"it ends on {certificates.ends(chain[0]):%Y-%m-%d}, and {words}")

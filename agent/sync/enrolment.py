@@ -20,7 +20,7 @@ from agent.sync.http import Backend, Limits, NoAnswer, NotVerified, TurnedAway
 from agent.sync.identity import Identity, IdentityStore
 from agent.sync.tus import Answer, quoted
 from agent.trust import fleet
-from agent.trust.authorities import check_not_ended, expected, now
+from agent.trust.authorities import check_not_ended, expected, good_evidence, now
 from agent.trust.store import TrustStore
 
 Say = Callable[[str, str], None]
@@ -217,6 +217,11 @@ def _evidence(config: Config, request: str, say: Say) -> str | None:
             words = "this authority has no label `evidence`: photos go without a certificate"
             say("evidence", f"{words}; the rest is done")
             return None
+    kept = good_evidence(TrustStore(Layout.of(config.state)), asked.key, expected(config))
+    if kept and (ends := certificates.ends(kept[0])) > certificates.ends(chain[0]):
+        words = "longer than what the authority gives now"
+        say("evidence", f"the one that is kept counts until {ends:%Y-%m-%d}, {words}")
+        return None
     return certificates.pem(chain).decode()
 
 

@@ -6,6 +6,7 @@ from agent.config import Config
 from agent.errors import ConfigError, NotGenuine, NotNow, unreadable
 from agent.record import certificates
 from agent.record.certificates import Certificate, Chain, Expected
+from agent.record.signing import PublicKey
 from agent.trust.keys import fleet_in_hand
 from agent.trust.store import TrustStore
 from hardware.clock import BUILT
@@ -27,6 +28,14 @@ def kept_evidence(store: TrustStore) -> Chain:
     text = store.evidence()
     try:
         return () if text is None else certificates.read_pem(text)
+    except NotGenuine:
+        return ()
+
+
+def good_evidence(store: TrustStore, key: PublicKey, known: Expected) -> Chain:
+    """The one that is kept, where it is for this key and still leads to a trusted authority."""
+    try:
+        return certificates.issued(kept_evidence(store), key, known)
     except NotGenuine:
         return ()
 

@@ -15,9 +15,9 @@ from agent.record.certificates import Expected
 from agent.sync.identity import IdentityStore
 from hardware.clock import BUILT
 from tests.agent.command.enrolling import FLEET_KEY, Bench
-from tests.support.authority import new_authority
+from tests.support.authority import certs_only, new_authority
 from tests.support.device import Device
-from tests.support.est import Answered, Asked, est_server, required
+from tests.support.est import Answered, Asked, est_server, requested, required
 from tests.support.fleet_documents import fleet_document
 
 
@@ -333,6 +333,30 @@ def test_authority_without_the_label_leaves_the_rest_done(bench: Bench) -> None:
     assert "no label `evidence`" in bench.said()
     assert bench.evidence() is None
     assert bench.fleet_version() == 1
+
+
+def test_authority_that_gives_less_than_before_leaves_the_better_evidence_and_all_is_done(
+    bench: Bench,
+) -> None:
+    bench.enrol()
+    before = bench.evidence()
+
+    def less(asked: Asked) -> Answered | None:
+        if "evidence" not in asked.path:
+            return None
+        began = datetime.now(UTC) - timedelta(days=1)
+        key = requested(asked).public_key()
+        assert isinstance(key, signing.PublicKey)
+        leaf = bench.server.authority.issue(key, "van-7", evidence=True, starts=began)
+        return Answered(200, certs_only([leaf]))
+
+    bench.server.script = less
+    bench.said()
+
+    assert bench.enrol("--renew", token=None) == 0
+
+    assert "the one that is kept counts until 9999-12-31, longer than" in bench.said()
+    assert bench.evidence() == before
 
 
 def test_fleet_document_that_is_not_there_yet_is_fetched_next_time(bench: Bench) -> None:
