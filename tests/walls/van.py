@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 from uuid import uuid4
 
-from agent.errors import DoorstepError
+from agent.errors import DoorstepError, NotNow
 from agent.models import State
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
@@ -76,13 +76,18 @@ class Van:
     def press(self) -> str | None:
         """Press the button, on a capture that systemd starts again where it has ended.
 
+        Where it ends before the press has left its record, no light was seen: pressed again.
         Why it was red; None of a green one.
         """
+        before = set(self.layout.records.iterdir())
         while True:
             time.sleep(ONE_PRESS_S)
             try:
                 if self.device.ask("capture", {"press": "photo"}) is not None:
                     return None
+            except NotNow as error:
+                if set(self.layout.records.iterdir()) - before:
+                    return str(error)
             except DoorstepError as error:
                 return str(error)
             self.start_capture()
