@@ -58,16 +58,16 @@ def sweep(
     Raises:
         StorageFault: the disk failed.
     """
-    with disk_errors("cannot read the records"), os.scandir(layout.records) as entries:
+    records = layout.records
+    with disk_errors("cannot read the records"), os.scandir(records) as entries:
         plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
-    paths = [layout.records / name for name in sorted(plain)]
-    parts = [path for path in paths if path.suffix == ".part" and plain[path.name]]
+    parts = [records / name for name, is_file in plain.items() if is_file and _ends(name, ".part")]
     kept_parts = sum(not _delete(part) for part in parts)
-    named = [path for path in paths if path.suffix == ".rec"]
-    files = {CaptureId(path.stem) for path in named if plain[path.name]}
+    named = {CaptureId(name[:-4]): name for name in sorted(plain) if _ends(name, ".rec")}
+    files = {capture_id for capture_id, name in named.items() if plain[name]}
     known = outbox.states()
     whole = files & known.keys()
-    strays = [path for path in named if path.stem not in whole]
+    strays = [records / name for capture_id, name in named.items() if capture_id not in whole]
     adopted, stuck = _adopt(layout, outbox, strays, keys, alive)
     mended = _mend_rows(layout, outbox, {name: known[name] for name in whole}, keys, alive)
     damaged, pruned = outbox.mark_missing(known.keys() - files)
@@ -77,6 +77,11 @@ def sweep(
     if swept != Swept(0, 0, 0, 0, 0, 0, stuck):  # what is stuck is told file by file
         _log.warning("event=swept %s", " ".join(_counted(swept)))
     return swept
+
+
+def _ends(name: str, suffix: str) -> bool:
+    """As `Path.suffix` has it: a name that begins with its only dot has none."""
+    return name.endswith(suffix) and name != suffix
 
 
 def _delete(part: Path) -> bool:
