@@ -200,6 +200,8 @@ class Promises:
         now = device.true_utc()
         for name in self.rows.keys() - rows.keys():
             before = self.rows[name]
+            if self._is_replaced(name):
+                continue
             assert before.state in HAD, f"a row is gone: {before}"
             self._check_age(device, before, now, timedelta(days=device.config.retention.row_days))
         assert rows.keys() <= self.known.keys(), "a row of no record"
@@ -211,6 +213,16 @@ class Promises:
         if len(_signers(rows.values())) > 1:
             self.seen["receipts by two keys"] += 1
         self.rows = rows
+
+    def _is_replaced(self, name: str) -> bool:
+        """Whether its file was lost while it was the newest, and another record has its number.
+
+        Where the chain goes on is said by files and by no row, which other processes write too.
+        """
+        label = self.known[name].label
+        number = (label.chain, label.seq)
+        same = [one for one in self.known.values() if (one.label.chain, one.label.seq) == number]
+        return name in self.spoiled and len(same) > 1
 
     def _check_row(self, device: InProcessDevice, backend: Backend, one: Known, row: Item) -> None:
         name = row.capture_id
