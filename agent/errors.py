@@ -1,7 +1,10 @@
 """What can go wrong: one base, one family per part, each with the exit code a command ends with."""
 
 import errno
+import os
+import pwd
 from enum import IntEnum
+from pathlib import Path
 from typing import ClassVar, Final
 
 
@@ -44,6 +47,28 @@ def unreadable(words: str, error: Exception) -> ConfigError:
     """What it means that a file of the configuration was not read: wrong, or try again."""
     passes = isinstance(error, OSError) and error.errno in _PASSING
     return NotReadNow(f"{words}; try again") if passes else ConfigError(words)
+
+
+def not_read(path: Path, what: str, error: Exception) -> ConfigError:
+    """A public file of the configuration: missing, closed to this user, or not `what`, PEM."""
+    put = f"put {what} there, PEM"
+    match error:
+        case FileNotFoundError():
+            words = f"{path} does not exist; {put}"
+        case PermissionError():
+            words = f"{path} cannot be read by {_user()}: `chmod 0644 {path}`"
+        case OSError():
+            words = f"{path} cannot be read: {error.strerror}"
+        case _:
+            words = f"{path} is not usable; {put}"
+    return unreadable(words, error)
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"user {os.geteuid()}"
 
 
 class NotGenuine(DoorstepError, ValueError):

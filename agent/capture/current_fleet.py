@@ -120,7 +120,7 @@ class CurrentFleet:
     def _pinned(self) -> signing.PublicKey:
         if self._pinned_file is None:
             raise ConfigError("identity.fleet_key: missing")
-        return signing.read_public_key(self._pinned_file)
+        return signing.read_public_key(self._pinned_file, "the fleet's public key")
 
     def _refuse(self, why: str) -> None:
         if self._refused.is_news(why):

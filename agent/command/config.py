@@ -6,8 +6,9 @@ from dataclasses import asdict, fields
 
 from agent.config import Config, load, path_of
 from agent.errors import ExitCode
-from agent.record import receipt, signing
+from agent.record import receipt
 from agent.trust import authorities
+from agent.trust.keys import pinned
 from hardware.simulated.script import read_script
 
 
@@ -34,7 +35,7 @@ def check(config: Config) -> None:
     """
     receipt.read_keys(config.backend.receipt_keys)
     if config.identity.fleet_key is not None:
-        signing.read_public_key(config.identity.fleet_key)
+        pinned(config)
     if config.identity.ca is not None and config.identity.ca.exists():  # else enrolment fetches it
         authorities.given(config)
     if config.simulated.world is not None:

@@ -140,7 +140,7 @@ def _fleet(config: Config) -> Iterator[Finding]:
         words = "no fleet document yet: presses are refused; `doorstep sync` fetches it"
         yield Finding("fleet", Level.FAILED, words)
     except ConfigError as error:
-        yield Finding("fleet", Level.FAILED, f"identity.fleet_key: {error}")
+        yield Finding("fleet", Level.FAILED, str(error))
     else:
         yield Finding("fleet", Level.OK, f"version {version}")
     if refused := running.get("fleet_refused"):

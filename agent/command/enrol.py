@@ -23,9 +23,10 @@ from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode
 from agent.queue.disk import write_durably
 from agent.queue.paths import Layout
-from agent.record import certificates, signing
+from agent.record import certificates
 from agent.sync import enrolment as at_sync
 from agent.trust.authorities import given
+from agent.trust.keys import pinned
 from hardware.clock import BUILT
 
 TIME_WAIT_S: Final = 60.0
@@ -97,7 +98,7 @@ def _check(config: Config, url: str) -> None:
         words = "give that address, or mend the configuration"
         raise ConfigError(f"{url} is not where {setting} leads, which is {config.est}; {words}")
     if config.identity.fleet_key is not None:
-        signing.read_public_key(config.identity.fleet_key)
+        pinned(config)
 
 
 def _place(url: str) -> tuple[str, str | None, int | None, str]:

@@ -19,7 +19,7 @@ from agent.process import sd_notify
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.record import receipt, signing
+from agent.record import receipt
 from agent.record.receipt import Keys
 from agent.sync import enrolment, tls
 from agent.sync.delivery import Delivery
@@ -34,6 +34,7 @@ from agent.sync.fleet_keys import FleetKeys
 from agent.sync.http import Backend
 from agent.sync.loop import Sync
 from agent.sync.renewal import Renewal
+from agent.trust.keys import pinned
 from agent.trust.store import TrustStore
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
@@ -117,8 +118,7 @@ def _documents(
         name, files = config.device.id, receipt.read_keys(config.backend.receipt_keys)
         keys: Callable[[], Keys] = lambda: files  # noqa: E731 - one of two
     else:
-        pinned = signing.read_public_key(config.identity.fleet_key)
-        fleet = FleetKeys(pinned, TrustStore(layout))
+        fleet = FleetKeys(pinned(config), TrustStore(layout))
         keys = fleet.keys
         none = "the backend has none yet"
         wanted = Document("fleet", FLEET_EVERY_S, backend.fleet, none, held=fleet.tag)

@@ -17,7 +17,7 @@ from jwt.algorithms import ECAlgorithm  # noqa: TID251 - this is its door
 from jwt.api_jws import PyJWS  # noqa: TID251 - this is its door
 from jwt.exceptions import InvalidKeyError, InvalidTokenError  # noqa: TID251 - this is its door
 
-from agent.errors import ConfigError, NotGenuine, UnknownSigner, unreadable
+from agent.errors import ConfigError, NotGenuine, UnknownSigner, not_read
 
 PrivateKey = ec.EllipticCurvePrivateKey
 PublicKey = ec.EllipticCurvePublicKey
@@ -72,8 +72,8 @@ def read_private_key(path: Path) -> PrivateKey:
     return key
 
 
-def read_public_key(path: Path) -> PublicKey:
-    """Read a P-256 public key from a PEM file.
+def read_public_key(path: Path, what: str = "a public key") -> PublicKey:
+    """Read a P-256 public key from a PEM file; `what` it should be stands in what is raised.
 
     Raises:
         ConfigError: it cannot be read, or is another kind of key; NotReadNow where that may pass.
@@ -81,7 +81,7 @@ def read_public_key(path: Path) -> PublicKey:
     try:
         key = serialization.load_pem_public_key(path.read_bytes())
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
-        raise unreadable(f"{path}: not a usable public key: {error}", error) from error
+        raise not_read(path, what, error) from error
     if not isinstance(key, PublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise ConfigError(f"{path}: not a P-256 public key; ES256 needs one")
     return key

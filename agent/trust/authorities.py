@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from agent.config import Config
-from agent.errors import ConfigError, NotGenuine, NotNow, unreadable
+from agent.errors import ConfigError, NotGenuine, NotNow, not_read
 from agent.record import certificates
 from agent.record.certificates import Certificate, Chain, Expected
 from agent.record.signing import PublicKey
@@ -57,10 +57,8 @@ def given(config: Config) -> Chain:
     try:
         return certificates.read_pem(path.read_bytes())
     except (OSError, NotGenuine) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        words = "put the fleet's certificate authority there, PEM"
-        words = f"identity.ca: {path}: cannot be read: {reason}; {words}"
-        raise unreadable(words, error) from error
+        found = not_read(path, "the fleet's certificate authority", error)
+        raise type(found)(f"identity.ca: {found}") from error
 
 
 def _next(config: Config) -> Chain:

@@ -1,13 +1,27 @@
 """Which keys count now: from the fleet document in hand, or from files where identity is off."""
 
 from agent.config import Config, IdentityMode
-from agent.errors import NotGenuine, NotNow
+from agent.errors import ConfigError, NotGenuine, NotNow
 from agent.queue.paths import Layout
 from agent.record import receipt, signing
 from agent.record.receipt import Keys
+from agent.record.signing import PublicKey
 from agent.trust import fleet
 from agent.trust.fleet import Fleet
 from agent.trust.store import TrustStore
+
+
+def pinned(config: Config) -> PublicKey:
+    """The key in `identity.fleet_key`, which is set.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    assert config.identity.fleet_key is not None  # the configuration is checked
+    try:
+        return signing.read_public_key(config.identity.fleet_key, "the fleet's public key")
+    except ConfigError as error:
+        raise type(error)(f"identity.fleet_key: {error}") from error
 
 
 def fleet_in_hand(config: Config) -> Fleet:
@@ -19,10 +33,10 @@ def fleet_in_hand(config: Config) -> Fleet:
     """
     if config.identity.fleet_key is None:
         raise NotNow("identity.mode is off: there is no fleet document")
-    pinned = signing.read_public_key(config.identity.fleet_key)
+    key = pinned(config)
     tokens = TrustStore(Layout.of(config.state)).fleet()
     try:
-        return fleet.walk(tokens, pinned)
+        return fleet.walk(tokens, key)
     except NotGenuine as error:
         words = "`doorstep sync` fetches it, `doorstep enrol` too"
         raise NotNow(f"not enrolled yet: {error}; {words}") from error

@@ -129,7 +129,7 @@ def test_a_fleet_key_that_cannot_be_read_ends_no_process_and_is_told(
         key_file.write_bytes(content)
 
         assert refused["taken"] is False
-        assert "fleet-key.pem: not a usable public key" in told
+        assert "fleet-key.pem is not usable; put the fleet's public key there, PEM" in told
         assert before == "not_enrolled"
         assert offer(device, "fleet", office.document()) == {"taken": True}
 

@@ -10,6 +10,7 @@ from agent.errors import ConfigError
 from hardware.errors import ScriptError
 from tests.agent.command.inprocess import printed, run
 from tests.support.device import Device
+from tests.support.fleet_documents import FleetOffice, identity
 
 
 def test_config_prints_every_setting_that_holds(
@@ -39,3 +40,14 @@ def test_files_that_the_configuration_names_are_read_when_it_is_checked(tmp_path
     (tmp_path / "receipt-key.pem").write_bytes(b"no key")
     with pytest.raises(ConfigError, match=r"receipt-key\.pem"):
         check(load(device.config))
+
+
+def test_fleet_key_that_is_not_there_is_told_by_its_setting(tmp_path: Path) -> None:
+    device = Device(tmp_path, "", **identity(tmp_path, FleetOffice()))
+    config, key = load(device.config), tmp_path / "fleet-key.pem"
+    check(config)
+
+    key.unlink()
+    words = f"^identity.fleet_key: {key} does not exist; put the fleet's public key there, PEM$"
+    with pytest.raises(ConfigError, match=words):
+        check(config)

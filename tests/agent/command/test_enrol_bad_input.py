@@ -155,7 +155,11 @@ def test_authoritys_file_that_is_none_is_told(bench: Bench, content: bytes | Non
 
     assert bench.enrol() == 2
 
-    assert "identity.ca: " in bench.said()
+    why = "does not exist" if content is None else "is not usable"
+    words = f"identity.ca: {ca} {why}; put the fleet's certificate authority there, PEM"
+    said = bench.said()
+    assert words in said
+    assert "http" not in said.replace(bench.server.url, "")  # no library's advice
 
 
 @pytest.mark.parametrize("name", ["tls.pem", "next-key.pem"])
