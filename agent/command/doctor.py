@@ -14,7 +14,7 @@ from typing import Any, Final
 from agent.command import permissions
 from agent.command.clock_words import keepers, told
 from agent.command.config import check
-from agent.command.network_check import findings
+from agent.command.network_check import NOT_ENROLLED, findings
 from agent.command.owners import as_owner
 from agent.command.shared import become, open_queue, owner_of
 from agent.config import Config, IdentityMode, load, path_of
@@ -24,13 +24,14 @@ from agent.process import status
 from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.record.signing import UNKNOWN_SIGNER
 from agent.trust.keys import fleet_in_hand
 from hardware.board import open_board
 from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
 from hardware.errors import DeviceError, ScriptError
 from hardware.position import Position
-from hardware.settings import ClockKind
+from hardware.settings import ClockKind, PositionKind
 
 SLOW_FLUSH_MS: Final = 200.0
 """A flush slower than this makes the driver wait; worn cards take seconds."""
@@ -78,7 +79,7 @@ def examine(path: Path) -> list[Finding]:
     return [
         valid,
         *_devices(config),
-        *_fleet(config),
+        *_fleet(config, over_tls),
         *_disk(config),
         *(Finding("permissions", Level.FAILED, words) for words in permissions.wrong(layout)),
         *_queue(config),
@@ -129,7 +130,7 @@ def _devices(config: Config) -> Iterator[Finding]:
         yield from _position(_trouble(board.position) or "ok")
 
 
-def _fleet(config: Config) -> Iterator[Finding]:
+def _fleet(config: Config, over_tls: Iterable[Finding]) -> Iterator[Finding]:
     """The fleet document that capture has in hand, or that lies there for it."""
     if config.identity.mode is IdentityMode.OFF:
         return
@@ -137,7 +138,9 @@ def _fleet(config: Config) -> Iterator[Finding]:
     try:
         version = running.get("fleet") or fleet_in_hand(config).version
     except NotNow:
-        words = "no fleet document yet: presses are refused; `doorstep sync` fetches it"
+        has_none = any(one.words.startswith(NOT_ENROLLED) for one in over_tls)
+        command = "enrol" if has_none else "sync"
+        words = f"no fleet document yet: presses are refused; `doorstep {command}` fetches it"
         yield Finding("fleet", Level.FAILED, words)
     except ConfigError as error:
         yield Finding("fleet", Level.FAILED, str(error))
@@ -145,7 +148,8 @@ def _fleet(config: Config) -> Iterator[Finding]:
         yield Finding("fleet", Level.OK, f"version {version}")
     if refused := running.get("fleet_refused"):
         words = f"one was refused; the last valid one, if there is one, stays: {refused}"
-        yield Finding("fleet", Level.FAILED, words)
+        remedy = "; check identity.fleet_key: ask the office for the fleet key in use"
+        yield Finding("fleet", Level.FAILED, words + remedy * (UNKNOWN_SIGNER in refused))
 
 
 def _manifest(running: dict[str, Any]) -> Iterator[Finding]:
@@ -267,7 +271,8 @@ def _alarms(outbox: Outbox) -> Iterator[Finding]:
         yield Finding("queue", Level.OK, f"{counts.waiting} waiting, no alarm")
     for oldest in outbox.items(State.PENDING, 0, 1):
         if oldest.answer:
-            words = f"the oldest was tried {oldest.attempts} times; last answer: {oldest.answer}"
+            tries = "once" if oldest.attempts == 1 else f"{oldest.attempts} times"
+            words = f"the oldest was tried {tries}; last answer: {oldest.answer}"
             yield Finding("queue", Level.NOTE, words)
 
 
@@ -277,6 +282,8 @@ def _clock(config: Config) -> Finding:
     source = known[0] if known else SystemClock(BUILT).now().source
     if config.board.clock.kind is ClockKind.SIMULATED and running:
         return Finding("clock", Level.OK, f"simulated: {source}")
+    if source is ClockSource.GNSS and config.board.position.kind is PositionKind.SIMULATED:
+        return Finding("clock", Level.OK, "by GNSS: what the simulated receiver says")
     is_well, words = told(source, keepers())
     level = Level.NOTE if source is ClockSource.UNSYNCED else Level.OK
     return Finding("clock", level if is_well else Level.FAILED, words)

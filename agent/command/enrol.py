@@ -56,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     fetched = as_sync(lambda: _over_the_network(config, request, token, renew=arguments.renew))
     codes = [fetched.get("exit"), as_capture(lambda: _keep(config, fetched)).get("exit")]
     code = next((ExitCode(found) for found in codes if found), ExitCode.DONE)
+    if fetched.get("token") and arguments.token is not None:
+        say("token", f"delete {arguments.token}: the token is used")
     if code is ExitCode.DONE:
         print(f"enrolled: {config.device.id}")
     else:
@@ -157,10 +159,17 @@ def _over_the_network(
     config: Config, request: str, token: Callable[[], str | None], *, renew: bool
 ) -> Report:
     """Sync's part, in sync's process."""
-    at_sync.identity(config, token, say, renew=renew)
+    asked: list[str | None] = []
+
+    def once() -> str | None:
+        asked.append(token())
+        return asked[-1]
+
+    at_sync.identity(config, once, say, renew=renew)
     fetched = at_sync.documents(config, request, say)
     code = fetched.trouble and int(fetched.trouble.exit_code)
-    return {"evidence": fetched.evidence, "fleet": fetched.fleet, "exit": code}
+    told = {"evidence": fetched.evidence, "fleet": fetched.fleet, "exit": code}
+    return {**told, "token": bool(asked)}
 
 
 def _keep(config: Config, fetched: Report) -> Report:

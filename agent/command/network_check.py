@@ -23,6 +23,9 @@ from agent.trust.store import TrustStore
 EVIDENCE_SOON: Final = timedelta(days=30)
 """Of the evidence certificate: a month to find out why it is not renewed."""
 
+NOT_ENROLLED: Final = "not enrolled: no TLS certificate"
+"""What the words of such a finding begin with: other findings depend on it."""
+
 Found = tuple[str, str]
 """How bad it is, by the names of doctor's levels, and what to do."""
 
@@ -54,7 +57,7 @@ def _tls(config: Config) -> Iterator[Found]:
         yield "FAILED", f"{error}; `doorstep enrol {config.est}` with a new token"
         return
     if found is None:
-        words = f"not enrolled: no TLS certificate; `doorstep enrol {config.est}` with its token"
+        words = f"{NOT_ENROLLED}; `doorstep enrol {config.est}` with its token"
         yield "FAILED", words
     else:
         yield _judged(found, config.est, now())

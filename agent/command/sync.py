@@ -60,6 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
     if sent.tried > sent.delivered:
         told += f"; {sent.tried - sent.delivered} tried in vain, `doorstep queue` says why"
     print(printable(f"{told}; paused: {sent.paused}") if sent.paused else told)
+    for kind in sent.unkept:
+        what = {"fleet": "fleet document"}.get(kind, kind)
+        print(f"capture does not run: the {what} is not kept")
     return ExitCode.LATER if sent.waiting or sent.paused else ExitCode.DONE
 
 
@@ -100,8 +103,16 @@ def sync_loop(config: Config) -> Iterator[Sync]:
             renewal = Renewal(config, est, dice)
         fetches, keys = _documents(config, layout, backend, dice)
         delivery = Delivery(backend, keys, outbox.set_upload_url, _wanted(fetches))
-        errands = list(fetches.values())
-        yield Sync(layout, outbox, delivery, clock, dice, errands=errands, renewal=renewal)
+        yield Sync(
+            layout,
+            outbox,
+            delivery,
+            clock,
+            dice,
+            errands=list(fetches.values()),
+            renewal=renewal,
+            unkept=lambda: [kind for kind, fetch in fetches.items() if fetch.waits],
+        )
 
 
 Fetches = dict[str, DocumentFetch]

@@ -194,8 +194,7 @@ class Database:
         except FileNotFoundError as error:
             if self._migrates:
                 raise self._broken("gone") from error
-            words = "not there yet; start `doorstep capture` first, or again"
-            raise NotNow(f"{path}: {words}") from error
+            raise NotNow("the queue is not there yet; start `doorstep capture` first") from error
         except OSError as error:
             raise StorageFault(f"{path}: cannot be opened: {error.strerror}") from error
         if self._connection is None or inode != self._inode:

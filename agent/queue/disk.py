@@ -221,7 +221,8 @@ def lock(
     try:  # a read-only card can still be looked at
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError as error:
-        raise NotNow(f"{path}: not there yet; start `doorstep capture` first, or again") from error
+        name = f"{path.parent.name}/{path.name}"  # short, so that a status shows all of it
+        raise NotNow(f"{name}: not there yet; start `doorstep capture` first") from error
     except OSError as error:
         raise StorageFault(f"{path}: cannot be opened: {error.strerror}") from error
     try:

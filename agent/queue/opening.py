@@ -82,8 +82,8 @@ def _open(path: Path, *, migrates: bool, patience_s: float) -> sqlite3.Connectio
         if migrates:
             migrate(connection)
         elif check_schema(connection) < SCHEMA_VERSION:
-            words = "the queue is not ready; start `doorstep capture` first, or again"
-            raise NotNow(f"{path}: {words}")  # noqa: TRY301 - what was opened is closed
+            words = "the queue is not ready; start `doorstep capture` first"
+            raise NotNow(words)  # noqa: TRY301 - what was opened is closed
         elif _mode(connection) != "wal":
             raise corrupt("it keeps no log")  # noqa: TRY301 - as above
         _fill(parts(path)[1])

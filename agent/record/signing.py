@@ -32,6 +32,9 @@ section 2, RFC 4648 section 3.5.
 """
 
 
+UNKNOWN_SIGNER: Final = "signed by a key that is not trusted here"
+"""What is said of it; `doctor` adds what to look at."""
+
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """n, the order of P-256. Source: NIST SP 800-186, section 3.2.1.3."""
 
@@ -175,7 +178,7 @@ def check_type(token: str, typ: str) -> None:
 def _trusted(token: str, keys: Mapping[str, PublicKey]) -> PublicKey:
     key = keys.get(str(_header(token).get("kid")))
     if key is None:
-        raise UnknownSigner("signed by a key that is not trusted here")
+        raise UnknownSigner(UNKNOWN_SIGNER)
     return key
 
 

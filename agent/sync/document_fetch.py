@@ -98,6 +98,11 @@ class DocumentFetch:
         """Ask at the next turn: somebody waits at a `sync --once`."""
         self._due_s = float("-inf")
 
+    @property
+    def waits(self) -> bool:
+        """Whether one came and waits for capture: who ends now forgets it."""
+        return self._offers.waits
+
     def wanted(self) -> None:
         """Ask at the next turn: something was signed by a key that is not known yet."""
         self._is_wanted = True

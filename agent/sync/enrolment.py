@@ -188,15 +188,22 @@ def _first(
         raise _no_token(why)
     login = config.device.id, secret
     with closing(Est(config.est, tls.for_est(config, as_device=False), LIMITS)) as est:
-        return _decided(lambda: _ask(config, est, current, login), say)
+        try:
+            return _decided(lambda: _ask(config, est, current, login), say)
+        except NotVerified:
+            raise
+        except NoAnswer as error:
+            words = "run this again; the token is still good"
+            raise NoAnswer(f"{config.est}: {error}; {words}") from error
 
 
 def _no_token(why: DoorstepError | None) -> DoorstepError:
-    where = "put the one-time token into a file (--token FILE), or on standard input"
+    where = "into a file (--token FILE), or on standard input"
     if isinstance(why, NoAnswer):
-        return NoAnswer(f"try again later; if it stays so, with a new token: {where}")
-    kind = ConfigError if why is None else NotGenuine
-    return kind(f"a TLS certificate needs a token now: {where}")
+        return NoAnswer(f"try again later; if it stays so, put a new token {where}")
+    if why is not None:
+        return NotGenuine(f"the new token comes {where}")
+    return ConfigError(f"a TLS certificate needs a token: put the one-time token {where}")
 
 
 def _ask(

@@ -3,7 +3,7 @@
 import logging
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -63,6 +63,7 @@ class Sync:
         dice: for jitter.
         errands: what else is asked for, in this order, while the loop does not rest.
         renewal: keeps this device's certificates, before all else; None without identity.
+        unkept: the kinds of documents that came and wait for capture.
     """
 
     def __init__(
@@ -75,9 +76,11 @@ class Sync:
         *,
         errands: Sequence[Errand] = (),
         renewal: Renewal | None = None,
+        unkept: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._errands = errands if renewal is None else (renewal, *errands)
         self._renewal = renewal
+        self._unkept = unkept
         self._layout = layout
         self._outbox = outbox
         self._delivery = delivery
@@ -127,7 +130,7 @@ class Sync:
                 errand.turn(now_s)
         if obstacle := self._look_for_obstacle():
             if round_ is not None:
-                round_.end(self._outbox.counts().waiting, obstacle)
+                self._end(round_, obstacle)
             return LOOK_S
         if round_ is not None:
             self._go_on_with(round_, now_s)
@@ -183,7 +186,11 @@ class Sync:
             round_.count(delivered=isinstance(self._attempt(item), Receipt))
         if item is None or self._backoff.is_hopeless(self._clock.boottime_s()):
             self._backoff.log_delivered()
-            round_.end(self._outbox.counts().waiting, self._backoff.pause)
+            self._end(round_, self._backoff.pause)
+
+    def _end(self, round_: Round, paused: str | None) -> None:
+        """Tell who waits for this round."""
+        round_.end(self._outbox.counts().waiting, paused, self._unkept())
 
     def _look_for_obstacle(self) -> str | None:
         """Why nothing is sent at all: no receipt for it could be verified."""

@@ -27,6 +27,11 @@ class Offers:
         """Offer this one from now on, at once."""
         self._text, self._due_s = text, float("-inf")
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is one that capture has not answered."""
+        return self._text is not None
+
     def turn(self, now_s: float) -> Verdict | None:
         """Offer what waits (CLOCK_BOOTTIME); None where nothing does or nobody answers."""
         if self._text is None or now_s < self._due_s:

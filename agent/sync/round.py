@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -21,12 +21,14 @@ class Sent:
         delivered: those of them that the backend has.
         waiting: records that are still to be sent, suspect ones included.
         paused: why the backend does not let this device in, or None.
+        unkept: kinds of documents that came and wait for capture.
     """
 
     tried: int
     delivered: int
     waiting: int
     paused: str | None
+    unkept: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -52,9 +54,9 @@ class Round:
         self.delivered += delivered
         self.progress(self.tried, max(self.total, self.tried))
 
-    def end(self, waiting: int, paused: str | None) -> None:
+    def end(self, waiting: int, paused: str | None, unkept: Sequence[str] = ()) -> None:
         """Tell who waits."""
-        self.sent = Sent(self.tried, self.delivered, waiting, paused)
+        self.sent = Sent(self.tried, self.delivered, waiting, paused, unkept)
         self.over.set()
 
     def wait(self) -> Sent:

@@ -13,6 +13,7 @@ from agent.process import control
 from agent.queue.paths import Layout
 from tests.support.device import Device, towards
 from tests.support.factory import RecordMaker, add, owned_by_a_user, queue
+from tests.support.fleet_documents import FleetOffice, identity
 from tests.support.rawserver import raw_server
 
 
@@ -214,7 +215,7 @@ def test_the_oldest_tells_why_it_waits(tmp_path: Path) -> None:
     outbox.book(item, 600.0, "the receipt is signed by a key that is not trusted")
     database.close()
 
-    assert "tried 1 times; last answer: the receipt is signed" in words(device, "queue")
+    assert "tried once; last answer: the receipt is signed" in words(device, "queue")
 
 
 def test_too_little_room_is_a_failure(tmp_path: Path) -> None:
@@ -267,3 +268,18 @@ def test_the_findings_are_the_same_as_json_and_as_lines(tmp_path: Path) -> None:
     assert as_json.returncode == in_words.returncode == 75
     for finding in json.loads(as_json.stdout):
         assert finding["check"] in in_words.stdout
+
+
+def test_simulated_receiver_is_no_receiver_behind_gpsd(tmp_path: Path) -> None:
+    device = Device(tmp_path, clock={"kind": "system"})
+    layout = device.layout
+    layout.make()
+
+    with control.serve(layout.capture_socket, lambda _asked, _user: {"clock": "gnss"}):
+        assert words(device, "clock") == "by GNSS: what the simulated receiver says"
+
+
+def test_device_without_a_certificate_is_told_to_enrol_and_not_to_fetch(tmp_path: Path) -> None:
+    device = Device(tmp_path, **identity(tmp_path, FleetOffice()))
+
+    assert words(device, "fleet").endswith("presses are refused; `doorstep enrol` fetches it")

@@ -30,6 +30,7 @@ def test_device_is_enrolled_in_five_steps(bench: Bench) -> None:
     said = bench.said()
     for step in ("authority", "TLS certificate", "evidence", "fleet document", "enrolled: van-7"):
         assert step in said
+    assert f"delete {bench.device.folder}/token: the token is used" in said
     assert "blue-42" not in said
     identity, evidence = bench.identity(), bench.evidence()
     assert identity is not None
@@ -69,6 +70,15 @@ def test_second_run_needs_no_token_and_changes_no_key(bench: Bench) -> None:
     after = bench.identity()
     assert after is not None
     assert after.chain == before.chain
+
+
+def test_token_that_was_not_needed_is_not_called_used(bench: Bench) -> None:
+    bench.enrol()
+    bench.said()
+
+    assert bench.enrol(token="green-7") == 0
+
+    assert "the token is used" not in bench.said()
 
 
 def test_token_comes_from_standard_input_too(bench: Bench) -> None:
@@ -251,7 +261,8 @@ def test_where_the_authority_renews_nothing_expired_a_new_token_helps(bench: Ben
     assert bench.enrol(token=None) == 65
     said = bench.said()
     assert "certificate expired" in said
-    assert "needs a token now" in said
+    assert said.count("new token") == 2  # that it needs one, and where it comes from
+    assert "the new token comes into a file (--token FILE), or on standard input" in said
     kept = bench.kept()
     assert {name: kept[name] for name in records} == records
     bench.server.tokens["van-7"] = "green-7"
@@ -297,7 +308,7 @@ def test_where_tls_itself_turns_the_certificate_away_a_new_token_helps(
     ended = bench.enrol(*words, token="green-7")
 
     assert without == 75
-    assert "with a new token" in said
+    assert "put a new token into a file (--token FILE)" in said
     assert kept is not None
     assert kept.chain == old.chain
     assert ended == 0, bench.said()

@@ -120,6 +120,19 @@ def test_bad_answer_is_one_sentence_and_leaves_what_was_there(
     assert bench.identity() is not None
 
 
+def test_server_that_is_not_there_is_named_and_the_token_is_still_good(bench: Bench) -> None:
+    identity = {"mode": "required", "ca": "ca.pem", "fleet_key": "fleet-key.pem"}
+    bench.device.configure(
+        identity={**identity, "est": "https://127.0.0.1:9"},
+        backend={"url": bench.server.url, "receipt_keys": []},
+    )
+
+    assert bench.enrol(url="https://127.0.0.1:9") == 75
+
+    words = "Connection refused; run this again; the token is still good"
+    assert f"https://127.0.0.1:9: the connection failed: {words}" in bench.said()
+
+
 def test_server_that_never_answers_is_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.sync.enrolment.LIMITS", Limits(2, 0.3, 0.6, 1.0))
 

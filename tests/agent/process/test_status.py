@@ -313,5 +313,11 @@ def test_somebody_outside_the_group_is_told_so_without_a_traceback(tmp_path: Pat
     assert "Permission denied" in told.stdout
 
 
+def test_before_the_first_start_the_remedy_is_whole(tmp_path: Path) -> None:
+    told = Device(tmp_path / "device").run("status").stdout
+
+    assert "queue     state/state.lock: not there yet; start `doorstep capture` first\n" in told
+
+
 def test_states_are_those_of_the_contract() -> None:
     assert set(State) == {"PENDING", "DELIVERED", "PRUNED", "REFUSED", "DAMAGED"}

@@ -146,6 +146,24 @@ def test_while_capture_is_down_sync_delivers_by_its_own_copy_and_offers_it_after
     assert len(town.asked("/fleet")) == 1
 
 
+def test_a_document_that_nobody_keeps_is_told(town: Town) -> None:
+    van = town.device
+    van.start("capture")
+    van.press()
+    van.stop("capture")
+    town.publish(town.office.document(2))
+    once = van.run("sync", "--once")
+    van.start("sync")
+    by_daemon = van.run("sync", "--once")
+    van.start("capture")
+    van.await_that(lambda: town.status("capture")["fleet"] == 2)
+    kept = van.run("sync", "--once")
+
+    for told in (once, by_daemon):
+        assert "capture does not run: the fleet document is not kept\n" in told.stdout
+    assert "not kept" not in kept.stdout
+
+
 def test_a_receipt_by_an_unknown_key_has_the_document_asked_for_at_once(town: Town) -> None:
     """And not at its turn in ten minutes."""
     van = town.device
@@ -218,6 +236,7 @@ def test_doctor_says_what_a_device_without_one_needs(town: Town) -> None:
         assert "FAILED  fleet          no fleet document yet: presses are refused" in told.stdout
         assert "`doorstep sync` fetches it" in told.stdout
     assert "FAILED  fleet          one was refused" in refused.stdout
+    assert "check identity.fleet_key: ask the office for the fleet key in use" in refused.stdout
     assert "ok      fleet          version 8" in good.stdout
 
 

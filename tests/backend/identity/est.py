@@ -30,10 +30,9 @@ REQUEST_TYPE: Final = "application/pkcs10"
 ANSWER_TYPE: Final = "application/pkcs7-mime; smime-type=certs-only"
 """Source: RFC 7030 section 4.2.3."""
 
-WRONG_TOKEN: Final = "wrong device or token: ask the office for a new token"
-TOKEN_USED: Final = (
-    "this token was used, with another key or long ago; ask the office for a new one"
-)
+WRONG_TOKEN: Final = "wrong device or token"
+TOKEN_USED: Final = "this token was used, with another key or long ago"
+"""A device adds what is to be done: both are answers to a person at a terminal."""
 OTHER_KEY: Final = (
     "this device has another signing key; if that one is lost, ask the office to allow it one new "
     "key (`devices add --new-signing-key`)"
