@@ -292,6 +292,6 @@ class Sync:
 
 def _sent(answer: dict[str, Any]) -> Sent:
     try:
-        return Sent(**answer)
+        return Sent(**{**answer, "unkept": tuple(map(str, answer.get("unkept", ())))})
     except TypeError as error:
         raise NotNow(f"the running sync answered something else: {error}") from error

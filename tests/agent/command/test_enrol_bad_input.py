@@ -288,3 +288,12 @@ def test_pinned_authority_that_the_server_is_not_of_is_not_written(bench: Bench)
 
     assert "the EST server's certificate is not by the pinned authority" in bench.said()
     assert not ca.exists()
+
+
+def test_without_a_token_a_device_that_never_enrolled_is_told_what_to_give(bench: Bench) -> None:
+    ended = bench.device.run("enrol", bench.server.url, input="")
+
+    assert ended.returncode == 2
+    words = "a TLS certificate needs a token: put the one-time token into a file (--token FILE)"
+    assert words in ended.stderr
+    assert bench.server.asked == []

@@ -125,7 +125,8 @@ class Desk:
 
     def rotate(self, *, fleet_key: bool) -> str:
         if fleet_key:
-            return self._told(self.documents.rotate_fleet_key())
+            told = self._told(self.documents.rotate_fleet_key())
+            return f"{told}\nfleet-key.pem changes with the next document"
         return self._told(self.documents.rotate())
 
     def revoke_key(self, kid: str) -> str:

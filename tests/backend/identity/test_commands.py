@@ -114,9 +114,10 @@ def test_the_list_of_signing_keys_is_signed_by_the_fleet_key(
     terminal.enrol()
 
     terminal.type("devices", "revoke", VAN, "--evidence", "2026-12-01T10:00:00Z")
-    terminal.type("fleet", "rotate", "--fleet-key")
+    rotated = terminal.type("fleet", "rotate", "--fleet-key")
     terminal.type("fleet", "publish")
 
+    assert rotated.splitlines()[-1] == "fleet-key.pem changes with the next document"
     key = signing.read_public_key(tmp_path / "fleet-key.pem")
     token = (tmp_path / "revoked.jws").read_text()
     said = signing.verify(token, {signing.thumbprint(key): key}, typ=REVOKED_TYPE)
