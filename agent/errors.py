@@ -1,8 +1,6 @@
 """What can go wrong: one base, one family per part, each with the exit code a command ends with."""
 
 import errno
-import os
-import pwd
 from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar, Final
@@ -56,19 +54,12 @@ def not_read(path: Path, what: str, error: Exception) -> ConfigError:
         case FileNotFoundError():
             words = f"{path} does not exist; {put}"
         case PermissionError():
-            words = f"{path} cannot be read by {_user()}: `chmod 0644 {path}`"
+            words = f"{path} cannot be read by this process's user: `chmod 0644 {path}`"
         case OSError():
             words = f"{path} cannot be read: {error.strerror}"
         case _:
             words = f"{path} is not usable; {put}"
     return unreadable(words, error)
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return f"user {os.geteuid()}"
 
 
 class NotGenuine(DoorstepError, ValueError):

@@ -280,6 +280,6 @@ def test_simulated_receiver_is_no_receiver_behind_gpsd(tmp_path: Path) -> None:
 
 
 def test_device_without_a_certificate_is_told_to_enrol_and_not_to_fetch(tmp_path: Path) -> None:
-    device = Device(tmp_path, **identity(tmp_path, FleetOffice()))
+    device = Device(tmp_path, "", **identity(tmp_path, FleetOffice()))
 
     assert words(device, "fleet").endswith("presses are refused; `doorstep enrol` fetches it")

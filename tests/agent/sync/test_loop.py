@@ -667,7 +667,8 @@ def test_running_loop_that_rests_for_long_says_so(line: Line) -> None:
 
         answer = control.ask(line.device.layout.sync_socket, {"send": True}, 5)
 
-    assert answer == {"tried": 1, "delivered": 0, "waiting": 3, "paused": None}
+    told = {"tried": 1, "delivered": 0, "waiting": 3, "paused": None, "unkept": []}
+    assert answer == told
 
 
 def _advance(sender: Sender) -> None:
