@@ -667,8 +667,9 @@ def test_running_loop_that_rests_for_long_says_so(line: Line) -> None:
 
         answer = control.ask(line.device.layout.sync_socket, {"send": True}, 5)
 
-    told = {"tried": 1, "delivered": 0, "waiting": 3, "paused": None, "unkept": []}
-    assert answer == told
+    assert answer is not None
+    assert answer.pop("unkept") == []
+    assert answer == {"tried": 1, "delivered": 0, "waiting": 3, "paused": None}
 
 
 def _advance(sender: Sender) -> None:
