@@ -70,7 +70,8 @@ def examine(path: Path) -> list[Finding]:
     except (DoorstepError, ScriptError) as error:
         return [Finding("configuration", Level.FAILED, str(error))]
     layout = Layout.of(config.state)
-    over_tls = _as_sync(config)  # before this process is another's for good
+    over_tls = _as_sync(config, layout)  # before this process is another's for good
+    unsealed = "photos are stored readable on the card: not for the road yet"
     valid = Finding("configuration", Level.OK, f"{path} is valid")
     try:
         become(owner_of(layout.queue, layout.state))
@@ -85,9 +86,7 @@ def examine(path: Path) -> list[Finding]:
         *_queue(config),
         _clock(config),
         *over_tls,
-        Finding(
-            "sealing", Level.NOTE, "photos are stored readable on the card: not for the road yet"
-        ),
+        Finding("sealing", Level.NOTE, unsealed),
     ]
 
 
@@ -289,13 +288,11 @@ def _clock(config: Config) -> Finding:
     return Finding("clock", level if is_well else Level.FAILED, words)
 
 
-def _as_sync(config: Config) -> list[Finding]:
+def _as_sync(config: Config, layout: Layout) -> list[Finding]:
     """What the owner of sync's keys finds."""
-    layout = Layout.of(config.state)
     try:
-        told = as_owner(
-            owner_of(layout.sync_keys, layout.state), lambda: {"found": findings(config)}
-        )
+        owner = owner_of(layout.sync_keys, layout.state)
+        told = as_owner(owner, lambda: {"found": findings(config)})
     except DoorstepError as error:
         return [Finding("identity", Level.FAILED, str(error))]
     return [Finding(check, Level[level], words) for check, level, words in told["found"]]

@@ -1,82 +1,32 @@
 """Root enrols a device whose folders are its processes' own: each part runs as its owner."""
 
-import json
 import os
 import shutil
-import socket
 import sqlite3  # noqa: TID251 - an earlier release's own hand
 import stat
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from agent.errors import DoorstepError
-from agent.process import control
 from agent.queue.paths import Layout
 from agent.record import signing
-from tests.failing.users import GROUP, USERS, as_user, become, tmpfiles
-from tests.failing.works import command
-from tests.support.device import REPOSITORY, Device
-from tests.support.est import Answered, Asked, EstServer, est_server, required
-from tests.support.fleet_documents import fleet_document
-from tests.support.waiting import until
+from tests.failing.scene import Scene, users_scene
+from tests.failing.users import GROUP, USERS
+from tests.support.device import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
 CAPTURE, SYNC = USERS["doorstep-capture"], USERS["doorstep-sync"]
-FLEET_KEY = signing.new_key()
-
-
-@dataclass
-class Scene:
-    device: Device
-    server: EstServer
-    callers: list[int]
-    """Which user was at the other end of each request."""
-
-    def enrol(self) -> CompletedProcess[str]:
-        return self.device.run("enrol", self.server.url, input="blue-42\n")
 
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
-    if os.geteuid() != 0:
-        pytest.fail("this changes users: run it as root")
-    with TemporaryDirectory(prefix="users-") as name:  # pytest's own are root's alone
-        folder = Path(name)
-        folder.chmod(0o755)
-        callers: list[int] = []
-        with est_server(folder / "est") as server:
-            server.fleet = fleet_document(FLEET_KEY)
-
-            def note(asked: Asked) -> Answered | None:
-                callers.append(_caller(asked.port))
-                return None
-
-            server.script = note
-            tables = required(server, folder / "van", FLEET_KEY.public_key())
-            device = Device(folder / "van", **tables)
-            tmpfiles(device.layout.state, device.layout.run)
-            yield Scene(device, server, callers)
-
-
-def _caller(port: int) -> int:
-    """The user whose socket has this port. Source: proc_pid_net(5), /proc/net/tcp."""
-    local = f":{port:04X}"
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        words = line.split()
-        if words[1].endswith(local):
-            return int(words[7])
-    raise AssertionError(f"nobody has port {port}")
+    with users_scene() as one:
+        yield one
 
 
 def owners(folder: Path) -> dict[str, tuple[int, int]]:
@@ -269,59 +219,3 @@ def test_doctor_asks_the_backend_as_sync(scene: Scene) -> None:
 
     assert scene.callers
     assert set(scene.callers) == {SYNC}
-
-
-@contextmanager
-def alongside(name: str, act: Callable[[], object]) -> Iterator[None]:
-    """While the block runs, `act` runs as this user."""
-
-    def become_and_act() -> None:
-        become(name)
-        act()
-
-    process = get_context("fork").Process(target=become_and_act)  # has imported everything
-    process.start()
-    try:
-        yield
-    finally:
-        process.kill()
-        process.join()
-
-
-def crowd(path: Path) -> None:
-    """Keep every place at this socket that can be had, by lines that never end."""
-    lines = []
-    while True:  # each is closed after ten seconds
-        lines.append(socket.socket(socket.AF_UNIX))
-        lines[-1].connect(str(path))
-        time.sleep(0.01)
-
-
-def is_full(path: Path) -> bool:
-    """Whether sync is told to come again, by sync."""
-
-    def ask() -> int:
-        try:
-            control.ask(path, {"status": True}, 5)
-        except DoorstepError as error:
-            return int(error.exit_code)
-        return 0
-
-    return as_user("doorstep-sync", ask).code == 75
-
-
-def test_sync_that_keeps_all_its_places_at_captures_socket_keeps_nobody_elses(
-    scene: Scene,
-) -> None:
-    device, path = scene.device, scene.device.layout.capture_socket
-    capture = partial(command("capture"), device)
-    with alongside("doorstep-capture", capture):
-        until(lambda: device.ask("capture", {"status": True}) is not None, 30)
-        with alongside("doorstep-sync", partial(crowd, path)):
-            until(lambda: is_full(path), 30)
-
-            ended = scene.enrol()
-            status = json.loads(device.run("status", "--json").stdout)
-
-    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
-    assert "ready" in status["capture"]
