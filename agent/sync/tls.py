@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.config import Config, IdentityMode
-from agent.errors import ConfigError, NotNow
+from agent.errors import NotNow, unreadable
 from agent.queue.paths import Layout
 from agent.trust.keys import fleet_in_hand
 
@@ -56,7 +56,7 @@ class Tls:
         """What to connect with, where that is another than last time; None while it is the same.
 
         Raises:
-            ConfigError: the trusted certificates cannot be read.
+            ConfigError: the trusted certificates cannot be read; NotReadNow where that may pass.
             NotNow: there is no usable identity yet; the message says what to do.
         """
         seen = tuple(map(_seen, self._watched))
@@ -83,7 +83,7 @@ class Tls:
             words = f"{self.setting}: {self._ca}: cannot be read as certificates: {reason}"
             if isinstance(error, FileNotFoundError) and self._own is not None:
                 raise NotNow(f"{words}; `doorstep enrol` puts it there") from error
-            raise ConfigError(words) from error
+            raise unreadable(words, error) from error
         self._trust_next(context)
         return context
 

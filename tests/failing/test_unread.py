@@ -46,7 +46,7 @@ def struck(van: Device, file: str, error: str, *words: str) -> "subprocess.Compl
     )
 
 
-@pytest.mark.parametrize("file", ["fleet-key.pem"])
+@pytest.mark.parametrize("file", ["fleet-key.pem", "ca.pem"])
 @pytest.mark.parametrize(("error", "code"), [("EMFILE", 75), ("EIO", 75), ("EACCES", 2)])
 def test_a_start_that_cannot_read_what_is_trusted(
     van: Device, file: str, error: str, code: int
