@@ -4,11 +4,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 
 from tests.backend.process import Backend, running_backend
-from tests.walls.tricks import TRICKS, Trick
+from tests.walls.tricks import COLUMNS, TRICKS, Trick
 from tests.walls.van import DONE, REFUSED, SENT, Van, end, provisioned
 
 pytestmark = pytest.mark.slow
@@ -49,7 +50,12 @@ def garage(backend: Backend) -> Iterator[Garage]:
         yield made
 
 
-@pytest.mark.parametrize("trick", TRICKS, ids=str)
+def row(trick: Trick) -> Any:
+    """A column more is nothing new in CI: tests/agent/queue/test_lies.py poisons each there."""
+    return pytest.param(trick, id=str(trick), marks=pytest.mark.long if trick in COLUMNS else ())
+
+
+@pytest.mark.parametrize("trick", map(row, TRICKS))
 def test_a_trick_loses_alters_and_forges_nothing(garage: Garage, trick: Trick) -> None:
     """While it lasts presses are kept, red at worst; when it has ended, all is sent."""
     van = garage.sound()
@@ -63,7 +69,8 @@ def test_a_trick_loses_alters_and_forges_nothing(garage: Garage, trick: Trick) -
         check_kept(van)
     finally:
         end(attacker)
-    check_goes_on(van)
+    if not trick.is_refused:  # else nothing was done that could go on
+        check_goes_on(van)
     garage.van = van
 
 
