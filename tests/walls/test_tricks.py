@@ -55,7 +55,7 @@ def row(trick: Trick) -> Any:
     return pytest.param(trick, id=str(trick), marks=pytest.mark.long if trick in COLUMNS else ())
 
 
-@pytest.mark.parametrize("trick", map(row, TRICKS))
+@pytest.mark.parametrize("trick", [row(trick) for trick in TRICKS])
 def test_a_trick_loses_alters_and_forges_nothing(garage: Garage, trick: Trick) -> None:
     """While it lasts presses are kept, red at worst; when it has ended, all is sent."""
     van = garage.sound()
