@@ -281,9 +281,10 @@ def _clock(config: Config) -> Finding:
     source = known[0] if known else SystemClock(BUILT).now().source
     if config.board.clock.kind is ClockKind.SIMULATED and running:
         return Finding("clock", Level.OK, f"simulated: {source}")
-    if source is ClockSource.GNSS and config.board.position.kind is PositionKind.SIMULATED:
+    by, receiver = keepers(), config.board.position.kind
+    if source is ClockSource.GNSS and receiver is PositionKind.SIMULATED and by.chronyd is None:
         return Finding("clock", Level.OK, "by GNSS: what the simulated receiver says")
-    is_well, words = told(source, keepers())
+    is_well, words = told(source, by)
     level = Level.NOTE if source is ClockSource.UNSYNCED else Level.OK
     return Finding("clock", level if is_well else Level.FAILED, words)
 
