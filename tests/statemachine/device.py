@@ -214,6 +214,7 @@ class InProcessDevice:
         self.bench = Bench(self.config, self.parts, loop, outbox, self.layout)
         socket = self.layout.capture_socket
         self._capture.enter_context(control.serve(socket, partial(_offered, loop.documents)))
+        self.bench.tick()  # as its loop begins: a press may come at once
 
     def start_sync(self) -> None:
         self._sync.close()
