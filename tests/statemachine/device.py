@@ -37,6 +37,7 @@ from agent.sync.fleet_keys import FleetKeys
 from agent.sync.http import Backend, Limits
 from agent.sync.loop import Sync
 from agent.trust.certain import certain_now
+from agent.trust.fleet import KEYS_LIMIT
 from agent.trust.keys import receipt_keys
 from agent.trust.store import TrustStore
 from hardware import clock_system
@@ -140,6 +141,10 @@ class DeviceOffice:
     def document(self) -> str:
         """The fleet document, as a device gets it when it enrols."""
         return self._documents.served(None)
+
+    def can_rotate(self) -> bool:
+        """Whether the document has room for one key more: devices take no longer one."""
+        return len(self._documents.keys_told()) < KEYS_LIMIT
 
     def rotate(self) -> None:
         """Another key signs receipts from now on."""

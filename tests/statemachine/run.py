@@ -1,4 +1,4 @@
-"""Runs the machine over one backend and one network."""
+"""Runs the machine over a backend and a network."""
 
 import gc
 import logging
@@ -45,22 +45,28 @@ def run(
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, *([Phase.shrink] if shrinks else [])],
     )
+    Machine.seen.clear()
+    for number in range(seed, seed + ceil(examples / PER_SEED)):
+        with _world(folder / str(number)), _quiet():
+            run_state_machine_as_test(hypothesis.seed(number)(Machine), settings=chosen)
+    return Machine.seen
+
+
+@contextmanager
+def _world(folder: Path) -> Iterator[None]:
+    """A backend, new for each seed: its fleet document has room for so many keys only."""
     data, ahead = folder / "backend", folder / "ahead"
-    data.mkdir()
+    data.mkdir(parents=True)
     (data / "backend.toml").write_text(KEEPS)
     put_ahead(ahead, 0.0)
     with (
         environment(**following(ahead)),
         running_backend(data, identity=True) as backend,
         FaultProxy(("127.0.0.1", backend.port)) as proxy,
-        _quiet(),
     ):
-        Machine.server, Machine.proxy, Machine.folder = backend, proxy, folder
-        Machine.ahead = ahead
-        Machine.seen.clear()
-        for number in range(seed, seed + ceil(examples / PER_SEED)):
-            run_state_machine_as_test(hypothesis.seed(number)(Machine), settings=chosen)
-    return Machine.seen
+        Machine.server, Machine.proxy = backend, proxy
+        Machine.folder, Machine.ahead = folder, ahead
+        yield
 
 
 @contextmanager
