@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 DUE = timedelta(days=270)
 """Age of a certificate of a year that is renewed at the next look."""
 
-EVERY = 61
+EVERY = 509
 """One byte in so many is tried: each takes a device of its own."""
 
 RECORDS = 12

@@ -12,7 +12,7 @@ from tests.support.network import Line
 
 pytestmark = pytest.mark.slow
 
-EVERY = 29
+EVERY = 211
 """One byte in so many is tried: the parts of a handshake are longer, but for its headers."""
 
 HASTY = Limits(connect_s=1.0, read_s=1.0, progress_s=1.0, attempt_s=20.0)
