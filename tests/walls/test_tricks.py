@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.backend.process import Backend, running_backend
-from tests.walls.tricks import COLUMNS, TRICKS, Trick
+from tests.walls.tricks import COLUMNS, FILES, ROWS, SCHEMA, TRICKS, Trick
 from tests.walls.van import DONE, REFUSED, SENT, Van, end, provisioned
 
 pytestmark = pytest.mark.slow
@@ -50,9 +50,12 @@ def garage(backend: Backend) -> Iterator[Garage]:
         yield made
 
 
+LONG = [*COLUMNS, *FILES[1::2], *ROWS[1::2], *SCHEMA[1:]]
+"""What CI has no time for: tests/agent/queue/test_lies.py tries each there, without processes."""
+
+
 def row(trick: Trick) -> Any:
-    """A column more is nothing new in CI: tests/agent/queue/test_lies.py poisons each there."""
-    return pytest.param(trick, id=str(trick), marks=pytest.mark.long if trick in COLUMNS else ())
+    return pytest.param(trick, id=str(trick), marks=pytest.mark.long if trick in LONG else ())
 
 
 @pytest.mark.parametrize("trick", [row(trick) for trick in TRICKS])
