@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.backend.process import Backend, running_backend
-from tests.walls.tricks import COLUMNS, FILES, ROWS, SCHEMA, TRICKS, Trick
+from tests.walls.tricks import COLUMNS, FILES, LOCKS, ROWS, SCHEMA, TRICKS, Trick
 from tests.walls.van import DONE, REFUSED, SENT, Van, end, provisioned
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ def garage(backend: Backend) -> Iterator[Garage]:
         yield made
 
 
-LONG = [*COLUMNS, *FILES[1::2], *ROWS[1::2], *SCHEMA[1:]]
+LONG = [*COLUMNS, *FILES[4:], *LOCKS[3:], *ROWS[4:], *SCHEMA[1:]]
 """What CI has no time for: tests/agent/queue/test_lies.py tries each there, without processes."""
 
 
