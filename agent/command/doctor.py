@@ -77,14 +77,15 @@ def examine(path: Path) -> list[Finding]:
         become(owner_of(layout.queue, layout.state))
     except StorageFault as error:  # the rest would be asked as root
         return [valid, Finding("permissions", Level.FAILED, str(error)), *over_tls]
+    running = status.ask(layout.capture_socket)
     return [
         valid,
-        *_devices(config),
-        *_fleet(config, over_tls),
+        *_devices(config, running),
+        *_fleet(config, over_tls, running or {}),
         *_disk(config),
         *(Finding("permissions", Level.FAILED, words) for words in permissions.wrong(layout)),
         *_queue(config),
-        _clock(config),
+        _clock(config, running or {}),
         *over_tls,
         Finding("sealing", Level.NOTE, unsealed),
     ]
@@ -106,9 +107,7 @@ def lines(findings: Iterable[Finding]) -> Iterator[str]:
         yield from (f"{'':<23}{line}" for line in rest)
 
 
-def _devices(config: Config) -> Iterator[Finding]:
-    layout = Layout.of(config.state)
-    running = status.ask(layout.capture_socket)
+def _devices(config: Config, running: dict[str, Any] | None) -> Iterator[Finding]:
     if running is not None and "error" in running:
         yield Finding("devices", Level.FAILED, f"capture cannot be asked: {running['error']}")
         return
@@ -129,11 +128,12 @@ def _devices(config: Config) -> Iterator[Finding]:
         yield from _position(_trouble(board.position) or "ok")
 
 
-def _fleet(config: Config, over_tls: Iterable[Finding]) -> Iterator[Finding]:
+def _fleet(
+    config: Config, over_tls: Iterable[Finding], running: dict[str, Any]
+) -> Iterator[Finding]:
     """The fleet document that capture has in hand, or that lies there for it."""
     if config.identity.mode is IdentityMode.OFF:
         return
-    running = status.ask(Layout.of(config.state).capture_socket) or {}
     try:
         version = running.get("fleet") or fleet_in_hand(config).version
     except NotNow:
@@ -275,8 +275,7 @@ def _alarms(outbox: Outbox) -> Iterator[Finding]:
             yield Finding("queue", Level.NOTE, words)
 
 
-def _clock(config: Config) -> Finding:
-    running = status.ask(Layout.of(config.state).capture_socket) or {}
+def _clock(config: Config, running: dict[str, Any]) -> Finding:
     known = [source for source in ClockSource if source == running.get("clock")]
     source = known[0] if known else SystemClock(BUILT).now().source
     if config.board.clock.kind is ClockKind.SIMULATED and running:
