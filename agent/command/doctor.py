@@ -20,11 +20,11 @@ from agent.command.shared import become, open_queue, owner_of
 from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StorageFault
 from agent.models import State, printable
-from agent.process import status
 from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record.signing import UNKNOWN_SIGNER
+from agent.status import document as status
 from agent.trust.keys import fleet_in_hand
 from hardware.board import open_board
 from hardware.clock import BUILT, ClockSource

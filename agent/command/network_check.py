@@ -8,10 +8,10 @@ from typing import Final
 
 from agent.config import Config, IdentityMode
 from agent.errors import DoorstepError
-from agent.process import status
-from agent.process.identity import wrong_clock
 from agent.queue.paths import Layout
 from agent.record import certificates
+from agent.status import document as status
+from agent.status.identity import wrong_clock
 from agent.sync import tls
 from agent.sync.http import Backend, NoAnswer
 from agent.sync.identity import Identity, IdentityStore

@@ -5,16 +5,17 @@ import json
 
 from agent.command.shared import configured, open_queue
 from agent.errors import ExitCode
-from agent.process import status
+from agent.status import words
+from agent.status.document import document
 
 
 def run(arguments: argparse.Namespace) -> int:
     """`doorstep status [--json]`."""
     config = configured(arguments)
     with open_queue(config) as outbox:
-        document = status.document(config, outbox)
+        found = document(config, outbox)
     if arguments.json:
-        print(json.dumps(document, separators=(",", ":")))
+        print(json.dumps(found, separators=(",", ":")))
     else:
-        print("\n".join(status.lines(document)))
+        print("\n".join(words.lines(found)))
     return ExitCode.DONE

@@ -1,1 +1,1 @@
-"""What a process shares with the system: control socket, sd_notify, streams, the status."""
+"""What a process shares with the system: control socket, sd_notify and streams."""

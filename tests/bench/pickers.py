@@ -16,10 +16,10 @@ from persistqueue.serializers import pickle
 
 from agent.config import Config
 from agent.models import State
-from agent.process import status
 from agent.queue.database import Connection, Database
 from agent.queue.outbox import BOOKING_S, Outbox
 from agent.queue.paths import Layout
+from agent.status import document as status
 from hardware.clock_system import boot_id
 from tests.bench.rows import LONG_ANSWER, insert, waiting_rows
 

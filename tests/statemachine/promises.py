@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from agent.errors import DoorstepError
 from agent.models import Item, Label, State
-from agent.process import status
 from agent.record import file as recordfile
 from agent.record import receipt, signing
+from agent.status import document as status
 from agent.trust.keys import receipt_keys
 from tests.backend.process import Backend
 from tests.statemachine.device import InProcessDevice

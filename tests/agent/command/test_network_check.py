@@ -13,9 +13,12 @@ import pytest
 from agent.command import doctor, shared
 from agent.command.doctor import Level
 from agent.config import load
-from agent.process import control, identity, status
+from agent.process import control
 from agent.queue.database import Database
 from agent.record import certificates, signing
+from agent.status import document as status
+from agent.status import identity
+from agent.status.words import lines
 from agent.sync.identity import Identity, IdentityStore
 from agent.trust.store import TrustStore
 from tests.agent.command.inprocess import run
@@ -219,7 +222,7 @@ def test_status_tells_mode_ends_and_trouble(van: Van) -> None:
     }
     assert "tls_until" not in made["sync"]
     words = "TLS certificate until 2027-11-26; evidence certificate until 9999-12-31"
-    assert f"identity  {words}" in list(status.lines(made))
+    assert f"identity  {words}" in list(lines(made))
 
 
 @pytest.mark.parametrize(
@@ -235,7 +238,7 @@ def test_status_says_what_is_wrong(van: Van, sync: dict[str, Any] | None, words:
     made = van.status(sync)
 
     assert words in made["identity"]["trouble"]
-    assert any(words in line for line in status.lines(made) if line.startswith("identity"))
+    assert any(words in line for line in lines(made) if line.startswith("identity"))
     assert len(json.dumps(made)) < 2048
 
 

@@ -5,20 +5,20 @@ It has no places, no codes, and no count of what was delivered: that would measu
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import UnionType
 from typing import Any, Final
 
 from agent import __version__
-from agent.config import Config, IdentityMode
+from agent.config import Config
 from agent.errors import DoorstepError
 from agent.models import Item, printable
-from agent.process import control, identity
+from agent.process import control
 from agent.queue.disk import free_bytes
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
+from agent.status import identity
 
 ALARMS: Final = 5
 """How many items are named one by one; more make the document grow past 2 KB."""
@@ -104,27 +104,6 @@ def torn(folder: Path) -> int | None:
         return None
 
 
-def lines(status: dict[str, Any]) -> Iterator[str]:
-    """Say the same in words, for a terminal."""
-    queue, disk = status["queue"], status["disk"]
-    yield f"device    {status['device']}, agent {status['agent']}, manifest {status['manifest']}"
-    yield f"identity  {identity.words(status['identity'])}"
-    yield f"capture   {_capture_words(status['capture'])}"
-    if status["identity"]["mode"] == IdentityMode.REQUIRED:
-        yield from _fleet_lines(status["capture"] or {})
-    yield from _manifest_lines(status["capture"] or {})
-    yield f"sync      {_sync_words(status['sync'])}"
-    yield f"queue     {_queue_words(queue)}"
-    if status["torn"]:
-        yield f"torn      {status['torn']} files did not verify after a power cut; see torn/"
-    yield f"disk      {disk}" if isinstance(disk, str) else f"disk      {_disk_words(disk)}"
-    if status["bench_mode"]:
-        yield "bench     bench mode is on: presses come through the socket and make test records"
-    yield "sealing   none yet: not for the road"
-    for alarm in queue.get("alarms", ()):
-        yield f"ALARM     {alarm['id']} {alarm['state']}: {alarm['what']}"
-
-
 def _queue(outbox: OutboxReader) -> dict[str, Any]:
     try:
         counts, alarms = outbox.counts(), outbox.alarms(ALARMS)
@@ -156,63 +135,3 @@ def _disk(config: Config, layout: Layout) -> dict[str, int] | str:
     except DoorstepError as error:
         return _short(str(error))
     return {"free_mb": free_mb, "reserve_mb": config.state.reserve_mb}
-
-
-def _capture_words(capture: dict[str, Any] | None) -> str:
-    if capture is None:
-        return "not running"
-    if "error" in capture:
-        return str(capture["error"])
-    ready = "ready" if capture.get("ready") else "NOT READY"
-    board = "simulated board, " if capture.get("simulated") else ""
-    clock, position = (capture.get(name, "unknown") for name in ("clock", "position"))
-    return f"{ready}, {board}clock {clock}, position {position}"
-
-
-def _fleet_lines(capture: dict[str, Any]) -> Iterator[str]:
-    if "fleet" in capture:
-        version = capture["fleet"]
-        known = "none yet: presses are refused until sync brings one"
-        yield f"fleet     {known if version is None else f'version {version}'}"
-    if refused := capture.get("fleet_refused"):
-        yield f"fleet     one was refused: {refused}"
-
-
-def _manifest_lines(capture: dict[str, Any]) -> Iterator[str]:
-    version, refused = capture.get("manifest", "off"), capture.get("manifest_refused")
-    if version == "none":
-        yield "manifest  none is valid now: presses are refused"
-    elif version != "off":
-        yield f"manifest  version {version}"
-    if refused:
-        yield f"manifest  one was refused: {refused}"
-
-
-def _sync_words(sync: dict[str, Any] | None) -> str:
-    if sync is None:
-        return "not running"
-    if "error" in sync:
-        return str(sync["error"])
-    contact, answer = sync.get("last_contact"), sync.get("last_answer")
-    told = [
-        sync.get("state", "in an unknown state"),
-        f"last contact {contact}" if contact else "no contact yet",
-        f"last answer: {answer}" if answer else "",
-        f"goes on in {sync['waits_s']:.0f} s" if sync.get("waits_s") else "",
-    ]
-    return ", ".join(words for words in told if words)
-
-
-def _queue_words(queue: dict[str, Any]) -> str:
-    if "error" in queue:
-        return str(queue["error"])
-    since = f" since {queue['oldest_utc']}" if queue["oldest_utc"] else ""
-    return (
-        f"{queue['waiting']} waiting{since}, {queue['suspected']} suspect, "
-        f"{queue['refused']} refused, {queue['damaged']} damaged"
-    )
-
-
-def _disk_words(disk: dict[str, int]) -> str:
-    low = "" if disk["free_mb"] >= disk["reserve_mb"] else ": TOO LITTLE, presses are refused"
-    return f"{disk['free_mb']} MB free, {disk['reserve_mb']} MB kept in reserve{low}"

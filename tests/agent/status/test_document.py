@@ -13,8 +13,10 @@ import pytest
 from agent.command import shared
 from agent.config import Config, load
 from agent.models import State
-from agent.process import control, status
+from agent.process import control
 from agent.queue.paths import Layout
+from agent.status import document as status
+from agent.status.words import lines
 from tests.support.device import REPOSITORY, Device
 from tests.support.factory import MOMENT, RecordMaker, add, queue
 
@@ -139,7 +141,7 @@ def test_an_alarm_says_which_record_what_state_and_why(tmp_path: Path, config: C
 
 def test_before_capture_ever_ran_the_document_says_what_to_do(config: Config) -> None:
     made = document(config)
-    words = "\n".join(status.lines(made))
+    words = "\n".join(lines(made))
 
     assert "`doorstep capture` first" in words  # a long path shortens the rest
     assert made["capture"] is None
@@ -150,7 +152,7 @@ def test_the_words_for_a_terminal_say_all_of_it(tmp_path: Path, config: Config) 
     with_alarms(tmp_path, 1, "its file is gone")
     (tmp_path / "state" / "torn" / "x.rec").write_bytes(b"torn")
 
-    words = "\n".join(status.lines(document(config)))
+    words = "\n".join(lines(document(config)))
 
     for expected in (
         "capture   not running",
@@ -186,7 +188,7 @@ def test_the_manifest_in_hand_and_a_refused_one_are_told(
     capture = {"ready": True, "simulated": True, "clock": "ntp", "position": "ok"}
 
     with control.serve(layout.capture_socket, lambda *_: capture | told):
-        words = list(status.lines(document(config)))
+        words = list(lines(document(config)))
 
     assert [line for line in words if line.startswith("manifest")] == expected
 
@@ -201,7 +203,7 @@ def test_a_process_that_does_not_answer_in_words_is_told_as_that(
         made = document(config)
 
     assert made["sync"] == {"error": "it is stopping"}
-    assert "sync      it is stopping" in list(status.lines(made))
+    assert "sync      it is stopping" in list(lines(made))
 
 
 MEMBERS = (
@@ -242,7 +244,7 @@ def test_whatever_a_process_says_of_itself_the_status_is_told(
             made = document(config)
 
             assert len(json.dumps(made, allow_nan=False)) < 2048
-            assert all(line.isprintable() for line in status.lines(made))
+            assert all(line.isprintable() for line in lines(made))
 
 
 def test_what_a_process_says_is_kept_where_it_is_as_expected(
@@ -274,7 +276,7 @@ def test_what_the_queue_holds_does_not_command_the_terminal(tmp_path: Path, conf
         sql.execute("UPDATE captures SET utc = '\x1b[2J', answer = '\x1b]0;x\x07', suspected = 1")
     database.close()
 
-    words = list(status.lines(document(config)))
+    words = list(lines(document(config)))
 
     assert any("ALARM" in line for line in words)
     assert all(line.isprintable() for line in words)

@@ -1,0 +1,1 @@
+"""The status document: what a device says of itself."""
