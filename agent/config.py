@@ -117,6 +117,25 @@ class BackendSettings:
     """Trusted certificates in place of `identity.ca`, or else of the system's."""
 
 
+_Endpoint = Annotated[
+    str, Match(r"([0-9.]{7,15}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}", "ADDRESS:PORT")
+]
+_HostName = Annotated[str, Match(r"[A-Za-z0-9.:-]{1,253}", "a host name or an address")]
+_CommonName = Annotated[str, Match(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "letters, digits, . _ -")]
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """`[serve]`: who may ask this device for its status, and where."""
+
+    listen: _Endpoint = "127.0.0.1:8443"
+    """Loopback by default: then it is reached through SSH."""
+    names: tuple[_HostName, ...] = ()
+    """What its certificate is for; the office must have given this device each of them."""
+    clients: tuple[_CommonName, ...] = ()
+    """Who may ask: common names of the fleet's certificates. Every device holds one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """`[quality]`: where a score becomes a verdict; it depends on camera and processor.
@@ -168,6 +187,7 @@ class Config:
     quality: Thresholds = field(default_factory=Thresholds)
     power: PowerSettings = field(default_factory=PowerSettings)
     clock: ClockSettings = field(default_factory=ClockSettings)
+    serve: ServeSettings = field(default_factory=ServeSettings)
     simulated: SimulatedSettings = field(default_factory=SimulatedSettings)
 
     @property

@@ -17,6 +17,9 @@ A GS1-128 symbol has 48 characters at most; the codes in two dimensions that car
 more, and 128 are room for them. Source: GS1 General Specifications, section 5.4.
 """
 
+LARGEST_RECORD_BYTES: Final = 67_108_864
+"""A larger file is no record and is not read: a hundred times a photo, and memory has room."""
+
 _UTC: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", re.ASCII)
 """Source: RFC 3339 section 5.6; a datetime has microseconds."""
 

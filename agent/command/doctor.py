@@ -248,7 +248,7 @@ def _left_over(layout: Layout) -> Iterator[Finding]:
     if layout.rebuild_mark.exists():
         words = "a process found the queue broken; `doorstep capture` makes it again when it runs"
         yield Finding("queue", Level.FAILED, words)
-    if torn := status.torn(layout.torn):
+    if torn := status.torn(layout):
         words = f"{torn} files in {layout.torn} did not verify; keep them, tell the office"
         yield Finding("torn files", Level.NOTE, words)
 

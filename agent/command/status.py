@@ -6,14 +6,14 @@ import json
 from agent.command.shared import configured, open_queue
 from agent.errors import ExitCode
 from agent.status import words
-from agent.status.document import document
+from agent.status.document import document, queue_part
 
 
 def run(arguments: argparse.Namespace) -> int:
     """`doorstep status [--json]`."""
     config = configured(arguments)
     with open_queue(config) as outbox:
-        found = document(config, outbox)
+        found = document(config, queue_part(outbox))
     if arguments.json:
         print(json.dumps(found, separators=(",", ":")))
     else:

@@ -4,9 +4,8 @@ import sqlite3  # noqa: TID251 - with database.py the door
 from functools import cache
 from typing import Final
 
-from agent.models import State
+from agent.models import LARGEST_RECORD_BYTES, State
 from agent.queue.migrations import LEDGER, STEPS
-from agent.record.file import LARGEST_BYTES
 
 MOST_ROWS: Final = 200_000
 """Twice the longest queue that was measured; more fill the memory of a small device."""
@@ -29,7 +28,7 @@ _SHAPES: Final = {
     "capture_id": f"capture_id GLOB '{UUID}'",
     "seq": f"typeof(seq) = 'integer' AND seq BETWEEN 1 AND {_NUMBER}",
     "about": f"(about IS NULL OR about GLOB '{UUID}')",
-    "bytes": f"typeof(bytes) = 'integer' AND bytes BETWEEN 1 AND {LARGEST_BYTES}",
+    "bytes": f"typeof(bytes) = 'integer' AND bytes BETWEEN 1 AND {LARGEST_RECORD_BYTES}",
     "state": f"state IN {tuple(state.value for state in State)}",
     "adopted": "typeof(adopted) = 'integer' AND adopted IN (0, 1)",
     "due_s": f"typeof(due_s) = 'real' AND due_s BETWEEN 0 AND {_LATEST_S}",

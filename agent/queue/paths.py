@@ -156,6 +156,16 @@ class Layout:
         """Where `doorstep sync` listens."""
         return self.run / "sync" / "sync.sock"
 
+    @property
+    def status_file(self) -> Path:
+        """What capture says of the queue, for when nobody has the database open."""
+        return self.run / "status.json"
+
+    @property
+    def doctor_file(self) -> Path:
+        """What the last `doorstep doctor` found."""
+        return self.state / "doctor.json"
+
     def socket(self, process: str) -> Path:
         """Where a process listens, `capture` or `sync`."""
         return {"capture": self.capture_socket, "sync": self.sync_socket}[process]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import NotGenuine, UnknownItem
-from agent.models import CaptureId, Kept, State
+from agent.models import LARGEST_RECORD_BYTES, CaptureId, Kept, State
 from agent.queue.disk import disk_errors, read_plain, sync_folder
 from agent.queue.labels import first_line
 from agent.queue.outbox import Outbox
@@ -183,8 +183,8 @@ def _in_order(records: list[Kept]) -> list[Kept]:
 
 def _verify(path: Path, keys: Collection[PublicKey]) -> Kept:
     """What a queue keeps of a record. Raises NotGenuine, or OSError where it cannot be read."""
-    content = None if path.is_dir() else read_plain(path, recordfile.LARGEST_BYTES + 1)
-    if content is None or len(content) > recordfile.LARGEST_BYTES:
+    content = None if path.is_dir() else read_plain(path, LARGEST_RECORD_BYTES + 1)
+    if content is None or len(content) > LARGEST_RECORD_BYTES:
         raise NotGenuine("not a plain file of a record's size")
     opened = recordfile.unpack(content)
     if opened.key not in keys or opened.label.capture_id != path.stem:

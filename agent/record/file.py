@@ -21,9 +21,6 @@ from agent.record import signing
 BODY_TYPE: Final = "application/x-tar"
 """Media type of the body: what shared-mime-info calls a tar; IANA lists none."""
 
-LARGEST_BYTES: Final = 67_108_864
-"""A larger file is no record and is not read: a hundred times a photo, and memory has room."""
-
 LABEL_LIMIT_BYTES: Final = 8192
 """Longest label line that is read: ten times what we write, so that garbage is told early."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import NotGenuine, RecordDamaged
-from agent.models import CaptureId, Kind, Label
+from agent.models import LARGEST_RECORD_BYTES, CaptureId, Kind, Label
 from agent.record import file as recordfile
 from agent.record import signing
 from hardware.clock import ClockSource
@@ -99,7 +99,7 @@ def _read(path: Path) -> _Record | _Stranger:
     try:
         if not path.is_file():
             return _Stranger(path.name, "NOT A RECORD: not a plain file")
-        if path.stat().st_size > recordfile.LARGEST_BYTES:
+        if path.stat().st_size > LARGEST_RECORD_BYTES:
             return _Stranger(path.name, "NOT A RECORD: too big to be one")
         content = path.read_bytes()
     except OSError as error:

@@ -4,30 +4,28 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from agent.config import Config, IdentityMode
-from agent.models import rfc3339
-from agent.queue.paths import Layout
-from agent.record import certificates
-from agent.record.certificates import Chain
-from agent.trust.authorities import kept_evidence
-from agent.trust.store import TrustStore
 from hardware.clock import BUILT
 
 BY_SYNC: Final = ("tls_until", "identity_trouble")
 """What sync says of this among what it says of itself."""
 
+BY_CAPTURE: Final = ("evidence_until", "serve_until")
+"""The same of capture, which has verified both."""
 
-def identity(config: Config, sync: dict[str, Any] | None) -> dict[str, Any]:
-    """The part of the status; what only sync knows is what it says under BY_SYNC."""
-    said = {} if sync is None else sync
-    tls_until, trouble = (said.get(name) for name in BY_SYNC)
+
+def identity(
+    config: Config, capture: dict[str, Any] | None, sync: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The part of the status; who does not run says nothing."""
     if config.identity.mode is IdentityMode.OFF:
         return {"mode": config.identity.mode}
-    evidence = kept_evidence(TrustStore(Layout.of(config.state)))
+    by_capture, by_sync = capture or {}, sync or {}
+    trouble = wrong_clock() or by_sync.get("identity_trouble") or by_sync.get("pause")
     return {
         "mode": config.identity.mode,
-        "tls_until": tls_until,
-        "evidence_until": rfc3339(certificates.ends(evidence[0])) if evidence else None,
-        "trouble": wrong_clock() or trouble or said.get("pause") or _unknown(sync, evidence),
+        "tls_until": by_sync.get("tls_until"),
+        **{name: by_capture.get(name) for name in BY_CAPTURE},
+        "trouble": trouble,
     }
 
 
@@ -46,9 +44,3 @@ def words(identity: dict[str, Any]) -> str:
     known = {"TLS certificate": "tls_until", "evidence certificate": "evidence_until"}
     told = [f"{what} until {identity[name][:10]}" for what, name in known.items() if identity[name]]
     return "; ".join([*told, identity["trouble"] or ""]).rstrip("; ") or "nothing known"
-
-
-def _unknown(sync: dict[str, Any] | None, evidence: Chain) -> str | None:
-    if sync is None:
-        return "sync does not run: nothing is known of the TLS certificate"
-    return None if evidence else "no evidence certificate yet"

@@ -137,6 +137,23 @@ class TrustStore:
         """Replace it."""
         self._write("evidence.pem", pem.decode())
 
+    def serve(self) -> bytes | None:
+        """Serve's certificate and what leads to its root, PEM, unverified."""
+        text = self._text("serve.pem")
+        return None if text is None else text.encode()
+
+    def keep_serve(self, pem: bytes) -> None:
+        """Replace it."""
+        self._write("serve.pem", pem.decode())
+
+    def serve_request(self) -> str | None:
+        """The request that serve's certificate is asked for with, PEM, unverified."""
+        return self._text("serve.csr")
+
+    def keep_serve_request(self, pem: str) -> None:
+        """Replace it."""
+        self._write("serve.csr", pem)
+
     def time(self) -> KeptTime:
         """What is known of time."""
         text = self._text("time.json")

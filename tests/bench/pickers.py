@@ -101,7 +101,7 @@ class OurQueue:
             raise RuntimeError("nothing is due, although everything should be")
 
     def status(self) -> dict[str, Any]:
-        return status.document(self._config, self._outbox)
+        return status.document(self._config, status.queue_part(self._outbox))
 
     def close(self) -> None:
         self._database.close()

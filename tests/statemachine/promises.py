@@ -195,7 +195,7 @@ class Promises:
                 assert [row[0] for row in sql.execute("PRAGMA quick_check")] == ["ok"]
             rows: dict[str, Item] = {row.capture_id: row for row in outbox.items(None, 0, LIMIT)}
             counts = outbox.counts()
-            document = status.document(device.config, outbox)
+            document = status.document(device.config, status.queue_part(outbox))
         self._check_counts(rows, counts, document)
         now = device.true_utc()
         for name in self.rows.keys() - rows.keys():

@@ -61,9 +61,9 @@ class Van:
             pass
         with shared.open_queue(config) as outbox:
             if sync is None:
-                return status.document(config, outbox)
+                return status.document(config, status.queue_part(outbox))
             with control.serve(layout.sync_socket, lambda *_: dict(sync)):
-                return status.document(config, outbox)
+                return status.document(config, status.queue_part(outbox))
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_status_says_what_is_wrong(van: Van, sync: dict[str, Any] | None, words:
 def test_status_without_identity_says_so(tmp_path: Path) -> None:
     config = load(Device(tmp_path).config)
 
-    found = identity.identity(config, {"state": "idle"})
+    found = identity.identity(config, None, {"state": "idle"})
 
     assert found == {"mode": "off"}
     assert "anybody may say that they are this device" in identity.words(found)

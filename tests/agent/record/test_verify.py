@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.models import Kind
+from agent.queue import recovery
 from agent.queue.recovery import sweep
 from agent.record import file as recordfile
-from agent.record import signing
+from agent.record import signing, verify
 from agent.record.verify import Report, examine
 from tests.support.factory import (
     MOMENT,
@@ -432,7 +433,8 @@ def test_the_sweep_takes_what_verifies_up_to_the_same_size(
     """What the device keeps and sends, anybody can verify."""
     layout, _, outbox = queue(tmp_path)
     size_bytes = device.make().into(layout.records).stat().st_size
-    monkeypatch.setattr(recordfile, "LARGEST_BYTES", size_bytes - beyond_bytes)
+    for module in (recovery, verify):
+        monkeypatch.setattr(module, "LARGEST_RECORD_BYTES", size_bytes - beyond_bytes)
 
     assert look(layout.records).problems == beyond_bytes
     assert sweep(layout, outbox, [device.key.public_key()], lambda: None).torn == beyond_bytes

@@ -39,7 +39,7 @@ def config(tmp_path: Path) -> Config:
 
 def document(config: Config) -> dict[str, Any]:
     with shared.open_queue(config) as outbox:
-        return status.document(config, outbox)
+        return status.document(config, status.queue_part(outbox))
 
 
 def with_alarms(folder: Path, count: int, words: str) -> None:

@@ -1,0 +1,1 @@
+"""The process that answers for the status: who may ask, and what they are told."""

@@ -1,0 +1,95 @@
+"""Status documents as numbers, for Prometheus: the names are a contract.
+
+The one door to its library, which costs 3 MB: whoever needs no numbers does not load this.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, generate_latest  # noqa: TID251 - this is its door
+from prometheus_client.core import GaugeMetricFamily  # noqa: TID251 - this is its door
+from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: TID251 - this is its door
+
+from agent.models import from_rfc3339
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One number of one device; `labels` beside the device's own."""
+
+    name: str
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+HELP: Final[Mapping[str, str]] = {
+    "doorstep_waiting_records": "Records that are not with the backend yet.",
+    "doorstep_suspect_records": "Of those, records that are answered as if they were wrong.",
+    "doorstep_refused_records": "Records that the backend refused with its signature.",
+    "doorstep_damaged_records": "Records whose file is gone or altered.",
+    "doorstep_oldest_timestamp_seconds": "When the oldest waiting record was made, to the hour.",
+    "doorstep_waits_why": "1 for the reason why the oldest record waits.",
+    "doorstep_needs": "1 for each thing that a person must do something about.",
+    "doorstep_ready": "1 where a press could leave its photo.",
+    "doorstep_quiet": "1 where there was no press for ten minutes.",
+    "doorstep_bench_mode": "1 where presses come through the socket.",
+    "doorstep_tls_end_timestamp_seconds": "When the TLS certificate ends.",
+    "doorstep_contact_timestamp_seconds": "Last contact with the backend, to the hour.",
+    "doorstep_info": "1, with the agent's version.",
+}
+"""Each metric, a gauge, and what it is."""
+
+
+def exposition(
+    devices: Iterable[tuple[str, Iterable[Sample]]], help_of: Mapping[str, str]
+) -> bytes:
+    """What Prometheus reads: each device's samples, of metrics that `help_of` has."""
+    families: dict[str, GaugeMetricFamily] = {}
+    for device, found in devices:
+        for sample in found:
+            family = families.get(sample.name)
+            if family is None:
+                labels = ["device", *sample.labels]
+                family = GaugeMetricFamily(sample.name, help_of[sample.name], labels=labels)
+                families[sample.name] = family
+            family.add_metric([device, *sample.labels.values()], sample.value)
+    registry = CollectorRegistry()
+    registry.register(_Collected(families.values()))
+    return generate_latest(registry)
+
+
+class _Collected:
+    def __init__(self, families: Iterable[GaugeMetricFamily]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        return self._families
+
+
+def samples(status: Mapping[str, Any]) -> Iterator[Sample]:
+    """What is known of one device; what is not known has no sample."""
+    queue, capture, sync = status["queue"], status["capture"] or {}, status["sync"] or {}
+    counted = {"waiting": "waiting", "suspect": "suspected"}
+    for name, key in {**counted, "refused": "refused", "damaged": "damaged"}.items():
+        if key in queue:
+            yield Sample(f"doorstep_{name}_records", queue[key])
+    yield from _time("doorstep_oldest_timestamp_seconds", queue.get("oldest_utc"))
+    if queue.get("why"):
+        yield Sample("doorstep_waits_why", 1, {"why": queue["why"]})
+    for need in status["needs"]:
+        yield Sample("doorstep_needs", 1, {"need": need})
+    for name in ("ready", "quiet"):
+        if name in capture:
+            yield Sample(f"doorstep_{name}", capture[name])
+    yield Sample("doorstep_bench_mode", status["bench_mode"])
+    yield from _time("doorstep_tls_end_timestamp_seconds", status["identity"].get("tls_until"))
+    yield from _time("doorstep_contact_timestamp_seconds", sync.get("last_contact"))
+    yield Sample("doorstep_info", 1, {"agent": status["agent"]})
+
+
+def _time(name: str, utc: str | None) -> Iterator[Sample]:
+    if utc is not None:
+        yield Sample(name, from_rfc3339(utc).timestamp())
