@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from tests.powercut import disk
+from tests.powercut.alone import be_alone
 from tests.powercut.forked import spread
 from tests.powercut.rig import Rig, Violation, catch, room, try_states
 from tests.powercut.scenarios import SCENARIOS
 from tests.powercut.variants import BROKEN, SOUND, Variant
 from tests.powercut.writelog import plan
-
-ALONE: Final = "DOORSTEP_POWERCUT_ALONE"
-"""Set in the process that has its own mounts and process ids: they end when it does."""
 
 MEMORY: Final = Path("/dev/shm")
 """Images lie in memory: they are written thousands of times."""
@@ -78,10 +76,7 @@ def main() -> int:
     if packages := disk.missing():
         print(f"the rig needs: apt install {' '.join(packages)}", file=sys.stderr)
         return 2
-    if ALONE not in os.environ:
-        os.environ[ALONE] = "1"
-        alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        os.execvp(alone[0], [*alone, sys.executable, "-m", "tests.powercut", *sys.argv[1:]])
+    be_alone(sys.argv[1:])
     began_s = time.monotonic()
     try:
         with room(words.images) as folder:

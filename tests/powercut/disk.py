@@ -1,5 +1,6 @@
 """A disk whose every write is logged: an ext4 image behind QEMU, FUSE and a loop device."""
 
+import gc
 import shutil
 import subprocess
 import time
@@ -12,6 +13,9 @@ DISK_BYTES: Final = 16 << 20
 """The smallest that holds ext4's journal, a grown write-ahead log and a scenario's records."""
 
 READY_WITHIN_S: Final = 20.0
+
+FREE_WITHIN_S: Final = 10.0
+"""Longest wait for whoever holds a disk: a process that was killed is gone in milliseconds."""
 
 PACKAGES: Final = {
     "qemu-storage-daemon": "qemu-utils",
@@ -43,7 +47,25 @@ def mounted(image: Path, at: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", at], check=True)
+        _unmount(at)
+
+
+def _unmount(at: Path) -> None:
+    """Wait for whoever still holds it; a file that an exception left open is closed first.
+
+    Raises:
+        RuntimeError: somebody holds it for good.
+    """
+    until_s = time.monotonic() + FREE_WITHIN_S
+    while (tried := _try_to_unmount(at)).returncode:
+        if time.monotonic() > until_s:
+            raise RuntimeError(tried.stderr)
+        gc.collect()
+        time.sleep(0.05)
+
+
+def _try_to_unmount(at: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["umount", at], capture_output=True, text=True, check=False)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import cv2  # noqa: TID251 - only its threads are put out: they do not survive a
 
 from agent.errors import ExitCode
 from tests.powercut import disk
+from tests.powercut.alone import nothing_left
 from tests.powercut.checker import check, look
 from tests.powercut.forked import WITHIN_S, in_child, spread, within
 from tests.powercut.scenarios import Leave, Prepare, Scenario, pictures
@@ -63,7 +64,10 @@ def room(inside: Path) -> Iterator[Path]:
     """A folder for images, gone with the block; it is quiet there, and one thread works."""
     cv2.setNumThreads(0)
     logging.disable(logging.CRITICAL)
-    with TemporaryDirectory(dir=inside, prefix="powercut-") as folder:
+    with (
+        TemporaryDirectory(dir=inside, prefix="powercut-") as folder,
+        nothing_left(Path(folder)),
+    ):
         with Stage(Path(folder, "warm"), Path(folder)).open() as device:
             device.press()  # what is imported late or drawn once, is so for all children
         pictures()
@@ -171,14 +175,18 @@ def _violations(
 def _broken(
     stage: Stage, recording: Recording, cut: Cut, image: Path, *, is_real: bool
 ) -> list[str]:
-    """The promises that a restart on the image finds broken; whatever it raises is one too."""
+    """The promises that a restart on the image finds broken; whatever it raises is one too.
+
+    A disk that cannot be mounted is the rig's own fault, and ends it.
+    """
     log_bytes = recording.entries[cut.entries - 1].end
-    try:
-        with within(WITHIN_S), disk.mounted(image, stage.folder / "disk"):
-            made = _real_restart(stage) if is_real else frozenset()
-            return check(stage, recording.told, log_bytes, made)
-    except Exception:  # noqa: BLE001 - as the docstring says
-        return [f"{_RAISED}: {traceback.format_exc()}"]
+    with disk.mounted(image, stage.folder / "disk"):
+        try:
+            with within(WITHIN_S):
+                made = _real_restart(stage) if is_real else frozenset()
+                return check(stage, recording.told, log_bytes, made)
+        except Exception:  # noqa: BLE001 - as the docstring says
+            return [f"{_RAISED}: {traceback.format_exc()}"]
 
 
 def _real_restart(stage: Stage) -> frozenset[str]:
