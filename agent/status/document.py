@@ -1,27 +1,29 @@
 """The status document: for a terminal, for whoever asks `doorstep serve`, and for the backend.
 
-It stays under 1,500 bytes and takes the same time however long the queue is.
+It stays within 1,500 bytes and takes the same time however long the queue is.
 It has no places, no codes, and nothing from which somebody's pace could be read: no count of what
 was delivered, times to the hour, free space to two digits, and not whether the camera is on.
 """
 
 import json
+import math
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from types import UnionType
 from typing import Any, Final
 
 from agent import __version__
 from agent.config import Config
 from agent.errors import DoorstepError
-from agent.models import Item, State, from_rfc3339, printable, rfc3339
+from agent.models import Item, State, from_rfc3339, rfc3339
 from agent.process import control
-from agent.queue.disk import free_bytes, read_plain
+from agent.queue.disk import disk_errors, read_plain, room_bytes
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
 from agent.status import identity, troubles
+from agent.status.fitting import fitting
 from hardware.clock import ClockSource
 
 VERSION: Final = 1
@@ -32,30 +34,74 @@ LIMIT_BYTES: Final = 1_500
 ALARMS: Final = 1
 """How many items are named one by one; `doorstep queue` and `/v1/captures` name all."""
 
-TEXT_LIMIT_BYTES: Final = 64
-"""Longest text in the document, as JSON: ten at most, beside some 850 bytes of numbers."""
+_LARGEST: Final = 2**53
+"""Largest number that every reader of JSON has exactly. Source: RFC 8259, section 6."""
 
-_TEXT: Final = str | None
-_NUMBER: Final = int | float
-_MEMBERS: Final[dict[str, type | UnionType]] = {
-    **dict.fromkeys(("ready", "writable", "simulated", "quiet"), bool),
-    **dict.fromkeys(("position", "clock", "state"), str),
-    **dict.fromkeys(("fleet_refused", "manifest_refused"), _TEXT),
-    **dict.fromkeys(("last_answer", "pause"), _TEXT),
-    **dict.fromkeys(("identity_trouble",), _TEXT),
-    "fleet": int | None,
-    "manifest": int | str,
-    "waits_s": _NUMBER,
+_MOST: Final = 999_999
+"""Counts and seconds end here: a queue holds a fifth, and others may have written any number."""
+
+_TORN_COUNTED: Final = 1_000
+"""Counting more would take time; a person looks at the first."""
+
+_WORD: Final = re.compile(r"[a-z_]{1,10}")
+
+
+def _is_flag(told: object) -> bool:
+    return isinstance(told, bool)
+
+
+def _is_count(told: object) -> bool:
+    return type(told) is int and 0 <= told <= _LARGEST
+
+
+def _is_seconds(told: object) -> bool:
+    return isinstance(told, int | float) and not _is_flag(told) and 0 <= told <= _MOST
+
+
+def _is_word(told: object) -> bool:
+    return isinstance(told, str) and _WORD.fullmatch(told) is not None
+
+
+def _is_version(told: object) -> bool:
+    return _is_count(told) or _is_word(told)
+
+
+def _is_text(told: object) -> bool:
+    return isinstance(told, str)
+
+
+def _is_hindrance(told: object) -> bool:
+    return isinstance(told, str) and told in troubles.HINDRANCES
+
+
+_MEMBERS: Final[dict[str, Callable[[object], bool]]] = {
+    **dict.fromkeys(("ready", "writable", "simulated", "quiet"), _is_flag),
+    **dict.fromkeys(("clock", "state"), _is_word),
+    **dict.fromkeys(("position", "fleet_refused", "manifest_refused"), _is_text),
+    **dict.fromkeys(("last_answer", "pause", "identity_trouble"), _is_text),
+    "fleet": _is_count,
+    "waits_s": _is_seconds,
+    "manifest": _is_version,
+    "hindrance": _is_hindrance,
 }
 """What capture and sync say of themselves; all else that one of them says is left out."""
+
+_MAY_BE_NULL: Final = frozenset(
+    {"fleet", "fleet_refused", "manifest_refused", "last_answer", "pause"}
+    | {"identity_trouble", "hindrance"}
+)
 
 _TIMES: Final = frozenset(
     {"manifest_until", "evidence_until", "serve_until", "tls_until", "last_contact"}
 )
 """Of these, times or null."""
 
-_LARGEST: Final = 2**53
-"""Largest number that every reader of JSON has exactly. Source: RFC 8259, section 6."""
+_OF_CAPTURE: Final = (
+    *("ready", "writable", "simulated", "quiet", "position", "clock"),
+    *("fleet", "fleet_refused", "manifest", "manifest_until", "manifest_refused"),
+)
+_OF_SYNC: Final = ("state", "last_contact", "last_answer", "pause", "waits_s", "hindrance")
+"""What each may say in its part; neither speaks for the other, nor in `identity`."""
 
 _ASK_TIMEOUT_S: Final = 2.0
 """Longest wait for what a process says of itself: somebody waits at a terminal."""
@@ -64,7 +110,7 @@ _COUNTS: Final = ("waiting", "suspected", "refused", "damaged")
 
 _DOCTOR_LIMIT_BYTES: Final = 4_096
 _CHECKS_SHOWN: Final = 3
-_CHECK: Final = re.compile(r"[a-z ]{1,20}")
+_CHECK: Final = re.compile(r"[a-z ]{1,13}")
 """The name of a check of `doorstep doctor`."""
 
 
@@ -91,7 +137,8 @@ def document(
         "device": config.device.id,
         "agent": __version__,
         "utc": rfc3339(now.replace(second=0, microsecond=0)),
-        "identity": _shortened(identity.identity(config, capture, told)),
+        "needs": [],
+        "identity": identity.identity(config, capture, told, now),
         "manifest": config.policy.manifest,
         "bench_mode": config.device.bench_mode,
         "sealed": False,
@@ -99,12 +146,13 @@ def document(
         "torn": torn(layout),
         "disk": _disk(config, layout),
         "clock_wrong": identity.wrong_clock(now) is not None,
-        "capture": _without(capture, identity.BY_CAPTURE),
-        "sync": _without(told, identity.BY_SYNC),
+        "capture": _only(capture, _OF_CAPTURE),
+        "sync": _only(told, _OF_SYNC),
         "doctor": _doctor(layout),
     }
     made["queue"]["why"] = troubles.why_waits(made)
-    return {**made, "needs": troubles.needs(made, now)}
+    made["needs"] = troubles.needs(made, now)
+    return fitting(made, LIMIT_BYTES)
 
 
 def queue_part(outbox: OutboxReader) -> dict[str, Any]:
@@ -113,11 +161,11 @@ def queue_part(outbox: OutboxReader) -> dict[str, Any]:
         counts, alarms = outbox.counts(), outbox.alarms(ALARMS)
         oldest = outbox.items(State.PENDING, 0, 1) if counts.waiting else []
     except DoorstepError as error:
-        return {"error": _short(str(error))}
-    dated = [item for item in oldest if item.clock != ClockSource.UNSYNCED]
+        return {"error": str(error)}
+    dated = [item.utc for item in oldest if item.clock != ClockSource.UNSYNCED]
     return {
-        **{name: getattr(counts, name) for name in _COUNTS},
-        "oldest_utc": _hour(dated[0].utc) if dated else None,
+        **{name: min(getattr(counts, name), _MOST) for name in _COUNTS},
+        "oldest_utc": _hour(dated[0]) if dated else None,
         "oldest_suspect": any(item.suspected for item in oldest),
         "alarms": [_alarm(item) for item in alarms],
     }
@@ -128,95 +176,72 @@ def ask(socket: Path) -> dict[str, Any] | None:
     try:
         answer = control.ask(socket, {"status": True}, _ASK_TIMEOUT_S)
     except DoorstepError as error:
-        return {"error": _short(str(error))}
+        return {"error": str(error)}
     return None if answer is None else believable(answer)
 
 
 def believable(told: dict[str, Any]) -> dict[str, Any]:
     """The members that are as expected: another process may say anything."""
-    kept = {
-        name: told[name]
-        for name, kind in _MEMBERS.items()
-        if name in told and isinstance(told[name], kind) and _is_exact(told[name])
-    }
-    times = {name: _hour_or_none(told[name]) for name in _TIMES if name in told}
-    hindrance = {"hindrance": told["hindrance"]} if _is_hindrance(told) else {}
-    return _shortened({**kept, **times, **hindrance})
+    kept = {name: told[name] for name in _MEMBERS if name in told and _is_as_expected(name, told)}
+    if "waits_s" in kept:
+        kept["waits_s"] = math.ceil(kept["waits_s"])
+    return kept | {name: _hour(told[name]) for name in _TIMES if name in told}
 
 
 def believable_queue(told: dict[str, Any]) -> dict[str, Any]:
     """A queue's part that capture kept, as far as it is as expected."""
-    counts = {
-        name: told[name] for name in _COUNTS if type(told.get(name)) is int and told[name] >= 0
-    }
+    counts = {name: min(told[name], _MOST) for name in _COUNTS if _is_count(told.get(name))}
     if len(counts) < len(_COUNTS):
-        return {"error": _short(str(told.get("error", "what capture kept of it cannot be read")))}
-    times = {name: _hour_or_none(told.get(name)) for name in ("oldest_utc", "as_of")}
+        error = told.get("error")
+        unknown = "what capture kept of the queue cannot be read"
+        return {"error": error if isinstance(error, str) else unknown}
+    times = {name: _hour(told.get(name)) for name in ("oldest_utc", "as_of")}
     return {**counts, **times, "oldest_suspect": told.get("oldest_suspect") is True, "alarms": []}
 
 
 def torn(layout: Layout) -> int | None:
-    """How many files did not verify; None where this user may not look."""
+    """How many files did not verify, 1,000 for more; None where this user may not look."""
     try:
-        return sum(1 for _ in layout.torn.iterdir())
+        return sum(1 for _ in islice(layout.torn.iterdir(), _TORN_COUNTED))
     except FileNotFoundError:
         return 0
     except OSError:
         return None
 
 
-def _is_hindrance(told: dict[str, Any]) -> bool:
-    found = told.get("hindrance")
-    return isinstance(found, str) and found in troubles.HINDRANCES
+def _is_as_expected(name: str, told: dict[str, Any]) -> bool:
+    if told[name] is None:
+        return name in _MAY_BE_NULL
+    return _MEMBERS[name](told[name])
 
 
-def _is_exact(value: object) -> bool:
-    return not isinstance(value, _NUMBER) or abs(value) <= _LARGEST
+def _only(told: dict[str, Any] | None, names: Collection[str]) -> dict[str, Any] | None:
+    return told and {name: told[name] for name in ("error", *names) if name in told}
 
 
-def _without(told: dict[str, Any] | None, names: Collection[str]) -> dict[str, Any] | None:
-    return told and {name: value for name, value in told.items() if name not in names}
-
-
-def _hour(utc: str) -> str:
-    """To the hour, downwards: when exactly is a record of somebody's pace."""
-    return rfc3339(from_rfc3339(utc).replace(minute=0, second=0, microsecond=0))
-
-
-def _hour_or_none(found: object) -> str | None:
+def _hour(told: object) -> str | None:
+    """To the hour, downwards: when exactly is a record of somebody's pace. None of no time."""
     try:
-        return _hour(str(found))
+        return rfc3339(from_rfc3339(told).replace(minute=0, second=0, microsecond=0))
     except ValueError:
         return None
 
 
-def _shortened(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: _short(one) if isinstance(one, str) else one for name, one in told.items()}
-
-
 def _alarm(item: Item) -> dict[str, str]:
     state = "SUSPECT" if item.suspected and item.state == "PENDING" else str(item.state)
-    return {"id": item.capture_id, "state": state, "what": _short(item.answer or "")}
-
-
-def _short(text: str) -> str:
-    """One line whose JSON keeps to the limit, whatever is in it: its middle says the least."""
-    text = printable(text)
-    kept = len(text)
-    shown = text
-    while len(json.dumps(shown)) > TEXT_LIMIT_BYTES:
-        kept -= max(2, kept // 10)
-        shown = f"{text[: kept // 2]}...{text[len(text) - kept // 2 :]}"
-    return shown
+    return {"id": item.capture_id, "state": state, "what": item.answer or ""}
 
 
 def _disk(config: Config, layout: Layout) -> dict[str, Any]:
+    """As capture measures it before a press; two digits, but never over the reserve's edge."""
     reserve_mb = config.state.reserve_mb
     try:
-        free_mb = free_bytes(layout.state) // 1_000_000
+        with disk_errors("cannot ask for the free space"):
+            free_mb = max(room_bytes(layout.state, layout.ballast), 0) // 1_000_000
     except DoorstepError as error:
-        return {"free_mb": None, "reserve_mb": reserve_mb, "error": _short(str(error))}
-    return {"free_mb": _two_digits(free_mb), "reserve_mb": reserve_mb}
+        return {"free_mb": None, "reserve_mb": reserve_mb, "error": str(error)}
+    least_mb = reserve_mb if free_mb >= reserve_mb else 0
+    return {"free_mb": max(_two_digits(free_mb), least_mb), "reserve_mb": reserve_mb}
 
 
 def _two_digits(number: int) -> int:
@@ -229,7 +254,7 @@ def _doctor(layout: Layout) -> dict[str, Any] | None:
     """When `doorstep doctor` last ran, and which of its checks failed; None where it never did."""
     try:
         found = json.loads(read_plain(layout.doctor_file, _DOCTOR_LIMIT_BYTES) or b"")
-        failed = [one for one in found["failed"] if _CHECK.fullmatch(one)]
-        return {"utc": _hour(found["utc"]), "failed": failed[:_CHECKS_SHOWN]}
+        utc, failed = _hour(found["utc"]), [one for one in found["failed"] if _CHECK.fullmatch(one)]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
+    return {"utc": utc, "failed": failed[:_CHECKS_SHOWN]} if utc else None

@@ -6,26 +6,25 @@ from typing import Any, Final
 from agent.config import Config, IdentityMode
 from hardware.clock import BUILT
 
-BY_SYNC: Final = ("tls_until", "identity_trouble")
-"""What sync says of this among what it says of itself."""
-
-BY_CAPTURE: Final = ("evidence_until", "serve_until")
-"""The same of capture, which has verified both."""
+_BY_CAPTURE: Final = ("evidence_until", "serve_until")
+"""What capture says of this, which has verified both; the rest is sync's."""
 
 
 def identity(
-    config: Config, capture: dict[str, Any] | None, sync: dict[str, Any] | None
+    config: Config,
+    capture: dict[str, Any] | None,
+    sync: dict[str, Any] | None,
+    now: datetime | None = None,
 ) -> dict[str, Any]:
     """The part of the status; who does not run says nothing."""
     if config.identity.mode is IdentityMode.OFF:
         return {"mode": config.identity.mode}
     by_capture, by_sync = capture or {}, sync or {}
-    trouble = wrong_clock() or by_sync.get("identity_trouble") or by_sync.get("pause")
     return {
         "mode": config.identity.mode,
         "tls_until": by_sync.get("tls_until"),
-        **{name: by_capture.get(name) for name in BY_CAPTURE},
-        "trouble": trouble,
+        **{name: by_capture.get(name) for name in _BY_CAPTURE},
+        "trouble": wrong_clock(now) or by_sync.get("identity_trouble"),
     }
 
 
@@ -41,6 +40,7 @@ def words(identity: dict[str, Any]) -> str:
     """The same, for a terminal."""
     if identity["mode"] == IdentityMode.OFF:
         return "off: anybody may say that they are this device; for the bench only"
-    known = {"TLS certificate": "tls_until", "evidence certificate": "evidence_until"}
-    told = [f"{what} until {identity[name][:10]}" for what, name in known.items() if identity[name]]
-    return "; ".join([*told, identity["trouble"] or ""]).rstrip("; ") or "nothing known"
+    known = {"TLS": "tls_until", "evidence": "evidence_until", "serve": "serve_until"}
+    ends = [f"{what} until {identity[name][:10]}" for what, name in known.items() if identity[name]]
+    told = f"certificates: {', '.join(ends)}" if ends else "no certificate known"
+    return "; ".join([told, *filter(None, [identity["trouble"]])])

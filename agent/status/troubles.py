@@ -22,22 +22,25 @@ ENDS_SOON: Final = timedelta(days=30)
 class Trouble(StrEnum):
     """In the order in which they are told: what loses photos first, what ends by itself last."""
 
-    DAMAGED = "damaged"
+    NO_ACCESS = "no_access"
+    CAPTURE_STOPPED = "capture_stopped"
     DISK = "disk"
     FULL = "full"
-    CAPTURE_STOPPED = "capture_stopped"
+    NO_FLEET = "no_fleet"
+    DAMAGED = "damaged"
+    POSITION = "position"
     SYNC_STOPPED = "sync_stopped"
+    QUEUE = "queue"
     CLOCK = "clock"
     CERTIFICATE = "certificate"
     NOT_LET_IN = "not_let_in"
-    NO_FLEET = "no_fleet"
     REFUSED = "refused"
     SUSPECT = "suspect"
-    TORN = "torn"
     FLEET_REFUSED = "fleet_refused"
     MANIFEST_REFUSED = "manifest_refused"
     CERTIFICATE_ENDS = "certificate_ends"
     WAITS_LONG = "waits_long"
+    TORN = "torn"
     DOCTOR = "doctor"
     NO_NETWORK = "no_network"
     NO_ANSWER = "no_answer"
@@ -57,9 +60,14 @@ class Told:
 _DEVICE, _OFFICE, _NETWORK = "on the device", "in the office", "in the network"
 
 TOLD: Final[Mapping[Trouble, Told]] = {
-    Trouble.DAMAGED: Told(
-        "records are damaged: their files are gone or altered",
-        "keep the card, tell the office; `doorstep queue --state DAMAGED` lists them",
+    Trouble.NO_ACCESS: Told(
+        "whoever asked for this status may not look into the device's state",
+        "ask as root, or as a member of the group doorstep",
+        _DEVICE,
+    ),
+    Trouble.CAPTURE_STOPPED: Told(
+        "capture does not run, or does not answer: no press is served",
+        "`journalctl -u doorstep-capture` says why, `systemctl restart doorstep-capture` starts it",
         _DEVICE,
     ),
     Trouble.DISK: Told(
@@ -69,22 +77,37 @@ TOLD: Final[Mapping[Trouble, Told]] = {
     ),
     Trouble.FULL: Told(
         "the card is full: presses are refused",
-        "bring it to a network, so that records are sent; delete what is not Doorstep's",
+        "bring it to a network: what was sent makes room; delete what is not Doorstep's",
         _DEVICE,
     ),
-    Trouble.CAPTURE_STOPPED: Told(
-        "capture does not run: no press is served",
-        "`journalctl -u doorstep-capture` says why, `systemctl start doorstep-capture` starts it",
+    Trouble.NO_FLEET: Told(
+        "no fleet document has come: presses are refused, and no receipt could be verified",
+        "publish one (`fleet publish`): a device that is enrolled asks every ten minutes",
+        _OFFICE,
+    ),
+    Trouble.DAMAGED: Told(
+        "records are damaged: their files are gone or altered",
+        "keep the card, tell the office; `doorstep queue --state DAMAGED` lists them",
+        _DEVICE,
+    ),
+    Trouble.POSITION: Told(
+        "the position receiver says nothing: photos have no place, some presses are refused",
+        "`doorstep doctor` says why; look at its cable, and at gpsd",
         _DEVICE,
     ),
     Trouble.SYNC_STOPPED: Told(
-        "sync does not run: nothing is sent",
-        "`journalctl -u doorstep-sync` says why, `systemctl start doorstep-sync` starts it",
+        "sync does not run, or does not answer: nothing is sent",
+        "`journalctl -u doorstep-sync` says why, `systemctl restart doorstep-sync` starts it",
+        _DEVICE,
+    ),
+    Trouble.QUEUE: Told(
+        "the queue cannot be read: what waits is not known",
+        "ask again in a minute, capture makes a broken one again; else `doorstep doctor` says why",
         _DEVICE,
     ),
     Trouble.CLOCK: Told(
-        "the device's clock is wrong: no certificate can be judged by it",
-        "wait for a network, or set it with `timedatectl set-time`",
+        "the device's clock is wrong: no certificate can be judged by it, and nothing is sent",
+        "GPS or a network sets it within minutes; where not, `timedatectl set-time` does",
         _DEVICE,
     ),
     Trouble.CERTIFICATE: Told(
@@ -97,11 +120,6 @@ TOLD: Final[Mapping[Trouble, Told]] = {
         "let it in again (`devices add`), then `doorstep enrol URL` with the new token",
         _OFFICE,
     ),
-    Trouble.NO_FLEET: Told(
-        "no fleet document has come: no receipt could be verified",
-        "publish one (`fleet publish`); the device asks every ten minutes",
-        _OFFICE,
-    ),
     Trouble.REFUSED: Told(
         "the backend has refused records, with its signature",
         "`doorstep queue --state REFUSED` says why; when that is mended, `doorstep queue retry`",
@@ -109,32 +127,32 @@ TOLD: Final[Mapping[Trouble, Told]] = {
     ),
     Trouble.SUSPECT: Told(
         "records are answered as if they were wrong, without a signature",
-        "something on the way may answer for the backend: a proxy; `doorstep queue` quotes it",
+        "something on the way may answer for the backend, as a proxy; `doorstep queue` quotes it",
         _NETWORK,
-    ),
-    Trouble.TORN: Told(
-        "files did not verify after a power cut, and lie in torn/",
-        "keep the card, tell the office",
-        _DEVICE,
     ),
     Trouble.FLEET_REFUSED: Told(
         "a fleet document was refused; the last valid one stays",
-        "`doorstep doctor` says why; check identity.fleet_key",
+        "`doorstep doctor` says why; sign it with the fleet key that the device knows",
         _OFFICE,
     ),
     Trouble.MANIFEST_REFUSED: Told(
         "a manifest was refused; the last valid one stays",
-        "`doorstep doctor` says why; have it signed and issued anew",
+        "`doorstep doctor` says why; sign and issue another",
         _OFFICE,
     ),
     Trouble.CERTIFICATE_ENDS: Told(
-        "a certificate ends within 30 days and was not renewed",
+        "a certificate has ended, or ends within 30 days, and was not renewed",
         "`doorstep enrol URL --renew` says why not",
         _DEVICE,
     ),
     Trouble.WAITS_LONG: Told(
         "a record has waited for more than a day",
-        "bring the device to a network; the next line says why it waits",
+        "bring the device to a network for an hour; `doorstep status` says why it waits",
+        _DEVICE,
+    ),
+    Trouble.TORN: Told(
+        "files did not verify after a power cut, and lie in torn/",
+        "tell the office; once it has looked at them, move them elsewhere",
         _DEVICE,
     ),
     Trouble.DOCTOR: Told(
@@ -159,7 +177,7 @@ TOLD: Final[Mapping[Trouble, Told]] = {
     ),
     Trouble.NEXT: Told(
         "it is being sent, or is next",
-        "nothing",
+        "nothing: it goes on by itself",
         _NETWORK,
     ),
 }
@@ -181,38 +199,8 @@ HINDRANCES: Final = frozenset(
 )
 """What sync itself may say of why it sends nothing."""
 
-
-def why_waits(status: Mapping[str, Any]) -> Trouble | None:
-    """Why the oldest record waits; None where none does.
-
-    Args:
-        status: a status document without `needs` and `queue.why`.
-    """
-    queue, sync = status["queue"], status["sync"]
-    if not queue.get("waiting"):
-        return None
-    if status["disk"].get("free_mb") is None:
-        return Trouble.DISK
-    if sync is None or "error" in sync:
-        return Trouble.SYNC_STOPPED
-    hindrance = sync.get("hindrance") or Trouble.NEXT
-    if queue.get("oldest_suspect"):
-        return Trouble.SUSPECT
-    if hindrance in _JUDGED_BY_THE_CLOCK and status["clock_wrong"]:
-        return Trouble.CLOCK
-    return Trouble(hindrance)
-
-
-def needs(status: Mapping[str, Any], now: datetime) -> list[Trouble]:
-    """What a person must do something about, worst first.
-
-    Args:
-        status: a status document with `queue.why`, without `needs`.
-        now: the time; the device's own may be wrong.
-    """
-    found = set(_found(status, now))
-    return [trouble for trouble in Trouble if trouble in found]
-
+ENDS: Final = ("tls_until", "evidence_until", "serve_until")
+"""Where a status says until when its certificates are valid."""
 
 _JUDGED_BY_THE_CLOCK: Final = {Trouble.CERTIFICATE, Trouble.NO_ANSWER, Trouble.NO_NETWORK}
 """What a clock that is wrong looks like from sync: TLS fails at either end."""
@@ -224,48 +212,101 @@ _COUNTED: Final = {
 }
 
 
-def _found(status: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
-    queue, capture, sync = status["queue"], status["capture"], status["sync"]
-    yield from (trouble for trouble, name in _COUNTED.items() if queue.get(name))
-    if status["torn"]:
-        yield Trouble.TORN
-    yield from _of_the_disk(status)
+def why_waits(status: Mapping[str, Any]) -> Trouble | None:
+    """Why the oldest record waits; None where none does.
+
+    Args:
+        status: a status document without `needs` and `queue.why`.
+    """
+    queue, sync = status["queue"], status["sync"]
+    if not queue.get("waiting"):
+        return None
+    if not _answers(sync):
+        return next(_of_the_disk(status), Trouble.SYNC_STOPPED)  # it ends on a dead card
+    hindrance = _hindrance(status) or Trouble.NEXT
+    is_passing = hindrance in WAITS_BY_ITSELF
+    return Trouble.SUSPECT if is_passing and queue.get("oldest_suspect") else hindrance
+
+
+def needs(status: Mapping[str, Any], now: datetime) -> list[Trouble]:
+    """What a person must do something about, worst first.
+
+    Args:
+        status: a status document, of which `needs` and `queue.why` are not looked at.
+        now: the time; the device's own may be wrong.
+    """
+    found = {
+        *_of_the_processes(status),
+        *_of_the_disk(status),
+        *_of_the_queue(status, now),
+        *_of_the_documents(status, now),
+    }
+    return [trouble for trouble in Trouble if trouble in found]
+
+
+def _of_the_processes(status: Mapping[str, Any]) -> Iterator[Trouble]:
+    if status["torn"] is None:
+        yield Trouble.NO_ACCESS  # then their sockets are closed to whoever asks, too
+    stopped = {"capture": Trouble.CAPTURE_STOPPED, "sync": Trouble.SYNC_STOPPED}
+    for name, trouble in stopped.items():
+        is_closed = status["torn"] is None and status[name] is not None
+        if not _answers(status[name]) and not is_closed:
+            yield trouble
     if status["clock_wrong"]:
         yield Trouble.CLOCK
-    if capture is None or "error" in capture:
-        yield Trouble.CAPTURE_STOPPED
-    else:
-        yield from (
-            trouble
-            for trouble in (Trouble.FLEET_REFUSED, Trouble.MANIFEST_REFUSED)
-            if capture.get(trouble)
-        )
-    if sync is None or "error" in sync:
-        yield Trouble.SYNC_STOPPED
-    elif (hindrance := sync.get("hindrance")) and hindrance not in WAITS_BY_ITSELF:
-        yield Trouble(hindrance)
-    if (status["doctor"] or {}).get("failed"):
-        yield Trouble.DOCTOR
-    if _is_before(queue.get("oldest_utc"), now - LONG):
-        yield Trouble.WAITS_LONG
-    ends = (status["identity"].get(name) for name in ENDS)
-    if any(_is_before(end, now + ENDS_SOON) for end in ends):
-        yield Trouble.CERTIFICATE_ENDS
-
-
-ENDS: Final = ("tls_until", "evidence_until", "serve_until")
-"""Where a status says until when its certificates are valid."""
+    hindrance = _hindrance(status)
+    if hindrance is not None and hindrance not in WAITS_BY_ITSELF:
+        yield hindrance
+    if (status["capture"] or {}).get("position", "ok") not in {"ok", None}:
+        yield Trouble.POSITION
 
 
 def _of_the_disk(status: Mapping[str, Any]) -> Iterator[Trouble]:
-    disk, capture = status["disk"], status["capture"] or {}
-    free_mb = disk.get("free_mb")
-    if free_mb is None or "error" in status["queue"]:
-        yield Trouble.DISK
-    elif free_mb < disk["reserve_mb"]:
+    """Only while capture answers: where it does not, that comes first, and leads to the same."""
+    disk, capture = status["disk"], status["capture"]
+    if not _answers(capture):
+        return
+    if disk["free_mb"] is not None and disk["free_mb"] < disk["reserve_mb"]:
         yield Trouble.FULL
-    elif capture.get("writable") is False:
+    elif disk["free_mb"] is None or capture.get("writable") is False:
         yield Trouble.DISK
+
+
+def _of_the_queue(status: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
+    queue = status["queue"]
+    yield from (trouble for trouble, name in _COUNTED.items() if queue.get(name))
+    if "error" in queue and _answers(status["capture"]):
+        yield Trouble.QUEUE
+    if status["torn"]:
+        yield Trouble.TORN
+    if _is_before(queue.get("oldest_utc"), now - LONG):
+        yield Trouble.WAITS_LONG
+
+
+def _of_the_documents(status: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
+    capture = status["capture"] or {}
+    if status["identity"]["mode"] == "required" and capture.get("fleet", 0) is None:
+        yield Trouble.NO_FLEET
+    for trouble in (Trouble.FLEET_REFUSED, Trouble.MANIFEST_REFUSED):
+        if capture.get(trouble):
+            yield trouble
+    ends = (status["identity"].get(name) for name in ENDS)
+    if any(_is_before(end, now + ENDS_SOON) for end in ends):
+        yield Trouble.CERTIFICATE_ENDS
+    if (status["doctor"] or {}).get("failed"):
+        yield Trouble.DOCTOR
+
+
+def _answers(process: Mapping[str, Any] | None) -> bool:
+    return process is not None and "error" not in process
+
+
+def _hindrance(status: Mapping[str, Any]) -> Trouble | None:
+    """What sync says hinders it; a clock that is wrong explains all that is judged by it."""
+    hindrance = (status["sync"] or {}).get("hindrance")
+    if hindrance in _JUDGED_BY_THE_CLOCK and status["clock_wrong"]:
+        return Trouble.CLOCK
+    return hindrance and Trouble(hindrance)
 
 
 def _is_before(text: str | None, moment: datetime) -> bool:

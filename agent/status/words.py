@@ -1,37 +1,30 @@
 """The status document in words, for a terminal."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from agent.config import IdentityMode
 from agent.status import identity
 from agent.status.troubles import TOLD, Trouble
 
+_NOTHING: Final = "nothing that a person must do"
+
 
 def lines(status: dict[str, Any]) -> Iterator[str]:
     """First what a person must do; then what waits, since when and why; then how each part is."""
-    yield f"device    {status['device']}, agent {status['agent']}, manifest {status['manifest']}"
+    yield f"device    {status['device']}, agent {status['agent']}"
     yield from _needs_lines(status["needs"])
+    yield ""
     yield from _queue_lines(status["queue"])
-    yield f"sync      {_sync_words(status['sync'])}"
-    yield f"capture   {_capture_words(status['capture'])}"
-    yield f"identity  {identity.words(status['identity'])}"
-    if status["identity"]["mode"] == IdentityMode.REQUIRED:
-        yield from _fleet_lines(status["capture"] or {})
-    yield from _manifest_lines(status["capture"] or {})
-    yield f"disk      {_disk_words(status['disk'])}"
-    if status["torn"]:
-        yield f"torn      {status['torn']} files did not verify after a power cut; see torn/"
-    if status["doctor"]:
-        yield f"doctor    {_doctor_words(status['doctor'])}"
-    if status["bench_mode"]:
-        yield "bench     bench mode is on: presses come through the socket and make test records"
-    yield "sealing   none yet: not for the road"
+    yield ""
+    yield from _process_lines(status)
+    yield from _device_lines(status)
 
 
 def _needs_lines(needs: Sequence[str]) -> Iterator[str]:
+    """Each takes two lines, and its remedy begins with where it is."""
     if not needs:
-        yield "all well  nothing that a person must do"
+        yield f"all well  {_NOTHING}"
     for name in needs:
         told = TOLD[Trouble(name)]
         yield f"WRONG     {told.what}"
@@ -42,11 +35,45 @@ def _queue_lines(queue: dict[str, Any]) -> Iterator[str]:
     if "error" in queue:
         yield f"queue     {queue['error']}"
         return
-    yield f"queue     {_queue_words(queue)}"
+    yield f"waiting   {_waiting_words(queue)}"
     if queue["why"]:
-        yield f"why       {TOLD[Trouble(queue['why'])].what}"
+        told = TOLD[Trouble(queue["why"])]
+        remedy = f"; {told.remedy}" if told.remedy.startswith("nothing") else ""
+        yield f"why       {told.what}{remedy}"
     for alarm in queue["alarms"]:
         yield f"ALARM     {alarm['id']} {alarm['state']}: {alarm['what']}"
+
+
+def _waiting_words(queue: dict[str, Any]) -> str:
+    """Times to the hour: a person reads them."""
+    waiting = queue["waiting"]
+    since = f", the oldest since {_hour(queue['oldest_utc'])}" if queue["oldest_utc"] else ""
+    suspect = f", {queue['suspected']} of them suspect" if queue["suspected"] else ""
+    kept = f"; so it was at {_hour(queue['as_of'])}" if queue.get("as_of") else ""
+    beside = ", ".join(f"{queue[name]} {name}" for name in ("refused", "damaged") if queue[name])
+    known = f"{_counted(waiting, 'record')}{since}{suspect}" if waiting else "nothing"
+    return known + (f"; beside them {beside}" if beside else "") + kept
+
+
+def _process_lines(status: dict[str, Any]) -> Iterator[str]:
+    capture = status["capture"] or {}
+    yield f"capture   {_capture_words(status['capture'])}"
+    yield f"sync      {_sync_words(status['sync'])}"
+    yield f"identity  {identity.words(status['identity'])}"
+    if status["identity"]["mode"] == IdentityMode.REQUIRED:
+        yield from _fleet_lines(capture)
+    yield from _manifest_lines(status["manifest"], capture)
+
+
+def _device_lines(status: dict[str, Any]) -> Iterator[str]:
+    yield f"disk      {_disk_words(status['disk'])}"
+    if status["torn"]:
+        yield f"torn      {_counted(status['torn'], 'file')} in torn/ did not verify"
+    if status["doctor"]:
+        yield f"doctor    {_doctor_words(status['doctor'])}"
+    if status["bench_mode"]:
+        yield "bench     bench mode is on: presses come through the socket and make test records"
+    yield "sealing   none yet: not for the road"
 
 
 def _capture_words(capture: dict[str, Any] | None) -> str:
@@ -54,10 +81,14 @@ def _capture_words(capture: dict[str, Any] | None) -> str:
         return "not running"
     if "error" in capture:
         return str(capture["error"])
-    ready = "ready" if capture.get("ready") else "NOT READY"
-    board = "simulated board, " if capture.get("simulated") else ""
-    clock, position = (capture.get(name, "unknown") for name in ("clock", "position"))
-    return f"{ready}, {board}clock {clock}, position {position}"
+    told = [
+        "ready" if capture.get("ready") else "NOT READY",
+        "simulated board" if capture.get("simulated") else "",
+        f"clock {capture.get('clock', 'unknown')}",
+        f"position {capture.get('position', 'unknown')}",
+        "no press for ten minutes" if capture.get("quiet") else "",
+    ]
+    return ", ".join(filter(None, told))
 
 
 def _fleet_lines(capture: dict[str, Any]) -> Iterator[str]:
@@ -69,13 +100,15 @@ def _fleet_lines(capture: dict[str, Any]) -> Iterator[str]:
         yield f"fleet     one was refused: {refused}"
 
 
-def _manifest_lines(capture: dict[str, Any]) -> Iterator[str]:
-    version, refused = capture.get("manifest", "off"), capture.get("manifest_refused")
+def _manifest_lines(policy: str, capture: dict[str, Any]) -> Iterator[str]:
+    version, until = capture.get("manifest", policy), capture.get("manifest_until")
     if version == "none":
         yield "manifest  none is valid now: presses are refused"
-    elif version != "off":
-        yield f"manifest  version {version}"
-    if refused:
+    elif version == "off":
+        yield "manifest  off: no door is known where no photo may be taken"
+    elif "manifest" in capture:
+        yield f"manifest  version {version}{f', until {_hour(until)}' if until else ''}"
+    if refused := capture.get("manifest_refused"):
         yield f"manifest  one was refused: {refused}"
 
 
@@ -84,24 +117,14 @@ def _sync_words(sync: dict[str, Any] | None) -> str:
         return "not running"
     if "error" in sync:
         return str(sync["error"])
-    contact, answer = sync.get("last_contact"), sync.get("last_answer")
+    contact, answer, pause = (sync.get(name) for name in ("last_contact", "last_answer", "pause"))
     told = [
-        sync.get("state", "in an unknown state"),
+        sync.get("state", "in an unknown state") + (f": {pause}" if pause else ""),
         f"last contact {_hour(contact)}" if contact else "no contact yet",
-        f"last answer: {answer}" if answer else "",
-        f"goes on in {sync['waits_s']:.0f} s" if sync.get("waits_s") else "",
+        f"last answer: {answer}" if answer and answer != pause else "",
+        f"goes on in {sync['waits_s']} s" if sync.get("waits_s") else "",
     ]
-    return ", ".join(words for words in told if words)
-
-
-def _queue_words(queue: dict[str, Any]) -> str:
-    """Times to the hour: a person reads them."""
-    since = f" since {_hour(queue['oldest_utc'])}" if queue["oldest_utc"] else ""
-    kept = f" (at {_hour(queue['as_of'])}; nobody has the queue open)" if queue.get("as_of") else ""
-    return (
-        f"{queue['waiting']} waiting{since}, {queue['suspected']} suspect, "
-        f"{queue['refused']} refused, {queue['damaged']} damaged{kept}"
-    )
+    return ", ".join(filter(None, told))
 
 
 def _disk_words(disk: dict[str, Any]) -> str:
@@ -114,6 +137,10 @@ def _disk_words(disk: dict[str, Any]) -> str:
 def _doctor_words(doctor: dict[str, Any]) -> str:
     found = f"found: {', '.join(doctor['failed'])}" if doctor["failed"] else "found nothing"
     return f"last ran {_hour(doctor['utc'])}, {found}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _hour(utc: str) -> str:

@@ -22,11 +22,11 @@ FEW: Final = 10
 MANY: Final = 100_000
 """A device on its round, and one that sent nothing for two years."""
 
-DOCUMENT_BYTES: Final = 2_000
-"""Short enough to be read at a glance, and asked for over a bad line."""
+DOCUMENT_BYTES: Final = 1_500
+"""Short enough for a header, and to be asked for over a bad line."""
 
 ALARMING: Final = 6
-"""Rows that need a person: one more than the document names."""
+"""Rows that need a person: more than the document names."""
 
 NEVER_S: Final = 1e12
 """CLOCK_BOOTTIME at which the rows are due, so that the running `sync` leaves them alone."""

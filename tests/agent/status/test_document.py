@@ -16,10 +16,14 @@ from agent.models import State
 from agent.process import control
 from agent.queue.paths import Layout
 from agent.status import document as status
+from agent.status import header, troubles
+from agent.status.fitting import fitting
+from agent.status.troubles import Trouble
 from agent.status.words import lines
 from tests.support.device import REPOSITORY, Device
 from tests.support.factory import MOMENT, RecordMaker, add, queue
 
+LATE = "9999-12-31T23:59:59.999Z"
 LONG_WORDS = (
     'POST was answered 413 "' + "x" * 400 + '"',
     "前置" * 200,
@@ -51,37 +55,57 @@ def with_alarms(folder: Path, count: int, words: str) -> None:
     database.close()
 
 
+def size_bytes(made: dict[str, Any]) -> int:
+    return len(json.dumps(made, allow_nan=False, separators=(",", ":")))
+
+
+def capture_that_says(words: str) -> dict[str, Any]:
+    """All that capture may say, each as long as it can be."""
+    flags = dict.fromkeys(("ready", "writable", "simulated", "quiet"), False)
+    texts = dict.fromkeys(("position", "fleet_refused", "manifest_refused"), words)
+    times = dict.fromkeys(("manifest_until", "evidence_until", "serve_until"), LATE)
+    numbers = dict.fromkeys(("fleet", "manifest"), 2**53)
+    return {**flags, **texts, **times, **numbers, "clock": "w" * 10}
+
+
+def sync_that_says(words: str) -> dict[str, Any]:
+    texts = dict.fromkeys(("last_answer", "pause", "identity_trouble"), words)
+    times = dict.fromkeys(("last_contact", "tls_until"), LATE)
+    return {**texts, **times, "waits_s": 999_998.5, "state": "w" * 10, "hindrance": "certificate"}
+
+
+def doctor_that_found(layout: Layout, *failed: object) -> None:
+    layout.doctor_file.write_text(json.dumps({"utc": LATE, "failed": failed}))
+
+
 @pytest.mark.parametrize("words", LONG_WORDS, ids=["quoted", "wide", "quotes", "slashes", "plain"])
-def test_the_document_stays_under_2_kb_whatever_the_alarms_say(
+def test_the_document_keeps_to_its_size_whatever_all_say_at_once(
     tmp_path: Path, config: Config, words: str
 ) -> None:
-    """Also with both processes running, each with something long to tell."""
+    """Also with every need at once, which no device can have."""
     with_alarms(tmp_path, 9, words)
     layout = Layout.of(config.state)
-    capture = {"ready": False, "streaming": False, "position": words, "clock": "unsynced"}
-    capture |= {"fleet": 2**53 - 1, "fleet_refused": words}
-    capture |= {"manifest": 2**53 - 1, "manifest_refused": words}
-    sync = {
-        "state": "waiting",
-        "last_contact": "2026-12-01T09:15:02.000Z",
-        "last_answer": words,
-        "pause": words,
-        "waits_s": 299.9,
-        "tls_until": "2027-12-01T09:15:02.000Z",
-        "identity_trouble": words,
-    }
+    doctor_that_found(layout, *["x" * 13] * 9)
+    kept: dict[str, Any] = dict.fromkeys(("waiting", "suspected", "refused", "damaged"), 2**53)
+    kept |= {"oldest_utc": LATE, "as_of": LATE, "oldest_suspect": True, "alarms": [words] * 99}
 
     with (
-        control.serve(layout.capture_socket, lambda *_: capture | {"simulated": True}),
-        control.serve(layout.sync_socket, lambda *_: sync),
+        control.serve(layout.capture_socket, lambda *_: capture_that_says(words)),
+        control.serve(layout.sync_socket, lambda *_: sync_that_says(words)),
     ):
         made = document(config)
+        by_what_was_kept = status.document(config, status.believable_queue(kept))
 
-    text = json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
-    assert len(text) < 2048
-    assert len(made["queue"]["alarms"]) == 5
+    needs = [one for one in Trouble if one not in troubles.WAITS_BY_ITSELF]
+    no_disk = {"free_mb": None, "reserve_mb": 1_000_000, "error": words}
+    worst = fitting(made | {"needs": needs, "disk": no_disk, "torn": 1_000}, status.LIMIT_BYTES)
+    for one in (made, by_what_was_kept, worst):
+        assert size_bytes(one) <= status.LIMIT_BYTES
     assert made["queue"]["damaged"] == 9
     assert all(alarm["what"] for alarm in made["queue"]["alarms"])
+    assert set(made["capture"]) | {"evidence_until", "serve_until"} == set(capture_that_says(words))
+    assert set(made["sync"]) | {"tls_until", "identity_trouble"} == set(sync_that_says(words))
+    assert len(header.encoded(made)) <= header.LIMIT_CHARS
 
 
 def test_the_document_counts_what_waits_and_nothing_that_was_done(
@@ -103,8 +127,11 @@ def test_the_document_counts_what_waits_and_nothing_that_was_done(
     assert 13 not in numbers
     assert 20 not in numbers
     assert set(made_document) == {
+        "v",
         "device",
         "agent",
+        "utc",
+        "needs",
         "identity",
         "manifest",
         "bench_mode",
@@ -112,8 +139,10 @@ def test_the_document_counts_what_waits_and_nothing_that_was_done(
         "queue",
         "torn",
         "disk",
+        "clock_wrong",
         "capture",
         "sync",
+        "doctor",
     }
 
 
@@ -133,10 +162,8 @@ def test_an_alarm_says_which_record_what_state_and_why(tmp_path: Path, config: C
     outbox.mark_refused(outbox.get(refused), "a refusal", MOMENT, "unknown_key")
     database.close()
 
-    assert document(config)["queue"]["alarms"] == [
-        {"id": suspect, "state": "SUSPECT", "what": "POST was answered 413"},
-        {"id": refused, "state": "REFUSED", "what": "unknown_key"},
-    ]
+    alarms = {"id": suspect, "state": "SUSPECT", "what": "POST was answered 413"}
+    assert document(config)["queue"]["alarms"] == [alarms]
 
 
 def test_before_capture_ever_ran_the_document_says_what_to_do(config: Config) -> None:
@@ -157,9 +184,9 @@ def test_the_words_for_a_terminal_say_all_of_it(tmp_path: Path, config: Config) 
     for expected in (
         "capture   not running",
         "sync      not running",
-        "0 waiting, 0 suspect, 0 refused, 1 damaged",
-        "1 files did not verify",
-        "manifest off",
+        "waiting   nothing; beside them 1 damaged",
+        "1 file in torn/ did not verify",
+        "manifest  off",
         "not for the road",
         "DAMAGED: its file is gone",
     ):
@@ -169,8 +196,14 @@ def test_the_words_for_a_terminal_say_all_of_it(tmp_path: Path, config: Config) 
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        ({"manifest": "off", "manifest_refused": None}, []),
-        ({"manifest": 7, "manifest_refused": None}, ["manifest  version 7"]),
+        (
+            {"manifest": "off", "manifest_refused": None},
+            ["manifest  off: no door is known where no photo may be taken"],
+        ),
+        (
+            {"manifest": 7, "manifest_refused": None, "manifest_until": "2026-12-01T20:59:00Z"},
+            ["manifest  version 7, until 2026-12-01 20:00 UTC"],
+        ),
         (
             {"manifest": "none", "manifest_refused": "it has ended already"},
             [
@@ -207,7 +240,8 @@ def test_a_process_that_does_not_answer_in_words_is_told_as_that(
 
 
 MEMBERS = (
-    *("ready", "writable", "streaming", "position", "clock", "simulated"),
+    *("ready", "writable", "quiet", "streaming", "position", "clock", "simulated", "hindrance"),
+    *("manifest_until", "evidence_until", "serve_until", "error", "needs", "utc", "identity"),
     *("fleet", "fleet_refused", "manifest", "manifest_refused"),
     *("state", "last_contact", "last_answer", "pause", "waits_s", "tls_until", "identity_trouble"),
 )
@@ -216,7 +250,7 @@ STRANGE: list[Any] = [
     {"a": {"b": 1}},
     "a",
     "\x1b[2J\x1b]0;x\x07\u009b2J",
-    "x" * 20_000,
+    "x" * 13_000,
     10**400,
     -1e300,
     float("inf"),
@@ -243,7 +277,7 @@ def test_whatever_a_process_says_of_itself_the_status_is_told(
             said |= {member: strange, "x" * 5_000: strange}
             made = document(config)
 
-            assert len(json.dumps(made, allow_nan=False)) < 2048
+            assert size_bytes(made) <= status.LIMIT_BYTES
             assert all(line.isprintable() for line in lines(made))
 
 
@@ -252,19 +286,22 @@ def test_what_a_process_says_is_kept_where_it_is_as_expected(
 ) -> None:
     queue(tmp_path)[1].close()
     layout = Layout.of(config.state)
-    capture = {"ready": False, "writable": True, "streaming": True, "position": "ok"}
+    capture = {"ready": False, "writable": True, "position": "ok", "quiet": True}
     capture |= {"clock": "gnss", "simulated": False, "fleet": None, "fleet_refused": "old"}
-    capture |= {"manifest": "none", "manifest_refused": None}
-    idle = {"state": "idle", "last_contact": None, "last_answer": "x", "pause": None}
-    sync = idle | {"waits_s": 1.5}
+    capture |= {"manifest": "none", "manifest_until": None, "manifest_refused": None}
+    ends = {"evidence_until": "2027-12-01T09:00:00.000Z", "serve_until": None}
+    sync: dict[str, Any] = {"state": "idle", "last_answer": "x", "pause": None, "hindrance": "busy"}
+    sync |= {"last_contact": "2026-12-01T09:15:07.412Z", "waits_s": 1.5}
 
     with (
-        control.serve(layout.capture_socket, lambda *_: dict(capture)),
-        control.serve(layout.sync_socket, lambda *_: dict(sync)),
+        control.serve(layout.capture_socket, lambda *_: capture | ends | {"streaming": True}),
+        control.serve(layout.sync_socket, lambda *_: sync | {"tls_until": None, "ready": True}),
     ):
         made = document(config)
 
-    assert (made["capture"], made["sync"]) == (capture, sync)
+    assert made["capture"] == capture
+    assert made["sync"] == sync | {"last_contact": "2026-12-01T09:00:00.000Z", "waits_s": 2}
+    assert made["identity"] == {"mode": "required", "tls_until": None, "trouble": None} | ends
 
 
 def test_what_the_queue_holds_does_not_command_the_terminal(tmp_path: Path, config: Config) -> None:

@@ -22,6 +22,7 @@ from agent.queue.paths import Layout
 from agent.record import signing
 from agent.rule import manifest
 from agent.rule.manifest import Manifest
+from agent.status.document import LIMIT_BYTES
 from agent.sync.document_fetch import MANIFEST_EVERY_S as EVERY_S
 from agent.sync.document_fetch import WANTED_EVERY_S, Document, DocumentFetch
 from agent.sync.http import Backend
@@ -551,7 +552,7 @@ def test_a_customer_who_opts_out_is_heeded_within_a_second_of_the_next_fetch(
     assert max(first_s, second_s) < 3.0  # a second, on a machine that has other things to do
     assert "manifest  one was refused: version 7 is not newer than" in told
     assert "is not newer than" in json.loads(document)["capture"]["manifest_refused"]
-    assert len(document) < 2048
+    assert len(document) <= LIMIT_BYTES + len("\n")
     assert examined.returncode == 70
     assert "FAILED  manifest       one was refused" in examined.stdout
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agent.status.document import TEXT_LIMIT_BYTES
+from agent.status.fitting import TEXT_LIMIT_BYTES
 from tests.backend.identity.admission import EXPIRED, NO_CERTIFICATE, REVOKED, SUPERSEDED, UNKNOWN
 
 
