@@ -53,7 +53,7 @@ def main() -> None:
             sys.exit(f"{data} has no backend in it: is --data right?")
         office = open_office(Store(data))
         try:
-            if options.command in {"devices", "fleet"}:
+            if options.command in {"devices", "clients", "fleet"}:
                 print(Desk.of(data, office).run(options))
             else:
                 print(commands.run(options, office, datetime.now(UTC)))
@@ -75,7 +75,7 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     office.keeping.expire(datetime.now(UTC))
     documents = FleetDocuments(data)
     documents.settle()
-    identity = None if options.without_identity else Identity.of(data, certificates.folder)
+    identity = None if options.without_identity else Identity.of(data, certificates)
     site = Site(office, register=None if identity is None else identity.register)
     if options.demo_accounts:
         site.accounts.add_all(demo.ACCOUNTS)

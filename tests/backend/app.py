@@ -129,7 +129,9 @@ def create_app(
     middleware = [Middleware(Faults, panel=panel, counts=counts)]
     if identity is not None:
         routes += Est(identity).routes()
-        middleware.append(Middleware(Admission, register=identity.register))
+        middleware.append(
+            Middleware(Admission, register=identity.register, clients=identity.clients)
+        )
     if with_switches:
         controls = Controls(store, panel, counts)
         routes.append(Route("/switches", controls.switch, methods=["PUT"]))

@@ -155,7 +155,7 @@ def main() -> None:
     context = certificates.server_context(asks_for_clients=True)
     store, documents = TimedStore(data), FleetDocuments(data)
     documents.settle()
-    files, identity = KeyFiles(data), Identity.of(data, certificates.folder)
+    files, identity = KeyFiles(data), Identity.of(data, certificates)
     key = keys.receipt_key(files.signs, files.signs_public)
     app = create_app(
         store,

@@ -1,9 +1,11 @@
 """A device's side of enrolment, in the fewest steps: for tests that need a certificate."""
 
 import base64
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, Protocol
 from uuid import uuid4
@@ -95,12 +97,22 @@ def kept(
     return made
 
 
-def asked(name: str, key: Any) -> bytes:
-    """A request for a certificate, as the body of a POST."""
+def asked(name: str, key: Any, names: Sequence[str] = ()) -> bytes:
+    """A request for a certificate, as the body of a POST; with `names` for a server."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    if names:
+        other = x509.SubjectAlternativeName([_general(one) for one in names])
+        builder = builder.add_extension(other, critical=False)
     made = builder.sign(key, hashes.SHA256())
     return base64.encodebytes(made.public_bytes(serialization.Encoding.DER))
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def ask(backend: Backend, what: str, body: bytes | None = None, **how: Any) -> Any:

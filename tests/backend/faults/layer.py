@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.backend.faults.switches import Counts, Panel, Switches
-from tests.backend.identity.admission import EST
+from tests.backend.identity.admission import EST, is_for_clients
 from tests.backend.pages import PREFIX
 from tests.backend.wire.connections import connection_of
 
@@ -74,8 +74,9 @@ class Faults:
 
 
 def _is_not_a_devices(path: str) -> bool:
-    """Whether this is where a test speaks, or a person looks: never faulty, never counted."""
-    return path in CONTROL_PATHS or path == PREFIX or path.startswith(f"{PREFIX}/")
+    """Whether a test speaks, or a person or another system looks: never faulty, never counted."""
+    is_a_page = path == PREFIX or path.startswith(f"{PREFIX}/")
+    return path in CONTROL_PATHS or is_a_page or is_for_clients(path)
 
 
 class _Body:

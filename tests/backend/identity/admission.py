@@ -9,6 +9,7 @@ from cryptography import x509
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.backend.identity.clients import Client, Clients
 from tests.backend.identity.known import CertificateState, Known, Label
 from tests.backend.identity.register import Register
 from tests.backend.pages import PREFIX
@@ -27,12 +28,20 @@ RENEWAL: Final = f"{EST}/simplereenroll"
 _OPEN: Final = frozenset({f"{EST}/cacerts", f"{EST}/simpleenroll", "/switches", "/counts"})
 """Without a certificate: to get one; and where a test speaks."""
 
+FOR_CLIENTS: Final = ("/fleet/status", "/metrics")
+"""What paths of other systems begin with: a device's certificate opens none of them."""
+
 NO_CERTIFICATE: Final = "no certificate: not enrolled here; run `doorstep enrol`"
 UNKNOWN: Final = "certificate unknown: not issued here; enrol with a token"
 REVOKED: Final = "certificate revoked: ask to be let in, then enrol anew"
 SUPERSEDED: Final = "certificate superseded: is this a copy? Tell the office"
 EXPIRED: Final = "certificate expired on {}: good for renewal only"
 """Short, so that a device's status shows them whole."""
+
+FOR_CLIENTS_ONLY: Final = "no client's certificate: `clients add NAME --out FILE` makes one"
+CLIENT_REVOKED: Final = "client's certificate revoked: ask the office"
+CLIENT_EXPIRED: Final = "client's certificate expired on {}: `clients add` makes the next one"
+A_CLIENTS: Final = "a client's certificate: it opens /fleet/status and /metrics only"
 
 
 def objection(known: Known | None, now: datetime, path: str) -> str | None:
@@ -48,6 +57,23 @@ def objection(known: Known | None, now: datetime, path: str) -> str | None:
     return None
 
 
+def client_objection(client: Client | None, now: datetime) -> str | None:
+    """Why this certificate does not let a client in; None where it does. Pure."""
+    if client is None:
+        return FOR_CLIENTS_ONLY
+    if client.revoked:
+        return CLIENT_REVOKED
+    return CLIENT_EXPIRED.format(f"{client.until:%Y-%m-%d}") if now > client.until else None
+
+
+def is_for_clients(path: str) -> bool:
+    """Whether this is where other systems ask. Pure.
+
+    By how it begins: Starlette's routes also match a path that ends in a line break.
+    """
+    return path.startswith(FOR_CLIENTS)
+
+
 class Admission:
     """ASGI middleware: 403 with words, or the device's id in the request's state.
 
@@ -56,10 +82,15 @@ class Admission:
     """
 
     def __init__(
-        self, app: ASGIApp, register: Register, now: Clock = lambda: datetime.now(UTC)
+        self,
+        app: ASGIApp,
+        register: Register,
+        clients: Clients,
+        now: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._app = app
         self._register = register
+        self._clients = clients
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,10 +102,15 @@ class Admission:
 
     def _refused(self, scope: Scope) -> str | None:
         shown = connection_of(scope).client_certificate()
+        of_clients, now = is_for_clients(scope["path"]), self._now()
         if shown is None:
-            return NO_CERTIFICATE
-        known = self._register.find(x509.load_der_x509_certificate(shown).serial_number)
-        now = self._now()
+            return FOR_CLIENTS_ONLY if of_clients else NO_CERTIFICATE
+        serial = x509.load_der_x509_certificate(shown).serial_number
+        if of_clients:
+            return client_objection(self._clients.find(serial), now)
+        known = self._register.find(serial)
+        if known is None and self._clients.find(serial) is not None:
+            return A_CLIENTS
         refused = objection(known, now, scope["path"])
         if known is not None:
             self._note(known, refused, now)

@@ -1,7 +1,9 @@
 """The fleet's certificate authority: what it puts into a certificate, whatever was asked for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Self
 
@@ -14,8 +16,11 @@ from agent.record.signing import PrivateKey, PublicKey
 TLS_LIFE: Final = timedelta(days=365)
 """A year: a device that is lost and never reported can be let out by waiting."""
 
+CLIENT_LIFE: Final = timedelta(days=90)
+"""Of other systems: their keys lie where the office does not look."""
+
 CLOCK_SLACK: Final = timedelta(hours=1)
-"""A TLS certificate begins so long ago: whoever checks it may have a clock that is behind."""
+"""A certificate for TLS begins so long ago: whoever checks it may have a clock that is behind."""
 
 EVIDENCE_BEGINS: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """The clock of a device may say 1971, and what it signs then is to verify."""
@@ -43,15 +48,29 @@ class Authority:
         builder = self._for(device_id, key, now - CLOCK_SLACK, now + TLS_LIFE)
         return self._signed(builder, ExtendedKeyUsageOID.CLIENT_AUTH)
 
+    def serve(
+        self, device_id: str, key: PublicKey, names: Collection[str], now: datetime
+    ) -> x509.Certificate:
+        """For a server of this device under these names, and for nothing at the backend."""
+        builder = self._for(device_id, key, now - CLOCK_SLACK, now + TLS_LIFE)
+        named = x509.SubjectAlternativeName([_general(name) for name in sorted(names)])
+        builder = builder.add_extension(named, critical=False)
+        return self._signed(builder, ExtendedKeyUsageOID.SERVER_AUTH)
+
+    def client(self, name: str, key: PublicKey, now: datetime) -> x509.Certificate:
+        """For another system that asks for a status."""
+        builder = self._for(name, key, now - CLOCK_SLACK, now + CLIENT_LIFE)
+        return self._signed(builder, ExtendedKeyUsageOID.CLIENT_AUTH)
+
     def evidence(self, device_id: str, key: PublicKey) -> x509.Certificate:
         """For the signatures in records and photos; what C2PA asks of a signer's certificate."""
         builder = self._for(device_id, key, EVIDENCE_BEGINS, EVIDENCE_ENDS)
         return self._signed(builder, ExtendedKeyUsageOID.EMAIL_PROTECTION)
 
     def _for(
-        self, device_id: str, key: PublicKey, begins: datetime, ends: datetime
+        self, name: str, key: PublicKey, begins: datetime, ends: datetime
     ) -> x509.CertificateBuilder:
-        named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device_id)])
+        named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         return (
             x509.CertificateBuilder()
             .subject_name(named)
@@ -76,6 +95,13 @@ class Authority:
         for extension, is_critical in extensions:
             builder = builder.add_extension(extension, critical=is_critical)
         return builder.sign(self.key, hashes.SHA256())
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 _DIGITAL_SIGNATURE: Final = x509.KeyUsage(

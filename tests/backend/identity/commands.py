@@ -3,17 +3,20 @@
 import argparse
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
 from agent.models import from_rfc3339
-from agent.record import signing
+from agent.record import certificates, signing
 from tests.backend import keys
+from tests.backend.identity.clients import Client, NameTakenError
+from tests.backend.identity.est import Identity
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
 from tests.backend.identity.known import DeviceState, Label, Listed
+from tests.backend.identity.names import NameRefusedError, names_in
 from tests.backend.identity.register import Register
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.model import Office
@@ -42,7 +45,11 @@ def add_to(commands: Any) -> None:
     revoke.add_argument(
         "--evidence", type=from_rfc3339, metavar="SINCE", help="believe no later record either"
     )
+    names = what.add_parser("names", help="say under which names a device's own server is asked")
+    names.add_argument("id", metavar="ID")
+    names.add_argument("names", nargs="*", metavar="NAME", help="all of them; none takes them away")
     what.add_parser("gone", help="revoke, and take its route").add_argument("id", metavar="ID")
+    _add_clients(commands)
     fleet = commands.add_parser("fleet", help="the signed document that tells devices the keys")
     what = fleet.add_subparsers(dest="what", required=True)
     what.add_parser("publish", help="make its next version, and name the keys in it")
@@ -52,18 +59,33 @@ def add_to(commands: Any) -> None:
     revoke.add_argument("kid", metavar="KID")
 
 
+def _add_clients(commands: Any) -> None:
+    clients = commands.add_parser("clients", help="other systems that may ask for a status")
+    what = clients.add_subparsers(dest="what", required=True)
+    add = what.add_parser("add", help="make a key and a certificate for 90 days; also the next one")
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new file (0600)")
+    what.add_parser("list", help="every certificate of a client")
+    what.add_parser("revoke", help="end a client's certificates at once").add_argument("name")
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What these commands work on."""
 
     folder: Path
     office: Office
-    register: Register
+    identity: Identity
     documents: FleetDocuments
 
     @classmethod
     def of(cls, folder: Path, office: Office) -> Self:
-        return cls(folder, office, Register(folder), FleetDocuments(folder))
+        identity = Identity.of(folder, keys.certificates(folder / "ca"))
+        return cls(folder, office, identity, FleetDocuments(folder))
+
+    @property
+    def register(self) -> Register:
+        return self.identity.register
 
     def run(self, options: argparse.Namespace) -> str:
         """Carries out one command; returns what to print.
@@ -76,6 +98,10 @@ class Desk:
             ("devices", "add"): self.add,
             ("devices", "list"): lambda _: self.listed(),
             ("devices", "revoke"): lambda given: self.revoke(given.id, given.evidence),
+            ("devices", "names"): lambda given: self.name(given.id, given.names),
+            ("clients", "add"): lambda given: self.add_client(given.name, given.out),
+            ("clients", "list"): lambda _: self.clients_listed(),
+            ("clients", "revoke"): lambda given: self.revoke_client(given.name),
             ("devices", "gone"): lambda given: self.gone(given.id),
             ("fleet", "publish"): lambda _: self._told(self.documents.publish()),
             ("fleet", "rotate"): lambda given: self.rotate(fleet_key=given.fleet_key),
@@ -89,15 +115,15 @@ class Desk:
         wrong = [one for one in ids if not _DEVICE_ID.fullmatch(one)]
         if wrong:
             raise NotDone(f"{wrong[0]} is no device id: letters, digits, . _ - and at most 63")
+        if taken := [one for one in ids if self.identity.clients.is_one(one)]:
+            raise NotDone(f"{taken[0]}: a client is called so; take another id")
         if tokens is not None and tokens.exists():
             raise FileExistsError(f"{tokens} is there already: nobody was let in")
         new = bool(given.new_signing_key)
         lines = "\n".join(f"{one} {self.register.let_in(one, new_signing_key=new)}" for one in ids)
         if tokens is None:
             return lines
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with os.fdopen(os.open(tokens, flags, 0o600), "w") as file:
-            file.write(f"{lines}\n")
+        _write_new(tokens, f"{lines}\n".encode())
         return f"written: {tokens}"
 
     def listed(self) -> str:
@@ -112,6 +138,45 @@ class Desk:
             self.office.revoked_keys.add(kid, device_id, since)
         self._write_revoked()
         return f"{device_id}: shut out; what came since {since:%Y-%m-%d %H:%M} UTC is not believed"
+
+    def name(self, device_id: str, names: Sequence[str]) -> str:
+        try:
+            given = self.identity.names.give(device_id, names)
+        except (LookupError, NameRefusedError) as error:
+            raise NotDone(f"{error}; nothing was changed") from error
+        lines = [f"{device_id}: {', '.join(given) or 'no name'}"]
+        for name, one in self.identity.names.still_certified(device_id, given, datetime.now(UTC)):
+            words = f"who has the card of {one.device_id} can answer for it until then"
+            lines.append(
+                f"{name}: also certified for {one.device_id} to {one.until:%Y-%m-%d}: {words}"
+            )
+        return "\n".join(lines)
+
+    def add_client(self, name: str, out: Path) -> str:
+        """Key and certificate go into one file, which nobody else here has."""
+        if not _DEVICE_ID.fullmatch(name):
+            raise NotDone(f"{name} is no name: letters, digits, . _ - and at most 63")
+        if out.exists():
+            raise FileExistsError(f"{out} is there already: nobody was let in")
+        key = signing.new_key()
+        made = self.identity.authority.client(name, key.public_key(), datetime.now(UTC))
+        try:
+            self.identity.clients.add(name, made)
+        except NameTakenError as error:
+            raise NotDone(str(error)) from error
+        _write_new(out, signing.private_pem(key) + certificates.pem([made]))
+        return f"{name}: until {made.not_valid_after_utc:%Y-%m-%d}; written: {out}"
+
+    def clients_listed(self) -> str:
+        lines = [_client_line(one) for one in self.identity.clients.listed()]
+        return "\n".join(lines) or "no client was let in yet: `clients add NAME --out FILE`"
+
+    def revoke_client(self, name: str) -> str:
+        try:
+            self.identity.clients.revoke(name)
+        except LookupError as error:
+            raise NotDone(str(error)) from error
+        return f"{name}: shut out here; devices let it in until it is off their serve.clients"
 
     def gone(self, device_id: str) -> str:
         self._shut_out(device_id, DeviceState.GONE)
@@ -161,8 +226,20 @@ class Desk:
         keys.write_whole(self.folder / "revoked.jws", token.encode(), mode=0o644)
 
 
+def _write_new(file: Path, content: bytes) -> None:
+    """For its owner alone. Raises FileExistsError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with os.fdopen(os.open(file, flags, 0o600), "wb") as opened:
+        opened.write(content)
+
+
 def _is_evidence(label: Label) -> bool:
     return label is Label.EVIDENCE
+
+
+def _client_line(one: Client) -> str:
+    end = "revoked" if one.revoked else f"until {one.until:%Y-%m-%d}"
+    return f"{one.name}; serial {one.serial}; {end}"
 
 
 def _line(device: Listed) -> str:
@@ -172,6 +249,9 @@ def _line(device: Listed) -> str:
     for one in device.certificates:
         if _is_evidence(one.label):
             words.append(f"signs with {one.kid}")
+        elif one.label is Label.SERVE:
+            names = ", ".join(sorted(names_in(one.x509)))
+            words.append(f"serves as {names} until {one.until:%Y-%m-%d}")
         elif one.cloned_at is not None:
             words.append(
                 f"CLONE ALARM: serial {one.serial} was used again {one.cloned_at:%Y-%m-%d}"

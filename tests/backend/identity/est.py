@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -19,7 +20,10 @@ from tests.backend.identity import request as pkcs10
 from tests.backend.identity.admission import EST, RENEWAL, device_of
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.basic import basic, unauthorised
+from tests.backend.identity.clients import Clients
+from tests.backend.identity.names import Names
 from tests.backend.identity.register import OtherKeyError, Register, TokenUsedError
+from tests.backend.keys import Certificates
 
 MAX_REQUEST_BYTES: Final = 16_384
 """Longest request for a certificate that is read; one for a P-256 key has some 500."""
@@ -45,10 +49,13 @@ class Identity:
 
     register: Register
     authority: Authority
+    names: Names
+    clients: Clients
 
     @classmethod
-    def of(cls, folder: Path, ca_folder: Path) -> Self:
-        return cls(Register(folder), Authority.of(ca_folder))
+    def of(cls, folder: Path, ca: Certificates) -> Self:
+        authority, names = Authority.of(ca.folder), Names(folder, ca.chain_file)
+        return cls(Register(folder), authority, names, Clients(folder))
 
 
 class Est:
@@ -61,6 +68,7 @@ class Est:
     def __init__(self, identity: Identity) -> None:
         self._register = identity.register
         self._authority = identity.authority
+        self._names = identity.names
 
     def routes(self) -> list[Route]:
         return [
@@ -68,6 +76,8 @@ class Est:
             Route(f"{EST}/simpleenroll", self.enrol, methods=["POST"]),
             Route(f"{EST}/evidence/simpleenroll", self.vouch, methods=["POST"]),
             Route(f"{EST}/evidence/simplereenroll", self.vouch, methods=["POST"]),
+            Route(f"{EST}/serve/simpleenroll", self.serve, methods=["POST"]),
+            Route(f"{EST}/serve/simplereenroll", self.serve, methods=["POST"]),
             Route(RENEWAL, self.renew, methods=["POST"]),
         ]
 
@@ -78,7 +88,7 @@ class Est:
         device_id, token = basic(request)
         if not self._register.is_token(device_id, token):
             raise unauthorised(WRONG_TOKEN)
-        key, now = await _key(request, device_id), datetime.now(UTC)
+        key, now = _key(await _body(request), device_id), datetime.now(UTC)
         issue = self._tls(device_id, key, now)
         try:
             return _certificates(self._register.enrol(device_id, key, now, issue).x509)
@@ -87,13 +97,13 @@ class Est:
 
     async def renew(self, request: Request) -> Response:
         device_id = _certified(request)
-        key, now = await _key(request, device_id), datetime.now(UTC)
+        key, now = _key(await _body(request), device_id), datetime.now(UTC)
         issue = self._tls(device_id, key, now)
         return _certificates(self._register.renew(device_id, key, now, issue).x509)
 
     async def vouch(self, request: Request) -> Response:
         device_id = _certified(request)
-        key, now = await _key(request, device_id), datetime.now(UTC)
+        key, now = _key(await _body(request), device_id), datetime.now(UTC)
         try:
             known = self._register.vouch(
                 device_id, key, now, lambda: self._authority.evidence(device_id, key)
@@ -101,6 +111,16 @@ class Est:
         except OtherKeyError as error:
             raise HTTPException(403, OTHER_KEY) from error
         return _certificates(known.x509)
+
+    async def serve(self, request: Request) -> Response:
+        """For a server of the device: under names that the office gave it, and no other."""
+        device_id, body = _certified(request), await _body(request)
+        key, now = _key(body, device_id), datetime.now(UTC)
+        asked = _names(body)
+        if (words := self._names.objection(device_id, asked)) is not None:
+            raise HTTPException(403, words)
+        issue = partial(self._authority.serve, device_id, key, asked, now)
+        return _certificates(self._register.serve(device_id, key, asked, now, issue).x509)
 
     def _tls(self, device_id: str, key: PublicKey, now: datetime) -> Callable[[], x509.Certificate]:
         return lambda: self._authority.tls(device_id, key, now)
@@ -112,16 +132,23 @@ def _certified(request: Request) -> str:
     return device_id
 
 
-async def _key(request: Request, device_id: str) -> PublicKey:
-    if request.headers.get("Content-Type", "").partition(";")[0].strip() != REQUEST_TYPE:
-        raise HTTPException(415, f"Content-Type must be {REQUEST_TYPE}")
+def _key(body: bytes, device_id: str) -> PublicKey:
     try:
-        return pkcs10.read(await _body(request), device_id)
+        return pkcs10.read(body, device_id)
+    except pkcs10.BadRequestError as error:
+        raise HTTPException(400, str(error)) from error
+
+
+def _names(body: bytes) -> frozenset[str]:
+    try:
+        return pkcs10.names(body)
     except pkcs10.BadRequestError as error:
         raise HTTPException(400, str(error)) from error
 
 
 async def _body(request: Request) -> bytes:
+    if request.headers.get("Content-Type", "").partition(";")[0].strip() != REQUEST_TYPE:
+        raise HTTPException(415, f"Content-Type must be {REQUEST_TYPE}")
     body = b""
     async for chunk in request.stream():
         body += chunk

@@ -11,10 +11,11 @@ from agent.models import from_rfc3339
 
 
 class Label(StrEnum):
-    """What a certificate is for; the second is also the label in the EST path."""
+    """What a certificate is for; all but the first are also labels in the EST path."""
 
     TLS = "tls"
     EVIDENCE = "evidence"
+    SERVE = "serve"
 
 
 class DeviceState(StrEnum):

@@ -4,8 +4,7 @@ import hashlib
 import logging
 import secrets
 import sqlite3  # noqa: TID251 - the backend's own database, not the device's
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -15,27 +14,12 @@ from cryptography.hazmat.primitives import serialization
 
 from agent.models import rfc3339
 from agent.record.signing import PublicKey, thumbprint
+from tests.backend.identity.clients import NameTakenError
+from tests.backend.identity.database import opened, together
 from tests.backend.identity.known import CertificateState, DeviceState, Known, Label, Listed, known
+from tests.backend.identity.names import is_fresh
 
 log = logging.getLogger(__name__)
-
-SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS enrolled (
-    device_id TEXT PRIMARY KEY, state TEXT NOT NULL, takes_key INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS tokens (
-    device_id TEXT PRIMARY KEY REFERENCES enrolled, digest TEXT NOT NULL, kid TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS certificates (
-    number INTEGER PRIMARY KEY, serial TEXT NOT NULL UNIQUE,
-    device_id TEXT NOT NULL REFERENCES enrolled, label TEXT NOT NULL, kid TEXT NOT NULL,
-    until TEXT NOT NULL, state TEXT NOT NULL, first_used_at TEXT, cloned_at TEXT,
-    pem TEXT NOT NULL) STRICT;
-CREATE INDEX IF NOT EXISTS certificates_by_device ON certificates (device_id, label, kid);
-"""
-"""In `backend.db`. A certificate's `number` rises with every issue: the newest has the highest.
-
-`takes_key`: whether the device may bring a signing key that is not known yet: its first one, and
-then one each time that the office says so. Whoever holds its TLS key alone must not bring theirs.
-"""
 
 TOKEN_BYTES: Final = 24
 """Of a one-time token: nobody guesses 192 bits, so that a plain digest of it is enough."""
@@ -56,22 +40,24 @@ class Register:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._db = sqlite3.connect(folder / "backend.db", isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            self._db.execute(f"PRAGMA {pragma}").fetchall()
-        self._db.executescript(SCHEMA)
+        self._db = opened(folder)
 
     def let_in(self, device_id: str, *, new_signing_key: bool = False) -> str:
         """Lets a device in, for the first time or again; returns the one token that enrols it.
 
         What was revoked stays revoked: it needs a new TLS certificate. Its signing key still
         counts; it may bring another one with `new_signing_key` alone.
+
+        Raises:
+            NameTakenError: a client is called so, and devices name clients by that alone.
         """
         token = secrets.token_urlsafe(TOKEN_BYTES)
         upsert = """INSERT INTO enrolled VALUES (?, ?, 1) ON CONFLICT DO UPDATE
             SET state = excluded.state, takes_key = takes_key OR ?"""
-        with self._together():
+        is_client = "SELECT 1 FROM clients WHERE lower(name) = lower(?)"
+        with together(self._db):
+            if self._db.execute(is_client, (device_id,)).fetchone():
+                raise NameTakenError(f"{device_id}: a client is called so; take another id")
             self._db.execute(upsert, (device_id, DeviceState.IN, new_signing_key))
             row = (device_id, _digest(token))
             self._db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, NULL)", row)
@@ -79,13 +65,15 @@ class Register:
 
     def shut_out(self, device_id: str, state: DeviceState) -> None:
         """Ends every TLS certificate and token of a device at once. Raises LookupError."""
-        with self._together():
+        with together(self._db):
             change = "UPDATE enrolled SET state = ? WHERE device_id = ?"
             if self._db.execute(change, (state, device_id)).rowcount == 0:
                 raise LookupError(f"no device {device_id}: `devices list` names all")
             self._db.execute("DELETE FROM tokens WHERE device_id = ?", (device_id,))
             end = "UPDATE certificates SET state = ? WHERE device_id = ? AND label = ?"
             self._db.execute(end, (CertificateState.REVOKED, device_id, Label.TLS))
+            if state is DeviceState.GONE:
+                self._db.execute("DELETE FROM names WHERE device_id = ?", (device_id,))
 
     def is_token(self, device_id: str, token: str) -> bool:
         """Whether this is the device's token, used or not."""
@@ -102,7 +90,7 @@ class Register:
             TokenUsedError: it was used with another key, or what it gave is over.
         """
         kid = thumbprint(key)
-        with self._together():
+        with together(self._db):
             claim = "UPDATE tokens SET kid = ? WHERE device_id = ? AND kid IS NULL"
             if self._db.execute(claim, (kid, device_id)).rowcount == 1:
                 return self._add(device_id, Label.TLS, kid, issue())
@@ -117,7 +105,7 @@ class Register:
         self, device_id: str, key: PublicKey, now: datetime, issue: Callable[[], x509.Certificate]
     ) -> Known:
         """The next TLS certificate; the one before it lives until this one's first use."""
-        with self._together():
+        with together(self._db):
             return self._same_or_new(device_id, Label.TLS, thumbprint(key), now, issue)
 
     def vouch(
@@ -129,7 +117,7 @@ class Register:
             OtherKeyError: it has another, and the office has not said that it may bring one.
         """
         kid = thumbprint(key)
-        with self._together():
+        with together(self._db):
             query = "SELECT takes_key FROM enrolled WHERE device_id = ?"
             takes_key = self._db.execute(query, (device_id,)).fetchone()["takes_key"]
             if not takes_key and not self.is_vouched(device_id, kid):
@@ -137,6 +125,25 @@ class Register:
             change = "UPDATE enrolled SET takes_key = 0 WHERE device_id = ?"
             self._db.execute(change, (device_id,))
             return self._same_or_new(device_id, Label.EVIDENCE, kid, now, issue)
+
+    def serve(
+        self,
+        device_id: str,
+        key: PublicKey,
+        names: Collection[str],
+        now: datetime,
+        issue: Callable[[], x509.Certificate],
+    ) -> Known:
+        """Serve's certificate; the same for the same key and names until half its life is over.
+
+        A lost answer costs nothing that way, and a renewal always gets a new one.
+        """
+        kid = thumbprint(key)
+        with together(self._db):
+            same = self._same(device_id, Label.SERVE, kid, now)
+            if same is not None and is_fresh(same, names, now):
+                return same
+            return self._add(device_id, Label.SERVE, kid, issue())
 
     def is_vouched(self, device_id: str, kid: str) -> bool:
         """Whether this signing key has an evidence certificate for this device."""
@@ -152,7 +159,7 @@ class Register:
 
     def note_first_use(self, used: Known, now: datetime) -> None:
         """A TLS certificate was used for the first time: what was issued before it ends."""
-        with self._together():
+        with together(self._db):
             first = "UPDATE certificates SET first_used_at = ? WHERE number = ?"
             self._db.execute(first, (rfc3339(now), used.number))
             end = """UPDATE certificates SET state = ?
@@ -208,12 +215,6 @@ class Register:
         row = (f"{made.serial_number:x}", device_id, label, kid, until, CertificateState.LIVE, pem)
         log.info("event=certificate device_id=%s label=%s serial=%s", device_id, label, row[0])
         return known(self._db.execute(into, row).fetchone())
-
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        with self._db:
-            yield
 
 
 def _digest(token: str) -> str:

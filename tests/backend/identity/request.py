@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from agent.record.signing import PublicKey
+from tests.backend.identity.names import canonical, names_in
 
 
 class BadRequestError(ValueError):
@@ -33,6 +34,18 @@ def read(body: bytes, device_id: str) -> PublicKey:
     if [name.value for name in names] != [device_id]:
         raise BadRequestError(f"the common name must be {device_id}, the device that asks")
     return key
+
+
+def names(body: bytes) -> frozenset[str]:
+    """The host names and addresses that a request asks for, as they are given; may be none.
+
+    Raises:
+        BadRequestError: malformed, or something else than names and addresses.
+    """
+    try:
+        return frozenset(canonical(name) for name in names_in(_parsed(body)))
+    except ValueError as error:
+        raise BadRequestError(f"a name in the request: {error}") from error
 
 
 def _parsed(body: bytes) -> x509.CertificateSigningRequest:

@@ -1,0 +1,262 @@
+"""Which device gets which name, and that nobody gets the backend's or another's."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from agent.record import signing
+from tests.backend import keys
+from tests.backend.identity.authority import Authority
+from tests.backend.identity.known import DeviceState, Known
+from tests.backend.identity.names import (
+    NameRefusedError,
+    Names,
+    canonical,
+    is_among,
+    names_in,
+)
+from tests.backend.identity.register import Register
+
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
+VAN = "van-7"
+NAME = "van-7.vans.example"
+
+
+class Office:
+    """A register, names and the CA behind them, without a wire."""
+
+    def __init__(self, folder: Path, ca: keys.Certificates) -> None:
+        self.register, self.names = Register(folder), Names(folder, ca.chain_file)
+        self.authority = Authority.of(ca.folder)
+        for one in (VAN, "van-8"):
+            self.register.let_in(one)
+
+    def serve(
+        self, key: signing.PrivateKey, *names: str, device_id: str = VAN, now: datetime = NOON
+    ) -> Known:
+        public = key.public_key()
+        return self.register.serve(
+            device_id,
+            public,
+            names,
+            now,
+            lambda: self.authority.serve(device_id, public, names, now),
+        )
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> keys.Certificates:
+    return keys.certificates(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def office(tmp_path: Path, ca: keys.Certificates) -> Office:
+    return Office(tmp_path, ca)
+
+
+# --- what a name is
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("VAN-7.Vans.Example", "van-7.vans.example"),
+        ("10.8.0.7", "10.8.0.7"),
+        ("2001:DB8:0::7", "2001:db8::7"),
+        ("van-7", "van-7"),
+    ],
+)
+def test_a_name_has_one_spelling(text: str, name: str) -> None:
+    assert canonical(text) == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "*.vans.example",
+        "van 7",
+        "van-7.example.",
+        "127.1",
+        "10.8.0.0/24",
+        "0x7f000001",
+        "a.0x1",
+        "fe80::1%eth0",
+        "van-7\n",
+        "van-7\0.example",
+        f"{'a' * 64}.example",
+        ".example",
+        "a" * 300,
+        "väan.example",
+    ],
+)
+def test_what_is_no_name_is_refused(text: str) -> None:
+    with pytest.raises(NameRefusedError, match="no host name and no address"):
+        canonical(text)
+
+
+def test_a_pattern_of_the_backend_covers_what_it_covers() -> None:
+    own = {"*.fleet.example", "fleet.example"}
+
+    covered = ["fleet.example", "a.fleet.example", "a.b.fleet.example", "fleet.example.org"]
+
+    assert [is_among(name, own) for name in covered] == [True, True, False, False]
+
+
+# --- who gets one
+
+
+def test_a_device_has_what_it_was_given_last(office: Office) -> None:
+    office.names.give(VAN, [NAME, "10.8.0.7"])
+
+    assert office.names.give(VAN, ["10.8.0.8", NAME.upper(), NAME]) == ("10.8.0.8", NAME)
+    assert office.names.of(VAN) == ("10.8.0.8", NAME)
+    assert office.names.of("van-8") == ()
+
+
+@pytest.mark.parametrize("own", ["127.0.0.1", "localhost", "LOCALHOST"])
+def test_no_device_gets_a_name_of_the_backends_own_certificate(office: Office, own: str) -> None:
+    """It could pose as the backend to every other device."""
+    office.names.give(VAN, [NAME])
+
+    with pytest.raises(NameRefusedError, match="the backend's own name"):
+        office.names.give(VAN, ["van-7.example", own])
+
+    assert office.names.of(VAN) == (NAME,)
+
+
+def test_no_device_gets_a_name_that_another_has(office: Office) -> None:
+    office.names.give(VAN, [NAME])
+
+    with pytest.raises(NameRefusedError, match=f"{NAME}: van-7 has that name"):
+        office.names.give("van-8", [NAME.upper()])
+
+
+def test_no_device_gets_anothers_id_as_its_name(office: Office) -> None:
+    with pytest.raises(NameRefusedError, match="the device van-7 is called so"):
+        office.names.give("van-8", ["VAN-7"])
+
+
+def test_a_device_that_is_called_as_the_backend_gets_no_name(office: Office) -> None:
+    """Its id is the common name, which some clients read where there are only addresses."""
+    office.register.let_in("localhost")
+
+    with pytest.raises(NameRefusedError, match="the backend's own name"):
+        office.names.give("localhost", ["10.8.0.7"])
+
+
+def test_a_device_that_is_called_as_anothers_name_gets_no_name(office: Office) -> None:
+    office.names.give(VAN, ["hall-3"])
+    office.register.let_in("HALL-3")
+
+    with pytest.raises(NameRefusedError, match="van-7 has that name"):
+        office.names.give("HALL-3", ["10.8.0.7"])
+
+
+def test_who_is_not_let_in_gets_no_name(office: Office) -> None:
+    with pytest.raises(LookupError, match="no device van-9"):
+        office.names.give("van-9", [NAME])
+
+
+def test_who_is_gone_leaves_its_names_and_who_is_revoked_does_not(office: Office) -> None:
+    office.names.give(VAN, [NAME])
+    office.names.give("van-8", ["van-8.vans.example"])
+
+    office.register.shut_out(VAN, DeviceState.GONE)
+    office.register.shut_out("van-8", DeviceState.REVOKED)
+
+    assert (office.names.of(VAN), len(office.names.of("van-8"))) == ((), 1)
+
+
+def test_a_certificate_that_another_still_has_for_the_name_is_told(office: Office) -> None:
+    office.names.give(VAN, [NAME, "10.8.0.7"])
+    office.serve(signing.new_key(), NAME)
+    office.names.give(VAN, [])
+    given = office.names.give("van-8", [NAME])
+
+    told = office.names.still_certified("van-8", given, NOON)
+
+    assert [(name, one.device_id) for name, one in told] == [(NAME, VAN)]
+    assert office.names.still_certified("van-8", given, NOON + timedelta(days=366)) == []
+
+
+# --- what is asked for
+
+
+def test_only_what_was_given_is_certified(office: Office) -> None:
+    office.names.give(VAN, [NAME, "10.8.0.7"])
+
+    assert office.names.objection(VAN, {NAME}) is None
+    assert office.names.objection(VAN, {NAME, "10.8.0.7"}) is None
+    assert "10.8.0.8: this device was not given" in str(
+        office.names.objection(VAN, {NAME, "10.8.0.8"})
+    )
+    assert "no name in the request" in str(office.names.objection(VAN, set()))
+    assert "was not given" in str(office.names.objection("van-8", {NAME}))
+
+
+def test_a_name_that_became_the_backends_is_certified_no_more(
+    tmp_path: Path, ca: keys.Certificates
+) -> None:
+    server = tmp_path / "server.pem"
+    server.write_bytes(ca.chain_file.read_bytes())
+    names, register = Names(tmp_path, server), Register(tmp_path)
+    register.let_in(VAN)
+    names.give(VAN, [NAME])
+
+    server.write_bytes(trustme.CA().issue_cert("*.vans.example").cert_chain_pems[0].bytes())
+
+    assert "the backend's own name" in str(names.objection(VAN, {NAME}))
+
+
+# --- the certificate
+
+
+def test_it_is_for_servers_only_and_names_what_was_asked(office: Office) -> None:
+    key = signing.new_key()
+
+    made = office.serve(key, NAME, "10.8.0.7").x509
+
+    made.verify_directly_issued_by(office.authority.certificate)
+    use = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(use) == [ExtendedKeyUsageOID.SERVER_AUTH]
+    assert names_in(made) == {NAME, "10.8.0.7"}
+    assert made.subject.rfc4514_string() == f"CN={VAN}"
+    assert made.public_key() == key.public_key()
+    assert made.not_valid_after_utc == NOON + timedelta(days=365)
+
+
+def test_the_same_key_gets_the_same_certificate_until_half_its_life_is_over(
+    office: Office,
+) -> None:
+    key = signing.new_key()
+    first = office.serve(key, NAME)
+
+    assert office.serve(key, NAME, now=NOON + timedelta(days=182)) == first
+    assert office.serve(key, NAME, now=NOON + timedelta(days=183)) != first
+    assert office.serve(signing.new_key(), NAME) != first
+
+
+def test_other_names_get_another_certificate(office: Office) -> None:
+    key = signing.new_key()
+    first = office.serve(key, NAME)
+
+    assert names_in(office.serve(key, "10.8.0.7").x509) == {"10.8.0.7"}
+    assert office.serve(key, NAME) != first
+
+
+def test_it_supersedes_no_tls_certificate_and_none_supersedes_it(office: Office) -> None:
+    """Only TLS certificates follow each other, whatever number the others have."""
+    key, tls = signing.new_key(), signing.new_key().public_key()
+    before = office.serve(key, NAME)
+    enrolled = office.register.renew(VAN, tls, NOON, lambda: office.authority.tls(VAN, tls, NOON))
+    after = office.serve(key, "10.8.0.7")
+
+    office.register.note_first_use(enrolled, NOON)
+
+    found = [office.register.find(int(one.serial, 16)) for one in (before, enrolled, after)]
+    assert [one and one.state.value for one in found] == ["live", "live", "live"]
