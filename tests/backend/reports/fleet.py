@@ -1,0 +1,136 @@
+"""Every device as the backend sees it: what the register knows, and what it said last."""
+
+import sqlite3  # noqa: TID251 - the backend's own database, not the device's
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from agent.models import from_rfc3339
+from tests.backend.identity.known import DeviceState
+from tests.backend.reports.read import Report
+from tests.backend.reports.store import report
+from tests.backend.reports.troubles import NEEDS, NOTES, SILENT, Known, Need
+
+_DEVICES: Final = """SELECT e.device_id AS id, e.state, r.*,
+        (SELECT max(until) FROM certificates c WHERE c.device_id = e.device_id
+            AND c.label = 'tls' AND c.state = 'live') AS until,
+        EXISTS (SELECT 1 FROM certificates c WHERE c.device_id = e.device_id
+            AND c.label = 'tls') AS enrolled,
+        EXISTS (SELECT 1 FROM certificates c WHERE c.device_id = e.device_id
+            AND c.state = 'superseded' AND c.cloned_at IS NOT NULL) AS cloned
+    FROM enrolled e LEFT JOIN reports r ON r.device_id = e.device_id
+    WHERE e.device_id > ? ORDER BY e.device_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What the register knows of a device.
+
+    Attributes:
+        enrolled: whether it ever got a TLS certificate.
+        tls_until: when the last live one ends.
+        cloned: whether a superseded one was used since the office last shut the device out.
+    """
+
+    device_id: str
+    state: DeviceState
+    enrolled: bool
+    tls_until: datetime | None
+    cloned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device, and what is wrong with it.
+
+    Attributes:
+        unreadable: why its last header could not be read.
+        needs: what a person must do something about, worst first.
+        notes: what is worth knowing besides.
+    """
+
+    device_id: str
+    state: DeviceState
+    report: Report | None
+    unreadable: str | None
+    needs: tuple[Need, ...]
+    notes: tuple[Known, ...]
+
+
+class Fleet:
+    """Reads `backend.db` with a connection for each question, so that any thread may ask.
+
+    The register and the reports have made their tables.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._uri = f"{(folder / 'backend.db').absolute().as_uri()}?mode=ro"
+
+    def devices(
+        self, now: datetime, unreadable: Mapping[str, str], after: str = ""
+    ) -> Iterator[Device]:
+        """By id, from the one after this id on; those that are gone too.
+
+        Args:
+            unreadable: as `Reports.unreadable` says it.
+        """
+        db = sqlite3.connect(self._uri, uri=True)
+        db.row_factory = sqlite3.Row
+        try:
+            for row in db.execute(_DEVICES, (after,)):
+                said = None if row["device_id"] is None else report(row)
+                yield seen(_registered(row), said, unreadable.get(row["id"]), now)
+        finally:
+            db.close()
+
+
+def seen(
+    registered: Registered, said: Report | None, unreadable: str | None, now: datetime
+) -> Device:
+    """What is wrong with one device. Pure.
+
+    Nobody asks how one is that is gone; of one that is shut out only that.
+    """
+    found: set[Need] = set()
+    match registered.state:
+        case DeviceState.IN:
+            found |= set(_known(registered, said, unreadable, now))
+            found |= set(said.needs if said else ())
+        case DeviceState.REVOKED:
+            found.add(Known.REVOKED)
+    return Device(
+        registered.device_id,
+        registered.state,
+        said,
+        unreadable,
+        tuple(one for one in NEEDS if one in found),
+        tuple(one for one in Known if one in NOTES and one in found),
+    )
+
+
+def _known(
+    registered: Registered, said: Report | None, unreadable: str | None, now: datetime
+) -> Iterator[Known]:
+    if registered.cloned:
+        yield Known.CLONE
+    if registered.enrolled and (registered.tls_until is None or registered.tls_until < now):
+        yield Known.CERTIFICATE_ENDED
+    if unreadable is not None:
+        yield Known.UNREADABLE
+    if said is None:
+        if unreadable is None:
+            yield Known.NEVER_REPORTED
+        return
+    if now - said.received_at > SILENT:
+        yield Known.SILENT
+    if said.bench_mode:
+        yield Known.BENCH_MODE
+
+
+def _registered(row: sqlite3.Row) -> Registered:
+    until = None if row["until"] is None else from_rfc3339(row["until"])
+    return Registered(
+        row["id"], DeviceState(row["state"]), bool(row["enrolled"]), until, bool(row["cloned"])
+    )

@@ -1,0 +1,89 @@
+"""A device's report from the header that it came in, or a sentence why there is none. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from agent.models import from_rfc3339
+from agent.status import header
+from agent.status.document import VERSION
+from agent.status.troubles import Trouble
+from tests.backend.reports.shape import believed, hour
+
+FUTURE: Final = timedelta(days=1)
+"""A clock that is further ahead says nothing of when; one that is behind is a trouble it tells."""
+
+NO_NEED: Final = 1_000
+"""`worst` of a device that needs nobody: after every trouble."""
+
+OF_ANOTHER: Final = "it is another device's: were two cards exchanged?"
+NEWER: Final = f"it is not of version {VERSION}: is the device newer than this backend?"
+FROM_THE_FUTURE: Final = "it is from the future, by more than a day: the device's clock is wrong"
+
+_WORST_FIRST: Final = tuple(Trouble)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The last status document of a device.
+
+    Attributes:
+        received_at: to the hour, downwards: when exactly is a record of somebody's pace.
+        document: as agent/status/document.py makes it, with its times to the hour.
+    """
+
+    device_id: str
+    received_at: datetime
+    document: Mapping[str, Any]
+
+    @property
+    def needs(self) -> tuple[Trouble, ...]:
+        """What the device says that a person must do something about, worst first."""
+        return tuple(one for one in Trouble if one in self.document["needs"])
+
+    @property
+    def worst(self) -> int:
+        """Place of the first need in Trouble; NO_NEED for none."""
+        return next((_WORST_FIRST.index(one) for one in self.needs), NO_NEED)
+
+    @property
+    def waiting(self) -> int:
+        """Records that wait; 0 where the device could not tell."""
+        return int(self.document["queue"].get("waiting", 0))
+
+    @property
+    def oldest_utc(self) -> str | None:
+        """When the oldest of them was made, to the hour."""
+        found: str | None = self.document["queue"].get("oldest_utc")
+        return found
+
+    @property
+    def agent(self) -> str:
+        return str(self.document["agent"])
+
+    @property
+    def bench_mode(self) -> bool:
+        return bool(self.document["bench_mode"])
+
+
+def read(text: str, device_id: str, now: datetime) -> Report | str:
+    """The report, or a sentence that quotes nothing of it.
+
+    Args:
+        text: the value of `Doorstep-Status`.
+        device_id: whose certificate it came with.
+        now: the backend's time.
+    """
+    try:
+        found = header.decoded(text)
+        if found.get("device") != device_id:
+            return OF_ANOTHER
+        if found.get("v") != VERSION:
+            return NEWER
+        document = believed(found)
+    except ValueError as error:
+        return str(error)
+    if from_rfc3339(document["utc"]) > now + FUTURE:
+        return FROM_THE_FUTURE
+    return Report(device_id, hour(now), document)

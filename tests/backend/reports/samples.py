@@ -1,0 +1,84 @@
+"""Status documents as devices make them, for tests and the bench."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from agent.models import rfc3339
+from agent.status import header
+from agent.status.troubles import Trouble
+from tests.backend.reports.read import Report, read
+from tests.backend.reports.shape import hour
+
+DEVICE: Final = "van-0042"
+
+NOW: Final = datetime(2026, 12, 1, 11, tzinfo=UTC)
+
+
+def document(utc: datetime, device: str = DEVICE, /, **changes: Any) -> dict[str, Any]:
+    """A device with which all is well; `changes` to its members."""
+    at = rfc3339(hour(utc))
+    later = at.replace("2026", "2027")
+    return {
+        "v": 1,
+        "device": device,
+        "agent": "2026.12.1",
+        "utc": rfc3339(utc),
+        "identity": {
+            "mode": "required",
+            **dict.fromkeys(("tls_until", "evidence_until", "serve_until"), later),
+            "trouble": None,
+        },
+        "manifest": "required",
+        "bench_mode": False,
+        "sealed": False,
+        "queue": waits(0),
+        "torn": 0,
+        "disk": {"free_mb": 20_000, "reserve_mb": 500},
+        "clock_wrong": False,
+        "capture": {
+            "ready": True,
+            "writable": True,
+            "simulated": False,
+            "quiet": False,
+            "position": "gpsd",
+            "clock": "ntp",
+            "fleet": 3,
+            "fleet_refused": None,
+            "manifest": 17,
+            "manifest_until": at,
+            "manifest_refused": None,
+        },
+        "sync": {
+            "state": "idle",
+            "last_contact": at,
+            "last_answer": "POST 201",
+            "pause": None,
+            "waits_s": 30.0,
+            "hindrance": None,
+        },
+        "doctor": {"utc": at, "failed": []},
+        "needs": [],
+        **changes,
+    }
+
+
+def waits(waiting: int, since: datetime | None = None, **changes: Any) -> dict[str, Any]:
+    """The part of the queue."""
+    return {
+        "waiting": waiting,
+        "suspected": 0,
+        "refused": 0,
+        "damaged": 0,
+        "oldest_utc": None if since is None else rfc3339(hour(since)),
+        "oldest_suspect": False,
+        "alarms": [],
+        "why": Trouble.NEXT if waiting else None,
+        **changes,
+    }
+
+
+def report(device: str = DEVICE, at: datetime = NOW, **changes: Any) -> Report:
+    """The report of a device at a time."""
+    found = read(header.encoded(document(at, device, **changes)), device, at)
+    assert isinstance(found, Report)
+    return found

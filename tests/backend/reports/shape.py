@@ -1,0 +1,204 @@
+"""The status document as this backend knows it: what is kept of each member. Pure.
+
+What is not in it is left out: no place that somebody adds is kept.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from agent.models import from_rfc3339, printable, rfc3339
+from agent.status.troubles import TOLD, WAITS_BY_ITSELF, Trouble
+
+LONGEST_TEXT: Final = 256
+"""Characters of a text; a device cuts its own to 64 bytes."""
+
+MOST: Final = 50
+"""Members of a list; the longest has the device's needs, of which there are fewer than 20."""
+
+_LARGEST: Final = 2**53
+"""Largest number that every reader of JSON has exactly. Source: RFC 8259, section 6."""
+
+Member = Callable[[object, str], Any]
+"""Gives what is kept of a member. Raises ValueError: it is not what it should be; names it."""
+
+Shape = Mapping[str, Member]
+
+
+def believed(found: object) -> dict[str, Any]:
+    """The document, as far as it is known.
+
+    Raises:
+        ValueError: something that must be there is not, or is of another kind; names the member.
+    """
+    document: dict[str, Any] = _DOCUMENT(found, "")
+    return document
+
+
+def hour(moment: datetime) -> datetime:
+    """Downwards."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _wrong(name: str) -> ValueError:
+    where = f"its member {name}" if name else "it"
+    return ValueError(f"{where} is not as this backend knows it: is the device newer?")
+
+
+def _text(found: object, name: str) -> str:
+    if not isinstance(found, str) or len(found) > LONGEST_TEXT:
+        raise _wrong(name)
+    return printable(found)
+
+
+def _flag(found: object, name: str) -> bool:
+    if not isinstance(found, bool):
+        raise _wrong(name)
+    return found
+
+
+def _count(found: object, name: str) -> int:
+    if type(found) is not int or not 0 <= found <= _LARGEST:
+        raise _wrong(name)
+    return found
+
+
+def _seconds(found: object, name: str) -> float:
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise _wrong(name)
+    if not (math.isfinite(found) and abs(found) <= _LARGEST):
+        raise _wrong(name)
+    return found
+
+
+def _version(found: object, name: str) -> int | str:
+    """A manifest's number, or a word that says why there is none."""
+    return _text(found, name) if isinstance(found, str) else _count(found, name)
+
+
+def _time(found: object, name: str) -> str:
+    """To the hour: when exactly is a record of somebody's pace."""
+    try:
+        return rfc3339(hour(from_rfc3339(found)))
+    except ValueError as error:
+        raise _wrong(name) from error
+
+
+def _trouble(found: object, name: str) -> Trouble:
+    if not isinstance(found, str) or found not in TOLD:
+        raise _wrong(name)
+    return Trouble(found)
+
+
+def _need(found: object, name: str) -> Trouble:
+    trouble = _trouble(found, name)
+    if trouble in WAITS_BY_ITSELF:
+        raise _wrong(name)
+    return trouble
+
+
+def _or_null(member: Member) -> Member:
+    return lambda found, name: None if found is None else member(found, name)
+
+
+def _list_of(member: Member) -> Member:
+    def kept(found: object, name: str) -> list[Any]:
+        if not isinstance(found, list) or len(found) > MOST:
+            raise _wrong(name)
+        return [member(one, name) for one in found]
+
+    return kept
+
+
+def _object(needed: Shape, more: Shape = MappingProxyType({})) -> Member:
+    """What must be there, and what else there is."""
+    shape = {**needed, **more}
+
+    def kept(found: object, name: str) -> dict[str, Any]:
+        if not isinstance(found, dict):
+            raise _wrong(name)
+        where = f"{name}." if name else ""
+        missing = [one for one in needed if one not in found]
+        if missing:
+            raise _wrong(f"{where}{missing[0]}")
+        return {one: shape[one](found[one], f"{where}{one}") for one in shape if one in found}
+
+    return kept
+
+
+def _or_error(needed: Shape, more: Shape) -> Member:
+    """The same, or `error` in place of what must be there."""
+    whole, failed = _object(needed, more), _object({"error": _text}, {**needed, **more})
+
+    def kept(found: object, name: str) -> dict[str, Any]:
+        says_why = isinstance(found, dict) and "error" in found
+        told: dict[str, Any] = (failed if says_why else whole)(found, name)
+        return told
+
+    return kept
+
+
+_TEXT_OR_NULL: Final = _or_null(_text)
+_TIME_OR_NULL: Final = _or_null(_time)
+
+_IDENTITY: Final = _object(
+    {"mode": _text},
+    {
+        **dict.fromkeys(("tls_until", "evidence_until", "serve_until"), _TIME_OR_NULL),
+        "trouble": _TEXT_OR_NULL,
+    },
+)
+
+_QUEUE: Final = _or_error(
+    dict.fromkeys(("waiting", "suspected", "refused", "damaged"), _count),
+    {
+        "oldest_utc": _TIME_OR_NULL,
+        "oldest_suspect": _flag,
+        "alarms": _list_of(_object(dict.fromkeys(("id", "state", "what"), _text))),
+        "why": _or_null(_trouble),
+        "as_of": _TIME_OR_NULL,
+    },
+)
+
+_CAPTURE: Final = _or_error(
+    {},
+    {
+        **dict.fromkeys(("ready", "writable", "simulated", "quiet"), _flag),
+        **dict.fromkeys(("position", "clock"), _text),
+        **dict.fromkeys(("fleet_refused", "manifest_refused"), _TEXT_OR_NULL),
+        "fleet": _or_null(_count),
+        "manifest": _version,
+        "manifest_until": _TIME_OR_NULL,
+    },
+)
+
+_SYNC: Final = _or_error(
+    {},
+    {
+        "state": _text,
+        "last_contact": _TIME_OR_NULL,
+        **dict.fromkeys(("last_answer", "pause"), _TEXT_OR_NULL),
+        "waits_s": _seconds,
+        "hindrance": _or_null(_trouble),
+    },
+)
+
+_DOCUMENT: Final = _object(
+    {
+        "v": _count,
+        **dict.fromkeys(("device", "agent", "manifest"), _text),
+        "utc": _time,
+        "identity": _IDENTITY,
+        **dict.fromkeys(("bench_mode", "sealed", "clock_wrong"), _flag),
+        "queue": _QUEUE,
+        "torn": _or_null(_count),
+        "disk": _object({"free_mb": _or_null(_count), "reserve_mb": _count}, {"error": _text}),
+        "capture": _or_null(_CAPTURE),
+        "sync": _or_null(_SYNC),
+        "doctor": _or_null(_object({"utc": _time, "failed": _list_of(_text)})),
+        "needs": _list_of(_need),
+    }
+)
+"""As agent/status/document.py makes it."""

@@ -1,0 +1,99 @@
+"""The last report of each device, in `backend.db`; nothing older is kept."""
+
+import json
+import logging
+import sqlite3  # noqa: TID251 - the backend's own database, not the device's
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from agent.models import from_rfc3339, rfc3339
+from tests.backend.reports.read import Report
+
+log = logging.getLogger(__name__)
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS reports (
+    device_id TEXT PRIMARY KEY, received_at TEXT NOT NULL, document TEXT NOT NULL,
+    worst INTEGER NOT NULL, waiting INTEGER NOT NULL, oldest_utc TEXT, agent TEXT NOT NULL,
+    bench_mode INTEGER NOT NULL) STRICT;
+"""
+"""`worst`: place of its first need among the troubles, 1000 for none; times are to the hour."""
+
+PATIENCE_S: Final = 0.05
+"""Longest wait for a command that writes: a report that is lost comes again, a request waits."""
+
+_PUT: Final = """INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    received_at = excluded.received_at, document = excluded.document, worst = excluded.worst,
+    waiting = excluded.waiting, oldest_utc = excluded.oldest_utc, agent = excluded.agent,
+    bench_mode = excluded.bench_mode
+    WHERE received_at != excluded.received_at OR document != excluded.document"""
+"""What says nothing new writes nothing."""
+
+
+class Reports:
+    """One connection of its own, that never waits for a disk. One thread uses it.
+
+    What could not be read is in memory only: after a restart the next report tells it again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._db = sqlite3.connect(folder / "backend.db", PATIENCE_S, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
+            self._db.execute(f"PRAGMA {pragma}").fetchall()
+        self._db.executescript(SCHEMA)
+        self._unreadable: dict[str, str] = {}
+        self._logged: set[str] = set()
+
+    def note(self, report: Report) -> None:
+        """Keep it in place of the one before. A power cut may take the last of them.
+
+        Raises:
+            sqlite3.OperationalError: the disk is full, or somebody else writes for long.
+        """
+        self._unreadable.pop(report.device_id, None)
+        row = (
+            report.device_id,
+            rfc3339(report.received_at),
+            json.dumps(report.document, separators=(",", ":")),
+            report.worst,
+            report.waiting,
+            report.oldest_utc,
+            report.agent,
+            report.bench_mode,
+        )
+        self._db.execute(_PUT, row)
+
+    def note_unreadable(self, device_id: str, why: str) -> None:
+        """A device's last header could not be read; logged once for each device."""
+        self._unreadable[device_id] = why
+        if device_id not in self._logged:
+            self._logged.add(device_id)
+            log.warning("event=report_unreadable device_id=%s why=%r", device_id, why)
+
+    def unreadable(self) -> Mapping[str, str]:
+        """Why the last header of a device could not be read, where that is so."""
+        return dict(self._unreadable)
+
+    def find(self, device_id: str) -> Report | None:
+        query = "SELECT * FROM reports WHERE device_id = ?"
+        row = self._db.execute(query, (device_id,)).fetchone()
+        return None if row is None else report(row)
+
+    def all(self) -> Iterator[Report]:
+        """By device, while it is iterated over."""
+        return map(report, self._db.execute("SELECT * FROM reports ORDER BY device_id"))
+
+    def expire(self, before: datetime) -> int:
+        """Delete what devices said before then that are not let in any more; returns how many."""
+        query = """DELETE FROM reports WHERE received_at <= ?
+            AND device_id NOT IN (SELECT device_id FROM enrolled WHERE state = 'in')"""
+        return self._db.execute(query, (rfc3339(before),)).rowcount
+
+
+def report(row: sqlite3.Row) -> Report:
+    """A row of `reports`."""
+    at = from_rfc3339(row["received_at"])
+    return Report(row["device_id"], at, json.loads(row["document"]))

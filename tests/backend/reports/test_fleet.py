@@ -1,0 +1,148 @@
+"""What the backend adds: one device at a time, and all of them from its database."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.record import signing
+from agent.status.troubles import WAITS_BY_ITSELF, Trouble
+from tests.backend import keys
+from tests.backend.identity.authority import Authority
+from tests.backend.identity.known import DeviceState
+from tests.backend.identity.register import Register
+from tests.backend.reports.fleet import Device, Fleet, Registered, seen
+from tests.backend.reports.read import Report
+from tests.backend.reports.samples import DEVICE, NOW, report, waits
+from tests.backend.reports.store import Reports
+from tests.backend.reports.troubles import KNOWN_TOLD, NEEDS, NOTES, SILENT, Known, told
+
+YEAR = timedelta(days=365)
+
+
+def registered(**changes: Any) -> Registered:
+    usual: dict[str, Any] = {
+        "device_id": DEVICE,
+        "state": DeviceState.IN,
+        "enrolled": True,
+        "tls_until": NOW + YEAR,
+        "cloned": False,
+    }
+    return Registered(**{**usual, **changes})
+
+
+def test_every_need_has_words_and_none_stands_twice() -> None:
+    assert set(KNOWN_TOLD) == set(Known)
+    assert {str(one) for one in Known}.isdisjoint(str(one) for one in Trouble)
+    assert set(NEEDS) == (set(Known) - NOTES) | (set(Trouble) - WAITS_BY_ITSELF)
+    for need in NEEDS:
+        assert told(need).what
+        assert told(need).remedy
+        assert told(need).where
+
+
+@pytest.mark.parametrize(
+    ("known", "said", "unreadable", "needs"),
+    [
+        (registered(), report(), None, ()),
+        (registered(), report(needs=["refused"]), None, (Trouble.REFUSED,)),
+        (registered(), None, None, (Known.NEVER_REPORTED,)),
+        (registered(), None, "cut", (Known.UNREADABLE,)),
+        (registered(), report(), "cut", (Known.UNREADABLE,)),
+        (registered(), report(at=NOW - SILENT), None, ()),
+        (registered(), report(at=NOW - SILENT - timedelta(hours=1)), None, (Known.SILENT,)),
+        (registered(cloned=True), report(), None, (Known.CLONE,)),
+        (registered(tls_until=NOW - YEAR), report(), None, (Known.CERTIFICATE_ENDED,)),
+        (registered(tls_until=None), report(), None, (Known.CERTIFICATE_ENDED,)),
+        (registered(enrolled=False, tls_until=None), None, None, (Known.NEVER_REPORTED,)),
+        (registered(state=DeviceState.REVOKED), report(needs=["full"]), None, (Known.REVOKED,)),
+        (registered(state=DeviceState.GONE), report(needs=["full"]), None, ()),
+        (
+            registered(cloned=True),
+            report(needs=["waits_long", "damaged"]),
+            None,
+            (Known.CLONE, Trouble.DAMAGED, Trouble.WAITS_LONG),
+        ),
+    ],
+)
+def test_what_a_person_must_do_something_about(
+    known: Registered, said: Report | None, unreadable: str | None, needs: tuple[object, ...]
+) -> None:
+    assert seen(known, said, unreadable, NOW).needs == needs
+
+
+def test_bench_mode_is_a_note_and_no_need() -> None:
+    found = seen(registered(), report(bench_mode=True), None, NOW)
+
+    assert (found.needs, found.notes) == ((), (Known.BENCH_MODE,))
+
+
+class Office:
+    """A register and reports over one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = Authority.of(keys.certificates(folder / "ca").folder)
+        self.register, self.reports = Register(folder), Reports(folder)
+        self.fleet = Fleet(folder)
+
+    def enrol(self, device_id: str) -> signing.PrivateKey:
+        self.register.let_in(device_id)
+        key = signing.new_key()
+        self.certificate(device_id, key)
+        return key
+
+    def certificate(self, device_id: str, key: signing.PrivateKey) -> None:
+        public = key.public_key()
+        issue = self.authority.tls
+        known = self.register.renew(device_id, public, NOW, lambda: issue(device_id, public, NOW))
+        self.register.note_first_use(known, NOW)
+
+    def devices(self, now: datetime = NOW, after: str = "") -> dict[str, Device]:
+        found = self.fleet.devices(now, self.reports.unreadable(), after)
+        return {one.device_id: one for one in found}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def test_a_device_that_never_reported_is_in_the_fleet(office: Office) -> None:
+    office.enrol("van-2")
+    office.register.let_in("van-1")
+    office.enrol("van-3")
+    office.reports.note(report("van-3", queue=waits(2, NOW)))
+
+    found = office.devices()
+
+    assert list(found) == ["van-1", "van-2", "van-3"]
+    assert found["van-1"].needs == found["van-2"].needs == (Known.NEVER_REPORTED,)
+    assert found["van-3"].needs == ()
+    assert found["van-3"].report == office.reports.find("van-3")
+    assert list(office.devices(after="van-1")) == ["van-2", "van-3"]
+    assert list(office.devices(after="van-3")) == []
+
+
+def test_a_certificate_that_ended_is_known_by_the_register(office: Office) -> None:
+    """The device cannot say it any more: it is not let in."""
+    office.enrol(DEVICE)
+    office.reports.note(report(at=NOW + YEAR + timedelta(days=2)))
+
+    assert office.devices()[DEVICE].needs == ()
+    later = office.devices(NOW + YEAR + timedelta(days=2))[DEVICE]
+    assert later.needs == (Known.CERTIFICATE_ENDED,)
+
+
+def test_a_clone_is_told_until_the_office_shut_the_device_out(office: Office) -> None:
+    office.enrol(DEVICE)
+    first = office.register.devices()[0].certificates[0]
+    office.certificate(DEVICE, signing.new_key())
+    office.reports.note(report())
+    office.register.note_clone(first, NOW)
+
+    assert office.devices()[DEVICE].needs == (Known.CLONE,)
+    office.register.shut_out(DEVICE, DeviceState.REVOKED)
+    assert office.devices()[DEVICE].needs == (Known.REVOKED,)
+    office.enrol(DEVICE)
+    assert office.devices()[DEVICE].needs == ()

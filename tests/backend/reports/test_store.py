@@ -1,0 +1,85 @@
+"""The last report of each device: one, replaced, without waiting for a disk or for others."""
+
+import logging
+import sqlite3  # noqa: TID251 - the backend's own store, looked at from outside
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.backend.identity.known import DeviceState
+from tests.backend.identity.register import Register
+from tests.backend.reports.samples import DEVICE, NOW, report, waits
+from tests.backend.reports.store import Reports
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Reports:
+    return Reports(tmp_path)
+
+
+def test_the_last_one_stands_in_place_of_the_one_before(reports: Reports, tmp_path: Path) -> None:
+    reports.note(report(queue=waits(1, NOW)))
+    last = report(at=NOW + timedelta(hours=2), needs=["full"], bench_mode=True)
+    reports.note(last)
+    other = report("van-1")
+    reports.note(other)
+
+    assert reports.find(DEVICE) == last
+    assert reports.find("van-2") is None
+    assert list(Reports(tmp_path).all()) == [last, other]
+    with sqlite3.connect(tmp_path / "backend.db") as db:
+        rows = db.execute("SELECT worst, waiting, oldest_utc, agent, bench_mode FROM reports")
+        assert rows.fetchall()[0] == (2, 0, None, "2026.12.1", 1)
+
+
+def test_what_says_nothing_new_writes_nothing(reports: Reports, tmp_path: Path) -> None:
+    """A device asks for its manifest every ten minutes."""
+    reports.note(report())
+    with sqlite3.connect(tmp_path / "backend.db") as db:
+        before = db.execute("PRAGMA data_version").fetchone()
+        reports.note(report(at=NOW + timedelta(minutes=50)))
+        assert db.execute("PRAGMA data_version").fetchone() == before
+        reports.note(report(at=NOW + timedelta(minutes=60)))
+        assert db.execute("PRAGMA data_version").fetchone() != before
+
+
+def test_it_waits_for_no_command_that_writes(reports: Reports, tmp_path: Path) -> None:
+    """A request would wait with it."""
+    with sqlite3.connect(tmp_path / "backend.db", isolation_level=None) as db:
+        db.execute("BEGIN IMMEDIATE")
+        began_s = time.monotonic()
+        with pytest.raises(sqlite3.OperationalError):
+            reports.note(report())
+        assert time.monotonic() - began_s < 1
+
+
+def test_what_cannot_be_read_is_told_until_something_can_and_logged_once(
+    reports: Reports, caplog: pytest.LogCaptureFixture
+) -> None:
+    reports.note(report())
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            reports.note_unreadable(DEVICE, "it was cut")
+        reports.note_unreadable("van-1", "it was cut")
+
+    assert len(caplog.records) == 2
+    assert reports.unreadable() == {DEVICE: "it was cut", "van-1": "it was cut"}
+    assert reports.find(DEVICE) == report()
+    reports.note(report())
+    assert reports.unreadable() == {"van-1": "it was cut"}
+
+
+def test_only_what_is_not_let_in_any_more_expires(reports: Reports, tmp_path: Path) -> None:
+    """A device that is let in and silent for a year is one that somebody must look for."""
+    register = Register(tmp_path)
+    for name in ("van-in", "van-out", "van-gone"):
+        register.let_in(name)
+        reports.note(report(name))
+    register.shut_out("van-out", DeviceState.REVOKED)
+    register.shut_out("van-gone", DeviceState.GONE)
+
+    assert reports.expire(NOW - timedelta(hours=1)) == 0
+    assert reports.expire(NOW) == 2
+    assert [one.device_id for one in reports.all()] == ["van-in"]
