@@ -26,6 +26,7 @@ from tests.backend.office.model import open_office
 from tests.backend.office.orders import NoSuchOrder
 from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
+from tests.backend.reports.store import Reports
 from tests.backend.serving import HOST, listen, server_config
 from tests.backend.wire import loglines
 from tests.backend.wire.listener import Crowd
@@ -76,6 +77,7 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     documents = FleetDocuments(data)
     documents.settle()
     identity = None if options.without_identity else Identity.of(data, certificates)
+    reports = None if identity is None else Reports(data)
     site = Site(office, register=None if identity is None else identity.register)
     if options.demo_accounts:
         site.accounts.add_all(demo.ACCOUNTS)
@@ -90,6 +92,7 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
         site=site,
         documents=documents,
         identity=identity,
+        reports=reports,
     )
 
     proxies = office.settings.proxy

@@ -22,6 +22,10 @@ from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.identity.fleet_route import FleetRoute
 from tests.backend.office.model import Office
 from tests.backend.pages.site import Site
+from tests.backend.reports.fleet import Fleet
+from tests.backend.reports.intake import ReportIntake
+from tests.backend.reports.routes import FleetRoutes
+from tests.backend.reports.store import Reports
 from tests.backend.wire import headers
 from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_anothers
 from tests.backend.wire.manifest import ManifestRoute
@@ -108,12 +112,13 @@ def create_app(
     site: Site | None = None,
     documents: FleetDocuments | None = None,
     identity: Identity | None = None,
+    reports: Reports | None = None,
 ) -> Starlette:
     """Returns the ASGI application; it runs on CountedProtocol connections only.
 
     Without an `office` it takes records in and files none, and has no manifests; without a `site`
     it has no pages for people; without `documents` no fleet document. Without an `identity` it
-    asks nobody for a certificate.
+    asks nobody for a certificate; only with one are there `reports` of devices.
     """
     intake = Intake(store, key, office, None if identity is None else identity.register)
     routes: list[BaseRoute] = [
@@ -132,6 +137,9 @@ def create_app(
         middleware.append(
             Middleware(Admission, register=identity.register, clients=identity.clients)
         )
+    if reports is not None:
+        routes += FleetRoutes(Fleet(store.folder), reports).routes()
+        middleware.append(Middleware(ReportIntake, reports=reports))
     if with_switches:
         controls = Controls(store, panel, counts)
         routes.append(Route("/switches", controls.switch, methods=["PUT"]))

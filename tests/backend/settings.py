@@ -21,6 +21,7 @@ class Retention:
         view_log_days: who looked at which photo.
         open_days: an upload that is not whole, after its last byte.
         refused_days: an upload that was refused, after that.
+        report_days: what a device last said of itself, once it is not let in any more.
     """
 
     photo_days: int = 30
@@ -29,6 +30,7 @@ class Retention:
     view_log_days: int = 365
     open_days: int = 7
     refused_days: int = 30
+    report_days: int = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from tests.backend.office.filing import CannotBindError
 from tests.backend.office.ledger import Connection, together
 from tests.backend.office.orders import TAKES_NO_PHOTO, Orders
 from tests.backend.office.routes import Routes
+from tests.backend.reports.store import Reports
 from tests.backend.settings import Retention
 from tests.backend.wire.quota import Quota
 from tests.backend.wire.store import Store
@@ -70,6 +71,7 @@ class Keeping:
         self._routes = routes
         self._retention = retention
         self._uploads = Quota(store)
+        self._reports = Reports(store.folder)
 
     def expire(self, now: datetime) -> int:
         """Erase all that is due at `now`; returns how many records. Interrupted, run it again."""
@@ -83,6 +85,7 @@ class Keeping:
             self._erase(row["capture_id"], row["why"], now)
         self._uploads.expire(now, self._retention.open_days, self._retention.refused_days)
         self._routes.forget_ended(now, now - timedelta(days=self._retention.photo_days))
+        self._reports.expire(now - timedelta(days=self._retention.report_days))
         self._forget_access(now)
         if due:
             log.info("erased=%d", len(due))
@@ -178,6 +181,13 @@ def plain_language(retention: Retention) -> list[Kept]:
             "Whoever looks for the fault. The device still has it.",
             retention.refused_days,
             "after we refused it",
+        ),
+        _kept(
+            "What a device that is not let in any more last said of itself: how many records wait, "
+            "since which hour, and what is wrong with it. No place, no order, no driver",
+            "Dispatch, and systems that look after devices.",
+            retention.report_days,
+            "after it said so. Of a device that is let in there is the last one, and none before",
         ),
         Kept(
             "The label of each record: device, time and number, and a fingerprint of what was "

@@ -65,7 +65,7 @@ def _count(found: object, name: str) -> int:
     return found
 
 
-def _seconds(found: object, name: str) -> float:
+def _number(found: object, name: str) -> float:
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise _wrong(name)
     if not (math.isfinite(found) and abs(found) <= _LARGEST):
@@ -73,9 +73,9 @@ def _seconds(found: object, name: str) -> float:
     return found
 
 
-def _version(found: object, name: str) -> int | str:
+def _version(found: object, name: str) -> float | str:
     """A manifest's number, or a word that says why there is none."""
-    return _text(found, name) if isinstance(found, str) else _count(found, name)
+    return _text(found, name) if isinstance(found, str) else _number(found, name)
 
 
 def _time(found: object, name: str) -> str:
@@ -168,7 +168,7 @@ _CAPTURE: Final = _or_error(
         **dict.fromkeys(("ready", "writable", "simulated", "quiet"), _flag),
         **dict.fromkeys(("position", "clock"), _text),
         **dict.fromkeys(("fleet_refused", "manifest_refused"), _TEXT_OR_NULL),
-        "fleet": _or_null(_count),
+        "fleet": _or_null(_number),
         "manifest": _version,
         "manifest_until": _TIME_OR_NULL,
     },
@@ -180,7 +180,7 @@ _SYNC: Final = _or_error(
         "state": _text,
         "last_contact": _TIME_OR_NULL,
         **dict.fromkeys(("last_answer", "pause"), _TEXT_OR_NULL),
-        "waits_s": _seconds,
+        "waits_s": _number,
         "hindrance": _or_null(_trouble),
     },
 )

@@ -4,11 +4,13 @@ import json
 import logging
 import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
+from tests.backend.identity.database import opened
 from tests.backend.reports.read import Report
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class Reports:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._db = sqlite3.connect(folder / "backend.db", PATIENCE_S, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
@@ -90,7 +93,8 @@ class Reports:
         """Delete what devices said before then that are not let in any more; returns how many."""
         query = """DELETE FROM reports WHERE received_at <= ?
             AND device_id NOT IN (SELECT device_id FROM enrolled WHERE state = 'in')"""
-        return self._db.execute(query, (rfc3339(before),)).rowcount
+        with closing(opened(self._folder)) as register:
+            return register.execute(query, (rfc3339(before),)).rowcount
 
 
 def report(row: sqlite3.Row) -> Report:

@@ -10,8 +10,10 @@ import pytest
 
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
+from tests.backend.office.model import open_office
 from tests.backend.reports.samples import DEVICE, NOW, report, waits
 from tests.backend.reports.store import Reports
+from tests.backend.wire.store import Store
 
 
 @pytest.fixture
@@ -83,3 +85,15 @@ def test_only_what_is_not_let_in_any_more_expires(reports: Reports, tmp_path: Pa
     assert reports.expire(NOW - timedelta(hours=1)) == 0
     assert reports.expire(NOW) == 2
     assert [one.device_id for one in reports.all()] == ["van-in"]
+
+
+def test_the_office_deletes_it_as_the_table_says(tmp_path: Path) -> None:
+    """Also where nobody asks for certificates, and there is no register."""
+    (tmp_path / "backend.toml").write_text("retention = {report_days = 5}")
+    office = open_office(Store(tmp_path))
+    Reports(tmp_path).note(report())
+
+    office.keeping.expire(NOW + timedelta(days=5, seconds=-1))
+    assert Reports(tmp_path).find(DEVICE) is not None
+    office.keeping.expire(NOW + timedelta(days=5))
+    assert Reports(tmp_path).find(DEVICE) is None

@@ -8,7 +8,12 @@ from typing import Final
 PER_MINUTE: Final = 5
 """Lines of one library and level: what is wrong is seen, and a day of tracebacks is 40 MB."""
 
-NOISY: Final = ("uvicorn.error", "asyncio", "tests.backend.wire.listener")
+NOISY: Final = (
+    "uvicorn.error",
+    "asyncio",
+    "tests.backend.wire.listener",
+    "tests.backend.reports.intake",
+)
 """Whoever can open a connection makes these write a line, and asyncio a traceback."""
 
 

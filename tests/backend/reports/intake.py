@@ -1,0 +1,50 @@
+"""Takes the report off whatever request of a device it rides on; the request goes on unharmed."""
+
+import logging
+import sqlite3  # noqa: TID251 - the backend's own database, not the device's
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from agent.status import header
+from tests.backend.identity.admission import Clock, device_of
+from tests.backend.pages.door import real_time
+from tests.backend.reports.read import Report, read
+from tests.backend.reports.store import Reports
+
+log = logging.getLogger(__name__)
+
+_NAME: Final = header.NAME.lower().encode()
+
+
+class ReportIntake:
+    """ASGI middleware behind admission, which has put the certified device into the state."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        reports: Reports,
+        now: Clock = real_time,
+    ) -> None:
+        self._app = app
+        self._reports = reports
+        self._now = now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self._take(scope)
+        await self._app(scope, receive, send)
+
+    def _take(self, scope: Scope) -> None:
+        said = [value for name, value in scope["headers"] if name == _NAME]
+        device_id = device_of(scope)
+        if not said or device_id is None:
+            return
+        found = read(b",".join(said).decode("latin-1"), device_id, self._now())
+        if not isinstance(found, Report):
+            self._reports.note_unreadable(device_id, found)
+            return
+        try:
+            self._reports.note(found)
+        except sqlite3.OperationalError as error:
+            log.warning("event=report_lost device_id=%s why=%r", device_id, str(error))

@@ -1,0 +1,58 @@
+"""The fleet as numbers for Prometheus: few for each device, since there may be 10,000."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from agent.status import metrics
+from agent.status.metrics import HELP, Sample
+from tests.backend.identity.known import DeviceState
+from tests.backend.reports.fleet import Device
+
+FLEET_HELP: Final[Mapping[str, str]] = {
+    "doorstep_device_state": "1, with what the register says of the device: in or revoked.",
+    "doorstep_report_timestamp_seconds": "When the device last said how it is, to the hour.",
+    **{
+        name: HELP[name]
+        for name in (
+            "doorstep_needs",
+            "doorstep_waiting_records",
+            "doorstep_oldest_timestamp_seconds",
+            "doorstep_waits_why",
+            "doorstep_refused_records",
+            "doorstep_bench_mode",
+            "doorstep_tls_end_timestamp_seconds",
+            "doorstep_info",
+        )
+    },
+}
+"""Of what a device tells whoever pulls it, what a fleet is looked after by.
+
+Prometheus keeps a history and the backend none: `doorstep_quiet` would be one of somebody's breaks.
+"""
+
+ONLY_WHERE_NOT_0: Final = frozenset({"doorstep_refused_records", "doorstep_bench_mode"})
+"""10,000 noughts say nothing, and are a megabyte."""
+
+
+def exposition(devices: Iterable[Device]) -> bytes:
+    """What Prometheus reads; nothing of devices that are gone."""
+    told = ((one.device_id, samples(one)) for one in devices if one.state is not DeviceState.GONE)
+    return metrics.exposition(told, FLEET_HELP)
+
+
+def samples(device: Device) -> Iterator[Sample]:
+    """Of what a device said, only while it is let in: what is shut out says nothing new."""
+    yield Sample("doorstep_device_state", 1, {"state": str(device.state)})
+    for need in device.needs:
+        yield Sample("doorstep_needs", 1, {"need": str(need)})
+    if device.report is None or device.state is not DeviceState.IN:
+        return
+    received_s = device.report.received_at.timestamp()
+    yield Sample("doorstep_report_timestamp_seconds", received_s)
+    for one in metrics.samples(device.report.document):
+        if one.name in FLEET_HELP and one.name != "doorstep_needs" and _says_something(one):
+            yield one
+
+
+def _says_something(sample: Sample) -> bool:
+    return bool(sample.value) or sample.name not in ONLY_WHERE_NOT_0

@@ -1,0 +1,89 @@
+"""The fleet as numbers: who is among them, and what is left out."""
+
+from datetime import timedelta
+from typing import Any
+
+from agent.status.metrics import HELP
+from agent.status.troubles import Trouble
+from tests.backend.identity.known import DeviceState
+from tests.backend.reports.fleet import Device
+from tests.backend.reports.numbers import FLEET_HELP, exposition
+from tests.backend.reports.samples import DEVICE, NOW, report, waits
+from tests.backend.reports.troubles import Known
+
+
+def device(**changes: Any) -> Device:
+    usual: dict[str, Any] = {
+        "device_id": DEVICE,
+        "state": DeviceState.IN,
+        "report": report(),
+        "unreadable": None,
+        "needs": (),
+        "notes": (),
+    }
+    return Device(**{**usual, **changes})
+
+
+def lines(*devices: Device) -> list[str]:
+    return [one for one in exposition(devices).decode().splitlines() if not one.startswith("#")]
+
+
+def test_a_device_with_which_all_is_well_has_few() -> None:
+    names = [one.partition("{")[0] for one in lines(device())]
+
+    assert names == [
+        "doorstep_device_state",
+        "doorstep_report_timestamp_seconds",
+        "doorstep_waiting_records",
+        "doorstep_tls_end_timestamp_seconds",
+        "doorstep_info",
+    ]
+
+
+def test_a_need_of_the_backends_is_told_as_the_devices_own() -> None:
+    found = lines(device(report=report(needs=["full"]), needs=(Known.SILENT, Trouble.FULL)))
+
+    needs = [one for one in found if one.startswith("doorstep_needs")]
+    assert needs == [
+        f'doorstep_needs{{device="{DEVICE}",need="silent"}} 1.0',
+        f'doorstep_needs{{device="{DEVICE}",need="full"}} 1.0',
+    ]
+
+
+def test_noughts_and_whether_it_is_quiet_are_left_out() -> None:
+    quiet = "\n".join(lines(device()))
+    said = report(bench_mode=True, queue=waits(2, NOW - timedelta(hours=3), refused=4))
+    telling = "\n".join(lines(device(report=said)))
+
+    for name in ("refused_records", "bench_mode", "oldest", "waits_why", "quiet", "ready"):
+        assert name not in quiet
+    assert f'doorstep_refused_records{{device="{DEVICE}"}} 4.0' in telling
+    assert f'doorstep_bench_mode{{device="{DEVICE}"}} 1.0' in telling
+    assert f'doorstep_waits_why{{device="{DEVICE}",why="next"}} 1.0' in telling
+
+
+def test_of_who_is_shut_out_only_that_is_told_and_nothing_of_who_is_gone() -> None:
+    out = device(state=DeviceState.REVOKED, needs=(Known.REVOKED,))
+
+    assert lines(out, device(device_id="van-gone", state=DeviceState.GONE)) == [
+        f'doorstep_device_state{{device="{DEVICE}",state="revoked"}} 1.0',
+        f'doorstep_needs{{device="{DEVICE}",need="revoked"}} 1.0',
+    ]
+
+
+def test_who_never_reported_is_counted() -> None:
+    found = lines(device(report=None, needs=(Known.NEVER_REPORTED,)))
+
+    assert f'doorstep_device_state{{device="{DEVICE}",state="in"}} 1.0' in found
+    assert len(found) == 2
+
+
+def test_no_device_puts_a_line_of_its_own_into_the_numbers() -> None:
+    said = report(agent='1"} 1\ndoorstep_needs{device="x",need="full"} 1')
+
+    assert not [one for one in lines(device(report=said)) if one.startswith("doorstep_needs")]
+
+
+def test_a_name_means_the_same_at_a_device_and_here() -> None:
+    for name in FLEET_HELP.keys() & HELP.keys():
+        assert FLEET_HELP[name] == HELP[name]

@@ -1,0 +1,301 @@
+"""What a device says of itself on its requests, and what other systems read of the fleet."""
+
+import json
+import sqlite3  # noqa: TID251 - the backend's own store, looked at from outside
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPSConnection
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from agent.status import header
+from agent.status.metrics import CONTENT_TYPE
+from tests.backend.process import Backend, running_backend
+from tests.backend.reports.samples import document, waits
+from tests.support.enrolment import Van, enrolled
+from tests.support.factory import new_id
+from tests.support.wire import Wire, record, speaking_to
+
+
+@pytest.fixture(scope="module")
+def puller(guarded: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    """Another system, with a client's certificate."""
+    with pulling(guarded, tmp_path_factory.mktemp("puller")) as wire:
+        yield wire
+
+
+def pulling(backend: Backend, folder: Path) -> Any:
+    file = folder / "puller.pem"
+    backend.command("clients", "add", f"puller-{uuid4()}", "--out", str(file))
+    return speaking_to(backend.base_url, backend.ca_file, (file, file))
+
+
+def asked(wire: Wire, path: str) -> Any:
+    return wire.session.get(wire.base_url + path, timeout=10)
+
+
+def told(wire: Wire, van: Van) -> dict[str, Any]:
+    """What other systems read of this device."""
+    after: str | None = ""
+    while after is not None:
+        answer = asked(wire, "/fleet/status?limit=1000" + (f"&after={after}" if after else ""))
+        assert answer.status_code == 200
+        page = answer.json()
+        found: list[dict[str, Any]] = [one for one in page["devices"] if one["id"] == van.device_id]
+        if found:
+            return found[0]
+        after = page["next"]
+    raise LookupError(van.device_id)
+
+
+def said(van: Van, **changes: Any) -> dict[str, Any]:
+    made = document(datetime.now(UTC), van.device_id, **changes)
+    return {header.NAME: header.encoded(made)}
+
+
+# --- the report rides on requests
+
+
+def test_it_is_taken_off_every_request_that_it_rides_on(van: Van, puller: Wire) -> None:
+    wire, capture_id = van.wire(), new_id()
+    content = record(van.maker, capture_id)
+    requests: list[Callable[..., Any]] = [
+        lambda **more: van.get("/manifest", **more),
+        lambda **more: van.get("/fleet", **more),
+        lambda **more: wire.post(capture_id, content, **more),
+        lambda **more: wire.head(capture_id, **more),
+        lambda **more: wire.patch(capture_id, 0, content, **more),
+    ]
+
+    statuses, waiting = [], []
+    for number, request in enumerate(requests, 1):
+        statuses.append(request(**said(van, queue=waits(number))).status_code)
+        waiting.append(told(puller, van)["status"]["queue"]["waiting"])
+
+    assert statuses == [404, 200, 201, 200, 204]
+    assert waiting == [1, 2, 3, 4, 5]
+
+
+def test_a_need_is_told_with_its_words_and_when_it_was_said_to_the_hour(
+    van: Van, puller: Wire
+) -> None:
+    van.get("/fleet", **said(van, needs=["refused"], bench_mode=True))
+
+    found = told(puller, van)
+
+    assert (found["state"], found["unreadable"]) == ("in", None)
+    assert [one["need"] for one in found["needs"]] == ["refused"]
+    assert found["needs"][0]["what"] == "the backend has refused records, with its signature"
+    assert [one["need"] for one in found["notes"]] == ["bench_mode"]
+    assert found["received_at"].endswith(":00:00.000Z")
+    assert found["status"]["utc"].endswith(":00:00.000Z")
+
+
+def test_a_device_that_never_reported_is_told_too(van: Van, puller: Wire) -> None:
+    found = told(puller, van)
+
+    assert (found["received_at"], found["status"]) == (None, None)
+    assert [one["need"] for one in found["needs"]] == ["never_reported"]
+
+
+def test_a_header_that_cannot_be_read_harms_no_request_and_is_told(van: Van, puller: Wire) -> None:
+    """The report before it stays, and the next one ends it."""
+    wire = van.wire()
+    van.get("/fleet", **said(van))
+    future = document(datetime.now(UTC) + timedelta(days=2), van.device_id)
+    wrong = {
+        "was it cut": said(van)[header.NAME][:-9],
+        "longer than": "A" * 2_001,
+        "another device": header.encoded(document(datetime.now(UTC), "van-of-others")),
+        "from the future": header.encoded(future),
+        "its member needs": said(van, needs=["gremlins"])[header.NAME],
+        "base64url": '{"v": 1}',
+    }
+
+    for why, given in wrong.items():
+        capture_id = new_id()
+        content = record(van.maker, capture_id)
+        answer = wire.post(capture_id, content, content, **{header.NAME: given})
+        assert answer.status_code == 201
+        assert "Doorstep-Receipt" in answer.headers
+        found = told(puller, van)
+        assert why in found["unreadable"]
+        assert [one["need"] for one in found["needs"]] == ["unreadable"]
+        assert found["status"]["agent"] == "2026.12.1"
+
+    log = (van.backend.data / "backend.log").read_text()
+    assert log.count(f"event=report_unreadable device_id={van.device_id}") == 1
+    van.get("/fleet", **said(van))
+    assert told(puller, van)["unreadable"] is None
+
+
+def test_two_headers_are_none(van: Van, puller: Wire) -> None:
+    """Nobody knows which of them something on the way has put there."""
+    given = header.encoded({"v": 1})
+    context = ssl.create_default_context(cafile=str(van.backend.ca_file))
+    context.load_cert_chain(*van.identity.files)
+    with closing(HTTPSConnection("127.0.0.1", van.backend.port, context=context)) as line:
+        line.putrequest("GET", "/fleet")
+        line.putheader(header.NAME, given)
+        line.putheader(header.NAME, given)
+        line.endheaders()
+        assert line.getresponse().status == 200
+
+    assert "base64url" in told(puller, van)["unreadable"]
+
+
+def test_who_is_not_let_in_reports_nothing(van: Van, puller: Wire) -> None:
+    van.get("/fleet", **said(van))
+    van.backend.command("devices", "revoke", van.device_id)
+
+    assert van.get("/fleet", **said(van, needs=["damaged"])).status_code == 403
+
+    found = told(puller, van)
+    assert found["state"] == "revoked"
+    assert [one["need"] for one in found["needs"]] == ["revoked"]
+    assert found["status"]["needs"] == []
+
+
+def test_a_command_that_writes_for_long_holds_no_request_up(van: Van, puller: Wire) -> None:
+    """The report is lost, and the next one comes."""
+    van.get("/fleet", **said(van))
+    with sqlite3.connect(van.backend.data / "backend.db", isolation_level=None) as db:
+        db.execute("BEGIN IMMEDIATE")
+        began_s = time.monotonic()
+        assert van.get("/fleet", **said(van, needs=["full"])).status_code == 200
+        assert time.monotonic() - began_s < 1
+
+    assert told(puller, van)["needs"] == []
+    van.get("/fleet", **said(van, needs=["full"]))
+    assert [one["need"] for one in told(puller, van)["needs"]] == ["full"]
+
+
+def test_a_restart_keeps_the_last_report(tmp_path: Path) -> None:
+    with running_backend(tmp_path / "backend", identity=True) as backend:
+        name = f"van-{uuid4()}"
+        identity = enrolled(backend, tmp_path, name)
+        with speaking_to(backend.base_url, backend.ca_file, identity.files) as wire:
+            given = header.encoded(document(datetime.now(UTC), name, needs=["full"]))
+            url = f"{backend.base_url}/fleet"
+            wire.session.get(url, headers={header.NAME: given}, timeout=10)
+        backend.restart()
+        with pulling(backend, tmp_path) as puller:
+            (found,) = asked(puller, "/fleet/status").json()["devices"]
+
+    assert [one["need"] for one in found["needs"]] == ["full"]
+
+
+def test_without_identity_nothing_is_kept_and_nobody_reads(wire: Wire, backend: Backend) -> None:
+    """Anybody could say that they are a device."""
+    given = {header.NAME: header.encoded(document(datetime.now(UTC), "van-1"))}
+
+    wire.session.get(f"{wire.base_url}/fleet", headers=given, timeout=10)
+
+    assert asked(wire, "/fleet/status").status_code == 404
+    assert asked(wire, "/metrics").status_code == 404
+    with sqlite3.connect(backend.data / "backend.db") as db:
+        assert db.execute("SELECT count(*) FROM reports").fetchone() == (0,)
+
+
+# --- what other systems ask
+
+
+@pytest.mark.parametrize("path", ["/fleet/status", "/metrics"])
+def test_a_device_reads_nothing_of_the_others(van: Van, path: str) -> None:
+    answer = van.get(path)
+
+    assert answer.status_code == 403
+    assert answer.text.startswith("no client's certificate")
+
+
+def test_the_fleet_is_read_page_by_page_and_each_device_once(
+    guarded: Backend, puller: Wire, van: Van
+) -> None:
+    guarded.command("devices", "add", *(f"page-{van.device_id}-{n}" for n in range(5)))
+    seen: list[str] = []
+    after: str | None = ""
+    pages = 0
+    while after is not None:
+        query = "limit=2" + (f"&after={after}" if after else "")
+        page = asked(puller, f"/fleet/status?{query}").json()
+        assert 1 <= len(page["devices"]) <= 2
+        seen += [one["id"] for one in page["devices"]]
+        after, pages = page["next"], pages + 1
+
+    assert seen == sorted(set(seen))
+    assert van.device_id in seen
+    assert pages == -(-len(seen) // 2)
+
+
+def test_only_who_has_a_need_is_asked_for(van: Van, puller: Wire) -> None:
+    van.get("/fleet", **said(van, needs=["torn"], bench_mode=True))
+
+    found = asked(puller, "/fleet/status?need=torn").json()
+    assert [one["id"] for one in found["devices"]] == [van.device_id]
+    assert found["next"] is None
+    noted = asked(puller, "/fleet/status?need=bench_mode&limit=1000").json()["devices"]
+    assert van.device_id in [one["id"] for one in noted]
+    van.get("/fleet", **said(van))
+    assert asked(puller, "/fleet/status?need=torn").json() == {"devices": [], "next": None}
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("limit=0", "limit is not a number from 1 to 1000"),
+        ("limit=1001", "limit is not"),
+        ("limit=-1", "limit is not"),
+        ("limit=1e2", "limit is not"),
+        ("limit=", "limit is not"),
+        ("limit=" + "9" * 5_000, "limit is not"),
+        ("limit=%D9%A1", "limit is not"),
+        ("limit=5&limit=5", "limit stands there twice"),
+        ("after=", "after is no device id"),
+        ("after=-1", "after is no device id"),
+        ("after=" + "a" * 64, "after is no device id"),
+        ("after=%00", "after is no device id"),
+        ("after=a%0A", "after is no device id"),
+        ("need=gremlins", "there is no such need; there are clone, revoked"),
+        ("need=next", "there is no such need"),
+        ("state=in", "there is no such parameter; there are after, limit, need"),
+    ],
+)
+def test_what_is_not_asked_right_is_400_with_a_sentence(puller: Wire, query: str, why: str) -> None:
+    answer = asked(puller, f"/fleet/status?{query}")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(why)
+
+
+def test_the_fleet_is_numbers_for_prometheus(van: Van, puller: Wire) -> None:
+    """Made anew at most every ten seconds: this device may be in the next one."""
+    van.get("/fleet", **said(van, needs=["full"], queue=waits(3, datetime.now(UTC))))
+    wanted = f'doorstep_needs{{device="{van.device_id}",need="full"}} 1.0'
+    for _ in range(30):
+        answer = asked(puller, "/metrics")
+        if wanted in answer.text:
+            break
+        time.sleep(0.5)
+
+    lines = answer.text.splitlines()
+    assert answer.headers["Content-Type"] == CONTENT_TYPE
+    assert wanted in lines
+    assert f'doorstep_waiting_records{{device="{van.device_id}"}} 3.0' in lines
+    assert "doorstep_quiet" not in answer.text
+
+
+def test_neither_is_kept_by_whoever_is_between(puller: Wire) -> None:
+    for path in ("/fleet/status", "/metrics"):
+        assert asked(puller, path).headers["Cache-Control"] == "no-store"
+
+
+def test_no_answer_says_more_than_the_document(van: Van, puller: Wire) -> None:
+    van.get("/fleet", **said(van, stop="s-17", lat_deg=52.1))
+
+    assert not {"s-17", "lat_deg"} & set(json.dumps(told(puller, van)).split('"'))
