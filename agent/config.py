@@ -7,8 +7,10 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -120,6 +122,8 @@ class BackendSettings:
 _Endpoint = Annotated[
     str, Match(r"([0-9.]{7,15}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}", "ADDRESS:PORT")
 ]
+_LAST_PORT: Final = 65_535
+
 _HostName = Annotated[str, Match(r"[A-Za-z0-9.:-]{1,253}", "a host name or an address")]
 _CommonName = Annotated[str, Match(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "letters, digits, . _ -")]
 
@@ -134,6 +138,12 @@ class ServeSettings:
     """What its certificate is for; the office must have given this device each of them."""
     clients: tuple[_CommonName, ...] = ()
     """Who may ask: common names of the fleet's certificates. Every device holds one."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """`listen` in two."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +264,9 @@ def _contradictions(sections: Mapping[str, Any]) -> list[str]:
             found.append(f"{name}: {json.dumps(url)} is not {allowed}")
     if backend and identity:
         found += _misfits(backend, identity)
+    serve = sections.get("serve")
+    if serve and not _is_endpoint(*serve.address):
+        found.append(f"serve.listen: {json.dumps(serve.listen)} is not ADDRESS:PORT")
     return found + _shared_pins(sections)
 
 
@@ -276,6 +289,13 @@ def _is_address(url: str) -> bool:
         return bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
     except ValueError:  # the port, or an IPv6 address
         return False
+
+
+def _is_endpoint(host: str, port: int) -> bool:
+    with suppress(ValueError):
+        ip_address(host)
+        return port <= _LAST_PORT
+    return False
 
 
 def _shared_pins(sections: Mapping[str, Any]) -> list[str]:

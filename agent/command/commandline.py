@@ -31,7 +31,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def serves(parsed: argparse.Namespace) -> bool:
     """Whether the command goes on until it is stopped."""
-    return parsed.command in {"capture", "sync"} and not parsed.once
+    return parsed.command == "serve" or (parsed.command in {"capture", "sync"} and not parsed.once)
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = add("status", "what waits, what is wrong, who runs")
     verb.add_argument("--json", action="store_true", help="one JSON document")
     _add_queue(add, common)
+    add("serve", "answer who asks for the status, until stopped")
     _add_enrol(add)
     verb = add("doctor", "check this device and say what to do")
     verb.add_argument("--json", action="store_true", help="one JSON document")

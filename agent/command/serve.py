@@ -1,8 +1,58 @@
 """`doorstep serve`: how its process is put together."""
 
 import argparse
+import logging
+from datetime import UTC, datetime
+
+from agent.command.shared import become, floor, owner_of, signals
+from agent.config import Config, IdentityMode, load, path_of
+from agent.errors import ConfigError, ExitCode
+from agent.process import sd_notify
+from agent.queue.paths import Layout
+from agent.serve.answers import Answers
+from agent.serve.server import StatusServer
+from agent.serve.tls import Tls
+
+_log = logging.getLogger(__name__)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """`doorstep serve`."""
-    raise NotImplementedError(arguments.command)
+    path = path_of(arguments.config)
+    config = load(path)
+    if missing := _missing(config):
+        raise ConfigError("\n".join(f"{path}: {one}" for one in missing))
+    layout = Layout.of(config.state)
+    become(owner_of(layout.serve_keys, layout.state))
+    with _server(config, layout) as server, signals(server.stop):
+        _log.info("event=serving listen=%s", server.listens)
+        sd_notify.ready()
+        server.run(sd_notify.alive)
+    return ExitCode.DONE
+
+
+def _missing(config: Config) -> list[str]:
+    """What serving needs and other commands do not."""
+    found = []
+    if config.identity.mode is IdentityMode.OFF:
+        found.append(
+            "identity.mode: off; who asks for the status is known by the fleet's authority"
+        )
+    if not config.serve.names:
+        found.append("serve.names: empty; its certificate is for the names that it is reached by")
+    if not config.serve.clients:
+        found.append("serve.clients: empty; name who may ask")
+    return found
+
+
+def _server(config: Config, layout: Layout) -> StatusServer:
+    assert config.identity.ca is not None, "identity.mode required has one"
+    tls = Tls(layout.trust / "serve.pem", layout.serve_keys / "key.pem", config.identity.ca)
+    tls.context()  # says at once what is missing
+
+    def now() -> datetime:
+        """A clock that was set back lets nobody in whose certificate has ended."""
+        return max(datetime.now(UTC), floor(layout))
+
+    answers = Answers(config, now)
+    return StatusServer(config.serve.address, tls, config.serve.clients, now, answers.answer)

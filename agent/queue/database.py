@@ -23,7 +23,7 @@ from agent.errors import (
 )
 from agent.queue.content import check_schema
 from agent.queue.disk import LOCK_PATIENCE_S, disk_errors, held, lock, make_way, sync_folder
-from agent.queue.opening import HELD, open_database
+from agent.queue.opening import BROKEN, HELD, open_database
 from agent.queue.paths import PRIVATE_MODE, Layout, make_file
 
 Connection = sqlite3.Connection
@@ -34,18 +34,6 @@ _BUGS: Final = (sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 _NO_ROOM: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 """What SQLite calls a full disk: for the log, and for the index beside it."""
-
-_BROKEN: Final = {
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_ERROR,
-    sqlite3.SQLITE_CONSTRAINT,
-    sqlite3.SQLITE_MISMATCH,
-    sqlite3.SQLITE_TOOBIG,
-    sqlite3.SQLITE_FORMAT,
-    sqlite3.SQLITE_SCHEMA,
-}
-"""What no database says that only Doorstep has written."""
 
 _CLOSED: Final = {
     sqlite3.SQLITE_READONLY,
@@ -177,7 +165,7 @@ class Database:
             make_way(self._layout.ballast)  # for the next step
             return StorageFull(f"{path}: {error}")
         self._close()  # one that was opened on a read-only card would stay read-only
-        if kind in _BROKEN or (kind in _CLOSED and os.access(path.parent, os.W_OK)):
+        if kind in BROKEN or (kind in _CLOSED and os.access(path.parent, os.W_OK)):
             return self._broken(f"{error}")
         return StorageFault(f"{path}: {error}")
 

@@ -17,6 +17,18 @@ from agent.queue.migrations import SCHEMA_VERSION, STEPS
 HELD: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 """What SQLite says where another process keeps the database to itself."""
 
+BROKEN: Final = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_TOOBIG,
+    sqlite3.SQLITE_FORMAT,
+    sqlite3.SQLITE_SCHEMA,
+}
+"""What no database says that only Doorstep has written."""
+
 _PAGE_BYTES: Final = 4_096
 _INDEX_BYTES: Final = 32_768
 """SQLite's index of its log, for up to 4062 pages. Source: sqlite.org/walformat.html, 2.1."""
@@ -67,25 +79,30 @@ def check_files(path: Path) -> None:
         raise corrupt("emptied")  # SQLite would wait for those who still have it open
 
 
+def open_to_look(path: Path, *, patience_s: float) -> sqlite3.Connection:
+    """A connection that can write nothing, and makes no file beside the database.
+
+    Only while its log and the index of that are there: whoever may not write cannot make them.
+
+    Raises:
+        NotNow: nobody has it open, or capture has not made the schema yet.
+        sqlite3.Error: the database failed, or is none that Doorstep made.
+    """
+    with disk_errors("cannot look at the queue"):
+        check_files(path)
+        log, index, _ = parts(path)
+        if not (log.exists() and index.exists()):
+            raise NotNow("nobody has the queue open; start `doorstep capture`")
+    return without_deleting(lambda: _open_to_look(path, patience_s=patience_s))
+
+
 def _open(path: Path, *, migrates: bool, patience_s: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"file:{quote(bytes(path))}?mode=rw",
-        timeout=patience_s,
-        isolation_level=None,
-        uri=True,
-        check_same_thread=False,
-    )
+    connection = _connected(path, "mode=rw", patience_s)
     try:
-        connection.row_factory = sqlite3.Row
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_BYTES)
-        connection.execute("PRAGMA trusted_schema = OFF")
         if migrates:
             migrate(connection)
-        elif check_schema(connection) < SCHEMA_VERSION:
-            words = "the queue is not ready; start `doorstep capture` first"
-            raise NotNow(words)  # noqa: TRY301 - what was opened is closed
-        elif _mode(connection) != "wal":
-            raise corrupt("it keeps no log")  # noqa: TRY301 - as above
+        else:
+            _check_ready(connection)
         _fill(parts(path)[1])
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")  # stops are wiped, not only forgotten
@@ -94,6 +111,38 @@ def _open(path: Path, *, migrates: bool, patience_s: float) -> sqlite3.Connectio
         connection.close()
         raise
     return connection
+
+
+def _open_to_look(path: Path, *, patience_s: float) -> sqlite3.Connection:
+    connection = _connected(path, "mode=ro&readonly_shm=1", patience_s)
+    try:
+        _check_ready(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connected(path: Path, options: str, patience_s: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(bytes(path))}?{options}",
+        timeout=patience_s,
+        isolation_level=None,
+        uri=True,
+        check_same_thread=False,
+    )
+    connection.row_factory = sqlite3.Row
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_BYTES)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _check_ready(connection: sqlite3.Connection) -> None:
+    """Of those who do not migrate."""
+    if check_schema(connection) < SCHEMA_VERSION:
+        raise NotNow("the queue is not ready; start `doorstep capture` first")
+    if _mode(connection) != "wal":
+        raise corrupt("it keeps no log")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

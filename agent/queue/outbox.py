@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from agent.errors import UnknownItem
 from agent.models import CaptureId, Item, Kept, Label, State, rfc3339
-from agent.queue.database import Connection
+from agent.queue.database import Connection, Database
 from agent.queue.reader import COLUMNS, OutboxReader, item_of
 
 BOOKING_S: Final = 600.0
@@ -27,6 +27,11 @@ class Outbox(OutboxReader):
     Items are found again by their id: numbers begin anew when the queue was made again meanwhile.
     All raise StorageFault, StorageFull or NotNow as `Database.step` does.
     """
+
+    _database: Database
+
+    def __init__(self, database: Database, boot_id: str) -> None:
+        super().__init__(database, boot_id)
 
     def add(
         self,

@@ -1,13 +1,15 @@
 """What is in the queue: questions that wait for no writer and make none wait."""
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from agent.errors import UnknownItem
 from agent.models import CaptureId, Counts, Item, State
 from agent.queue.content import BELIEVABLE, MOST_ROWS, UUID, corrupt
-from agent.queue.database import Connection, Database, Row
+from agent.queue.database import Connection, Row
 from hardware.clock import ClockSource
 
 COLUMNS: Final = ", ".join([*Item.__dataclass_fields__, f"({BELIEVABLE}) AS believable"])
@@ -19,14 +21,44 @@ _ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"
 _SUSPECT: Final = "state = 'PENDING' AND suspected > 0"
 """The same for another."""
 
+NOT_DELIVERED: Final = (State.PENDING, State.REFUSED, State.DAMAGED)
+"""The states of what the backend does not have."""
+
+_ANSWER_CHARS: Final = 200
+"""Of an answer in a list: a page of a hundred stays below 32 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """What is told of one item that the backend does not have; fields as in `Item`.
+
+    Attributes:
+        answer: its first characters.
+    """
+
+    number: int
+    capture_id: CaptureId
+    state: State
+    suspected: int
+    utc: str
+    clock: str
+    answer: str | None
+
+
+class Looked(Protocol):
+    """A door to SQL through which can be looked: `Database`, or `ReadOnlyDatabase`."""
+
+    def look(self) -> AbstractContextManager[Connection]:
+        """One state of the queue."""
+
 
 class OutboxReader:
     """One device's queue, for those who only look.
 
-    All raise StorageFault, StorageFull or NotNow as `Database.look` does.
+    All raise StorageFault, StorageFull or NotNow as `look` of its database does.
     """
 
-    def __init__(self, database: Database, boot_id: str) -> None:
+    def __init__(self, database: Looked, boot_id: str = "") -> None:
         self._database = database
         self._boot_id = boot_id
 
@@ -66,6 +98,24 @@ class OutboxReader:
         """Up to `limit` items in order of arrival, those with a number above `after`."""
         where = "number > ?" if state is None else f"state = '{state}' AND number > ?"
         return list(self._select(f"{where} ORDER BY number LIMIT ?", after, limit))
+
+    def undelivered(
+        self, states: Sequence[State], after: CaptureId | None, limit: int
+    ) -> list[Undelivered]:
+        """Up to `limit` items in these states, in order of arrival, behind the one that is named.
+
+        As quick behind the last as behind the first: each state is asked for by its index, whose
+        rows are in order of their numbers.
+
+        Raises:
+            UnknownItem: there is no such item.
+        """
+        where = [f"INDEXED BY idx_captures_state WHERE state = '{state}'" for state in states]
+        return self._page(where, after, limit)
+
+    def suspects(self, after: CaptureId | None, limit: int) -> list[Undelivered]:
+        """The same of those that are answered as if they were wrong, and still wait."""
+        return self._page([f"INDEXED BY captures_suspect WHERE {_SUSPECT}"], after, limit)
 
     def alarms(self, limit: int) -> list[Item]:
         """The oldest items that need a person: suspect, refused, damaged."""
@@ -114,11 +164,43 @@ class OutboxReader:
             row = sql.execute(query, (UUID,)).fetchone()
         return CaptureId(row["text"]) if row else None
 
+    def _page(self, where: Sequence[str], after: CaptureId | None, limit: int) -> list[Undelivered]:
+        with self._database.look() as sql:
+            number = 0 if after is None else _number(sql, after)
+            found = [
+                _undelivered(row)
+                for one in where
+                for row in sql.execute(_PAGE.format(one), (number, limit))
+            ]
+        return sorted(found, key=lambda one: one.number)[:limit]
+
     def _select(self, where: str, *values: object) -> Iterator[Item]:
         with self._database.look() as sql:
             query = f"SELECT {COLUMNS} FROM captures WHERE {where}"  # noqa: S608 - our own constants
             items = [item_of(row) for row in sql.execute(query, values)]
         return iter(items)
+
+
+_PAGE: Final = (
+    "SELECT number, capture_id, state, suspected, utc, clock,"  # noqa: S608 - constants
+    f" substr(answer, 1, {_ANSWER_CHARS}) AS answer, ({BELIEVABLE}) AS believable"
+    " FROM captures {} AND number > ? ORDER BY number LIMIT ?"
+)
+
+
+def _number(sql: Connection, capture_id: CaptureId) -> int:
+    query = "SELECT number FROM captures WHERE capture_id = ?"
+    row = sql.execute(query, (capture_id,)).fetchone()
+    if row is None:
+        raise UnknownItem(f"{capture_id}: not in the queue")
+    return int(row["number"])
+
+
+def _undelivered(row: Row) -> Undelivered:
+    values = dict(row)
+    if values.pop("believable") != 1:
+        raise corrupt("it has a row that no device makes")
+    return Undelivered(**values | {"state": State(values["state"])})
 
 
 def _check_tally(sql: Connection, wanted: Counter[State]) -> None:

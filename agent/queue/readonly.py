@@ -1,0 +1,72 @@
+"""The SQL door of those who may write nothing: it looks while another process has the queue open.
+
+The same is checked and believed as in `agent.queue.database`; but nothing is mended, no mark is
+left, and the ballast stays.
+"""
+
+import os
+import sqlite3  # noqa: TID251 - with database.py the door
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Final
+
+from agent.errors import NotNow, QueueBroken, StateHeld, StorageFault
+from agent.queue.database import Connection
+from agent.queue.disk import held, lock
+from agent.queue.opening import BROKEN, HELD, open_to_look
+from agent.queue.paths import Layout
+
+_PATIENCE_S: Final = 1.0
+"""Longest wait for a lock: a queue that is made again holds one for 2 s on a Pi, and whoever asks
+meanwhile is told what capture kept."""
+
+_NOT_OPEN: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+"""What SQLite says where the log, or the index of it, has gone since it was looked for."""
+
+
+class ReadOnlyDatabase:
+    """The queue for looking at, opened for each look: between two of them nothing is held.
+
+    One look at a time, so that whoever waits to make the queue again finds `state.lock` free,
+    however many ask.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._one = threading.Lock()
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """One state of the queue; holds `state.lock` shared, as every step does.
+
+        Raises:
+            NotNow: nobody has the queue open, or there is none yet.
+            StateHeld: another process keeps it to itself.
+            QueueBroken: it is not what Doorstep made.
+            StorageFault: the disk or the database failed.
+        """
+        path = self._layout.database
+        try:
+            with (
+                self._one,
+                lock(self._layout.state_lock, exclusive=False, wait=True, patience_s=_PATIENCE_S),
+                closing(open_to_look(path, patience_s=_PATIENCE_S)) as connection,
+            ):
+                connection.execute("BEGIN")
+                yield connection
+        except (sqlite3.ProgrammingError, sqlite3.InterfaceError):  # bugs
+            raise
+        except sqlite3.Error as error:
+            raise self._told(error) from error
+
+    def _told(self, error: sqlite3.Error) -> StorageFault | NotNow:
+        """What an error of SQLite's means."""
+        path, kind = self._layout.database, getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if kind in HELD:
+            return StateHeld(held(path, _PATIENCE_S))
+        if kind in _NOT_OPEN and os.access(path, os.R_OK):
+            return NotNow("nobody has the queue open; start `doorstep capture`")
+        if kind in BROKEN:
+            return QueueBroken(f"{path}: {error}; `doorstep capture` makes it again")
+        return StorageFault(f"{path}: {error}")

@@ -1,0 +1,52 @@
+"""Who may ask: what a client's certificate says, and what the configuration says of it. Pure.
+
+TLS has verified that it is the fleet's; its end is judged here, so that it can be told in words.
+Its beginning is not: a device whose clock is behind could not say that it is.
+"""
+
+import ssl
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+Peer = Mapping[str, Any] | None
+"""As `SSLSocket.getpeercert()` tells it; None where no certificate was shown."""
+
+
+class Kind(StrEnum):
+    """Why somebody is not admitted; a closed list."""
+
+    NO_CERTIFICATE = "no_certificate"
+    ENDED = "certificate_ended"
+    NOT_LISTED = "not_listed"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why, for the log, and in words for the client."""
+
+    kind: Kind
+    sentence: str
+
+
+def refusal(peer: Peer, clients: Collection[str], now: datetime) -> Refusal | None:
+    """Why this client may not ask; None of one that may."""
+    if not peer:
+        return Refusal(Kind.NO_CERTIFICATE, "no client certificate was shown; show the fleet's")
+    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(peer["notAfter"]), UTC)
+    if now >= ends:
+        words = f"the client certificate ended on {ends:%Y-%m-%d}, by this device's clock"
+        return Refusal(Kind.ENDED, f"{words}; have a new one issued")
+    names = list(_common_names(peer))
+    if len(names) != 1 or names[0] not in clients:
+        named = f"{names[0]!r} is" if len(names) == 1 else "a certificate of no single name is"
+        words = f"{named} not among serve.clients in this device's configuration"
+        return Refusal(Kind.NOT_LISTED, words)
+    return None
+
+
+def _common_names(peer: Mapping[str, Any]) -> Iterator[str]:
+    for parts in peer["subject"]:
+        yield from (value for name, value in parts if name == "commonName")

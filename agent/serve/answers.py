@@ -1,0 +1,101 @@
+"""The routes: what is asked for, and what is answered to somebody who may ask."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from agent.config import Config
+from agent.errors import DoorstepError, NotNow
+from agent.models import printable
+from agent.queue.paths import Layout
+from agent.queue.reader import OutboxReader
+from agent.queue.readonly import ReadOnlyDatabase
+from agent.serve import captures
+from agent.serve.answer import Answer, refused, told
+from agent.status import kept
+from agent.status.document import believable_queue, document, queue_part
+
+_ROUTES: Final = {
+    "/v1/status": frozenset[str](),
+    "/v1/captures": frozenset({"state", "after", "limit"}),
+    "/metrics": frozenset[str](),
+}
+"""Each address, and its parameters."""
+
+
+class Answers:
+    """What is told of one device.
+
+    Args:
+        config: its configuration.
+        now: the time, as well as it is known.
+    """
+
+    def __init__(self, config: Config, now: Callable[[], datetime]) -> None:
+        self._config = config
+        self._now = now
+        self._layout = Layout.of(config.state)
+        self._outbox = OutboxReader(ReadOnlyDatabase(self._layout))
+
+    def answer(self, target: str) -> Answer:
+        """The answer to a GET of `target`, an address with its parameters."""
+        try:
+            address = urlsplit(target)
+            allowed = _ROUTES.get(address.path)
+            if allowed is None:
+                return refused(404, f"nothing is here; there are {', '.join(_ROUTES)}")
+            parameters = _parameters(address.query, allowed)
+            wanted = captures.wanted(parameters)
+        except ValueError as error:
+            return refused(400, str(error))
+        if address.path == "/v1/status":
+            return told(self.status())
+        if address.path == "/metrics":
+            return self._metrics()
+        try:
+            return captures.page(self._outbox, wanted, self._now())
+        except DoorstepError as error:
+            return refused(503, printable(str(error)))
+
+    def status(self) -> dict[str, Any]:
+        """The status document."""
+        return document(self._config, self._queue())
+
+    def _queue(self) -> dict[str, Any]:
+        """From the queue; where it cannot be looked at now, what capture kept of it."""
+        found = queue_part(self._outbox)
+        if "error" in found:
+            try:
+                return believable_queue(kept.read(self._layout))
+            except NotNow:
+                pass
+        return found
+
+    def _metrics(self) -> Answer:
+        from agent.status import metrics  # noqa: PLC0415 - 3 MB that only Prometheus needs
+
+        found = self.status()
+        samples = metrics.samples(found)
+        text = metrics.exposition([(found["device"], samples)], metrics.HELP)
+        return Answer(200, text, metrics.CONTENT_TYPE)
+
+
+def _parameters(query: str, allowed: frozenset[str]) -> dict[str, str]:
+    if not query:
+        return {}
+    try:
+        pairs = parse_qsl(
+            query,
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=len(allowed),
+        )
+    except ValueError as error:
+        raise ValueError("the parameters are not NAME=VALUE, or are too many") from error
+    found = dict(pairs)
+    if not found.keys() <= allowed or len(found) < len(pairs):
+        words = ", ".join(sorted(allowed)) or "none"
+        raise ValueError(f"this address has these parameters, each once: {words}")
+    return found

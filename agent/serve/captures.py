@@ -1,0 +1,96 @@
+"""`/v1/captures`: what the backend does not have, page by page, without a place, code or stop.
+
+Ages are in hours: a list of times would be a record of somebody's pace. For the same reason rows
+have no number.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from agent.errors import UnknownItem
+from agent.models import CaptureId, State, from_rfc3339, printable
+from agent.queue.reader import NOT_DELIVERED, OutboxReader, Undelivered
+from agent.serve.answer import Answer, refused, told
+from hardware.clock import ClockSource
+
+SUSPECT: Final = "SUSPECT"
+"""Those of PENDING that are answered as if they were wrong, without a signature."""
+
+STATES: Final = (*NOT_DELIVERED, SUSPECT)
+
+LIMIT: Final = 50
+LIMIT_MOST: Final = 100
+
+_LIMIT: Final = re.compile(r"[0-9]{1,3}", re.ASCII)
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_NOT_AN_END: Final = "after: not what a page named as `next`; begin again without it"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which page is wanted: of one state or all, behind one item or from the first."""
+
+    state: str | None = None
+    after: CaptureId | None = None
+    limit: int = LIMIT
+
+
+def wanted(parameters: Mapping[str, str]) -> Page:
+    """The page that an address asks for; `parameters` has no others than a page has.
+
+    Raises:
+        ValueError: one of them is wrong; says so.
+    """
+    state, after = parameters.get("state"), parameters.get("after")
+    if state is not None and state not in STATES:
+        raise ValueError(f"state: none of {', '.join(STATES)}")
+    if after is not None and not _ID.fullmatch(after):
+        raise ValueError(_NOT_AN_END)
+    limit = parameters.get("limit", str(LIMIT))
+    if not _LIMIT.fullmatch(limit) or not 1 <= int(limit) <= LIMIT_MOST:
+        raise ValueError(f"limit: not a number from 1 to {LIMIT_MOST}")
+    return Page(state, None if after is None else CaptureId(after), int(limit))
+
+
+def page(outbox: OutboxReader, wanted: Page, now: datetime) -> Answer:
+    """The page, and by what the next one is asked for; null behind the last.
+
+    Raises:
+        DoorstepError: the queue cannot be looked at now.
+    """
+    one_more = wanted.limit + 1
+    try:
+        if wanted.state == SUSPECT:
+            found = outbox.suspects(wanted.after, one_more)
+        else:
+            states = NOT_DELIVERED if wanted.state is None else [State(wanted.state)]
+            found = outbox.undelivered(states, wanted.after, one_more)
+    except UnknownItem:
+        return refused(400, _NOT_AN_END)
+    shown = found[: wanted.limit]
+    after = shown[-1].capture_id if len(found) > len(shown) else None
+    return told({"captures": [_line(one, now) for one in shown], "next": after})
+
+
+def _line(one: Undelivered, now: datetime) -> dict[str, Any]:
+    return {
+        "id": one.capture_id,
+        "state": one.state,
+        "suspect": one.state is State.PENDING and one.suspected > 0,
+        "age_h": _age_h(one, now),
+        "answer": None if one.answer is None else printable(one.answer),
+    }
+
+
+def _age_h(one: Undelivered, now: datetime) -> int | None:
+    """Whole hours; None where its clock knew no time, or this one knows none that is later."""
+    try:
+        age = now - from_rfc3339(one.utc)
+    except ValueError:
+        return None
+    if one.clock == ClockSource.UNSYNCED or age < timedelta(0):
+        return None
+    return age // timedelta(hours=1)

@@ -1,0 +1,126 @@
+"""One connection: the handshake, then one request after the other, as HTTP/1.1 has it.
+
+Whatever is wrong is told as JSON; what is not understood ends the connection.
+"""
+
+import time
+from collections.abc import Callable
+from http.client import LineTooLong
+from http.server import BaseHTTPRequestHandler
+from io import BufferedIOBase
+from typing import Any, Final, cast
+
+from agent.serve.admission import Peer
+from agent.serve.answer import Answer, refused
+
+HEAD_LIMIT_BYTES: Final = 8_192
+"""Longest request with its headers; curl sends 120 bytes, a browser 800."""
+
+LAST_REQUEST_S: Final = 15.0
+"""After so long an answer says that it is the last: before 20 s the connection is cut."""
+
+METHODS: Final = ("GET", "HEAD")
+
+_SENTENCES: Final = {
+    414: f"the address is too long: the whole request may have {HEAD_LIMIT_BYTES} bytes",
+    431: f"the headers are too long: the whole request may have {HEAD_LIMIT_BYTES} bytes",
+    505: "this speaks HTTP/1.1",
+}
+_NO_REQUEST: Final = "not a request of HTTP/1.1"
+
+Answering = Callable[[Peer, str], Answer]
+"""From the client's certificate, and a method and an address, to the answer."""
+
+
+class Head:
+    """What a client says, up to a limit for each request."""
+
+    def __init__(self, file: BufferedIOBase) -> None:
+        self._file = file
+        self.left = 0
+
+    def readline(self, most: int) -> bytes:
+        """The next line; raises LineTooLong where the request has become too long."""
+        line = self._file.readline(min(most, self.left + 1))
+        self.left -= len(line)
+        if self.left < 0:
+            raise LineTooLong("request")
+        return line
+
+    def close(self) -> None:
+        """Of the socket's file."""
+        self._file.close()
+
+
+class Connection(BaseHTTPRequestHandler):
+    """`server.answer` says what is answered."""
+
+    protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.1"  # no answer without a status
+    wbufsize = 65_536  # a whole answer at once: 45 ms otherwise, where an ACK is delayed
+
+    def setup(self) -> None:
+        """The handshake is made here, in the connection's own thread."""
+        self._began_s = time.monotonic()
+        self.request.do_handshake()
+        super().setup()
+        self._head = Head(self.rfile)
+        self.rfile = cast(Any, self._head)
+
+    def handle_one_request(self) -> None:
+        """Read one request, and answer it."""
+        self.close_connection, self.command, self._head.left = True, "", HEAD_LIMIT_BYTES
+        try:
+            self.raw_requestline = self._head.readline(HEAD_LIMIT_BYTES)
+        except LineTooLong:
+            self.send_error(414)
+        else:
+            if not self.raw_requestline:
+                return
+            if len(self.raw_requestline.split()) != 3:  # of HTTP/0.9 too
+                self.send_error(400)
+            elif self.parse_request():
+                self._answer()
+        self.wfile.flush()
+
+    def _answer(self) -> None:
+        server = cast(Any, self.server)
+        answer = server.answer(self.request.getpeercert(), self.command, self.path)
+        is_last = time.monotonic() - self._began_s > LAST_REQUEST_S
+        self.close_connection |= is_last or answer.status == 403 or self._has_body()
+        self._send(answer)
+
+    def _has_body(self) -> bool:
+        """Nothing reads one: what follows it is no request."""
+        length = self.headers.get("Content-Length", "0").strip()
+        return length != "0" or "Transfer-Encoding" in self.headers
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.media_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Cache-Control", "no-store")
+        if answer.allow:
+            self.send_header("Allow", answer.allow)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """As the library calls it for what it does not understand; its words are not told."""
+        del message, explain
+        self.close_connection = True
+        self._send(refused(code, _SENTENCES.get(code, _NO_REQUEST)))
+
+    def handle_expect_100(self) -> bool:
+        """Nobody is asked for a body."""
+        return True
+
+    def version_string(self) -> str:
+        """No versions for whoever looks for old ones."""
+        return "doorstep"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        """Nothing per request."""

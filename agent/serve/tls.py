@@ -1,0 +1,95 @@
+"""What is served with: serve's own certificate, and whose clients are known.
+
+A client's certificate is asked for and not insisted on, and its dates are left to
+`agent.serve.admission`: HTTP can say what is wrong, TLS cannot.
+"""
+
+import logging
+import ssl
+from pathlib import Path
+from typing import Final
+
+from agent.errors import DoorstepError, NotNow, not_read, unreadable
+from hardware.told import Told
+
+_log = logging.getLogger(__name__)
+
+NO_CHECK_TIME: Final = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME. Source: OpenSSL, x509_vfy.h; X509_VERIFY_PARAM_set_flags(3)."""
+
+_NOT_YET: Final = "serve has no certificate yet; `doorstep enrol URL` gets one"
+
+
+class Tls:
+    """Made anew when one of its files has changed.
+
+    Args:
+        chain: serve's certificate and what leads to its root, PEM.
+        key: its key, PEM.
+        ca: whose clients are known, PEM.
+    """
+
+    def __init__(self, chain: Path, key: Path, ca: Path) -> None:
+        self._files = (chain, key, ca)
+        self._seen: list[tuple[int, int, int] | None] = []
+        self._made: ssl.SSLContext | None = None
+        self._told = Told[str | None](None)
+
+    def context(self) -> ssl.SSLContext:
+        """What the next connection is served with; the last one where the files are unusable now.
+
+        Raises:
+            NotNow: there has never been a usable one.
+            ConfigError: the same, and `identity.ca` cannot be read.
+        """
+        seen = [_look(path) for path in self._files]
+        if self._made is None or seen != self._seen:
+            try:
+                self._made = _context(*self._files)
+                self._told.last = None
+            except DoorstepError as error:
+                if self._made is None:
+                    raise
+                if self._told.is_news(str(error)):
+                    _log.warning("event=certificate_unusable error=%r", str(error))
+            self._seen = seen
+        return self._made
+
+
+def _look(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _context(chain: Path, key: Path, ca: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.verify_flags |= NO_CHECK_TIME | ssl.VERIFY_X509_PARTIAL_CHAIN  # also an intermediate
+    context.num_tickets = 0  # nothing is gained for one question a minute
+    _trust(context, ca)
+    try:
+        context.load_cert_chain(chain, key, password="")
+    except FileNotFoundError as error:
+        raise NotNow(_NOT_YET) from error
+    except OSError as error:
+        reason = error if not isinstance(error, ssl.SSLError) else "not a certificate and its key"
+        words = "`doorstep enrol URL --renew` makes another certificate"
+        raise NotNow(f"{chain}, {key}: cannot be used: {reason}; {words}") from error
+    return context
+
+
+def _trust(context: ssl.SSLContext, ca: Path) -> None:
+    try:
+        context.load_verify_locations(ca)
+    except FileNotFoundError as error:
+        raise NotNow(
+            f"identity.ca: {ca} does not exist; `doorstep enrol URL` puts it there"
+        ) from error
+    except ssl.SSLError as error:
+        raise unreadable(f"identity.ca: {ca}: not certificates, PEM", error) from error
+    except OSError as error:
+        raise not_read(ca, "the fleet's certificate authority", error) from error

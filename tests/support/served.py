@@ -1,0 +1,177 @@
+"""A device whose status can be asked for: `doorstep serve` as a process, and clients of its fleet.
+
+Its certificates are made by the tests' own authority, in place of `doorstep enrol`.
+"""
+
+import http.client
+import json
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from agent.queue.paths import Layout
+from agent.record import certificates, signing
+from tests.support.authority import YEAR, Authority, new_authority
+from tests.support.device import Device
+
+CLIENT: Final = "dispatch"
+"""Who may ask."""
+
+WITHIN_S: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Served:
+    """The device; `client_file` is a key and its certificate in one PEM, as curl's `--cert`."""
+
+    device: Device
+    authority: Authority
+    port: int = 0
+    made: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def ca_file(self) -> Path:
+        return self.device.folder / "fleet-ca.pem"
+
+    @property
+    def client_file(self) -> Path:
+        return self.client()
+
+    def client(
+        self,
+        name: str = CLIENT,
+        *,
+        by: Authority | None = None,
+        starts: datetime | None = None,
+        life: timedelta = YEAR,
+        server: bool = False,
+    ) -> Path:
+        """A client's file; `by` another authority, from another time, or for a server."""
+        kept = f"{name}-{len(self.made)}"
+        if by is None and starts is None and life == YEAR and not server:
+            kept = name
+        if kept not in self.made:
+            key = signing.new_key()
+            issue = (by or self.authority).issue
+            leaf = issue(key.public_key(), name, starts=starts, life=life, server=server)
+            self.made[kept] = self.device.folder / f"client-{kept}.pem"
+            self.made[kept].write_bytes(signing.private_pem(key) + certificates.pem([leaf]))
+        return self.made[kept]
+
+    def context(self, client: Path | None) -> ssl.SSLContext:
+        """TLS as a client has it; None shows no certificate."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if client is not None:
+            context.load_cert_chain(client)
+        return context
+
+    def connect(self, client: Path | None) -> ssl.SSLSocket:
+        """A connection over which anything may be said."""
+        plain = socket.create_connection(("127.0.0.1", self.port), WITHIN_S)
+        return self.context(client).wrap_socket(plain, server_hostname="127.0.0.1")
+
+    def ask(
+        self,
+        target: str,
+        *,
+        method: str = "GET",
+        client: Path | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answered:
+        """One request on a connection of its own, by default of somebody who may ask."""
+        line = self.line(client or self.client_file)
+        try:
+            line.request(method, target, body=body, headers=dict(headers or {}))
+            return answered(line)
+        finally:
+            line.close()
+
+    def line(self, client: Path | None) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=WITHIN_S, context=self.context(client)
+        )
+
+    def start(self) -> None:
+        """Returns once it listens."""
+        self.device.start("serve", ready=False)
+        found = re.compile(r"event=serving listen=127\.0\.0\.1:(\d+)")
+        self.device.await_that(lambda: found.search(self.log()) is not None)
+        self.port = int(found.findall(self.log())[-1])
+
+    def stop(self) -> int:
+        return self.device.stop("serve")
+
+    def log(self) -> str:
+        return self.device.log("serve")
+
+
+def answered(line: http.client.HTTPSConnection) -> Answered:
+    got = line.getresponse()
+    return Answered(got.status, dict(got.headers), got.read())
+
+
+def prepared(folder: Path, clients: Sequence[str] = (CLIENT,), **changes: Any) -> Served:
+    """A device that could serve; its state folder has serve's key and certificate."""
+    authority = new_authority()
+    tables: dict[str, Any] = {
+        "identity": {"mode": "required", "ca": "fleet-ca.pem", "fleet_key": "fleet-key.pem"},
+        "backend": {"url": "https://127.0.0.1:9", "receipt_keys": []},
+        "serve": {"listen": "127.0.0.1:0", "names": ["127.0.0.1"], "clients": list(clients)},
+    }
+    for table, settings in changes.items():
+        tables[table] = {**tables.get(table, {}), **settings}
+    device = Device(folder, **tables)
+    (folder / "fleet-ca.pem").write_bytes(authority.pem)
+    (folder / "fleet-key.pem").write_bytes(signing.public_pem(signing.new_key().public_key()))
+    device.layout.make()
+    give_certificate(device.layout, authority)
+    return Served(device, authority)
+
+
+def give_certificate(layout: Layout, authority: Authority, life: timedelta = YEAR) -> None:
+    """Serve's key and certificate, where `doorstep enrol` has them put."""
+    key_file = layout.serve_keys / "key.pem"
+    if not key_file.exists():
+        key_file.touch(0o600)
+        key_file.write_bytes(signing.private_pem(signing.new_key()))
+    key = signing.read_private_key(key_file)
+    leaf = authority.issue(key.public_key(), "van-7", server=True, life=life)
+    chain = layout.trust / "serve.pem"
+    part = chain.with_suffix(".part")
+    part.write_bytes(certificates.pem([leaf, *authority.above]))
+    part.rename(chain)
+
+
+@contextmanager
+def served(folder: Path, clients: Sequence[str] = (CLIENT,), **changes: Any) -> Iterator[Served]:
+    """A device that serves; whatever it runs ends with the block."""
+    made = prepared(folder, clients, **changes)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.device.stop_all()
