@@ -172,10 +172,10 @@ class Register:
         change = "UPDATE certificates SET cloned_at = ? WHERE number = ? AND cloned_at IS NULL"
         self._db.execute(change, (rfc3339(now), used.number))
 
-    def clones(self) -> list[Known]:
-        """Superseded certificates that were used, the latest first."""
-        query = "SELECT * FROM certificates WHERE cloned_at IS NOT NULL ORDER BY cloned_at DESC"
-        return [known(row) for row in self._db.execute(query)]
+    def certificates(self, device_id: str) -> list[Known]:
+        """All that a device ever got, the newest last."""
+        query = "SELECT * FROM certificates WHERE device_id = ? ORDER BY number"
+        return [known(row) for row in self._db.execute(query, (device_id,))]
 
     def devices(self) -> list[Listed]:
         """All that were ever let in, by name."""
@@ -185,9 +185,8 @@ class Register:
         device_id = row["device_id"]
         token = "SELECT 1 FROM tokens WHERE device_id = ? AND kid IS NULL"
         waits = self._db.execute(token, (device_id,)).fetchone() is not None
-        query = "SELECT * FROM certificates WHERE device_id = ? ORDER BY number"
-        found = tuple(known(one) for one in self._db.execute(query, (device_id,)))
-        return Listed(device_id, DeviceState(row["state"]), waits, found)
+        state, found = DeviceState(row["state"]), tuple(self.certificates(device_id))
+        return Listed(device_id, state, waits, found)
 
     def _same_or_new(
         self,

@@ -8,7 +8,7 @@ from tests.backend.office.access import CODE_VALID, Customer
 from tests.backend.office.model import Office
 from tests.backend.office.orders import Address, NoSuchOrder, Order
 from tests.backend.pages import PREFIX, words
-from tests.backend.pages.door import NOT_HERE, Door, Render, Visit
+from tests.backend.pages.door import CANNOT_READ, NOT_HERE, Door, Render, Visit
 from tests.backend.pages.pictures import Pictures
 
 
@@ -95,4 +95,4 @@ def _opts_out(visit: Visit[Customer]) -> bool:
         case "on":
             return False
         case _:
-            raise HTTPException(400, "This form cannot be read.")
+            raise HTTPException(400, CANNOT_READ)

@@ -1,4 +1,4 @@
-"""Dispatch's pages: photos that wait for their order, quality flags, and what was taken back."""
+"""Dispatch's pages of photos: what waits for its order, quality flags, and what was taken back."""
 
 from typing import Final
 
@@ -7,7 +7,6 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from agent.rule.manifest import PhotoRule
-from tests.backend.identity.register import Register
 from tests.backend.office.access import Dispatch
 from tests.backend.office.filing import CannotBindError
 from tests.backend.office.model import Office
@@ -15,6 +14,7 @@ from tests.backend.office.orders import Order
 from tests.backend.office.photos import Photo
 from tests.backend.pages import PREFIX, words
 from tests.backend.pages.door import NOT_HERE, Door, Render, Visit
+from tests.backend.pages.fleet import FleetPages
 from tests.backend.pages.pictures import Pictures
 
 NOT_THIS_ORDER: Final = "This order was not on the device’s route, or takes no photo."
@@ -25,9 +25,9 @@ class DispatchPages:
     """A photo is dispatch's until it has an order, and not for a moment longer."""
 
     def __init__(
-        self, office: Office, pictures: Pictures, render: Render, register: Register | None
+        self, office: Office, pictures: Pictures, render: Render, fleet: FleetPages | None
     ) -> None:
-        self._register = register
+        self._fleet = fleet
         self._office = office
         self._pictures = pictures
         self._render = render
@@ -53,7 +53,7 @@ class DispatchPages:
             flagged=flagged,
             voids=filing.voids(),
             revoked=filing.revoked(),
-            clones=self._register.clones() if self._register else (),
+            fleet=await self._fleet.summary(visit.now) if self._fleet else None,
         )
 
     async def waiting(self, visit: Visit[Dispatch]) -> Response:

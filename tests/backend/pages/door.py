@@ -25,7 +25,7 @@ LONGEST_FORM_BYTES: Final = 8_192
 """A password and a few words need a tenth of it."""
 
 MOST_FIELDS: Final = 10
-"""Fields in one form. Source: the longest of ours has 4."""
+"""Fields in one form or query. Source: the longest of ours has 4."""
 
 SIGN_IN: Final = f"{PREFIX}/sign-in"
 """Where whoever is not signed in is sent."""
@@ -35,6 +35,9 @@ NOT_HERE: Final = "There is no such page, or it is not for this account."
 
 OLD_FORM: Final = "This form is too old. Go back, load the page again, and try once more."
 """For a form without the session's token."""
+
+CANNOT_READ: Final = "This form cannot be read."
+"""For one that no page of ours sends."""
 
 Clock = Callable[[], datetime]
 
@@ -50,6 +53,7 @@ class Visit(Generic[V_co]):
         known: what this browser was given at an earlier sign-in; empty when it sent none.
         form: first value of each field; empty for a GET.
         path: what stands in the path's places.
+        query: what stands after the path, as `fields` reads it.
         address: of the network, for limits.
     """
 
@@ -58,6 +62,7 @@ class Visit(Generic[V_co]):
     known: str
     form: Mapping[str, str]
     path: Mapping[str, str]
+    query: str
     address: str
     now: datetime
 
@@ -128,7 +133,8 @@ class Door:
                 raise HTTPException(403, OLD_FORM)
             address = request.client.host if request.client else ""
             known = request.cookies.get(KNOWN_COOKIE, "")
-            visit = Visit(viewer, cookie, known, form, request.path_params, address, now)
+            path, query = request.path_params, request.url.query
+            visit = Visit(viewer, cookie, known, form, path, query, address, now)
             response: Response = await answer(visit)
             return response
 
@@ -157,7 +163,15 @@ async def _form(request: Request) -> dict[str, str]:
         if len(body) > LONGEST_FORM_BYTES:
             raise HTTPException(413, "This form is too long.")
     try:
-        found = parse_qs(body.decode(), max_num_fields=MOST_FIELDS, errors="strict")
+        return fields(body.decode())
+    except ValueError as error:  # not UTF-8
+        raise HTTPException(400, CANNOT_READ) from error
+
+
+def fields(text: str) -> dict[str, str]:
+    """The first value of each field of a form or query; an empty one is left out. Answers 400."""
+    try:
+        found = parse_qs(text, max_num_fields=MOST_FIELDS, errors="strict")
     except ValueError as error:  # also not UTF-8
-        raise HTTPException(400, "This form cannot be read.") from error
+        raise HTTPException(400, CANNOT_READ) from error
     return {name: values[0] for name, values in found.items()}

@@ -26,6 +26,7 @@ from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Accounts
 from tests.backend.pages.door import COOKIE, KNOWN_COOKIE
 from tests.backend.pages.site import Site
+from tests.backend.reports.store import Reports
 from tests.backend.serving import listen, server_config
 from tests.backend.wire.store import Store
 
@@ -58,6 +59,7 @@ class Live:
     counts: Counts = field(default_factory=Counts)
     sessions: list[requests.Session] = field(default_factory=list)
     site: Site = field(init=False)
+    reports: Reports = field(init=False)
     app: Starlette = field(init=False)
 
     def open(self) -> Starlette:
@@ -66,7 +68,9 @@ class Live:
         store = Store(folder)
         office = open_office(store, show_simulated=self.town.show_simulated)
         key = keys.receipt_key(folder / "keys" / "receipt.pem", folder / "receipt-key.pem")
-        self.site = Site(office, self.clock, Accounts(office.ledger, CHEAP), Register(folder))
+        accounts = Accounts(office.ledger, CHEAP)
+        self.reports = Reports(folder)
+        self.site = Site(office, self.clock, accounts, Register(folder), self.reports)
         self.site.accounts.add_all(ACCOUNTS)
         self.app = create_app(
             store, key, self.panel, self.counts, with_switches=False, office=office, site=self.site

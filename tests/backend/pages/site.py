@@ -16,15 +16,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Viewer
 from tests.backend.office.model import Office
-from tests.backend.pages import PREFIX, words
+from tests.backend.pages import PREFIX, fleet_words, words
 from tests.backend.pages.accounts import Accounts
 from tests.backend.pages.customer import CustomerPages
 from tests.backend.pages.dispatch import DispatchPages
 from tests.backend.pages.door import COOKIE, Clock, Door, Visit, home, real_time
+from tests.backend.pages.fleet import FleetPages
 from tests.backend.pages.front import FrontPages
 from tests.backend.pages.pictures import Pictures
 from tests.backend.pages.service import ServicePages
 from tests.backend.pages.sessions import Sessions
+from tests.backend.reports.fleet import Fleet
+from tests.backend.reports.store import Reports
 
 FOLDER: Final = Path(__file__).parent
 """Where templates and style.css lie."""
@@ -51,8 +54,10 @@ class Site:
         now: Clock = real_time,
         accounts: Accounts | None = None,
         register: Register | None = None,
+        reports: Reports | None = None,
     ) -> None:
         self._register = register
+        self._reports = reports
         self.accounts = accounts or Accounts(office.ledger)
         self.sessions = Sessions(self.accounts.find)
         self._simulated = office.filing.show_simulated
@@ -66,16 +71,19 @@ class Site:
             lstrip_blocks=True,
         )
         self._templates.filters["day_and_time"] = words.day_and_time
+        self._templates.filters.update(fleet_words.FILTERS)
 
     def mount(self) -> Mount:
         """Everything below PREFIX, with its own headers and its own words for errors."""
         door = Door(self.sessions, self._now)
         pictures = Pictures(self._office, self.sessions)
+        fleet = self._fleet_pages()
         routes = [
             *FrontPages(self._office, self.sessions, self.accounts, self.page).routes(door),
             *CustomerPages(self._office, pictures, self.page).routes(door),
             *ServicePages(self._office, pictures, self.page).routes(door),
-            *DispatchPages(self._office, pictures, self.page, self._register).routes(door),
+            *DispatchPages(self._office, pictures, self.page, fleet).routes(door),
+            *(fleet.routes(door) if fleet else ()),
             *pictures.routes(door),
         ]
         app = Starlette(
@@ -84,6 +92,13 @@ class Site:
             exception_handlers={HTTPException: self._refused, ClientDisconnect: _nobody_hears},
         )
         return Mount(PREFIX, app)
+
+    def _fleet_pages(self) -> FleetPages | None:
+        """None without identity: nobody knows there which device says something."""
+        if self._register is None or self._reports is None:
+            return None
+        fleet = Fleet(self._office.store.folder)
+        return FleetPages(fleet, self._reports, self._register, self.page)
 
     def page(
         self, visit: Visit[Viewer], template: str, status: int = 200, **values: Any

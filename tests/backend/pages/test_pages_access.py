@@ -9,10 +9,13 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
 from agent.record.signing import thumbprint
+from tests.backend.identity.register import Register
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import ALLOWED, SIGNATURE
 from tests.backend.office.town import NOON, PICTURE
 from tests.backend.pages.live import Browser, Live, live_town
+from tests.backend.reports.samples import DEVICE, report
+from tests.backend.reports.store import Reports
 from tests.support.factory import RecordMaker
 from tests.support.wire import BODY, VERSION, announce, named
 
@@ -71,6 +74,8 @@ GET /pages/dispatch                               303   404   404        404    
 GET /pages/dispatch/{capture_id}                  303   404   404        404      404   404      200    303     303
 POST /pages/dispatch/{capture_id}/bind            303   404   404        404      404   404      303    303     303
 POST /pages/dispatch/{capture_id}/discard         303   404   404        404      404   404      303    303     303
+GET /pages/fleet                                  303   404   404        404      404   404      200    303     303
+GET /pages/fleet/{device_id}                      303   404   404        404      404   404      200    303     303
 GET /pages/photos/{address}                       303   404   200        404      200   404      404    303     303
 POST /files                                       422   422   422        422      422   422      422    201     201
 OPTIONS /files                                    204   204   204        204      204   204      204    204     204
@@ -104,6 +109,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         town = live.town
         photo = town.receive(town.photo(ALLOWED))
         strays = [town.receive(town.stray()) for _ in range(3)]
+        Register(town.folder).let_in(DEVICE)
+        Reports(town.folder).note(report())
         town.office.store.pinned(town.van.device_id, thumbprint(town.van.key.public_key()))
         code = town.office.access.one_time_code(ALLOWED, NOON)
         assert town.office.access.verify(VERIFIED, ALLOWED, code, WHY, NOON)
@@ -142,6 +149,10 @@ def right_code(scene: Scene, _role: Role, _browser: Browser) -> Request:
 
 def waiting(name: str, **fields: str) -> Asked:
     return lambda scene, _role, _browser: Request({"capture_id": getattr(scene, name)}, fields)
+
+
+def device(_scene: Scene, _role: Role, _browser: Browser) -> Request:
+    return Request({"device_id": DEVICE})
 
 
 def picture(scene: Scene, _role: Role, browser: Browser) -> Request:
@@ -183,6 +194,7 @@ ASKED: Final[Mapping[str, Asked]] = {
     "GET /pages/dispatch/{capture_id}": waiting("to_look_at"),
     "POST /pages/dispatch/{capture_id}/bind": waiting("to_bind", number=ALLOWED),
     "POST /pages/dispatch/{capture_id}/discard": waiting("to_discard"),
+    "GET /pages/fleet/{device_id}": device,
     "GET /pages/photos/{address}": picture,
     "POST /files": record,
     "HEAD /files/{capture_id}": upload(),
@@ -250,6 +262,19 @@ def test_who_may_not_see_it_learns_nothing_of_it(scene: Scene, role: str) -> Non
         if status != 200:
             assert none.status_code == status
             assert _plain(text, ALLOWED) == _plain(none.content, "9999")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_how_a_device_is_opens_for_dispatch_alone(scene: Scene, role: str) -> None:
+    """Nobody else learns whether there is such a device, nor does the device itself."""
+    status, text = answer(scene, "GET /pages/fleet/{device_id}", ROLES[role])
+
+    none = scene.live.browser(ROLES[role].viewer).get("/fleet/van-9999")
+
+    assert (status == 200) is (DEVICE.encode() in text) is (role == "dispatch")
+    assert none.status_code == (404 if role == "dispatch" else status)
+    if role != "dispatch":
+        assert _plain(none.content, "-") == _plain(text, "-")
 
 
 def _plain(text: bytes, number: str) -> bytes:

@@ -1,5 +1,6 @@
 """What dispatch reads of devices: a card that was perhaps copied, and a key that is not trusted."""
 
+import re
 from datetime import timedelta
 from functools import partial
 
@@ -33,7 +34,9 @@ def test_dispatch_reads_that_a_card_was_perhaps_copied_and_a_key_is_not_trusted(
     live.town.office.revoked_keys.add(kid, "van-7", NOON - timedelta(days=1))
 
     page = dispatch.get("/dispatch").text
-    assert "Device van-7: an old certificate was used again." in page
+    assert "<b>1 device</b> of 1 needs a person." in page
+    (clone,) = re.findall(r"(?s)<article.*?</article>", dispatch.get("/fleet?show=clone").text)
+    assert "its card was perhaps copied" in clone
     assert "A photo of device van-7, order" not in page
     assert "A photo of device van-7: its key was not trusted any more when it came." in page
     assert forged not in page

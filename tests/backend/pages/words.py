@@ -39,6 +39,11 @@ FLAGS: Final[Mapping[str, str]] = {
 """What the quality check found."""
 
 
+def day(at: datetime) -> str:
+    """As in `1 December 2026`."""
+    return f"{at.day} {at:%B %Y}"
+
+
 def day_and_time(at: datetime) -> str:
     """As in `1 December 2026, 09:15 UTC`, with a space before UTC that does not break."""
-    return f"{at.day} {at:%B %Y, %H:%M}\N{NO-BREAK SPACE}UTC"
+    return f"{day(at)}, {at:%H:%M}\N{NO-BREAK SPACE}UTC"

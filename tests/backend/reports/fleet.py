@@ -21,7 +21,7 @@ _DEVICES: Final = """SELECT e.device_id AS id, e.state, r.*,
         EXISTS (SELECT 1 FROM certificates c WHERE c.device_id = e.device_id
             AND c.state = 'superseded' AND c.cloned_at IS NOT NULL) AS cloned
     FROM enrolled e LEFT JOIN reports r ON r.device_id = e.device_id
-    WHERE e.device_id > ? ORDER BY e.device_id"""
+    WHERE {} ORDER BY e.device_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,19 @@ class Fleet:
         Args:
             unreadable: as `Reports.unreadable` says it.
         """
+        return self._devices("e.device_id > ?", after, now, unreadable)
+
+    def find(self, device_id: str, now: datetime, unreadable: Mapping[str, str]) -> Device | None:
+        """One device; None if it was never let in."""
+        return next(self._devices("e.device_id = ?", device_id, now, unreadable), None)
+
+    def _devices(
+        self, which: str, value: str, now: datetime, unreadable: Mapping[str, str]
+    ) -> Iterator[Device]:
         db = sqlite3.connect(self._uri, uri=True)
         db.row_factory = sqlite3.Row
         try:
-            for row in db.execute(_DEVICES, (after,)):
+            for row in db.execute(_DEVICES.format(which), (value,)):
                 said = None if row["device_id"] is None else report(row)
                 yield seen(_registered(row), said, unreadable.get(row["id"]), now)
         finally:
@@ -105,7 +114,7 @@ def seen(
         registered.state,
         said,
         unreadable,
-        tuple(one for one in NEEDS if one in found),
+        tuple(sorted(found - NOTES, key=NEEDS.index)),
         tuple(one for one in Known if one in NOTES and one in found),
     )
 

@@ -1,0 +1,119 @@
+"""Dispatch's pages of the fleet: which devices need a person and why, and what waits on the others.
+
+They have no place, no code and no stop, and times to the hour.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tests.backend.identity.register import Register
+from tests.backend.office.access import Dispatch
+from tests.backend.pages import fleet_words
+from tests.backend.pages.door import NOT_HERE, Door, Render, Visit, fields
+from tests.backend.pages.fleet_list import (
+    ALL,
+    Asked,
+    Brief,
+    NotAskedRightError,
+    Summary,
+    brief,
+    page,
+    summary,
+)
+from tests.backend.reports.fleet import Device, Fleet
+from tests.backend.reports.store import Reports
+from tests.backend.reports.troubles import NEEDS, told
+
+LONGEST_ID: Final = 63
+"""Characters of a device's id (agent/config.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A device in the list; `heading` is of the group that begins with it, else empty."""
+
+    device: Device
+    heading: str
+
+
+class FleetPages:
+    """The list and a page for each device."""
+
+    def __init__(self, fleet: Fleet, reports: Reports, register: Register, render: Render) -> None:
+        self._fleet = fleet
+        self._reports = reports
+        self._register = register
+        self._render = render
+
+    def routes(self, door: Door) -> list[Route]:
+        return [
+            door.page("/fleet", Dispatch, self.overview),
+            door.page("/fleet/{device_id}", Dispatch, self.device),
+        ]
+
+    async def summary(self, now: datetime) -> Summary:
+        """The whole fleet in numbers."""
+        return summary(await self._briefs(now))
+
+    async def overview(self, visit: Visit[Dispatch]) -> Response:
+        try:
+            asked = Asked.read(fields(visit.query))
+        except NotAskedRightError as error:
+            raise HTTPException(400, str(error)) from error
+        briefs = await self._briefs(visit.now)
+        found = page(briefs, asked)
+        return self._render(
+            visit,
+            "fleet.html",
+            asked=asked,
+            page=found,
+            rows=self._rows(found.devices, asked, visit.now),
+            summary=summary(briefs),
+            all=ALL,
+            groups=fleet_words.GROUPS,
+            needs={need: told(need) for need in NEEDS},
+            sorts=fleet_words.SORTS,
+            longest_id=LONGEST_ID,
+        )
+
+    async def device(self, visit: Visit[Dispatch]) -> Response:
+        device_id, unreadable = visit.path["device_id"], self._reports.unreadable()
+        device = self._fleet.find(device_id, visit.now, unreadable)
+        if device is None:
+            raise HTTPException(404, NOT_HERE)
+        certificates = self._register.certificates(device_id)
+        return self._render(
+            visit,
+            "device.html",
+            device=device,
+            needs=[told(need) for need in device.needs],
+            notes=[told(note) for note in device.notes],
+            why=fleet_words.why_waits(device),
+            facts=[*fleet_words.facts(device, certificates, visit.now)],
+            said=[*fleet_words.said(device)],
+        )
+
+    async def _briefs(self, now: datetime) -> list[Brief]:
+        """In a thread of its own: devices are answered meanwhile."""
+        unreadable = self._reports.unreadable()
+        return await run_in_threadpool(
+            lambda: [brief(one) for one in self._fleet.devices(now, unreadable)]
+        )
+
+    def _rows(self, briefs: Sequence[Brief], asked: Asked, now: datetime) -> list[Row]:
+        """Under the headings of their groups, where the list is in their order."""
+        unreadable, rows, group = self._reports.unreadable(), [], None
+        for one in briefs:
+            device = self._fleet.find(one.device_id, now, unreadable)
+            begins = asked.is_in_groups and one.group is not group
+            group = one.group
+            if device is not None:
+                rows.append(Row(device, fleet_words.GROUPS[group] if begins else ""))
+        return rows

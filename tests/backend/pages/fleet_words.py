@@ -1,0 +1,191 @@
+"""What the fleet's pages say of devices, beside the needs' own words. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from markupsafe import Markup, escape
+
+from agent.models import from_rfc3339
+from agent.status import words as status_words
+from agent.status.troubles import TOLD, Told
+from tests.backend.identity.known import CertificateState, Known, Label
+from tests.backend.pages.fleet_list import Group, Sort
+from tests.backend.pages.words import day, day_and_time
+from tests.backend.reports.fleet import Device
+from tests.backend.reports.shape import hour
+
+GROUPS: Final[Mapping[Group, str]] = {
+    Group.NEEDS: "Needs a person",
+    Group.WAITS: "Waits, and goes on by itself",
+    Group.WELL: "Nothing waits",
+    Group.GONE: "Gone for good",
+}
+
+SORTS: Final[Mapping[Sort, str]] = {
+    Sort.WORST: "Worst first",
+    Sort.WAITING: "Longest waiting first",
+    Sort.CONTACT: "Longest without contact first",
+    Sort.NAME: "By name",
+}
+
+_COMMAND: Final = re.compile(r"`([^`]*)`")
+
+_NO_END: Final = 9999
+"""Year in which a certificate ends that has no end. Source: RFC 5280, section 4.1.2.5."""
+
+_SAID_ABOVE: Final = frozenset({"device", "all well", "WRONG", "do", "why", "doctor", "bench"})
+"""Lines of a status in words that a device's page has in its own words."""
+
+_UNSAID: Final[Mapping[str, Mapping[str, Any]]] = {
+    "queue": {"oldest_utc": None, "why": None, "alarms": ()},
+    "identity": dict.fromkeys(("tls_until", "evidence_until", "trouble")),
+    "disk": {"error": "not known"},
+}
+"""Members that a report may lack, and the status in words has."""
+
+
+def sentence(text: str) -> Markup:
+    """Words for a terminal as a sentence of a page; what stands in backticks is a command."""
+    begun = text[:1].upper() + text[1:]
+    ended = begun if begun.endswith((".", "?", "!")) else f"{begun}."
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(ended))))
+
+
+def shortly(text: str) -> str:
+    """The first half of a need's words, for a choice."""
+    first = text.partition(":")[0]
+    return first[:1].upper() + first[1:]
+
+
+def number(number: int) -> str:
+    """As in `10,000`."""
+    return f"{number:,}"
+
+
+def counted(number: int) -> str:
+    """As in `1 device`, `10,000 devices`."""
+    return f"{number:,} device{'' if number == 1 else 's'}"
+
+
+def moment(utc: str) -> str:
+    """A time of a report, as in `1 December 2026, 09:00 UTC`."""
+    return day_and_time(from_rfc3339(utc))
+
+
+def tags(device: Device) -> list[str]:
+    """What is to be seen at once."""
+    said = device.report.document if device.report else {}
+    simulated = (said.get("capture") or {}).get("simulated")
+    told = {"Bench mode": said.get("bench_mode"), "Simulated": simulated}
+    return [tag for tag, is_so in told.items() if is_so]
+
+
+def waits(device: Device) -> str:
+    """What waits since when and why, as its last report has it; empty where nothing does."""
+    queue = _queue(device)
+    if "error" in queue:
+        return f"what waits is not known: {queue['error']}"
+    number = queue.get("waiting", 0)
+    if not number:
+        return ""
+    said = "1 record waits" if number == 1 else f"{number:,} records wait"
+    oldest, why = queue.get("oldest_utc"), queue.get("why")
+    since = f" since {moment(oldest)}" if oldest else ", nobody knows since when"
+    if why is None:
+        return said + since
+    return f"{said}{since}{', for this' if why in device.needs[:1] else f': {TOLD[why].what}'}"
+
+
+def why_waits(device: Device) -> Told | None:
+    """What to do about it; None where that is said already."""
+    why = _queue(device).get("why")
+    return None if why is None or why in device.needs else TOLD[why]
+
+
+def _queue(device: Device) -> Mapping[str, Any]:
+    queue: Mapping[str, Any] = device.report.document["queue"] if device.report else {}
+    return queue
+
+
+def quiet(device: Device) -> str:
+    """Whether there was no press for ten minutes, when it last reported."""
+    capture = device.report.document["capture"] if device.report else None
+    found = (capture or {}).get("quiet")
+    return "not known" if found is None else "yes" if found else "no"
+
+
+FILTERS: Final = {
+    word.__name__: word for word in (sentence, shortly, number, counted, moment, tags, waits, quiet)
+}
+"""What templates say with these."""
+
+
+def facts(
+    device: Device, certificates: Sequence[Known], now: datetime
+) -> Iterator[tuple[str, str]]:
+    """What is asked for first of one device, each with its name."""
+    yield "State", f"{device.state}"
+    report = device.report
+    yield "Last contact", day_and_time(report.received_at) if report else "none yet"
+    yield from _of_certificates(certificates, now)
+    if report is None:
+        return
+    capture, doctor = report.document["capture"] or {}, report.document["doctor"]
+    yield "Quiet", quiet(device)
+    yield "Manifest", _manifest(report.document["manifest"], capture)
+    if serve_until := report.document["identity"].get("serve_until"):
+        yield "Certificate of `doorstep serve`", f"until {day(from_rfc3339(serve_until))}"
+    yield "Last doctor", _doctor(doctor)
+    yield "Agent", report.agent
+
+
+def said(device: Device) -> Iterator[tuple[str, str]]:
+    """The rest of its last report as `doorstep status` says it: what it is of, and words."""
+    if device.report is None:
+        return
+    document = device.report.document
+    whole = {**document, **{part: {**more, **document[part]} for part, more in _UNSAID.items()}}
+    for line in status_words.lines(whole):
+        name, words = line[:_NAME_CHARS].strip(), line[_NAME_CHARS:]
+        if name not in _SAID_ABOVE:
+            yield name, words
+
+
+_NAME_CHARS: Final = 10
+"""Of a line of a status in words, what it is of."""
+
+
+def _of_certificates(certificates: Sequence[Known], now: datetime) -> Iterator[tuple[str, str]]:
+    names = {Label.TLS: "TLS certificate", Label.EVIDENCE: "Evidence certificate"}
+    for label, name in names.items():
+        live = [
+            one.until
+            for one in certificates
+            if one.label is label and one.state is CertificateState.LIVE and one.until > now
+        ]
+        yield name, _until(max(live)) if live else "none that is valid"
+    for one in certificates:
+        if one.cloned_at is not None:
+            yield "Old certificate used", day_and_time(hour(one.cloned_at))
+
+
+def _until(end: datetime) -> str:
+    return "valid, without end" if end.year == _NO_END else f"until {day(end)}"
+
+
+def _manifest(policy: str, capture: Mapping[str, Any]) -> str:
+    version, until = capture.get("manifest", policy), capture.get("manifest_until")
+    if version == "none":
+        return "none is valid now: presses are refused"
+    if not isinstance(version, int):
+        return str(version)
+    return f"version {version}" + (f", until {moment(until)}" if until else "")
+
+
+def _doctor(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "never ran"
+    told = ", ".join(found["failed"]) or "nothing"
+    return f"{moment(found['utc'])}, found {told}"
