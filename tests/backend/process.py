@@ -120,6 +120,11 @@ class Backend:
     def port(self) -> int:
         return self._port
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        return self._process.pid
+
     def received_file(self, capture_id: str) -> Path:
         """Returns where an accepted record's bytes lie, once it has its receipt."""
         return self.data / "received" / f"{capture_id}.rec"
