@@ -21,6 +21,7 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import receipt
 from agent.record.receipt import Keys
+from agent.status.document import document, queue_part
 from agent.sync import enrolment, tls
 from agent.sync.delivery import Delivery
 from agent.sync.document_fetch import (
@@ -31,8 +32,10 @@ from agent.sync.document_fetch import (
 )
 from agent.sync.est import Est
 from agent.sync.fleet_keys import FleetKeys
+from agent.sync.hindrance import Reach
 from agent.sync.http import Backend
 from agent.sync.loop import Sync
+from agent.sync.push import Push
 from agent.sync.renewal import Renewal
 from agent.trust.keys import pinned
 from agent.trust.store import TrustStore
@@ -101,9 +104,16 @@ def sync_loop(config: Config) -> Iterator[Sync]:
             est = Est(config.est, trusted, enrolment.LIMITS, alive=sd_notify.alive)
             opened.callback(est.close)
             renewal = Renewal(config, est, dice)
-        fetches, keys = _documents(config, layout, backend, dice)
+        reach = Reach()
+        # composed while the loop runs, which says what sync says of itself
+        push = Push(
+            lambda: document(config, queue_part(outbox), sync=loop.status()),
+            backend.carry,
+            clock.boottime_s,
+        )
+        fetches, keys = _documents(config, backend, dice, reach, push)
         delivery = Delivery(backend, keys, outbox.set_upload_url, _wanted(fetches))
-        yield Sync(
+        loop = Sync(
             layout,
             outbox,
             delivery,
@@ -112,7 +122,10 @@ def sync_loop(config: Config) -> Iterator[Sync]:
             errands=list(fetches.values()),
             renewal=renewal,
             unkept=lambda: [kind for kind, fetch in fetches.items() if fetch.waits],
+            reach=reach,
+            on_upload=push.on_upload,
         )
+        yield loop
 
 
 Fetches = dict[str, DocumentFetch]
@@ -120,10 +133,12 @@ Fetches = dict[str, DocumentFetch]
 
 
 def _documents(
-    config: Config, layout: Layout, backend: Backend, dice: random.Random
+    config: Config, backend: Backend, dice: random.Random, reach: Reach, push: Push
 ) -> tuple[Fetches, Callable[[], Keys]]:
     """What this device asks for, and who may sign its receipts."""
     fetches: Fetches = {}
+    layout = Layout.of(config.state)
+    has_manifest = config.policy.manifest is ManifestPolicy.REQUIRED
     capture, name = layout.capture_socket, None
     if config.identity.mode is IdentityMode.OFF or config.identity.fleet_key is None:
         name, files = config.device.id, receipt.read_keys(config.backend.receipt_keys)
@@ -132,13 +147,21 @@ def _documents(
         fleet = FleetKeys(pinned(config), TrustStore(layout))
         keys = fleet.keys
         none = "the backend has none yet"
-        wanted = Document("fleet", FLEET_EVERY_S, backend.fleet, none, held=fleet.tag)
-        fetches["fleet"] = DocumentFetch(wanted, backend, capture, dice, on_fetched=fleet.consider)
-    if config.policy.manifest is ManifestPolicy.REQUIRED:
-        ask = partial(backend.manifest, device_id=name)
+        ask = backend.fleet if has_manifest else push.on_fetch(backend.fleet)
+        wanted = Document("fleet", FLEET_EVERY_S, ask, none, held=fleet.tag)
+        fetches["fleet"] = DocumentFetch(
+            wanted,
+            backend,
+            capture,
+            dice,
+            reach,
+            on_fetched=fleet.consider,
+        )
+    if has_manifest:
+        ask = push.on_fetch(partial(backend.manifest, device_id=name))
         route = Document("manifest", MANIFEST_EVERY_S, ask, "no route for this device")
         doubt = _wanted(fetches)
-        fetches["manifest"] = DocumentFetch(route, backend, capture, dice, on_doubt=doubt)
+        fetches["manifest"] = DocumentFetch(route, backend, capture, dice, reach, on_doubt=doubt)
     return fetches, keys
 
 

@@ -8,6 +8,8 @@ from typing import Final, assert_never
 from agent.errors import NotGenuine, UnknownSigner
 from agent.models import Item
 from agent.record.receipt import Keys, Receipt, Refusal, read_receipt, read_refusal
+from agent.status.troubles import Trouble
+from agent.sync import hindrance
 from agent.sync.http import Backend, NoAnswer
 from agent.sync.outcome import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
 from agent.sync.tus import Answer, metadata, number, own_address, quoted, retry_after_s
@@ -106,7 +108,7 @@ class Attempt:
             try:
                 answer = self._request(coming)
             except NoAnswer as error:
-                return NoService(str(error))
+                return NoService(str(error), hindrance=error.hindrance)
             coming = self._refusal(answer) or self._after(coming, answer)
         return coming
 
@@ -254,7 +256,8 @@ class Attempt:
         except NotGenuine as error:
             if isinstance(error, UnknownSigner):
                 self._on_unknown_signer()
-            return Deferred(f"what the backend signed does not count: {error}")
+            words = f"what the backend signed does not count: {error}"
+            return Deferred(words, hindrance=Trouble.NO_ANSWER)
 
     def _refusal(self, answer: Answer) -> Refusal | None:
         """The signed refusal on an answer; one that is not for us counts as none."""
@@ -273,14 +276,14 @@ class Attempt:
 
     def _otherwise(self, what: str, answer: Answer) -> Outcome:
         """The answers that mean the same for every request."""
-        words = quoted(what, answer)
+        words, why = quoted(what, answer), hindrance.of_answer(answer.status)
         match answer.status:
             case 401 | 403:
                 return Unauthorised(words)
             case status if status == _LOCKED:
-                return Deferred(words, retry_after_s(answer))
+                return Deferred(words, retry_after_s(answer), why)
             case status if status in _BUSY:
-                return NoService(words, retry_after_s(answer))
+                return NoService(words, retry_after_s(answer), hindrance=why)
             case status if 400 <= status <= 499:
                 return Suspect(words)
         return NoService(words)

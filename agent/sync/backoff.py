@@ -5,6 +5,7 @@ import random
 from datetime import datetime
 from typing import Final
 
+from agent.status.troubles import Trouble
 from hardware.told import Told
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Backoff:
         pause: why the loop is paused, None when it is not.
         contact: when the backend last signed something, by its own clock.
         answer: how the last attempt ended, in words.
+        hindrance: what it was kept from getting through by; None when by nothing.
     """
 
     def __init__(self, dice: random.Random) -> None:
@@ -58,6 +60,7 @@ class Backoff:
         self.pause: str | None = None
         self.contact: datetime | None = None
         self.answer: str | None = None
+        self.hindrance: Trouble | None = None
 
     def back_off_s(self, failures: int) -> float:
         """Full jitter; a millisecond at least, so that what was tried is not due at once."""

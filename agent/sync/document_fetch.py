@@ -11,6 +11,8 @@ from typing import Final
 from agent.errors import DoorstepError
 from agent.process import control
 from agent.process.verdict import Verdict
+from agent.sync import hindrance
+from agent.sync.hindrance import Reach
 from agent.sync.http import Backend, NoAnswer
 from agent.sync.offers import Offers
 from agent.sync.tus import Answer
@@ -38,6 +40,9 @@ _ETAG: Final = re.compile(r'(W/)?"[!#-~]{1,128}"')
 
 Source: RFC 9110 section 8.8.3, in ASCII; 128 characters hold any digest.
 """
+
+_JWS: Final = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]+\s*")
+"""What has the shape of a signed document. Source: RFC 7515 section 7.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class DocumentFetch:
         backend: where.
         capture: the socket of the one who believes it.
         dice: for jitter.
+        reach: noted there, how asking went.
         on_fetched: told what came, before capture is.
         on_doubt: called when capture refuses what another answer may mend.
     """
@@ -78,6 +84,7 @@ class DocumentFetch:
         backend: Backend,
         capture: Path,
         dice: random.Random,
+        reach: Reach,
         *,
         on_fetched: Callable[[str], None] = lambda _text: None,
         on_doubt: Callable[[], None] = lambda: None,
@@ -86,6 +93,7 @@ class DocumentFetch:
         self._backend = backend
         self._capture = capture
         self._dice = dice
+        self._reach = reach
         self._on_fetched = on_fetched
         self._on_doubt = on_doubt
         self._offers = Offers(capture, document.kind)
@@ -125,11 +133,20 @@ class DocumentFetch:
             with self._backend.attempt():
                 answer = self._document.ask(self._etag_to_name())
         except NoAnswer as error:
+            self._reach.hindrance = error.hindrance
             return str(error)
+        self._note(answer)
         if answer.status == 200:
             return self._take(answer.body, answer.headers.get("ETag", ""))
         told = {304: "unchanged", 404: self._document.missing}
         return told.get(answer.status, f"answered {answer.status}")
+
+    def _note(self, answer: Answer) -> None:
+        """Any 200 may be a captive portal's: only what looks signed is a backend's."""
+        if answer.status in {304, 404} or (answer.status == 200 and _JWS.fullmatch(answer.body)):
+            self._reach.answered()
+        else:
+            self._reach.hindrance = hindrance.of_answer(answer.status)
 
     def _etag_to_name(self) -> str | None:
         """Nothing where capture says that it has none, whatever was fetched before."""
@@ -145,7 +162,7 @@ class DocumentFetch:
         return None if has_none else self._etag
 
     def _take(self, body: bytes, etag: str) -> str:
-        """Any 200 may be a captive portal's; capture verifies."""
+        """What came may be anything; capture verifies."""
         try:
             text = body.decode("ascii")
         except ValueError:

@@ -1,5 +1,6 @@
 """Why an exchange failed, in words for the queue and for a tired person."""
 
+import http.client
 import re
 import ssl
 from collections.abc import Iterator
@@ -7,8 +8,14 @@ from typing import Final
 
 import urllib3  # noqa: TID251 - names what the door's library raises
 
+from agent.status.troubles import Trouble
+
 _REFUSED: Final = re.compile("ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)")
 """OpenSSL's names for the alerts about our own certificate. Source: RFC 8446 section 6.2."""
+
+
+_STRANGE: Final = (ssl.SSLError, http.client.HTTPException, ValueError)
+"""What is raised where something answers, but neither TLS nor HTTP: libraries leak all three."""
 
 
 def in_words(error: BaseException, whose: str, ca: str) -> str:
@@ -37,6 +44,21 @@ def in_words(error: BaseException, whose: str, ca: str) -> str:
     last = causes[-1]
     detail = getattr(last, "strerror", None) or str(last) or type(last).__name__
     return f"the connection failed: {detail[:200]}"
+
+
+def hindrance(error: BaseException) -> Trouble:
+    """What it means for this device.
+
+    A line that is cut without a word says nothing of certificates: mobile ones are all day.
+    """
+    causes = list(_causes(error))
+    if any(isinstance(cause, ssl.SSLError) and _is_about_certificates(cause) for cause in causes):
+        return Trouble.CERTIFICATE
+    is_cut = any(map(_is_cut, causes)) or any(
+        isinstance(cause, urllib3.exceptions.IncompleteRead) for cause in causes
+    )
+    is_strange = any(isinstance(cause, _STRANGE) for cause in causes)
+    return Trouble.NO_ANSWER if is_strange and not is_cut else Trouble.NO_NETWORK
 
 
 def is_unverified(error: BaseException) -> bool:

@@ -19,8 +19,10 @@ import urllib3  # noqa: TID251 - this is its door
 from agent import __version__
 from agent.config import BackendSettings
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow
+from agent.status import header
+from agent.status.troubles import Trouble
 from agent.sync.connection import Adapter
-from agent.sync.failure import in_words, is_turned_away, is_unverified
+from agent.sync.failure import hindrance, in_words, is_turned_away, is_unverified
 from agent.sync.stall import StallLimit
 from agent.sync.tls import Tls
 from agent.sync.tus import Answer
@@ -64,9 +66,17 @@ class Limits:
 
 
 class NoAnswer(DoorstepError, OSError):
-    """No usable answer came; the message says why, in words for the queue."""
+    """No usable answer came; the message says why, in words for the queue.
+
+    Attributes:
+        hindrance: what it means.
+    """
 
     exit_code = ExitCode.LATER
+
+    def __init__(self, message: str, hindrance: Trouble = Trouble.NO_NETWORK) -> None:
+        super().__init__(message)
+        self.hindrance = hindrance
 
 
 class NotVerified(NoAnswer):
@@ -175,7 +185,7 @@ class Client:
         try:
             yield
         except (ConfigError, NotNow) as error:  # what TLS is made of, as it is now
-            raise NoAnswer(str(error)) from error
+            raise NoAnswer(str(error), Trouble.CERTIFICATE) from error
         except (
             OSError,  # requests' own errors among them
             http.client.HTTPException,
@@ -186,7 +196,7 @@ class Client:
             if self._stall.verdict:  # it was ended here
                 raise NoAnswer(self._stall.verdict) from error
             words = in_words(error, self._whose, self._tls.setting)
-            raise _kind(error)(words) from error
+            raise _kind(error)(words, hindrance(error)) from error
         finally:
             self._stall.tidy()
 
@@ -208,6 +218,11 @@ class Backend(Client):
     ) -> None:
         super().__init__(tls or Tls(settings.ca), limits, alive)
         self.base = settings.url.rstrip("/")
+        self._carried: dict[str, str] = {}
+
+    def carry(self, status: str) -> None:
+        """Put this into `Doorstep-Status` of the next request, and of no other."""
+        self._carried = {header.NAME: status}
 
     def create(self, length: int, metadata: str, content: bytes | None) -> Answer:
         """POST a new upload of `length` bytes, with its whole content or with none of it."""
@@ -241,6 +256,17 @@ class Backend(Client):
     def fleet(self, etag: str | None) -> Answer:
         """GET the fleet document, unless it is still the one with `etag`."""
         return self._get("fleet", etag, {})
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes | None,
+        limit_bytes: int = ANSWER_LIMIT_BYTES,
+    ) -> Answer:
+        carried, self._carried = self._carried, {}
+        return super()._ask(method, url, headers | carried, content, limit_bytes)
 
     def _get(self, name: str, etag: str | None, headers: dict[str, str]) -> Answer:
         wanted = headers | ({"If-None-Match": etag} if etag else {})

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from agent.errors import ExitCode, NotNow, QueueBroken, StateHeld, StorageFull
 from agent.models import Item, rfc3339
@@ -15,14 +15,17 @@ from agent.process import control, sd_notify
 from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.record.receipt import Receipt
+from agent.record.receipt import Receipt, Refusal
+from agent.sync import hindrance
 from agent.sync.backoff import Backoff
 from agent.sync.delivery import Delivery
+from agent.sync.errand import Errand
+from agent.sync.hindrance import Reach
 from agent.sync.link import Bell, LinkWatch
 from agent.sync.outcome import Damaged, Outcome
 from agent.sync.renewal import Renewal
 from agent.sync.reread import reread
-from agent.sync.round import Progress, Round, Rounds, Sent
+from agent.sync.round import Progress, Round, Rounds, Sent, read
 from agent.sync.settle import Settlement
 from hardware.told import Told
 
@@ -42,16 +45,6 @@ class BootClock(Protocol):
         """CLOCK_BOOTTIME in seconds."""
 
 
-class Errand(Protocol):
-    """What else the backend is asked for now and then: by DocumentFetch, by Renewal."""
-
-    def turn(self, now_s: float) -> None:
-        """Ask when it is time (CLOCK_BOOTTIME); raises nothing for what the backend answers."""
-
-    def hurry(self) -> None:
-        """It is time at the next turn."""
-
-
 class Sync:
     """The one sender.
 
@@ -64,6 +57,8 @@ class Sync:
         errands: what else is asked for, in this order, while the loop does not rest.
         renewal: keeps this device's certificates, before all else; None without identity.
         unkept: the kinds of documents that came and wait for capture.
+        reach: what asking for documents has told of the backend.
+        on_upload: called before each attempt.
     """
 
     def __init__(
@@ -77,10 +72,14 @@ class Sync:
         errands: Sequence[Errand] = (),
         renewal: Renewal | None = None,
         unkept: Callable[[], Sequence[str]] = tuple,
+        reach: Reach | None = None,
+        on_upload: Callable[[], None] = lambda: None,
     ) -> None:
         self._errands = errands if renewal is None else (renewal, *errands)
         self._renewal = renewal
         self._unkept = unkept
+        self._reach = reach or Reach()
+        self._on_upload = on_upload
         self._layout = layout
         self._outbox = outbox
         self._delivery = delivery
@@ -159,7 +158,7 @@ class Sync:
 
         answer = control.ask(self._layout.sync_socket, {"send": True}, None, look)
         if answer is not None:
-            return _sent(answer)
+            return read(answer)
         with disk.lock(self._layout.sync_lock, exclusive=True, wait=False):
             round_ = self._rounds.ask(Round(progress))
             while round_.sent is None:
@@ -221,6 +220,8 @@ class Sync:
         if due_s is not None and due_s <= now_s:
             return 0.0
         self._backoff.log_delivered()
+        if due_s is None:
+            self._backoff.hindrance = None  # nothing waits
         return LOOK_S if due_s is None else min(due_s - now_s, LOOK_S)
 
     def _claim(self, now_s: float, *, due_s: float, suspects: bool = True) -> Item | None:
@@ -232,36 +233,45 @@ class Sync:
 
     def _attempt(self, item: Item) -> Outcome | Damaged:
         self._is_sending = True
-        content = reread(self._layout.record(item.capture_id), item)
-        outcome = self._delivery.send(item, content) if isinstance(content, bytes) else content
+        outcome: Outcome | Damaged | bytes = reread(self._layout.record(item.capture_id), item)
+        if isinstance(outcome, bytes):
+            self._on_upload()
+            outcome = self._delivery.send(item, outcome)
         self._is_sending = False
         self._settlement.settle(item, outcome, self._clock.boottime_s())
+        if isinstance(outcome, Receipt | Refusal):
+            self._reach.hindrance = None
         return outcome
 
     def _answer(self, bell: Bell, request: control.Line, _user: str) -> control.Line:
         """Runs in a client's thread: reads, and leaves what is to be done to the loop."""
         match request:
             case {"status": True}:
-                return self._status()
+                return self.status()
             case {"send": True}:
                 round_ = self._rounds.ask(Round())
                 bell.ring()
                 return asdict(round_.wait())
         return {"error": 'sync takes {"status": true} and {"send": true}', "exit": ExitCode.USAGE}
 
-    def _status(self) -> control.Line:
-        backoff = self._backoff
+    def status(self) -> control.Line:
+        """What sync says of itself; from any thread."""
+        backoff, reach = self._backoff, self._reach
         waits_s = max(backoff.rest_until_s - self._clock.boottime_s(), 0.0)
-        pause = self._obstacle.last or backoff.pause
+        obstacle, renewal = self._obstacle.last, self._renewal
+        pause = obstacle or backoff.pause
         state = "paused" if pause else "waiting" if waits_s else "idle"
-        identity = self._renewal.status() if self._renewal else {}
+        has_ended = renewal is not None and renewal.has_ended()
+        found = hindrance.told(backoff.hindrance, reach.hindrance, obstacle, has_ended=has_ended)
+        contact = max(filter(None, (backoff.contact, reach.contact)), default=None)
         return {
             "state": "sending" if self._is_sending else state,
-            "last_contact": backoff.contact and rfc3339(backoff.contact),
+            "last_contact": contact and rfc3339(contact),
             "last_answer": backoff.answer,
             "pause": pause,
             "waits_s": round(waits_s, 1),
-            **identity,
+            "hindrance": found,
+            **(renewal.status() if renewal else {}),
         }
 
     @contextmanager
@@ -288,10 +298,3 @@ class Sync:
                 setting.join()
             waiting.join()
             self._rounds.leave()
-
-
-def _sent(answer: dict[str, Any]) -> Sent:
-    try:
-        return Sent(**{**answer, "unkept": tuple(map(str, answer.get("unkept", ())))})
-    except TypeError as error:
-        raise NotNow(f"the running sync answered something else: {error}") from error

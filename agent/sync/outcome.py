@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 
 from agent.record.receipt import Receipt, Refusal
+from agent.status.troubles import Trouble
 
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """This record could not be delivered now; `retry_after_s` is what the backend asked for."""
+    """This record could not be delivered now; `retry_after_s` is what the backend asked for.
+
+    `hindrance` is None where it concerns this record alone.
+    """
 
     answer: str
     retry_after_s: float | None = None
+    hindrance: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class NoService:
     answer: str
     retry_after_s: float | None = None
     moved: bool = False
+    hindrance: Trouble = Trouble.NO_ANSWER
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +62,13 @@ class Damaged:
 
 Outcome = Receipt | Refusal | Deferred | DeadEnd | NoService | Unauthorised | Suspect
 """A Receipt means delivered, a Refusal refused; both are signed and verified."""
+
+
+def hindrance(outcome: Outcome) -> Trouble | None:
+    """What kept the record from getting through, if that concerns others too."""
+    match outcome:
+        case Deferred() | NoService():
+            return outcome.hindrance
+        case Unauthorised():
+            return Trouble.NOT_LET_IN
+    return None

@@ -130,6 +130,10 @@ class Renewal:
         if self._logged.is_news(troubles):
             _log.warning("event=renewal tls=%r evidence=%r", *troubles)
 
+    def has_ended(self) -> bool:
+        """Whether the TLS certificate has: nobody who looks lets this device in."""
+        return self._ends is not None and self._ends <= now()
+
     def status(self) -> control.Line:
         """What sync says of its identity."""
         told: dict[str, Any] = {"tls_until": self._ends and rfc3339(self._ends)}

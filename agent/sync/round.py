@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from agent.errors import NotNow
 
@@ -69,6 +70,18 @@ class Round:
         if self.sent is None:
             raise NotNow("sync was stopped meanwhile; ask again")
         return self.sent
+
+
+def read(answer: dict[str, Any]) -> Sent:
+    """What a running sync answers.
+
+    Raises:
+        NotNow: it is something else; another release may run.
+    """
+    try:
+        return Sent(**{**answer, "unkept": tuple(map(str, answer.get("unkept", ())))})
+    except TypeError as error:
+        raise NotNow(f"the running sync answered something else: {error}") from error
 
 
 class Rounds:

@@ -16,6 +16,7 @@ from agent.sync.outcome import (
     Outcome,
     Suspect,
     Unauthorised,
+    hindrance,
 )
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Settlement:
     def settle(self, item: Item, outcome: Outcome | Damaged, now_s: float) -> None:
         """Mark or book the item, slow the loop down or let it go on, and log what is new."""
         backoff = self._backoff
+        self._note(outcome)
         match outcome:
             case Receipt(token, received):
                 self._outbox.mark_delivered(item, token, received)
@@ -74,6 +76,11 @@ class Settlement:
                 log.error("event=damaged capture_id=%s what=%r", item.capture_id, what)
             case other:
                 assert_never(other)
+
+    def _note(self, outcome: Outcome | Damaged) -> None:
+        """What the status says of it; who is being stopped hangs up, and what is damaged stays."""
+        if not (self.is_stopping or isinstance(outcome, Damaged)):
+            self._backoff.hindrance = hindrance(outcome)
 
     def _count(self, item: Item, now_s: float, answer: str) -> None:
         times = _dead_ends(item) + 1

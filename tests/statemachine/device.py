@@ -34,6 +34,7 @@ from agent.sync import tls
 from agent.sync.delivery import Delivery
 from agent.sync.document_fetch import FLEET_EVERY_S, Document, DocumentFetch
 from agent.sync.fleet_keys import FleetKeys
+from agent.sync.hindrance import Reach
 from agent.sync.http import Backend, Limits
 from agent.sync.loop import Sync
 from agent.trust.certain import certain_now
@@ -230,7 +231,7 @@ class InProcessDevice:
         fleet, dice = FleetKeys(pinned, TrustStore(self.layout)), random.Random(1)
         wanted = Document("fleet", FLEET_EVERY_S, backend.fleet, "none yet")
         socket = self.layout.capture_socket
-        fetch = DocumentFetch(wanted, backend, socket, dice, on_fetched=fleet.consider)
+        fetch = DocumentFetch(wanted, backend, socket, dice, Reach(), on_fetched=fleet.consider)
         delivery = Delivery(backend, fleet.keys, outbox.set_upload_url, fetch.wanted)
         self.sync = Sync(self.layout, outbox, delivery, self.clock, dice, errands=[fetch])
 

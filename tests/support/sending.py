@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from agent.config import BackendSettings
@@ -17,8 +18,9 @@ from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from agent.record import receipt, signing
 from agent.sync.delivery import Delivery
+from agent.sync.errand import Errand
 from agent.sync.http import Backend, Limits
-from agent.sync.loop import Errand, Sync
+from agent.sync.loop import Sync
 from agent.sync.outcome import Outcome
 from agent.sync.tls import Tls
 from tests.support.device import Reachable
@@ -118,8 +120,9 @@ def sender(
     limits: Limits = QUICK,
     errands: Sequence[Errand] = (),
     own: Path | None = None,
+    **told: Any,
 ) -> Iterator[Sender]:
-    """One towards a backend; `own` is the key and certificate that it shows."""
+    """One towards a backend; `own` is the key and certificate that it shows; else as of Sync."""
     settings = BackendSettings(url or to.base_url, (to.receipt_key_file,), to.ca_file)
     key = signing.read_public_key(to.receipt_key_file)
     with closing(Backend(settings, limits, tls=Tls(to.ca_file, own=own))) as backend:
@@ -127,6 +130,6 @@ def sender(
         delivery = Delivery(backend, lambda: keys, device.outbox.set_upload_url)
         clock = SetClock()
         sync = Sync(
-            device.layout, device.outbox, delivery, clock, random.Random(1), errands=errands
+            device.layout, device.outbox, delivery, clock, random.Random(1), errands=errands, **told
         )
         yield Sender(device, backend, delivery, sync, clock)

@@ -25,6 +25,7 @@ from agent.rule.manifest import Manifest
 from agent.status.document import LIMIT_BYTES
 from agent.sync.document_fetch import MANIFEST_EVERY_S as EVERY_S
 from agent.sync.document_fetch import WANTED_EVERY_S, Document, DocumentFetch
+from agent.sync.hindrance import Reach
 from agent.sync.http import Backend
 from hardware.clock import BUILT, ClockSource
 from tests.backend import process
@@ -104,12 +105,18 @@ def settings_of(server: RawServer) -> BackendSettings:
 
 @contextmanager
 def fetching(
-    layout: Layout, settings: BackendSettings, device_id: str = "dev-1", **told: Any
+    layout: Layout,
+    settings: BackendSettings,
+    device_id: str = "dev-1",
+    reach: Reach | None = None,
+    **told: Any,
 ) -> Iterator[DocumentFetch]:
     with closing(Backend(settings, QUICK)) as door:
         ask = partial(door.manifest, device_id=device_id)
         route = Document("manifest", EVERY_S, ask, "no route for this device")
-        yield DocumentFetch(route, door, layout.capture_socket, random.Random(1), **told)
+        yield DocumentFetch(
+            route, door, layout.capture_socket, random.Random(1), reach or Reach(), **told
+        )
 
 
 def in_hand(rig: Rig) -> object:

@@ -122,6 +122,7 @@ def test_a_running_sync_says_why_it_delivers_nothing_and_goes_on(town: Town) -> 
 
     assert told["state"] == "paused"
     assert told["pause"] == "not enrolled: no fleet document yet"
+    assert told["hindrance"] == "no_fleet"
     assert uploads == 0
     assert "fleet     none yet: presses are refused" in words
     assert set(town.states()) == {State.DELIVERED}

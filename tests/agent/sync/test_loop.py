@@ -763,6 +763,7 @@ def test_status_tells_why_nothing_is_sent(line: Line) -> None:
         "last_answer": "POST was answered 503",
         "pause": None,
         "waits_s": 100.0,
+        "hindrance": "busy",
     }
 
 

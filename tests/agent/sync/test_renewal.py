@@ -121,6 +121,19 @@ def test_old_and_expired_certificates_are_renewed_with_a_new_key(van: Van, age_d
     assert van.server.asked[1].peer == after.chain[0]
 
 
+def test_a_certificate_that_has_ended_is_known_to_have_until_it_is_renewed(van: Van) -> None:
+    before = van.renewal.has_ended()
+    van.install(364)
+    van.server.script = lambda _: Answered(503)
+    van.turn()
+    young = van.renewal.has_ended()
+    van.install(366)
+    van.turn(3_601)
+    old = van.renewal.has_ended()
+
+    assert (before, young, old) == (False, False, True)
+
+
 def test_fleet_that_enrolled_in_one_day_does_not_renew_in_one(van: Van) -> None:
     """In the midst of the spread some have renewed, and some have not."""
     renewed = 0

@@ -1,0 +1,95 @@
+"""The status document on its way to the backend: on requests that are made anyway."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from agent.errors import DoorstepError
+from agent.status import header
+from agent.status.troubles import Trouble
+from agent.sync.tus import Answer
+from hardware.told import Told
+
+_log = logging.getLogger(__name__)
+
+Ask = Callable[[str | None], Answer]
+"""Asks the backend for a document, unless it is still the one with this ETag."""
+
+LOOK_EVERY_S: Final = 10.0
+"""Least time between two looks for news: each asks capture, and a drain sends ten records a second.
+
+A capture that hangs is waited for 2 s each time, so this is also what that costs: a fifth.
+"""
+
+_FOREIGN: Final = (DoorstepError, OSError, ValueError, TypeError, KeyError)
+"""What may come of a document whose parts others wrote. Records must not wait for its mending."""
+
+
+def said(document: dict[str, Any]) -> tuple[object, ...]:
+    """What a document says to a person: when this changes it is news.
+
+    Not counts and times, and not that something is being sent: an upload says that itself.
+    """
+    why = document["queue"]["why"]
+    waits = None if why == Trouble.NEXT else why
+    return tuple(document["needs"]), waits, document["bench_mode"], document["agent"]
+
+
+class Push:
+    """Lets requests carry the document.
+
+    What was put on a request counts as told. If that is lost, what hinders it is news too, and the
+    next fetch says everything in any case.
+
+    Args:
+        compose: makes the document.
+        carry: puts it on the next request.
+        now_s: tells CLOCK_BOOTTIME.
+    """
+
+    def __init__(
+        self,
+        compose: Callable[[], dict[str, Any]],
+        carry: Callable[[str], None],
+        now_s: Callable[[], float],
+    ) -> None:
+        self._compose = compose
+        self._carry = carry
+        self._now_s = now_s
+        self._said: tuple[object, ...] | None = None
+        self._next_look_s = float("-inf")
+        self._failed = Told[str | None](None)
+
+    def on_fetch(self, ask: Ask) -> Ask:
+        """The same asking; its request carries the document, whatever it says."""
+
+        def telling(etag: str | None) -> Answer:
+            self._put(only_news=False)
+            return ask(etag)
+
+        return telling
+
+    def on_upload(self) -> None:
+        """The next request carries it, where it says something else than what was told last."""
+        if self._now_s() >= self._next_look_s:
+            self._put(only_news=True)
+
+    def _put(self, *, only_news: bool) -> None:
+        self._next_look_s = self._now_s() + LOOK_EVERY_S
+        try:
+            document = self._compose()
+            saying, text = said(document), header.encoded(document)
+        except _FOREIGN as error:
+            self._without(f"{type(error).__name__}: {error}")
+            return
+        if len(text) > header.LIMIT_CHARS:
+            self._without(f"{len(text)} characters, where {header.LIMIT_CHARS} are the most")
+            return
+        self._failed.last = None
+        if saying != self._said or not only_news:
+            self._said = saying
+            self._carry(text)
+
+    def _without(self, why: str) -> None:
+        if self._failed.is_news(why):
+            _log.warning("event=status_not_pushed why=%r", why)
