@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from agent.record import signing
@@ -21,6 +21,7 @@ from tests.backend.identity.est import Est, Identity
 from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.identity.fleet_route import FleetRoute
 from tests.backend.office.model import Office
+from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
 from tests.backend.reports.fleet import Fleet
 from tests.backend.reports.intake import ReportIntake
@@ -128,7 +129,7 @@ def create_app(
     if office is not None:
         routes += ManifestRoute(office.routes, key).routes()
     if site is not None:
-        routes.append(site.mount())
+        routes += [Route(PREFIX, _into_the_pages), site.mount()]
     if documents is not None:
         routes += FleetRoute(documents).routes()
     middleware = [Middleware(Faults, panel=panel, counts=counts)]
@@ -151,12 +152,14 @@ def create_app(
         yield {"counts": counts}
         expiring.cancel()
 
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=middleware,
         exception_handlers={HTTPException: _refused, ClientDisconnect: _nobody_hears},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # a device follows no redirect: /files/ is nothing
+    return app
 
 
 async def _expire(office: Office | None) -> None:
@@ -164,6 +167,10 @@ async def _expire(office: Office | None) -> None:
     while office is not None:
         await asyncio.sleep(EXPIRE_EVERY_S)
         office.keeping.expire(datetime.now(UTC))
+
+
+async def _into_the_pages(_request: Request) -> Response:
+    return RedirectResponse(f"{PREFIX}/")
 
 
 def _refused(_request: Request, error: Exception) -> Response:

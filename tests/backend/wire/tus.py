@@ -5,7 +5,7 @@ Upload-Metadata, which ours must not have, and does not end a request that is st
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, Final
@@ -28,6 +28,8 @@ NO_SUCH_UPLOAD: Final = "no upload of this id: create it with POST"
 
 ANOTHERS: Final = "this upload was begun by another device"
 """Why it is answered 403."""
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,8 @@ class Tus:
     def routes(self) -> list[Route]:
         """GET and DELETE are left out on purpose: a device may do neither (405)."""
         return [
-            Route("/files", self.create, methods=["POST"]),
-            Route("/files", self.options, methods=["OPTIONS"]),
-            Route("/files/{capture_id}", self.head, methods=["HEAD"]),
-            Route("/files/{capture_id}", self.patch, methods=["PATCH"]),
-            Route("/files/{capture_id}", self.options, methods=["OPTIONS"]),
+            _route("/files", POST=self.create, OPTIONS=self.options),
+            _route("/files/{capture_id}", HEAD=self.head, PATCH=self.patch, OPTIONS=self.options),
         ]
 
     async def options(self, _request: Request) -> Response:
@@ -176,6 +175,15 @@ class Tus:
             "Upload-Offset": str(self._store.offset(upload)),
             "Upload-Length": str(upload.length),
         }
+
+
+def _route(path: str, **by_method: Endpoint) -> Route:
+    """One for all methods: of several the first would answer 405, and `Allow` name its own only."""
+
+    async def answer(request: Request) -> Response:
+        return await by_method[request.method](request)
+
+    return Route(path, answer, methods=list(by_method))
 
 
 def _unheard() -> Response:
