@@ -1,0 +1,53 @@
+"""What schemathesis cannot make up: uploads that fit together, and requests for certificates.
+
+It imports this by its name in schemathesis.toml. In its environment `DOORSTEP_DEVICE` is the
+device that asks, and `DOORSTEP_KEY` a file with the device's signing key.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import schemathesis
+from hypothesis import strategies as st
+
+from agent.record import signing
+from tests.support.enrolment import asked
+from tests.support.wire import announce
+
+RECEIVED: Final = "71c344a4-afa0-4039-9d15-c737886a3e43"
+"""Of a record that the backend has taken in; also an example in its document."""
+
+BEGUN: Final = "0c7a5a0e-7f0f-4d27-8d8c-3f2f6b0f6a11"
+"""Of an upload that was begun, of CONTENT, without a byte of it."""
+
+CONTENT: Final = b"no record"
+
+
+def register() -> None:
+    """Once more does no harm."""
+    ids = st.one_of(st.sampled_from([RECEIVED, BEGUN]), st.uuids().map(str))
+    contents = st.sampled_from([b"", CONTENT])
+    schemathesis.openapi.format("doorstep-upload-metadata", st.builds(_metadata, ids, contents))
+    schemathesis.openapi.media_type(
+        "application/offset+octet-stream", st.sampled_from([b"", b"no", CONTENT])
+    )
+    schemathesis.openapi.media_type("application/pkcs10", st.builds(_request))
+    schemathesis.deserializer("application/jose", "application/pkcs7-mime")(_text)
+
+
+def _metadata(capture_id: str, content: bytes) -> str:
+    return announce(capture_id, content)["Upload-Metadata"]
+
+
+def _request() -> bytes:
+    key = signing.read_private_key(Path(os.environ["DOORSTEP_KEY"]))
+    return asked(os.environ["DOORSTEP_DEVICE"], key)
+
+
+def _text(_context: Any, response: Any) -> str:
+    text: str = response.content.decode("ascii")
+    return text
+
+
+register()

@@ -1,0 +1,70 @@
+"""The OpenAPI documents are valid, and name the routes that there are."""
+
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from starlette.routing import Route
+
+from agent.record import signing
+from tests.backend import keys
+from tests.backend.app import create_app
+from tests.backend.faults.switches import Counts, Panel
+from tests.backend.identity.est import Identity
+from tests.backend.identity.fleet import FleetDocuments
+from tests.backend.office.model import open_office
+from tests.backend.pages import PREFIX
+from tests.backend.wire.store import Store
+from tests.openapi.documents import BACKEND, BOTH, allowed, read
+
+
+@pytest.mark.parametrize("path", BOTH, ids=lambda path: path.parent.name)
+def test_a_document_is_openapi_3_1(path: Path) -> None:
+    assert read(path)["openapi"].startswith("3.1.")
+    schemathesis.openapi.from_path(path).validate()
+
+
+@pytest.mark.parametrize("path", BOTH, ids=lambda path: path.parent.name)
+def test_its_schemas_are_json_schema_and_refer_to_what_is_there(path: Path) -> None:
+    components = read(path)["components"]
+    for name in components["schemas"]:
+        schema = {"$ref": f"#/components/schemas/{name}", "components": components}
+        jsonschema_rs.meta.validate(components["schemas"][name])
+        jsonschema_rs.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("path", BOTH, ids=lambda path: path.parent.name)
+def test_nothing_in_its_components_is_left_over(path: Path) -> None:
+    text, document = path.read_text(), read(path)
+    for kind in ("parameters", "headers", "responses", "schemas"):
+        for name in document["components"].get(kind, {}):
+            assert f'"#/components/{kind}/{name}"' in text, f"{name} is nowhere used"
+
+
+def test_the_backends_device_routes_are_those_of_its_document(tmp_path: Path) -> None:
+    document = read(BACKEND)
+
+    assert device_routes(tmp_path) == {path: allowed(document, path) for path in document["paths"]}
+
+
+def device_routes(folder: Path) -> dict[str, set[str]]:
+    """Methods by path of a backend with everything in it but pages."""
+    store = Store(folder)
+    ca = keys.certificates(folder / "ca")
+    app = create_app(
+        store,
+        signing.new_key,
+        Panel(),
+        Counts(),
+        with_switches=False,
+        office=open_office(store),
+        documents=FleetDocuments(folder),
+        identity=Identity.of(folder, ca.folder),
+    )
+    routes: dict[str, set[str]] = {}
+    for route in app.routes:
+        assert isinstance(route, Route)
+        assert not route.path.startswith(PREFIX)
+        routes.setdefault(route.path, set()).update(route.methods or set())
+    return routes
