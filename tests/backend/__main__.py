@@ -26,6 +26,7 @@ from tests.backend.office.model import open_office
 from tests.backend.office.orders import NoSuchOrder
 from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
+from tests.backend.reports import pull
 from tests.backend.reports.store import Reports
 from tests.backend.serving import HOST, listen, server_config
 from tests.backend.wire import loglines
@@ -54,7 +55,10 @@ def main() -> None:
             sys.exit(f"{data} has no backend in it: is --data right?")
         office = open_office(Store(data))
         try:
-            if options.command in {"devices", "clients", "fleet"}:
+            if options.command == "pull":
+                for line in pull.run(options, Reports(data), data / "ca" / "ca.pem"):
+                    print(line, flush=True)
+            elif options.command in {"devices", "clients", "fleet"}:
                 print(Desk.of(data, office).run(options))
             else:
                 print(commands.run(options, office, datetime.now(UTC)))
@@ -128,7 +132,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--without-identity", action="store_true", help="ask no device for a certificate"
     )
-    devices.add_to(commands.add_to(parser))
+    verbs = commands.add_to(parser)
+    devices.add_to(verbs)
+    pull.add_to(verbs)
     return parser.parse_args()
 
 

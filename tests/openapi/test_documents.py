@@ -60,7 +60,7 @@ def device_routes(folder: Path) -> dict[str, set[str]]:
         with_switches=False,
         office=open_office(store),
         documents=FleetDocuments(folder),
-        identity=Identity.of(folder, ca.folder),
+        identity=Identity.of(folder, ca),
     )
     routes: dict[str, set[str]] = {}
     for route in app.routes:

@@ -76,11 +76,18 @@ def read(text: str, device_id: str, now: datetime) -> Report | str:
         now: the backend's time.
     """
     try:
-        found = header.decoded(text)
-        if found.get("device") != device_id:
-            return OF_ANOTHER
-        if found.get("v") != VERSION:
-            return NEWER
+        return of_document(header.decoded(text), device_id, now)
+    except ValueError as error:
+        return str(error)
+
+
+def of_document(found: Mapping[str, Any], device_id: str, now: datetime) -> Report | str:
+    """The same of a document, whichever way it came."""
+    if found.get("device") != device_id:
+        return OF_ANOTHER
+    if found.get("v") != VERSION:
+        return NEWER
+    try:
         document = believed(found)
     except ValueError as error:
         return str(error)
