@@ -25,6 +25,7 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record.signing import UNKNOWN_SIGNER
 from agent.status import document as status
+from agent.status import findings as kept
 from agent.trust.keys import fleet_in_hand
 from hardware.board import open_board
 from hardware.clock import BUILT, ClockSource
@@ -78,7 +79,7 @@ def examine(path: Path) -> list[Finding]:
     except StorageFault as error:  # the rest would be asked as root
         return [valid, Finding("permissions", Level.FAILED, str(error)), *over_tls]
     running = status.ask(layout.capture_socket)
-    return [
+    findings = [
         valid,
         *_devices(config, running),
         *_fleet(config, over_tls, running or {}),
@@ -89,6 +90,8 @@ def examine(path: Path) -> list[Finding]:
         *over_tls,
         Finding("sealing", Level.NOTE, unsealed),
     ]
+    kept.keep(layout, (one.check for one in findings if one.level is Level.FAILED))
+    return findings
 
 
 def exit_code(findings: Iterable[Finding]) -> ExitCode:

@@ -5,7 +5,6 @@ It has no places, no codes, and nothing from which somebody's pace could be read
 was delivered, times to the hour, free space to two digits, and not whether the camera is on.
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Collection
@@ -19,10 +18,10 @@ from agent.config import Config
 from agent.errors import DoorstepError
 from agent.models import Item, State, from_rfc3339, rfc3339
 from agent.process import control
-from agent.queue.disk import disk_errors, read_plain, room_bytes
+from agent.queue.disk import disk_errors, room_bytes
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
-from agent.status import identity, troubles
+from agent.status import findings, identity, troubles
 from agent.status.fitting import fitting
 from hardware.clock import ClockSource
 
@@ -108,11 +107,6 @@ _ASK_TIMEOUT_S: Final = 2.0
 
 _COUNTS: Final = ("waiting", "suspected", "refused", "damaged")
 
-_DOCTOR_LIMIT_BYTES: Final = 4_096
-_CHECKS_SHOWN: Final = 3
-_CHECK: Final = re.compile(r"[a-z ]{1,13}")
-"""The name of a check of `doorstep doctor`."""
-
 
 def document(
     config: Config,
@@ -148,7 +142,7 @@ def document(
         "clock_wrong": identity.wrong_clock(now) is not None,
         "capture": _only(capture, _OF_CAPTURE),
         "sync": _only(told, _OF_SYNC),
-        "doctor": _doctor(layout),
+        "doctor": findings.read(layout),
     }
     made["queue"]["why"] = troubles.why_waits(made)
     made["needs"] = troubles.needs(made, now)
@@ -233,28 +227,21 @@ def _alarm(item: Item) -> dict[str, str]:
 
 
 def _disk(config: Config, layout: Layout) -> dict[str, Any]:
-    """As capture measures it before a press; two digits, but never over the reserve's edge."""
+    """As capture measures it before a press."""
     reserve_mb = config.state.reserve_mb
     try:
         with disk_errors("cannot ask for the free space"):
             free_mb = max(room_bytes(layout.state, layout.ballast), 0) // 1_000_000
     except DoorstepError as error:
         return {"free_mb": None, "reserve_mb": reserve_mb, "error": str(error)}
-    least_mb = reserve_mb if free_mb >= reserve_mb else 0
-    return {"free_mb": max(_two_digits(free_mb), least_mb), "reserve_mb": reserve_mb}
+    return {"free_mb": shown_mb(free_mb, reserve_mb), "reserve_mb": reserve_mb}
 
 
-def _two_digits(number: int) -> int:
-    """Rounded down: each photo takes half a megabyte, and would be counted by it."""
-    unit = int(10 ** max(len(str(number)) - 2, 0))
-    return number // unit * unit
+def shown_mb(free_mb: int, reserve_mb: int) -> int:
+    """Two digits, rounded down: each photo takes half a megabyte, and would be counted by it.
 
-
-def _doctor(layout: Layout) -> dict[str, Any] | None:
-    """When `doorstep doctor` last ran, and which of its checks failed; None where it never did."""
-    try:
-        found = json.loads(read_plain(layout.doctor_file, _DOCTOR_LIMIT_BYTES) or b"")
-        utc, failed = _hour(found["utc"]), [one for one in found["failed"] if _CHECK.fullmatch(one)]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return {"utc": utc, "failed": failed[:_CHECKS_SHOWN]} if utc else None
+    Never across the reserve: a card that has just enough is not said to be full.
+    """
+    unit = int(10 ** max(len(str(free_mb)) - 2, 0))
+    rounded_mb = free_mb // unit * unit
+    return max(rounded_mb, reserve_mb) if free_mb >= reserve_mb else rounded_mb

@@ -35,6 +35,7 @@ def keep(layout: Layout, queue: dict[str, Any], now: datetime) -> None:
             part.unlink()
         descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _MODE)
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, _MODE)  # whatever the umask says
             file.write(text)
         part.rename(layout.status_file)
 

@@ -127,7 +127,7 @@ TOLD: Final[Mapping[Trouble, Told]] = {
     ),
     Trouble.SUSPECT: Told(
         "records are answered as if they were wrong, without a signature",
-        "something on the way may answer for the backend, as a proxy; `doorstep queue` quotes it",
+        "look for a proxy that answers for the backend; `doorstep queue` quotes what it says",
         _NETWORK,
     ),
     Trouble.FLEET_REFUSED: Told(
@@ -147,7 +147,7 @@ TOLD: Final[Mapping[Trouble, Told]] = {
     ),
     Trouble.WAITS_LONG: Told(
         "a record has waited for more than a day",
-        "bring the device to a network for an hour; `doorstep status` says why it waits",
+        "`doorstep status` says why; where there is no network, bring it to one",
         _DEVICE,
     ),
     Trouble.TORN: Told(
@@ -167,7 +167,7 @@ TOLD: Final[Mapping[Trouble, Told]] = {
     ),
     Trouble.NO_ANSWER: Told(
         "something answers, but not as a backend does",
-        "nothing, unless it stays so: a Wi-Fi's sign-in page, a proxy, a backend that is down",
+        "nothing, unless it stays so: look for a sign-in page, a proxy, a backend that is down",
         _NETWORK,
     ),
     Trouble.BUSY: Told(
@@ -262,13 +262,11 @@ def _of_the_processes(status: Mapping[str, Any]) -> Iterator[Trouble]:
 
 
 def _of_the_disk(status: Mapping[str, Any]) -> Iterator[Trouble]:
-    """Only while capture answers: where it does not, that comes first, and leads to the same."""
+    """A card that fails ends capture: where that does not run, its own trouble leads to this."""
     disk, capture = status["disk"], status["capture"]
-    if not _answers(capture):
-        return
     if disk["free_mb"] is not None and disk["free_mb"] < disk["reserve_mb"]:
         yield Trouble.FULL
-    elif disk["free_mb"] is None or capture.get("writable") is False:
+    elif _answers(capture) and (disk["free_mb"] is None or capture.get("writable") is False):
         yield Trouble.DISK
 
 

@@ -47,7 +47,8 @@ def _queue_lines(queue: dict[str, Any]) -> Iterator[str]:
 def _waiting_words(queue: dict[str, Any]) -> str:
     """Times to the hour: a person reads them."""
     waiting = queue["waiting"]
-    since = f", the oldest since {_hour(queue['oldest_utc'])}" if queue["oldest_utc"] else ""
+    oldest = ", since" if waiting == 1 else ", the oldest since"
+    since = f"{oldest} {_hour(queue['oldest_utc'])}" if queue["oldest_utc"] else ""
     suspect = f", {queue['suspected']} of them suspect" if queue["suspected"] else ""
     kept = f"; so it was at {_hour(queue['as_of'])}" if queue.get("as_of") else ""
     beside = ", ".join(f"{queue[name]} {name}" for name in ("refused", "damaged") if queue[name])

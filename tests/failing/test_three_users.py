@@ -224,3 +224,20 @@ def _start(van: Device, name: str) -> int:
         finally:
             os._exit(code)
     return pid
+
+
+def test_only_the_owner_of_the_state_keeps_what_doctor_found(van: Device) -> None:
+    """Another of the group is told the same, and nothing of that it is not kept."""
+    do(van, "capture")
+    kept = van.layout.doctor_file
+
+    looked = as_user("technician", partial(command("doctor"), van))
+    was_kept = kept.exists()
+    owned = as_user("doorstep-capture", partial(command("doctor"), van))
+
+    assert not was_kept
+    assert "Traceback" not in looked.said + owned.said
+    found = kept.stat()
+    assert (found.st_uid, found.st_gid) == (USERS["doorstep-capture"], GROUP)
+    assert stat.S_IMODE(found.st_mode) == 0o640
+    assert do(van, "status").code == 0

@@ -283,3 +283,38 @@ def test_device_without_a_certificate_is_told_to_enrol_and_not_to_fetch(tmp_path
     device = Device(tmp_path, "", **identity(tmp_path, FleetOffice()))
 
     assert words(device, "fleet").endswith("presses are refused; `doorstep enrol` fetches it")
+
+
+def test_what_failed_is_kept_for_the_status(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+    _, database, outbox = queue(tmp_path)
+    outbox.mark_damaged(outbox.get(add(outbox, RecordMaker().make()).label.capture_id), "gone")
+    database.close()
+
+    ended = device.run("doctor")
+    told = json.loads(device.run("status", "--json").stdout)
+
+    kept = device.layout.doctor_file
+    assert ended.returncode == 70
+    assert told["doctor"] == {"utc": told["utc"][:14] + "00:00.000Z", "failed": ["queue"]}
+    assert "doctor" in told["needs"]
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o640
+    assert not kept.with_suffix(".part").exists()
+
+
+def test_that_it_cannot_be_kept_changes_no_finding_and_no_exit_code(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+    queue(tmp_path)[1].close()
+    before = device.run("doctor")
+    device.layout.doctor_file.unlink()
+    (device.layout.doctor_file / "in the way").mkdir(parents=True)
+
+    after = device.run("doctor")
+
+    assert (after.returncode, after.stderr) == (before.returncode, "")
+    assert _checks(after.stdout) == _checks(before.stdout)
+    assert json.loads(device.run("status", "--json").stdout)["doctor"] is None
+
+
+def _checks(told: str) -> list[str]:
+    return [line[:21] for line in told.splitlines()]

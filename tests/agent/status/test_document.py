@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from agent.command import shared
 from agent.config import Config, load
-from agent.models import State
+from agent.models import State, rfc3339
 from agent.process import control
 from agent.queue.paths import Layout
 from agent.status import document as status
@@ -20,6 +21,7 @@ from agent.status import header, troubles
 from agent.status.fitting import fitting
 from agent.status.troubles import Trouble
 from agent.status.words import lines
+from tests.agent.status.scene import Scene
 from tests.support.device import REPOSITORY, Device
 from tests.support.factory import MOMENT, RecordMaker, add, queue
 
@@ -356,6 +358,38 @@ def test_before_the_first_start_the_remedy_is_whole(tmp_path: Path) -> None:
     told = Device(tmp_path / "device").run("status").stdout
 
     assert "queue     state/state.lock: not there yet; start `doorstep capture` first\n" in told
+
+
+@pytest.mark.parametrize(
+    ("free_mb", "reserve_mb", "shown"),
+    [
+        (0, 64, 0),
+        (7, 64, 7),
+        (63, 64, 63),
+        (64, 64, 64),
+        (24_319, 64, 24_000),
+        (1_029, 1_024, 1_024),
+        (1_023, 1_024, 1_000),
+        (1_099, 1_090, 1_090),
+    ],
+)
+def test_free_space_has_two_digits_and_is_never_rounded_across_the_reserve(
+    free_mb: int, reserve_mb: int, shown: int
+) -> None:
+    assert status.shown_mb(free_mb, reserve_mb) == shown
+
+
+def test_a_moment_is_not_in_the_document_but_its_hour(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.add(utc="2026-12-01T09:15:02.123Z")
+    scene.now = datetime(2026, 12, 1, 10, 20, 30, 400_000, tzinfo=UTC)
+
+    made = scene.document()
+    scene.close()
+
+    assert made["queue"]["oldest_utc"] == "2026-12-01T09:00:00.000Z"
+    assert made["sync"]["last_contact"] == "2026-12-01T09:00:00.000Z"
+    assert made["utc"] == "2026-12-01T10:20:00.000Z" != rfc3339(scene.now)
 
 
 def test_states_are_those_of_the_contract() -> None:
