@@ -1,8 +1,10 @@
 """`doorstep serve`: how its process is put together."""
 
 import argparse
+import ctypes
 import logging
 from datetime import UTC, datetime
+from typing import Final
 
 from agent.command.shared import become, floor, owner_of, signals
 from agent.config import Config, IdentityMode, load, path_of
@@ -15,6 +17,9 @@ from agent.serve.tls import Tls
 
 _log = logging.getLogger(__name__)
 
+_ARENAS: Final = -8
+"""M_ARENA_MAX. Source: glibc, malloc/malloc.h; mallopt(3)."""
+
 
 def run(arguments: argparse.Namespace) -> int:
     """`doorstep serve`."""
@@ -22,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load(path)
     if missing := _missing(config):
         raise ConfigError("\n".join(f"{path}: {one}" for one in missing))
+    ctypes.CDLL(None).mallopt(_ARENAS, 1)  # one for each thread keeps 2 MB after sixteen clients
     layout = Layout.of(config.state)
     become(owner_of(layout.serve_keys, layout.state))
     with _server(config, layout) as server, signals(server.stop):

@@ -45,14 +45,13 @@ class Tls:
         seen = [_look(path) for path in self._files]
         if self._made is None or seen != self._seen:
             try:
-                self._made = _context(*self._files)
+                self._made, self._seen = _context(*self._files), seen
                 self._told.last = None
             except DoorstepError as error:
                 if self._made is None:
                     raise
                 if self._told.is_news(str(error)):
                     _log.warning("event=certificate_unusable error=%r", str(error))
-            self._seen = seen
         return self._made
 
 

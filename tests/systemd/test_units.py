@@ -7,7 +7,7 @@ from stat import S_IMODE
 
 import pytest
 
-from agent.config import StateSettings
+from agent.config import ServeSettings, StateSettings
 from agent.queue.paths import Layout
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
@@ -127,7 +127,38 @@ def test_nobody_but_gpsd_can_answer_where_capture_asks_for_the_position() -> Non
     assert "SocketBindDeny=any" in _settings("capture")
 
 
+def test_serve_writes_nothing_and_sees_neither_records_nor_keys_of_others() -> None:
+    """It is of the group, and could write queue/ by its modes; see tests/walls/tricks.py."""
+    serve = _settings("serve")
+
+    assert "ProtectSystem=strict" in serve
+    assert "ReadOnlyPaths=/var/lib/doorstep /run/doorstep" in serve
+    assert not [line for line in serve if line.startswith("ReadWritePaths")]
+    hidden = [line for line in serve if line.startswith("InaccessiblePaths")]
+    assert " ".join(hidden).replace("InaccessiblePaths=", "").split() == [
+        "/var/lib/doorstep/keys/capture",
+        "/var/lib/doorstep/keys/sync",
+        "/var/lib/doorstep/records",
+    ]
+
+
+def test_serve_listens_on_its_default_port_and_no_other() -> None:
+    serve = _settings("serve")
+
+    assert "SocketBindDeny=any" in serve
+    assert f"SocketBindAllow=tcp:{ServeSettings().address[1]}" in serve
+
+
+def test_serve_needs_nothing_that_systemd_calls_exposed() -> None:
+    """Of 10; what is left is that it has a network, and shares the others' folders."""
+    unit = str(SYSTEMD / "doorstep-serve.service")
+
+    said = _run("systemd-analyze", "security", "--offline=true", "--threshold=15", unit)
+
+    assert "Overall exposure level for doorstep-serve.service: 1." in said
+
+
 def test_no_unit_lets_systemd_change_the_owners() -> None:
     """`StateDirectory=` would, at each start."""
-    for unit in ("capture", "sync", "prune"):
+    for unit in ("capture", "sync", "prune", "serve"):
         assert not [line for line in _settings(unit) if line.startswith("StateDirectory")]
