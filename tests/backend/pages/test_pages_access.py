@@ -54,6 +54,7 @@ ROLES: Final = {
 
 EXPECTED: Final = """
 route                                          nobody other owner unverified verified later dispatch device device2
+GET /pages                                        307   307   307        307      307   307      307    307     307
 GET /pages/                                       303   303   303        303      303   303      303    303     303
 GET /pages/sign-in                                200   200   200        200      200   200      200    200     200
 POST /pages/sign-in                               403   403   403        403      403   403      403    403     403
