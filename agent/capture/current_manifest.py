@@ -3,6 +3,7 @@
 import logging
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 
 from agent.capture.current_fleet import CurrentFleet
 from agent.config import Config, ManifestPolicy
@@ -71,6 +72,12 @@ class CurrentManifest:
     def version(self) -> int | str:
         """What a record of now says of it."""
         return policy.version(self.in_force())
+
+    @property
+    def ends(self) -> datetime | None:
+        """Until when the one in force is; None where there is none."""
+        found = self.in_force()
+        return None if isinstance(found, Absent) else found.ends
 
     def turn(self) -> None:
         """Read it when the process starts, look at it again with other keys, wipe it at its end.

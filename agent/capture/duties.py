@@ -1,6 +1,7 @@
 """What the capture process does once a second, pressed or not, and how it ends."""
 
 import logging
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from agent.capture.housekeeping import Housekeeping
 from agent.capture.lights import Light
 from agent.config import Config
 from agent.errors import ExitCode
+from agent.models import rfc3339
 from agent.process import sd_notify
 from hardware.board import Board
 from hardware.errors import DeviceError
@@ -31,6 +33,9 @@ END_AFTER_S: Final = 3.0
 
 The unit's watchdog waits 30 s.
 """
+
+QUIET_AFTER_S: Final = 600.0
+"""Without a press for so long nobody is at work with it: a reboot or an update disturbs nobody."""
 
 
 class Stage(StrEnum):
@@ -94,6 +99,7 @@ class Duties:
         gate: CameraGate,
         housekeeping: Housekeeping,
         light: Light,
+        now_ns: int,
     ) -> None:
         self._bench = config.device.bench_mode
         self._board = board
@@ -102,10 +108,15 @@ class Duties:
         self._housekeeping = housekeeping
         self._light = light
         self._was_empty = False
+        self._pressed_ns = now_ns  # perhaps, just before this process began
         self.ending = Ending()
         self.due_ns = 0
 
-    def status(self) -> dict[str, Any]:
+    def pressed(self, now_ns: int) -> None:
+        """A button was pressed."""
+        self._pressed_ns = now_ns
+
+    def status(self, now_ns: int) -> dict[str, Any]:
         """What only this process knows."""
         return {
             "ready": self._housekeeping.is_ready(),
@@ -114,10 +125,13 @@ class Duties:
             "position": self._board.position.trouble() or "ok",
             "clock": self._board.clock.now().source,
             "simulated": self._board.simulated,
+            "quiet": now_ns - self._pressed_ns >= QUIET_AFTER_S * 1e9,
             "fleet": self._documents.fleet.version,
             "fleet_refused": self._documents.fleet.refused,
             "manifest": self._documents.manifest.version(),
+            "manifest_until": _time(self._documents.manifest.ends),
             "manifest_refused": self._documents.manifest.refused,
+            "evidence_until": _time(self._documents.evidence.ends),
         }
 
     def turn(self, now_ns: int, *, is_looking: bool) -> None:
@@ -169,3 +183,7 @@ class Duties:
             return True
         last_ns = camera.last_frame_ns
         return last_ns is not None and now_ns - last_ns < FRAME_STALE_S * 1e9
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)

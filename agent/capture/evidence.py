@@ -1,5 +1,7 @@
 """The evidence certificate: capture has the key, asks for it, and alone decides what counts."""
 
+from datetime import datetime
+
 from agent.config import Config
 from agent.errors import DoorstepError, NotGenuine
 from agent.process.verdict import TAKEN, Verdict
@@ -7,7 +9,7 @@ from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Chain
 from agent.record.signing import PrivateKey
-from agent.trust.authorities import check_not_ended, expected, good_evidence
+from agent.trust.authorities import check_not_ended, expected, good_evidence, kept_evidence
 from agent.trust.store import TrustStore
 
 
@@ -17,12 +19,16 @@ class Evidence:
     Args:
         config: with identity required.
         key: the signing key.
+
+    Attributes:
+        ends: until when the kept one counts; None where there is none for this key.
     """
 
     def __init__(self, config: Config, key: PrivateKey) -> None:
         self._config = config
         self._key = key
         self._store = TrustStore(Layout.of(config.state))
+        self.ends = self._kept_ends()
 
     def request(self) -> str:
         """What to ask an authority with: PKCS#10, PEM."""
@@ -46,6 +52,12 @@ class Evidence:
         check_not_ended(chain[0])
         self._check_not_shorter(chain)
         self._store.keep_evidence(certificates.pem(chain))
+        self.ends = certificates.ends(chain[0])
+
+    def _kept_ends(self) -> datetime | None:
+        kept = kept_evidence(self._store)
+        is_ours = kept and certificates.is_for(kept[0], self._key.public_key())
+        return certificates.ends(kept[0]) if is_ours else None
 
     def _check_not_shorter(self, chain: Chain) -> None:
         """Raise NotGenuine where the kept one counts, and for longer: earlier ones are replayed."""

@@ -2,10 +2,12 @@
 
 import logging
 import os
+from collections.abc import Callable
 
 from agent.capture import record_json
 from agent.capture.chain import Chain
 from agent.capture.documents import Documents
+from agent.capture.kept_status import KeptStatus
 from agent.capture.record_json import Setting
 from agent.capture.timekeeping import Timekeeping
 from agent.config import Config
@@ -33,6 +35,8 @@ class Housekeeping:
         chain: Chain,
         outbox: Outbox,
         documents: Documents,
+        *,
+        now_ns: Callable[[], int],
     ) -> None:
         self._board = board
         self._chain = chain
@@ -45,6 +49,7 @@ class Housekeeping:
         self._has_asked = False
         self._writable = Told(last=True)
         self._timekeeping = Timekeeping(config, board, outbox)
+        self._status = KeptStatus(self._layout, outbox, board.clock, now_ns)
 
     def turn(self) -> None:
         """Learn the time from a fix, and write what waits to be written."""
@@ -65,6 +70,11 @@ class Housekeeping:
         else:
             if self._writable.is_news(now=True):
                 _log.info("event=storage_back")
+        self._status.turn()
+
+    def end(self) -> None:
+        """The last turn is over: nobody looks after the queue for now."""
+        self._status.keep()
 
     def has_room(self) -> bool:
         """Whether the reserve is free; where not, what receipts cover is pruned first.

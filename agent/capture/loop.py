@@ -73,7 +73,7 @@ class CaptureLoop:
         self._light = Light(board.indicator, now_ns)
         self._window = ScanWindow(config, board, documents.manifest)
         self._gate = CameraGate(config, board, documents)
-        self._housekeeping = Housekeeping(config, board, chain, outbox, documents)
+        self._housekeeping = Housekeeping(config, board, chain, outbox, documents, now_ns=now_ns)
         self._capture = Capture(
             config, board, chain, self._light, has_room=self._housekeeping.has_room, now_ns=now_ns
         )
@@ -84,6 +84,7 @@ class CaptureLoop:
             gate=self._gate,
             housekeeping=self._housekeeping,
             light=self._light,
+            now_ns=now_ns(),
         )
         self._socket_presses = SocketPresses(
             board.press, self.on_event, now_ns, bench_mode=config.device.bench_mode
@@ -120,7 +121,7 @@ class CaptureLoop:
 
     def status(self) -> Reply:
         """What only this process knows."""
-        return self._duties.status()
+        return self._duties.status(self._now_ns())
 
     def stop(self) -> None:
         """End the loop after the press in hand; safe in a signal's frame."""
@@ -136,6 +137,7 @@ class CaptureLoop:
         ending = self._duties.ending
         while not (ending.stage is Stage.STOPPED and self._events.empty()):
             self.step()
+        self._housekeeping.end()
         return ending.exit_code
 
     def step(self) -> None:
@@ -147,6 +149,8 @@ class CaptureLoop:
         gesture = self._gestures.take(event) if event else self._gestures.held(self._now_ns())
         if gesture is not None:
             self._follow(gesture)
+            if not isinstance(gesture, NoPress):
+                self._duties.pressed(self._now_ns())
         elif event is None and self._window.opened is not None:
             self._look(self._window.opened.edge_ns, self._now_ns())
         now_ns = self._now_ns()

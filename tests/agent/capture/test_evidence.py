@@ -161,3 +161,30 @@ def test_authority_that_cannot_be_read_is_worth_another_try(scene: Scene) -> Non
     assert verdict.again
     assert verdict.why is not None
     assert "identity.ca" in verdict.why
+
+
+def test_until_when_it_counts_is_known_without_reading_it_again(scene: Scene) -> None:
+    leaf = scene.issue()
+    none = scene.evidence.ends
+    scene.evidence.offer(pem(leaf))
+    taken = scene.evidence.ends
+    restarted = Evidence(scene.config, scene.key)
+    (scene.config.state.dir / "trust" / "evidence.pem").unlink()
+
+    assert none is None
+    assert taken == restarted.ends == certificates.ends(leaf)
+    assert Evidence(scene.config, scene.key).ends is None
+
+
+def test_a_certificate_for_another_key_counts_until_never(scene: Scene) -> None:
+    scene.evidence.offer(pem(scene.issue()))
+
+    assert Evidence(scene.config, signing.new_key()).ends is None
+
+
+def test_one_that_is_refused_changes_nothing_of_that(scene: Scene) -> None:
+    scene.evidence.offer(pem(scene.issue()))
+    before = scene.evidence.ends
+    scene.evidence.offer(BAD["another key"](scene))
+
+    assert scene.evidence.ends == before

@@ -602,7 +602,10 @@ def test_the_status_tells_what_only_this_process_knows(tmp_path: Path) -> None:
             "fleet": None,
             "fleet_refused": None,
             "manifest": "off",
+            "manifest_until": None,
             "manifest_refused": None,
+            "evidence_until": None,
+            "quiet": False,
         }
 
 
