@@ -22,7 +22,7 @@ BACKEND: Final = REPOSITORY / "tests" / "backend" / "openapi.json"
 SERVE: Final = REPOSITORY / "agent" / "serve" / "openapi.json"
 """What `doorstep serve` answers who may ask."""
 
-BOTH: Final = [BACKEND]
+BOTH: Final = [BACKEND, SERVE]
 
 _CHECKS: Final = [
     checks.status_code_conformance,

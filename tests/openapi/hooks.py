@@ -16,10 +16,10 @@ from tests.support.enrolment import asked
 from tests.support.wire import announce
 
 RECEIVED: Final = "71c344a4-afa0-4039-9d15-c737886a3e43"
-"""Of a record that the backend has taken in; also an example in its document."""
+"""Of a record that the backend has taken in, or that the device's queue has."""
 
 BEGUN: Final = "0c7a5a0e-7f0f-4d27-8d8c-3f2f6b0f6a11"
-"""Of an upload that was begun, of CONTENT, without a byte of it."""
+"""Of an upload that was begun, of CONTENT, without a byte; or of the queue's second record."""
 
 CONTENT: Final = b"no record"
 
@@ -29,6 +29,7 @@ def register() -> None:
     ids = st.one_of(st.sampled_from([RECEIVED, BEGUN]), st.uuids().map(str))
     contents = st.sampled_from([b"", CONTENT])
     schemathesis.openapi.format("doorstep-upload-metadata", st.builds(_metadata, ids, contents))
+    schemathesis.openapi.format("doorstep-cursor", st.sampled_from([RECEIVED, BEGUN]))
     schemathesis.openapi.media_type(
         "application/offset+octet-stream", st.sampled_from([b"", b"no", CONTENT])
     )

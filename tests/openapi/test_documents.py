@@ -1,5 +1,7 @@
 """The OpenAPI documents are valid, and name the routes that there are."""
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema_rs
@@ -7,7 +9,11 @@ import pytest
 import schemathesis
 from starlette.routing import Route
 
+from agent.config import load
 from agent.record import signing
+from agent.serve.answer import Answer
+from agent.serve.answers import Answers
+from agent.serve.connection import METHODS
 from tests.backend import keys
 from tests.backend.app import create_app
 from tests.backend.faults.switches import Counts, Panel
@@ -16,7 +22,8 @@ from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.office.model import open_office
 from tests.backend.pages import PREFIX
 from tests.backend.wire.store import Store
-from tests.openapi.documents import BACKEND, BOTH, allowed, read
+from tests.openapi.documents import BACKEND, BOTH, SERVE, allowed, read
+from tests.support.device import Device
 
 
 @pytest.mark.parametrize("path", BOTH, ids=lambda path: path.parent.name)
@@ -46,6 +53,28 @@ def test_the_backends_device_routes_are_those_of_its_document(tmp_path: Path) ->
     document = read(BACKEND)
 
     assert device_routes(tmp_path) == {path: allowed(document, path) for path in document["paths"]}
+
+
+def test_serves_routes_and_their_parameters_are_those_of_its_document(tmp_path: Path) -> None:
+    """As it says itself, to whoever asks for something else."""
+    paths = read(SERVE)["paths"]
+    answers = Answers(load(Device(tmp_path).config), lambda: datetime.now(UTC))
+
+    nothing, others = answers.answer("/other"), {path: f"{path}?other=1" for path in paths}
+
+    assert told(nothing, "there are ") == set(paths)
+    for path, target in others.items():
+        named = {one["name"] for one in paths[path]["get"].get("parameters", [])}
+        answer = answers.answer(target)
+        assert answer.status == 400
+        assert not named or told(answer, "each once: ") == named
+        assert allowed(read(SERVE), path) == set(METHODS)
+
+
+def told(answer: Answer, behind: str) -> set[str]:
+    """The list at the end of a sentence."""
+    sentence: str = json.loads(answer.body)["error"]
+    return set(sentence.partition(behind)[2].split(", "))
 
 
 def device_routes(folder: Path) -> dict[str, set[str]]:

@@ -15,10 +15,12 @@ from tests.backend.office import demo
 from tests.backend.office.model import open_office
 from tests.backend.process import running_backend
 from tests.backend.wire.store import Store
-from tests.openapi.documents import BACKEND, REPOSITORY
+from tests.openapi.documents import BACKEND, REPOSITORY, SERVE
 from tests.openapi.hooks import BEGUN, CONTENT, RECEIVED
+from tests.openapi.queued import queued
 from tests.support.enrolment import enrolled
 from tests.support.factory import RecordMaker
+from tests.support.served import served
 from tests.support.wire import record, speaking_to
 
 pytestmark = pytest.mark.slow
@@ -73,3 +75,10 @@ def test_the_backend_answers_its_devices_as_its_document_says(tmp_path: Path) ->
             DOORSTEP_DEVICE=van.device_id,
             DOORSTEP_KEY=str(key_file),
         )
+
+
+def test_serve_answers_who_may_ask_as_its_document_says(tmp_path: Path) -> None:
+    with served(tmp_path) as device, queued(tmp_path):
+        both = device.client_file
+
+        asked_by_schemathesis(SERVE, device.url, device.ca_file, (both, both))
