@@ -159,7 +159,7 @@ def queue_part(outbox: OutboxReader) -> dict[str, Any]:
     dated = [item.utc for item in oldest if item.clock != ClockSource.UNSYNCED]
     return {
         **{name: min(getattr(counts, name), _MOST) for name in _COUNTS},
-        "oldest_utc": _hour_or_none(dated[0]) if dated else None,
+        "oldest_utc": _hour(dated[0]) if dated else None,
         "oldest_suspect": any(item.suspected for item in oldest),
         "alarms": [_alarm(item) for item in alarms],
     }
