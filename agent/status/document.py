@@ -21,7 +21,7 @@ from agent.process import control
 from agent.queue.disk import disk_errors, room_bytes
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
-from agent.status import findings, identity, troubles
+from agent.status import causes, findings, identity, troubles
 from agent.status.fitting import fitting
 from hardware.clock import ClockSource
 
@@ -144,8 +144,8 @@ def document(
         "sync": _only(told, _OF_SYNC),
         "doctor": findings.read(layout),
     }
-    made["queue"]["why"] = troubles.why_waits(made)
-    made["needs"] = troubles.needs(made, now)
+    made["queue"]["why"] = causes.why_waits(made)
+    made["needs"] = causes.needs(made, now)
     return fitting(made, LIMIT_BYTES)
 
 

@@ -45,6 +45,7 @@ class Rule:
 
 _URGENT: Final[frozenset[Need]] = frozenset(
     {Known.CLONE, Trouble.DAMAGED, Trouble.DISK, Trouble.FULL, Trouble.CAPTURE_STOPPED}
+    | {Trouble.NO_FLEET}
 )
 
 _LASTS: Final[dict[Need, str]] = {Known.NEVER_REPORTED: "1d"}

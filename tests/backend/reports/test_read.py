@@ -41,11 +41,8 @@ def test_times_are_kept_to_the_hour() -> None:
     assert found.received_at == datetime(2026, 12, 1, 11, tzinfo=UTC)
     assert ":42" not in json.dumps(found.document)
     assert found.needs == (Trouble.DAMAGED, Trouble.REFUSED)
-    assert (found.worst, found.waiting, found.bench_mode) == (
-        list(Trouble).index(Trouble.DAMAGED),
-        3,
-        True,
-    )
+    worst = list(Trouble).index(Trouble.DAMAGED)
+    assert (found.worst, found.waiting, found.bench_mode) == (worst, 3, True)
     assert found.oldest_utc == "2026-12-01T11:00:00.000Z"
 
 

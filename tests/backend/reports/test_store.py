@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.status.troubles import Trouble
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 from tests.backend.office.model import open_office
@@ -34,7 +33,7 @@ def test_the_last_one_stands_in_place_of_the_one_before(reports: Reports, tmp_pa
     assert list(Reports(tmp_path).all()) == [last, other]
     with sqlite3.connect(tmp_path / "backend.db") as db:
         rows = db.execute("SELECT worst, waiting, oldest_utc, agent, bench_mode FROM reports")
-        assert rows.fetchall()[0] == (list(Trouble).index(Trouble.FULL), 0, None, "2026.12.1", 1)
+        assert rows.fetchall()[0] == (last.worst, 0, None, "2026.12.1", 1)
 
 
 def test_what_says_nothing_new_writes_nothing(reports: Reports, tmp_path: Path) -> None:
