@@ -17,9 +17,9 @@ from agent.models import State, rfc3339
 from agent.process import control
 from agent.queue.paths import Layout
 from agent.status import document as status
-from agent.status import header, troubles
+from agent.status import header, kept, troubles
 from agent.status.fitting import fitting
-from agent.status.troubles import Trouble
+from agent.status.troubles import TOLD, Trouble
 from agent.status.words import lines
 from tests.agent.status.scene import Scene
 from tests.support.device import REPOSITORY, Device
@@ -306,6 +306,44 @@ def test_what_a_process_says_is_kept_where_it_is_as_expected(
     assert made["identity"] == {"mode": "required", "tls_until": None, "trouble": None} | ends
 
 
+COUNTED = dict.fromkeys(("waiting", "suspected", "refused", "damaged"), 3)
+KEPT = {"oldest_utc": "2026-12-01T09:00:00.000Z", "as_of": "2026-12-01T10:00:00.000Z"}
+DEEP: Any = "x"
+for _ in range(500):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize("member", [*COUNTED, *KEPT, "oldest_suspect", "alarms", "why", "error"])
+def test_a_queue_that_was_kept_is_input_too(tmp_path: Path, config: Config, member: str) -> None:
+    queue(tmp_path)[1].close()
+    for strange in (*STRANGE, DEEP):
+        told = {**COUNTED, **KEPT, "oldest_suspect": False, "alarms": [], member: strange}
+
+        made = status.document(config, status.believable_queue(told))
+
+        assert size_bytes(made) <= status.LIMIT_BYTES
+        assert all(line.isprintable() for line in lines(made))
+        assert "error" in made["queue"] or made["queue"]["alarms"] == []
+
+
+def test_what_capture_kept_of_the_queue_is_told_with_its_time(
+    tmp_path: Path, config: Config
+) -> None:
+    layout, database, outbox = queue(tmp_path)
+    add(outbox, RecordMaker().make())
+    kept.keep(layout, status.queue_part(outbox), MOMENT)
+    database.close()
+
+    made = status.document(config, status.believable_queue(kept.read(layout)))
+
+    hour = "2026-12-01T09:00:00.000Z"
+    assert (made["queue"]["waiting"], made["queue"]["oldest_utc"]) == (1, hour)
+    assert made["queue"]["as_of"] == hour
+    assert "waiting   1 record, since 2026-12-01 09:00 UTC; so it was at 2026-12-01 09:00 UTC" in (
+        list(lines(made))
+    )
+
+
 def test_what_the_queue_holds_does_not_command_the_terminal(tmp_path: Path, config: Config) -> None:
     """Every process writes there."""
     _, database, outbox = queue(tmp_path)
@@ -339,7 +377,8 @@ def test_somebody_outside_the_group_is_told_so_without_a_traceback(tmp_path: Pat
     for parent in [folder.folder, *folder.folder.parents]:
         if parent.stat().st_uid == os.geteuid() and parent.is_relative_to(tempfile.gettempdir()):
             parent.chmod(parent.stat().st_mode | 0o755)
-    folder.layout.state.chmod(0)
+    for closed in (folder.layout.state, folder.layout.run):
+        closed.chmod(0)
 
     told = subprocess.run(
         [sys.executable, "-c", OUTSIDER, "status", "--config", str(folder.config)],
@@ -348,10 +387,17 @@ def test_somebody_outside_the_group_is_told_so_without_a_traceback(tmp_path: Pat
         text=True,
         check=False,
     )
-    folder.layout.state.chmod(0o2770)
+    for closed in (folder.layout.state, folder.layout.run):
+        closed.chmod(0o2770)
 
     assert told.returncode == 0, told.stderr
     assert "Permission denied" in told.stdout
+    again = told.stdout[told.stdout.rindex("device    ") :].splitlines()
+    no_access = TOLD[Trouble.NO_ACCESS]
+    assert [line for line in again if line.startswith(("WRONG", "do "))] == [
+        f"WRONG     {no_access.what}",
+        f"do        {no_access.where}: {no_access.remedy}",
+    ]
 
 
 def test_before_the_first_start_the_remedy_is_whole(tmp_path: Path) -> None:

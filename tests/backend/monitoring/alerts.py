@@ -44,8 +44,14 @@ class Rule:
 
 
 _URGENT: Final[frozenset[Need]] = frozenset(
-    {Known.CLONE, Trouble.DAMAGED, Trouble.DISK, Trouble.FULL, Trouble.CAPTURE_STOPPED}
-    | {Trouble.NO_FLEET}
+    {
+        Known.CLONE,
+        Trouble.CAPTURE_STOPPED,
+        Trouble.DISK,
+        Trouble.FULL,
+        Trouble.NO_FLEET,
+        Trouble.DAMAGED,
+    }
 )
 
 _LASTS: Final[dict[Need, str]] = {Known.NEVER_REPORTED: "1d"}

@@ -1,0 +1,51 @@
+"""The status document in a header: what was sent comes out, and what is none says why."""
+
+import base64
+import json
+
+import pytest
+
+from agent.status import header
+
+DOCUMENT = {"v": 1, "device": "gerät", "needs": ["full"], "queue": {"waiting": 3, "why": None}}
+
+
+def encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def test_what_was_put_in_comes_out_and_takes_no_character_that_a_header_may_not_have() -> None:
+    made = header.encoded(DOCUMENT)
+
+    assert header.decoded(made) == DOCUMENT
+    assert made.isascii()
+    assert set(made) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+def test_1500_bytes_are_2000_characters() -> None:
+    empty = len(json.dumps({"x": ""}, separators=(",", ":")))
+
+    assert len(header.encoded({"x": "x" * (1_500 - empty)})) == header.LIMIT_CHARS
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ("A" * (header.LIMIT_CHARS + 1), "longer than 2000 characters"),
+        ("", "not base64url"),
+        ("a+b/", "not base64url"),
+        ("e30=", "not base64url"),
+        ("é", "not base64url"),
+        ("A", "not JSON; was it cut"),
+        (header.encoded(DOCUMENT)[:-9], "not JSON; was it cut"),
+        (encoded(b"\xff{}"), "not JSON; was it cut"),
+        (encoded(b"[" * 1_400), "not JSON; was it cut"),
+        (encoded(b"[]"), "not a JSON object"),
+        (encoded(b"7"), "not a JSON object"),
+    ],
+)
+def test_what_is_none_is_told_without_quoting_it(sent: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as told:
+        header.decoded(sent)
+
+    assert not sent or sent not in str(told.value)
