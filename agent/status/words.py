@@ -53,7 +53,8 @@ def _waiting_words(queue: dict[str, Any]) -> str:
     kept = f"; so it was at {_hour(queue['as_of'])}" if queue.get("as_of") else ""
     beside = ", ".join(f"{queue[name]} {name}" for name in ("refused", "damaged") if queue[name])
     known = f"{_counted(waiting, 'record')}{since}{suspect}" if waiting else "nothing"
-    return known + (f"; beside them {beside}" if beside else "") + kept
+    them = "beside them " if waiting else ""
+    return known + (f"; {them}{beside}" if beside else "") + kept
 
 
 def _process_lines(status: dict[str, Any]) -> Iterator[str]:

@@ -186,7 +186,7 @@ def test_the_words_for_a_terminal_say_all_of_it(tmp_path: Path, config: Config) 
     for expected in (
         "capture   not running",
         "sync      not running",
-        "waiting   nothing; beside them 1 damaged",
+        "waiting   nothing; 1 damaged",
         "1 file in torn/ did not verify",
         "manifest  off",
         "not for the road",
