@@ -1,0 +1,271 @@
+"""The list of what is not delivered: pages, no numbers, hours, and as quick at its end."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.models import CaptureId, State
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.queue.reader import NOT_DELIVERED, OutboxReader
+from agent.queue.readonly import ReadOnlyDatabase
+from agent.serve import captures
+from agent.serve.answer import Answer
+from tests.support.factory import MOMENT, RecordMaker, add, new_id, queue
+
+LATER = MOMENT + timedelta(hours=5, minutes=59)
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    _, database, made = queue(tmp_path)
+    yield made
+    database.close()
+
+
+def page(outbox: OutboxReader, **parameters: str) -> dict[str, Any]:
+    answer = captures.page(outbox, captures.wanted(parameters), LATER)
+    assert answer.status == 200
+    found: dict[str, Any] = json.loads(answer.body)
+    return found
+
+
+def mixed(outbox: Outbox, count: int) -> list[CaptureId]:
+    """Rows in the order of arrival, each in another state than the one before."""
+    maker = RecordMaker()
+    ids = [add(outbox, maker.make()).label.capture_id for _ in range(count)]
+    for number, one in enumerate(map(outbox.get, ids)):
+        match number % 5:
+            case 1:
+                outbox.mark_refused(one, "a.refusal.jws", MOMENT, "unknown_key")
+            case 2:
+                outbox.mark_damaged(one, "its file is gone")
+            case 3:
+                outbox.book(one, 1e9, "POST was answered 413", suspected=True)
+            case 4:
+                outbox.mark_delivered(one, "a.receipt.jws", MOMENT)
+    return ids
+
+
+STATES = ["PENDING", "REFUSED", "DAMAGED", "PENDING", "DELIVERED"]
+
+
+def test_a_page_has_all_that_the_backend_has_not_in_order_of_arrival(outbox: Outbox) -> None:
+    ids = mixed(outbox, 10)
+
+    found = page(outbox)
+
+    assert [(one["id"], one["state"]) for one in found["captures"]] == [
+        (capture_id, state)
+        for capture_id, state in zip(ids, STATES * 2, strict=True)
+        if state != "DELIVERED"
+    ]
+    assert found["next"] is None
+
+
+def test_a_line_says_why_and_how_old_and_nothing_else(outbox: Outbox) -> None:
+    mixed(outbox, 5)
+
+    assert [
+        {name: value for name, value in one.items() if name != "id"}
+        for one in page(outbox)["captures"]
+    ] == [
+        {"state": "PENDING", "suspect": False, "age_h": 5, "answer": None},
+        {"state": "REFUSED", "suspect": False, "age_h": 5, "answer": "unknown_key"},
+        {"state": "DAMAGED", "suspect": False, "age_h": 5, "answer": "its file is gone"},
+        {"state": "PENDING", "suspect": True, "age_h": 5, "answer": "POST was answered 413"},
+    ]
+
+
+@pytest.mark.parametrize("limit", ["1", "2", "3", "100"])
+@pytest.mark.parametrize("state", [None, "PENDING", "REFUSED", "DAMAGED", "SUSPECT"])
+def test_pages_joined_are_the_whole_list(outbox: Outbox, state: str | None, limit: str) -> None:
+    """Each once, whatever the size of a page; the last one has no next."""
+    mixed(outbox, 23)
+    wanted = {} if state is None else {"state": state}
+    whole = page(outbox, **wanted, limit="100")["captures"]
+    assert len(whole) > 3
+
+    found, after = [], dict[str, str]()
+    for _ in range(30):
+        one = page(outbox, **wanted, **after, limit=limit)
+        found += one["captures"]
+        if one["next"] is None:
+            break
+        assert len(one["captures"]) == int(limit)
+        after = {"after": one["next"]}
+
+    assert found == whole
+
+
+def test_a_state_shows_only_its_own(outbox: Outbox) -> None:
+    mixed(outbox, 10)
+
+    for state in ("PENDING", "REFUSED", "DAMAGED"):
+        assert {one["state"] for one in page(outbox, state=state)["captures"]} == {state}
+    assert {one["suspect"] for one in page(outbox, state="SUSPECT")["captures"]} == {True}
+
+
+def test_a_cursor_outlasts_the_delivery_of_its_item(outbox: Outbox) -> None:
+    ids = mixed(outbox, 10)
+    after = page(outbox, limit="1")["next"]
+    outbox.mark_delivered(outbox.get(ids[0]), "a.receipt.jws", MOMENT)
+
+    assert page(outbox, after=after, limit="1")["captures"][0]["id"] == ids[1]
+
+
+def test_a_cursor_that_no_page_named_is_told(outbox: Outbox) -> None:
+    wanted = captures.wanted({"after": new_id()})
+
+    answer = captures.page(outbox, wanted, LATER)
+
+    said = b'{"error":"after: not what a page named as `next`; begin again without it"}'
+    assert answer == Answer(400, said)
+
+
+@pytest.mark.parametrize(
+    ("clock", "utc", "age_h"),
+    [
+        ("gnss", "2026-12-01T09:15:02.000Z", 5),
+        ("unsynced", "2026-12-01T09:15:02.000Z", None),
+        ("ntp", "2026-12-01T15:14:02.000Z", 0),
+        ("ntp", "2026-12-01T15:14:03.000Z", None),
+        ("gnss", "\x1b[2J", None),
+    ],
+    ids=["whole hours", "no clock", "now", "to come", "no time"],
+)
+def test_an_age_is_in_whole_hours_or_unknown(
+    outbox: Outbox, clock: str, utc: str, age_h: int | None
+) -> None:
+    add(outbox, RecordMaker().make(clock=clock, utc=utc))
+
+    assert page(outbox)["captures"][0]["age_h"] == age_h
+
+
+def test_a_long_answer_is_cut_and_does_not_command_a_terminal(outbox: Outbox) -> None:
+    made = add(outbox, RecordMaker().make())
+    outbox.book(outbox.get(made.label.capture_id), 1e9, "\x1b[2J" + "x" * 5_000)
+
+    answer = page(outbox)["captures"][0]["answer"]
+
+    assert len(answer) == 200
+    assert answer.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        *(("limit", value) for value in ("0", "101", "-1", "1e1", "ten", "", " 5", "5 ", "+5")),
+        *(("limit", value) for value in ("٣", "9" * 400, "1_0", "0x10")),
+        *(("after", value) for value in ("0", "-1", "", "9" * 400, "words", "g" * 36, "a\x00b")),
+        *(("after", value) for value in ("' OR 1=1 --", "AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA")),
+        *(("state", value) for value in ("pending", "DELIVERED", "PRUNED", "", "PENDING'", "*")),
+        ("state", "PENDING,REFUSED"),
+    ],
+)
+def test_a_wrong_parameter_is_told_and_not_quoted(parameter: str, value: str) -> None:
+    with pytest.raises(ValueError) as told:
+        captures.wanted({parameter: value})
+
+    assert (
+        str(told.value)
+        == {
+            "limit": "limit: not a number from 1 to 100",
+            "after": "after: not what a page named as `next`; begin again without it",
+            "state": "state: none of PENDING, REFUSED, DAMAGED, SUSPECT",
+        }[parameter]
+    )
+
+
+ROWS = 100_000
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A hundred thousand rows, of which the refused and the damaged are few and far between."""
+    _, database, outbox = queue(tmp_path_factory.mktemp("deep"))
+    made = add(outbox, RecordMaker().make())
+    with database.step() as sql:
+        names = [row["name"] for row in sql.execute("PRAGMA table_info(captures)")]
+        changed = {
+            "number": "value + 1",
+            "capture_id": "printf('%08x-0000-4000-8000-000000000000', value)",
+            "seq": "value + 1",
+            "state": "CASE value % 1000 WHEN 7 THEN 'REFUSED' WHEN 8 THEN 'DAMAGED'"
+            " WHEN 9 THEN 'DELIVERED' ELSE 'PENDING' END",
+            "suspected": "value % 1000 = 1",
+        }
+        values = ", ".join(changed.get(name, name) for name in names)
+        sql.execute(
+            f"WITH RECURSIVE counted(value) AS"
+            f" (SELECT 1 UNION ALL SELECT value + 1 FROM counted WHERE value < {ROWS})"
+            f" INSERT INTO captures ({', '.join(names)}) SELECT {values}"
+            " FROM counted, captures WHERE capture_id = ?",
+            (made.label.capture_id,),
+        )
+    yield database
+    database.close()
+
+
+def least_s(outbox: OutboxReader, **parameters: str) -> float:
+    """The quickest of ten: the others waited for something else."""
+    wanted, taken = captures.wanted(parameters), []
+    for _ in range(10):
+        began = time.perf_counter()
+        captures.page(outbox, wanted, LATER)
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", [None, "PENDING", "REFUSED", "DAMAGED", "SUSPECT"])
+def test_a_page_takes_no_longer_behind_a_hundred_thousand(
+    deep: Database, state: str | None
+) -> None:
+    """Without an index that has this order the last page would take a hundred times as long."""
+    outbox = OutboxReader(deep)
+    wanted = {} if state is None else {"state": state}
+    last = f"{ROWS - 500:08x}-0000-4000-8000-000000000000"
+
+    first_s = least_s(outbox, **wanted)
+    last_s = least_s(outbox, **wanted, after=last)
+
+    assert last_s < 3 * first_s + 0.001
+
+
+@pytest.mark.parametrize("state", [*NOT_DELIVERED, None])
+def test_each_page_is_read_from_an_index_and_sorts_nothing(
+    tmp_path: Path, state: State | None
+) -> None:
+    """That of the state, whose rows are in order of their numbers; or that of the suspects."""
+    _, database, _ = queue(tmp_path)
+    asked: list[str] = []
+    with database.look() as sql:
+        sql.set_trace_callback(asked.append)
+    outbox = OutboxReader(database)
+    outbox.suspects(None, 10) if state is None else outbox.undelivered([state], None, 10)
+
+    with database.look() as sql:
+        sql.set_trace_callback(None)
+        (query,) = [one for one in asked if one.startswith("SELECT number, capture_id")]
+        steps = [row["detail"] for row in sql.execute(f"EXPLAIN QUERY PLAN {query}")]
+    database.close()
+
+    assert steps == [
+        "SEARCH captures USING INDEX captures_suspect (number>?)"
+        if state is None
+        else "SEARCH captures USING INDEX idx_captures_state (state=? AND rowid>?)"
+    ]
+
+
+def test_who_may_not_write_sees_the_same(tmp_path: Path) -> None:
+    layout, database, outbox = queue(tmp_path)
+    mixed(outbox, 10)
+
+    assert page(OutboxReader(ReadOnlyDatabase(layout))) == page(outbox)
+    database.close()
