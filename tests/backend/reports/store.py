@@ -29,9 +29,8 @@ PATIENCE_S: Final = 0.05
 _PUT: Final = """INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
     received_at = excluded.received_at, document = excluded.document, worst = excluded.worst,
     waiting = excluded.waiting, oldest_utc = excluded.oldest_utc, agent = excluded.agent,
-    bench_mode = excluded.bench_mode
-    WHERE received_at != excluded.received_at OR document != excluded.document"""
-"""What says nothing new writes nothing."""
+    bench_mode = excluded.bench_mode"""
+"""In place, so that a page of the database which stays the same is not written."""
 
 
 class Reports:
