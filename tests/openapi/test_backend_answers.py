@@ -17,6 +17,7 @@ from tests.backend.wire.headers import MAX_UPLOAD_BYTES
 from tests.backend.wire.quota import MOST_OPEN_BYTES
 from tests.backend.wire.store import Store
 from tests.openapi.documents import BACKEND, Held, allowed, answers, operations
+from tests.openapi.hooks import own_name
 from tests.support.enrolment import EST, PKCS10, Enrolled, asked, enrolled
 from tests.support.factory import RecordMaker, new_id
 from tests.support.wire import BODY, VERSION, Wire, announce, record, speaking_to
@@ -138,17 +139,20 @@ def documents(wire: Wire, backend: Backend) -> None:
 
 
 def certificates(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
-    named = maker.device_id
+    named, server = maker.device_id, own_name(maker.device_id)
+    backend.command("devices", "names", named, server)
     login, key = (named, Register(backend.data).let_in(named)), signing.new_key()
     for path, own in (
         ("simpleenroll", key),
         ("simplereenroll", key),
         ("evidence/simpleenroll", maker.key),
         ("evidence/simplereenroll", maker.key),
+        ("serve/simpleenroll", key),
+        ("serve/simplereenroll", key),
     ):
         url = f"{wire.base_url}{EST}/{path}"
         for kind, body in (
-            (PKCS10, asked(named, own)),
+            (PKCS10, asked(named, own, [server])),
             (PKCS10, asked("van-2", own)),  # 400
             (PKCS10, b"A" * 20_000),  # 413
             ({"Content-Type": "text/plain"}, asked(named, own)),  # 415

@@ -78,9 +78,8 @@ def told(answer: Answer, behind: str) -> set[str]:
 
 
 def device_routes(folder: Path) -> dict[str, set[str]]:
-    """Methods by path of a backend with everything in it but pages."""
+    """Methods by path of a backend with all that devices ask; nothing for people or pullers."""
     store = Store(folder)
-    ca = keys.certificates(folder / "ca")
     app = create_app(
         store,
         signing.new_key,
@@ -89,7 +88,7 @@ def device_routes(folder: Path) -> dict[str, set[str]]:
         with_switches=False,
         office=open_office(store),
         documents=FleetDocuments(folder),
-        identity=Identity.of(folder, ca),
+        identity=Identity.of(folder, keys.certificates(folder / "ca")),
     )
     routes: dict[str, set[str]] = {}
     for route in app.routes:

@@ -16,7 +16,7 @@ from tests.backend.office.model import open_office
 from tests.backend.process import running_backend
 from tests.backend.wire.store import Store
 from tests.openapi.documents import BACKEND, REPOSITORY, SERVE
-from tests.openapi.hooks import BEGUN, CONTENT, RECEIVED
+from tests.openapi.hooks import BEGUN, CONTENT, RECEIVED, own_name
 from tests.openapi.queued import queued
 from tests.support.enrolment import enrolled
 from tests.support.factory import RecordMaker
@@ -67,6 +67,7 @@ def test_the_backend_answers_its_devices_as_its_document_says(tmp_path: Path) ->
         demo.send_out(office, van.device_id, datetime.now(UTC))
         key_file = tmp_path / "signing.pem"
         key_file.write_bytes(signing.private_pem(maker.key))
+        backend.command("devices", "names", van.device_id, own_name(van.device_id))
         token = Register(backend.data).let_in(van.device_id)
 
         asked_by_schemathesis(
