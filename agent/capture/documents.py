@@ -9,12 +9,15 @@ from typing import Any, Final
 from agent.capture.current_fleet import CurrentFleet
 from agent.capture.current_manifest import CurrentManifest
 from agent.capture.evidence import Evidence
+from agent.capture.serve_certificate import ServeCertificate
 from agent.config import Config
 from agent.errors import ExitCode
 from agent.trust.store import TrustStore
 from hardware.clock import Clock
 
-OFFERS: Final = '{"offer": "manifest"|"fleet"|"evidence", "text": "..."}, {"request": "evidence"}'
+OFFERS: Final = (
+    '{"offer": "manifest"|"fleet"|"evidence"|"serve", "text": "..."}, {"request": "evidence"}'
+)
 """What may be said here, for who said something else."""
 
 REST_S: Final = 0.25
@@ -36,12 +39,14 @@ class Documents:
         evidence: the certificate for the signing key.
         fleet: the fleet document in force.
         manifest: the manifest in force.
+        serve: the certificate that `doorstep serve` shows.
     """
 
     def __init__(self, config: Config, trust: TrustStore, clock: Clock, evidence: Evidence) -> None:
         self.evidence = evidence
         self.fleet = CurrentFleet(config, trust)
         self.manifest = CurrentManifest(config, trust, clock, self.fleet)
+        self.serve = ServeCertificate(config)
         self._looking = threading.Lock()
         self._rested_s = 0.0
 
@@ -62,6 +67,9 @@ class Documents:
             case {"offer": "evidence", "text": str(text)}:
                 with self._in_turn():
                     return self.evidence.offer(text).told()
+            case {"offer": "serve", "text": str(text)}:
+                with self._in_turn():
+                    return self.serve.offer(text).told()
             case {"request": "evidence"}:
                 with self._in_turn():
                     return {"request": self.evidence.request()}

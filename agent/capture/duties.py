@@ -132,6 +132,7 @@ class Duties:
             "manifest_until": _time(self._documents.manifest.ends),
             "manifest_refused": self._documents.manifest.refused,
             "evidence_until": _time(self._documents.evidence.ends),
+            "serve_until": _time(self._documents.serve.ends),
         }
 
     def turn(self, now_ns: int, *, is_looking: bool) -> None:

@@ -12,6 +12,7 @@ from agent.capture.current_fleet import CurrentFleet
 from agent.capture.device_key import device_key
 from agent.capture.evidence import Evidence
 from agent.capture.inherited import inherit
+from agent.capture.serve_certificate import ServeCertificate
 from agent.config import Config
 from agent.errors import NotGenuine, NotNow
 from agent.process import control
@@ -21,6 +22,9 @@ from agent.queue.disk import lock
 from agent.queue.moving import move_in
 from agent.queue.paths import Layout
 from agent.trust.store import TrustStore
+
+Kind = Literal["evidence", "fleet", "serve"]
+"""What may be taken."""
 
 _TIMEOUT_S: Final = 30.0
 """Longest wait for a running capture process: it may be at a press, on a worn card."""
@@ -41,7 +45,19 @@ def request(config: Config) -> str:
         return evidence.request()
 
 
-def take(config: Config, kind: Literal["evidence", "fleet"], text: str) -> None:
+def serve_request(config: Config, asked: str) -> str:
+    """Put serve's request, PEM, into `trust/`; returns the one in force, which may be the old one.
+
+    Directly, as whoever owns `trust/`: a running capture reads it anew each time.
+
+    Raises:
+        NotGenuine: it is no request.
+        StorageFault: the disk failed; what was there stays.
+    """
+    return ServeCertificate(config).ask_with(asked)
+
+
+def take(config: Config, kind: Kind, text: str) -> None:
     """Hand a document over, to be verified and kept.
 
     Raises:
@@ -53,11 +69,16 @@ def take(config: Config, kind: Literal["evidence", "fleet"], text: str) -> None:
         verdict = Verdict.read(answer)
     else:
         with _instead_of_capture(config) as evidence:
-            trust = TrustStore(Layout.of(config.state))
-            taker = evidence if kind == "evidence" else CurrentFleet(config, trust)
-            verdict = taker.offer(text)
+            match kind:
+                case "evidence":
+                    verdict = evidence.offer(text)
+                case "serve":
+                    verdict = ServeCertificate(config).offer(text)
+                case "fleet":
+                    trust = TrustStore(Layout.of(config.state))
+                    verdict = CurrentFleet(config, trust).offer(text)
     if verdict.why is not None:
-        is_for_later = kind == "evidence" and verdict.again  # a fleet's may always come anew
+        is_for_later = kind != "fleet" and verdict.again  # a fleet's may always come anew
         failure = NotNow if is_for_later else NotGenuine
         raise failure(f"capture does not take it: {verdict.why}")
 

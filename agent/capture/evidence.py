@@ -1,10 +1,11 @@
 """The evidence certificate: capture has the key, asks for it, and alone decides what counts."""
 
 from datetime import datetime
+from functools import partial
 
+from agent.capture.offered import check_not_shorter, verdict
 from agent.config import Config
-from agent.errors import DoorstepError, NotGenuine
-from agent.process.verdict import TAKEN, Verdict
+from agent.process.verdict import Verdict
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Chain
@@ -36,13 +37,7 @@ class Evidence:
 
     def offer(self, text: str) -> Verdict:
         """Take it, if it counts; durable when this returns."""
-        try:
-            self._take(text)
-        except NotGenuine as error:
-            return Verdict(str(error))
-        except DoorstepError as error:
-            return Verdict(str(error), again=True)
-        return TAKEN
+        return verdict(partial(self._take, text))
 
     def _take(self, text: str) -> None:
         """Keep this chain, PEM, if it is one for this key and device; what was kept stays else."""
@@ -60,9 +55,6 @@ class Evidence:
         return certificates.ends(kept[0]) if is_ours else None
 
     def _check_not_shorter(self, chain: Chain) -> None:
-        """Raise NotGenuine where the kept one counts, and for longer: earlier ones are replayed."""
+        """Raise NotGenuine where the kept one counts, and for longer."""
         key, known = self._key.public_key(), expected(self._config)
-        kept = good_evidence(self._store, key, known)
-        if kept and certificates.ends(chain[0]) < (ends := certificates.ends(kept[0])):
-            words = f"the one that is kept counts until {ends:%Y-%m-%d}"
-            raise NotGenuine(f"it ends on {certificates.ends(chain[0]):%Y-%m-%d}, and {words}")
+        check_not_shorter(chain, good_evidence(self._store, key, known))

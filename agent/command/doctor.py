@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from agent.command import permissions
+from agent.command import permissions, serve_check
 from agent.command.clock_words import keepers, told
 from agent.command.config import check
 from agent.command.network_check import NOT_ENROLLED, findings
@@ -88,6 +88,7 @@ def examine(path: Path) -> list[Finding]:
         *_queue(config),
         _clock(config, running or {}),
         *over_tls,
+        *(Finding("serve", Level[bad], words) for bad, words in serve_check.findings(config)),
         Finding("sealing", Level.NOTE, unsealed),
     ]
     kept.keep(layout, (one.check for one in findings if one.level is Level.FAILED))

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
 from agent.capture import enrolment as at_capture
+from agent.command import serve_part
 from agent.command.owners import Report, as_owner
 from agent.command.shared import owner_of
 from agent.config import Config, IdentityMode, load, path_of
@@ -25,6 +26,7 @@ from agent.queue.disk import write_durably
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.sync import enrolment as at_sync
+from agent.sync import for_capture
 from agent.trust.authorities import given
 from agent.trust.keys import pinned
 from hardware.clock import BUILT
@@ -49,11 +51,16 @@ def run(arguments: argparse.Namespace) -> int:
     layout = Layout.of(config.state)  # each owner is looked up before anybody's part makes anything
     as_capture = partial(as_owner, owner_of(layout.capture_keys, layout.state))
     as_sync = partial(as_owner, owner_of(layout.sync_keys, layout.state))
+    serves = bool(config.serve.names)
+    as_serve = partial(as_owner, owner_of(layout.serve_keys, layout.state) if serves else None)
     token = _token(arguments.token)
     await_time(say)
     request = str(as_capture(lambda: {"made": at_capture.request(config)}).get("made"))
+    serve = _serve_request(config, as_serve, as_capture) if serves else None
     _authority(config, arguments.ca_sha256, as_sync)
-    fetched = as_sync(lambda: _over_the_network(config, request, token, renew=arguments.renew))
+    fetched = as_sync(
+        lambda: _over_the_network(config, request, serve, token, renew=arguments.renew)
+    )
     codes = [fetched.get("exit"), as_capture(lambda: _keep(config, fetched)).get("exit")]
     code = next((ExitCode(found) for found in codes if found), ExitCode.DONE)
     if fetched.get("token") and arguments.token is not None:
@@ -139,6 +146,12 @@ def _tidy(text: str, where: str) -> str:
     return token
 
 
+def _serve_request(config: Config, as_serve: AsOwner, as_capture: AsOwner) -> str:
+    """Serve's part, and what capture's makes of it: neither sees the other's folder."""
+    made = str(as_serve(lambda: {"made": serve_part.request(config)}).get("made"))
+    return str(as_capture(lambda: {"kept": at_capture.serve_request(config, made)}).get("kept"))
+
+
 def _authority(config: Config, pin: str | None, as_sync: AsOwner) -> None:
     """See to `identity.ca`: whom everything after this is verified by."""
     path = config.identity.ca
@@ -156,7 +169,7 @@ def _authority(config: Config, pin: str | None, as_sync: AsOwner) -> None:
 
 
 def _over_the_network(
-    config: Config, request: str, token: Callable[[], str | None], *, renew: bool
+    config: Config, request: str, serve: str | None, token: Callable[[], str | None], *, renew: bool
 ) -> Report:
     """Sync's part, in sync's process."""
     asked: list[str | None] = []
@@ -166,18 +179,19 @@ def _over_the_network(
         return asked[-1]
 
     at_sync.identity(config, once, say, renew=renew)
-    fetched = at_sync.documents(config, request, say)
+    fetched = for_capture.documents(config, request, serve, say, renew=renew)
     code = fetched.trouble and int(fetched.trouble.exit_code)
-    told = {"evidence": fetched.evidence, "fleet": fetched.fleet, "exit": code}
-    return {**told, "token": bool(asked)}
+    told = {"evidence": fetched.evidence, "fleet": fetched.fleet, "serve": fetched.serve}
+    return {**told, "exit": code, "token": bool(asked)}
 
 
 def _keep(config: Config, fetched: Report) -> Report:
     """Capture's part, in capture's process: what was fetched is verified once more, and kept."""
     codes = []
-    kinds: tuple[tuple[Literal["evidence", "fleet"], str], ...] = (
+    kinds: tuple[tuple[at_capture.Kind, str], ...] = (
         ("evidence", "evidence"),
         ("fleet", "fleet document"),
+        ("serve", "serve"),
     )
     for kind, step in kinds:
         text = fetched.get(kind)

@@ -5,10 +5,11 @@ Whatever comes in is untrusted: what cannot be read is NotGenuine, in words.
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, TypeGuard
 
 from cryptography import x509
@@ -56,17 +57,39 @@ class NotTrusted(NotGenuine):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A PKCS#10 request, DER, and the key that it is for."""
+    """A PKCS#10 request.
+
+    Attributes:
+        der: the whole of it.
+        device_id: its CN; empty where it has none, or more than one.
+        names: of a server: host names and addresses.
+    """
 
     der: bytes
     key: PublicKey
+    device_id: str
+    names: frozenset[str] = frozenset()
 
 
-def request(key: PrivateKey, device_id: str) -> Request:
-    """Ask for a certificate for `key`, with the device's id as CN (RFC 2986)."""
+def request(key: PrivateKey, device_id: str, names: Collection[str] = ()) -> Request:
+    """Ask for a certificate for `key`, with the device's id as CN (RFC 2986).
+
+    With `names` for a server: host names and addresses, as subjectAltName.
+    """
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device_id)])
-    made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
-    return Request(made.public_bytes(serialization.Encoding.DER), key.public_key())
+    builder = x509.CertificateSigningRequestBuilder().subject_name(name)
+    if asked := server_names(names):
+        others = x509.SubjectAlternativeName([_general(one) for one in sorted(asked)])
+        builder = builder.add_extension(others, critical=False)
+    made = builder.sign(key, hashes.SHA256())
+    return Request(
+        made.public_bytes(serialization.Encoding.DER), key.public_key(), device_id, asked
+    )
+
+
+def server_names(names: Collection[str]) -> frozenset[str]:
+    """The names as certificates have them: hosts in lower case, addresses in their short form."""
+    return frozenset(str(_address(one) or one.lower()) for one in names)
 
 
 def request_pem(asked: Request) -> str:
@@ -86,7 +109,8 @@ def read_request(pem: str) -> Request:
         key = found.public_key()
         if not _is_p256(key) or not found.is_signature_valid:
             raise NotGenuine("not a certificate request by a P-256 key")
-        return Request(found.public_bytes(serialization.Encoding.DER), key)
+        der = found.public_bytes(serialization.Encoding.DER)
+        return Request(der, key, common_name(found), _names(found.extensions))
 
 
 def read_pem(pem: bytes) -> Chain:
@@ -143,9 +167,9 @@ def is_self_signed(certificate: Certificate) -> bool:
     return _is_by(certificate, certificate)
 
 
-def common_name(certificate: Certificate) -> str:
+def common_name(one: Certificate | x509.CertificateSigningRequest) -> str:
     """The CN; empty where there is none, or more than one."""
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    names = one.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[0].value) if len(names) == 1 else ""
 
 
@@ -175,6 +199,25 @@ def check_evidence(certificate: Certificate) -> None:
             raise NotGenuine("not a certificate for evidence: no keyUsage digitalSignature")
         if ExtendedKeyUsageOID.EMAIL_PROTECTION not in purposes:
             raise NotGenuine("not a certificate for evidence: no emailProtection")
+
+
+def names_of(certificate: Certificate) -> frozenset[str]:
+    """Under which host names and addresses a server may show it; as `server_names` writes them."""
+    with _readable("not a certificate for a server"):
+        return _names(certificate.extensions)
+
+
+def check_server(certificate: Certificate, names: Collection[str]) -> None:
+    """Raise NotGenuine where no server may show it under each of these names.
+
+    Source: RFC 5280 section 4.2.1.12, RFC 9110 section 4.3.4.
+    """
+    with _readable("not a certificate for a server"):
+        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        if ExtendedKeyUsageOID.SERVER_AUTH not in purposes:
+            raise NotGenuine("not a certificate for a server: no serverAuth")
+        if missing := sorted(set(names) - _names(certificate.extensions)):
+            raise NotGenuine(f"not for {missing[0]}, which was asked for")
 
 
 def key_sha256(certificate: Certificate) -> str:
@@ -211,6 +254,27 @@ def _is_authority(certificate: Certificate) -> bool:
     except _FOREIGN:
         return False
     return found.value.ca
+
+
+def _names(extensions: x509.Extensions) -> frozenset[str]:
+    """What the subjectAltName says of hosts and addresses; empty without one."""
+    kind = x509.SubjectAlternativeName
+    found = next((one.value for one in extensions if isinstance(one.value, kind)), None)
+    hosts = found.get_values_for_type(x509.DNSName) if found else []
+    addresses = found.get_values_for_type(x509.IPAddress) if found else []
+    return frozenset([*(one.lower() for one in hosts), *map(str, addresses)])
+
+
+def _general(name: str) -> x509.GeneralName:
+    address = _address(name)
+    return x509.DNSName(name) if address is None else x509.IPAddress(address)
+
+
+def _address(name: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(name)
+    except ValueError:
+        return None
 
 
 def _is_p256(key: object) -> TypeGuard[PublicKey]:

@@ -1,9 +1,9 @@
-"""Sync's part of an enrolment: the network, the TLS key, and what comes over it for capture."""
+"""Sync's part of an enrolment: the authority, and a TLS key with a certificate that works."""
 
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Final, TypeVar
@@ -20,7 +20,7 @@ from agent.sync.http import Backend, Limits, NoAnswer, NotVerified, TurnedAway
 from agent.sync.identity import Identity, IdentityStore
 from agent.sync.tus import Answer, quoted
 from agent.trust import fleet
-from agent.trust.authorities import check_not_ended, expected, good_evidence, now
+from agent.trust.authorities import check_not_ended, expected, now
 from agent.trust.store import TrustStore
 
 Say = Callable[[str, str], None]
@@ -32,17 +32,7 @@ LIMITS: Final = Limits(attempt_s=60.0)
 DECIDING_LIMIT_S: Final = 120.0
 """How long somebody at a terminal waits for an authority that has to decide."""
 
-_NO_LABEL: Final = 404
 _Got = TypeVar("_Got")
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What came for capture; None for what is not new, or did not come: `trouble` says why."""
-
-    evidence: str | None
-    fleet: str | None
-    trouble: DoorstepError | None = None
 
 
 def authority(config: Config, pin: str) -> str:
@@ -132,23 +122,6 @@ def identity(
         say("TLS certificate", f"new, until {new.ends:%Y-%m-%d}")
 
 
-def documents(config: Config, request: str, say: Say) -> Fetched:
-    """Fetch the evidence certificate for this request (PEM), and the fleet document."""
-    trouble: DoorstepError | None = None
-    evidence = document = None
-    try:
-        evidence = _evidence(config, request, say)
-    except DoorstepError as error:
-        trouble = error
-        say("evidence", str(error))
-    try:
-        document = _fleet(config, say)
-    except DoorstepError as error:
-        trouble = trouble or error
-        say("fleet document", str(error))
-    return Fetched(evidence, document, trouble)
-
-
 def _current(config: Config, layout: Layout, say: Say) -> Identity | None:
     try:
         return IdentityStore(layout).read(expected(config))
@@ -166,7 +139,7 @@ def _again(
     """
     with closing(Est(config.est, tls.for_est(config), LIMITS)) as est:
         try:
-            return _decided(lambda: _ask(config, est, current, None), say), None
+            return decided(lambda: _ask(config, est, current, None), say), None
         except NotVerified:
             raise
         except (NotIssued, NoAnswer) as error:
@@ -189,7 +162,7 @@ def _first(
     login = config.device.id, secret
     with closing(Est(config.est, tls.for_est(config, as_device=False), LIMITS)) as est:
         try:
-            return _decided(lambda: _ask(config, est, current, login), say)
+            return decided(lambda: _ask(config, est, current, login), say)
         except NotVerified:
             raise
         except NoAnswer as error:
@@ -213,26 +186,7 @@ def _ask(
     return issuing.tls_identity(store, est, expected(config), current=current, login=login)
 
 
-def _evidence(config: Config, request: str, say: Say) -> str | None:
-    asked = certificates.read_request(request)
-    with closing(Est(config.est, tls.for_est(config), LIMITS)) as est:
-        try:
-            chain = _decided(lambda: issuing.evidence(est, asked, expected(config)), say)
-        except NotIssued as error:
-            if error.status != _NO_LABEL:
-                raise
-            words = "this authority has no label `evidence`: photos go without a certificate"
-            say("evidence", f"{words}; the rest is done")
-            return None
-    kept = good_evidence(TrustStore(Layout.of(config.state)), asked.key, expected(config))
-    if kept and (ends := certificates.ends(kept[0])) > certificates.ends(chain[0]):
-        words = "longer than what the authority gives now"
-        say("evidence", f"the one that is kept counts until {ends:%Y-%m-%d}, {words}")
-        return None
-    return certificates.pem(chain).decode()
-
-
-def _decided(ask: Callable[[], _Got | Waits], say: Say) -> _Got:
+def decided(ask: Callable[[], _Got | Waits], say: Say) -> _Got:
     """Ask until the authority has decided, or somebody has waited long enough."""
     until_s = time.monotonic() + DECIDING_LIMIT_S
     while isinstance(got := ask(), Waits):
@@ -247,7 +201,7 @@ def _decided(ask: Callable[[], _Got | Waits], say: Say) -> _Got:
 def _refusal(config: Config) -> DoorstepError | None:
     """How the backend refuses the certificate in use; None where it does not, or says nothing."""
     try:
-        answer = _asked_for_fleet(config)
+        answer = asked_for_fleet(config)
     except TurnedAway as error:
         return error
     except NoAnswer:
@@ -256,31 +210,11 @@ def _refusal(config: Config) -> DoorstepError | None:
     return NotGenuine(quoted("what is there", answer)) if refused else None
 
 
-def _asked_for_fleet(config: Config) -> Answer:
+def asked_for_fleet(config: Config) -> Answer:
+    """The fleet document that follows the one that is kept, as this device. Raises NoAnswer."""
     assert config.identity.fleet_key is not None  # the configuration is checked
     pinned = signing.read_public_key(config.identity.fleet_key)
     held = fleet.tag(TrustStore(Layout.of(config.state)).fleet(), pinned)
     backend = Backend(config.backend, LIMITS, tls=tls.for_backend(config))
     with closing(backend), backend.attempt():
         return backend.fleet(held)
-
-
-def _fleet(config: Config, say: Say) -> str | None:
-    """The next one; None where the backend has none but the one that is kept."""
-    answer = _asked_for_fleet(config)
-    said = quoted("the fleet document", answer)
-    match answer.status:
-        case 304:
-            say("fleet document", "is there, and is the newest")
-            return None
-        case 200:
-            try:
-                return answer.body.decode("ascii")
-            except ValueError as error:
-                words = "is something in between?"
-                raise NotGenuine(f"the fleet document is not text; {words}") from error
-        case 401 | 403:
-            raise NotGenuine(f"{said}: the backend does not let this device in; ask the office")
-        case 404:
-            raise NotNow(f"{said}: the backend has none yet; have it published, run this again")
-    raise NoAnswer(f"{said}; try again later")

@@ -35,6 +35,7 @@ class Operation(StrEnum):
     FIRST = "simpleenroll"
     AGAIN = "simplereenroll"
     EVIDENCE = "evidence/simpleenroll"
+    SERVE = "serve/simpleenroll"
 
 
 class NotIssued(DoorstepError):
@@ -120,6 +121,9 @@ def _decided(
             return Waits(max(WAIT_USUAL_S if asked_s is None else asked_s, WAIT_LEAST_S))
         case 401 | 403 if by_token:
             words = "the token is wrong, used, or another device's: ask the office for a new one"
+            raise NotIssued(f"{said}: {words}", answer.status)
+        case 403 if operation is Operation.SERVE:
+            words = "`devices names` at the office gives this device what serve.names asks for"
             raise NotIssued(f"{said}: {words}", answer.status)
         case 401 | 403:
             words = "this device's certificate is not accepted: `doorstep enrol` with a new token"

@@ -49,6 +49,18 @@ def evidence(est: Est, request: Request, expected: Expected) -> Chain | Waits:
     return got
 
 
+def serve(est: Est, request: Request, expected: Expected) -> Chain | Waits:
+    """A certificate for serve's key, asked for as this device.
+
+    Raises:
+        NoAnswer, NotIssued, NotGenuine: as `tls_identity`; or no server may show it so.
+    """
+    got = _chain(est, Operation.SERVE, request, expected, None)
+    if not isinstance(got, Waits):
+        certificates.check_server(got[0], request.names)
+    return got
+
+
 def _chain(
     est: Est,
     operation: Operation,

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from agent.config import Config
@@ -20,7 +21,7 @@ from agent.record.signing import PublicKey
 from agent.sync import issuing
 from agent.sync.est import Est, Waits
 from agent.sync.identity import IdentityStore
-from agent.trust.authorities import expected, kept_evidence, now
+from agent.trust.authorities import expected, good_serve, kept_evidence, now
 from agent.trust.store import TrustStore
 from hardware.told import Told
 
@@ -81,7 +82,7 @@ class _Task:
 
 
 class Renewal:
-    """An errand of sync: the TLS certificate by its own, the evidence certificate for capture.
+    """An errand of sync: the TLS certificate by its own, the other two for capture.
 
     Nothing that fails here holds up the records: it is told in the status, and tried again.
 
@@ -104,9 +105,13 @@ class Renewal:
         self._store = IdentityStore(layout)
         self._trust = TrustStore(layout)
         self._late = dice.uniform(0.0, SPREAD)
-        self._tls, self._evidence = _Task(), _Task()
+        self._tasks = (
+            (_Task(), self._renew_tls),
+            (_Task(), self._renew_evidence),
+            (_Task(), self._renew_serve),
+        )
         self._ends: datetime | None = None
-        self._logged = Told[tuple[str | None, ...]]((None, None))
+        self._logged = Told[tuple[str | None, ...]]((None, None, None))
 
     def interrupt(self) -> None:
         """End what is running, from another thread."""
@@ -114,11 +119,12 @@ class Renewal:
 
     def hurry(self) -> None:
         """Look at the next turn."""
-        self._tls.due_s = self._evidence.due_s = float("-inf")
+        for task, _ in self._tasks:
+            task.due_s = float("-inf")
 
     def turn(self, now_s: float) -> None:
         """Look when it is time (CLOCK_BOOTTIME), and renew what is to be."""
-        for task, renew in ((self._tls, self._renew_tls), (self._evidence, self._renew_evidence)):
+        for task, renew in self._tasks:
             if now_s < task.due_s:
                 continue
             try:
@@ -126,9 +132,9 @@ class Renewal:
             except DoorstepError as error:
                 task.fail(now_s, str(error), self._dice)
         self._est.hang_up()  # the next request is hours away
-        troubles = self._tls.trouble, self._evidence.trouble
+        troubles = tuple(task.trouble for task, _ in self._tasks)
         if self._logged.is_news(troubles):
-            _log.warning("event=renewal tls=%r evidence=%r", *troubles)
+            _log.warning("event=renewal tls=%r evidence=%r serve=%r", *troubles)
 
     def has_ended(self) -> bool:
         """Whether the TLS certificate has: nobody who looks lets this device in."""
@@ -137,8 +143,8 @@ class Renewal:
     def status(self) -> control.Line:
         """What sync says of its identity."""
         told: dict[str, Any] = {"tls_until": self._ends and rfc3339(self._ends)}
-        troubles = [self._tls.trouble, self._evidence.trouble]
-        return told | {"identity_trouble": next((words for words in troubles if words), None)}
+        troubles = (task.trouble for task, _ in self._tasks if task.trouble)
+        return told | {"identity_trouble": next(troubles, None)}
 
     def _renew_tls(self) -> float | Waits:
         """Returns how many seconds to wait until the next look."""
@@ -169,25 +175,41 @@ class Renewal:
         if answer is None:
             return SOON_S
         request = certificates.read_request(str(answer.get("request")))
-        kept = self._kept(request.key)
-        if kept and now() < due(kept):
+        ask = partial(issuing.evidence, self._est, request, expected(self._config))
+        return self._renew_for_capture("evidence", self._kept(request.key), ask)
+
+    def _renew_serve(self) -> float | Waits:
+        """By the request that `doorstep enrol` put into `trust/`; without one there is nothing."""
+        text = self._trust.serve_request() if self._config.serve.names else None
+        if text is None:
             return LOOK_S
-        got = issuing.evidence(self._est, request, expected(self._config))
+        if self._ends is None:
+            return SOON_S
+        request, known = certificates.read_request(text), expected(self._config)
+        ask = partial(issuing.serve, self._est, request, known)
+        return self._renew_for_capture("serve", good_serve(self._trust, request, known), ask)
+
+    def _renew_for_capture(
+        self, kind: str, kept: Chain, ask: Callable[[], Chain | Waits]
+    ) -> float | Waits:
+        if kept and now() < due(kept, DUE_AT + self._late):
+            return LOOK_S
+        got = ask()
         if isinstance(got, Waits):
             return got
         ends = certificates.ends(got[0])
         if kept and ends <= certificates.ends(kept[0]):
-            raise NotNow(f"evidence certificate: the authority gives none beyond {ends:%Y-%m-%d}")
-        self._offer(got)
-        _log.info("event=renewed what=evidence until=%s", rfc3339(ends))
+            raise NotNow(f"{kind} certificate: the authority gives none beyond {ends:%Y-%m-%d}")
+        self._offer(kind, got)
+        _log.info("event=renewed what=%s until=%s", kind, rfc3339(ends))
         return LOOK_S
 
-    def _offer(self, chain: Chain) -> None:
+    def _offer(self, kind: str, chain: Chain) -> None:
         text = certificates.pem(chain).decode()
-        answer = self._capture({"offer": "evidence", "text": text})
+        answer = self._capture({"offer": kind, "text": text})
         verdict = Verdict("it has ended") if answer is None else Verdict.read(answer)
         if verdict.why is not None:
-            raise NotGenuine(f"evidence certificate: capture did not take it: {verdict.why}")
+            raise NotGenuine(f"{kind} certificate: capture did not take it: {verdict.why}")
 
     def _kept(self, key: PublicKey) -> Chain:
         """The chain in `trust/` where it is for this key; none otherwise."""

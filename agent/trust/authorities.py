@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from agent.config import Config
 from agent.errors import ConfigError, NotGenuine, NotNow, not_read
 from agent.record import certificates
-from agent.record.certificates import Certificate, Chain, Expected
+from agent.record.certificates import Certificate, Chain, Expected, Request
 from agent.record.signing import PublicKey
 from agent.trust.keys import fleet_in_hand
 from agent.trust.store import TrustStore
@@ -25,7 +25,15 @@ def check_not_ended(certificate: Certificate) -> None:
 
 def kept_evidence(store: TrustStore) -> Chain:
     """The evidence certificate that capture verified and kept; empty where there is none."""
-    text = store.evidence()
+    return _kept(store.evidence())
+
+
+def kept_serve(store: TrustStore) -> Chain:
+    """The same of serve's certificate."""
+    return _kept(store.serve())
+
+
+def _kept(text: bytes | None) -> Chain:
     try:
         return () if text is None else certificates.read_pem(text)
     except NotGenuine:
@@ -38,6 +46,16 @@ def good_evidence(store: TrustStore, key: PublicKey, known: Expected) -> Chain:
         return certificates.issued(kept_evidence(store), key, known)
     except NotGenuine:
         return ()
+
+
+def good_serve(store: TrustStore, asked: Request, known: Expected) -> Chain:
+    """The same of serve's: for the key and all names that are `asked` for."""
+    try:
+        chain = certificates.issued(kept_serve(store), asked.key, known)
+        certificates.check_server(chain[0], asked.names)
+    except NotGenuine:
+        return ()
+    return chain
 
 
 def expected(config: Config) -> Expected:

@@ -1,10 +1,10 @@
 """A certificate authority for tests: issues what it is asked to, right or wrong."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -39,12 +39,13 @@ class Authority:
         life: timedelta = YEAR,
         evidence: bool = False,
         server: bool = False,
+        names: Collection[str] = ("127.0.0.1",),
         ca: bool = False,
         critical: bool = True,
     ) -> x509.Certificate:
         """A certificate for `key`: of a device's TLS unless it is for something else.
 
-        `critical` is whether its key usage is.
+        `names` are a server's; `critical` is whether its key usage is.
         """
         began = starts or datetime.now(UTC) - timedelta(minutes=1)
         is_for_ever = evidence and starts is None
@@ -59,8 +60,8 @@ class Authority:
         if not ca:
             made = made.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if server:
-            names = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
-            made = made.add_extension(names, critical=False)
+            others = x509.SubjectAlternativeName([_general(one) for one in names])
+            made = made.add_extension(others, critical=False)
         return made.sign(self.key, hashes.SHA256())
 
     def revoking(self, *revoked: x509.Certificate) -> bytes:
@@ -87,6 +88,13 @@ def new_authority(name: str = "Test fleet CA") -> Authority:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = _builder(key.public_key(), name, subject, (now, now + YEAR * 10), ca=True)
     return Authority(key, made.sign(key, hashes.SHA256()))
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _builder(

@@ -7,7 +7,7 @@ import base64
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -64,6 +64,7 @@ class EstServer:
     shown: serials by device, in the order of their first use: one whose successor was used
         is a copy's.
     fleet: the fleet document.
+    given: names that a device's own server may have.
     """
 
     authority: Authority
@@ -75,6 +76,7 @@ class EstServer:
     alone: bool = False
     shown: dict[str, list[int]] = field(default_factory=dict)
     fleet: str | None = None
+    given: set[str] = field(default_factory=set)
     life: timedelta = timedelta(days=365)
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
@@ -138,25 +140,40 @@ class EstServer:
     def _issued(self, path: str, asked: Asked, device: str) -> Answered:
         if path == "evidence/simpleenroll":
             return self._issue(asked, device, "evidence")
+        if path == "serve/simpleenroll":
+            return self._serve(asked, device)
         if path == "simplereenroll":
             return self._issue(asked, device, "tls")
         if path == "/fleet":
             return Answered(404) if self.fleet is None else Answered(200, self.fleet.encode())
         return Answered(404, b"not found")
 
-    def _issue(self, asked: Asked, device: str, label: str) -> Answered:
+    def _serve(self, asked: Asked, device: str) -> Answered:
+        names = certificates.read_request(_pem(asked)).names
+        if not names or names - self.given:
+            return Answered(403, b"not given that name")
+        return self._issue(asked, device, f"serve {sorted(names)}", names)
+
+    def _issue(
+        self, asked: Asked, device: str, label: str, names: Collection[str] = ()
+    ) -> Answered:
         found = requested(asked)
-        names = found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        if [name.value for name in names] != [device]:
+        called = found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        if [name.value for name in called] != [device]:
             return Answered(403, b"another name")
         key: Any = found.public_key()
         place = device, label, signing.thumbprint(key)
         if place not in self.issued:
             evidence = label == "evidence"
-            made = self.authority.issue(key, device, life=self.life, evidence=evidence)
-            self.issued[place] = made
+            self.issued[place] = self.authority.issue(
+                key, device, life=self.life, evidence=evidence, server=bool(names), names=names
+            )
         above = () if self.alone else self.authority.above
         return Answered(200, certs_only([self.issued[place], *above]))
+
+
+def _pem(asked: Asked) -> str:
+    return requested(asked).public_bytes(serialization.Encoding.PEM).decode()
 
 
 def requested(asked: Asked) -> x509.CertificateSigningRequest:

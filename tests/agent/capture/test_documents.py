@@ -342,7 +342,7 @@ def test_what_is_no_offer_is_told_as_an_error(
         told = answer(device.loop, request_, "sync")
 
     assert told["exit"] == ExitCode.USAGE
-    assert '{"offer": "manifest"|"fleet"|"evidence", "text": "..."}' in told["error"]
+    assert '{"offer": "manifest"|"fleet"|"evidence"|"serve", "text": "..."}' in told["error"]
 
 
 def test_evidence_is_asked_for_and_judged_through_the_socket(

@@ -1,0 +1,71 @@
+"""Serve's certificate: serve has the key, capture alone decides which certificate counts for it."""
+
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from agent.capture.offered import check_not_shorter, verdict
+from agent.config import Config
+from agent.errors import NotGenuine
+from agent.process.verdict import Verdict
+from agent.queue.paths import Layout
+from agent.record import certificates
+from agent.record.certificates import Request
+from agent.trust.authorities import check_not_ended, expected, good_serve, kept_serve
+from agent.trust.store import TrustStore
+
+
+class ServeCertificate:
+    """The certificate that `doorstep serve` shows, and the request that it is for.
+
+    The request is in `trust/`, where capture alone writes: `doorstep enrol` puts it there as
+    capture. It never comes through the socket, else a member of the group could have serve's
+    certificate replaced by one for a key of their own.
+
+    Args:
+        config: with identity required, where one is offered.
+
+    Attributes:
+        ends: until when the kept one counts; None where there is none.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._store = TrustStore(Layout.of(config.state))
+        kept = kept_serve(self._store)
+        self.ends: datetime | None = certificates.ends(kept[0]) if kept else None
+
+    def ask_with(self, text: str) -> str:
+        """Keep this request, PEM, unless the kept one asks for the same; returns the one in force.
+
+        Durable when this returns. Raises NotGenuine where it is no request.
+        """
+        asked, kept = certificates.read_request(text), self._request()
+        if kept is not None and replace(kept, der=asked.der) == asked:  # signed anew each time
+            return certificates.request_pem(kept)
+        self._store.keep_serve_request(certificates.request_pem(asked))
+        return certificates.request_pem(asked)
+
+    def offer(self, text: str) -> Verdict:
+        """Take it, if it counts; durable when this returns."""
+        return verdict(partial(self._take, text))
+
+    def _take(self, text: str) -> None:
+        """Keep this chain, PEM, if it is what was asked for; what was kept stays else."""
+        asked, known = self._request(), expected(self._config)
+        if asked is None:
+            raise NotGenuine("none was asked for: `doorstep enrol` does, where serve.names says so")
+        chain = certificates.issued(certificates.read_pem(text.encode()), asked.key, known)
+        certificates.check_server(chain[0], asked.names)
+        check_not_ended(chain[0])
+        check_not_shorter(chain, good_serve(self._store, asked, known))
+        self._store.keep_serve(certificates.pem(chain))
+        self.ends = certificates.ends(chain[0])
+
+    def _request(self) -> Request | None:
+        """The one in `trust/`; one that cannot be read counts as not there."""
+        text = self._store.serve_request()
+        try:
+            return None if text is None else certificates.read_request(text)
+        except NotGenuine:
+            return None

@@ -1,0 +1,32 @@
+"""Serve's part of an enrolment: its key, which nobody else reads, and the request for it."""
+
+from typing import Final
+
+from agent.config import Config
+from agent.errors import ConfigError, StorageFault
+from agent.queue.disk import write_durably
+from agent.queue.paths import Layout
+from agent.record import certificates, signing
+
+KEY_FILE: Final = "key.pem"
+"""In `keys/serve/`; `doorstep serve` reads it there."""
+
+
+def request(config: Config) -> str:
+    """A request, PEM, for serve's key and `serve.names`; the key is made where there is none.
+
+    The key is durable when this returns; a cut before that leaves none, or the one that was there.
+
+    Raises:
+        StorageFault: the disk failed, or what is there cannot be used.
+    """
+    path = Layout.of(config.state).serve_keys / KEY_FILE
+    if not path.exists():
+        write_durably(path, signing.private_pem(signing.new_key()), mode=0o600, whole=True)
+    try:
+        key = signing.read_private_key(path)
+    except ConfigError as error:
+        words = "move it away and run this again: the next one is as good"
+        raise StorageFault(f"{error}; {words}") from error
+    asked = certificates.request(key, config.device.id, config.serve.names)
+    return certificates.request_pem(asked)

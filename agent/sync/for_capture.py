@@ -1,0 +1,133 @@
+"""What enrolment fetches for capture, over mutual TLS: two certificates, and the fleet document."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from agent.config import Config
+from agent.errors import DoorstepError, NotGenuine, NotNow
+from agent.queue.paths import Layout
+from agent.record import certificates
+from agent.record.certificates import Chain
+from agent.sync import issuing, tls
+from agent.sync.enrolment import LIMITS, Say, asked_for_fleet, decided
+from agent.sync.est import Est, NotIssued, Waits
+from agent.sync.http import NoAnswer
+from agent.sync.renewal import due
+from agent.sync.tus import quoted
+from agent.trust.authorities import expected, good_evidence, good_serve, now
+from agent.trust.store import TrustStore
+
+_NO_LABEL: Final = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came; None for what is not new, or did not come: `trouble` says why."""
+
+    evidence: str | None
+    fleet: str | None
+    serve: str | None
+    trouble: DoorstepError | None = None
+
+
+def documents(
+    config: Config, request: str, serve: str | None, say: Say, *, renew: bool = False
+) -> Fetched:
+    """Fetch all of it; what fails holds up nothing else.
+
+    Args:
+        config: with identity required.
+        request: for the evidence certificate, PEM.
+        serve: for serve's certificate; None where there is none to be.
+        say: told what came of it.
+        renew: ask for serve's also where the one that is kept is good for long.
+    """
+    steps: dict[str, Callable[[], str | None]] = {
+        "evidence": lambda: _evidence(config, request, say),
+        "fleet document": lambda: _fleet(config, say),
+    }
+    if serve is not None:
+        steps["serve"] = lambda: _serve(config, serve, say, renew=renew)
+    got: dict[str, str | None] = {}
+    troubles = []
+    for step, fetch in steps.items():
+        try:
+            got[step] = fetch()
+        except DoorstepError as error:
+            troubles.append(error)
+            say(step, str(error))
+    trouble = troubles[0] if troubles else None
+    return Fetched(got.get("evidence"), got.get("fleet document"), got.get("serve"), trouble)
+
+
+def _evidence(config: Config, request: str, say: Say) -> str | None:
+    asked, known = certificates.read_request(request), expected(config)
+    kept = good_evidence(_trust(config), asked.key, known)
+    without = "photos go without a certificate"
+    ask = partial(issuing.evidence, request=asked, expected=known)
+    return _issued(config, "evidence", ask, say, kept=kept, without=without)
+
+
+def _serve(config: Config, request: str, say: Say, *, renew: bool) -> str | None:
+    asked, known = certificates.read_request(request), expected(config)
+    kept = good_serve(_trust(config), asked, known)
+    if kept and not renew and now() < due(kept):
+        say("serve", f"certificate is there, until {certificates.ends(kept[0]):%Y-%m-%d}")
+        return None
+    without = "nobody can ask `doorstep serve`"
+    ask = partial(issuing.serve, request=asked, expected=known)
+    return _issued(config, "serve", ask, say, kept=kept, without=without)
+
+
+def _issued(
+    config: Config,
+    label: str,
+    ask: Callable[[Est], Chain | Waits],
+    say: Say,
+    *,
+    kept: Chain,
+    without: str,
+) -> str | None:
+    """The certificate, PEM; None where the authority has no such label, or the kept is better."""
+    with closing(Est(config.est, tls.for_est(config), LIMITS)) as est:
+        try:
+            chain = decided(lambda: ask(est), say)
+        except NotIssued as error:
+            if error.status != _NO_LABEL:
+                raise
+            words = f"this authority has no label `{label}`: {without}; the rest is done"
+            say(label, words)
+            return None
+    if kept and (ends := certificates.ends(kept[0])) > certificates.ends(chain[0]):
+        words = "longer than what the authority gives now"
+        say(label, f"the one that is kept counts until {ends:%Y-%m-%d}, {words}")
+        return None
+    return certificates.pem(chain).decode()
+
+
+def _fleet(config: Config, say: Say) -> str | None:
+    """The next one; None where the backend has none but the one that is kept."""
+    answer = asked_for_fleet(config)
+    said = quoted("the fleet document", answer)
+    match answer.status:
+        case 304:
+            say("fleet document", "is there, and is the newest")
+            return None
+        case 200:
+            try:
+                return answer.body.decode("ascii")
+            except ValueError as error:
+                words = "is something in between?"
+                raise NotGenuine(f"the fleet document is not text; {words}") from error
+        case 401 | 403:
+            raise NotGenuine(f"{said}: the backend does not let this device in; ask the office")
+        case 404:
+            raise NotNow(f"{said}: the backend has none yet; have it published, run this again")
+    raise NoAnswer(f"{said}; try again later")
+
+
+def _trust(config: Config) -> TrustStore:
+    return TrustStore(Layout.of(config.state))
