@@ -42,7 +42,7 @@ def _missing(config: Config) -> list[str]:
     found = []
     if config.identity.mode is IdentityMode.OFF:
         found.append(
-            "identity.mode: off; who asks for the status is known by the fleet's authority"
+            "identity.mode: off; who asks is known by the fleet's authority, and there is none"
         )
     if not config.serve.names:
         found.append("serve.names: empty; its certificate is for the names that it is reached by")

@@ -69,9 +69,10 @@ class Connection(BaseHTTPRequestHandler):
 
     def handle_one_request(self) -> None:
         """Read one request, and answer it."""
-        self.close_connection, self.command, self._head.left = True, "", HEAD_LIMIT_BYTES
+        self.close_connection, self.command, self.request_version = True, "", "HTTP/1.1"
+        self._head.left = HEAD_LIMIT_BYTES
         try:
-            self.raw_requestline = self._head.readline(HEAD_LIMIT_BYTES)
+            self.raw_requestline = self._head.readline(HEAD_LIMIT_BYTES + 1)
         except LineTooLong:
             self.send_error(414)
         else:
@@ -108,6 +109,9 @@ class Connection(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.body)
 
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        """Nothing per request."""
+
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """As the library calls it for what it does not understand; its words are not told."""
         del message, explain
@@ -121,6 +125,3 @@ class Connection(BaseHTTPRequestHandler):
     def version_string(self) -> str:
         """No versions for whoever looks for old ones."""
         return "doorstep"
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-        """Nothing per request."""

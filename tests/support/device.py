@@ -112,6 +112,10 @@ class Device:
             time.sleep(0.02)
         return process
 
+    def pid(self, name: str) -> int:
+        """Of what runs."""
+        return self._running[name].pid
+
     def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
         """End it and return its exit code."""
         process = self._running.pop(name)

@@ -1,0 +1,174 @@
+"""What a client may leave unsaid, or say slowly: it is ended, and others are served meanwhile."""
+
+import socket
+import ssl
+import statistics
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.serve import places, server
+from agent.serve.answer import Answer
+from agent.serve.server import StatusServer
+from agent.serve.tls import Tls
+from tests.support.served import CLIENT, Served, answered, prepared
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
+
+SHORT_S = 0.3
+"""In place of the 5 s of one read; 20 s of a connection become 1.2 s."""
+
+
+@pytest.fixture
+def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """The server in this process, in a hurry."""
+    monkeypatch.setattr(server, "READ_S", SHORT_S)
+    monkeypatch.setattr(server, "LINGER_S", SHORT_S)
+    monkeypatch.setattr(places, "LONGEST_S", 4 * SHORT_S)
+    van = prepared(tmp_path / "van")
+    layout = van.device.layout
+    tls = Tls(layout.trust / "serve.pem", layout.serve_keys / "key.pem", van.ca_file)
+    made = StatusServer(
+        ("127.0.0.1", 0), tls, {CLIENT}, lambda: datetime.now(UTC), lambda _: Answer(200, b"{}")
+    )
+    made.timeout = SHORT_S / 3
+    van.port = made.server_address[1]
+    running = threading.Thread(target=made.run, args=(lambda: None,))
+    running.start()
+    yield van
+    made.stop()
+    running.join()
+    made.server_close()
+    until(lambda: not [one for one in threading.enumerate() if "process_request" in one.name])
+
+
+def ends_within(line: socket.socket, within_s: float) -> bool:
+    line.settimeout(within_s)
+    with suppress(ConnectionError, ssl.SSLError):
+        try:
+            while line.recv(1_000):
+                pass
+        except TimeoutError:
+            return False
+    return True
+
+
+def test_a_client_that_never_ends_its_handshake_is_ended(hasty: Served) -> None:
+    with socket.create_connection(("127.0.0.1", hasty.port)) as line:
+        line.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01")
+
+        assert ends_within(line, 5 * SHORT_S)
+
+
+@pytest.mark.parametrize("text", [b"", b"GET /v1/st", b"GET /v1/status HTTP/1.1\r\nHost: v"])
+def test_a_client_that_falls_silent_is_ended(hasty: Served, text: bytes) -> None:
+    with closing(hasty.connect(hasty.client_file)) as line:
+        line.sendall(text)
+
+        assert ends_within(line, 5 * SHORT_S)
+
+
+def test_a_client_that_says_a_byte_now_and_then_is_ended(hasty: Served) -> None:
+    """No single read takes too long; together they do."""
+    with closing(hasty.connect(hasty.client_file)) as line:
+        began_s = time.monotonic()
+        with suppress(OSError):
+            for byte in b"GET /v1/status HTTP/1.1\r\nHost: " + b"a" * 100:
+                line.sendall(bytes([byte]))
+                time.sleep(SHORT_S / 3)
+        took_s = time.monotonic() - began_s
+
+    assert SHORT_S * 3 < took_s < SHORT_S * 12
+
+
+def test_a_client_that_asks_without_an_end_is_told_before_it_is_cut(
+    hasty: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.serve.connection.LAST_REQUEST_S", SHORT_S)
+    with closing(hasty.line(hasty.client_file)) as line:
+        line.connect()
+        line.auto_open = 0
+        for _ in range(100):
+            line.request("GET", "/v1/status")
+            answer = answered(line)
+            assert answer.status == 200
+            if answer.headers.get("Connection") == "close":
+                return
+            time.sleep(SHORT_S / 10)
+
+    pytest.fail("it went on for ever")
+
+
+def test_the_oldest_gives_way_and_no_newcomer_is_turned_away(hasty: Served) -> None:
+    """Sixteen idle clients, then a seventeenth."""
+    with ExitStack() as open_ones:
+        idle = [
+            open_ones.enter_context(closing(hasty.connect(hasty.client_file))) for _ in range(17)
+        ]
+
+        assert ends_within(idle[0], SHORT_S / 2)
+        assert not ends_within(idle[-1], SHORT_S / 4)
+        assert hasty.ask("/v1/status").status == 200
+
+
+@contextmanager
+def crowd(van: Served, idle: int, dripping: int) -> Iterator[Sequence[socket.socket]]:
+    """Clients that only hold their connections, some with a byte now and then."""
+    over = threading.Event()
+    context = van.context(None)
+    with ExitStack() as opened:
+
+        def connected() -> socket.socket:
+            plain = socket.create_connection(("127.0.0.1", van.port), 10)
+            line = context.wrap_socket(plain, server_hostname="127.0.0.1")
+            return opened.enter_context(closing(line))
+
+        def drip() -> None:
+            while not over.is_set():
+                with suppress(OSError):
+                    line = connected()
+                    while not over.wait(0.1):
+                        line.sendall(b"a")
+
+        slow = [threading.Thread(target=drip) for _ in range(dripping)]
+        for one in slow:
+            one.start()
+        yield [connected() for _ in range(idle)]
+        over.set()
+        for one in slow:
+            one.join()
+
+
+def test_beside_a_hundred_idle_clients_and_slow_ones_others_are_served(van: Served) -> None:
+    """Within twice their usual time, by the median of twenty; nothing is left open."""
+    usual_s = statistics.median(_times(van))
+    with crowd(van, idle=100, dripping=3):
+        beside_s = statistics.median(_times(van))
+
+    assert beside_s < 2 * usual_s + 0.02
+    until(lambda: _open(van) < 8, 10.0)
+
+
+def _times(van: Served) -> Iterator[float]:
+    for _ in range(20):
+        began_s = time.monotonic()
+        assert van.ask("/v1/status").status == 200
+        yield time.monotonic() - began_s
+
+
+@pytest.mark.long
+def test_it_lets_go_of_idle_clients_by_itself(van: Served) -> None:
+    """With the real times."""
+    with crowd(van, idle=100, dripping=0):
+        until(lambda: _open(van) < 8, 10.0)
+
+
+def _open(van: Served) -> int:
+    """How much the process has open; six by itself."""
+    return len(list(Path(f"/proc/{van.device.pid('serve')}/fd").iterdir()))

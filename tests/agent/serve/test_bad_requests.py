@@ -1,0 +1,193 @@
+"""What a client may say: whatever is wrong with it is told in words, and ends there."""
+
+import json
+import re
+import socket
+from contextlib import closing, suppress
+
+import pytest
+
+from tests.support.served import Served, answered
+
+pytestmark = pytest.mark.slow
+
+NO_REQUEST = "not a request of HTTP/1.1"
+TOO_LONG = "the whole request may have 8192 bytes"
+NO_METHOD = "nothing can be changed here; there are GET, HEAD"
+HOST = b"Host: van\r\n"
+
+
+def said(van: Served, text: bytes) -> bytes:
+    """All that is answered to some bytes, until the other end has closed."""
+    with closing(van.connect(van.client_file)) as line:
+        line.sendall(text)
+        heard = b""
+        while piece := line.recv(65_536):
+            heard += piece
+    return heard
+
+
+def one(heard: bytes) -> tuple[int, str | None]:
+    """The one answer, its status and what it says is wrong."""
+    head, _, body = heard.partition(b"\r\n\r\n")
+    version, status, _ = head.split(b" ", 2)
+    assert version == b"HTTP/1.1"
+    found = re.search(rb"Content-Length: (\d+)", head)
+    assert found
+    assert int(found[1]) == len(body)
+    return int(status), json.loads(body).get("error") if body else None
+
+
+LONG = b"a" * 8_200
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "words"),
+    [
+        (b"GET /v1/status\r\n\r\n", 400, NO_REQUEST),
+        (b"GET\r\n\r\n", 400, NO_REQUEST),
+        (b"\r\n\r\n", 400, NO_REQUEST),
+        (b"GET /v1/status with spaces HTTP/1.1\r\n\r\n", 400, NO_REQUEST),
+        (b"GET /v1/status HTTP/one\r\n\r\n", 400, NO_REQUEST),
+        (b"GET /v1/status FTP/1.1\r\n\r\n", 400, NO_REQUEST),
+        (b"\x00\xff\x16\x03\x01 \x80 \x90\r\n\r\n", 400, NO_REQUEST),
+        (b"GET /v1/status HTTP/2.0\r\n\r\n", 505, "this speaks HTTP/1.1"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "this speaks HTTP/1.1"),
+        (b"GET /" + LONG + b" HTTP/1.1\r\n\r\n", 414, f"the address is too long: {TOO_LONG}"),
+        (b"GET / HTTP/1.1\r\nA: " + LONG, 431, f"the headers are too long: {TOO_LONG}"),
+        (b"GET / HTTP/1.1\r\n" + b"A: a\r\n" * 101, 431, "the headers are too long"),
+        (b"GET / HTTP/1.1\r\n" + b"A: aaaaaaaa\r\n" * 700, 431, "the headers are too long"),
+    ],
+)
+def test_what_is_no_request_is_told_in_words(
+    van: Served, text: bytes, status: int, words: str
+) -> None:
+    """And ends the connection: what follows it may be anything."""
+    code, error = one(said(van, text))
+
+    assert (code, (error or "").startswith(words)) == (status, True), error
+
+
+NOTHING = "nothing is here; there are /v1/status, /v1/captures, /metrics"
+NO_PAIRS = "the parameters are not NAME=VALUE"
+NO_PARAMETERS = "this address has these parameters, each once: none"
+PARAMETERS = "this address has these parameters, each once: after, limit, state"
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "words"),
+    [
+        ("http://[", 400, "that is no address"),
+        ("/v1/status?x=1", 400, NO_PARAMETERS),
+        ("/metrics?limit=1", 400, NO_PARAMETERS),
+        ("/v1/captures?limit", 400, NO_PAIRS),
+        ("/v1/captures?" + "limit=1&" * 500 + "limit=1", 400, PARAMETERS),
+        ("/v1/captures?after=%FF%FE", 400, NO_PAIRS),
+        ("/v1/captures?x=1", 400, PARAMETERS),
+        ("/v1/captures?limit=1&limit=2", 400, PARAMETERS),
+        ("/v1/captures?limit=-1", 400, "limit: not a number from 1 to 100"),
+        ("/v1/captures?after=-1", 400, "after: not what a page named as `next`"),
+        ("/v1/captures?state=DELIVERED", 400, "state: none of PENDING, REFUSED, DAMAGED, SUSPECT"),
+        ("/../../etc/passwd", 404, NOTHING),
+        ("/v1/status/", 404, NOTHING),
+        ("/V1/STATUS", 404, NOTHING),
+        ("/v1/%73tatus", 404, NOTHING),
+        ("*", 404, NOTHING),
+    ],
+)
+def test_a_wrong_address_is_told_in_words(
+    van: Served, target: str, status: int, words: str
+) -> None:
+    text = f"GET {target} HTTP/1.1\r\nConnection: close\r\n\r\n"
+
+    code, error = one(said(van, text.encode()))
+
+    assert (code, (error or "").startswith(words)) == (status, True), error
+
+
+def test_an_address_may_name_the_host_too(van: Served) -> None:
+    """Source: RFC 9112 section 3.2.2, which has every server accept it."""
+    assert van.ask("https://van-7.example/v1/status").status == 200
+
+
+@pytest.mark.parametrize(
+    "method", ["POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "FOO", "get"]
+)
+def test_another_method_is_405_and_says_which_there_are(van: Served, method: str) -> None:
+    answer = van.ask("/v1/status", method=method)
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert answer.json == {"error": NO_METHOD}
+
+
+@pytest.mark.parametrize("route", ["/v1/status", "/v1/captures", "/metrics", "/nowhere"])
+def test_head_is_what_get_is_without_a_body(van: Served, route: str) -> None:
+    head, whole = van.ask(route, method="HEAD"), van.ask(route)
+
+    assert (head.status, head.body) == (whole.status, b"")
+    for name in ("Content-Type", "Content-Length"):
+        assert head.headers[name] == whole.headers[name]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 22\r\n",
+        b"Content-Length: words\r\n",
+        b"Content-Length: -1\r\n",
+        b"Content-Length: 0, 0\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"Content-Length: 1000000\r\nExpect: 100-continue\r\n",
+    ],
+)
+def test_a_body_is_never_taken_for_another_request(van: Served, head: bytes) -> None:
+    """It is not read: the connection ends behind the answer."""
+    second = b"GET /nowhere HTTP/1.1\r\n\r\n"
+
+    heard = said(van, b"GET /v1/status HTTP/1.1\r\n" + head + b"\r\n" + second)
+
+    assert one(heard)[0] == 200
+    assert b"Connection: close" in heard
+
+
+def test_an_answer_arrives_also_where_a_long_body_is_still_being_sent(van: Served) -> None:
+    """Bytes that nobody has read would have TCP take the answer back."""
+    for _ in range(5):
+        assert van.ask("/v1/status", method="POST", body=b"x" * 60_000).status == 405
+
+
+def test_requests_that_are_sent_at_once_are_answered_in_their_order(van: Served) -> None:
+    targets = [b"/v1/status", b"/nowhere", b"/v1/status", b"/v1/captures?limit=0"]
+    text = b"".join(b"GET %s HTTP/1.1\r\n%s\r\n" % (one, HOST) for one in targets[:-1])
+    text += b"GET %s HTTP/1.1\r\nConnection: close\r\n\r\n" % targets[-1]
+
+    heard = said(van, text)
+
+    assert re.findall(rb"HTTP/1\.1 (\d+) ", heard) == [b"200", b"404", b"200", b"400"]
+
+
+def test_a_connection_is_kept_for_the_next_request(van: Served) -> None:
+    with closing(van.line(van.client_file)) as line:
+        ports = set()
+        for _ in range(5):
+            line.request("GET", "/v1/status")
+            assert answered(line).status == 200
+            ports.add(line.sock.getsockname()[1])
+
+    assert len(ports) == 1
+
+
+def test_whoever_speaks_without_tls_is_told_nothing(van: Served) -> None:
+    with socket.create_connection(("127.0.0.1", van.port), 10) as line:
+        line.sendall(b"GET /v1/status HTTP/1.1\r\n\r\n")
+        heard = b""
+        with suppress(ConnectionError):
+            while piece := line.recv(1_000):
+                heard += piece
+
+    assert b"HTTP" not in heard
+
+
+def test_after_all_of_that_it_lives_and_has_told_no_bug(van: Served) -> None:
+    assert van.ask("/v1/status").status == 200
+    assert "Traceback" not in van.log()

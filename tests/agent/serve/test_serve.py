@@ -1,0 +1,233 @@
+"""`doorstep serve` as a process, asked over mutual TLS: who is let in, and what is told."""
+
+import json
+import re
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.process import control
+from agent.queue.database import Database
+from agent.queue.outbox import Outbox
+from agent.status import kept
+from tests.support.authority import YEAR, new_authority
+from tests.support.served import Served, answered, give_certificate, served
+
+pytestmark = pytest.mark.slow
+
+ROUTES = ("/v1/status", "/v1/captures", "/metrics")
+
+
+@contextmanager
+def open_queue(van: Served) -> Iterator[Outbox]:
+    """As capture has it open."""
+    with closing(Database(van.device.layout)) as database:
+        outbox = Outbox(database, "boot-1")
+        outbox.counts()
+        yield outbox
+
+
+def test_who_is_listed_is_told_the_status_what_waits_and_numbers(van: Served) -> None:
+    with open_queue(van):
+        status, listed, numbers = (van.ask(route) for route in ROUTES)
+
+    assert [one.status for one in (status, listed, numbers)] == [200, 200, 200]
+    assert status.headers["Content-Type"] == "application/json"
+    assert status.json["device"] == "van-7"
+    assert status.json["queue"]["waiting"] == 3
+    assert len(status.body) <= 1_500
+    assert [one["state"] for one in listed.json["captures"]].count("PENDING") == 3
+    assert numbers.headers["Content-Type"].startswith("text/plain; version=")
+    assert b'doorstep_waiting_records{device="van-7"} 3.0' in numbers.body
+    assert {one.headers["Cache-Control"] for one in (status, listed, numbers)} == {"no-store"}
+
+
+def test_nothing_is_told_of_place_stop_code_or_count(van: Served) -> None:
+    with open_queue(van):
+        bodies = b"".join(van.ask(route).body for route in ROUTES)
+
+    assert not re.findall(rb"lat|lon|stop\b|stop_id|code\b|seq|delivered|number\"", bodies)
+
+
+@pytest.mark.parametrize("route", [*ROUTES, "/nowhere"])
+@pytest.mark.parametrize(
+    ("client", "said"),
+    [
+        ("nobody", "no client certificate was shown"),
+        ("ended", "the client certificate ended on "),
+        ("van-8", "'van-8' is not among serve.clients in this device's configuration"),
+    ],
+)
+def test_whoever_may_not_ask_is_told_why_and_nothing_else(
+    van: Served, client: str, said: str, route: str
+) -> None:
+    before = datetime.now(UTC) - timedelta(days=2)
+    shown: dict[str, Path | None] = {
+        "nobody": None,
+        "ended": van.client(starts=before, life=timedelta(days=1)),
+        "van-8": van.client("van-8"),
+    }
+    with closing(van.line(shown[client])) as line:
+        line.request("GET", route)
+        answer = answered(line)
+
+    assert answer.status == 403
+    assert list(answer.json) == ["error"]
+    assert answer.json["error"].startswith(said)
+    assert answer.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_another_fleets_client_is_refused_in_tls(van: Served, version: ssl.TLSVersion) -> None:
+    """It carries the right name; the alert says what is wrong, in either version."""
+    context = van.context(van.client(by=new_authority("Another fleet")))
+    context.minimum_version = context.maximum_version = version
+
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert.unknown.ca"):
+        _first_byte(van, context)
+
+
+def test_a_certificate_for_servers_is_none_of_a_client(van: Served) -> None:
+    """Serve's own, and that of every other device that serves."""
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert.(unsupported certificate|bad certificate)"):
+        _first_byte(van, van.context(van.client(server=True)))
+
+
+def test_tls_before_1_2_is_not_spoken(van: Served) -> None:
+    context = van.context(van.client_file)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        _first_byte(van, context)
+
+
+def _first_byte(van: Served, context: ssl.SSLContext) -> bytes:
+    """Of the answer; in TLS 1.3 a client's certificate is looked at after its handshake."""
+    plain = socket.create_connection(("127.0.0.1", van.port), 10)
+    with closing(context.wrap_socket(plain, server_hostname="127.0.0.1")) as line:
+        line.sendall(b"GET /v1/status HTTP/1.1\r\n\r\n")
+        return line.recv(1)
+
+
+def test_a_refusal_is_logged_once_and_without_an_end_to_it(van: Served) -> None:
+    for _ in range(3):
+        van.ask("/v1/status", client=van.client("van-8"))
+        van.ask("/v1/status", client=van.client("van-9"))
+
+    assert len(re.findall("kind=not_listed", van.log())) == 1
+    assert "Traceback" not in van.log()
+
+
+def test_what_capture_and_sync_say_is_in_the_document(van: Served) -> None:
+    layout = van.device.layout
+    with (
+        control.serve(layout.capture_socket, lambda *_: {"ready": True, "quiet": True}),
+        control.serve(layout.sync_socket, lambda *_: {"state": "idle"}),
+    ):
+        told = van.ask("/v1/status").json
+
+    assert (told["capture"], told["sync"]) == ({"ready": True, "quiet": True}, {"state": "idle"})
+
+
+def test_while_nobody_has_the_queue_open_the_status_is_what_capture_kept(van: Served) -> None:
+    """And the list is not to be had; what to do is said."""
+    counts = {"waiting": 3, "suspected": 1, "refused": 1, "damaged": 1, "oldest_utc": None}
+    kept.keep(van.device.layout, counts, datetime(2026, 11, 26, 9, 59, tzinfo=UTC))
+    try:
+        told, listed = van.ask("/v1/status"), van.ask("/v1/captures")
+    finally:
+        van.device.layout.status_file.unlink()
+
+    assert told.json["queue"]["waiting"] == 3
+    assert told.json["queue"]["as_of"] == "2026-11-26T09:00:00.000Z"
+    assert listed.status == 503
+    assert listed.json == {"error": "nobody has the queue open; start `doorstep capture`"}
+
+
+def test_a_client_that_may_ask_is_served_by_curl(van: Served) -> None:
+    """As README has it."""
+    command = ["curl", "-sS", "--cacert", str(van.ca_file), "--cert", str(van.client_file)]
+
+    told = subprocess.run([*command, f"{van.url}/v1/status"], capture_output=True, check=True)
+
+    assert json.loads(told.stdout)["device"] == "van-7"
+
+
+def test_it_ends_at_once_also_while_clients_are_connected(tmp_path: Path) -> None:
+    with served(tmp_path / "van") as van:
+        waiting = [van.connect(van.client_file) for _ in range(3)]
+        began_s = time.monotonic()
+        code = van.stop()
+        took_s = time.monotonic() - began_s
+        for one in waiting:
+            one.close()
+
+    assert code == 0
+    assert took_s < 2
+    assert "Traceback" not in van.log()
+
+
+def test_a_new_certificate_counts_from_the_next_connection_on(tmp_path: Path) -> None:
+    """Renewal writes the file; one that is spoilt changes nothing, and is told once."""
+    with served(tmp_path / "van") as van:
+        chain = van.device.layout.trust / "serve.pem"
+        first = _serial(van)
+        give_certificate(van.device.layout, van.authority, YEAR / 2)
+        second = _serial(van)
+        chain.write_text("spoilt")
+        kept_on = [_serial(van) for _ in range(2)]
+        told = van.log().count("event=certificate_unusable")
+        give_certificate(van.device.layout, van.authority)
+        third = _serial(van)
+
+    assert len({first, second, third}) == 3
+    assert kept_on == [second, second]
+    assert told == 1
+
+
+def test_a_new_authority_counts_from_the_next_connection_on(tmp_path: Path) -> None:
+    with served(tmp_path / "van") as van:
+        new = new_authority()
+        client = van.client(by=new)
+        van.ca_file.write_bytes(van.authority.pem + new.pem)
+
+        assert van.ask("/v1/status", client=client).status == 200
+
+
+def _serial(van: Served) -> object:
+    with closing(van.connect(van.client_file)) as line:
+        return (line.getpeercert() or {})["serialNumber"]
+
+
+def test_a_clock_that_was_set_back_lets_nobody_in_again(tmp_path: Path) -> None:
+    """What capture knows to be past counts, whatever the clock says."""
+    with served(tmp_path / "van") as van:
+        assert van.ask("/v1/status").status == 200
+        floor = datetime.now(UTC) + YEAR * 2
+        (van.device.layout.trust / "time.json").write_text(
+            json.dumps({"floor": f"{floor:%Y-%m-%dT%H:%M:%SZ}", "agreed": None, "allowance": None})
+        )
+
+        assert van.ask("/v1/status").status == 403
+
+
+def test_systemd_is_told_that_it_is_up_and_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(tmp_path / "notify"))
+        heard.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        with served(tmp_path / "van"):
+            said = [heard.recv(100) for _ in range(2)]
+
+    assert said == [b"READY=1", b"WATCHDOG=1"]
