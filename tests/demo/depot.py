@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.config import load
 from tests.backend.process import Backend
+from tests.demo.asking import CLIENT, name_of
 from tests.demo.driver import Van
 from tests.demo.receiver import Receiver
 from tests.support.device import device
@@ -40,6 +41,11 @@ def depot(
         "backend": {"url": f"https://127.0.0.1:{network.port}", "receipt_keys": []},
         "camera": {"width_px": width_px, "height_px": width_px * 9 // 16},
         "position": {"kind": "gpsd", "gpsd": f"127.0.0.1:{receiver.port}"},
+        "serve": {
+            "listen": "127.0.0.1:0",
+            "names": [name_of(folder.name)],
+            "clients": [CLIENT],
+        },
     }
     processes = opened.enter_context(device(folder, world, **settings))
     return Van(folder.name, processes, receiver)
@@ -55,6 +61,7 @@ def let_in(van: Van, backend: Backend) -> str:
     """
     token = van.processes.folder / "token"
     token.write_text(backend.command("devices", "add", van.device_id).split()[-1])
+    backend.command("devices", "names", van.device_id, name_of(van.device_id))
     url = load(van.processes.config).est
     ended = van.processes.run("enrol", url, "--token", str(token))
     token.unlink()

@@ -69,6 +69,7 @@ class Van:
         self.processes = processes
         self.receiver = receiver
         self._window: int | None = None
+        self._port: int | None = None
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start both processes, and wait for a route; returns `capture`."""
@@ -76,6 +77,15 @@ class Van:
         self.processes.start("sync")
         self.wait_for_route(None)
         return capture
+
+    def serve(self) -> int:
+        """Start `doorstep serve`, unless it runs; returns its port."""
+        if self._port is None:
+            self.processes.start("serve", ready=False)
+            listens = re.compile(r"event=serving listen=127\.0\.0\.1:(\d+)")
+            self._wait("server", lambda: listens.search(self.processes.log("serve")) is not None)
+            self._port = int(listens.findall(self.processes.log("serve"))[-1])
+        return self._port
 
     def wait_for_route(self, before: int | None) -> None:
         """Until the manifest in hand is another one than `before`."""

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.backend.office import demo
 from tests.backend.office.model import Office
 from tests.backend.process import Backend
 from tests.demo import outcome, story
+from tests.demo.asking import Asking
 from tests.demo.depot import depot, let_in
 from tests.demo.driver import Pressed, Van
 from tests.demo.story import ROUND, Step, Turn
@@ -24,7 +26,7 @@ WIDTH_PX: Final = 2304
 def play_round(folder: Path, backend: Backend, office: Office) -> list[str]:
     """Play, print what came of it, and return what is wrong."""
     with FaultProxy(("127.0.0.1", backend.port)) as network, ExitStack() as opened:
-        played = Round(folder, backend, network, office, opened)
+        played = Round(folder, backend, network, office, opened, Asking(backend, folder))
         played.play()
         rows = [row for van in played.vans for row in van.processes.queue()]
         verified = played.vans[0].processes.run("verify", str(folder / "received"))
@@ -52,9 +54,9 @@ class Round:
 
     Attributes:
         opened: ends the devices.
+        asking: dispatch's program.
         ready: the devices that are still at the depot.
         vans: the others; the last one is on the road.
-        shut_out_at: how many presses there had been when the one on the road was shut out.
         problems: what went otherwise than the story says.
         shut_out_at: how many presses there had been when dispatch revoked the one on the road.
     """
@@ -64,6 +66,7 @@ class Round:
     network: FaultProxy
     office: Office
     opened: ExitStack
+    asking: Asking
     ready: list[Van] = field(default_factory=list)
     vans: list[Van] = field(default_factory=list)
     pressed: list[Pressed] = field(default_factory=list)
@@ -129,6 +132,8 @@ class Round:
             case Turn.NETWORK_LOST:
                 self.network.reachable = False
                 self.network.cut()
+            case Turn.ASKED:
+                self._tell(lambda: self.asking.device(self.van))
             case Turn.TAKEN_BACK:
                 self._keep(self.van.take_back(number), f"takes back press {number}")
             case Turn.OPTS_OUT:
@@ -166,6 +171,8 @@ class Round:
         self._expect(pressed <= waiting, "a device that was shut out has sent records")
         words = f"{len(waiting)} records wait, the backend says: certificate revoked"
         print(f"   {self.van.device_id}: {words}", flush=True)
+        print("   the fleet, by what each device last said on a request that it made anyway:")
+        self._tell(self.asking.fleet)
         self._let_in(self.van)
         self._send(self.van, waiting)
 
@@ -175,6 +182,13 @@ class Round:
         left = van.waiting()
         words = f"{len(waiting - left)} delivered, {len(left)} waiting"
         print(f"   {van.device_id}: {words}", flush=True)
+
+    def _tell(self, ask: Callable[[], Iterator[str]]) -> None:
+        try:
+            for line in ask():
+                print(f"      {line}", flush=True)
+        except ValueError as error:
+            self.problems.append(str(error))
 
     def _keep(self, pressed: Pressed, told: str) -> None:
         self.pressed.append(pressed)
