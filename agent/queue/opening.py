@@ -4,6 +4,7 @@ import os
 import sqlite3  # noqa: TID251 - with database.py the door
 import stat
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -139,14 +140,27 @@ def _connected(path: Path, options: str, patience_s: float) -> sqlite3.Connectio
 
 def _check_ready(connection: sqlite3.Connection) -> None:
     """Of those who do not migrate."""
-    if check_schema(connection) < SCHEMA_VERSION:
+    if _schema_taken(connection) < SCHEMA_VERSION:
         raise NotNow("the queue is not ready; start `doorstep capture` first")
     if _mode(connection) != "wal":
         raise corrupt("it keeps no log")
 
 
+def _schema_taken(connection: sqlite3.Connection) -> int:
+    """What `check_schema` finds at one moment, whatever capture makes meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        return check_schema(connection)
+    finally:
+        with suppress(sqlite3.Error):  # a disk that fails has rolled back already
+            connection.execute("ROLLBACK")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring it to today's schema, in a write-ahead log; only capture does."""
+    """Bring it to today's schema, in a write-ahead log; only capture does.
+
+    In one transaction: who opens it meanwhile would take half a schema for a broken queue.
+    """
     taken = check_schema(connection)
     _check_pages(connection)
     if _mode(connection) != "wal":
@@ -165,7 +179,9 @@ def migrate(connection: sqlite3.Connection) -> None:
             for statement in statements:
                 db.execute(statement)
 
-    migrations.apply(Tables(connection))
+    tables = Tables(connection)
+    with tables.atomic():
+        migrations.apply(tables)
 
 
 def _mode(connection: sqlite3.Connection) -> str:

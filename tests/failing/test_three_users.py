@@ -1,9 +1,11 @@
 """Capture, sync, prune and a technician share the state folder, each with its own user."""
 
 import json
+import logging
 import os
 import signal
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -219,6 +221,8 @@ def _start(van: Device, name: str) -> int:
             log = os.open(van.folder / f"{name}.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
             os.dup2(log, 1)
             os.dup2(log, 2)
+            sys.stderr = os.fdopen(log, "w", buffering=1)
+            logging.getLogger().handlers.clear()  # pytest's
             become(user)
             code = main([name, "--config", str(van.config)])
         finally:

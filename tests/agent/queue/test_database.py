@@ -7,8 +7,11 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -86,6 +89,27 @@ def test_only_capture_makes_the_schema(layout: Layout) -> None:
     assert notes(other) == ["made"]
     capture.close()
     other.close()
+
+
+def test_who_opens_it_while_capture_makes_it_does_not_call_it_broken(tmp_path: Path) -> None:
+    """Half a schema was taken for a broken queue, and the next real one waited a minute."""
+    for number in range(10):
+        layout = Layout(tmp_path / str(number), tmp_path / "run")
+        layout.make()
+        with ThreadPoolExecutor(1) as elsewhere:
+            looking = elsewhere.submit(_looks_until_it_is_made, layout)
+            time.sleep(0.001 * number)
+            note(Database(layout, migrates=True), "made")
+
+            assert looking.result() == ["made"]
+            assert not layout.rebuild_mark.exists()
+
+
+def _looks_until_it_is_made(layout: Layout) -> list[str]:
+    while True:
+        with closing(Database(layout)) as other, suppress(NotNow):
+            if found := notes(other):
+                return found
 
 
 def test_it_flushes_every_commit_into_a_write_ahead_log(database: Database) -> None:
