@@ -228,6 +228,7 @@ class _Listener(ThreadingHTTPServer):
 def _handler(server: EstServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # see rawserver.py
 
         def do_GET(self) -> None:
             self._do(b"")

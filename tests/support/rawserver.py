@@ -98,6 +98,8 @@ def _serve(
     plain: socket.socket, context: ssl.SSLContext, server: RawServer, lines: list[socket.socket]
 ) -> None:
     plain.settimeout(10)
+    # Else an answer waits 40 ms until the client acknowledges the tickets of the handshake.
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with suppress(OSError, ssl.SSLError), context.wrap_socket(plain, server_side=True) as line:
         lines.append(line)
         server.connections += 1
