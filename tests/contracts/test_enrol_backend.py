@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from agent.record import certificates
+from agent.models import rfc3339
+from agent.record import certificates, signing
 from agent.trust.store import TrustStore
 from tests.backend.process import Backend, running_backend
 from tests.support.device import Device
@@ -50,6 +51,43 @@ def test_device_enrols_and_sends_over_one_connection(guarded: Backend, tmp_path:
     text = TrustStore(van.layout).evidence()
     assert text is not None
     assert certificates.ends(certificates.read_pem(text)[0]).year == 9999
+
+
+def test_device_gets_a_certificate_of_serve_for_the_names_that_the_office_gave_it(
+    guarded: Backend, tmp_path: Path
+) -> None:
+    """Enrolled before the office gave the names: sync gets it by itself, and capture keeps it."""
+    device_id, token = let_in(guarded)
+    names = [f"{device_id}.vans.example", "127.8.0.7"]
+    van = Device(
+        tmp_path / "van", device={"id": device_id}, serve={"names": names}, **required(guarded)
+    )
+    trust = TrustStore(van.layout)
+
+    code, said = enrol(guarded, van, token=token)
+    assert code == 65
+    assert 'serve/simpleenroll was answered 403 "127.8.0.7: this device was not given' in said
+    guarded.command("devices", "names", device_id, *names)
+    try:
+        van.start("capture")
+        van.start("sync")
+        van.await_that(lambda: trust.serve() is not None)
+        told = van.ask("capture", {"status": True})
+    finally:
+        van.stop_all()
+
+    text = trust.serve()
+    assert text is not None
+    found = certificates.read_pem(text)[0]
+    key = signing.read_private_key(van.layout.serve_keys / "key.pem")
+    assert certificates.is_for(found, key.public_key())
+    assert certificates.names_of(found) == set(names)
+    assert told is not None
+    assert told["serve_until"] == rfc3339(certificates.ends(found))
+    before = trust.serve(), trust.serve_request()
+    code, said = enrol(guarded, van)
+    assert code == 0, said
+    assert (trust.serve(), trust.serve_request()) == before
 
 
 def test_revoked_on_the_road_its_records_wait_until_it_is_let_in_again(

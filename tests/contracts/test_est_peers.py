@@ -32,10 +32,10 @@ def backend(tmp_path: Path, authority: Authority) -> Iterator[EstServer]:
         yield running
 
 
-def van(folder: Path, backend: EstServer, est: LibEst) -> Device:
+def van(folder: Path, backend: EstServer, est: LibEst, *names: str) -> Device:
     tables = required(backend, folder, FLEET_KEY.public_key())
     tables["identity"]["est"] = est.url
-    return Device(folder, device={"id": USER}, **tables)
+    return Device(folder, device={"id": USER}, serve={"names": names}, **tables)
 
 
 def identity(device: Device, authority: Authority) -> Identity | None:
@@ -47,7 +47,7 @@ def test_enrolment_and_renewal_with_a_new_key(
 ) -> None:
     """No labels there: told, and the rest is done."""
     with libest(tmp_path / "libest", authority) as est:
-        device = van(tmp_path / "van", backend, est)
+        device = van(tmp_path / "van", backend, est, "van-7.vans.example")
         pin = certificates.key_sha256(authority.certificate)
         (device.folder / "ca.pem").unlink()
 
@@ -58,6 +58,7 @@ def test_enrolment_and_renewal_with_a_new_key(
 
     assert (first.returncode, first.stderr) == (0, "")
     assert "no label `evidence`" in first.stdout
+    assert "no label `serve`: nobody can ask `doorstep serve`; the rest is done" in first.stdout
     assert PASSWORD not in first.stdout
     assert (again.returncode, again.stderr) == (0, "")
     assert before is not None

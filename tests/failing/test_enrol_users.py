@@ -14,19 +14,31 @@ import pytest
 
 from agent.queue.paths import Layout
 from agent.record import signing
-from tests.failing.scene import Scene, users_scene
+from tests.failing.scene import FLEET_KEY, Scene, users_scene
 from tests.failing.users import GROUP, USERS
 from tests.support.device import REPOSITORY
+from tests.support.est import required
 
 pytestmark = pytest.mark.slow
 
 CAPTURE, SYNC = USERS["doorstep-capture"], USERS["doorstep-sync"]
+SERVE = USERS["doorstep-serve"]
+NAME = "van-7.vans.example"
 
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
     with users_scene() as one:
         yield one
+
+
+@pytest.fixture
+def serving(scene: Scene) -> Scene:
+    """One that may be asked for its status."""
+    scene.server.given = {NAME}
+    tables = required(scene.server, scene.device.folder, FLEET_KEY.public_key())
+    scene.device.configure(**tables, serve={"names": [NAME]})
+    return scene
 
 
 def owners(folder: Path) -> dict[str, tuple[int, int]]:
@@ -47,6 +59,56 @@ def test_each_part_runs_as_its_owner_and_the_network_never_as_root(scene: Scene)
     assert owners(layout.trust)["fleet.jws"] == (CAPTURE, 0o640)
     assert not [path for path in layout.state.rglob("*") if path.lstat().st_uid == 0]
     assert scene.enrol().returncode == 0
+
+
+def test_serves_key_is_serves_and_the_rest_of_it_is_captures(serving: Scene) -> None:
+    """Root makes none of it, and neither capture nor sync may read the key."""
+    ended = serving.enrol()
+
+    layout = serving.device.layout
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+    assert owners(layout.serve_keys) == {"key.pem": (SERVE, 0o600)}
+    assert owners(layout.trust)["serve.csr"] == (CAPTURE, 0o640)
+    assert owners(layout.trust)["serve.pem"] == (CAPTURE, 0o640)
+    assert set(serving.callers) == {SYNC}
+    assert not [path for path in layout.state.rglob("*") if path.lstat().st_uid == 0]
+    assert serving.enrol().returncode == 0
+
+
+@pytest.mark.parametrize("what", ["missing", "link"])
+def test_nothing_is_done_where_serves_folder_is_not_as_it_must_be(
+    serving: Scene, what: str
+) -> None:
+    folder = serving.device.layout.serve_keys
+    roots = serving.device.folder / "roots"
+    roots.mkdir(mode=0o700)
+    folder.rmdir()
+    if what == "link":
+        folder.symlink_to(roots)
+        os.lchown(folder, CAPTURE, GROUP)
+
+    ended = serving.enrol()
+
+    assert ended.returncode == 70
+    assert "`systemd-tmpfiles --create` makes it as it should be" in ended.stderr
+    assert list(roots.iterdir()) == []
+    assert serving.callers == []
+
+
+def test_link_in_the_place_of_serves_key_leads_root_nowhere(serving: Scene) -> None:
+    victim = serving.device.folder / "victim"
+    victim.write_text("root's own")
+    victim.chmod(0o600)
+    for name in ("key.pem", "key.part"):
+        link = serving.device.layout.serve_keys / name
+        link.symlink_to(victim)
+        os.lchown(link, SERVE, GROUP)
+
+    ended = serving.enrol()
+
+    assert "root's own" not in ended.stdout + ended.stderr
+    assert victim.read_text() == "root's own"
+    assert victim.lstat().st_uid == 0
 
 
 def test_links_in_a_taken_over_folder_lead_root_nowhere(scene: Scene) -> None:

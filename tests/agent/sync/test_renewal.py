@@ -1,9 +1,9 @@
-"""Renewal: both certificates in good time, and what is said when it does not go."""
+"""Renewal: each certificate in good time, and what is said when it does not go."""
 
 import random
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import pytest
 
 from agent.capture.device_key import device_key
 from agent.capture.evidence import Evidence
-from agent.config import Config, load
+from agent.capture.serve_certificate import ServeCertificate
+from agent.config import Config, ServeSettings, load
 from agent.process.control import Line
 from agent.queue.disk import lock
 from agent.record import certificates, signing
@@ -26,6 +27,7 @@ from tests.support.device import Device
 from tests.support.est import Answered, Asked, EstServer, est_server, requested, required
 from tests.support.sending import QUICK
 
+NAME = "van-7.vans.example"
 FLEET_KEY = signing.new_key().public_key()
 
 
@@ -67,6 +69,7 @@ class Capture:
     """Answers as the capture process does, unless it does not run."""
 
     evidence: Evidence
+    serve: ServeCertificate
     runs: bool = True
     asked: list[Line] = field(default_factory=list)
 
@@ -76,16 +79,21 @@ class Capture:
             return None
         if "request" in line:
             return {"request": self.evidence.request()}
+        if line["offer"] == "serve":
+            return self.serve.offer(line["text"]).told()
         return self.evidence.offer(line["text"]).told()
 
 
 @pytest.fixture
 def van(tmp_path: Path) -> Iterator[Van]:
     with est_server(tmp_path / "est") as server:
-        device = Device(tmp_path / "van", **required(server, tmp_path / "van", FLEET_KEY))
+        tables = required(server, tmp_path / "van", FLEET_KEY)
+        device = Device(tmp_path / "van", **tables, serve={"names": [NAME]})
         device.layout.make()
         config = load(device.config)
-        capture = Capture(Evidence(config, device_key(device.layout)[0]))
+        evidence = Evidence(config, device_key(device.layout)[0])
+        capture = Capture(evidence, ServeCertificate(config))
+        server.given = {NAME}
         with closing(Est(config.est, tls.for_est(config), QUICK)) as est:
             renewal = Renewal(config, est, random.Random(1), capture)
             yield Van(server, config, device, renewal, capture)
@@ -327,6 +335,117 @@ def test_certificate_for_no_evidence_is_not_kept(van: Van) -> None:
     assert trouble is not None
     assert "not a certificate for evidence" in trouble
     assert TrustStore(van.device.layout).evidence() is None
+
+
+# --- serve's
+
+
+def serve_request(van: Van, *names: str) -> signing.PublicKey:
+    """As `doorstep enrol` leaves it."""
+    key = signing.new_key()
+    asked = certificates.request(key, "van-7", names or [NAME])
+    van.capture.serve.ask_with(certificates.request_pem(asked))
+    return key.public_key()
+
+
+def serve_certificate(van: Van) -> certificates.Certificate | None:
+    text = TrustStore(van.device.layout).serve()
+    return None if text is None else certificates.read_pem(text)[0]
+
+
+def keep_serve(van: Van, key: signing.PublicKey, age_days: float) -> certificates.Certificate:
+    starts = datetime.now(UTC) - timedelta(days=age_days)
+    made = van.server.authority.issue(key, "van-7", server=True, names=[NAME], starts=starts)
+    TrustStore(van.device.layout).keep_serve(certificates.pem([made]))
+    return made
+
+
+def test_without_a_request_serve_gets_no_certificate_and_nobody_is_asked(van: Van) -> None:
+    van.install(0)
+
+    assert van.turn() is None
+
+    assert van.server.paths() == ["evidence/simpleenroll"]
+
+
+def test_missing_serve_certificate_is_fetched_after_a_cut_or_a_refusal(van: Van) -> None:
+    """The request lies in `trust/`: what enrolment did not get comes by itself."""
+    van.install(0)
+    key = serve_request(van)
+    van.server.given = set()
+    trouble = van.turn()
+    assert trouble is not None
+    assert "serve/simpleenroll was answered 403" in trouble
+    van.server.given = {NAME}
+
+    assert van.turn(BACK_OFF_CAP_S) is None
+
+    found = serve_certificate(van)
+    assert found is not None
+    assert certificates.is_for(found, key)
+    assert certificates.names_of(found) == {NAME}
+
+
+@pytest.mark.parametrize(("age_days", "is_renewed"), [(240, False), (260, True), (400, True)])
+def test_serve_certificate_is_renewed_at_two_thirds_with_the_same_key(
+    van: Van, age_days: float, *, is_renewed: bool
+) -> None:
+    van.install(0)
+    key = serve_request(van)
+    before = keep_serve(van, key, age_days)
+
+    assert van.turn() is None
+
+    after = serve_certificate(van)
+    assert after is not None
+    assert certificates.is_for(after, key)
+    assert (after != before) is is_renewed
+    assert van.server.paths().count("serve/simpleenroll") == is_renewed
+
+
+def test_serve_certificate_for_another_question_is_replaced_at_once(van: Van) -> None:
+    van.install(0)
+    before = keep_serve(van, serve_request(van), 0)
+    key = serve_request(van)
+
+    assert van.turn() is None
+
+    after = serve_certificate(van)
+    assert after is not None
+    assert after != before
+    assert certificates.is_for(after, key)
+
+
+def test_what_capture_does_not_take_is_told(van: Van) -> None:
+    van.install(0)
+    serve_request(van)
+
+    def others(asked: Asked) -> Answered | None:
+        if "/serve/" not in asked.path:
+            return None
+        key = requested(asked).public_key()
+        assert isinstance(key, signing.PublicKey)
+        made = van.server.authority.issue(key, "van-7", server=True, names=[NAME])
+        serve_request(van)  # meanwhile somebody enrols it anew
+        return Answered(200, certs_only([made]))
+
+    van.server.script = others
+
+    trouble = van.turn()
+
+    assert trouble is not None
+    assert "serve certificate: capture did not take it: for another key" in trouble
+    assert serve_certificate(van) is None
+
+
+def test_device_without_names_renews_nothing_for_serve(van: Van) -> None:
+    van.install(0)
+    serve_request(van)
+    van.renewal._config = replace(van.config, serve=ServeSettings())  # noqa: SLF001
+
+    assert van.turn() is None
+
+    assert "serve/simpleenroll" not in van.server.paths()
 
 
 def test_renewals_take_turns_with_somebody_at_the_bench(van: Van) -> None:
