@@ -1,7 +1,12 @@
 """The users of the units, by number, and a state folder as tmpfiles.d makes it for them."""
 
+import ctypes
+import logging
 import os
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -23,6 +28,9 @@ USERS: Final = {
 
 UMASK: Final = 0o007
 """Of the units."""
+
+_NEW_MOUNTS: Final = 0x00020000
+"""CLONE_NEWNS. Source: Linux, include/uapi/linux/sched.h; unshare(2)."""
 
 _PROTECTED: Final = Path("/proc/sys/fs/protected_regular")
 
@@ -84,3 +92,39 @@ def as_user(name: str, act: Callable[[], int]) -> Ended:
         return act()
 
     return run(become_and_act)
+
+
+def start(user: str, act: Callable[[], int], told: Path, *, read_only: Sequence[Path] = ()) -> int:
+    """Run `act` in a process of the unit's user, which goes on beside the test; its number.
+
+    What it prints goes into the file `told`. It cannot write below the folders that are `read_only`
+    to it, as a unit's `ReadOnlyPaths=` has it.
+    """
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+            log = os.open(told, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            sys.stdout = sys.stderr = os.fdopen(log, "w", buffering=1)
+            logging.getLogger().handlers.clear()  # pytest's
+            if read_only:
+                _mount_read_only(read_only)
+            become(user)
+            code = act()
+        except BaseException:  # noqa: BLE001 - the parent looks at what was said
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return pid
+
+
+def _mount_read_only(folders: Sequence[Path]) -> None:
+    """For this process only."""
+    if ctypes.CDLL(None).unshare(_NEW_MOUNTS) != 0:
+        raise OSError("no mounts of its own")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    for folder in folders:
+        subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)

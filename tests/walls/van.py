@@ -1,11 +1,8 @@
 """A provisioned device, its processes as their own users, and somebody among them who attacks."""
 
-import logging
 import os
 import signal
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,7 +19,7 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from tests.backend.process import Backend
 from tests.failing.struck import Ended
-from tests.failing.users import as_debian_protects, as_user, become, tmpfiles
+from tests.failing.users import as_debian_protects, as_user, start, tmpfiles
 from tests.failing.works import SETTINGS, command
 from tests.support.device import Device, towards
 from tests.support.waiting import until
@@ -58,7 +55,7 @@ class Van:
         self.stop_capture()
         act = partial(command("capture"), self.device)
         log = self.device.folder / "capture.log"
-        self.children["capture"] = _fork("doorstep-capture", act, log)
+        self.children["capture"] = start("doorstep-capture", act, log)
         self.device.await_that(self.answers, within_s=60.0)
 
     def stop_capture(self) -> None:
@@ -112,7 +109,7 @@ class Van:
         """How it went, and the process that goes on holding what it has got."""
         reading, writing = os.pipe()
         doing = partial(_attack, act, self.layout, writing)
-        pid = _fork(user, doing, self.device.folder / "attack.log")
+        pid = start(user, doing, self.device.folder / "attack.log")
         os.close(writing)
         with os.fdopen(reading, "rb") as told:
             return told.read(), pid
@@ -128,25 +125,6 @@ def _attack(act: Attack, layout: Layout, writing: int) -> int:
     os.close(writing)
     while True:  # until it is killed, with all that it holds
         signal.pause()
-
-
-def _fork(user: str, act: Callable[[], int], told: Path) -> int:
-    pid = os.fork()
-    if pid == 0:
-        code = 99
-        try:
-            log = os.open(told, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            sys.stdout = sys.stderr = os.fdopen(log, "w", buffering=1)
-            logging.getLogger().handlers.clear()  # pytest's
-            become(user)
-            code = act()
-        except BaseException:  # noqa: BLE001 - the parent looks at what was said
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return pid
 
 
 def end(pid: int) -> None:
