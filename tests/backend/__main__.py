@@ -82,7 +82,8 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     documents.settle()
     identity = None if options.without_identity else Identity.of(data, certificates)
     reports = None if identity is None else Reports(data)
-    site = Site(office, register=None if identity is None else identity.register)
+    register = None if identity is None else identity.register
+    site = Site(office, register=register, reports=reports)
     if options.demo_accounts:
         site.accounts.add_all(demo.ACCOUNTS)
     panel, counts = Panel(), Counts()

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from agent.models import from_rfc3339
 from agent.status import words as status_words
 from agent.status.troubles import TOLD, Told
-from tests.backend.identity.known import CertificateState, Known, Label
+from tests.backend.identity.known import CertificateState, DeviceState, Known, Label
 from tests.backend.pages.fleet_list import Group, Sort
 from tests.backend.pages.words import day, day_and_time
 from tests.backend.reports.fleet import Device
@@ -28,6 +28,12 @@ SORTS: Final[Mapping[Sort, str]] = {
     Sort.WAITING: "Longest waiting first",
     Sort.CONTACT: "Longest without contact first",
     Sort.NAME: "By name",
+}
+
+STATES: Final[Mapping[DeviceState, str]] = {
+    DeviceState.IN: "let in",
+    DeviceState.REVOKED: "shut out",
+    DeviceState.GONE: "gone for good",
 }
 
 _COMMAND: Final = re.compile(r"`([^`]*)`")
@@ -48,15 +54,17 @@ _UNSAID: Final[Mapping[str, Mapping[str, Any]]] = {
 
 def sentence(text: str) -> Markup:
     """Words for a terminal as a sentence of a page; what stands in backticks is a command."""
+    return _begun(text if text.endswith((".", "?", "!")) else f"{text}.")
+
+
+def shortly(text: str) -> Markup:
+    """What is wrong without what it means."""
+    return _begun(text.partition(":")[0])
+
+
+def _begun(text: str) -> Markup:
     begun = text[:1].upper() + text[1:]
-    ended = begun if begun.endswith((".", "?", "!")) else f"{begun}."
-    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(ended))))
-
-
-def shortly(text: str) -> str:
-    """The first half of a need's words, for a choice."""
-    first = text.partition(":")[0]
-    return first[:1].upper() + first[1:]
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(begun))))
 
 
 def number(number: int) -> str:
@@ -83,7 +91,10 @@ def tags(device: Device) -> list[str]:
 
 
 def waits(device: Device) -> str:
-    """What waits since when and why, as its last report has it; empty where nothing does."""
+    """What waits since when and why, as its last report has it; empty where nothing does.
+
+    Of one that is shut out that is why, and not what it said before.
+    """
     queue = _queue(device)
     if "error" in queue:
         return f"what waits is not known: {queue['error']}"
@@ -93,15 +104,19 @@ def waits(device: Device) -> str:
     said = "1 record waits" if number == 1 else f"{number:,} records wait"
     oldest, why = queue.get("oldest_utc"), queue.get("why")
     since = f" since {moment(oldest)}" if oldest else ", nobody knows since when"
-    if why is None:
+    if why is None or device.state is not DeviceState.IN:
         return said + since
-    return f"{said}{since}{', for this' if why in device.needs[:1] else f': {TOLD[why].what}'}"
+    return (
+        f"{said}{since}{', because of this' if why in device.needs[:1] else f': {TOLD[why].what}'}"
+    )
 
 
 def why_waits(device: Device) -> Told | None:
     """What to do about it; None where that is said already."""
     why = _queue(device).get("why")
-    return None if why is None or why in device.needs else TOLD[why]
+    if why is None or why in device.needs or device.state is not DeviceState.IN:
+        return None
+    return TOLD[why]
 
 
 def _queue(device: Device) -> Mapping[str, Any]:
@@ -126,7 +141,7 @@ def facts(
     device: Device, certificates: Sequence[Known], now: datetime
 ) -> Iterator[tuple[str, str]]:
     """What is asked for first of one device, each with its name."""
-    yield "State", f"{device.state}"
+    yield "State", STATES[device.state]
     report = device.report
     yield "Last contact", day_and_time(report.received_at) if report else "none yet"
     yield from _of_certificates(certificates, now)
@@ -136,7 +151,7 @@ def facts(
     yield "Quiet", quiet(device)
     yield "Manifest", _manifest(report.document["manifest"], capture)
     if serve_until := report.document["identity"].get("serve_until"):
-        yield "Certificate of `doorstep serve`", f"until {day(from_rfc3339(serve_until))}"
+        yield "Certificate of its server", f"until {day(from_rfc3339(serve_until))}"
     yield "Last doctor", _doctor(doctor)
     yield "Agent", report.agent
 

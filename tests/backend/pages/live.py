@@ -54,6 +54,7 @@ class Live:
     town: Town
     url: str
     ca_file: Path
+    identity: bool = True
     clock: Clock = field(default_factory=Clock)
     panel: Panel = field(default_factory=Panel)
     counts: Counts = field(default_factory=Counts)
@@ -70,7 +71,8 @@ class Live:
         key = keys.receipt_key(folder / "keys" / "receipt.pem", folder / "receipt-key.pem")
         accounts = Accounts(office.ledger, CHEAP)
         self.reports = Reports(folder)
-        self.site = Site(office, self.clock, accounts, Register(folder), self.reports)
+        known = (Register(folder), self.reports) if self.identity else ()
+        self.site = Site(office, self.clock, accounts, *known)
         self.site.accounts.add_all(ACCOUNTS)
         self.app = create_app(
             store, key, self.panel, self.counts, with_switches=False, office=office, site=self.site
@@ -147,11 +149,13 @@ def _account(viewer: Viewer) -> Account:
 
 
 @contextmanager
-def live_town(folder: Path, *, show_simulated: bool = False) -> Iterator[Live]:
+def live_town(
+    folder: Path, *, show_simulated: bool = False, identity: bool = True
+) -> Iterator[Live]:
     """Runs the backend of a town in a thread; ends it when the block ends."""
     certificates, listener = keys.certificates(folder / "ca"), listen(0)
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    live = Live(Town(folder, show_simulated=show_simulated), url, certificates.ca_file)
+    live = Live(Town(folder, show_simulated=show_simulated), url, certificates.ca_file, identity)
     started: queue.Queue[uvicorn.Server] = queue.Queue()
 
     def serve() -> None:  # SQLite's connections belong to the thread that opened them

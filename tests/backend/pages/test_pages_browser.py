@@ -1,32 +1,18 @@
 """The pages in a real Chromium at phone size: what people do there, and how it looks."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Final
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    ConsoleMessage,
-    Page,
-    Playwright,
-    Request,
-    Response,
-    ViewportSize,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, Page, expect
 
 from agent.capture import jpeg
 from agent.models import Kind, rfc3339
 from hardware.simulated.scenes import Scene, render
 from tests.backend.office.demo import (
-    ACCOUNTS,
     ALLOWED,
     CHANGES_MIND,
     CONFIDENTIAL,
@@ -34,46 +20,10 @@ from tests.backend.office.demo import (
     RIGHT_DOOR,
 )
 from tests.backend.office.town import Town
+from tests.backend.pages.walk import PHONE, Walk
 from tests.backend.process import Backend
 
 pytestmark = pytest.mark.slow
-
-PASSWORDS: Final = {account.who: account.password for account in ACCOUNTS}
-
-PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
-"""CSS pixels. Source: a common phone of 2020 to 2025; the pages' narrowest test is 320."""
-
-NARROWEST_PX: Final = 320
-"""Narrowest screen without scrolling sideways. Source: WCAG 2.2, 1.4.10 Reflow."""
-
-TARGET_PX: Final = 44
-"""Least height of what a thumb must hit. Source: WCAG 2.2, 2.5.5 Target Size (Enhanced)."""
-
-
-@pytest.fixture(scope="session")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures of the pages go: `$DOORSTEP_SCREENSHOTS`, else a folder of this run."""
-    given = os.environ.get("DOORSTEP_SCREENSHOTS")
-    folder = Path(given) if given else tmp_path_factory.mktemp("screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as playwright:
-        yield playwright
-
-
-@pytest.fixture(scope="module")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    found = shutil.which("chromium")
-    if found is None:
-        pytest.fail("the pages need a real browser: apt install chromium")
-    sandbox = os.geteuid() != 0  # Chromium's own sandbox does not run as root
-    browser = playwright.chromium.launch(executable_path=found, chromium_sandbox=sandbox)
-    yield browser
-    browser.close()
 
 
 @dataclass(frozen=True)
@@ -118,90 +68,6 @@ def _leave(town: Town, number: str, seed: int, now: str, cover: float = 0.0, **s
 def _picture(seed: int, cover: float) -> bytes:
     scene = Scene(seed=seed, width_px=1152, height_px=648, cover=cover)
     return jpeg.encode(render(scene), 85)
-
-
-@pytest.fixture
-def phone(chromium: Browser) -> Iterator[Page]:
-    """A phone in the hand: touch, no JavaScript, and anything odd in its console fails the test."""
-    context = chromium.new_context(
-        viewport=PHONE,
-        device_scale_factor=2,
-        is_mobile=True,
-        has_touch=True,
-        java_script_enabled=False,
-        ignore_https_errors=True,  # its CA is the test's own
-        color_scheme="light",
-    )
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text) if _is_odd(message) else None)
-    page.on(
-        "requestfailed", lambda request: wrong.append(request.url) if _counts(request) else None
-    )
-    page.on("response", lambda answer: wrong.append(answer.url) if _is_missing(answer) else None)
-    yield page
-    context.close()
-    assert wrong == []
-
-
-def _is_odd(message: ConsoleMessage) -> bool:
-    """Anything but that a page was refused, which is the tests' to look at."""
-    return not message.text.startswith("Failed to load resource")
-
-
-def _counts(request: Request) -> bool:
-    """An icon may still be on its way when the next page is asked for."""
-    return not request.url.endswith("/icon.svg")
-
-
-def _is_missing(answer: Response) -> bool:
-    """Whether a page lacks its style, icon or photo."""
-    return answer.status >= 400 and answer.request.resource_type != "document"
-
-
-@dataclass(frozen=True)
-class Walk:
-    """Somebody walks through the pages; each page they stop at is looked at and kept."""
-
-    page: Page
-    url: str
-    screenshots: Path
-
-    def sign_in(self, who: str) -> None:
-        self.page.goto(f"{self.url}/")
-        self.page.get_by_label("Account").fill(who)
-        self.page.get_by_label("Password").fill(PASSWORDS[who])
-        self.tap("Sign in")
-
-    def tap(self, name: str) -> None:
-        with self.page.expect_navigation():
-            self.page.get_by_role("button", name=name, exact=True).tap()
-
-    def follow(self, name: str) -> None:
-        with self.page.expect_navigation():
-            self.page.get_by_role("link", name=name, exact=True).first.tap()
-
-    def shows(self, text: str) -> None:
-        expect(self.page.locator("main")).to_contain_text(text)
-
-    def look(self, name: str) -> None:
-        """Keep a picture of the page; nothing sticks out, nothing is too small for a thumb."""
-        for image in self.page.locator("img").all():
-            image.scroll_into_view_if_needed()
-        self.page.mouse.wheel(0, -10_000)
-        self.page.screenshot(path=self.screenshots / f"{name}.png", full_page=True)
-        for width_px in (PHONE["width"], NARROWEST_PX):
-            self.page.set_viewport_size({"width": width_px, "height": PHONE["height"]})
-            assert self._widest_px() <= width_px, f"{name} scrolls sideways at {width_px} px"
-        self.page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
-        for control in self.page.locator("button:visible, input:visible, select:visible").all():
-            box = control.bounding_box()
-            assert box is not None
-            assert box["height"] >= TARGET_PX, f"{name}: {control} is too small"
-
-    def _widest_px(self) -> float:
-        boxes = [one.bounding_box() for one in self.page.locator("body *:visible").all()]
-        return max(box["x"] + box["width"] for box in boxes if box is not None)
 
 
 @pytest.fixture

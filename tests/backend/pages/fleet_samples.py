@@ -1,0 +1,85 @@
+"""A fleet with a device of each kind, and one of ten thousand, for tests and the picture."""
+
+import sqlite3  # noqa: TID251 - ten thousand devices at once
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from agent.models import rfc3339
+from agent.record import signing
+from agent.status.troubles import Trouble
+from tests.backend import keys
+from tests.backend.identity.authority import Authority
+from tests.backend.identity.known import DeviceState
+from tests.backend.identity.register import Register
+from tests.backend.office.town import NOON
+from tests.backend.reports.samples import document, report, waits
+from tests.backend.reports.store import Reports
+
+HOUR: Final = timedelta(hours=1)
+
+WELL: Final = "van-0007"
+NO_CERTIFICATE: Final = "van-0012"
+REVOKED: Final = "van-0023"
+REFUSED: Final = "van-0042"
+ON_THE_ROAD: Final = "van-0055"
+BENCH: Final = "bench-1"
+
+_ANSWER: Final = {"id": "6f1f", "state": "REFUSED", "what": "unknown_key"}
+
+_SAID: Final[dict[str, dict[str, Any]]] = {
+    WELL: {},
+    NO_CERTIFICATE: {
+        "needs": [Trouble.CERTIFICATE],
+        "queue": waits(3, NOON - 3 * HOUR, why=Trouble.CERTIFICATE),
+    },
+    REVOKED: {"queue": waits(2, NOON - 5 * HOUR)},
+    REFUSED: {"needs": [Trouble.REFUSED], "queue": waits(0, refused=2, alarms=[_ANSWER])},
+    ON_THE_ROAD: {"queue": waits(7, NOON - 2 * HOUR, why=Trouble.NO_NETWORK)},
+    BENCH: {
+        "bench_mode": True,
+        "capture": {"ready": True, "quiet": True, "simulated": True, "manifest": "off"},
+        "manifest": "off",
+    },
+}
+
+
+def settle(folder: Path) -> None:
+    """Let a device of each kind in; each has said how it is within the last hours."""
+    register, reports = Register(folder), Reports(folder)
+    authority = Authority.of(keys.certificates(folder / "ca").folder)
+    for device_id, said in _SAID.items():
+        register.let_in(device_id)
+        key = signing.new_key().public_key()
+        register.renew(device_id, key, NOON, partial(authority.tls, device_id, key, NOON))
+        signing_key = signing.new_key().public_key()
+        evidence = partial(authority.evidence, device_id, signing_key)
+        register.vouch(device_id, signing_key, NOON, evidence)
+        capture = {**document(NOON)["capture"], "quiet": True, "manifest_until": rfc3339(NOON)}
+        reports.note(report(device_id, NOON - HOUR, **{"capture": capture, **said}))
+    register.shut_out(REVOKED, DeviceState.REVOKED)
+
+
+def settle_many(folder: Path, number: int) -> None:
+    """Let so many in, in one step: each tenth needs a person, each third has something that waits.
+
+    A real certificate for each would take a minute.
+    """
+    Register(folder)
+    reports = Reports(folder)
+    ids = [f"van-{one:05}" for one in range(number)]
+    until = rfc3339(NOON + timedelta(days=300))
+    with sqlite3.connect(folder / "backend.db") as db:
+        db.executemany("INSERT INTO enrolled VALUES (?, 'in', 0)", [(one,) for one in ids])
+        into = """INSERT INTO certificates (serial, device_id, label, kid, until, state, pem)
+            VALUES (?, ?, 'tls', 'kid', ?, 'live', '')"""
+        db.executemany(into, [(one, one, until) for one in ids])
+    for place, one in enumerate(ids):
+        reports.note(report(one, NOON - HOUR, **_many(place)))
+
+
+def _many(place: int) -> dict[str, Any]:
+    since = NOON - place % 40 * HOUR
+    needs = [list(Trouble)[place // 10 % 17]] if place % 10 == 0 else []
+    return {"needs": needs, "queue": waits(place % 3, since, why=Trouble.NO_NETWORK)}

@@ -1,0 +1,246 @@
+"""What dispatch reads of the fleet, over real HTTPS and from real reports."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.status import header
+from agent.status.troubles import TOLD, Trouble
+from tests.backend.identity.known import DeviceState
+from tests.backend.identity.register import Register
+from tests.backend.office.access import Dispatch
+from tests.backend.office.town import NOON
+from tests.backend.pages.fleet_samples import (
+    BENCH,
+    HOUR,
+    NO_CERTIFICATE,
+    ON_THE_ROAD,
+    REFUSED,
+    REVOKED,
+    WELL,
+    settle,
+)
+from tests.backend.pages.fleet_words import sentence
+from tests.backend.pages.live import Live, live_town
+from tests.backend.reports.read import Report, read
+from tests.backend.reports.samples import document, report, waits
+from tests.backend.reports.store import Reports
+from tests.backend.reports.troubles import NEEDS, Known, told
+
+IN_ORDER = f"""
+3 devices of 6 need a person.
+Besides, on 1 device something waits and goes on by itself,
+the oldest since 1 December 2026, 10:00 UTC.
+Needs a person
+{REVOKED} The office shut it out: it sends nothing, and what it has waits on it.
+In the office: Let it in again (devices add), or take it out of the fleet (devices gone).
+2 records wait since 1 December 2026, 07:00 UTC.
+Last contact 1 December 2026, 11:00 UTC. Quiet: yes. Agent 2026.12.1.
+{NO_CERTIFICATE} The TLS certificate is missing, has ended, or one end does not accept the other's.
+On the device: doorstep doctor says which; doorstep enrol URL with a new token gets another.
+3 records wait since 1 December 2026, 09:00 UTC, because of this.
+{REFUSED} The backend has refused records, with its signature.
+Waits, and goes on by itself
+{ON_THE_ROAD} 7 records wait since 1 December 2026, 10:00 UTC: there is no network,
+Nothing waits
+{BENCH} Bench mode Simulated
+{WELL}
+"""
+
+HOSTILE = "<script>alert(1)</script>\"'&"
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A device of each kind; the tests add more, and change none of them."""
+    folder = tmp_path_factory.mktemp("fleet")
+    with live_town(folder) as live:
+        settle(folder)
+        yield live
+
+
+def seen(live: Live, path: str = "") -> str:
+    """A page without its markup and its form, as somebody reads it."""
+    answer = live.browser(Dispatch()).get(f"/fleet{path}")
+    assert answer.status_code == 200
+    main = answer.text.partition("<main>")[2].partition("</main>")[0]
+    main = re.sub(r"(?s)<details.*</details>", "", main)
+    plain = re.sub(r"</?(code|b|span|a|time)\b[^>]*>", "", main).replace("\N{NO-BREAK SPACE}", " ")
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "\n", plain).replace("&#39;", "'"))
+
+
+def say(live: Live, device_id: str, **said: Any) -> str:
+    """Let one more device in that says so; returns what its own page says."""
+    Register(live.town.folder).let_in(device_id)
+    found = read(header.encoded(document(NOON, device_id, **said)), device_id, NOON)
+    assert isinstance(found, Report), found
+    Reports(live.town.folder).note(found)
+    return seen(live, f"/{device_id}")
+
+
+def test_first_who_needs_a_person_what_and_where_then_what_waits_since_when(tmp_path: Path) -> None:
+    with live_town(tmp_path) as live:
+        settle(tmp_path)
+        page = seen(live)
+        dispatch = live.browser(Dispatch()).get("/dispatch").text
+
+    assert "<b>3 devices</b> of 6 need a person." in dispatch
+    assert 'href="/pages/fleet"' in dispatch
+    place = 0
+    for words in IN_ORDER.strip().splitlines():
+        place = page.find(words, place)
+        assert place >= 0, f"{words!r} is not there, or not in order, in {page}"
+
+
+def test_a_page_for_each_device_says_the_whole_of_it(fleet: Live) -> None:
+    well, refused, bench = (seen(fleet, f"/{one}") for one in (WELL, REFUSED, BENCH))
+
+    assert "What a person must do Nothing. What waits Nothing." in well
+    for words in (
+        "State let in",
+        "Last contact 1 December 2026, 11:00 UTC",
+        "TLS certificate until 1 December 2027",
+        "Evidence certificate valid, without end",
+        "Quiet yes",
+        "Manifest version 17, until 1 December 2026, 12:00 UTC",
+        "Certificate of its server until 1 December 2027",
+        "Last doctor 1 December 2026, 11:00 UTC, found nothing",
+        "Agent 2026.12.1",
+        "Disk about 20000 MB free, 500 MB kept in reserve",
+    ):
+        assert words in well
+    assert "Alarm 6f1f REFUSED: unknown_key" in refused
+    assert "Bench mode is on: presses come through the socket" in bench
+    assert "Manifest off" in bench
+    assert "TLS certificate none that is valid" in seen(fleet, f"/{REVOKED}")
+
+
+@pytest.mark.parametrize("need", [one for one in Trouble if one in NEEDS])
+def test_each_need_has_its_sentence_and_remedy_in_the_list_and_on_the_devices_page(
+    fleet: Live, need: Trouble
+) -> None:
+    own = say(fleet, f"van-{need}", needs=[need])
+
+    listed = seen(fleet, f"?show={need}&text=van-{need}")
+
+    for words in (sentence(TOLD[need].what), sentence(TOLD[need].remedy)):
+        plain = re.sub(r"</?code>", "", str(words)).replace("&#39;", "'")
+        assert plain in own
+        assert plain in listed
+
+
+@pytest.mark.parametrize("why", list(Trouble))
+def test_each_reason_why_something_waits_has_its_sentence(fleet: Live, why: Trouble) -> None:
+    own = say(fleet, f"waits-{why}", queue=waits(1, NOON - 26 * HOUR, why=why))
+
+    what = re.sub("`", "", TOLD[why].what)
+    assert f"1 record waits since 30 November 2026, 10:00 UTC: {what}." in own
+
+
+def test_what_the_backend_knows_is_told_beside_what_the_device_says(tmp_path: Path) -> None:
+    with live_town(tmp_path) as live:
+        register = Register(tmp_path)
+        for device_id in ("never", "silent", "unreadable", "gone"):
+            register.let_in(device_id)
+        register.shut_out("gone", DeviceState.GONE)
+        reports = Reports(tmp_path)
+        reports.note(report("silent", NOON - timedelta(days=2), needs=["full"]))
+        reports.note(report("unreadable", NOON))
+        reports.note(report("gone", NOON, needs=["full"]))
+        live.reports.note_unreadable("unreadable", "it is not JSON; was it cut?")
+
+        page = seen(live)
+        unreadable, gone = seen(live, "/unreadable"), seen(live, "/gone")
+
+    assert "3 devices of 3 need a person." in page
+    for device_id in ("never", "silent", "unreadable"):
+        known = Known.NEVER_REPORTED if device_id == "never" else Known(device_id)
+        assert f"{device_id} {sentence(told(known).what)}" in page
+    assert "Also: The card is full: presses are refused." in page
+    assert "Why it cannot be read: It is not JSON; was it cut?" in unreadable
+    assert "State gone for good" in gone
+    assert "What a person must do Nothing." in gone
+
+
+def test_what_a_hostile_device_says_is_text(fleet: Live) -> None:
+    """In each place where a device may say what it likes."""
+    alarm = {"id": HOSTILE, "state": HOSTILE, "what": HOSTILE}
+    said = {
+        "agent": HOSTILE,
+        "queue": waits(0, refused=1, alarms=[alarm]),
+        "identity": {"mode": "required", "trouble": HOSTILE},
+        "sync": {"state": HOSTILE, "last_answer": HOSTILE},
+        "capture": {"position": HOSTILE, "clock": HOSTILE, "manifest": HOSTILE},
+        "doctor": {"utc": "2026-12-01T10:00:00.000Z", "failed": [HOSTILE]},
+        "needs": ["refused"],
+    }
+    say(fleet, "van-666", **said)
+    say(fleet, "van-667", queue={"error": HOSTILE}, sync={"error": HOSTILE})
+
+    for path in ("/fleet?text=van-66", "/fleet/van-666", "/fleet/van-667"):
+        text = fleet.browser(Dispatch()).get(path).text
+        assert "&lt;script&gt;alert(1)" in text
+        assert "<script" not in text
+
+
+def test_what_somebody_searches_for_is_text(fleet: Live) -> None:
+    text = fleet.browser(Dispatch()).get("/fleet?text=%22%3E%3Cscript%3E&sort=name").text
+
+    assert 'value="&#34;&gt;&lt;script&gt;"' in text
+    assert "<script" not in text
+    assert "No device is so." in text
+
+
+def test_a_report_that_says_the_least_has_its_page(fleet: Live) -> None:
+    """Another agent may leave out what is not needed."""
+    least = say(
+        fleet,
+        "van-least",
+        queue=dict.fromkeys(("waiting", "suspected", "refused", "damaged"), 1),
+        identity={"mode": "required"},
+        disk={"free_mb": None, "reserve_mb": 1},
+        capture={},
+        sync={},
+        doctor=None,
+    )
+    nothing = say(fleet, "van-nothing", capture=None, sync=None, queue={"error": "no"}, torn=None)
+
+    assert "1 record waits, nobody knows since when." in least
+    assert "Quiet not known" in least
+    assert "Last doctor never ran" in least
+    assert "What waits is not known: no." in nothing
+    assert "Capture not running" in nothing
+
+
+@pytest.mark.parametrize("query", ["show=x", "sort=x", "page=0", "page=x", "text=%ff"])
+def test_a_question_that_no_page_of_ours_asks_is_answered_400(fleet: Live, query: str) -> None:
+    answer = fleet.browser(Dispatch()).get(f"/fleet?{query}")
+
+    assert answer.status_code == 400
+    assert "Not possible" in answer.text
+
+
+def test_times_are_told_to_the_hour_and_places_not_at_all(fleet: Live) -> None:
+    told = document(NOON.replace(minute=37), "van-late", lat_deg=52.5163, stop="s-7f3a")
+    told["capture"]["code"] = "DSTEP1001"
+    said = read(header.encoded(told), "van-late", NOON.replace(minute=41))
+    Register(fleet.town.folder).let_in("van-late")
+    assert isinstance(said, Report)
+    Reports(fleet.town.folder).note(said)
+
+    for path in ("?text=van-late", "/van-late"):
+        page = seen(fleet, path)
+        assert set(re.findall(r"\d\d:(\d\d)", page)) == {"00"}
+        assert not any(word in page for word in ("52.5", "s-7f3a", "DSTEP"))
+
+
+def test_without_identity_there_is_no_fleet_to_be_seen(tmp_path: Path) -> None:
+    with live_town(tmp_path, identity=False) as live:
+        dispatch = live.browser(Dispatch())
+
+        assert dispatch.get("/fleet").status_code == 404
+        assert "/fleet" not in dispatch.get("/dispatch").text

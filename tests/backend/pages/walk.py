@@ -1,0 +1,85 @@
+"""Somebody who walks through the pages with a phone in the hand, in a real Chromium."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import ConsoleMessage, Page, Request, Response, ViewportSize, expect
+
+from tests.backend.office.demo import ACCOUNTS
+
+PASSWORDS: Final = {account.who: account.password for account in ACCOUNTS}
+
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
+"""CSS pixels. Source: a common phone of 2020 to 2025; the pages' narrowest test is 320."""
+
+NARROWEST_PX: Final = 320
+"""Narrowest screen without scrolling sideways. Source: WCAG 2.2, 1.4.10 Reflow."""
+
+TARGET_PX: Final = 44
+"""Least height of what a thumb must hit. Source: WCAG 2.2, 2.5.5 Target Size (Enhanced)."""
+
+
+_WIDEST: Final = """Math.max(...Array.from(
+    document.querySelectorAll("body *"), one => one.getBoundingClientRect().right))"""
+"""The right edge of what reaches furthest, in CSS pixels; what is not shown has 0."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Somebody walks through the pages; each page they stop at is looked at and kept."""
+
+    page: Page
+    url: str
+    screenshots: Path
+
+    def sign_in(self, who: str) -> None:
+        self.page.goto(f"{self.url}/")
+        self.page.get_by_label("Account").fill(who)
+        self.page.get_by_label("Password").fill(PASSWORDS[who])
+        self.tap("Sign in")
+
+    def tap(self, name: str) -> None:
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=name, exact=True).tap()
+
+    def follow(self, name: str) -> None:
+        with self.page.expect_navigation():
+            self.page.get_by_role("link", name=name, exact=True).first.tap()
+
+    def shows(self, text: str) -> None:
+        expect(self.page.locator("main")).to_contain_text(text)
+
+    def look(self, name: str) -> None:
+        """Keep a picture of the page; nothing sticks out, nothing is too small for a thumb."""
+        for image in self.page.locator("img").all():
+            image.scroll_into_view_if_needed()
+        self.page.mouse.wheel(0, -10_000)
+        self.page.screenshot(path=self.screenshots / f"{name}.png", full_page=True)
+        for width_px in (PHONE["width"], NARROWEST_PX):
+            self.page.set_viewport_size({"width": width_px, "height": PHONE["height"]})
+            assert self._widest_px() <= width_px, f"{name} scrolls sideways at {width_px} px"
+        self.page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+        for control in self.page.locator("button:visible, input:visible, select:visible").all():
+            box = control.bounding_box()
+            assert box is not None
+            assert box["height"] >= TARGET_PX, f"{name}: {control} is too small"
+
+    def _widest_px(self) -> float:
+        found: float = self.page.evaluate(_WIDEST)
+        return found
+
+
+def is_odd(message: ConsoleMessage) -> bool:
+    """Anything but that a page was refused, which is the tests' to look at."""
+    return not message.text.startswith("Failed to load resource")
+
+
+def counts(request: Request) -> bool:
+    """An icon may still be on its way when the next page is asked for."""
+    return not request.url.endswith("/icon.svg")
+
+
+def is_missing(answer: Response) -> bool:
+    """Whether a page lacks its style, icon or photo."""
+    return answer.status >= 400 and answer.request.resource_type != "document"
