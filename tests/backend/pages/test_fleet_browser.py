@@ -1,4 +1,4 @@
-"""The fleet's pages in a real Chromium: on a small phone, with the keyboard, ten thousand devices."""
+"""The fleet's pages in a real Chromium: a small phone, the keyboard, ten thousand devices."""
 
 import time
 from collections.abc import Iterator
