@@ -98,19 +98,12 @@ def sync_loop(config: Config) -> Iterator[Sync]:
         outbox, clock = Outbox(database, boot_id()), SystemClock(BUILT)
         backend = Backend(config.backend, alive=sd_notify.alive, tls=tls.for_backend(config))
         opened.callback(backend.close)
-        renewal = None
-        if config.identity.mode is IdentityMode.REQUIRED:
-            trusted = tls.for_est(config)
-            est = Est(config.est, trusted, enrolment.LIMITS, alive=sd_notify.alive)
-            opened.callback(est.close)
-            renewal = Renewal(config, est, dice)
-        reach = Reach()
-        # composed while the loop runs, which says what sync says of itself
-        push = Push(
-            lambda: document(config, queue_part(outbox), sync=loop.status()),
-            backend.carry,
-            clock.boottime_s,
-        )
+        renewal, reach = _renewal(config, dice, opened), Reach()
+
+        def compose() -> dict[str, Any]:
+            return document(config, queue_part(outbox), sync=loop.status())
+
+        push = Push(compose, backend.carry, clock.boottime_s)
         fetches, keys = _documents(config, backend, dice, reach, push)
         delivery = Delivery(backend, keys, outbox.set_upload_url, _wanted(fetches))
         loop = Sync(
@@ -126,6 +119,14 @@ def sync_loop(config: Config) -> Iterator[Sync]:
             on_upload=push.on_upload,
         )
         yield loop
+
+
+def _renewal(config: Config, dice: random.Random, opened: ExitStack) -> Renewal | None:
+    if config.identity.mode is not IdentityMode.REQUIRED:
+        return None
+    est = Est(config.est, tls.for_est(config), enrolment.LIMITS, alive=sd_notify.alive)
+    opened.callback(est.close)
+    return Renewal(config, est, dice)
 
 
 Fetches = dict[str, DocumentFetch]

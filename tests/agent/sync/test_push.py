@@ -1,0 +1,362 @@
+"""The status document rides on requests that are made anyway: on which, on how many, and what not.
+
+Another process's answers, the queue and the card are real; the server notes what it was sent.
+"""
+
+import json
+import random
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import __version__
+from agent.command.sync import sync_loop
+from agent.config import Config, load
+from agent.record import signing
+from agent.status import header
+from agent.status.document import LIMIT_BYTES, document, queue_part
+from agent.sync.identity import Identity, IdentityStore
+from agent.sync.loop import Sync
+from agent.sync.push import LOOK_EVERY_S, Push, said
+from tests.backend.process import Backend, running_backend
+from tests.support.authority import YEAR
+from tests.support.device import Device, towards
+from tests.support.est import Answered, est_server, required
+from tests.support.rawserver import RawServer, Request, raw_server, whole
+from tests.support.sending import DeviceQueue, Sender, device_queue, sender
+from tests.support.tusscript import TusScript
+
+NAME = header.NAME.lower()
+
+
+def carried(request: Request) -> dict[str, Any] | None:
+    """The document that a request carried."""
+    text = request.headers.get(NAME)
+    return None if text is None else header.decoded(text)
+
+
+def once(loop: Sync) -> None:
+    """A round in which everything is asked for and all that waits is tried."""
+    loop.send_once(lambda _done, _total: None)
+
+
+# On which requests: the sending process as the command puts it together
+
+
+@contextmanager
+def in_place(folder: Path, server: RawServer, **tables: Any) -> Iterator[tuple[Sync, DeviceQueue]]:
+    """The whole of sync over a queue, towards a server that answers as a backend does."""
+    device = Device(folder, backend=towards(server), **tables)
+    tus = TusScript(server)
+    server.script = lambda asked: whole(404) if asked.method == "GET" else tus(asked)
+    with device_queue(folder) as made, sync_loop(load(device.config)) as loop:
+        yield loop, made
+
+
+def test_it_rides_on_each_fetch_of_the_manifest(tmp_path: Path) -> None:
+    with raw_server(tmp_path) as server:
+        with in_place(tmp_path / "device", server, policy={"manifest": "required"}) as (loop, _):
+            for _ in range(3):
+                once(loop)
+        asked = [request for request in server.requests if request.path == "/manifest"]
+        documents = [carried(request) for request in asked]
+
+    assert len(documents) == len(server.requests) == 3
+    for told, request in zip(documents, asked, strict=True):
+        assert told is not None
+        assert (told["v"], told["device"], told["agent"]) == (1, "van-7", __version__)
+        assert told["capture"] is None
+        assert told["sync"]["state"] == "idle"
+        assert len(request.headers[NAME]) <= header.LIMIT_CHARS
+        assert len(json.dumps(told, separators=(",", ":"))) <= LIMIT_BYTES
+
+
+def test_without_manifest_and_fleet_it_rides_on_the_first_upload(tmp_path: Path) -> None:
+    with raw_server(tmp_path) as server:
+        with in_place(tmp_path / "device", server) as (loop, made):
+            for _ in range(3):
+                made.press()
+            once(loop)
+
+        assert [carried(request) is not None for request in server.requests] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "expected"), [("off", {"/fleet"}), ("required", {"/manifest"})]
+)
+def test_no_certificate_is_asked_for_with_it(
+    tmp_path: Path, manifest: str, expected: set[str]
+) -> None:
+    """EST requests are of another kind, and may go to somebody else. The fleet document is asked
+    for with it where there is no manifest."""
+    with est_server(tmp_path / "est") as server:
+        tables = required(server, tmp_path / "van", signing.new_key().public_key())
+        van = Device(tmp_path / "van", policy={"manifest": manifest}, **tables)
+        key = signing.new_key()
+        starts = datetime.now(UTC) - timedelta(days=300)
+        leaf = server.authority.issue(key.public_key(), "van-7", starts=starts, life=YEAR)
+        server.script = lambda asked: Answered(404) if asked.method == "GET" else None
+        with device_queue(van.folder), sync_loop(load(van.config)) as loop:
+            IdentityStore(van.layout).install(Identity(key, (leaf,)))
+            once(loop)
+            with_it = {asked.path for asked in server.asked if header.NAME in asked.headers}
+
+        assert "simplereenroll" in server.paths()
+        assert with_it == expected
+
+
+def test_it_follows_no_redirect_to_another_origin(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with raw_server(tmp_path) as server, raw_server(tmp_path / "other") as other:
+        with in_place(tmp_path / "device", server, policy={"manifest": "required"}) as (loop, made):
+            made.press()
+            server.script = lambda asked: whole(307, Location=f"{other.base_url}{asked.path}")
+            once(loop)
+
+        assert carried(server.requests[0]) is not None
+        assert other.requests == []
+        assert other.connections == 0
+
+
+# News
+
+
+@dataclass
+class Line:
+    """A device whose uploads may carry the document, and a server that notes them."""
+
+    config: Config
+    device: DeviceQueue
+    server: RawServer
+    sender: Sender
+    tus: TusScript
+    composed: int = 0
+    error: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.push = Push(self.compose, self.sender.backend.carry, self.sender.clock.boottime_s)
+
+    def compose(self) -> dict[str, Any]:
+        self.composed += 1
+        if self.error is not None:
+            raise self.error
+        return document(self.config, queue_part(self.device.outbox), sync=self.sender.sync.status())
+
+    def upload(self, after_s: float = LOOK_EVERY_S, *, adopted: bool = False) -> list[Any]:
+        """One record more; returns what each of its requests carried."""
+        self.device.press(adopted=adopted)
+        before = len(self.server.requests)
+        self.sender.clock.now_s += after_s
+        self.sender.sync.step()
+        return [carried(request) for request in self.server.requests[before:]]
+
+    def tear(self) -> None:
+        """Something that a person must look after: a file that did not verify."""
+        (self.device.layout.torn / "x.rec").write_bytes(b"torn")
+
+    def mend(self) -> None:
+        (self.device.layout.torn / "x.rec").unlink()
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    with ExitStack() as stack:
+        server = stack.enter_context(raw_server(tmp_path))
+        config = load(Device(tmp_path / "device", backend=towards(server)).config)
+        made = stack.enter_context(device_queue(tmp_path / "device"))
+
+        def on_upload() -> None:
+            opened.push.on_upload()
+
+        sending = stack.enter_context(sender(made, server, on_upload=on_upload))
+        server.script = tus = TusScript(server)
+        opened = Line(config, made, server, sending, tus)
+        yield opened
+
+
+def test_it_rides_on_the_first_upload_after_a_change_and_not_on_the_second(line: Line) -> None:
+    at_start = line.upload(), line.upload()
+    line.tear()
+    worse = line.upload(), line.upload()
+    line.mend()
+    better = line.upload(), line.upload()
+
+    firsts = [first for ((first,), _) in (at_start, worse, better)]
+    assert ["torn" in told["needs"] for told in firsts] == [False, True, False]
+    assert [second for (_, (second,)) in (at_start, worse, better)] == [None, None, None]
+
+
+def test_only_the_first_request_of_an_upload_carries_it(line: Line) -> None:
+    told = line.upload(adopted=True)
+
+    assert line.tus.asked[0].startswith("HEAD ")
+    assert [one is not None for one in told] == [True, False, False]
+
+
+def test_counts_and_what_is_just_being_sent_are_no_news(line: Line) -> None:
+    line.upload()
+    for _ in range(3):
+        line.device.press()
+
+    assert line.upload() == [None]
+    assert line.upload() == [None]
+    assert line.device.outbox.counts().waiting == 3
+
+
+def test_why_records_wait_is_news_when_they_go_again(line: Line) -> None:
+    """What could not be told while it was so is told afterwards, and then that it is over."""
+    line.upload()
+    line.tus.instead["POST /files"] = [whole(503)]
+    line.upload()
+    again, after, later = line.upload(400), line.upload(), line.upload()
+
+    assert again[0]["queue"]["why"] == "busy"
+    assert after[0]["queue"]["why"] == "next"
+    assert later == [None]
+
+
+def test_news_are_looked_for_every_ten_seconds_and_once_for_a_request(line: Line) -> None:
+    """Looking asks capture, which has presses to serve; a drain sends ten records a second."""
+    line.upload()
+    line.tear()
+    too_early = line.upload(LOOK_EVERY_S - 0.1)
+    composed = line.composed
+    in_time = line.upload(0.1)
+
+    assert too_early == [None]
+    assert composed == 1
+    assert "torn" in in_time[0]["needs"]
+    assert line.composed == 2
+
+
+def test_what_a_fetch_has_said_is_no_news_to_an_upload(line: Line) -> None:
+    line.tear()
+    with line.sender.backend.attempt():
+        line.push.on_fetch(line.sender.backend.fleet)(None)
+
+    assert "torn" in (carried(line.server.requests[-1]) or {})["needs"]
+    assert line.upload() == [None]
+
+
+CHANGES: dict[str, tuple[str, Any, bool]] = {
+    "a need": ("needs", ["torn"], True),
+    "bench mode": ("bench_mode", True, True),
+    "the agent": ("agent", "2027.1", True),
+    "the time": ("utc", "2026-12-01T09:16:00.000Z", False),
+    "how many wait": ("queue", {"waiting": 4, "why": "no_network"}, False),
+    "why": ("queue", {"waiting": 3, "why": "busy"}, True),
+    "that it goes on": ("queue", {"waiting": 3, "why": "next"}, True),
+    "the last contact": ("sync", {"last_contact": "2026-12-01T10:00:00.000Z"}, False),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_counts_as_news(what: str) -> None:
+    before: dict[str, Any] = {
+        "utc": "2026-12-01T09:15:00.000Z",
+        "needs": [],
+        "bench_mode": False,
+        "agent": "2026.11",
+        "queue": {"waiting": 3, "why": "no_network"},
+        "sync": {"last_contact": "2026-12-01T09:00:00.000Z"},
+    }
+    name, value, is_news = CHANGES[what]
+
+    assert (said(before | {name: value}) != said(before)) is is_news
+
+
+def test_nothing_that_waits_and_something_that_is_next_say_the_same() -> None:
+    document = {"needs": [], "bench_mode": False, "agent": "x"}
+
+    assert said({**document, "queue": {"why": "next"}}) == said(
+        {**document, "queue": {"why": None}}
+    )
+
+
+# Absent rather than late
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), ValueError("no time"), KeyError("needs")])
+def test_one_that_cannot_be_made_is_left_away_and_told_once(
+    line: Line, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    line.error = error
+    without = [line.upload() for _ in range(3)]
+    line.error = None
+
+    assert without == [[None], [None], [None]]
+    assert caplog.text.count("event=status_not_pushed") == 1
+    assert line.upload()[0]["v"] == 1
+    assert line.device.outbox.counts().waiting == 0
+
+
+def test_one_that_is_too_long_is_left_away(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    """Proxies answer 431 to long headers: then not even the record would arrive."""
+    texts: list[str] = []
+    noise = random.Random(1).randbytes(header.LIMIT_CHARS).hex()
+    made = document(line.config, queue_part(line.device.outbox), sync={}) | {"noise": noise}
+    push = Push(lambda: made, texts.append, lambda: 0.0)
+
+    push.on_upload()
+
+    assert texts == []
+    assert "characters, where 2000 are the most" in caplog.text
+
+
+@contextmanager
+def hanging(path: Path) -> Iterator[None]:
+    """A capture that takes questions and answers none."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(16)
+        yield
+
+
+def test_a_capture_that_hangs_is_waited_for_once_in_ten_seconds(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For 2 s, which are 0.3 s here; what does not answer is told as that."""
+    monkeypatch.setattr("agent.status.document._ASK_TIMEOUT_S", 0.3)
+    with hanging(line.device.layout.capture_socket):
+        began_s = time.monotonic()
+        (told,) = line.upload()
+        first_s = time.monotonic() - began_s
+        line.upload(1.0)
+        both_s = time.monotonic() - began_s
+
+    assert "error" in told["capture"]
+    assert "capture_stopped" in told["needs"]
+    assert 0.3 <= first_s < 1.0
+    assert both_s < first_s + 0.3
+    assert line.device.outbox.counts().waiting == 0
+
+
+# The reference backend
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    with running_backend(tmp_path_factory.mktemp("backend")) as running:
+        yield running
+
+
+def test_it_costs_no_request(backend: Backend, tmp_path: Path) -> None:
+    before = backend.counts()
+    device = Device(tmp_path, backend=towards(backend), policy={"manifest": "required"})
+    with device_queue(tmp_path) as made, sync_loop(load(device.config)) as loop:
+        for _ in range(20):
+            made.press()
+        once(loop)
+        waiting = made.outbox.counts().waiting
+    after = backend.counts()
+
+    assert waiting == 0
+    assert after.by_method["POST /files"] - before.by_method.get("POST /files", 0) == 20
+    assert after.requests - before.requests == 21
