@@ -56,7 +56,8 @@ def main() -> None:
         office = open_office(Store(data))
         try:
             if options.command == "pull":
-                for line in pull.run(options, Reports(data), data / "ca" / "ca.pem"):
+                signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
+                for line in pull.run(options, data):
                     print(line, flush=True)
             elif options.command in {"devices", "clients", "fleet"}:
                 print(Desk.of(data, office).run(options))

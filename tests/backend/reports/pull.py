@@ -1,8 +1,8 @@
 """`python -m tests.backend pull`: asks devices that can be reached for their status."""
 
 import argparse
-import http.client
-import json
+import math
+import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 import ssl
 import time
 from collections.abc import Iterable, Iterator
@@ -10,107 +10,144 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from agent.status.document import LIMIT_BYTES
 from agent.status.troubles import TOLD, Trouble
-from tests.backend.reports.read import Report, of_document
+from tests.backend.identity.known import DeviceState
+from tests.backend.identity.register import Register
+from tests.backend.office.keeping import NotDone
+from tests.backend.reports.fleet import Fleet
+from tests.backend.reports.pull_one import WITHIN_S, ask, is_address
+from tests.backend.reports.read import Report
 from tests.backend.reports.store import Reports
 
-AT_ONCE: Final = 16
-"""Devices that are asked at a time: a pull is a wait for the slowest lines."""
+AT_ONCE: Final = 64
+"""Devices that are asked at a time: of 1,000, 300 that are switched off cost 50 s and no more."""
 
-PATIENCE_S: Final = 10.0
-"""Longest wait for a device to take a connection, and for each part of its answer."""
+SHORTEST_S: Final = 1.0
+LONGEST_S: Final = 86_400.0
+"""Between two rounds: nothing on a device changes within a second; who waits a day uses cron."""
 
 
 def add_to(commands: Any) -> None:
     """`pull ...`, beside the office's own commands."""
-    pull = commands.add_parser("pull", help="ask devices for their status, and keep the answers")
+    pull = commands.add_parser(
+        "pull",
+        help="ask devices for their status, and keep the answers",
+        description="Asks each device's `doorstep serve` for its status, and keeps what a device "
+        "of this register says of itself. Prints a line for each device; with --every, for each "
+        "of which there is news, and one for each round. Ends with 1 when one gave no report.",
+    )
     pull.add_argument(
-        "devices", nargs="+", type=_address, metavar="DEVICE", help="https://NAME:PORT"
+        "devices",
+        nargs="+",
+        type=_address,
+        metavar="DEVICE",
+        help="https://NAME:PORT, by a name of `devices names`; 443 without PORT",
     )
     pull.add_argument(
         "--cert", type=Path, required=True, metavar="FILE", help="of `clients add NAME --out FILE`"
     )
-    pull.add_argument("--every", type=float, metavar="S", help="again and again, from then to then")
+    pull.add_argument(
+        "--every",
+        type=_seconds,
+        metavar="S",
+        help="again every S seconds, until it is ended (Ctrl-C)",
+    )
 
 
 def _address(text: str) -> str:
+    if not is_address(text):
+        raise argparse.ArgumentTypeError(f"{text}: not as https://NAME:PORT")
+    return text
+
+
+def _seconds(text: str) -> float:
     try:
-        parts = urlsplit(text)
-        is_right = parts.scheme == "https" and parts.hostname and parts.path in {"", "/"}
-        if is_right and parts.port != 0:
-            return text
-    except ValueError:  # the port
-        pass
-    raise argparse.ArgumentTypeError(f"{text}: not as https://NAME:PORT")
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        words = f"{text}: not a number of seconds from {SHORTEST_S:g} to {LONGEST_S:g}"
+        raise argparse.ArgumentTypeError(words)
+    return seconds
 
 
-def run(options: argparse.Namespace, reports: Reports, ca_file: Path) -> Iterator[str]:
-    """Ask all of them, once or for ever; one line for each."""
-    context = ssl.create_default_context(cafile=ca_file)
-    context.load_cert_chain(options.cert)
+def run(options: argparse.Namespace, data: Path) -> Iterator[str]:
+    """Ask all of them, once or for ever; a line for each of which there is news.
+
+    Raises:
+        NotDone: the client's certificate cannot be used; or, of a single round, some gave no
+            report.
+    """
+    keeping, last = _Keeping(data), dict[str, str]()
     while True:
-        began_s = time.monotonic()
+        began_s, missing = time.monotonic(), 0
+        context = _context(data / "ca" / "ca.pem", options.cert)  # it may have been renewed
         for address, found in pulled(options.devices, context):
-            if isinstance(found, Report):
-                reports.note(found)
-            yield f"{address}  {_words(found)}"
+            kept = keeping.keep(found) if isinstance(found, Report) else found
+            missing += isinstance(kept, str)
+            words = kept if isinstance(kept, str) else _words(kept)
+            if last.get(address) != words:
+                yield f"{address}  {words}"
+            last[address] = words
+        took_s, asked = time.monotonic() - began_s, len(options.devices)
         if options.every is None:
+            if missing:
+                raise NotDone(f"{missing:,} of {asked:,} gave no report")
             return
-        time.sleep(max(began_s + options.every - time.monotonic(), 0.0))
+        told = f"{asked:,} asked in {took_s:.1f} s, {missing:,} gave no report"
+        yield f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {told}"
+        time.sleep(max(options.every - took_s, 0.0))
 
 
-def pulled(addresses: Iterable[str], context: ssl.SSLContext) -> Iterator[tuple[str, Report | str]]:
-    """What each of them answers, or why it did not, in their order."""
+def pulled(
+    addresses: Iterable[str], context: ssl.SSLContext, within_s: float = WITHIN_S
+) -> Iterator[tuple[str, Report | str]]:
+    """What each of them answers, or why there is no report, in their order."""
     addresses = list(addresses)
     with ThreadPoolExecutor(AT_ONCE) as asking:
-        yield from zip(
-            addresses, asking.map(lambda one: _asked(one, context), addresses), strict=True
-        )
+        answers = asking.map(lambda one: ask(one, context, within_s), addresses)
+        yield from zip(addresses, answers, strict=True)
 
 
-def _asked(address: str, context: ssl.SSLContext) -> Report | str:
-    parts = urlsplit(address)
-    assert parts.hostname is not None
-    line = http.client.HTTPSConnection(
-        parts.hostname, parts.port or 443, timeout=PATIENCE_S, context=context
-    )
-    try:
-        line.request("GET", "/v1/status")
-        device_id = _common_name(line.sock.getpeercert())
-        answer = line.getresponse()
-        text = answer.read(2 * LIMIT_BYTES)
-    except ssl.SSLError as error:
-        return f"TLS failed: {getattr(error, 'verify_message', '') or error.reason}"
-    except (OSError, http.client.HTTPException) as error:
-        return f"no answer: {error or type(error).__name__}"
-    finally:
-        line.close()
-    return _read(answer.status, text, device_id)
+class _Keeping:
+    """What devices say of themselves goes where what they push goes."""
 
+    def __init__(self, data: Path) -> None:
+        Register(data)  # makes its tables where this backend has none yet
+        self._reports, self._fleet = Reports(data), Fleet(data)
 
-def _read(status: int, text: bytes, device_id: str) -> Report | str:
-    try:
-        found = json.loads(text)
-        if status != 200:
-            return f"answered {status}: {str(found['error'])[:200]!r}"
-        return of_document(dict(found), device_id, datetime.now(UTC))
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return f"answered {status}, but not as `doorstep serve` does"
+    def keep(self, found: Report) -> Report | str:
+        """The report, or why it was not kept: the office shut the device out, or never let it in.
 
-
-def _common_name(certificate: Any) -> str:
-    """Whose it is: TLS has verified that, and the name in the address."""
-    names = [value for part in certificate["subject"] for key, value in part if key == "commonName"]
-    return names[0] if len(names) == 1 else ""
-
-
-def _words(found: Report | str) -> str:
-    if isinstance(found, str):
+        A certificate that was issued once is as good for TLS as ever.
+        """
+        known = self._fleet.find(found.device_id, datetime.now(UTC), {})
+        if known is None:
+            return f"{found.device_id} is not in the register: not kept; is --data right?"
+        if known.state is not DeviceState.IN:
+            return f"{found.device_id} is {known.state} in the register: not kept"
+        try:
+            self._reports.note(found)
+        except sqlite3.OperationalError as error:
+            return f"{found.device_id} answered, but this could not be kept: {error}"
         return found
-    waits = f"{found.waiting} waiting"
+
+
+def _context(ca_file: Path, client: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    try:
+        context.load_cert_chain(client, password="")
+    except ssl.SSLError as error:
+        words = "not a key and its certificate in one PEM; `clients add NAME --out FILE` makes one"
+        raise NotDone(f"--cert: {client}: {words}") from error
+    except OSError as error:
+        raise NotDone(f"--cert: {client}: {error.strerror}") from error
+    return context
+
+
+def _words(found: Report) -> str:
+    waits = f"{found.waiting:,} waiting"
     if found.oldest_utc:
         waits += f" since {found.oldest_utc[:13]}h"
     if why := found.document["queue"].get("why"):
