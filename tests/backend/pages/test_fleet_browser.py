@@ -1,13 +1,11 @@
 """The fleet's pages in a real Chromium: a small phone, the keyboard, ten thousand devices."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.backend.office.access import Dispatch
 from tests.backend.pages.fleet_samples import settle, settle_many
 from tests.backend.pages.live import Live, live_town
 from tests.backend.pages.walk import Walk
@@ -18,9 +16,6 @@ DEVICES = 10_000
 
 SMALL_PX = 360
 """A small phone of 2020 to 2025."""
-
-CPU_S = 1.0
-"""Most that a page may cost. Measured: 0.3 s on two cores of 2.5 GHz; CI's may be slower."""
 
 
 @pytest.fixture
@@ -62,9 +57,6 @@ def test_ten_thousand_devices_are_paged_sorted_and_filtered_on_a_phone(
     walk: Walk, town: Live
 ) -> None:
     settle_many(town.town.folder, DEVICES)
-    browser, began_s = town.browser(Dispatch()), time.process_time()
-    assert browser.get("/fleet?show=needs&sort=contact&page=3").status_code == 200
-    assert time.process_time() - began_s < CPU_S
     walk.sign_in("dispatch")
     walk.shows("1,000 devices of 10,000 need a person.")
     walk.follow("Look at the fleet")

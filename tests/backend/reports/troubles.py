@@ -71,11 +71,15 @@ KNOWN_TOLD: Final[Mapping[Known, Told]] = {
 NOTES: Final = frozenset({Known.BENCH_MODE})
 """Worth knowing; nobody must do something."""
 
+_FIRST: Final = (Known.CLONE, Known.CERTIFICATE_ENDED)
+"""Somebody may hold a copy of a card; nothing comes any more."""
+
 NEEDS: Final[tuple[Need, ...]] = (
-    *(one for one in Known if one not in NOTES),
+    *_FIRST,
     *(one for one in Trouble if one not in WAITS_BY_ITSELF),
+    *(one for one in Known if one not in NOTES and one not in _FIRST),
 )
-"""What a person must do something about, worst first: what the backend knows is of now."""
+"""What a person must do something about, worst first: photos are lost before a device is missed."""
 
 
 def told(need: Need) -> Told:
