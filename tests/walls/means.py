@@ -6,9 +6,12 @@ import socket
 import sqlite3  # noqa: TID251 - it writes what the product's door would not
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from agent.errors import DoorstepError
+from agent.process import control
 from agent.queue.paths import Layout
 
 
@@ -64,10 +67,14 @@ def hold(path: Path, kind: int) -> int:
     return descriptor
 
 
-def hold_index(layout: Layout) -> int:
-    """Every lock of the log's index, as SQLite takes them; see sqlite.org/walformat.html, 2.3."""
-    descriptor = os.open(f"{layout.database}-shm", os.O_RDWR)
-    fcntl.fcntl(descriptor, fcntl.F_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 120, 3, 0))
+def hold_index(layout: Layout, kind: int = fcntl.F_WRLCK) -> int:
+    """Every lock of the log's index, as SQLite takes them; see sqlite.org/walformat.html, 2.3.
+
+    For F_RDLCK reading is enough, and who writes waits for those too.
+    """
+    mode = os.O_RDWR if kind == fcntl.F_WRLCK else os.O_RDONLY
+    descriptor = os.open(f"{layout.database}-shm", mode)
+    fcntl.fcntl(descriptor, fcntl.F_SETLK, struct.pack("hhqqi", kind, 0, 120, 3, 0))
     return descriptor
 
 
@@ -124,3 +131,20 @@ def _columns(layout: Layout) -> list[str]:
 
 def document(layout: Layout, name: str) -> Path:
     return layout.trust / name
+
+
+def offer(layout: Layout) -> None:
+    """Documents of its own, which capture looks at and keeps none of."""
+    for kind in ("manifest", "fleet", "evidence", "serve"):
+        with suppress(DoorstepError):
+            control.ask(layout.capture_socket, {"offer": kind, "text": "e30.e30.e30"}, 10.0)
+
+
+def crowd(layout: Layout) -> list[socket.socket]:
+    """More clients than one user may have, none of whom says anything."""
+    held = []
+    for _ in range(2 * control.CLIENTS_LIMIT):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(layout.capture_socket))
+        held.append(client)
+    return held

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.backend.process import Backend, running_backend
+from tests.walls.serve_tricks import SERVED, SERVED_IN_UNIT, SERVED_LONG
 from tests.walls.tricks import COLUMNS, FILES, LOCKS, ROWS, SCHEMA, TRICKS, Trick
 from tests.walls.van import DONE, REFUSED, SENT, Van, end, provisioned
 
@@ -51,20 +52,24 @@ def garage(backend: Backend) -> Iterator[Garage]:
 
 
 LONG = [*COLUMNS, *FILES[4:], *LOCKS[3:], *ROWS[4:], *SCHEMA[1:]]
+LONG += [*SERVED[3:], *SERVED_IN_UNIT[2:], *SERVED_LONG]
 """What CI has no time for: tests/agent/queue/test_lies.py tries each there, without processes."""
+
+
+ALL = [*TRICKS, *SERVED, *SERVED_IN_UNIT, *SERVED_LONG]
 
 
 def row(trick: Trick) -> Any:
     return pytest.param(trick, id=str(trick), marks=pytest.mark.long if trick in LONG else ())
 
 
-@pytest.mark.parametrize("trick", [row(trick) for trick in TRICKS])
+@pytest.mark.parametrize("trick", [row(trick) for trick in ALL])
 def test_a_trick_loses_alters_and_forges_nothing(garage: Garage, trick: Trick) -> None:
     """While it lasts presses are kept, red at worst; when it has ended, all is sent."""
     van = garage.sound()
     if trick.at_rest:
         van.stop_capture()
-    how, attacker = van.attack(trick.user, trick.act)
+    how, attacker = van.attack(trick.user, trick.act, read_only=trick.read_only)
     try:
         assert how == (REFUSED if trick.is_refused else DONE), van.device.log("attack")
         check_kept(van)

@@ -50,6 +50,7 @@ class Trick:
         is_refused: whether the kernel refuses it; else what follows must be harmless.
         before: what it did to 2026.11.2, as far as it is known.
         at_rest: whether it is tried while capture is stopped.
+        read_only: whether the folders are what they are in serve's unit: to be read only.
     """
 
     what: str
@@ -58,10 +59,12 @@ class Trick:
     is_refused: bool = False
     before: str = ""
     at_rest: bool = False
+    read_only: bool = False
 
     def __str__(self) -> str:
         who = self.user.removeprefix("doorstep-")
-        return f"{who}: {self.what}".replace(" ", "_")
+        place = " in its unit" if self.read_only else ""
+        return f"{who}{place}: {self.what}".replace(" ", "_")
 
 
 _OWNED: Final = "all of the state folder was the group's to write: "

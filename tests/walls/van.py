@@ -1,7 +1,9 @@
 """A provisioned device, its processes as their own users, and somebody among them who attacks."""
 
+import errno
 import os
 import signal
+import sqlite3  # noqa: TID251 - what an attacker uses tells of its refusal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -105,11 +107,12 @@ class Van:
         self.content = {path.stem: path.read_bytes() for path in self.layout.records.glob("*.rec")}
         self.key = (self.layout.capture_keys / "device.pem").read_bytes()
 
-    def attack(self, user: str, act: Attack) -> tuple[bytes, int]:
+    def attack(self, user: str, act: Attack, *, read_only: bool = False) -> tuple[bytes, int]:
         """How it went, and the process that goes on holding what it has got."""
+        folders = [self.layout.state, self.layout.run] if read_only else []
         reading, writing = os.pipe()
         doing = partial(_attack, act, self.layout, writing)
-        pid = start(user, doing, self.device.folder / "attack.log")
+        pid = start(user, doing, self.device.folder / "attack.log", read_only=folders)
         os.close(writing)
         with os.fdopen(reading, "rb") as told:
             return told.read(), pid
@@ -120,11 +123,20 @@ def _attack(act: Attack, layout: Layout, writing: int) -> int:
     try:
         kept.append(act(layout))
         os.write(writing, DONE)
-    except PermissionError:
+    except (OSError, sqlite3.Error) as error:
+        if not _is_refused(error):
+            raise
         os.write(writing, REFUSED)
     os.close(writing)
     while True:  # until it is killed, with all that it holds
         signal.pause()
+
+
+def _is_refused(error: OSError | sqlite3.Error) -> bool:
+    """Whether it is the kernel that refuses it, by the owners or by the mount."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY
 
 
 def end(pid: int) -> None:
