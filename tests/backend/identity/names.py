@@ -134,12 +134,12 @@ class Names:
         if is_among(name, self._own()):
             raise NameRefusedError(f"{name}: the backend's own name, which no device gets")
         query = "SELECT device_id FROM names WHERE name = ? AND device_id != ?"
-        if has := self._db.execute(query, (name, device_id)).fetchone():
-            words = f"`devices names {has[0]}` with what it keeps takes it away"
-            raise NameRefusedError(f"{name}: {has[0]} has that name; {words}")
+        if (found := self._db.execute(query, (name, device_id)).fetchone()) is not None:
+            words = f"`devices names {found[0]}` with what it keeps takes it away"
+            raise NameRefusedError(f"{name}: {found[0]} has that name; {words}")
         query = "SELECT device_id FROM enrolled WHERE lower(device_id) = ? AND device_id != ?"
-        if is_ := self._db.execute(query, (name, device_id)).fetchone():
-            raise NameRefusedError(f"{name}: the device {is_[0]} is called so")
+        if (found := self._db.execute(query, (name, device_id)).fetchone()) is not None:
+            raise NameRefusedError(f"{name}: the device {found[0]} is called so")
 
     def _own(self) -> frozenset[str]:
         return names_in(x509.load_pem_x509_certificate(self._server.read_bytes()))
