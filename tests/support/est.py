@@ -27,6 +27,9 @@ from tests.support.fleet_documents import fleet_document
 from tests.support.waiting import until
 
 PREFIX: Final = "/.well-known/est/"
+SERVED: Final = "served.example"
+"""A name that each device of `est_process` was given."""
+
 NO_CHECK_TIME: Final = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME: an expired certificate gets an answer in place of a broken line."""
 
@@ -293,6 +296,7 @@ def _serve(folder: Path, files: tuple[bytes, bytes], stop: Path) -> None:
     fleet_key = signing.new_key()
     with est_server(folder, Authority(key, certificates.read_pem(files[1])[0])) as server:
         server.fleet = fleet_document(fleet_key)
+        server.given = {SERVED}
         part = folder / "url.part"
         part.write_text(server.url)
         (folder / "fleet-key.pem").write_bytes(signing.public_pem(fleet_key.public_key()))
