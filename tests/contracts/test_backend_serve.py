@@ -1,6 +1,7 @@
 """The certificate for a device's own server, and other systems, over real mutual TLS."""
 
 import os
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,24 @@ def test_the_tls_certificate_goes_on_beside_it(van: Van) -> None:
     new = van.renewed()
     assert van.get(identity=new).ok
     assert van.get(identity=old).status_code == 403
+
+
+def test_openssl_takes_it_for_a_server_under_its_names_and_for_no_client(van: Van) -> None:
+    names, key = named(van), signing.new_key()
+    made = kept(van.folder, van.device_id, certificate_in(serve(van, key, names)), key)
+
+    def verified(*words: str) -> bool:
+        told = ["openssl", "verify", "-CAfile", str(van.backend.ca_file), *words]
+        return not subprocess.run(
+            [*told, str(made.certificate_file)], capture_output=True, check=False
+        ).returncode
+
+    server = ("-purpose", "sslserver")
+    assert verified(*server, "-verify_hostname", names[0])
+    assert verified(*server, "-verify_ip", names[1])
+    assert not verified(*server, "-verify_hostname", "localhost")
+    assert not verified(*server, "-verify_ip", "127.0.0.1")
+    assert not verified("-purpose", "sslclient")
 
 
 # --- other systems

@@ -171,6 +171,13 @@ TRUST: Final = [
         True,
         "one UPDATE of the database: every manifest had ended, for good",
     ),
+    Trick(
+        "has serve's certificate made for a key of its own",
+        SYNC,
+        lambda at: (at.trust / "serve.csr").write_text("another request"),
+        True,
+        "there was none",
+    ),
 ]
 
 SOCKETS: Final = [

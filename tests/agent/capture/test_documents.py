@@ -333,6 +333,9 @@ def test_room_is_made_by_the_keys_of_a_document_that_came_meanwhile(
         {"offer": "photo", "text": "x"},
         {"offer": ["fleet"], "text": "x"},
         {"request": "photo"},
+        {"request": "serve"},
+        {"offer": "serve", "request": "x"},
+        {"offer": "serve.csr", "text": "x"},
     ],
 )
 def test_what_is_no_offer_is_told_as_an_error(
@@ -355,6 +358,20 @@ def test_evidence_is_asked_for_and_judged_through_the_socket(
     assert asked["request"].startswith("-----BEGIN CERTIFICATE REQUEST-----")
     assert (told["taken"], told["again"]) == (False, False)
     assert "no certificates in it" in told["why"]
+
+
+def test_serves_certificate_is_judged_through_the_socket_and_its_request_never_comes_so(
+    tmp_path: Path, office: FleetOffice
+) -> None:
+    """Else whoever may speak to the socket could have it replaced by one for their own key."""
+    with fleet_member(tmp_path, office) as device:
+        told = answer(device.loop, {"offer": "serve", "text": "x"}, "sync")
+        status = device.loop.status()
+
+        assert TrustStore(device.layout).serve_request() is None
+    assert (told["taken"], told["again"]) == (False, False)
+    assert "none was asked for" in told["why"]
+    assert status["serve_until"] is None
 
 
 def test_where_a_setting_is_off_its_document_is_not_taken(tmp_path: Path) -> None:

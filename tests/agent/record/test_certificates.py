@@ -135,6 +135,45 @@ def test_evidence_may_be_valid_from_1970_to_9999(authority: Authority) -> None:
     assert certificates.ends(found) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
+NAMES = frozenset({"van-7.vans.example", "10.8.0.7", "2001:db8::7"})
+
+
+def test_request_for_a_server_is_read_with_its_names() -> None:
+    key = signing.new_key()
+
+    made = certificates.request(key, "van-7", ["VAN-7.vans.example", "10.8.0.7", "2001:DB8:0::7"])
+
+    assert certificates.read_request(certificates.request_pem(made)) == made
+    assert (made.names, made.device_id) == (NAMES, "van-7")
+    assert certificates.request(key, "van-7").names == frozenset()
+
+
+def test_request_says_to_openssl_what_it_asks_for(tmp_path: Path) -> None:
+    made = certificates.request(signing.new_key(), "van-7", NAMES)
+    (tmp_path / "serve.csr").write_text(certificates.request_pem(made))
+    words = ["openssl", "req", "-in", "serve.csr", "-noout", "-verify", "-text"]
+
+    told = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    assert "DNS:van-7.vans.example" in told
+    assert "IP Address:10.8.0.7" in told
+    assert "IP Address:2001:DB8:0:0:0:0:0:7" in told
+
+
+def test_server_needs_its_purpose_and_each_of_its_names(authority: Authority) -> None:
+    found = authority.issue(PUBLIC, "van-7", server=True, names=NAMES)
+    certificates.check_server(found, NAMES)
+    certificates.check_server(found, ["10.8.0.7"])
+    assert certificates.names_of(found) == NAMES
+
+    with pytest.raises(NotGenuine, match=r"not for 10\.8\.0\.8, which was asked for"):
+        certificates.check_server(found, ["10.8.0.8"])
+    with pytest.raises(NotGenuine, match="no serverAuth"):
+        certificates.check_server(authority.issue(PUBLIC, "van-7"), [])
+    with pytest.raises(NotGenuine, match="not a certificate for a server"):
+        certificates.check_server(authority.certificate, [])
+
+
 def test_pin_is_what_openssl_says_of_the_key(authority: Authority, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_bytes(authority.pem)
     words = "openssl x509 -in ca.pem -noout -pubkey | openssl pkey -pubin -outform DER"
