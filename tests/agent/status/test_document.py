@@ -326,6 +326,17 @@ def test_a_queue_that_was_kept_is_input_too(tmp_path: Path, config: Config, memb
         assert "error" in made["queue"] or made["queue"]["alarms"] == []
 
 
+def test_numbers_end_where_nobody_reads_on(tmp_path: Path, config: Config) -> None:
+    layout, database, _ = queue(tmp_path)
+    database.close()
+    for number in range(1_010):
+        (layout.torn / f"{number}.rec").touch()
+
+    made = status.document(config, status.believable_queue({**COUNTED, "refused": 10**12}))
+
+    assert (made["torn"], made["queue"]["refused"]) == (1_000, 999_999)
+
+
 def test_what_capture_kept_of_the_queue_is_told_with_its_time(
     tmp_path: Path, config: Config
 ) -> None:

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families  # noqa: TID
 
 from agent.models import from_rfc3339
 from agent.status import metrics
-from tests.agent.status.scene import Scene
+from tests.agent.status.scene import Scene, suspected
 
 
 @pytest.fixture
@@ -33,11 +33,13 @@ def read(scene: Scene) -> dict[tuple[str, str], float]:
 def test_each_number_is_that_of_the_document(scene: Scene) -> None:
     scene.add(utc="2026-12-01T09:15:02.000Z")
     scene.outbox.mark_damaged(scene.outbox.get(scene.add()), "its file is gone")
+    suspected(scene.outbox, scene.add(), "POST was answered 413")
     scene.say("sync", hindrance="not_let_in", tls_until="2126-12-01T00:00:00.000Z")
 
     found = read(scene)
 
-    assert found["doorstep_waiting_records", ""] == 1
+    assert found["doorstep_waiting_records", ""] == 2
+    assert found["doorstep_suspect_records", ""] == 1
     assert found["doorstep_damaged_records", ""] == 1
     oldest = from_rfc3339("2026-12-01T09:00:00Z").timestamp()
     assert found["doorstep_oldest_timestamp_seconds", ""] == oldest
