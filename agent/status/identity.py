@@ -41,6 +41,8 @@ def words(identity: dict[str, Any]) -> str:
     if identity["mode"] == IdentityMode.OFF:
         return "off: anybody may say that they are this device; for the bench only"
     known = {"TLS": "tls_until", "evidence": "evidence_until", "serve": "serve_until"}
-    ends = [f"{what} until {identity[name][:10]}" for what, name in known.items() if identity[name]]
+    ends = [
+        f"{what} until {identity[name][:10]}" for what, name in known.items() if identity.get(name)
+    ]
     told = f"certificates: {', '.join(ends)}" if ends else "no certificate known"
     return "; ".join([told, *filter(None, [identity["trouble"]])])

@@ -36,14 +36,14 @@ IN_ORDER = f"""
 Besides, on 1 device something waits and goes on by itself,
 the oldest since 1 December 2026, 10:00 UTC.
 Needs a person
-{REVOKED} The office shut it out: it sends nothing, and what it has waits on it.
-In the office: Let it in again (devices add), or take it out of the fleet (devices gone).
-2 records wait since 1 December 2026, 07:00 UTC.
-Last contact 1 December 2026, 11:00 UTC. Quiet: yes. Agent 2026.12.1.
 {NO_CERTIFICATE} The TLS certificate is missing, has ended, or one end does not accept the other's.
 On the device: doorstep doctor says which; doorstep enrol URL with a new token gets another.
 3 records wait since 1 December 2026, 09:00 UTC, because of this.
 {REFUSED} The backend has refused records, with its signature.
+{REVOKED} The office shut it out: it sends nothing, and what it has waits on it.
+In the office: Let it in again (devices add), or take it out of the fleet (devices gone).
+2 records wait since 1 December 2026, 07:00 UTC.
+Last contact 1 December 2026, 11:00 UTC. Quiet: yes. Agent 2026.12.1.
 Waits, and goes on by itself
 {ON_THE_ROAD} 7 records wait since 1 December 2026, 10:00 UTC: there is no network,
 Nothing waits
@@ -157,10 +157,13 @@ def test_what_the_backend_knows_is_told_beside_what_the_device_says(tmp_path: Pa
         unreadable, gone = seen(live, "/unreadable"), seen(live, "/gone")
 
     assert "3 devices of 3 need a person." in page
-    for device_id in ("never", "silent", "unreadable"):
-        known = Known.NEVER_REPORTED if device_id == "never" else Known(device_id)
+    for device_id, known in (
+        ("never", Known.NEVER_REPORTED),
+        ("unreadable", Known.UNREADABLE),
+        ("Also:", Known.SILENT),
+    ):
         assert f"{device_id} {sentence(told(known).what)}" in page
-    assert "Also: The card is full: presses are refused." in page
+    assert "silent The card is full: presses are refused." in page
     assert "Why it cannot be read: It is not JSON; was it cut?" in unreadable
     assert "State gone for good" in gone
     assert "What a person must do Nothing." in gone
