@@ -7,12 +7,16 @@ import pytest
 
 from tests.support.device import REPOSITORY
 
+CASES = ["--first-bytes", "512", "--later", "200"]
+"""A share of what `scripts/test --powercut` tries: every kind of fault, heads byte by byte."""
+
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_no_cut_no_altered_byte_and_no_status_breaks_a_promise() -> None:
     """At the backend exactly once, byte for byte, or still queued; delivered when it is over."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.badnetwork"],
+        [sys.executable, "-m", "tests.badnetwork", *CASES],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -96,6 +96,7 @@ def test_a_flush_too_many_and_a_lost_photo_are_missed_targets(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_bare_loop_makes_the_products_system_calls(tmp_path: Path) -> None:
     """The limit that ours is measured by does all that ours does to the disk, and no more."""
     log = tmp_path / "calls"
@@ -113,6 +114,7 @@ def test_the_bare_loop_makes_the_products_system_calls(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_power_cuts_show_which_queue_loses_what_it_kept() -> None:
     """Ours loses nothing, and the same cuts see it where something is lost."""
     if why_not := cuts.missing():

@@ -10,6 +10,7 @@ from tests.bench.rig import Rig
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_each_contender_gets_its_two_certificates_each_time(tmp_path: Path) -> None:
     """A run that was refused halfway would be quick."""
     with running_backend(tmp_path / "backend", identity=True) as backend:
@@ -28,6 +29,7 @@ def test_each_contender_gets_its_two_certificates_each_time(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_new_connections_are_measured_with_a_certificate_and_resumed(tmp_path: Path) -> None:
     """As many of each kind; one that was to be resumed and was not ends the run."""
     with running_backend(tmp_path / "backend", identity=True) as backend:

@@ -14,7 +14,7 @@ from tests.bench.longline import LongLine, long_line
 ROUND_TRIP_S: Final = 0.1
 RECORD: Final = bytes(300_000)
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 @contextmanager

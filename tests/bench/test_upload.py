@@ -10,7 +10,7 @@ from tests.bench.upload_jobs import CONTENDERS
 from tests.bench.upload_lines import Cutting, Open, loopback
 from tests.bench.upload_runs import Run, loaded, run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 RECORDS = 2
 WITHIN_S = 60.0

@@ -13,6 +13,7 @@ CASES = "120"
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_command_that_dies_or_fails_at_a_call_loses_nothing() -> None:
     """SIGKILL, EIO and ENOSPC at calls of capture, void, sync and prune; restart; nothing lost."""
     assert shutil.which("strace"), "this test needs strace: apt install strace"

@@ -1,6 +1,7 @@
 """The users of the units, by number, and a state folder as tmpfiles.d makes it for them."""
 
 import ctypes
+import fcntl
 import logging
 import os
 import subprocess
@@ -9,7 +10,8 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from tempfile import gettempdir
+from typing import Final, TextIO
 
 from tests.failing.struck import Ended, run
 from tests.support.device import REPOSITORY
@@ -34,19 +36,40 @@ _NEW_MOUNTS: Final = 0x00020000
 
 _PROTECTED: Final = Path("/proc/sys/fs/protected_regular")
 
+_BEFORE: Final = Path(gettempdir(), "doorstep-protected-regular")
+"""What was set before; whoever wants another value locks it."""
+
 
 @contextmanager
 def as_debian_protects() -> Iterator[None]:
     """With `fs.protected_regular=2`, as Debian's linux-sysctl-defaults sets it.
 
     In a sticky folder of a group the kernel then refuses O_CREAT on a file of another user.
+    Tests in other processes may want the same: the last one puts back what the first one found.
     """
-    before = _PROTECTED.read_text()
-    _PROTECTED.write_text("2")
+    with _BEFORE.open("a+") as before:
+        if _is_only_one(before):
+            before.truncate(0)
+            before.write(_PROTECTED.read_text())
+            before.flush()
+        fcntl.flock(before, fcntl.LOCK_SH)
+        _PROTECTED.write_text("2")
+        try:
+            yield
+        finally:
+            if _is_only_one(before):
+                before.seek(0)
+                _PROTECTED.write_text(before.read())
+            fcntl.flock(before, fcntl.LOCK_UN)  # a child may have it, too
+
+
+def _is_only_one(before: TextIO) -> bool:
+    """Whether nobody else wants it; then nobody else begins until the lock is shared or closed."""
     try:
-        yield
-    finally:
-        _PROTECTED.write_text(before)
+        fcntl.flock(before, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def tmpfiles(state: Path, run_dir: Path) -> None:

@@ -19,7 +19,7 @@ STATES, PROCESSES = "600", "20"
 PATIENCE_S = 600.0
 BEGINS_WITHIN_S = 60.0
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 @pytest.fixture(autouse=True)
