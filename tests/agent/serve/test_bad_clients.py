@@ -1,5 +1,6 @@
 """What a client may leave unsaid, or say slowly: it is ended, and others are served meanwhile."""
 
+import re
 import socket
 import ssl
 import statistics
@@ -172,3 +173,16 @@ def test_it_lets_go_of_idle_clients_by_itself(van: Served) -> None:
 def _open(van: Served) -> int:
     """How much the process has open; six by itself."""
     return len(list(Path(f"/proc/{van.device.pid('serve')}/fd").iterdir()))
+
+
+def test_35_mb_are_enough_for_all_that_was_asked_so_far(van: Served) -> None:
+    """At its fullest: 16 clients at once, pages, numbers. Certificates alone would take 12 more."""
+    with crowd(van, idle=32, dripping=0):
+        for route in ("/v1/status", "/v1/captures", "/metrics"):
+            assert van.ask(route).status in {200, 503}
+
+    found = re.search(
+        r"VmHWM:\s+(\d+) kB", Path(f"/proc/{van.device.pid('serve')}/status").read_text()
+    )
+    assert found
+    assert int(found[1]) <= 35 * 1024

@@ -5,6 +5,7 @@ import re
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +19,7 @@ from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.status import kept
 from tests.support.authority import YEAR, new_authority
+from tests.support.device import REPOSITORY
 from tests.support.served import Served, answered, give_certificate, served
 
 pytestmark = pytest.mark.slow
@@ -160,6 +162,19 @@ def test_a_client_that_may_ask_is_served_by_curl(van: Served) -> None:
     told = subprocess.run([*command, f"{van.url}/v1/status"], capture_output=True, check=True)
 
     assert json.loads(told.stdout)["device"] == "van-7"
+
+
+def test_the_ten_lines_of_the_readme_ask_a_device(van: Served) -> None:
+    text = (REPOSITORY / "agent/serve/README.md").read_text()
+    lines = text.split("```python\n")[1].split("```")[0]
+    lines = lines.replace("https://van-0042.example.com:8443", van.url)
+    lines = lines.replace("dispatch.pem", van.client_file.name)
+
+    told = subprocess.run(
+        [sys.executable, "-c", lines], cwd=van.device.folder, capture_output=True, check=True
+    )
+
+    assert told.stdout.startswith(b"van-7 [")
 
 
 def test_it_ends_at_once_also_while_clients_are_connected(tmp_path: Path) -> None:
