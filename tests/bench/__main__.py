@@ -25,6 +25,7 @@ from tests.bench import (
     origin,
     press,
     queue_depth,
+    serve,
     status,
     upload,
 )
@@ -38,6 +39,7 @@ SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "drain": drain.measure,
     "memory": memory.measure,
     "status": status.measure,
+    "serve": serve.measure,
     "fleet": fleet.measure,
     "enqueue": enqueue.measure,
     "upload": upload.measure,

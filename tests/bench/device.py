@@ -1,5 +1,6 @@
 """A device to measure: its processes, and what the kernel says of them."""
 
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,20 @@ class Memory:
 
     resident_mb: float
     peak_mb: float
+
+
+def memory_of(pid: int) -> Memory:
+    """Of a process that runs."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    sizes = dict(line.split(":", 1) for line in status)
+    resident, peak = (int(sizes[name].split()[0]) for name in ("VmRSS", "VmHWM"))
+    return Memory(resident * 1024 / 1e6, peak * 1024 / 1e6)
+
+
+def cpu_s(pid: int) -> float:
+    """User and system, of all its threads. Source: proc(5), /proc/pid/stat, fields 14 and 15."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def new_device(folder: Path, backend: Backend, doors: int = 1) -> Device:
@@ -68,10 +83,7 @@ class Running:
         return control.ask(self.socket, request, timeout_s)
 
     def memory(self) -> Memory:
-        status = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        sizes = dict(line.split(":", 1) for line in status)
-        resident, peak = (int(sizes[name].split()[0]) for name in ("VmRSS", "VmHWM"))
-        return Memory(resident * 1024 / 1e6, peak * 1024 / 1e6)
+        return memory_of(self.process.pid)
 
     def mapped(self, names: Sequence[str]) -> list[str]:
         """Returns which of `names` occur in the path of a file that the process has mapped."""

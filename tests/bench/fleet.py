@@ -1,6 +1,5 @@
 """10,000 devices at the backend: what Prometheus and other systems ask, and who waits meanwhile."""
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from tests.backend.reports.read import Report, read
 from tests.backend.reports.routes import KEPT_S
 from tests.backend.reports.samples import document, report, waits
 from tests.backend.reports.store import Reports
+from tests.bench.device import cpu_s
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
 from tests.support.enrolment import enrolled
@@ -147,19 +147,13 @@ def _pages(backend: Backend, puller: Wire) -> _Asked:
 
 
 def _ask(backend: Backend, puller: Wire, path: str, asked: _Asked) -> Any:
-    cpu_s, began_s = _cpu_s(backend.pid), time.perf_counter()
+    before_s, began_s = cpu_s(backend.pid), time.perf_counter()
     answer = puller.session.get(puller.base_url + path, timeout=60)
     asked.seconds.append(time.perf_counter() - began_s)
-    asked.cpu_s.append(_cpu_s(backend.pid) - cpu_s)
+    asked.cpu_s.append(cpu_s(backend.pid) - before_s)
     assert answer.status_code == 200
     asked.size = max(asked.size, len(answer.content))
     return answer
-
-
-def _cpu_s(pid: int) -> float:
-    """User and system. Source: proc(5), /proc/pid/stat, fields 14 and 15."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _number_figures(asked: _Asked) -> Iterator[Figure]:

@@ -46,6 +46,7 @@ class Served:
     device: Device
     authority: Authority
     port: int = 0
+    pid: int = 0
     made: dict[str, Path] = field(default_factory=dict)
 
     @property
@@ -117,7 +118,7 @@ class Served:
 
     def start(self) -> None:
         """Returns once it listens."""
-        self.device.start("serve", ready=False)
+        self.pid = self.device.start("serve", ready=False).pid
         found = re.compile(r"event=serving listen=127\.0\.0\.1:(\d+)")
         self.device.await_that(lambda: found.search(self.log()) is not None)
         self.port = int(found.findall(self.log())[-1])
