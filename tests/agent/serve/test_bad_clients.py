@@ -23,7 +23,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.slow
 
 SHORT_S = 0.3
-"""In place of the 5 s of one read; 20 s of a connection become 1.2 s."""
+"""In place of the 5 s of one read; 20 s of a connection become 1.8 s."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """The server in this process, in a hurry."""
     monkeypatch.setattr(server, "READ_S", SHORT_S)
     monkeypatch.setattr(server, "LINGER_S", SHORT_S)
-    monkeypatch.setattr(places, "LONGEST_S", 4 * SHORT_S)
+    monkeypatch.setattr(places, "LONGEST_S", 6 * SHORT_S)
     van = prepared(tmp_path / "van")
     layout = van.device.layout
     tls = Tls(layout.trust / "serve.pem", layout.serve_keys / "key.pem", van.ca_file)
@@ -64,7 +64,7 @@ def test_a_client_that_never_ends_its_handshake_is_ended(hasty: Served) -> None:
     with socket.create_connection(("127.0.0.1", hasty.port)) as line:
         line.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01")
 
-        assert ends_within(line, 5 * SHORT_S)
+        assert ends_within(line, 4 * SHORT_S)
 
 
 @pytest.mark.parametrize("text", [b"", b"GET /v1/st", b"GET /v1/status HTTP/1.1\r\nHost: v"])
@@ -72,7 +72,7 @@ def test_a_client_that_falls_silent_is_ended(hasty: Served, text: bytes) -> None
     with closing(hasty.connect(hasty.client_file)) as line:
         line.sendall(text)
 
-        assert ends_within(line, 5 * SHORT_S)
+        assert ends_within(line, 4 * SHORT_S)
 
 
 def test_a_client_that_says_a_byte_now_and_then_is_ended(hasty: Served) -> None:
@@ -85,7 +85,7 @@ def test_a_client_that_says_a_byte_now_and_then_is_ended(hasty: Served) -> None:
                 time.sleep(SHORT_S / 3)
         took_s = time.monotonic() - began_s
 
-    assert SHORT_S * 3 < took_s < SHORT_S * 12
+    assert SHORT_S * 5 < took_s < SHORT_S * 20
 
 
 def test_a_client_that_asks_without_an_end_is_told_before_it_is_cut(

@@ -17,6 +17,7 @@ import pytest
 from agent.process import control
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
+from agent.serve.tls import Tls
 from agent.status import kept
 from tests.support.authority import YEAR, new_authority
 from tests.support.device import REPOSITORY
@@ -110,6 +111,9 @@ def test_tls_before_1_2_is_not_spoken(van: Served) -> None:
 
     with pytest.raises((ssl.SSLError, ConnectionError)):
         _first_byte(van, context)
+    layout = van.device.layout  # OpenSSL's own settings may refuse it too, or may not
+    tls = Tls(layout.trust / "serve.pem", layout.serve_keys / "key.pem", van.ca_file)
+    assert tls.context().minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 def _first_byte(van: Served, context: ssl.SSLContext) -> bytes:
