@@ -81,9 +81,10 @@ def check_files(path: Path) -> None:
 
 
 def open_to_look(path: Path, *, patience_s: float) -> sqlite3.Connection:
-    """A connection that can write nothing, and makes no file beside the database.
+    """A connection that can write nothing; only while the log and the index of it are there.
 
-    Only while its log and the index of that are there: whoever may not write cannot make them.
+    Where another process closes the queue at just that moment, and this user may write there (not
+    in serve's unit), SQLite may leave an empty log, which is everybody's to use.
 
     Raises:
         NotNow: nobody has it open, or capture has not made the schema yet.
