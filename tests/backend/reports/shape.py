@@ -3,7 +3,6 @@
 What is not in it is left out: no place that somebody adds is kept.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -68,7 +67,7 @@ def _count(found: object, name: str) -> int:
 def _number(found: object, name: str) -> float:
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise _wrong(name)
-    if not (math.isfinite(found) and abs(found) <= _LARGEST):
+    if not abs(found) <= _LARGEST:  # nor of what is no number; a float holds no larger one
         raise _wrong(name)
     return found
 
