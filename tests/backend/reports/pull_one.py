@@ -21,6 +21,9 @@ WITHIN_S: Final = 10.0
 MOST_BYTES: Final = 8_192
 """Of an answer with its head: a status has 1,500, and what is longer is none."""
 
+_NOT_AS_SERVE: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What comes of an answer that is not JSON, or not of the kinds that serve's is."""
+
 SENTENCE_CHARS: Final = 200
 """Of what a device says why it does not answer: its longest sentence has 130."""
 
@@ -106,7 +109,7 @@ def _read(said: bytes, device_id: str) -> Report | str:
         found = json.loads(answer.read())
         if answer.status != 200:
             return f"answered {status}: {printable(found['error'])[:SENTENCE_CHARS]}"
-    except (http.client.HTTPException, ValueError, TypeError, KeyError, RecursionError):
+    except (http.client.HTTPException, *_NOT_AS_SERVE):
         found = None
     if not isinstance(found, dict):
         return f"answered {status}, but not as `doorstep serve` does"

@@ -126,10 +126,11 @@ ODD = "but not as `doorstep serve` does"
         (lambda _: whole(200, b"{}"), "its certificate names no device"),
         (lambda _: whole(503, b'{"error": "\\u001b[2J busy"}'), "answered 503:  [2J busy"),
         (lambda _: whole(503, b'{"error": 1}'), f"answered 503, {ODD}"),
+        (lambda _: whole(503, b'{"error": [1]}'), f"answered 503, {ODD}"),
     ],
     ids=[
         *("slow", "long", "silent", "redirect", "no-http"),
-        *("deep", "list", "nameless", "escapes", "number"),
+        *("deep", "list", "nameless", "escapes", "number", "numbers"),
     ],
 )
 def test_whatever_answers_is_told_in_words_and_in_time(
