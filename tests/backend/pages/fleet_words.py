@@ -46,7 +46,7 @@ _SAID_ABOVE: Final = frozenset({"device", "all well", "WRONG", "do", "why", "doc
 
 _UNSAID: Final[Mapping[str, Mapping[str, Any]]] = {
     "queue": {"oldest_utc": None, "why": None, "alarms": ()},
-    "identity": dict.fromkeys(("tls_until", "evidence_until", "trouble")),
+    "identity": dict.fromkeys(("tls_until", "evidence_until", "serve_until", "trouble")),
     "disk": {"error": "not known"},
 }
 """Members that a report may lack, and the status in words has."""
