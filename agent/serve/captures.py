@@ -86,11 +86,18 @@ def _line(one: Undelivered, now: datetime) -> dict[str, Any]:
 
 
 def _age_h(one: Undelivered, now: datetime) -> int | None:
-    """Whole hours; None where its clock knew no time, or this one knows none that is later."""
+    """From hour to hour; None where its clock knew no time, or this one knows none that is later.
+
+    From moment to moment it would rise to the second when the press was so many hours ago.
+    """
     try:
-        age = now - from_rfc3339(one.utc)
+        age = _hour(now) - _hour(from_rfc3339(one.utc))
     except ValueError:
         return None
     if one.clock == ClockSource.UNSYNCED or age < timedelta(0):
         return None
     return age // timedelta(hours=1)
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)

@@ -75,10 +75,10 @@ def test_a_line_says_why_and_how_old_and_nothing_else(outbox: Outbox) -> None:
         {name: value for name, value in one.items() if name != "id"}
         for one in page(outbox)["captures"]
     ] == [
-        {"state": "PENDING", "suspect": False, "age_h": 5, "answer": None},
-        {"state": "REFUSED", "suspect": False, "age_h": 5, "answer": "unknown_key"},
-        {"state": "DAMAGED", "suspect": False, "age_h": 5, "answer": "its file is gone"},
-        {"state": "PENDING", "suspect": True, "age_h": 5, "answer": "POST was answered 413"},
+        {"state": "PENDING", "suspect": False, "age_h": 6, "answer": None},
+        {"state": "REFUSED", "suspect": False, "age_h": 6, "answer": "unknown_key"},
+        {"state": "DAMAGED", "suspect": False, "age_h": 6, "answer": "its file is gone"},
+        {"state": "PENDING", "suspect": True, "age_h": 6, "answer": "POST was answered 413"},
     ]
 
 
@@ -131,17 +131,20 @@ def test_a_cursor_that_no_page_named_is_told(outbox: Outbox) -> None:
 @pytest.mark.parametrize(
     ("clock", "utc", "age_h"),
     [
-        ("gnss", "2026-12-01T09:15:02.000Z", 5),
+        ("gnss", "2026-12-01T09:00:00.000Z", 6),
+        ("gnss", "2026-12-01T09:59:59.999Z", 6),
         ("unsynced", "2026-12-01T09:15:02.000Z", None),
         ("ntp", "2026-12-01T15:14:02.000Z", 0),
-        ("ntp", "2026-12-01T15:14:03.000Z", None),
+        ("ntp", "2026-12-01T15:59:59.999Z", 0),
+        ("ntp", "2026-12-01T16:00:00.000Z", None),
         ("gnss", "\x1b[2J", None),
     ],
-    ids=["whole hours", "no clock", "now", "to come", "no time"],
+    ids=["hour began", "hour ends", "no clock", "now", "this hour", "to come", "no time"],
 )
-def test_an_age_is_in_whole_hours_or_unknown(
+def test_an_age_is_from_hour_to_hour_or_unknown(
     outbox: Outbox, clock: str, utc: str, age_h: int | None
 ) -> None:
+    """Else whoever asks each second reads from its steps to the second when a press was."""
     add(outbox, RecordMaker().make(clock=clock, utc=utc))
 
     assert page(outbox)["captures"][0]["age_h"] == age_h
