@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from statistics import median
 from typing import Any, Final
 
 from agent.queue.database import Database
@@ -38,39 +37,32 @@ SIEGE_TIMES: Final = 2.0
 GONE_S: Final = 25.0
 """A connection lasts for 20 s at most, and then says goodbye."""
 
+NEW_ONES: Final = 50
+"""Clients while it is attacked: within the 5 s after which a silent connection is ended."""
+
 PAGE: Final = 100
 
 
 def measure(rig: Rig) -> list[Figure]:
     """One server is attacked; while it recovers two others are asked, and many are pulled."""
-    with served(rig.folder / "serve-attacked") as attacked:
+    with (
+        served(rig.folder / "serve-alone") as alone,
+        served(rig.folder / "serve-attacked") as attacked,
+    ):
         at_start, listening = memory_of(attacked.pid), connections(attacked.pid)
-        usual = _new_ones(attacked, rig)
         with siege(attacked, listening) as attack:
-            meanwhile = _new_ones(attacked, rig)
+            meanwhile = _new_ones(alone, attacked)
             after_requests, depth = _depth(rig)
             pulled = list(pulling.measure(rig.folder, rig.listeners, 2 if rig.is_quick else 4))
-            attack_figures = list(_attack_figures(usual, meanwhile, attack))
+            attack_figures = list(_attack_figures(meanwhile, attack))
             after_attack = memory_of(attacked.pid)
     memory = {"its start": at_start, "requests": after_requests, "an attack": after_attack}
     return [*_memory_figures(memory, rig), *depth, *attack_figures, *pulled]
 
 
-def _new_ones(served: Served, rig: Rig) -> list[float]:
-    """Somebody who connects, asks and goes: from nothing to the answer, in ms."""
-    return [_new_ms(served) for _ in range(rig.few_records)]
-
-
-def _new_ms(served: Served) -> float:
-    began_s = time.perf_counter()
-    with closing(served.line(served.client_file)) as line:
-        _get(line, "/v1/status")
-    return (time.perf_counter() - began_s) * 1e3
-
-
 @dataclass
 class _Asked:
-    """Two devices, or two pages, asked in turn: ms of the one, and of the other."""
+    """Two servers, or two pages, asked in turn: ms of the one, and of the other."""
 
     light_ms: list[float] = field(default_factory=list)
     heavy_ms: list[float] = field(default_factory=list)
@@ -79,6 +71,23 @@ class _Asked:
     def times(self) -> list[float]:
         """The heavy one by the light one beside it."""
         return [heavy / light for light, heavy in zip(self.light_ms, self.heavy_ms, strict=True)]
+
+
+def _new_ones(alone: Served, attacked: Served) -> _Asked:
+    """Clients of a server that is left alone, and of the attacked one, in turn."""
+    asked = _Asked()
+    for _ in range(NEW_ONES):
+        asked.light_ms.append(_new_ms(alone))
+        asked.heavy_ms.append(_new_ms(attacked))
+    return asked
+
+
+def _new_ms(one: Served) -> float:
+    """Somebody who connects, asks and goes: from nothing to the answer."""
+    began_s = time.perf_counter()
+    with closing(one.line(one.client_file)) as line:
+        _get(line, "/v1/status")
+    return (time.perf_counter() - began_s) * 1e3
 
 
 def _depth(rig: Rig) -> tuple[Memory, list[Figure]]:
@@ -195,21 +204,13 @@ def _push_figures(document: dict[str, Any]) -> Iterator[Figure]:
     yield Figure(name, "B", [size], at_most=header.LIMIT_CHARS, digits=0, note=note)
 
 
-def _attack_figures(
-    usual_ms: list[float], meanwhile_ms: list[float], attack: Siege
-) -> Iterator[Figure]:
-    usual = median(usual_ms)
-    note = f"{IDLE} clients connected and say nothing, one says a letter a second"
-    yield Figure(
-        "attacked: a new client's time by the usual",
-        "x",
-        [one / usual for one in meanwhile_ms],
-        at_most=SIEGE_TIMES,
-        digits=2,
-        note=note,
-    )
-    yield Figure("  usual: connect, ask, go", "ms", usual_ms, digits=2)
-    yield Figure("  meanwhile", "ms", meanwhile_ms, digits=2)
+def _attack_figures(asked: _Asked, attack: Siege) -> Iterator[Figure]:
+    name = "attacked: a new client's time by the usual"
+    note = f"{IDLE} clients connected and say nothing, one says a letter a second; in turn with "
+    note += "a server that is left alone"
+    yield Figure(name, "x", asked.times, at_most=SIEGE_TIMES, digits=2, note=note)
+    yield Figure("  usual: connect, ask, go", "ms", asked.light_ms, digits=2)
+    yield Figure("  at the attacked one", "ms", asked.heavy_ms, digits=2)
     gone_s = attack.gone_after_s(GONE_S)
     left = connections(attack.pid) - attack.before
     yield Figure(f"  their connections, {GONE_S:g} s later", "", [left], at_most=0, digits=0)
