@@ -49,7 +49,7 @@ class ReadOnlyDatabase:
         path = self._layout.database
         try:
             with (
-                self._one,
+                self._turn(),
                 lock(self._layout.state_lock, exclusive=False, wait=True, patience_s=_PATIENCE_S),
                 closing(open_to_look(path, patience_s=_PATIENCE_S)) as connection,
             ):
@@ -59,6 +59,16 @@ class ReadOnlyDatabase:
             raise
         except sqlite3.Error as error:
             raise self._told(error) from error
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One after the other, and nobody waits for long: who asks on and on may fill no queue."""
+        if not self._one.acquire(timeout=_PATIENCE_S):
+            raise StateHeld(held(self._layout.state_lock, _PATIENCE_S))
+        try:
+            yield
+        finally:
+            self._one.release()
 
     def _told(self, error: sqlite3.Error) -> StorageFault | NotNow:
         """What an error of SQLite's means."""

@@ -5,6 +5,7 @@ import shutil
 import signal
 import sqlite3  # noqa: TID251 - it writes what the product's door would not
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -285,6 +286,29 @@ def test_however_many_look_whoever_makes_the_queue_again_gets_in(
         over.set()
         for one in looking:
             one.join()
+
+
+def test_who_asks_on_and_on_while_it_is_held_waits_in_no_growing_queue(
+    reader: OutboxReader, layout: Layout
+) -> None:
+    """Ten askers in a second each for itself; one after the other they would take ten."""
+    told = []
+
+    def look() -> None:
+        with pytest.raises(StateHeld) as error:
+            waiting(reader)
+        told.append(error)
+
+    looking = [threading.Thread(target=look) for _ in range(10)]
+    began_s = time.monotonic()
+    with lock(layout.state_lock, exclusive=True, wait=False):
+        for one in looking:
+            one.start()
+        for one in looking:
+            one.join()
+
+    assert len(told) == 10
+    assert time.monotonic() - began_s < 4
 
 
 def test_before_capture_has_made_a_queue_it_says_what_to_do(tmp_path: Path) -> None:
