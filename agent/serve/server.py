@@ -139,9 +139,11 @@ class StatusServer(ThreadingMixIn, TCPServer):
         """End a connection so that its last answer, or TLS's alert, arrives."""
         with suppress(OSError):
             socket.socket.shutdown(request, socket.SHUT_WR)
-            request.settimeout(LINGER_S)
-            left = LINGER_LIMIT_BYTES
-            while left > 0 and (piece := socket.socket.recv(request, left)):
+            until_s, left = time.monotonic() + LINGER_S, LINGER_LIMIT_BYTES
+            while left > 0 and (left_s := until_s - time.monotonic()) > 0:
+                request.settimeout(left_s)
+                if not (piece := socket.socket.recv(request, left)):
+                    break
                 left -= len(piece)
         self._places.leave(request)
 

@@ -88,6 +88,19 @@ def test_a_client_that_says_a_byte_now_and_then_is_ended(hasty: Served) -> None:
     assert SHORT_S * 5 < took_s < SHORT_S * 20
 
 
+def test_a_client_that_goes_on_after_the_last_answer_is_cut(hasty: Served) -> None:
+    """However slowly: what it says is nobody's, and where no thread can begin all wait for it."""
+    with closing(hasty.connect(hasty.client_file)) as line:
+        line.sendall(b"no request\r\n")
+        began_s = time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() - began_s < 10 * SHORT_S:
+                line.sendall(b"a")
+                time.sleep(SHORT_S / 6)
+
+        assert time.monotonic() - began_s < 3 * SHORT_S
+
+
 def test_a_client_that_asks_without_an_end_is_told_before_it_is_cut(
     hasty: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
