@@ -34,13 +34,15 @@ HELP: Final[Mapping[str, str]] = {
     "doorstep_waits_why": "1 for the reason why the oldest record waits.",
     "doorstep_needs": "1 for each thing that a person must do something about.",
     "doorstep_ready": "1 where a press could leave its photo.",
-    "doorstep_quiet": "1 where there was no press for ten minutes.",
     "doorstep_bench_mode": "1 where presses come through the socket.",
     "doorstep_tls_end_timestamp_seconds": "When the TLS certificate ends.",
     "doorstep_contact_timestamp_seconds": "Last contact with the backend, to the hour.",
     "doorstep_info": "1, with the agent's version.",
 }
-"""Each metric, a gauge, and what it is."""
+"""Each metric, a gauge, and what it is.
+
+Prometheus keeps a history: whether it is quiet would be one of somebody's breaks.
+"""
 
 
 def exposition(
@@ -81,9 +83,8 @@ def samples(status: Mapping[str, Any]) -> Iterator[Sample]:
         yield Sample("doorstep_waits_why", 1, {"why": queue["why"]})
     for need in status["needs"]:
         yield Sample("doorstep_needs", 1, {"need": need})
-    for name in ("ready", "quiet"):
-        if name in capture:
-            yield Sample(f"doorstep_{name}", capture[name])
+    if "ready" in capture:
+        yield Sample("doorstep_ready", capture["ready"])
     yield Sample("doorstep_bench_mode", status["bench_mode"])
     yield from _time("doorstep_tls_end_timestamp_seconds", status["identity"].get("tls_until"))
     yield from _time("doorstep_contact_timestamp_seconds", sync.get("last_contact"))

@@ -25,10 +25,7 @@ FLEET_HELP: Final[Mapping[str, str]] = {
         )
     },
 }
-"""Of what a device tells whoever pulls it, what a fleet is looked after by.
-
-Prometheus keeps a history and the backend none: `doorstep_quiet` would be one of somebody's breaks.
-"""
+"""Of what a device tells whoever pulls it, what a fleet is looked after by."""
 
 ONLY_WHERE_NOT_0: Final = frozenset({"doorstep_refused_records", "doorstep_bench_mode"})
 """10,000 noughts say nothing, and are a megabyte."""
