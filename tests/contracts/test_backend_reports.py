@@ -231,6 +231,7 @@ def test_the_fleet_is_read_page_by_page_and_each_device_once(
     assert seen == sorted(set(seen))
     assert van.device_id in seen
     assert pages == -(-len(seen) // 2)
+    assert "Exception ignored" not in (guarded.data / "backend.log").read_text()
 
 
 def test_only_who_has_a_need_is_asked_for(van: Van, puller: Wire) -> None:

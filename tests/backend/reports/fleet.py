@@ -1,7 +1,7 @@
 """Every device as the backend sees it: what the register knows, and what it said last."""
 
 import sqlite3  # noqa: TID251 - the backend's own database, not the device's
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -70,7 +70,7 @@ class Fleet:
 
     def devices(
         self, now: datetime, unreadable: Mapping[str, str], after: str = ""
-    ) -> Iterator[Device]:
+    ) -> Generator[Device]:
         """By id, from the one after this id on; those that are gone too.
 
         Args:
@@ -84,7 +84,7 @@ class Fleet:
 
     def _devices(
         self, which: str, value: str, now: datetime, unreadable: Mapping[str, str]
-    ) -> Iterator[Device]:
+    ) -> Generator[Device]:
         db = sqlite3.connect(self._uri, uri=True)
         db.row_factory = sqlite3.Row
         try:

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from itertools import islice
 from typing import Any, Final
 
@@ -61,7 +62,12 @@ class FleetRoutes:
         except NotAskedRightError as error:
             return _json({"error": str(error)}, 400)
         devices = self._devices(asked.after)
-        return await asyncio.to_thread(lambda: _json(page(devices, asked)))
+
+        def answer() -> Response:
+            with closing(devices):  # here: its database is the thread's that has begun with it
+                return _json(page(devices, asked))
+
+        return await asyncio.to_thread(answer)
 
     async def metrics(self, _request: Request) -> Response:
         """All devices; made anew at most every ten seconds, however many ask."""
@@ -72,7 +78,7 @@ class FleetRoutes:
                 self._made = time.monotonic(), text
         return Response(self._made[1], headers=HEADERS, media_type=CONTENT_TYPE)
 
-    def _devices(self, after: str = "") -> Iterator[Device]:
+    def _devices(self, after: str = "") -> Generator[Device]:
         return self._fleet.devices(self._now(), self._reports.unreadable(), after)
 
 
