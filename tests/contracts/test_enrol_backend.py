@@ -149,8 +149,8 @@ def test_running_device_renews_what_ended_while_it_slept(guarded: Backend, tmp_p
     finally:
         van.stop_all()
 
-    assert "identity  TLS certificate until 20" in status
-    assert "evidence certificate until 9999-12-31" in status
+    assert "identity  certificates: TLS until 20" in status
+    assert "evidence until 9999-12-31" in status
     assert "event=renewed what=tls until=" in van.log("sync")
     assert "event=renewed what=evidence until=9999-12-31" in van.log("sync")
 
