@@ -81,6 +81,15 @@ def test_a_request_without_a_right_name_is_refused_with_words(van: Van, names: l
     assert answer.text.strip()
 
 
+def test_a_device_that_asks_on_and_on_is_told_to_wait(van: Van) -> None:
+    names = named(van)
+
+    answers = [serve(van, signing.new_key(), names) for _ in range(21)]
+
+    assert [one.status_code for one in answers] == [200] * 20 + [429]
+    assert "20 certificates in a day" in answers[-1].text
+
+
 def test_nobody_asks_without_a_devices_certificate(van: Van, tmp_path: Path) -> None:
     names, key = named(van), signing.new_key()
     _, file = client(van.backend, tmp_path)

@@ -1,7 +1,8 @@
 """Enrolment over Secure Transport (RFC 7030, RFC 8951): how a device gets its certificates."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +23,7 @@ from tests.backend.identity.authority import Authority
 from tests.backend.identity.basic import basic, unauthorised
 from tests.backend.identity.clients import Clients
 from tests.backend.identity.names import Names
-from tests.backend.identity.register import OtherKeyError, Register, TokenUsedError
+from tests.backend.identity.register import OtherKeyError, Register, TokenUsedError, TooManyError
 from tests.backend.keys import Certificates
 
 MAX_REQUEST_BYTES: Final = 16_384
@@ -99,7 +100,8 @@ class Est:
         device_id = _certified(request)
         key, now = _key(await _body(request), device_id), datetime.now(UTC)
         issue = self._tls(device_id, key, now)
-        return _certificates(self._register.renew(device_id, key, now, issue).x509)
+        with _told_to_wait():
+            return _certificates(self._register.renew(device_id, key, now, issue).x509)
 
     async def vouch(self, request: Request) -> Response:
         device_id = _certified(request)
@@ -120,10 +122,19 @@ class Est:
         if (words := self._names.objection(device_id, asked)) is not None:
             raise HTTPException(403, words)
         issue = partial(self._authority.serve, device_id, key, asked, now)
-        return _certificates(self._register.serve(device_id, key, asked, now, issue).x509)
+        with _told_to_wait():
+            return _certificates(self._register.serve(device_id, key, asked, now, issue).x509)
 
     def _tls(self, device_id: str, key: PublicKey, now: datetime) -> Callable[[], x509.Certificate]:
         return lambda: self._authority.tls(device_id, key, now)
+
+
+@contextmanager
+def _told_to_wait() -> Iterator[None]:
+    try:
+        yield
+    except TooManyError as error:
+        raise HTTPException(429, str(error)) from error
 
 
 def _certified(request: Request) -> str:

@@ -5,7 +5,7 @@ import logging
 import secrets
 import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from collections.abc import Callable, Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,17 @@ log = logging.getLogger(__name__)
 
 TOKEN_BYTES: Final = 24
 """Of a one-time token: nobody guesses 192 bits, so that a plain digest of it is enough."""
+
+
+MOST_IN_A_DAY: Final = 20
+"""Certificates for one device and use: it needs two a year, and whoever repairs it some more.
+
+Each stays for good, and whoever looks at the fleet has them all read.
+"""
+
+
+class TooManyError(ValueError):
+    """The device got MOST_IN_A_DAY of this kind within a day."""
 
 
 class TokenUsedError(ValueError):
@@ -104,7 +115,10 @@ class Register:
     def renew(
         self, device_id: str, key: PublicKey, now: datetime, issue: Callable[[], x509.Certificate]
     ) -> Known:
-        """The next TLS certificate; the one before it lives until this one's first use."""
+        """The next TLS certificate; the one before it lives until this one's first use.
+
+        Raises TooManyError.
+        """
         with together(self._db):
             return self._same_or_new(device_id, Label.TLS, thumbprint(key), now, issue)
 
@@ -137,13 +151,14 @@ class Register:
         """Serve's certificate; the same for the same key and names until half its life is over.
 
         A lost answer costs nothing that way, and a renewal always gets a new one.
+        Raises TooManyError.
         """
         kid = thumbprint(key)
         with together(self._db):
             same = self._same(device_id, Label.SERVE, kid, now)
             if same is not None and is_fresh(same, names, now):
                 return same
-            return self._add(device_id, Label.SERVE, kid, issue())
+            return self._add_one_more(device_id, Label.SERVE, kid, issue())
 
     def is_vouched(self, device_id: str, kid: str) -> bool:
         """Whether this signing key has an evidence certificate for this device."""
@@ -197,7 +212,7 @@ class Register:
         issue: Callable[[], x509.Certificate],
     ) -> Known:
         same = self._same(device_id, label, kid, now)
-        return self._add(device_id, label, kid, issue()) if same is None else same
+        return self._add_one_more(device_id, label, kid, issue()) if same is None else same
 
     def _same(self, device_id: str, label: Label, kid: str, now: datetime) -> Known | None:
         query = """SELECT * FROM certificates WHERE device_id = ? AND label = ? AND kid = ?
@@ -205,6 +220,20 @@ class Register:
         row = (device_id, label, kid, CertificateState.LIVE, rfc3339(now))
         found = self._db.execute(query, row).fetchone()
         return None if found is None else known(found)
+
+    def _add_one_more(
+        self, device_id: str, label: Label, kid: str, made: x509.Certificate
+    ) -> Known:
+        """What the device asks for by itself; how often it brings a signing key, the office says.
+
+        All for one use live for as long, so that their ends say when they were made.
+        """
+        query = "SELECT count(*) FROM certificates WHERE device_id = ? AND label = ? AND until > ?"
+        row = (device_id, label, rfc3339(made.not_valid_after_utc - timedelta(days=1)))
+        (found,) = self._db.execute(query, row).fetchone()
+        if label is not Label.EVIDENCE and found >= MOST_IN_A_DAY:
+            raise TooManyError(f"{device_id}: {MOST_IN_A_DAY} certificates in a day are the most")
+        return self._add(device_id, label, kid, made)
 
     def _add(self, device_id: str, label: Label, kid: str, made: x509.Certificate) -> Known:
         pem = made.public_bytes(serialization.Encoding.PEM).decode()

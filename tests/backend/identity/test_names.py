@@ -19,7 +19,7 @@ from tests.backend.identity.names import (
     is_among,
     names_in,
 )
-from tests.backend.identity.register import Register
+from tests.backend.identity.register import MOST_IN_A_DAY, Register, TooManyError
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 VAN = "van-7"
@@ -260,3 +260,13 @@ def test_it_supersedes_no_tls_certificate_and_none_supersedes_it(office: Office)
 
     found = [office.register.find(int(one.serial, 16)) for one in (before, enrolled, after)]
     assert [one and one.state.value for one in found] == ["live", "live", "live"]
+
+
+def test_a_device_gets_no_more_than_twenty_in_a_day(office: Office) -> None:
+    office.names.give(VAN, [NAME])
+    for _ in range(MOST_IN_A_DAY):
+        office.serve(signing.new_key(), NAME)
+
+    with pytest.raises(TooManyError):
+        office.serve(signing.new_key(), NAME)
+    assert office.serve(signing.new_key(), NAME, now=NOON + timedelta(days=1, seconds=1))

@@ -12,7 +12,13 @@ from tests.backend import keys
 from tests.backend.identity.admission import EXPIRED, RENEWAL, REVOKED, SUPERSEDED, objection
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.known import DeviceState, Known
-from tests.backend.identity.register import OtherKeyError, Register, TokenUsedError
+from tests.backend.identity.register import (
+    MOST_IN_A_DAY,
+    OtherKeyError,
+    Register,
+    TokenUsedError,
+    TooManyError,
+)
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 VAN = "van-7"
@@ -233,3 +239,14 @@ def test_the_first_use_of_a_superseded_one_is_what_is_kept(office: Office) -> No
 
     used = [one.cloned_at for one in office.register.certificates(VAN)]
     assert used == [NOON + timedelta(minutes=1), None]
+
+
+def test_a_device_gets_no_more_than_twenty_certificates_in_a_day(office: Office) -> None:
+    """Each stays for good, and the fleet's pages read them: one device could fill the disk."""
+    office.register.let_in(VAN)
+    for _ in range(MOST_IN_A_DAY):
+        office.renew(signing.new_key())
+
+    with pytest.raises(TooManyError):
+        office.renew(signing.new_key())
+    assert office.renew(signing.new_key(), NOON + timedelta(days=1, seconds=1))
