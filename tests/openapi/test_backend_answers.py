@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from agent.record import signing
-from tests.backend.identity.register import Register
+from tests.backend.identity.register import MOST_IN_A_DAY, Register
 from tests.backend.office import demo
 from tests.backend.office.model import open_office
 from tests.backend.process import Backend, running_backend
@@ -161,6 +161,10 @@ def certificates(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
             auth = login if path == "simpleenroll" else None
             wire.session.post(url, body, headers=kind, auth=auth, timeout=10)
     wire.session.get(f"{wire.base_url}{EST}/cacerts", timeout=10)
+    for path in ("simplereenroll", "serve/simpleenroll", "serve/simplereenroll"):  # 429
+        for _ in range(MOST_IN_A_DAY):
+            body = asked(named, signing.new_key(), [server])
+            wire.session.post(f"{wire.base_url}{EST}/{path}", body, headers=PKCS10, timeout=10)
 
 
 def the_last_one_is_too_much(wire: Wire) -> None:
