@@ -1,8 +1,9 @@
 """The status document: for a terminal, for whoever asks `doorstep serve`, and for the backend.
 
 It stays within 1,500 bytes and takes the same time however long the queue is.
-It has no places, no codes, and nothing from which somebody's pace could be read: no count of what
-was delivered, times to the hour, free space to two digits, and not whether the camera is on.
+It has no places, no codes, and of somebody's pace no more than who asks each second could see from
+what waits: no count of what was delivered, times to the hour, free space to two digits, and not
+whether the camera is on.
 """
 
 import math

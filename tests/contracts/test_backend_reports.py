@@ -114,7 +114,7 @@ def test_a_header_that_cannot_be_read_harms_no_request_and_is_told(van: Van, pul
         "longer than": "A" * 2_001,
         "another device": header.encoded(document(datetime.now(UTC), "van-of-others")),
         "from the future": header.encoded(future),
-        "its member needs": said(van, needs=["gremlins"])[header.NAME],
+        "its member needs": said(van, needs=["<gremlins>"])[header.NAME],
         "base64url": '{"v": 1}',
     }
 
@@ -262,7 +262,7 @@ def test_only_who_has_a_need_is_asked_for(van: Van, puller: Wire) -> None:
         ("after=" + "a" * 64, "after is no device id"),
         ("after=%00", "after is no device id"),
         ("after=a%0A", "after is no device id"),
-        ("need=gremlins", "there is no such need; there are clone, revoked"),
+        ("need=gremlins", "there is no such need; there are clone, certificate_ended"),
         ("need=next", "there is no such need"),
         ("state=in", "there is no such parameter; there are after, limit, need"),
     ],

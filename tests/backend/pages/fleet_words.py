@@ -9,12 +9,13 @@ from markupsafe import Markup, escape
 
 from agent.models import from_rfc3339
 from agent.status import words as status_words
-from agent.status.troubles import TOLD, Told
+from agent.status.troubles import Told
 from tests.backend.identity.known import CertificateState, DeviceState, Known, Label
 from tests.backend.pages.fleet_list import Group, Sort
 from tests.backend.pages.words import day, day_and_time
 from tests.backend.reports.fleet import Device
 from tests.backend.reports.shape import hour
+from tests.backend.reports.troubles import told
 
 GROUPS: Final[Mapping[Group, str]] = {
     Group.NEEDS: "Needs a person",
@@ -45,7 +46,7 @@ _SAID_ABOVE: Final = frozenset({"device", "all well", "WRONG", "do", "why", "doc
 """Lines of a status in words that a device's page has in its own words."""
 
 _UNSAID: Final[Mapping[str, Mapping[str, Any]]] = {
-    "queue": {"oldest_utc": None, "why": None, "alarms": ()},
+    "queue": {"oldest_utc": None, "alarms": ()},
     "identity": dict.fromkeys(("tls_until", "evidence_until", "serve_until", "trouble")),
     "disk": {"error": "not known"},
 }
@@ -107,7 +108,7 @@ def waits(device: Device) -> str:
     if why is None or device.state is not DeviceState.IN:
         return said + since
     return (
-        f"{said}{since}{', because of this' if why in device.needs[:1] else f': {TOLD[why].what}'}"
+        f"{said}{since}{', because of this' if why in device.needs[:1] else f': {told(why).what}'}"
     )
 
 
@@ -116,7 +117,7 @@ def why_waits(device: Device) -> Told | None:
     why = _queue(device).get("why")
     if why is None or why in device.needs or device.state is not DeviceState.IN:
         return None
-    return TOLD[why]
+    return told(why)
 
 
 def _queue(device: Device) -> Mapping[str, Any]:
@@ -161,7 +162,10 @@ def said(device: Device) -> Iterator[tuple[str, str]]:
     if device.report is None:
         return
     document = device.report.document
+    if device.report.unknown_needs:
+        yield "needs", ", ".join(device.report.unknown_needs)
     whole = {**document, **{part: {**more, **document[part]} for part, more in _UNSAID.items()}}
+    whole["needs"], whole["queue"]["why"] = [], None  # a newer device's may have no words here
     for line in status_words.lines(whole):
         name, words = line[:_NAME_CHARS].strip(), line[_NAME_CHARS:]
         if name not in _SAID_ABOVE:

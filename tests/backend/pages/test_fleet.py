@@ -190,6 +190,20 @@ def test_what_a_hostile_device_says_is_text(fleet: Live) -> None:
         assert "<script" not in text
 
 
+def test_a_need_without_words_here_is_told_as_itself(fleet: Live) -> None:
+    """The device is newer than this backend."""
+    queue = waits(2, NOON - HOUR, why="gremlins")
+    own = say(fleet, "van-newer", needs=["gremlins", "refused"], queue=queue)
+
+    listed = seen(fleet, "?show=newer")
+
+    assert "2 records wait since 1 December 2026, 11:00 UTC: gremlins." in own
+    assert "Needs gremlins" in own
+    for page in (own, listed):
+        assert "The backend has refused records, with its signature." in page
+        assert str(sentence(told(Known.NEWER).what)) in page
+
+
 def test_what_somebody_searches_for_is_text(fleet: Live) -> None:
     text = fleet.browser(Dispatch()).get("/fleet?text=%22%3E%3Cscript%3E&sort=name").text
 

@@ -134,6 +134,8 @@ def _known(
         return
     if now - said.received_at > SILENT:
         yield Known.SILENT
+    if said.unknown_needs:
+        yield Known.NEWER
     if said.bench_mode:
         yield Known.BENCH_MODE
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from agent.status.troubles import TOLD, Trouble
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 from tests.backend.office.keeping import NotDone
@@ -19,6 +18,7 @@ from tests.backend.reports.fleet import Fleet
 from tests.backend.reports.pull_one import WITHIN_S, ask, is_address
 from tests.backend.reports.read import Report
 from tests.backend.reports.store import Reports
+from tests.backend.reports.troubles import told
 
 AT_ONCE: Final = 64
 """Devices that are asked at a time: of 1,000, 300 that are switched off cost 50 s and no more."""
@@ -151,6 +151,6 @@ def _words(found: Report) -> str:
     if found.oldest_utc:
         waits += f" since {found.oldest_utc[:13]}h"
     if why := found.document["queue"].get("why"):
-        waits += f": {TOLD[Trouble(why)].what}"
-    needs = [TOLD[one].what for one in found.needs]
+        waits += f": {told(why).what}"
+    needs = [told(one).what for one in (*found.needs, *found.unknown_needs)]
     return f"{found.device_id}  {'; '.join(needs) or 'all well'}  ({waits})"

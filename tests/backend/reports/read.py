@@ -8,7 +8,7 @@ from typing import Any, Final
 from agent.models import from_rfc3339
 from agent.status import header
 from agent.status.document import VERSION
-from agent.status.troubles import Trouble
+from agent.status.troubles import WAITS_BY_ITSELF, Trouble
 from tests.backend.reports.shape import believed, hour
 
 FUTURE: Final = timedelta(days=1)
@@ -22,6 +22,8 @@ NEWER: Final = f"it is not of version {VERSION}: is the device newer than this b
 FROM_THE_FUTURE: Final = "it is from the future, by more than a day: the device's clock is wrong"
 
 _WORST_FIRST: Final = tuple(Trouble)
+
+_NEEDS: Final = tuple(one for one in Trouble if one not in WAITS_BY_ITSELF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,12 @@ class Report:
     @property
     def needs(self) -> tuple[Trouble, ...]:
         """What the device says that a person must do something about, worst first."""
-        return tuple(one for one in Trouble if one in self.document["needs"])
+        return tuple(one for one in _NEEDS if one in self.document["needs"])
+
+    @property
+    def unknown_needs(self) -> tuple[str, ...]:
+        """What else it says that a person must do something about: the device is newer."""
+        return tuple(one for one in self.document["needs"] if one not in _NEEDS)
 
     @property
     def worst(self) -> int:

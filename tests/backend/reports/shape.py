@@ -3,19 +3,21 @@
 What is not in it is left out: no place that somebody adds is kept.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from agent.models import from_rfc3339, printable, rfc3339
-from agent.status.troubles import TOLD, WAITS_BY_ITSELF, Trouble
 
 LONGEST_TEXT: Final = 256
-"""Characters of a text; a device cuts its own to 64 bytes."""
+"""Characters of a text; a device cuts its own to 128 bytes (agent/status/fitting.py)."""
 
 MOST: Final = 50
 """Members of a list; the longest has the device's needs, of which there are fewer than 20."""
+
+_NAME: Final = re.compile(r"[a-z_]{1,32}")
 
 _LARGEST: Final = 2**53
 """Largest number that every reader of JSON has exactly. Source: RFC 8259, section 6."""
@@ -85,17 +87,11 @@ def _time(found: object, name: str) -> str:
         raise _wrong(name) from error
 
 
-def _trouble(found: object, name: str) -> Trouble:
-    if not isinstance(found, str) or found not in TOLD:
+def _trouble(found: object, name: str) -> str:
+    """Its name, also one that only a newer device knows: the rest of what it says is as good."""
+    if not isinstance(found, str) or not _NAME.fullmatch(found):
         raise _wrong(name)
-    return Trouble(found)
-
-
-def _need(found: object, name: str) -> Trouble:
-    trouble = _trouble(found, name)
-    if trouble in WAITS_BY_ITSELF:
-        raise _wrong(name)
-    return trouble
+    return found
 
 
 def _or_null(member: Member) -> Member:
@@ -197,7 +193,7 @@ _DOCUMENT: Final = _object(
         "capture": _or_null(_CAPTURE),
         "sync": _or_null(_SYNC),
         "doctor": _or_null(_object({"utc": _time, "failed": _list_of(_text)})),
-        "needs": _list_of(_need),
+        "needs": _list_of(_trouble),
     }
 )
 """As agent/status/document.py makes it."""

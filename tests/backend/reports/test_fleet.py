@@ -52,6 +52,7 @@ def test_every_need_has_words_and_none_stands_twice() -> None:
         (registered(), report(), "cut", (Known.UNREADABLE,)),
         (registered(), report(at=NOW - SILENT), None, ()),
         (registered(), report(at=NOW - SILENT - timedelta(hours=1)), None, (Known.SILENT,)),
+        (registered(), report(needs=["gremlins"]), None, (Known.NEWER,)),
         (registered(cloned=True), report(), None, (Known.CLONE,)),
         (registered(tls_until=NOW - YEAR), report(), None, (Known.CERTIFICATE_ENDED,)),
         (registered(tls_until=None), report(), None, (Known.CERTIFICATE_ENDED,)),

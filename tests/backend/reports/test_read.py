@@ -101,8 +101,9 @@ def test_a_queue_that_cannot_be_read_says_why_and_counts_none() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"needs": ["gremlins"]},
-        {"needs": ["next"]},
+        {"needs": ["<gremlins>"]},
+        {"needs": ["g" * 33]},
+        {"needs": [7]},
         {"needs": None},
         {"needs": ["disk"] * 51},
         {"agent": 7},
@@ -115,7 +116,7 @@ def test_a_queue_that_cannot_be_read_says_why_and_counts_none() -> None:
         {"queue": None},
         {"queue": {"waiting": 1}},
         {"queue": waits(2**60)},
-        {"queue": waits(1, why="gremlins")},
+        {"queue": waits(1, why="gremlins!")},
         {"queue": waits(1, alarms=[{"id": "x"}])},
         {"queue": waits(1, oldest_utc="yesterday")},
         {"identity": {}},
@@ -134,6 +135,17 @@ def test_a_member_that_is_not_as_expected_is_named(changes: dict[str, Any]) -> N
     assert why.startswith(f"its member {next(iter(changes))}")
     assert why.endswith("is the device newer?")
     assert "gremlins" not in why
+
+
+def test_of_a_newer_device_all_that_is_known_is_read() -> None:
+    """A device is updated before its backend, or after it: neither may hide what waits on it."""
+    newer = waits(3, NOW, why="gremlins")
+    found = said(needs=["gremlins", "refused", "next"], queue=newer, sync={"hindrance": "gremlins"})
+
+    assert isinstance(found, Report)
+    assert (found.needs, found.unknown_needs) == ((Trouble.REFUSED,), ("gremlins", "next"))
+    assert (found.waiting, found.document["queue"]["why"]) == (3, "gremlins")
+    assert list(samples(found.document))
 
 
 def test_a_member_that_is_missing_is_named() -> None:

@@ -23,6 +23,7 @@ class Known(StrEnum):
     NEVER_REPORTED = "never_reported"
     SILENT = "silent"
     UNREADABLE = "unreadable"
+    NEWER = "newer"
     BENCH_MODE = "bench_mode"
 
 
@@ -61,6 +62,11 @@ KNOWN_TOLD: Final[Mapping[Known, Told]] = {
         "compare the versions of agent and backend; something on the way may cut headers",
         _OFFICE,
     ),
+    Known.NEWER: Told(
+        "it says that it needs something of which this backend has no words: the device is newer",
+        "update the backend; until then `doorstep status` on the device says what it is",
+        _OFFICE,
+    ),
     Known.BENCH_MODE: Told(
         "bench mode is on: presses come through the socket and make test records",
         "on the road, set device.bench_mode to false, and restart capture",
@@ -82,6 +88,10 @@ NEEDS: Final[tuple[Need, ...]] = (
 """What a person must do something about, worst first: photos are lost before a device is missed."""
 
 
-def told(need: Need) -> Told:
-    """In words."""
-    return KNOWN_TOLD[need] if isinstance(need, Known) else TOLD[need]
+def told(name: str) -> Told:
+    """In words; a name that only a newer device knows is told as itself."""
+    if name in KNOWN_TOLD:
+        return KNOWN_TOLD[Known(name)]
+    if name in TOLD:
+        return TOLD[Trouble(name)]
+    return Told(name, KNOWN_TOLD[Known.NEWER].remedy, _OFFICE)
