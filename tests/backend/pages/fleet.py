@@ -21,12 +21,12 @@ from tests.backend.pages.fleet_list import (
     ALL,
     Asked,
     Brief,
-    NotAskedRightError,
     Summary,
     brief,
     page,
     summary,
 )
+from tests.backend.reports.asked import NotAskedRightError
 from tests.backend.reports.fleet import Device, Fleet
 from tests.backend.reports.store import Reports
 from tests.backend.reports.troubles import NEEDS, told

@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from tests.backend.identity.known import DeviceState
+from tests.backend.reports.asked import NotAskedRightError
 from tests.backend.reports.fleet import Device
 from tests.backend.reports.troubles import NEEDS, Need
 
@@ -80,10 +81,6 @@ def group(device: Device) -> Group:
     if device.needs:
         return Group.NEEDS
     return Group.WAITS if device.report and device.report.waiting else Group.WELL
-
-
-class NotAskedRightError(ValueError):
-    """The query asks for what there is not; says so in words."""
 
 
 @dataclass(frozen=True, slots=True)

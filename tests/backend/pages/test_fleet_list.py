@@ -13,11 +13,11 @@ from tests.backend.pages.fleet_list import (
     Asked,
     Brief,
     Group,
-    NotAskedRightError,
     Sort,
     page,
     summary,
 )
+from tests.backend.reports.asked import NotAskedRightError
 from tests.backend.reports.troubles import Known, Need
 
 HOUR = timedelta(hours=1)

@@ -22,7 +22,7 @@ _PARAMETERS: Final = ("after", "limit", "need")
 
 
 class NotAskedRightError(ValueError):
-    """A parameter that does not exist, or does not fit; says what would."""
+    """Somebody asks of the fleet what there is not, here or on its page; says so in words."""
 
 
 @dataclass(frozen=True, slots=True)
