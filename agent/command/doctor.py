@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import statistics
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -11,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from agent.command import permissions, serve_check
+from agent.command import disk_check, permissions, serve_check
 from agent.command.clock_words import keepers, told
 from agent.command.config import check
 from agent.command.network_check import NOT_ENROLLED, findings
@@ -34,15 +33,8 @@ from hardware.errors import DeviceError, ScriptError
 from hardware.position import Position
 from hardware.settings import ClockKind, PositionKind
 
-SLOW_FLUSH_MS: Final = 200.0
-"""A flush slower than this makes the driver wait; worn cards take seconds."""
-
 POSITION_WAIT_S: Final = 5.0
 """How long a receiver just opened may take to report. Source: gpsd reports once a second."""
-
-_PROBES: Final = 5
-
-_AS_WHOM: Final = "run this as root"
 
 
 class Level(StrEnum):
@@ -83,7 +75,7 @@ def examine(path: Path) -> list[Finding]:
         valid,
         *_devices(config, running),
         *_fleet(config, over_tls, running or {}),
-        *_disk(config),
+        *(Finding("disk", Level[bad], words) for bad, words in disk_check.findings(config)),
         *(Finding("permissions", Level.FAILED, words) for words in permissions.wrong(layout)),
         *_queue(config),
         _clock(config, running or {}),
@@ -176,42 +168,6 @@ def _position(trouble: str) -> Iterator[Finding]:
         yield Finding("position", Level.FAILED, trouble)
 
 
-def _disk(config: Config) -> Iterator[Finding]:
-    folder = Layout.of(config.state).state
-    if not folder.exists():
-        words = f"{folder} does not exist; `doorstep capture` makes it at its first start"
-        yield Finding("disk", Level.NOTE, words)
-        return
-    try:
-        free_mb = disk.free_bytes(folder) // 1_000_000
-        flush_ms = _flush_ms(folder / "doctor.probe")
-    except StorageFault as error:
-        is_ours = not isinstance(error.__cause__, PermissionError)
-        remedy = "presses are refused until it is mended" if is_ours else _AS_WHOM
-        yield Finding("disk", Level.FAILED, f"{error}; {remedy}")
-        return
-    reserve_mb = config.state.reserve_mb
-    if free_mb < reserve_mb:
-        words = f"{free_mb} MB free, less than the reserve of {reserve_mb} MB; presses are refused"
-        yield Finding("disk", Level.FAILED, words)
-    slow = flush_ms > SLOW_FLUSH_MS
-    advice = "; the card is slow or worn, replace it" if slow else ""
-    flushes = "1 flush" if disk.flushes_names(folder) else "2 flushes"
-    words = f"{free_mb} MB free, {flushes} for each file, {flush_ms:.1f} ms together{advice}"
-    yield Finding("disk", Level.NOTE if slow else Level.OK, words)
-
-
-def _flush_ms(probe: Path) -> float:
-    times_ms = []
-    for _ in range(_PROBES):
-        began_s = time.perf_counter()
-        disk.write_durably(probe, bytes(4096))
-        times_ms.append((time.perf_counter() - began_s) * 1000)
-        with disk.disk_errors("cannot delete the probe"):
-            probe.unlink()
-    return statistics.median(times_ms)
-
-
 def _queue(config: Config) -> Iterator[Finding]:
     layout = Layout.of(config.state)
     try:
@@ -225,7 +181,7 @@ def _queue(config: Config) -> Iterator[Finding]:
     try:
         yield from _left_over(layout)
     except PermissionError as error:
-        words = f"{error.filename}: {error.strerror}; {_AS_WHOM}"
+        words = f"{error.filename}: {error.strerror}; {disk_check.AS_WHOM}"
         yield Finding("queue", Level.FAILED, words)
 
 

@@ -1,0 +1,59 @@
+"""What doctor finds of the card: its free space, and how long it takes to write to it."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from agent.config import Config
+from agent.errors import StorageFault
+from agent.queue import disk
+from agent.queue.paths import Layout
+
+SLOW_FLUSH_MS: Final = 200.0
+"""A flush slower than this makes the driver wait; worn cards take seconds."""
+
+AS_WHOM: Final = "run this as root"
+"""Where this user may not look."""
+
+_PROBES: Final = 5
+
+Found = tuple[str, str]
+"""How bad it is, by the names of doctor's levels, and what to do."""
+
+
+def findings(config: Config) -> Iterator[Found]:
+    """Of the card that the state is on; a probe is written to it, and deleted."""
+    folder = Layout.of(config.state).state
+    if not folder.exists():
+        yield "NOTE", f"{folder} does not exist; `doorstep capture` makes it at its first start"
+        return
+    try:
+        free_mb = disk.free_bytes(folder) // 1_000_000
+        flush_ms = _flush_ms(folder / "doctor.probe")
+    except StorageFault as error:
+        is_ours = not isinstance(error.__cause__, PermissionError)
+        remedy = "presses are refused until it is mended" if is_ours else AS_WHOM
+        yield "FAILED", f"{error}; {remedy}"
+        return
+    reserve_mb = config.state.reserve_mb
+    if free_mb < reserve_mb:
+        words = f"{free_mb} MB free, less than the reserve of {reserve_mb} MB; presses are refused"
+        yield "FAILED", words
+    slow = flush_ms > SLOW_FLUSH_MS
+    advice = "; the card is slow or worn, replace it" if slow else ""
+    flushes = "1 flush" if disk.flushes_names(folder) else "2 flushes"
+    words = f"{free_mb} MB free, {flushes} for each file, {flush_ms:.1f} ms together{advice}"
+    yield "NOTE" if slow else "OK", words
+
+
+def _flush_ms(probe: Path) -> float:
+    times_ms = []
+    for _ in range(_PROBES):
+        began_s = time.perf_counter()
+        disk.write_durably(probe, bytes(4096))
+        times_ms.append((time.perf_counter() - began_s) * 1000)
+        with disk.disk_errors("cannot delete the probe"):
+            probe.unlink()
+    return statistics.median(times_ms)
