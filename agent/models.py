@@ -221,6 +221,11 @@ def rfc3339(moment: datetime) -> str:
     return text.removesuffix("+00:00") + "Z"
 
 
+def to_the_hour(moment: datetime) -> datetime:
+    """Downwards: to the minute it would be a record of somebody's pace."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
 def printable(text: str) -> str:
     """One line of what a terminal shows and does not obey: what others wrote may hold anything."""
     return "".join(one if one.isprintable() else " " for one in text)

@@ -11,6 +11,7 @@ from agent.errors import DoorstepError
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.status import document as status
+from agent.status.causes import ENDS_SOON
 from agent.status.identity import wrong_clock
 from agent.sync import tls
 from agent.sync.http import Backend, NoAnswer
@@ -19,9 +20,6 @@ from agent.sync.renewal import DUE_AT, SPREAD, due
 from agent.sync.tus import quoted
 from agent.trust.authorities import expected, kept_evidence, now
 from agent.trust.store import TrustStore
-
-EVIDENCE_SOON: Final = timedelta(days=30)
-"""Of the evidence certificate: a month to find out why it is not renewed."""
 
 NOT_ENROLLED: Final = "not enrolled: no TLS certificate"
 """What the words of such a finding begin with: other findings depend on it."""
@@ -82,7 +80,7 @@ def _evidence(config: Config) -> Iterator[Found]:
     ends = certificates.ends(chain[0])
     if now() >= ends:
         yield "FAILED", f"the evidence certificate ended on {ends:%Y-%m-%d}; sync says why"
-    elif now() >= ends - EVIDENCE_SOON:
+    elif now() >= ends - ENDS_SOON:
         yield "NOTE", f"the evidence certificate ends on {ends:%Y-%m-%d}; sync renews it"
     else:
         yield "OK", f"evidence certificate until {ends:%Y-%m-%d}"

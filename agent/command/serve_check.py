@@ -1,18 +1,14 @@
 """What doctor finds of `doorstep serve`: its certificate, and who may ask."""
 
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import Final
 
 from agent.config import Config, IdentityMode
 from agent.queue.paths import Layout
 from agent.record import certificates
 from agent.record.certificates import Certificate
+from agent.status.causes import ENDS_SOON
 from agent.trust.authorities import kept_serve, now
 from agent.trust.store import TrustStore
-
-SOON: Final = timedelta(days=30)
-"""A month to find out why sync has not renewed it: that is due four months before its end."""
 
 Found = tuple[str, str]
 """How bad it is, by the names of doctor's levels, and what to do."""
@@ -45,7 +41,7 @@ def _end(certificate: Certificate, names: str) -> Found:
     ends = certificates.ends(certificate)
     if now() >= ends:
         return "FAILED", f"its certificate ended on {ends:%Y-%m-%d}; sync renews it, or says why"
-    if now() >= ends - SOON:
+    if now() >= ends - ENDS_SOON:
         words = "sync should have renewed it; see `doorstep status`"
         return "NOTE", f"its certificate ends on {ends:%Y-%m-%d}; {words}"
     return "OK", f"certificate until {ends:%Y-%m-%d} for {names}"

@@ -11,7 +11,7 @@ LONG: Final = timedelta(hours=24)
 """A record that waits longer missed a whole round, and the night in the depot's network."""
 
 ENDS_SOON: Final = timedelta(days=30)
-"""A certificate of a year is renewed four months before its end: by now somebody must look."""
+"""One of a year is renewed four months before its end: a month to find out why it was not."""
 
 _ENDS: Final = ("tls_until", "evidence_until", "serve_until")
 """Where a status says until when its certificates are valid."""

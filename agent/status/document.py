@@ -17,7 +17,7 @@ from typing import Any, Final
 from agent import __version__
 from agent.config import Config
 from agent.errors import DoorstepError
-from agent.models import Item, State, from_rfc3339, rfc3339
+from agent.models import Item, State, from_rfc3339, rfc3339, to_the_hour
 from agent.process import control
 from agent.queue.disk import disk_errors, room_bytes
 from agent.queue.paths import Layout
@@ -215,9 +215,9 @@ def _only(told: dict[str, Any] | None, names: Collection[str]) -> dict[str, Any]
 
 
 def _hour(told: object) -> str | None:
-    """To the hour, downwards: when exactly is a record of somebody's pace. None of no time."""
+    """A time to the hour; None of what is no time."""
     try:
-        return rfc3339(from_rfc3339(told).replace(minute=0, second=0, microsecond=0))
+        return rfc3339(to_the_hour(from_rfc3339(told)))
     except ValueError:
         return None
 

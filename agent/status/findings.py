@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from agent.errors import StorageFault
-from agent.models import from_rfc3339, rfc3339
+from agent.models import from_rfc3339, rfc3339, to_the_hour
 from agent.queue.disk import read_plain, write_durably
 from agent.queue.paths import Layout
 
@@ -39,7 +39,7 @@ def read(layout: Layout) -> dict[str, Any] | None:
     """The same for a status, as far as it can be believed; None where doctor never ran."""
     try:
         found = json.loads(read_plain(layout.doctor_file, _LIMIT_BYTES) or b"")
-        utc = from_rfc3339(found["utc"]).replace(minute=0, second=0, microsecond=0)
+        utc = to_the_hour(from_rfc3339(found["utc"]))
         failed = [one for one in found["failed"] if _CHECK.fullmatch(one)]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -7,14 +7,13 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-from agent.models import from_rfc3339
+from agent.models import from_rfc3339, to_the_hour
 from agent.status import words as status_words
 from agent.status.troubles import Told
 from tests.backend.identity.known import CertificateState, DeviceState, Known, Label
 from tests.backend.pages.fleet_list import Group, Sort
 from tests.backend.pages.words import day, day_and_time
 from tests.backend.reports.fleet import Device
-from tests.backend.reports.shape import hour
 from tests.backend.reports.troubles import told
 
 GROUPS: Final[Mapping[Group, str]] = {
@@ -187,7 +186,7 @@ def _of_certificates(certificates: Sequence[Known], now: datetime) -> Iterator[t
         yield name, _until(max(live)) if live else "none that is valid"
     for one in certificates:
         if one.cloned_at is not None:
-            yield "Old certificate used", day_and_time(hour(one.cloned_at))
+            yield "Old certificate used", day_and_time(to_the_hour(one.cloned_at))
 
 
 def _until(end: datetime) -> str:

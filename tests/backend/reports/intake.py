@@ -2,13 +2,13 @@
 
 import logging
 import sqlite3  # noqa: TID251 - the backend's own database, not the device's
+from datetime import UTC, datetime
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.status import header
-from tests.backend.identity.admission import Clock, device_of
-from tests.backend.pages.door import real_time
+from tests.backend.identity.admission import device_of
 from tests.backend.reports.read import Report, read
 from tests.backend.reports.store import Reports
 
@@ -20,15 +20,9 @@ _NAME: Final = header.NAME.lower().encode()
 class ReportIntake:
     """ASGI middleware behind admission, which has put the certified device into the state."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        reports: Reports,
-        now: Clock = real_time,
-    ) -> None:
+    def __init__(self, app: ASGIApp, reports: Reports) -> None:
         self._app = app
         self._reports = reports
-        self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -40,7 +34,7 @@ class ReportIntake:
         device_id = device_of(scope)
         if not said or device_id is None:
             return
-        found = read(b",".join(said).decode("latin-1"), device_id, self._now())
+        found = read(b",".join(said).decode("latin-1"), device_id, datetime.now(UTC))
         if not isinstance(found, Report):
             self._reports.note_unreadable(device_id, found)
             return

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from agent.models import from_rfc3339
+from agent.models import from_rfc3339, to_the_hour
 from agent.status import header
 from agent.status.document import VERSION
 from agent.status.troubles import WAITS_BY_ITSELF, Trouble
-from tests.backend.reports.shape import believed, hour
+from tests.backend.reports.shape import believed
 
 FUTURE: Final = timedelta(days=1)
 """A clock that is further ahead says nothing of when; one that is behind is a trouble it tells."""
@@ -100,4 +100,4 @@ def of_document(found: Mapping[str, Any], device_id: str, now: datetime) -> Repo
         return str(error)
     if from_rfc3339(document["utc"]) > now + FUTURE:
         return FROM_THE_FUTURE
-    return Report(device_id, hour(now), document)
+    return Report(device_id, to_the_hour(now), document)

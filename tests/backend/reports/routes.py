@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -14,8 +15,6 @@ from starlette.routing import Route
 
 from agent.models import rfc3339
 from agent.status.metrics import CONTENT_TYPE
-from tests.backend.identity.admission import Clock
-from tests.backend.pages.door import real_time
 from tests.backend.reports import numbers
 from tests.backend.reports.asked import Asked, NotAskedRightError
 from tests.backend.reports.fleet import Device, Fleet
@@ -37,15 +36,9 @@ class FleetRoutes:
     Whatever takes longer with more devices is done in a thread, so that devices are served.
     """
 
-    def __init__(
-        self,
-        fleet: Fleet,
-        reports: Reports,
-        now: Clock = real_time,
-    ) -> None:
+    def __init__(self, fleet: Fleet, reports: Reports) -> None:
         self._fleet = fleet
         self._reports = reports
-        self._now = now
         self._one_at_a_time = asyncio.Lock()
         self._made: tuple[float, bytes] = (-KEPT_S, b"")
 
@@ -79,7 +72,7 @@ class FleetRoutes:
         return Response(self._made[1], headers=HEADERS, media_type=CONTENT_TYPE)
 
     def _devices(self, after: str = "") -> Generator[Device]:
-        return self._fleet.devices(self._now(), self._reports.unreadable(), after)
+        return self._fleet.devices(datetime.now(UTC), self._reports.unreadable(), after)
 
 
 def page(devices: Iterator[Device], asked: Asked) -> dict[str, Any]:

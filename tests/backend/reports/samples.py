@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from agent.models import rfc3339
+from agent.models import rfc3339, to_the_hour
 from agent.status import header
 from agent.status.troubles import Trouble
 from tests.backend.reports.read import Report, read
-from tests.backend.reports.shape import hour
 
 DEVICE: Final = "van-0042"
 
@@ -16,7 +15,7 @@ NOW: Final = datetime(2026, 12, 1, 11, tzinfo=UTC)
 
 def document(utc: datetime, device: str = DEVICE, /, **changes: Any) -> dict[str, Any]:
     """A device with which all is well; `changes` to its members."""
-    at = rfc3339(hour(utc))
+    at = rfc3339(to_the_hour(utc))
     later = at.replace("2026", "2027")
     return {
         "v": 1,
@@ -69,7 +68,7 @@ def waits(waiting: int, since: datetime | None = None, **changes: Any) -> dict[s
         "suspected": 0,
         "refused": 0,
         "damaged": 0,
-        "oldest_utc": None if since is None else rfc3339(hour(since)),
+        "oldest_utc": None if since is None else rfc3339(to_the_hour(since)),
         "oldest_suspect": False,
         "alarms": [],
         "why": Trouble.NEXT if waiting else None,

@@ -5,11 +5,10 @@ What is not in it is left out: no place that somebody adds is kept.
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from agent.models import from_rfc3339, printable, rfc3339
+from agent.models import from_rfc3339, printable, rfc3339, to_the_hour
 
 LONGEST_TEXT: Final = 256
 """Characters of a text; a device cuts its own to 128 bytes (agent/status/fitting.py)."""
@@ -36,11 +35,6 @@ def believed(found: object) -> dict[str, Any]:
     """
     document: dict[str, Any] = _DOCUMENT(found, "")
     return document
-
-
-def hour(moment: datetime) -> datetime:
-    """Downwards."""
-    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def _wrong(name: str) -> ValueError:
@@ -80,9 +74,8 @@ def _version(found: object, name: str) -> float | str:
 
 
 def _time(found: object, name: str) -> str:
-    """To the hour: when exactly is a record of somebody's pace."""
     try:
-        return rfc3339(hour(from_rfc3339(found)))
+        return rfc3339(to_the_hour(from_rfc3339(found)))
     except ValueError as error:
         raise _wrong(name) from error
 
