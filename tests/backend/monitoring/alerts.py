@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.status.troubles import Trouble
-from tests.backend.reports.troubles import KNOWN_TOLD, NEEDS, Known, Need, told
+from tests.backend.reports.troubles import NEEDS, NOTICED_TOLD, Need, Noticed, told
 
 FILE: Final = Path(__file__).with_name("alerts.yml")
 """What is given to Prometheus: `written(RULES)`."""
@@ -45,7 +45,7 @@ class Rule:
 
 _URGENT: Final[frozenset[Need]] = frozenset(
     {
-        Known.CLONE,
+        Noticed.CLONE,
         Trouble.CAPTURE_STOPPED,
         Trouble.DISK,
         Trouble.FULL,
@@ -54,7 +54,7 @@ _URGENT: Final[frozenset[Need]] = frozenset(
     }
 )
 
-_LASTS: Final[dict[Need, str]] = {Known.NEVER_REPORTED: "1d"}
+_LASTS: Final[dict[Need, str]] = {Noticed.NEVER_REPORTED: "1d"}
 """Who was let in at a desk is enrolled within the day."""
 
 _LET_IN: Final = 'count(doorstep_device_state{state="in"})'
@@ -79,7 +79,7 @@ def _of_a_need(need: Need) -> Rule:
     )
 
 
-_BENCH: Final = KNOWN_TOLD[Known.BENCH_MODE]
+_BENCH: Final = NOTICED_TOLD[Noticed.BENCH_MODE]
 
 _REFUSED: Final = "sum(max by (device) (doorstep_refused_records{}))"
 

@@ -29,7 +29,7 @@ from tests.backend.pages.live import Live, live_town
 from tests.backend.reports.read import Report, read
 from tests.backend.reports.samples import document, report, waits
 from tests.backend.reports.store import Reports
-from tests.backend.reports.troubles import NEEDS, Known, told
+from tests.backend.reports.troubles import NEEDS, Noticed, told
 
 IN_ORDER = f"""
 3 devices of 6 need a person.
@@ -158,9 +158,9 @@ def test_what_the_backend_knows_is_told_beside_what_the_device_says(tmp_path: Pa
 
     assert "3 devices of 3 need a person." in page
     for device_id, known in (
-        ("never", Known.NEVER_REPORTED),
-        ("unreadable", Known.UNREADABLE),
-        ("Also:", Known.SILENT),
+        ("never", Noticed.NEVER_REPORTED),
+        ("unreadable", Noticed.UNREADABLE),
+        ("Also:", Noticed.SILENT),
     ):
         assert f"{device_id} {sentence(told(known).what)}" in page
     assert "silent The card is full: presses are refused." in page
@@ -201,7 +201,7 @@ def test_a_need_without_words_here_is_told_as_itself(fleet: Live) -> None:
     assert "Needs gremlins" in own
     for page in (own, listed):
         assert "The backend has refused records, with its signature." in page
-        assert str(sentence(told(Known.NEWER).what)) in page
+        assert str(sentence(told(Noticed.NEWER).what)) in page
 
 
 def test_what_somebody_searches_for_is_text(fleet: Live) -> None:

@@ -18,7 +18,7 @@ from tests.backend.pages.fleet_list import (
     summary,
 )
 from tests.backend.reports.asked import NotAskedRightError
-from tests.backend.reports.troubles import Known, Need
+from tests.backend.reports.troubles import Need, Noticed
 
 HOUR = timedelta(hours=1)
 
@@ -27,7 +27,7 @@ def device(
     name: str, group: Group = Group.WELL, *needs: Need, since: str | None = None, heard_h: int = 1
 ) -> Brief:
     waits = since is not None or group is Group.WAITS
-    heard_at = None if Known.NEVER_REPORTED in needs else NOON - heard_h * HOUR
+    heard_at = None if Noticed.NEVER_REPORTED in needs else NOON - heard_h * HOUR
     return Brief(name, group, needs, waits, since, heard_at)
 
 
@@ -40,7 +40,7 @@ FLEET = [
     device("f-refused", Group.NEEDS, Trouble.REFUSED, since="2026-12-01T07:00:00.000Z"),
     device("g-full", Group.NEEDS, Trouble.FULL, Trouble.DOCTOR),
     device("h-refused", Group.NEEDS, Trouble.REFUSED, since="2026-12-01T06:00:00.000Z"),
-    device("i-never", Group.NEEDS, Known.NEVER_REPORTED),
+    device("i-never", Group.NEEDS, Noticed.NEVER_REPORTED),
 ]
 
 
@@ -139,6 +139,6 @@ def test_the_fleet_in_numbers_leaves_out_what_is_gone() -> None:
         (Trouble.FULL, 1),
         (Trouble.REFUSED, 2),
         (Trouble.DOCTOR, 1),
-        (Known.NEVER_REPORTED, 1),
+        (Noticed.NEVER_REPORTED, 1),
     ]
     assert found.oldest_utc == "2026-12-01T08:00:00.000Z"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from tests.backend.reports.fleet import Device
-from tests.backend.reports.troubles import NEEDS, Known, Need
+from tests.backend.reports.troubles import NEEDS, Need, Noticed
 
 LIMIT: Final = 100
 MOST: Final = 1_000
@@ -15,7 +15,7 @@ MOST: Final = 1_000
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 """What a device's configuration takes as its id (agent/config.py)."""
 
-_NAMES: Final[dict[str, Need]] = {str(one): one for one in (*NEEDS, Known.BENCH_MODE)}
+_NAMES: Final[dict[str, Need]] = {str(one): one for one in (*NEEDS, Noticed.BENCH_MODE)}
 
 
 _PARAMETERS: Final = ("after", "limit", "need")

@@ -11,7 +11,7 @@ from agent.models import from_rfc3339
 from tests.backend.identity.known import DeviceState
 from tests.backend.reports.read import Report
 from tests.backend.reports.store import report
-from tests.backend.reports.troubles import NEEDS, NOTES, SILENT, Known, Need
+from tests.backend.reports.troubles import NEEDS, NOTES, SILENT, Need, Noticed
 
 _DEVICES: Final = """SELECT e.device_id AS id, e.state, r.*,
         (SELECT max(until) FROM certificates c WHERE c.device_id = e.device_id
@@ -56,7 +56,7 @@ class Device:
     report: Report | None
     unreadable: str | None
     needs: tuple[Need, ...]
-    notes: tuple[Known, ...]
+    notes: tuple[Noticed, ...]
 
 
 class Fleet:
@@ -105,39 +105,39 @@ def seen(
     found: set[Need] = set()
     match registered.state:
         case DeviceState.IN:
-            found |= set(_known(registered, said, unreadable, now))
+            found |= set(_noticed(registered, said, unreadable, now))
             found |= set(said.needs if said else ())
         case DeviceState.REVOKED:
-            found.add(Known.REVOKED)
+            found.add(Noticed.REVOKED)
     return Device(
         registered.device_id,
         registered.state,
         said,
         unreadable,
         tuple(sorted(found - NOTES, key=NEEDS.index)),
-        tuple(one for one in Known if one in NOTES and one in found),
+        tuple(one for one in Noticed if one in NOTES and one in found),
     )
 
 
-def _known(
+def _noticed(
     registered: Registered, said: Report | None, unreadable: str | None, now: datetime
-) -> Iterator[Known]:
+) -> Iterator[Noticed]:
     if registered.cloned:
-        yield Known.CLONE
+        yield Noticed.CLONE
     if registered.enrolled and (registered.tls_until is None or registered.tls_until < now):
-        yield Known.CERTIFICATE_ENDED
+        yield Noticed.CERTIFICATE_ENDED
     if unreadable is not None:
-        yield Known.UNREADABLE
+        yield Noticed.UNREADABLE
     if said is None:
         if unreadable is None:
-            yield Known.NEVER_REPORTED
+            yield Noticed.NEVER_REPORTED
         return
     if now - said.received_at > SILENT:
-        yield Known.SILENT
+        yield Noticed.SILENT
     if said.unknown_needs:
-        yield Known.NEWER
+        yield Noticed.NEWER
     if said.bench_mode:
-        yield Known.BENCH_MODE
+        yield Noticed.BENCH_MODE
 
 
 def _registered(row: sqlite3.Row) -> Registered:

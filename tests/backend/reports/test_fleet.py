@@ -16,7 +16,7 @@ from tests.backend.reports.fleet import Device, Fleet, Registered, seen
 from tests.backend.reports.read import Report
 from tests.backend.reports.samples import DEVICE, NOW, report, waits
 from tests.backend.reports.store import Reports
-from tests.backend.reports.troubles import KNOWN_TOLD, NEEDS, NOTES, SILENT, Known, told
+from tests.backend.reports.troubles import NEEDS, NOTES, NOTICED_TOLD, SILENT, Noticed, told
 
 YEAR = timedelta(days=365)
 
@@ -33,9 +33,9 @@ def registered(**changes: Any) -> Registered:
 
 
 def test_every_need_has_words_and_none_stands_twice() -> None:
-    assert set(KNOWN_TOLD) == set(Known)
-    assert {str(one) for one in Known}.isdisjoint(str(one) for one in Trouble)
-    assert set(NEEDS) == (set(Known) - NOTES) | (set(Trouble) - WAITS_BY_ITSELF)
+    assert set(NOTICED_TOLD) == set(Noticed)
+    assert {str(one) for one in Noticed}.isdisjoint(str(one) for one in Trouble)
+    assert set(NEEDS) == (set(Noticed) - NOTES) | (set(Trouble) - WAITS_BY_ITSELF)
     for need in NEEDS:
         assert told(need).what
         assert told(need).remedy
@@ -47,23 +47,23 @@ def test_every_need_has_words_and_none_stands_twice() -> None:
     [
         (registered(), report(), None, ()),
         (registered(), report(needs=["refused"]), None, (Trouble.REFUSED,)),
-        (registered(), None, None, (Known.NEVER_REPORTED,)),
-        (registered(), None, "cut", (Known.UNREADABLE,)),
-        (registered(), report(), "cut", (Known.UNREADABLE,)),
+        (registered(), None, None, (Noticed.NEVER_REPORTED,)),
+        (registered(), None, "cut", (Noticed.UNREADABLE,)),
+        (registered(), report(), "cut", (Noticed.UNREADABLE,)),
         (registered(), report(at=NOW - SILENT), None, ()),
-        (registered(), report(at=NOW - SILENT - timedelta(hours=1)), None, (Known.SILENT,)),
-        (registered(), report(needs=["gremlins"]), None, (Known.NEWER,)),
-        (registered(cloned=True), report(), None, (Known.CLONE,)),
-        (registered(tls_until=NOW - YEAR), report(), None, (Known.CERTIFICATE_ENDED,)),
-        (registered(tls_until=None), report(), None, (Known.CERTIFICATE_ENDED,)),
-        (registered(enrolled=False, tls_until=None), None, None, (Known.NEVER_REPORTED,)),
-        (registered(state=DeviceState.REVOKED), report(needs=["full"]), None, (Known.REVOKED,)),
+        (registered(), report(at=NOW - SILENT - timedelta(hours=1)), None, (Noticed.SILENT,)),
+        (registered(), report(needs=["gremlins"]), None, (Noticed.NEWER,)),
+        (registered(cloned=True), report(), None, (Noticed.CLONE,)),
+        (registered(tls_until=NOW - YEAR), report(), None, (Noticed.CERTIFICATE_ENDED,)),
+        (registered(tls_until=None), report(), None, (Noticed.CERTIFICATE_ENDED,)),
+        (registered(enrolled=False, tls_until=None), None, None, (Noticed.NEVER_REPORTED,)),
+        (registered(state=DeviceState.REVOKED), report(needs=["full"]), None, (Noticed.REVOKED,)),
         (registered(state=DeviceState.GONE), report(needs=["full"]), None, ()),
         (
             registered(cloned=True),
             report(needs=["waits_long", "damaged"]),
             None,
-            (Known.CLONE, Trouble.DAMAGED, Trouble.WAITS_LONG),
+            (Noticed.CLONE, Trouble.DAMAGED, Trouble.WAITS_LONG),
         ),
     ],
 )
@@ -76,7 +76,7 @@ def test_what_a_person_must_do_something_about(
 def test_bench_mode_is_a_note_and_no_need() -> None:
     found = seen(registered(), report(bench_mode=True), None, NOW)
 
-    assert (found.needs, found.notes) == ((), (Known.BENCH_MODE,))
+    assert (found.needs, found.notes) == ((), (Noticed.BENCH_MODE,))
 
 
 class Office:
@@ -118,7 +118,7 @@ def test_a_device_that_never_reported_is_in_the_fleet(office: Office) -> None:
     found = office.devices()
 
     assert list(found) == ["van-1", "van-2", "van-3"]
-    assert found["van-1"].needs == found["van-2"].needs == (Known.NEVER_REPORTED,)
+    assert found["van-1"].needs == found["van-2"].needs == (Noticed.NEVER_REPORTED,)
     assert found["van-3"].needs == ()
     assert found["van-3"].report == office.reports.find("van-3")
     assert list(office.devices(after="van-1")) == ["van-2", "van-3"]
@@ -132,7 +132,7 @@ def test_a_certificate_that_ended_is_known_by_the_register(office: Office) -> No
 
     assert office.devices()[DEVICE].needs == ()
     later = office.devices(NOW + YEAR + timedelta(days=2))[DEVICE]
-    assert later.needs == (Known.CERTIFICATE_ENDED,)
+    assert later.needs == (Noticed.CERTIFICATE_ENDED,)
 
 
 def test_a_clone_is_told_until_the_office_shut_the_device_out(office: Office) -> None:
@@ -142,8 +142,8 @@ def test_a_clone_is_told_until_the_office_shut_the_device_out(office: Office) ->
     office.reports.note(report())
     office.register.note_clone(first, NOW)
 
-    assert office.devices()[DEVICE].needs == (Known.CLONE,)
+    assert office.devices()[DEVICE].needs == (Noticed.CLONE,)
     office.register.shut_out(DEVICE, DeviceState.REVOKED)
-    assert office.devices()[DEVICE].needs == (Known.REVOKED,)
+    assert office.devices()[DEVICE].needs == (Noticed.REVOKED,)
     office.enrol(DEVICE)
     assert office.devices()[DEVICE].needs == ()

@@ -9,7 +9,7 @@ from tests.backend.identity.known import DeviceState
 from tests.backend.reports.fleet import Device
 from tests.backend.reports.numbers import FLEET_HELP, exposition
 from tests.backend.reports.samples import DEVICE, NOW, report, waits
-from tests.backend.reports.troubles import Known
+from tests.backend.reports.troubles import Noticed
 
 
 def device(**changes: Any) -> Device:
@@ -41,7 +41,7 @@ def test_a_device_with_which_all_is_well_has_few() -> None:
 
 
 def test_a_need_of_the_backends_is_told_as_the_devices_own() -> None:
-    found = lines(device(report=report(needs=["full"]), needs=(Known.SILENT, Trouble.FULL)))
+    found = lines(device(report=report(needs=["full"]), needs=(Noticed.SILENT, Trouble.FULL)))
 
     needs = [one for one in found if one.startswith("doorstep_needs")]
     assert needs == [
@@ -63,7 +63,7 @@ def test_noughts_and_whether_it_is_quiet_are_left_out() -> None:
 
 
 def test_of_who_is_shut_out_only_that_is_told_and_nothing_of_who_is_gone() -> None:
-    out = device(state=DeviceState.REVOKED, needs=(Known.REVOKED,))
+    out = device(state=DeviceState.REVOKED, needs=(Noticed.REVOKED,))
 
     assert lines(out, device(device_id="van-gone", state=DeviceState.GONE)) == [
         f'doorstep_device_state{{device="{DEVICE}",state="revoked"}} 1.0',
@@ -72,7 +72,7 @@ def test_of_who_is_shut_out_only_that_is_told_and_nothing_of_who_is_gone() -> No
 
 
 def test_who_never_reported_is_counted() -> None:
-    found = lines(device(report=None, needs=(Known.NEVER_REPORTED,)))
+    found = lines(device(report=None, needs=(Noticed.NEVER_REPORTED,)))
 
     assert f'doorstep_device_state{{device="{DEVICE}",state="in"}} 1.0' in found
     assert len(found) == 2
