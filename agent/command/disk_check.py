@@ -25,12 +25,13 @@ Found = tuple[str, str]
 
 def findings(config: Config) -> Iterator[Found]:
     """Of the card that the state is on; a probe is written to it, and deleted."""
-    folder = Layout.of(config.state).state
+    layout = Layout.of(config.state)
+    folder = layout.state
     if not folder.exists():
         yield "NOTE", f"{folder} does not exist; `doorstep capture` makes it at its first start"
         return
     try:
-        free_mb = disk.free_bytes(folder) // 1_000_000
+        free_mb = max(disk.room_bytes(folder, layout.ballast), 0) // 1_000_000
         flush_ms = _flush_ms(folder / "doctor.probe")
     except StorageFault as error:
         is_ours = not isinstance(error.__cause__, PermissionError)
@@ -39,7 +40,10 @@ def findings(config: Config) -> Iterator[Found]:
         return
     reserve_mb = config.state.reserve_mb
     if free_mb < reserve_mb:
-        words = f"{free_mb} MB free, less than the reserve of {reserve_mb} MB; presses are refused"
+        words = (
+            f"{free_mb} MB free, less than the reserve of {reserve_mb} MB: presses are refused; "
+        )
+        words += "bring it to a network: what was sent makes room; delete what is not Doorstep's"
         yield "FAILED", words
     slow = flush_ms > SLOW_FLUSH_MS
     advice = "; the card is slow or worn, replace it" if slow else ""

@@ -142,7 +142,7 @@ def _from_standard_input() -> str | None:
 def _tidy(text: str, where: str) -> str:
     token = text.strip()
     if len(token) > TOKEN_LIMIT_CHARS or not re.fullmatch(r"[!-~]*", token):
-        raise ConfigError(f"{where}: not a token: it is one word of letters, digits and signs")
+        raise ConfigError(f"{where}: not a token: it is one word; of a line `ID TOKEN` the second")
     return token
 
 

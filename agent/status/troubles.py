@@ -97,7 +97,7 @@ TOLD: Final[Mapping[Trouble, Told]] = {
         _DEVICE,
     ),
     Trouble.CLOCK: Told(
-        "the device's clock is wrong: no certificate can be judged by it, and nothing is sent",
+        "the device's clock is wrong: no certificate can be judged by it, and little is sent",
         "GPS or a network sets it within minutes; where not, `timedatectl set-time` does",
         _DEVICE,
     ),
@@ -133,7 +133,7 @@ TOLD: Final[Mapping[Trouble, Told]] = {
     ),
     Trouble.CERTIFICATE_ENDS: Told(
         "a certificate has ended, or ends within 30 days, and was not renewed",
-        "`doorstep enrol URL --renew` says why not",
+        "`doorstep enrol URL --renew` says why not; a clock that is ahead looks like this too",
         _DEVICE,
     ),
     Trouble.WAITS_LONG: Told(

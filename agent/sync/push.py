@@ -21,6 +21,9 @@ LOOK_EVERY_S: Final = 10.0
 A capture that hangs is waited for 2 s each time, so this is also what that costs: a fifth.
 """
 
+STARTS_S: Final = 60.0
+"""How long a capture that is not there yet may still be starting: at boot both start at once."""
+
 _FOREIGN: Final = (DoorstepError, OSError, ValueError, TypeError, KeyError)
 """What may come of a document whose parts others wrote. Records must not wait for its mending."""
 
@@ -58,6 +61,7 @@ class Push:
         self._now_s = now_s
         self._said: tuple[object, ...] | None = None
         self._next_look_s = float("-inf")
+        self._settled_s = now_s() + STARTS_S
         self._failed = Told[str | None](None)
 
     def on_fetch(self, ask: Ask) -> Ask:
@@ -77,7 +81,7 @@ class Push:
     def _put(self, *, only_news: bool) -> None:
         self._next_look_s = self._now_s() + LOOK_EVERY_S
         try:
-            document = self._compose()
+            document = self._composed()
             saying, text = said(document), header.encoded(document)
         except _FOREIGN as error:
             self._without(f"{type(error).__name__}: {error}")
@@ -89,6 +93,13 @@ class Push:
         if saying != self._said or not only_news:
             self._said = saying
             self._carry(text)
+
+    def _composed(self) -> dict[str, Any]:
+        document = self._compose()
+        if document["capture"] is None and self._now_s() < self._settled_s:
+            needs = [need for need in document["needs"] if need != Trouble.CAPTURE_STOPPED]
+            return {**document, "needs": needs}
+        return document
 
     def _without(self, why: str) -> None:
         if self._failed.is_news(why):

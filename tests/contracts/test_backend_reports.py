@@ -169,7 +169,7 @@ def test_a_command_that_writes_for_long_holds_no_request_up(van: Van, puller: Wi
         db.execute("BEGIN IMMEDIATE")
         began_s = time.monotonic()
         assert van.get("/fleet", **said(van, needs=["full"])).status_code == 200
-        assert time.monotonic() - began_s < 1
+        assert time.monotonic() - began_s < 4  # by itself SQLite would wait for 5 s
 
     assert told(puller, van)["needs"] == []
     van.get("/fleet", **said(van, needs=["full"]))

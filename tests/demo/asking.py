@@ -33,8 +33,9 @@ class Asking:
         port, name = van.serve(), name_of(van.device_id)
         address = f"https://{name}:{port}/v1/status"
         text = self._curl("--connect-to", f"{name}:{port}:127.0.0.1:{port}", address)
-        yield f"curl --cert {CLIENT}.pem --cacert ca.pem {address}"
-        yield f"  {len(text)} bytes; in words:"
+        way = f"--connect-to {name}:{port}:127.0.0.1:{port}"
+        yield f"curl --cert {CLIENT}.pem --cacert ca.pem {way} {address}"
+        yield f"  {len(text)} bytes of JSON, which in words say:"
         for line in words.lines(json.loads(text)):
             if line.startswith("sync "):
                 return

@@ -148,6 +148,8 @@ class Round:
             case Turn.SHUT_OUT:
                 self.backend.command("devices", "revoke", self.van.device_id)
                 self.shut_out_at = len(self.pressed)
+                print("      what the backend knows of the fleet, for dispatch:", flush=True)
+                self._tell(self.asking.fleet)
             case Turn.KILLED:
                 self.van.kill()
             case Turn.LET_IN:
@@ -171,8 +173,6 @@ class Round:
         self._expect(pressed <= waiting, "a device that was shut out has sent records")
         words = f"{len(waiting)} records wait, the backend says: certificate revoked"
         print(f"   {self.van.device_id}: {words}", flush=True)
-        print("   the fleet, by what each device last said on a request that it made anyway:")
-        self._tell(self.asking.fleet)
         self._let_in(self.van)
         self._send(self.van, waiting)
 

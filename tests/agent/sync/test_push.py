@@ -24,7 +24,7 @@ from agent.status import header
 from agent.status.document import LIMIT_BYTES, document, queue_part
 from agent.sync.identity import Identity, IdentityStore
 from agent.sync.loop import Sync
-from agent.sync.push import LOOK_EVERY_S, Push, said
+from agent.sync.push import LOOK_EVERY_S, STARTS_S, Push, said
 from tests.backend.process import Backend, running_backend
 from tests.support.authority import YEAR
 from tests.support.device import Device, towards
@@ -141,6 +141,10 @@ class Line:
     error: Exception | None = None
 
     def __post_init__(self) -> None:
+        self.start()
+        self.sender.clock.now_s += STARTS_S
+
+    def start(self) -> None:
         self.push = Push(self.compose, self.sender.backend.carry, self.sender.clock.boottime_s)
 
     def compose(self) -> dict[str, Any]:
@@ -191,6 +195,17 @@ def test_it_rides_on_the_first_upload_after_a_change_and_not_on_the_second(line:
     firsts = [first for ((first,), _) in (at_start, worse, better)]
     assert ["torn" in told["needs"] for told in firsts] == [False, True, False]
     assert [second for (_, (second,)) in (at_start, worse, better)] == [None, None, None]
+
+
+def test_a_capture_that_may_still_be_starting_is_not_told_as_stopped(line: Line) -> None:
+    """At boot sync's first request goes out before capture listens."""
+    line.start()
+    ((starting,), (meanwhile,)) = line.upload(), line.upload()
+    ((stopped,),) = (line.upload(STARTS_S),)
+
+    assert "capture_stopped" not in starting["needs"]
+    assert meanwhile is None
+    assert "capture_stopped" in stopped["needs"]
 
 
 def test_only_the_first_request_of_an_upload_carries_it(line: Line) -> None:

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from agent.models import from_rfc3339, to_the_hour
 from agent.status import words as status_words
-from agent.status.troubles import Told
+from agent.status.troubles import Told, Trouble
 from tests.backend.identity.known import CertificateState, DeviceState, Known, Label
 from tests.backend.pages.fleet_list import Group, Sort
 from tests.backend.pages.words import day, day_and_time
@@ -99,7 +99,7 @@ def waits(device: Device) -> str:
     if "error" in queue:
         return f"what waits is not known: {queue['error']}"
     number = queue.get("waiting", 0)
-    if not number:
+    if not number or queue.get("why") == Trouble.NEXT:  # it was sent with this report
         return ""
     said = "1 record waits" if number == 1 else f"{number:,} records wait"
     oldest, why = queue.get("oldest_utc"), queue.get("why")
@@ -114,7 +114,7 @@ def waits(device: Device) -> str:
 def why_waits(device: Device) -> Told | None:
     """What to do about it; None where that is said already."""
     why = _queue(device).get("why")
-    if why is None or why in device.needs or device.state is not DeviceState.IN:
+    if why is None or why in {Trouble.NEXT, *device.needs} or device.state is not DeviceState.IN:
         return None
     return told(why)
 

@@ -133,7 +133,13 @@ def test_each_need_has_its_sentence_and_remedy_in_the_list_and_on_the_devices_pa
         assert plain in listed
 
 
-@pytest.mark.parametrize("why", list(Trouble))
+def test_what_was_being_sent_as_the_device_spoke_waits_no_more(fleet: Live) -> None:
+    own = say(fleet, "just-sent", queue=waits(1, NOON, why=Trouble.NEXT))
+
+    assert "What waits Nothing." in own
+
+
+@pytest.mark.parametrize("why", [why for why in Trouble if why is not Trouble.NEXT])
 def test_each_reason_why_something_waits_has_its_sentence(fleet: Live, why: Trouble) -> None:
     own = say(fleet, f"waits-{why}", queue=waits(1, NOON - 26 * HOUR, why=why))
 

@@ -126,7 +126,7 @@ class _Keeping:
         if known is None:
             return f"{found.device_id} is not in the register: not kept; is --data right?"
         if known.state is not DeviceState.IN:
-            return f"{found.device_id} is {known.state} in the register: not kept"
+            return f"{_words(found)}; not kept: it is {known.state} in the register"
         try:
             self._reports.note(found)
         except sqlite3.OperationalError as error:
@@ -149,7 +149,7 @@ def _context(ca_file: Path, client: Path) -> ssl.SSLContext:
 def _words(found: Report) -> str:
     waits = f"{found.waiting:,} waiting"
     if found.oldest_utc:
-        waits += f" since {found.oldest_utc[:13]}h"
+        waits += f" since {found.oldest_utc[:10]} {found.oldest_utc[11:13]}:00 UTC"
     if why := found.document["queue"].get("why"):
         waits += f": {told(why).what}"
     needs = [told(one).what for one in (*found.needs, *found.unknown_needs)]

@@ -56,8 +56,12 @@ class Report:
 
     @property
     def waiting(self) -> int:
-        """Records that wait; 0 where the device could not tell."""
-        return int(self.document["queue"].get("waiting", 0))
+        """Records that wait; 0 where the device could not tell, or was just sending them.
+
+        A report rides on an upload: what is said to be next was here a moment later.
+        """
+        queue = self.document["queue"]
+        return 0 if queue.get("why") == Trouble.NEXT else int(queue.get("waiting", 0))
 
     @property
     def oldest_utc(self) -> str | None:

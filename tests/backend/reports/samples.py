@@ -71,7 +71,7 @@ def waits(waiting: int, since: datetime | None = None, **changes: Any) -> dict[s
         "oldest_utc": None if since is None else rfc3339(to_the_hour(since)),
         "oldest_suspect": False,
         "alarms": [],
-        "why": Trouble.NEXT if waiting else None,
+        "why": Trouble.NO_NETWORK if waiting else None,
         **changes,
     }
 

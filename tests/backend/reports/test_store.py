@@ -54,7 +54,7 @@ def test_it_waits_for_no_command_that_writes(reports: Reports, tmp_path: Path) -
         began_s = time.monotonic()
         with pytest.raises(sqlite3.OperationalError):
             reports.note(report())
-        assert time.monotonic() - began_s < 1
+        assert time.monotonic() - began_s < 4  # by itself SQLite would wait for 5 s
 
 
 def test_what_cannot_be_read_is_told_until_something_can_and_logged_once(
