@@ -59,7 +59,7 @@ def test_noughts_and_whether_it_is_quiet_are_left_out() -> None:
         assert name not in quiet
     assert f'doorstep_refused_records{{device="{DEVICE}"}} 4.0' in telling
     assert f'doorstep_bench_mode{{device="{DEVICE}"}} 1.0' in telling
-    assert f'doorstep_waits_why{{device="{DEVICE}",why="next"}} 1.0' in telling
+    assert f'doorstep_waits_why{{device="{DEVICE}",why="no_network"}} 1.0' in telling
 
 
 def test_of_who_is_shut_out_only_that_is_told_and_nothing_of_who_is_gone() -> None:
