@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from agent.errors import UnknownItem
-from agent.models import CaptureId, State, from_rfc3339, printable
+from agent.models import CaptureId, State, from_rfc3339, printable, to_the_hour
 from agent.queue.reader import NOT_DELIVERED, OutboxReader, Undelivered
 from agent.serve.answer import Answer, refused, told
 from hardware.clock import ClockSource
@@ -91,13 +91,9 @@ def _age_h(one: Undelivered, now: datetime) -> int | None:
     From moment to moment it would rise to the second when the press was so many hours ago.
     """
     try:
-        age = _hour(now) - _hour(from_rfc3339(one.utc))
+        age = to_the_hour(now) - to_the_hour(from_rfc3339(one.utc))
     except ValueError:
         return None
     if one.clock == ClockSource.UNSYNCED or age < timedelta(0):
         return None
     return age // timedelta(hours=1)
-
-
-def _hour(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
