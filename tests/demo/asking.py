@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 from typing import Final
 
 from agent.status import words
@@ -13,6 +14,9 @@ from tests.demo.driver import Van
 
 CLIENT: Final = "dispatch"
 """Whom the devices let ask (`serve.clients`)."""
+
+WIDTH: Final = 72
+"""Columns of a line: it is shown further in, on a terminal of 80."""
 
 
 def name_of(device_id: str) -> str:
@@ -33,21 +37,22 @@ class Asking:
         port, name = van.serve(), name_of(van.device_id)
         address = f"https://{name}:{port}/v1/status"
         text = self._curl("--connect-to", f"{name}:{port}:127.0.0.1:{port}", address)
-        way = f"--connect-to {name}:{port}:127.0.0.1:{port}"
-        yield f"curl --cert {CLIENT}.pem --cacert ca.pem {way} {address}"
-        yield f"  {len(text)} bytes of JSON, which in words say:"
+        yield f"curl --cert {CLIENT}.pem --cacert ca.pem \\"
+        yield f"    --connect-to {name}:{port}:127.0.0.1:{port} \\"
+        yield f"    {address}"
+        yield f"{len(text)} bytes of JSON, which in words say:"
         for line in words.lines(json.loads(text)):
             if line.startswith("sync "):
                 return
-            if line:
-                yield f"  {line}"
+            yield from wrap(line, WIDTH, subsequent_indent=" " * 10)
 
     def fleet(self) -> Iterator[str]:
         """What each device told last, on a request that it made anyway."""
         text = self._curl(f"{self._backend.base_url}/fleet/status")
         for one in json.loads(text)["devices"]:
             needs = [need["what"] for need in one["needs"]]
-            yield f"{one['id']}  {'; '.join(needs) or 'needs nobody'}"
+            line = f"{one['id']}   {'; '.join(needs) or 'needs nobody'}"
+            yield from wrap(line, WIDTH, subsequent_indent=" " * 10)
 
     def _curl(self, *arguments: str) -> str:
         """An answer; raises ValueError where there is none, and says why."""

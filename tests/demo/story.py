@@ -26,7 +26,7 @@ class Turn(Enum):
     """What happens between two presses; the value is what the demo says of it."""
 
     NETWORK_LOST = "the network is lost"
-    ASKED = "dispatch asks the device itself, over another way than the network that is lost"
+    ASKED = "dispatch asks the device itself, by a way that is not lost"
     TAKEN_BACK = "scan held for 2 s: the last press is taken back"
     OPTS_OUT = "the customer of order 1008 says: don't take delivery photos"
     NETWORK_BACK = "the network is back: what waited is sent, the new route comes"
