@@ -186,6 +186,19 @@ def take_ballast(ballast: Path) -> None:
             os.close(descriptor)
 
 
+Look = tuple[int, int, int]
+"""Inode, time of change in ns and size of a file."""
+
+
+def look(path: Path) -> Look | None:
+    """What tells a changed file from the one that was read; None where it cannot be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def read_plain(path: Path, limit_bytes: int) -> bytes | None:
     """The first `limit_bytes` of a plain file; None of a link, a pipe or a folder.
 

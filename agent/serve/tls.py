@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import DoorstepError, NotNow, not_read, unreadable
+from agent.queue.disk import Look, look
 from hardware.told import Told
 
 _log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Tls:
 
     def __init__(self, chain: Path, key: Path, ca: Path) -> None:
         self._files = (chain, key, ca)
-        self._seen: list[tuple[int, int, int] | None] = []
+        self._seen: list[Look | None] = []
         self._made: ssl.SSLContext | None = None
         self._told = Told[str | None](None)
 
@@ -42,7 +43,7 @@ class Tls:
             NotNow: there has never been a usable one.
             ConfigError: the same, and `identity.ca` cannot be read.
         """
-        seen = [_look(path) for path in self._files]
+        seen = [look(path) for path in self._files]
         if self._made is None or seen != self._seen:
             try:
                 self._made, self._seen = _context(*self._files), seen
@@ -53,14 +54,6 @@ class Tls:
                 if self._told.is_news(str(error)):
                     _log.warning("event=certificate_unusable error=%r", str(error))
         return self._made
-
-
-def _look(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _context(chain: Path, key: Path, ca: Path) -> ssl.SSLContext:

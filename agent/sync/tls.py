@@ -9,6 +9,7 @@ from typing import Final
 
 from agent.config import Config, IdentityMode
 from agent.errors import NotNow, unreadable
+from agent.queue.disk import Look, look
 from agent.queue.paths import Layout
 from agent.trust.keys import fleet_in_hand
 
@@ -17,8 +18,8 @@ _log = logging.getLogger(__name__)
 IDENTITY_FILE: Final = "tls.pem"
 """In `keys/sync/`: the key and its certificate's chain in one, so that they never part."""
 
-Seen = tuple[tuple[int, int, int] | None, ...]
-"""Inode, time of change and size of each file; None for one that is not there."""
+Seen = tuple[Look | None, ...]
+"""Of each file; None for one that is not there."""
 
 
 class Tls:
@@ -59,7 +60,7 @@ class Tls:
             ConfigError: the trusted certificates cannot be read; NotReadNow where that may pass.
             NotNow: there is no usable identity yet; the message says what to do.
         """
-        seen = tuple(map(_seen, self._watched))
+        seen = tuple(map(look, self._watched))
         if seen == self._seen:
             return None
         context = self._context()
@@ -127,14 +128,6 @@ def _next_ca(config: Config) -> str | None:
         return fleet_in_hand(config).next_ca
     except NotNow:
         return None
-
-
-def _seen(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _show(context: ssl.SSLContext, own: Path) -> None:
