@@ -26,7 +26,7 @@ def test_units_are_accepted(tmp_path: Path) -> None:
     """systemd-analyze has nothing to say of any unit once its program exists."""
     program = shutil.which("true")
     for unit in SYSTEMD.glob("doorstep-*.*"):
-        text = unit.read_text().replace("/opt/doorstep/bin/doorstep", str(program))
+        text = unit.read_text().replace("/opt/doorstep/current/bin/doorstep", str(program))
         (tmp_path / unit.name).write_text(text)
 
     said = _run("systemd-analyze", "verify", *map(str, sorted(tmp_path.iterdir())))
