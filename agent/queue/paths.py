@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_IMODE
 from typing import Final
 
 from agent.config import StateSettings
@@ -220,13 +221,18 @@ def _is_empty(file: Path) -> bool:
 
 
 def make_folder(folder: Path, mode: int) -> None:
-    """Make a folder with exactly this mode; one that is there stays as it is."""
+    """Make a folder with exactly this mode; one that is there stays as it is.
+
+    Set-group-id comes from the folder that it lies in, where that has it, and the rest by the
+    umask of the units: there `RestrictSUIDSGID=` refuses every chmod that names the bit.
+    """
     if folder.is_dir():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):  # made by another process meanwhile
-        folder.mkdir(mode & 0o700)
-        folder.chmod(mode)
+        folder.mkdir(mode & 0o777)
+        if S_IMODE(folder.stat().st_mode) != mode:
+            folder.chmod(mode)
 
 
 def make_file(file: Path, mode: int = FILE_MODE) -> None:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import IO, Final
 
@@ -95,7 +96,8 @@ def _shape(scene: Scene) -> tuple[int, int, int]:
 
 def main() -> None:
     """Draw what stdin asks for, after everybody else."""
-    os.nice(10)
+    with suppress(PermissionError):  # the units forbid it
+        os.nice(10)
     scene = Scene(**json.load(sys.stdin))
     sys.stdout.buffer.write(draw(scene).data)
 

@@ -1,5 +1,6 @@
 """The state folder: made once, with modes that let several users share it."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ import pytest
 from agent.config import StateSettings
 from agent.errors import StorageFault
 from agent.queue.paths import Layout
+
+UNITS_UMASK = 0o007
+"""Source: systemd/doorstep-capture.service."""
 
 
 @pytest.fixture
@@ -51,6 +55,30 @@ def test_every_place_has_its_mode_whatever_the_umask(tmp_path: Path) -> None:
 
     made = {str(path.relative_to(tmp_path)): mode(path) for path in tmp_path.rglob("*")}
     assert made == TABLE
+
+
+def test_under_the_units_a_queue_that_is_gone_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There systemd's filter refuses each chmod that names set-group-id."""
+    layout = Layout(tmp_path / "state", tmp_path / "run")
+    layout.make()
+    layout.queue.rename(layout.aside(1))
+    really = Path.chmod
+
+    def filtered(path: Path, bits: int) -> None:
+        if bits & (stat.S_ISUID | stat.S_ISGID):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        really(path, bits)
+
+    monkeypatch.setattr(Path, "chmod", filtered)
+    before = os.umask(UNITS_UMASK)
+    try:
+        layout.make()
+    finally:
+        os.umask(before)
+
+    assert mode(layout.queue) == 0o2770
 
 
 def test_what_is_there_is_left_as_it_is(tmp_path: Path) -> None:
