@@ -1,0 +1,136 @@
+"""The result of a provisioning run: one line per device, and the list for the next try."""
+
+from __future__ import annotations
+
+import os
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: doorstep_table
+type: aggregate
+short_description: One line per device, and the list for the next try
+description:
+  - Prints device, version, verdict and what to do for each device, when all are through.
+  - Writes those that failed or were not reached to build/provision/retry.txt.
+"""
+
+WIDTH = 100
+"""Columns of the table where the terminal does not say."""
+
+UNREACHED = (
+    (r"HOST IDENTIFICATION HAS CHANGED|Host key verification failed",
+     "it shows another SSH host key than last time: is it the same device? "
+     "After a card was written anew: rm {known}"),
+    (r"Permission denied", "its SSH does not accept the key or the user: {said}"),
+    (r"Could not resolve", "its name is not known: set ansible_host to its address"),
+    (r"refused", "nothing answers at its SSH port: is it on, and is the port right?"),
+    (r"timed out|timeout|No route|unreachable|closed by|Broken pipe|reset by",
+     "it does not answer, or not any more: is it on, and in this network?"),
+)
+"""What ssh says, and what a technician can do about it."""
+
+
+class CallbackModule(CallbackBase):
+    """Collects what was said of each host, and prints it at the end."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "doorstep_table"
+    CALLBACK_NEEDS_ENABLED = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, str] = {}
+        self._unreached: set[str] = set()
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """The last failure that counts is what the table says."""
+        if not ignore_errors:
+            told = _member(result, "result")
+            words = told.get("msg") or told.get("stderr") or told.get("stdout") or "it failed"
+            task = "" if told.get("assertion") else f"{_task(result)}: "
+            said = told.get("stderr") or told.get("stdout")
+            if said and told.get("rc"):
+                words = f"{words}: {said.strip().splitlines()[-1]}"
+            self._said[_host(result)] = words if _is_ours(result) else task + str(words)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """What ssh said, in a technician's words."""
+        host, said = _host(result), str(_member(result, "result").get("msg", ""))
+        self._unreached.add(host)
+        found = (words for pattern, words in UNREACHED if re.search(pattern, said, re.IGNORECASE))
+        last = said.strip().splitlines()[-1] if said.strip() else "no answer"
+        known = _kept() / "known_hosts" / host
+        self._said[host] = next(found, "not reached: {said}").format(said=last, known=known)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Print the table; write the list."""
+        hosts = sorted(host for host in stats.processed if host != "localhost")
+        rows, again = [], []
+        for host in hosts:
+            told = stats.custom.get(host, {})
+            bad = stats.failures.get(host, 0) or stats.dark.get(host, 0)
+            if bad:
+                again.append(host)
+            verdict = told.get("verdict", "not done")
+            if bad and verdict != "FAILED":
+                verdict = "not reached" if host in self._unreached else "not done"
+            todo = told.get("todo", "")
+            if verdict in {"not reached", "not done"}:
+                todo = self._said.get(host, "see above")
+            rows.append((told.get("device", host), told.get("version", "-"), verdict, todo))
+        if rows:
+            self._print(rows)
+        _write(again)
+
+    def _print(self, rows: list[tuple[str, str, str, str]]) -> None:
+        head = ("device", "version", "verdict", "what to do")
+        sizes = [max(len(row[column]) for row in [head, *rows]) for column in range(3)]
+        room = max(40, int(os.environ.get("COLUMNS") or WIDTH) - sum(sizes) - 6)
+        self._display.display("")
+        for row in [head, *rows]:
+            parts = textwrap.wrap(" ".join(row[3].split()), room, break_long_words=False) or [""]
+            left = "  ".join(f"{row[column]:<{sizes[column]}}" for column in range(3))
+            self._display.display(f"{left}  {parts[0]}".rstrip())
+            for part in parts[1:]:
+                self._display.display(f"{'':<{len(left)}}  {part}")
+
+
+def _kept() -> Path:
+    root = Path(__file__).resolve().parents[3]
+    return Path(os.environ.get("DOORSTEP_PROVISION_DIR") or root / "build" / "provision")
+
+
+def _write(hosts: list[str]) -> None:
+    """Whole or not at all; an empty list is no file, so that --retry has nothing to do."""
+    path = _kept() / "retry.txt"
+    if not hosts:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text("".join(f"{host}\n" for host in hosts), encoding="utf-8")
+    part.replace(path)
+
+
+def _member(result: Any, name: str) -> Any:
+    """Ansible 2.19 gives `result.result`, earlier ones `result._result`."""
+    return getattr(result, name, None) or getattr(result, f"_{name}", {})
+
+
+def _host(result: Any) -> str:
+    return str(_member(result, "host").get_name())
+
+
+def _task(result: Any) -> str:
+    return str(_member(result, "task").get_name()).rpartition(" : ")[2]
+
+
+def _is_ours(result: Any) -> bool:
+    """Whether the words are the playbook's own, which need no task's name before them."""
+    return str(_member(result, "task").action).rpartition(".")[2] in {"fail", "assert"}

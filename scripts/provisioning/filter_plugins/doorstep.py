@@ -1,0 +1,252 @@
+"""Filters of the playbook: small decisions that are easier to read, and to test, in Python."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+HTTPS_PORT = 443
+
+ITS_OWN_START_S = 600
+"""A capture that provisioning itself started calls itself quiet only after so long; see
+QUIET_AFTER_S in agent/capture/duties.py."""
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Lines `key=value`, as the probes print them; a terminal's carriage returns are dropped."""
+    lines = (line.rstrip("\r").partition("=") for line in text.splitlines())
+    return {key: value for key, equals, value in lines if equals}
+
+
+def beside(path: str, folder: str) -> str:
+    """A path of the inventory: relative ones are relative to the inventory's folder."""
+    return str(Path(folder or ".") / Path(path).expanduser())
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of an address."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def ports(urls: Iterable[str]) -> list[int]:
+    """The TCP ports that these addresses lead to."""
+    return sorted({urlsplit(url).port or HTTPS_PORT for url in urls if url})
+
+
+def is_loopback(listen: str) -> bool:
+    """Whether `ADDRESS:PORT` is reached from the device itself only."""
+    return ip_address(listen.rpartition(":")[0].strip("[]")).is_loopback
+
+
+def within(address: str, networks: Iterable[str]) -> bool:
+    """Whether an address is in one of the networks; an IPv6 zone is ignored."""
+    found = ip_address(address.partition("%")[0])
+    mapped = getattr(found, "ipv4_mapped", None)
+    return any((mapped or found) in ip_network(one, strict=False) for one in networks)
+
+
+def of_version(networks: Iterable[str], version: int) -> list[str]:
+    """The networks of IPv4, or of IPv6."""
+    found = (ip_network(one, strict=False) for one in networks)
+    return [str(one) for one in found if one.version == version]
+
+
+def twins(others: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], device: str) -> list[str]:
+    """Which other hosts of the inventory have this device id too."""
+    return [one for one in others if str(hostvars[one].get("doorstep_device_id", one)) == device]
+
+
+def wrong(settings: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a device's settings in the inventory, in words."""
+    found = []
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", settings["device"]):
+        found.append(f'doorstep_device_id: "{settings["device"]}" is not letters, digits, . _ -')
+    for name in ("backend_url", "est_url"):
+        url = settings[name]
+        if not url.startswith("https://") and (url or name == "backend_url"):
+            found.append(f'doorstep_{name}: "{url}" is not an https:// address')
+    needed = settings["config_files"]
+    if settings["identity"] != "off":
+        needed = [settings["ca_file"], settings["fleet_key_file"], *needed]
+    found += [f"{path}: there is no such file" for path in needed if not Path(path).is_file()]
+    if not settings["office_networks"]:
+        found.append("doorstep_office_networks: missing; it says from where SSH is let in")
+    for one in settings["office_networks"]:
+        try:
+            ip_network(one, strict=False)
+        except ValueError as error:
+            found.append(f"doorstep_office_networks: {error}")
+    if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", settings["update_time"]):
+        found.append(f'doorstep_update_time: "{settings["update_time"]}" is not "HH:MM", in quotes')
+    try:
+        is_loopback(settings["listen"])
+    except ValueError:
+        found.append(f'serve.listen: "{settings["listen"]}" is not ADDRESS:PORT')
+    return found
+
+
+def token(text: str, device: str) -> str:
+    """The newest token of a device in a list of lines `ID TOKEN`; empty where there is none."""
+    found = [words[1] for line in text.splitlines() if len(words := line.split()) >= 2]
+    names = [words[0] for line in text.splitlines() if len(words := line.split()) >= 2]
+    return next((one for name, one in reversed([*zip(names, found, strict=True)])
+                 if name == device), "")
+
+
+def later(clock: str, minutes: int) -> str:
+    """A time of day `HH:MM`, so many minutes later."""
+    hour, minute = clock.split(":")
+    at = (int(hour) * 60 + int(minute) + minutes) % 1440
+    return f"{at // 60:02}:{at % 60:02}"
+
+
+def on_the_road(found: Mapping[str, str]) -> str:
+    """Why a device must not be touched now, or nothing; of what the probe found as root.
+
+    A status that cannot be had says nothing of a capture that runs: that one is not touched.
+    """
+    if found.get("capture") != "active":
+        return ""
+    try:
+        capture = json.loads(found.get("status", ""))["capture"] or {}
+    except (ValueError, KeyError, TypeError):
+        capture = {"error": "`doorstep status` gave no answer"}
+    if error := capture.get("error"):
+        return f"whether it is in use cannot be told: {error}"
+    if isinstance(capture.get("manifest"), int):
+        until = capture.get("manifest_until") or "its end"
+        return f"a route is in hand, until {until}"
+    just_started = int(found.get("capture_s") or 0) < ITS_OWN_START_S
+    if capture.get("quiet") is False and not (found.get("own_start") == "yes" and just_started):
+        return "a button was pressed less than ten minutes ago"
+    return ""
+
+
+def configuration(
+    device: str,
+    backend: str,
+    est: str = "",
+    serve_names: Iterable[str] = (),
+    serve_clients: Iterable[str] = (),
+    more: Mapping[str, Any] | None = None,
+) -> str:
+    """`/etc/doorstep/config.toml` of one device; `more` are tables of the inventory, which win."""
+    more = more or {}
+    identity: dict[str, Any] = {"mode": "required"}
+    if more.get("identity", {}).get("mode") != "off":
+        identity |= {"ca": "fleet-ca.pem", "fleet_key": "fleet-key.pem"}
+        identity |= {"est": est} if est else {}
+    tables: dict[str, dict[str, Any]] = {
+        "device": {"id": device},
+        "identity": identity,
+        "policy": {"manifest": "required"},
+        "backend": {"url": backend},
+        "camera": {"kind": "picamera2"},
+        "buttons": {"kind": "gpio"},
+        "indicator": {"kind": "gpio"},
+        "lamp": {"kind": "gpio"},
+        "position": {"kind": "gpsd"},
+        "serve": {"names": list(serve_names), "clients": list(serve_clients)},
+    }
+    for name, table in more.items():
+        tables[name] = tables.get(name, {}) | dict(table)
+    return toml({name: table for name, table in tables.items() if any_set(table)})
+
+
+def any_set(table: Mapping[str, Any]) -> bool:
+    """Whether a table says anything: an empty list is the default."""
+    return any(value != [] for value in table.values())
+
+
+def toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Tables of strings, numbers, flags and lists of them, as TOML."""
+    parts = []
+    for name, table in tables.items():
+        lines = [f"{_key(key)} = {_value(value)}" for key, value in table.items()]
+        parts.append("\n".join([f"[{_key(name)}]", *lines]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(str(name))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def without(text: str, secret: str) -> str:
+    """A text in which a secret does not stand."""
+    return text.replace(secret, "(the token)") if secret else text
+
+
+def sentence(stderr: str, stdout: str = "") -> str:
+    """What a command of the product said last, in one line."""
+    lines = [line.strip() for line in [*stdout.splitlines(), *stderr.splitlines()]]
+    said = [line for line in lines if line]
+    return said[-1].removeprefix("doorstep: ") if said else "it said nothing"
+
+
+def enrolment_words(said: tuple[str, str]) -> str:
+    """What `doorstep enrol` says of a failure: its error, or the step that did not go."""
+    stdout, stderr = said
+    last = sentence(stderr)
+    if "see above" not in last:
+        return last if stderr.strip() else sentence(stdout)
+    return sentence(stdout)
+
+
+def contents(paths: Iterable[str]) -> list[dict[str, str]]:
+    """Name and text of files on this computer."""
+    return [{"name": Path(one).name, "text": Path(one).read_text("utf-8")} for one in paths]
+
+
+def same(looked: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Which files on the device have the text that they are to have, and root's mode 0644."""
+    found = []
+    for one in looked:
+        stat, wanted = one["stat"], hashlib.sha1(one["item"]["text"].encode())  # noqa: S324
+        if stat.get("checksum") == wanted.hexdigest() and stat["mode"] == "0644":
+            found.append(one["item"]["name"])
+    return found
+
+
+def verdict(answer: str, said: str, notes: Iterable[str], enrolment: str = "") -> dict[str, str]:
+    """The device's line in the table: verdict, and what to do; of `doorstep doctor --json`."""
+    try:
+        findings = [(one["check"], one["level"], one["words"]) for one in json.loads(answer)]
+    except (ValueError, KeyError, TypeError):
+        return {"verdict": "FAILED", "todo": f"doctor gave no answer: {sentence(said)}"}
+    failed = [f"{check}: {words}" for check, level, words in findings if level == "FAILED"]
+    later_ones = [f"{check}: {words}" for check, level, words in findings if level == "later"]
+    no_fix = [words for check, level, words in findings if (check, level) == ("position", "note")]
+    failed = [enrolment, *failed] if enrolment else failed
+    todo = [*failed, *later_ones, *no_fix, *notes]
+    if failed:
+        name = "FAILED"
+    elif later_ones:
+        name = "no backend"
+    else:
+        name = "ready, no fix" if no_fix else "ready"
+    return {"verdict": name, "todo": "; ".join(" ".join(one.split()) for one in todo)}
+
+
+class FilterModule:
+    """What Ansible asks for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filters by their names in the playbook."""
+        found = (twins, wrong, pairs, beside, origin, ports, is_loopback, within, of_version, token, later)
+        found += (contents, same, enrolment_words, on_the_road, configuration, without, sentence, verdict)
+        return {f"doorstep_{one.__name__}": one for one in found}

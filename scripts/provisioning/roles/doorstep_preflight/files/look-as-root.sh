@@ -1,0 +1,32 @@
+#!/bin/sh
+# Says what is on a device already, and whether it is in use; it changes nothing.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+echo "uid=$(id -u)"
+echo "room_mb=$(df -Pm / /opt /var 2>/dev/null | awk 'NR > 1 && (m == "" || $4 < m) { m = $4 } END { print m }')"
+[ -e /run/doorstep-unfinished ] && echo "unfinished=yes"
+config=/etc/doorstep/config.toml
+if [ -e "$config" ] && command -v python3 >/dev/null; then
+    echo "device=$(python3 -c 'import sys, tomllib; print(tomllib.load(open(sys.argv[1], "rb"))["device"]["id"])' "$config" 2>/dev/null)"
+fi
+if systemctl is-active --quiet doorstep-capture; then
+    echo "capture=active"
+    echo "status=$(timeout 60 doorstep status --json 2>/dev/null | head -n 1)"
+    started=$(systemctl show -P ActiveEnterTimestampMonotonic doorstep-capture)
+    echo "capture_s=$(awk -v s="${started:-0}" '{ printf "%d", $1 - s / 1000000 }' /proc/uptime)"
+    run=$(systemctl show -P InvocationID doorstep-capture)
+    [ -n "$run" ] && [ "$run" = "$(cat /run/doorstep-provisioned 2>/dev/null)" ] && echo "own_start=yes"
+fi
+for serial in /sys/firmware/devicetree/base/serial-number /sys/class/dmi/id/product_uuid; do
+    [ -r "$serial" ] && { echo "hardware=$(tr -d '\0\n' <"$serial" 2>/dev/null)"; break; }
+done
+grep -qs 'Raspberry Pi' /sys/firmware/devicetree/base/model && echo "pi=yes"
+[ -e /boot/firmware/config.txt ] && echo "firmware=/boot/firmware/config.txt"
+[ -e /boot/firmware/cmdline.txt ] && echo "cmdline=/boot/firmware/cmdline.txt"
+[ -n "$(swapon --noheadings --show=NAME 2>/dev/null)" ] && echo "swap=yes"
+[ -e /etc/dphys-swapfile ] && echo "dphys=yes"
+[ -d /etc/rpi ] && echo "rpi=yes"
+[ -e /etc/fstab ] && echo "fstab=yes"
+echo "autologin=$(grep -ls -e --autologin /etc/systemd/system/*getty@*.service.d/*.conf | tr '\n' ' ')"
+echo "identity=$(cat /etc/doorstep/.identity 2>/dev/null)"
+[ -e /opt/doorstep/pyvenv.cfg ] && echo "old_venv=yes"
+exit 0

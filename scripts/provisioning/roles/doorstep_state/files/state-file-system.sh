@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# Gives /var/lib/doorstep a file system of its own, without a reserve for root: else root's data
+# can fill the card and no record finds room. Safe to run again after a power cut at any point.
+# state-file-system.sh DEVICE MB   DEVICE a partition, or empty: then a file of MB, allocated in full
+# Prints `changed`, `unchanged` or `skipped: WHY`.
+set -euo pipefail
+
+STATE=/var/lib/doorstep
+IMAGE=/var/lib/doorstep.ext4
+UNIT=/etc/systemd/system/var-lib-doorstep.mount
+WANTED=/etc/systemd/system/local-fs.target.wants/var-lib-doorstep.mount
+LABEL=doorstep-state
+SPARE_MB=512 # what the system keeps beside the file
+UNITS=(doorstep-capture.service doorstep-sync.service doorstep-serve.service doorstep-prune.timer
+    doorstep-prune.service)
+copy=/run/doorstep-state-copy
+
+main() {
+    local device=$1 mb=$2
+    if mountpoint -q "$STATE"; then
+        rm -f "$IMAGE.part"
+        if clear_below; then echo changed; else echo unchanged; fi
+        return
+    fi
+    # The link is the commit point: from it on the new file system counts, before it the folder.
+    if [[ ! -L $WANTED ]]; then
+        stop_units
+        if [[ -n $device ]]; then
+            take_partition "$device"
+        else
+            device=$IMAGE
+            make_image "$mb"
+        fi
+        write_unit "$device"
+    fi
+    systemctl daemon-reload
+    systemctl start var-lib-doorstep.mount || {
+        rm -f "$WANTED"
+        systemctl daemon-reload
+        skip "$device cannot be mounted here"
+    }
+    clear_below || true
+    echo changed
+}
+
+skip() {
+    rm -f "$IMAGE.part"
+    echo "skipped: $1"
+    exit 0
+}
+
+stop_units() {
+    local unit
+    for unit in "${UNITS[@]}"; do
+        if systemctl is-active --quiet "$unit"; then systemctl stop "$unit"; fi
+    done
+}
+
+make_image() {
+    local mb=$1 free_mb used_mb=0
+    rm -f "$IMAGE" "$IMAGE.part"
+    free_mb=$(df -Pm /var/lib | awk 'NR == 2 { print $4 }')
+    if [[ -d $STATE ]]; then used_mb=$(du -sm "$STATE" | cut -f 1); fi
+    ((free_mb >= mb + SPARE_MB)) ||
+        skip "the card has $free_mb MB left, and $mb MB with $SPARE_MB MB to spare are needed"
+    ((used_mb + 64 < mb)) || skip "what lies there has $used_mb MB: doorstep_state_mb is too small"
+    (umask 077 && fallocate -l "${mb}M" "$IMAGE.part") || skip "$IMAGE cannot be allocated in full"
+    make_file_system "$IMAGE.part"
+    copy_into "$IMAGE.part" loop
+    sync -f "$IMAGE.part"
+    mv "$IMAGE.part" "$IMAGE"
+    sync -f /var/lib
+}
+
+# Never over something else: a partition is taken that is empty, or that was made here before.
+take_partition() {
+    local device=$1 type label
+    [[ -b $device ]] || skip "$device is no partition"
+    type=$(blkid -p -o value -s TYPE "$device" || true)
+    label=$(blkid -p -o value -s LABEL "$device" || true)
+    if [[ -z $type ]]; then
+        make_file_system "$device"
+        copy_into "$device" defaults
+    elif [[ $type == ext4 && $label == "$LABEL" ]]; then
+        # Copied to before, and not committed; or a state that outlives a card written anew.
+        copy_into "$device" defaults
+    else
+        skip "$device holds something else ($type): empty it (wipefs) to have it taken"
+    fi
+}
+
+# Not discarded: that would punch the room out of the file again.
+make_file_system() {
+    mkfs.ext4 -q -F -m 0 -L "$LABEL" -E nodiscard "$1"
+}
+
+copy_into() {
+    local device=$1 options=$2
+    [[ -d $STATE && -n $(ls -A "$STATE") ]] || return 0
+    mkdir -p "$copy"
+    mount -t ext4 -o "$options" "$device" "$copy" || skip "$device cannot be mounted here"
+    cp -a --no-target-directory "$STATE" "$copy"
+    sync -f "$copy"
+    umount "$copy"
+    rmdir "$copy"
+}
+
+write_unit() {
+    local device=$1 options=noatime,nodev,nosuid,noexec,errors=remount-ro
+    if [[ $device == "$IMAGE" ]]; then options=loop,$options; fi
+    cat >"$UNIT.new" <<UNIT
+# Made by provisioning.
+[Unit]
+Description=Doorstep: records, queue and keys
+
+[Mount]
+What=$device
+Where=$STATE
+Type=ext4
+Options=$options
+
+[Install]
+WantedBy=local-fs.target
+UNIT
+    mv "$UNIT.new" "$UNIT"
+    mkdir -p "$(dirname "$WANTED")"
+    sync -f /etc
+    ln -sfn "$UNIT" "$WANTED"
+    sync -f /etc
+}
+
+# What the folder held before lies hidden below the mount, keys among it, and takes room.
+clear_below() {
+    local base below=/run/doorstep-state-below inside found=1
+    base=$(findmnt -n -o TARGET -T /var/lib)
+    inside=$below${STATE#"${base%/}"}
+    mkdir -p "$below"
+    mount --bind "$base" "$below"
+    if [[ -d $inside && -n $(ls -A "$inside") ]]; then
+        find "$inside" -mindepth 1 -delete
+        sync -f "$inside"
+        found=0
+    fi
+    # Without the mount nothing can be written here, and capture says so by its light.
+    chattr +i "$inside" 2>/dev/null || true
+    umount "$below"
+    rmdir "$below"
+    return "$found"
+}
+
+main "$@"
