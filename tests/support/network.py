@@ -39,10 +39,10 @@ class Line:
 
 
 class FaultProxy:
-    """Listens on a free loopback port and relays every connection to `target`, a host and port.
+    """Listens on a free port of `host` and relays every connection to `target`, a host and port.
 
     Attributes:
-        port: where it listens on 127.0.0.1.
+        port: where it listens.
         up: the line towards the target; replacing it concerns later connections.
         down: the line towards the client; replacing it concerns later connections.
         reachable: whether new connections get through; otherwise they are reset.
@@ -50,7 +50,7 @@ class FaultProxy:
         relayed_bytes: by direction, "up" and "down", all connections together.
     """
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, target: tuple[str, int], host: str = "127.0.0.1") -> None:
         self.target = target
         self.up = self.down = Line()
         self.reachable = True
@@ -58,7 +58,7 @@ class FaultProxy:
         self.relayed_bytes: Counter[str] = Counter(up=0, down=0)
         self._relays: list[_Relay] = []
         self._counting = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server((host, 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:

@@ -1,0 +1,37 @@
+"""`python -m tests.provision`: three new machines and a backend to try by hand; Ctrl-C ends it."""
+
+import argparse
+import signal
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from tests.provision.image import KEPT, TECHNICIAN, image, technicians_key
+from tests.provision.machine import machines
+from tests.provision.network import Network
+from tests.provision.office import office
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.provision", description=__doc__)
+    parser.add_argument("names", nargs="*", default=["van-1", "van-2", "van-3"])
+    names: list[str] = parser.parse_args().names
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    lower = image()
+    with tempfile.TemporaryDirectory(dir=KEPT, prefix="by-hand-") as made, Network() as network:
+        folder = Path(made)
+        with office(folder) as at, machines(network, lower, folder, *names) as running:
+            tokens = at.tokens(*names)
+            print(f"backend: {at.url}\nauthority: {at.backend.ca_file}")
+            print(f"fleet key: {at.backend.fleet_key_file}\ntokens: {tokens}")
+            print(f"log in: ssh -i {technicians_key()} {TECHNICIAN}@ADDRESS")
+            for one in running:
+                print(f"{one.address}  {one.name}  its systemd is process {one.pid}")
+            sys.stdout.flush()
+            with suppress(KeyboardInterrupt):
+                signal.pause()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The root that every machine starts from: Debian 13 as an image has it, made once and kept."""
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from tests.backend.process import REPOSITORY
+
+KEPT: Final = REPOSITORY / "build" / "provision"
+"""Images, by what went into them, and the technician's key."""
+
+PACKAGES: Final = (
+    *("systemd", "systemd-sysv", "udev", "dbus", "openssh-server", "sudo", "python3"),
+    *("iproute2", "procps", "ca-certificates", "netbase", "less", "zstd"),
+)
+"""As little as an image with SSH and Python has: what else is needed, provisioning must bring."""
+
+SUITES: Final = (
+    "deb http://deb.debian.org/debian trixie main",
+    "deb http://deb.debian.org/debian trixie-updates main",
+    "deb http://deb.debian.org/debian-security trixie-security main",
+)
+"""Where it and its machines get packages."""
+
+TECHNICIAN: Final = "tech"
+"""Logs in with the key and may sudo without a password, as an image's first user may."""
+
+STRANGER: Final = "guest"
+"""Logs in with the same key, and may not sudo."""
+
+HOSTNAME: Final = "raspberrypi"
+"""Of every new machine: an image's."""
+
+SHARED_MACHINE_ID: Final = "0123456789abcdef0123456789abcdef"
+"""In the image, as in one that was cloned from a running device."""
+
+_SETUP: Final = f"""
+set -e
+for one in {TECHNICIAN} {STRANGER}; do
+    useradd --create-home --shell /bin/bash "$one"
+    install -d -m 0700 -o "$one" -g "$one" "/home/$one/.ssh"
+    install -m 0600 -o "$one" -g "$one" /root/technician.pub "/home/$one/.ssh/authorized_keys"
+done
+rm /root/technician.pub
+echo '{TECHNICIAN} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/010_{TECHNICIAN}
+echo {HOSTNAME} >/etc/hostname
+echo 127.0.1.1 {HOSTNAME} >>/etc/hosts
+echo {SHARED_MACHINE_ID} >/etc/machine-id
+rm -f /var/lib/dbus/machine-id
+ln -s /etc/machine-id /var/lib/dbus/machine-id
+ls /etc/ssh/ssh_host_ed25519_key
+"""
+
+
+def technicians_key() -> Path:
+    """Returns the private key that every image lets in; made once."""
+    key = KEPT / "id"
+    if not key.exists():
+        KEPT.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    return key
+
+
+def image() -> Path:
+    """Returns the root folder of a Debian 13 (about 40 s where it has to be made).
+
+    Raises:
+        subprocess.CalledProcessError: mmdebstrap failed; what it said went to stderr.
+    """
+    public = technicians_key().with_suffix(".pub").read_text()
+    wants = "\n".join([*PACKAGES, *SUITES, _SETUP, public])
+    root = KEPT / f"root-{hashlib.sha256(wants.encode()).hexdigest()[:12]}"
+    with (KEPT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            _make(root, public)
+    return root
+
+
+def _make(root: Path, public: str) -> None:
+    part = KEPT / "root.part"
+    shutil.rmtree(part, ignore_errors=True)
+    include = f"--include={','.join(PACKAGES)}"
+    made = ["mmdebstrap", "--quiet", "--variant=minbase", include, "trixie", str(part), *SUITES]
+    subprocess.run(made, check=True)
+    (part / "root" / "technician.pub").write_text(public)
+    subprocess.run(["chroot", part, "/bin/sh", "-c", _SETUP], check=True)
+    part.rename(root)

@@ -1,0 +1,70 @@
+"""The technician's computer: a backend and a time server that the machines reach, an inventory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+
+from tests.backend.process import Backend
+from tests.provision.network import HOST
+from tests.support.chrony import chronyd
+from tests.support.network import FaultProxy
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What is at the office's address.
+
+    Attributes:
+        folder: for inventories, tokens and what a run leaves.
+        url: where the machines find the backend.
+    """
+
+    folder: Path
+    backend: Backend
+    url: str
+
+    def tokens(self, *ids: str) -> Path:
+        """Lets devices in; returns a new file with a one-time token for each."""
+        number = len(list(self.folder.glob("tokens-*")))
+        file = self.folder / f"tokens-{number}"
+        self.backend.command("devices", "add", *ids, "--tokens", str(file))
+        return file
+
+
+@contextmanager
+def office(folder: Path) -> Iterator[Office]:
+    """A backend that asks for identity, over TLS by the office's address; chronyd beside it."""
+    data = folder / "backend"
+    _certificates(data / "ca")
+    backend = Backend(data, switches=True, show_simulated=True, identity=True).start()
+    try:
+        with (
+            FaultProxy(("127.0.0.1", backend.port), HOST) as relay,
+            chronyd(
+                folder / "chrony",
+                "local stratum 8",
+                f"bindaddress {HOST}",
+                "port 123",
+                "allow 10.77.0.0/16",
+            ),
+        ):
+            yield Office(folder, backend, f"https://{HOST}:{relay.port}")
+    finally:
+        backend.stop()
+
+
+def _certificates(folder: Path) -> None:
+    """What the backend makes itself, but good for the office's address too."""
+    if (folder / "ca.pem").exists():
+        return
+    folder.mkdir(parents=True)
+    authority = trustme.CA(organization_name="Doorstep reference backend")
+    server = authority.issue_cert(HOST, "127.0.0.1", "localhost")
+    chain = b"".join(blob.bytes() for blob in server.cert_chain_pems)
+    (folder / "ca-key.pem").write_bytes(authority.private_key_pem.bytes())
+    (folder / "server-key.pem").write_bytes(server.private_key_pem.bytes())
+    (folder / "server.pem").write_bytes(chain)
+    (folder / "ca.pem").write_bytes(authority.cert_pem.bytes())
