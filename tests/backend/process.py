@@ -69,6 +69,7 @@ class Backend:
         show_simulated: bool = False,
         demo_accounts: bool = False,
         identity: bool = False,
+        port: int = 0,
     ) -> None:
         self.data = data
         options = {
@@ -78,7 +79,7 @@ class Backend:
             "--without-identity": not identity,
         }
         self._options = [name for name, wanted in options.items() if wanted]
-        self._port = 0
+        self._port = port  # 0: whichever is free, and the same after a restart
 
     def start(self) -> Self:
         """Starts the process and returns once it answers. Raises RuntimeError if it does not."""

@@ -30,6 +30,7 @@ _PROGRAMS: Final = {
 _FILES: Final = {
     "etc/systemd/system/rig-board.service": "rig-board.service",
     "etc/systemd/system/rig-receiver.service": "rig-receiver.service",
+    "etc/systemd/system/rig-eye.service": "rig-eye.service",
     "etc/udev/rules.d/90-rig.rules": "rig.rules",
     "usr/share/libcamera/pipeline/virtual/virtual.yaml": "virtual.yaml",
     "usr/local/lib/python3.13/dist-packages/virtual_camera.py": "virtual_camera.py",
@@ -37,6 +38,7 @@ _FILES: Final = {
 
 _WANTED: Final = {
     "sysinit.target.wants/rig-board.service": "rig-board.service",
+    "sysinit.target.wants/rig-eye.service": "rig-eye.service",
     "multi-user.target.wants/rig-receiver.service": "rig-receiver.service",
 }
 

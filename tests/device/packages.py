@@ -1,7 +1,6 @@
-"""What is installed in the machine before anybody provisions it, natively: emulated it takes long."""
+"""What is installed in the machine before it is provisioned, natively: emulated it takes long."""
 
 import re
-from pathlib import Path
 from typing import Final
 
 from tests.backend.process import REPOSITORY

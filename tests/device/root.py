@@ -1,4 +1,4 @@
-"""The root folder of the machine: Debian 13, the rig's kernel modules, and a Pi's Python packages."""
+"""The machine's root folder: Debian 13, the rig's kernel modules, and a Pi's Python packages."""
 
 import hashlib
 import os

@@ -8,6 +8,8 @@
     finger rounds PIN N [EVERY_S]       N presses, each told as JSON once its answer was seen
     finger greens PIN EVERY_S           presses for ever; PRESS, then its answer
     finger watch SECONDS                tells every change of light and sound
+    finger await LIGHT WITHIN_S         waits until the light is LIGHT; tells the uptime, s
+    finger diary                        for ever: every change of light, with the uptime, s
     finger battery PCT [external]       what the power supply says
 
 Light is told by its name, with `+tone` while the buzzer sounds. The LED is dimmed by PWM at 100 Hz,
@@ -15,12 +17,14 @@ and a tone is 2 kHz: a line counts as on while it was seen on within the last 12
 Nothing but the standard library: it runs in the machine.
 """
 
+import contextlib
 import json
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 LINES = f"{next(Path('/sys/devices/platform').glob('gpio-sim.*/gpiochip*'))}/"
 PINS = {"red": 5, "green": 6, "blue": 13, "tone": 12, "lamp": 22}
@@ -82,7 +86,7 @@ class Eye:
     def __init__(self) -> None:
         self.changes: list[tuple[float, str]] = []
         self._files = {
-            name: open(f"{LINES}sim_gpio{pin}/value", "rb", buffering=0)  # noqa: PTH123, SIM115
+            name: Path(f"{LINES}sim_gpio{pin}/value").open("rb", buffering=0)  # noqa: SIM115
             for name, pin in PINS.items()
         }
         self._on_s = dict.fromkeys(PINS, -1.0)
@@ -147,12 +151,12 @@ def first_answer(
     return None
 
 
-def shot(pin: int, held_s: float = 0.12, wait_s: float = 3.0) -> dict[str, object]:
+def shot(pin: int, held_s: float, wait_s: float) -> None:
     with Eye() as eye:
         time.sleep(0.3)
         edge_ns = press(pin, held_s)
         time.sleep(wait_s)
-    return told(edge_ns, eye, *answer(eye, edge_ns / 1e9, 0.0))
+    print(json.dumps(told(edge_ns, eye, *answer(eye, edge_ns / 1e9, 0.0))))
 
 
 def told(edge_ns: int, eye: Eye, light: str, after_s: float) -> dict[str, object]:
@@ -201,35 +205,79 @@ def watch(seconds: float) -> None:
         print(f"{(at_s - began_s) * 1e3:8.1f} {seen}")
 
 
+def glance(files: list[BinaryIO]) -> str:
+    """The light now, from looks over one period of its PWM."""
+    on = [False] * len(files)
+    for _ in range(4):
+        for at, file in enumerate(files):
+            file.seek(0)
+            on[at] = on[at] or file.read(1) == b"1"
+        time.sleep(0.003)
+    lit = zip(("red", "green", "blue"), on, strict=True)
+    return NAMES[tuple(name for name, is_on in lit if is_on)]
+
+
+def lights() -> Iterator[tuple[float, str]]:
+    """What the light is from now on, ten times a second, with the uptime in s."""
+    with contextlib.ExitStack() as opened:
+        pins = (PINS[name] for name in ("red", "green", "blue"))
+        files: list[BinaryIO] = [
+            opened.enter_context(Path(f"{LINES}sim_gpio{pin}/value").open("rb", buffering=0))
+            for pin in pins
+        ]
+        while True:
+            yield time.clock_gettime(time.CLOCK_BOOTTIME), glance(files)
+            time.sleep(0.08)
+
+
+def diary() -> None:
+    last = ""
+    for uptime_s, light in lights():
+        if light != last:
+            print(f"{uptime_s:.2f} {light}", flush=True)
+            last = light
+
+
+def await_light(wanted: str, within_s: float) -> None:
+    """A blink counts: ready is a green one. Ends with 1 where it did not come."""
+    seen = set()
+    for uptime_s, light in lights():
+        within_s -= 0.1
+        seen.add(light)
+        if light == wanted:
+            print(f"{uptime_s:.2f}")
+            return
+        if within_s < 0:
+            sys.exit(f"only {', '.join(sorted(seen))}")
+
+
 def battery(pct: str, *external: str) -> None:
     (SUPPLY / "battery_capacity").write_text(pct)
     (SUPPLY / "ac_online").write_text("1" if external else "0")
 
 
-def main(what: str, *words: str) -> None:
-    numbers = [float(word) for word in words if word != "external"]
-    pin = int(numbers[0]) if numbers else 0
-    match what:
-        case "press" | "bounce":
-            press(pin, *(numbers[1:] or [0.12]), bounces=what == "bounce")
-        case "many":
-            began_s = time.monotonic()
-            for at in range(int(numbers[1])):
-                time.sleep(max(0.0, began_s + at * numbers[2] - time.monotonic()))
-                press(pin, 0.08)
-        case "shot":
-            print(json.dumps(shot(pin, *numbers[1:])))
-        case "rounds":
-            rounds(pin, int(numbers[1]), *(numbers[2:] or [3.0]))
-        case "greens":
-            greens(pin, numbers[1])
-        case "watch":
-            watch(numbers[0])
-        case "battery":
-            battery(*words)
-        case _:
-            sys.exit(__doc__)
+def many(pin: int, count: int, every_s: float) -> None:
+    began_s = time.monotonic()
+    for at in range(count):
+        time.sleep(max(0.0, began_s + at * every_s - time.monotonic()))
+        press(pin, 0.08)
 
+
+VERBS: dict[str, Callable[..., object]] = {
+    "press": lambda pin, held_s="0.12": press(int(pin), float(held_s)),
+    "bounce": lambda pin, held_s="0.12": press(int(pin), float(held_s), bounces=True),
+    "many": lambda pin, count, every_s: many(int(pin), int(count), float(every_s)),
+    "shot": lambda pin, held_s="0.12", wait_s="3": shot(int(pin), float(held_s), float(wait_s)),
+    "rounds": lambda pin, count, every_s="3": rounds(int(pin), int(count), float(every_s)),
+    "greens": lambda pin, every_s: greens(int(pin), float(every_s)),
+    "watch": lambda seconds: watch(float(seconds)),
+    "await": lambda light, within_s: await_light(light, float(within_s)),
+    "diary": diary,
+    "battery": battery,
+}
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or ["help"]))
+    verb, *words = sys.argv[1:] or ["help"]
+    if verb not in VERBS:
+        sys.exit(__doc__)
+    VERBS[verb](*words)

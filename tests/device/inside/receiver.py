@@ -5,7 +5,7 @@ It stands where /run/rig-place says (`LAT LON` in degrees), else at `PLACE`; /ru
 its fix away. Nothing but the standard library: it runs in the machine.
 """
 
-import datetime
+import datetime as dt
 import socket
 import threading
 import time
@@ -37,7 +37,7 @@ def place() -> tuple[float, float]:
         return PLACE
 
 
-def epoch(now: datetime.datetime) -> str:
+def epoch(now: dt.datetime) -> str:
     clock, day = now.strftime("%H%M%S.00"), now.strftime("%d%m%y")
     if NO_FIX.exists():
         bodies = [f"GNRMC,{clock},V,,,,,,,{day},,,N", f"GNGGA,{clock},,,,,0,00,99.99,,,,,,"]
@@ -57,7 +57,7 @@ def tell(client: socket.socket) -> None:
         while True:
             time.sleep(1 - time.time() % 1)
             try:
-                client.sendall(epoch(datetime.datetime.now(datetime.timezone.utc)).encode())
+                client.sendall(epoch(dt.datetime.now(dt.UTC)).encode())
             except OSError:
                 return
 

@@ -116,7 +116,7 @@ def _take_frames(picamera2: Any) -> None:
 
 
 def _paced(camera: Any) -> Any:
-    """The virtual camera fills a request as soon as it is queued; a sensor does so N times a second."""
+    """The virtual camera fills a request as soon as it is queued; a sensor has a pace."""
     import os  # noqa: PLC0415
     import queue  # noqa: PLC0415
     import threading  # noqa: PLC0415

@@ -1,0 +1,71 @@
+"""`python -m tests.device [STAGE...]`: builds the virtual device, and tries it."""
+
+import argparse
+import contextlib
+import sys
+
+from tests.device import image, provision
+from tests.device.machine import Machine, overlay
+from tests.device.report import Report
+from tests.device.rig import device
+from tests.device.stages import STAGES
+
+
+def main() -> int:
+    """Run the stages that were asked for, all without any; 1 where a check failed."""
+    options = _options()
+    report = Report(sys.stdout)
+    made = image.image(report.say)
+    if options.image:
+        return 0
+    if options.fresh:
+        return _sit(report, None)
+    kept = provision.kept(made)
+    if kept is None or options.provision:
+        about = "a fresh machine, by the playbook over SSH"
+        with report.stage("provision", about):
+            provision.stage(made, report)
+        kept = provision.kept(made)
+    if kept is None:
+        return report.end(image.BUILD / "report.txt")
+    if options.login:
+        with device(made, kept, image.BUILD / "login", ready=False) as found:
+            return _sit(report, found.machine)
+    for name in options.stages or STAGES:
+        with report.stage(name, STAGES[name].about):
+            STAGES[name].run(made, kept, report)
+    return report.end(image.BUILD / "report.txt")
+
+
+def _sit(report: Report, box: Machine | None) -> int:
+    """Leave a machine up for somebody to look into it."""
+    made = image.image(report.say)
+    with contextlib.ExitStack() as opened:
+        if box is None:
+            disk = overlay(made.base, image.BUILD / "fresh.qcow2")
+            box = opened.enter_context(Machine(made, disk))
+            report.say(f"SSH after {box.boot():.0f} s")
+        quiet = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+        report.say(f"ssh -i {made.key} -p {box.port} {quiet} root@127.0.0.1")
+        report.say("It is up until Ctrl-C.")
+        with contextlib.suppress(KeyboardInterrupt):
+            box.await_off(10 * 86400.0)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/test --device", description=__doc__)
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
+    parser.add_argument("--image", action="store_true", help="only build the machine's disk")
+    parser.add_argument("--fresh", action="store_true", help="only boot it, not provisioned")
+    parser.add_argument("--login", action="store_true", help="only boot it, provisioned")
+    parser.add_argument("--provision", action="store_true", help="provision it anew")
+    options = parser.parse_args()
+    for name in options.stages:
+        if name not in STAGES:
+            parser.error(f"{name}: no such stage; there are {', '.join(STAGES)}")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

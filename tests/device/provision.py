@@ -1,0 +1,131 @@
+"""Provisions the machine by the real playbook over real SSH, and keeps what came of it."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from tests.backend.process import REPOSITORY, Backend
+from tests.device import office, scene
+from tests.device.furnish import HOST, NAME, TECHNICIAN
+from tests.device.image import BUILD
+from tests.device.machine import Image, Machine, overlay
+from tests.device.report import Report
+from tests.device.rig import Kept
+from tests.support.nmea import free_port
+
+WITHIN_S: Final = 3600.0
+"""Longest run of the playbook. Source: see README.md; emulated and beside other work it is slow."""
+
+PRODUCT: Final = ("agent", "hardware", "systemd", "scripts/provisioning", "pyproject.toml")
+"""What the device is made of: a device that was provisioned from another state is made anew."""
+
+_KEPT: Final = "provisioned"
+
+
+def digest(image: Image) -> str:
+    """Of the image's name and all of the product that gets onto the device."""
+    told = hashlib.sha256(image.base.name.encode())
+    for top in PRODUCT:
+        place = REPOSITORY / top
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                told.update(str(path.relative_to(REPOSITORY)).encode() + path.read_bytes())
+    return told.hexdigest()[:16]
+
+
+def kept(image: Image) -> Kept | None:
+    """The device that was provisioned from this state of everything; None if there is none."""
+    folder = BUILD / f"{_KEPT}-{digest(image)}"
+    if not (folder / "port").exists():
+        return None
+    return Kept(folder / "disk.qcow2", folder / "backend", int((folder / "port").read_text()))
+
+
+def stage(image: Image, report: Report) -> None:
+    """Provision a fresh machine twice: the second run must change nothing; keep it."""
+    for old in BUILD.glob(f"{_KEPT}-*"):
+        shutil.rmtree(old)
+    folder = BUILD / f"{_KEPT}-{digest(image)}"
+    folder.mkdir()
+    data, port = folder / "backend", free_port()
+    office.found(data)
+    disk = overlay(image.base, folder / "disk.qcow2")
+    with office.running(data, port) as backend, Machine(image, disk) as box:
+        office.settle(data)
+        office.send_out(data)
+        report.figure("power on to SSH", f"{box.boot():.0f} s")
+        inventory = _inventory(folder, backend, box, image)
+        for turn, name in enumerate(("the first run", "the second run"), start=1):
+            began_s = time.monotonic()
+            ran, told = _playbook(inventory, folder / f"provision-{turn}.log")
+            took_s = time.monotonic() - began_s
+            report.need(f"{name} of scripts/provision ends with 0", ran == 0, f"{took_s:.0f} s")
+            report.text(_table(told))
+        report.check("it changed nothing", "changed=0" in told or _unchanged(told), _recap(told))
+        box.shut_down()
+    (folder / "port").write_text(str(port))
+
+
+def _inventory(folder: Path, backend: Backend, box: Machine, image: Image) -> Path:
+    """As fleet.example.yml explains; JSON is YAML too."""
+    (folder / "tokens.txt").write_text(backend.command("devices", "add", NAME))
+    host: dict[str, Any] = {
+        "ansible_host": "127.0.0.1",
+        "ansible_port": box.port,
+        "ansible_user": TECHNICIAN,
+        "ansible_ssh_private_key_file": str(image.key),
+        "doorstep_backend_url": f"https://{HOST}:{backend.port}",
+        "doorstep_ca_file": str(backend.ca_file),
+        "doorstep_fleet_key_file": str(backend.fleet_key_file),
+        "doorstep_tokens_file": str(folder / "tokens.txt"),
+        "doorstep_office_networks": [f"{HOST}/32"],
+        "doorstep_ntp_servers": [HOST],
+        "doorstep_gpsd_devices": ["tcp://127.0.0.1:5010"],
+        "doorstep_technicians": [TECHNICIAN],
+        "doorstep_state_mb": 1024,
+        # The virtual camera; emulated it is slow
+        "doorstep_config": {
+            "camera": {
+                "width_px": scene.WIDTH_PX,
+                "height_px": scene.HEIGHT_PX,
+                "frame_deadline_ms": 3000,
+            }
+        },
+    }
+    inventory = folder / "fleet.yml"
+    inventory.write_text(json.dumps({"all": {"hosts": {NAME: host}}}, indent=1))
+    return inventory
+
+
+def _playbook(inventory: Path, log: Path) -> tuple[int, str]:
+    """Run it as a technician does; its exit code, and all that it said."""
+    kept_apart = {"DOORSTEP_PROVISION_DIR": str(inventory.parent / "provision")}
+    with log.open("w") as said:
+        ran = subprocess.run(
+            [REPOSITORY / "scripts/provision", "-i", inventory],
+            env=os.environ | kept_apart,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            timeout=WITHIN_S,
+            check=False,
+        )
+    return ran.returncode, log.read_text()
+
+
+def _table(told: str) -> str:
+    """What a technician reads in the end: the last lines."""
+    return "\n".join(told.rstrip().splitlines()[-8:])
+
+
+def _recap(told: str) -> str:
+    return next((line for line in told.splitlines() if "changed=" in line), "no recap")
+
+
+def _unchanged(told: str) -> bool:
+    return "0 changed" in told
