@@ -55,7 +55,7 @@ def build(root: Path, log: Path) -> None:
         inside(root, "sh /tmp/modules.sh", log)
         inside(root, f"pip3 install --break-system-packages {PICAMERA2}", log)
         inside(root, f"PYPI=1 pip3 install --break-system-packages --no-binary lgpio {LGPIO}", log)
-        inside(root, "apt-get clean; rm -rf /var/lib/apt/lists/* /tmp/*", log)
+        inside(root, "apt-get clean; rm -rf /tmp/*", log)
 
 
 def inside(root: Path, command: str, log: Path) -> None:
