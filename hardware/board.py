@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar, assert_never
 from hardware.button import ButtonName, Buttons
 from hardware.camera import Camera
 from hardware.clock import Clock
+from hardware.first_light import open_indicator
 from hardware.indicator import Indicator, Lamp
 from hardware.position import Position
 from hardware.power import Power
@@ -22,7 +23,6 @@ from hardware.settings import (
     CameraKind,
     CameraSettings,
     ClockKind,
-    IndicatorSettings,
     LampKind,
     LampSettings,
     PartKind,
@@ -71,11 +71,17 @@ _Part = TypeVar("_Part", bound=_Closable | None)
 _TheWorld = Callable[[], World]
 
 
-def open_board(settings: BoardSettings, run_dir: Path | None, floor: datetime) -> Board:
+def open_board(
+    settings: BoardSettings,
+    run_dir: Path | None,
+    floor: datetime,
+    indicator: Indicator | None = None,
+) -> Board:
     """Open the configured devices; when one fails, those opened before it are closed.
 
     `run_dir` is where a simulated world keeps its place, None if it need not; `floor` is a time
     that is certainly past.
+    An `indicator` that is open already stays open when the board closes: it is its opener's.
 
     Raises:
         DeviceError: a device is missing or failed; no other one is tried in its place.
@@ -85,18 +91,23 @@ def open_board(settings: BoardSettings, run_dir: Path | None, floor: datetime) -
     with ExitStack() as opened:
         parts = ExitStack()
         opened.callback(parts.close)
-        board = _open_parts(settings, world, floor, parts)
+        if indicator is None:
+            indicator = _kept(open_indicator(settings.indicator), parts)
+        board = _open_parts(settings, world, floor, indicator, parts)
         opened.pop_all()
         return board
 
 
 def _open_parts(
-    settings: BoardSettings, world: _TheWorld, floor: datetime, parts: ExitStack
+    settings: BoardSettings,
+    world: _TheWorld,
+    floor: datetime,
+    indicator: Indicator,
+    parts: ExitStack,
 ) -> Board:
     """Open everything; the buttons last, so that nobody presses before there is a camera."""
     clock = _clock(settings.clock.kind, world, floor)
     power = _power(settings.power, world)
-    indicator = _kept(_indicator(settings.indicator), parts)
     lamp = _kept(_lamp(settings.lamp, world), parts)
     position = _kept(_position(settings.position, world), parts)
     camera = _kept(_camera(settings.camera, world), parts)
@@ -163,20 +174,6 @@ def _buttons(settings: ButtonSettings, world: _TheWorld) -> tuple[Buttons, Press
 
             buttons = SimulatedButtons(world())
             return buttons, buttons.press
-        case other:
-            assert_never(other)
-
-
-def _indicator(settings: IndicatorSettings) -> Indicator:
-    match settings.kind:
-        case PartKind.GPIO:
-            from hardware.indicator_gpio import GpioIndicator
-
-            return GpioIndicator(settings)
-        case PartKind.SIMULATED:
-            from hardware.simulated.indicator import SimulatedIndicator
-
-            return SimulatedIndicator()
         case other:
             assert_never(other)
 

@@ -19,14 +19,24 @@ from hardware.board import Board
 from hardware.errors import DeviceError
 from hardware.indicator import Signal
 from hardware.power import PowerReading
+from hardware.told import Told
 
 _log = logging.getLogger(__name__)
 
 TICK_S: Final = 1.0
 """How often: within a second the sensor is off at a forbidden door, and the light is right."""
 
-FRAME_STALE_S: Final = 2.0
-"""A streaming camera without a frame for this long no longer proves life; 60 frames at 30 fps."""
+FRAMES_MISSED_S: Final = 5.0
+"""A streaming camera without a new frame for this long serves no press: the light says so.
+
+A frame may have that long to come (`camera.frame_deadline_ms`), on a busy machine too.
+"""
+
+SHUT_DOWN_AGAIN_S: Final = 60.0
+"""How often an empty device that was not powered off asks for it again.
+
+Each time starts a process, from the little that is left. Source: our choice.
+"""
 
 END_AFTER_S: Final = 3.0
 """From a fault that ends the process to its end, where the light goes out: long enough to be seen.
@@ -107,7 +117,12 @@ class Duties:
         self._gate = gate
         self._housekeeping = housekeeping
         self._light = light
-        self._was_empty = False
+        self._empty = Told(last=False)
+        self._not_off: Told[str | None] = Told(None)
+        self._ask_from_ns = 0
+        self._fed_by_ns: int | None = None
+        self._lived_ns = now_ns
+        self._frames_come = Told(last=True)
         self._pressed_ns = now_ns  # perhaps, just before this process began
         self.ending = Ending()
         self.due_ns = 0
@@ -119,7 +134,7 @@ class Duties:
     def status(self, now_ns: int) -> dict[str, Any]:
         """What only this process knows."""
         return {
-            "ready": self._housekeeping.is_ready(),
+            "ready": self._is_ready(),
             "writable": self._housekeeping.may_write(),
             "streaming": self._board.camera.streaming,
             "position": self._board.position.trouble() or "ok",
@@ -143,14 +158,11 @@ class Duties:
         except DeviceError as error:
             self.camera_failed(error, now_ns)
         self._housekeeping.turn()
-        if self._lives(now_ns):
-            sd_notify.alive()
+        self._feed_watchdog(now_ns)
         power = self._board.power.read()
         if self._light.is_seen(now_ns):
             self._light.idle(self._idle_signal(power))
-        if is_empty(power) and not self._was_empty:
-            self._shut_down(now_ns)
-        self._was_empty = is_empty(power)
+        self._see_to_battery(power, now_ns)
         if self.ending.is_due(now_ns):
             self.ending.stop()
 
@@ -164,26 +176,51 @@ class Duties:
 
     def _idle_signal(self, power: PowerReading) -> Signal:
         counts = self._housekeeping.counts() if power.external else None
-        ready = self._housekeeping.may_write() if power.external else self._housekeeping.is_ready()
+        ready = self._housekeeping.may_write() if power.external else self._is_ready()
         return lights.idle(ready=ready, bench=self._bench, power=power, counts=counts)
 
+    def _is_ready(self) -> bool:
+        return self._frames_come.last and self._housekeeping.is_ready()
+
+    def _see_to_battery(self, power: PowerReading, now_ns: int) -> None:
+        """Power off when it is empty; where that is not allowed, it may be later."""
+        if self._empty.is_news(is_empty(power)) and self._empty.last:
+            _log.error("event=battery_empty")
+        if self._empty.last and now_ns >= self._ask_from_ns:
+            self._ask_from_ns = now_ns + int(SHUT_DOWN_AGAIN_S * 1e9)
+            self._shut_down(now_ns)
+
     def _shut_down(self, now_ns: int) -> None:
-        _log.error("event=battery_empty")
-        self._light.show(Signal.FAULT)
+        if not self._light.shows(Signal.FAULT):  # whose tone would come again each time
+            self._light.show(Signal.FAULT)
         try:
             self._board.power.shut_down()
         except DeviceError as error:
-            _log.error("event=shut_down_failed error=%r meaning=presses_are_refused", str(error))
+            if self._not_off.is_news(str(error)):
+                _log.error(
+                    "event=shut_down_failed error=%r meaning=presses_are_refused", str(error)
+                )
         else:
             _log.info("event=shut_down")
             self.ending.begin(ExitCode.DONE, now_ns)
 
-    def _lives(self, now_ns: int) -> bool:
-        camera = self._board.camera
-        if not camera.streaming:
-            return True
-        last_ns = camera.last_frame_ns
-        return last_ns is not None and now_ns - last_ns < FRAME_STALE_S * 1e9
+    def _feed_watchdog(self, now_ns: int) -> None:
+        """Feed it, but for a camera that streams and gave no new frame since it was fed last.
+
+        How old a frame is does not count: on a busy machine each is late, and none is missing.
+        """
+        camera, frame_ns = self._board.camera, self._board.camera.last_frame_ns
+        if not camera.streaming or (frame_ns is not None and frame_ns != self._fed_by_ns):
+            self._fed_by_ns, self._lived_ns = frame_ns, now_ns
+            sd_notify.alive()
+        missed_s = (now_ns - self._lived_ns) / 1e9
+        if not self._frames_come.is_news(now=missed_s < FRAMES_MISSED_S):
+            return
+        if self._frames_come.last:
+            _log.info("event=frames_come")
+        else:
+            meaning = "not_ready_and_the_watchdog_is_not_fed"
+            _log.error("event=frames_missed after_s=%.0f meaning=%s", missed_s, meaning)
 
 
 def _time(moment: datetime | None) -> str | None:

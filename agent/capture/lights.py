@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from agent.capture.battery import is_low
+from agent.capture.battery import is_empty, is_low
 from agent.models import Counts
 from hardware.indicator import Indicator, Signal
 from hardware.power import PowerReading
@@ -31,6 +31,8 @@ def idle(*, ready: bool, bench: bool, power: PowerReading, counts: Counts | None
         if not ready or counts.suspected or counts.refused or counts.damaged:
             return Signal.ASK_OFFICE
         return Signal.SENDING if counts.waiting else Signal.ALL_SENT
+    if is_empty(power):
+        return Signal.FAULT  # no press is served, and it may not have been allowed to power off
     if not ready:
         return Signal.NOT_READY
     if is_low(power):

@@ -1,61 +1,47 @@
-"""`doorstep capture`: how its process is put together, taken apart, and pressed by command."""
+"""`doorstep capture`: its first light, then the process behind it; or one press by command.
+
+This module loads little. OpenCV, keys and the database are most of the start, and a driver must
+not take a device that is starting, or that cannot start, for one that serves presses.
+"""
+
+# ruff: noqa: PLC0415 - what is loaded after the first light is most of the start
 
 import argparse
 import json
 import logging
-import os
-import pwd
 import sys
-import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
-from typing import Any, Final
+from types import TracebackType
+from typing import Final
 
-from agent.capture.chain import Chain, NotQueued
-from agent.capture.device_key import device_key, own_keys
-from agent.capture.documents import OFFERS, Documents
-from agent.capture.evidence import Evidence
-from agent.capture.inherited import inherit
-from agent.capture.loop import CaptureLoop
-from agent.capture.record_json import Setting, chain_start_record
-from agent.capture.socket_presses import Reply
-from agent.command.shared import configured, floor, signals
+from agent.command.shared import configured, signals
 from agent.config import Config
 from agent.errors import ExitCode, NotNow
-from agent.models import FAULTS, Head, Kind
+from agent.models import FAULTS
 from agent.process import control, sd_notify
-from agent.queue import labels
-from agent.queue.database import Database
-from agent.queue.disk import disk_errors, lock
-from agent.queue.mending import Mending
-from agent.queue.moving import move_in
-from agent.queue.outbox import Outbox
+from agent.process.control import Line
+from agent.queue.disk import lock
 from agent.queue.paths import Layout
-from agent.trust.store import TrustStore
-from hardware.board import Board, open_board
-from hardware.button import ButtonName
-from hardware.clock_system import boot_id
-from hardware.floor import Floor
-from hardware.settings import BoardSettings
-
-Opening = Callable[[BoardSettings, Path, datetime], Board]
-"""From the devices' settings, the run folder and the time floor to open devices."""
+from hardware.errors import DeviceError
+from hardware.first_light import open_indicator
+from hardware.indicator import Indicator, Signal
 
 _log = logging.getLogger(__name__)
 
-COMMAND_TIMEOUT_S: Final = 30.0
-"""Longest answer to a press through the socket: a cold camera, a lamp, and a worn card."""
+PRESS_TIMEOUT_S: Final = 35.0
+"""Longest wait for a running process, which answers within 30 s: `COMMAND_TIMEOUT_S` there."""
 
-FINGER_S: Final = 0.12
-"""How long a press through the socket lasts: as a person's does, 0.08 to 0.15 s."""
+FAULT_HELD_S: Final = 20.0
+"""How long a process that cannot start stays, red, before it ends and is started again.
 
-BUTTON_WAIT_S: Final = 30.0
-"""How long `capture --once` waits for a device's own button: long enough to go and press it."""
+It is the slow retry. Longer, and a camera that was plugged in is found later; shorter, and the
+device is dark for more of the time: systemd waits in the dark. Source: our choice.
+"""
+
+_LOOK_EVERY_S: Final = 0.1
+"""How soon SIGTERM ends that: nobody notices so little."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -64,47 +50,65 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.once:
         return _serve_presses(config)
     socket = Layout.of(config.state).capture_socket
-    reply = control.ask(socket, {"press": "photo"}, COMMAND_TIMEOUT_S + 5)
+    reply = control.ask(socket, {"press": "photo"}, PRESS_TIMEOUT_S)
     if reply is None:
-        reply = _press_once(config)
+        from agent.command.capture_process import press_once
+
+        reply = press_once(config)
     return _print_reply(reply)
 
 
 def _serve_presses(config: Config) -> int:
-    with capture_loop(config) as loop, signals(loop.stop):
-        path = Layout.of(config.state).capture_socket
-        most = control.DOCUMENT_LIMIT_BYTES
-        with control.serve(path, partial(answer, loop), limit_bytes=most):
-            return loop.run()
+    with ExitStack() as opened:
+        indicator = _indicator(config)
+        opened.callback(indicator.close)
+        indicator.show(Signal.NOT_READY)
+        opened.push(partial(_tell_fault, indicator))
+        from agent.command.capture_process import serve
+
+        return serve(config, indicator)
 
 
-def _press_once(config: Config) -> Reply:
-    replies: list[Reply] = []
-    with capture_loop(config) as loop, signals(loop.stop) as ended:
-
-        def take(reply: Reply) -> None:
-            replies.append(reply)
-            loop.stop()
-
-        loop.on_reply = take
-        start = _presser(loop) if loop.takes_commands else threading.Timer(BUTTON_WAIT_S, loop.stop)
-        start.daemon = True
-        start.start()
-        loop.run()
-        if isinstance(start, threading.Timer):
-            start.cancel()
-    if replies:
-        return replies[0]
-    if ended:
-        raise KeyboardInterrupt
-    raise NotNow(f"the button was not pressed within {BUTTON_WAIT_S:.0f} s")
+def _indicator(config: Config) -> Indicator:
+    """The indicator; where another capture process has it, that is what is told."""
+    try:
+        return open_indicator(config.indicator)
+    except DeviceError:
+        held = Layout.of(config.state).capture_lock
+        if held.exists():
+            with lock(held, exclusive=True, wait=False):
+                pass
+        raise
 
 
-def _presser(loop: CaptureLoop) -> threading.Thread:
-    return threading.Thread(target=answer, args=(loop, {"press": "photo"}, user()))
+def _tell_fault(
+    indicator: Indicator,
+    _kind: type[BaseException] | None,
+    error: BaseException | None,
+    _traceback: TracebackType | None,
+) -> None:
+    """Show what keeps the process from serving, a bug too; under systemd for a while.
+
+    Whoever waits at a terminal is told at once instead. A second process has nothing to show.
+    """
+    if not isinstance(error, Exception) or isinstance(error, NotNow):
+        return
+    _log.error("event=capture_fault error=%r meaning=presses_are_not_served", str(error))
+    indicator.show(Signal.FAULT)
+    if sd_notify.is_heard():
+        _hold(FAULT_HELD_S)
 
 
-def _print_reply(reply: Reply) -> int:
+def _hold(seconds: float) -> None:
+    """Wait, and tell systemd that this is meant; SIGTERM ends it."""
+    sd_notify.gets_on()  # which asks for longer than that
+    ends_s = time.monotonic() + seconds
+    with signals(lambda: None) as told:
+        while not told and time.monotonic() < ends_s:
+            time.sleep(_LOOK_EVERY_S)
+
+
+def _print_reply(reply: Line) -> int:
     if "error" in reply:
         print(f"doorstep: {reply['error']}", file=sys.stderr)
         return int(reply.get("exit", ExitCode.FAULT))
@@ -112,104 +116,9 @@ def _print_reply(reply: Reply) -> int:
     return exit_code(reply)
 
 
-def exit_code(reply: Reply) -> ExitCode:
+def exit_code(reply: Line) -> ExitCode:
     """What `capture --once` ends with for a press that left its record."""
     reason = reply["record"].get("reason")
     if reason is not None:
         return ExitCode.FAULT if reason in FAULTS else ExitCode.REFUSED
     return ExitCode.RETAKE if reply.get("retake") else ExitCode.DONE
-
-
-@contextmanager
-def capture_loop(
-    config: Config,
-    opening: Opening = open_board,
-    now_ns: Callable[[], int] = time.monotonic_ns,
-) -> Iterator[CaptureLoop]:
-    """The capture process, ready to run: swept, with a chain, its devices open.
-
-    Args:
-        config: the whole of it.
-        opening: opens other devices than the configured ones, for tests.
-        now_ns: tells CLOCK_MONOTONIC.
-
-    Raises:
-        NotNow: another capture process runs.
-        StorageFault: the state folder cannot be used.
-        DeviceError: a device is missing.
-    """
-    layout = Layout.of(config.state)
-    with disk_errors(f"cannot make the state folder {layout.state}"):
-        layout.make()
-    with ExitStack() as opened:
-        opened.enter_context(lock(layout.capture_lock, exclusive=True, wait=False))
-        move_in(layout, partial(inherit, TrustStore(layout)))
-        database = Database(layout, migrates=True)
-        opened.callback(database.close)
-        outbox = Outbox(database, boot_id())
-        key, key_is_new = device_key(layout)
-        keys = own_keys(layout)
-        mending = Mending(layout, database, outbox, keys, now_ns, alive=sd_notify.alive)
-        mending.start()
-        seen = labels.glances(layout, sd_notify.alive)
-        board = opening(config.board, layout.run, floor(layout))
-        opened.callback(board.close)
-        kept = Floor(board.clock.floor, TrustStore(layout).time().allowance)
-        board.clock.move_floor(kept.utc, kept.firm(boot_id()))
-        if known := labels.gnss_label(layout, seen, keys, boot_id()):
-            board.clock.recall(datetime.fromisoformat(known.utc), known.monotonic_ns)
-        head = labels.head(layout, seen, key.public_key(), config.device.id)
-        why = _why_new_chain(head, any_record=bool(seen), key_is_new=key_is_new)
-        if head is None or why:
-            head = Head(str(uuid.uuid4()), 0, None)
-        chain = Chain(
-            layout, outbox, key=key, device_id=config.device.id, head=head, mending=mending
-        )
-        documents = Documents(config, TrustStore(layout), board.clock, Evidence(config, key))
-        if why:
-            _start_chain(board, chain, documents, why)
-        yield CaptureLoop(config, board, chain, outbox, documents=documents, now_ns=now_ns)
-
-
-def _start_chain(board: Board, chain: Chain, documents: Documents, why: str) -> None:
-    setting = Setting(simulated=board.simulated, manifest=documents.manifest.version())
-    with suppress(NotQueued):  # told already; its file is in place
-        chain.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
-    _log.warning("event=chain_start why=%r", why)
-
-
-def _why_new_chain(head: Head | None, *, any_record: bool, key_is_new: bool) -> str | None:
-    if not any_record:
-        return "neither rows nor files were found: the first start, or the state was lost"
-    if key_is_new:
-        return "the signing key was missing, and is new"
-    if head is None:
-        return "the signing key or the device's id is another than before"
-    return None
-
-
-def user() -> str:
-    """The name of the user that runs this process."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
-
-
-def answer(loop: CaptureLoop, request: dict[str, Any], user: str) -> dict[str, Any]:
-    """Answer one request to the capture process's socket."""
-    match request:
-        case {"press": ("photo" | "scan") as button}:
-            return loop.command(ButtonName(button), FINGER_S, user, COMMAND_TIMEOUT_S)
-        case {"hold": "scan", "seconds": int() | float() as held_s} if 0 < held_s <= 10:
-            return loop.command(ButtonName.SCAN, float(held_s), user, COMMAND_TIMEOUT_S)
-        case {"status": True}:
-            return loop.status()
-        case {"offer": _} | {"request": _}:
-            return loop.documents.answer(request)
-        case _:
-            words = (
-                '{"press": "photo"|"scan"}, {"hold": "scan", "seconds": 2}, {"status": true}, '
-                f"{OFFERS}"
-            )
-            return {"error": f"unknown request; one of: {words}", "exit": ExitCode.USAGE}

@@ -14,8 +14,9 @@ from agent.command import disk_check, permissions, serve_check
 from agent.command.clock_words import keepers, told
 from agent.command.config import check
 from agent.command.network_check import NOT_ENROLLED, findings
+from agent.command.openings import open_queue
 from agent.command.owners import as_owner
-from agent.command.shared import become, open_queue, owner_of
+from agent.command.shared import become, owner_of
 from agent.config import Config, IdentityMode, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StorageFault
 from agent.models import State, printable

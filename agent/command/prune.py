@@ -2,7 +2,8 @@
 
 import argparse
 
-from agent.command.shared import configured, floor, open_queue
+from agent.command.openings import floor, open_queue
+from agent.command.shared import configured
 from agent.errors import ExitCode
 from agent.queue import retention
 from agent.queue.paths import Layout

@@ -1,24 +1,18 @@
-"""What several commands share: whose process it is, the queue, the time floor, POSIX signals."""
+"""What several commands share: whose process it is, and POSIX signals; it loads little."""
 
 import argparse
 import os
 import pwd
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
-from datetime import datetime
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from agent.config import Config, load, path_of
 from agent.errors import StorageFault
-from agent.queue.database import Database
 from agent.queue.disk import disk_errors
-from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.trust.store import TrustStore
-from hardware.clock_system import boot_id
-from hardware.floor import as_kept
 
 _CAPTURE_USER: Final = "doorstep-capture"
 """Where there is this user, the state is its own. Source: systemd/doorstep.sysusers."""
@@ -102,18 +96,6 @@ def become(owner: os.stat_result | None) -> None:
         os.setgroups([owner.st_gid])
     os.setgid(owner.st_gid)
     os.setuid(owner.st_uid)
-
-
-@contextmanager
-def open_queue(config: Config) -> Iterator[Outbox]:
-    """The queue as every process but capture opens it."""
-    with closing(Database(Layout.of(config.state))) as database:
-        yield Outbox(database, boot_id())
-
-
-def floor(layout: Layout) -> datetime:
-    """The latest time that is certainly past, as capture has kept it."""
-    return as_kept(TrustStore(layout).time().floor)
 
 
 @contextmanager

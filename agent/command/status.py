@@ -3,7 +3,8 @@
 import argparse
 import json
 
-from agent.command.shared import configured, open_queue
+from agent.command.openings import open_queue
+from agent.command.shared import configured
 from agent.errors import ExitCode
 from agent.status import words
 from agent.status.document import document, queue_part

@@ -5,6 +5,10 @@ Source: sd_notify(3). The datagram is all there is to it, and python-systemd nee
 
 import os
 import socket
+from typing import Final
+
+EXTENDED_S: Final = 60
+"""How long a start may go on after it last said that it gets on: a card may hang for seconds."""
 
 
 def ready() -> None:
@@ -15,6 +19,19 @@ def ready() -> None:
 def alive() -> None:
     """Feed the watchdog."""
     _send(b"WATCHDOG=1")
+
+
+def gets_on() -> None:
+    """Feed the watchdog in long work; in a start that lasts, ask for more time, too.
+
+    systemd ends a start that takes longer than TimeoutStartSec= and says nothing.
+    """
+    _send(f"WATCHDOG=1\nEXTEND_TIMEOUT_USEC={EXTENDED_S * 1_000_000}".encode())
+
+
+def is_heard() -> bool:
+    """Whether systemd listens: it started this process, and starts it again."""
+    return bool(os.environ.get("NOTIFY_SOCKET"))
 
 
 def _send(message: bytes) -> None:

@@ -14,7 +14,7 @@ from agent.capture.camera_gate import CameraGate
 from agent.capture.chain import Chain
 from agent.capture.loop import CaptureLoop
 from agent.capture.press import Capture
-from agent.command.capture import FINGER_S, capture_loop
+from agent.command.capture_process import FINGER_S, capture_loop
 from agent.config import load
 from agent.queue.outbox import Outbox
 from agent.record import file as recordfile

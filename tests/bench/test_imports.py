@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.backend.process import REPOSITORY
+from tests.support.device import Device
 
 STATUS = "import agent.command.commandline, agent.command.status"
 SYNC = "import agent.command.commandline, agent.command.sync"
@@ -16,6 +18,35 @@ def test_a_process_without_devices_loads_neither_opencv_nor_numpy(process: str) 
 
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True
+    )
+
+    assert loaded.stdout == "[]\n"
+
+
+FIRST_LIGHT = """
+import sys
+from agent.command import capture, commandline
+import hardware.indicator_gpio
+
+def first_light(_settings):
+    print(sorted({name.partition(".")[0] for name in sys.modules} & set(sys.argv[1].split())))
+    sys.exit()
+
+capture.open_indicator = first_light
+commandline.run(commandline.parse(["capture", "--config", sys.argv[2]]))
+"""
+
+
+def test_the_first_light_waits_for_nothing_that_is_slow_to_load(tmp_path: Path) -> None:
+    """A driver must not take a device that starts for one that serves presses."""
+    slow = "cv2 numpy zxingcpp piexif cryptography jwt sqlite3 ssl http picamera2"
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", FIRST_LIGHT, slow, str(Device(tmp_path).config)],
+        cwd=REPOSITORY,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
     assert loaded.stdout == "[]\n"

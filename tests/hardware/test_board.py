@@ -15,6 +15,8 @@ import pytest
 from hardware.board import open_board
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.errors import DeviceError, DeviceMissing, ScriptError
+from hardware.indicator import Signal
+from hardware.patterns import DARK, WHITE
 from hardware.position_fixed import FixedPosition
 from hardware.settings import (
     BoardSettings,
@@ -101,6 +103,27 @@ def test_parts_are_chosen_one_by_one_and_one_simulated_makes_the_board_so(tmp_pa
     assert isinstance(board.indicator, SimulatedIndicator)
     assert board.simulated
     board.close()
+
+
+def test_an_indicator_that_was_lit_before_stays_lit_when_the_board_closes(tmp_path: Path) -> None:
+    """One owner each: whoever showed that the process starts shows its end, too."""
+    indicator = SimulatedIndicator()
+    indicator.show(Signal.HOLD_STILL)
+
+    board = open_board(SIMULATED, tmp_path, FLOOR, indicator)
+    board.close()
+
+    assert board.indicator is indicator
+    assert indicator.light == WHITE
+
+
+def test_an_indicator_that_the_board_opened_is_dark_when_it_closes(tmp_path: Path) -> None:
+    board = open_board(SIMULATED, tmp_path, FLOOR)
+    board.indicator.show(Signal.HOLD_STILL)
+    board.close()
+
+    assert isinstance(board.indicator, SimulatedIndicator)
+    assert board.indicator.light == DARK
 
 
 def test_a_device_that_fails_closes_those_opened_before_and_none_takes_its_place(

@@ -101,6 +101,29 @@ def test_a_spike_is_a_glitch(pins: MockFactory, events: "Queue[ButtonEvent]") ->
     assert told == [Change.TOUCHED, Change.GLITCH]
 
 
+def test_a_button_that_is_held_while_the_process_starts_is_no_press_until_it_is_pressed_again(
+    pins: MockFactory,
+) -> None:
+    """Pressed before anybody listened, it is no photo of the past; letting go bounces, too."""
+    told: Queue[ButtonEvent] = Queue()
+    buttons = GpioButtons(BUTTONS, pins)
+    with closing(buttons):
+        pins.pin(17).drive_low()
+        buttons.listen(told.put)
+        pins.pin(17).drive_high()
+        pins.pin(17).drive_low()
+        pins.pin(17).drive_high()
+        let_go = [told.get(timeout=WAIT_S).change for _ in range(2)]
+        time.sleep(0.35)
+        before_ns = time.monotonic_ns()
+        pins.pin(17).drive_low()
+        again = [told.get(timeout=WAIT_S) for _ in range(2)]
+
+    assert let_go == [Change.TOUCHED, Change.GLITCH]
+    assert [event.change for event in again] == [Change.TOUCHED, Change.PRESSED]
+    assert again[0].edge_ns > before_ns - 1000
+
+
 def test_both_buttons_work_at_once(pins: MockFactory, events: "Queue[ButtonEvent]") -> None:
     """Holding one does not keep the other from being told."""
     pins.pin(17).drive_low()

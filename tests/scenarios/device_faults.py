@@ -88,7 +88,7 @@ def camera_missing(folder: Path, _: Backend) -> Seen:
         code = van.wait("capture")
 
         assert van.queue() == []
-        return Seen(f"{van.log('capture')}\nexit {code}", van.lights(), [])
+        return Seen(f"{van.log('capture')}\nexit {code}", van.lights()[-1:], [])
 
 
 # The card

@@ -14,8 +14,8 @@ import numpy as np
 
 from agent.capture.loop import CaptureLoop
 from agent.capture.socket_presses import Reply
-from agent.command import shared
-from agent.command.capture import capture_loop
+from agent.command import openings
+from agent.command.capture_process import capture_loop
 from agent.config import Config, load
 from agent.models import Item, State
 from agent.queue.outbox import Outbox
@@ -393,6 +393,6 @@ def bench(
     parts = parts or Parts()
     with (
         capture_loop(config, parts.open, parts.now) as loop,
-        shared.open_queue(config) as outbox,
+        openings.open_queue(config) as outbox,
     ):
         yield Bench(config, parts, loop, outbox, Layout.of(config.state))

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from agent.command.capture import answer, exit_code
+from agent.command.capture import exit_code
+from agent.command.capture_process import answer
 from agent.errors import ExitCode
 from agent.models import Kind
 from agent.record import signing

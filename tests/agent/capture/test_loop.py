@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pytest
 
 from agent.capture import record_json
-from agent.command import capture, shared
+from agent.command import capture_process, openings
 from agent.errors import DoorstepError, NotNow
 from agent.models import Kind
 from agent.process import control
@@ -432,7 +432,7 @@ def test_what_the_receiver_told_still_dates_after_a_restart_in_the_same_boot(
 def test_what_the_receiver_told_in_another_boot_dates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (capture, shared, clock_system):
+    for module in (capture_process, openings, clock_system):
         monkeypatch.setattr(module, "boot_id", lambda _root=None: "another boot")
     with bench(tmp_path, unsynced()) as device:
         device.hear_time(datetime.now(UTC) + timedelta(hours=1))
@@ -521,7 +521,7 @@ def run_while(device: Bench, work: Callable[[Path], T]) -> T:
             device.loop.stop()
 
     with (
-        control.serve(path, lambda line, user: capture.answer(device.loop, line, user)),
+        control.serve(path, lambda line, user: capture_process.answer(device.loop, line, user)),
         ThreadPoolExecutor(1) as pool,
     ):
         result = pool.submit(work_and_stop)
@@ -567,7 +567,7 @@ def test_a_press_through_the_socket_is_answered_with_label_and_record(
     assert reply["label"] == opened.label.payload()
     assert reply["label"]["kind"] == kind
     assert reply["record"] == opened.record
-    assert reply["record"]["trigger"] == {"by": "command", "user": capture.user()}
+    assert reply["record"]["trigger"] == {"by": "command", "user": capture_process.user()}
     assert reply["retake"] is False
 
 
@@ -696,12 +696,54 @@ def test_the_watchdog_is_fed_only_while_frames_come(short_path: Path) -> None:
         messages(line)
 
         for _ in range(5):
-            camera.last_frame_ns = device.parts.now()
+            camera.last_frame_ns = device.parts.now() + 1  # not the press's
             device.tick()
         assert messages(line) == [b"WATCHDOG=1"] * 5
         for _ in range(5):
             device.tick()
         assert messages(line) == []
+
+
+def test_frames_that_come_late_feed_the_watchdog_each_once(short_path: Path) -> None:
+    """A busy machine hands on what was exposed seconds ago, one in many turns."""
+    with bench(short_path / "device") as device, notified(short_path) as line:
+        camera = device.parts.camera
+        device.press()
+        messages(line)
+
+        fed = []
+        for turn in range(40):
+            if turn % 10 == 0:
+                camera.last_frame_ns = device.parts.now() - 7_000_000_000
+            device.tick(1.0)
+            fed += [turn] * len(messages(line))
+
+    assert fed == [0, 10, 20, 30]
+
+
+def test_a_streaming_camera_without_frames_is_not_ready_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A press would find a camera fault; the light must not promise a photo until then."""
+    with bench(tmp_path) as device, caplog.at_level("INFO"):
+        camera = device.parts.camera
+        device.press()
+        device.tick(1.5)
+        shown = []
+        for _ in range(12):
+            device.tick(1.0)
+            shown.append(device.parts.light.shown[-1])
+        is_ready = device.loop.status()["ready"]
+        camera.last_frame_ns = device.parts.now()
+        device.tick(1.0)
+
+    assert shown[:3] == [Signal.READY] * 3
+    assert shown[5:] == [Signal.NOT_READY] * 7
+    assert not is_ready
+    assert device.parts.light.shown[-1] is Signal.READY
+    told = [text for text in caplog.messages if "event=frames_" in text]
+    assert len(told) == 2
+    assert "meaning=not_ready_and_the_watchdog_is_not_fed" in told[0]
 
 
 def test_a_stalled_camera_does_not_feed_the_watchdog(short_path: Path) -> None:

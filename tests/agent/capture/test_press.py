@@ -465,6 +465,27 @@ def test_a_device_that_may_not_power_off_stays_and_refuses(tmp_path: Path) -> No
     assert device.parts.light.shown[-1] is Signal.FAULT
 
 
+def test_a_device_that_may_not_power_off_asks_again_every_minute_and_stays_red(
+    tmp_path: Path,
+) -> None:
+    """Somebody was logged in, say; the long tone comes once, not with each time."""
+    with bench(tmp_path) as device:
+        device.parts.power.error = DeviceError("somebody is logged in")
+        device.parts.power.reading = PowerReading(4, external=False, under_voltage=None)
+        asked = []
+        for _ in range(125):
+            device.tick(1.0)
+            asked.append(device.parts.power.shut_downs)
+        device.parts.power.error = None
+        device.tick(60.0)
+        device.tick(4.0)
+        code = device.run()
+
+    assert (asked[0], asked[58], asked[60], asked[-1]) == (1, 1, 2, 3)
+    assert device.parts.light.shown == [Signal.FAULT]
+    assert code == 0
+
+
 @pytest.mark.parametrize(
     "reading",
     [

@@ -1,23 +1,28 @@
 """`doorstep capture`: a press by command; its process put together and taken apart."""
 
 import json
+import signal
+import socket
 import stat
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent.capture.socket_presses import Reply
-from agent.command import capture
+from agent.command import capture, capture_process
 from agent.errors import StorageFault
 from agent.models import Reason
 from agent.process import control
 from agent.queue.disk import lock
 from agent.record import signing
 from hardware.errors import DeviceError, DeviceMissing
+from hardware.indicator import Signal
 from tests.agent.command.inprocess import run
-from tests.support.benchtop import Parts, bench
-from tests.support.device import Device
+from tests.support.benchtop import Parts, SetLight, bench
+from tests.support.device import Device, device, environment
 from tests.support.factory import owned_by_a_user, queue
 
 
@@ -178,3 +183,160 @@ def test_a_state_folder_that_cannot_be_made_is_a_disk_fault(tmp_path: Path) -> N
         bench(tmp_path, state={"dir": "file/state"}),
     ):
         pass
+
+
+# The first light, and what the light shows of a start that fails
+
+
+@pytest.mark.slow
+def test_a_device_shows_that_it_is_not_ready_before_it_is(tmp_path: Path) -> None:
+    with device(tmp_path) as van:
+        van.start("capture")
+        van.await_that(lambda: "ready" in van.lights())
+
+        assert van.lights() == ["not_ready", "ready"]
+
+
+class WatchedLight(SetLight):
+    """A light that notes when it is closed."""
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> WatchedLight:
+    """The indicator of a capture process in this process."""
+    opened = WatchedLight()
+    monkeypatch.setattr(capture, "open_indicator", lambda _settings: opened)
+    return opened
+
+
+@pytest.mark.parametrize(
+    "error", [StorageFault("no disk"), DeviceMissing("no camera"), ValueError("a bug")]
+)
+def test_what_keeps_the_process_from_starting_is_red_a_bug_too(
+    tmp_path: Path, light: WatchedLight, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> int:
+        assert light.shown == [Signal.NOT_READY]
+        raise error
+
+    monkeypatch.setattr(capture_process, "serve", fail)
+    with bench(tmp_path) as device:
+        config = device.config
+
+    began_s = time.monotonic()
+    with pytest.raises(type(error)):
+        capture._serve_presses(config)  # noqa: SLF001 - a bug has no exit code
+
+    assert time.monotonic() - began_s < capture.FAULT_HELD_S / 2  # nobody waits at a terminal
+    assert light.shown == [Signal.NOT_READY, Signal.FAULT]
+    assert light.is_closed
+
+
+def test_a_wrong_configuration_lights_nothing(tmp_path: Path, light: WatchedLight) -> None:
+    """Which pins the light has stands in it."""
+    assert run(Device(tmp_path, camera={"kind": "canon"}), "capture") == 2
+    assert light.shown == []
+
+
+def test_a_second_process_tells_that_one_runs_and_not_that_its_pins_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def busy(_settings: object) -> None:
+        raise DeviceMissing("indicator: no GPIO here (GPIO busy)")
+
+    monkeypatch.setattr(capture, "open_indicator", busy)
+    van = Device(tmp_path)
+
+    before = run(van, "capture")
+    with bench(tmp_path):
+        beside = run(van, "capture")
+    after = run(van, "capture")
+
+    told = capsys.readouterr().err.splitlines()
+    assert (before, beside, after) == (70, 75, 70)
+    assert ["GPIO busy" in line for line in told] == [True, False, True]
+    assert "only one may run" in told[1]
+
+
+@pytest.fixture
+def systemd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[socket.socket]:
+    """Hears what the processes tell systemd."""
+    path = tmp_path_factory.mktemp("s") / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(path))
+        line.setblocking(False)
+        with environment(NOTIFY_SOCKET=str(path)):
+            yield line
+
+
+def test_under_systemd_red_is_held_before_the_process_ends(
+    tmp_path: Path,
+    light: WatchedLight,
+    monkeypatch: pytest.MonkeyPatch,
+    systemd: socket.socket,
+) -> None:
+    monkeypatch.setattr(capture, "FAULT_HELD_S", 0.5)
+    van = Device(tmp_path, camera={"kind": "v4l2", "device": 63})
+
+    began_s = time.monotonic()
+    code = run(van, "capture")
+
+    assert code == 70
+    assert time.monotonic() - began_s > 0.5
+    assert light.shown == [Signal.NOT_READY, Signal.FAULT]
+    assert systemd.recv(100) == b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=60000000"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("systemd")
+@pytest.mark.parametrize("broken", ["camera", "key", "state"])
+def test_what_is_held_red_serves_no_press_and_ends_at_once_when_stopped(
+    tmp_path: Path, broken: str
+) -> None:
+    with bench(tmp_path) as one:
+        key = one.layout.capture_keys / "device.pem"
+    if broken == "key":
+        key.write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
+    if broken == "state":
+        one.layout.records.rename(tmp_path / "away")
+        one.layout.records.write_bytes(b"")
+    camera = {"kind": "v4l2", "device": 63} if broken == "camera" else {}
+    with device(tmp_path, camera=camera) as van:
+        process = van.start("capture", ready=False)
+        van.await_that(lambda: "event=capture_fault" in van.log("capture"))
+        time.sleep(1.0)
+        is_held = process.poll() is None
+        answered = van.ask("capture", {"press": "photo"})
+        began_s = time.monotonic()
+        code = van.stop("capture", signal.SIGTERM)
+        took_s = time.monotonic() - began_s
+
+    assert is_held
+    assert answered is None
+    assert van.lights() == ["not_ready", "fault"]
+    assert code == 70
+    assert took_s < 2.0
+
+
+def test_a_start_that_reads_many_records_asks_systemd_for_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, systemd: socket.socket
+) -> None:
+    """A start may last as long as it gets on."""
+    monkeypatch.setattr("agent.queue.labels.ALIVE_EVERY", 2)
+    with bench(tmp_path) as one:
+        one.press()
+        one.press()
+    while _is_told(systemd):
+        pass
+    with bench(tmp_path):
+        assert _is_told(systemd) == b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=60000000"
+
+
+def _is_told(line: socket.socket) -> bytes:
+    try:
+        return line.recv(100)
+    except BlockingIOError:
+        return b""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent.command import doctor, shared
+from agent.command import doctor, openings
 from agent.command.doctor import Level
 from agent.config import load
 from agent.process import control
@@ -61,7 +61,7 @@ class Van:
         layout = self.device.layout
         with closing(Database(layout, migrates=True)) as first, first.look():
             pass
-        with ExitStack() as running, shared.open_queue(config) as outbox:
+        with ExitStack() as running, openings.open_queue(config) as outbox:
             for socket, told in ((layout.sync_socket, sync), (layout.capture_socket, capture)):
                 if told is not None:
                     running.enter_context(control.serve(socket, partial(_told, told)))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.command.shared import open_queue, owner_of
+from agent.command.openings import open_queue
+from agent.command.shared import owner_of
 from agent.config import load
 from agent.errors import NotNow, StorageFault
 from tests.agent.command.inprocess import run

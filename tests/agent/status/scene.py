@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent.command import shared
+from agent.command import openings
 from agent.config import load
 from agent.models import CaptureId, rfc3339
 from agent.process import control
@@ -89,7 +89,7 @@ class Scene:
     def document(self) -> dict[str, Any]:
         """As `doorstep status` puts it together."""
         config = load(self.device.config)
-        with ExitStack() as running, shared.open_queue(config) as outbox:
+        with ExitStack() as running, openings.open_queue(config) as outbox:
             for process, told in self.said.items():
                 if told is not None:
                     answer = partial(_answer, told)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agent.command import shared
+from agent.command import openings
 from agent.config import Config, load
 from agent.models import State, rfc3339
 from agent.process import control
@@ -44,7 +44,7 @@ def config(tmp_path: Path) -> Config:
 
 
 def document(config: Config) -> dict[str, Any]:
-    with shared.open_queue(config) as outbox:
+    with openings.open_queue(config) as outbox:
         return status.document(config, status.queue_part(outbox))
 
 

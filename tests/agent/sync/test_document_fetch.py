@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from agent.command.capture import answer as capture_answers
+from agent.command.capture_process import answer as capture_answers
 from agent.config import BackendSettings
 from agent.process import control
 from agent.queue.paths import Layout

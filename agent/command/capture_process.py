@@ -1,0 +1,194 @@
+"""The capture process: put together, taken apart, and pressed by command."""
+
+import logging
+import os
+import pwd
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from agent.capture.chain import Chain, NotQueued
+from agent.capture.device_key import device_key, own_keys
+from agent.capture.documents import OFFERS, Documents
+from agent.capture.evidence import Evidence
+from agent.capture.inherited import inherit
+from agent.capture.loop import CaptureLoop
+from agent.capture.record_json import Setting, chain_start_record
+from agent.capture.socket_presses import Reply
+from agent.command.openings import floor
+from agent.command.shared import signals
+from agent.config import Config
+from agent.errors import ExitCode, NotNow
+from agent.models import Head, Kind
+from agent.process import control, sd_notify
+from agent.queue import labels
+from agent.queue.database import Database
+from agent.queue.disk import disk_errors, lock
+from agent.queue.mending import Mending
+from agent.queue.moving import move_in
+from agent.queue.outbox import Outbox
+from agent.queue.paths import Layout
+from agent.trust.store import TrustStore
+from hardware.board import Board, open_board
+from hardware.button import ButtonName
+from hardware.clock_system import boot_id
+from hardware.floor import Floor
+from hardware.indicator import Indicator
+from hardware.settings import BoardSettings
+
+Opening = Callable[[BoardSettings, Path, datetime], Board]
+"""From the devices' settings, the run folder and the time floor to open devices."""
+
+_log = logging.getLogger(__name__)
+
+COMMAND_TIMEOUT_S: Final = 30.0
+"""Longest answer to a press through the socket: a cold camera, a lamp, and a worn card."""
+
+FINGER_S: Final = 0.12
+"""How long a press through the socket lasts: as a person's does, 0.08 to 0.15 s."""
+
+BUTTON_WAIT_S: Final = 30.0
+"""How long `capture --once` waits for a device's own button: long enough to go and press it."""
+
+
+def serve(config: Config, indicator: Indicator) -> int:
+    """Serve presses until stopped; `indicator` is lit already, and stays its opener's to close."""
+    opening = partial(open_board, indicator=indicator)
+    with capture_loop(config, opening) as loop, signals(loop.stop):
+        path = Layout.of(config.state).capture_socket
+        most = control.DOCUMENT_LIMIT_BYTES
+        with control.serve(path, partial(answer, loop), limit_bytes=most):
+            return loop.run()
+
+
+def press_once(config: Config) -> Reply:
+    """The reply to one press, by command or by the device's own button; nothing else runs.
+
+    Raises:
+        NotNow: nobody pressed the device's own button.
+        KeyboardInterrupt: it was stopped before.
+    """
+    replies: list[Reply] = []
+    with capture_loop(config) as loop, signals(loop.stop) as ended:
+
+        def take(reply: Reply) -> None:
+            replies.append(reply)
+            loop.stop()
+
+        loop.on_reply = take
+        start = _presser(loop) if loop.takes_commands else threading.Timer(BUTTON_WAIT_S, loop.stop)
+        start.daemon = True
+        start.start()
+        loop.run()
+        if isinstance(start, threading.Timer):
+            start.cancel()
+    if replies:
+        return replies[0]
+    if ended:
+        raise KeyboardInterrupt
+    raise NotNow(f"the button was not pressed within {BUTTON_WAIT_S:.0f} s")
+
+
+def _presser(loop: CaptureLoop) -> threading.Thread:
+    return threading.Thread(target=answer, args=(loop, {"press": "photo"}, user()))
+
+
+@contextmanager
+def capture_loop(
+    config: Config,
+    opening: Opening = open_board,
+    now_ns: Callable[[], int] = time.monotonic_ns,
+) -> Iterator[CaptureLoop]:
+    """The capture process, ready to run: swept, with a chain, its devices open.
+
+    Args:
+        config: the whole of it.
+        opening: opens other devices than the configured ones, for tests.
+        now_ns: tells CLOCK_MONOTONIC.
+
+    Raises:
+        NotNow: another capture process runs.
+        StorageFault: the state folder cannot be used.
+        DeviceError: a device is missing.
+    """
+    layout = Layout.of(config.state)
+    with disk_errors(f"cannot make the state folder {layout.state}"):
+        layout.make()
+    with ExitStack() as opened:
+        opened.enter_context(lock(layout.capture_lock, exclusive=True, wait=False))
+        move_in(layout, partial(inherit, TrustStore(layout)))
+        database = Database(layout, migrates=True)
+        opened.callback(database.close)
+        outbox = Outbox(database, boot_id())
+        key, key_is_new = device_key(layout)
+        keys = own_keys(layout)
+        mending = Mending(layout, database, outbox, keys, now_ns, alive=sd_notify.gets_on)
+        mending.start()
+        seen = labels.glances(layout, sd_notify.gets_on)
+        board = opening(config.board, layout.run, floor(layout))
+        opened.callback(board.close)
+        kept = Floor(board.clock.floor, TrustStore(layout).time().allowance)
+        board.clock.move_floor(kept.utc, kept.firm(boot_id()))
+        if known := labels.gnss_label(layout, seen, keys, boot_id()):
+            board.clock.recall(datetime.fromisoformat(known.utc), known.monotonic_ns)
+        head = labels.head(layout, seen, key.public_key(), config.device.id)
+        why = _why_new_chain(head, any_record=bool(seen), key_is_new=key_is_new)
+        if head is None or why:
+            head = Head(str(uuid.uuid4()), 0, None)
+        chain = Chain(
+            layout, outbox, key=key, device_id=config.device.id, head=head, mending=mending
+        )
+        documents = Documents(config, TrustStore(layout), board.clock, Evidence(config, key))
+        if why:
+            _start_chain(board, chain, documents, why)
+        yield CaptureLoop(config, board, chain, outbox, documents=documents, now_ns=now_ns)
+
+
+def _start_chain(board: Board, chain: Chain, documents: Documents, why: str) -> None:
+    setting = Setting(simulated=board.simulated, manifest=documents.manifest.version())
+    with suppress(NotQueued):  # told already; its file is in place
+        chain.keep(Kind.CHAIN_START, board.clock.now(), chain_start_record(setting, why))
+    _log.warning("event=chain_start why=%r", why)
+
+
+def _why_new_chain(head: Head | None, *, any_record: bool, key_is_new: bool) -> str | None:
+    if not any_record:
+        return "neither rows nor files were found: the first start, or the state was lost"
+    if key_is_new:
+        return "the signing key was missing, and is new"
+    if head is None:
+        return "the signing key or the device's id is another than before"
+    return None
+
+
+def user() -> str:
+    """The name of the user that runs this process."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def answer(loop: CaptureLoop, request: dict[str, Any], user: str) -> dict[str, Any]:
+    """Answer one request to the capture process's socket."""
+    match request:
+        case {"press": ("photo" | "scan") as button}:
+            return loop.command(ButtonName(button), FINGER_S, user, COMMAND_TIMEOUT_S)
+        case {"hold": "scan", "seconds": int() | float() as held_s} if 0 < held_s <= 10:
+            return loop.command(ButtonName.SCAN, float(held_s), user, COMMAND_TIMEOUT_S)
+        case {"status": True}:
+            return loop.status()
+        case {"offer": _} | {"request": _}:
+            return loop.documents.answer(request)
+        case _:
+            words = (
+                '{"press": "photo"|"scan"}, {"hold": "scan", "seconds": 2}, {"status": true}, '
+                f"{OFFERS}"
+            )
+            return {"error": f"unknown request; one of: {words}", "exit": ExitCode.USAGE}
