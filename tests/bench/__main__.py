@@ -26,6 +26,7 @@ from tests.bench import (
     press,
     queue_depth,
     serve,
+    start,
     status,
     upload,
 )
@@ -34,6 +35,7 @@ from tests.bench.rig import Rig
 
 SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "machine": machine.measure,
+    "start": start.measure,
     "press": press.measure,
     "enrol": enrol.measure,
     "drain": drain.measure,

@@ -55,6 +55,10 @@ class Rig:
         return 5 if self.is_quick else 20
 
     @property
+    def starts(self) -> int:
+        return 3 if self.is_quick else 10
+
+    @property
     def asked(self) -> int:
         return 200 if self.is_quick else 1_000
 
