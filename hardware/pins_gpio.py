@@ -1,13 +1,19 @@
 """The GPIO pins of this board, through lgpio only; its errors in a technician's words."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from tempfile import TemporaryDirectory
+from typing import Final
 
 from gpiozero import Factory, GPIOZeroError  # noqa: TID251 - shared by the three GPIO doors
 
 from hardware.errors import DeviceMissing
+
+WORK_FOLDER: Final = "LG_WD"
+"""Where lgpio makes its FIFO, and goes to. Source: lg 0.2.2, lguGetWorkDir in lgUtil.c."""
 
 
 @contextmanager
@@ -32,9 +38,45 @@ def open_pins() -> Factory:
     Raises:
         ImportError, OSError, GPIOZeroError, lgpio.error: see `claiming`.
     """
-    from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415, TID251 - drops a FIFO on import
+    with _fifo_elsewhere():
+        from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415, TID251 - drops a FIFO
 
     return LGPIOFactory()
+
+
+@contextmanager
+def _fifo_elsewhere() -> Iterator[None]:
+    """While lgpio is imported, its work folder is one of this user's own, and gone afterwards.
+
+    On import it makes a FIFO there, opens both ends, and stays in that folder. Without this the
+    folder is the current one, which may be another user's: nothing then works. The name is needed
+    no more once both ends are open, so that nothing is left whatever ends the process.
+    """
+    before, folder = _current_folder(), os.environ.get(WORK_FOLDER)
+    with TemporaryDirectory(prefix="doorstep-lgpio-") as own:
+        os.environ[WORK_FOLDER] = own  # putenv(3): lgpio asks getenv(3)
+        try:
+            yield
+        finally:
+            if folder is None:
+                del os.environ[WORK_FOLDER]
+            else:
+                os.environ[WORK_FOLDER] = folder
+            _go_to(before)
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - Path.cwd() is no shorter
+    except FileNotFoundError:  # somebody has deleted it
+        return "/"
+
+
+def _go_to(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except OSError:  # root's own, left when its command went on as another user
+        os.chdir("/")
 
 
 def _errors() -> tuple[type[BaseException], ...]:

@@ -1,8 +1,12 @@
 """Buttons, indicator and lamp: our code and gpiozero's own, on gpiozero's simulated pins."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
 from queue import Queue
 from typing import Any
 
@@ -23,6 +27,7 @@ from hardware.settings import (
     LampSettings,
     PartKind,
 )
+from tests.support.device import REPOSITORY
 from tests.support.pins import pin_factory
 from tests.support.waiting import until
 
@@ -272,3 +277,94 @@ def test_volume_zero_is_silent(pins: MockFactory) -> None:
         assert levels(pins, 12) == [0]
     assert duty(100) == 0.5
     assert duty(50) == pytest.approx(1 / 6)
+
+
+LGPIO = """
+import os
+folder = os.environ.get("LG_WD", os.getcwd())
+os.chdir(folder)
+os.mkfifo(os.path.join(folder, ".lgd-nfy0"))
+fifo = os.open(os.path.join(folder, ".lgd-nfy0"), os.O_RDWR | os.O_NONBLOCK)
+reader = open(".lgd-nfy0", "rb")
+class error(Exception): pass
+def __getattr__(name): return 0
+def gpiochip_open(chip): raise error("can not open gpiochip")
+"""
+"""What lgpio 0.2.2 does when it is imported, and where there is no chip."""
+
+NO_CHIP = {"error", "PinUnknownPi"}
+"""What comes of it here, once lgpio is loaded: lgpio's own error, or gpiozero's before it."""
+
+OPENS = """
+import os, sys
+from hardware.pins_gpio import open_pins
+if len(sys.argv) > 1:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    open_pins()
+except Exception as error:
+    print(type(error).__name__, error)
+print(os.getcwd(), os.environ.get("LG_WD"))
+"""
+
+
+@pytest.fixture(params=["stand-in", "lgpio itself"])
+def library(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder to import it from before any other."""
+    (tmp_path / "library").mkdir()
+    if request.param == "stand-in":
+        (tmp_path / "library" / "lgpio.py").write_text(LGPIO)
+    elif find_spec("lgpio") is None:
+        pytest.skip("lgpio is not installed here; on a device it comes from apt")
+    return tmp_path / "library"
+
+
+def opened(library: Path, current: Path, *words: str) -> tuple[list[str], list[str]]:
+    """Open the pins in a process in that folder; what it says, and what is left of lgpio's."""
+    temporary = library.parent / "temporary"
+    temporary.mkdir()
+    temporary.chmod(0o1777)
+    paths = f"{library}:{REPOSITORY}"
+    done = subprocess.run(
+        [sys.executable, "-c", OPENS, *words],
+        check=False,
+        cwd=current,
+        env={"PYTHONPATH": paths, "TMPDIR": str(temporary), "GPIOZERO_PIN_FACTORY": "lgpio"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert not done.stderr
+    return done.stdout.splitlines(), [
+        one.name for one in (*temporary.iterdir(), *current.iterdir())
+    ]
+
+
+@pytest.mark.slow
+def test_lgpio_leaves_nothing_behind_and_moves_nobody(library: Path, tmp_path: Path) -> None:
+    """Its FIFO would lie in the current folder, and the process would stay where that lies."""
+    current = tmp_path / "current"
+    current.mkdir()
+
+    said, left = opened(library, current)
+
+    assert said[0].split()[0] in NO_CHIP
+    assert said[1] == f"{current} None"
+    assert left == []
+
+
+@pytest.mark.slow
+def test_pins_open_in_a_folder_that_is_another_users(library: Path, tmp_path: Path) -> None:
+    """As for `sudo doorstep doctor` in /root, which goes on as capture's user."""
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    current = tmp_path / "roots"
+    current.mkdir(0o700)
+
+    said, left = opened(library, current, "as nobody")
+
+    assert said[0].split()[0] in NO_CHIP
+    assert said[1] == "/ None"
+    assert left == []
