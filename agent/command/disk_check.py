@@ -1,5 +1,6 @@
 """What doctor finds of the card: its free space, and how long it takes to write to it."""
 
+import os
 import statistics
 import time
 from collections.abc import Iterator
@@ -10,6 +11,13 @@ from agent.config import Config
 from agent.errors import StorageFault
 from agent.queue import disk
 from agent.queue.paths import Layout
+
+EXT4_POOL_SHARE: Final = 50
+EXT4_POOL_BLOCKS: Final = 4096
+"""ext4 gives out a fiftieth of its blocks, and these at most, to nobody: no reserve for root.
+
+Source: Linux, fs/ext4/super.c, ext4_set_resv_clusters.
+"""
 
 SLOW_FLUSH_MS: Final = 200.0
 """A flush slower than this makes the driver wait; worn cards take seconds."""
@@ -50,6 +58,36 @@ def findings(config: Config) -> Iterator[Found]:
     flushes = "1 flush" if disk.flushes_names(folder) else "2 flushes"
     words = f"{free_mb} MB free, {flushes} for each file, {flush_ms:.1f} ms together{advice}"
     yield "NOTE" if slow else "OK", words
+    yield from _of_its_own(folder)
+
+
+def _of_its_own(folder: Path) -> Iterator[Found]:
+    """Whether what others write on the card leaves presses their records."""
+    with disk.disk_errors(f"cannot look at {folder}"):
+        is_mounted, found = folder.is_mount(), os.statvfs(folder)
+    reserve_bytes = root_reserve_bytes(found)
+    lost = "without a record" if swallows_ballast(reserve_bytes) else "without its photo"
+    if not is_mounted:
+        words = (
+            f"{folder} is on no file system of its own: what else fills it leaves a press {lost}"
+        )
+        yield "NOTE", f"{words}; `scripts/provision` makes one"
+    elif swallows_ballast(reserve_bytes):
+        words = (
+            f"{reserve_bytes / 1e6:.0f} MB are root's alone: what root fills leaves a press {lost}"
+        )
+        yield "NOTE", f"{words}; `tune2fs -m 0` with the device that `findmnt {folder}` names"
+
+
+def root_reserve_bytes(found: os.statvfs_result) -> int:
+    """How much of a file system only root can fill; at least, where all else is full."""
+    pool = min(found.f_blocks // EXT4_POOL_SHARE, EXT4_POOL_BLOCKS)
+    return max(found.f_bfree - found.f_bavail - pool, 0) * found.f_frsize
+
+
+def swallows_ballast(reserve_bytes: int) -> bool:
+    """Whether a ballast that is given up would be root's, and none of it a press's."""
+    return disk.BALLAST_BYTES - reserve_bytes < disk.LEAST_BYTES
 
 
 def _flush_ms(probe: Path) -> float:

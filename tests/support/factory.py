@@ -176,10 +176,13 @@ def owned_by_a_user() -> Iterator[Path]:
 
 
 @contextmanager
-def small_disk(folder: Path, size_mb: int = 16, block_bytes: int = 4096) -> Iterator[Path]:
+def small_disk(
+    folder: Path, size_mb: int = 16, block_bytes: int = 4096, *, reserve_pct: int = 0
+) -> Iterator[Path]:
     """A real ext4 file system of a few megabytes, mounted while the block runs.
 
-    In blocks of 4 KB, as on a card; mkfs takes 1 KB for disks as small as this.
+    In blocks of 4 KB, as on a card; mkfs takes 1 KB for disks as small as this, and keeps 5 % for
+    root where nobody says otherwise.
     """
     if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
         pytest.fail("a small disk needs root, and mkfs.ext4: apt install e2fsprogs mount")
@@ -187,7 +190,8 @@ def small_disk(folder: Path, size_mb: int = 16, block_bytes: int = 4096) -> Iter
     mounted.mkdir()
     with image.open("wb") as file:
         file.truncate(size_mb * 1_000_000)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", "-b", str(block_bytes), image], check=True)
+    options = ["-q", "-F", "-m", str(reserve_pct), "-b", str(block_bytes)]
+    subprocess.run(["mkfs.ext4", *options, image], check=True)
     subprocess.run(["mount", "-o", "loop", image, mounted], check=True)
     try:
         yield mounted
