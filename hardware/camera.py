@@ -33,6 +33,7 @@ class Frame:
         gain: analogue times digital gain; 1.0 is about ISO 100.
         lux: scene illuminance as the image processor estimates it; None where it does not.
         sensor_time_ns: CLOCK_MONOTONIC when the exposure ended.
+        focused: whether the lens says that it found its focus; None where it does not say.
     """
 
     pixels: NDArray[np.uint8]
@@ -40,6 +41,7 @@ class Frame:
     gain: float
     lux: float | None
     sensor_time_ns: int
+    focused: bool | None = None
 
     @property
     def exposure_began_ns(self) -> int:

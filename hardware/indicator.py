@@ -24,6 +24,7 @@ class Signal(StrEnum):
     SENDING = "sending"
     ALL_SENT = "all_sent"
     ASK_OFFICE = "ask_office"
+    LOCATE = "locate"  # a technician looks for this device among others
 
 
 class Indicator(Protocol):

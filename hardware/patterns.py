@@ -23,6 +23,9 @@ LOW_HZ: Final = 1_800
 HIGH_HZ: Final = 2_700
 """A fifth apart, where passive sounders are loud: they resonate at 2 to 4 kHz (Murata P37E)."""
 
+LOCATE_S: Final = 20
+"""How long a device that is looked for blinks and sounds: long enough to look through a box."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -46,6 +49,12 @@ def _blips(colour: Colour, count: int) -> tuple[Step, ...]:
     """Give `count` short lights in 3 s."""
     lit = (Step(colour, 0.15), Step(DARK, 0.25)) * count
     return (*lit, Step(DARK, 3.0 - 0.4 * count))
+
+
+def _calls() -> tuple[Step, ...]:
+    """Give three short lights with a tone each second, for LOCATE_S."""
+    call = (_beep(WHITE, HIGH_HZ, 0.1), Step(DARK, 0.1)) * 3
+    return (*call, Step(DARK, 0.4)) * LOCATE_S
 
 
 def _beep(colour: Colour, tone_hz: int, seconds: float) -> Step:
@@ -85,6 +94,7 @@ PATTERNS: Final[dict[Signal, Pattern]] = {
     Signal.ASK_OFFICE: Pattern(
         again=(Step(AMBER, 4.1), Step(DARK, 0.3), Step(AMBER, 0.3), Step(DARK, 0.3))
     ),
+    Signal.LOCATE: Pattern(once=_calls()),
 }
 """The table of lights in the README. EXPOSED is dark: the picture is taken, not yet safe."""
 

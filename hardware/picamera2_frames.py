@@ -17,6 +17,8 @@ AE_EXPOSURE_SHORT: Final = 1
 AE_FLICKER_OFF: Final = 0
 AE_FLICKER_MANUAL: Final = 1
 AF_MODE_CONTINUOUS: Final = 2
+AF_STATE_FOCUSED: Final = 2
+AF_STATE_FAILED: Final = 3
 """Source: the enumerations of libcamera 0.4.0's Python module; picamera2 takes their numbers."""
 
 
@@ -93,4 +95,5 @@ def frame(pixels: NDArray[np.uint8], metadata: Mapping[str, Any]) -> Frame:
         gain=float(metadata["AnalogueGain"]) * float(metadata.get("DigitalGain", 1.0)),
         lux=None if lux is None else float(lux),
         sensor_time_ns=int(metadata["SensorTimestamp"]),
+        focused={AF_STATE_FOCUSED: True, AF_STATE_FAILED: False}.get(metadata.get("AfState", -1)),
     )

@@ -48,6 +48,10 @@ QUIET_AFTER_S: Final = 600.0
 """Without a press for so long nobody is at work with it: a reboot or an update disturbs nobody."""
 
 
+FIX_NOW_S: Final = 5.0
+"""How old the newest fix of a receiver that has one may be: they come once a second."""
+
+
 class Stage(StrEnum):
     """How far the process is.
 
@@ -138,6 +142,7 @@ class Duties:
             "writable": self._housekeeping.may_write(),
             "streaming": self._board.camera.streaming,
             "position": self._board.position.trouble() or "ok",
+            "has_fix": self._has_fix(now_ns),
             "clock": self._board.clock.now().source,
             "simulated": self._board.simulated,
             "quiet": now_ns - self._pressed_ns >= QUIET_AFTER_S * 1e9,
@@ -203,6 +208,10 @@ class Duties:
         else:
             _log.info("event=shut_down")
             self.ending.begin(ExitCode.DONE, now_ns)
+
+    def _has_fix(self, now_ns: int) -> bool:
+        fix = self._board.position.last_fix()
+        return fix is not None and now_ns - fix.received_ns <= FIX_NOW_S * 1e9
 
     def _feed_watchdog(self, now_ns: int) -> None:
         """Feed it, but for a camera that streams and gave no new frame since it was fed last.

@@ -6,6 +6,7 @@ from typing import Final
 from agent.capture.battery import is_empty, is_low
 from agent.models import Counts
 from hardware.indicator import Indicator, Signal
+from hardware.patterns import LOCATE_S
 from hardware.power import PowerReading
 
 SHOWN_S: Final[dict[Signal, float]] = {
@@ -18,8 +19,9 @@ SHOWN_S: Final[dict[Signal, float]] = {
     Signal.READING: 10.0,
     Signal.LABEL_READ: 2.0,
     Signal.FAULT: 30.0,
+    Signal.LOCATE: LOCATE_S,
 }
-"""How long what a press showed stays before the idle light: long enough to be seen in the hand.
+"""How long what was asked for stays before the idle light: long enough to be seen in the hand.
 
 Green is short: the driver walks on. Red is steady until the driver has had time to call.
 """

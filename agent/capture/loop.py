@@ -26,6 +26,7 @@ from agent.capture.press import Capture, Press
 from agent.capture.scan_window import ScanWindow
 from agent.capture.served import Served, Unserved, made_photo
 from agent.capture.socket_presses import BENCH_IS_OFF, SAME_PRESS, Reply, SocketPresses
+from agent.capture.technician import Errand, Technician
 from agent.config import Config
 from agent.errors import ExitCode
 from agent.process import sd_notify
@@ -52,6 +53,7 @@ class CaptureLoop:
 
     Attributes:
         documents: what is offered from outside; for any thread.
+        technician: what one may ask of it; for any thread.
         on_reply: is told what came of each press of the photo button.
     """
 
@@ -67,7 +69,7 @@ class CaptureLoop:
     ) -> None:
         self._now_ns = now_ns
         self.documents = documents
-        self._events: queue.SimpleQueue[ButtonEvent | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[ButtonEvent | Errand | None] = queue.SimpleQueue()
         self._touches = Presses()
         self._gestures = Gestures()
         self._light = Light(board.indicator, now_ns)
@@ -85,6 +87,15 @@ class CaptureLoop:
             housekeeping=self._housekeeping,
             light=self._light,
             now_ns=now_ns(),
+        )
+        self.technician = Technician(
+            config,
+            board,
+            documents=documents,
+            duties=self._duties,
+            light=self._light,
+            post=self._events.put,
+            now_ns=now_ns,
         )
         self._socket_presses = SocketPresses(
             board.press, self.on_event, now_ns, bench_mode=config.device.bench_mode
@@ -146,6 +157,11 @@ class CaptureLoop:
             event = self._events.get(timeout=self._wait_s())
         except queue.Empty:
             event = None
+        if isinstance(event, Errand):
+            self.technician.serve(event)
+            event = None
+        elif event is not None and event.change is Change.PRESSED:
+            self.technician.pressed()
         gesture = self._gestures.take(event) if event else self._gestures.held(self._now_ns())
         if gesture is not None:
             self._follow(gesture)

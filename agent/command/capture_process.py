@@ -22,6 +22,7 @@ from agent.capture.loop import CaptureLoop
 from agent.capture.record_json import Setting, chain_start_record
 from agent.capture.socket_presses import Reply
 from agent.command.openings import floor
+from agent.capture.technician import ASKED
 from agent.command.shared import signals
 from agent.config import Config
 from agent.errors import ExitCode, NotNow
@@ -186,9 +187,11 @@ def answer(loop: CaptureLoop, request: dict[str, Any], user: str) -> dict[str, A
             return loop.status()
         case {"offer": _} | {"request": _}:
             return loop.documents.answer(request)
+        case {"locate": _} | {"test_card": _}:
+            return loop.technician.answer(request, user)
         case _:
             words = (
                 '{"press": "photo"|"scan"}, {"hold": "scan", "seconds": 2}, {"status": true}, '
-                f"{OFFERS}"
+                f"{OFFERS}, {ASKED}"
             )
             return {"error": f"unknown request; one of: {words}", "exit": ExitCode.USAGE}

@@ -107,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_enrol(add)
     verb = add("doctor", "check this device and say what to do")
     verb.add_argument("--json", action="store_true", help="one JSON document")
+    verb.add_argument("--camera", action="store_true", help="measure one frame; it is not kept")
+    add("locate", "blink and sound, to be found among other devices")
     verb = add("config", "check the configuration")
     verb.add_argument("--check", action="store_true", help="check only; print no settings")
     verb = add("verify", "check a folder of record files")

@@ -2,15 +2,13 @@
 
 import argparse
 import json
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from agent.command import disk_check, permissions, serve_check
+from agent.command import device_check, disk_check, groups_check, permissions, serve_check
 from agent.command.clock_words import keepers, told
 from agent.command.config import check
 from agent.command.network_check import NOT_ENROLLED, findings
@@ -27,19 +25,17 @@ from agent.record.signing import UNKNOWN_SIGNER
 from agent.status import document as status
 from agent.status import findings as kept
 from agent.trust.keys import fleet_in_hand
-from hardware.board import open_board
 from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
-from hardware.errors import DeviceError, ScriptError
-from hardware.position import Position
+from hardware.errors import ScriptError
 from hardware.settings import ClockKind, PositionKind
-
-POSITION_WAIT_S: Final = 5.0
-"""How long a receiver just opened may take to report. Source: gpsd reports once a second."""
 
 
 class Level(StrEnum):
-    """How bad a finding is; LATER is a backend out of reach, NOTE asks for nothing now."""
+    """How bad a finding is; NOTE asks for nothing now.
+
+    LATER is a backend out of reach, or a camera that may not look just now.
+    """
 
     OK = "ok"
     NOTE = "note"
@@ -49,24 +45,35 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: what was looked at, how it is, and what to do."""
+    """One check: what was looked at, how it is, and what to do; figures where there are any."""
 
     check: str
     level: Level
     words: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def told(self) -> dict[str, Any]:
+        """JSON."""
+        plain = {"check": self.check, "level": self.level, "words": self.words}
+        return {**plain, "figures": dict(self.figures)} if self.figures else plain
 
 
-def examine(path: Path) -> list[Finding]:
-    """Run every check; without a valid configuration there is only that one."""
+def examine(path: Path, *, looks: bool = False) -> list[Finding]:
+    """Run every check; without a valid configuration there is only that one.
+
+    `looks` has the camera look at a test card.
+    """
     try:
         config = load(path)
         check(config)
     except (DoorstepError, ScriptError) as error:
         return [Finding("configuration", Level.FAILED, str(error))]
     layout = Layout.of(config.state)
+    valid = Finding("configuration", Level.OK, f"{path} is valid")
+    if closed := groups_check.of_the_state(config):  # all else would look like a fault
+        return [valid, *(Finding("groups", Level.FAILED, words) for words in closed)]
     over_tls = _as_sync(config, layout)  # before this process is another's for good
     unsealed = "photos are stored readable on the card: not for the road yet"
-    valid = Finding("configuration", Level.OK, f"{path} is valid")
     try:
         become(owner_of(layout.queue, layout.state))
     except StorageFault as error:  # the rest would be asked as root
@@ -74,7 +81,8 @@ def examine(path: Path) -> list[Finding]:
     running = status.ask(layout.capture_socket)
     findings = [
         valid,
-        *_devices(config, running),
+        *_devices(config, running, looks=looks),
+        *_manifest(running or {}),
         *_fleet(config, over_tls, running or {}),
         *(Finding("disk", Level[bad], words) for bad, words in disk_check.findings(config)),
         *(Finding("permissions", Level.FAILED, words) for words in permissions.wrong(layout)),
@@ -89,7 +97,7 @@ def examine(path: Path) -> list[Finding]:
 
 
 def exit_code(findings: Iterable[Finding]) -> ExitCode:
-    """0, 70 if a check failed, 75 if only the backend is out of reach."""
+    """0, 70 if a check failed, 75 if only the backend or the camera has to be asked later."""
     levels = {finding.level for finding in findings}
     if Level.FAILED in levels:
         return ExitCode.FAULT
@@ -104,25 +112,9 @@ def lines(findings: Iterable[Finding]) -> Iterator[str]:
         yield from (f"{'':<23}{line}" for line in rest)
 
 
-def _devices(config: Config, running: dict[str, Any] | None) -> Iterator[Finding]:
-    if running is not None and "error" in running:
-        yield Finding("devices", Level.FAILED, f"capture cannot be asked: {running['error']}")
-        return
-    if running is not None:
-        ready = "is ready" if running.get("ready") else "is not ready; see below"
-        works = running.get("writable")
-        yield Finding("devices", Level.OK if works else Level.FAILED, f"capture runs and {ready}")
-        yield from _position(str(running.get("position", "ok")))
-        yield from _manifest(running)
-        return
-    try:
-        board = open_board(config.board, None, BUILT)  # a simulated world that leaves no file
-    except DeviceError as error:
-        yield Finding("devices", Level.FAILED, str(error))
-        return
-    with closing(board):
-        yield Finding("devices", Level.OK, "all open; capture does not run")
-        yield from _position(_trouble(board.position) or "ok")
+def _devices(config: Config, running: dict[str, Any] | None, *, looks: bool) -> Iterator[Finding]:
+    for found in device_check.findings(config, running, looks=looks):
+        yield Finding(found.check, Level[found.level], found.words, found.figures)
 
 
 def _fleet(
@@ -155,18 +147,6 @@ def _manifest(running: dict[str, Any]) -> Iterator[Finding]:
     if refused := running.get("manifest_refused"):
         words = f"one was refused; the last valid one, if there is one, stays: {refused}"
         yield Finding("manifest", Level.FAILED, words)
-
-
-def _trouble(position: Position) -> str | None:
-    until_s = time.monotonic() + POSITION_WAIT_S
-    while (trouble := position.trouble()) and time.monotonic() < until_s:
-        time.sleep(0.1)
-    return trouble
-
-
-def _position(trouble: str) -> Iterator[Finding]:
-    if trouble != "ok":
-        yield Finding("position", Level.FAILED, trouble)
 
 
 def _queue(config: Config) -> Iterator[Finding]:
@@ -260,10 +240,10 @@ def _as_sync(config: Config, layout: Layout) -> list[Finding]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep doctor [--json]`."""
-    findings = examine(path_of(arguments.config))
+    """`doorstep doctor [--json] [--camera]`."""
+    findings = examine(path_of(arguments.config), looks=arguments.camera)
     if arguments.json:
-        print(json.dumps([asdict(finding) for finding in findings]))
+        print(json.dumps([finding.told() for finding in findings]))
     else:
         print("\n".join(lines(findings)))
     return exit_code(findings)

@@ -1,5 +1,6 @@
 """What doctor finds of certificates and backend; sync's user looks, whose keys they are."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,14 +25,29 @@ from agent.trust.store import TrustStore
 NOT_ENROLLED: Final = "not enrolled: no TLS certificate"
 """What the words of such a finding begin with: other findings depend on it."""
 
+NOT_OURS: Final = "not looked at, since only root and sync's own user may: run this as root"
+
 Found = tuple[str, str]
 """How bad it is, by the names of doctor's levels, and what to do."""
 
 
 def findings(config: Config) -> list[tuple[str, str, str]]:
     """What was looked at, how bad it is, and what to do; nothing but JSON."""
+    if config.identity.mode is IdentityMode.REQUIRED and not _is_ours(config):
+        return [(name, "NOTE", NOT_OURS) for name in ("identity", "backend")]
     found = [("identity", *one) for one in _identity(config)]
     return [*found, ("backend", *_backend(config))]
+
+
+def _is_ours(config: Config) -> bool:
+    """Whether sync's keys are this user's, or nobody's yet: to others all would look missing."""
+    try:
+        owner = Layout.of(config.state).sync_keys.stat().st_uid
+    except FileNotFoundError:
+        return True
+    except PermissionError:
+        return False
+    return os.geteuid() in {0, owner}
 
 
 def _identity(config: Config) -> Iterator[Found]:

@@ -240,7 +240,11 @@ def _error(message: str, code: int) -> Line:
 
 def _user(client: socket.socket) -> str:
     raw = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    uid = _CREDENTIALS.unpack(raw)[1]
+    return user_name(_CREDENTIALS.unpack(raw)[1])
+
+
+def user_name(uid: int) -> str:
+    """A user as `Answering` is told it: the name, or the number of one without a name."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

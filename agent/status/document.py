@@ -75,7 +75,7 @@ def _is_hindrance(told: object) -> bool:
 
 
 _MEMBERS: Final[dict[str, Callable[[object], bool]]] = {
-    **dict.fromkeys(("ready", "writable", "simulated", "quiet"), _is_flag),
+    **dict.fromkeys(("ready", "writable", "simulated", "quiet", "has_fix"), _is_flag),
     **dict.fromkeys(("clock", "state"), _is_word),
     **dict.fromkeys(("position", "fleet_refused", "manifest_refused"), _is_text),
     **dict.fromkeys(("last_answer", "pause", "identity_trouble"), _is_text),

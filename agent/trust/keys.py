@@ -47,3 +47,10 @@ def receipt_keys(config: Config) -> Keys:
     if config.identity.mode is IdentityMode.OFF:
         return receipt.read_keys(config.backend.receipt_keys)
     return fleet_in_hand(config).receipt_keys
+
+
+def manifest_keys(config: Config) -> Keys:
+    """Who may sign manifests. Raises as `fleet_in_hand` does."""
+    if config.identity.mode is IdentityMode.OFF:
+        return receipt.read_keys(config.backend.receipt_keys)
+    return fleet_in_hand(config).manifest_keys

@@ -37,6 +37,7 @@ MEANS: Final[Mapping[Signal, str]] = {
     Signal.SENDING: "in the cradle, sending",
     Signal.ALL_SENT: "in the cradle, all sent",
     Signal.ASK_OFFICE: "in the cradle, ask the office",
+    Signal.LOCATE: "somebody looks for this device",
 }
 """What the driver should do; README has the same words."""
 

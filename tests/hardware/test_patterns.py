@@ -12,6 +12,7 @@ from hardware.patterns import (
     DARK,
     GREEN,
     HIGH_HZ,
+    LOCATE_S,
     LOW_HZ,
     PATTERNS,
     RED,
@@ -40,6 +41,7 @@ MAIN_COLOUR = {
     Signal.SENDING: WHITE,
     Signal.ALL_SENT: GREEN,
     Signal.ASK_OFFICE: AMBER,
+    Signal.LOCATE: WHITE,
 }
 
 
@@ -99,6 +101,17 @@ def test_the_driver_hears_six_sounds(signal: Signal, sounds: list[int]) -> None:
     A click there means taken.
     """
     assert tones(PATTERNS[signal]) == sounds
+
+
+def test_a_device_that_is_looked_for_calls_three_times_a_second_and_then_is_dark() -> None:
+    """Nothing else sounds for longer than a second: it is heard in a box of devices."""
+    calls = PATTERNS[Signal.LOCATE]
+
+    assert sum(step.seconds for step in calls.once) == pytest.approx(LOCATE_S)
+    assert tones(calls) == [HIGH_HZ] * 3 * LOCATE_S
+    lit = [light_at(Signal.LOCATE, 7.05 + tenth / 10) == WHITE for tenth in range(10)]
+    assert "".join("#" if one else "." for one in lit) == "#.#.#....."
+    assert light_at(Signal.LOCATE, LOCATE_S + 0.05) == DARK
 
 
 def test_saved_is_green_for_one_second() -> None:

@@ -83,6 +83,7 @@ def test_every_signal_of_a_press_has_its_time_and_no_idle_one_has() -> None:
         Signal.READING,
         Signal.LABEL_READ,
         Signal.FAULT,
+        Signal.LOCATE,
     }
 
     assert set(SHOWN_S) == of_a_press

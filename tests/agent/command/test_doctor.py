@@ -249,6 +249,93 @@ def test_a_running_capture_process_is_asked_instead_of_opening_its_devices(
 
 
 @pytest.mark.slow
+def test_a_receiver_without_a_fix_is_told_and_is_no_failure(tmp_path: Path) -> None:
+    """Indoors that is so: whoever provisions a device there reads a note."""
+    device = Device(tmp_path, '[[at]]\nsecond = 0\nfix = "none"\n')
+
+    found = levels(device)
+
+    assert found["position"] is Level.NOTE
+    assert "no fix" in words(device, "position")
+
+
+@pytest.mark.parametrize(
+    ("answer", "level"),
+    [
+        ({"position": "ok", "has_fix": True}, Level.OK),
+        ({"position": "ok", "has_fix": False}, Level.NOTE),
+        ({"position": "gpsd: refused", "has_fix": False}, Level.FAILED),
+        ({"position": "ok", "has_fix": "perhaps"}, None),
+        ({"position": "ok"}, None),
+    ],
+    ids=str,
+)
+def test_what_capture_says_of_the_receiver_is_told_and_nothing_where_it_says_nothing(
+    tmp_path: Path, answer: dict[str, object], level: Level | None
+) -> None:
+    device = Device(tmp_path)
+    device.layout.make()
+
+    with control.serve(device.layout.capture_socket, lambda *_: dict(answer)):
+        assert levels(device).get("position") is level
+
+
+CAMERA_LIES: list[dict[str, object]] = [
+    {},
+    {"verdict": "ok"},
+    {"verdict": "ok", "mean_pct": "bright", "clipped_pct": 0, "gain": 1, "exposure_us": 1},
+    {"error": "no camera", "exit": 70},
+]
+
+
+def looked_at(answer: dict[str, object]) -> control.Answering:
+    """A capture that runs, and says this of a test card."""
+    return lambda asked, _user: dict(answer) if "test_card" in asked else {"writable": True}
+
+
+@pytest.mark.parametrize("answer", CAMERA_LIES, ids=str)
+def test_what_capture_says_of_a_test_card_is_input(
+    tmp_path: Path, answer: dict[str, object]
+) -> None:
+    device = Device(tmp_path)
+    device.layout.make()
+
+    with control.serve(device.layout.capture_socket, looked_at(answer)):
+        found = [one for one in doctor.examine(device.config, looks=True) if one.check == "camera"]
+
+    assert [one.level for one in found] == [Level.FAILED]
+
+
+def test_a_camera_that_may_not_look_now_is_asked_later(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+    device.layout.make()
+    refusal = {"error": "a route is in hand", "exit": 75}
+
+    with control.serve(device.layout.capture_socket, looked_at(refusal)):
+        found = [one for one in doctor.examine(device.config, looks=True) if one.check == "camera"]
+
+    assert [(one.level, one.words) for one in found] == [(Level.LATER, "a route is in hand")]
+
+
+@pytest.mark.slow
+def test_with_capture_stopped_doctor_itself_looks_and_leaves_nothing(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+
+    told = device.run("doctor", "--camera", "--json")
+
+    camera = [one for one in json.loads(told.stdout) if one["check"] == "camera"]
+    assert [one["level"] for one in camera] == ["ok"] * 3
+    assert camera[0]["figures"]["verdict"] == "ok"
+    assert camera[0]["figures"]["sharpness"] > 95
+    assert all("figures" not in one for one in camera[1:])
+    assert not device.layout.state.exists()
+
+
+def test_without_being_asked_doctor_does_not_look(tmp_path: Path) -> None:
+    assert "camera" not in levels(Device(tmp_path))
+
+
+@pytest.mark.slow
 def test_a_receiver_without_an_answer_is_a_failure_of_the_position_only(tmp_path: Path) -> None:
     device = Device(tmp_path, '[[at]]\nsecond = 0\nfix = "unplugged"\n')
 

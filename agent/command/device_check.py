@@ -1,0 +1,144 @@
+"""What doctor finds of the devices: asked of capture where it runs, opened here where not."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agent.capture import testcard
+from agent.capture.duties import FIX_NOW_S
+from agent.capture.technician import kept_route, why_not_look
+from agent.command import groups_check
+from agent.command.shared import floor
+from agent.config import Config
+from agent.errors import DoorstepError, ExitCode
+from agent.process import control
+from agent.queue.paths import Layout
+from hardware.board import Board, open_board
+from hardware.clock import BUILT
+from hardware.clock_system import SystemClock
+from hardware.errors import DeviceError
+from hardware.position import Position
+
+POSITION_WAIT_S: Final = 5.0
+"""How long a receiver just opened may take to report. Source: gpsd reports once a second."""
+
+LOOK_S: Final = 20.0
+"""Longest wait for a test card's figures: capture answers within 15 s."""
+
+NO_FIX: Final = (
+    "the receiver works, and has no fix: indoors that is so; under the open sky it takes a minute, "
+    "else look at its antenna"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One finding: of which check, how bad by the names of doctor's levels, and what to do."""
+
+    check: str
+    level: str
+    words: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+def findings(config: Config, running: dict[str, Any] | None, *, looks: bool) -> Iterator[Found]:
+    """Of all devices; `looks` has the camera look at a test card.
+
+    Args:
+        config: the whole of it.
+        running: what capture says of itself; None where it does not run.
+        looks: whether to take a frame, which is measured and dropped.
+    """
+    if running is None:
+        yield from _opened(config, looks=looks)
+    elif "error" in running:
+        yield Found("devices", "FAILED", f"capture cannot be asked: {running['error']}")
+    else:
+        ready = "is ready" if running.get("ready") else "is not ready; see below"
+        works = running.get("writable")
+        yield Found("devices", "OK" if works else "FAILED", f"capture runs and {ready}")
+        trouble, has_fix = str(running.get("position", "ok")), running.get("has_fix")
+        yield from _position(None if trouble == "ok" else trouble, has_fix)
+        if looks:
+            yield from _asked(config)
+
+
+def _opened(config: Config, *, looks: bool) -> Iterator[Found]:
+    if closed := groups_check.of_the_devices(config):
+        yield from (Found("groups", "FAILED", words) for words in closed)
+        return
+    try:
+        board = open_board(config.board, None, BUILT)  # a simulated world that leaves no file
+    except DeviceError as error:
+        yield Found("devices", "FAILED", str(error))
+        return
+    with closing(board):
+        yield Found("devices", "OK", "all open; capture does not run")
+        trouble = _trouble(board.position)
+        yield from _position(trouble, trouble is None and _has_fix(board.position))
+        if looks:
+            yield from _looked(config, board)
+
+
+def _trouble(position: Position) -> str | None:
+    """Why it gives no fixes; waits for the first report, and a moment more for the first fix."""
+    until_s = time.monotonic() + POSITION_WAIT_S
+    while (trouble := position.trouble()) or not _has_fix(position):
+        if time.monotonic() >= until_s:
+            break
+        time.sleep(0.1)
+    return trouble
+
+
+def _has_fix(position: Position) -> bool:
+    fix = position.last_fix()
+    return fix is not None and time.monotonic_ns() - fix.received_ns <= FIX_NOW_S * 1e9
+
+
+def _position(trouble: str | None, has_fix: bool | None) -> Iterator[Found]:
+    """A receiver that is not there is a fault, one without a fix is none; None says nothing."""
+    if trouble is not None:
+        yield Found("position", "FAILED", trouble)
+    elif has_fix is not None:
+        yield Found("position", *(("OK", "there is a fix") if has_fix else ("NOTE", NO_FIX)))
+
+
+def _asked(config: Config) -> Iterator[Found]:
+    """Capture has the camera; what it says is input."""
+    socket = Layout.of(config.state).capture_socket
+    try:
+        told = control.ask(socket, {"test_card": True}, LOOK_S)
+    except DoorstepError as error:
+        level = "LATER" if error.exit_code == ExitCode.LATER else "FAILED"
+        yield Found("camera", level, str(error))
+        return
+    if told is None:
+        yield Found("camera", "LATER", "capture has ended meanwhile: run this again")
+        return
+    yield from _judged(config, told)
+
+
+def _looked(config: Config, board: Board) -> Iterator[Found]:
+    """Nobody can be at work with it: no process serves presses."""
+    try:
+        clock = SystemClock(floor(Layout.of(config.state)))
+        if why_not := why_not_look(kept_route(config, clock), is_nobody_at_work=True):
+            yield Found("camera", "LATER", why_not)
+            return
+        told = testcard.look(board.camera, config)
+    except (DeviceError, DoorstepError) as error:
+        yield Found("camera", "FAILED", str(error))
+        return
+    yield from _judged(config, told)
+
+
+def _judged(config: Config, told: dict[str, Any]) -> Iterator[Found]:
+    try:
+        found = list(testcard.judged(told, config.quality))
+    except (KeyError, TypeError, ValueError):
+        yield Found("camera", "FAILED", "capture answered something else than figures of a frame")
+        return
+    for number, (level, words) in enumerate(found):
+        yield Found("camera", level, words, {} if number else told)

@@ -1,0 +1,146 @@
+"""Whether this user may use what doctor looks at, and which group is missing where not."""
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agent.config import Config
+from agent.queue.paths import Layout
+from hardware.settings import BoardSettings, CameraKind, LampKind, PartKind
+
+STATE: Final = "the state of Doorstep"
+PINS: Final = "the GPIO pins"
+CAMERA: Final = "the camera"
+
+_PIN_DEVICES: Final = ("gpiochip*",)
+_CAMERA_DEVICES: Final = ("video*", "media*", "dma_heap/*")
+"""What lgpio, libcamera and V4L2 open below /dev. Source: libcamera 0.4, dma_buf_allocator.cpp."""
+
+_USUAL: Final = {STATE: "doorstep", PINS: "gpio", CAMERA: "video"}
+"""The groups that own them. Source: systemd/doorstep.sysusers, and Raspberry Pi OS' udev rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who asks: `groups` are those of this process, `members` those that /etc/group has."""
+
+    name: str
+    uid: int
+    groups: Collection[int]
+    members: Collection[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A place that is read and written; `group_name` is the number where it has no name."""
+
+    what: str
+    place: Path
+    owner: int
+    group: int
+    group_name: str
+    mode: int
+
+
+def missing(who: Who, needs: Iterable[Need]) -> Iterator[str]:
+    """What `who` may not use, in words, each with what to do about it; one line for each thing."""
+    told: set[str] = set()
+    for need in needs:
+        if need.what not in told and not _may_use(who, need):
+            told.add(need.what)
+            yield f"{who.name} may not use {need.what} ({need.place}): {_remedy(who, need)}"
+
+
+def _may_use(who: Who, need: Need) -> bool:
+    """As the kernel decides it: the first of owner, group and others that fits counts alone."""
+    if who.uid == 0:
+        return True
+    if who.uid == need.owner:
+        bits = need.mode >> 6
+    elif need.group in who.groups:
+        bits = need.mode >> 3
+    else:
+        bits = need.mode
+    wanted = stat.S_IROTH | (stat.S_IXOTH if need.what == STATE else stat.S_IWOTH)
+    return bits & wanted == wanted
+
+
+def _remedy(who: Who, need: Need) -> str:
+    usual = _USUAL[need.what]
+    if need.group == 0 or need.group in who.groups:
+        if need.what == STATE:
+            return "`systemd-tmpfiles --create` gives it the owners and modes that it should have"
+        return (
+            f"no rule of udev gives it to the group {usual}; `scripts/provision` puts one there, "
+            "or run this as root"
+        )
+    if need.group in who.members:
+        return f"is of the group {need.group_name} only since the last login: log in again"
+    return (
+        f"not of the group {need.group_name}: `sudo usermod -aG {need.group_name} {who.name}` and "
+        "log in again, or run this as root"
+    )
+
+
+def this_user() -> Who:
+    """Who runs this process."""
+    uid, groups = os.geteuid(), {os.getegid(), *os.getgroups()}
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return Who(str(uid), uid, groups, groups)
+    return Who(entry.pw_name, uid, groups, os.getgrouplist(entry.pw_name, entry.pw_gid))
+
+
+def of_the_state(config: Config) -> list[str]:
+    """What keeps this user from the state, in words."""
+    places = (Layout.of(config.state).state, Layout.of(config.state).run)
+    return list(missing(this_user(), _needs(STATE, places)))
+
+
+def of_the_devices(config: Config, dev: Path = Path("/dev")) -> list[str]:
+    """What keeps this user from the devices that are configured, in words."""
+    wanted = [
+        need
+        for what, patterns in _patterns(config.board)
+        for pattern in patterns
+        for need in _needs(what, sorted(dev.glob(pattern)))
+    ]
+    return list(missing(this_user(), wanted))
+
+
+def _patterns(settings: BoardSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
+    on_pins = (
+        settings.buttons.kind is PartKind.GPIO,
+        settings.indicator.kind is PartKind.GPIO,
+        settings.lamp.kind is LampKind.GPIO,
+    )
+    if any(on_pins):
+        yield PINS, _PIN_DEVICES
+    if settings.camera.kind is CameraKind.PICAMERA2:
+        yield CAMERA, _CAMERA_DEVICES
+    if settings.camera.kind is CameraKind.V4L2:
+        yield CAMERA, (f"video{settings.camera.device}",)
+
+
+def _needs(what: str, places: Iterable[Path]) -> Iterator[Need]:
+    """Those that are there; a place that cannot be looked at is the business of the one above."""
+    for place in places:
+        try:
+            found = place.stat()
+        except OSError:
+            continue
+        name = _group_name(found.st_gid)
+        yield Need(what, place, found.st_uid, found.st_gid, name, stat.S_IMODE(found.st_mode))
+
+
+def _group_name(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
