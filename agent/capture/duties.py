@@ -35,7 +35,7 @@ A frame may have that long to come (`camera.frame_deadline_ms`), on a busy machi
 SHUT_DOWN_AGAIN_S: Final = 60.0
 """How often an empty device that was not powered off asks for it again.
 
-Each time starts a process, from the little that is left. Source: our choice.
+Each time starts a process, from the little that is left; a login has often ended by then.
 """
 
 END_AFTER_S: Final = 3.0

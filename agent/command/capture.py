@@ -37,7 +37,7 @@ FAULT_HELD_S: Final = 20.0
 """How long a process that cannot start stays, red, before it ends and is started again.
 
 It is the slow retry. Longer, and a camera that was plugged in is found later; shorter, and the
-device is dark for more of the time: systemd waits in the dark. Source: our choice.
+device is dark for more of the time: systemd waits in the dark.
 """
 
 _LOOK_EVERY_S: Final = 0.1

@@ -21,8 +21,8 @@ from agent.capture.inherited import inherit
 from agent.capture.loop import CaptureLoop
 from agent.capture.record_json import Setting, chain_start_record
 from agent.capture.socket_presses import Reply
-from agent.command.openings import floor
 from agent.capture.technician import ASKED
+from agent.command.openings import floor
 from agent.command.shared import signals
 from agent.config import Config
 from agent.errors import ExitCode, NotNow

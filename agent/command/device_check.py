@@ -10,7 +10,7 @@ from agent.capture import testcard
 from agent.capture.duties import FIX_NOW_S
 from agent.capture.technician import kept_route, why_not_look
 from agent.command import groups_check
-from agent.command.shared import floor
+from agent.command.openings import floor
 from agent.config import Config
 from agent.errors import DoorstepError, ExitCode
 from agent.process import control
