@@ -1,9 +1,12 @@
 """The picamera2 door on a stand-in for picamera2, with its jobs, requests and hangs."""
 
+import logging
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event, Timer
+from types import ModuleType
 from typing import Any
 
 import cv2  # noqa: TID251 - makes the I420 that a sensor would
@@ -614,3 +617,41 @@ def test_without_picamera2_the_error_names_the_package() -> None:
     """Nothing else is opened in its place."""
     with pytest.raises(DeviceMissing, match=r"apt install python3-picamera2|camera\.device"):
         open_device(0)
+
+
+class Talkative(Picamera):
+    """Says as much as picamera2 does when it opens a camera."""
+
+    def __init__(self, _device: int = 0) -> None:
+        super().__init__()
+        log = logging.getLogger("picamera2.picamera2")
+        log.info("Initialization successful.")
+        log.warning("something is wrong")
+
+
+def test_what_picamera2_says_at_each_start_does_not_fill_the_journal(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It logs two lines whenever the sensor starts and stops; what is wrong is still told."""
+    vendor, lib = ModuleType("picamera2"), ModuleType("libcamera")
+    vendor.Picamera2 = Talkative  # type: ignore[attr-defined]
+    lib.ColorSpace = type("ColorSpace", (), {"Smpte170m": staticmethod(object)})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "picamera2", vendor)
+    monkeypatch.setitem(sys.modules, "libcamera", lib)
+    caplog.set_level(logging.INFO)
+
+    open_device(0)
+
+    assert [one.getMessage() for one in caplog.records] == ["something is wrong"]
+
+
+@pytest.mark.parametrize(
+    ("told", "focused"),
+    [({"AfState": 2}, True), ({"AfState": 3}, False), ({"AfState": 1}, None), ({}, None)],
+)
+def test_a_frame_says_whether_the_lens_found_its_focus_where_it_is_told(
+    told: dict[str, int], focused: bool | None
+) -> None:
+    pixels = np.zeros((240, 320, 3), np.uint8)
+
+    assert frame(pixels, metadata(1, **told)).focused is focused
