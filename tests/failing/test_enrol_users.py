@@ -213,7 +213,7 @@ def test_link_in_the_place_of_all_keys_is_refused(scene: Scene, held: tuple[str,
     assert scene.callers == []
 
 
-COMMANDS = ["enrol", "capture", "sync", "prune", "status", "queue", "doctor"]
+COMMANDS = ["enrol", "capture", "sync", "prune", "status", "queue", "doctor", "locate"]
 
 
 def on_a_device(scene: Scene, command: str) -> CompletedProcess[str]:
@@ -250,7 +250,7 @@ def test_on_a_device_without_a_state_root_makes_none(scene: Scene, command: str)
     assert scene.callers == []
 
 
-@pytest.mark.parametrize("command", ["capture", "prune", "status", "queue", "doctor"])
+@pytest.mark.parametrize("command", ["capture", "prune", "status", "queue", "doctor", "locate"])
 def test_a_queue_that_is_gone_is_not_made_by_root(scene: Scene, command: str) -> None:
     layout: Layout = scene.device.layout
     shutil.rmtree(layout.queue)

@@ -597,6 +597,7 @@ def test_the_status_tells_what_only_this_process_knows(tmp_path: Path) -> None:
             "writable": True,
             "streaming": False,
             "position": "ok",
+            "has_fix": False,
             "clock": "ntp",
             "simulated": False,
             "fleet": None,

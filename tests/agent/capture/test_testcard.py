@@ -10,7 +10,7 @@ from agent.capture import testcard
 from agent.capture.quality import Pixels
 from agent.config import Thresholds
 from hardware.camera import Frame
-from tests.quality.spoiling import softened
+from tests.quality.spoiling import smeared, softened
 from tests.support.benchtop import picture
 
 LIMITS: Final = Thresholds()
@@ -56,6 +56,14 @@ def test_a_page_out_of_focus_is_a_failure_with_what_to_do(sigma_px: float) -> No
     assert level == "FAILED"
     assert "clean the lens" in words
     assert "hold a printed page at 40 cm" in words
+
+
+def test_a_page_that_moved_along_its_lines_may_count_as_sharp() -> None:
+    """What the figures cannot tell: the strokes of letters along the smear stay as they are."""
+    across, along = (smeared(page(), 12, direction_deg) for direction_deg in (90.0, 0.0))
+
+    assert told(figures(across))["sharpness"][0] == "FAILED"
+    assert told(figures(along))["sharpness"][0] == "OK"
 
 
 @pytest.mark.parametrize(
