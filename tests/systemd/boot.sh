@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Becomes a device: this machine's files with a layer of its own above them, and systemd as pid 1.
+# tests/systemd/running.py starts it in namespaces of its own (mount, pid, uts, ipc, network).
+# boot.sh LAYER CGROUP REPOSITORY PYTHON SITE    LAYER lies in memory: it may not be below itself
+set -euo pipefail
+
+DEVICES=(null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 loop-control:10:237)
+
+# The clock, modules and raw ports are of the whole host.
+WITHOUT=-sys_time,-sys_module,-sys_rawio,-syslog
+
+# What is not of systemd is of this machine, and would be started a second time.
+LEFT_OUT=(networkd resolved timesyncd udevd)
+
+main() {
+    local layer=$1 cgroup=$2 repository=$3 python=$4 site=$5 root=$1/root
+    if [[ ${6:-} != inside ]]; then
+        echo $$ >"$cgroup/cgroup.procs"
+        exec unshare --cgroup "$0" "$@" inside
+    fi
+    mount --make-rprivate /
+    mkdir -p "$layer/upper" "$layer/work" "$root"
+    mount -t overlay -o "lowerdir=/,upperdir=$layer/upper,workdir=$layer/work" overlay "$root"
+    product "$root/opt/doorstep" "$repository" "$python" "$site"
+    mount -t proc proc "$root/proc"
+    mount -t sysfs -o ro sysfs "$root/sys"
+    mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+    mount -t tmpfs -o mode=0755 tmpfs "$root/run"
+    mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+    devices "$root/dev"
+    only_systemd "$root/etc/systemd"
+    ip link set lo up
+    ip address add 10.77.9.1/32 dev lo # sync reaches no 127.0.0.1
+    cd "$root"
+    pivot_root . . # in a chroot there are no user namespaces
+    umount -l .
+    exec setpriv --bounding-set "$WITHOUT" -- \
+        /usr/bin/env -i container=doorstep-test PATH=/usr/sbin:/usr/bin TERM=dumb \
+        /usr/lib/systemd/systemd --system
+}
+
+# Where the units expect it: these sources, by the Python that runs the tests.
+product() {
+    local place=$1 repository=$2 python=$3 site=$4
+    rm -rf "$place"
+    mkdir -p "$place/current/bin" "$place/source" "$place/python" "$place/site"
+    mount --bind "$repository" "$place/source"
+    mount --bind "$python" "$place/python"
+    mount --bind "$site" "$place/site"
+    cat >"$place/python.sh" <<'SH'
+#!/bin/sh
+export PYTHONHOME=/opt/doorstep/python LD_LIBRARY_PATH=/opt/doorstep/python/lib
+export PYTHONPATH=/opt/doorstep/source:/opt/doorstep/site PYTHONDONTWRITEBYTECODE=1
+exec /opt/doorstep/python/bin/python3 "$@"
+SH
+    printf '#!/bin/sh\nexec /opt/doorstep/python.sh -m agent "$@"\n' >"$place/current/bin/doorstep"
+    chmod +x "$place/python.sh" "$place/current/bin/doorstep"
+}
+
+devices() {
+    local dev=$1 one kind major minor
+    mount -t tmpfs -o mode=0755 tmpfs "$dev"
+    for one in "${DEVICES[@]}"; do
+        IFS=: read -r kind major minor <<<"$one"
+        mknod -m 0666 "$dev/$kind" c "$major" "$minor"
+    done
+    for ((minor = 0; minor < 64; minor++)); do
+        mknod -m 0660 "$dev/loop$minor" b 7 "$minor"
+    done
+    mkdir "$dev/pts" "$dev/shm"
+    mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts "$dev/pts"
+    mount -t tmpfs -o mode=1777 tmpfs "$dev/shm"
+    ln -s pts/ptmx "$dev/ptmx"
+    ln -s /proc/self/fd "$dev/fd"
+}
+
+only_systemd() {
+    local etc=$1 one
+    rm -rf "$etc"/system/*.wants
+    mkdir -p "$etc/journald.conf.d"
+    printf '[Journal]\nStorage=volatile\n' >"$etc/journald.conf.d/volatile.conf"
+    for one in "${LEFT_OUT[@]}"; do
+        ln -sf /dev/null "$etc/system/systemd-$one.service"
+    done
+    ln -sfn /usr/lib/systemd/system/multi-user.target "$etc/system/default.target"
+}
+
+main "$@"
