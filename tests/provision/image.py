@@ -4,6 +4,8 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -37,8 +39,31 @@ HOSTNAME: Final = "raspberrypi"
 SHARED_MACHINE_ID: Final = "0123456789abcdef0123456789abcdef"
 """In the image, as in one that was cloned from a running device."""
 
+RECEIVER: Final = Path(__file__).with_name("receiver.py")
+"""What is at the UART of every machine."""
+
+CHRONY: Final = """\
+# The clock is this host's, and chrony may not set it: it measures only (-x).
+[Unit]
+ConditionCapability=
+[Service]
+ExecStart=
+ExecStart=!/usr/sbin/chronyd -F 1 -x
+"""
+"""For chrony, once provisioning has installed it. Source: Debian's chrony.service."""
+
+RECEIVER_UNIT: Final = """\
+[Unit]
+Before=gpsd.service
+[Service]
+ExecStart=/usr/bin/python3 /usr/local/lib/receiver
+[Install]
+WantedBy=multi-user.target
+"""
+
 _SETUP: Final = f"""
 set -e
+systemctl enable receiver.service
 for one in {TECHNICIAN} {STRANGER}; do
     useradd --create-home --shell /bin/bash "$one"
     install -d -m 0700 -o "$one" -g "$one" "/home/$one/.ssh"
@@ -64,28 +89,51 @@ def technicians_key() -> Path:
     return key
 
 
-def image() -> Path:
+def image(*, prepared: bool = False) -> Path:
     """Returns the root folder of a Debian 13 (about 40 s where it has to be made).
+
+    A `prepared` one has all packages that provisioning installs: for what comes after them.
 
     Raises:
         subprocess.CalledProcessError: mmdebstrap failed; what it said went to stderr.
     """
     public = technicians_key().with_suffix(".pub").read_text()
-    wants = "\n".join([*PACKAGES, *SUITES, _SETUP, public])
+    packages = [*PACKAGES, *(_provisioned_packages() if prepared else [])]
+    wants = "\n".join([*packages, *SUITES, *_files().values(), _SETUP, public])
     root = KEPT / f"root-{hashlib.sha256(wants.encode()).hexdigest()[:12]}"
     with (KEPT / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not root.exists():
-            _make(root, public)
+            _make(root, packages, public)
     return root
 
 
-def _make(root: Path, public: str) -> None:
+def _make(root: Path, packages: Sequence[str], public: str) -> None:
     part = KEPT / "root.part"
     shutil.rmtree(part, ignore_errors=True)
-    include = f"--include={','.join(PACKAGES)}"
+    include = f"--include={','.join(packages)}"
     made = ["mmdebstrap", "--quiet", "--variant=minbase", include, "trixie", str(part), *SUITES]
     subprocess.run(made, check=True)
     (part / "root" / "technician.pub").write_text(public)
+    for path, text in _files().items():
+        (part / path).parent.mkdir(parents=True, exist_ok=True)
+        (part / path).write_text(text)
     subprocess.run(["chroot", part, "/bin/sh", "-c", _SETUP], check=True)
     part.rename(root)
+
+
+def _files() -> dict[str, str]:
+    units = "etc/systemd/system"
+    return {
+        "usr/local/lib/receiver": RECEIVER.read_text(),
+        f"{units}/receiver.service": RECEIVER_UNIT,
+        f"{units}/chrony.service.d/host.conf": CHRONY,
+    }
+
+
+def _provisioned_packages() -> list[str]:
+    """What packages.yml lists under `all`: a plain list, read without a YAML library."""
+    text = (REPOSITORY / "scripts" / "provisioning" / "packages.yml").read_text()
+    listed = text.partition("\nall:\n")[2]
+    lines = takewhile(lambda line: line.startswith("  - "), listed.splitlines())
+    return [line.split()[1] for line in lines]

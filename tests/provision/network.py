@@ -72,9 +72,9 @@ class Network:
         _address_in(netns, f"{address}/24", HOST)
         return netns
 
-    def unplug(self, address: str, *, back: bool = False) -> None:
-        """Pulls a machine's cable, or puts it in again: it is on the road."""
-        ip("link", "set", f"dst{address.rsplit('.', 1)[1]}", "up" if back else "down")
+    def pull_out(self, name: str) -> None:
+        """Takes the network of a machine that was stopped away."""
+        ip("netns", "del", f"dst-{name}")
 
     def _take_down(self) -> None:
         for one in _names("netns", "list"):
