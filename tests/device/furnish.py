@@ -71,9 +71,13 @@ def furnish(root: Path, public_key: str, scene: Path) -> None:
     _adapt_picamera2(root)
     # On a Pi the watchdog is in the kernel; Debian loads none by itself
     _write(root, "etc/modules-load.d/rig.conf", "i6300esb\n")
+    # Beside other work, emulated, sshd itself needs longer than systemd's 90 s
+    _write(root, "etc/systemd/system.conf.d/10-rig.conf", _PATIENCE)
     (root / "srv/scenes").mkdir(parents=True, exist_ok=True)
     shutil.copy(scene, root / "srv/scenes/0.jpg")
 
+
+_PATIENCE: Final = "[Manager]\nDefaultTimeoutStartSec=10min\n"
 
 _AT_EACH_START: Final = "import virtual_camera\n"
 """Any Python of this system runs it first: picamera2 itself must stay as it is installed."""

@@ -24,6 +24,9 @@ WITHIN_S: Final = 3600.0
 PRODUCT: Final = ("agent", "hardware", "systemd", "scripts/provisioning", "pyproject.toml")
 """What the device is made of: a device that was provisioned from another state is made anew."""
 
+TURNS: Final = 3
+"""Runs that a device is given: beside other work, SSH into an emulated one may break off."""
+
 _KEPT: Final = "provisioned"
 
 
@@ -60,15 +63,27 @@ def stage(image: Image, report: Report) -> None:
         office.send_out(data)
         report.figure("power on to SSH", f"{box.boot():.0f} s")
         inventory = _inventory(folder, backend, box, image)
-        for turn, name in enumerate(("the first run", "the second run"), start=1):
-            began_s = time.monotonic()
-            ran, told = _playbook(inventory, folder / f"provision-{turn}.log")
-            took_s = time.monotonic() - began_s
-            report.need(f"{name} of scripts/provision ends with 0", ran == 0, f"{took_s:.0f} s")
-            report.text(_table(told))
-        report.check("it changed nothing", "changed=0" in told or _unchanged(told), _recap(told))
+        _until_done(inventory, report)
+        began_s = time.monotonic()
+        ran, told = _playbook(inventory, folder / "again.log")
+        took = f"{time.monotonic() - began_s:.0f} s"
+        report.check("a second run ends with 0", ran == 0, took)
+        report.check("it changed nothing", "changed=0 " in told, _recap(told))
         box.shut_down()
     (folder / "port").write_text(str(port))
+
+
+def _until_done(inventory: Path, report: Report) -> None:
+    """Run it as a technician does: again, where the device was not reached to the end."""
+    for turn in range(1, TURNS + 1):
+        began_s = time.monotonic()
+        ran, told = _playbook(inventory, inventory.parent / f"provision-{turn}.log")
+        took = f"{time.monotonic() - began_s:.0f} s"
+        report.text(_table(told))
+        if ran == 0:
+            break
+        report.figure(f"run {turn} did not get to its end", took)
+    report.need("scripts/provision sets it up", ran == 0, f"run {turn}, {took}")
 
 
 def _inventory(folder: Path, backend: Backend, box: Machine, image: Image) -> Path:
@@ -88,6 +103,9 @@ def _inventory(folder: Path, backend: Backend, box: Machine, image: Image) -> Pa
         "doorstep_gpsd_devices": ["tcp://127.0.0.1:5010"],
         "doorstep_technicians": [TECHNICIAN],
         "doorstep_state_mb": 1024,
+        # Emulated, the system itself may stand still for longer than a Pi's ever does
+        "doorstep_watchdog_s": 60,
+        "ansible_ssh_retries": 5,
         # The virtual camera; emulated it is slow
         "doorstep_config": {
             "camera": {
@@ -125,7 +143,3 @@ def _table(told: str) -> str:
 
 def _recap(told: str) -> str:
     return next((line for line in told.splitlines() if "changed=" in line), "no recap")
-
-
-def _unchanged(told: str) -> bool:
-    return "0 changed" in told
