@@ -16,7 +16,7 @@ from tests.support.waiting import until
 
 BOOT: Final = Path(__file__).with_name("boot.sh")
 
-IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - another file system than / has
+IN_MEMORY: Final = Path("/dev/shm")
 
 UP_WITHIN_S: Final = 60.0
 """Longest boot. Source: 2 s on two cores, with room for a busy host."""
@@ -83,7 +83,8 @@ def running() -> Iterator[Running]:
     cgroup = _cgroups() / layer.name
     layer.mkdir()
     cgroup.mkdir()
-    told = [layer, cgroup, REPOSITORY, sys.base_prefix, sysconfig.get_path("purelib")]
+    python = (sys.base_prefix, sysconfig.get_path("purelib"))
+    told = [*map(str, (layer, cgroup, REPOSITORY)), *python]
     with (layer / "console.log").open("wb") as log:
         process = subprocess.Popen(
             ["unshare", *SPACES, BOOT, *told], stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -113,4 +114,3 @@ def _removed(top: Path) -> bool:
         except OSError:
             return False
     return True
-

@@ -81,7 +81,7 @@ WRITES = {
     f"{STATE}/trust": {"capture"},
     "/run/doorstep": {"capture"},
     "/run/doorstep/sync": {"sync"},
-    "/tmp": {"capture", "sync", "serve"},  # noqa: S108 - its own, in memory
+    "/tmp": {"capture", "sync", "serve"},
 }
 """Who makes a file where."""
 
