@@ -23,14 +23,17 @@ WIDTH = 100
 """Columns of the table where the terminal does not say."""
 
 UNREACHED = (
-    (r"HOST IDENTIFICATION HAS CHANGED|Host key verification failed",
-     "it shows another SSH host key than last time: is it the same device? "
-     "After a card was written anew: rm {known}"),
+    (
+        r"HOST IDENTIFICATION HAS CHANGED|Host key verification failed",
+        "it shows another SSH host key; was its card written anew? Then rm {known}",
+    ),
     (r"Permission denied", "its SSH does not accept the key or the user: {said}"),
     (r"Could not resolve", "its name is not known: set ansible_host to its address"),
     (r"refused", "nothing answers at its SSH port: is it on, and is the port right?"),
-    (r"timed out|timeout|No route|unreachable|closed by|Broken pipe|reset by",
-     "it does not answer, or not any more: is it on, and in this network?"),
+    (
+        r"timed out|timeout|No route|unreachable|closed by|Broken pipe|reset by",
+        "it does not answer, or not any more: is it on, and in this network?",
+    ),
 )
 """What ssh says, and what a technician can do about it."""
 

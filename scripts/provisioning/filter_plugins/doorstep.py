@@ -56,7 +56,9 @@ def of_version(networks: Iterable[str], version: int) -> list[str]:
     return [str(one) for one in found if one.version == version]
 
 
-def twins(others: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], device: str) -> list[str]:
+def twins(
+    others: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]], device: str
+) -> list[str]:
     """Which other hosts of the inventory have this device id too."""
     return [one for one in others if str(hostvars[one].get("doorstep_device_id", one)) == device]
 
@@ -94,8 +96,9 @@ def token(text: str, device: str) -> str:
     """The newest token of a device in a list of lines `ID TOKEN`; empty where there is none."""
     found = [words[1] for line in text.splitlines() if len(words := line.split()) >= 2]
     names = [words[0] for line in text.splitlines() if len(words := line.split()) >= 2]
-    return next((one for name, one in reversed([*zip(names, found, strict=True)])
-                 if name == device), "")
+    return next(
+        (one for name, one in reversed([*zip(names, found, strict=True)]) if name == device), ""
+    )
 
 
 def later(clock: str, minutes: int) -> str:
@@ -130,6 +133,7 @@ def on_the_road(found: Mapping[str, str]) -> str:
 def configuration(
     device: str,
     backend: str,
+    *,
     est: str = "",
     serve_names: Iterable[str] = (),
     serve_clients: Iterable[str] = (),
@@ -142,7 +146,7 @@ def configuration(
         identity |= {"ca": "fleet-ca.pem", "fleet_key": "fleet-key.pem"}
         identity |= {"est": est} if est else {}
     tables: dict[str, dict[str, Any]] = {
-        "device": {"id": device},
+        "device": {"id": str(device)},
         "identity": identity,
         "policy": {"manifest": "required"},
         "backend": {"url": backend},
@@ -227,6 +231,8 @@ def verdict(answer: str, said: str, notes: Iterable[str], enrolment: str = "") -
     try:
         findings = [(one["check"], one["level"], one["words"]) for one in json.loads(answer)]
     except (ValueError, KeyError, TypeError):
+        findings = []
+    if not findings:
         return {"verdict": "FAILED", "todo": f"doctor gave no answer: {sentence(said)}"}
     failed = [f"{check}: {words}" for check, level, words in findings if level == "FAILED"]
     later_ones = [f"{check}: {words}" for check, level, words in findings if level == "later"]
@@ -247,6 +253,27 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filters by their names in the playbook."""
-        found = (twins, wrong, pairs, beside, origin, ports, is_loopback, within, of_version, token, later)
-        found += (contents, same, enrolment_words, on_the_road, configuration, without, sentence, verdict)
+        found = (
+            twins,
+            wrong,
+            pairs,
+            beside,
+            origin,
+            ports,
+            is_loopback,
+            within,
+            of_version,
+            token,
+            later,
+        )
+        found += (
+            contents,
+            same,
+            enrolment_words,
+            on_the_road,
+            configuration,
+            without,
+            sentence,
+            verdict,
+        )
         return {f"doorstep_{one.__name__}": one for one in found}

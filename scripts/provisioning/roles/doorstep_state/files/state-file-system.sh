@@ -112,6 +112,8 @@ write_unit() {
 # Made by provisioning.
 [Unit]
 Description=Doorstep: records, queue and keys
+# The folders are made in it, and not below it
+Before=systemd-tmpfiles-setup.service
 
 [Mount]
 What=$device
@@ -119,6 +121,7 @@ Where=$STATE
 Type=ext4
 Options=$options
 
+# Wanted, not required: one that does not mount ends in a red light, and not in a dark device
 [Install]
 WantedBy=local-fs.target
 UNIT

@@ -1,0 +1,222 @@
+"""The playbook's decisions: a configuration that the agent reads, and who must not be touched."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jinja2
+import pytest
+
+from agent.config import IdentityMode, load
+
+PROVISIONING = Path(__file__).parents[2] / "scripts" / "provisioning"
+TEMPLATE = PROVISIONING / "roles" / "doorstep_agent" / "templates" / "config.toml.j2"
+
+
+def _filters() -> ModuleType:
+    """Ansible finds it by its place; so do we."""
+    place = PROVISIONING / "filter_plugins" / "doorstep.py"
+    spec = importlib.util.spec_from_file_location("doorstep_filters", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+filters = _filters()
+
+SIMULATED = {
+    name: {"kind": "simulated"} for name in ("camera", "buttons", "indicator", "lamp", "position")
+}
+
+INVENTORIES: dict[str, dict[str, Any]] = {
+    "the least": {},
+    "certificates from elsewhere": {"doorstep_est_url": "https://est.example.com:8443"},
+    "asked for its status": {
+        "doorstep_serve_names": ["van-0042.example.com", "192.0.2.42"],
+        "doorstep_serve_clients": ["dispatch"],
+        "doorstep_config": {"serve": {"listen": "192.0.2.42:8443"}},
+    },
+    "numbers, flags and one pin": {
+        "doorstep_config": {
+            "camera": {"mains_hz": 60},
+            "indicator": {"common_anode": True, "vibration_pin": 26},
+            "policy": {"eph_factor": 2.45, "scanning": False},
+        }
+    },
+    "a bench": {"doorstep_config": SIMULATED | {"device": {"bench_mode": True}}},
+    "an id that YAML takes for a number": {"doorstep_id": 42},
+}
+
+
+def _rendered(**set_here: Any) -> str:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    environment.filters |= filters.FilterModule().filters()
+    defaults: dict[str, Any] = {
+        "doorstep_id": "van-0042",
+        "doorstep_backend_url": "https://pod.example.com/doorstep",
+        "doorstep_est_url": "",
+        "doorstep_serve_names": [],
+        "doorstep_serve_clients": [],
+        "doorstep_config": {},
+    }
+    return environment.from_string(TEMPLATE.read_text()).render(defaults | set_here)
+
+
+@pytest.mark.parametrize("name", INVENTORIES)
+def test_the_agent_reads_what_is_rendered(tmp_path: Path, name: str) -> None:
+    settings = INVENTORIES[name]
+    file = tmp_path / "config.toml"
+    file.write_text(_rendered(**settings))
+
+    config = load(file)
+
+    assert config.device.id == str(settings.get("doorstep_id", "van-0042"))
+    assert config.identity.mode is IdentityMode.REQUIRED
+    assert config.identity.fleet_key == tmp_path / "fleet-key.pem"
+    assert config.est == (settings.get("doorstep_est_url") or "https://pod.example.com")
+    assert list(config.serve.names) == settings.get("doorstep_serve_names", [])
+    for table, wanted in settings.get("doorstep_config", {}).items():
+        for setting, value in wanted.items():
+            assert getattr(getattr(config, table), setting) == value
+
+
+def test_text_of_an_inventory_stays_text(tmp_path: Path) -> None:
+    """Quotes, line ends and other scripts do not end a string of the file."""
+    odd = 'a "b" \\ c\nd = 1\x7f ü \U0001f4e6'
+    file = tmp_path / "config.toml"
+    file.write_text(_rendered(doorstep_config={"quality": {"version": odd}}), encoding="utf-8")
+
+    assert load(file).quality.version == odd
+
+
+@pytest.mark.parametrize(
+    ("capture", "more", "refused"),
+    [
+        ({"manifest": "none", "quiet": True}, {}, ""),
+        ({"manifest": "off", "quiet": True}, {}, ""),
+        ({"manifest": 17, "manifest_until": "20:00", "quiet": True}, {}, "a route is in hand"),
+        ({"manifest": "none", "quiet": False}, {}, "a button was pressed"),
+        ({"manifest": "none", "quiet": False}, {"own_start": "yes", "capture_s": "30"}, ""),
+        ({"manifest": 17, "quiet": False}, {"own_start": "yes", "capture_s": "30"}, "a route"),
+        (
+            {"manifest": "none", "quiet": False},
+            {"own_start": "yes", "capture_s": "700"},
+            "a button was pressed",
+        ),
+        ({"error": "no answer"}, {}, "cannot be told"),
+    ],
+)
+def test_a_device_in_use_is_not_touched(
+    capture: dict[str, Any], more: dict[str, str], refused: str
+) -> None:
+    found = {"capture": "active", "status": json.dumps({"capture": capture}), **more}
+
+    said = filters.on_the_road(found)
+
+    assert refused in said
+    assert bool(said) == bool(refused)
+
+
+@pytest.mark.parametrize("status", ["", "not JSON", "[]", "null", '{"v": 1}'])
+def test_a_capture_that_runs_and_says_nothing_is_not_touched(status: str) -> None:
+    assert filters.on_the_road({"capture": "active", "status": status})
+
+
+def test_a_device_without_capture_is_not_on_the_road() -> None:
+    assert not filters.on_the_road({})
+
+
+def test_the_newest_token_of_a_device_counts() -> None:
+    tokens = "van-1 old\nvan-10 other\n\nnonsense\nvan-1 new\n"
+
+    assert filters.token(tokens, "van-1") == "new"
+    assert not filters.token(tokens, "van-2")
+
+
+def test_two_hosts_with_one_id_are_found() -> None:
+    hosts: dict[str, dict[str, Any]] = {
+        "van-1": {},
+        "van-2": {"doorstep_device_id": "van-1"},
+        "van-3": {},
+    }
+
+    assert filters.twins(["van-2", "van-3"], hosts, "van-1") == ["van-2"]
+    assert filters.twins(["van-1", "van-2"], hosts, "van-3") == []
+
+
+@pytest.mark.parametrize(
+    ("address", "inside"),
+    [
+        ("192.168.10.7", True),
+        ("::ffff:192.168.10.7", True),
+        ("192.168.11.7", False),
+        ("fe80::1%eth0", True),
+        ("2001:db8::1", False),
+    ],
+)
+def test_whoever_the_firewall_would_lock_out_is_told(address: str, inside: bool) -> None:
+    assert filters.within(address, ["192.168.10.0/24", "fe80::/10"]) is inside
+
+
+def test_what_is_wrong_with_an_inventory_is_said_at_once(tmp_path: Path) -> None:
+    wrong = filters.wrong(
+        {
+            "device": "van 1",
+            "backend_url": "http://pod",
+            "est_url": "",
+            "identity": "required",
+            "ca_file": str(tmp_path / "ca.pem"),
+            "fleet_key_file": str(tmp_path),
+            "config_files": [],
+            "office_networks": ["10.0.0.0/99"],
+            "update_time": "9000",
+            "listen": "pod:1",
+        }
+    )
+
+    for name in ("device_id", "backend_url", "ca.pem", "office_networks", "update_time", "listen"):
+        assert sum(name in one for one in wrong) == 1, name
+
+
+def _finding(check: str, level: str, words: str = "so") -> dict[str, str]:
+    return {"check": check, "level": level, "words": words}
+
+
+@pytest.mark.parametrize(
+    ("findings", "verdict"),
+    [
+        ([_finding("clock", "ok"), _finding("sealing", "note")], "ready"),
+        ([_finding("position", "note", "no fix yet")], "ready, no fix"),
+        ([_finding("position", "FAILED")], "FAILED"),
+        ([_finding("backend", "later"), _finding("position", "note")], "no backend"),
+        ([_finding("backend", "later"), _finding("disk", "FAILED")], "FAILED"),
+    ],
+)
+def test_the_verdict_is_doctors(findings: list[dict[str, str]], verdict: str) -> None:
+    assert filters.verdict(json.dumps(findings), "", [])["verdict"] == verdict
+
+
+@pytest.mark.parametrize("answer", ["", "null", "[]", "{}", "[1]", "Traceback"])
+def test_a_doctor_that_gives_no_answer_is_a_fault(answer: str) -> None:
+    assert filters.verdict(answer, "cannot", [])["verdict"] == "FAILED"
+
+
+def test_a_device_that_is_not_enrolled_is_not_ready() -> None:
+    well = json.dumps([_finding("clock", "ok")])
+
+    told = filters.verdict(well, "", [], "it is not enrolled: why")
+
+    assert told == {"verdict": "FAILED", "todo": "it is not enrolled: why"}
+
+
+def test_no_token_is_in_what_is_told() -> None:
+    assert filters.without("token s3cret was used", "s3cret") == "token (the token) was used"
+
+
+@pytest.mark.parametrize(("clock", "after"), [("02:30", "02:50"), ("23:50", "00:10")])
+def test_a_time_of_day_goes_round(clock: str, after: str) -> None:
+    assert filters.later(clock, 20) == after
