@@ -49,18 +49,20 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self._said: dict[str, str] = {}
+        self._last = "see above"  # what one host does for all, and failed, is said of all
         self._unreached: set[str] = set()
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """The last failure that counts is what the table says."""
         if not ignore_errors:
-            told = _member(result, "result")
+            told = _worst(_member(result, "result"))
             words = told.get("msg") or told.get("stderr") or told.get("stdout") or "it failed"
             task = "" if told.get("assertion") else f"{_task(result)}: "
             said = told.get("stderr") or told.get("stdout")
             if said and told.get("rc"):
                 words = f"{words}: {said.strip().splitlines()[-1]}"
-            self._said[_host(result)] = words if _is_ours(result) else task + str(words)
+            self._last = str(words) if _is_ours(result) else task + str(words)
+            self._said[_host(result)] = self._last
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """What ssh said, in a technician's words."""
@@ -85,7 +87,7 @@ class CallbackModule(CallbackBase):
                 verdict = "not reached" if host in self._unreached else "not done"
             todo = told.get("todo", "")
             if verdict in {"not reached", "not done"}:
-                todo = self._said.get(host, "see above")
+                todo = self._said.get(host, self._last)
             rows.append((told.get("device", host), told.get("version", "-"), verdict, todo))
         if rows:
             self._print(rows)
@@ -124,6 +126,12 @@ def _write(hosts: list[str]) -> None:
 def _member(result: Any, name: str) -> Any:
     """Ansible 2.19 gives `result.result`, earlier ones `result._result`."""
     return getattr(result, name, None) or getattr(result, f"_{name}", {})
+
+
+def _worst(told: dict[str, Any]) -> dict[str, Any]:
+    """Of a loop, the turn that failed."""
+    turns = [one for one in told.get("results") or () if isinstance(one, dict)]
+    return next((one for one in turns if one.get("failed")), told)
 
 
 def _host(result: Any) -> str:
