@@ -79,7 +79,8 @@ class CallbackModule(CallbackBase):
         rows, again = [], []
         for host in hosts:
             told = stats.custom.get(host, {})
-            bad = stats.failures.get(host, 0) or stats.dark.get(host, 0)
+            # One that came to no verdict is not through, also where another's failure ended all.
+            bad = stats.failures.get(host, 0) or stats.dark.get(host, 0) or not told
             if bad:
                 again.append(host)
             verdict = told.get("verdict", "not done")
