@@ -1,4 +1,4 @@
-"""What both buttons promise; runs on the simulated ones and on gpiozero's simulated pins."""
+"""What both buttons promise; runs on simulated ones, on gpiozero's pins, and on a kernel's."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +13,7 @@ from hardware.buttons_gpio import GpioButtons
 from hardware.settings import ButtonSettings, PartKind
 from hardware.simulated.buttons import SimulatedButtons
 from hardware.simulated.world import World
+from tests.support import kernel_pins
 from tests.support.pins import pin_factory
 
 HEARD_S = 3.0
@@ -68,7 +69,28 @@ def gpio(_: Path) -> Bench:
     return Bench(GpioButtons(settings, pins), lambda: GpioButtons(settings, pins), press)
 
 
-@pytest.fixture(params=[simulated, gpio], ids=lambda opener: opener.__name__)
+def kernel(_: Path) -> Bench:
+    """The same driver on lgpio, with edges that the kernel stamps; contacts bounce as above."""
+    settings = ButtonSettings(PartKind.GPIO)
+    numbers = {ButtonName.PHOTO: settings.photo_pin, ButtonName.SCAN: settings.scan_pin}
+    for number in numbers.values():
+        kernel_pins.pull(number, "up")
+
+    def press(button: ButtonName, held_s: float) -> None:
+        pin = numbers[button]
+        for way in ("down", "up", "down"):
+            kernel_pins.pull(pin, way)
+        time.sleep(held_s)
+        for way in ("up", "down", "up"):
+            kernel_pins.pull(pin, way)
+
+    return Bench(GpioButtons(settings), lambda: GpioButtons(settings), press)
+
+
+BUTTONS = [simulated, gpio, pytest.param(kernel, marks=pytest.mark.device)]
+
+
+@pytest.fixture(params=BUTTONS, ids=lambda opener: opener.__name__)
 def silent(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """Nobody listens yet."""
     opener: Callable[[Path], Bench] = request.param

@@ -1,5 +1,6 @@
 """What every camera promises; runs on the simulated one, on a device also on its own."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -35,6 +36,9 @@ def picamera(_run_dir: Path) -> Camera:
     """As a device has it; a module with a fixed lens is opened as such."""
     pytest.importorskip("picamera2")
     settings = CameraSettings(CameraKind.PICAMERA2)
+    if px := os.environ.get("DOORSTEP_TEST_CAMERA_PX"):  # a virtual camera has one size
+        width_px, height_px = map(int, px.split("x"))
+        settings = replace(settings, width_px=width_px, height_px=height_px)
     try:
         return PiCamera(settings)
     except DeviceMissing as error:

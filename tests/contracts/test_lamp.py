@@ -1,4 +1,4 @@
-"""What every lamp promises; runs on the simulated one and on gpiozero's simulated pins."""
+"""What every lamp promises; runs on a simulated one, on gpiozero's pins, and on a kernel's."""
 
 import time
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from hardware.lamp_gpio import GpioLamp
 from hardware.settings import LampKind, LampSettings
 from hardware.simulated.lamp import SimulatedLamp
 from hardware.simulated.world import World
+from tests.support import kernel_pins
 from tests.support.pins import pin_factory
 
 
@@ -42,7 +43,19 @@ def gpio(_: Path) -> Bench:
     )
 
 
-@pytest.fixture(params=[simulated, gpio], ids=lambda opener: opener.__name__)
+def kernel(_: Path) -> Bench:
+    """The same driver on lgpio and the lines of a kernel."""
+    settings = LampSettings(LampKind.GPIO)
+    kernel_pins.level(settings.pin)
+    return Bench(
+        GpioLamp(settings), lambda: kernel_pins.level(settings.pin), lambda: GpioLamp(settings)
+    )
+
+
+LAMPS = [simulated, gpio, pytest.param(kernel, marks=pytest.mark.device)]
+
+
+@pytest.fixture(params=LAMPS, ids=lambda opener: opener.__name__)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     opener: Callable[[Path], Bench] = request.param
     return opener(tmp_path)

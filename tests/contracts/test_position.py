@@ -1,4 +1,4 @@
-"""What every source of fixes promises; runs on the fixed, the simulated and a real gpsd's."""
+"""What every source of fixes promises; the fixed, the simulated, a real gpsd's, a device's own."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -40,12 +40,23 @@ def gpsd(_: Path) -> Iterator[Position]:
     receiver.unplug()
 
 
+@contextmanager
+def own(_: Path) -> Iterator[Position]:
+    """Of the gpsd that a device runs, at the place where its receiver stands."""
+    yield GpsdPosition(PositionSettings(PositionKind.GPSD))
+
+
 Opener = Callable[[Path], AbstractContextManager[Position]]
 
 
 @pytest.fixture(
     scope="module",
-    params=[fixed, simulated, pytest.param(gpsd, marks=pytest.mark.slow)],
+    params=[
+        fixed,
+        simulated,
+        pytest.param(gpsd, marks=pytest.mark.slow),
+        pytest.param(own, marks=pytest.mark.device),
+    ],
     ids=lambda opener: opener.__name__,
 )
 def opener(request: pytest.FixtureRequest) -> Opener:

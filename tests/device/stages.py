@@ -4,7 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.device import round_stage
+from tests.device import (
+    battery_stage,
+    clock_stage,
+    faults_parts,
+    faults_process,
+    power_cuts,
+    round_stage,
+    storms,
+    suites,
+    units_stage,
+)
 from tests.device.machine import Image
 from tests.device.report import Report
 from tests.device.rig import Kept
@@ -25,5 +35,13 @@ class Stage:
 
 STAGES: Final[dict[str, Stage]] = {
     "round": Stage("presses, photos, labels and receipts, as on a driver's round", round_stage.run),
+    "units": Stage("exposure, boot to ready, edge to green, memory", units_stage.run),
+    "suites": Stage("the contract suites on kernel GPIO, picamera2 and gpsd", suites.run),
+    "faults": Stage("camera, receiver and card: gone, full, and mended", faults_parts.run),
+    "kills": Stage("kill -9 of each process, in the middle", faults_process.run),
+    "storms": Stage("a device that cannot start says so, tries again, and recovers", storms.run),
+    "battery": Stage("an empty battery powers it off, whoever is logged in", battery_stage.run),
+    "clock": Stage("a clock at 1971 without network", clock_stage.run),
+    "cuts": Stage("twenty power cuts during presses", power_cuts.run),
 }
 """In the order in which they run."""

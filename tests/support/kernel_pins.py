@@ -1,0 +1,27 @@
+"""Lines of the kernel's gpio-sim, pulled and read through sysfs: a finger and an eye for tests.
+
+They are there in the virtual device only; see tests/device.
+"""
+
+from pathlib import Path
+
+import pytest
+
+_CHIPS = Path("/sys/devices/platform")
+
+
+def pull(pin: int, way: str) -> None:
+    """Pull a line `up` or `down`, as a contact does; skips the test where there is no gpio-sim."""
+    (_line(pin) / "pull").write_text(f"pull-{way}")
+
+
+def level(pin: int) -> bool:
+    """Whether the line is high now, whoever drives it."""
+    return (_line(pin) / "value").read_text().strip() == "1"
+
+
+def _line(pin: int) -> Path:
+    lines = next(_CHIPS.glob(f"gpio-sim.*/gpiochip*/sim_gpio{pin}"), None)
+    if lines is None:
+        pytest.skip("this kernel has no simulated GPIO lines: gpio-sim is not loaded")
+    return lines
