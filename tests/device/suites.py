@@ -1,5 +1,6 @@
 """The contract suites with the marker `device`, run in the machine on what a device has."""
 
+import shlex
 import shutil
 import tempfile
 from importlib.metadata import distribution
@@ -29,6 +30,9 @@ PYTEST: Final = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 THERE: Final = "/root/suites"
 
 WITHIN_S: Final = 1200.0
+
+TRIES: Final = 3
+"""What fails each time is wrong; what fails once was late. Source: seen with eight QEMUs beside."""
 
 
 def run(image: Image, kept: Kept, report: Report) -> None:
@@ -64,18 +68,36 @@ def _install(package: str, here: Path) -> None:
 
 
 def _one(found: Device, suite: str, report: Report) -> None:
+    """A busy host makes an emulated finger late: what failed is tried again, alone."""
+    tried = [f"tests/contracts/{suite}.py"]
+    for turn in range(1, TRIES + 1):
+        code, lines = _pytest(found, tried)
+        failed = failures(lines)
+        if code == 0 or not failed:
+            break
+        report.text("\n".join([f"try {turn}: {lines[-1]}", *failed]))
+        tried = failed
+    is_fine = passes(code, lines[-1])
+    report.check(f"{suite} passes on the device's parts", is_fine, f"{lines[-1]}, try {turn}")
+    if not is_fine:
+        report.text("\n".join(line for line in lines if line.startswith(("ERROR", "E "))))
+
+
+def _pytest(found: Device, tests: list[str]) -> tuple[int, list[str]]:
     size = f"DOORSTEP_TEST_CAMERA_PX={scene.WIDTH_PX}x{scene.HEIGHT_PX}"
     python = "/opt/doorstep/current/bin/python -B"
-    words = "-m pytest --noconftest -c /dev/null --rootdir . -q -ra -m device -p no:cacheprovider"
+    options = "--noconftest -c /dev/null --rootdir . -q -ra -m device -p no:cacheprovider"
     ran = found.machine.ask(
         f"cd {THERE}; GPIOZERO_PIN_FACTORY=lgpio {size} PYTHONPATH={THERE} "
-        f"{python} {words} tests/contracts/{suite}.py",
+        f"{python} -m pytest {options} {' '.join(map(shlex.quote, tests))}",
         WITHIN_S,
     )
-    lines = ran.out.strip().splitlines() or [ran.err.strip()]
-    report.check(f"{suite} passes on the device's parts", passes(ran.code, lines[-1]), lines[-1])
-    if ran.code != 0:
-        report.text("\n".join(line for line in lines if line.startswith(("FAILED", "ERROR", "E "))))
+    return ran.code, ran.out.strip().splitlines() or [ran.err.strip()]
+
+
+def failures(lines: list[str]) -> list[str]:
+    """Which tests failed, as pytest's short summary names them."""
+    return [line.split()[1] for line in lines if line.startswith("FAILED ")]
 
 
 def passes(code: int, summary: str) -> bool:

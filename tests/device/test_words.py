@@ -1,7 +1,7 @@
 """What the stages read out of other programs' words."""
 
 from tests.device.storms import shares, steady
-from tests.device.suites import passes
+from tests.device.suites import failures, passes
 from tests.device.units_stage import exposure
 
 TOLD = "  RootDirectory=/RootImage=   Service runs within the host's root directory  0.1\n\n"
@@ -33,3 +33,9 @@ def test_a_light_that_only_flickers_is_not_steady() -> None:
     assert steady(lights, "red", 0.0, now_s=20.5) is None
     assert steady(lights, "red", 0.0, now_s=22.0) == 20.0
     assert steady(lights, "red", 21.0, now_s=22.0) is None
+
+
+def test_what_failed_is_tried_again_by_its_name() -> None:
+    lines = ["E   assert False", "FAILED tests/a.py::test_b[kernel] - assert 1 == 2", "1 failed"]
+
+    assert failures(lines) == ["tests/a.py::test_b[kernel]"]

@@ -3,7 +3,9 @@
 They are there in the virtual device only; see tests/device.
 """
 
+from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -12,12 +14,18 @@ _CHIPS = Path("/sys/devices/platform")
 
 def pull(pin: int, way: str) -> None:
     """Pull a line `up` or `down`, as a contact does; skips the test where there is no gpio-sim."""
-    (_line(pin) / "pull").write_text(f"pull-{way}")
+    _pull_of(pin).write(f"pull-{way}".encode())
 
 
 def level(pin: int) -> bool:
     """Whether the line is high now, whoever drives it."""
     return (_line(pin) / "value").read_text().strip() == "1"
+
+
+@cache
+def _pull_of(pin: int) -> BinaryIO:
+    """Kept open, without a buffer: a contact bounces within a millisecond."""
+    return (_line(pin) / "pull").open("wb", buffering=0)
 
 
 def _line(pin: int) -> Path:

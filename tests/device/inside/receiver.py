@@ -46,7 +46,7 @@ def epoch(now: dt.datetime) -> str:
         stands = f"{angle(lat, 2, 'NS')},{angle(lon, 3, 'EW')}"
         bodies = [
             f"GNRMC,{clock},A,{stands},0.01,,{day},,,A",
-            f"GNGGA,{clock},{stands},1,09,0.9,34.0,M,44.0,M,,",
+            f"GNGGA,{clock},{stands},1,09,0.9,34.2,M,44.0,M,,",
             "GNGSA,A,3,01,02,03,04,05,06,07,08,09,,,,1.6,0.9,1.3",
         ]
     return "".join(map(sentence, bodies))
