@@ -19,7 +19,10 @@ def network() -> Iterator[Network]:
 
 
 @pytest.fixture(scope="module")
-def at_the_office(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def at_the_office(
+    network: Network,  # noqa: ARG001 - made before it
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Office]:
     folder: Path = tmp_path_factory.mktemp("office")
     with office(folder) as made:
         yield made

@@ -125,16 +125,6 @@ def test_a_queue_that_is_broken_is_made_again_behind_the_filter(device: Running)
     test_a_press_reaches_the_backend(device)
 
 
-def test_a_restart_of_long_ago_does_not_slow_the_next(device: Running) -> None:
-    device.run("systemctl", "kill", "-s", "KILL", "doorstep-serve")
-    until(lambda: device.shown("serve", "NRestarts") == "1")
-    until(lambda: device.shown("serve", "ActiveState") == "active")
-
-    device.run("systemctl", "start", "doorstep-restarts")
-
-    assert device.shown("serve", "NRestarts") == "0"
-
-
 def test_a_state_that_is_not_there_starts_capture_all_the_same(device: Running) -> None:
     """It tells so by light; one that systemd does not start is dark. The others are tried again."""
     device.run("systemctl", "stop", *(f"doorstep-{one}" for one in DAEMONS))
