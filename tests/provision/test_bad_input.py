@@ -52,8 +52,10 @@ def story(network: Network, at_the_office: Office) -> Iterator[Story]:
         _make_trouble(by_name)
         before = {name: one.files() for name, one in by_name.items()}
         tokens = at_the_office.tokens(*names, "gone", "twins")
-        hosts = {one.name: {"ansible_host": one.address} for one in made}
-        trouble = {
+        hosts: dict[str, dict[str, object]] = {
+            one.name: {"ansible_host": one.address} for one in made
+        }
+        trouble: dict[str, dict[str, object]] = {
             **hosts,
             "gone": {"ansible_host": GONE},
             "twin-1": {"ansible_host": GONE, "doorstep_device_id": "twins"},
