@@ -14,7 +14,9 @@ from typing import Final, Self
 from tests.support.nmea import free_port
 
 BOOT_WITHIN_S: Final = 1800.0
-"""Longest wait for SSH: 50 s on two idle cores; beside much other work the kernel alone took 260."""
+"""Longest wait for SSH: 50 s on two idle cores; beside much other work the kernel
+alone took 260.
+"""
 
 SHUT_DOWN_WITHIN_S: Final = 180.0
 """Longest wait for the power to go off: systemd gives a service 90 s to end."""
