@@ -29,10 +29,13 @@ MEANS: Final[Mapping[Signal, str]] = {
     Signal.CODE_ELSEWHERE: "this label is of another place: hold the parcel's own up",
     Signal.READING: "hold the label up",
     Signal.LABEL_READ: "press: the label is read",
-    Signal.FAULT: "call: storage, camera or disk fault",
+    Signal.FAULT: (
+        "call: storage, camera or disk fault, a start that failed, an empty battery, "
+        "or not enrolled"
+    ),
     Signal.READY: "ready",
     Signal.BENCH: "bench mode: every press makes a test record",
-    Signal.NOT_READY: "not ready: no route, no room or no disk",
+    Signal.NOT_READY: "not ready: starting, not enrolled, no route, no room or no disk",
     Signal.BATTERY_LOW: "charge soon: battery under 15 %",
     Signal.SENDING: "in the cradle, sending",
     Signal.ALL_SENT: "in the cradle, all sent",
