@@ -1,14 +1,20 @@
 """Three machines set up in one command: one fails, and the second run finishes it."""
 
+import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from agent.record import signing
+from tests.backend.office.model import open_office
+from tests.backend.office.orders import Address, Order
+from tests.backend.wire.store import Store
 from tests.provision.image import KEPT, SHARED_MACHINE_ID, image
 from tests.provision.machine import Machine, machines
 from tests.provision.network import STREET, Network
@@ -170,8 +176,9 @@ def test_the_state_is_a_file_system_of_its_own_that_root_reserves_nothing_of(eac
     kind = each.run("findmnt", "-n", "-o", "FSTYPE,OPTIONS", "/var/lib/doorstep").stdout
     assert kind.startswith("ext4")
     assert {"nosuid", "nodev", "noexec"} <= set(kind.split()[1].split(","))
-    told = each.run("stat", "-f", "-c", "%f %a", "/var/lib/doorstep").stdout.split()
-    assert told[0] == told[1], "blocks that are free, and those that are free for its user"
+    source = each.run("findmnt", "-n", "-o", "SOURCE", "/var/lib/doorstep").stdout.strip()
+    told = each.run("tune2fs", "-l", source).stdout
+    assert re.search(r"^Reserved block count: +0$", told, re.MULTILINE), told
     file = each.path("/var/lib/doorstep.ext4").stat()
     assert file.st_blocks * 512 >= file.st_size, "the room is taken, not promised"
 
@@ -223,8 +230,8 @@ def test_chrony_asks_the_network_and_no_receiver(van: Machine) -> None:
     assert {line.split(",")[0] for line in sources} == {"^"}
 
 
-def test_doctor_finds_nothing_to_do_for_a_technician_without_sudo(each: Machine) -> None:
-    said = each.ssh("doorstep", "doctor")
+def test_doctor_finds_nothing_to_do(each: Machine) -> None:
+    said = each.ssh("sudo", "doorstep", "doctor")
     assert said.returncode == 0, said.stdout + said.stderr
     assert "FAILED" not in said.stdout
 
@@ -244,9 +251,40 @@ def test_after_a_power_cut_all_is_there_again_and_a_run_changes_nothing(
     )
     assert van.run("findmnt", "-n", "/var/lib/doorstep").stdout
     assert _open_ports(van.address, "ip", "netns", "exec", STREET) == set()
-    told = provision(story.folder / "fleet.yml", van.name)
+    lies_before_me = ("--", "-e", "doorstep_even_on_the_road=true")
+    told = provision(story.folder / "fleet.yml", van.name, *lies_before_me)
     assert told.exit_code == 0, told.output
     assert told.changed == {van.name: 0}, told.output
+
+
+def test_a_device_on_the_road_is_not_touched(story: Story, at_the_office: Office) -> None:
+    van = story.machines[2]
+    _send_out(at_the_office, van.name)
+    van.run("systemctl", "restart", "doorstep-sync")
+    until(lambda: _has_route(van), 120.0, every_s=2.0)
+    before = van.files()
+    told = provision(story.folder / "fleet.yml", van.name)
+    verdict, todo = told.rows[van.name]
+    assert (told.exit_code, verdict) == (2, "not done"), told.output
+    assert "it is in use, and was not touched: a route is in hand" in todo
+    assert van.files().keys() == before.keys()
+
+
+def _send_out(office: Office, name: str) -> None:
+    """Gives it a route of one stop, for the next eight hours."""
+    opened = open_office(Store(office.backend.data))
+    opened.orders.add_customer("c-1", "Ada")
+    opened.orders.add_address(Address("a-1", "c-1", "Long Street 1"))
+    opened.orders.add(Order("1001", "c-1", "a-1", "stop-1001", ("LABEL-1",), 52.52, 13.405))
+    now = datetime.now(UTC)
+    opened.routes.plan("r-1", ["1001"], now - timedelta(hours=1), now + timedelta(hours=8))
+    opened.routes.assign("r-1", name)
+
+
+def _has_route(van: Machine) -> bool:
+    said = van.run("doorstep", "status", "--json", check=False).stdout
+    capture = json.loads(said.splitlines()[0])["capture"] if said else None
+    return capture is not None and isinstance(capture.get("manifest"), int)
 
 
 def _token(listed: Path, name: str) -> str:
