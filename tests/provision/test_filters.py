@@ -206,7 +206,7 @@ def test_a_doctor_that_gives_no_answer_is_a_fault(answer: str) -> None:
 
 
 def test_a_device_that_is_not_enrolled_is_not_ready() -> None:
-    well = json.dumps([_finding("clock", "ok")])
+    well = json.dumps([_finding("clock", "ok"), _finding("fleet", "FAILED", "follows")])
 
     told = filters.verdict(well, "", [], "it is not enrolled: why")
 

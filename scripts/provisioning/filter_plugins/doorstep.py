@@ -234,6 +234,8 @@ def verdict(answer: str, said: str, notes: Iterable[str], enrolment: str = "") -
         findings = []
     if not findings:
         return {"verdict": "FAILED", "todo": f"doctor gave no answer: {sentence(said)}"}
+    if enrolment:  # what follows from it is not told again
+        findings = [one for one in findings if one[0] not in {"fleet", "identity", "backend"}]
     failed = [f"{check}: {words}" for check, level, words in findings if level == "FAILED"]
     later_ones = [f"{check}: {words}" for check, level, words in findings if level == "later"]
     no_fix = [words for check, level, words in findings if (check, level) == ("position", "note")]
