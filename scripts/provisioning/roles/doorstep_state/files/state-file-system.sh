@@ -9,21 +9,31 @@ STATE=/var/lib/doorstep
 IMAGE=/var/lib/doorstep.ext4
 UNIT=/etc/systemd/system/var-lib-doorstep.mount
 WANTED=/etc/systemd/system/local-fs.target.wants/var-lib-doorstep.mount
-LABEL=doorstep-state
+FRESH=doorstep-new    # the label until it was mounted as the state: nothing in it counts
+LABEL=doorstep-state  # from then on: it may hold records, and is never made anew
 SPARE_MB=512 # what the system keeps beside the file
 UNITS=(doorstep-capture.service doorstep-sync.service doorstep-serve.service doorstep-prune.timer
     doorstep-prune.service)
 copy=/run/doorstep-state-copy
+stopped=()
 
 main() {
     local device=$1 mb=$2
+    trap leave EXIT
     if mountpoint -q "$STATE"; then
         rm -f "$IMAGE.part"
-        if clear_below; then echo changed; else echo unchanged; fi
+        if settle; then echo changed; else echo unchanged; fi
         return
     fi
     # The link is the commit point: from it on the new file system counts, before it the folder.
-    if [[ ! -L $WANTED ]]; then
+    if [[ -L $WANTED ]]; then
+        systemctl daemon-reload
+        systemctl start var-lib-doorstep.mount || {
+            echo "the state's file system does not mount, and its records are in it: e2fsck -f the" \
+                "device that $UNIT names, then run this again" >&2
+            exit 1
+        }
+    else
         stop_units
         if [[ -n $device ]]; then
             take_partition "$device"
@@ -32,14 +42,14 @@ main() {
             make_image "$mb"
         fi
         write_unit "$device"
-    fi
-    systemctl daemon-reload
-    systemctl start var-lib-doorstep.mount || {
-        rm -f "$WANTED"
         systemctl daemon-reload
-        skip "$device cannot be mounted here"
-    }
-    clear_below || true
+        systemctl start var-lib-doorstep.mount || {
+            rm -f "$WANTED"
+            systemctl daemon-reload
+            skip "$device cannot be mounted here"
+        }
+    fi
+    settle || true
     echo changed
 }
 
@@ -52,13 +62,42 @@ skip() {
 stop_units() {
     local unit
     for unit in "${UNITS[@]}"; do
-        if systemctl is-active --quiet "$unit"; then systemctl stop "$unit"; fi
+        if systemctl is-active --quiet "$unit"; then
+            stopped+=("$unit")
+            systemctl stop "$unit"
+        fi
     done
+}
+
+# Whatever ended this, what ran before goes on.
+leave() {
+    if mountpoint -q "$copy"; then umount "$copy"; fi
+    if ((${#stopped[@]} > 0)); then systemctl start --no-block "${stopped[@]}"; fi
+}
+
+# It has become the state: what the folder held before was copied, and goes. Later nothing below goes:
+# if the folder was written to meanwhile, those are other records.
+settle() {
+    local device
+    device=$(findmnt -n -o SOURCE "$STATE")
+    [[ $(e2label "$device" 2>/dev/null) == "$FRESH" ]] || return 1
+    clear_below
+    e2label "$device" "$LABEL"
+}
+
+# Whether it is taken as it is: it was the state before, and nothing lies in the folder.
+was_state() {
+    local device=$1
+    [[ $(blkid -p -o value -s LABEL "$device" 2>/dev/null || true) == "$LABEL" ]] || return 1
+    [[ ! -d $STATE || -z $(ls -A "$STATE") ]] ||
+        skip "$device was the state once, and $STATE holds another: save one elsewhere, empty it"
 }
 
 make_image() {
     local mb=$1 free_mb used_mb=0
-    rm -f "$IMAGE" "$IMAGE.part"
+    rm -f "$IMAGE.part"
+    if was_state "$IMAGE"; then return; fi
+    rm -f "$IMAGE" # a copy that a power cut made worthless
     free_mb=$(df -Pm /var/lib | awk 'NR == 2 { print $4 }')
     if [[ -d $STATE ]]; then used_mb=$(du -sm "$STATE" | cut -f 1); fi
     ((free_mb >= mb + SPARE_MB)) ||
@@ -78,11 +117,9 @@ take_partition() {
     [[ -b $device ]] || skip "$device is no partition"
     type=$(blkid -p -o value -s TYPE "$device" || true)
     label=$(blkid -p -o value -s LABEL "$device" || true)
-    if [[ -z $type ]]; then
+    if was_state "$device"; then return; fi # it outlives a card that is written anew
+    if [[ -z $type || ($type == ext4 && $label == "$FRESH") ]]; then
         make_file_system "$device"
-        copy_into "$device" defaults
-    elif [[ $type == ext4 && $label == "$LABEL" ]]; then
-        # Copied to before, and not committed; or a state that outlives a card written anew.
         copy_into "$device" defaults
     else
         skip "$device holds something else ($type): empty it (wipefs) to have it taken"
@@ -91,7 +128,7 @@ take_partition() {
 
 # Not discarded: that would punch the room out of the file again.
 make_file_system() {
-    mkfs.ext4 -q -F -m 0 -L "$LABEL" -E nodiscard "$1"
+    mkfs.ext4 -q -F -m 0 -L "$FRESH" -E nodiscard "$1"
 }
 
 copy_into() {
@@ -134,7 +171,7 @@ UNIT
 
 # What the folder held before lies hidden below the mount, keys among it, and takes room.
 clear_below() {
-    local base below=/run/doorstep-state-below inside found=1
+    local base below=/run/doorstep-state-below inside
     base=$(findmnt -n -o TARGET -T /var/lib)
     inside=$below${STATE#"${base%/}"}
     mkdir -p "$below"
@@ -142,13 +179,11 @@ clear_below() {
     if [[ -d $inside && -n $(ls -A "$inside") ]]; then
         find "$inside" -mindepth 1 -delete
         sync -f "$inside"
-        found=0
     fi
     # Without the mount nothing can be written here, and capture says so by its light.
     chattr +i "$inside" 2>/dev/null || true
     umount "$below"
     rmdir "$below"
-    return "$found"
 }
 
 main "$@"
