@@ -58,7 +58,7 @@ class CallbackModule(CallbackBase):
             told = _worst(_member(result, "result"))
             words = told.get("msg") or told.get("stderr") or told.get("stdout") or "it failed"
             task = "" if told.get("assertion") else f"{_task(result)}: "
-            said = told.get("stderr") or told.get("stdout")
+            said = str(told.get("stderr") or told.get("stdout") or "")
             if said and told.get("rc"):
                 words = f"{words}: {said.strip().splitlines()[-1]}"
             self._last = str(words) if _is_ours(result) else task + str(words)
@@ -83,18 +83,19 @@ class CallbackModule(CallbackBase):
             bad = stats.failures.get(host, 0) or stats.dark.get(host, 0) or not told
             if bad:
                 again.append(host)
-            verdict = told.get("verdict", "not done")
+            verdict = str(told.get("verdict", "not done"))
             if bad and verdict != "FAILED":
                 verdict = "not reached" if host in self._unreached else "not done"
             todo = told.get("todo", "")
             if verdict in {"not reached", "not done"}:
                 todo = self._said.get(host, self._last)
-            rows.append((told.get("device", host), told.get("version", "-"), verdict, todo))
+            told_of = (told.get("device", host), told.get("version", "-"), verdict, todo)
+            rows.append(tuple(map(_plain, told_of)))
+        _write(again)
         if rows:
             self._print(rows)
-        _write(again)
 
-    def _print(self, rows: list[tuple[str, str, str, str]]) -> None:
+    def _print(self, rows: list[tuple[str, ...]]) -> None:
         head = ("device", "version", "verdict", "what to do")
         sizes = [max(len(row[column]) for row in [head, *rows]) for column in range(3)]
         room = max(40, int(os.environ.get("COLUMNS") or WIDTH) - sum(sizes) - 6)
@@ -105,6 +106,11 @@ class CallbackModule(CallbackBase):
             self._display.display(f"{left}  {parts[0]}".rstrip())
             for part in parts[1:]:
                 self._display.display(f"{'':<{len(left)}}  {part}")
+
+
+def _plain(text: object) -> str:
+    """A device's words are shown, and not obeyed: they could repaint the lines of others."""
+    return "".join(one if one.isprintable() else " " for one in str(text))
 
 
 def _kept() -> Path:

@@ -16,9 +16,14 @@ ITS_OWN_START_S = 600
 QUIET_AFTER_S in agent/capture/duties.py."""
 
 
+def plain(text: object) -> str:
+    """A device's words, on one line: what a terminal shows and does not obey."""
+    return "".join(one if one.isprintable() else " " for one in str(text))
+
+
 def pairs(text: str) -> dict[str, str]:
     """Lines `key=value`, as the probes print them; a terminal's carriage returns are dropped."""
-    lines = (line.rstrip("\r").partition("=") for line in text.splitlines())
+    lines = (plain(line.rstrip("\r")).partition("=") for line in text.splitlines())
     return {key: value for key, equals, value in lines if equals}
 
 
@@ -199,7 +204,7 @@ def sentence(stderr: str, stdout: str = "") -> str:
     """What a command of the product said last, in one line."""
     lines = [line.strip() for line in [*stdout.splitlines(), *stderr.splitlines()]]
     said = [line for line in lines if line]
-    return said[-1].removeprefix("doorstep: ") if said else "it said nothing"
+    return plain(said[-1]).removeprefix("doorstep: ") if said else "it said nothing"
 
 
 def enrolment_words(said: tuple[str, str]) -> str:
@@ -247,7 +252,7 @@ def verdict(answer: str, said: str, notes: Iterable[str], enrolment: str = "") -
         name = "no backend"
     else:
         name = "ready, no fix" if no_fix else "ready"
-    return {"verdict": name, "todo": "; ".join(" ".join(one.split()) for one in todo)}
+    return {"verdict": name, "todo": "; ".join(" ".join(plain(one).split()) for one in todo)}
 
 
 class FilterModule:
