@@ -16,8 +16,8 @@ done
 
 insmod /usr/local/lib/rig/test_power.ko
 # Out of its cradle, the battery nearly full; `finger battery` changes it
-echo 0 >/sys/module/test_power/parameters/ac_online
-echo 0 >/sys/module/test_power/parameters/usb_online
+echo off >/sys/module/test_power/parameters/ac_online
+echo off >/sys/module/test_power/parameters/usb_online
 echo 80 >/sys/module/test_power/parameters/battery_capacity
 
 {

@@ -124,7 +124,7 @@ class Eye:
         return "+".join([light, *(name for name in ("tone", "lamp") if name in on)])
 
 
-def answer(eye: Eye, edge_s: float, within_s: float = 20.0) -> tuple[str, float]:
+def answer(eye: Eye, edge_s: float, within_s: float = 60.0) -> tuple[str, float]:
     """The answer to a press and its time after the edge, s; "nothing" where none came in time."""
     while (found := first_answer(list(eye.changes), edge_s, time.monotonic())) is None:
         if time.monotonic() > edge_s + within_s:
@@ -253,7 +253,7 @@ def await_light(wanted: str, within_s: float) -> None:
 
 def battery(pct: str, *external: str) -> None:
     (SUPPLY / "battery_capacity").write_text(pct)
-    (SUPPLY / "ac_online").write_text("1" if external else "0")
+    (SUPPLY / "ac_online").write_text("on" if external else "off")
 
 
 def many(pin: int, count: int, every_s: float) -> None:
