@@ -99,7 +99,7 @@ def test_text_of_an_inventory_stays_text(tmp_path: Path) -> None:
         ({"manifest": "none", "quiet": True}, {}, ""),
         ({"manifest": "off", "quiet": True}, {}, ""),
         ({"manifest": 17, "manifest_until": "20:00", "quiet": True}, {}, "a route is in hand"),
-        ({"manifest": "none", "quiet": False}, {}, "a button was pressed"),
+        ({"manifest": "none", "quiet": False}, {"capture_s": "900"}, "a button was pressed"),
         ({"manifest": "none", "quiet": False}, {"own_start": "yes", "capture_s": "30"}, ""),
         ({"manifest": 17, "quiet": False}, {"own_start": "yes", "capture_s": "30"}, "a route"),
         (
@@ -124,6 +124,21 @@ def test_a_device_in_use_is_not_touched(
 @pytest.mark.parametrize("status", ["", "not JSON", "[]", "null", '{"v": 1}'])
 def test_a_capture_that_runs_and_says_nothing_is_not_touched(status: str) -> None:
     assert filters.on_the_road({"capture": "active", "status": status})
+
+
+def test_a_capture_that_starts_is_not_touched_unless_it_is_our_start_or_in_vain() -> None:
+    starting = {"capture": "activating", "restarts": "0"}
+
+    assert "cannot be told" in filters.on_the_road(starting)
+    assert not filters.on_the_road(starting | {"own_start": "yes"})
+    assert not filters.on_the_road(starting | {"restarts": "3"})
+
+
+def test_a_device_that_was_just_switched_on_is_told_as_that() -> None:
+    status = json.dumps({"capture": {"manifest": "none", "quiet": False}})
+    found = {"capture": "active", "status": status, "capture_s": "30"}
+
+    assert "switched on" in filters.on_the_road(found)
 
 
 def test_a_device_without_capture_is_not_on_the_road() -> None:

@@ -15,6 +15,9 @@ ITS_OWN_START_S = 600
 """A capture that provisioning itself started calls itself quiet only after so long; see
 QUIET_AFTER_S in agent/capture/duties.py."""
 
+COMES_NOT_UP = 3
+"""So many restarts in a row, and nobody can press: such a device is what a run may have to mend."""
+
 
 def plain(text: object) -> str:
     """A device's words, on one line: what a terminal shows and does not obey."""
@@ -118,8 +121,16 @@ def on_the_road(found: Mapping[str, str]) -> str:
 
     A status that cannot be had says nothing of a capture that runs: that one is not touched.
     """
-    if found.get("capture") != "active":
-        return ""
+    state = found.get("capture", "")
+    if state == "activating":
+        ours = found.get("own_start") == "yes"
+        in_vain = int(found.get("restarts") or 0) >= COMES_NOT_UP
+        return "" if ours or in_vain else "whether it is in use cannot be told: it is just starting"
+    return _in_use(found) if state in {"active", "reloading"} else ""
+
+
+def _in_use(found: Mapping[str, str]) -> str:
+    """The same of a capture that runs, by what `doorstep status` says of it."""
     try:
         capture = json.loads(found.get("status", ""))["capture"] or {}
     except (ValueError, KeyError, TypeError):
@@ -130,9 +141,11 @@ def on_the_road(found: Mapping[str, str]) -> str:
         until = capture.get("manifest_until") or "its end"
         return f"a route is in hand, until {until}"
     just_started = int(found.get("capture_s") or 0) < ITS_OWN_START_S
-    if capture.get("quiet") is False and not (found.get("own_start") == "yes" and just_started):
-        return "a button was pressed less than ten minutes ago"
-    return ""
+    if capture.get("quiet") is not False or (found.get("own_start") == "yes" and just_started):
+        return ""
+    if just_started:
+        return "it was switched on less than ten minutes ago, and nobody knows whether it is used"
+    return "a button was pressed less than ten minutes ago"
 
 
 def configuration(

@@ -8,9 +8,11 @@ config=/etc/doorstep/config.toml
 if [ -e "$config" ] && command -v python3 >/dev/null; then
     echo "device=$(python3 -c 'import sys, tomllib; print(tomllib.load(open(sys.argv[1], "rb"))["device"]["id"])' "$config" 2>/dev/null)"
 fi
-if systemctl is-active --quiet doorstep-capture; then
-    echo "capture=active"
-    echo "status=$(timeout 60 doorstep status --json 2>/dev/null | head -n 1)"
+capture=$(systemctl show -P ActiveState doorstep-capture 2>/dev/null)
+if [ "$capture" = active ] || [ "$capture" = reloading ] || [ "$capture" = activating ]; then
+    echo "capture=$capture"
+    echo "restarts=$(systemctl show -P NRestarts doorstep-capture)"
+    [ "$capture" = activating ] || echo "status=$(timeout 60 doorstep status --json 2>/dev/null | head -n 1)"
     started=$(systemctl show -P ActiveEnterTimestampMonotonic doorstep-capture)
     echo "capture_s=$(awk -v s="${started:-0}" '{ printf "%d", $1 - s / 1000000 }' /proc/uptime)"
     run=$(systemctl show -P InvocationID doorstep-capture)
