@@ -21,7 +21,7 @@ def main() -> None:
     lower = image()
     with tempfile.TemporaryDirectory(dir=KEPT, prefix="by-hand-") as made, Network() as network:
         folder = Path(made)
-        with office(folder) as at, machines(network, lower, folder, *names) as running:
+        with office(folder) as at, machines(network, lower, folder / "machines", *names) as running:
             tokens = at.tokens(*names)
             print(f"backend: {at.url}\nauthority: {at.backend.ca_file}")
             print(f"fleet key: {at.backend.fleet_key_file}\ntokens: {tokens}")

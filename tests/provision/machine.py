@@ -106,10 +106,6 @@ class Machine:
                     found[inside] = path.lstat().st_size
         return found
 
-    def forget(self) -> None:
-        """Throws away all that it wrote."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _answers(self) -> bool:
         assert self._process.poll() is None, self._console()
         return self.ssh("true").returncode == 0
@@ -126,6 +122,7 @@ def machines(network: Network, lower: Path, folder: Path, *names: str) -> Iterat
         for number, name in enumerate(names, 11)
     ]
     started = []
+    shutil.rmtree(folder, ignore_errors=True)  # what a killed run left
     try:
         for one in made:
             started.append(one)
@@ -134,7 +131,7 @@ def machines(network: Network, lower: Path, folder: Path, *names: str) -> Iterat
     finally:
         for one in started:
             one.stop()
-            one.forget()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _hierarchy() -> Path:

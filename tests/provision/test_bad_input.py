@@ -94,6 +94,7 @@ def test_two_devices_with_one_name_are_both_refused(story: Story) -> None:
 def test_trouble_stops_nobody_else(story: Story) -> None:
     assert story.runs[0].exit_code != 0
     assert story.runs[0].rows["fine"][0] == "ready", story.runs[0].output
+    assert "/etc/doorstep/config.toml" in story.after["fine"], "else the next test sees nothing"
 
 
 @pytest.mark.parametrize("name", [one for one in TROUBLED if one != "wrong-config"])
