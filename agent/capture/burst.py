@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Final
 
 from agent.capture import jpeg, quality
+from agent.process import sd_notify
 from hardware.camera import Camera, Frame
 from hardware.errors import DeviceError
 from hardware.indicator import Lamp
@@ -106,21 +107,31 @@ def _one_of(
     where that one takes over does anybody wait for an encode. Where it does not come, a photo is in
     hand already.
     """
-    favourite, sharpness = max(
-        ((frame, quality.sharpness(frame.pixels)) for frame in islice(frames, BURST - 1)),
-        key=itemgetter(1),
-    )
+    favourite, sharpness = max(map(_judged, islice(frames, BURST - 1)), key=itemgetter(1))
     image = _encoded(favourite)
     try:
         last = next(frames)
     except DeviceError as fault:
         return Shot(favourite, sharpness, image, lamp, fault)
     on_exposed()
-    last_sharpness = quality.sharpness(last.pixels)
+    _, last_sharpness = _judged(last)
     if takes_over(last_sharpness, sharpness, blurred_below):
         return Shot(last, last_sharpness, _encoded(last), lamp)
     return Shot(favourite, sharpness, image, lamp)
 
 
+def _judged(frame: Frame) -> tuple[Frame, float]:
+    """A frame and its sharpness.
+
+    A press holds up the loop's turns. Each step of it has a deadline or is work, so each that ends
+    is a proof of life: on a machine that has much else to do, a press may outlast the watchdog.
+    """
+    sharpness = quality.sharpness(frame.pixels)
+    sd_notify.alive()
+    return frame, sharpness
+
+
 def _encoded(frame: Frame) -> bytes:
-    return jpeg.encode(frame.pixels, JPEG_QUALITY_PCT)
+    image = jpeg.encode(frame.pixels, JPEG_QUALITY_PCT)
+    sd_notify.alive()
+    return image

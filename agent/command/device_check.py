@@ -1,8 +1,9 @@
 """What doctor finds of the devices: asked of capture where it runs, opened here where not."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,8 +13,9 @@ from agent.capture.technician import kept_route, why_not_look
 from agent.command import groups_check
 from agent.command.openings import floor
 from agent.config import Config
-from agent.errors import DoorstepError, ExitCode
+from agent.errors import DoorstepError, ExitCode, NotNow
 from agent.process import control
+from agent.queue.disk import lock
 from agent.queue.paths import Layout
 from hardware.board import Board, open_board
 from hardware.clock import BUILT
@@ -26,6 +28,11 @@ POSITION_WAIT_S: Final = 5.0
 
 LOOK_S: Final = 20.0
 """Longest wait for a test card's figures: capture answers within 15 s."""
+
+STARTS: Final = (
+    "capture is starting, and does not answer yet: run this again; where that does not end, "
+    "`journalctl -u doorstep-capture` says why"
+)
 
 NO_FIX: Final = (
     "the receiver works, and has no fix: indoors that is so; under the open sky it takes a minute, "
@@ -69,17 +76,29 @@ def _opened(config: Config, *, looks: bool) -> Iterator[Found]:
     if closed := groups_check.of_the_devices(config):
         yield from (Found("groups", "FAILED", words) for words in closed)
         return
-    try:
-        board = open_board(config.board, None, BUILT)  # a simulated world that leaves no file
-    except DeviceError as error:
-        yield Found("devices", "FAILED", str(error))
-        return
-    with closing(board):
+    with ExitStack() as opened:
+        try:
+            _keep_capture_off(config, opened)
+            board = open_board(config.board, None, BUILT)  # a simulated world that leaves no file
+        except NotNow:
+            yield Found("devices", "FAILED", STARTS)
+            return
+        except DeviceError as error:
+            yield Found("devices", "FAILED", str(error))
+            return
+        opened.enter_context(closing(board))
         yield Found("devices", "OK", "all open; capture does not run")
         trouble = _trouble(board.position)
         yield from _position(trouble, trouble is None and _has_fix(board.position))
         if looks:
             yield from _looked(config, board)
+
+
+def _keep_capture_off(config: Config, opened: ExitStack) -> None:
+    """Else its start, which may come at any moment, would find the pins taken."""
+    path = Layout.of(config.state).capture_lock
+    if os.access(path, os.R_OK, effective_ids=True):  # not another user's
+        opened.enter_context(lock(path, exclusive=True, wait=False))
 
 
 def _trouble(position: Position) -> str | None:

@@ -690,6 +690,14 @@ def test_the_watchdog_is_fed_by_turns_while_the_camera_rests(short_path: Path) -
         assert messages(line) == [b"WATCHDOG=1"] * 3
 
 
+def test_a_press_feeds_the_watchdog_with_each_step_that_ends(short_path: Path) -> None:
+    """Three frames and an encode: on a busy machine a press may outlast the watchdog."""
+    with bench(short_path / "device") as device, notified(short_path) as line:
+        device.press()
+
+        assert messages(line).count(b"WATCHDOG=1") >= 4
+
+
 def test_the_watchdog_is_fed_only_while_frames_come(short_path: Path) -> None:
     with bench(short_path / "device") as device, notified(short_path) as line:
         camera = device.parts.camera

@@ -10,6 +10,7 @@ import pytest
 from agent.command import doctor, permissions
 from agent.command.doctor import Finding, Level
 from agent.process import control
+from agent.queue.disk import lock
 from agent.queue.paths import Layout
 from tests.support.device import Device, towards
 from tests.support.factory import RecordMaker, add, owned_by_a_user, queue
@@ -249,6 +250,18 @@ def test_a_running_capture_process_is_asked_instead_of_opening_its_devices(
 
 
 @pytest.mark.slow
+def test_a_capture_that_is_starting_has_the_devices_to_itself(tmp_path: Path) -> None:
+    """Doctor would have opened them before it, and its start ended with "GPIO busy"."""
+    device = Device(tmp_path)
+    device.layout.make()
+
+    with lock(device.layout.capture_lock, exclusive=True, wait=False):
+        found = words(device, "devices")
+
+    assert found.startswith("capture is starting, and does not answer yet: run this again")
+    assert words(device, "devices") == "all open; capture does not run"
+
+
 def test_a_receiver_without_a_fix_is_told_and_is_no_failure(tmp_path: Path) -> None:
     """Indoors that is so: whoever provisions a device there reads a note."""
     device = Device(tmp_path, '[[at]]\nsecond = 0\nfix = "none"\n')
