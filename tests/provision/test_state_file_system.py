@@ -131,6 +131,17 @@ def test_two_states_are_not_made_one(device: Card) -> None:
     assert device.shell(f"cat {STATE}/later; e2label {IMAGE}") == "later\ndoorstep-state"
 
 
+def test_an_image_that_has_errors_is_mended_before_it_is_mounted(device: Card) -> None:
+    _made(device)
+    device.restart()
+    device.shell(f"debugfs -w -R 'set_super_value state 2' {IMAGE}")
+
+    _made(device)
+
+    assert _record(device) == "one"
+    assert device.shell(f"dumpe2fs -h {IMAGE} 2>&1 | grep state:").endswith(" clean")
+
+
 def test_what_ran_before_goes_on_when_a_copy_fails(device: Card) -> None:
     device.break_command("cp", "echo 'cp: no room' >&2; exit 1")
 
@@ -151,10 +162,12 @@ def test_a_partition_outlives_a_card_that_is_written_anew(device: Card, stick: s
     _made(device, stick)
     device.shell(f"echo two >{STATE}/keys/record")
     device.write_anew()
+    device.shell(f"debugfs -w -R 'set_super_value state 2' {stick}")
 
     _made(device, stick)
 
     assert _record(device) == "two"
+    assert device.shell(f"dumpe2fs -h {stick} 2>&1 | grep state:").endswith(" clean")
 
 
 def test_a_partition_that_holds_something_else_is_not_taken(device: Card, stick: str) -> None:

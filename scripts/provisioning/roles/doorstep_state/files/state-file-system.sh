@@ -8,6 +8,7 @@ set -euo pipefail
 STATE=/var/lib/doorstep
 IMAGE=/var/lib/doorstep.ext4
 UNIT=/etc/systemd/system/var-lib-doorstep.mount
+CHECK=/etc/systemd/system/doorstep-state-check.service
 WANTED=/etc/systemd/system/local-fs.target.wants/var-lib-doorstep.mount
 FRESH=doorstep-new    # the label until it was mounted as the state: nothing in it counts
 LABEL=doorstep-state  # from then on: it may hold records, and is never made anew
@@ -145,14 +146,23 @@ copy_into() {
 }
 
 write_unit() {
-    local device=$1 options=noatime,nodev,nosuid,noexec,errors=remount-ro
-    if [[ $device == "$IMAGE" ]]; then options=loop,$options; fi
+    local device=$1 options=noatime,nodev,nosuid,noexec,errors=remount-ro check
+    if [[ $device == "$IMAGE" ]]; then
+        options=loop,$options
+        check=${CHECK##*/}
+        write_check
+    else
+        check=$(systemd-escape --path --template=systemd-fsck@.service "$device")
+    fi
     cat >"$UNIT.new" <<UNIT
 # Made by provisioning.
 [Unit]
 Description=Doorstep: records, queue and keys
 # The folders are made in it, and not below it
 Before=systemd-tmpfiles-setup.service
+# What cannot be mended without a question is not written to
+Requires=$check
+After=$check
 
 [Mount]
 What=$device
@@ -169,6 +179,30 @@ UNIT
     sync -f /etc
     ln -sfn "$UNIT" "$WANTED"
     sync -f /etc
+}
+
+# systemd-fsck takes block devices only.
+write_check() {
+    cat >"$CHECK.new" <<UNIT
+# Made by provisioning.
+[Unit]
+Description=Doorstep: check of the file system of the state
+DefaultDependencies=no
+RequiresMountsFor=/var/lib
+# It writes to a file of the root file system
+After=systemd-remount-fs.service local-fs-pre.target
+Before=var-lib-doorstep.mount shutdown.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+ExecStart=/usr/sbin/e2fsck -p $IMAGE
+# 1: it found something, and mended it
+SuccessExitStatus=1
+# Cut short it would leave more to mend
+TimeoutStartSec=infinity
+UNIT
+    mv "$CHECK.new" "$CHECK"
 }
 
 # What the folder held before lies hidden below the mount, keys among it, and takes room.
