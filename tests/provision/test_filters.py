@@ -178,6 +178,8 @@ def test_whoever_the_firewall_would_lock_out_is_told(address: str, inside: bool)
 
 
 def test_what_is_wrong_with_an_inventory_is_said_at_once(tmp_path: Path) -> None:
+    ours = tmp_path / "fleet-key.pem"
+    ours.touch()
     wrong = filters.wrong(
         {
             "device": "van 1",
@@ -186,14 +188,17 @@ def test_what_is_wrong_with_an_inventory_is_said_at_once(tmp_path: Path) -> None
             "identity": "required",
             "ca_file": str(tmp_path / "ca.pem"),
             "fleet_key_file": str(tmp_path),
-            "config_files": [],
+            "config_files": [str(ours)],
+            "places": ["/home/me/my fleet"],
+            "timezone": "../localtime",
             "office_networks": ["10.0.0.0/99"],
             "update_time": "9000",
             "listen": "pod:1",
         }
     )
 
-    for name in ("device_id", "backend_url", "ca.pem", "office_networks", "update_time", "listen"):
+    names = ("device_id", "backend_url", "/ca.pem", "office_networks", "update_time", "listen")
+    for name in (*names, "config_files", "my fleet", "timezone"):
         assert sum(name in one for one in wrong) == 1, name
 
 

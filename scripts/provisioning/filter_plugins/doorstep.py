@@ -71,6 +71,13 @@ def twins(
     return [one for one in others if str(hostvars[one].get("doorstep_device_id", one)) == device]
 
 
+OURS = ("config.toml", "fleet-ca.pem", "fleet-key.pem")
+"""What a run puts into /etc/doorstep itself."""
+
+ZONE = r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*"
+"""A name below /usr/share/zoneinfo; whether the device has it is asked there."""
+
+
 def wrong(settings: Mapping[str, Any]) -> list[str]:
     """What is wrong with a device's settings in the inventory, in words."""
     found = []
@@ -84,6 +91,7 @@ def wrong(settings: Mapping[str, Any]) -> list[str]:
     if settings["identity"] != "off":
         needed = [settings["ca_file"], settings["fleet_key_file"], *needed]
     found += [f"{path}: there is no such file" for path in needed if not Path(path).is_file()]
+    found += _odd_names(settings)
     if not settings["office_networks"]:
         found.append("doorstep_office_networks: missing; it says from where SSH is let in")
     for one in settings["office_networks"]:
@@ -97,6 +105,20 @@ def wrong(settings: Mapping[str, Any]) -> list[str]:
         is_loopback(settings["listen"])
     except ValueError:
         found.append(f'serve.listen: "{settings["listen"]}" is not ADDRESS:PORT')
+    return found
+
+
+def _odd_names(settings: Mapping[str, Any]) -> list[str]:
+    """The same of names and places, which go into commands."""
+    taken = [path for path in settings["config_files"] if Path(path).name in OURS]
+    found += [
+        f"doorstep_config_files: {path} has the name of a file that a run makes" for path in taken
+    ]
+    for path in settings["places"]:
+        if re.search(r"\s", path):
+            found.append(f'"{path}" has a blank in it, and ssh takes it for two: move it')
+    if not re.fullmatch(ZONE, settings["timezone"]):
+        found.append(f'doorstep_timezone: "{settings["timezone"]}" is not as Europe/Vienna')
     return found
 
 
