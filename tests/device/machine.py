@@ -21,6 +21,9 @@ alone took 260.
 SHUT_DOWN_WITHIN_S: Final = 180.0
 """Longest wait for the power to go off: systemd gives a service 90 s to end."""
 
+COMMAND_S: Final = 180.0
+"""Longest command that sets no other limit: beside other work Python alone starts in 20 s."""
+
 MEMORY_MB: Final = 2048
 """As a Raspberry Pi 4 or 5 has at least."""
 
@@ -179,7 +182,7 @@ class Machine:
         self._process.wait(within_s)
         self._hang_up()
 
-    def ask(self, command: str, timeout_s: float = 60.0, *, user: str = "root") -> Ran:
+    def ask(self, command: str, timeout_s: float = COMMAND_S, *, user: str = "root") -> Ran:
         """Run a shell command in it, whatever it comes to; 255 is SSH's own code, 124 too late."""
         words = ["ssh", *self._options(user), f"{user}@127.0.0.1", command]
         try:
@@ -197,7 +200,7 @@ class Machine:
             return Ran(124, out, f"not within {timeout_s:g} s")
         return Ran(ran.returncode, ran.stdout, ran.stderr)
 
-    def run(self, command: str, timeout_s: float = 60.0, *, user: str = "root") -> str:
+    def run(self, command: str, timeout_s: float = COMMAND_S, *, user: str = "root") -> str:
         """Run a shell command in it; what it printed.
 
         Raises:

@@ -11,7 +11,7 @@ from typing import Any
 from agent.models import Label
 from tests.backend.process import Backend
 from tests.device import office
-from tests.device.machine import Image, Machine, overlay
+from tests.device.machine import COMMAND_S, Image, Machine, overlay
 from tests.support.waiting import until
 
 
@@ -37,7 +37,7 @@ class Device:
     machine: Machine
     backend: Backend
 
-    def finger(self, *words: str | float, timeout_s: float = 60.0) -> str:
+    def finger(self, *words: str | float, timeout_s: float = COMMAND_S) -> str:
         """Run `finger` in the machine; see inside/finger.py. Raises CommandFailed."""
         return self.machine.run(f"finger {' '.join(map(str, words))}", timeout_s)
 
@@ -47,7 +47,7 @@ class Device:
 
     def rounds(self, count: int, every_s: float = 3.0, pin: int = 17) -> list[dict[str, Any]]:
         """Press again and again, each time until the answer was seen."""
-        told = self.finger("rounds", pin, count, every_s, timeout_s=60.0 + 40.0 * count)
+        told = self.finger("rounds", pin, count, every_s, timeout_s=COMMAND_S + 40.0 * count)
         return [json.loads(line) for line in told.splitlines()]
 
     def await_light(self, light: str, within_s: float = 300.0) -> float:
