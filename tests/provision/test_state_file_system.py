@@ -142,6 +142,13 @@ def test_an_image_that_has_errors_is_mended_before_it_is_mounted(device: Card) -
     assert device.shell(f"dumpe2fs -h {IMAGE} 2>&1 | grep state:").endswith(" clean")
 
 
+def test_what_is_mounted_is_not_checked(device: Card) -> None:
+    """Each start of a unit that needs the mount starts the mount too, and what that requires."""
+    _made(device)
+
+    device.shell("systemctl start var-lib-doorstep.mount")
+
+
 def test_what_ran_before_goes_on_when_a_copy_fails(device: Card) -> None:
     device.break_command("cp", "echo 'cp: no room' >&2; exit 1")
 

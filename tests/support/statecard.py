@@ -43,7 +43,15 @@ class Card:
 
     def power_on(self) -> None:
         """A start, in which nothing mounts the state by itself."""
-        told = ["unshare", "--mount", "--propagation=private", "bash", "-c", BOOT, str(self._folder)]
+        told = [
+            "unshare",
+            "--mount",
+            "--propagation=private",
+            "bash",
+            "-c",
+            BOOT,
+            str(self._folder),
+        ]
         self._process = subprocess.Popen(
             told, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

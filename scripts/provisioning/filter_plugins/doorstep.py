@@ -111,12 +111,11 @@ def wrong(settings: Mapping[str, Any]) -> list[str]:
 def _odd_names(settings: Mapping[str, Any]) -> list[str]:
     """The same of names and places, which go into commands."""
     taken = [path for path in settings["config_files"] if Path(path).name in OURS]
-    found += [
+    found = [
         f"doorstep_config_files: {path} has the name of a file that a run makes" for path in taken
     ]
-    for path in settings["places"]:
-        if re.search(r"\s", path):
-            found.append(f'"{path}" has a blank in it, and ssh takes it for two: move it')
+    blank = [path for path in settings["places"] if re.search(r"\s", path)]
+    found += [f'"{path}" has a blank in it, and ssh takes it for two: move it' for path in blank]
     if not re.fullmatch(ZONE, settings["timezone"]):
         found.append(f'doorstep_timezone: "{settings["timezone"]}" is not as Europe/Vienna')
     return found

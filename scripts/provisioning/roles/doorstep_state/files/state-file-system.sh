@@ -196,6 +196,8 @@ Conflicts=shutdown.target
 
 [Service]
 Type=oneshot
+# Else every start of a unit that needs the mount would check what is mounted, and fail
+RemainAfterExit=yes
 ExecStart=/usr/sbin/e2fsck -p $IMAGE
 # 1: it found something, and mended it
 SuccessExitStatus=1
