@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,7 +53,11 @@ class Machine:
                 stdout=log,
                 stderr=log,
             )
-        until(self._answers, UP_WITHIN_S, every_s=0.2, told=self._console)
+        try:
+            until(self._answers, UP_WITHIN_S, every_s=0.2, told=self._console)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Ends it as a pulled plug would: nothing in it is told."""
@@ -121,17 +125,13 @@ def machines(network: Network, lower: Path, folder: Path, *names: str) -> Iterat
         Machine(name, f"10.77.1.{number}", folder / name, lower)
         for number, name in enumerate(names, 11)
     ]
-    started = []
     shutil.rmtree(folder, ignore_errors=True)  # what a killed run left
-    try:
+    with ExitStack() as started:
+        started.callback(shutil.rmtree, folder, ignore_errors=True)
         for one in made:
-            started.append(one)
             one.start(network)
+            started.callback(one.stop)
         yield made
-    finally:
-        for one in started:
-            one.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _hierarchy() -> Path:
