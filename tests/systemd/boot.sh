@@ -4,7 +4,8 @@
 # boot.sh LAYER CGROUP REPOSITORY PYTHON SITE    LAYER lies in memory: it may not be below itself
 set -euo pipefail
 
-DEVICES=(null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 loop-control:10:237)
+# shellcheck source=tests/support/devices.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../support/devices.sh"
 
 # The clock, modules and raw ports are of the whole host.
 WITHOUT=-sys_time,-sys_module,-sys_rawio,-syslog
@@ -27,7 +28,7 @@ main() {
     mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
     mount -t tmpfs -o mode=0755 tmpfs "$root/run"
     mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
-    devices "$root/dev"
+    make_devices "$root/dev"
     only_systemd "$root/etc/systemd"
     ip link set lo up
     ip address add 10.77.9.1/32 dev lo # sync reaches no 127.0.0.1
@@ -55,23 +56,6 @@ exec /opt/doorstep/python/bin/python3 "$@"
 SH
     printf '#!/bin/sh\nexec /opt/doorstep/python.sh -m agent "$@"\n' >"$place/current/bin/doorstep"
     chmod +x "$place/python.sh" "$place/current/bin/doorstep"
-}
-
-devices() {
-    local dev=$1 one kind major minor
-    mount -t tmpfs -o mode=0755 tmpfs "$dev"
-    for one in "${DEVICES[@]}"; do
-        IFS=: read -r kind major minor <<<"$one"
-        mknod -m 0666 "$dev/$kind" c "$major" "$minor"
-    done
-    for ((minor = 0; minor < 64; minor++)); do
-        mknod -m 0660 "$dev/loop$minor" b 7 "$minor"
-    done
-    mkdir "$dev/pts" "$dev/shm"
-    mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts "$dev/pts"
-    mount -t tmpfs -o mode=1777 tmpfs "$dev/shm"
-    ln -s pts/ptmx "$dev/ptmx"
-    ln -s /proc/self/fd "$dev/fd"
 }
 
 only_systemd() {
