@@ -138,10 +138,9 @@ def capture_loop(
         board.clock.move_floor(kept.utc, kept.firm(boot_id()))
         if known := labels.gnss_label(layout, seen, keys, boot_id()):
             board.clock.recall(datetime.fromisoformat(known.utc), known.monotonic_ns)
-        head = labels.head(layout, seen, key.public_key(), config.device.id)
-        why = _why_new_chain(head, any_record=bool(seen), key_is_new=key_is_new)
-        if head is None or why:
-            head = Head(str(uuid.uuid4()), 0, None)
+        last = labels.head(layout, seen, key.public_key(), config.device.id)
+        why = _why_new_chain(last, any_record=bool(seen), key_is_new=key_is_new)
+        head = Head(str(uuid.uuid4()), 0, None) if last is None or why else last
         chain = Chain(
             layout, outbox, key=key, device_id=config.device.id, head=head, mending=mending
         )

@@ -2,15 +2,15 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agent.capture import testcard
 from agent.capture.duties import FIX_NOW_S
 from agent.capture.technician import kept_route, why_not_look
 from agent.command import groups_check
+from agent.command.finding import Finding, Level
 from agent.command.openings import floor
 from agent.config import Config
 from agent.errors import DoorstepError, ExitCode, NotNow
@@ -40,17 +40,7 @@ NO_FIX: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One finding: of which check, how bad by the names of doctor's levels, and what to do."""
-
-    check: str
-    level: str
-    words: str
-    figures: Mapping[str, Any] = field(default_factory=dict)
-
-
-def findings(config: Config, running: dict[str, Any] | None, *, looks: bool) -> Iterator[Found]:
+def findings(config: Config, running: dict[str, Any] | None, *, looks: bool) -> Iterator[Finding]:
     """Of all devices; `looks` has the camera look at a test card.
 
     Args:
@@ -61,33 +51,33 @@ def findings(config: Config, running: dict[str, Any] | None, *, looks: bool) -> 
     if running is None:
         yield from _opened(config, looks=looks)
     elif "error" in running:
-        yield Found("devices", "FAILED", f"capture cannot be asked: {running['error']}")
+        yield Finding("devices", Level.FAILED, f"capture cannot be asked: {running['error']}")
     else:
         ready = "is ready" if running.get("ready") else "is not ready; see below"
         works = running.get("writable")
-        yield Found("devices", "OK" if works else "FAILED", f"capture runs and {ready}")
+        yield Finding("devices", Level.OK if works else Level.FAILED, f"capture runs and {ready}")
         trouble, has_fix = str(running.get("position", "ok")), running.get("has_fix")
         yield from _position(None if trouble == "ok" else trouble, has_fix)
         if looks:
             yield from _asked(config)
 
 
-def _opened(config: Config, *, looks: bool) -> Iterator[Found]:
+def _opened(config: Config, *, looks: bool) -> Iterator[Finding]:
     if closed := groups_check.of_the_devices(config):
-        yield from (Found("groups", "FAILED", words) for words in closed)
+        yield from (Finding("groups", Level.FAILED, words) for words in closed)
         return
     with ExitStack() as opened:
         try:
             _keep_capture_off(config, opened)
             board = open_board(config.board, None, BUILT)  # a simulated world that leaves no file
         except NotNow:
-            yield Found("devices", "FAILED", STARTS)
+            yield Finding("devices", Level.FAILED, STARTS)
             return
         except DeviceError as error:
-            yield Found("devices", "FAILED", str(error))
+            yield Finding("devices", Level.FAILED, str(error))
             return
         opened.enter_context(closing(board))
-        yield Found("devices", "OK", "all open; capture does not run")
+        yield Finding("devices", Level.OK, "all open; capture does not run")
         trouble = _trouble(board.position)
         yield from _position(trouble, trouble is None and _has_fix(board.position))
         if looks:
@@ -116,48 +106,52 @@ def _has_fix(position: Position) -> bool:
     return fix is not None and time.monotonic_ns() - fix.received_ns <= FIX_NOW_S * 1e9
 
 
-def _position(trouble: str | None, has_fix: bool | None) -> Iterator[Found]:
+def _position(trouble: str | None, has_fix: bool | None) -> Iterator[Finding]:
     """A receiver that is not there is a fault, one without a fix is none; None says nothing."""
     if trouble is not None:
-        yield Found("position", "FAILED", trouble)
+        yield Finding("position", Level.FAILED, trouble)
     elif has_fix is not None:
-        yield Found("position", *(("OK", "there is a fix") if has_fix else ("NOTE", NO_FIX)))
+        yield Finding(
+            "position", *((Level.OK, "there is a fix") if has_fix else (Level.NOTE, NO_FIX))
+        )
 
 
-def _asked(config: Config) -> Iterator[Found]:
+def _asked(config: Config) -> Iterator[Finding]:
     """Capture has the camera; what it says is input."""
     socket = Layout.of(config.state).capture_socket
     try:
         told = control.ask(socket, {"test_card": True}, LOOK_S)
     except DoorstepError as error:
-        level = "LATER" if error.exit_code == ExitCode.LATER else "FAILED"
-        yield Found("camera", level, str(error))
+        level = Level.LATER if error.exit_code == ExitCode.LATER else Level.FAILED
+        yield Finding("camera", level, str(error))
         return
     if told is None:
-        yield Found("camera", "LATER", "capture has ended meanwhile: run this again")
+        yield Finding("camera", Level.LATER, "capture has ended meanwhile: run this again")
         return
     yield from _judged(config, told)
 
 
-def _looked(config: Config, board: Board) -> Iterator[Found]:
+def _looked(config: Config, board: Board) -> Iterator[Finding]:
     """Nobody can be at work with it: no process serves presses."""
     try:
         clock = SystemClock(floor(Layout.of(config.state)))
         if why_not := why_not_look(kept_route(config, clock), is_nobody_at_work=True):
-            yield Found("camera", "LATER", why_not)
+            yield Finding("camera", Level.LATER, why_not)
             return
         told = testcard.look(board.camera, config)
     except (DeviceError, DoorstepError) as error:
-        yield Found("camera", "FAILED", str(error))
+        yield Finding("camera", Level.FAILED, str(error))
         return
     yield from _judged(config, told)
 
 
-def _judged(config: Config, told: dict[str, Any]) -> Iterator[Found]:
+def _judged(config: Config, told: dict[str, Any]) -> Iterator[Finding]:
     try:
         found = list(testcard.judged(told, config.quality))
     except (KeyError, TypeError, ValueError):
-        yield Found("camera", "FAILED", "capture answered something else than figures of a frame")
+        yield Finding(
+            "camera", Level.FAILED, "capture answered something else than figures of a frame"
+        )
         return
     for number, (level, words) in enumerate(found):
-        yield Found("camera", level, words, {} if number else told)
+        yield Finding("camera", Level[level], words, {} if number else told)

@@ -2,15 +2,14 @@
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from agent.command import device_check, disk_check, groups_check, permissions, serve_check
 from agent.command.clock_words import keepers, told
 from agent.command.config import check
+from agent.command.finding import Finding, Level
 from agent.command.network_check import NOT_ENROLLED, findings
 from agent.command.openings import open_queue
 from agent.command.owners import as_owner
@@ -29,33 +28,6 @@ from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
 from hardware.errors import ScriptError
 from hardware.settings import ClockKind, PositionKind
-
-
-class Level(StrEnum):
-    """How bad a finding is; NOTE asks for nothing now.
-
-    LATER is a backend out of reach, or a camera that may not look just now.
-    """
-
-    OK = "ok"
-    NOTE = "note"
-    LATER = "later"
-    FAILED = "FAILED"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: what was looked at, how it is, and what to do; figures where there are any."""
-
-    check: str
-    level: Level
-    words: str
-    figures: Mapping[str, Any] = field(default_factory=dict)
-
-    def told(self) -> dict[str, Any]:
-        """JSON."""
-        plain = {"check": self.check, "level": self.level, "words": self.words}
-        return {**plain, "figures": dict(self.figures)} if self.figures else plain
 
 
 def examine(path: Path, *, looks: bool = False) -> list[Finding]:
@@ -81,7 +53,7 @@ def examine(path: Path, *, looks: bool = False) -> list[Finding]:
     running = status.ask(layout.capture_socket)
     findings = [
         valid,
-        *_devices(config, running, looks=looks),
+        *device_check.findings(config, running, looks=looks),
         *_manifest(running or {}),
         *_fleet(config, over_tls, running or {}),
         *(Finding("disk", Level[bad], words) for bad, words in disk_check.findings(config)),
@@ -110,11 +82,6 @@ def lines(findings: Iterable[Finding]) -> Iterator[str]:
         first, *rest = map(printable, finding.words.splitlines() or [""])
         yield f"{finding.level:<6}  {finding.check:<13}  {first}"
         yield from (f"{'':<23}{line}" for line in rest)
-
-
-def _devices(config: Config, running: dict[str, Any] | None, *, looks: bool) -> Iterator[Finding]:
-    for found in device_check.findings(config, running, looks=looks):
-        yield Finding(found.check, Level[found.level], found.words, found.figures)
 
 
 def _fleet(

@@ -123,11 +123,11 @@ def _odd_names(settings: Mapping[str, Any]) -> list[str]:
 
 def token(text: str, device: str) -> str:
     """The newest token of a device in a list of lines `ID TOKEN`; empty where there is none."""
-    found = [words[1] for line in text.splitlines() if len(words := line.split()) >= 2]
-    names = [words[0] for line in text.splitlines() if len(words := line.split()) >= 2]
-    return next(
-        (one for name, one in reversed([*zip(names, found, strict=True)]) if name == device), ""
-    )
+    for line in reversed(text.splitlines()):
+        match line.split():
+            case [name, found, *_] if name == device:
+                return found
+    return ""
 
 
 def later(clock: str, minutes: int) -> str:

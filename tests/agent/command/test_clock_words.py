@@ -6,7 +6,7 @@ import pytest
 
 from agent.command import doctor
 from agent.command.clock_words import Keepers, keepers, told
-from agent.command.doctor import Level
+from agent.command.finding import Level
 from hardware import chrony, clock_system
 from hardware.clock import ClockSource
 from tests.support.chrony import chronyd, receiver

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.command import doctor, permissions
-from agent.command.doctor import Finding, Level
+from agent.command.finding import Finding, Level
 from agent.process import control
 from agent.queue.disk import lock
 from agent.queue.paths import Layout

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.command import doctor, openings
-from agent.command.doctor import Level
+from agent.command.finding import Level
 from agent.config import load
 from agent.process import control
 from agent.queue.database import Database
