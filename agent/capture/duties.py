@@ -141,6 +141,8 @@ class Duties:
             "ready": self._is_ready(),
             "writable": self._housekeeping.may_write(),
             "streaming": self._board.camera.streaming,
+            "frames_come": self._frames_come.last,
+            "battery_pct": self._board.power.read().battery_pct,
             "position": self._board.position.trouble() or "ok",
             "has_fix": self._has_fix(now_ns),
             "clock": self._board.clock.now().source,

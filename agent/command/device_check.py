@@ -34,6 +34,16 @@ STARTS: Final = (
     "`journalctl -u doorstep-capture` says why"
 )
 
+NO_FRAMES: Final = (
+    "it is open and gives no frames, so presses are refused: switch the device off, and press both "
+    "ends of the camera's ribbon home"
+)
+
+NO_GAUGE: Final = (
+    "no gauge is seen: the device ends without a warning when its battery does; where it has one, "
+    "look at `ls /sys/class/power_supply`, and at config.txt"
+)
+
 NO_FIX: Final = (
     "the receiver works, and has no fix: indoors that is so; under the open sky it takes a minute, "
     "else look at its antenna"
@@ -58,6 +68,9 @@ def findings(config: Config, running: dict[str, Any] | None, *, looks: bool) -> 
         yield Finding("devices", Level.OK if works else Level.FAILED, f"capture runs and {ready}")
         trouble, has_fix = str(running.get("position", "ok")), running.get("has_fix")
         yield from _position(None if trouble == "ok" else trouble, has_fix)
+        if running.get("frames_come") is False:
+            yield Finding("camera", Level.FAILED, NO_FRAMES)
+        yield _battery(running.get("battery_pct"))
         if looks:
             yield from _asked(config)
 
@@ -80,6 +93,7 @@ def _opened(config: Config, *, looks: bool) -> Iterator[Finding]:
         yield Finding("devices", Level.OK, "all open; capture does not run")
         trouble = _trouble(board.position)
         yield from _position(trouble, trouble is None and _has_fix(board.position))
+        yield _battery(board.power.read().battery_pct)
         if looks:
             yield from _looked(config, board)
 
@@ -114,6 +128,13 @@ def _position(trouble: str | None, has_fix: bool | None) -> Iterator[Finding]:
         yield Finding(
             "position", *((Level.OK, "there is a fix") if has_fix else (Level.NOTE, NO_FIX))
         )
+
+
+def _battery(level_pct: int | None) -> Finding:
+    """A gauge that is not there is no fault: a device works without one."""
+    if level_pct is None:
+        return Finding("battery", Level.NOTE, NO_GAUGE)
+    return Finding("battery", Level.OK, f"{level_pct} %")
 
 
 def _asked(config: Config) -> Iterator[Finding]:

@@ -75,11 +75,12 @@ def _is_hindrance(told: object) -> bool:
 
 
 _MEMBERS: Final[dict[str, Callable[[object], bool]]] = {
-    **dict.fromkeys(("ready", "writable", "simulated", "quiet", "has_fix"), _is_flag),
+    **dict.fromkeys(("ready", "writable", "simulated", "quiet"), _is_flag),
+    **dict.fromkeys(("has_fix", "frames_come"), _is_flag),
     **dict.fromkeys(("clock", "state"), _is_word),
     **dict.fromkeys(("position", "fleet_refused", "manifest_refused"), _is_text),
     **dict.fromkeys(("last_answer", "pause", "identity_trouble"), _is_text),
-    "fleet": _is_count,
+    **dict.fromkeys(("fleet", "battery_pct"), _is_count),
     "waits_s": _is_seconds,
     "manifest": _is_version,
     "hindrance": _is_hindrance,

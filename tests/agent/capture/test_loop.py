@@ -596,6 +596,8 @@ def test_the_status_tells_what_only_this_process_knows(tmp_path: Path) -> None:
             "ready": True,
             "writable": True,
             "streaming": False,
+            "frames_come": True,
+            "battery_pct": 64,
             "position": "ok",
             "has_fix": False,
             "clock": "ntp",
@@ -742,13 +744,14 @@ def test_a_streaming_camera_without_frames_is_not_ready_and_told_once(
         for _ in range(12):
             device.tick(1.0)
             shown.append(device.parts.light.shown[-1])
-        is_ready = device.loop.status()["ready"]
+        status = device.loop.status()
         camera.last_frame_ns = device.parts.now()
         device.tick(1.0)
 
     assert shown[:3] == [Signal.READY] * 3
     assert shown[5:] == [Signal.NOT_READY] * 7
-    assert not is_ready
+    assert not status["ready"]
+    assert not status["frames_come"]
     assert device.parts.light.shown[-1] is Signal.READY
     told = [text for text in caplog.messages if "event=frames_" in text]
     assert len(told) == 2

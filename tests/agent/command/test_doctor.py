@@ -293,6 +293,28 @@ def test_what_capture_says_of_the_receiver_is_told_and_nothing_where_it_says_not
         assert levels(device).get("position") is level
 
 
+@pytest.mark.parametrize(
+    ("answer", "camera", "battery"),
+    [
+        ({"frames_come": True, "battery_pct": 83}, None, Level.OK),
+        ({"frames_come": False, "battery_pct": None}, Level.FAILED, Level.NOTE),
+        ({"frames_come": "perhaps", "battery_pct": "much"}, None, Level.NOTE),
+        ({}, None, Level.NOTE),
+    ],
+    ids=str,
+)
+def test_a_camera_without_frames_and_a_battery_without_a_gauge_are_told(
+    tmp_path: Path, answer: dict[str, object], camera: Level | None, battery: Level
+) -> None:
+    device = Device(tmp_path)
+    device.layout.make()
+
+    with control.serve(device.layout.capture_socket, lambda *_: dict(answer)):
+        found = levels(device)
+
+    assert (found.get("camera"), found["battery"]) == (camera, battery)
+
+
 CAMERA_LIES: list[dict[str, object]] = [
     {},
     {"verdict": "ok"},
