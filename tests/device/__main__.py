@@ -14,7 +14,10 @@ from tests.device.stages import STAGES
 def main() -> int:
     """Run the stages that were asked for, all without any; 1 where a check failed."""
     options = _options()
-    report = Report(sys.stdout)
+    image.BUILD.mkdir(parents=True, exist_ok=True)
+    kept_report = image.BUILD / "report.txt"
+    kept_report.unlink(missing_ok=True)
+    report = Report(sys.stdout, kept_report)
     made = image.image(report.say)
     if options.image:
         return 0
@@ -27,14 +30,14 @@ def main() -> int:
             provision.stage(made, report)
         kept = provision.kept(made)
     if kept is None:
-        return report.end(image.BUILD / "report.txt")
+        return report.end()
     if options.login:
         with device(made, kept, image.BUILD / "login", ready=False) as found:
             return _sit(report, found.machine)
     for name in options.stages or STAGES:
         with report.stage(name, STAGES[name].about):
             STAGES[name].run(made, kept, report)
-    return report.end(image.BUILD / "report.txt")
+    return report.end()
 
 
 def _sit(report: Report, box: Machine | None) -> int:

@@ -59,8 +59,7 @@ def stage(image: Image, report: Report) -> None:
     office.found(data)
     disk = overlay(image.base, folder / "disk.qcow2")
     with office.running(data, port) as backend, Machine(image, disk) as box:
-        office.settle(data)
-        office.send_out(data)
+        office.settle(data)  # and no route: a device that is on the road would be refused
         report.figure("power on to SSH", f"{box.boot():.0f} s")
         inventory = _inventory(folder, backend, box, image)
         _until_done(inventory, report)
@@ -68,7 +67,7 @@ def stage(image: Image, report: Report) -> None:
         ran, told = _playbook(inventory, folder / "again.log")
         took = f"{time.monotonic() - began_s:.0f} s"
         report.check("a second run ends with 0", ran == 0, took)
-        report.check("it changed nothing", "changed=0 " in told, _recap(told))
+        report.check("it changed nothing", ran == 0 and "changed=0 " in told, _recap(told))
         box.shut_down()
     (folder / "port").write_text(str(port))
 

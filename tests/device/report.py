@@ -24,13 +24,14 @@ class Report:
 
     Attributes:
         out: where it is printed at once.
+        kept: a file that gets each line too: what was seen outlives a run that is broken off.
         failed: names of the checks that failed, with their stage.
     """
 
     out: TextIO
+    kept: Path
     failed: list[str] = field(default_factory=list)
     passed: int = 0
-    _lines: list[str] = field(default_factory=list)
     _stage: str = ""
 
     def check(self, name: str, ok: bool, seen: str = "") -> bool:
@@ -57,8 +58,9 @@ class Report:
             self.say(f"          {line}")
 
     def say(self, line: str = "") -> None:
-        self._lines.append(line)
         print(line, file=self.out, flush=True)
+        with self.kept.open("a") as file:
+            print(line, file=file)
 
     @contextmanager
     def stage(self, name: str, about: str) -> Iterator[None]:
@@ -76,13 +78,12 @@ class Report:
             self.text(str(error))
         self.say(f"          {time.monotonic() - began_s:.0f} s")
 
-    def end(self, path: Path) -> int:
-        """Tell how it went, and keep all of it in `path`; the exit code."""
+    def end(self) -> int:
+        """Tell how it went; the exit code."""
         self.say()
         for name in self.failed:
             self.say(f"FAILED  {name}")
-        self.say(f"{self.passed} ok, {len(self.failed)} failed; kept in {path}")
-        path.write_text("\n".join(self._lines) + "\n")
+        self.say(f"{self.passed} ok, {len(self.failed)} failed; kept in {self.kept}")
         return 1 if self.failed else 0
 
     def _tell(self, how: str, name: str, seen: str) -> None:
