@@ -63,6 +63,11 @@ class Device:
         lines = self.machine.run("cat /run/rig-lights").splitlines()
         return [(float(at_s), light) for at_s, light in map(str.split, lines)]
 
+    def boot_times(self) -> str:
+        """What systemd says of the boot, once it calls it finished: ready comes before that."""
+        self.machine.ask("systemctl is-system-running --wait", 300.0)
+        return self.machine.run("systemd-analyze").splitlines()[0]
+
     def doctor(self) -> list[dict[str, str]]:
         """What `doorstep doctor` finds, as a technician with sudo asks it."""
         ran = self.machine.ask("doorstep doctor --json", 180.0)
