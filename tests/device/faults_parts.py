@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from agent.rule.reach import OLDEST_S
 from tests.device.fault import READY_AGAIN_S, Fault, tried
 from tests.device.image import BUILD
 from tests.device.machine import CommandFailed, Image
@@ -9,7 +10,10 @@ from tests.device.report import Report
 from tests.device.rig import Device, Kept, device
 
 _STALE: Final = "sleep 8"
-"""A fix older than 5 s is no place. Source: README, What a press does."""
+"""A fix older than 5 s is no coordinate, and the door is known still: whoever walks is near it."""
+
+_NOWHERE: Final = f"sleep {OLDEST_S + 5:.0f}"
+"""Where it could be by now is anywhere, a confidential door among it."""
 
 _HEARD: Final = "sleep 6"
 """gpsd listens again, the receiver is heard, and a fix is in hand."""
@@ -56,8 +60,8 @@ FAULTS: Final = (
         name="gpsd gone",
         breaks=f"systemctl stop gpsd.socket gpsd.service; {_STALE}",
         mends=f"systemctl start gpsd.socket gpsd.service; {_HEARD}",
-        light="blue",
-        kind="no_photo",
+        light="green",
+        kind="photo",
         event="position_trouble",
         doctor="position",
     ),
@@ -65,13 +69,13 @@ FAULTS: Final = (
         name="receiver unplugged",
         breaks=f"systemctl stop rig-receiver; {_STALE}",
         mends=f"systemctl start rig-receiver; systemctl restart gpsd; {_HEARD}",
-        light="blue",
-        kind="no_photo",
+        light="green",
+        kind="photo",
         doctor="position",
     ),
     Fault(
         name="no fix",
-        breaks=f"touch /run/rig-nofix; {_STALE}",
+        breaks=f"touch /run/rig-nofix; {_NOWHERE}",
         mends=f"rm /run/rig-nofix; {_HEARD}",
         light="blue",
         kind="no_photo",
