@@ -5,7 +5,7 @@ import threading
 import time
 from typing import Final
 
-from tests.device.fault import READY_AGAIN_S, wrong
+from tests.device.fault import READY_AGAIN_S, doctor_after, wrong
 from tests.device.furnish import TECHNICIAN
 from tests.device.image import BUILD
 from tests.device.machine import Image
@@ -35,8 +35,7 @@ def run(image: Image, kept: Kept, report: Report) -> None:
         report.check("charged, green again", again["answer"] == "green", str(again["answer"]))
         kinds = [found.await_record(edge).kind for edge in (last, again["edge_ns"])]
         report.check("no record is lost by it", kinds == ["photo", "photo"], " ".join(kinds))
-        after = wrong(found)
-        report.check("doctor as before", after.keys() == before.keys(), str(after))
+        doctor_after(found, "charged", before, report)
 
 
 def _low(found: Device, report: Report) -> None:

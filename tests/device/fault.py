@@ -62,7 +62,7 @@ def tried(found: Device, fault: Fault, report: Report) -> None:
         report.check(f"{name}: the press left its record", kind == fault.kind, str(kind))
     kind = found.await_record(again["edge_ns"]).kind
     report.check(f"{name}: a photo follows it", kind == "photo", str(kind))
-    _doctor_after(found, name, before, report)
+    doctor_after(found, name, before, report)
 
 
 def _doctor(fault: Fault, new: dict[str, str], report: Report) -> None:
@@ -73,7 +73,7 @@ def _doctor(fault: Fault, new: dict[str, str], report: Report) -> None:
         report.check(f"{fault.name}: doctor finds nothing wrong", not new, seen)
 
 
-def _doctor_after(found: Device, name: str, before: dict[str, str], report: Report) -> None:
+def doctor_after(found: Device, name: str, before: dict[str, str], report: Report) -> None:
     """It may find less than before: what was starting then has started."""
     end_s = time.monotonic() + DOCTOR_AGAIN_S
     while (more := _more(wrong(found), before)) and time.monotonic() < end_s:
