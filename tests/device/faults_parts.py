@@ -93,7 +93,7 @@ FAULTS: Final = (
         mends="rm /var/lib/doorstep/fill; sleep 5",
         light="red",
         kind="no_photo",
-        event="storage_full",
+        event="room_made",
         doctor="disk",
     ),
     Fault(
@@ -102,7 +102,7 @@ FAULTS: Final = (
         mends="rm /var/lib/doorstep/fill; sleep 5",
         light="red",
         kind="no_photo",
-        event="storage_full",
+        event="ballast_released",
         doctor="disk",
     ),
 )
