@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from agent.command.finding import Level
 from agent.config import Config
 from agent.errors import StorageFault
 from agent.queue import disk
@@ -27,8 +28,8 @@ AS_WHOM: Final = "run this as root"
 
 _PROBES: Final = 5
 
-Found = tuple[str, str]
-"""How bad it is, by the names of doctor's levels, and what to do."""
+Found = tuple[Level, str]
+"""How bad it is, and what to do."""
 
 
 def findings(config: Config) -> Iterator[Found]:
@@ -36,13 +37,14 @@ def findings(config: Config) -> Iterator[Found]:
     layout = Layout.of(config.state)
     folder = layout.state
     if not folder.exists():
-        yield "NOTE", f"{folder} does not exist; `doorstep capture` makes it at its first start"
+        words = f"{folder} does not exist; `doorstep capture` makes it at its first start"
+        yield Level.NOTE, words
         return
     try:
         free_mb = max(disk.room_bytes(folder, layout.ballast), 0) // 1_000_000
         flush_ms = _flush_ms(folder / "doctor.probe") if _is_ours(folder) else None
     except StorageFault as error:
-        yield "FAILED", f"{error}; presses are refused until it is mended"
+        yield Level.FAILED, f"{error}; presses are refused until it is mended"
         return
     reserve_mb = config.state.reserve_mb
     if free_mb < reserve_mb:
@@ -50,7 +52,7 @@ def findings(config: Config) -> Iterator[Found]:
             f"{free_mb} MB free, less than the reserve of {reserve_mb} MB: presses are refused; "
         )
         words += "bring it to a network: what was sent makes room; delete what is not Doorstep's"
-        yield "FAILED", words
+        yield Level.FAILED, words
     yield _told(folder, free_mb, flush_ms)
     yield from _of_its_own(folder)
 
@@ -67,12 +69,12 @@ def _of_its_own(folder: Path) -> Iterator[Found]:
         words = (
             f"{folder} is on no file system of its own: what else fills it leaves a press {lost}"
         )
-        yield "NOTE", f"{words}; `scripts/provision` makes one"
+        yield Level.NOTE, f"{words}; `scripts/provision` makes one"
     elif swallows_ballast(reserve_bytes):
         words = (
             f"{reserve_bytes / 1e6:.0f} MB are root's alone: what root fills leaves a press {lost}"
         )
-        yield "NOTE", f"{words}; `tune2fs -m 0` with the device that `findmnt {folder}` names"
+        yield Level.NOTE, f"{words}; `tune2fs -m 0` with the device that `findmnt {folder}` names"
 
 
 def root_reserve_bytes(found: os.statvfs_result) -> int:
@@ -94,12 +96,12 @@ def _is_ours(folder: Path) -> bool:
 
 def _told(folder: Path, free_mb: int, flush_ms: float | None) -> Found:
     if flush_ms is None:
-        return "NOTE", f"{free_mb} MB free; how long it takes to write was not tried: {AS_WHOM}"
+        return Level.NOTE, f"{free_mb} MB free; how long it takes to write was not tried: {AS_WHOM}"
     slow = flush_ms > SLOW_FLUSH_MS
     advice = "; the card is slow or worn, replace it" if slow else ""
     flushes = "1 flush" if disk.flushes_names(folder) else "2 flushes"
     words = f"{free_mb} MB free, {flushes} for each file, {flush_ms:.1f} ms together{advice}"
-    return "NOTE" if slow else "OK", words
+    return Level.NOTE if slow else Level.OK, words
 
 
 def _flush_ms(probe: Path) -> float:

@@ -56,12 +56,12 @@ def examine(path: Path, *, looks: bool = False) -> list[Finding]:
         *device_check.findings(config, running, looks=looks),
         *_manifest(running or {}),
         *_fleet(config, over_tls, running or {}),
-        *(Finding("disk", Level[bad], words) for bad, words in disk_check.findings(config)),
+        *(Finding("disk", *found) for found in disk_check.findings(config)),
         *(Finding("permissions", Level.FAILED, words) for words in permissions.wrong(layout)),
         *_queue(config),
         _clock(config, running or {}),
         *over_tls,
-        *(Finding("serve", Level[bad], words) for bad, words in serve_check.findings(config)),
+        *(Finding("serve", *found) for found in serve_check.findings(config)),
         Finding("sealing", Level.NOTE, unsealed),
     ]
     kept.keep(layout, (one.check for one in findings if one.level is Level.FAILED))

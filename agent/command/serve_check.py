@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from agent.command.finding import Level
 from agent.config import Config, IdentityMode
 from agent.queue.paths import Layout
 from agent.record import certificates
@@ -10,8 +11,8 @@ from agent.status.causes import ENDS_SOON
 from agent.trust.authorities import kept_serve, now
 from agent.trust.store import TrustStore
 
-Found = tuple[str, str]
-"""How bad it is, by the names of doctor's levels, and what to do."""
+Found = tuple[Level, str]
+"""How bad it is, and what to do."""
 
 
 def findings(config: Config) -> Iterator[Found]:
@@ -19,29 +20,31 @@ def findings(config: Config) -> Iterator[Found]:
     if not config.serve.names:
         return
     if config.identity.mode is IdentityMode.OFF:
-        yield "NOTE", "identity.mode is off: without a certificate nobody can ask `doorstep serve`"
+        words = "identity.mode is off: without a certificate nobody can ask `doorstep serve`"
+        yield Level.NOTE, words
         return
     yield _certificate(config)
     if not config.serve.clients:
-        yield "NOTE", "serve.clients is empty: everybody who asks is refused"
+        yield Level.NOTE, "serve.clients is empty: everybody who asks is refused"
 
 
 def _certificate(config: Config) -> Found:
     enrol = f"`doorstep enrol {config.est}`"
     chain = kept_serve(TrustStore(Layout.of(config.state)))
     if not chain:
-        return "FAILED", f"no certificate yet; {enrol} asks for it, and says why there is none"
+        return Level.FAILED, f"no certificate yet; {enrol} asks for it, and says why there is none"
     wanted, named = certificates.server_names(config.serve.names), certificates.names_of(chain[0])
     if missing := ", ".join(sorted(wanted - named)):
-        return "FAILED", f"its certificate is not for {missing}; {enrol} asks for one that is"
+        return Level.FAILED, f"its certificate is not for {missing}; {enrol} asks for one that is"
     return _end(chain[0], ", ".join(sorted(wanted)))
 
 
 def _end(certificate: Certificate, names: str) -> Found:
     ends = certificates.ends(certificate)
     if now() >= ends:
-        return "FAILED", f"its certificate ended on {ends:%Y-%m-%d}; sync renews it, or says why"
+        words = "sync renews it, or says why"
+        return Level.FAILED, f"its certificate ended on {ends:%Y-%m-%d}; {words}"
     if now() >= ends - ENDS_SOON:
         words = "sync should have renewed it; see `doorstep status`"
-        return "NOTE", f"its certificate ends on {ends:%Y-%m-%d}; {words}"
-    return "OK", f"certificate until {ends:%Y-%m-%d} for {names}"
+        return Level.NOTE, f"its certificate ends on {ends:%Y-%m-%d}; {words}"
+    return Level.OK, f"certificate until {ends:%Y-%m-%d} for {names}"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.command import serve_check
+from agent.command.finding import Level
 from agent.config import load
 from agent.record import certificates, signing
 from agent.trust.store import TrustStore
@@ -178,7 +179,7 @@ def test_lost_key_gets_a_new_request_and_a_new_certificate(serving: Bench) -> No
 # What doctor says of it
 
 
-def found(bench: Bench) -> list[tuple[str, str]]:
+def found(bench: Bench) -> list[serve_check.Found]:
     return list(serve_check.findings(load(bench.device.config)))
 
 
@@ -188,28 +189,28 @@ def test_doctor_says_nothing_where_nobody_wants_to_ask(bench: Bench) -> None:
 
 def test_doctor_says_what_is_missing_and_what_to_do(serving: Bench) -> None:
     ((level, words),) = found(serving)
-    assert level == "FAILED"
+    assert level is Level.FAILED
     assert f"no certificate yet; `doorstep enrol {serving.server.url}`" in words
 
     serving.enrol()
     ((level, words),) = found(serving)
-    assert level == "OK"
+    assert level is Level.OK
     assert words.startswith("certificate until ")
     assert words.endswith(f" for {', '.join(sorted(NAMES))}")
 
     configure(serving, [*NAMES, "second.example"], clients=[])
     (level, words), (note, who) = found(serving)
-    assert level == "FAILED"
+    assert level is Level.FAILED
     assert "its certificate is not for second.example" in words
-    assert (note, who) == ("NOTE", "serve.clients is empty: everybody who asks is refused")
+    assert (note, who) == (Level.NOTE, "serve.clients is empty: everybody who asks is refused")
 
 
 def test_doctor_knows_when_it_ends(serving: Bench) -> None:
     serving.enrol()
     key = signing.read_private_key(key_file(serving)).public_key()
     for age_days, level, words in [
-        (335.5, "NOTE", "sync should have renewed it"),
-        (366, "FAILED", "its certificate ended on"),
+        (335.5, Level.NOTE, "sync should have renewed it"),
+        (366, Level.FAILED, "its certificate ended on"),
     ]:
         starts = datetime.now(UTC) - timedelta(days=age_days)
         made = serving.server.authority.issue(key, "van-7", server=True, names=NAMES, starts=starts)
