@@ -9,6 +9,10 @@ class DeviceMissing(DeviceError):
     """The configured device is not there, or its driver is not installed."""
 
 
+class DeviceBusy(DeviceError):
+    """The device is there, and another process has it."""
+
+
 class CameraStalled(DeviceError, TimeoutError):
     """No frame came before the deadline.
 

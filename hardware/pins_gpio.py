@@ -10,18 +10,23 @@ from typing import Final
 
 from gpiozero import Factory, GPIOZeroError  # noqa: TID251 - shared by the three GPIO doors
 
-from hardware.errors import DeviceMissing
+from hardware.errors import DeviceBusy, DeviceMissing
 
 WORK_FOLDER: Final = "LG_WD"
 """Where lgpio makes its FIFO, and goes to. Source: lg 0.2.2, lguGetWorkDir in lgUtil.c."""
 
+BUSY: Final = "GPIO busy"
+"""How lgpio calls LG_GPIO_BUSY. Source: lg 0.2.2, lgErr.c."""
+
 
 @contextmanager
 def claiming(setting: str) -> Iterator[None]:
-    """Turn what gpiozero and lgpio raise into DeviceMissing that names `setting`."""
+    """Turn what gpiozero and lgpio raise into DeviceBusy or DeviceMissing that names `setting`."""
     try:
         yield
     except _errors() as error:
+        if BUSY in str(error):
+            raise DeviceBusy(f"{setting}: another process has its pin; end it first") from error
         raise DeviceMissing(
             f"{setting}: no GPIO here ({error}); on a Raspberry Pi install it with "
             "`apt install python3-lgpio`, put the user in the group gpio, and check that "

@@ -20,7 +20,7 @@ from agent.queue.paths import Layout
 from hardware.board import Board, open_board
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock
-from hardware.errors import DeviceError
+from hardware.errors import DeviceBusy, DeviceError
 from hardware.position import Position
 
 POSITION_WAIT_S: Final = 5.0
@@ -31,6 +31,11 @@ LOOK_S: Final = 20.0
 
 STARTS: Final = (
     "capture is starting, and does not answer yet: run this again; where that does not end, "
+    "`journalctl -u doorstep-capture` says why"
+)
+
+HELD: Final = (
+    "capture is that where it is starting, or shows red since it cannot: "
     "`journalctl -u doorstep-capture` says why"
 )
 
@@ -87,7 +92,8 @@ def _opened(config: Config, *, looks: bool) -> Iterator[Finding]:
             yield Finding("devices", Level.FAILED, STARTS)
             return
         except DeviceError as error:
-            yield Finding("devices", Level.FAILED, str(error))
+            held = f"; {HELD}" if isinstance(error, DeviceBusy) else ""
+            yield Finding("devices", Level.FAILED, f"{error}{held}")
             return
         opened.enter_context(closing(board))
         yield Finding("devices", Level.OK, "all open; capture does not run")

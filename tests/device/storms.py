@@ -44,6 +44,9 @@ class Broken:
 
 STATE: Final = "/var/lib/doorstep"
 
+OTHERS: Final = "doorstep-sync doorstep-prune.timer"
+"""They write there too."""
+
 BROKEN: Final = (
     Broken(
         "the queue is a file of root's",
@@ -58,8 +61,9 @@ BROKEN: Final = (
     ),
     Broken(
         "the state is read-only",
-        f"mount -o remount,ro {STATE}",
-        f"mount -o remount,rw {STATE}",
+        # Nobody may write while it becomes so
+        f"systemctl stop {OTHERS}; mount -o remount,ro {STATE}",
+        f"mount -o remount,rw {STATE}; systemctl start {OTHERS}",
     ),
     Broken(
         "the camera is missing",

@@ -11,15 +11,17 @@ from queue import Queue
 from typing import Any
 
 import pytest
+from gpiozero import GPIOZeroError  # noqa: TID251 - as the GPIO drivers raise it
 from gpiozero.pins.mock import MockFactory  # noqa: TID251 - the type of what tests hand around
 
 from hardware.button import ButtonEvent, ButtonName, Buttons, Change
 from hardware.buttons_gpio import GpioButtons, kernel_ns
-from hardware.errors import DeviceMissing
+from hardware.errors import DeviceBusy, DeviceError, DeviceMissing
 from hardware.indicator import Indicator, Signal
 from hardware.indicator_gpio import GpioIndicator, duty
 from hardware.lamp_gpio import GpioLamp
 from hardware.patterns import AMBER, HIGH_HZ, LOW_HZ
+from hardware.pins_gpio import claiming
 from hardware.settings import (
     ButtonSettings,
     IndicatorSettings,
@@ -368,3 +370,11 @@ def test_pins_open_in_a_folder_that_is_another_users(library: Path, tmp_path: Pa
     assert said[0].split()[0] in NO_CHIP
     assert said[1] == "/ None"
     assert left == []
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"), [("'GPIO busy'", DeviceBusy), ("can not open gpiochip", DeviceMissing)]
+)
+def test_a_pin_that_another_process_has_is_not_missing(said: str, kind: type[DeviceError]) -> None:
+    with pytest.raises(kind, match=r"^indicator: "), claiming("indicator"):
+        raise GPIOZeroError(said)

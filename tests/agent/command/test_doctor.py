@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.command import doctor, permissions
+from agent.command import device_check, doctor, permissions
 from agent.command.finding import Finding, Level
 from agent.process import control
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
+from hardware.errors import DeviceBusy
 from tests.support.device import Device, towards
 from tests.support.factory import RecordMaker, add, owned_by_a_user, queue
 from tests.support.fleet_documents import FleetOffice, identity
@@ -260,6 +261,21 @@ def test_a_capture_that_is_starting_has_the_devices_to_itself(tmp_path: Path) ->
 
     assert found.startswith("capture is starting, and does not answer yet: run this again")
     assert words(device, "devices") == "all open; capture does not run"
+
+
+def test_pins_that_are_taken_are_captures_where_it_cannot_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shows its red light so long, without a lock: what is broken may be where that lies."""
+
+    def taken(*_: object) -> None:
+        raise DeviceBusy("indicator: another process has its pin")
+
+    monkeypatch.setattr(device_check, "open_board", taken)
+
+    found = words(Device(tmp_path), "devices")
+
+    assert found.startswith("indicator: another process has its pin; capture is that where it is")
 
 
 def test_a_receiver_without_a_fix_is_told_and_is_no_failure(tmp_path: Path) -> None:
