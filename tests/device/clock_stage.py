@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.device.fault import READY_AGAIN_S, wrong
+from tests.device.fault import READY_AGAIN_S, seen_of, wrong
 from tests.device.image import BUILD
 from tests.device.machine import Image
 from tests.device.report import Report
@@ -38,10 +38,10 @@ def _without_a_clock(found: Device, report: Report) -> list[int]:
     rounds = found.rounds(PRESSES)
     answers = [one["answer"] for one in rounds]
     report.check("presses are green without a clock", answers == ["green"] * PRESSES, str(answers))
-    bad = wrong(found)
-    report.check("doctor tells of the clock", "clock" in bad, _doctor_words(found, "during"))
-    rows = found.queue()
-    waiting = sum(row["state"] == "pending" for row in rows)
+    report.text("\n".join(seen_of(one) for one in rounds if one["answer"] != "green"))
+    noted = {one["check"] for one in found.doctor() if one["level"] == "note"}
+    report.check("doctor notes the clock", "clock" in noted, _doctor_words(found, "during"))
+    waiting = found.waiting()
     report.check("they wait for the network", waiting >= PRESSES, f"{waiting} wait")
     return [one["edge_ns"] for one in rounds]
 

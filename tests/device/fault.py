@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from tests.device.machine import Machine
 from tests.device.report import Report
@@ -46,7 +46,7 @@ def tried(found: Device, fault: Fault, report: Report) -> None:
     pressed = found.shot()
     light = pressed["answer"]
     report.check(f"{name}: {fault.light} at a press", light == fault.light, str(light))
-    report.text(f"seen, ms after the edge: {_short(pressed['changes'])}")
+    report.text(seen_of(pressed))
     during = wrong(found)
     _doctor(fault, _more(during, before), report)
     if fault.mends:
@@ -105,5 +105,7 @@ def events(machine: Machine, since: str) -> list[str]:
     return list(dict.fromkeys(word.removeprefix("event=") for word in words))
 
 
-def _short(changes: list[list[object]], most: int = 14) -> str:
-    return " ".join(f"{at_ms}:{seen}" for at_ms, seen in changes[:most])
+def seen_of(pressed: dict[str, Any], most: int = 14) -> str:
+    """The first lights and sounds after a press, for whoever looks for a fault."""
+    changes = " ".join(f"{at_ms}:{seen}" for at_ms, seen in pressed["changes"][:most])
+    return f"seen, ms after the edge: {changes}"

@@ -66,7 +66,7 @@ def _again(found: Device, unit: str, before: int, within_s: float = 300.0) -> in
 def _prune(found: Device, report: Report) -> None:
     """With nothing to keep it deletes all but the newest; killed at the first, it goes on later."""
     found.rounds(3)
-    _delivered(found)
+    found.await_delivered()
     config = "/etc/doorstep/config.toml"
     found.machine.run(
         f"cp {config} {config}.kept; printf '\\n[retention]\\nfile_hours = 0\\n' >>{config}"
@@ -98,19 +98,12 @@ def _serve(found: Device) -> None:
 
 
 def _unbroken(found: Device, report: Report) -> None:
-    _delivered(found)
+    found.await_delivered()
     labels = found.labels()
     chains = {label.chain for label in labels}
     numbers = [label.seq for label in labels]
     whole = len(chains) == 1 and numbers == list(range(1, len(numbers) + 1))
     report.check("one chain without a gap", whole, f"{len(chains)} chains, {len(numbers)} records")
-
-
-def _delivered(found: Device, within_s: float = 240.0) -> None:
-    end_s = time.monotonic() + within_s
-    while any(row["state"] == "pending" for row in found.queue()):
-        assert time.monotonic() < end_s, "records wait still"
-        time.sleep(2.0)
 
 
 def _files(found: Device) -> int:

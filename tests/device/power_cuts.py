@@ -55,7 +55,7 @@ def run(image: Image, kept: Kept, report: Report, cuts: int = CUTS) -> None:
             took_s = time.monotonic() - began_s
             what = f"cut {turn} after {pressed_s:.1f} s: up by itself"
             report.check(what, up_s > 0, f"{took_s:.0f} s; before it {lights or 'nothing'}")
-        _everything_sent(found)
+        found.await_delivered(600.0)
         _compare(answers, found.labels(), report)
         swept = found.machine.run("ls /var/lib/doorstep/torn | wc -l").strip()
         report.figure("set aside as torn", swept)
@@ -92,13 +92,6 @@ def _answer(line: str) -> Answer | None:
 
 def _lights(answers: list[Answer]) -> list[str]:
     return [answer.light for answer in answers]
-
-
-def _everything_sent(found: Device, within_s: float = 600.0) -> None:
-    end_s = time.monotonic() + within_s
-    while (rows := [row for row in found.queue() if row["state"] == "pending"]) != []:
-        assert time.monotonic() < end_s, f"{len(rows)} records wait still"
-        time.sleep(5.0)
 
 
 def lost(answers: list[Answer], labels: list[Label]) -> list[Answer]:

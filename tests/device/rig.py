@@ -2,13 +2,14 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.models import Label
+from agent.models import Label, State
 from tests.backend.process import Backend
 from tests.device import office
 from tests.device.machine import COMMAND_S, Image, Machine, overlay
@@ -85,6 +86,17 @@ class Device:
             json.loads(line)
             for line in self.machine.run("doorstep queue --json --limit 10000", 120.0).splitlines()
         ]
+
+    def waiting(self) -> int:
+        """How many records have no receipt yet, and are to be sent."""
+        return sum(row["state"] == State.PENDING for row in self.queue())
+
+    def await_delivered(self, within_s: float = 240.0) -> None:
+        """Wait until everything is sent. Raises AssertionError."""
+        end_s = time.monotonic() + within_s
+        while (waiting := self.waiting()) > 0:
+            assert time.monotonic() < end_s, f"{waiting} records wait still"
+            time.sleep(2.0)
 
     def labels(self) -> list[Label]:
         """Of the records that have a receipt, by number."""

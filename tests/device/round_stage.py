@@ -11,7 +11,7 @@ from typing import Any, Final
 import cv2  # noqa: TID251 - to compare what was photographed with what was shown
 import numpy as np
 
-from agent.models import Kind, Label, State, from_rfc3339
+from agent.models import Kind, Label, from_rfc3339
 from tests.device import office, scene
 from tests.device.image import BUILD
 from tests.device.machine import Image, Machine
@@ -191,10 +191,7 @@ def _memory(machine: Machine, report: Report) -> None:
 
 def _settled(found: Device) -> list[Label]:
     """All labels, once the device has nothing left to send."""
-    for _ in range(60):
-        if all(row["state"] != State.PENDING for row in found.queue()):
-            break
-        found.machine.run("sleep 1")
+    found.await_delivered()
     return found.labels()
 
 
