@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import signal
 import sys
 
 from tests.device import image, provision
@@ -14,6 +15,7 @@ from tests.device.stages import STAGES
 def main() -> int:
     """Run the stages that were asked for, all without any; 1 where a check failed."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with it
     image.BUILD.mkdir(parents=True, exist_ok=True)
     kept_report = image.BUILD / "report.txt"
     kept_report.unlink(missing_ok=True)
