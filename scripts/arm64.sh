@@ -18,6 +18,7 @@ test_arm64() {
     }
     local tools=() wheels
     command -v mmdebstrap >/dev/null || tools+=(mmdebstrap)
+    command -v arch-test >/dev/null || tools+=(arch-test)
     [[ -f /usr/lib/binfmt.d/qemu-aarch64.conf || $(uname -m) == aarch64 ]] || tools+=(qemu-user-binfmt)
     if ((${#tools[@]})); then
         apt-get update -qq
