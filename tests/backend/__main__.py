@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def _serve(options: argparse.Namespace, data: Path) -> None:
-    certificates = keys.certificates(data / "ca")
+    certificates = keys.certificates(data / "ca", options.name)
     public_file = data / "receipt-key.pem"
     key = keys.receipt_key(data / "keys" / "receipt.pem", public_file)
     store = Store(data)
@@ -126,6 +126,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.backend", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0, the default, picks a free one")
     parser.add_argument("--data", type=Path, required=True, help="folder for all it keeps")
+    parser.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        help="a name or address in its certificate, for who reaches it through something else; "
+        "at the first start",
+    )
     parser.add_argument("--switches", action="store_true", help="let tests misuse it on purpose")
     parser.add_argument("--show-simulated", action="store_true", help="count simulated records too")
     parser.add_argument(

@@ -2,6 +2,7 @@
 
 import os
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ import trustme
 from agent.record import signing
 
 HOSTS: Final = ("127.0.0.1", "localhost")
-"""Names in the server's certificate: the backend listens on loopback and nowhere else."""
+"""Names in the server's certificate, always: the backend listens on loopback and nowhere else."""
 
 NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
 """X509_V_FLAG_NO_CHECK_TIME. Source: OpenSSL, x509_vfy.h; X509_VERIFY_PARAM_set_flags(3)."""
@@ -63,13 +64,16 @@ class Certificates:
         return context
 
 
-def certificates(folder: Path) -> Certificates:
-    """Returns the certificates in `folder`; makes all of them when the CA is not there yet."""
+def certificates(folder: Path, names: Iterable[str] = ()) -> Certificates:
+    """Returns the certificates in `folder`; makes all of them when the CA is not there yet.
+
+    `names` are those of the server beside loopback's; later ones than the first start's count not.
+    """
     found = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server-key.pem")
     if not found.ca_file.exists():
         folder.mkdir(parents=True, exist_ok=True)
         ca = trustme.CA(organization_name="Doorstep reference backend")
-        server = ca.issue_cert(*HOSTS)
+        server = ca.issue_cert(*names, *HOSTS)
         chain = b"".join(blob.bytes() for blob in server.cert_chain_pems)
         write_whole(folder / "ca-key.pem", ca.private_key_pem.bytes(), mode=0o600)
         write_whole(found.key_file, server.private_key_pem.bytes(), mode=0o600)

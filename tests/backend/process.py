@@ -5,7 +5,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +70,7 @@ class Backend:
         demo_accounts: bool = False,
         identity: bool = False,
         port: int = 0,
+        names: Sequence[str] = (),
     ) -> None:
         self.data = data
         options = {
@@ -79,6 +80,7 @@ class Backend:
             "--without-identity": not identity,
         }
         self._options = [name for name, wanted in options.items() if wanted]
+        self._options += [word for name in names for word in ("--name", name)]
         self._port = port  # 0: whichever is free, and the same after a restart
 
     def start(self) -> Self:

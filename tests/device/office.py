@@ -8,11 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-import trustme
-
 from agent.models import Label
 from agent.record import file as recordfile
-from tests.backend.keys import HOSTS
 from tests.backend.office.model import open_office
 from tests.backend.office.orders import Address, Order
 from tests.backend.process import Backend
@@ -33,18 +30,6 @@ OTHER_LABEL: Final = "RIG0002"
 
 NTP_PORT: Final = 123
 """Source: RFC 5905. QEMU's network gives no other for a server of that name."""
-
-
-def found(data: Path) -> None:
-    """A backend's folder whose certificate is good for the address at which the device sees it."""
-    ca = trustme.CA(organization_name="Doorstep reference backend")
-    server = ca.issue_cert(HOST, *HOSTS)
-    folder = data / "ca"
-    folder.mkdir(parents=True)
-    (folder / "ca-key.pem").write_bytes(ca.private_key_pem.bytes())
-    (folder / "server-key.pem").write_bytes(server.private_key_pem.bytes())
-    (folder / "server.pem").write_bytes(b"".join(one.bytes() for one in server.cert_chain_pems))
-    (folder / "ca.pem").write_bytes(ca.cert_pem.bytes())
 
 
 def settle(data: Path) -> None:
@@ -83,7 +68,7 @@ def running(data: Path, port: int, kept: Path | None = None) -> Iterator[Backend
     if kept is not None:
         shutil.rmtree(data, ignore_errors=True)
         shutil.copytree(kept, data)
-    backend = Backend(data, switches=True, identity=True, port=port)
+    backend = Backend(data, switches=True, identity=True, port=port, names=[HOST])
     with _network_time(data / "ntp"):
         backend.start()
         try:

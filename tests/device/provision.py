@@ -56,7 +56,6 @@ def stage(image: Image, report: Report) -> None:
     folder = BUILD / f"{_KEPT}-{digest(image)}"
     folder.mkdir()
     data, port = folder / "backend", free_port()
-    office.found(data)
     disk = overlay(image.base, folder / "disk.qcow2")
     with office.running(data, port) as backend, Machine(image, disk) as box:
         office.settle(data)  # and no route: a device that is on the road would be refused

@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import trustme
-
 from tests.backend.process import Backend
 from tests.provision.network import HOST
 from tests.support.chrony import chronyd
@@ -38,8 +36,8 @@ class Office:
 def office(folder: Path) -> Iterator[Office]:
     """A backend that asks for identity, over TLS by the office's address; chronyd beside it."""
     data = folder / "backend"
-    _certificates(data / "ca")
-    backend = Backend(data, switches=True, show_simulated=True, identity=True).start()
+    backend = Backend(data, switches=True, show_simulated=True, identity=True, names=[HOST])
+    backend.start()
     try:
         with (
             FaultProxy(("127.0.0.1", backend.port), HOST) as relay,
@@ -54,17 +52,3 @@ def office(folder: Path) -> Iterator[Office]:
             yield Office(folder, backend, f"https://{HOST}:{relay.port}")
     finally:
         backend.stop()
-
-
-def _certificates(folder: Path) -> None:
-    """What the backend makes itself, but good for the office's address too."""
-    if (folder / "ca.pem").exists():
-        return
-    folder.mkdir(parents=True)
-    authority = trustme.CA(organization_name="Doorstep reference backend")
-    server = authority.issue_cert(HOST, "127.0.0.1", "localhost")
-    chain = b"".join(blob.bytes() for blob in server.cert_chain_pems)
-    (folder / "ca-key.pem").write_bytes(authority.private_key_pem.bytes())
-    (folder / "server-key.pem").write_bytes(server.private_key_pem.bytes())
-    (folder / "server.pem").write_bytes(chain)
-    (folder / "ca.pem").write_bytes(authority.cert_pem.bytes())

@@ -46,9 +46,8 @@ UNIT
 backend() {
     local python=/opt/doorstep/python.sh
     cd "$SOURCE"
-    "$python" -m tests.systemd.road certificates "$BACKEND/ca"
     systemd-run -q --unit backend -p "WorkingDirectory=$SOURCE" \
-        "$python" -m tests.backend --port 9443 --data "$BACKEND" --show-simulated
+        "$python" -m tests.backend --port 9443 --data "$BACKEND" --name 10.77.9.1 --show-simulated
     systemd-run -q --unit road -p "WorkingDirectory=$SOURCE" "$python" -m tests.systemd.road
     until [[ -e $BACKEND/fleet-key.pem ]] && (: </dev/tcp/10.77.9.1/9443) 2>/dev/null; do
         sleep 0.2
