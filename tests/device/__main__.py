@@ -2,14 +2,16 @@
 
 import argparse
 import contextlib
+import shutil
 import signal
 import sys
 
-from tests.device import image, provision
-from tests.device.machine import Machine, overlay
+from tests.device import image, office, provision
+from tests.device.machine import Image, Machine, overlay
 from tests.device.report import Report
 from tests.device.rig import device
 from tests.device.stages import STAGES
+from tests.support.nmea import free_port
 
 
 def main() -> int:
@@ -24,7 +26,7 @@ def main() -> int:
     if options.image:
         return 0
     if options.fresh:
-        return _sit(report, None)
+        return _fresh(made, report)
     kept = provision.kept(made)
     if kept is None or options.provision:
         about = "a fresh machine, by the playbook over SSH"
@@ -35,26 +37,37 @@ def main() -> int:
         return report.end()
     if options.login:
         with device(made, kept, image.BUILD / "login", ready=False) as found:
-            return _sit(report, found.machine)
+            return _sit(made, report, found.machine)
     for name in options.stages or STAGES:
         with report.stage(name, STAGES[name].about):
             STAGES[name].run(made, kept, report)
     return report.end()
 
 
-def _sit(report: Report, box: Machine | None) -> int:
+def _fresh(made: Image, report: Report) -> int:
+    """A machine that is set up by hand, with an office that it can reach and an inventory."""
+    folder = image.BUILD / "fresh"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    disk = overlay(made.base, folder / "disk.qcow2")
+    with (
+        office.running(folder / "backend", free_port()) as backend,
+        Machine(made, disk) as box,
+    ):
+        office.settle(backend.data)
+        report.say(f"SSH after {box.boot():.0f} s")
+        inventory = provision.write_inventory(folder, backend, box, made)
+        report.say(f"scripts/provision -i {inventory}")
+        return _sit(made, report, box)
+
+
+def _sit(made: Image, report: Report, box: Machine) -> int:
     """Leave a machine up for somebody to look into it."""
-    made = image.image(report.say)
-    with contextlib.ExitStack() as opened:
-        if box is None:
-            disk = overlay(made.base, image.BUILD / "fresh.qcow2")
-            box = opened.enter_context(Machine(made, disk))
-            report.say(f"SSH after {box.boot():.0f} s")
-        quiet = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-        report.say(f"ssh -i {made.key} -p {box.port} {quiet} root@127.0.0.1")
-        report.say("It is up until Ctrl-C.")
-        with contextlib.suppress(KeyboardInterrupt):
-            box.await_off(10 * 86400.0)
+    quiet = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+    report.say(f"ssh -i {made.key} -p {box.port} {quiet} root@127.0.0.1")
+    report.say("It is up until Ctrl-C, or until this process is ended.")
+    with contextlib.suppress(KeyboardInterrupt):
+        box.await_off(10 * 86400.0)
     return 0
 
 
@@ -62,7 +75,11 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/test --device", description=__doc__)
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
     parser.add_argument("--image", action="store_true", help="only build the machine's disk")
-    parser.add_argument("--fresh", action="store_true", help="only boot it, not provisioned")
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="only boot it, to be provisioned",
+    )
     parser.add_argument("--login", action="store_true", help="only boot it, provisioned")
     parser.add_argument("--provision", action="store_true", help="provision it anew")
     options = parser.parse_args()

@@ -60,7 +60,7 @@ def stage(image: Image, report: Report) -> None:
     with office.running(data, port) as backend, Machine(image, disk) as box:
         office.settle(data)  # and no route: a device that is on the road would be refused
         report.figure("power on to SSH", f"{box.boot():.0f} s")
-        inventory = _inventory(folder, backend, box, image)
+        inventory = write_inventory(folder, backend, box, image)
         _until_done(inventory, report)
         began_s = time.monotonic()
         ran, told = _playbook(inventory, folder / "again.log")
@@ -84,8 +84,8 @@ def _until_done(inventory: Path, report: Report) -> None:
     report.need("scripts/provision sets it up", ran == 0, f"run {turn}, {took}")
 
 
-def _inventory(folder: Path, backend: Backend, box: Machine, image: Image) -> Path:
-    """As fleet.example.yml explains; JSON is YAML too."""
+def write_inventory(folder: Path, backend: Backend, box: Machine, image: Image) -> Path:
+    """As fleet.example.yml explains, with a token beside it; JSON is YAML too."""
     (folder / "tokens.txt").write_text(backend.command("devices", "add", NAME))
     host: dict[str, Any] = {
         "ansible_host": "127.0.0.1",
