@@ -39,7 +39,7 @@ ASKED: Final = '{"locate": true}, {"test_card": true}'
 ANSWER_S: Final = 15.0
 """Longest wait for the loop: a press that is served, and then a camera's first frame."""
 
-NOT_YOURS: Final = "only root and capture's own user may ask for that: use sudo"
+NOT_YOURS: Final = "`locate` and `doctor --camera` are for root and capture's own user: use sudo"
 
 ROUTE_IN_HAND: Final = (
     "a route is in hand, so a driver may be at work with this device: ask again when it has ended"

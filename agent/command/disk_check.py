@@ -98,7 +98,7 @@ def _told(folder: Path, free_mb: int, flush_ms: float | None) -> Found:
     if flush_ms is None:
         return Level.NOTE, f"{free_mb} MB free; how long it takes to write was not tried: {AS_WHOM}"
     slow = flush_ms > SLOW_FLUSH_MS
-    advice = "; the card is slow or worn, replace it" if slow else ""
+    advice = "; slow: where it says so at rest too, the card is worn, replace it" if slow else ""
     flushes = "1 flush" if disk.flushes_names(folder) else "2 flushes"
     words = f"{free_mb} MB free, {flushes} for each file, {flush_ms:.1f} ms together{advice}"
     return Level.NOTE if slow else Level.OK, words
