@@ -47,8 +47,8 @@ def tried(found: Device, fault: Fault, report: Report) -> None:
     light = pressed["answer"]
     report.check(f"{name}: {fault.light} at a press", light == fault.light, str(light))
     report.text(seen_of(pressed))
-    during = wrong(found)
-    _doctor(fault, _more(during, before), report)
+    during = _more(wrong(found), before) if fault.doctor else _settled(found, before)
+    _doctor(fault, during, report)
     if fault.mends:
         machine.run(fault.mends, 300.0)
     found.await_ready(READY_AGAIN_S)
@@ -75,11 +75,17 @@ def _doctor(fault: Fault, new: dict[str, str], report: Report) -> None:
 
 def doctor_after(found: Device, name: str, before: dict[str, str], report: Report) -> None:
     """It may find less than before: what was starting then has started."""
+    more = _settled(found, before)
+    seen = "\n".join(f"{check}: {words}" for check, words in more.items()) or "nothing more"
+    report.check(f"{name}: doctor finds no more than before", not more, seen)
+
+
+def _settled(found: Device, before: dict[str, str]) -> dict[str, str]:
+    """What doctor finds besides, once it finds no more, or all the time: capture may restart."""
     end_s = time.monotonic() + DOCTOR_AGAIN_S
     while (more := _more(wrong(found), before)) and time.monotonic() < end_s:
         time.sleep(2.0)
-    seen = "\n".join(f"{check}: {words}" for check, words in more.items()) or "nothing more"
-    report.check(f"{name}: doctor finds no more than before", not more, seen)
+    return more
 
 
 def _more(now: dict[str, str], before: dict[str, str]) -> dict[str, str]:
