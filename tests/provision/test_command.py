@@ -9,13 +9,23 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 
-INVENTORY = "all:\n  hosts:\n    van-1: {ansible_connection: local}\n"
+INVENTORY = """
+all:
+  vars:
+    ansible_ssh_common_args: -o ProxyCommand=false
+    doorstep_backend_url: https://pod.example.com
+    doorstep_office_networks: [192.0.2.0/24]
+  hosts:
+    van-1: {ansible_host: 192.0.2.1}
+"""
+"""Nothing is reached, whatever goes wrong here."""
 
 
 def _ran(folder: Path, text: str, *words: str) -> tuple[int, list[str]]:
     """It runs with this environment's Ansible; its exit code, and the lines that it said."""
-    inventory = folder / "fleet.yml"
-    inventory.write_text(text)
+    (folder / "fleet.yml").write_text(text)
+    for name in ("fleet-ca.pem", "fleet-key.pem"):
+        (folder / name).touch()
     wanted = (REPOSITORY / "scripts/provisioning/controller.txt").read_bytes()
     stamp = subprocess.run(["cksum"], input=wanted, capture_output=True, check=True)
     venv = folder / "venv"
@@ -23,7 +33,7 @@ def _ran(folder: Path, text: str, *words: str) -> tuple[int, list[str]]:
     (venv / "bin").symlink_to(Path(sys.executable).parent)
     (venv / "doorstep.stamp").write_bytes(stamp.stdout)
     own = {"DOORSTEP_PROVISION_VENV": str(venv), "DOORSTEP_PROVISION_DIR": str(folder / "kept")}
-    own |= {"ANSIBLE_LOCAL_TEMP": str(folder / "temporary")}
+    own |= {"COLUMNS": "10000", "ANSIBLE_LOCAL_TEMP": str(folder / "temporary")}
     ran = subprocess.run(
         [REPOSITORY / "scripts" / "provision", *words],
         cwd=folder,
@@ -40,7 +50,7 @@ def _ran(folder: Path, text: str, *words: str) -> tuple[int, list[str]]:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (INVENTORY.replace("hosts:", "hosts"), "fleet.yml, line 3: cannot be read: Colons"),
+        (INVENTORY.replace("hosts:", "hosts"), "fleet.yml, line 8: cannot be read: Colons"),
         ("all:\n  hosts: [van-1]\n", 'fleet.yml: cannot be read: Invalid "hosts" entry'),
         ("all:\n  vars: {ansible_user: pi}\n", "fleet.yml: it names no device"),
     ],
@@ -60,3 +70,21 @@ def test_a_device_that_the_inventory_does_not_name_is_told(tmp_path: Path) -> No
     code, said = _ran(tmp_path, INVENTORY, "van-1", "van-2")
 
     assert (code, said) == (2, ["van-2: fleet.yml has no such device; nothing was touched"])
+
+
+def test_all_that_is_wrong_with_an_inventory_is_in_the_table(tmp_path: Path) -> None:
+    settings = "{doorstep_timezon: UTC, doorstep_backend_url: , doorstep_state_mb: lots}"
+    hosts = f"    van-1: {{ansible_host: 192.0.2.1}}\n    van-2: {settings}\n"
+    hosts += "    van-3: {doorstep_config: {camara: {mains_hz: 50}}}\n"
+    hosts += "    van-4: {doorstep_config: {camera: {mains_hz: 5}}, doorstep_device_id: 42}\n"
+
+    code, said = _ran(tmp_path, INVENTORY.partition("    van-1")[0] + hosts)
+
+    rows = {row[0]: row[3] for row in (line.split(maxsplit=3) for line in said) if row[3:]}
+    assert code != 0
+    assert "SSH" in rows["van-1"] or "does not answer" in rows["van-1"], "it is fit"
+    assert "doorstep_timezon: there is no such setting; did you mean" in rows["van-2"]
+    assert "doorstep_backend_url: missing" in rows["van-2"]
+    assert 'doorstep_state_mb: "lots" must be a whole number' in rows["van-2"]
+    assert "camara: unknown setting; did you mean camera?" in rows["van-3"]
+    assert "camera.mains_hz: 5 is not 0" in rows["van-4"]

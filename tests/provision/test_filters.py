@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 import pytest
+import yaml
 
 from agent.config import IdentityMode, load
 
@@ -200,6 +201,50 @@ def test_what_is_wrong_with_an_inventory_is_said_at_once(tmp_path: Path) -> None
     names = ("device_id", "backend_url", "/ca.pem", "office_networks", "update_time", "listen")
     for name in (*names, "config_files", "my fleet", "timezone"):
         assert sum(name in one for one in wrong) == 1, name
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"doorstep_timezon": "UTC"}, "no such setting; did you mean doorstep_timezone?"),
+        ({"doorstep_nonsense_altogether": 1}, "no such setting"),
+        ({"doorstep_state_mb": "lots"}, '"lots" must be a whole number'),
+        ({"doorstep_state_mb": True}, "must be a whole number"),
+        ({"doorstep_backend_url": None}, "missing"),
+        ({"doorstep_office_networks": "192.0.2.0/24"}, "must be a list, as [192.0.2.0/24]"),
+        ({"doorstep_ca_file": 42}, "must be a text"),
+        ({"doorstep_even_on_the_road": "perhaps"}, "must be true or false"),
+        ({"doorstep_config": "nonsense"}, "must be tables"),
+        ({"doorstep_config": {"camera": 1}}, "camera must be a table"),
+    ],
+)
+def test_a_variable_that_sets_nothing_is_told(given: dict[str, Any], words: str) -> None:
+    defaults = yaml.safe_load((PROVISIONING / "roles/doorstep/defaults/main.yml").read_text())
+
+    (said,) = filters.unfit(given, defaults)
+
+    assert said.startswith(next(iter(given)))
+    assert words in said
+
+
+def test_what_an_inventory_and_an_option_may_set_is_fit() -> None:
+    """The example's variables, a number for an id, and what -e makes of numbers and flags."""
+    defaults = yaml.safe_load((PROVISIONING / "roles/doorstep/defaults/main.yml").read_text())
+    example = yaml.safe_load((PROVISIONING / "fleet.example.yml").read_text())
+    given = example["all"]["vars"] | {"doorstep_device_id": 42, "doorstep_state_mb": "512"}
+
+    assert filters.unfit(given | {"doorstep_even_on_the_road": "true"}, defaults) == []
+    assert filters.unfit(defaults, defaults) == []
+
+
+def test_the_configuration_is_read_before_a_device_is_reached() -> None:
+    repository = str(PROVISIONING.parents[1])
+    camera = {"kind": "polaroid", "mainz_hz": 50}
+
+    said = filters.misread(_rendered(doorstep_config={"camera": camera}), repository)
+
+    assert [one.partition(":")[0] for one in said] == ["camera.mainz_hz", "camera.kind"]
+    assert filters.misread(_rendered(), repository) == []
 
 
 def _finding(check: str, level: str, words: str = "so") -> dict[str, str]:

@@ -1,8 +1,11 @@
 """Filters of the playbook: small decisions that are easier to read, and to test, in Python."""
 
+import difflib
 import hashlib
 import json
 import re
+import sys
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -78,15 +81,73 @@ ZONE = r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*"
 """A name below /usr/share/zoneinfo; whether the device has it is asked there."""
 
 
+NUMBERS_TOO = ("doorstep_device_id", "doorstep_update_time")
+"""Texts that YAML may take for a number."""
+
+TRUTH = ("true", "false", "yes", "no", "on", "off", "1", "0")
+"""What -e makes of a flag is text."""
+
+
+def unfit(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+    """Which variables of a device are none that may be set, or of another kind than the default."""
+    found = []
+    for name in sorted(one for one in given if one.startswith("doorstep_")):
+        if name not in defaults:
+            near = difflib.get_close_matches(name, defaults, n=1)
+            guess = f"; did you mean {near[0]}?" if near else ""
+            found.append(f"{name}: there is no such setting{guess}")
+        elif given[name] is None:
+            found.append(f"{name}: missing; set it, or take the line out")
+        elif wanted := _other_kind(name, given[name], defaults[name]):
+            found.append(f"{name}: {_value(given[name])} must be {wanted}")
+    tables = given.get("doorstep_config")
+    odd = tables.items() if isinstance(tables, Mapping) else ()
+    return found + [
+        f"doorstep_config: {name} must be a table, as {name}: {{SETTING: VALUE}}"
+        for name, table in odd
+        if not isinstance(table, Mapping)
+    ]
+
+
+def _other_kind(name: str, value: Any, default: Any) -> str:
+    """What a value must be, where it is of another kind than the default; else nothing."""
+    text = str(value)
+    match default:
+        case bool():
+            return "" if text.lower() in TRUTH else "true or false"
+        case int():
+            return "" if re.fullmatch(r"\d+", text) else "a whole number"
+        case list():
+            return "" if isinstance(value, list | tuple) else f"a list, as [{text}]"
+        case dict():
+            return "" if isinstance(value, Mapping) else "tables, as {camera: {mains_hz: 50}}"
+    number = isinstance(value, int | float) and name in NUMBERS_TOO
+    return "" if isinstance(value, str) or number else "a text, in quotes"
+
+
+def misread(text: str, repository: str) -> list[str]:
+    """What this release's reader, as later on the device, finds wrong with a `config.toml`."""
+    if repository not in sys.path:
+        sys.path.append(repository)
+    from agent.config import load  # noqa: PLC0415 - known only now
+    from agent.errors import ConfigError  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "config.toml"
+        file.write_text(text, encoding="utf-8")
+        try:
+            load(file)
+        except ConfigError as error:
+            return str(error).replace(f"{file}: ", "").splitlines()
+    return []
+
+
 def wrong(settings: Mapping[str, Any]) -> list[str]:
     """What is wrong with a device's settings in the inventory, in words."""
     found = []
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", settings["device"]):
         found.append(f'doorstep_device_id: "{settings["device"]}" is not letters, digits, . _ -')
-    for name in ("backend_url", "est_url"):
-        url = settings[name]
-        if not url.startswith("https://") and (url or name == "backend_url"):
-            found.append(f'doorstep_{name}: "{url}" is not an https:// address')
+    found += _odd_addresses(settings)
     needed = settings["config_files"]
     if settings["identity"] != "off":
         needed = [settings["ca_file"], settings["fleet_key_file"], *needed]
@@ -106,6 +167,18 @@ def wrong(settings: Mapping[str, Any]) -> list[str]:
     except ValueError:
         found.append(f'serve.listen: "{settings["listen"]}" is not ADDRESS:PORT')
     return found
+
+
+def _odd_addresses(settings: Mapping[str, Any]) -> list[str]:
+    """The same of where a device sends to; without est_url it is the backend."""
+    if not settings["backend_url"]:
+        return ["doorstep_backend_url: missing; it says where the records go"]
+    urls = {name: settings[name] for name in ("backend_url", "est_url")}
+    return [
+        f'doorstep_{name}: "{url}" is not an https:// address'
+        for name, url in urls.items()
+        if url and not url.startswith("https://")
+    ]
 
 
 def _odd_names(settings: Mapping[str, Any]) -> list[str]:
@@ -296,6 +369,8 @@ class FilterModule:
         """The filters by their names in the playbook."""
         found = (
             twins,
+            unfit,
+            misread,
             wrong,
             pairs,
             beside,
