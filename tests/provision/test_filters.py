@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import subprocess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -151,6 +152,44 @@ def test_the_newest_token_of_a_device_counts() -> None:
 
     assert filters.token(tokens, "van-1") == "new"
     assert not filters.token(tokens, "van-2")
+
+
+@pytest.mark.parametrize(
+    ("found", "tokens", "refused"),
+    [
+        ({}, "van-1 one\n", False),
+        ({}, "van-2 other\n", True),
+        ({}, "", True),
+        ({"enrolled": "yes"}, "", False),
+    ],
+)
+def test_a_device_that_cannot_be_enrolled_is_refused(
+    found: dict[str, str], tokens: str, *, refused: bool
+) -> None:
+    said = filters.tokenless(found, tokens, "van-1", "lists/tokens.txt")
+
+    sentence = "van-1 is not enrolled and has no token in lists/tokens.txt: "
+    sentence += "in the office `devices add van-1 --tokens tokens.txt` makes one"
+    assert said == (sentence if refused else "")
+
+
+def test_a_device_with_a_certificate_says_that_it_is_enrolled(tmp_path: Path) -> None:
+    probe = PROVISIONING / "roles/doorstep_preflight/files/look-as-root.sh"
+    script = probe.read_text().replace("state=/var/lib/doorstep", f"state={tmp_path}")
+    certificate = tmp_path / "keys" / "sync" / "tls.pem"
+    certificate.parent.mkdir(parents=True)
+
+    before = _probed(script)
+    certificate.write_text("here")
+
+    assert "enrolled" not in before
+    assert _probed(script)["enrolled"] == "yes"
+
+
+def _probed(script: str) -> dict[str, str]:
+    ran = subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True)
+    found: dict[str, str] = filters.pairs(ran.stdout)
+    return found
 
 
 def test_two_hosts_with_one_id_are_found() -> None:

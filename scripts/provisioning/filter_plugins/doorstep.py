@@ -203,6 +203,17 @@ def token(text: str, device: str) -> str:
     return ""
 
 
+def tokenless(found: Mapping[str, str], tokens: str, device: str, file: str) -> str:
+    """Why a device cannot be enrolled, or nothing; one that is enrolled already needs no token."""
+    if found.get("enrolled") or token(tokens, device):
+        return ""
+    name = Path(file).name
+    return (
+        f"{device} is not enrolled and has no token in {file}: "
+        f"in the office `devices add {device} --tokens {name}` makes one"
+    )
+
+
 def later(clock: str, minutes: int) -> str:
     """A time of day `HH:MM`, so many minutes later."""
     hour, minute = clock.split(":")
@@ -380,6 +391,7 @@ class FilterModule:
             within,
             of_version,
             token,
+            tokenless,
             later,
         )
         found += (

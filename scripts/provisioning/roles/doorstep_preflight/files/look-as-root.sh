@@ -8,6 +8,12 @@ config=/etc/doorstep/config.toml
 if [ -e "$config" ] && command -v python3 >/dev/null; then
     echo "device=$(python3 -c 'import sys, tomllib; print(tomllib.load(open(sys.argv[1], "rb"))["device"]["id"])' "$config" 2>/dev/null)"
 fi
+state=/var/lib/doorstep
+# A state that should be mounted and is not may have the certificate too: that one is not refused.
+if [ -s "$state/keys/sync/tls.pem" ] || { [ -L /etc/systemd/system/local-fs.target.wants/var-lib-doorstep.mount ] &&
+    ! mountpoint -q "$state"; }; then
+    echo "enrolled=yes"
+fi
 capture=$(systemctl show -P ActiveState doorstep-capture 2>/dev/null)
 if [ "$capture" = active ] || [ "$capture" = reloading ] || [ "$capture" = activating ]; then
     echo "capture=$capture"
