@@ -27,13 +27,27 @@ UNREACHED = (
         r"HOST IDENTIFICATION HAS CHANGED|Host key verification failed",
         "it shows another SSH host key; was its card written anew? Then rm {known}",
     ),
-    (r"Permission denied", "its SSH does not accept the key or the user: {said}"),
+    (
+        r"no such identity: (?P<key>.+?): No such file(?s:.)*Permission denied",
+        "your key {key} is not there: set ansible_ssh_private_key_file to the one that is",
+    ),
+    (
+        r"Permission denied",
+        (
+            "its SSH does not accept the key or the user: set ansible_user and"
+            " ansible_ssh_private_key_file, or put the key on the device ({said})"
+        ),
+    ),
     (r"Could not resolve", "its name is not known: set ansible_host to its address"),
-    (r"refused", "nothing answers at its SSH port: is it on, and is the port right?"),
+    (
+        r"refused",
+        "nothing answers at its SSH port: switch it and its SSH on, or set ansible_port",
+    ),
     (
         r"timed out|timeout|No route|unreachable|closed by|Broken pipe|reset by",
-        "it does not answer, or not any more: is it on, and in this network?",
+        "it does not answer, or not any more: switch it on, in this network, or set ansible_host",
     ),
+    (r"", "not reached: {said}; mend what `ssh` to it says, then try again"),
 )
 """What ssh says, and what a technician can do about it."""
 
@@ -68,10 +82,8 @@ class CallbackModule(CallbackBase):
         """What ssh said, in a technician's words."""
         host, said = _host(result), str(_member(result, "result").get("msg", ""))
         self._unreached.add(host)
-        found = (words for pattern, words in UNREACHED if re.search(pattern, said, re.IGNORECASE))
-        last = said.strip().splitlines()[-1] if said.strip() else "no answer"
         known = _kept() / "known_hosts" / host
-        self._said[host] = next(found, "not reached: {said}").format(said=last, known=known)
+        self._said[host] = why_unreached(said, known)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Print the table; write the list."""
@@ -106,6 +118,14 @@ class CallbackModule(CallbackBase):
             self._display.display(f"{left}  {parts[0]}".rstrip())
             for part in parts[1:]:
                 self._display.display(f"{'':<{len(left)}}  {part}")
+
+
+def why_unreached(said: str, known: Path) -> str:
+    """What ssh said, in a technician's words, and what to do."""
+    last = said.strip().splitlines()[-1] if said.strip() else "no answer"
+    tried = ((re.search(pattern, said, re.IGNORECASE), words) for pattern, words in UNREACHED)
+    found, words = next((found, words) for found, words in tried if found)
+    return words.format(said=last, known=known, **found.groupdict())
 
 
 def _plain(text: object) -> str:

@@ -1,0 +1,49 @@
+"""The table says what to do."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PROVISIONING = Path(__file__).parents[2] / "scripts" / "provisioning"
+
+
+def _table() -> ModuleType:
+    """Ansible finds it by its place; so do we."""
+    place = PROVISIONING / "callback_plugins" / "doorstep_table.py"
+    spec = importlib.util.spec_from_file_location("doorstep_table", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+table = _table()
+
+DENIED = "tech@192.0.2.1: Permission denied (publickey)."
+
+NO_KEY = "no such identity: /home/me/no key: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("said", "why", "what"),
+    [
+        ("Host key verification failed.", "another SSH host key", "rm /kept"),
+        (DENIED, "does not accept the key", "set ansible_user and ansible_ssh_private_key_file"),
+        (f"{NO_KEY}\r\n{DENIED}", "/home/me/no key is not there", "ansible_ssh_private_key_file"),
+        (f"{NO_KEY}\nConnection timed out", "does not answer", "switch it on"),
+        ("Could not resolve hostname van-1", "name is not known", "set ansible_host"),
+        ("connect to host 192.0.2.1 port 22: Connection refused", "nothing answers", "switch"),
+        ("odd {words}", "not reached: odd {words}", "then try again"),
+        ("", "no answer", "then try again"),
+    ],
+)
+def test_a_device_that_is_not_reached_is_told_with_what_to_do(
+    said: str, why: str, what: str
+) -> None:
+    told = table.why_unreached(said, Path("/kept"))
+
+    assert why in told
+    assert what in told
