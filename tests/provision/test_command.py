@@ -29,8 +29,9 @@ def _ran(folder: Path, text: str, *words: str) -> tuple[int, list[str]]:
     wanted = (REPOSITORY / "scripts/provisioning/controller.txt").read_bytes()
     stamp = subprocess.run(["cksum"], input=wanted, capture_output=True, check=True)
     venv = folder / "venv"
-    venv.mkdir()
-    (venv / "bin").symlink_to(Path(sys.executable).parent)
+    if not venv.exists():
+        venv.mkdir()
+        (venv / "bin").symlink_to(Path(sys.executable).parent)
     (venv / "doorstep.stamp").write_bytes(stamp.stdout)
     own = {"DOORSTEP_PROVISION_VENV": str(venv), "DOORSTEP_PROVISION_DIR": str(folder / "kept")}
     own |= {"COLUMNS": "10000", "ANSIBLE_LOCAL_TEMP": str(folder / "temporary")}
@@ -88,3 +89,48 @@ def test_all_that_is_wrong_with_an_inventory_is_in_the_table(tmp_path: Path) -> 
     assert 'doorstep_state_mb: "lots" must be a whole number' in rows["van-2"]
     assert "camara: unknown setting; did you mean camera?" in rows["van-3"]
     assert "camera.mains_hz: 5 is not 0" in rows["van-4"]
+    assert (tmp_path / "kept" / "retry.txt").read_text() == "van-1\nvan-2\nvan-3\nvan-4\n"
+
+
+def test_one_device_alone_leaves_the_others_to_be_tried_again(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "retry.txt").write_text("van-2\nvan-9\n")
+
+    _, said = _ran(tmp_path, INVENTORY + "    van-2: {ansible_host: 192.0.2.2}\n", "van-1")
+
+    assert (kept / "retry.txt").read_text() == "van-1\nvan-2\n"
+    assert said[-1].endswith("scripts/provision -i fleet.yml --retry")
+
+
+def test_a_run_that_is_broken_off_tells_nothing_of_the_one_before(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "retry.txt").write_text("van-1\n")
+
+    code, said = _ran(tmp_path, INVENTORY, "--", "--no-such-option")
+
+    assert code != 0
+    assert not [line for line in said if "--retry" in line]
+
+
+def test_what_is_said_to_an_option_that_does_not_go(tmp_path: Path) -> None:
+    assert _ran(tmp_path, INVENTORY, "-i") == (
+        2,
+        ["-i needs a file: scripts/provision -i fleet.yml"],
+    )
+
+
+def test_a_retry_needs_a_run_before(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+
+    assert _ran(tmp_path, INVENTORY, "--retry") == (
+        2,
+        ["No run has come to its end yet: leave --retry out"],
+    )
+    kept.mkdir()
+    (kept / "retry.txt").touch()
+    assert _ran(tmp_path, INVENTORY, "--retry") == (
+        0,
+        ["Nothing to do: the last run left no device to try again."],
+    )

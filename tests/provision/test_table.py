@@ -47,3 +47,24 @@ def test_a_device_that_is_not_reached_is_told_with_what_to_do(
 
     assert why in told
     assert what in told
+
+
+@pytest.mark.parametrize(
+    ("again", "left_out", "listed"),
+    [
+        (["van-1"], ["van-2", "van-3"], ["van-1", "van-2"]),
+        ([], ["van-1", "van-3"], []),
+        ([], ["van-2"], ["van-2"]),
+        (["van-3"], [], ["van-3"]),
+    ],
+)
+def test_whom_a_run_left_out_stays_in_the_list(
+    tmp_path: Path, again: list[str], left_out: list[str], listed: list[str]
+) -> None:
+    """And no other: one that the inventory has no more would be none to try."""
+    file = tmp_path / "kept" / "retry.txt"
+    table.write_list(file, ["van-2"], [])
+
+    table.write_list(file, again, left_out)
+
+    assert file.read_text().split() == listed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import textwrap
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ type: aggregate
 short_description: One line per device, and the list for the next try
 description:
   - Prints device, version, verdict and what to do for each device, when all are through.
-  - Writes those that failed or were not reached to build/provision/retry.txt.
+  - Writes those that failed or were not reached to build/provision/retry.txt, and keeps there
+    whom this run left out.
 """
 
 WIDTH = 100
@@ -65,6 +67,12 @@ class CallbackModule(CallbackBase):
         self._said: dict[str, str] = {}
         self._last = "see above"  # what one host does for all, and failed, is said of all
         self._unreached: set[str] = set()
+        self._fleet: set[str] = set()  # all of the inventory, also those left out
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """Whom the list of the run before may name."""
+        known = play.get_variable_manager().get_vars(play=play, include_hostvars=False)
+        self._fleet = set(known["groups"]["all"])
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """The last failure that counts is what the table says."""
@@ -103,7 +111,7 @@ class CallbackModule(CallbackBase):
                 todo = self._said.get(host, self._last)
             told_of = (told.get("device", host), told.get("version", "-"), verdict, todo)
             rows.append(tuple(map(_plain, told_of)))
-        _write(again)
+        write_list(_kept() / "retry.txt", again, self._fleet.difference(stats.processed))
         if rows:
             self._print(rows)
 
@@ -138,12 +146,13 @@ def _kept() -> Path:
     return Path(os.environ.get("DOORSTEP_PROVISION_DIR") or root / "build" / "provision")
 
 
-def _write(hosts: list[str]) -> None:
-    """Whole or not at all; an empty list is no file, so that --retry has nothing to do."""
-    path = _kept() / "retry.txt"
-    if not hosts:
-        path.unlink(missing_ok=True)
-        return
+def write_list(path: Path, again: Iterable[str], left_out: Collection[str]) -> None:
+    """Whom to try again: those of this run, and those of the last list that it left out.
+
+    Whole or not at all; an empty list is a file too, and says that nothing is left to do.
+    """
+    before = path.read_text("utf-8").split() if path.exists() else []
+    hosts = sorted({*again, *(host for host in before if host in left_out)})
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text("".join(f"{host}\n" for host in hosts), encoding="utf-8")
