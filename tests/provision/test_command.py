@@ -1,6 +1,7 @@
 """`scripts/provision` before it reaches a device: what is wrong is told in a sentence."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,7 +82,13 @@ def test_all_that_is_wrong_with_an_inventory_is_in_the_table(tmp_path: Path) -> 
 
     code, said = _ran(tmp_path, INVENTORY.partition("    van-1")[0] + hosts)
 
-    rows = {row[0]: row[3] for row in (line.split(maxsplit=3) for line in said) if row[3:]}
+    rows = {
+        row[0]: row[3]
+        for row in (re.split(r"\s{2,}", line, maxsplit=3) for line in said)
+        if row[3:]
+    }
+    refusals = [line for line in said if line.startswith("fatal: [van-3]: ")]
+    assert [line.partition("]: ")[2] for line in refusals] == [rows["van-3"]]
     assert code != 0
     assert "SSH" in rows["van-1"] or "does not answer" in rows["van-1"], "it is fit"
     assert "doorstep_timezon: there is no such setting; did you mean" in rows["van-2"]
