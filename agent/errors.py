@@ -98,6 +98,10 @@ class NotNow(DoorstepError):
     exit_code = ExitCode.LATER
 
 
+class NotEnrolled(NotNow):
+    """This device has no TLS certificate yet: `doorstep enrol` gets it one."""
+
+
 class FailedElsewhere(DoorstepError):
     """What another process could not do, in its words and with its exit code."""
 

@@ -14,6 +14,7 @@ from agent.record import certificates
 from agent.status import document as status
 from agent.status.causes import ENDS_SOON
 from agent.status.identity import wrong_clock
+from agent.status.troubles import Trouble
 from agent.sync import tls
 from agent.sync.http import Backend, NoAnswer
 from agent.sync.identity import Identity, IdentityStore
@@ -34,7 +35,7 @@ Found = tuple[str, str]
 def findings(config: Config) -> list[tuple[str, str, str]]:
     """What was looked at, how bad it is, and what to do; nothing but JSON."""
     if config.identity.mode is IdentityMode.REQUIRED and not _is_ours(config):
-        return [(name, "NOTE", NOT_OURS) for name in ("identity", "backend")]
+        return [("identity", *_as_sync_says(config)), ("backend", "NOTE", NOT_OURS)]
     found = [("identity", *one) for one in _identity(config)]
     return [*found, ("backend", *_backend(config))]
 
@@ -50,6 +51,19 @@ def _is_ours(config: Config) -> bool:
     return os.geteuid() in {0, owner}
 
 
+def _as_sync_says(config: Config) -> Found:
+    """Whoever may not look at sync's keys may ask sync itself."""
+    running = status.ask(Layout.of(config.state).sync_socket) or {}
+    if running.get("hindrance") == Trouble.NOT_ENROLLED:
+        return "FAILED", _enrol(config)
+    return "NOTE", NOT_OURS
+
+
+def _enrol(config: Config) -> str:
+    words = f"get a one-time token (`devices add {config.device.id}` in the office)"
+    return f"{NOT_ENROLLED}; {words}, then `sudo doorstep enrol {config.est}`"
+
+
 def _identity(config: Config) -> Iterator[Found]:
     if config.identity.mode is IdentityMode.OFF:
         words = "identity.mode is off: anybody may say that they are this device; for the bench"
@@ -60,7 +74,8 @@ def _identity(config: Config) -> Iterator[Found]:
     yield from _tls(config)
     yield from _evidence(config)
     running = status.ask(Layout.of(config.state).sync_socket) or {}
-    if trouble := running.get("identity_trouble"):
+    has_none = running.get("hindrance") == Trouble.NOT_ENROLLED
+    if (trouble := running.get("identity_trouble")) and not has_none:  # told above
         yield "NOTE", f"sync says: {trouble}"
 
 
@@ -71,8 +86,7 @@ def _tls(config: Config) -> Iterator[Found]:
         yield "FAILED", f"{error}; `doorstep enrol {config.est}` with a new token"
         return
     if found is None:
-        words = f"{NOT_ENROLLED}; `doorstep enrol {config.est}` with its token"
-        yield "FAILED", words
+        yield "FAILED", _enrol(config)
     else:
         yield _judged(found, config.est, now())
 

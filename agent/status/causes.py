@@ -97,7 +97,8 @@ def _of_the_queue(status: Mapping[str, Any], now: datetime) -> Iterator[Trouble]
 
 def _of_the_documents(status: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
     capture = status["capture"] or {}
-    if status["identity"]["mode"] == "required" and capture.get("fleet", 0) is None:
+    has_no_fleet = status["identity"]["mode"] == "required" and capture.get("fleet", 0) is None
+    if has_no_fleet and _hindrance(status) is not Trouble.NOT_ENROLLED:  # which explains it
         yield Trouble.NO_FLEET
     for trouble in (Trouble.FLEET_REFUSED, Trouble.MANIFEST_REFUSED):
         if capture.get(trouble):

@@ -17,6 +17,7 @@ class Trouble(StrEnum):
     CAPTURE_STOPPED = "capture_stopped"
     DISK = "disk"
     FULL = "full"
+    NOT_ENROLLED = "not_enrolled"
     NO_FLEET = "no_fleet"
     DAMAGED = "damaged"
     POSITION = "position"
@@ -71,6 +72,11 @@ TOLD: Final[Mapping[Trouble, Told]] = {
         "bring it to a network: what was sent makes room; delete what is not Doorstep's",
         _DEVICE,
     ),
+    Trouble.NOT_ENROLLED: Told(
+        "this device is not enrolled: it has no TLS certificate, so it gets and sends nothing",
+        "make a one-time token (`devices add ID`); on the device `sudo doorstep enrol URL`",
+        _OFFICE,
+    ),
     Trouble.NO_FLEET: Told(
         "no fleet document has come: presses are refused, and no receipt could be verified",
         "publish one (`fleet publish`): a device that is enrolled asks every ten minutes",
@@ -102,7 +108,7 @@ TOLD: Final[Mapping[Trouble, Told]] = {
         _DEVICE,
     ),
     Trouble.CERTIFICATE: Told(
-        "the TLS certificate is missing, has ended, or one end does not accept the other's",
+        "the TLS certificate is unusable, has ended, or one end does not accept the other's",
         "`doorstep doctor` says which; `doorstep enrol URL` with a new token gets another",
         _DEVICE,
     ),
@@ -180,6 +186,7 @@ WAITS_BY_ITSELF: Final = frozenset(
 
 HINDRANCES: Final = frozenset(
     {
+        Trouble.NOT_ENROLLED,
         Trouble.CERTIFICATE,
         Trouble.NOT_LET_IN,
         Trouble.NO_FLEET,

@@ -34,7 +34,12 @@ class Reach:
 
 
 def told(
-    records: Trouble | None, documents: Trouble | None, obstacle: str | None, *, has_ended: bool
+    records: Trouble | None,
+    documents: Trouble | None,
+    obstacle: str | None,
+    *,
+    is_enrolled: bool,
+    has_ended: bool,
 ) -> Trouble | None:
     """What the status says; None where nothing is in the way.
 
@@ -45,9 +50,13 @@ def told(
         records: why the last record did not get through.
         documents: the same of the last document.
         obstacle: why no record is sent at all, in words: no receipt could be verified.
+        is_enrolled: whether there is a TLS certificate now; what was told before may be over.
         has_ended: whether the TLS certificate has: who refuses it may hang up without a word.
     """
-    found = next((one for one in Trouble if one in {records, documents}), None)
+    if not is_enrolled:
+        return Trouble.NOT_ENROLLED
+    reasons = {records, documents} - {Trouble.NOT_ENROLLED}
+    found = next((one for one in Trouble if one in reasons), None)
     if obstacle is not None:
         found = found or Trouble.NO_FLEET
     return Trouble.CERTIFICATE if found and has_ended else found

@@ -18,7 +18,7 @@ import urllib3  # noqa: TID251 - this is its door
 
 from agent import __version__
 from agent.config import BackendSettings
-from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow
+from agent.errors import ConfigError, DoorstepError, ExitCode, NotEnrolled, NotNow
 from agent.status import header
 from agent.status.troubles import Trouble
 from agent.sync.connection import Adapter
@@ -184,6 +184,8 @@ class Client:
             raise NoAnswer(self._stall.verdict)
         try:
             yield
+        except NotEnrolled as error:
+            raise NoAnswer(str(error), Trouble.NOT_ENROLLED) from error
         except (ConfigError, NotNow) as error:  # what TLS is made of, as it is now
             raise NoAnswer(str(error), Trouble.CERTIFICATE) from error
         except (

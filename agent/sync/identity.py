@@ -57,7 +57,7 @@ class IdentityStore:
             StorageFault: it cannot be read.
         """
         with disk_errors(f"cannot read {self._file}"):
-            if not self._file.exists():
+            if not self.is_there():
                 return None
             text = self._file.read_bytes()
         try:
@@ -66,6 +66,10 @@ class IdentityStore:
             return Identity(key, certificates.issued(found, key.public_key(), expected))
         except (ConfigError, NotGenuine) as error:
             raise NotGenuine(f"{self._file}: {error}") from error
+
+    def is_there(self) -> bool:
+        """Whether there is one, whole or not."""
+        return self._file.exists()
 
     def next_key(self, current: Identity | None) -> PrivateKey:
         """The key to ask with: the one of a request that was not answered, else a new one.

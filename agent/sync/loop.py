@@ -262,7 +262,13 @@ class Sync:
         pause = obstacle or backoff.pause
         state = "paused" if pause else "waiting" if waits_s else "idle"
         has_ended = renewal is not None and renewal.has_ended()
-        found = hindrance.told(backoff.hindrance, reach.hindrance, obstacle, has_ended=has_ended)
+        found = hindrance.told(
+            backoff.hindrance,
+            reach.hindrance,
+            obstacle,
+            is_enrolled=renewal is None or renewal.is_enrolled(),
+            has_ended=has_ended,
+        )
         contact = max(filter(None, (backoff.contact, reach.contact)), default=None)
         return {
             "state": "sending" if self._is_sending else state,

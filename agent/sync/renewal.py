@@ -47,6 +47,8 @@ BACK_OFF_CAP_S: Final = 3_600.0
 
 _UNDECIDED: Final = "asked for a certificate; the authority has not decided yet"
 
+_NOT_ENROLLED: Final = "not enrolled: no TLS certificate yet; `doorstep enrol URL`"
+
 _CAPTURE_TIMEOUT_S: Final = 10.0
 """Longest wait for what capture says: it signs a request and flushes a file."""
 
@@ -132,7 +134,7 @@ class Renewal:
             except DoorstepError as error:
                 task.fail(now_s, str(error), self._dice)
         self._est.hang_up()  # the next request is hours away
-        troubles = tuple(task.trouble for task, _ in self._tasks)
+        troubles = self._troubles()
         if self._logged.is_news(troubles):
             _log.warning("event=renewal tls=%r evidence=%r serve=%r", *troubles)
 
@@ -140,11 +142,22 @@ class Renewal:
         """Whether the TLS certificate has: nobody who looks lets this device in."""
         return self._ends is not None and self._ends <= now()
 
+    def is_enrolled(self) -> bool:
+        """Whether there is a TLS certificate, as it is now: the last look may be a minute old."""
+        try:
+            return self._store.is_there()
+        except OSError:  # a card that fails is told by its own trouble
+            return True
+
     def status(self) -> control.Line:
         """What sync says of its identity."""
         told: dict[str, Any] = {"tls_until": self._ends and rfc3339(self._ends)}
-        troubles = (task.trouble for task, _ in self._tasks if task.trouble)
-        return told | {"identity_trouble": next(troubles, None)}
+        return told | {"identity_trouble": next(filter(None, self._troubles()), None)}
+
+    def _troubles(self) -> tuple[str | None, ...]:
+        """What is wrong with each; that there is none yet is no failure, and is not kept."""
+        tls, *others = (task.trouble for task, _ in self._tasks)
+        return (tls if self.is_enrolled() else _NOT_ENROLLED, *others)
 
     def _renew_tls(self) -> float | Waits:
         """Returns how many seconds to wait until the next look."""
@@ -152,7 +165,7 @@ class Renewal:
         with disk.lock(self._folder, exclusive=True, wait=False):
             current = self._store.read(known)
             if current is None:
-                raise NotNow("not enrolled: no TLS certificate yet; `doorstep enrol URL`")
+                return SOON_S
             self._ends = current.ends
             if now() < due(current.chain, DUE_AT + self._late):
                 return LOOK_S

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.config import Config, IdentityMode
-from agent.errors import NotNow, unreadable
+from agent.errors import NotEnrolled, NotNow, unreadable
 from agent.queue.disk import Look, look
 from agent.queue.paths import Layout
 from agent.trust.keys import fleet_in_hand
@@ -83,7 +83,7 @@ class Tls:
             reason = error.strerror or str(error)
             words = f"{self.setting}: {self._ca}: cannot be read as certificates: {reason}"
             if isinstance(error, FileNotFoundError) and self._own is not None:
-                raise NotNow(f"{words}; `doorstep enrol` puts it there") from error
+                raise NotEnrolled(f"{words}; `doorstep enrol` puts it there") from error
             raise unreadable(words, error) from error
         self._trust_next(context)
         return context
@@ -135,7 +135,7 @@ def _show(context: ssl.SSLContext, own: Path) -> None:
         context.load_cert_chain(own, password="")
     except FileNotFoundError as error:
         words = "not enrolled: this device has no TLS certificate yet; `doorstep enrol URL`"
-        raise NotNow(words) from error
+        raise NotEnrolled(words) from error
     except OSError as error:
         reason = "not a key and its certificate" if isinstance(error, ssl.SSLError) else error
         words = "`doorstep enrol URL` with a new token makes another"

@@ -112,10 +112,42 @@ def test_device_that_is_not_enrolled_is_told_how(van: Van) -> None:
     (level, words), (noted, evidence) = van.found()
 
     assert level is Level.FAILED
-    assert f"not enrolled: no TLS certificate; `doorstep enrol {van.server.url}`" in words
+    assert words.startswith("not enrolled: no TLS certificate; get a one-time token (`devices add")
+    assert words.endswith(f"then `sudo doorstep enrol {van.server.url}`")
     assert noted is Level.NOTE
     assert "no evidence certificate yet" in evidence
     assert "not enrolled" in van.found("backend")[0][1]
+
+
+def test_device_that_is_not_enrolled_is_told_so_once_while_sync_runs(van: Van) -> None:
+    said = {"hindrance": "not_enrolled", "identity_trouble": "not enrolled: no certificate"}
+
+    with control.serve(van.device.layout.sync_socket, partial(_told, said)):
+        found = van.found()
+
+    assert [words for _, words in found if "not enrolled" in words] == [found[0][1]]
+
+
+@pytest.mark.parametrize(
+    ("said", "level", "words"),
+    [
+        ({"hindrance": "not_enrolled"}, Level.FAILED, "not enrolled: no TLS certificate"),
+        ({"hindrance": None}, Level.NOTE, "not looked at"),
+    ],
+    ids=str,
+)
+def test_whoever_may_not_see_the_keys_is_told_what_sync_says(
+    van: Van, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any], level: Level, words: str
+) -> None:
+    monkeypatch.setattr("agent.command.network_check._is_ours", lambda _: False)
+
+    with control.serve(van.device.layout.sync_socket, partial(_told, said)):
+        (identity_,), (backend,), (fleet,) = map(van.found, ("identity", "backend", "fleet"))
+
+    assert identity_[0] is level
+    assert identity_[1].startswith(words)
+    assert "not looked at" in backend[1]
+    assert ("`doorstep enrol` fetches it" in fleet[1]) is (level is Level.FAILED)
 
 
 @pytest.mark.parametrize(

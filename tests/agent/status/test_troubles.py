@@ -103,6 +103,11 @@ CASES = (
     ),
     Case("full, by capture too", both(full, says("capture", writable=False)), (Trouble.FULL,)),
     Case("no fleet document", says("capture", fleet=None), (Trouble.NO_FLEET,)),
+    Case(
+        "never enrolled: what follows from it is told by it",
+        both(says("sync", hindrance="not_enrolled"), says("capture", fleet=None)),
+        (Trouble.NOT_ENROLLED,),
+    ),
     Case("no manifest at night", says("capture", manifest="none", ready=False)),
     Case("no receiver", says("capture", position="gpsd: refused"), (Trouble.POSITION,)),
     Case("receiver unknown", says("capture", position=None)),
@@ -152,7 +157,10 @@ CASES = (
     ),
     *(
         Case(f"hindered: {one}", hindered(one), (one,), one)
-        for one in (Trouble.CERTIFICATE, Trouble.NOT_LET_IN, Trouble.NO_FLEET)
+        for one in (
+            *(Trouble.NOT_ENROLLED, Trouble.CERTIFICATE),
+            *(Trouble.NOT_LET_IN, Trouble.NO_FLEET),
+        )
     ),
     *(
         Case(f"hindered: {one}", hindered(one), (), one)

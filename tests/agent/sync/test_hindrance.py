@@ -279,7 +279,7 @@ def test_a_backend_that_does_not_prove_who_it_is_is_about_certificates(
 
 
 def test_a_device_that_has_none_is_about_certificates(tmp_path: Path, ca: Path) -> None:
-    assert failure("https://127.0.0.1:9", ca, own=tmp_path / "tls.pem") == Trouble.CERTIFICATE
+    assert failure("https://127.0.0.1:9", ca, own=tmp_path / "tls.pem") == Trouble.NOT_ENROLLED
 
 
 def refuse(client: ssl.SSLSocket) -> None:
@@ -362,4 +362,13 @@ def test_the_worse_is_told_and_what_keeps_the_fleet_document_away_before_that_it
     has_ended: bool,
     expected: Trouble | None,
 ) -> None:
-    assert told(records, documents, obstacle, has_ended=has_ended) == expected
+    found = told(records, documents, obstacle, is_enrolled=True, has_ended=has_ended)
+    assert found == expected
+
+
+def test_a_device_that_is_not_enrolled_is_told_so_alone_and_no_longer_than_it_is() -> None:
+    before, other = Trouble.NOT_ENROLLED, Trouble.CERTIFICATE
+
+    assert told(before, other, "no fleet", is_enrolled=False, has_ended=False) == before
+    assert told(None, None, None, is_enrolled=False, has_ended=False) == before
+    assert told(before, before, None, is_enrolled=True, has_ended=False) is None

@@ -1,5 +1,6 @@
 """Renewal: each certificate in good time, and what is said when it does not go."""
 
+import errno
 import random
 from collections.abc import Iterator
 from contextlib import closing
@@ -234,6 +235,32 @@ def test_device_that_was_not_enrolled_says_so_and_asks_nobody(van: Van) -> None:
     assert trouble is not None
     assert "not enrolled" in trouble
     assert van.server.asked == []
+
+
+def test_a_card_that_cannot_be_read_is_no_missing_certificate(
+    van: Van, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: object) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(IdentityStore, "is_there", fails)
+
+    assert van.renewal.is_enrolled()
+
+
+def test_once_it_is_enrolled_it_no_longer_says_that_it_is_not_and_looks_within_a_minute(
+    van: Van,
+) -> None:
+    for _ in range(8):
+        van.turn(3600)
+    assert not van.renewal.is_enrolled()
+
+    van.install(0)
+
+    assert van.renewal.is_enrolled()
+    assert van.renewal.status() == {"tls_until": None, "identity_trouble": None}
+    van.turn(60)
+    assert van.renewal.status()["tls_until"] is not None
 
 
 def test_spoilt_identity_says_what_to_do(van: Van) -> None:
