@@ -61,7 +61,9 @@ def _process_lines(status: dict[str, Any]) -> Iterator[str]:
     capture = status["capture"] or {}
     yield f"capture   {_capture_words(status['capture'])}"
     yield f"sync      {_sync_words(status['sync'])}"
-    yield f"identity  {identity.words(status['identity'])}"
+    parts = {name: status[name] for name in ("capture", "sync")}
+    silent = [name for name, told in parts.items() if told is None or "error" in told]
+    yield f"identity  {identity.words(status['identity'], silent)}"
     if status["identity"]["mode"] == IdentityMode.REQUIRED:
         yield from _fleet_lines(capture)
     yield from _manifest_lines(status["manifest"], capture)

@@ -267,11 +267,26 @@ def test_status_tells_mode_ends_and_trouble(van: Van) -> None:
 @pytest.mark.parametrize(
     ("sync", "trouble", "words"),
     [
-        (None, None, "no certificate known"),
+        (
+            None,
+            None,
+            (
+                "the evidence certificate is not known while capture does not answer; "
+                "the TLS certificate is not known while sync does not answer"
+            ),
+        ),
         (
             {"identity_trouble": "not enrolled", "pause": "x"},
             "not enrolled",
-            "no certificate known; not enrolled",
+            "the evidence certificate is not known while capture does not answer; not enrolled",
+        ),
+        (
+            {"tls_until": "2027-11-26T05:40:01.000Z"},
+            None,
+            (
+                "certificates: TLS until 2027-11-26; "
+                "the evidence certificate is not known while capture does not answer"
+            ),
         ),
     ],
 )
