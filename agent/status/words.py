@@ -59,7 +59,7 @@ def _waiting_words(queue: dict[str, Any]) -> str:
 
 def _process_lines(status: dict[str, Any]) -> Iterator[str]:
     capture = status["capture"] or {}
-    yield f"capture   {_capture_words(status['capture'])}"
+    yield f"capture   {_capture_words(status)}"
     yield f"sync      {_sync_words(status['sync'])}"
     parts = {name: status[name] for name in ("capture", "sync")}
     silent = [name for name, told in parts.items() if told is None or "error" in told]
@@ -80,19 +80,34 @@ def _device_lines(status: dict[str, Any]) -> Iterator[str]:
     yield "sealing   none yet: not for the road"
 
 
-def _capture_words(capture: dict[str, Any] | None) -> str:
+def _capture_words(status: dict[str, Any]) -> str:
+    capture = status["capture"]
     if capture is None:
         return "not running"
     if "error" in capture:
         return str(capture["error"])
     told = [
-        "ready" if capture.get("ready") else "NOT READY",
+        "ready" if capture.get("ready") else _not_ready(status, capture),
         "simulated board" if capture.get("simulated") else "",
         f"clock {capture.get('clock', 'unknown')}",
         f"position {capture.get('position', 'unknown')}",
         "no press for ten minutes" if capture.get("quiet") else "",
     ]
     return ", ".join(filter(None, told))
+
+
+def _not_ready(status: dict[str, Any], capture: dict[str, Any]) -> str:
+    """With its reason where that is known: a route that is missing is no need of its own."""
+    has_identity = status["identity"]["mode"] == IdentityMode.REQUIRED
+    disk = status["disk"]
+    reasons = {
+        "the card is full": disk["free_mb"] is not None and disk["free_mb"] < disk["reserve_mb"],
+        "the card cannot be written": capture.get("writable") is False,
+        "no fleet document yet": has_identity and capture.get("fleet", 0) is None,
+        "no route now, the office gives one": capture.get("manifest") == "none",
+    }
+    reason = next((words for words, holds in reasons.items() if holds), None)
+    return f"not ready: {reason}" if reason else "NOT READY"
 
 
 def _fleet_lines(capture: dict[str, Any]) -> Iterator[str]:

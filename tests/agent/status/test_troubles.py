@@ -244,6 +244,27 @@ def test_each_trouble_has_its_case() -> None:
     assert not {trouble for case in CASES for trouble in case.needs} & WAITS_BY_ITSELF
 
 
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (says("capture", ready=False, manifest="none"), "no route now, the office gives one"),
+        (says("capture", ready=False, manifest="none", fleet=None), "no fleet document yet"),
+        (says("capture", ready=False, writable=False), "the card cannot be written"),
+        (both(full, says("capture", ready=False, writable=False)), "the card is full"),
+    ],
+)
+def test_not_ready_has_its_reason_beside_it(scene: Scene, cause: Cause, expected: str) -> None:
+    cause(scene)
+
+    assert f"capture   not ready: {expected}, clock gnss, position ok" in lines(scene.document())
+
+
+def test_not_ready_without_a_known_reason_is_told_as_that(scene: Scene) -> None:
+    scene.say("capture", ready=False)
+
+    assert "capture   NOT READY, clock gnss, position ok" in lines(scene.document())
+
+
 def test_needs_are_told_in_the_order_of_the_list(scene: Scene) -> None:
     for cause in (refused, damaged, torn, stopped("capture"), says("sync", hindrance="no_fleet")):
         cause(scene)
