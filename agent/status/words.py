@@ -45,12 +45,12 @@ def _queue_lines(queue: dict[str, Any]) -> Iterator[str]:
 
 
 def _waiting_words(queue: dict[str, Any]) -> str:
-    """Times to the hour: a person reads them."""
+    """What waits, and since when."""
     waiting = queue["waiting"]
     oldest = ", since" if waiting == 1 else ", the oldest since"
     since = f"{oldest} {_hour(queue['oldest_utc'])}" if queue["oldest_utc"] else ""
     suspect = f", {queue['suspected']} of them suspect" if queue["suspected"] else ""
-    kept = f"; so it was at {_hour(queue['as_of'])}" if queue.get("as_of") else ""
+    kept = f"; so it was on {_hour(queue['as_of'])}" if queue.get("as_of") else ""
     beside = ", ".join(f"{queue[name]} {name}" for name in ("refused", "damaged") if queue[name])
     known = f"{_counted(waiting, 'record')}{since}{suspect}" if waiting else "nothing"
     them = "beside them " if waiting else ""
@@ -163,4 +163,6 @@ def _counted(number: int, what: str) -> str:
 
 
 def _hour(utc: str) -> str:
-    return f"{utc[:10]} {utc[11:13]}:00 UTC"
+    """Seen to be an hour: nobody's minutes are told, and 16:00 alone reads as wrong at 16:58."""
+    hour = int(utc[11:13])
+    return f"{utc[:10]} between {hour:02}:00 and {hour + 1:02}:00 UTC"
