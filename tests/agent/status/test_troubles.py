@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from agent.__main__ import main
-from agent.status.troubles import TOLD, WAITS_BY_ITSELF, Trouble
+from agent.status.troubles import HINDRANCES, TOLD, WAITS_BY_ITSELF, Trouble
 from agent.status.words import lines
 from tests.agent.status.scene import Scene, ago, suspected
+from tests.openapi.documents import SERVE
 from tests.support.factory import MOMENT
 
 Cause = Callable[[Scene], Any]
@@ -295,3 +296,11 @@ def test_each_command_that_a_remedy_names_is_one(
             main([verb, "--help"])
         known = capsys.readouterr().out
         assert all(word in known for word in words if word.startswith("--")), command
+
+
+def test_the_openapi_document_lists_them_all_in_their_order() -> None:
+    document = json.loads(SERVE.read_text())
+    schemas = document["components"]["schemas"]
+
+    assert schemas["Trouble"]["enum"] == list(Trouble)
+    assert set(schemas["Hindrance"]["enum"]) == HINDRANCES
