@@ -67,6 +67,8 @@ class Network:
         """Returns the network namespace of a machine that has `address` in the office."""
         netns, cable = f"dst-{name}", f"dst{address.rsplit('.', 1)[1]}"
         ip("netns", "add", netns)
+        # One that was pulled out goes with its namespace, a moment after that was deleted
+        subprocess.run(["ip", "link", "del", cable], capture_output=True, check=False)
         ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", netns)
         ip("link", "set", cable, "mtu", str(MTU), "master", BRIDGE, "up")
         _address_in(netns, f"{address}/24", HOST)

@@ -107,6 +107,19 @@ def test_a_document_survives_a_restart(tmp_path: Path, office: FleetOffice) -> N
         assert "photo" in device.press()["record"]
 
 
+def test_a_manifest_that_comes_before_the_first_turn_is_judged_by_the_document_that_lies_there(
+    tmp_path: Path, office: FleetOffice
+) -> None:
+    """Sync offers it as soon as it is asked, which may be the first moment of a boot."""
+    with fleet_member(tmp_path, office) as device:
+        offer(device, "fleet", office.document(4))
+    tables = identity(tmp_path, office) | {"policy": {"manifest": "required"}}
+    with bench(tmp_path, None, device={"id": "dev-1"}, **tables) as device:
+        taken = offer(device, "manifest", ROUTE)
+
+        assert (taken, device.loop.status()["manifest_refused"]) == ({"taken": True}, None)
+
+
 def test_one_that_somebody_put_there_while_capture_ran_is_found(
     tmp_path: Path, office: FleetOffice
 ) -> None:
