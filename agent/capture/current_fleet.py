@@ -89,8 +89,7 @@ class CurrentFleet:
 
     def _in_hand(self) -> Fleet | None:
         """The document; None where identity is off."""
-        if self._fleet is None and not self._is_off:
-            self.turn()  # sync may offer a manifest before this process has looked
+        self.turn()  # sync may offer a manifest before this process has looked
         if self._fleet is None and not self._is_off:
             raise NotNow("not enrolled: no fleet document yet")
         return self._fleet
