@@ -92,6 +92,8 @@ class Box:
         self.over = threading.Event()
         self._target = ("127.0.0.1", port)
         self._trust = ssl.create_default_context(cafile=trust) if trust else None
+        if self._trust:  # 1.3 sends tickets of its own accord: a readable line with nothing to read
+            self._trust.maximum_version = ssl.TLSVersion.TLSv1_2
         self._relays: list[_Relay] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
