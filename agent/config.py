@@ -52,6 +52,16 @@ class ManifestPolicy(StrEnum):
     REQUIRED = "required"
 
 
+class Seal(StrEnum):
+    """Whether bodies are sealed on the card; OFF is shown.
+
+    REQUIRED: while nobody is known to seal to, no press makes a photo.
+    """
+
+    OFF = "off"
+    REQUIRED = "required"
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceSettings:
     """`[device]`."""
@@ -76,6 +86,8 @@ class PolicySettings:
     """`[policy]`."""
 
     manifest: ManifestPolicy
+    seal: Seal = Seal.OFF
+    """Off until the whole way of a sealed record is in."""
     scanning: bool = True
     """Whether labels are read: by the scan button, and after a refusal that one would settle."""
     eph_factor: Annotated[float, Range(0.5, 10, "a factor")] = 1.0
@@ -117,6 +129,8 @@ class BackendSettings:
     """Public keys that sign receipts; with `identity.mode = "off"` only."""
     ca: Path | None = None
     """Trusted certificates in place of `identity.ca`, or else of the system's."""
+    recipients: tuple[str, ...] = ()
+    """Whom bodies are sealed to, `age1...`; with `identity.mode = "off"` only."""
 
 
 _Endpoint = Annotated[
@@ -262,24 +276,36 @@ def _contradictions(sections: Mapping[str, Any]) -> list[str]:
         if url and not _is_address(url):
             allowed = "https://HOST, with a right :PORT or none, and no user name"
             found.append(f"{name}: {json.dumps(url)} is not {allowed}")
-    if backend and identity:
-        found += _misfits(backend, identity)
+    policy = sections.get("policy")
+    if backend and identity and policy:
+        found += _misfits(backend, identity, policy)
     serve = sections.get("serve")
     if serve and not _is_endpoint(*serve.address):
         found.append(f"serve.listen: {json.dumps(serve.listen)} is not ADDRESS:PORT")
     return found + _shared_pins(sections)
 
 
-def _misfits(backend: BackendSettings, identity: IdentitySettings) -> list[str]:
+def _misfits(
+    backend: BackendSettings, identity: IdentitySettings, policy: PolicySettings
+) -> list[str]:
     """What the mode of identity asks for and what it rules out."""
     if identity.mode is IdentityMode.OFF:
-        words = "empty; with identity.mode off no receipt can be verified without"
-        return [] if backend.receipt_keys else [f"backend.receipt_keys: {words}"]
+        found = []
+        if not backend.receipt_keys:
+            words = "empty; with identity.mode off no receipt can be verified without"
+            found.append(f"backend.receipt_keys: {words}")
+        if not backend.recipients and policy.seal is Seal.REQUIRED:
+            words = (
+                'empty; with identity.mode off nobody could open a record; or policy.seal = "off"'
+            )
+            found.append(f"backend.recipients: {words}")
+        return found
     missing = [name for name in ("ca", "fleet_key") if getattr(identity, name) is None]
     found = [f"identity.{name}: missing; identity.mode required needs it" for name in missing]
-    if backend.receipt_keys:
-        words = "for identity.mode off only; the fleet document has them"
-        found.append(f"backend.receipt_keys: {words}")
+    for name in ("receipt_keys", "recipients"):
+        if getattr(backend, name):
+            words = "for identity.mode off only; the fleet document has them"
+            found.append(f"backend.{name}: {words}")
     return found
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from agent.errors import NotNow, QueueBroken, StorageFault
@@ -23,6 +24,15 @@ class NotQueued(StorageFault):
         self.label = label
 
 
+Sealing = Callable[[bytes, bool], tuple[bytes, str]]
+"""From a packed body, and whether it holds a photo, to what is stored, and its media type."""
+
+
+def left_plain(body: bytes, _has_photo: bool) -> tuple[bytes, str]:
+    """For a bench: whoever has the card reads it."""
+    return body, recordfile.BODY_TYPE
+
+
 def new_id() -> CaptureId:
     """Make the id of a record."""
     return CaptureId(str(uuid.uuid4()))
@@ -31,6 +41,7 @@ def new_id() -> CaptureId:
 class Chain:
     """Writes the records of one device, one after the other; only the capture process has one.
 
+    `seal` closes bodies before anything of them is written.
     `mending` makes a broken queue again from the files; without it that is an error like any
     other.
     """
@@ -43,6 +54,7 @@ class Chain:
         key: PrivateKey,
         device_id: str,
         head: Head,
+        seal: Sealing = left_plain,
         mending: Mending | None = None,
     ) -> None:
         self._layout = layout
@@ -50,6 +62,7 @@ class Chain:
         self._key = key
         self._device_id = device_id
         self._head = head
+        self._seal = seal
         self._mending = mending
         self._unqueued: list[Kept] = []
 
@@ -74,8 +87,10 @@ class Chain:
             StorageFault: the disk failed; the number is free again.
             NotQueued: the record exists, and has its number, but not yet its row.
         """
-        body = recordfile.pack_body(record, photo, moment.utc)
-        label = self._label(capture_id or new_id(), kind, moment, recordfile.describe(body), about)
+        packed = recordfile.pack_body(record, photo, moment.utc)
+        body, media_type = self._seal(packed, photo is not None)
+        told = recordfile.describe(body, media_type)
+        label = self._label(capture_id or new_id(), kind, moment, told, about)
         self._keep_file(label, recordfile.sign(label, body, self._key))
         try:
             self.queue_leftovers()

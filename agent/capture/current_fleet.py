@@ -3,13 +3,16 @@
 import logging
 import threading
 
-from agent.config import Config, IdentityMode
+from agent.config import Config, IdentityMode, Seal
 from agent.errors import ConfigError, NotGenuine, NotNow, StorageFault
 from agent.process.verdict import TAKEN, Verdict
-from agent.record import receipt, signing
+from agent.record import file as recordfile
+from agent.record import receipt, sealing, signing
 from agent.record.receipt import Keys
+from agent.record.sealing import Recipients
 from agent.trust import fleet
 from agent.trust.fleet import Fleet
+from agent.trust.keys import given_recipients
 from agent.trust.store import TrustStore
 from hardware.told import Told
 
@@ -24,6 +27,8 @@ class CurrentFleet:
 
     def __init__(self, config: Config, trust: TrustStore) -> None:
         self._is_off = config.identity.mode is IdentityMode.OFF
+        self._seals = config.policy.seal is Seal.REQUIRED
+        self._given = given_recipients(config)
         self._pinned_file = config.identity.fleet_key
         self._key_files = config.backend.receipt_keys
         self._trust = trust
@@ -35,7 +40,8 @@ class CurrentFleet:
     @property
     def is_enrolled(self) -> bool:
         """Whether a press may leave a photo, as far as this goes."""
-        return self._is_off or self._fleet is not None
+        has_keys = self._is_off or self._fleet is not None
+        return has_keys and (not self._seals or self._recipients is not None)
 
     @property
     def version(self) -> int | None:
@@ -47,6 +53,29 @@ class CurrentFleet:
     def refused(self) -> str | None:
         """Why the last one that was offered, or that lies in `trust/`, does not count."""
         return self._refused.last
+
+    def seal(self, body: bytes, has_photo: bool) -> tuple[bytes, str]:
+        """What is stored of a body, and its media type.
+
+        While nobody is known to seal to, what has no photo stays plain: it has nothing of a
+        customer in it.
+
+        Raises:
+            NotNow: it has a photo, and there is nobody to seal it to.
+        """
+        if not self._seals:
+            return body, recordfile.BODY_TYPE
+        if (recipients := self._recipients) is not None:
+            return sealing.seal(body, recipients), sealing.SEALED_TYPE
+        if has_photo:
+            raise NotNow("nobody is known to seal a photo to: no fleet document names recipients")
+        return body, recordfile.BODY_TYPE
+
+    @property
+    def _recipients(self) -> Recipients | None:
+        if self._is_off or self._fleet is None:
+            return self._given
+        return self._fleet.recipients
 
     def receipt_keys(self) -> Keys:
         """Who may sign receipts.

@@ -141,10 +141,16 @@ def capture_loop(
         last = labels.head(layout, seen, key.public_key(), config.device.id)
         why = _why_new_chain(last, any_record=bool(seen), key_is_new=key_is_new)
         head = Head(str(uuid.uuid4()), 0, None) if last is None or why else last
-        chain = Chain(
-            layout, outbox, key=key, device_id=config.device.id, head=head, mending=mending
-        )
         documents = Documents(config, TrustStore(layout), board.clock, Evidence(config, key))
+        chain = Chain(
+            layout,
+            outbox,
+            key=key,
+            device_id=config.device.id,
+            head=head,
+            seal=documents.fleet.seal,
+            mending=mending,
+        )
         if why:
             _start_chain(board, chain, documents, why)
         yield CaptureLoop(config, board, chain, outbox, documents=documents, now_ns=now_ns)

@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = add("verify", "check a folder of record files")
     verb.add_argument("folder", type=Path, metavar="DIR")
     verb.add_argument("--key", type=Path, metavar="PEM", help="the device's public key")
+    verb.add_argument("--identity", type=Path, metavar="FILE", help="opens what is sealed (age)")
     return parser
 
 

@@ -8,7 +8,7 @@ from agent.config import Config, load, path_of
 from agent.errors import ExitCode
 from agent.record import receipt
 from agent.trust import authorities
-from agent.trust.keys import pinned
+from agent.trust.keys import given_recipients, pinned
 from hardware.simulated.script import read_script
 
 
@@ -34,6 +34,7 @@ def check(config: Config) -> None:
         ScriptError: the script of the simulated world is wrong.
     """
     receipt.read_keys(config.backend.receipt_keys)
+    given_recipients(config)
     if config.identity.fleet_key is not None:
         pinned(config)
     if config.identity.ca is not None and config.identity.ca.exists():  # else enrolment fetches it

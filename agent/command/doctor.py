@@ -14,7 +14,7 @@ from agent.command.network_check import NOT_ENROLLED, findings
 from agent.command.openings import open_queue
 from agent.command.owners import as_owner
 from agent.command.shared import become, owner_of
-from agent.config import Config, IdentityMode, load, path_of
+from agent.config import Config, IdentityMode, Seal, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StorageFault
 from agent.models import State, printable
 from agent.queue import disk
@@ -23,7 +23,7 @@ from agent.queue.paths import Layout
 from agent.record.signing import UNKNOWN_SIGNER
 from agent.status import document as status
 from agent.status import findings as kept
-from agent.trust.keys import fleet_in_hand
+from agent.trust.keys import fleet_in_hand, recipients_in_hand
 from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
 from hardware.errors import ScriptError
@@ -45,7 +45,6 @@ def examine(path: Path, *, looks: bool = False) -> list[Finding]:
     if closed := groups_check.of_the_state(config):  # all else would look like a fault
         return [valid, *(Finding("groups", Level.FAILED, words) for words in closed)]
     over_tls = _as_sync(config, layout)  # before this process is another's for good
-    unsealed = "photos are stored readable on the card: not for the road yet"
     try:
         become(owner_of(layout.queue, layout.state))
     except StorageFault as error:  # the rest would be asked as root
@@ -62,7 +61,7 @@ def examine(path: Path, *, looks: bool = False) -> list[Finding]:
         _clock(config, running or {}),
         *over_tls,
         *(Finding("serve", *found) for found in serve_check.findings(config)),
-        Finding("sealing", Level.NOTE, unsealed),
+        _sealing(config),
     ]
     kept.keep(layout, (one.check for one in findings if one.level is Level.FAILED))
     return findings
@@ -105,6 +104,21 @@ def _fleet(
         words = f"one was refused; the last valid one, if there is one, stays: {refused}"
         remedy = "; check identity.fleet_key: ask the office for the fleet key in use"
         yield Finding("fleet", Level.FAILED, words + remedy * (UNKNOWN_SIGNER in refused))
+
+
+def _sealing(config: Config) -> Finding:
+    """A fleet document that is missing is told by its own check."""
+    if config.policy.seal is Seal.OFF:
+        words = "policy.seal is off: photos are readable on the card: not for the road"
+        return Finding("sealing", Level.NOTE, words)
+    try:
+        recipients = recipients_in_hand(config)
+    except (NotNow, ConfigError) as error:
+        return Finding("sealing", Level.NOTE, f"nobody to seal to is known yet: {error}")
+    if recipients is None:
+        words = "the fleet document names no recipients: presses are refused until one does"
+        return Finding("sealing", Level.FAILED, f"{words}; in the office: `fleet publish`")
+    return Finding("sealing", Level.OK, f"to {len(recipients.names)} recipients, each opens alone")
 
 
 def _manifest(running: dict[str, Any]) -> Iterator[Finding]:

@@ -186,11 +186,11 @@ def _verify(path: Path, keys: Collection[PublicKey]) -> Kept:
     content = None if path.is_dir() else read_plain(path, LARGEST_RECORD_BYTES + 1)
     if content is None or len(content) > LARGEST_RECORD_BYTES:
         raise NotGenuine("not a plain file of a record's size")
-    opened = recordfile.unpack(content)
-    if opened.key not in keys or opened.label.capture_id != path.stem:
+    found = recordfile.check(content)
+    if found.key not in keys or found.label.capture_id != path.stem:
         raise NotGenuine("made by another device, or under another name")
     digest = hashlib.sha256(content).hexdigest()
-    return Kept(opened.label, opened.label_sha256, len(content), digest)
+    return Kept(found.label, found.label_sha256, len(content), digest)
 
 
 def _set_aside(layout: Layout, torn: list[tuple[Path, NotGenuine]]) -> int:

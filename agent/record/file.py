@@ -1,6 +1,6 @@
 """The record file: a signed label line and a tar body; pure over bytes.
 
-`tail -n +2 f.rec | tar xv` opens one with public tools.
+`tail -n +2 f.rec | tar xv` opens one with public tools; a sealed one with `age -d` in between.
 Hashes and signatures are over bytes as stored; nothing is serialised twice.
 """
 
@@ -9,14 +9,15 @@ import json
 import re
 import reprlib
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
 from agent.errors import NotGenuine, RecordDamaged
 from agent.models import Body, Kind, Label, from_rfc3339, rfc3339
-from agent.record import signing
+from agent.record import sealing, signing
+from agent.record.sealing import SEALED_TYPE, Identity
 
 BODY_TYPE: Final = "application/x-tar"
 """Media type of the body: what shared-mime-info calls a tar; IANA lists none."""
@@ -37,6 +38,23 @@ UUID4: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]
 """A CaptureId as a regular expression. Source: RFC 9562, section 5.4."""
 
 _SHA256: Final = r"[0-9a-f]{64}"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """One record file whose label and body are what the label says; nobody looked into the body.
+
+    Attributes:
+        label: line 1.
+        label_sha256: hex digest of line 1 without its newline; the next record's `prev`.
+        key: the device's public key as the label carries it.
+        body: as it was stored.
+    """
+
+    label: Label
+    label_sha256: str
+    key: signing.PublicKey
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +97,9 @@ def pack_body(record: Mapping[str, Any], photo: bytes | None, moment: datetime) 
     return b"".join([*blocks, bytes(2 * tarfile.BLOCKSIZE)])
 
 
-def describe(body: bytes) -> Body:
-    """What a label says of `body`."""
-    return Body(BODY_TYPE, len(body), hashlib.sha256(body).hexdigest())
+def describe(body: bytes, media_type: str = BODY_TYPE) -> Body:
+    """What a label says of `body`, as it is stored."""
+    return Body(media_type, len(body), hashlib.sha256(body).hexdigest())
 
 
 def sign(label: Label, body: bytes, key: signing.PrivateKey) -> bytes:
@@ -174,30 +192,48 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= _TEXT_LIMIT and value.isprintable()
 
 
-def unpack(content: bytes) -> RecordFile:
-    """Open a record file and verify its label, its body's digest and its contents.
+def check(content: bytes) -> Closed:
+    """Verify a record file's label, and its body against it: all that a device does with one.
 
     Raises:
-        RecordDamaged: anything does not verify; the message says what.
+        RecordDamaged: one of the two does not verify; the message says what.
     """
     line, newline, body = content.partition(b"\n")
     if not newline or len(line) > LABEL_LIMIT_BYTES:
         raise RecordDamaged("cut off: no label line at its start")
     label, key = open_label(line)
     _compare(body, label.body)
-    record, photo = _open_body(body)
-    return RecordFile(label, hashlib.sha256(line).hexdigest(), key, record, photo)
+    return Closed(label, hashlib.sha256(line).hexdigest(), key, body)
 
 
 def _compare(body: bytes, told: Body) -> None:
-    found = describe(body)
-    if found.bytes != told.bytes:
-        sizes = f"{found.bytes} bytes, {told.bytes} expected"
+    if len(body) != told.bytes:
+        sizes = f"{len(body)} bytes, {told.bytes} expected"
         raise RecordDamaged(f"the body is not what the label says: {sizes}")
-    if found.sha256 != told.sha256:
+    if hashlib.sha256(body).hexdigest() != told.sha256:
         raise RecordDamaged("the body is not what the label says: its digest differs")
-    if found.type != told.type:
-        raise RecordDamaged(f"its body is {told.type}; this program opens {found.type}")
+
+
+def unpack(content: bytes, identities: Sequence[Identity] = ()) -> RecordFile:
+    """Open a record file: verify its label, its body's digest and its contents.
+
+    Raises:
+        Unopened: it is sealed, and none of `identities` opens it; the label verifies.
+        RecordDamaged: anything does not verify; the message says what.
+    """
+    return open_checked(check(content), identities)
+
+
+def open_checked(found: Closed, identities: Sequence[Identity] = ()) -> RecordFile:
+    """Open one that was checked; raises as `unpack` does."""
+    body, media_type = found.body, found.label.body.type
+    if media_type == SEALED_TYPE:
+        body = sealing.open_sealed(body, identities)
+    elif media_type != BODY_TYPE:
+        known = f"{BODY_TYPE} and {SEALED_TYPE}"
+        raise RecordDamaged(f"its body is {media_type}; this program opens {known}")
+    record, photo = _open_body(body)
+    return RecordFile(found.label, found.label_sha256, found.key, record, photo)
 
 
 def _open_body(body: bytes) -> tuple[dict[str, Any], bytes | None]:

@@ -5,16 +5,17 @@ It needs no network, no queue and no configuration: what it says follows from th
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from agent.errors import NotGenuine, RecordDamaged
+from agent.errors import RecordDamaged
 from agent.models import LARGEST_RECORD_BYTES, CaptureId, Kind, Label
 from agent.record import file as recordfile
 from agent.record import signing
+from agent.record.sealing import Identity, Unopened
 from hardware.clock import ClockSource
 
 _LINE_LIMIT: Final = 300
@@ -67,15 +68,22 @@ class _Stranger:
     problem: str
 
 
-def examine(paths: Iterable[Path], pinned: signing.PublicKey | None) -> Report:
+def examine(
+    paths: Iterable[Path],
+    pinned: signing.PublicKey | None,
+    identities: Sequence[Identity] = (),
+) -> Report:
     """Check signatures, digests, links, gaps and forks of the files at `paths`, one at a time.
+
+    What is sealed is opened by `identities`; what they do not open is told in a note, and all that
+    its label says is checked all the same.
 
     Every record must be signed by `pinned`; without one, by the key of the device's earliest record
     here. A chain is one device's. It may begin after 1, since old records are pruned; inside it
     nothing may be missing, and a device's second chain must have its `chain_start`.
     What was removed from the end of a chain cannot be seen.
     """
-    found = [_read(path) for path in sorted(paths)]
+    found = [_read(path, identities) for path in sorted(paths)]
     records = [each for each in found if isinstance(each, _Record)]
     strangers = [each for each in found if isinstance(each, _Stranger)]
     records.sort(key=lambda each: (each.label.chain, each.label.seq, each.name))
@@ -95,7 +103,7 @@ def examine(paths: Iterable[Path], pinned: signing.PublicKey | None) -> Report:
     return Report([_printable(line) for line in lines], problems)
 
 
-def _read(path: Path) -> _Record | _Stranger:
+def _read(path: Path, identities: Sequence[Identity]) -> _Record | _Stranger:
     try:
         if not path.is_file():
             return _Stranger(path.name, "NOT A RECORD: not a plain file")
@@ -114,7 +122,10 @@ def _read(path: Path) -> _Record | _Stranger:
     digests = recordfile.label_digest(content), recordfile.respelled_digest(content)
     record = _Record(path.name, label, *digests, signing.thumbprint(key))
     if body:
-        record.problems.extend(_check_body(label, content))
+        try:
+            record.problems.extend(_check_body(label, content, identities))
+        except Unopened as error:
+            record.notes.append(str(error))
     else:  # which the label allows: the chain still verifies
         record.notes.append("only the label is left, its body was erased or withheld")
     if path.stem != label.capture_id:
@@ -122,10 +133,11 @@ def _read(path: Path) -> _Record | _Stranger:
     return record
 
 
-def _check_body(label: Label, content: bytes) -> Iterator[str]:
+def _check_body(label: Label, content: bytes, identities: Sequence[Identity]) -> Iterator[str]:
+    """Raises Unopened."""
     try:
-        opened = recordfile.unpack(content)
-    except NotGenuine as error:
+        opened = recordfile.unpack(content, identities)
+    except RecordDamaged as error:
         yield f"DAMAGED: {error}"
         return
     if label.kind == Kind.PHOTO and opened.photo is None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent import __version__
-from agent.config import Config
+from agent.config import Config, Seal
 from agent.errors import DoorstepError
 from agent.models import Item, State, from_rfc3339, rfc3339, to_the_hour
 from agent.process import control
@@ -137,7 +137,7 @@ def document(
         "identity": identity.identity(config, capture, told, now),
         "manifest": config.policy.manifest,
         "bench_mode": config.device.bench_mode,
-        "sealed": False,
+        "sealed": config.policy.seal is Seal.REQUIRED,
         "queue": dict(queue),
         "torn": torn(layout),
         "disk": _disk(config, layout),

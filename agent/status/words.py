@@ -77,7 +77,8 @@ def _device_lines(status: dict[str, Any]) -> Iterator[str]:
         yield f"doctor    {_doctor_words(status['doctor'])}"
     if status["bench_mode"]:
         yield "bench     bench mode is on: presses come through the socket and make test records"
-    yield "sealing   none yet: not for the road"
+    if not status["sealed"]:
+        yield "sealing   off: photos are readable on the card, not for the road"
 
 
 def _capture_words(status: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from agent.errors import NotGenuine
 from agent.models import from_rfc3339
 from agent.record import signing
 from agent.record.receipt import Keys, Signer
+from agent.record.sealing import NoRecipients, Recipients
 from agent.record.signing import PublicKey
 
 TYPE: Final = "doorstep-fleet"
@@ -37,7 +38,7 @@ class Fleet:
         manifest_keys: the same for manifests.
         revoked: thumbprints of keys that are compromised: what they sign counts for nothing,
             whatever its date, since whoever has the key dates as they like.
-        recipients: whom bodies are sealed to; empty while the fleet does not seal.
+        recipients: whom bodies are sealed to; None in a document from before sealing.
         next_fleet_key: who may sign the next version besides the one that signed this.
         next_ca: another certificate authority to trust, PEM.
     """
@@ -46,7 +47,7 @@ class Fleet:
     receipt_keys: Keys
     manifest_keys: Keys
     revoked: frozenset[str]
-    recipients: tuple[str, ...]
+    recipients: Recipients | None
     next_fleet_key: PublicKey | None
     next_ca: str | None
 
@@ -108,6 +109,8 @@ def extend(tokens: Sequence[str], token: str, pinned: PublicKey) -> tuple[str, .
     if found.version <= before.version:
         words = f"version {found.version} is not newer than {before.version}, which is in hand"
         raise NotGenuine(words)
+    if before.recipients is not None and found.recipients is None:
+        raise NotGenuine("signed, but it names no recipients, and the document in hand does")
     is_same_signer = _signer(token, _allowed(before, signer)) == signer
     kept = (*tokens[:-1], token) if is_same_signer else (*tokens, token)
     if len(kept) > LINKS_LIMIT:
@@ -182,11 +185,14 @@ def _revoked(payload: Mapping[str, Any]) -> list[str]:
     return [str(kid) for kid in kids]
 
 
-def _recipients(payload: Mapping[str, Any]) -> tuple[str, ...]:
+def _recipients(payload: Mapping[str, Any]) -> Recipients | None:
     found = _list(payload, "recipients") if payload.get("recipients") is not None else []
     if not all(isinstance(one, str) for one in found):
         raise _wrong("recipients", "not a list of texts")
-    return tuple(found)
+    try:
+        return Recipients.of(found) if found else None
+    except NoRecipients as error:
+        raise _wrong("recipients", str(error)) from None
 
 
 def _list(payload: Mapping[str, Any], name: str) -> list[Any]:

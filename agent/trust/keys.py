@@ -1,10 +1,11 @@
 """Which keys count now: from the fleet document in hand, or from files where identity is off."""
 
-from agent.config import Config, IdentityMode
+from agent.config import Config, IdentityMode, Seal
 from agent.errors import ConfigError, NotGenuine, NotNow
 from agent.queue.paths import Layout
 from agent.record import receipt, signing
 from agent.record.receipt import Keys
+from agent.record.sealing import NoRecipients, Recipients
 from agent.record.signing import PublicKey
 from agent.trust import fleet
 from agent.trust.fleet import Fleet
@@ -40,6 +41,27 @@ def fleet_in_hand(config: Config) -> Fleet:
     except NotGenuine as error:
         words = "`doorstep sync` fetches it, `doorstep enrol` too"
         raise NotNow(f"not enrolled yet: {error}; {words}") from error
+
+
+def given_recipients(config: Config) -> Recipients | None:
+    """Those of the configuration; None where the fleet document has them, or nothing is sealed.
+
+    Raises:
+        ConfigError: they are wrong.
+    """
+    if config.identity.mode is IdentityMode.REQUIRED or config.policy.seal is Seal.OFF:
+        return None
+    try:
+        return Recipients.of(config.backend.recipients)
+    except NoRecipients as error:
+        raise ConfigError(f"backend.recipients: {error}") from None
+
+
+def recipients_in_hand(config: Config) -> Recipients | None:
+    """Whom bodies are sealed to now, where they are. Raises as `fleet_in_hand` does."""
+    if config.identity.mode is IdentityMode.OFF:
+        return given_recipients(config)
+    return fleet_in_hand(config).recipients
 
 
 def receipt_keys(config: Config) -> Keys:

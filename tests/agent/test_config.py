@@ -237,6 +237,28 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_sealing_without_an_identity_needs_recipients_and_with_one_has_them(tmp_path: Path) -> None:
+    without = good(policy__seal='"required"')
+    given = good(
+        identity__mode='"required"',
+        identity__ca='"a"',
+        identity__fleet_key='"b"',
+        backend__receipt_keys="[]",
+        backend__recipients='["age1"]',
+    )
+
+    assert problems(tmp_path, without) == [
+        (
+            "backend.recipients: empty; with identity.mode off nobody could open a record; or "
+            'policy.seal = "off"'
+        )
+    ]
+    assert problems(tmp_path, good(backend__recipients='["age1"]')) == []
+    assert problems(tmp_path, given) == [
+        "backend.recipients: for identity.mode off only; the fleet document has them"
+    ]
+
+
 def test_an_identity_needs_what_it_trusts_and_no_keys_of_its_own(tmp_path: Path) -> None:
     """The fleet document has them; a key in a file would go on counting after it was revoked."""
     assert problems(tmp_path, good(identity__mode='"required"')) == [

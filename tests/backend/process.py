@@ -13,6 +13,9 @@ from typing import Any, Final, Self
 
 import requests  # noqa: TID251 - the test's own side of the wire, not the device's
 
+from tests.backend.seals import Seals
+from tests.support.sealed import IDENTITY_FILE, NAMES
+
 REPOSITORY: Final = Path(__file__).parents[2]
 """Where `python -m tests.backend` is found."""
 
@@ -87,13 +90,22 @@ class Backend:
         """Starts the process and returns once it answers. Raises RuntimeError if it does not."""
         command = [sys.executable, "-m", "tests.backend", "--data", str(self.data)]
         command += ["--port", str(self._port), *self._options]
-        self.data.mkdir(parents=True, exist_ok=True)
+        self._know_the_seals_of_tests()
         with (self.data / "backend.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log, text=True
             )
         self._read_ready_line()
         return self
+
+    def _know_the_seals_of_tests(self) -> None:
+        """What opens the records of a test's device, and that devices of a fleet seal to it."""
+        folder = Seals(self.data).identities_folder
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "tests.txt").write_text(IDENTITY_FILE)
+        named = self.data / "recipients.txt"
+        if not named.exists():
+            named.write_text("\n".join(NAMES))
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Ends the process and waits until it is gone. Harmless when it already is.

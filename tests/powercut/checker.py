@@ -9,12 +9,12 @@ from typing import Any, Final
 from agent.models import Item, Kind, State
 from agent.queue.database import Database
 from agent.queue.paths import Layout
-from agent.record import file as recordfile
 from agent.record import signing, verify
 from agent.sync.reread import reread
 from agent.trust.store import TrustStore
 from tests.powercut.stage import Believed, Row, Stage, Told, digest, has_time, read_queue
 from tests.support.benchtop import Bench
+from tests.support.sealed import unpack
 
 LATER_S: Final = 1e6
 """CLOCK_BOOTTIME later than any due time that a scenario books."""
@@ -233,7 +233,7 @@ def _goes_on(device: Bench, found: Found) -> Iterator[str]:
     if label | follows != label or device.rows()[-1].capture_id != label["capture_id"]:
         yield f"capturing does not go on: {label}"
     else:
-        recordfile.unpack(device.layout.record(label["capture_id"]).read_bytes())
+        unpack(device.layout.record(label["capture_id"]).read_bytes())
 
 
 def _sends(device: Bench) -> Iterator[str]:

@@ -112,12 +112,12 @@ def _wipe_unflushed() -> None:
 def _adopt_unverified() -> None:
     """Believe the label, and leave the body unread."""
 
-    def label_only(content: bytes) -> recordfile.RecordFile:
-        line, _, _ = content.partition(b"\n")
+    def label_only(content: bytes) -> recordfile.Closed:
+        line, _, body = content.partition(b"\n")
         label, key = recordfile.open_label(line)
-        return recordfile.RecordFile(label, recordfile.label_digest(content), key, {}, None)
+        return recordfile.Closed(label, recordfile.label_digest(content), key, body)
 
-    _put(recordfile, "unpack", label_only)
+    _put(recordfile, "check", label_only)
 
 
 def _mark_before_deletion() -> None:

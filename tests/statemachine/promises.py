@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from agent.errors import DoorstepError
 from agent.models import Item, Label, State
-from agent.record import file as recordfile
 from agent.record import receipt, signing
 from agent.status import document as status
 from agent.trust.keys import receipt_keys
 from tests.backend.process import Backend
 from tests.statemachine.device import InProcessDevice
+from tests.support.sealed import unpack
 
 LIMIT: Final = 10_000
 STATUS_LIMIT_BYTES: Final = 1_500
@@ -147,7 +147,7 @@ class Promises:
         for path in device.layout.records.glob("*.rec"):
             if path.stem not in self.known:
                 content = path.read_bytes()
-                opened = recordfile.unpack(content)
+                opened = unpack(content)
                 self.known[path.stem] = Known(opened.label, opened.label_sha256, content)
         assert self.kept <= self.known.keys(), (
             f"answered, but not there: {self.kept - self.known.keys()}"

@@ -36,6 +36,7 @@ from hardware.simulated.scene_room import Image
 from hardware.simulated.scenes import Scene, exposure, render
 from hardware.simulated.script import LabelKind
 from tests.support.device import Device
+from tests.support.sealed import unpack
 
 FRAME_NS: Final = 33_000_000
 EXPOSURE_US: Final = 8_000
@@ -377,7 +378,7 @@ class Bench:
         return [row.state for row in self.rows()]
 
     def open(self, capture_id: str) -> recordfile.RecordFile:
-        return recordfile.unpack(self.layout.record(capture_id).read_bytes())
+        return unpack(self.layout.record(capture_id).read_bytes())
 
     def all_opened(self) -> list[recordfile.RecordFile]:
         """Every record in the order of the queue."""

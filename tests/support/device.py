@@ -20,6 +20,7 @@ from agent.queue.database import Database
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from agent.record import signing
+from tests.support.sealed import NAMES, unpack
 from tests.support.waiting import until
 
 REPOSITORY: Final = Path(__file__).parents[2]
@@ -30,7 +31,7 @@ Tables = Mapping[str, Mapping[str, Any]]
 SETTINGS: Final[Tables] = {
     "device": {"id": "van-7"},
     "identity": {"mode": "off"},
-    "policy": {"manifest": "off"},
+    "policy": {"manifest": "off", "seal": "required"},
     "state": {"dir": "state", "run_dir": "run", "reserve_mb": 1},
     "backend": {"url": "https://127.0.0.1:9", "receipt_keys": ["receipt-key.pem"]},
     "camera": {"kind": "simulated", "width_px": 640, "height_px": 360},
@@ -89,6 +90,8 @@ class Device:
     def configure(self, **changes: Mapping[str, Any]) -> None:
         names = [*SETTINGS, *(changes.keys() - SETTINGS.keys())]
         tables = {name: {**SETTINGS.get(name, {}), **changes.get(name, {})} for name in names}
+        if tables["identity"]["mode"] == "off":  # else the fleet document names them
+            tables["backend"] = {"recipients": NAMES} | tables["backend"]
         self.layout = Layout(*(self.folder / tables["state"][name] for name in ("dir", "run_dir")))
         self.config.write_text(_toml(tables), encoding="utf-8")
 
@@ -155,7 +158,7 @@ class Device:
         return [json.loads(line) for line in listed.stdout.splitlines()]
 
     def record(self, capture_id: str) -> recordfile.RecordFile:
-        return recordfile.unpack(self.layout.record(capture_id).read_bytes())
+        return unpack(self.layout.record(capture_id).read_bytes())
 
     def await_that(self, is_so: Callable[[], bool], within_s: float = 20.0) -> None:
         """Wait until something is so; fails with the logs if it never is."""

@@ -11,6 +11,7 @@ from agent.trust.fleet import TYPE
 from tests.support.authority import new_authority
 from tests.support.device import Reachable
 from tests.support.roads import KEY
+from tests.support.sealed import NAMES
 
 
 def entry(key: signing.PrivateKey, until: str | None = None) -> dict[str, Any]:
@@ -46,7 +47,7 @@ class FleetOffice:
             "receipt_keys": listed,
             "manifest_keys": listed,
             "revoked": [],
-            "recipients": [],
+            "recipients": NAMES,
             "next_fleet_key": None,
             "next_ca": None,
         } | changes

@@ -23,6 +23,7 @@ from tests.support.factory import small_disk
 from tests.support.fleet import ALLOWED, NOON, reason, stored
 from tests.support.fleet_documents import FleetOffice, entry, identity, kid
 from tests.support.roads import KEY, payload_of, signed
+from tests.support.sealed import NAMES
 from tests.support.tusscript import receipt
 
 ROUTE = signed(payload_of(ALLOWED))
@@ -156,12 +157,14 @@ def spoilt(office: FleetOffice) -> dict[str, tuple[str, str]]:
     stranger = signing.new_key()
     return {
         "an older version": (office.document(4), "version 4 is not newer than 5"),
-        "the same version": (office.document(5, recipients=["age1"]), "is not newer than 5"),
+        "the same version": (office.document(5, recipients=NAMES[::-1]), "is not newer than 5"),
         "a bad signature": (office.document(6)[:-6] + "AAAAAQ", "not a valid signature"),
         "another signer": (FleetOffice(stranger).document(6), "not trusted here"),
         "a manifest": (ROUTE, "not trusted here"),
         "of another type": (signing.sign(office.payload(6), office.key), "type is another"),
         "no receipt keys": (office.document(6, receipt_keys=[]), "receipt_keys"),
+        "one recipient": (office.document(6, recipients=NAMES[:1]), "recipients: 1 recipients"),
+        "no recipients": (office.document(6, recipients=[]), "names no recipients"),
         "no manifest keys": (office.document(6, manifest_keys=[]), "manifest_keys"),
         "a portal": ("<html>sign in</html>", "not a compact"),
         "nothing": ("", "not a compact"),

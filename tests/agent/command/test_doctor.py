@@ -12,6 +12,7 @@ from agent.command.finding import Finding, Level
 from agent.process import control
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
+from agent.trust.store import TrustStore
 from hardware.errors import DeviceBusy
 from tests.support.device import Device, towards
 from tests.support.factory import RecordMaker, add, owned_by_a_user, queue
@@ -49,13 +50,31 @@ def test_a_device_that_never_ran_has_no_fault_but_a_backend_out_of_reach(tmp_pat
 
     assert found["backend"] is Level.LATER
     assert Level.FAILED not in found.values()
-    assert found["sealing"] is Level.NOTE
+    assert found["sealing"] is Level.OK
     assert not device.layout.state.exists(), "looking at a device changes nothing on it"
     assert not device.layout.run.exists()
 
 
-def test_it_says_that_photos_are_not_sealed_yet(tmp_path: Path) -> None:
-    assert "not for the road" in words(Device(tmp_path), "sealing")
+def test_it_says_whether_photos_are_sealed(tmp_path: Path) -> None:
+    sealed, plain = Device(tmp_path), Device(tmp_path / "bench", policy={"seal": "off"})
+
+    assert words(sealed, "sealing") == "to 2 recipients, each opens alone"
+    assert "not for the road" in words(plain, "sealing")
+
+
+def test_a_fleet_without_recipients_is_a_fault_and_one_without_a_document_its_own(
+    tmp_path: Path,
+) -> None:
+    office = FleetOffice()
+    device = Device(tmp_path, "", **identity(tmp_path, office))
+    device.layout.make()
+
+    before = [one for one in doctor.examine(device.config) if one.check == "sealing"]
+    TrustStore(device.layout).keep_fleet((office.document(1, recipients=[]),))
+    after = [one for one in doctor.examine(device.config) if one.check == "sealing"]
+
+    assert [one.level for one in (*before, *after)] == [Level.NOTE, Level.FAILED]
+    assert "`fleet publish`" in after[0].words
 
 
 @pytest.mark.parametrize(

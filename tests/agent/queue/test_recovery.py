@@ -2,6 +2,7 @@
 
 import os
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -460,6 +461,16 @@ def test_the_bytes_that_a_sweep_adopts_are_what_recordfile_verifies(card: Card) 
     card.layout.record(made.label.capture_id).write_bytes(altered)
 
     with pytest.raises(NotGenuine):
-        recordfile.unpack(bytes(altered))
+        recordfile.check(bytes(altered))
     assert card.sweep().torn == 1
     assert CaptureId(made.label.capture_id) not in card.outbox.states()
+
+
+def test_a_body_that_this_device_cannot_open_is_adopted(card: Card) -> None:
+    """It is what the label says; nobody on a device looks further."""
+    body = b"age-encryption.org/v1\n..."
+    label = card.device.make(body=replace(recordfile.describe(body), type="application/age")).label
+    path = card.layout.record(label.capture_id)
+    path.write_bytes(recordfile.sign(label, body, card.device.key))
+
+    assert card.sweep().adopted == 1

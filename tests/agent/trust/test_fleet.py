@@ -12,6 +12,7 @@ from agent.record.receipt import read_receipt
 from agent.trust import fleet
 from tests.support.factory import RecordMaker, add, queue, signed_by_hand
 from tests.support.fleet_documents import FleetOffice, entry, kid, signed_fleet
+from tests.support.sealed import NAMES, RECIPIENTS
 from tests.support.tusscript import receipt
 
 OFFICE: Final = FleetOffice()
@@ -48,14 +49,14 @@ def test_what_may_be_absent_is_nothing() -> None:
         del payload[name]
     found = fleet.read(signed_fleet(payload | {"of_later": [1]}, OFFICE.key), [PINNED])
 
-    assert (found.revoked, found.recipients) == (frozenset(), ())
+    assert (found.revoked, found.recipients) == (frozenset(), None)
     assert (found.next_fleet_key, found.next_ca) == (None, None)
 
 
 def test_recipients_next_key_and_next_ca_are_read() -> None:
-    found = read(recipients=["age1a", "age1b"], next_fleet_key=JWK, next_ca="-----BEGIN")
+    found = read(recipients=NAMES, next_fleet_key=JWK, next_ca="-----BEGIN")
 
-    assert found.recipients == ("age1a", "age1b")
+    assert found.recipients == RECIPIENTS
     assert found.next_fleet_key is not None
     assert signing.jwk(found.next_fleet_key) == JWK
     assert found.next_ca == "-----BEGIN"
@@ -125,6 +126,9 @@ MALFORMED: Final[list[tuple[dict[str, Any], str]]] = [
     ({"revoked": [{"since": UNTIL}]}, "revoked"),
     ({"recipients": "age1"}, "recipients"),
     ({"recipients": [5]}, "recipients"),
+    ({"recipients": [NAMES[0]]}, "recipients"),
+    ({"recipients": [NAMES[0], NAMES[0]]}, "recipients"),
+    ({"recipients": [NAMES[0], "age1"]}, "recipients"),
     ({"next_fleet_key": "key"}, "next_fleet_key"),
     ({"next_fleet_key": {}}, "next_fleet_key"),
     ({"next_fleet_key": JWK | {"y": JWK["x"]}}, "next_fleet_key"),
@@ -217,7 +221,19 @@ def test_an_older_one_and_another_of_the_same_version_are_refused(version: int) 
     kept = fleet.extend((), OFFICE.document(3), PINNED)
 
     with pytest.raises(NotGenuine, match=f"version {version} is not newer than 3"):
-        fleet.extend(kept, OFFICE.document(version, recipients=["age1"]), PINNED)
+        fleet.extend(kept, OFFICE.document(version, recipients=NAMES[::-1]), PINNED)
+
+
+@pytest.mark.parametrize("names", [[], None])
+def test_one_without_recipients_does_not_follow_one_that_has_them(names: list[str] | None) -> None:
+    """Presses would leave nothing any more; the other way round sealing begins."""
+    kept = fleet.extend((), OFFICE.document(3), PINNED)
+
+    with pytest.raises(NotGenuine, match="names no recipients"):
+        fleet.extend(kept, OFFICE.document(4, recipients=names), PINNED)
+
+    before = fleet.extend((), OFFICE.document(3, recipients=names), PINNED)
+    assert versions(fleet.extend(before, OFFICE.document(4), PINNED)) == [4]
 
 
 def handed_over() -> tuple[FleetOffice, tuple[str, ...]]:

@@ -54,7 +54,9 @@ def add_to(commands: Any) -> None:
     what = fleet.add_subparsers(dest="what", required=True)
     what.add_parser("publish", help="make its next version, and name the keys in it")
     rotate = what.add_parser("rotate", help="sign receipts and manifests with a new key")
-    rotate.add_argument("--fleet-key", action="store_true", help="a new fleet key instead")
+    other = rotate.add_mutually_exclusive_group()
+    other.add_argument("--fleet-key", action="store_true", help="a new fleet key instead")
+    other.add_argument("--identity", action="store_true", help="seal to a new identity instead")
     revoke = what.add_parser("revoke", help="list a key as compromised")
     revoke.add_argument("kid", metavar="KID")
 
@@ -104,7 +106,7 @@ class Desk:
             ("clients", "revoke"): lambda given: self.revoke_client(given.name),
             ("devices", "gone"): lambda given: self.gone(given.id),
             ("fleet", "publish"): lambda _: self._told(self.documents.publish()),
-            ("fleet", "rotate"): lambda given: self.rotate(fleet_key=given.fleet_key),
+            ("fleet", "rotate"): self.rotate,
             ("fleet", "revoke"): lambda given: self.revoke_key(given.kid),
         }
         return commands[options.command, options.what](options)
@@ -188,8 +190,10 @@ class Desk:
         seen = [f"last record seen: chain {chain}, seq {seq}" for chain, seq in last.items()]
         return "\n".join([f"{device_id}: gone", *(seen or ["no record of it was seen"])])
 
-    def rotate(self, *, fleet_key: bool) -> str:
-        if fleet_key:
+    def rotate(self, given: argparse.Namespace) -> str:
+        if given.identity:
+            return self._told(self.documents.rotate_identity())
+        if given.fleet_key:
             told = self._told(self.documents.rotate_fleet_key())
             return f"{told}\nfleet-key.pem changes with the next document"
         return self._told(self.documents.rotate())

@@ -12,6 +12,7 @@ from agent.models import rfc3339
 from agent.record import signing
 from agent.trust.fleet import TYPE
 from tests.backend import keys
+from tests.backend.seals import Seals
 from tests.backend.wire.manifest import tag_of
 
 SCHEMA: Final = """
@@ -80,6 +81,7 @@ class FleetDocuments:
     ) -> None:
         self._now = now
         self._files = KeyFiles(folder)
+        self._seals = Seals(folder)
         keys.receipt_key(self._files.signs, self._files.signs_public)
         if not self._files.fleet.exists():
             keys.put_key(self._files.fleet, signing.new_key())
@@ -87,9 +89,11 @@ class FleetDocuments:
         self._db.executescript(SCHEMA)
 
     def settle(self) -> None:
-        """Publishes where the newest document does not name the key in use; at each start."""
+        """Publishes where the newest document does not name the keys in use; at each start."""
         said = self._newest()
-        if said["version"] == 0 or said != _with_key(said, self._key().public_key(), self._now()):
+        is_so = said == _with_key(said, self._key().public_key(), self._now())
+        seals_so = said["recipients"] == list(self._seals.recipients().names)
+        if said["version"] == 0 or not is_so or not seals_so:
             self._publish(said)
         keys.put_public(self._files.fleet_public, self.fleet_key().public_key())
 
@@ -100,6 +104,11 @@ class FleetDocuments:
     def rotate(self) -> int:
         """A new key signs from now on; the one before stays good for what is dated earlier."""
         self._renew_key()
+        return self._publish(self._newest())
+
+    def rotate_identity(self) -> int:
+        """Devices seal to another office identity from now on; what was sealed stays readable."""
+        self._seals.rotate()
         return self._publish(self._newest())
 
     def rotate_fleet_key(self) -> int:
@@ -159,7 +168,9 @@ class FleetDocuments:
             self._promote(said)
         named = None if next_key is None else signing.jwk(next_key)
         payload = _with_key(said, self._key().public_key(), self._now())
+        recipients = list(self._seals.recipients().names)
         payload |= {"version": said["version"] + 1, "next_fleet_key": named}
+        payload |= {"recipients": recipients}
         signer = self.fleet_key()
         token = signing.sign(payload, signer, typ=TYPE)
         row = (

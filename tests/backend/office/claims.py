@@ -12,6 +12,7 @@ from agent.record import signing
 from agent.record.file import RecordFile
 from agent.rule.reach import Circle, Ring
 from hardware.clock import ClockSource
+from tests.backend.wire.store import UNOPENED
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What is kept of an id that a record names; anything else is read as none. Source: manifest.py."""
@@ -24,10 +25,15 @@ LABEL_UNPLACED: Final = "label_unplaced"
 """`bound_by` where the device did not know its place well enough to say whether it was."""
 
 
+UNOPENED_BODY: Final = "unopened"
+"""`bound_by` where the body is sealed to nobody here: dispatch sees that there is a photo."""
+
+
 def capture(opened: RecordFile, received_at: str) -> dict[str, Any]:
     """The columns of `captures` that the record fills by itself."""
     label, record = opened.label, opened.record
     stop = _object(record.get("stop"))
+    bound_by = UNOPENED_BODY if record is UNOPENED else _bound_by(stop)
     return {
         "capture_id": label.capture_id,
         "device_id": label.device_id,
@@ -39,7 +45,7 @@ def capture(opened: RecordFile, received_at: str) -> dict[str, Any]:
         "received_at": received_at,
         "about": label.about,
         "retake_of": _id(record.get("retake_of")),
-        "bound_by": _bound_by(stop),
+        "bound_by": bound_by,
         "distance_m": _number(stop.get("distance_m")),
         "accuracy_m": _number(_object(record.get("position")).get("accuracy_m")),
         "reason": _choice(Reason, record.get("reason")),

@@ -76,6 +76,17 @@ class Filing:
         query = "SELECT 1 FROM captures WHERE capture_id = ?"
         return self._ledger.execute(query, (capture_id,)).fetchone() is not None
 
+    def unopened(self) -> list[tuple[str, str]]:
+        """What is sealed to nobody here, and when it came."""
+        query = (
+            "SELECT capture_id, received_at FROM captures WHERE bound_by = ? AND erased_at IS NULL"
+        )
+        return [tuple(row) for row in self._ledger.execute(query, (claims.UNOPENED_BODY,))]
+
+    def forget(self, capture_id: str) -> None:
+        """Before it is filed anew."""
+        self._ledger.execute("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
+
     def is_erased(self, capture_id: str) -> bool:
         query = "SELECT 1 FROM captures WHERE capture_id = ? AND erased_at IS NOT NULL"
         return self._ledger.execute(query, (capture_id,)).fetchone() is not None

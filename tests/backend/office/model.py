@@ -13,7 +13,7 @@ from tests.backend.office.orders import Orders
 from tests.backend.office.revoked import RevokedKeys
 from tests.backend.office.routes import Routes
 from tests.backend.settings import Settings, read_settings
-from tests.backend.wire.store import Store
+from tests.backend.wire.store import UNOPENED, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,20 @@ class Office:
             if not self.filing.is_filed(verdict.capture_id):
                 content = self.store.bytes_file(verdict.capture_id).read_bytes()
                 try:
-                    self.take_in(recordfile.unpack(content), verdict.at)
+                    self.take_in(self.store.open(content), verdict.at)
                 except RecordDamaged:  # erased or lost: nothing to show of it
                     continue
+        self._open_anew()
+
+    def _open_anew(self) -> None:
+        """What was sealed to nobody here, once an identity for it has come."""
+        for capture_id, received_at in self.filing.unopened():
+            content = self.store.received_file(capture_id).read_bytes()
+            opened = self.store.open(content)
+            if opened.record is not UNOPENED:
+                self.store.unpack(opened, content)
+                self.filing.forget(capture_id)
+                self.take_in(opened, received_at)
 
 
 def open_office(store: Store, *, show_simulated: bool = False) -> Office:

@@ -9,7 +9,6 @@ import numpy as np
 
 from agent.capture import jpeg
 from agent.models import CaptureId, Kind
-from agent.record import file as recordfile
 from agent.record import signing
 from agent.rule.manifest import Manifest, read
 from tests.backend.office import demo
@@ -40,7 +39,7 @@ class Town:
 
     def receive(self, made: Made, at: str = RECEIVED) -> CaptureId:
         """What the intake does with a record whose receipt is signed."""
-        opened = recordfile.unpack(made.content)
+        opened = self.office.store.open(made.content)
         capture_id = opened.label.capture_id
         store = self.office.store
         store.create(Upload(capture_id, len(made.content), "0" * 64, ""))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from agent.models import BoundBy, Verdict
-from tests.backend.office.claims import LABEL_ELSEWHERE, LABEL_UNPLACED
+from tests.backend.office.claims import LABEL_ELSEWHERE, LABEL_UNPLACED, UNOPENED_BODY
 
 NO_PHOTO: Final = "There is no delivery photo for this order."
 """The one sentence for every order without a photo, whatever the reason."""
@@ -22,6 +22,7 @@ WAITS: Final[Mapping[str, str]] = {
     BoundBy.AMBIGUOUS: "More than one door was in reach.",
     BoundBy.UNASSIGNED: "No stop was in reach.",
     LABEL_ELSEWHERE: "The stop that its label names was out of reach.",
+    UNOPENED_BODY: "It is sealed, and no identity here opens it.",
     LABEL_UNPLACED: "Its label was read where the device did not know where it was.",
 }
 """Why a photo waits for dispatch."""

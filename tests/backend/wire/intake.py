@@ -92,7 +92,7 @@ class Intake:
 
     def _open(self, upload: Upload, content: bytes) -> recordfile.RecordFile | Refusal:
         try:
-            opened = recordfile.unpack(content)
+            opened = self._store.open(content)
         except RecordDamaged as error:
             log.warning("record=damaged capture_id=%s error=%s", upload.capture_id, error)
             return Refusal("damaged")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from agent.record import file as recordfile
-from agent.record import signing
+from agent.record import sealing, signing
+from tests.backend.seals import Seals
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS uploads (
@@ -25,6 +26,10 @@ CREATE TABLE IF NOT EXISTS devices (device_id TEXT PRIMARY KEY, kid TEXT NOT NUL
 
 OWNER: Final = "ALTER TABLE uploads ADD COLUMN device_id TEXT"
 """Who began an upload; nobody that is known before there were certificates."""
+
+
+UNOPENED: Final[dict[str, Any]] = {"simulated": False}
+"""Stands for the record.json of a body that is sealed to others; only itself is it, no equal."""
 
 
 class UploadExistsError(ValueError):
@@ -74,6 +79,7 @@ class Store:
         self.folder = folder
         for name in ("uploads", "received", "refused", "photos", "records"):
             (folder / name).mkdir(parents=True, exist_ok=True)
+        self._seals = Seals(folder)
         self._db = sqlite3.connect(folder / "backend.db", isolation_level=None)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             self._db.execute(f"PRAGMA {pragma}").fetchall()
@@ -139,6 +145,18 @@ class Store:
         part = self.folder / f"{path}.part"
         part.write_bytes(content)
         part.rename(self.folder / path)
+
+    def open(self, content: bytes) -> recordfile.RecordFile:
+        """What a record holds; its `record` is UNOPENED where no identity here opens it.
+
+        Raises:
+            RecordDamaged: it does not verify.
+        """
+        found = recordfile.check(content)
+        try:
+            return recordfile.open_checked(found, self._seals.identities())
+        except sealing.Unopened:
+            return recordfile.RecordFile(found.label, found.label_sha256, found.key, UNOPENED, None)
 
     def unpack(self, opened: recordfile.RecordFile, content: bytes) -> None:
         """Lays the photo and what label and record say into the open; `content` is the file."""

@@ -1,0 +1,134 @@
+"""Sealing: a body that its recipients can open, and the device that sealed it cannot.
+
+age with X25519 recipients; the only door to pyrage. Source: age-encryption.org/v1.
+What is recorded today may be opened by whoever keeps it until X25519 falls: age's post-quantum
+recipients (`age1pq1...`) are not known to the library yet.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+import pyrage  # noqa: TID251 - this is the door
+
+from agent.errors import NotGenuine
+
+SEALED_TYPE: Final = "application/age"
+"""Media type of a sealed body. Source: age's own specification; IANA lists none."""
+
+LEAST: Final = 2
+"""Office and escrow: with one of them alone, a lost identity would be the loss of every photo."""
+
+MOST: Final = 20
+"""Each adds some 200 bytes to every record."""
+
+_X25519: Final = re.compile(r"age1[02-9ac-hj-np-z]{58}")
+_POST_QUANTUM: Final = "age1pq1"
+_IDENTITY: Final = "AGE-SECRET-KEY-"
+_SHOWN: Final = 24
+"""Characters of a wrong recipient that are shown: enough to find it."""
+
+
+class NoRecipients(ValueError):
+    """Nobody, or the wrong ones, to seal to; the message says which and what to do."""
+
+
+class Unopened(NotGenuine):
+    """A sealed body that none of the identities opens: to others, or altered."""
+
+
+class NotIdentities(ValueError):
+    """A file that should have identities; the message repeats no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """Who can open what is sealed from now on, each alone.
+
+    Attributes:
+        names: as age writes them, `age1...`.
+    """
+
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> Self:
+        """Check them all.
+
+        Raises:
+            NoRecipients: one is no X25519 recipient, one is there twice, or they are too few or
+                too many.
+        """
+        for number, name in enumerate(names, 1):
+            if problem := _problem(name):
+                raise NoRecipients(f"recipient {number}: {problem}")
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise NoRecipients(f"{doubled[0][:_SHOWN]}... is there twice: give another one")
+        if not LEAST <= len(names) <= MOST:
+            words = "office and escrow at least, so that one lost identity loses no photo"
+            raise NoRecipients(f"{len(names)} recipients, {LEAST} to {MOST} expected: {words}")
+        return cls(tuple(names))
+
+
+def _problem(name: str) -> str:
+    """What is wrong with one; a secret is not repeated."""
+    if name.strip().upper().startswith(_IDENTITY):
+        return "an identity, which is secret: give its recipient, as `age-keygen -y FILE` tells it"
+    shown = f"{name[:_SHOWN]!r}..." if len(name) > _SHOWN else repr(name)
+    if name.startswith(_POST_QUANTUM):
+        return f"{shown} is a post-quantum one, which this release does not know: give an age1..."
+    if any(char.isspace() for char in name):
+        return f"{shown} has white space in it"
+    try:
+        pyrage.x25519.Recipient.from_str(name)
+    except pyrage.RecipientError:
+        return f"{shown} is not what `age-keygen` calls a public key"
+    return "" if _X25519.fullmatch(name) else f"{shown} is not in lower case"
+
+
+def seal(body: bytes, recipients: Recipients) -> bytes:
+    """Seal a body to all of them; some 200 bytes longer for each, and never the same twice."""
+    keys = [pyrage.x25519.Recipient.from_str(name) for name in recipients.names]
+    return bytes(pyrage.encrypt(body, keys))
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who can open: whoever reads records, and never a device."""
+
+    recipient: str
+    secret: pyrage.x25519.Identity = field(repr=False)
+
+
+def read_identities(text: str) -> list[Identity]:
+    """Those in an identity file as `age-keygen` writes it: comments, and one per line.
+
+    Raises:
+        NotIdentities: there is none, or a line is none; the message repeats nothing of it.
+    """
+    found = []
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
+        if not line or line.startswith("#"):
+            continue
+        try:
+            secret = pyrage.x25519.Identity.from_str(line)
+        except pyrage.IdentityError:
+            raise NotIdentities(f"line {number} is no age identity ({_IDENTITY}1...)") from None
+        found.append(Identity(str(secret.to_public()), secret))
+    if not found:
+        raise NotIdentities(f"there is no age identity in it ({_IDENTITY}1...)")
+    return found
+
+
+def open_sealed(body: bytes, identities: Sequence[Identity]) -> bytes:
+    """What was sealed to one of them.
+
+    Raises:
+        Unopened: to none of them, or it was altered.
+    """
+    try:
+        return bytes(pyrage.decrypt(body, [one.secret for one in identities]))
+    except pyrage.DecryptError as error:
+        words = "sealed, and no identity was given" if not identities else f"sealed: {error}"
+        raise Unopened(words) from None

@@ -1,0 +1,91 @@
+"""Sealing: to whom, by whom it is opened, and what a wrong recipient is told."""
+
+import subprocess
+from pathlib import Path
+
+import pyrage  # noqa: TID251 - to make an identity
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.errors import NotGenuine
+from agent.record import sealing
+from agent.record.sealing import NoRecipients, NotIdentities, Recipients
+from tests.support.sealed import ESCROW, IDENTITIES, NAMES, OFFICE, RECIPIENTS
+
+SEALED = sealing.seal(b"x" * 1000, RECIPIENTS)
+OTHER = sealing.read_identities(str(pyrage.x25519.Identity.generate()))
+
+
+@settings(max_examples=50)
+@given(st.binary(max_size=200_000))
+def test_each_identity_alone_opens_what_was_sealed(body: bytes) -> None:
+    sealed = sealing.seal(body, RECIPIENTS)
+
+    assert [sealing.open_sealed(sealed, [one]) for one in IDENTITIES] == [body, body]
+    assert body not in sealed or len(body) < 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("secret", [OFFICE, ESCROW])
+def test_age_itself_opens_it(secret: str, tmp_path: Path) -> None:
+    (tmp_path / "identity").write_text(f"# made by a test\n{secret}\n")
+    sealed = sealing.seal(b"what the parcel looks like", RECIPIENTS)
+
+    ran = subprocess.run(
+        ["age", "-d", "-i", tmp_path / "identity"], input=sealed, capture_output=True, check=True
+    )
+
+    assert ran.stdout == b"what the parcel looks like"
+
+
+def test_whoever_has_another_identity_opens_nothing() -> None:
+    with pytest.raises(NotGenuine, match="sealed: No matching keys found"):
+        sealing.open_sealed(sealing.seal(b"secret", RECIPIENTS), OTHER)
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_an_altered_body_does_not_open(data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(SEALED) - 1))
+    flipped = bytes([SEALED[at] ^ 1 << data.draw(st.integers(0, 7))])
+
+    with pytest.raises(NotGenuine):
+        sealing.open_sealed(SEALED[:at] + flipped + SEALED[at + 1 :], IDENTITIES)
+
+
+ONE, TWO = NAMES
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ([], "0 recipients, 2 to 20 expected: office and escrow"),
+        ([ONE], "1 recipients, 2 to 20 expected"),
+        ([ONE, ONE], "is there twice"),
+        ([ONE, f" {TWO}"], "recipient 2: .* has white space in it"),
+        ([ONE, f"{TWO}\n"], "recipient 2: .* has white space in it"),
+        ([ONE, TWO.upper()], "recipient 2: .* is not in lower case"),
+        ([ONE, TWO[:-1]], "recipient 2: .* is not what `age-keygen` calls a public key"),
+        ([ONE, "age1pq1" + "q" * 1900], "recipient 2: .* is a post-quantum one"),
+        ([ONE, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"], "recipient 2: .* has white space in it"),
+        ([ONE, ""], "recipient 2: '' is not what"),
+        ([ONE, OFFICE], "recipient 2: an identity, which is secret"),
+    ],
+)
+def test_wrong_recipients_are_named_and_no_secret_is_repeated(names: list[str], words: str) -> None:
+    with pytest.raises(NoRecipients, match=words) as told:
+        Recipients.of(names)
+
+    assert OFFICE[16:] not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", f"{OFFICE[:-1]}\n", f"{OFFICE} {ESCROW}", ONE], ids=range(5)
+)
+def test_a_file_without_identities_is_told_and_no_secret_is_repeated(text: str) -> None:
+    with pytest.raises(NotIdentities, match="no age identity") as told:
+        sealing.read_identities(text)
+
+    assert OFFICE[16:30] not in str(told.value)
+    assert OFFICE[16:] not in repr(IDENTITIES)
