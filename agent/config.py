@@ -86,8 +86,8 @@ class PolicySettings:
     """`[policy]`."""
 
     manifest: ManifestPolicy
-    seal: Seal = Seal.OFF
-    """Off until the whole way of a sealed record is in."""
+    seal: Seal = Seal.REQUIRED
+    """Whether bodies are sealed on the card."""
     scanning: bool = True
     """Whether labels are read: by the scan button, and after a refusal that one would settle."""
     eph_factor: Annotated[float, Range(0.5, 10, "a factor")] = 1.0

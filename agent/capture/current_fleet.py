@@ -39,9 +39,15 @@ class CurrentFleet:
 
     @property
     def is_enrolled(self) -> bool:
-        """Whether a press may leave a photo, as far as this goes."""
-        has_keys = self._is_off or self._fleet is not None
-        return has_keys and (not self._seals or self._recipients is not None)
+        """Whether a press may leave a photo, as far as this goes: it must be sealed to somebody."""
+        return self._has_keys and (not self._seals or self._recipients is not None)
+
+    @property
+    def recipient_count(self) -> int | None:
+        """How many can open what is recorded now; None where it is not sealed, or not known yet."""
+        if not self._seals or not self._has_keys:
+            return None
+        return 0 if self._recipients is None else len(self._recipients.names)
 
     @property
     def version(self) -> int | None:
@@ -58,18 +64,18 @@ class CurrentFleet:
         """What is stored of a body, and its media type.
 
         While nobody is known to seal to, what has no photo stays plain: it has nothing of a
-        customer in it.
-
-        Raises:
-            NotNow: it has a photo, and there is nobody to seal it to.
+        customer in it. No photo is made then (`is_enrolled`), and later documents keep recipients.
         """
         if not self._seals:
             return body, recordfile.BODY_TYPE
         if (recipients := self._recipients) is not None:
             return sealing.seal(body, recipients), sealing.SEALED_TYPE
-        if has_photo:
-            raise NotNow("nobody is known to seal a photo to: no fleet document names recipients")
+        assert not has_photo, "a photo is never stored plain"
         return body, recordfile.BODY_TYPE
+
+    @property
+    def _has_keys(self) -> bool:
+        return self._is_off or self._fleet is not None
 
     @property
     def _recipients(self) -> Recipients | None:
@@ -94,13 +100,13 @@ class CurrentFleet:
 
     def turn(self) -> None:
         """Look for it in `trust/` until it is in hand, once a second."""
-        if self.is_enrolled or not self._changing.acquire(blocking=False):
+        if self._has_keys or not self._changing.acquire(blocking=False):
             return
         try:
             self._look()
         finally:
             self._changing.release()
-        if self._missing.is_news(not self.is_enrolled) and not self.is_enrolled:
+        if self._missing.is_news(not self._has_keys) and not self._has_keys:
             _log.error("event=not_enrolled meaning=presses_are_refused_until_sync_brings_a_fleet")
 
     def offer(self, token: str) -> Verdict:

@@ -150,6 +150,7 @@ class Duties:
             "quiet": now_ns - self._pressed_ns >= QUIET_AFTER_S * 1e9,
             "fleet": self._documents.fleet.version,
             "fleet_refused": self._documents.fleet.refused,
+            "recipients": self._documents.fleet.recipient_count,
             "manifest": self._documents.manifest.version(),
             "manifest_until": _time(self._documents.manifest.ends),
             "manifest_refused": self._documents.manifest.refused,

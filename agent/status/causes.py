@@ -100,6 +100,8 @@ def _of_the_documents(status: Mapping[str, Any], now: datetime) -> Iterator[Trou
     has_no_fleet = status["identity"]["mode"] == "required" and capture.get("fleet", 0) is None
     if has_no_fleet and _hindrance(status) is not Trouble.NOT_ENROLLED:  # which explains it
         yield Trouble.NO_FLEET
+    if capture.get("recipients") == 0:
+        yield Trouble.NO_RECIPIENTS
     for trouble in (Trouble.FLEET_REFUSED, Trouble.MANIFEST_REFUSED):
         if capture.get(trouble):
             yield trouble

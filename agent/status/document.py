@@ -80,7 +80,7 @@ _MEMBERS: Final[dict[str, Callable[[object], bool]]] = {
     **dict.fromkeys(("clock", "state"), _is_word),
     **dict.fromkeys(("position", "fleet_refused", "manifest_refused"), _is_text),
     **dict.fromkeys(("last_answer", "pause", "identity_trouble"), _is_text),
-    **dict.fromkeys(("fleet", "battery_pct"), _is_count),
+    **dict.fromkeys(("fleet", "recipients", "battery_pct"), _is_count),
     "waits_s": _is_seconds,
     "manifest": _is_version,
     "hindrance": _is_hindrance,
@@ -88,7 +88,7 @@ _MEMBERS: Final[dict[str, Callable[[object], bool]]] = {
 """What capture and sync say of themselves; all else that one of them says is left out."""
 
 _MAY_BE_NULL: Final = frozenset(
-    {"fleet", "fleet_refused", "manifest_refused", "last_answer", "pause"}
+    {"fleet", "fleet_refused", "recipients", "manifest_refused", "last_answer", "pause"}
     | {"identity_trouble", "hindrance"}
 )
 
@@ -99,7 +99,8 @@ _TIMES: Final = frozenset(
 
 _OF_CAPTURE: Final = (
     *("ready", "writable", "simulated", "quiet", "position", "clock"),
-    *("fleet", "fleet_refused", "manifest", "manifest_until", "manifest_refused"),
+    *("fleet", "fleet_refused", "recipients"),
+    *("manifest", "manifest_until", "manifest_refused"),
 )
 _OF_SYNC: Final = ("state", "last_contact", "last_answer", "pause", "waits_s", "hindrance")
 """What each may say in its part; neither speaks for the other, nor in `identity`."""

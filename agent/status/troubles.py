@@ -19,6 +19,7 @@ class Trouble(StrEnum):
     FULL = "full"
     NOT_ENROLLED = "not_enrolled"
     NO_FLEET = "no_fleet"
+    NO_RECIPIENTS = "no_recipients"
     DAMAGED = "damaged"
     POSITION = "position"
     SYNC_STOPPED = "sync_stopped"
@@ -80,6 +81,11 @@ TOLD: Final[Mapping[Trouble, Told]] = {
     Trouble.NO_FLEET: Told(
         "no fleet document has come: presses are refused, and no receipt could be verified",
         "publish one (`fleet publish`): a device that is enrolled asks every ten minutes",
+        _OFFICE,
+    ),
+    Trouble.NO_RECIPIENTS: Told(
+        "the fleet document names nobody to seal photos to: presses are refused",
+        "publish one that does (`fleet publish`): the device asks every ten minutes",
         _OFFICE,
     ),
     Trouble.DAMAGED: Told(

@@ -105,6 +105,7 @@ def _not_ready(status: dict[str, Any], capture: dict[str, Any]) -> str:
         "the card is full": disk["free_mb"] is not None and disk["free_mb"] < disk["reserve_mb"],
         "the card cannot be written": capture.get("writable") is False,
         "no fleet document yet": has_identity and capture.get("fleet", 0) is None,
+        "nobody to seal photos to": capture.get("recipients") == 0,
         "no route now, the office gives one": capture.get("manifest") == "none",
     }
     reason = next((words for words, holds in reasons.items() if holds), None)

@@ -1,5 +1,6 @@
 """The configuration: everything that is wrong at once, in words an operator can act on."""
 
+import json
 import os
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -13,12 +14,17 @@ from agent import config
 from agent.config import Config, load, path_of
 from agent.errors import ConfigError
 from hardware.settings import PositionKind
+from tests.support.sealed import NAMES
 
 GOOD: dict[str, dict[str, str]] = {
     "device": {"id": '"van-7"'},
     "identity": {"mode": '"off"'},
     "policy": {"manifest": '"off"'},
-    "backend": {"url": '"https://backend.example/v1"', "receipt_keys": '["receipt.pem"]'},
+    "backend": {
+        "url": '"https://backend.example/v1"',
+        "receipt_keys": '["receipt.pem"]',
+        "recipients": json.dumps(NAMES),
+    },
     "camera": {"kind": '"simulated"'},
     "buttons": {"kind": '"gpio"'},
     "indicator": {"kind": '"gpio"'},
@@ -238,7 +244,8 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
 
 
 def test_sealing_without_an_identity_needs_recipients_and_with_one_has_them(tmp_path: Path) -> None:
-    without = good(policy__seal='"required"')
+    without = good(backend__recipients="[]")
+    on_a_bench = good(backend__recipients="[]", policy__seal='"off"')
     given = good(
         identity__mode='"required"',
         identity__ca='"a"',
@@ -253,7 +260,7 @@ def test_sealing_without_an_identity_needs_recipients_and_with_one_has_them(tmp_
             'policy.seal = "off"'
         )
     ]
-    assert problems(tmp_path, good(backend__recipients='["age1"]')) == []
+    assert problems(tmp_path, on_a_bench) == []
     assert problems(tmp_path, given) == [
         "backend.recipients: for identity.mode off only; the fleet document has them"
     ]
@@ -265,6 +272,7 @@ def test_an_identity_needs_what_it_trusts_and_no_keys_of_its_own(tmp_path: Path)
         "identity.ca: missing; identity.mode required needs it",
         "identity.fleet_key: missing; identity.mode required needs it",
         "backend.receipt_keys: for identity.mode off only; the fleet document has them",
+        "backend.recipients: for identity.mode off only; the fleet document has them",
     ]
     (told,) = problems(tmp_path, changed("identity.est", '"https://h:0"'))
     assert told.startswith('identity.est: "https://h:0" is not https://HOST')

@@ -90,22 +90,14 @@ class Backend:
         """Starts the process and returns once it answers. Raises RuntimeError if it does not."""
         command = [sys.executable, "-m", "tests.backend", "--data", str(self.data)]
         command += ["--port", str(self._port), *self._options]
-        self._know_the_seals_of_tests()
+        if "--switches" in self._options:  # it is a test's: its devices seal to identities of tests
+            Seals(self.data).know(IDENTITY_FILE, NAMES)
         with (self.data / "backend.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=log, text=True
             )
         self._read_ready_line()
         return self
-
-    def _know_the_seals_of_tests(self) -> None:
-        """What opens the records of a test's device, and that devices of a fleet seal to it."""
-        folder = Seals(self.data).identities_folder
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "tests.txt").write_text(IDENTITY_FILE)
-        named = self.data / "recipients.txt"
-        if not named.exists():
-            named.write_text("\n".join(NAMES))
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Ends the process and waits until it is gone. Harmless when it already is.

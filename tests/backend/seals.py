@@ -2,9 +2,12 @@
 
 `recipients.txt` says whom devices seal to: the fleet document names them. `keys/identities/` has
 what opens it here, any number of files: an old identity stays, so that old records stay readable.
-The escrow identity is made with the first one and belongs elsewhere: nothing here needs it.
+The escrow identity is made with the first one and belongs elsewhere: nothing here needs it, and it
+opens every record when the office's own are lost. Each file is named by its recipient, so that none
+is ever written over.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,46 +17,51 @@ from agent.record import sealing
 from agent.record.sealing import Identity, Recipients
 from tests.backend import keys
 
-OFFICE: Final = "office.txt"
-
-ESCROW: Final = "escrow-identity.txt"
-"""To be moved to a safe place: it opens every record when the office's own identities are lost."""
+_TOLD: Final = 8
+"""Characters of a recipient in a file's name: its checksum and a little more."""
 
 
 class Seals:
     """The files of one backend; each question reads them anew, since a command may change them."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._recipients = folder / "recipients.txt"
-        self._escrow = folder / ESCROW
-        self.identities_folder: Final = folder / "keys" / "identities"
+        self._identities = folder / "keys" / "identities"
 
     def identities(self) -> list[Identity]:
         """All that open records here; none before there are any. Raises NotIdentities."""
-        files = sorted(self.identities_folder.glob("*.txt"))
+        files = sorted(self._identities.glob("*.txt"))
         return [one for file in files for one in sealing.read_identities(file.read_text())]
 
     def recipients(self) -> Recipients:
         """Whom devices seal to; made when first asked for: office, escrow. Raises NoRecipients."""
         if not self._recipients.exists():
-            names = [self._make(self.identities_folder / OFFICE), self._make(self._escrow)]
-            self._name(names)
+            self._name([self._make(self._identities, "office"), self._make(self._folder, "escrow")])
         lines = self._recipients.read_text().splitlines()
         return Recipients.of([line for line in lines if line and not line.startswith("#")])
 
     def rotate(self) -> None:
         """Another office identity from the next document on; the old one opens old records."""
-        made = self.identities_folder / f"office-{len(self.identities()) + 1}.txt"
         own = {one.recipient for one in self.identities()}
         others = [name for name in self.recipients().names if name not in own]
-        self._name([self._make(made), *others])
+        self._name([self._make(self._identities, "office"), *others])
 
-    def _make(self, file: Path) -> str:
+    def know(self, identities: str, recipients: Sequence[str]) -> None:
+        """Open by these too, an identity file's text; seal to those, unless it is settled."""
+        for folder in (self._folder, self._identities.parent, self._identities):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        keys.write_whole(self._identities / "given.txt", identities.encode(), mode=0o600)
+        if not self._recipients.exists():
+            self._name(recipients)
+
+    def _make(self, folder: Path, name: str) -> str:
         secret = pyrage.x25519.Identity.generate()
         recipient = str(secret.to_public())
-        file.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{name}-{recipient[-_TOLD:]}.txt"
         keys.write_whole(file, f"# public key: {recipient}\n{secret}\n".encode(), mode=0o600)
         return recipient
 
-    def _name(self, names: list[str]) -> None:
-        keys.write_whole(self._recipients, "\n".join([*names, ""]).encode(), mode=0o644)
+    def _name(self, names: Sequence[str]) -> None:
+        keys.write_whole(self._recipients, "\n".join([*names, ""]).encode(), mode=0o600)

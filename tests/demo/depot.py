@@ -37,7 +37,7 @@ def depot(
             "ca": os.path.relpath(backend.ca_file, folder),
             "fleet_key": os.path.relpath(backend.fleet_key_file, folder),
         },
-        "policy": {"manifest": "required", "seal": "off"},
+        "policy": {"manifest": "required"},
         "backend": {"url": f"https://127.0.0.1:{network.port}", "receipt_keys": []},
         "camera": {"width_px": width_px, "height_px": width_px * 9 // 16},
         "position": {"kind": "gpsd", "gpsd": f"127.0.0.1:{receiver.port}"},

@@ -604,6 +604,7 @@ def test_the_status_tells_what_only_this_process_knows(tmp_path: Path) -> None:
             "simulated": False,
             "fleet": None,
             "fleet_refused": None,
+            "recipients": 2,
             "manifest": "off",
             "manifest_until": None,
             "manifest_refused": None,

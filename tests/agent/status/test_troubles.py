@@ -104,6 +104,8 @@ CASES = (
     ),
     Case("full, by capture too", both(full, says("capture", writable=False)), (Trouble.FULL,)),
     Case("no fleet document", says("capture", fleet=None), (Trouble.NO_FLEET,)),
+    Case("nobody to seal to", says("capture", recipients=0), (Trouble.NO_RECIPIENTS,)),
+    Case("not sealed", says("capture", recipients=None)),
     Case(
         "never enrolled: what follows from it is told by it",
         both(says("sync", hindrance="not_enrolled"), says("capture", fleet=None)),

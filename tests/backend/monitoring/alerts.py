@@ -50,6 +50,7 @@ _URGENT: Final[frozenset[Need]] = frozenset(
         Trouble.DISK,
         Trouble.FULL,
         Trouble.NO_FLEET,
+        Trouble.NO_RECIPIENTS,
         Trouble.DAMAGED,
     }
 )

@@ -156,7 +156,7 @@ _CAPTURE: Final = _or_error(
         **dict.fromkeys(("ready", "writable", "simulated", "quiet"), _flag),
         **dict.fromkeys(("position", "clock"), _text),
         **dict.fromkeys(("fleet_refused", "manifest_refused"), _TEXT_OR_NULL),
-        "fleet": _or_null(_number),
+        **dict.fromkeys(("fleet", "recipients"), _or_null(_number)),
         "manifest": _version,
         "manifest_until": _TIME_OR_NULL,
     },
