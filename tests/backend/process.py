@@ -90,6 +90,7 @@ class Backend:
         """Starts the process and returns once it answers. Raises RuntimeError if it does not."""
         command = [sys.executable, "-m", "tests.backend", "--data", str(self.data)]
         command += ["--port", str(self._port), *self._options]
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         if "--switches" in self._options:  # it is a test's: its devices seal to identities of tests
             Seals(self.data).know(IDENTITY_FILE, NAMES)
         with (self.data / "backend.log").open("ab") as log:

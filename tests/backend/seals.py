@@ -49,7 +49,7 @@ class Seals:
 
     def know(self, identities: str, recipients: Sequence[str]) -> None:
         """Open by these too, an identity file's text; seal to those, unless it is settled."""
-        for folder in (self._folder, self._identities.parent, self._identities):
+        for folder in (self._identities.parent, self._identities):
             folder.mkdir(mode=0o700, exist_ok=True)
         keys.write_whole(self._identities / "given.txt", identities.encode(), mode=0o600)
         if not self._recipients.exists():
