@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 
 from agent.trust.store import TrustStore
+from tests.backend.office import demo
 from tests.backend.process import Backend, running_backend
 from tests.demo import story
 from tests.demo.asking import Asking
@@ -124,7 +125,7 @@ def degrees(records: list[dict[str, Any]]) -> Iterator[float]:
     for record in records:
         if place := record.get("record", {}).get("position"):
             yield from (place["lat_deg"], place["lon_deg"])
-    for lat_deg, lon_deg in story.demo.PLACES.values():
+    for lat_deg, lon_deg in demo.PLACES.values():
         yield from (lat_deg, lon_deg)
 
 
@@ -144,13 +145,13 @@ def test_no_block_of_the_card_holds_a_place(card: Card) -> None:
     texts = {f"{int(value * 10_000) / 10_000:.4f}".encode() for value in known}
     numbers = {struct.pack(order, value) for value in known for order in ("<d", ">d")}
 
-    assert len(known) > len(story.demo.PLACES)
+    assert len(known) > len(demo.PLACES)
     assert found(card.raw, *texts, *numbers) == []
 
 
 def test_after_the_shift_no_block_of_the_card_holds_a_door(card: Card) -> None:
     """Neither a code nor a stop, nor any of the signed route, in which they are base64."""
-    orders = story.demo.ORDERS
+    orders = demo.ORDERS
     told = {code.encode() for order in orders for code in order.codes}
     told |= {order.stop_id.encode() for order in orders}
 

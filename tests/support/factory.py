@@ -20,12 +20,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from agent.models import CaptureId, Kind, Label, rfc3339
+from agent.models import Body, CaptureId, Kind, Label, rfc3339
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
-from agent.record import signing
+from agent.record import sealing, signing
+from agent.record.sealing import Recipients
 
 _NOBODY: Final = 65534
 MOMENT = datetime(2026, 12, 1, 9, 15, 2, tzinfo=UTC)
@@ -58,7 +59,7 @@ class Made:
 
 @dataclass(slots=True)
 class RecordMaker:
-    """Makes the records of one chain, one after the other."""
+    """Makes the records of one chain, one after the other; sealed where it is told to whom."""
 
     device_id: str = "van-7"
     chain: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -66,6 +67,7 @@ class RecordMaker:
     boot_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     seq: int = 0
     prev: str | None = None
+    sealed_to: Recipients | None = None
 
     def make(
         self,
@@ -78,12 +80,16 @@ class RecordMaker:
         if kind == Kind.PHOTO and photo is None:
             photo = b"\xff\xd8 no real picture \xff\xd9"
         body = recordfile.pack_body(record or {"manifest": "off"}, photo, MOMENT)
-        label = replace(self._label(kind, body), **changes)
+        media_type = recordfile.BODY_TYPE
+        if self.sealed_to is not None:
+            body, media_type = sealing.seal(body, self.sealed_to), sealing.SEALED_TYPE
+        told = recordfile.describe(body, media_type)
+        label = replace(self._label(kind, told), **changes)
         made = Made(label, recordfile.sign(label, body, self.key))
         self.seq, self.prev = label.seq, made.label_sha256
         return made
 
-    def _label(self, kind: str, body: bytes) -> Label:
+    def _label(self, kind: str, body: Body) -> Label:
         return Label(
             v=1,
             capture_id=new_id(),
@@ -97,7 +103,7 @@ class RecordMaker:
             utc=rfc3339(MOMENT),
             monotonic_ns=1_000_000 * (self.seq + 1),
             clock="gnss",
-            body=recordfile.describe(body),
+            body=body,
         )
 
 

@@ -177,10 +177,10 @@ class Filing:
     def candidates(self, capture_id: str) -> list[Order]:
         """Orders that a waiting photo could be of, on its device's routes, the likeliest first.
 
-        That is the one that its label names, then the nearest.
+        That is the one that its label names, then the nearest. None of what nobody could look at.
         """
         found = self._photos("c.capture_id = :id", id=capture_id)
-        if not found:
+        if not found or found[0].bound_by == claims.UNOPENED_BODY:
             return []
         orders = self._orders.carried_by(found[0].device_id)
         record = self._store.record(capture_id)
@@ -202,10 +202,11 @@ class Filing:
         if self._orders.find(number).photo is PhotoRule.NO_PHOTO:
             raise CannotBindError("this order takes no photo: discard it, or bind another order")
         change = """UPDATE captures SET number = ?, bound_by = ? WHERE capture_id = ?
-            AND kind = 'photo' AND erased_at IS NULL AND (number IS NULL OR bound_by = ?)"""
+            AND kind = 'photo' AND erased_at IS NULL AND (number IS NULL OR bound_by = ?)
+            AND bound_by <> ?"""
         with together(self._ledger):
             before = self._photos("c.capture_id = :id", id=capture_id)
-            row = (number, BY_DISPATCH, capture_id, BY_DISPATCH)
+            row = (number, BY_DISPATCH, capture_id, BY_DISPATCH, claims.UNOPENED_BODY)
             if self._ledger.execute(change, row).rowcount == 0:
                 raise CannotBindError("not waiting to be bound: the device bound it, or it is gone")
             self._settle(capture_id)

@@ -1,0 +1,95 @@
+"""Sealed records at the office: opened by any of its identities, and kept when by none."""
+
+from pathlib import Path
+
+import pyrage  # noqa: TID251 - makes identities, which no device does
+import pytest
+
+from agent.record.sealing import Recipients
+from tests.backend.office.demo import ALLOWED
+from tests.backend.office.filing import CannotBindError
+from tests.backend.office.model import open_office
+from tests.backend.office.town import Town
+from tests.backend.seals import Seals
+from tests.backend.wire.store import Store
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    """Its van seals to whom the office names."""
+    town = Town(tmp_path)
+    town.van.sealed_to = Seals(tmp_path).recipients()
+    return town
+
+
+def escrow(folder: Path) -> Path:
+    (file,) = folder.glob("escrow-*.txt")
+    return file
+
+
+def test_a_sealed_photo_is_its_orders_as_any_other(town: Town) -> None:
+    capture_id = town.receive(town.photo(ALLOWED))
+
+    assert town.shown(ALLOWED) == [capture_id]
+    assert town.office.store.photo_file(capture_id).exists()
+
+
+def test_after_another_identity_both_open_and_escrow_stays(town: Town) -> None:
+    first, seals = town.van.sealed_to, Seals(town.folder)
+    before = town.receive(town.photo(ALLOWED))
+    seals.rotate()
+    town.van.sealed_to = seals.recipients()
+    after = town.receive(town.photo(ALLOWED))
+    store = Store(town.folder)
+
+    assert first is not None
+    assert first.names[0] not in town.van.sealed_to.names
+    assert first.names[1] == town.van.sealed_to.names[1]
+    assert town.shown(ALLOWED) == [before, after]
+    for one in (before, after):
+        assert store.open(store.received_file(one).read_bytes()).photo
+
+
+def test_no_identity_is_ever_written_over(town: Town) -> None:
+    """Where the list of recipients is lost, others are made; what was sealed still opens."""
+    seals = Seals(town.folder)
+    before = {file.name: file.read_text() for file in town.folder.rglob("*.txt")}
+    (town.folder / "recipients.txt").unlink()
+    seals.recipients()
+    seals.rotate()
+    after = {file.name: file.read_text() for file in town.folder.rglob("*.txt")}
+
+    kept = {name: text for name, text in before.items() if name != "recipients.txt"}
+    assert len(kept) == 2
+    assert kept.items() <= after.items()
+    assert len(seals.identities()) == 3
+
+
+def test_what_nobody_opens_is_kept_as_received_and_waits_for_dispatch(town: Town) -> None:
+    """It could be of any door: no customer sees it, and nobody can say whose it is."""
+    stranger = [str(pyrage.x25519.Identity.generate().to_public()) for _ in range(2)]
+    town.van.sealed_to = Recipients.of(stranger)
+    made = town.photo(ALLOWED)
+    capture_id = town.receive(made)
+
+    (waits,) = town.office.filing.waiting()
+    assert (waits.capture_id, waits.bound_by) == (capture_id, "unopened")
+    assert town.office.store.received_file(capture_id).read_bytes() == made.content
+    assert not town.office.store.photo_file(capture_id).exists()
+    assert (town.shown(ALLOWED), town.office.filing.candidates(capture_id)) == ([], [])
+    with pytest.raises(CannotBindError):
+        town.office.filing.bind(capture_id, ALLOWED)
+
+
+def test_it_is_filed_once_its_identity_has_come(town: Town, tmp_path: Path) -> None:
+    """Here the office's own is lost, and escrow's is brought."""
+    for file in (tmp_path / "keys" / "identities").iterdir():
+        file.unlink()
+    capture_id = town.receive(town.photo(ALLOWED))
+    before = town.shown(ALLOWED)
+    escrow(tmp_path).rename(tmp_path / "keys" / "identities" / "escrow.txt")
+    open_office(Store(tmp_path)).catch_up()
+
+    assert (before, town.shown(ALLOWED)) == ([], [capture_id])
+    assert town.office.filing.waiting() == []
+    assert town.office.store.photo_file(capture_id).exists()
