@@ -34,7 +34,7 @@ class CurrentFleet:
         self._trust = trust
         self._fleet: Fleet | None = None
         self._refused: Told[str | None] = Told(None)
-        self._missing = Told(last=False)
+        self._lacks: Told[str | None] = Told(None)
         self._changing = threading.Lock()
 
     @property
@@ -100,14 +100,15 @@ class CurrentFleet:
 
     def turn(self) -> None:
         """Look for it in `trust/` until it is in hand, once a second."""
-        if self._has_keys or not self._changing.acquire(blocking=False):
-            return
-        try:
-            self._look()
-        finally:
-            self._changing.release()
-        if self._missing.is_news(not self._has_keys) and not self._has_keys:
-            _log.error("event=not_enrolled meaning=presses_are_refused_until_sync_brings_a_fleet")
+        if not self._has_keys and self._changing.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self._changing.release()
+        if self._lacks.is_news(lacking := self._lacking()) and lacking:
+            _log.error(
+                "event=not_enrolled meaning=presses_are_refused_until_sync_brings_%s", lacking
+            )
 
     def offer(self, token: str) -> Verdict:
         """Take it in if it is genuine and newer; durable when this returns."""
@@ -121,6 +122,11 @@ class CurrentFleet:
                 return Verdict(str(error), again=True)
         self._refused.last = None
         return TAKEN
+
+    def _lacking(self) -> str | None:
+        if not self._has_keys:
+            return "a_fleet"
+        return None if self.is_enrolled else "a_fleet_that_names_recipients"
 
     def _in_hand(self) -> Fleet | None:
         """The document; None where identity is off."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.record import signing
+from agent.trust.store import TrustStore
 from tests.backend.process import Backend
 from tests.scenarios.disk_faults import van
 from tests.scenarios.faults import Seen, fault, light_of_press, state_of
@@ -32,6 +33,17 @@ def forged(folder: Path, backend: Backend) -> Seen:
     with van(folder, backend, policy=REQUIRED) as made:
         token = signed(payload_of(STOP), key=signing.new_key())
         made.ask("capture", {"offer": "manifest", "text": token})
+        return refused(made)
+
+
+@fault("the fleet document names nobody to seal photos to")
+def nobody_to_seal_to(folder: Path, _backend: Backend) -> Seen:
+    """A fleet of before sealing, and a device of after."""
+    office = FleetOffice()
+    with device(folder, "", **identity(folder, office)) as made:
+        made.layout.make()
+        TrustStore(made.layout).keep_fleet((office.document(1, recipients=[]),))
+        made.start("capture")
         return refused(made)
 
 

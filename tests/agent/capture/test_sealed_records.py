@@ -81,7 +81,7 @@ def offer(device: Bench, document: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("names", [[], None])
 def test_a_fleet_that_names_nobody_yet_gets_no_photo(
-    tmp_path: Path, names: list[str] | None
+    tmp_path: Path, names: list[str] | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its document is taken: receipts and manifests are judged by it. Presses wait."""
     office = FleetOffice()
@@ -96,6 +96,7 @@ def test_a_fleet_that_names_nobody_yet_gets_no_photo(
         after = device.press()["record"], device.loop.status()["ready"]
 
     assert offered == {"taken": True}
+    assert caplog.text.count("sync_brings_a_fleet_that_names_recipients") == 1
     assert (before, starts, plain) == (("not_enrolled", False), 0, {recordfile.BODY_TYPE})
     assert "photo" in after[0]
     assert after[1]
