@@ -206,6 +206,8 @@ def test_the_offices_commands(tmp_path: Path) -> None:
     assert "erased 0 records" in command("expire")
     assert "written" in command("export-order", demo.ALLOWED, str(tmp_path / "order.zip"))
     assert (tmp_path / "order.zip").exists()
+    unknown = command("export-evidence", "7f6f2a0e-0c0d-4a52-8d3c-2f4a5b6c7d8e")
+    assert unknown.startswith("1: no record of this id ever came")
     nothing = command("export-device", "van-7", str(tmp_path / "device.zip"))
     assert nothing == "1: nothing came from a device van-7\n"
     assert not (tmp_path / "device.zip").exists()

@@ -27,6 +27,9 @@ AGENT_TRIES: Final = 10
 AGENT_WINDOW: Final = timedelta(hours=1)
 """How long a wrong code counts: an agent who guesses has 240 in a day, and is read of in each."""
 
+OFFICE: Final = "office"
+"""`viewer` of who exports at the backend's terminal, by no account."""
+
 WRONG_CODE: Final = "Gave a code that does not fit. No photo was shown."
 """What the customer reads of it."""
 
@@ -60,7 +63,7 @@ Viewer = Nobody | Customer | Agent | Dispatch
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One look at one photo; `viewer` reads `customer`, `agent 17` or `dispatch`.
+    """One look at one photo; `viewer` reads `customer`, `agent 17`, `dispatch` or `office`.
 
     Attributes:
         capture_id: empty for WRONG_CODE, where no photo was shown.
@@ -126,7 +129,9 @@ class Access:
             row = (number, rfc3339(now), CODE_TRIES)
             found = self._ledger.execute(count, row).fetchall()
             if not found or not hmac.compare_digest(found[0]["code"].encode(), code.encode()):
-                self._write(agent, number if self._exists(number) else None, "", WRONG_CODE, now)
+                self._write(
+                    _name(agent), number if self._exists(number) else None, "", WRONG_CODE, now
+                )
                 return False
             self._ledger.execute("DELETE FROM one_time_codes WHERE number = ?", (number,))
             self._ledger.execute(grant, (agent.number, number, why, rfc3339(now + GRANT)))
@@ -147,21 +152,39 @@ class Access:
     def log(self, viewer: Viewer, capture_id: str, why: str, now: datetime) -> None:
         """Write down a look before the picture is sent. Durable when it returns."""
         photo = self._filing.photo(capture_id)
-        self._write(viewer, photo.number if photo else None, capture_id, why, now)
+        self._write(_name(viewer), photo.number if photo else None, capture_id, why, now)
+
+    def log_export(
+        self,
+        by: Agent | Dispatch | None,
+        capture_id: str,
+        number: str | None,
+        why: str,
+        at: datetime,
+    ) -> None:
+        """The same of a record that leaves as evidence; None is the office at its terminal."""
+        self._write(OFFICE if by is None else _name(by), number, capture_id, why, at)
 
     def _write(
-        self, viewer: Viewer, number: str | None, capture_id: str, why: str, now: datetime
+        self, who: str, number: str | None, capture_id: str, why: str, now: datetime
     ) -> None:
-        row = (rfc3339(now), _name(viewer), number, capture_id, why)
+        row = (rfc3339(now), who, number, capture_id, why)
         into = "INSERT INTO views (at, viewer, number, capture_id, why) VALUES (?, ?, ?, ?, ?)"
         self._ledger.execute(into, row)
 
     def views_of(self, number: str) -> list[View]:
         """Who looked at an order's photos, also at those that are erased by now; latest last."""
-        query = "SELECT * FROM views WHERE number = ? ORDER BY id"
+        return self._views("number", number)
+
+    def views_of_record(self, capture_id: str) -> list[View]:
+        """Who looked at this one, also before it had its order; latest last."""
+        return self._views("capture_id", capture_id)
+
+    def _views(self, column: str, value: str) -> list[View]:
+        query = f"SELECT * FROM views WHERE {column} = ? ORDER BY id"
         return [
             View(datetime.fromisoformat(row["at"]), row["viewer"], row["capture_id"], row["why"])
-            for row in self._ledger.execute(query, (number,))
+            for row in self._ledger.execute(query, (value,))
         ]
 
     def _is_owner(self, customer: str, number: str) -> bool:

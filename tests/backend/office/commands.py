@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.backend.office import export
+from tests.backend.office import evidence, export
 from tests.backend.office.keeping import NotDone, plain_language
 from tests.backend.office.model import Office
 from tests.backend.pages import commands as account
@@ -25,6 +25,7 @@ def add_to(parser: argparse.ArgumentParser) -> Any:
         command = commands.add_parser(name, help=f"write a zip of all that is kept, by {what}")
         command.add_argument(what)
         command.add_argument("zip", type=Path)
+    evidence.add_to(commands)
     return commands
 
 
@@ -35,21 +36,27 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
     match options.command:
         case "expire":
             return f"erased {office.keeping.expire(now)} records"
-        case "hold":
-            office.keeping.hold(options.number, options.case_number, now)
-            return f"order {options.number}: nothing is erased until it is released"
-        case "release":
-            office.keeping.release(options.number)
-            return f"order {options.number}: released"
+        case "hold" | "release":
+            return _hold(options, office, now)
         case "export-order":
             export.export_order(office, options.number, options.zip)
         case "export-device":
             if not office.filing.of_device(options.device_id):
                 raise NotDone(f"nothing came from a device {options.device_id}")
             export.export_device(office, options.device_id, options.zip)
+        case "export-evidence":
+            return evidence.run(options, office, now)
         case _:
             return _kept(office)
     return f"written: {options.zip}"
+
+
+def _hold(options: argparse.Namespace, office: Office, now: datetime) -> str:
+    if options.command == "release":
+        office.keeping.release(options.number)
+        return f"order {options.number}: released"
+    office.keeping.hold(options.number, options.case_number, now)
+    return f"order {options.number}: nothing is erased until it is released"
 
 
 def _kept(office: Office) -> str:

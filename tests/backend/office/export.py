@@ -32,10 +32,10 @@ def export_order(office: Office, number: str, into: Path) -> None:
         "photo": order.photo,
         "held": [asdict(hold) for hold in holds],
     }
-    with _new_zip(into) as archive:
-        archive.writestr("order.json", _text(about))
+    with new_zip(into) as archive:
+        archive.writestr("order.json", as_text(about))
         views = [asdict(view) for view in office.access.views_of(number)]
-        archive.writestr("views.json", _text(views))
+        archive.writestr("views.json", as_text(views))
         for capture_id in office.filing.of_order(number):
             _add_record(archive, office, capture_id)
 
@@ -49,31 +49,31 @@ def export_device(office: Office, device_id: str, into: Path) -> None:
     Raises:
         FileExistsError: `into` is there.
     """
-    with _new_zip(into) as archive:
+    with new_zip(into) as archive:
         for capture_id in office.filing.of_device(device_id):
             content = office.store.received_file(capture_id).read_bytes()
             archive.writestr(f"labels/{capture_id}.rec", content.partition(b"\n")[0] + b"\n")
             record = office.store.record(capture_id)
             if record:
-                archive.writestr(f"records/{capture_id}.json", _text(record))
+                archive.writestr(f"records/{capture_id}.json", as_text(record))
 
 
 def _add_record(archive: zipfile.ZipFile, office: Office, capture_id: str) -> None:
-    archive.writestr(f"{capture_id}/label.json", _text(office.store.label(capture_id)))
-    archive.writestr(f"{capture_id}/record.json", _text(office.store.record(capture_id)))
+    archive.writestr(f"{capture_id}/label.json", as_text(office.store.label(capture_id)))
+    archive.writestr(f"{capture_id}/record.json", as_text(office.store.record(capture_id)))
     photo = office.store.photo_file(capture_id)
     if photo.exists():
         archive.write(photo, f"{capture_id}/photo.jpg")
 
 
 @contextmanager
-def _new_zip(into: Path) -> Iterator[zipfile.ZipFile]:
+def new_zip(into: Path) -> Iterator[zipfile.ZipFile]:
     """For its owner's eyes only."""
     descriptor = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
         yield archive
 
 
-def _text(found: Any) -> bytes:
+def as_text(found: Any) -> bytes:
     text = json.dumps(found, indent=1, ensure_ascii=False, default=str) + "\n"
     return text.encode(errors="backslashreplace")

@@ -12,7 +12,7 @@ from tests.backend.office import claims, photos, picture
 from tests.backend.office.claims import BootTime
 from tests.backend.office.ledger import Connection, together
 from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
-from tests.backend.office.photos import Photo, Void
+from tests.backend.office.photos import Filed, Photo, Void
 from tests.backend.wire.store import Store
 
 BY_DISPATCH: Final = "dispatch"
@@ -75,6 +75,13 @@ class Filing:
     def is_filed(self, capture_id: str) -> bool:
         query = "SELECT 1 FROM captures WHERE capture_id = ?"
         return self._ledger.execute(query, (capture_id,)).fetchone() is not None
+
+    def filed(self, capture_id: str) -> Filed | None:
+        """What became of a record, shown or not; None where it was not filed."""
+        query = f"""SELECT c.number, c.received_at, c.erased_at, c.erased_why, c.taken_back_at,
+            c.bound_by IS ?, {_REVOKED}, c.simulated FROM captures c WHERE c.capture_id = ?"""
+        row = self._ledger.execute(query, (claims.UNOPENED_BODY, capture_id)).fetchone()
+        return None if row is None else Filed(*row[:5], *map(bool, row[5:]))
 
     def unopened(self) -> list[tuple[str, str]]:
         """What is sealed to nobody here, and when it came."""

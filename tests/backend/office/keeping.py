@@ -153,7 +153,8 @@ def plain_language(retention: Retention) -> list[Kept]:
         _kept(
             "The photo of a delivery, where it was taken and how exactly that is known",
             "The customer of the order. Customer service for 15 minutes, after the customer told "
-            "them a code. Dispatch only while it is not known which order the photo is of.",
+            "them a code. Dispatch only while it is not known which order the photo is of. In a "
+            "dispute, whoever the office gives it to as evidence; the customer can read of that.",
             retention.photo_days,
             "after we received it",
         ),

@@ -61,6 +61,26 @@ class Void:
     received_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What became of a record that was received, shown or not.
+
+    Attributes:
+        number: its order; None where it has none, or its body was erased.
+        is_unopened: sealed to nobody here.
+        is_revoked: its key was not believed any more when it came.
+    """
+
+    number: str | None
+    received_at: str
+    erased_at: str | None
+    erased_why: str | None
+    taken_back_at: str | None
+    is_unopened: bool
+    is_revoked: bool
+    simulated: bool
+
+
 def from_rows(rows: Iterable[Row]) -> list[Photo]:
     """Rows of `captures`, with the `dated_` columns of the time record of their boot."""
     return [

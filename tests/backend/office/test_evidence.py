@@ -1,0 +1,385 @@
+"""Evidence about one record: what is in the folder, whether it verifies, and what it says."""
+
+import argparse
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from agent.record import certificates, sealing, signing
+from agent.record import file as recordfile
+from agent.record.certificates import Expected
+from agent.record.verify import examine
+from tests.backend import keys
+from tests.backend.faults.switches import Switches
+from tests.backend.identity.authority import Authority
+from tests.backend.identity.fleet import FleetDocuments, KeyFiles
+from tests.backend.identity.register import Register
+from tests.backend.office import commands
+from tests.backend.office.access import Agent, Customer
+from tests.backend.office.demo import ACCOUNTS, ALLOWED, LEFT_DOOR, RIGHT_DOOR
+from tests.backend.office.keeping import NotDone
+from tests.backend.office.town import NOON, PICTURE, Town
+from tests.backend.pages.accounts import Accounts
+from tests.backend.pages.live import CHEAP
+from tests.backend.seals import Seals
+from tests.backend.wire.intake import Intake
+from tests.backend.wire.store import Upload
+from tests.support.factory import Made, new_id
+from tests.support.sealed import RECIPIENTS
+
+
+class Fleet:
+    """A town whose van is enrolled and seals, and a terminal of its office."""
+
+    def __init__(self, folder: Path, *, identity: bool = True) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.town = Town(folder)
+        ca = keys.certificates(folder / "ca")
+        FleetDocuments(folder).settle()
+        register = Register(folder) if identity else None
+        van, public = self.town.van.device_id, self.town.van.key.public_key()
+        if register is not None:
+            authority = Authority.of(ca.folder)
+            register.let_in(van)
+            register.vouch(van, public, NOON, lambda: authority.evidence(van, public))
+        self.key = keys.KeyInUse(KeyFiles(folder).signs)
+        self.intake = Intake(self.town.office.store, self.key, self.town.office, register)
+        self.recipients = Seals(folder).recipients()
+
+    def sealed(self, number: str = ALLOWED) -> Made:
+        made = self.town.photo(number)
+        body = sealing.seal(made.content.partition(b"\n")[2], self.recipients)
+        label = replace(made.label, body=recordfile.describe(body, sealing.SEALED_TYPE))
+        again = Made(label, recordfile.sign(label, body, self.town.van.key))
+        self.town.van.prev = again.label_sha256
+        return again
+
+    def begin(self, made: Made, cut: int = 0) -> Upload:
+        digest, store = hashlib.sha256(made.content).hexdigest(), self.town.office.store
+        upload = Upload(made.label.capture_id, len(made.content), digest, "", made.label.device_id)
+        store.create(upload)
+        with store.appending(upload) as file:
+            file.write(made.content[: len(made.content) - cut])
+        return upload
+
+    def take(self, made: Made, refuse: str | None = None) -> Made:
+        self.intake.judge(self.begin(made), Switches(refuse=refuse))
+        return made
+
+    def export(self, capture_id: str, *words: str) -> str:
+        parser = argparse.ArgumentParser()
+        commands.add_to(parser)
+        out = () if "--out" in words else ("--out", str(self.out))
+        options = parser.parse_args(["export-evidence", capture_id, *words, *out])
+        return commands.run(options, self.town.office, NOON)
+
+    @property
+    def out(self) -> Path:
+        return self.folder.parent / "out"
+
+    def read(self, name: str) -> str:
+        return (self.out / name).read_text()
+
+    def names(self) -> set[str]:
+        files = (path for path in self.out.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.out)) for path in files}
+
+    def problems(self) -> tuple[int, str]:
+        report = examine(self.out.glob("*.rec"), None, Seals(self.folder).identities())
+        return report.problems, "\n".join(report.lines)
+
+
+VERIFY = [sys.executable, "-m", "agent", "verify"]
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    return Fleet(tmp_path / "backend")
+
+
+ALWAYS = {
+    *("evidence.pem", "fleet-ca.pem", "fleet.jws", "keys/fleet-key.pem"),
+    *("neighbours.json", "view-log.json", "README.txt"),
+}
+
+
+def test_the_folder_has_the_record_as_received_and_it_verifies(fleet: Fleet) -> None:
+    made = fleet.take(fleet.sealed())
+    own = made.label.capture_id
+
+    said = fleet.export(own)
+
+    assert said == f"written: {fleet.out}\nIt is whole."
+    assert fleet.names() == ALWAYS | {f"{own}.rec", f"receipts/{own}.jws"}
+    assert (fleet.out / f"{own}.rec").read_bytes() == made.content
+    problems, words = fleet.problems()
+    assert (problems, "sealed" in words) == (0, False)
+    assert fleet.out.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.slow
+def test_at_a_terminal_the_command_writes_what_doorstep_verify_takes(fleet: Fleet) -> None:
+    made = fleet.take(fleet.sealed())
+    identity = next((fleet.folder / "keys" / "identities").iterdir())
+    backend = [sys.executable, "-m", "tests.backend", "--data", str(fleet.folder)]
+
+    export = ["export-evidence", made.label.capture_id, "--out", str(fleet.out)]
+    said = subprocess.check_output([*backend, *export], text=True)
+    verified = subprocess.check_output(
+        [*VERIFY, str(fleet.out), "--identity", str(identity)], text=True
+    )
+
+    assert said.splitlines()[0] == f"written: {fleet.out}"
+    assert "everything verifies" in verified
+
+
+def test_receipt_and_certificate_verify_by_what_lies_beside_them(fleet: Fleet) -> None:
+    made = fleet.take(fleet.sealed())
+    fleet.export(made.label.capture_id)
+
+    fleet_key = signing.read_public_key(fleet.out / "keys/fleet-key.pem")
+    document = signing.verify(
+        fleet.read("fleet.jws").strip(), {signing.thumbprint(fleet_key): fleet_key}
+    )
+    named = [signing.from_jwk(one["jwk"]) for one in document["receipt_keys"]]
+    receipt = signing.verify(
+        fleet.read(f"receipts/{made.label.capture_id}.jws").strip(),
+        {signing.thumbprint(key): key for key in named},
+    )
+    assert receipt["sha256"] == hashlib.sha256(made.content).hexdigest()
+    root = certificates.read_pem((fleet.out / "fleet-ca.pem").read_bytes())
+    leaf = certificates.read_pem((fleet.out / "evidence.pem").read_bytes())
+    ours = Expected(made.label.device_id, root)
+    assert certificates.issued(leaf, fleet.town.van.key.public_key(), ours) == leaf
+
+
+def hand(fleet: Fleet) -> list[str]:
+    """What the numbered lines of README.txt print."""
+    lines = re.findall(r"^\d   (.+)$", fleet.read("README.txt"), re.MULTILINE)
+    return [
+        subprocess.check_output(["bash", "-c", line], cwd=fleet.out, text=True) for line in lines
+    ]
+
+
+def test_what_the_readme_says_to_do_by_hand_comes_out_as_it_says(fleet: Fleet) -> None:
+    made = fleet.take(fleet.sealed())
+    following = fleet.take(fleet.sealed(LEFT_DOOR))
+    fleet.export(made.label.capture_id)
+
+    whole, receipt, label, body, digest, certificate = hand(fleet)
+
+    assert json.loads(receipt)["sha256"] == whole.split()[0]
+    assert json.loads(label)["body"]["sha256"] == body.split()[0]
+    assert digest.split()[0] == following.label.prev
+    assert certificate == "evidence.pem: OK\n"
+
+
+def test_what_the_readme_says_of_age_opens_the_record(fleet: Fleet) -> None:
+    made = fleet.take(fleet.sealed())
+    fleet.export(made.label.capture_id)
+    (line,) = re.findall(r"^    (.+ age .+)$", fleet.read("README.txt"), re.MULTILINE)
+    identity = next((fleet.folder / "keys" / "identities").iterdir())
+
+    line = line.replace("IDENTITY", str(identity))
+    subprocess.run(["bash", "-c", line], cwd=fleet.out, check=True)
+
+    assert (fleet.out / "photo.jpg").read_bytes() == PICTURE
+
+
+@pytest.fixture
+def between(fleet: Fleet) -> tuple[Made, Made, Made]:
+    """Three of one chain; the one in the middle is exported."""
+    before, made, after = (fleet.take(fleet.sealed(n)) for n in (LEFT_DOOR, ALLOWED, RIGHT_DOOR))
+    return before, made, after
+
+
+def test_of_the_neighbours_there_are_digests_alone(
+    fleet: Fleet, between: tuple[Made, Made, Made]
+) -> None:
+    before, made, after = between
+
+    fleet.export(made.label.capture_id)
+
+    assert json.loads(fleet.read("neighbours.json")) == [
+        {"seq": 1, "label_sha256": made.label.prev},
+        {"seq": 3, "label_sha256": after.label_sha256},
+    ]
+    everything = b"".join(path.read_bytes() for path in fleet.out.rglob("*") if path.is_file())
+    for other in (before, after):
+        assert other.label.capture_id.encode() not in everything
+    assert "labels of the neighbours are not here" in fleet.read("README.txt")
+
+
+def test_with_their_labels_the_links_verify_and_the_readme_warns(
+    fleet: Fleet, between: tuple[Made, Made, Made]
+) -> None:
+    before, made, after = between
+
+    fleet.export(made.label.capture_id, "--neighbours")
+
+    for other in (before, after):
+        assert (fleet.out / f"{other.label.capture_id}.rec").read_bytes() == other.line + b"\n"
+    problems, words = fleet.problems()
+    assert (problems, words.count("only the label is left")) == (0, 2)
+    assert "WHEN OTHER DELIVERIES WERE MADE" in fleet.read("README.txt")
+
+
+def test_a_neighbour_that_has_not_come_and_a_fork_are_said(fleet: Fleet) -> None:
+    fleet.sealed()
+    made = fleet.take(fleet.sealed())
+    fleet.town.van.seq -= 1
+    fleet.take(fleet.sealed())
+
+    fleet.export(made.label.capture_id)
+
+    readme = fleet.read("README.txt")
+    assert "Number 1 has not come here." in readme
+    assert "another record has number 2 too" in readme
+    assert "Number 3 has not come here, or there is none yet." in readme
+
+
+def test_no_identity_and_no_private_key_leaves(fleet: Fleet) -> None:
+    made = fleet.take(fleet.sealed())
+
+    fleet.export(made.label.capture_id, "--neighbours", "--opened")
+
+    everything = b"".join(path.read_bytes() for path in fleet.out.rglob("*") if path.is_file())
+    assert b"AGE-SECRET-KEY" not in everything
+    assert b"PRIVATE KEY" not in everything
+
+
+def test_what_is_opened_is_as_it_was_packed(fleet: Fleet) -> None:
+    made = fleet.take(fleet.sealed())
+
+    fleet.export(made.label.capture_id, "--opened")
+
+    assert (fleet.out / "opened/photo.jpg").read_bytes() == PICTURE
+    body = sealing.open_sealed(made.content.partition(b"\n")[2], Seals(fleet.folder).identities())
+    assert (fleet.out / "opened/record.json").read_bytes() in body
+    assert "The office opened it." in fleet.read("README.txt")
+
+
+def test_of_an_erased_record_the_label_is_left_and_the_readme_says_so(fleet: Fleet) -> None:
+    made = fleet.take(fleet.sealed())
+    own = made.label.capture_id
+    fleet.town.office.opt_out_order(ALLOWED, True)
+
+    said = fleet.export(own)
+
+    assert "Only its label is left: the body was erased on" in said
+    assert "(no photo at this stop)" in said
+    assert (fleet.out / f"{own}.rec").read_bytes() == made.line + b"\n"
+    assert fleet.problems()[0] == 0
+    assert "1 and 4 agree with nothing any more" in fleet.read("README.txt")
+    assert hand(fleet)[4].split()[0] == made.label_sha256
+    with pytest.raises(NotDone, match="without --opened"):
+        fleet.export(own, "--opened", "--out", str(fleet.out / "other"))
+
+
+def test_a_record_that_nobody_here_opens_is_exported_and_the_readme_says_so(fleet: Fleet) -> None:
+    fleet.recipients = RECIPIENTS
+    made = fleet.take(fleet.sealed())
+
+    with pytest.raises(NotDone, match="no identity here opens this record"):
+        fleet.export(made.label.capture_id, "--opened")
+    fleet.export(made.label.capture_id)
+
+    assert "nobody here saw what is in it" in fleet.read("README.txt")
+    assert (fleet.out / f"{made.label.capture_id}.rec").read_bytes() == made.content
+
+
+def test_what_cannot_be_exported_is_said_in_a_sentence_and_nothing_is_written(
+    fleet: Fleet,
+) -> None:
+    begun, refused = fleet.sealed(), fleet.take(fleet.sealed(), refuse="damaged")
+    unfiled, altered = fleet.take(fleet.sealed()), fleet.take(fleet.sealed())
+    fleet.begin(begun, cut=100)
+    fleet.town.office.filing.forget(unfiled.label.capture_id)
+    file = fleet.town.office.store.received_file(altered.label.capture_id)
+    file.write_bytes(altered.content[:-1] + b"!")
+
+    said = {
+        new_id(): "no record of this id ever came",
+        begun.label.capture_id: f"{len(begun.content) - 100} of its {len(begun.content)} bytes",
+        refused.label.capture_id: r"was refused on .+ \(damaged\)",
+        unfiled.label.capture_id: "start the backend once",
+        altered.label.capture_id: "not what was received any more",
+    }
+    for capture_id, sentence in said.items():
+        with pytest.raises(NotDone, match=sentence):
+            fleet.export(capture_id)
+        assert fleet.town.office.access.views_of_record(capture_id) == []
+    assert not fleet.out.exists()
+
+
+def test_an_export_is_a_look_that_the_customer_reads(fleet: Fleet) -> None:
+    made, access = fleet.take(fleet.sealed()), fleet.town.office.access
+    own = made.label.capture_id
+    accounts = Accounts(fleet.town.office.ledger, CHEAP)
+    accounts.add_all(ACCOUNTS)
+    access.log(Customer("c-1"), own, "", NOON)
+    access.log(Agent("17"), own, "Where is the parcel?", NOON)
+    fleet.town.office.keeping.hold(ALLOWED, "CASE-7", NOON)
+
+    fleet.export(own, "--by", "17")
+    fleet.export(own, "--out", str(fleet.out / "again.zip"))
+    with pytest.raises(NotDone, match="c-1 is no account of customer service or dispatch"):
+        fleet.export(own, "--by", "c-1", "--out", str(fleet.out / "third"))
+
+    why = "Exported as evidence about the delivery. Case CASE-7."
+    who = [(view.viewer, view.why) for view in access.views_of(ALLOWED)]
+    assert who[2:] == [("agent 17", why), ("office", why)]
+    log = json.loads(fleet.read("view-log.json"))
+    assert [one["who"] for one in log] == ["customer", "agent 17", "agent 17"]
+    assert set(log[2]) == {"at", "who", "why"}
+
+
+def test_a_zip_has_the_same_and_what_is_there_is_not_replaced(fleet: Fleet, tmp_path: Path) -> None:
+    made = fleet.take(fleet.sealed())
+    into = tmp_path / "case.zip"
+    fleet.export(made.label.capture_id)
+
+    fleet.export(made.label.capture_id, "--out", str(into))
+
+    assert set(ZipFile(into).namelist()) == fleet.names()
+    assert into.stat().st_mode & 0o777 == 0o600
+    for there in (into, fleet.out):
+        with pytest.raises(FileExistsError):
+            fleet.export(made.label.capture_id, "--out", str(there))
+    assert len(fleet.town.office.access.views_of_record(made.label.capture_id)) == 2
+
+
+def test_without_a_certificate_the_readme_names_the_key(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path / "backend", identity=False)
+    made = fleet.take(fleet.town.photo(ALLOWED))
+
+    fleet.export(made.label.capture_id)
+
+    readme = fleet.read("README.txt")
+    assert "evidence.pem" not in fleet.names()
+    assert signing.thumbprint(fleet.town.van.key.public_key()) in readme
+    assert "the body is not sealed" in readme
+
+
+def test_what_speaks_against_a_record_is_said(fleet: Fleet) -> None:
+    made = fleet.take(fleet.town.van.make("photo", {}, PICTURE, clock="unsynced"))
+    fleet.take(fleet.town.void(made.label.capture_id))
+    kid = signing.thumbprint(fleet.town.van.key.public_key())
+    fleet.export(made.label.capture_id)
+
+    readme = fleet.read("README.txt")
+    assert "do not rely on its date" in readme
+    assert "It was taken back or replaced" in readme
+    assert "it may be a simulation" in readme
+    assert "not believed any more" not in readme.partition("WHAT IS IN")[0]
+    fleet.town.office.revoked_keys.add(kid, made.label.device_id, NOON.replace(year=2020))
+    fleet.export(made.label.capture_id, "--out", str(fleet.out / "later"))
+    assert "was not believed any more" in fleet.read("later/README.txt")
