@@ -1,5 +1,6 @@
 """Which order a record belongs to, and which photos may be shown of it."""
 
+import hashlib
 from datetime import datetime
 from typing import Any, Final
 
@@ -172,6 +173,11 @@ class Filing:
             return picture.customer_copy(self._store.photo_file(capture_id).read_bytes())
         except FileNotFoundError as error:
             raise LookupError("no such photo") from error
+
+    def original_sha256(self, capture_id: str) -> str | None:
+        """Of photo.jpg as the device made it, which its record.json says too; None where erased."""
+        file = self._store.photo_file(capture_id)
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else None
 
     def can_be_shown(self, capture_id: str) -> bool:
         """Whether it is a picture: a receipt says that the bytes came, and not what they are."""

@@ -24,10 +24,12 @@ class Shown:
 
     Attributes:
         address: None when what came is no picture that can be shown.
+        sha256: of the original, for a dispute; None when nothing of it is here.
     """
 
     photo: Photo
     address: str | None
+    sha256: str | None
 
 
 class Pictures:
@@ -41,10 +43,11 @@ class Pictures:
         return [door.signed_in("/photos/{address}", self.picture)]
 
     def shown(self, visit: Visit[Viewer], photo: Photo) -> Shown:
+        sha256 = self._office.filing.original_sha256(photo.capture_id)
         if not self._office.filing.can_be_shown(photo.capture_id):
-            return Shown(photo, None)
+            return Shown(photo, None, sha256)
         address = self._sessions.photo_address(visit.cookie, photo.capture_id, visit.now)
-        return Shown(photo, f"{PREFIX}/photos/{address}")
+        return Shown(photo, f"{PREFIX}/photos/{address}", sha256)
 
     def of_order(self, visit: Visit[Viewer], number: str) -> list[Shown]:
         return [self.shown(visit, photo) for photo in self._office.filing.photos_of(number)]

@@ -120,6 +120,7 @@ class Site:
 
     def _render(self, template: str, status: int, viewer: Viewer, **values: Any) -> Response:
         common = {"prefix": PREFIX, "home": home(viewer), "simulated": self._simulated}
+        common["photo_days"] = self._office.settings.retention.photo_days
         text = self._templates.get_template(template).render(**common, **values)
         return HTMLResponse(text, status)
 

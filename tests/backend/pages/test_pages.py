@@ -1,5 +1,6 @@
 """What people read and do on the pages, over real HTTPS with the clock in the test's hand."""
 
+import hashlib
 import re
 from dataclasses import fields
 from datetime import timedelta
@@ -63,6 +64,34 @@ def test_your_orders_shows_the_photo_when_it_was_left_and_how_the_place_is_known
     (image,) = images(page.text)
     picture = browser.get(image)
     assert (picture.headers["Content-Type"], picture.content) == ("image/jpeg", PICTURE)
+
+
+def test_the_reference_and_the_originals_digest_are_the_same_on_every_page_that_shows_it(
+    live: Live,
+) -> None:
+    """Not the copy's digest: the one that the signed record.json has of photo.jpg."""
+    original = PICTURE[:2] + b"\xff\xfe\x00\x08 52.5N" + PICTURE[2:]
+    digest, van = hashlib.sha256(original).hexdigest(), live.town.van
+    at = live.town.office.orders.find(ALLOWED).stop_id
+    said = {"simulated": False, "quality": {"verdict": "ok"}, "photo": {"sha256": digest}}
+    bound, waiting = (
+        live.town.receive(van.make(Kind.PHOTO, {**said, "stop": {"id": at, **by}}, original))
+        for by in ({"bound_by": "place"}, {"bound_by": "ambiguous"})
+    )
+
+    pages = {
+        bound: [live.browser(OWNER).get(f"/orders/{ALLOWED}").text],
+        waiting: [live.browser(Dispatch()).get(f"/dispatch/{waiting}").text],
+    }
+    pages[bound].append(verified(live).get(f"/service/{ALLOWED}").text)
+
+    assert live.town.office.store.record(bound)["photo"]["sha256"] == digest
+    for capture_id, texts in pages.items():
+        for text in texts:
+            assert f"<code>{capture_id}</code>" in text
+            assert f"<code>{digest}</code>" in text
+            assert "The original is kept unaltered for 30 days" in text
+            assert "quote this reference" in text
 
 
 def test_the_picture_is_the_copy_without_place_and_device(live: Live) -> None:

@@ -85,6 +85,9 @@ def test_a_customer_signs_in_sees_the_photo_and_opts_out(walk: Walk, delivered: 
 
     walk.follow(f"Order {CHANGES_MIND}")
     walk.look("3-order")
+    walk.page.get_by_text("For a dispute").tap()
+    expect(walk.page.get_by_text("quote this reference")).to_be_visible()
+    walk.look("3-order-for-a-dispute")
     walk.tap("Don’t take delivery photos")
 
     walk.shows("There is no delivery photo for this order.")
