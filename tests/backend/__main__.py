@@ -29,6 +29,7 @@ from tests.backend.pages.site import Site
 from tests.backend.reports import pull
 from tests.backend.reports.store import Reports
 from tests.backend.serving import HOST, listen, server_config
+from tests.backend.settings import WrongSettingError
 from tests.backend.wire import loglines
 from tests.backend.wire.listener import Crowd
 from tests.backend.wire.store import Store
@@ -49,7 +50,13 @@ def main() -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     loglines.limit()
     os.umask(0o077)
-    data: Path = options.data.resolve()
+    try:
+        _run(options, options.data.resolve())
+    except WrongSettingError as error:
+        sys.exit(str(error))
+
+
+def _run(options: argparse.Namespace, data: Path) -> None:
     if options.command is not None:
         if not (data / "backend.db").exists():
             sys.exit(f"{data} has no backend in it: is --data right?")

@@ -1,13 +1,20 @@
-"""The backend's configuration: what is kept how long, labels for practice, proxies before it."""
+"""The backend's configuration: what is kept how long, the zone of times, and the like."""
 
 import ipaddress
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from tests.backend import zones
 
 FILE: Final = "backend.toml"
 """In the backend's folder; without it the defaults hold."""
+
+
+class WrongSettingError(ValueError):
+    """What is wrong in FILE, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +47,46 @@ class Settings:
     Attributes:
         practice_codes: go into every manifest and must be on no parcel.
         proxy: network addresses that say in X-Forwarded-For for whom they speak.
+        zone: in which pages tell times, where an address has no zone of its own.
     """
 
     retention: Retention = field(default_factory=Retention)
     practice_codes: tuple[str, ...] = ("DOORSTEP-PRACTICE",)
     proxy: tuple[str, ...] = ()
+    zone: ZoneInfo = zones.UTC_ZONE
 
 
 def read_settings(folder: Path) -> Settings:
     """Read `backend.toml` in `folder`, if it is there.
 
     Raises:
-        ValueError: a setting that does not exist, or a value that does not fit; names it.
+        WrongSettingError: one that does not exist, or a value that does not fit; names it.
     """
     path = folder / FILE
-    given = tomllib.loads(path.read_text()) if path.exists() else {}
+    try:
+        given = tomllib.loads(path.read_text()) if path.exists() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise WrongSettingError(f"{FILE}: {error}") from error
     retention = given.pop("retention", {})
     if not isinstance(retention, dict):
-        raise ValueError(f"{FILE}: retention: not a table")  # noqa: TRY004 - one kind of wrong
-    _check_names(given, ["practice_codes", "proxy"], "")
+        raise WrongSettingError(f"{FILE}: retention: not a table")
+    _check_names(given, ["practice_codes", "proxy", "zone"], "")
     _check_names(retention, [one.name for one in fields(Retention)], "retention.")
     for name, days in retention.items():
         if type(days) is not int or not 0 <= days <= 3650:
-            raise ValueError(f"{FILE}: retention.{name}: {days!r} is not 0 to 3650 days")
+            raise WrongSettingError(f"{FILE}: retention.{name}: {days!r} is not 0 to 3650 days")
     codes = _texts(given, "practice_codes", Settings().practice_codes)
-    return Settings(Retention(**retention), codes, _proxies(given))
+    return Settings(Retention(**retention), codes, _proxies(given), _zone(given))
+
+
+def _zone(given: dict[str, Any]) -> ZoneInfo:
+    found = given.get("zone", zones.UTC_ZONE.key)
+    if not isinstance(found, str):
+        raise WrongSettingError(f"{FILE}: zone: not a text")
+    try:
+        return zones.named(found)
+    except ValueError as error:
+        raise WrongSettingError(f"{FILE}: zone: {error}") from error
 
 
 def _proxies(given: dict[str, Any]) -> tuple[str, ...]:
@@ -73,18 +95,18 @@ def _proxies(given: dict[str, Any]) -> tuple[str, ...]:
         try:
             ipaddress.ip_address(address)
         except ValueError as error:
-            raise ValueError(f"{FILE}: proxy: {address!r} is no network address") from error
+            raise WrongSettingError(f"{FILE}: proxy: {address!r} is no network address") from error
     return found
 
 
 def _texts(given: dict[str, Any], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
     found = given.get(name, list(default))
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise ValueError(f"{FILE}: {name}: not a list of texts")
+        raise WrongSettingError(f"{FILE}: {name}: not a list of texts")
     return tuple(found)
 
 
 def _check_names(given: dict[str, Any], known: list[str], where: str) -> None:
     unknown = sorted(set(given) - set(known))
     if unknown:
-        raise ValueError(f"{FILE}: no such setting: {where}{unknown[0]}")
+        raise WrongSettingError(f"{FILE}: no such setting: {where}{unknown[0]}")

@@ -13,7 +13,7 @@ SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS customers (customer TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS addresses (
     address TEXT PRIMARY KEY, customer TEXT NOT NULL REFERENCES customers, line TEXT NOT NULL,
-    opted_out INTEGER NOT NULL DEFAULT 0) STRICT;
+    opted_out INTEGER NOT NULL DEFAULT 0, zone TEXT) STRICT;
 CREATE TABLE IF NOT EXISTS orders (
     number TEXT PRIMARY KEY, customer TEXT NOT NULL REFERENCES customers,
     address TEXT NOT NULL REFERENCES addresses, stop_id TEXT NOT NULL UNIQUE,
@@ -85,7 +85,7 @@ def open_ledger(folder: Path) -> Connection:
 
     Several processes may have it open: the server, and a command beside it.
     One of 2026.11.1 did not know who told a boot's time: any better source may tell it anew. Nor
-    did it keep which key signed a record: a device had one.
+    did it keep which key signed a record: a device had one. Its addresses had no zone.
     """
     ledger = sqlite3.connect(folder / "orders.db", isolation_level=None)
     ledger.row_factory = sqlite3.Row
@@ -97,6 +97,8 @@ def open_ledger(folder: Path) -> Connection:
             ledger.execute("ALTER TABLE times ADD COLUMN source TEXT NOT NULL DEFAULT 'rtc'")
         if "kid" not in _columns(ledger, "captures"):
             ledger.execute("ALTER TABLE captures ADD COLUMN kid TEXT")
+        if "zone" not in _columns(ledger, "addresses"):
+            ledger.execute("ALTER TABLE addresses ADD COLUMN zone TEXT")
     return ledger
 
 

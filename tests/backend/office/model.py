@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from agent.errors import RecordDamaged
 from agent.record import file as recordfile
@@ -29,6 +30,11 @@ class Office:
     access: Access
     keeping: Keeping
     revoked_keys: RevokedKeys
+
+    def zone_of(self, number: str | None) -> ZoneInfo:
+        """In which times of an order are told: its door's; of none, the backend's."""
+        zone = None if number is None else self.orders.find(number).zone
+        return zone or self.settings.zone
 
     def take_in(self, opened: recordfile.RecordFile, received_at: str) -> None:
         """File a record that has its receipt; what is of an order without photos is erased.
@@ -82,7 +88,7 @@ def open_office(store: Store, *, show_simulated: bool = False) -> Office:
     """Open or make the office in the store's folder.
 
     Raises:
-        ValueError: `backend.toml` there says what cannot be.
+        WrongSettingError: `backend.toml` there says what cannot be.
     """
     settings = read_settings(store.folder)
     ledger = open_ledger(store.folder)

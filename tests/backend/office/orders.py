@@ -39,8 +39,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from agent.rule.manifest import PhotoRule
+from tests.backend import zones
 from tests.backend.office.ledger import Connection, Row, together
 
 
@@ -50,12 +52,17 @@ class NoSuchOrder(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a customer has things sent; opted out, no delivery there is photographed."""
+    """Where a customer has things sent; opted out, no delivery there is photographed.
+
+    Attributes:
+        zone: of the clocks at its doors; None for the backend's own.
+    """
 
     address: str
     customer: str
     line: str
     opted_out: bool = False
+    zone: ZoneInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class Order:
         opted_out: "Don't take delivery photos" for this order.
         address_opted_out: the same for all that goes to the address.
         done: delivered, as far as is known here.
+        zone: the address's, in which its times are told.
     """
 
     number: str
@@ -86,6 +94,7 @@ class Order:
     opted_out: bool = False
     address_opted_out: bool = False
     done: bool = False
+    zone: ZoneInfo | None = None
 
     @property
     def photo(self) -> PhotoRule:
@@ -102,7 +111,7 @@ TAKES_NO_PHOTO = """(o.confidential OR o.gift OR o.opted_out
 _PLAIN = ("number", "customer", "address", "stop_id", "lat_deg", "lon_deg", "radius_m")
 _FLAGS = ("signature_required", "confidential", "gift", "opted_out", "address_opted_out", "done")
 
-_SELECT = """SELECT o.*, a.opted_out AS address_opted_out,
+_SELECT = """SELECT o.*, a.opted_out AS address_opted_out, a.zone,
     (SELECT json_group_array(code) FROM (SELECT code FROM codes c WHERE c.number = o.number
      ORDER BY code)) AS codes
     FROM orders o JOIN addresses a USING (address)"""
@@ -126,11 +135,13 @@ class Orders:
         return str(row["name"])
 
     def add_address(self, one: Address) -> None:
-        row = (one.address, one.customer, one.line, one.opted_out)
-        self._ledger.execute("INSERT INTO addresses VALUES (?, ?, ?, ?)", row)
+        row = (one.address, one.customer, one.line, one.opted_out, one.zone and one.zone.key)
+        into = """INSERT INTO addresses (address, customer, line, opted_out, zone)
+            VALUES (?, ?, ?, ?, ?)"""
+        self._ledger.execute(into, row)
 
     def add(self, order: Order) -> None:
-        """Add an order; `address_opted_out` is the address's to say and is passed over."""
+        """Add an order; `address_opted_out` and `zone` are the address's and passed over."""
         who = (order.number, order.customer, order.address, order.stop_id)
         where = (order.lat_deg, order.lon_deg, order.radius_m)
         flags = (order.signature_required, order.confidential, order.gift, order.opted_out)
@@ -218,8 +229,13 @@ def _orders(rows: Iterable[Row]) -> list[Order]:
 def _order(row: Row) -> Order:
     found: dict[str, Any] = {name: row[name] for name in _PLAIN}
     found |= {name: bool(row[name]) for name in _FLAGS}
-    return Order(**found, codes=tuple(json.loads(row["codes"])))
+    return Order(**found, codes=tuple(json.loads(row["codes"])), zone=_zone(row))
 
 
 def _address(row: Row) -> Address:
-    return Address(row["address"], row["customer"], row["line"], bool(row["opted_out"]))
+    is_out = bool(row["opted_out"])
+    return Address(row["address"], row["customer"], row["line"], is_out, _zone(row))
+
+
+def _zone(row: Row) -> ZoneInfo | None:
+    return zones.named(row["zone"]) if row["zone"] else None

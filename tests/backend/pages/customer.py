@@ -46,6 +46,7 @@ class CustomerPages:
             photos=self._pictures.of_order(visit, order.number),
             looks=[view for view in views if view.viewer != "customer"],
             no_photo=words.NO_PHOTO,
+            zone=self._office.zone_of(order.number),
         )
 
     async def choose_for_order(self, visit: Visit[Customer]) -> Response:
@@ -59,7 +60,8 @@ class CustomerPages:
         order = self._own_order(visit)
         code = self._office.access.one_time_code(order.number, visit.now)
         until = visit.now + CODE_VALID
-        return self._render(visit, "code.html", order=order, code=code, until=until)
+        zone = self._office.zone_of(order.number)
+        return self._render(visit, "code.html", order=order, code=code, until=until, zone=zone)
 
     async def addresses(self, visit: Visit[Customer]) -> Response:
         addresses = self._office.orders.addresses_of(visit.viewer.customer)

@@ -53,6 +53,7 @@ class DispatchPages:
             flagged=flagged,
             voids=filing.voids(),
             revoked=filing.revoked(),
+            zone=self._office.settings.zone,
             fleet=await self._fleet.summary(visit.now) if self._fleet else None,
         )
 

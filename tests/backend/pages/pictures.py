@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -25,11 +26,13 @@ class Shown:
     Attributes:
         address: None when what came is no picture that can be shown.
         sha256: of the original, for a dispute; None when nothing of it is here.
+        zone: in which its times are told.
     """
 
     photo: Photo
     address: str | None
     sha256: str | None
+    zone: ZoneInfo
 
 
 class Pictures:
@@ -43,11 +46,12 @@ class Pictures:
         return [door.signed_in("/photos/{address}", self.picture)]
 
     def shown(self, visit: Visit[Viewer], photo: Photo) -> Shown:
-        sha256 = self._office.filing.original_sha256(photo.capture_id)
-        if not self._office.filing.can_be_shown(photo.capture_id):
-            return Shown(photo, None, sha256)
-        address = self._sessions.photo_address(visit.cookie, photo.capture_id, visit.now)
-        return Shown(photo, f"{PREFIX}/photos/{address}", sha256)
+        address, capture_id = None, photo.capture_id
+        if self._office.filing.can_be_shown(capture_id):
+            name = self._sessions.photo_address(visit.cookie, capture_id, visit.now)
+            address = f"{PREFIX}/photos/{name}"
+        sha256 = self._office.filing.original_sha256(capture_id)
+        return Shown(photo, address, sha256, self._office.zone_of(photo.number))
 
     def of_order(self, visit: Visit[Viewer], number: str) -> list[Shown]:
         return [self.shown(visit, photo) for photo in self._office.filing.photos_of(number)]

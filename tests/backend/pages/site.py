@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from agent.models import rfc3339
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Viewer
 from tests.backend.office.model import Office
@@ -71,6 +72,7 @@ class Site:
             lstrip_blocks=True,
         )
         self._templates.filters["day_and_time"] = words.day_and_time
+        self._templates.filters["utc"] = rfc3339
         self._templates.filters.update(fleet_words.FILTERS)
 
     def mount(self) -> Mount:

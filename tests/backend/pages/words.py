@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from agent.models import BoundBy, Verdict
+from tests.backend import zones
 from tests.backend.office.claims import LABEL_ELSEWHERE, LABEL_UNPLACED, UNOPENED_BODY
 
 NO_PHOTO: Final = "There is no delivery photo for this order."
@@ -45,6 +47,13 @@ def day(at: datetime) -> str:
     return f"{at.day} {at:%B %Y}"
 
 
-def day_and_time(at: datetime) -> str:
-    """As in `1 December 2026, 09:15 UTC`, with a space before UTC that does not break."""
-    return f"{day(at)}, {at:%H:%M}\N{NO-BREAK SPACE}UTC"
+def day_and_time(at: datetime, zone: ZoneInfo = zones.UTC_ZONE) -> str:
+    """As in `1 December 2026, 10:15 (Europe/Zurich)`, or `09:15 UTC`, the space without a break.
+
+    An hour that the clocks there show twice has its offset: `02:30 UTC+2 (Europe/Zurich)`.
+    """
+    there = at.astimezone(zone)
+    said = f"{day(there)}, {there:%H:%M}"
+    if zone == zones.UTC_ZONE:
+        return f"{said}\N{NO-BREAK SPACE}UTC"
+    return " ".join(filter(None, (said, zones.offset_if_doubled(there), f"({zone.key})")))

@@ -1,0 +1,97 @@
+"""Times on the pages: by the clocks at the door, and the zone stands beside each."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from agent.models import Kind
+from tests.backend import zones
+from tests.backend.office.access import Agent, Customer, Dispatch
+from tests.backend.office.demo import ALLOWED
+from tests.backend.office.ledger import open_ledger
+from tests.backend.office.orders import Address, Order, Orders
+from tests.backend.office.town import NOON, PICTURE, Town
+from tests.backend.pages.live import Browser, Live, live_town
+
+FAR: Final = "1009"
+OWNER: Final = Customer("c-1")
+
+PRESSED: Final = '<time datetime="2026-12-01T09:15:02.000Z">1 December 2026, {}</time>'
+AT_HOME: Final = PRESSED.format("10:15 (Europe/Zurich)")
+AWAY: Final = PRESSED.format("04:15 (America/New_York)")
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    """A backend in Zurich; one of c-1's addresses is in New York, and both got a photo."""
+    (tmp_path / "backend.toml").write_text('zone = "Europe/Zurich"\n')
+    with live_town(tmp_path) as live:
+        orders, routes = live.town.office.orders, live.town.office.routes
+        orders.add_address(
+            Address("a-9", "c-1", "9 Far Street", zone=zones.named("America/New_York"))
+        )
+        orders.add(Order(FAR, "c-1", "a-9", "s-99aa", ("DSTEP1009",), 40.7, -74.0))
+        routes.plan("route-9", [FAR], NOON, NOON.replace(hour=20))
+        routes.assign("route-9", live.town.van.device_id)
+        for number in (ALLOWED, FAR):
+            live.town.receive(live.town.photo(number))
+        yield live
+
+
+def for_service(live: Live, number: str) -> Browser:
+    browser = live.browser(Agent("17"))
+    code = live.town.office.access.one_time_code(number, live.clock.now)
+    browser.send("/service", number=number, code=code, why="where")
+    return browser
+
+
+def times(page: str) -> list[str]:
+    return re.findall(r"<time .*?</time>", page)
+
+
+def test_your_orders_tell_each_time_by_the_clocks_at_its_door(live: Live) -> None:
+    assert times(live.browser(OWNER).get("/orders").text) == [AWAY, AT_HOME]
+
+
+def test_the_order_its_looks_and_its_code_are_told_in_one_zone(live: Live) -> None:
+    customer, service = live.browser(OWNER), for_service(live, FAR)
+    page = service.get(f"/service/{FAR}").text
+    service.get(re.findall(r'<img src="/pages([^"]+)"', page)[0])
+
+    assert times(page) == [AWAY]
+    looked = '<time datetime="2026-12-01T12:00:00.000Z">1 December 2026, {}</time>'
+    of_order = times(customer.get(f"/orders/{FAR}").text)
+    assert of_order == [AWAY, looked.format("07:00 (America/New_York)")]
+    (until,) = times(customer.send(f"/orders/{FAR}/code").text)
+    assert "07:10 (America/New_York)" in until
+
+
+def test_dispatch_reads_the_backends_own_zone(live: Live) -> None:
+    capture_id = live.town.receive(live.town.stray())
+    browser = live.browser(Dispatch())
+
+    assert times(browser.get("/dispatch").text) == [AT_HOME]
+    assert times(browser.get(f"/dispatch/{capture_id}").text) == [AT_HOME]
+
+
+def test_a_press_of_unknown_time_is_said_to_be_so_and_the_arrival_has_its_zone(live: Live) -> None:
+    stop = {"id": live.town.office.orders.find(FAR).stop_id, "bound_by": "place"}
+    record = {"stop": stop, "simulated": False}
+    live.town.receive(live.town.van.make(Kind.PHOTO, record, PICTURE, clock="unsynced"))
+
+    page = live.browser(OWNER).get(f"/orders/{FAR}").text
+
+    assert "When it was left is not known." in page
+    assert "1 December 2026, 06:00 (America/New_York)" in page
+
+
+def test_an_older_folder_has_addresses_without_a_zone(tmp_path: Path) -> None:
+    Town(tmp_path).office.ledger.execute("ALTER TABLE addresses DROP COLUMN zone")
+
+    orders = Orders(open_ledger(tmp_path))
+
+    assert orders.address("a-1").zone is None
+    assert orders.find(ALLOWED).zone is None
