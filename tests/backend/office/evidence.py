@@ -88,7 +88,7 @@ def _files(office: Office, found: Received, around: list[Neighbour]) -> dict[str
         "evidence.pem": _certificate(folder, found),
         "fleet-ca.pem": (folder / "ca" / "ca.pem").read_bytes(),
         "fleet.jws": f"{FleetDocuments(folder).served(None)}\n".encode(),
-        f"keys/{fleet_key.name}": fleet_key.read_bytes(),
+        fleet_key.name: fleet_key.read_bytes(),
         revoked.name: revoked.read_bytes() if revoked.exists() else b"",
         "neighbours.json": as_text([one.digest for one in around]),
     }

@@ -106,7 +106,7 @@ def fleet(tmp_path: Path) -> Fleet:
 
 
 ALWAYS = {
-    *("evidence.pem", "fleet-ca.pem", "fleet.jws", "keys/fleet-key.pem"),
+    *("evidence.pem", "fleet-ca.pem", "fleet.jws", "fleet-key.pem"),
     *("neighbours.json", "view-log.json", "README.txt"),
 }
 
@@ -145,7 +145,7 @@ def test_receipt_and_certificate_verify_by_what_lies_beside_them(fleet: Fleet) -
     made = fleet.take(fleet.sealed())
     fleet.export(made.label.capture_id)
 
-    fleet_key = signing.read_public_key(fleet.out / "keys/fleet-key.pem")
+    fleet_key = signing.read_public_key(fleet.out / "fleet-key.pem")
     document = signing.verify(
         fleet.read("fleet.jws").strip(), {signing.thumbprint(fleet_key): fleet_key}
     )
