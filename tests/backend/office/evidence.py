@@ -1,8 +1,6 @@
 """What a dispute about one record needs, in one folder or zip that `doorstep verify` takes."""
 
 import argparse
-import io
-import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,11 +10,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from agent.models import rfc3339
-from agent.record import file as recordfile
-from agent.record import sealing
-from tests.backend.identity.fleet import FleetDocuments, KeyFiles
-from tests.backend.identity.known import Label
-from tests.backend.identity.register import Register
+from tests.backend.office import evidence_files
 from tests.backend.office.access import Agent, Dispatch
 from tests.backend.office.export import as_text, new_zip
 from tests.backend.office.keeping import NotDone
@@ -24,7 +18,6 @@ from tests.backend.office.model import Office
 from tests.backend.office.neighbours import Neighbour, neighbours
 from tests.backend.office.received import Received, received
 from tests.backend.pages.accounts import Accounts
-from tests.backend.seals import Seals
 
 Add = Callable[[str, bytes], None]
 """Takes a file's name and what is in it."""
@@ -34,12 +27,6 @@ README: Final = "evidence.txt"
 
 WHY: Final = "Exported as evidence about the delivery."
 """What the customer reads of it; while a case is open, its number stands there too."""
-
-NOTHING_TO_OPEN: Final = "the body of this record was erased: export it without --opened"
-NOBODY_OPENS: Final = (
-    "no identity here opens this record: put the one that it is sealed to into keys/identities/, "
-    "or export it without --opened"
-)
 
 
 def add_to(commands: Any) -> None:
@@ -63,11 +50,11 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
     capture_id, by = options.capture_id, _account(office, options.by)
     found = received(office, capture_id)
     around = neighbours(office, found.label)
-    files = _files(office, found, around)
+    files = evidence_files.always(office, found, around)
     if options.neighbours:
         files |= {f"{one.capture_id}.rec": one.line + b"\n" for one in around}
     if options.opened:
-        files |= _opened(office, found)
+        files |= evidence_files.opened(office, found)
     files["README.txt"] = _readme(found, around, files, now)
     into: Path = options.out or Path(f"evidence-{capture_id}")
     with _new(into) as add:
@@ -77,44 +64,6 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
         for name, content in {**files, "view-log.json": as_text(looks)}.items():
             add(name, content)
     return f"written: {into}\n{found.left()}"
-
-
-def _files(office: Office, found: Received, around: list[Neighbour]) -> dict[str, bytes]:
-    folder, capture_id = office.store.folder, found.label.capture_id
-    fleet_key, revoked = KeyFiles(folder).fleet_public, folder / "revoked.jws"
-    files = {
-        f"{capture_id}.rec": found.content,
-        f"receipts/{capture_id}.jws": f"{found.verdict.jws}\n".encode(),
-        "evidence.pem": _certificate(folder, found),
-        "fleet-ca.pem": (folder / "ca" / "ca.pem").read_bytes(),
-        "fleet.jws": f"{FleetDocuments(folder).served(None)}\n".encode(),
-        fleet_key.name: fleet_key.read_bytes(),
-        revoked.name: revoked.read_bytes() if revoked.exists() else b"",
-        "neighbours.json": as_text([one.digest for one in around]),
-    }
-    return {name: content for name, content in files.items() if content}
-
-
-def _certificate(folder: Path, found: Received) -> bytes:
-    """Of the key in the label; empty without identity. The fleet's root issues it directly."""
-    issued = Register(folder).certificates(found.label.device_id)
-    ours = [one for one in issued if one.label is Label.EVIDENCE and one.kid == found.kid]
-    return "".join(one.pem for one in ours).encode()
-
-
-def _opened(office: Office, found: Received) -> dict[str, bytes]:
-    """What was packed into the body, byte for byte. Raises NotDone."""
-    if found.filed.erased_at:
-        raise NotDone(NOTHING_TO_OPEN)
-    body = recordfile.check(found.content).body
-    if found.is_sealed:
-        try:
-            body = sealing.open_sealed(body, Seals(office.store.folder).identities())
-        except sealing.Unopened as error:
-            raise NotDone(NOBODY_OPENS) from error
-    with tarfile.open(fileobj=io.BytesIO(body)) as packed:
-        parts = {one.name: packed.extractfile(one) for one in packed}
-        return {f"opened/{name}": part.read() for name, part in parts.items() if part}
 
 
 def _readme(

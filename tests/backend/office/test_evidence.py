@@ -32,7 +32,7 @@ from tests.backend.seals import Seals
 from tests.backend.wire.intake import Intake
 from tests.backend.wire.store import Upload
 from tests.support.factory import Made, new_id
-from tests.support.sealed import RECIPIENTS
+from tests.support.sealed import IDENTITY_FILE, NAMES, RECIPIENTS
 
 
 class Fleet:
@@ -54,9 +54,9 @@ class Fleet:
         self.intake = Intake(self.town.office.store, self.key, self.town.office, register)
         self.recipients = Seals(folder).recipients()
 
-    def sealed(self, number: str = ALLOWED) -> Made:
+    def sealed(self, number: str = ALLOWED, packed: bytes = b"") -> Made:
         made = self.town.photo(number)
-        body = sealing.seal(made.content.partition(b"\n")[2], self.recipients)
+        body = sealing.seal(packed or made.content.partition(b"\n")[2], self.recipients)
         label = replace(made.label, body=recordfile.describe(body, sealing.SEALED_TYPE))
         again = Made(label, recordfile.sign(label, body, self.town.van.key))
         self.town.van.prev = again.label_sha256
@@ -274,10 +274,15 @@ def test_of_an_erased_record_the_label_is_left_and_the_readme_says_so(fleet: Fle
 
     said = fleet.export(own)
 
-    assert "Only its label is left: the body was erased on" in said
+    filed = fleet.town.office.filing.filed(own)
+    assert filed is not None
+    assert f"Only its label is left: the body was erased on {filed.erased_at}" in said
     assert "(no photo at this stop)" in said
     assert (fleet.out / f"{own}.rec").read_bytes() == made.line + b"\n"
     assert fleet.problems()[0] == 0
+    stated, key = fleet.read(f"receipts/{own}-erased.jws").strip(), fleet.key().public_key()
+    statement = signing.verify(stated, {signing.thumbprint(key): key}, typ="doorstep-erased")
+    assert statement == {"v": 1, "capture_id": own, "erased_at": filed.erased_at}
     assert "1 and 4 agree with nothing any more" in fleet.read("README.txt")
     assert hand(fleet)[4].split()[0] == made.label_sha256
     with pytest.raises(NotDone, match="without --opened"):
@@ -294,6 +299,23 @@ def test_a_record_that_nobody_here_opens_is_exported_and_the_readme_says_so(flee
 
     assert "nobody here saw what is in it" in fleet.read("README.txt")
     assert (fleet.out / f"{made.label.capture_id}.rec").read_bytes() == made.content
+
+
+def test_what_an_identity_that_came_later_opens_writes_nowhere_else(fleet: Fleet) -> None:
+    """Nobody has looked at the names in it when it came."""
+    fleet.recipients = RECIPIENTS
+    evil = recordfile.pack_body({}, PICTURE, NOON).replace(b"photo.jpg", b"../ab.jpg")
+    plain = bytearray(evil)
+    at = 1024
+    plain[at + 148 : at + 156] = b" " * 8
+    plain[at + 148 : at + 156] = b"%06o\0 " % sum(plain[at : at + 512])
+    made = fleet.take(fleet.sealed(packed=bytes(plain)))
+    Seals(fleet.folder).know(IDENTITY_FILE, NAMES)
+
+    with pytest.raises(NotDone, match="its name is no plain one: export this record without"):
+        fleet.export(made.label.capture_id, "--opened")
+
+    assert not fleet.out.exists()
 
 
 def test_what_cannot_be_exported_is_said_in_a_sentence_and_nothing_is_written(

@@ -1,0 +1,79 @@
+"""What lies in a folder of evidence, by name (evidence.py)."""
+
+import io
+import tarfile
+from pathlib import Path
+from typing import Final
+
+from agent.errors import RecordDamaged
+from agent.record import file as recordfile
+from agent.record import sealing, signing
+from tests.backend.identity.fleet import FleetDocuments, KeyFiles
+from tests.backend.identity.known import Label
+from tests.backend.identity.register import Register
+from tests.backend.office.export import as_text
+from tests.backend.office.keeping import NotDone
+from tests.backend.office.model import Office
+from tests.backend.office.neighbours import Neighbour
+from tests.backend.office.received import Received
+from tests.backend.seals import Seals
+
+ERASED_TYPE: Final = "doorstep-erased"
+"""`typ` of the statement that a body was erased. Source: RFC 8725 section 3.11."""
+
+NOTHING_TO_OPEN: Final = "the body of this record was erased: export it without --opened"
+NOBODY_OPENS: Final = (
+    "no identity here opens this record: put the one that it is sealed to into keys/identities/, "
+    "or export it without --opened"
+)
+
+
+def always(office: Office, found: Received, around: list[Neighbour]) -> dict[str, bytes]:
+    """All that needs no asking, by name; what there is not is left out."""
+    folder, capture_id = office.store.folder, found.label.capture_id
+    fleet_key, revoked = KeyFiles(folder).fleet_public, folder / "revoked.jws"
+    files = {
+        f"{capture_id}.rec": found.content,
+        f"receipts/{capture_id}.jws": f"{found.verdict.jws}\n".encode(),
+        "evidence.pem": _certificate(folder, found),
+        "fleet-ca.pem": (folder / "ca" / "ca.pem").read_bytes(),
+        "fleet.jws": f"{FleetDocuments(folder).served(None)}\n".encode(),
+        fleet_key.name: fleet_key.read_bytes(),
+        f"receipts/{capture_id}-erased.jws": _erasure(folder, found),
+        revoked.name: revoked.read_bytes() if revoked.exists() else b"",
+        "neighbours.json": as_text([one.digest for one in around]),
+    }
+    return {name: content for name, content in files.items() if content}
+
+
+def _erasure(folder: Path, found: Received) -> bytes:
+    """When the body was erased, signed by the key of receipts; empty while it is here."""
+    if not found.filed.erased_at:
+        return b""
+    said = {"v": 1, "capture_id": found.label.capture_id, "erased_at": found.filed.erased_at}
+    key = signing.read_private_key(KeyFiles(folder).signs)
+    return f"{signing.sign(said, key, typ=ERASED_TYPE)}\n".encode()
+
+
+def _certificate(folder: Path, found: Received) -> bytes:
+    """Of the key in the label; empty without identity. The fleet's root issues it directly."""
+    issued = Register(folder).certificates(found.label.device_id)
+    ours = [one for one in issued if one.label is Label.EVIDENCE and one.kid == found.kid]
+    return "".join(one.pem for one in ours).encode()
+
+
+def opened(office: Office, found: Received) -> dict[str, bytes]:
+    """What was packed into the body, byte for byte. Raises NotDone."""
+    if found.filed.erased_at:
+        raise NotDone(NOTHING_TO_OPEN)
+    closed, identities = recordfile.check(found.content), Seals(office.store.folder).identities()
+    try:
+        recordfile.open_checked(closed, identities)  # the names in it too: nobody may have looked
+    except sealing.Unopened as error:
+        raise NotDone(NOBODY_OPENS) from error
+    except RecordDamaged as error:
+        raise NotDone(f"{error}: export this record without --opened") from error
+    body = sealing.open_sealed(closed.body, identities) if found.is_sealed else closed.body
+    with tarfile.open(fileobj=io.BytesIO(body)) as packed:
+        parts = {one.name: packed.extractfile(one) for one in packed}
+        return {f"opened/{name}": part.read() for name, part in parts.items() if part}
