@@ -34,25 +34,24 @@ def always(office: Office, found: Received, around: list[Neighbour]) -> dict[str
     fleet_key, revoked = KeyFiles(folder).fleet_public, folder / "revoked.jws"
     files = {
         f"{capture_id}.rec": found.content,
-        f"receipts/{capture_id}.jws": f"{found.verdict.jws}\n".encode(),
+        f"receipts/{capture_id}.jws": f"{found.verdict.jws}\n{_erasure(folder, found)}".encode(),
         "evidence.pem": _certificate(folder, found),
         "fleet-ca.pem": (folder / "ca" / "ca.pem").read_bytes(),
         "fleet.jws": f"{FleetDocuments(folder).served(None)}\n".encode(),
         fleet_key.name: fleet_key.read_bytes(),
-        f"receipts/{capture_id}-erased.jws": _erasure(folder, found),
         revoked.name: revoked.read_bytes() if revoked.exists() else b"",
         "neighbours.json": as_text([one.digest for one in around]),
     }
     return {name: content for name, content in files.items() if content}
 
 
-def _erasure(folder: Path, found: Received) -> bytes:
-    """When the body was erased, signed by the key of receipts; empty while it is here."""
+def _erasure(folder: Path, found: Received) -> str:
+    """A line that says when the body was erased, signed as receipts are; empty while it is here."""
     if not found.filed.erased_at:
-        return b""
+        return ""
     said = {"v": 1, "capture_id": found.label.capture_id, "erased_at": found.filed.erased_at}
     key = signing.read_private_key(KeyFiles(folder).signs)
-    return f"{signing.sign(said, key, typ=ERASED_TYPE)}\n".encode()
+    return f"{signing.sign(said, key, typ=ERASED_TYPE)}\n"
 
 
 def _certificate(folder: Path, found: Received) -> bytes:
