@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
@@ -97,9 +96,6 @@ class Fleet:
         return report.problems, "\n".join(report.lines)
 
 
-VERIFY = [sys.executable, "-m", "agent", "verify"]
-
-
 @pytest.fixture
 def fleet(tmp_path: Path) -> Fleet:
     return Fleet(tmp_path / "backend")
@@ -123,22 +119,6 @@ def test_the_folder_has_the_record_as_received_and_it_verifies(fleet: Fleet) -> 
     problems, words = fleet.problems()
     assert (problems, "sealed" in words) == (0, False)
     assert fleet.out.stat().st_mode & 0o777 == 0o700
-
-
-@pytest.mark.slow
-def test_at_a_terminal_the_command_writes_what_doorstep_verify_takes(fleet: Fleet) -> None:
-    made = fleet.take(fleet.sealed())
-    identity = next((fleet.folder / "keys" / "identities").iterdir())
-    backend = [sys.executable, "-m", "tests.backend", "--data", str(fleet.folder)]
-
-    export = ["export-evidence", made.label.capture_id, "--out", str(fleet.out)]
-    said = subprocess.check_output([*backend, *export], text=True)
-    verified = subprocess.check_output(
-        [*VERIFY, str(fleet.out), "--identity", str(identity)], text=True
-    )
-
-    assert said.splitlines()[0] == f"written: {fleet.out}"
-    assert "everything verifies" in verified
 
 
 def test_receipt_and_certificate_verify_by_what_lies_beside_them(fleet: Fleet) -> None:

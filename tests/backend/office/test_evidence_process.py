@@ -1,0 +1,44 @@
+"""From a press to the evidence of it, with real processes: device, backend, `doorstep verify`."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.backend.identity.register import Register
+from tests.backend.office.model import open_office
+from tests.backend.process import running_backend
+from tests.backend.wire.store import Store
+from tests.support.device import device
+from tests.support.enrolment import required
+from tests.support.sealed import IDENTITY_FILE
+
+pytestmark = pytest.mark.slow
+
+WORLD = "[[at]]\npress = 1\ndoor = 1\n"
+
+
+def test_a_press_comes_out_as_evidence_that_verifies(tmp_path: Path) -> None:
+    with (
+        running_backend(tmp_path / "backend", identity=True) as backend,
+        device(tmp_path / "van", WORLD, **required(backend)) as van,
+    ):
+        enrolled = van.run("enrol", backend.base_url, input=Register(backend.data).let_in("van-7"))
+        assert enrolled.returncode == 0, enrolled.stderr
+        van.start("capture")
+        pressed = van.press()
+        capture_id = pressed["label"]["capture_id"]
+        van.run("sync", "--once")
+        out = tmp_path / "evidence"
+
+        said = backend.command("export-evidence", capture_id, "--out", str(out), "--opened")
+
+        assert said == f"written: {out}\nIt is whole.\n"
+        identity = tmp_path / "identity.txt"
+        identity.write_text(IDENTITY_FILE)
+        verified = van.run("verify", str(out), "--identity", str(identity))
+        assert verified.returncode == 0, verified.stdout
+        digest = pressed["record"]["photo"]["sha256"]
+        assert hashlib.sha256((out / "opened/photo.jpg").read_bytes()).hexdigest() == digest
+        office = open_office(Store(backend.data))
+        assert office.filing.original_sha256(capture_id) == digest
