@@ -17,8 +17,8 @@ from agent.models import Kind
 from agent.queue import recovery
 from agent.queue.recovery import sweep
 from agent.record import file as recordfile
-from agent.record import signing, verify
-from agent.record.verify import Report, examine
+from agent.record import signing
+from agent.record.verify import Report, examine, found
 from tests.support.factory import (
     MOMENT,
     Made,
@@ -433,7 +433,7 @@ def test_the_sweep_takes_what_verifies_up_to_the_same_size(
     """What the device keeps and sends, anybody can verify."""
     layout, _, outbox = queue(tmp_path)
     size_bytes = device.make().into(layout.records).stat().st_size
-    for module in (recovery, verify):
+    for module in (recovery, found):
         monkeypatch.setattr(module, "LARGEST_RECORD_BYTES", size_bytes - beyond_bytes)
 
     assert look(layout.records).problems == beyond_bytes

@@ -1,0 +1,130 @@
+"""Whether records are in sequence: keys, chains, gaps, forks; pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from agent.models import CaptureId, Kind
+from agent.record import signing
+from agent.record.verify.found import Record
+from hardware.clock import ClockSource
+
+
+def check_keys(records: list[Record], pinned: signing.PublicKey | None) -> dict[str, str]:
+    """The key that each device must use, by thumbprint."""
+    given = None if pinned is None else signing.thumbprint(pinned)
+    keys: dict[str, str] = {}
+    for each in sorted(records, key=lambda each: each.label.utc):  # chains have no order
+        if each.kid != keys.setdefault(each.label.device_id, given or each.kid):
+            whose = "the given one" if given else f"the first one of {each.label.device_id}"
+            each.problems.append(f"NOT GENUINE: signed by another key than {whose}")
+    return keys
+
+
+def by_their_owner(records: list[Record]) -> list[Record]:
+    """Those made by the device that made the first one of their chain here."""
+    owners: dict[str, str] = {}
+    for each in records:
+        owner = owners.setdefault(each.label.chain, each.label.device_id)
+        if each.label.device_id != owner:
+            each.problems.append(f"NOT GENUINE: of {each.label.device_id}, in a chain of {owner}")
+    return [each for each in records if each.label.device_id == owners[each.label.chain]]
+
+
+def originals(records: list[Record]) -> list[Record]:
+    """Each label once; a second file with the same label is a copy, not a fork."""
+    first: dict[frozenset[str], Record] = {}
+    for each in records:
+        original = first.setdefault(each.spellings, each)
+        if original is not each:
+            is_same = original.label_sha256 == each.label_sha256
+            how = "" if is_same else ", with the other spelling of its signature"
+            each.notes.append(f"a copy of {original.name}{how}")
+    return list(first.values())
+
+
+def check_starts(records: list[Record]) -> None:
+    """Only a device's earliest chain may be there without its beginning."""
+    chains: dict[str, list[Record]] = defaultdict(list)
+    for each in records:
+        chains[each.label.chain].append(each)
+    devices: set[str] = set()
+    for chain in sorted(chains.values(), key=_began):
+        first = chain[0].label
+        if first.device_id in devices and (first.seq, first.kind) != (1, Kind.CHAIN_START):
+            words = f"MISSING: the chain_start of this second chain of {first.device_id}"
+            chain[0].problems.append(words)
+        devices.add(first.device_id)
+
+
+def _began(chain: list[Record]) -> tuple[int, str, bool]:
+    """Chains in order; where no clock knew, pruned ones first, and last those that begin here.
+
+    Among these what lacks its chain_start comes behind: no device made it first.
+    """
+    utc = [each.label.utc for each in chain if each.label.clock != ClockSource.UNSYNCED]
+    first = chain[0].label
+    turn = 1 if utc else 0 if first.seq > 1 else 2
+    return turn, min(utc, default=""), first.kind != Kind.CHAIN_START
+
+
+def check_forks(records: list[Record]) -> None:
+    """Two of one number, of one id, or after the same one."""
+    by_number, by_prev, by_id = defaultdict(list), defaultdict(list), defaultdict(list)
+    one_of = {digest: min(each.spellings) for each in records for digest in each.spellings}
+    for each in records:
+        by_number[each.label.chain, each.label.seq].append(each)
+        by_id[each.label.capture_id].append(each)
+        if each.label.prev is not None:
+            by_prev[one_of.get(each.label.prev, each.label.prev)].append(each)
+    for group in _several(by_number.values()):
+        for each in group:
+            each.problems.append(f"FORK: {len(group)} records have this number")
+    for group in _several(by_prev.values()):
+        if len({(each.label.chain, each.label.seq) for each in group}) > 1:
+            for each in group:
+                each.problems.append(f"FORK: {len(group)} records follow the same one")
+    for group in _several(by_id.values()):
+        for each in group:
+            each.problems.append(f"FORK: {len(group)} records have this id")
+
+
+def _several(groups: Iterable[list[Record]]) -> Iterator[list[Record]]:
+    return (group for group in groups if len(group) > 1)
+
+
+def check_voids(records: list[Record]) -> None:
+    """A device takes back its own records only."""
+    by_id = {each.label.capture_id: each for each in records}
+    for each in records:
+        about = each.label.about
+        if about is None:
+            continue
+        taken_back = by_id.get(CaptureId(about))
+        if taken_back is None:
+            each.notes.append(f"takes back {about}, which is not in this folder")
+        elif taken_back.label.device_id != each.label.device_id:
+            each.problems.append(f"NOT GENUINE: takes back {about} of another device")
+        else:
+            each.notes.append(f"takes back #{taken_back.label.seq}")
+
+
+def check_links(records: list[Record]) -> dict[tuple[str, int], str]:
+    """Check every `prev`; the gaps, by the chain and number of the record that follows."""
+    digests: dict[tuple[str, int], set[str]] = defaultdict(set)
+    respelled = {each.respelled_sha256 for each in records}
+    for each in records:
+        digests[each.label.chain, each.label.seq] |= each.spellings
+    for each in records:
+        last = each.label.seq - 1
+        before = digests.get((each.label.chain, last))
+        if before and each.label.prev not in before:
+            each.problems.append(f"BROKEN: it does not follow the #{last} here")
+        elif before and each.label.prev in respelled:
+            each.notes.append(f"it follows #{last} by the other spelling of its signature")
+    gaps = {}
+    for (chain, before_seq), (other, seq) in pairwise(sorted(digests)):
+        if chain == other and seq - before_seq > 1:
+            upto = f" to #{seq - 1}" if seq - before_seq > 2 else ""
+            gaps[chain, seq] = f"#{before_seq + 1}{upto}  MISSING: not in this folder"
+    return gaps
