@@ -1,0 +1,94 @@
+"""The reader of EXIF: what the device writes is read back, and whatever else crashes nothing."""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from agent.capture.exif import stamp
+from agent.capture.photo_facts import GpsFacts, PhotoFacts
+from agent.record import exif
+from agent.record.exif import Exif
+
+PLAIN = b"\xff\xd8\xff\xdb\x00\x03!\xff\xda picture \xff\xd9"
+FACTS = PhotoFacts(
+    capture_id="0b9ff0d2-6a0e-4a53-9d29-0c4f5b0c8c11",
+    device_id="van-17",
+    make="Doorstep",
+    model="",
+    software="doorstep",
+    utc=datetime(2026, 12, 1, 9, 15, 2, 417_999, tzinfo=UTC),
+    width_px=64,
+    height_px=48,
+    exposure_us=8000,
+    gain=None,
+    position=GpsFacts(-33.8567844, 151.2152967, 3),
+)
+
+
+def test_what_the_device_writes_is_read_back() -> None:
+    found = exif.read(stamp(PLAIN, FACTS))
+
+    assert found is not None
+    assert found.place_deg == pytest.approx((-33.8567844, 151.2152967), abs=2e-8)
+    assert replace(found, place_deg=None) == Exif(
+        taken=datetime(2026, 12, 1, 9, 15, 2, 417_000, tzinfo=UTC),
+        unique_id="0b9ff0d26a0e4a539d290c4f5b0c8c11",
+        serial="van-17",
+        size_px=(64, 48),
+        place_deg=None,
+    )
+
+
+def test_without_a_fix_there_is_no_place() -> None:
+    found = exif.read(stamp(PLAIN, replace(FACTS, position=None)))
+
+    assert found is not None
+    assert found.place_deg is None
+
+
+@given(st.floats(-90, 90), st.floats(-180, 180))
+@example(0.0, -1e-8)
+def test_every_place_is_read_back_to_three_millimetres(lat_deg: float, lon_deg: float) -> None:
+    found = exif.read(stamp(PLAIN, replace(FACTS, position=GpsFacts(lat_deg, lon_deg, 3))))
+
+    assert found is not None
+    assert found.place_deg == pytest.approx((lat_deg, lon_deg), abs=1.5e-8)
+
+
+@pytest.mark.parametrize("photo", [PLAIN, b"", b"\xff\xd8", b"no picture"])
+def test_a_photo_without_exif_has_none(photo: bytes) -> None:
+    assert exif.read(photo) is None
+
+
+def test_two_of_it_contradict_each_other() -> None:
+    stamped = stamp(PLAIN, FACTS)
+    segment = stamped[2 : stamped.index(b"\xff\xdb")]
+
+    with pytest.raises(ValueError, match="two"):
+        exif.read(stamped[:2] + segment + stamped[2:])
+
+
+@given(st.data())
+def test_garbled_exif_is_read_or_told_and_crashes_nothing(data: st.DataObject) -> None:
+    """A count of four thousand million is one of these."""
+    stamped = bytearray(stamp(PLAIN, FACTS))
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(2, stamped.index(b"\xff\xda")))
+        piece = data.draw(st.sampled_from([b"\xff" * 4, bytes(4), b"\x01", b"\x7f\xff"]))
+        stamped[at : at + len(piece)] = piece
+        del stamped[data.draw(st.integers(len(stamped) // 2, len(stamped))) :]
+        stamped += b"\xff\xda"
+    with suppress(ValueError):
+        exif.read(bytes(stamped))
+
+
+@given(st.binary(max_size=200))
+def test_noise_in_the_place_of_exif_crashes_nothing(noise: bytes) -> None:
+    content = b"Exif\0\0" + noise
+    length = (len(content) + 2).to_bytes(2, "big")
+    with suppress(ValueError):
+        exif.read(b"\xff\xd8\xff\xe1" + length + content + b"\xff\xda")
