@@ -123,6 +123,16 @@ def read_pem(pem: bytes) -> Chain:
         return _few(x509.load_pem_x509_certificates(pem))
 
 
+def read_der(der: bytes) -> Certificate:
+    """One certificate in DER.
+
+    Raises:
+        NotGenuine: it cannot be read.
+    """
+    with _readable("no certificate"):
+        return x509.load_der_x509_certificate(der)
+
+
 def read_answer(body: bytes) -> Chain:
     """The certificates in an EST answer: certs-only PKCS#7 in base64, in lines or not (RFC 8951).
 

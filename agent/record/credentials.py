@@ -1,0 +1,228 @@
+"""Content Credentials: a photo's C2PA manifest, signed and read; the only door to c2pa.
+
+Source: C2PA Technical Specification 2.2. The library is loaded by the first signer or reader, not
+by this module: it is 23 MB of machine code. Nothing here asks a network.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from io import BytesIO
+from types import ModuleType
+from typing import Any, Final
+
+from agent import __version__
+from agent.errors import DoorstepError, NotGenuine
+from agent.record import certificates, jumbf, signing
+from agent.record.certificates import Certificate, Chain
+from agent.record.signing import PrivateKey
+
+LABEL: Final = "doorstep.capture"
+"""Of the assertion that says which record this photo belongs to."""
+
+_IPTC: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+_JPEG: Final = "image/jpeg"
+
+_SETTINGS: Final[Mapping[str, Any]] = {
+    "version": 1,
+    "builder": {"thumbnail": {"enabled": False}},
+    "verify": {
+        "verify_after_sign": False,  # a second hash of the photo, at every press
+        "remote_manifest_fetch": False,
+        "ocsp_fetch": False,
+    },
+}
+
+
+class Source(StrEnum):
+    """Where a picture comes from, as IPTC's NewsCodes name it.
+
+    CAPTURE: the device's own sensor.
+    COMPOSITE: any video device: what it shows may be made of anything, and no name says that.
+    ALGORITHM: drawn by a program.
+    """
+
+    CAPTURE = _IPTC + "digitalCapture"
+    COMPOSITE = _IPTC + "composite"
+    ALGORITHM = _IPTC + "algorithmicMedia"
+
+
+class State(StrEnum):
+    """What a manifest is worth.
+
+    TRUSTED: whole, and by a certificate of the authority that was given.
+    VALID: whole, by somebody.
+    """
+
+    TRUSTED = "trusted"
+    VALID = "valid"
+    INVALID = "invalid"
+
+
+class NoLibrary(DoorstepError, RuntimeError):
+    """c2pa is not on this machine, or not for it."""
+
+
+class Unsigned(Exception):
+    """A photo that stays without credentials; the message is the reason, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the manifest of a photo says.
+
+    Attributes:
+        reasons: why it is not trusted; empty where it is.
+        certificate: the signer's; None where the manifest is invalid.
+        capture: our assertion's content, as it is; empty where there is none.
+        source: the digitalSourceType; empty where there is none.
+    """
+
+    state: State
+    reasons: tuple[str, ...]
+    certificate: Certificate | None = None
+    capture: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+
+class PhotoSigner:
+    """Signs photos in the name of one certificate.
+
+    Args:
+        key: that `chain` is for.
+        chain: the evidence certificate and those above it, without the root.
+
+    Raises:
+        Unsigned: the library is missing, or it refuses them, or the certificate is for another key.
+    """
+
+    def __init__(self, key: PrivateKey, chain: Chain) -> None:
+        if not certificates.is_for(chain[0], key.public_key()):
+            raise Unsigned("failed: the evidence certificate is for another key")
+        try:
+            self._c2pa = load()
+            self._context = self._c2pa.Context.from_dict(dict(_SETTINGS))
+            info = self._c2pa.C2paSignerInfo(
+                b"es256", certificates.pem(chain), signing.private_pem(key), None
+            )
+            self._signer = self._c2pa.Signer.from_info(info)
+        except NoLibrary as error:
+            raise Unsigned(f"failed: {error}") from error
+        except self._c2pa.C2paError as error:
+            raise Unsigned(_failed(error)) from error
+        self._leaf = chain[0]
+
+    def sign(self, photo: bytes, source: Source, capture: Mapping[str, Any]) -> bytes:
+        """The photo with its manifest; not one byte of it may change after this.
+
+        Raises:
+            Unsigned: outside the certificate's validity by this machine's clock, or it failed.
+        """
+        starts, ends = certificates.starts(self._leaf), certificates.ends(self._leaf)
+        if not starts <= datetime.now(UTC) <= ends:
+            raise Unsigned("outside its validity")
+        signed = BytesIO()
+        try:
+            builder = self._c2pa.Builder(_definition(source, capture), self._context)
+            builder.sign(self._signer, _JPEG, BytesIO(photo), signed)
+        except self._c2pa.C2paError as error:
+            raise Unsigned(_failed(error)) from error
+        return signed.getvalue()
+
+
+def load() -> ModuleType:
+    """Load c2pa, which takes its time; later calls are for nothing.
+
+    Raises:
+        NoLibrary: it cannot be loaded.
+    """
+    try:
+        import c2pa  # noqa: PLC0415, TID251 - this is its door, and it is heavy
+    except (ImportError, OSError, RuntimeError) as error:
+        words = "c2pa cannot be loaded; install c2pa-python in this environment"
+        raise NoLibrary(f"{words}: {str(error)[:120]}") from error
+    library: ModuleType = c2pa
+    return library
+
+
+def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
+    """What the manifest in a photo says, and what that is worth; None where it has none.
+
+    `anchor_pem` are the authorities to trust; without, nothing is better than VALID. Only the form
+    in which a device writes it is accepted: no byte of the photo can be another one.
+
+    Raises:
+        NoLibrary: c2pa cannot be loaded.
+    """
+    c2pa = load()
+    trust = {"trust": {"user_anchors": anchor_pem}} if anchor_pem else {}
+    try:
+        context = c2pa.Context.from_dict({**_SETTINGS, **trust})
+        reader = c2pa.Reader.try_create(_JPEG, BytesIO(photo), context=context)
+        if reader is None:
+            return None
+        with reader:
+            told = json.loads(reader.json())
+    except c2pa.C2paError as error:
+        return Credentials(State.INVALID, (_words(error),))
+    return _judged(photo, told, is_anchored=bool(anchor_pem))
+
+
+def _judged(photo: bytes, told: Mapping[str, Any], *, is_anchored: bool) -> Credentials:
+    results = told.get("validation_results", {}).get("activeManifest", {})
+    reasons = tuple(dict.fromkeys(_reason(one) for one in results.get("failure", ())))
+    said = told.get("manifests", {}).get(told.get("active_manifest"), {})
+    capture, source = _capture(said), _source(said)
+    worth = told.get("validation_state")
+    if worth not in {"Trusted", "Valid"}:
+        return Credentials(State.INVALID, reasons or ("not whole",), None, capture, source)
+    try:
+        ders = jumbf.certificates_in(photo)
+        certificate = certificates.read_der(ders[0])
+    except NotGenuine as error:
+        return Credentials(State.INVALID, (str(error),), None, capture, source)
+    state = State.TRUSTED if worth == "Trusted" and is_anchored else State.VALID
+    return Credentials(state, reasons, certificate, capture, source)
+
+
+def _definition(source: Source, capture: Mapping[str, Any]) -> dict[str, Any]:
+    created = {"action": "c2pa.created", "digitalSourceType": source}
+    return {
+        "claim_generator_info": [{"name": "doorstep", "version": __version__}],
+        "assertions": [
+            {"label": "c2pa.actions.v2", "data": {"actions": [created]}, "created": True},
+            {"label": LABEL, "data": dict(capture), "created": True},
+        ],
+    }
+
+
+def _assertion(said: Mapping[str, Any], label: str) -> Mapping[str, Any]:
+    """Of those that the signer answers for; what it has from others is none."""
+    for one in said.get("assertions", ()):
+        if one.get("label") == label and one.get("created") and isinstance(one.get("data"), dict):
+            found: Mapping[str, Any] = one["data"]
+            return found
+    return {}
+
+
+def _capture(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _assertion(said, LABEL)
+
+
+def _source(said: Mapping[str, Any]) -> str:
+    actions = _assertion(said, "c2pa.actions.v2").get("actions", ())
+    return next((str(one.get("digitalSourceType", "")) for one in actions), "")
+
+
+def _reason(failure: Mapping[str, Any]) -> str:
+    return f"{failure.get('explanation') or 'failed'} ({failure.get('code')})"
+
+
+def _words(error: Exception) -> str:
+    return f"{str(error)[:120] or type(error).__name__}"
+
+
+def _failed(error: Exception) -> str:
+    return f"failed: {_words(error)}"

@@ -1,0 +1,165 @@
+"""The one form in which a device's photo holds its manifest; bytes to the certificates in it.
+
+A C2PA reader passes over a thousand bytes of a manifest: the headers of boxes, and the room that
+the signature did not need. Who asks for this form lets nothing stand there but what a device wrote.
+Source: C2PA Technical Specification 2.2 section 11; RFC 9052 section 4.2 (COSE_Sign1).
+"""
+
+from typing import Final
+
+from agent.errors import NotGenuine
+
+_ANOTHER: Final = "its manifest is not as a device writes one"
+
+_TAIL: Final = bytes.fromhex("00110010800000aa00389b71")
+"""What the four letters of a box's kind end with. Source: ISO/IEC 19566-5, annex B."""
+
+_SALTED: Final = b"cbor" + _TAIL + b"\x13"
+"""Of an assertion: CBOR, with a name and a salt."""
+
+_COSE_SIGN1: Final = 0xD2
+"""The tag that it begins with, 18."""
+
+_X5CHAIN: Final = 33
+"""The signer's certificates in a COSE header. Source: RFC 9360 section 2."""
+
+_APP11: Final = 0xEB
+_SCAN: Final = 0xDA
+_FIRST_OF_ONE: Final = b"JP\x02\x11\x00\x00\x00\x01"
+
+_OTHER: Final = 7
+"""The major type of null and of what no header here has. Source: RFC 8949 section 3.1."""
+
+_Box = tuple[bytes, bytes]
+_Name = int | bytes | str
+_Item = _Name | None | list["_Item"] | dict[_Name, "_Item"]
+
+
+def certificates_in(photo: bytes) -> list[bytes]:
+    """The signer's certificate, DER, and those above it, of a photo whose manifest is sound.
+
+    Raises:
+        NotGenuine: it is not in the form in which a device writes it; says where.
+    """
+    try:
+        return _chain(_signature(_store(photo)))
+    except (IndexError, ValueError, RecursionError) as error:
+        if isinstance(error, NotGenuine):
+            raise
+        raise NotGenuine(f"{_ANOTHER}: boxes") from None
+
+
+def _store(photo: bytes) -> _Box:
+    """The manifest store: in one segment, alone."""
+    found = [content for marker, content in _segments(photo) if marker == _APP11]
+    _require(len(found) == 1 and found[0].startswith(_FIRST_OF_ONE), "segment")
+    (store,) = _boxes(found[0].removeprefix(_FIRST_OF_ONE))
+    return store
+
+
+def _segments(photo: bytes) -> list[tuple[int, bytes]]:
+    found, at = [], 2
+    while (marker := photo[at + 1]) != _SCAN:
+        end = at + 2 + int.from_bytes(photo[at + 2 : at + 4], "big")
+        found.append((marker, photo[at + 4 : end]))
+        at = end
+    return found
+
+
+def _boxes(content: bytes) -> list[_Box]:
+    found, at = [], 0
+    while at < len(content):
+        size = int.from_bytes(content[at : at + 4], "big")
+        _require(8 <= size <= len(content) - at, "size of a box")
+        found.append((content[at + 4 : at + 8], content[at + 8 : at + size]))
+        at += size
+    return found
+
+
+def _signature(store: _Box) -> bytes:
+    (manifest,) = _inside(store, b"c2pa", b"c2pa")
+    assertions, claim, signature = _inside(manifest, b"c2ma", _label(manifest))
+    for assertion in _inside(assertions, b"c2as", b"c2pa.assertions"):
+        described, *_content = _boxes(assertion[1])
+        _require(described[1].startswith(_SALTED), "assertion")
+    ((claimed, _claim),) = _inside(claim, b"c2cl", b"c2pa.claim.v2")
+    ((signed, cose),) = _inside(signature, b"c2cs", b"c2pa.signature")
+    _require(claimed == signed == b"cbor" and cose[0] == _COSE_SIGN1, "signature")
+    return cose
+
+
+def _label(box: _Box) -> bytes:
+    """Whichever it has: it is in the claim, and so signed."""
+    return _boxes(box[1])[0][1][17:-1]
+
+
+def _inside(box: _Box, kind: bytes, label: bytes) -> list[_Box]:
+    described, *inside = _boxes(box[1])
+    right = (b"jumd", kind + _TAIL + b"\x03" + label + b"\x00")
+    _require(box[0] == b"jumb" and described == right, f"box {label.decode('ascii', 'replace')}")
+    return inside
+
+
+def _chain(cose: bytes) -> list[bytes]:
+    parts, end = _item(cose, 0)
+    _require(isinstance(parts, list) and len(parts) == 4 and end == len(cose), "signature")
+    assert isinstance(parts, list)
+    protected, unprotected, payload, signature = parts
+    _require(isinstance(protected, bytes) and payload is None, "signature")
+    _require(isinstance(signature, bytes) and len(signature) == 64, "signature")
+    _require(isinstance(unprotected, dict) and all(map(_is_room, unprotected.items())), "room")
+    assert isinstance(protected, bytes)
+    header, _end = _item(protected, 0)
+    chain = header.get(_X5CHAIN) if isinstance(header, dict) else None
+    found = chain if isinstance(chain, list) else [chain]
+    ders = [one for one in found if isinstance(one, bytes)]
+    _require(len(ders) == len(found), "certificates")
+    return ders
+
+
+def _is_room(member: tuple[_Name, _Item]) -> bool:
+    name, content = member
+    return name in {"pad", "pad2"} and isinstance(content, bytes) and not content.strip(b"\x00")
+
+
+def _item(cbor: bytes, at: int) -> tuple[_Item, int]:
+    """One item of CBOR (RFC 8949) and where the next begins; a tag is passed over."""
+    major, extra = cbor[at] >> 5, cbor[at] & 31
+    at += 1
+    if (major, extra) == (_OTHER, 22):
+        return None, at
+    _require(major != _OTHER and extra < 28, "CBOR")
+    width = 0 if extra < 24 else 1 << (extra - 24)
+    size = int.from_bytes(cbor[at : at + width], "big") if width else extra
+    return _content(cbor, at + width, major, size)
+
+
+def _content(cbor: bytes, at: int, major: int, size: int) -> tuple[_Item, int]:
+    match major:
+        case 0 | 1:
+            return (-1 - size if major else size), at
+        case 2 | 3:
+            _require(at + size <= len(cbor), "CBOR")
+            content = cbor[at : at + size]
+            return (content if major == 2 else content.decode()), at + size
+        case 4:
+            return _items(cbor, at, size)
+        case 5:
+            members, at = _items(cbor, at, 2 * size)
+            names = [name for name in members[::2] if isinstance(name, _Name)]
+            return dict(zip(names, members[1::2], strict=True)), at
+        case _:
+            return _item(cbor, at)
+
+
+def _items(cbor: bytes, at: int, count: int) -> tuple[list[_Item], int]:
+    found: list[_Item] = []
+    for _ in range(count):
+        item, at = _item(cbor, at)
+        found.append(item)
+    return found, at
+
+
+def _require(right: bool, what: str) -> None:
+    if not right:
+        raise NotGenuine(f"{_ANOTHER}: {what}")

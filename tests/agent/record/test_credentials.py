@@ -1,0 +1,211 @@
+"""Content Credentials: what a photo says of itself, and what an altered one is worth."""
+
+import io
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import c2pa  # noqa: TID251 - to sign what no device signs
+import cv2  # noqa: TID251 - to encode a photo again
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.record import certificates, credentials, signing
+from agent.record.credentials import Credentials, PhotoSigner, Source, State, Unsigned
+from tests.support.authority import new_authority
+from tests.support.credentialed import CAPTURE, Van, photo
+
+VAN = Van()
+PLAIN = photo()
+SIGNED = VAN.sign(PLAIN)
+ANCHOR = VAN.authority.pem.decode()
+
+MOST_BYTES = 20_000
+"""What credentials may cost on the road; a photo has some 400,000."""
+
+
+def worth(picture: bytes, anchor: str | None = ANCHOR) -> State | None:
+    found = credentials.read(picture, anchor)
+    return None if found is None else found.state
+
+
+def flipped(picture: bytes, at: int, bit: int) -> bytes:
+    return picture[:at] + bytes([picture[at] ^ 1 << bit]) + picture[at + 1 :]
+
+
+def test_a_signed_photo_says_by_whom_of_what_and_when() -> None:
+    found = credentials.read(SIGNED, ANCHOR)
+
+    assert found == Credentials(State.TRUSTED, (), VAN.chain[0], CAPTURE, Source.CAPTURE)
+    assert len(SIGNED) - len(PLAIN) < MOST_BYTES
+
+
+@pytest.mark.parametrize("anchor", [None, new_authority().pem.decode()])
+def test_without_the_fleets_authority_it_is_whole_and_by_somebody(anchor: str | None) -> None:
+    found = credentials.read(SIGNED, anchor)
+
+    untrusted = ("signing certificate untrusted (signingCredential.untrusted)",)
+    assert found == Credentials(State.VALID, untrusted, VAN.chain[0], CAPTURE, Source.CAPTURE)
+
+
+def test_an_authority_below_the_root_goes_into_the_photo() -> None:
+    root = new_authority("root")
+    van = Van(authority=root.below("region").below("depot"))
+
+    assert worth(van.sign(), root.pem.decode()) is State.TRUSTED
+    assert worth(van.sign(), ANCHOR) is State.VALID
+
+
+@pytest.mark.parametrize("source", Source)
+def test_it_says_where_the_picture_comes_from(source: Source) -> None:
+    found = credentials.read(VAN.sign(source=source), ANCHOR)
+
+    assert found is not None
+    assert found.source == source
+
+
+def test_a_press_without_a_fix_has_no_place() -> None:
+    signer = PhotoSigner(VAN.key, VAN.chain)
+
+    found = credentials.read(
+        signer.sign(PLAIN, Source.CAPTURE, {**CAPTURE, "position": None}), None
+    )
+
+    assert found is not None
+    assert found.capture == {**CAPTURE, "position": None}
+
+
+def test_whoever_signs_says_whose_photo_it_is_and_the_certificate_says_who_signs() -> None:
+    """A device may write another one's id: who reads compares the two."""
+    signer = PhotoSigner(VAN.key, VAN.chain)
+
+    found = credentials.read(
+        signer.sign(PLAIN, Source.CAPTURE, {**CAPTURE, "device": "van-0099"}), ANCHOR
+    )
+
+    assert found is not None
+    assert found.certificate is not None
+    assert found.state is State.TRUSTED
+    assert found.capture["device"] == "van-0099"
+    assert certificates.common_name(found.certificate) == "van-0042"
+
+
+@settings(max_examples=150)
+@given(st.integers(0, len(SIGNED) - 1), st.integers(0, 7))
+def test_a_photo_with_another_bit_is_not_valid(at: int, bit: int) -> None:
+    assert worth(flipped(SIGNED, at, bit)) in {State.INVALID, None}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bit", [0, 5])
+def test_not_one_byte_can_be_another(bit: int) -> None:
+    """Bit 5 is what makes other letters, and a text of bytes."""
+    whole = {State.TRUSTED, State.VALID}
+
+    assert [at for at in range(len(SIGNED)) if worth(flipped(SIGNED, at, bit)) in whole] == []
+
+
+def test_a_photo_that_grew_or_shrank_is_invalid() -> None:
+    assert worth(SIGNED + b"\x00") is State.INVALID
+    assert worth(SIGNED[:-1]) is State.INVALID
+
+
+def test_a_photo_without_its_exif_is_invalid() -> None:
+    at = SIGNED.index(b"\xff\xe1")
+    end = at + 2 + int.from_bytes(SIGNED[at + 2 : at + 4], "big")
+
+    assert worth(SIGNED[:at] + SIGNED[end:]) is State.INVALID
+
+
+def test_the_manifest_of_another_photo_is_invalid() -> None:
+    end = 4 + int.from_bytes(SIGNED[4:6], "big")
+
+    assert worth(SIGNED[:end] + photo(width_px=176)[2:]) is State.INVALID
+
+
+def test_a_photo_that_is_encoded_again_has_no_manifest() -> None:
+    pixels = cv2.imdecode(np.frombuffer(SIGNED, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+
+    again = cv2.imencode(".jpg", pixels)[1].tobytes()
+
+    assert credentials.read(again, ANCHOR) is None
+    assert credentials.read(PLAIN, ANCHOR) is None
+
+
+@pytest.mark.parametrize("junk", [b"", b"\xff\xd8", b"no picture", SIGNED[:300], bytes(5000)])
+def test_what_is_no_photo_is_worth_nothing(junk: bytes) -> None:
+    assert worth(junk) in {State.INVALID, None}
+
+
+@settings(max_examples=100)
+@given(st.binary(max_size=400), st.integers(0, 3000))
+def test_whatever_stands_in_a_photo_is_read_without_a_fault(junk: bytes, at: int) -> None:
+    assert worth(SIGNED[:at] + junk + SIGNED[at + len(junk) :]) in {State.INVALID, None} or (
+        junk == SIGNED[at : at + len(junk)]
+    )
+
+
+def test_a_manifest_of_another_form_is_not_taken_for_a_devices() -> None:
+    """Other programs may put a manifest on top of the device's: whole, and not what it wrote."""
+    info = c2pa.C2paSignerInfo(
+        b"es256", certificates.pem(VAN.chain), signing.private_pem(VAN.key), None
+    )
+    again = io.BytesIO()
+    builder = c2pa.Builder({})
+    builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
+    builder.sign(c2pa.Signer.from_info(info), "image/jpeg", io.BytesIO(SIGNED), again)
+
+    found = credentials.read(again.getvalue(), ANCHOR)
+
+    assert found is not None
+    assert found.state is State.INVALID
+    assert found.certificate is None
+    assert "not as a device writes one" in found.reasons[0]
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_no_photo_is_signed_outside_the_certificates_validity(days: int) -> None:
+    starts = datetime.now(UTC) + timedelta(days=days)
+    leaf = VAN.authority.issue(VAN.key.public_key(), "van-0042", evidence=True, starts=starts)
+
+    with pytest.raises(Unsigned, match=r"^outside its validity$"):
+        PhotoSigner(VAN.key, (leaf,)).sign(PLAIN, Source.CAPTURE, CAPTURE)
+
+
+def test_a_key_that_is_not_the_certificates_is_a_reason_and_no_fault() -> None:
+    with pytest.raises(Unsigned, match=r"^failed: "):
+        PhotoSigner(signing.new_key(), VAN.chain).sign(PLAIN, Source.CAPTURE, CAPTURE)
+
+
+def test_a_picture_that_is_none_is_a_reason_and_no_fault() -> None:
+    with pytest.raises(Unsigned, match=r"^failed: "):
+        PhotoSigner(VAN.key, VAN.chain).sign(b"no picture", Source.CAPTURE, CAPTURE)
+
+
+@pytest.mark.slow
+def test_without_the_library_a_photo_stays_unsigned_and_nobody_else_notices() -> None:
+    """And it is not loaded before it is needed."""
+    script = """
+import sys
+from agent.record import credentials
+from tests.support.credentialed import Van
+VAN = Van()
+assert "c2pa" not in sys.modules
+sys.modules["c2pa"] = None
+try:
+    credentials.PhotoSigner(VAN.key, VAN.chain)
+except credentials.Unsigned as error:
+    print(error)
+try:
+    credentials.read(b"", None)
+except credentials.NoLibrary as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    unsigned, unread = ran.stdout.splitlines()
+    assert unsigned == f"failed: {unread}"
+    assert unread.startswith("c2pa cannot be loaded; install c2pa-python")
