@@ -111,14 +111,28 @@ def _parser() -> argparse.ArgumentParser:
     add("locate", "blink and sound, to be found among other devices")
     verb = add("config", "check the configuration")
     verb.add_argument("--check", action="store_true", help="check only; print no settings")
-    verb = add("verify", "check a folder of record files")
-    verb.add_argument("folder", type=Path, metavar="DIR")
-    verb.add_argument("--key", type=Path, metavar="PEM", help="the device's public key")
-    verb.add_argument("--identity", type=Path, metavar="FILE", help="opens what is sealed (age)")
+    _add_verify(add)
     return parser
 
 
 _Add = Callable[[str, str], argparse.ArgumentParser]
+
+
+def _add_verify(add: _Add) -> None:
+    verb = add("verify", "check a folder of record files, without a device or a network")
+    verb.add_argument(
+        "folder", type=Path, metavar="DIR", help="*.rec, and *.pem with devices' certificates"
+    )
+    for name, metavar, help_text in (
+        ("key", "PEM", "the device's public key"),
+        ("ca", "FILE", "the fleet's certificate authority, PEM"),
+        ("identity", "FILE", "opens what is sealed (age)"),
+        ("receipts", "DIR", "what the backend signed about records (else DIR/receipts)"),
+        ("revoked", "FILE", "the fleet's list of revoked keys (else DIR/revoked.jws)"),
+        ("fleet-key", "PEM", "the public key that signed that list"),
+    ):
+        verb.add_argument(f"--{name}", type=Path, metavar=metavar, help=help_text)
+    verb.add_argument("--json", action="store_true", help="one JSON document")
 
 
 def _add_capture_and_sync(add: _Add) -> None:

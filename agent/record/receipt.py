@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from agent.errors import NotGenuine
-from agent.models import Item, from_rfc3339
+from agent.models import CaptureId, from_rfc3339
 from agent.record import signing
 
 
@@ -28,10 +28,24 @@ RECEIPT_TYPE: Final = "doorstep-receipt"
 REFUSAL_TYPE: Final = "doorstep-refusal"
 """The same of a refusal."""
 
+ERASURE_TYPE: Final = "doorstep-erased"
+"""The same of a statement that a record's body was erased."""
+
 REASON_LIMIT: Final = 200
 """Longest reason that is kept, in characters: two lines on a terminal."""
 
 _RECEIVED, _REFUSED, _REASON = "received_at", "refused_at", "reason"
+
+
+class About(Protocol):
+    """The record that something should be about: an item of the queue, or a file at hand."""
+
+    @property
+    def capture_id(self) -> CaptureId: ...  # noqa: D102
+    @property
+    def sha256(self) -> str: ...  # noqa: D102
+    @property
+    def bytes(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +65,7 @@ class Refusal:
     reason: str
 
 
-def read_receipt(token: str, item: Item, keys: Keys) -> Receipt:
+def read_receipt(token: str, item: About, keys: Keys) -> Receipt:
     """Verify a receipt: signed by one of `keys`, for exactly this id, digest and size.
 
     Its type may be left out, as in those of 2026.11.1, which rows still hold.
@@ -65,7 +79,7 @@ def read_receipt(token: str, item: Item, keys: Keys) -> Receipt:
     return Receipt(token, _dated(payload, _RECEIVED, token, keys))
 
 
-def read_refusal(token: str, item: Item, keys: Keys) -> Refusal:
+def read_refusal(token: str, item: About, keys: Keys) -> Refusal:
     """Verify a refusal, as `read_receipt` does.
 
     Raises:
@@ -78,7 +92,19 @@ def read_refusal(token: str, item: Item, keys: Keys) -> Refusal:
     return Refusal(token, _dated(payload, _REFUSED, token, keys), reason[:REASON_LIMIT])
 
 
-def _verified(token: str, item: Item, keys: Keys, own_type: str) -> dict[str, Any]:
+def read_erasure(token: str, capture_id: CaptureId, keys: Keys) -> datetime:
+    """Verify a statement that a record's body was erased; when.
+
+    Raises:
+        NotGenuine: anything else.
+    """
+    payload = signing.verify(token, public(keys), typ=ERASURE_TYPE)
+    if payload.get("v") != 1 or payload.get("capture_id") != capture_id:
+        raise NotGenuine("signed, but for another record")
+    return _dated(payload, "erased_at", token, keys)
+
+
+def _verified(token: str, item: About, keys: Keys, own_type: str) -> dict[str, Any]:
     payload = signing.verify(token, public(keys))
     if signing.has_type(token):
         signing.check_type(token, own_type)

@@ -164,9 +164,23 @@ def other_spelling(token: str) -> str:
     return f"{signed}.{other}"
 
 
-def has_type(token: str) -> bool:
-    """Whether the header of a JWS that was verified says of which type it is."""
-    return "typ" in _header(token)
+def claimed(token: str, *, typ: str | None = None) -> dict[str, Any]:
+    """The payload of a JWS whose signer is not known: what it says, and no reason to believe it.
+
+    Raises:
+        NotGenuine: malformed, or of another type.
+    """
+    if not _COMPACT.fullmatch(token):
+        raise NotGenuine("not a compact ES256 signature")
+    if typ is not None:
+        check_type(token, typ)
+    return _members(token.split(".")[1], "its payload")
+
+
+def has_type(token: str, typ: str | None = None) -> bool:
+    """Whether the header of a JWS that was verified says of which type it is, or that it is one."""
+    header = _header(token)
+    return "typ" in header and (typ is None or header["typ"] == typ)
 
 
 def check_type(token: str, typ: str) -> None:
@@ -187,13 +201,16 @@ def _header(token: str) -> dict[str, Any]:
 
     And looks at each character of the payload for it: of 4 MB, for a second.
     """
-    text = token.partition(".")[0]
+    return _members(token.partition(".")[0], "its header")
+
+
+def _members(text: str, what: str) -> dict[str, Any]:
     try:
         members = read_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, RecursionError) as error:
-        raise NotGenuine(f"its header is not right: {error}") from error
+        raise NotGenuine(f"{what} is not right: {error}") from error
     if not isinstance(members, dict):
-        raise NotGenuine("its header is not right: not a JSON object")
+        raise NotGenuine(f"{what} is not right: not a JSON object")
     return members
 
 

@@ -88,6 +88,7 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     office.keeping.expire(datetime.now(UTC))
     documents = FleetDocuments(data)
     documents.settle()
+    devices.write_revoked(data, office, documents)
     identity = None if options.without_identity else Identity.of(data, certificates)
     reports = None if identity is None else Reports(data)
     register = None if identity is None else identity.register

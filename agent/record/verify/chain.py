@@ -1,24 +1,56 @@
-"""Whether records are in sequence: keys, chains, gaps, forks; pure."""
+"""Whether records are in sequence: keys, chains, gaps, forks."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 from agent.models import CaptureId, Kind
 from agent.record import signing
-from agent.record.verify.found import Record
+from agent.record.verify.found import Record, Verdict
 from hardware.clock import ClockSource
 
 
-def check_keys(records: list[Record], pinned: signing.PublicKey | None) -> dict[str, str]:
-    """The key that each device must use, by thumbprint."""
-    given = None if pinned is None else signing.thumbprint(pinned)
-    keys: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys that a device may use, by thumbprint, and why these."""
+
+    kids: frozenset[str]
+    why: str
+
+
+def check_keys(
+    records: list[Record], pinned: signing.PublicKey | None, certified: frozenset[tuple[str, str]]
+) -> dict[str, Keys]:
+    """The keys of each device: the given one, else those certified for it, else its first one."""
+    keys: dict[str, Keys] = {}
     for each in sorted(records, key=lambda each: each.label.utc):  # chains have no order
-        if each.kid != keys.setdefault(each.label.device_id, given or each.kid):
-            whose = "the given one" if given else f"the first one of {each.label.device_id}"
-            each.problems.append(f"NOT GENUINE: signed by another key than {whose}")
+        device_id = each.label.device_id
+        if device_id not in keys:
+            keys[device_id] = _keys(device_id, each.kid, pinned, certified)
+        if each.kid not in keys[device_id].kids:
+            whose = "the given one" if pinned else f"the first one of {device_id}"
+            if keys[device_id].why == _CERTIFIED:
+                whose = f"those certified for {device_id}"
+            each.fails(Verdict.NOT_OURS, f"signed by another key than {whose}")
     return keys
+
+
+_CERTIFIED: Final = "by its certificate"
+
+
+def _keys(
+    device_id: str,
+    first: str,
+    pinned: signing.PublicKey | None,
+    certified: frozenset[tuple[str, str]],
+) -> Keys:
+    if pinned is not None:
+        return Keys(frozenset({signing.thumbprint(pinned)}), "as given")
+    if kids := frozenset(kid for owner, kid in certified if owner == device_id):
+        return Keys(kids, _CERTIFIED)
+    return Keys(frozenset({first}), "first seen here; --key pins it")
 
 
 def by_their_owner(records: list[Record]) -> list[Record]:
@@ -27,7 +59,7 @@ def by_their_owner(records: list[Record]) -> list[Record]:
     for each in records:
         owner = owners.setdefault(each.label.chain, each.label.device_id)
         if each.label.device_id != owner:
-            each.problems.append(f"NOT GENUINE: of {each.label.device_id}, in a chain of {owner}")
+            each.fails(Verdict.NOT_OURS, f"of {each.label.device_id}, in a chain of {owner}")
     return [each for each in records if each.label.device_id == owners[each.label.chain]]
 
 
@@ -39,7 +71,7 @@ def originals(records: list[Record]) -> list[Record]:
         if original is not each:
             is_same = original.label_sha256 == each.label_sha256
             how = "" if is_same else ", with the other spelling of its signature"
-            each.notes.append(f"a copy of {original.name}{how}")
+            each.remarks.append(f"a copy of {original.name}{how}")
     return list(first.values())
 
 
@@ -52,8 +84,8 @@ def check_starts(records: list[Record]) -> None:
     for chain in sorted(chains.values(), key=_began):
         first = chain[0].label
         if first.device_id in devices and (first.seq, first.kind) != (1, Kind.CHAIN_START):
-            words = f"MISSING: the chain_start of this second chain of {first.device_id}"
-            chain[0].problems.append(words)
+            words = f"the chain_start of this second chain of {first.device_id}"
+            chain[0].fails(Verdict.MISSING, words)
         devices.add(first.device_id)
 
 
@@ -79,14 +111,14 @@ def check_forks(records: list[Record]) -> None:
             by_prev[one_of.get(each.label.prev, each.label.prev)].append(each)
     for group in _several(by_number.values()):
         for each in group:
-            each.problems.append(f"FORK: {len(group)} records have this number")
+            each.fails(Verdict.FORKED, f"{len(group)} records have this number")
     for group in _several(by_prev.values()):
         if len({(each.label.chain, each.label.seq) for each in group}) > 1:
             for each in group:
-                each.problems.append(f"FORK: {len(group)} records follow the same one")
+                each.fails(Verdict.FORKED, f"{len(group)} records follow the same one")
     for group in _several(by_id.values()):
         for each in group:
-            each.problems.append(f"FORK: {len(group)} records have this id")
+            each.fails(Verdict.FORKED, f"{len(group)} records have this id")
 
 
 def _several(groups: Iterable[list[Record]]) -> Iterator[list[Record]]:
@@ -102,15 +134,15 @@ def check_voids(records: list[Record]) -> None:
             continue
         taken_back = by_id.get(CaptureId(about))
         if taken_back is None:
-            each.notes.append(f"takes back {about}, which is not in this folder")
+            each.remarks.append(f"takes back {about}, which is not in this folder")
         elif taken_back.label.device_id != each.label.device_id:
-            each.problems.append(f"NOT GENUINE: takes back {about} of another device")
+            each.fails(Verdict.NOT_OURS, f"takes back {about} of another device")
         else:
-            each.notes.append(f"takes back #{taken_back.label.seq}")
+            each.facts.append(f"takes back #{taken_back.label.seq}")
 
 
-def check_links(records: list[Record]) -> dict[tuple[str, int], str]:
-    """Check every `prev`; the gaps, by the chain and number of the record that follows."""
+def check_links(records: list[Record]) -> dict[tuple[str, int], range]:
+    """Check every `prev`; the missing numbers, by chain and number of the next record."""
     digests: dict[tuple[str, int], set[str]] = defaultdict(set)
     respelled = {each.respelled_sha256 for each in records}
     for each in records:
@@ -119,12 +151,11 @@ def check_links(records: list[Record]) -> dict[tuple[str, int], str]:
         last = each.label.seq - 1
         before = digests.get((each.label.chain, last))
         if before and each.label.prev not in before:
-            each.problems.append(f"BROKEN: it does not follow the #{last} here")
+            each.fails(Verdict.BROKEN, f"it does not follow the #{last} here")
         elif before and each.label.prev in respelled:
-            each.notes.append(f"it follows #{last} by the other spelling of its signature")
-    gaps = {}
+            each.remarks.append(f"it follows #{last} by the other spelling of its signature")
+    gaps: dict[tuple[str, int], range] = {}
     for (chain, before_seq), (other, seq) in pairwise(sorted(digests)):
         if chain == other and seq - before_seq > 1:
-            upto = f" to #{seq - 1}" if seq - before_seq > 2 else ""
-            gaps[chain, seq] = f"#{before_seq + 1}{upto}  MISSING: not in this folder"
+            gaps[chain, seq] = range(before_seq + 1, seq)
     return gaps

@@ -1,36 +1,107 @@
 """One file of a folder: a record whose label verifies, or a stranger."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from agent.errors import RecordDamaged
-from agent.models import LARGEST_RECORD_BYTES, Kind, Label
+from agent.models import LARGEST_RECORD_BYTES, Label
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.sealing import Identity, Unopened
+from agent.record.verify import inside
+
+
+class Verdict(StrEnum):
+    """What is said of a record, and of all of them; the first one counts.
+
+    The first four do not verify. Where only the label is left the chain verifies, and nothing can
+    be said of the photo.
+    """
+
+    BROKEN = "broken"
+    FORKED = "forked"
+    MISSING = "missing"
+    NOT_OURS = "not ours"
+    WITHHELD = "withheld"
+    ERASED = "erased"
+    REMARKS = "holds with remarks"
+    HOLDS = "holds"
+
+
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """The one that counts; nothing at all holds."""
+    return min(verdicts, key=list(Verdict).index, default=Verdict.HOLDS)
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """What does not verify, in words."""
+
+    verdict: Verdict
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.verdict.upper()}: {self.words}"
+
+
+@dataclass(slots=True)
 class Record:
     """A file whose label verifies against the key that it carries.
 
     Its signature could stand there as another one, which verifies too (`respelled_sha256`).
+
+    Attributes:
+        file_sha256s: of the whole file, in both spellings of its signature; empty without a body.
+        remarks: what somebody should know who relies on it.
+        facts: what is as it should be.
+        unchecked: what could not be looked at, and why; the same words for the same reason.
+        erased: when the body was, by a signed statement.
     """
 
     name: str
     label: Label
+    key: signing.PublicKey
     label_sha256: str
     respelled_sha256: str
-    kid: str
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    file_bytes: int
+    file_sha256s: frozenset[str]
+    problems: list[Problem] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    facts: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+    erased: datetime | None = None
+
+    @property
+    def kid(self) -> str:
+        """The thumbprint of its key."""
+        return signing.thumbprint(self.key)
 
     @property
     def spellings(self) -> frozenset[str]:
         """What the next record's `prev` may be; the same for a copy in either spelling."""
         return frozenset({self.label_sha256, self.respelled_sha256})
+
+    @property
+    def has_body(self) -> bool:
+        """Whether there is more than the label."""
+        return bool(self.file_sha256s)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is said of it as a whole."""
+        if self.problems:
+            return worst([each.verdict for each in self.problems])
+        if not self.has_body:
+            return Verdict.WITHHELD if self.erased is None else Verdict.ERASED
+        return Verdict.REMARKS if self.remarks else Verdict.HOLDS
+
+    def fails(self, verdict: Verdict, words: str) -> None:
+        """Say what does not verify."""
+        self.problems.append(Problem(verdict, words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +112,13 @@ class Stranger:
     problem: str
 
 
-def read(path: Path, identities: Sequence[Identity]) -> Record | Stranger:
-    """Read one file as far as it can be believed; it is forgotten again."""
+def read(
+    path: Path, identities: Sequence[Identity], anchor: str | None = None
+) -> Record | Stranger:
+    """Read one file as far as it can be believed; it is forgotten again.
+
+    `anchor` is the fleet's authority, PEM, for the credentials in a photo.
+    """
     try:
         if not path.is_file():
             return Stranger(path.name, "NOT A RECORD: not a plain file")
@@ -58,31 +134,48 @@ def read(path: Path, identities: Sequence[Identity]) -> Record | Stranger:
         label, key = recordfile.open_label(line)
     except RecordDamaged as error:
         return Stranger(path.name, f"NOT A RECORD: {error}")
-    digests = recordfile.label_digest(content), recordfile.respelled_digest(content)
-    record = Record(path.name, label, *digests, signing.thumbprint(key))
+    record = _record(path.name, label, key, content, has_body=bool(body))
     if body:
-        try:
-            record.problems.extend(_check_body(label, content, identities))
-        except Unopened as error:
-            record.notes.append(str(error))
+        _look_inside(record, content, identities, anchor)
     else:  # which the label allows: the chain still verifies
-        record.notes.append("only the label is left, its body was erased or withheld")
+        record.remarks.append("only the label is left, its body was erased or withheld")
     if path.stem != label.capture_id:
-        record.notes.append(f"its own name is {label.capture_id}")
+        record.remarks.append(f"its own name is {label.capture_id}")
     return record
 
 
-def _check_body(label: Label, content: bytes, identities: Sequence[Identity]) -> Iterator[str]:
-    """Raises Unopened."""
+def _record(
+    name: str, label: Label, key: signing.PublicKey, content: bytes, *, has_body: bool
+) -> Record:
+    line, _, body = content.partition(b"\n")
+    respelled = signing.other_spelling(line.decode("ascii")).encode()
+    files = {content, respelled + b"\n" + body} if has_body else set()
+    return Record(
+        name,
+        label,
+        key,
+        hashlib.sha256(line).hexdigest(),
+        hashlib.sha256(respelled).hexdigest(),
+        len(line) + 1 + label.body.bytes,
+        frozenset(hashlib.sha256(each).hexdigest() for each in files),
+    )
+
+
+def _look_inside(
+    record: Record, content: bytes, identities: Sequence[Identity], anchor: str | None
+) -> None:
     try:
         opened = recordfile.unpack(content, identities)
+    except Unopened as error:
+        record.remarks.append(str(error))
+        why = "none of the identities opens them" if identities else "no --identity"
+        record.unchecked.append(f"what is in sealed bodies: {why}")
     except RecordDamaged as error:
-        yield f"DAMAGED: {error}"
-        return
-    if label.kind == Kind.PHOTO and opened.photo is None:
-        yield "DAMAGED: a photo record without photo.jpg"
-    told = opened.record.get("photo")
-    if opened.photo is None or not isinstance(told, dict) or "sha256" not in told:
-        return
-    if told["sha256"] != hashlib.sha256(opened.photo).hexdigest():
-        yield "DAMAGED: photo.jpg is not the photo that record.json describes"
+        record.fails(Verdict.BROKEN, str(error))
+    else:
+        seen = inside.look(opened, anchor)
+        for words in seen.problems:
+            record.fails(Verdict.BROKEN, words)
+        record.remarks.extend(seen.remarks)
+        record.facts.extend(seen.facts)
+        record.unchecked.extend(seen.unchecked)

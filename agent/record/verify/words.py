@@ -1,19 +1,24 @@
-"""What was found, in lines of words."""
+"""What was found, in lines of words and as JSON."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from agent.record import signing
-from agent.record.verify.found import Record
+from agent.models import rfc3339
+from agent.record.verify.chain import Keys
+from agent.record.verify.found import Record, Stranger, Verdict
 
-_LINE_LIMIT: Final = 300
+_LINE_LIMIT: Final = 600
 """Longest line of a report in characters; what a hostile file says of itself is cut there."""
 
 _CHAIN_SHOWN: Final = 8
 """Characters of a chain's id in a line; the id is random."""
 
+Gaps = Mapping[tuple[str, int], range]
+"""The numbers that are missing, by chain and number of the record that follows."""
 
-def record_lines(records: list[Record], gaps: dict[tuple[str, int], str]) -> Iterator[str]:
+
+def record_lines(records: Sequence[Record], gaps: Gaps) -> Iterator[str]:
     """A line per record and per gap, in their order."""
     chain_before, seq_before = "", 0
     for each in records:
@@ -21,17 +26,27 @@ def record_lines(records: list[Record], gaps: dict[tuple[str, int], str]) -> Ite
         chain = f"chain {_short(label.chain)}"
         if label.chain != chain_before and label.seq > 1:
             yield f"{chain}  begins at #{label.seq} (earlier ones are not in this folder)"
-        if (label.chain, label.seq) != (chain_before, seq_before):
-            gap = gaps.get((label.chain, label.seq))
-            yield from [f"{chain}  {gap}"] if gap else []
+        gap = gaps.get((label.chain, label.seq))
+        if gap and (label.chain, label.seq) != (chain_before, seq_before):
+            upto = f" to #{gap[-1]}" if len(gap) > 1 else ""
+            yield f"{chain}  #{gap[0]}{upto}  MISSING: not in this folder"
         chain_before, seq_before = label.chain, label.seq
         facts = f"#{label.seq:<5} {label.kind:<11} {label.utc} {label.clock:<8}"
-        yield f"{chain}  {facts} {_verdict(each)}"
+        yield f"{chain}  {facts} {_said(each)}"
 
 
-def _verdict(each: Record) -> str:
-    words = "; ".join([*(each.problems or ["ok"]), *each.notes])
-    return f"{words} ({each.name})" if each.problems else words
+def _said(each: Record) -> str:
+    others = [*each.remarks, *each.facts]
+    if each.problems:
+        return f"{'; '.join([*map(str, each.problems), *others])} ({each.name})"
+    if each.verdict is Verdict.HOLDS:
+        return "; ".join([each.verdict, *others])
+    return f"{_dated(each)}: {'; '.join(others)}"
+
+
+def _dated(each: Record) -> str:
+    erased = each.verdict is Verdict.ERASED and each.erased
+    return f"{each.verdict} on {each.erased:%Y-%m-%d}" if erased else each.verdict
 
 
 def _short(chain: str) -> str:
@@ -39,20 +54,72 @@ def _short(chain: str) -> str:
 
 
 def summary(
-    records: list[Record],
-    keys: dict[str, str],
-    pinned: signing.PublicKey | None,
-    problems: int,
+    records: Sequence[Record], keys: Mapping[str, Keys], not_checked: Sequence[str]
 ) -> Iterator[str]:
-    """The keys, and how many of everything."""
-    for device_id, kid in sorted(keys.items()):
-        how = "as given" if pinned else "first seen here; --key pins it"
-        yield f"key of {device_id}: {kid} ({how})"
+    """The keys, what was not checked, and how many there are of everything."""
+    for device_id, found in sorted(keys.items()):
+        for kid in sorted(found.kids):
+            yield f"key of {device_id}: {kid} ({found.why})"
+    yield from (f"not checked: {words}" for words in not_checked)
     chains = len({each.label.chain for each in records})
     bad = sum(bool(each.problems) for each in records)
     yield f"records: {len(records)}, chains: {chains}, with a problem: {bad}"
+
+
+def last_line(verdict: str, problems: int) -> str:
+    """The verdict on all of it."""
     found = "1 problem" if problems == 1 else f"{problems} problems"
-    yield f"{found}: not everything verifies" if problems else "everything verifies"
+    rest = f"{found}, not everything verifies" if problems else "everything verifies"
+    return f"{verdict}: {rest}"
+
+
+def counted(records: Sequence[Record]) -> list[str]:
+    """What could not be looked at, each reason once."""
+    found = Counter(words for each in records for words in each.unchecked)
+    return [f"{words} ({_records(number)})" for words, number in sorted(found.items())]
+
+
+def _records(number: int) -> str:
+    return "1 record" if number == 1 else f"{number} records"
+
+
+def document(each: Record) -> dict[str, Any]:
+    """One record for programs; whatever a hostile file says of itself is printable."""
+    label = each.label
+    said = [*(one.words for one in each.problems), *each.remarks, *each.facts]
+    return {
+        "file": printable_line(each.name),
+        "verdict": each.verdict,
+        "words": [printable_line(words) for words in said],
+        "erased_at": None if each.erased is None else rfc3339(each.erased),
+        "capture_id": label.capture_id,
+        "device_id": label.device_id,
+        "chain": label.chain,
+        "seq": label.seq,
+        "kind": label.kind,
+        "utc": label.utc,
+        "clock": label.clock,
+    }
+
+
+def gap_documents(gaps: Gaps) -> list[dict[str, Any]]:
+    """The numbers that are missing, for programs."""
+    return [
+        {"chain": chain, "from_seq": gap[0], "to_seq": gap[-1], "verdict": Verdict.MISSING}
+        for (chain, _), gap in sorted(gaps.items())
+    ]
+
+
+def file_documents(strangers: Sequence[Stranger]) -> list[dict[str, Any]]:
+    """The files that are no records, for programs."""
+    return [
+        {
+            "file": printable_line(each.name),
+            "verdict": Verdict.BROKEN,
+            "words": [printable_line(each.problem)],
+        }
+        for each in strangers
+    ]
 
 
 def printable_line(line: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 from agent.models import from_rfc3339
 from agent.record import certificates, signing
+from agent.record.verify.papers import REVOKED_TYPE
 from tests.backend import keys
 from tests.backend.identity.clients import Client, NameTakenError
 from tests.backend.identity.est import Identity
@@ -21,9 +22,6 @@ from tests.backend.identity.register import Register
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.model import Office
 from tests.backend.wire.intake import Intake
-
-REVOKED_TYPE: Final = "doorstep-revoked"
-"""`typ` of the signed list of signing keys. Source: RFC 8725 section 3.11."""
 
 _DEVICE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """What a device's configuration takes as its id (agent/config.py)."""
@@ -224,10 +222,17 @@ class Desk:
         return "\n".join([f"fleet document {version}", *lines])
 
     def _write_revoked(self) -> None:
-        """The list as a file, by the fleet key of now; whole or not at all."""
-        payload = self.office.revoked_keys.payload()
-        token = signing.sign(payload, self.documents.fleet_key(), typ=REVOKED_TYPE)
-        keys.write_whole(self.folder / "revoked.jws", token.encode(), mode=0o644)
+        write_revoked(self.folder, self.office, self.documents)
+
+
+def write_revoked(folder: Path, office: Office, documents: FleetDocuments) -> None:
+    """The list as a file, by the fleet key of now; whole or not at all.
+
+    It names who may sign receipts too: whoever checks records needs nothing else of the fleet.
+    """
+    payload = office.revoked_keys.payload() | {"receipt_keys": documents.receipt_keys()}
+    token = signing.sign(payload, documents.fleet_key(), typ=REVOKED_TYPE)
+    keys.write_whole(folder / "revoked.jws", token.encode(), mode=0o644)
 
 
 def _write_new(file: Path, content: bytes) -> None:

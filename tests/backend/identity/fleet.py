@@ -159,6 +159,11 @@ class FleetDocuments:
         told = [(_kid(one), _until(one["until"])) for one in said["receipt_keys"]]
         return told + [(one["kid"], f"revoked on {one['since']}") for one in said["revoked"]]
 
+    def receipt_keys(self) -> list[dict[str, Any]]:
+        """Who may sign receipts, as the newest document lists them."""
+        listed: list[dict[str, Any]] = self._newest()["receipt_keys"]
+        return listed
+
     def fleet_key(self) -> signing.PrivateKey:
         """The key that signed the newest document."""
         return signing.read_private_key(self._files.fleet)

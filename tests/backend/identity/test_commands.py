@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from agent.record import signing
+from agent.record.verify.papers import REVOKED_TYPE
 from tests.backend import keys
 from tests.backend.identity.authority import Authority
-from tests.backend.identity.commands import REVOKED_TYPE, Desk, add_to
+from tests.backend.identity.commands import Desk, add_to
 from tests.backend.office import demo
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.town import NOON, Town
@@ -125,6 +126,7 @@ def test_the_list_of_signing_keys_is_signed_by_the_fleet_key(
     assert said == {
         "v": 1,
         "version": 1,
+        "receipt_keys": terminal.desk.documents.receipt_keys(),
         "revoked": [{"kid": kid, "device_id": VAN, "since": "2026-12-01T10:00:00.000Z"}],
     }
 

@@ -1,0 +1,153 @@
+"""What lies beside the records: certificates, receipts, and the fleet's list of revoked keys."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from agent.errors import ConfigError, NotGenuine
+from agent.models import from_rfc3339
+from agent.record import certificates, signing
+from agent.record.certificates import Certificate, Chain
+from agent.record.receipt import Keys, Signer
+
+REVOKED_TYPE: Final = "doorstep-revoked"
+"""`typ` of the list. Source: RFC 8725 section 3.11."""
+
+_FILE_LIMIT_BYTES: Final = 16_777_216
+"""Longest file of receipts or certificates that is read: twenty thousand receipts."""
+
+_TOKEN_LIMIT_CHARS: Final = 65_536
+"""Longest receipt that is looked at; ours have 400."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The fleet's list for whoever checks its records.
+
+    Attributes:
+        revoked: from when a device's signing key is not believed, by thumbprint.
+        keys: who may sign receipts; those that are compromised are not among them.
+        is_pinned: whether its own signature was checked.
+    """
+
+    revoked: Mapping[str, datetime]
+    keys: Keys
+    is_pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """What records are held against, besides themselves; what is not there is not checked.
+
+    Attributes:
+        authorities: the fleet's; empty where none was given.
+        certificates: of devices, not believed yet.
+        receipts: JWS by the id of their record, not believed yet; None where none were looked for.
+        listed: None where no list was given.
+        unusable: files that were passed over, and why.
+    """
+
+    authorities: Chain = ()
+    certificates: Sequence[Certificate] = ()
+    receipts: Mapping[str, Sequence[str]] | None = None
+    listed: Listed | None = None
+    unusable: Sequence[str] = field(default=())
+
+
+def read_certificates(paths: Sequence[Path], unusable: list[str]) -> list[Certificate]:
+    """The certificates in PEM files; a file that is none goes to `unusable`."""
+    found: list[Certificate] = []
+    for path in sorted(paths):
+        try:
+            text = _content(path)
+            if b"-----BEGIN PUBLIC KEY-----" not in text:  # those are for --key and --fleet-key
+                found.extend(certificates.read_pem(text))
+        except (NotGenuine, ValueError) as error:
+            unusable.append(f"{path.name}: {error}")
+    return found
+
+
+def read_receipts(paths: Sequence[Path], unusable: list[str]) -> Mapping[str, Sequence[str]]:
+    """What the backend signed, by record: one JWS per line, in any number of files."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(paths):
+        try:
+            for token in _content(path).decode("ascii").split():
+                found[_about(token)].append(token)
+        except ValueError as error:
+            words = "not text" if isinstance(error, UnicodeDecodeError) else error
+            unusable.append(f"{path.name}: {words}")
+    return found
+
+
+def _about(token: str) -> str:
+    if len(token) > _TOKEN_LIMIT_CHARS:
+        raise ValueError("too long for a receipt")
+    capture_id = signing.claimed(token).get("capture_id")
+    if not isinstance(capture_id, str):
+        raise ValueError("not about a record")  # noqa: TRY004 - one way out
+    return capture_id
+
+
+def read_listed(path: Path, fleet_key: signing.PublicKey | None) -> Listed:
+    """Read the list; without `fleet_key` it is taken at its word.
+
+    Raises:
+        ConfigError: it cannot be read.
+        NotGenuine: by another key, of another type, or not as it should be.
+    """
+    try:
+        token = _content(path).decode("ascii").strip()
+    except ValueError as error:
+        raise ConfigError(f"{path}: not a list of revoked keys (JWS): {error}") from error
+    try:
+        if fleet_key is None:
+            payload = signing.claimed(token, typ=REVOKED_TYPE)
+        else:
+            key = {signing.thumbprint(fleet_key): fleet_key}
+            payload = signing.verify(token, key, typ=REVOKED_TYPE)
+        return _listed(payload, is_pinned=fleet_key is not None)
+    except ValueError as error:
+        raise NotGenuine(f"{path}: {error}") from error
+
+
+def _listed(payload: Mapping[str, Any], *, is_pinned: bool) -> Listed:
+    if type(payload.get("v")) is not int or payload["v"] != 1:
+        raise ValueError("a list of another format than this program reads")
+    revoked: dict[str, datetime] = {}
+    for entry in _entries(payload, "revoked"):
+        since = from_rfc3339(entry.get("since"))
+        kid = str(entry.get("kid"))
+        revoked[kid] = min(since, revoked.get(kid, since))
+    keys = {}
+    for entry in _entries(payload, "receipt_keys"):
+        key, until = signing.from_jwk(entry.get("jwk")), entry.get("until")
+        ends = None if until is None else from_rfc3339(until)
+        keys[signing.thumbprint(key)] = Signer(key, ends)
+    return Listed(revoked, keys, is_pinned)
+
+
+def _entries(payload: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    """Lists of before receipt keys were in them have none."""
+    found = payload.get(name, [])
+    if not isinstance(found, list):
+        raise ValueError(f"{name} is not a list")  # noqa: TRY004 - one way out
+    for entry in found:
+        if not isinstance(entry, dict):
+            raise ValueError(f"{name} has an entry that is no object")  # noqa: TRY004
+        yield entry
+
+
+def _content(path: Path) -> bytes:
+    """Raises ValueError: not a plain file, too big, or not to be read."""
+    try:
+        if not path.is_file():
+            raise ValueError("not a plain file")
+        if path.stat().st_size > _FILE_LIMIT_BYTES:
+            raise ValueError("too big to be read")
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(error.strerror or str(error)) from error

@@ -1,0 +1,133 @@
+"""Who vouches for records: certificates for their keys, receipts, and until when a key counts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.errors import NotGenuine
+from agent.models import CaptureId
+from agent.record import certificates, receipt, signing
+from agent.record.certificates import Expected, NotTrusted
+from agent.record.receipt import Keys
+from agent.record.verify.found import Problem, Record, Verdict
+from agent.record.verify.papers import Listed, Papers
+
+Owner = tuple[str, str]
+"""A device's id and the thumbprint of a key."""
+
+
+def certified(records: Iterable[Record], papers: Papers) -> frozenset[Owner]:
+    """The keys that the fleet's authority gave to these devices; says of each record if not."""
+    asked: dict[Owner, str | Problem | None] = {}
+    for each in records:
+        owner = each.label.device_id, each.kid
+        if owner not in asked:
+            asked[owner] = _certificate(each.key, each.label.device_id, papers)
+        match asked[owner]:
+            case Problem() as problem:
+                each.problems.append(problem)
+            case str(words):
+                each.remarks.append(words)
+            case None:
+                pass
+    good = (owner for owner, found in asked.items() if found is None)
+    return frozenset(good) if papers.authorities else frozenset()
+
+
+def _certificate(key: signing.PublicKey, device_id: str, papers: Papers) -> str | Problem | None:
+    """None where one is right, or none can be judged.
+
+    Without an authority only what a certificate says is compared: anybody could have made it.
+    """
+    leaves = [one for one in papers.certificates if certificates.is_for(one, key)]
+    others = [one for one in papers.certificates if one not in leaves]
+    expected = Expected(device_id, papers.authorities)
+    wrong: list[str] = []
+    for leaf in leaves:
+        try:
+            certificates.issued([leaf, *others], key, expected)
+            certificates.check_evidence(leaf)
+        except NotTrusted:
+            continue
+        except NotGenuine as error:
+            wrong.append(str(error))
+        else:
+            return None
+    if wrong:
+        return Problem(Verdict.BROKEN, f"its key's certificate: {wrong[0]}")
+    if not papers.authorities:
+        return None
+    if leaves:
+        words = "its key's certificate is by another authority than the given one"
+        return Problem(Verdict.NOT_OURS, words)
+    return "no certificate is there for its key"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """The record that a receipt should be about."""
+
+    capture_id: CaptureId
+    sha256: str
+    bytes: int
+
+
+def check_receipts(records: Iterable[Record], papers: Papers) -> None:
+    """Judge receipts where it is known who may sign them, and revoked keys by their dates."""
+    listed = papers.listed
+    if listed is None:
+        return
+    for each in records:
+        received = None
+        if papers.receipts is not None and listed.keys:
+            received = _received(each, papers.receipts.get(each.label.capture_id, ()), listed.keys)
+        _check_revoked(each, received, listed)
+
+
+def _received(record: Record, tokens: Iterable[str], keys: Keys) -> datetime | None:
+    """When the backend took it in, by its earliest receipt; says what else it signed."""
+    dates = []
+    for token in tokens:
+        try:
+            dates.append(_one(record, token, keys))
+        except NotGenuine as error:
+            record.remarks.append(f"a receipt that does not count: {error}")
+    received = min((date for date in dates if date is not None), default=None)
+    if received is not None:
+        record.facts.append(f"received {received:%Y-%m-%d %H:%M:%S} UTC")
+    elif not dates:
+        record.remarks.append("no receipt is there")
+    return received
+
+
+def _one(record: Record, token: str, keys: Keys) -> datetime | None:
+    """The date of a receipt; None of what else the backend signs. Raises NotGenuine."""
+    payload = signing.verify(token, receipt.public(keys))
+    capture_id = record.label.capture_id
+    if signing.has_type(token, receipt.ERASURE_TYPE):
+        record.erased = receipt.read_erasure(token, capture_id, keys)
+        return None
+    digest = str(payload.get("sha256"))
+    if record.has_body and digest not in record.file_sha256s:
+        words = "the backend's receipt is for other bytes than these"
+        record.fails(Verdict.BROKEN, words)
+        return None
+    about = _File(capture_id, digest, record.file_bytes)
+    if signing.has_type(token, receipt.REFUSAL_TYPE):
+        refused = receipt.read_refusal(token, about, keys)
+        record.remarks.append(
+            f"the backend refused it on {refused.refused:%Y-%m-%d}: {refused.reason}"
+        )
+        return None
+    return receipt.read_receipt(token, about, keys).received
+
+
+def _check_revoked(record: Record, received: datetime | None, listed: Listed) -> None:
+    since = listed.revoked.get(record.kid)
+    if since is None:
+        return
+    words = f"its key is not believed since {since:%Y-%m-%d %H:%M:%S} UTC"
+    if received is not None and received < since:
+        record.remarks.append(f"{words}; it was received before")
+    else:
+        record.fails(Verdict.BROKEN, f"{words}, and no receipt is from before")

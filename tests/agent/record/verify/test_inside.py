@@ -1,0 +1,247 @@
+"""What is inside a record tells of one press: photo, EXIF, Content Credentials, record, label."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.capture.photo_facts import GpsFacts
+from agent.record import certificates
+from agent.record.verify import Report, examine
+from agent.record.verify.papers import Papers
+from tests.support.authority import new_authority
+from tests.support.benchtop import bench
+from tests.support.factory import MOMENT, Made, RecordMaker
+from tests.support.photographed import PLACE, Camera
+from tests.support.sealed import IDENTITIES
+
+
+@pytest.fixture
+def camera() -> Camera:
+    return Camera()
+
+
+def look(folder: Path, made: Made, camera: Camera | None = None, **changes: Any) -> Report:
+    made.into(folder)
+    papers = Papers(**changes)
+    if camera is not None:
+        papers = Papers((camera.authority.certificate,), camera.chain, **changes)
+    return examine(folder.glob("*.rec"), None, IDENTITIES, papers)
+
+
+def words(report: Report) -> list[str]:
+    (record,) = report.document["records"]
+    return list(record["words"])
+
+
+def test_all_that_a_record_says_of_one_press_holds(tmp_path: Path, camera: Camera) -> None:
+    report = look(tmp_path, camera.make(), camera)
+
+    assert words(report) == ["Content Credentials by the fleet"]
+    assert report.verdict == "holds"
+
+
+def test_a_sealed_one_is_opened_and_compared_the_same(tmp_path: Path) -> None:
+    camera = Camera(seals=True)
+
+    assert look(tmp_path, camera.make(), camera).verdict == "holds"
+
+
+@pytest.mark.slow
+def test_what_a_device_really_keeps_holds(tmp_path: Path) -> None:
+    """With a fix, and without one."""
+    with bench(tmp_path) as device:
+        device.press()
+        device.parts.now.pass_s(30)
+        device.parts.fix()
+        device.press()
+        report = examine(device.layout.records.iterdir(), None, IDENTITIES)
+
+    found = [each["verdict"] for each in report.document["records"] if each["kind"] == "photo"]
+    assert found == ["holds", "holds"], report.lines
+
+
+def test_exif_may_be_off_by_what_it_cannot_say(tmp_path: Path, camera: Camera) -> None:
+    taken = MOMENT + timedelta(milliseconds=20.3 + 4)
+    place = GpsFacts(52.5200066 + 5e-8, -13.404954 - 5e-8, 2)
+
+    assert not look(tmp_path, camera.make(exif={"utc": taken, "position": place})).problems
+
+
+@pytest.mark.parametrize(
+    ("exif", "said"),
+    [
+        ({"utc": datetime(2026, 11, 30, 9, 15, 2, 20_300, UTC)}, "its EXIF says 2026-11-30"),
+        ({"utc": MOMENT + timedelta(milliseconds=30)}, "its EXIF says 2026-12-01"),
+        ({"position": GpsFacts(52.5200066, 13.404954, 2)}, "another place than record.json"),
+        ({"position": GpsFacts(52.5200067, -13.4049543, 2)}, "another place than record.json"),
+        ({"position": None}, "another place than record.json"),
+        ({"device_id": "van-8"}, "its EXIF names another device: 'van-8'"),
+        ({"device_id": ""}, "its EXIF names another device: 'none'"),
+        ({"capture_id": "0b9ff0d2-6a0e-4a53-9d29-0c4f5b0c8c11"}, "the id of another record"),
+        ({"width_px": 16}, "another size than record.json"),
+    ],
+    ids=["day", "10 ms", "hemisphere", "3 cm", "no place", "device", "no device", "id", "size"],
+)
+def test_exif_of_another_press_is_told(
+    tmp_path: Path, camera: Camera, exif: dict[str, Any], said: str
+) -> None:
+    """Whoever has the key can sign an old photo again; then all of it must be made anew."""
+    report = look(tmp_path, camera.make(exif=exif))
+
+    assert report.verdict == "broken"
+    assert [each for each in words(report) if said in each], words(report)
+
+
+def test_a_place_in_exif_that_record_json_does_not_have_is_told(
+    tmp_path: Path, camera: Camera
+) -> None:
+    report = look(tmp_path, camera.make(record={"position": None}, claim={"position": None}))
+
+    assert words(report) == ["its EXIF has another place than record.json"]
+
+
+def test_no_place_is_repeated_in_words(tmp_path: Path, camera: Camera) -> None:
+    """The report goes to people who need not know where."""
+    made = camera.make(exif={"position": GpsFacts(52.51, 13.4, 2)}, record={"position": PLACE})
+
+    assert "52.5" not in "\n".join(look(tmp_path, made).lines)
+
+
+@pytest.mark.parametrize(
+    ("photo", "said"),
+    [
+        ({"bytes": 1}, "record.json says another number"),
+        ({"sha256": "0" * 64}, "not the photo that record.json describes"),
+        ({"sha256": None}, "not the photo that record.json describes"),
+        ({"exposure_us": "8000"}, "its EXIF says"),
+        ({"exposure_us": 1e308}, "its EXIF says"),
+        ({"width_px": [8]}, "another size"),
+    ],
+)
+def test_a_photo_that_is_not_as_described_is_told(
+    tmp_path: Path, camera: Camera, photo: dict[str, Any], said: str
+) -> None:
+    assert said in "; ".join(words(look(tmp_path, camera.make(photo=photo))))
+
+
+def test_a_photo_with_something_behind_it_is_told(tmp_path: Path, camera: Camera) -> None:
+    made = camera.make(tail=b"#!/bin/sh\n", signs=False)
+
+    assert "photo.jpg does not begin and end as a JPEG" in words(look(tmp_path, made))
+
+
+def test_a_photo_without_exif_and_a_record_that_says_nothing_of_it_are_remarks(
+    tmp_path: Path,
+) -> None:
+    report = look(tmp_path, RecordMaker().make())
+
+    assert words(report) == ["record.json describes no photo", "photo.jpg has no EXIF"]
+    assert report.verdict == "holds with remarks"
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ({"device": "van-8"}, "name another device than the label"),
+        ({"capture_id": "x"}, "name another capture id than the label"),
+        ({"utc": "2026-12-01T09:15:02.001Z"}, "name another utc than the label"),
+        ({"clock": "ntp"}, "name another clock than the label"),
+        ({"boot_id": ""}, "name another boot id than the label"),
+        ({"monotonic_ns": 1}, "name another monotonic ns than the label"),
+        ({"position": None}, "name another position than record.json"),
+        ({"position": {**PLACE, "age_s": 0.5}}, "name another position than record.json"),
+    ],
+)
+def test_credentials_of_another_press_are_told(
+    tmp_path: Path, camera: Camera, claim: dict[str, Any], said: str
+) -> None:
+    report = look(tmp_path, camera.make(claim=claim), camera)
+
+    assert report.verdict == "broken"
+    assert words(report) == [f"its Content Credentials {said}"]
+
+
+def test_credentials_by_another_device_of_the_fleet_are_told(
+    tmp_path: Path, camera: Camera
+) -> None:
+    other = Camera(RecordMaker("van-8"), camera.authority)
+    report = look(tmp_path, camera.make(signer=other), camera)
+
+    assert words(report) == ["its Content Credentials are signed by another key than the label"]
+
+
+def test_credentials_by_another_authority_are_told(tmp_path: Path, camera: Camera) -> None:
+    other = Camera(camera.maker, new_authority())
+    report = look(tmp_path, camera.make(signer=other), camera)
+
+    assert words(report) == ["its Content Credentials are by another authority than the given one"]
+
+
+def test_credentials_that_were_altered_are_told(tmp_path: Path, camera: Camera) -> None:
+    (said,) = words(look(tmp_path, camera.make(tail=b"\xff\xd9"), camera))
+
+    assert said.startswith("its Content Credentials are invalid: ")
+
+
+def test_credentials_that_were_taken_away_are_told(tmp_path: Path, camera: Camera) -> None:
+    made = camera.make(signs=False, photo={"credentials": True})
+
+    assert words(look(tmp_path, made)) == [
+        "photo.jpg lost the Content Credentials that record.json tells of"
+    ]
+
+
+def test_a_photo_that_never_had_any_holds_and_says_why(tmp_path: Path, camera: Camera) -> None:
+    report = look(tmp_path, camera.make(signs=False), camera)
+
+    assert report.verdict == "holds"
+    assert words(report) == ["without Content Credentials: switched off"]
+
+
+def test_without_the_authority_it_is_said_that_nobody_was_asked(
+    tmp_path: Path, camera: Camera
+) -> None:
+    report = look(tmp_path, camera.make())
+
+    assert report.verdict == "holds"
+    assert (
+        "who certified the Content Credentials: no --ca (1 record)"
+        in (report.document["not_checked"])
+    )
+
+
+_WITHOUT_C2PA = """
+import sys
+sys.modules["c2pa"] = None
+from agent.__main__ import main
+sys.exit(main(["verify", sys.argv[1]]))
+"""
+
+
+@pytest.mark.slow
+def test_without_c2pa_all_else_is_checked_and_that_is_said(tmp_path: Path, camera: Camera) -> None:
+    camera.make().into(tmp_path)
+    told = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_C2PA, tmp_path], capture_output=True, text=True, check=True
+    )
+
+    words = "not checked: Content Credentials: c2pa-python is not on this machine (1 record)"
+    assert words in told.stdout
+    assert told.stdout.endswith("holds: everything verifies\n")
+
+
+def test_a_record_that_is_sealed_to_others_says_so(tmp_path: Path) -> None:
+    camera = Camera(seals=True)
+    camera.make().into(tmp_path)
+    closed = examine(tmp_path.glob("*.rec"), None)
+    others = examine(tmp_path.glob("*.rec"), None, IDENTITIES[:0])
+    papers = Papers(certificates.read_pem(camera.authority.pem), camera.chain)
+    opened = examine(tmp_path.glob("*.rec"), None, IDENTITIES[1:], papers)
+
+    assert closed.verdict == others.verdict == "holds with remarks"
+    assert "what is in sealed bodies: no --identity (1 record)" in closed.document["not_checked"]
+    assert opened.verdict == "holds"
