@@ -1,0 +1,519 @@
+"""Certificates, receipts, the list of revoked keys: what vouches for a record, and until when."""
+
+import os
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from agent.errors import ConfigError, NotGenuine
+from agent.models import rfc3339
+from agent.record import certificates, receipt, signing
+from agent.record.receipt import ERASURE_TYPE, RECEIPT_TYPE, REFUSAL_TYPE
+from agent.record.verify import Report, examine, papers
+from agent.record.verify.papers import REVOKED_TYPE, Papers
+from tests.support.authority import Authority, new_authority
+from tests.support.factory import MOMENT, Made, RecordMaker, with_other_spelling
+from tests.support.photographed import Camera
+
+RECEIVED: Final = MOMENT + timedelta(minutes=5)
+JUST: Final = timedelta(milliseconds=1)
+
+
+class Office:
+    """Who signs receipts and the list."""
+
+    def __init__(self) -> None:
+        self.fleet_key, self.receipt_key = signing.new_key(), signing.new_key()
+
+    def receipt(self, made: Made, at: datetime = RECEIVED, **changes: Any) -> str:
+        said = {
+            "v": 1,
+            "capture_id": made.label.capture_id,
+            "sha256": sha256(made.content).hexdigest(),
+            "bytes": len(made.content),
+            "received_at": rfc3339(at),
+        }
+        return signing.sign(said | changes, self.receipt_key, typ=RECEIPT_TYPE)
+
+    def erased(self, made: Made, at: datetime = RECEIVED) -> str:
+        said = {"v": 1, "capture_id": made.label.capture_id, "erased_at": rfc3339(at)}
+        return signing.sign(said, self.receipt_key, typ=ERASURE_TYPE)
+
+    def listed(
+        self, *revoked: tuple[RecordMaker, datetime], until: datetime | None = None, **changes: Any
+    ) -> str:
+        entries = [
+            {
+                "kid": signing.thumbprint(maker.key.public_key()),
+                "device_id": maker.device_id,
+                "since": rfc3339(since),
+            }
+            for maker, since in revoked
+        ]
+        ends = None if until is None else rfc3339(until)
+        keys = [{"jwk": signing.jwk(self.receipt_key.public_key()), "until": ends}]
+        said = {"v": 1, "version": 1, "revoked": entries, "receipt_keys": keys}
+        return signing.sign(said | changes, self.fleet_key, typ=REVOKED_TYPE)
+
+
+class Folder:
+    """What an outsider is given."""
+
+    def __init__(self, folder: Path) -> None:
+        self.records, self.receipts = folder / "evidence", folder / "receipts"
+        self.list, self.unusable = folder / "revoked.jws", list[str]()
+        self.records.mkdir()
+        self.receipts.mkdir()
+
+    def look(
+        self, authorities: tuple[Authority, ...] = (), fleet_key: signing.PublicKey | None = None
+    ) -> Report:
+        return examine(
+            self.records.glob("*.rec"),
+            None,
+            papers=Papers(
+                tuple(one.certificate for one in authorities),
+                papers.read_certificates(list(self.records.glob("*.pem")), self.unusable),
+                papers.read_receipts(list(self.receipts.iterdir()), self.unusable),
+                papers.read_listed(self.list, fleet_key) if self.list.exists() else None,
+                self.unusable,
+            ),
+        )
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+@pytest.fixture
+def camera() -> Camera:
+    return Camera()
+
+
+def words(report: Report, index: int = 0) -> str:
+    return "; ".join(report.document["records"][index]["words"])
+
+
+def test_a_certificate_of_the_fleet_names_the_key(folder: Folder, camera: Camera) -> None:
+    camera.make().into(folder.records)
+    (folder.records / "van-7.pem").write_bytes(camera.certificate_pem)
+    report = folder.look((camera.authority,))
+
+    assert report.verdict == "holds"
+    assert "(by its certificate)" in "\n".join(report.lines)
+
+
+def test_an_authority_below_the_root_leads_there(folder: Folder) -> None:
+    root = new_authority("root")
+    below = root.below("region")
+    camera = Camera(authority=below)
+    camera.make(signs=False).into(folder.records)
+    for name, one in (("van-7.pem", camera.chain), ("region.pem", below.above)):
+        (folder.records / name).write_bytes(certificates.pem(one))
+
+    assert folder.look((root,)).verdict == "holds"
+
+
+def test_a_key_without_a_certificate_is_a_remark(folder: Folder, camera: Camera) -> None:
+    camera.make(signs=False).into(folder.records)
+    report = folder.look((camera.authority,))
+
+    assert report.verdict == "holds with remarks"
+    assert "no certificate is there for its key" in words(report)
+
+
+def test_a_certificate_that_names_another_device_breaks_it(folder: Folder, camera: Camera) -> None:
+    camera.make(signs=False).into(folder.records)
+    other = replace(camera, maker=replace(camera.maker, device_id="van-8"))
+    (folder.records / "van-8.pem").write_bytes(other.certificate_pem)
+    report = folder.look((camera.authority,))
+
+    assert report.verdict == "broken"
+    assert "its key's certificate: for another device: 'van-8', and this one is van-7" in (
+        words(report)
+    )
+
+
+def test_a_certificate_by_somebody_else_makes_it_not_ours(folder: Folder, camera: Camera) -> None:
+    camera.make(signs=False).into(folder.records)
+    (folder.records / "van-7.pem").write_bytes(camera.certificate_pem)
+    report = folder.look((new_authority(),))
+
+    assert report.verdict == "not ours"
+    assert "by another authority than the given one" in words(report)
+
+
+def test_a_certificate_by_somebody_else_beside_a_good_one_harms_nothing(
+    folder: Folder, camera: Camera
+) -> None:
+    """Anybody could put one there."""
+    camera.make(signs=False).into(folder.records)
+    forged = Camera(replace(camera.maker, device_id="van-8"), new_authority())
+    (folder.records / "a.pem").write_bytes(forged.certificate_pem)
+    (folder.records / "b.pem").write_bytes(camera.certificate_pem)
+
+    assert folder.look((camera.authority,)).verdict == "holds"
+
+
+def test_a_certificate_that_is_no_evidence_breaks_it(folder: Folder, camera: Camera) -> None:
+    camera.make(signs=False).into(folder.records)
+    made = camera.authority.issue(camera.maker.key.public_key(), "van-7")
+    (folder.records / "tls.pem").write_bytes(certificates.pem([made]))
+
+    assert "no emailProtection" in words(folder.look((camera.authority,)))
+
+
+def test_what_is_certified_beats_what_was_there_first(folder: Folder, camera: Camera) -> None:
+    """Without it a forger who dates early would make the genuine records look foreign."""
+    forger = RecordMaker(camera.maker.device_id)
+    forged = forger.make(utc="2026-01-01T00:00:00.000Z")
+    forged.into(folder.records)
+    genuine = camera.make()
+    genuine.into(folder.records)
+    (folder.records / "van-7.pem").write_bytes(camera.certificate_pem)
+    report = folder.look((camera.authority,))
+
+    verdicts = {each["capture_id"]: each["verdict"] for each in report.document["records"]}
+    assert verdicts == {genuine.label.capture_id: "holds", forged.label.capture_id: "not ours"}
+    assert report.verdict == "not ours"
+
+
+def test_both_keys_of_a_device_that_was_given_another_one_count(
+    folder: Folder, camera: Camera
+) -> None:
+    camera.make().into(folder.records)
+    second = Camera(RecordMaker(camera.maker.device_id), camera.authority)
+    second.maker.make("chain_start", utc="2026-12-02T09:00:00.000Z").into(folder.records)
+    for number, one in enumerate((camera, second)):
+        (folder.records / f"{number}.pem").write_bytes(one.certificate_pem)
+
+    assert folder.look((camera.authority,)).verdict == "holds"
+
+
+def test_without_an_authority_it_is_said_that_certificates_were_not_checked(
+    folder: Folder, camera: Camera
+) -> None:
+    camera.make(signs=False).into(folder.records)
+    (folder.records / "van-7.pem").write_bytes(camera.certificate_pem)
+    report = folder.look()
+
+    assert report.verdict == "holds"
+    assert "who made the certificates: no --ca" in report.document["not_checked"]
+
+
+def test_a_receipt_dates_a_record(folder: Folder, camera: Camera, office: Office) -> None:
+    made = camera.make(signs=False)
+    made.into(folder.records)
+    folder.list.write_text(office.listed())
+    (folder.receipts / "1.jws").write_text(office.receipt(made))
+    report = folder.look(fleet_key=office.fleet_key.public_key())
+
+    assert report.verdict == "holds"
+    assert "received 2026-12-01 09:20:02 UTC" in words(report)
+    assert not [each for each in report.document["not_checked"] if "revoked" in each]
+
+
+def test_receipts_may_stand_in_one_file_line_by_line(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    made = [camera.make(signs=False) for _ in range(3)]
+    for each in made:
+        each.into(folder.records)
+    folder.list.write_text(office.listed())
+    (folder.receipts / "all").write_text("\n".join([*map(office.receipt, made), ""]))
+
+    assert folder.look().verdict == "holds"
+
+
+def test_a_record_without_a_receipt_is_a_remark(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    camera.make(signs=False).into(folder.records)
+    folder.list.write_text(office.listed())
+
+    assert "no receipt is there" in words(folder.look())
+
+
+def test_a_receipt_for_other_bytes_breaks_it(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    """The backend read another file under this id than the one at hand."""
+    made = camera.make(signs=False)
+    made.into(folder.records)
+    folder.list.write_text(office.listed())
+    (folder.receipts / "1.jws").write_text(office.receipt(made, sha256="0" * 64))
+    report = folder.look()
+
+    assert report.verdict == "broken"
+    assert "the backend's receipt is for other bytes than these" in words(report)
+
+
+def test_a_receipt_for_the_other_spelling_is_for_the_same_record(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    made = camera.make(signs=False)
+    with_other_spelling(made).into(folder.records)
+    folder.list.write_text(office.listed())
+    (folder.receipts / "1.jws").write_text(office.receipt(made))
+
+    assert "received 2026-12-01" in words(folder.look())
+
+
+@pytest.mark.parametrize("how", ["stranger", "retired", "bytes", "flipped"])
+def test_a_receipt_that_does_not_count_is_a_remark(
+    folder: Folder, camera: Camera, office: Office, how: str
+) -> None:
+    """Anybody can put one there; it must not make a good record doubtful."""
+    made = camera.make(signs=False)
+    made.into(folder.records)
+    token = office.receipt(made)
+    folder.list.write_text(office.listed(until=RECEIVED if how == "retired" else None))
+    if how == "stranger":
+        token = Office().receipt(made)
+    if how == "bytes":
+        token = office.receipt(made, bytes=1)
+    if how == "flipped":
+        token = f"{token[:-10]}{'A' if token[-10] != 'A' else 'B'}{token[-9:]}"
+    (folder.receipts / "1.jws").write_text(token)
+    report = folder.look()
+
+    assert report.verdict == "holds with remarks"
+    assert "a receipt that does not count: " in words(report)
+
+
+def test_a_refusal_is_a_remark_in_its_own_words(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    made = camera.make(signs=False)
+    made.into(folder.records)
+    said = {
+        "v": 1,
+        "capture_id": made.label.capture_id,
+        "sha256": sha256(made.content).hexdigest(),
+        "bytes": len(made.content),
+        "refused_at": rfc3339(RECEIVED),
+        "reason": "damaged",
+    }
+    folder.list.write_text(office.listed())
+    (folder.receipts / "1.jws").write_text(signing.sign(said, office.receipt_key, typ=REFUSAL_TYPE))
+
+    assert "the backend refused it on 2026-12-01: damaged" in words(folder.look())
+
+
+def test_a_key_that_was_revoked_later_is_believed_by_the_receipts_date(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    made = camera.make(signs=False)
+    made.into(folder.records)
+    (folder.receipts / "1.jws").write_text(office.receipt(made))
+
+    folder.list.write_text(office.listed((camera.maker, RECEIVED + JUST)))
+    before = folder.look()
+    folder.list.write_text(office.listed((camera.maker, RECEIVED)))
+    after = folder.look()
+
+    assert before.verdict == "holds with remarks"
+    assert "it was received before" in words(before)
+    assert after.verdict == "broken"
+    assert "not believed since 2026-12-01 09:20:02 UTC, and no receipt is from before" in (
+        words(after)
+    )
+
+
+def test_without_a_receipt_a_revoked_key_is_not_believed(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    """Whoever has the key dates as they like."""
+    camera.make(signs=False).into(folder.records)
+    folder.list.write_text(office.listed((camera.maker, MOMENT + timedelta(days=9))))
+
+    assert folder.look().verdict == "broken"
+
+
+def test_a_receipt_by_the_thief_does_not_help_a_revoked_key(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    made = camera.make(signs=False)
+    made.into(folder.records)
+    folder.list.write_text(office.listed((camera.maker, RECEIVED + JUST)))
+    (folder.receipts / "1.jws").write_text(Office().receipt(made))
+
+    assert folder.look().verdict == "broken"
+
+
+def test_a_list_without_receipt_keys_revokes_and_says_that_it_names_none(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    """As backends wrote it before."""
+    made = camera.make(signs=False)
+    made.into(folder.records)
+    (folder.receipts / "1.jws").write_text(office.receipt(made))
+    folder.list.write_text(office.listed(receipt_keys=[]))
+    report = folder.look()
+
+    assert report.verdict == "holds"
+    assert (
+        "receipts: the list of revoked keys names none that sign them"
+        in (report.document["not_checked"])
+    )
+
+
+def test_a_list_that_nobody_pinned_is_taken_at_its_word_and_that_is_said(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    camera.make(signs=False).into(folder.records)
+    folder.list.write_text(office.listed((camera.maker, MOMENT)))
+    report = folder.look()
+
+    assert report.verdict == "broken"
+    words = "who signed the list of revoked keys: no --fleet-key; it was taken at its word"
+    assert words in report.document["not_checked"]
+
+
+def test_an_erased_record_says_when(folder: Folder, office: Office) -> None:
+    made = RecordMaker().make()
+    (folder.records / f"{made.label.capture_id}.rec").write_bytes(made.line + b"\n")
+    folder.list.write_text(office.listed())
+    (folder.receipts / "1.jws").write_text(f"{office.receipt(made)}\n{office.erased(made)}\n")
+    report = folder.look()
+
+    assert report.verdict == "erased on 2026-12-01"
+    assert report.problems == 0
+    assert report.document["records"][0]["erased_at"] == rfc3339(RECEIVED)
+    assert "erased on 2026-12-01: only the label is left" in report.lines[0]
+
+
+def test_a_label_alone_is_withheld_where_nobody_says_that_it_was_erased(
+    folder: Folder, office: Office
+) -> None:
+    made = RecordMaker().make()
+    (folder.records / f"{made.label.capture_id}.rec").write_bytes(made.line + b"\n")
+    folder.list.write_text(office.listed())
+    (folder.receipts / "1.jws").write_text(Office().erased(made))
+
+    assert folder.look().verdict == "withheld"
+
+
+def test_one_withheld_among_others_is_a_remark_on_the_whole(folder: Folder, camera: Camera) -> None:
+    """Evidence of one delivery has the labels of its neighbours."""
+    for made in (camera.make(signs=False), camera.make(signs=False)):
+        path = made.into(folder.records)
+    path.write_bytes(made.line + b"\n")
+
+    assert folder.look().verdict == "holds with remarks"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"v": 2},
+        {"revoked": None},
+        {"revoked": ["x"]},
+        {"revoked": [{"kid": "x", "since": "yesterday"}]},
+        {"receipt_keys": [{"jwk": {"kty": "EC"}}]},
+        {"receipt_keys": {}},
+    ],
+)
+@pytest.mark.parametrize("is_pinned", [True, False])
+def test_a_list_that_is_not_as_it_should_be_is_refused(
+    folder: Folder, office: Office, changes: dict[str, Any], is_pinned: bool
+) -> None:
+    """Half of a list would let revoked keys through."""
+    folder.list.write_text(office.listed(**changes))
+
+    with pytest.raises(NotGenuine, match=re_of(folder.list)):
+        papers.read_listed(folder.list, office.fleet_key.public_key() if is_pinned else None)
+
+
+def re_of(path: Path) -> str:
+    return str(path).replace(".", "[.]")
+
+
+def test_a_list_by_another_key_or_of_another_type_is_refused(
+    folder: Folder, office: Office
+) -> None:
+    folder.list.write_text(Office().listed())
+    with pytest.raises(NotGenuine, match="not trusted here"):
+        papers.read_listed(folder.list, office.fleet_key.public_key())
+
+    folder.list.write_text(signing.sign({"v": 1}, office.fleet_key, typ=RECEIPT_TYPE))
+    with pytest.raises(NotGenuine, match="doorstep-revoked"):
+        papers.read_listed(folder.list, None)
+
+
+def _sparse(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 2**40)
+
+
+GARBAGE: Final[list[Callable[[Path], object]]] = [
+    lambda path: path.write_bytes(random.Random(1).randbytes(20_000)),
+    lambda path: path.write_text("a.b.c\n"),
+    lambda path: path.write_text("x" * 2_000_000),
+    lambda path: path.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+    lambda path: path.mkdir(),
+    os.mkfifo,
+    lambda path: path.symlink_to("nowhere"),
+    lambda path: path.symlink_to("/dev/zero"),
+    _sparse,
+]
+NAMES: Final = ["noise", "dots", "long", "pem", "folder", "fifo", "dangling", "endless", "huge"]
+
+
+@pytest.mark.parametrize("make", GARBAGE, ids=NAMES)
+def test_garbage_beside_the_records_is_told_and_harms_no_verdict(
+    folder: Folder, camera: Camera, make: Callable[[Path], object]
+) -> None:
+    camera.make(signs=False).into(folder.records)
+    make(folder.records / "x.pem")
+    make(folder.receipts / "y.jws")
+    report = folder.look()
+
+    told = [each for each in report.document["not_checked"] if each.startswith("file ")]
+    assert [each.split(":")[0] for each in told] == ["file x.pem", "file y.jws"]
+    assert report.verdict == "holds"
+    assert all(line.isprintable() and len(line) < 700 for line in report.lines)
+
+
+@pytest.mark.parametrize("make", GARBAGE, ids=NAMES)
+def test_garbage_in_place_of_the_list_is_refused_in_a_sentence(
+    folder: Folder, make: Callable[[Path], object]
+) -> None:
+    make(folder.list)
+
+    with pytest.raises((ConfigError, NotGenuine), match=re_of(folder.list)):
+        papers.read_listed(folder.list, None)
+
+
+def test_a_public_key_among_the_certificates_is_no_trouble(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    camera.make(signs=False).into(folder.records)
+    key = signing.public_pem(office.fleet_key.public_key())
+    (folder.records / "fleet-key.pem").write_bytes(key)
+    folder.look()
+
+    assert folder.unusable == []
+
+
+def test_an_erasure_is_of_its_own_record_and_type(office: Office) -> None:
+    made, other = RecordMaker().make(), RecordMaker().make()
+    keys = receipt.in_use(office.receipt_key.public_key())
+
+    assert receipt.read_erasure(office.erased(made), made.label.capture_id, keys) == RECEIVED
+    with pytest.raises(NotGenuine, match="another record"):
+        receipt.read_erasure(office.erased(made), other.label.capture_id, keys)
+    with pytest.raises(NotGenuine, match="doorstep-erased"):
+        receipt.read_erasure(office.receipt(made), made.label.capture_id, keys)
