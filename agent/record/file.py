@@ -202,6 +202,11 @@ def check(content: bytes) -> Closed:
     if not newline or len(line) > LABEL_LIMIT_BYTES:
         raise RecordDamaged("cut off: no label line at its start")
     label, key = open_label(line)
+    return closed(line, label, key, body)
+
+
+def closed(line: bytes, label: Label, key: signing.PublicKey, body: bytes) -> Closed:
+    """A record whose label was opened, with its body held against it; raises as `check` does."""
     _compare(body, label.body)
     return Closed(label, hashlib.sha256(line).hexdigest(), key, body)
 

@@ -55,25 +55,31 @@ class Record:
     Its signature could stand there as another one, which verifies too (`respelled_sha256`).
 
     Attributes:
-        file_sha256s: of the whole file, in both spellings of its signature; empty without a body.
+        file_bytes: as many as the whole file should have.
+        file_sha256: of the whole file; None without a body.
         remarks: what somebody should know who relies on it.
         facts: what is as it should be.
         unchecked: what could not be looked at, and why; the same words for the same reason.
         erased: when the body was, by a signed statement.
     """
 
-    name: str
+    path: Path
     label: Label
     key: signing.PublicKey
     label_sha256: str
     respelled_sha256: str
     file_bytes: int
-    file_sha256s: frozenset[str]
+    file_sha256: str | None
     problems: list[Problem] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
     erased: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's."""
+        return self.path.name
 
     @property
     def kid(self) -> str:
@@ -88,7 +94,7 @@ class Record:
     @property
     def has_body(self) -> bool:
         """Whether there is more than the label."""
-        return bool(self.file_sha256s)
+        return self.file_sha256 is not None
 
     @property
     def verdict(self) -> Verdict:
@@ -98,6 +104,14 @@ class Record:
         if not self.has_body:
             return Verdict.WITHHELD if self.erased is None else Verdict.ERASED
         return Verdict.REMARKS if self.remarks else Verdict.HOLDS
+
+    def is_file(self, sha256: str) -> bool:
+        """Whether this is the digest of the whole file, in either spelling of its signature."""
+        if self.file_sha256 == sha256:
+            return True
+        line, _, body = self.path.read_bytes().partition(b"\n")
+        respelled = signing.other_spelling(line.decode("ascii")).encode()
+        return hashlib.sha256(respelled + b"\n" + body).hexdigest() == sha256
 
     def fails(self, verdict: Verdict, words: str) -> None:
         """Say what does not verify."""
@@ -134,9 +148,17 @@ def read(
         label, key = recordfile.open_label(line)
     except RecordDamaged as error:
         return Stranger(path.name, f"NOT A RECORD: {error}")
-    record = _record(path.name, label, key, content, has_body=bool(body))
+    record = Record(
+        path,
+        label,
+        key,
+        recordfile.label_digest(content),
+        recordfile.respelled_digest(content),
+        len(line) + 1 + label.body.bytes,
+        hashlib.sha256(content).hexdigest() if body else None,
+    )
     if body:
-        _look_inside(record, content, identities, anchor)
+        _look_inside(record, line, body, identities, anchor)
     else:  # which the label allows: the chain still verifies
         record.remarks.append("only the label is left, its body was erased or withheld")
     if path.stem != label.capture_id:
@@ -144,28 +166,12 @@ def read(
     return record
 
 
-def _record(
-    name: str, label: Label, key: signing.PublicKey, content: bytes, *, has_body: bool
-) -> Record:
-    line, _, body = content.partition(b"\n")
-    respelled = signing.other_spelling(line.decode("ascii")).encode()
-    files = {content, respelled + b"\n" + body} if has_body else set()
-    return Record(
-        name,
-        label,
-        key,
-        hashlib.sha256(line).hexdigest(),
-        hashlib.sha256(respelled).hexdigest(),
-        len(line) + 1 + label.body.bytes,
-        frozenset(hashlib.sha256(each).hexdigest() for each in files),
-    )
-
-
 def _look_inside(
-    record: Record, content: bytes, identities: Sequence[Identity], anchor: str | None
+    record: Record, line: bytes, body: bytes, identities: Sequence[Identity], anchor: str | None
 ) -> None:
     try:
-        opened = recordfile.unpack(content, identities)
+        closed = recordfile.closed(line, record.label, record.key, body)
+        opened = recordfile.open_checked(closed, identities)
     except Unopened as error:
         record.remarks.append(str(error))
         why = "none of the identities opens them" if identities else "no --identity"

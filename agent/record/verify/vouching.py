@@ -108,7 +108,7 @@ def _one(record: Record, token: str, keys: Keys) -> datetime | None:
         record.erased = receipt.read_erasure(token, capture_id, keys)
         return None
     digest = str(payload.get("sha256"))
-    if record.has_body and digest not in record.file_sha256s:
+    if record.has_body and not record.is_file(digest):
         words = "the backend's receipt is for other bytes than these"
         record.fails(Verdict.BROKEN, words)
         return None
