@@ -1,12 +1,97 @@
-"""`doorstep verify`: what it ends with."""
+"""`doorstep verify`: what it is given, what it ends with, and that it needs no device."""
 
+import json
+import subprocess
+import sys
+import venv
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
+from typing import Final
 
+import pyrage  # noqa: TID251 - makes an identity, which no device does
 import pytest
+from packaging.requirements import Requirement
 
 from agent.__main__ import main
+from agent.record import signing
 from tests.agent.command.inprocess import printed
+from tests.support.device import REPOSITORY
 from tests.support.factory import RecordMaker, owned_by_a_user
+from tests.support.outsider import GARBAGE, NAMES, RECEIVED, Office
+from tests.support.photographed import Camera
+from tests.support.sealed import ESCROW, IDENTITY_FILE
+
+
+class Evidence:
+    """A folder as it is handed to an outsider: sealed records, and all that vouches for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.office, self.camera = folder, Office(), Camera(seals=True)
+        (folder / "receipts").mkdir()
+        for number, made in enumerate([self.camera.make() for _ in range(3)]):
+            made.into(folder)
+            (folder / f"receipts/{number}.jws").write_text(self.office.receipt(made))
+        (folder / "van-7.pem").write_bytes(self.camera.certificate_pem)
+        (folder / "revoked.jws").write_text(self.office.listed())
+        self.given = [str(folder)]
+        fleet_key = signing.public_pem(self.office.fleet_key.public_key())
+        for option, content in {
+            "--ca": self.camera.authority.pem,
+            "--identity": IDENTITY_FILE.encode(),
+            "--fleet-key": fleet_key,
+        }.items():
+            path = folder.parent / f"{folder.name}{option}"
+            path.write_bytes(content)
+            self.given += [option, str(path)]
+
+
+@pytest.fixture
+def evidence(tmp_path: Path) -> Evidence:
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    return Evidence(folder)
+
+
+def test_a_folder_with_all_that_vouches_for_it_holds(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One thing stays open, since no folder can show it."""
+    assert main(["verify", *evidence.given]) == 0
+
+    lines = printed(capsys).splitlines()
+    said = "holds; Content Credentials by the fleet; received 2026-12-01 09:20:02 UTC"
+    assert [line[-len(said) :] for line in lines[:3]] == [said] * 3
+    assert [line for line in lines if line.startswith("not checked: ")] == [
+        "not checked: whether records are missing at the end of a chain: no folder can show that"
+    ]
+    assert lines[-1] == "holds: everything verifies"
+
+
+def test_the_same_for_programs(evidence: Evidence, capsys: pytest.CaptureFixture[str]) -> None:
+    (evidence.folder / "x.rec").write_text("x")
+    assert main(["verify", *evidence.given, "--json"]) == 65
+
+    said = json.loads(printed(capsys))
+    assert said.keys() == {"verdict", "records", "missing", "files", "not_checked"}
+    assert said["verdict"] == "broken"
+    assert [each["verdict"] for each in said["records"]] == ["holds"] * 3
+    assert said["files"][0]["file"] == "x.rec"
+
+
+def test_a_missing_number_is_one_entry_for_programs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maker = RecordMaker()
+    paths = [maker.make("time").into(tmp_path) for _ in range(5)]
+    for path in paths[1:3]:
+        path.unlink()
+
+    assert main(["verify", str(tmp_path), "--json"]) == 65
+    said = json.loads(printed(capsys))
+    assert said["verdict"] == "missing"
+    assert said["missing"] == [
+        {"chain": maker.chain, "from_seq": 2, "to_seq": 3, "verdict": "missing"}
+    ]
 
 
 def test_verify_of_a_good_folder_ends_with_0_and_of_an_altered_one_with_65(
@@ -22,6 +107,17 @@ def test_verify_of_a_good_folder_ends_with_0_and_of_an_altered_one_with_65(
     path.write_bytes(content)
     assert main(["verify", str(tmp_path)]) == 65
     assert "not everything verifies" in printed(capsys)
+
+
+def test_a_folder_of_labels_ends_with_0_and_says_withheld(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The chain verifies; nothing is said of the photos."""
+    made = RecordMaker().make()
+    (tmp_path / f"{made.label.capture_id}.rec").write_bytes(made.line + b"\n")
+
+    assert main(["verify", str(tmp_path)]) == 0
+    assert printed(capsys).endswith("withheld: everything verifies\n")
 
 
 def test_a_folder_that_this_user_may_not_read_is_not_an_empty_one(
@@ -40,3 +136,121 @@ def test_a_folder_that_this_user_may_not_read_is_not_an_empty_one(
 def test_verify_needs_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(tmp_path / "nowhere")]) == 2
     assert "not a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--key", "--ca", "--identity", "--revoked", "--fleet-key"])
+@pytest.mark.parametrize("make", [*GARBAGE[:5], GARBAGE[6]], ids=[*NAMES[:5], NAMES[6]])
+def test_an_option_that_is_not_what_it_should_be_is_told_in_a_sentence(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str], option: str, make: object
+) -> None:
+    path = evidence.folder.parent / "given"
+    assert callable(make)
+    make(path)
+
+    assert main(["verify", *evidence.given, option, str(path)]) in {2, 65}
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"doorstep: {path}")
+    assert len(told.err) < 400
+
+
+def test_an_identity_that_this_user_may_not_read_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with owned_by_a_user() as folder:
+        (folder / "identity.txt").write_text(IDENTITY_FILE)
+        (folder / "identity.txt").chmod(0o200)
+        code = main(["verify", str(folder), "--identity", str(folder / "identity.txt")])
+
+    assert code == 2
+    assert "identity.txt: Permission denied" in capsys.readouterr().err
+
+
+def test_an_identity_that_opens_nothing_is_a_remark(
+    evidence: Evidence, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sealed to nobody we know: the label still counts, and it is said what was not looked at."""
+    other = tmp_path / "other.txt"
+    other.write_text(str(pyrage.x25519.Identity.generate()))
+
+    assert main(["verify", *evidence.given, "--identity", str(other)]) == 0
+    told = printed(capsys)
+    assert "none of the identities opens them (3 records)" in told
+    assert told.endswith("holds with remarks: everything verifies\n")
+    assert ESCROW not in told
+
+
+def test_receipts_that_are_no_folder_are_told(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [*evidence.given, "--receipts", str(evidence.folder / "revoked.jws")]
+
+    assert main(["verify", *given]) == 2
+    assert "not a folder" in capsys.readouterr().err
+
+
+def test_a_list_in_the_folder_revokes_by_its_own_name(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = evidence.office.listed((evidence.camera.maker, RECEIVED))
+    (evidence.folder / "revoked.jws").write_text(listed)
+
+    assert main(["verify", *evidence.given]) == 65
+    assert "no receipt is from before" in printed(capsys)
+
+
+HEAVY: Final = ("cv2", "numpy", "gpiozero", "sqlite3", "sqlite_utils", "requests", "urllib3")
+"""What an outsider need not have, or wait for."""
+
+_WITHOUT_HEAVY: Final = f"""
+import sys
+sys.modules.update(dict.fromkeys({(*HEAVY, "piexif", "prometheus_client", "tqdm", "zxingcpp")!r}))
+from agent.__main__ import main
+sys.exit(main(["verify", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.slow
+def test_verify_loads_nothing_of_a_device(tmp_path: Path) -> None:
+    RecordMaker().make().into(tmp_path)
+
+    command = [sys.executable, "-c", _WITHOUT_HEAVY, str(tmp_path)]
+    told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    assert told.returncode == 0, told.stderr
+
+
+def _needed(name: str, extras: frozenset[str] = frozenset()) -> dict[str, Distribution]:
+    """The distribution and all that it asks for, without extras that nobody asked for."""
+    found = {name: distribution(name)}
+    for wanted in map(Requirement, found[name].requires or ()):
+        is_asked = wanted.marker is None or any(
+            wanted.marker.evaluate({"extra": one}) for one in extras or {""}
+        )
+        if is_asked and wanted.name not in found:
+            found |= _needed(wanted.name, frozenset(wanted.extras))
+    return found
+
+
+@pytest.mark.slow
+def test_an_outsiders_machine_needs_only_the_base_dependencies(
+    tmp_path: Path, evidence: Evidence
+) -> None:
+    """An environment with what `pip install doorstep` would bring, and no more."""
+    venv.create(tmp_path / "venv", with_pip=False)
+    (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    needed = _needed("doorstep")
+    for one in needed.values():
+        for top in {file.parts[0] for file in one.files or () if file.parts[0] != ".."}:
+            if not top.startswith("__editable__"):
+                (site / top).symlink_to(Path(str(one.locate_file(top))))
+    for package in ("agent", "hardware"):
+        (site / package).symlink_to(REPOSITORY / package)
+    python = tmp_path / "venv/bin/python"
+
+    command = [str(python), "-P", "-m", "agent", "verify", *evidence.given]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert not {"numpy", "piexif", "sqlite-utils", "opencv-python-headless"} & needed.keys()
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.endswith("holds: everything verifies\n"), told.stdout

@@ -1,10 +1,8 @@
 """Certificates, receipts, the list of revoked keys: what vouches for a record, and until when."""
 
-import os
-import random
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -14,52 +12,15 @@ import pytest
 from agent.errors import ConfigError, NotGenuine
 from agent.models import rfc3339
 from agent.record import certificates, receipt, signing
-from agent.record.receipt import ERASURE_TYPE, RECEIPT_TYPE, REFUSAL_TYPE
+from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
 from agent.record.verify import Report, examine, papers
-from agent.record.verify.papers import REVOKED_TYPE, Papers
+from agent.record.verify.papers import Papers
 from tests.support.authority import Authority, new_authority
-from tests.support.factory import MOMENT, Made, RecordMaker, with_other_spelling
+from tests.support.factory import MOMENT, RecordMaker, with_other_spelling
+from tests.support.outsider import GARBAGE, NAMES, RECEIVED, Office
 from tests.support.photographed import Camera
 
-RECEIVED: Final = MOMENT + timedelta(minutes=5)
 JUST: Final = timedelta(milliseconds=1)
-
-
-class Office:
-    """Who signs receipts and the list."""
-
-    def __init__(self) -> None:
-        self.fleet_key, self.receipt_key = signing.new_key(), signing.new_key()
-
-    def receipt(self, made: Made, at: datetime = RECEIVED, **changes: Any) -> str:
-        said = {
-            "v": 1,
-            "capture_id": made.label.capture_id,
-            "sha256": sha256(made.content).hexdigest(),
-            "bytes": len(made.content),
-            "received_at": rfc3339(at),
-        }
-        return signing.sign(said | changes, self.receipt_key, typ=RECEIPT_TYPE)
-
-    def erased(self, made: Made, at: datetime = RECEIVED) -> str:
-        said = {"v": 1, "capture_id": made.label.capture_id, "erased_at": rfc3339(at)}
-        return signing.sign(said, self.receipt_key, typ=ERASURE_TYPE)
-
-    def listed(
-        self, *revoked: tuple[RecordMaker, datetime], until: datetime | None = None, **changes: Any
-    ) -> str:
-        entries = [
-            {
-                "kid": signing.thumbprint(maker.key.public_key()),
-                "device_id": maker.device_id,
-                "since": rfc3339(since),
-            }
-            for maker, since in revoked
-        ]
-        ends = None if until is None else rfc3339(until)
-        keys = [{"jwk": signing.jwk(self.receipt_key.public_key()), "until": ends}]
-        said = {"v": 1, "version": 1, "revoked": entries, "receipt_keys": keys}
-        return signing.sign(said | changes, self.fleet_key, typ=REVOKED_TYPE)
 
 
 class Folder:
@@ -451,25 +412,6 @@ def test_a_list_by_another_key_or_of_another_type_is_refused(
     folder.list.write_text(signing.sign({"v": 1}, office.fleet_key, typ=RECEIPT_TYPE))
     with pytest.raises(NotGenuine, match="doorstep-revoked"):
         papers.read_listed(folder.list, None)
-
-
-def _sparse(path: Path) -> None:
-    path.touch()
-    os.truncate(path, 2**40)
-
-
-GARBAGE: Final[list[Callable[[Path], object]]] = [
-    lambda path: path.write_bytes(random.Random(1).randbytes(20_000)),
-    lambda path: path.write_text("a.b.c\n"),
-    lambda path: path.write_text("x" * 2_000_000),
-    lambda path: path.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-    lambda path: path.mkdir(),
-    os.mkfifo,
-    lambda path: path.symlink_to("nowhere"),
-    lambda path: path.symlink_to("/dev/zero"),
-    _sparse,
-]
-NAMES: Final = ["noise", "dots", "long", "pem", "folder", "fifo", "dangling", "endless", "huge"]
 
 
 @pytest.mark.parametrize("make", GARBAGE, ids=NAMES)
