@@ -75,20 +75,27 @@ def read_receipts(paths: Sequence[Path], unusable: list[str]) -> Mapping[str, Se
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted(paths):
         try:
-            for token in _content(path).decode("ascii").split():
-                found[_about(token)].append(token)
+            tokens = _text(path).split()
         except ValueError as error:
-            words = "not text" if isinstance(error, UnicodeDecodeError) else error
-            unusable.append(f"{path.name}: {words}")
+            unusable.append(f"{path.name}: {error}")
+            continue
+        wrong: list[str] = []
+        for token in tokens:
+            try:
+                found[_about(token)].append(token)
+            except NotGenuine as error:
+                wrong.append(str(error))
+        if wrong:
+            unusable.append(f"{path.name}: {len(wrong)} of {len(tokens)}: {wrong[0]}")
     return found
 
 
 def _about(token: str) -> str:
     if len(token) > _TOKEN_LIMIT_CHARS:
-        raise ValueError("too long for a receipt")
+        raise NotGenuine("too long for a receipt")
     capture_id = signing.claimed(token).get("capture_id")
     if not isinstance(capture_id, str):
-        raise ValueError("not about a record")  # noqa: TRY004 - one way out
+        raise NotGenuine("not about a record")
     return capture_id
 
 
@@ -100,7 +107,7 @@ def read_listed(path: Path, fleet_key: signing.PublicKey | None) -> Listed:
         NotGenuine: by another key, of another type, or not as it should be.
     """
     try:
-        token = _content(path).decode("ascii").strip()
+        token = _text(path).strip()
     except ValueError as error:
         raise ConfigError(f"{path}: not a list of revoked keys (JWS): {error}") from error
     try:
@@ -139,6 +146,14 @@ def _entries(payload: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any
         if not isinstance(entry, dict):
             raise ValueError(f"{name} has an entry that is no object")  # noqa: TRY004
         yield entry
+
+
+def _text(path: Path) -> str:
+    """Raises ValueError, as `_content` does."""
+    try:
+        return _content(path).decode("ascii")
+    except UnicodeDecodeError:
+        raise ValueError("not text") from None
 
 
 def _content(path: Path) -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.backend.office import erased
 from tests.backend.office.model import Office
 
 
@@ -44,7 +45,8 @@ def export_device(office: Office, device_id: str, into: Path) -> None:
     """Write a zip of a device's records, without photos: those are the customers'.
 
     `labels/<capture_id>.rec` is the signed label alone, for `doorstep verify`; it stays when a body
-    is erased. `records/<capture_id>.json` is record.json while that is kept.
+    is erased. `labels/receipts/<capture_id>.jws` is what was signed about it: its receipt, and
+    when it was erased. `records/<capture_id>.json` is record.json while that is kept.
 
     Raises:
         FileExistsError: `into` is there.
@@ -53,6 +55,8 @@ def export_device(office: Office, device_id: str, into: Path) -> None:
         for capture_id in office.filing.of_device(device_id):
             content = office.store.received_file(capture_id).read_bytes()
             archive.writestr(f"labels/{capture_id}.rec", content.partition(b"\n")[0] + b"\n")
+            signed = erased.signed_about(office, capture_id)
+            archive.writestr(f"labels/receipts/{capture_id}.jws", signed)
             record = office.store.record(capture_id)
             if record:
                 archive.writestr(f"records/{capture_id}.json", as_text(record))

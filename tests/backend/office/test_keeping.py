@@ -9,7 +9,10 @@ from zipfile import ZipFile
 import pytest
 
 from agent.models import Kind
-from agent.record.verify import examine
+from agent.record import receipt
+from agent.record.verify import examine, papers
+from tests.backend.identity.fleet import KeyFiles
+from tests.backend.keys import receipt_key as make_key
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.export import export_device, export_order
@@ -241,7 +244,27 @@ def test_an_export_by_device_verifies_and_has_no_photos(town: Town, tmp_path: Pa
 
     archive = ZipFile(into)
     labels = {f"labels/{one}.rec" for one in (kept, erased)}
+    labels |= {f"labels/receipts/{one}.jws" for one in (kept, erased)}
     assert set(archive.namelist()) == labels | {f"records/{kept}.json"}
     assert not any(PICTURE in archive.read(name) for name in archive.namelist())
     archive.extractall(tmp_path / "out")
-    assert examine((tmp_path / "out/labels").iterdir(), None).problems == 0
+    assert examine((tmp_path / "out/labels").glob("*.rec"), None).problems == 0
+
+
+def test_an_exported_label_says_that_its_body_was_erased_and_when(
+    town: Town, tmp_path: Path
+) -> None:
+    kept, gone = (town.receive(town.photo(number)) for number in (ALLOWED, RIGHT_DOOR))
+    files = KeyFiles(town.folder)
+    keys = receipt.in_use(make_key(files.signs, files.signs_public)().public_key())
+    town.office.opt_out_order(RIGHT_DOOR, True)
+    export_device(town.office, "van-7", tmp_path / "device.zip")
+    ZipFile(tmp_path / "device.zip").extractall(tmp_path)
+
+    beside = papers.Papers(
+        receipts=papers.read_receipts(list((tmp_path / "labels/receipts").iterdir()), []),
+        listed=papers.Listed({}, keys, is_pinned=True),
+    )
+    said = examine((tmp_path / "labels").glob("*.rec"), None, papers=beside).document["records"]
+    verdicts = {each["capture_id"]: each["verdict"] for each in said}
+    assert verdicts == {kept: "withheld", gone: "erased"}
