@@ -29,6 +29,7 @@ from tests.bench import (
     start,
     status,
     upload,
+    verify,
 )
 from tests.bench.figures import Figure, Verdict
 from tests.bench.rig import Rig
@@ -47,6 +48,7 @@ SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "upload": upload.measure,
     "depth": queue_depth.measure,
     "herd": herd.measure,
+    "verify": verify.measure,
 }
 """The machine's own limits are always measured, first."""
 

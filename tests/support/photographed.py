@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from agent.capture.exif import stamp
 from agent.capture.photo_facts import GpsFacts, PhotoFacts
-from agent.models import Kind, Label, rfc3339
+from agent.models import Kind, Label
 from agent.record import certificates, sealing
 from agent.record import file as recordfile
 from agent.record.certificates import Chain
@@ -78,11 +78,12 @@ class Camera:
         photo: Mapping[str, Any] | None = None,
         signs: bool = True,
         signer: "Camera | None" = None,
+        plain: bytes = PLAIN,
         tail: bytes = b"",
     ) -> Made:
         """The next record; what is given replaces what the device would say there."""
-        label = self.maker._label(Kind.PHOTO, b"")  # noqa: SLF001 - the label that will be signed
-        picture = stamp(PLAIN, replace(self.facts(label), **exif or {}))
+        label = self.maker._label(Kind.PHOTO, recordfile.describe(b""))  # noqa: SLF001 - the label that will be signed
+        picture = stamp(plain, replace(self.facts(label), **exif or {}))
         if signs:
             by = signer or self
             said = self.claim(label) | dict(claim or {})
@@ -124,7 +125,3 @@ class Camera:
             "credentials": signs,
             **why,
         }
-
-
-def an_hour_later(label: Label) -> str:
-    return rfc3339(datetime.fromisoformat(label.utc).astimezone(UTC) + timedelta(hours=1))
