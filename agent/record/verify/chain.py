@@ -139,6 +139,7 @@ def check_voids(records: list[Record]) -> None:
             each.fails(Verdict.NOT_OURS, f"takes back {about} of another device")
         else:
             each.facts.append(f"takes back #{taken_back.label.seq}")
+            taken_back.remarks.append(f"taken back by #{each.label.seq}")
 
 
 def check_links(records: list[Record]) -> dict[tuple[str, int], range]:

@@ -39,6 +39,8 @@ def look(opened: RecordFile, anchor: str | None) -> Seen:
     """Compare all that an opened record says of its photo; `anchor` is for its credentials."""
     seen = Seen()
     photo = opened.photo
+    if opened.record.get("simulated") is True:
+        seen.remarks.append("it says that a part of its device was simulated")
     if photo is None:
         if opened.label.kind in {Kind.PHOTO, Kind.TEST}:
             seen.problems.append(f"a {opened.label.kind} record without photo.jpg")
@@ -178,4 +180,9 @@ def _object(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _number(members: Mapping[str, Any], name: str) -> float | None:
     found = members.get(name)
-    return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+    if not isinstance(found, int | float) or isinstance(found, bool):
+        return None
+    try:
+        return float(found)
+    except OverflowError:
+        return None

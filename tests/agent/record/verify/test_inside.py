@@ -2,15 +2,19 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from agent.capture.photo_facts import GpsFacts
 from agent.record import certificates
-from agent.record.verify import Report, examine
+from agent.record import file as recordfile
+from agent.record.verify import Report, examine, inside
 from agent.record.verify.papers import Papers
 from tests.support.authority import new_authority
 from tests.support.benchtop import bench
@@ -102,6 +106,44 @@ def test_a_place_in_exif_that_record_json_does_not_have_is_told(
     report = look(tmp_path, camera.make(record={"position": None}, claim={"position": None}))
 
     assert words(report) == ["its EXIF has another place than record.json"]
+
+
+def test_a_simulated_device_is_a_remark(tmp_path: Path, camera: Camera) -> None:
+    """Its photo was drawn by a program."""
+    report = look(tmp_path, camera.make(record={"simulated": True}), camera)
+
+    assert report.verdict == "holds with remarks"
+    assert "it says that a part of its device was simulated" in words(report)
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+TOLD = ("lat_deg", "lon_deg", "exposure_us", "exposed_after_press_ms", "width_px", "credentials")
+
+
+@given(st.dictionaries(st.sampled_from(["photo", "position", "simulated"]), ANY_JSON))
+@example({"position": {"lat_deg": 10**400, "lon_deg": 0}})
+@example({"photo": {"exposure_us": 1, "exposed_after_press_ms": 10**400}})
+def test_whatever_record_json_says_is_compared_and_crashes_nothing(said: dict[str, Any]) -> None:
+    seen = inside.look(replace(OPENED, record=said), None)
+
+    assert seen.problems or seen.remarks
+
+
+@given(st.dictionaries(st.sampled_from(TOLD), ANY_JSON), st.binary(max_size=60))
+def test_whatever_a_photo_is_told_and_made_of_crashes_nothing(
+    told: dict[str, Any], photo: bytes
+) -> None:
+    record = {"photo": told, "position": told}
+
+    assert inside.look(replace(OPENED, record=record), None).problems
+    assert inside.look(replace(OPENED, record=record, photo=photo), None).problems
+
+
+OPENED = recordfile.unpack(Camera().make(signs=False).content)
 
 
 def test_no_place_is_repeated_in_words(tmp_path: Path, camera: Camera) -> None:

@@ -70,8 +70,9 @@ def test_a_whole_chain_verifies(tmp_path: Path, device: RecordMaker) -> None:
     assert line_of(report, "void").endswith("holds; takes back #5")
     assert report.lines[-2:] == [
         "records: 13, chains: 1, with a problem: 0",
-        "holds: everything verifies",
+        "holds with remarks: everything verifies",
     ]
+    assert line_of(report, "#5 ").endswith("holds with remarks: taken back by #13")
 
 
 def test_an_empty_folder_verifies_and_says_that_it_is_empty(tmp_path: Path) -> None:
