@@ -13,6 +13,7 @@ from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.sealing import Identity, Unopened
 from agent.record.verify import inside
+from hardware.clock import ClockSource
 
 
 class Verdict(StrEnum):
@@ -161,6 +162,8 @@ def read(
         _look_inside(record, line, body, identities, anchor)
     else:  # which the label allows: the chain still verifies
         record.remarks.append("only the label is left, its body was erased or withheld")
+    if label.clock == ClockSource.UNSYNCED:
+        record.remarks.append("its time is a guess: no clock vouched for it")
     if path.stem != label.capture_id:
         record.remarks.append(f"its own name is {label.capture_id}")
     return record

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from agent.errors import NotGenuine
-from agent.models import CaptureId
+from agent.models import CaptureId, from_rfc3339
 from agent.record import certificates, receipt, signing
 from agent.record.certificates import Expected, NotTrusted
 from agent.record.receipt import Keys
 from agent.record.verify.found import Problem, Record, Verdict
 from agent.record.verify.papers import Listed, Papers
+
+_CLOCKS_APART: Final = timedelta(minutes=5)
+"""What two clocks that are both right may differ by, with room."""
 
 Owner = tuple[str, str]
 """A device's id and the thumbprint of a key."""
@@ -95,6 +99,8 @@ def _received(record: Record, tokens: Iterable[str], keys: Keys) -> datetime | N
     received = min((date for date in dates if date is not None), default=None)
     if received is not None:
         record.facts.append(f"received {received:%Y-%m-%d %H:%M:%S} UTC")
+        if from_rfc3339(record.label.utc) > received + _CLOCKS_APART:
+            record.remarks.append("it was received before the time that it says")
     elif not dates:
         record.remarks.append("no receipt is there")
     return received

@@ -186,6 +186,27 @@ def test_a_receipt_dates_a_record(folder: Folder, camera: Camera, office: Office
     assert not [each for each in report.document["not_checked"] if "revoked" in each]
 
 
+@pytest.mark.parametrize(("after_s", "remarked"), [(300, False), (301, True)])
+def test_a_record_that_is_dated_after_its_receipt_is_a_remark(
+    folder: Folder, camera: Camera, office: Office, after_s: int, remarked: bool
+) -> None:
+    """Its clock was wrong, whoever vouched for it."""
+    made = camera.make(signs=False)
+    made.into(folder.records)
+    folder.list.write_text(office.listed())
+    (folder.receipts / "1.jws").write_text(
+        office.receipt(made, MOMENT - timedelta(seconds=after_s))
+    )
+
+    assert ("received before the time that it says" in words(folder.look())) is remarked
+
+
+def test_a_time_that_no_clock_vouched_for_is_a_remark(folder: Folder) -> None:
+    RecordMaker().make("time", clock="unsynced").into(folder.records)
+
+    assert words(folder.look()) == "its time is a guess: no clock vouched for it"
+
+
 def test_receipts_may_stand_in_one_file_line_by_line(
     folder: Folder, camera: Camera, office: Office
 ) -> None:
@@ -291,6 +312,18 @@ def test_a_key_that_was_revoked_later_is_believed_by_the_receipts_date(
     assert "not believed since 2026-12-01 09:20:02 UTC, and no receipt is from before" in (
         words(after)
     )
+
+
+def test_the_earliest_of_several_receipts_counts(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    made = camera.make(signs=False)
+    made.into(folder.records)
+    folder.list.write_text(office.listed((camera.maker, RECEIVED + JUST)))
+    dates = (RECEIVED + timedelta(days=1), RECEIVED, RECEIVED + timedelta(days=2))
+    (folder.receipts / "1.jws").write_text("\n".join(office.receipt(made, at) for at in dates))
+
+    assert folder.look().verdict == "holds with remarks"
 
 
 def test_without_a_receipt_a_revoked_key_is_not_believed(
