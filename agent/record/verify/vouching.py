@@ -98,7 +98,8 @@ def _received(record: Record, tokens: Iterable[str], keys: Keys) -> datetime | N
             record.remarks.append(f"a receipt that does not count: {error}")
     received = min((date for date in dates if date is not None), default=None)
     if received is not None:
-        record.facts.append(f"received {received:%Y-%m-%d %H:%M:%S} UTC")
+        which = "" if record.has_body else ", by a receipt for all of it"
+        record.facts.append(f"received {received:%Y-%m-%d %H:%M:%S} UTC{which}")
         if from_rfc3339(record.label.utc) > received + _CLOCKS_APART:
             record.remarks.append("it was received before the time that it says")
     elif not dates:
@@ -112,20 +113,21 @@ def _one(record: Record, token: str, keys: Keys) -> datetime | None:
     capture_id = record.label.capture_id
     if signing.has_type(token, receipt.ERASURE_TYPE):
         record.erased = receipt.read_erasure(token, capture_id, keys)
+        if record.has_body:
+            record.remarks.append(f"its body is here, and was erased on {record.erased:%Y-%m-%d}")
         return None
-    digest = str(payload.get("sha256"))
-    if record.has_body and not record.is_file(digest):
-        words = "the backend's receipt is for other bytes than these"
-        record.fails(Verdict.BROKEN, words)
-        return None
-    about = _File(capture_id, digest, record.file_bytes)
+    about = _File(capture_id, str(payload.get("sha256")), record.file_bytes)
+    is_ours = not record.has_body or record.is_file(about.sha256)
     if signing.has_type(token, receipt.REFUSAL_TYPE):
         refused = receipt.read_refusal(token, about, keys)
-        record.remarks.append(
-            f"the backend refused it on {refused.refused:%Y-%m-%d}: {refused.reason}"
-        )
+        which = "it" if is_ours else "other bytes of this id"
+        when = f"{refused.refused:%Y-%m-%d}"
+        record.remarks.append(f"the backend refused {which} on {when}: {refused.reason}")
         return None
-    return receipt.read_receipt(token, about, keys).received
+    found = receipt.read_receipt(token, about, keys)
+    if not is_ours:
+        record.fails(Verdict.BROKEN, "the backend's receipt is for other bytes than these")
+    return found.received if is_ours else None
 
 
 def _check_revoked(record: Record, received: datetime | None, listed: Listed) -> None:
@@ -133,7 +135,9 @@ def _check_revoked(record: Record, received: datetime | None, listed: Listed) ->
     if since is None:
         return
     words = f"its key is not believed since {since:%Y-%m-%d %H:%M:%S} UTC"
-    if received is not None and received < since:
+    if not record.has_body:  # a receipt has the digest of the whole file
+        record.remarks.append(f"{words}, and of a label alone no receipt tells that it is older")
+    elif received is not None and received < since:
         record.remarks.append(f"{words}; it was received before")
     else:
         record.fails(Verdict.BROKEN, f"{words}, and no receipt is from before")

@@ -389,6 +389,19 @@ def test_an_erased_record_says_when(folder: Folder, office: Office) -> None:
     assert "erased on 2026-12-01: only the label is left" in report.lines[0]
 
 
+def test_a_body_that_should_be_gone_is_a_remark(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    made = camera.make(signs=False)
+    made.into(folder.records)
+    folder.list.write_text(office.listed())
+    (folder.receipts / "1.jws").write_text(f"{office.receipt(made)}\n{office.erased(made)}\n")
+    report = folder.look()
+
+    assert report.verdict == "holds with remarks"
+    assert "its body is here, and was erased on 2026-12-01" in words(report)
+
+
 def test_a_label_alone_is_withheld_where_nobody_says_that_it_was_erased(
     folder: Folder, office: Office
 ) -> None:
@@ -398,6 +411,34 @@ def test_a_label_alone_is_withheld_where_nobody_says_that_it_was_erased(
     (folder.receipts / "1.jws").write_text(Office().erased(made))
 
     assert folder.look().verdict == "withheld"
+
+
+def test_of_a_label_alone_no_receipt_tells_that_it_is_older_than_the_theft(
+    folder: Folder, office: Office
+) -> None:
+    """A thief could sign another label of this id; nothing is said of a photo either way."""
+    made = RecordMaker()
+    label = made.make()
+    (folder.records / f"{label.label.capture_id}.rec").write_bytes(label.line + b"\n")
+    folder.list.write_text(office.listed((made, RECEIVED + JUST)))
+    (folder.receipts / "1.jws").write_text(office.receipt(label))
+    report = folder.look()
+
+    assert report.verdict == "withheld"
+    assert "of a label alone no receipt tells that it is older" in words(report)
+
+
+def test_what_else_the_backend_signs_about_a_record_breaks_nothing(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    """A later version may sign things that this one does not know."""
+    made = camera.make(signs=False)
+    made.into(folder.records)
+    folder.list.write_text(office.listed())
+    said = {"v": 1, "capture_id": made.label.capture_id}
+    (folder.receipts / "1.jws").write_text(signing.sign(said, office.receipt_key, typ="x"))
+
+    assert folder.look().verdict == "holds with remarks"
 
 
 def test_one_withheld_among_others_is_a_remark_on_the_whole(folder: Folder, camera: Camera) -> None:
