@@ -72,6 +72,16 @@ def test_two_of_it_contradict_each_other() -> None:
         exif.read(stamped[:2] + segment + stamped[2:])
 
 
+@pytest.mark.parametrize("at", [4, 8], ids=["count", "place"])
+def test_a_value_beyond_its_end_is_told(at: int) -> None:
+    stamped = bytearray(stamp(PLAIN, FACTS))
+    entry = stamped.index(b"\xa4\x31\x00\x02")
+    stamped[entry + at : entry + at + 4] = b"\xff\xff\xff\x00"
+
+    with pytest.raises(ValueError, match="ends before its values"):
+        exif.read(bytes(stamped))
+
+
 @given(st.data())
 def test_garbled_exif_is_read_or_told_and_crashes_nothing(data: st.DataObject) -> None:
     """A count of four thousand million is one of these."""
