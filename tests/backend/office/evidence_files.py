@@ -7,19 +7,17 @@ from typing import Final
 
 from agent.errors import RecordDamaged
 from agent.record import file as recordfile
-from agent.record import sealing, signing
+from agent.record import sealing
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles
 from tests.backend.identity.known import Label
 from tests.backend.identity.register import Register
+from tests.backend.office import erased
 from tests.backend.office.export import as_text
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.model import Office
 from tests.backend.office.neighbours import Neighbour
 from tests.backend.office.received import Received
 from tests.backend.seals import Seals
-
-ERASED_TYPE: Final = "doorstep-erased"
-"""`typ` of the statement that a body was erased. Source: RFC 8725 section 3.11."""
 
 NOTHING_TO_OPEN: Final = "the body of this record was erased: export it without --opened"
 NOBODY_OPENS: Final = (
@@ -34,7 +32,7 @@ def always(office: Office, found: Received, around: list[Neighbour]) -> dict[str
     fleet_key, revoked = KeyFiles(folder).fleet_public, folder / "revoked.jws"
     files = {
         f"{capture_id}.rec": found.content,
-        f"receipts/{capture_id}.jws": f"{found.verdict.jws}\n{_erasure(folder, found)}".encode(),
+        f"receipts/{capture_id}.jws": erased.signed_about(office, capture_id).encode(),
         "evidence.pem": _certificate(folder, found),
         "fleet-ca.pem": (folder / "ca" / "ca.pem").read_bytes(),
         "fleet.jws": f"{FleetDocuments(folder).served(None)}\n".encode(),
@@ -43,15 +41,6 @@ def always(office: Office, found: Received, around: list[Neighbour]) -> dict[str
         "neighbours.json": as_text([one.digest for one in around]),
     }
     return {name: content for name, content in files.items() if content}
-
-
-def _erasure(folder: Path, found: Received) -> str:
-    """A line that says when the body was erased, signed as receipts are; empty while it is here."""
-    if not found.filed.erased_at:
-        return ""
-    said = {"v": 1, "capture_id": found.label.capture_id, "erased_at": found.filed.erased_at}
-    key = signing.read_private_key(KeyFiles(folder).signs)
-    return f"{signing.sign(said, key, typ=ERASED_TYPE)}\n"
 
 
 def _certificate(folder: Path, found: Received) -> bytes:

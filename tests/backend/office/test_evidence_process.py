@@ -36,8 +36,13 @@ def test_a_press_comes_out_as_evidence_that_verifies(tmp_path: Path) -> None:
         assert said == f"written: {out}\nIt is whole.\n"
         identity = tmp_path / "identity.txt"
         identity.write_text(IDENTITY_FILE)
-        verified = van.run("verify", str(out), "--identity", str(identity))
+        given = {"identity": identity, "ca": backend.ca_file, "fleet-key": backend.fleet_key_file}
+        options = [word for name, path in given.items() for word in (f"--{name}", str(path))]
+        verified = van.run("verify", str(out), *options)
         assert verified.returncode == 0, verified.stdout
+        assert "; received " in verified.stdout
+        assert "(by its certificate)" in verified.stdout
+        assert verified.stdout.count("not checked: ") == 1  # the end of the chain
         digest = pressed["record"]["photo"]["sha256"]
         assert hashlib.sha256((out / "opened/photo.jpg").read_bytes()).hexdigest() == digest
         office = open_office(Store(backend.data))
