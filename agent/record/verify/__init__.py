@@ -61,7 +61,8 @@ def examine(
     vouching.check_receipts(records, papers)
     gaps = _in_sequence([each for each in records if each.kid in keys[each.label.device_id].kids])
     problems = len(strangers) + len(gaps) + sum(len(each.problems) for each in records)
-    verdict = _verdict(records, strangers, gaps)
+    is_anchored = pinned is not None or bool(papers.authorities)
+    verdict = _verdict(records, strangers, gaps, is_anchored=is_anchored)
     not_checked = [*_not_checked(records, pinned, papers), *words.counted(records)]
     lines = [
         *words.record_lines(records, gaps),
@@ -87,11 +88,22 @@ def _in_sequence(signed: list[Record]) -> words.Gaps:
     return chain.check_links(genuine)
 
 
-def _verdict(records: Sequence[Record], strangers: Sequence[Stranger], gaps: words.Gaps) -> str:
-    """The worst of them; but where some bodies are there, the others are a remark."""
+def _verdict(
+    records: Sequence[Record],
+    strangers: Sequence[Stranger],
+    gaps: words.Gaps,
+    *,
+    is_anchored: bool,
+) -> str:
+    """The worst of them; but where some bodies are there, the others are a remark.
+
+    That nobody says whose the keys are is one too.
+    """
     found = [each.verdict for each in records]
     found += [Verdict.BROKEN] * bool(strangers) + [Verdict.MISSING] * bool(gaps)
     verdict = worst(found)
+    if verdict is Verdict.HOLDS and records and not is_anchored:
+        return Verdict.REMARKS
     if verdict not in {Verdict.WITHHELD, Verdict.ERASED}:
         return verdict
     if any(each.has_body for each in records):

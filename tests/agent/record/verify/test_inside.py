@@ -249,7 +249,8 @@ def test_without_the_authority_it_is_said_that_nobody_was_asked(
 ) -> None:
     report = look(tmp_path, camera.make())
 
-    assert report.verdict == "holds"
+    assert report.verdict == "holds with remarks"
+    assert report.document["records"][0]["verdict"] == "holds"
     assert (
         "who certified the Content Credentials: no --ca (1 record)"
         in (report.document["not_checked"])
@@ -273,7 +274,7 @@ def test_without_c2pa_all_else_is_checked_and_that_is_said(tmp_path: Path, camer
 
     words = "not checked: Content Credentials: c2pa-python is not on this machine (1 record)"
     assert words in told.stdout
-    assert told.stdout.endswith("holds: everything verifies\n")
+    assert told.stdout.endswith("holds with remarks: everything verifies\n")
 
 
 def test_a_record_that_is_sealed_to_others_says_so(tmp_path: Path) -> None:
