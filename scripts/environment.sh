@@ -36,7 +36,7 @@ make_environment() {
     export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
     {
         "$venv/bin/pip" install --upgrade 'pip>=25.1' &&
-            "$venv/bin/pip" install -c "$root/constraints.txt" -e "$root[device]" \
+            "$venv/bin/pip" install -c "$root/constraints.txt" -e "${root}[device]" \
                 --group "$root/pyproject.toml:dev"
     } >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
