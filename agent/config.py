@@ -62,6 +62,17 @@ class Seal(StrEnum):
     REQUIRED = "required"
 
 
+class ContentCredentials(StrEnum):
+    """Whether photos carry a C2PA manifest; they cost capture some 30 MB of memory.
+
+    AUTO: where identity is required and the board has more than 512 MB.
+    """
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceSettings:
     """`[device]`."""
@@ -88,6 +99,7 @@ class PolicySettings:
     manifest: ManifestPolicy
     seal: Seal = Seal.REQUIRED
     """Whether bodies are sealed on the card."""
+    credentials: ContentCredentials = ContentCredentials.AUTO
     scanning: bool = True
     """Whether labels are read: by the scan button, and after a refusal that one would settle."""
     eph_factor: Annotated[float, Range(0.5, 10, "a factor")] = 1.0
@@ -299,6 +311,9 @@ def _misfits(
                 'empty; with identity.mode off nobody could open a record; or policy.seal = "off"'
             )
             found.append(f"backend.recipients: {words}")
+        if policy.credentials is ContentCredentials.ON:
+            words = '"on" needs identity.mode "required": else no certificate is there to sign with'
+            found.append(f"policy.credentials: {words}")
         return found
     missing = [name for name in ("ca", "fleet_key") if getattr(identity, name) is None]
     found = [f"identity.{name}: missing; identity.mode required needs it" for name in missing]

@@ -9,6 +9,7 @@ from typing import Any, Final
 from agent.capture.current_fleet import CurrentFleet
 from agent.capture.current_manifest import CurrentManifest
 from agent.capture.evidence import Evidence
+from agent.capture.photo_credentials import PhotoCredentials
 from agent.capture.serve_certificate import ServeCertificate
 from agent.config import Config
 from agent.errors import ExitCode
@@ -37,6 +38,7 @@ class Documents:
 
     Attributes:
         evidence: the certificate for the signing key.
+        credentials: signs photos with it; for the loop's thread.
         fleet: the fleet document in force.
         manifest: the manifest in force.
         serve: the certificate that `doorstep serve` shows.
@@ -44,6 +46,7 @@ class Documents:
 
     def __init__(self, config: Config, trust: TrustStore, clock: Clock, evidence: Evidence) -> None:
         self.evidence = evidence
+        self.credentials = PhotoCredentials(config, evidence)
         self.fleet = CurrentFleet(config, trust)
         self.manifest = CurrentManifest(config, trust, clock, self.fleet)
         self.serve = ServeCertificate(config)
@@ -53,6 +56,7 @@ class Documents:
     def turn(self) -> None:
         """What is due once a second. Raises StorageFault as the manifest's turn does."""
         self.fleet.turn()
+        self.credentials.turn()
         self.manifest.turn()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:

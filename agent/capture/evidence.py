@@ -22,18 +22,24 @@ class Evidence:
         key: the signing key.
 
     Attributes:
-        ends: until when the kept one counts; None where there is none for this key.
+        key: the same.
+        chain: the kept one, and those above it; empty where there is none for this key.
     """
 
     def __init__(self, config: Config, key: PrivateKey) -> None:
         self._config = config
-        self._key = key
+        self.key = key
         self._store = TrustStore(Layout.of(config.state))
-        self.ends = self._kept_ends()
+        self.chain = self._kept()
+
+    @property
+    def ends(self) -> datetime | None:
+        """Until when the kept one counts; None where there is none for this key."""
+        return certificates.ends(self.chain[0]) if self.chain else None
 
     def request(self) -> str:
         """What to ask an authority with: PKCS#10, PEM."""
-        return certificates.request_pem(certificates.request(self._key, self._config.device.id))
+        return certificates.request_pem(certificates.request(self.key, self._config.device.id))
 
     def offer(self, text: str) -> Verdict:
         """Take it, if it counts; durable when this returns."""
@@ -42,19 +48,18 @@ class Evidence:
     def _take(self, text: str) -> None:
         """Keep this chain, PEM, if it is one for this key and device; what was kept stays else."""
         found = certificates.read_pem(text.encode())
-        chain = certificates.issued(found, self._key.public_key(), expected(self._config))
+        chain = certificates.issued(found, self.key.public_key(), expected(self._config))
         certificates.check_evidence(chain[0])
         check_not_ended(chain[0])
         self._check_not_shorter(chain)
         self._store.keep_evidence(certificates.pem(chain))
-        self.ends = certificates.ends(chain[0])
+        self.chain = chain
 
-    def _kept_ends(self) -> datetime | None:
+    def _kept(self) -> Chain:
         kept = kept_evidence(self._store)
-        is_ours = kept and certificates.is_for(kept[0], self._key.public_key())
-        return certificates.ends(kept[0]) if is_ours else None
+        return kept if kept and certificates.is_for(kept[0], self.key.public_key()) else ()
 
     def _check_not_shorter(self, chain: Chain) -> None:
         """Raise NotGenuine where the kept one counts, and for longer."""
-        key, known = self._key.public_key(), expected(self._config)
+        key, known = self.key.public_key(), expected(self._config)
         check_not_shorter(chain, good_evidence(self._store, key, known))

@@ -77,7 +77,13 @@ class CaptureLoop:
         self._gate = CameraGate(config, board, documents)
         self._housekeeping = Housekeeping(config, board, chain, outbox, documents, now_ns=now_ns)
         self._capture = Capture(
-            config, board, chain, self._light, has_room=self._housekeeping.has_room, now_ns=now_ns
+            config,
+            board,
+            chain,
+            self._light,
+            credentials=documents.credentials,
+            has_room=self._housekeeping.has_room,
+            now_ns=now_ns,
         )
         self._duties = Duties(
             config,

@@ -1,16 +1,18 @@
-"""What a photo's EXIF says: from the frame and the press to facts; pure."""
+"""What a photo says of itself: from the frame and the press to facts; pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from agent import __version__
 from agent.capture import record_json
 from agent.capture.situation import Situation
 from agent.config import Config
 from agent.models import CaptureId
+from agent.record.credentials import Source
 from hardware.camera import Frame
 from hardware.position import Fix
-from hardware.settings import PositionKind
+from hardware.settings import CameraKind, PositionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,19 @@ class PhotoFacts:
     exposure_us: int | None
     gain: float | None
     position: GpsFacts | None
+
+
+def source(kind: CameraKind) -> Source:
+    """Where a camera's pictures come from: only the device's own sensor sees what is there."""
+    match kind:
+        case CameraKind.PICAMERA2:
+            return Source.CAPTURE
+        case CameraKind.V4L2:
+            return Source.COMPOSITE
+        case CameraKind.SIMULATED:
+            return Source.ALGORITHM
+        case other:
+            assert_never(other)
 
 
 def facts(config: Config, capture_id: CaptureId, frame: Frame, known: Situation) -> PhotoFacts:

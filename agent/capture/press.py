@@ -13,7 +13,8 @@ from agent.capture.burst import Shot
 from agent.capture.chain import Chain, NotQueued, new_id
 from agent.capture.exif import stamp
 from agent.capture.lights import Light
-from agent.capture.photo_facts import facts
+from agent.capture.photo_credentials import PhotoCredentials
+from agent.capture.photo_facts import facts, source
 from agent.capture.record_json import Photo, Setting, Trigger
 from agent.capture.retake import Retakes
 from agent.capture.served import Served, Unserved, made_photo
@@ -55,7 +56,8 @@ class Press:
 class Capture:
     """Serves presses; whoever calls it gives the devices' time to nothing else.
 
-    `has_room` says whether a photo may be written; `now_ns` tells CLOCK_MONOTONIC.
+    `credentials` signs photos, `has_room` says whether one may be written; `now_ns` tells
+    CLOCK_MONOTONIC.
     """
 
     def __init__(
@@ -65,10 +67,12 @@ class Capture:
         chain: Chain,
         light: Light,
         *,
+        credentials: PhotoCredentials,
         has_room: Callable[[], bool],
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._now_ns = now_ns
+        self._credentials = credentials
         self._has_room = has_room
         self._config = config
         self._board = board
@@ -158,13 +162,17 @@ class Capture:
     def _keep_photo(self, press: Press, answer: Allowed, shot: Shot) -> Served:
         known, stop, frame, capture_id = press.known, answer.stop, shot.frame, new_id()
         report = quality.assess(frame.pixels, self._config.quality, shot.sharpness)
-        image = stamp(shot.image, facts(self._config, capture_id, frame, known))
+        image, unsigned = self._credentials.sign(
+            stamp(shot.image, facts(self._config, capture_id, frame, known)),
+            source(self._config.camera.kind),
+            record_json.capture_claim(capture_id, self._config.device.id, known.moment, known.fix),
+        )
         digest = hashlib.sha256(image).hexdigest()
         retake_of = self._retakes.replaced_by(press.edge_ns, stop)
         record = record_json.photo_record(
             self._setting(known),
             press.trigger,
-            Photo(digest, len(image), frame, shot.lamp, press.edge_ns),
+            Photo(digest, len(image), frame, shot.lamp, press.edge_ns, unsigned),
             report,
             stop=stop,
             fix=known.fix,

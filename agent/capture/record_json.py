@@ -27,13 +27,14 @@ BUTTON: Final = Trigger("button")
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """The photo as stored, and how it was exposed."""
+    """The photo as stored, and how it was exposed; why it has no Content Credentials, if so."""
 
     sha256: str
     bytes: int
     frame: Frame
     lamp: bool
     press_ns: int
+    credentials_missing: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,24 @@ def photo_record(
         },
         "retake_of": retake_of,
         **_common(setting, trigger, power),
+    }
+
+
+def capture_claim(
+    capture_id: CaptureId, device_id: str, moment: Moment, fix: Fix | None
+) -> dict[str, Any]:
+    """What the photo's Content Credentials say of its record: as label and record.json do."""
+    position = _position(fix, moment.monotonic_ns)["position"]
+    told = ("lat_deg", "lon_deg", "accuracy_m", "age_s")
+    return {
+        "v": 1,
+        "capture_id": capture_id,
+        "device": device_id,
+        "utc": rfc3339(moment.utc),
+        "clock": moment.source,
+        "boot_id": moment.boot_id,
+        "monotonic_ns": moment.monotonic_ns,
+        "position": position and {name: position[name] for name in told},
     }
 
 
@@ -148,7 +167,14 @@ def _photo(photo: Photo) -> dict[str, Any]:
         "lux": None if photo.frame.lux is None else round(photo.frame.lux, 1),
         "lamp": photo.lamp,
         "exposed_after_press_ms": round(began_ms, 1),
+        **_credentials(photo.credentials_missing),
     }
+
+
+def _credentials(missing: str | None) -> dict[str, Any]:
+    if missing is None:
+        return {"credentials": True}
+    return {"credentials": False, "credentials_missing": missing}
 
 
 def _position(fix: Fix | None, at_ns: int) -> dict[str, Any]:

@@ -22,6 +22,9 @@ from agent.record.signing import PrivateKey
 LABEL: Final = "doorstep.capture"
 """Of the assertion that says which record this photo belongs to."""
 
+OUTSIDE: Final = "outside its validity"
+"""Why a photo is not signed: its certificate is not for now, by this machine's clock."""
+
 _IPTC: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _JPEG: Final = "image/jpeg"
 
@@ -122,7 +125,7 @@ class PhotoSigner:
         """
         starts, ends = certificates.starts(self._leaf), certificates.ends(self._leaf)
         if not starts <= datetime.now(UTC) <= ends:
-            raise Unsigned("outside its validity")
+            raise Unsigned(OUTSIDE)
         signed = BytesIO()
         try:
             builder = self._c2pa.Builder(_definition(source, capture), self._context)

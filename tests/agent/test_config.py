@@ -266,6 +266,14 @@ def test_sealing_without_an_identity_needs_recipients_and_with_one_has_them(tmp_
     ]
 
 
+def test_credentials_need_an_identity_to_be_signed_by(tmp_path: Path) -> None:
+    words = '"on" needs identity.mode "required": else no certificate is there to sign with'
+
+    assert problems(tmp_path, good(policy__credentials='"on"')) == [f"policy.credentials: {words}"]
+    assert problems(tmp_path, good(policy__credentials='"auto"')) == []
+    assert problems(tmp_path, good(policy__credentials='"off"')) == []
+
+
 def test_an_identity_needs_what_it_trusts_and_no_keys_of_its_own(tmp_path: Path) -> None:
     """The fleet document has them; a key in a file would go on counting after it was revoked."""
     assert problems(tmp_path, good(identity__mode='"required"')) == [

@@ -273,7 +273,7 @@ def _record(photo: bytes) -> dict[str, Any]:
     return record_json.photo_record(
         Setting(simulated=True, manifest="off"),
         Trigger("command", "bench"),
-        Photo(hashlib.sha256(photo).hexdigest(), len(photo), frame, False, 0),
+        Photo(hashlib.sha256(photo).hexdigest(), len(photo), frame, False, 0, "switched off"),
         QualityReport(Verdict.OK, scores, "bench"),
         stop=UNASSIGNED,
         fix=None,

@@ -47,7 +47,9 @@ class Stock:
         """Adds one record; it is durable, and due at once."""
         capture_id, moment = new_id(), SystemClock(BUILT).now()
         image = stamp(self.image, self._facts(capture_id))
-        photo = Photo(hashlib.sha256(image).hexdigest(), len(image), self.frame, False, 0)
+        photo = Photo(
+            hashlib.sha256(image).hexdigest(), len(image), self.frame, False, 0, "switched off"
+        )
         text = record_json.photo_record(
             Setting(simulated=True, manifest="off"),
             Trigger("command", "bench"),

@@ -8,7 +8,7 @@ import pytest
 from agent import __version__
 from agent.capture import record_json
 from agent.capture.record_json import BUTTON, Photo, Setting, Trigger
-from agent.models import UNASSIGNED, CaptureId, QualityReport, Reason, Verdict
+from agent.models import UNASSIGNED, CaptureId, QualityReport, Reason, Verdict, rfc3339
 from hardware.camera import Frame
 from hardware.clock import ClockSource, Moment
 from hardware.position import Fix
@@ -28,8 +28,10 @@ def fix_at(age_s: float, **changes: Any) -> Fix:
     return Parts().fix(**({"received_ns": PRESS_NS - round(age_s * 1e9)} | changes))
 
 
-def of_photo(fix: Fix | None, **changes: Any) -> dict[str, Any]:
-    photo = Photo("9f86d0", 412_345, FRAME, lamp=False, press_ns=PRESS_NS)
+def of_photo(
+    fix: Fix | None, *, credentials_missing: str | None = None, **changes: Any
+) -> dict[str, Any]:
+    photo = Photo("9f86d0", 412_345, FRAME, False, PRESS_NS, credentials_missing)
     more: dict[str, Any] = {"stop": UNASSIGNED, "fix": fix, "power": POWER, "retake_of": None}
     return record_json.photo_record(SETTING, BUTTON, photo, REPORT, **more | changes)
 
@@ -61,6 +63,7 @@ def test_a_photo_record_has_exactly_the_names_and_units_of_the_contract() -> Non
             "lux": 410.0,
             "lamp": False,
             "exposed_after_press_ms": 61.2,
+            "credentials": True,
         },
         "quality": {"verdict": "ok", "scores": SCORES, "thresholds": "2026.12"},
         "retake_of": None,
@@ -69,6 +72,33 @@ def test_a_photo_record_has_exactly_the_names_and_units_of_the_contract() -> Non
         "power": {"battery_pct": 64, "external": False, "under_voltage": False},
         "agent": __version__,
         "manifest": "off",
+    }
+
+
+def test_a_photo_without_credentials_says_why() -> None:
+    photo = of_photo(None, credentials_missing="switched off")["photo"]
+
+    assert (photo["credentials"], photo["credentials_missing"]) == (False, "switched off")
+
+
+@pytest.mark.parametrize("age_s", [0.0, 0.4, 4.99, 5.01])
+def test_the_photo_itself_says_what_label_and_record_say(age_s: float) -> None:
+    fix, moment = fix_at(age_s), Moment(MOMENT, PRESS_NS, "boot", ClockSource.GNSS, 0.1)
+
+    claim = record_json.capture_claim(CaptureId("id"), "van-7", moment, fix)
+
+    position = claim.pop("position")
+    recorded = of_photo(fix)["position"]
+    told = ("lat_deg", "lon_deg", "accuracy_m", "age_s")
+    assert position == (recorded and {name: recorded[name] for name in told})
+    assert claim == {
+        "v": 1,
+        "capture_id": "id",
+        "device": "van-7",
+        "utc": rfc3339(MOMENT),
+        "clock": "gnss",
+        "boot_id": "boot",
+        "monotonic_ns": PRESS_NS,
     }
 
 

@@ -1,0 +1,92 @@
+"""Content Credentials for photos: whether, by which certificate, and why one has none."""
+
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from agent.capture.evidence import Evidence
+from agent.config import Config, ContentCredentials, IdentityMode
+from agent.record import credentials
+from agent.record.certificates import Chain
+from agent.record.credentials import NoLibrary, PhotoSigner, Source, Unsigned
+
+_log = logging.getLogger(__name__)
+
+SMALL_BYTES: Final = 512 * 2**20
+"""Memory of a board that has none to spare: a Raspberry Pi Zero 2 W, or a 3 A+."""
+
+SWITCHED_OFF: Final = "switched off"
+"""By the configuration: that is no trouble."""
+
+NO_CERTIFICATE: Final = "no evidence certificate yet"
+
+
+class PhotoCredentials:
+    """Follows the evidence certificate; a press waits neither for it nor for the library.
+
+    Attributes:
+        missing: why the last photo has none although they are on; None of one that has, and
+            where they are off.
+    """
+
+    def __init__(self, config: Config, evidence: Evidence) -> None:
+        self._off = why_off(config, memory_bytes())
+        self._evidence = evidence
+        self._chain: Chain = ()
+        self._signer: PhotoSigner | str = NO_CERTIFICATE
+        self.missing: str | None = None
+        if self._off is None:
+            with suppress(NoLibrary):  # each photo will say so
+                credentials.load()
+            self.turn()
+
+    def turn(self) -> None:
+        """Take up another certificate that has come."""
+        chain = self._evidence.chain
+        if self._off is not None or chain is self._chain or not chain:
+            return
+        self._chain = chain
+        try:
+            self._signer = PhotoSigner(self._evidence.key, chain)
+            self.missing = None
+        except Unsigned as error:
+            self._signer = str(error)
+
+    def sign(
+        self, photo: bytes, source: Source, claim: Mapping[str, Any]
+    ) -> tuple[bytes, str | None]:
+        """The photo with its credentials; or as it is, and why in words."""
+        if self._off is not None:
+            return photo, self._off
+        signed, missing = self._signed(photo, source, claim)
+        if missing is not None and missing != self.missing:
+            _log.error("event=credentials_missing why=%r meaning=photos_are_kept_without", missing)
+        self.missing = missing
+        return signed, missing
+
+    def _signed(
+        self, photo: bytes, source: Source, claim: Mapping[str, Any]
+    ) -> tuple[bytes, str | None]:
+        if isinstance(self._signer, str):
+            return photo, self._signer
+        try:
+            return self._signer.sign(photo, source, claim), None
+        except Unsigned as error:
+            return photo, str(error)
+
+
+def why_off(config: Config, memory_bytes: int) -> str | None:
+    """Why this device's photos carry none, in words; None where they do."""
+    setting = config.policy.credentials
+    if config.identity.mode is IdentityMode.OFF or setting is ContentCredentials.OFF:
+        return SWITCHED_OFF
+    if setting is ContentCredentials.AUTO and memory_bytes <= SMALL_BYTES:
+        return f"{SWITCHED_OFF}: this board has 512 MB of memory or less"
+    return None
+
+
+def memory_bytes() -> int:
+    """The machine's memory, as far as it has any."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
