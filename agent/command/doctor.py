@@ -4,8 +4,9 @@ import argparse
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from agent.capture import photo_credentials
 from agent.command import device_check, disk_check, groups_check, permissions, serve_check
 from agent.command.clock_words import keepers, told
 from agent.command.config import check
@@ -20,6 +21,8 @@ from agent.models import State, printable
 from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.record import credentials
+from agent.record.credentials import OUTSIDE, NoLibrary
 from agent.record.signing import UNKNOWN_SIGNER
 from agent.status import document as status
 from agent.status import findings as kept
@@ -28,6 +31,12 @@ from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
 from hardware.errors import ScriptError
 from hardware.settings import ClockKind, PositionKind
+
+_REMEDIES: Final = {
+    photo_credentials.NO_CERTIFICATE: "sync asks for one while capture runs; `doorstep enrol` too",
+    OUTSIDE: "look at the clock, and at the certificate's dates below `identity`",
+}
+_OFFICE: Final = "tell the office, and quote this"
 
 
 def examine(path: Path, *, looks: bool = False) -> list[Finding]:
@@ -62,6 +71,7 @@ def examine(path: Path, *, looks: bool = False) -> list[Finding]:
         *over_tls,
         *(Finding("serve", *found) for found in serve_check.findings(config)),
         _sealing(config),
+        _credentials(config, running or {}),
     ]
     kept.keep(layout, (one.check for one in findings if one.level is Level.FAILED))
     return findings
@@ -119,6 +129,21 @@ def _sealing(config: Config) -> Finding:
         words = "the fleet document names no recipients: presses are refused until one does"
         return Finding("sealing", Level.FAILED, f"{words}; in the office: `fleet publish`")
     return Finding("sealing", Level.OK, f"to {len(recipients.names)} recipients, each opens alone")
+
+
+def _credentials(config: Config, running: dict[str, Any]) -> Finding:
+    """Of the last photo: whether there is a certificate for the next is the identity's check."""
+    if off := photo_credentials.why_off(config, photo_credentials.memory_bytes()):
+        words = f"{off}: photos carry no Content Credentials, records are signed all the same"
+        return Finding("credentials", Level.NOTE, words)
+    if missing := running.get("credentials_missing"):
+        words = f"the last photo was kept without: {missing}; {_REMEDIES.get(missing, _OFFICE)}"
+        return Finding("credentials", Level.FAILED, words)
+    try:
+        credentials.load()
+    except NoLibrary as error:
+        return Finding("credentials", Level.FAILED, f"photos are kept without: {error}")
+    return Finding("credentials", Level.OK, "on: photos carry a C2PA manifest")
 
 
 def _manifest(running: dict[str, Any]) -> Iterator[Finding]:

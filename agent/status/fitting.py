@@ -13,7 +13,7 @@ _LEAST_BYTES: Final = 8
 
 _TEXTS: Final = frozenset(
     {"error", "trouble", "what", "position", "fleet_refused", "manifest_refused"}
-    | {"last_answer", "pause"}
+    | {"credentials_missing", "last_answer", "pause"}
 )
 """Members that hold words; all others are of a kind that cannot be long."""
 

@@ -31,6 +31,7 @@ class Trouble(StrEnum):
     SUSPECT = "suspect"
     FLEET_REFUSED = "fleet_refused"
     MANIFEST_REFUSED = "manifest_refused"
+    CREDENTIALS = "credentials"
     CERTIFICATE_ENDS = "certificate_ends"
     WAITS_LONG = "waits_long"
     TORN = "torn"
@@ -142,6 +143,11 @@ TOLD: Final[Mapping[Trouble, Told]] = {
         "a manifest was refused; the last valid one stays",
         "`doorstep doctor` says why; sign and issue another",
         _OFFICE,
+    ),
+    Trouble.CREDENTIALS: Told(
+        "the last photo was kept without Content Credentials, although they are on",
+        "`doorstep doctor` says why; where a certificate is missing, sync brings one",
+        _DEVICE,
     ),
     Trouble.CERTIFICATE_ENDS: Told(
         "a certificate has ended, or ends within 30 days, and was not renewed",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -75,6 +76,35 @@ def test_a_fleet_without_recipients_is_a_fault_and_one_without_a_document_its_ow
 
     assert [one.level for one in (*before, *after)] == [Level.NOTE, Level.FAILED]
     assert "`fleet publish`" in after[0].words
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        (None, "ok on: photos carry a C2PA manifest"),
+        ("no evidence certificate yet", "FAILED .*: no evidence certificate yet; sync asks for"),
+        ("outside its validity", "FAILED .*: outside its validity; look at the clock"),
+        ("failed: no memory", "FAILED .*: failed: no memory; tell the office, and quote this"),
+    ],
+)
+def test_a_photo_without_credentials_is_a_failure_with_its_reason(
+    tmp_path: Path, missing: str | None, expected: str
+) -> None:
+    policy = {"manifest": "off", "credentials": "on"}
+    device = Device(tmp_path, "", **identity(tmp_path, FleetOffice()), policy=policy)
+    device.layout.make()
+
+    with control.serve(device.layout.capture_socket, lambda *_: {"credentials_missing": missing}):
+        (found,) = [one for one in doctor.examine(device.config) if one.check == "credentials"]
+
+    assert re.match(expected, f"{found.level} {found.words}")
+
+
+def test_credentials_that_are_off_are_a_note(tmp_path: Path) -> None:
+    found = [one for one in doctor.examine(Device(tmp_path).config) if one.check == "credentials"]
+
+    assert [one.level for one in found] == [Level.NOTE]
+    assert found[0].words.startswith("switched off: ")
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def document(utc: datetime, device: str = DEVICE, /, **changes: Any) -> dict[str
             "manifest": 17,
             "manifest_until": at,
             "manifest_refused": None,
+            "credentials_missing": None,
         },
         "sync": {
             "state": "idle",
