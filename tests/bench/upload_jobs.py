@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from tests.backend.process import REPOSITORY
 from tests.bench.upload_server import Server
 from tests.support.device import Device
 from tests.support.enrolment import Enrolled, required
+from tests.support.npm import install, program
 
 AGAIN_S: Final = 1
 """Wait after a cut where the contender's library or option asks for one.
@@ -110,7 +110,7 @@ def curl(job: Job) -> list[str]:
     steps = "next\n".join(_curl_step(job, one) for one in job.records)
     config = job.folder / "curl.config"
     config.write_text(steps)
-    return [_program("curl", "curl"), "--disable", "--config", str(config)]
+    return [program("curl", "curl"), "--disable", "--config", str(config)]
 
 
 def tuspy(job: Job) -> list[str]:
@@ -118,15 +118,15 @@ def tuspy(job: Job) -> list[str]:
 
 
 def tus_js(job: Job) -> list[str]:
-    _install()
-    return [_program("node", "nodejs"), str(NODE_FOLDER / "upload.mjs"), str(job.write())]
+    install(NODE_FOLDER)
+    return [program("node", "nodejs"), str(NODE_FOLDER / "upload.mjs"), str(job.write())]
 
 
 def tus_js_at_creation(job: Job) -> list[str]:
     """The same, told to put the bytes on the POST."""
-    _install()
+    install(NODE_FOLDER)
     told = job.write(at_creation=True)
-    return [_program("node", "nodejs"), str(NODE_FOLDER / "upload.mjs"), str(told)]
+    return [program("node", "nodejs"), str(NODE_FOLDER / "upload.mjs"), str(told)]
 
 
 Contender = Callable[[Job], list[str]]
@@ -168,26 +168,3 @@ def _curl_step(job: Job, record: Record) -> str:
     words = ["silent", "show-error", "fail", "retry-all-errors"]
     words += [f'{name} = "{value}"' for name, value in lines.items()]
     return "\n".join([*words, *(f'header = "{one}"' for one in said)]) + "\n"
-
-
-def _install() -> None:
-    """Runs `npm ci` unless what the lock file names is already there."""
-    installed = NODE_FOLDER / "node_modules" / ".package-lock.json"
-    lock = NODE_FOLDER / "package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return
-    command = [_program("npm", "npm"), "ci", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=NODE_FOLDER, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(
-            f"npm ci in {NODE_FOLDER} failed; it needs npm's registry:\n{done.stderr}"
-        )
-
-
-def _program(name: str, package: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise RuntimeError(
-            f"{name} is missing; the upload section needs it: apt-get install {package}"
-        )
-    return found

@@ -1,7 +1,6 @@
 """Runs the peer for tests: @tus/server on Node, and a default nginx in front of it."""
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.backend import keys
+from tests.support.npm import install, program
 
 FOLDER: Final = Path(__file__).parent
 """Holds package.json; `npm ci` puts node_modules here, which git ignores."""
@@ -97,8 +97,8 @@ def nginx_peer(data: Path, *, own_ids: bool = False) -> Iterator[Peer]:
 
 @contextmanager
 def _node(data: Path, more: list[str]) -> Iterator[str]:
-    node = _program("node", "nodejs")
-    _install()
+    node = program("node", "nodejs")
+    install(FOLDER)
     keys.receipt_key(data / "keys" / "receipt.pem", data / "receipt-key.pem")
     command = [node, str(FOLDER / "server.mjs"), "--port", "0", "--data", str(data)]
     command += ["--receipt-key", str(data / "keys" / "receipt.pem"), *more]
@@ -118,7 +118,7 @@ def _node(data: Path, more: list[str]) -> Iterator[str]:
 
 @contextmanager
 def _nginx(folder: Path, certificates: keys.Certificates, upstream: str) -> Iterator[str]:
-    nginx = _program("nginx", "nginx")
+    nginx = program("nginx", "nginx")
     folder.mkdir(exist_ok=True)
     port = _free_port()
     text = NGINX_CONFIG.format(
@@ -138,25 +138,6 @@ def _nginx(folder: Path, certificates: keys.Certificates, upstream: str) -> Iter
             yield f"https://127.0.0.1:{port}"
         finally:
             running.terminate()
-
-
-def _install() -> None:
-    """Runs `npm ci` unless what the lock file names is already there."""
-    installed = FOLDER / "node_modules" / ".package-lock.json"
-    lock = FOLDER / "package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return
-    command = [_program("npm", "npm"), "ci", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"npm ci in {FOLDER} failed; it needs the npm registry:\n{done.stderr}")
-
-
-def _program(name: str, package: str) -> str:
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
-    if found is None:
-        raise RuntimeError(f"{name} is missing; these tests need it: apt-get install {package}")
-    return found
 
 
 def _free_port() -> int:
