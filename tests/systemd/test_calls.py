@@ -4,6 +4,7 @@ A library that begins to make another is found here, and not on a device. The ca
 the simulated board on this processor; what picamera2 and lgpio make is tried in tests/device.
 """
 
+import json
 import re
 import shutil
 import signal
@@ -95,11 +96,14 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         let_in(van, backend)
         device = van.processes
         config = device.config.read_text()
+        config = config.replace('manifest = "required"', 'manifest = "off"')  # each press: a photo
         device.config.write_text(re.sub(r"(\[clock\]\nkind = ).*", r'\1"system"', config))
-        assert load(device.config).board.clock.kind == "system"
+        settings = load(device.config)
+        assert (settings.board.clock.kind, settings.policy.manifest) == ("system", "off")
         with _traced(device, "capture"), _traced(device, "sync"), _traced(device, "serve"):
             until(lambda: device.ask("capture", {"status": True}) is not None, 60.0)
-            device.run("capture", "--once")
+            pressed = json.loads(device.run("capture", "--once").stdout)
+            assert pressed["record"].get("photo", {}).get("credentials"), pressed["record"]
             until(lambda: "event=delivered" in (folder / "van-7/sync.log").read_text(), 60.0)
             until(lambda: "event=serving" in (folder / "van-7/serve.log").read_text(), 60.0)
             with _traced(device, "prune"):
