@@ -16,6 +16,7 @@ from agent.record import certificates, credentials, signing
 from agent.record.credentials import Credentials, PhotoSigner, Source, State, Unsigned
 from tests.support.authority import new_authority
 from tests.support.credentialed import CAPTURE, Van, photo
+from tests.support.waiting import until
 
 VAN = Van()
 PLAIN = photo()
@@ -209,3 +210,39 @@ except credentials.NoLibrary as error:
     unsigned, unread = ran.stdout.splitlines()
     assert unsigned == f"failed: {unread}"
     assert unread.startswith("c2pa cannot be loaded; install c2pa-python")
+
+
+@pytest.mark.slow
+def test_it_signs_where_no_memory_may_be_both_written_and_run() -> None:
+    """As capture's unit has it: MemoryDenyWriteExecute=yes, here by prctl(2) PR_SET_MDWE."""
+    script = """
+import ctypes, mmap
+assert ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) == 0
+try:
+    mmap.mmap(-1, 4096, prot=mmap.PROT_WRITE | mmap.PROT_EXEC)
+except PermissionError:
+    print("denied")
+from agent.record import credentials
+from tests.support.credentialed import Van
+van = Van()
+print(credentials.read(van.sign(), van.authority.pem.decode()).state)
+"""
+
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.split() == ["denied", "trusted"]
+
+
+@pytest.mark.slow
+def test_a_certificate_that_has_ended_since_makes_its_photos_invalid() -> None:
+    """So the fleet's authority gives one without an end."""
+    began = datetime.now(UTC) - timedelta(days=1)
+    life = timedelta(days=1, seconds=3)
+    key = VAN.key.public_key()
+    leaf = VAN.authority.issue(key, "van-0042", evidence=True, starts=began, life=life)
+    signed = PhotoSigner(VAN.key, (leaf,)).sign(PLAIN, Source.CAPTURE, CAPTURE)
+    before = worth(signed)
+
+    until(lambda: datetime.now(UTC) > certificates.ends(leaf) + timedelta(seconds=1), 10.0)
+
+    assert (before, worth(signed)) == (State.TRUSTED, State.INVALID)

@@ -11,10 +11,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from agent.record import signing
+from agent.record import certificates, credentials, signing
+from agent.record.credentials import PhotoSigner, Source
 from tests.backend import keys
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.request import BadRequestError, read
+from tests.support.credentialed import CAPTURE, photo
 from tests.support.enrolment import asked
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -56,6 +58,17 @@ def test_an_evidence_certificate_has_what_a_signer_of_photos_needs(authority: Au
     identifier = extension(authority.certificate, x509.SubjectKeyIdentifier).value.digest
     assert extension(made, x509.AuthorityKeyIdentifier).value.key_identifier == identifier
     assert not extension(made, x509.BasicConstraints).value.ca
+
+
+def test_a_photo_that_is_signed_with_it_is_trusted(authority: Authority) -> None:
+    key = signing.new_key()
+    signer = PhotoSigner(key, (authority.evidence("van-7", key.public_key()),))
+    anchor = certificates.pem([authority.certificate]).decode()
+
+    found = credentials.read(signer.sign(photo(), Source.CAPTURE, CAPTURE), anchor)
+
+    assert found is not None
+    assert found.state is credentials.State.TRUSTED
 
 
 def test_an_evidence_certificate_has_no_end(authority: Authority) -> None:

@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.capture import exif
+from agent.record import credentials
 from tests.agent.capture.test_exif import FACTS, PLAIN
 from tests.backend.office.picture import customer_copy
 from tests.backend.office.town import PICTURE
+from tests.support.credentialed import Van
 
 STAMPED = exif.stamp(PLAIN, FACTS)
 CHATTY = (
@@ -52,6 +54,19 @@ def test_exiftool_finds_no_place_time_or_device_in_the_copy(tmp_path: Path) -> N
     assert {"GPS:GPSLatitude", "IFD0:Make", "ExifIFD:DateTimeOriginal"} <= set(before)
     assert {name.partition(":")[0] for name in after} <= {"File", "Composite"}
     assert not {name for name in after if "GPS" in name or "Comment" in name or "Date" in name}
+
+
+def test_a_copy_has_no_content_credentials() -> None:
+    """They name the device, the time and the place."""
+    signed = Van().sign(STAMPED)
+
+    copy = customer_copy(signed)
+
+    assert b"\xff\xeb" in signed[:4]
+    assert b"jumb" not in copy
+    assert b"van-0042" not in copy
+    assert credentials.read(copy, None) is None
+    assert np.array_equal(pixels(copy), pixels(PLAIN))
 
 
 def test_the_picture_is_the_same_bit_for_bit() -> None:
