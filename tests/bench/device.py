@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +37,12 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def new_device(folder: Path, backend: Backend, doors: int = 1) -> Device:
+def new_device(
+    folder: Path, backend: Backend, doors: int = 1, policy: Mapping[str, str] | None = None
+) -> Device:
     """An enrolled device in the new folder `folder`; each press up to `doors` is at another door.
+
+    Its photos are signed and sealed, unless `policy` says something else.
 
     Raises:
         RuntimeError: it did not enrol.
@@ -50,6 +54,7 @@ def new_device(folder: Path, backend: Backend, doors: int = 1) -> Device:
         "\n".join(doors_at),
         device={"id": device_id},
         camera={"width_px": 2304, "height_px": 1296},
+        policy=policy or {},
         **required(backend),
     )
     enrol(device, backend, Register(backend.data).let_in(device_id))

@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from agent.capture import burst, chain, jpeg, press, quality
 from agent.capture.camera_gate import CameraGate
 from agent.capture.chain import Chain
 from agent.capture.loop import CaptureLoop
+from agent.capture.photo_credentials import PhotoCredentials
 from agent.capture.press import Capture
 from agent.command.capture_process import FINGER_S, capture_loop
 from agent.config import load
 from agent.queue.outbox import Outbox
-from agent.record import file as recordfile
 from hardware.board import Board, open_board
 from hardware.button import ButtonName
 from hardware.indicator import Signal
@@ -48,17 +49,33 @@ QUALITY: Final = ("sharpness", "assess")
 def measure(rig: Rig) -> list[Figure]:
     """Presses warm and cold, each beside the bare loop, by turns; then refused ones."""
     device = new_device(rig.folder / "press", rig.backend)
-    with _presser(device) as (loop, presser), ThreadPoolExecutor(1) as finger:
-        pressing = finger.submit(_press_all, presser, rig)
-        pressing.add_done_callback(lambda _: loop.stop())
-        loop.run()  # in this thread, as in the capture process
-        served = pressing.result()
+    served = _pressed(device, partial(_press_all, rig=rig))
     return [*served, *press_refused.measure(rig)]
 
 
-def _press_all(presser: "_Presser", rig: Rig) -> list[Figure]:
+def warm(device: Device, count: int) -> list[Press]:
+    """Presses of the product alone, evenly spread over the time from frame to frame."""
+    return _pressed(device, lambda one: [one.press((n + 0.5) / count) for n in range(count)])
+
+
+_T = TypeVar("_T")
+
+
+def _pressed(device: Device, press_all: Callable[["_Presser"], _T]) -> _T:
+    with _presser(device) as (loop, presser), ThreadPoolExecutor(1) as finger:
+        pressing = finger.submit(_after_warm_up, presser, press_all)
+        pressing.add_done_callback(lambda _: loop.stop())
+        loop.run()  # in this thread, as in the capture process
+        return pressing.result()
+
+
+def _after_warm_up(presser: "_Presser", press_all: Callable[["_Presser"], _T]) -> _T:
     for _ in range(WARM_UP):
         presser.press(0.5)
+    return press_all(presser)
+
+
+def _press_all(presser: "_Presser", rig: Rig) -> list[Figure]:
     warm, bare = _by_turns(presser, rig.warm_presses, lambda: None)
     cold, bare_cold = _by_turns(presser, rig.cold_presses, presser.rest_camera)
     return [*warm_figures(warm, bare), *cold_figures(cold, bare_cold)]
@@ -159,6 +176,7 @@ class _Presser:
             "quality_ms": (shot.ended_ns - copied_ns) / 1e6 + assessed.ms - late_encode_ms,
             "encode_ms": late_encode_ms,
             "exif_ms": trace.last("stamp").ms,
+            "credentials_ms": trace.last("sign").ms,
             "pack_ms": trace.last("keep").ms - file.ms - row.ms,
             "file_ms": file.ms,
             "row_ms": row.ms,
@@ -206,7 +224,7 @@ def _opened(device: Device, trace: Trace) -> Iterator[tuple[CaptureLoop, Board]]
         *((quality, name) for name in QUALITY),
         (jpeg, "encode"),
         (press, "stamp"),
-        (recordfile, "sign"),
+        (PhotoCredentials, "sign"),
         (Chain, "keep"),
         (chain, "write_durably"),
         (Outbox, "add"),

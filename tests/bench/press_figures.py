@@ -22,7 +22,8 @@ class Press:
         quality_ms: after that: the last frame's sharpness, and the kept one's assessment.
         encode_ms: JPEG encode after that; 0 unless the last frame won.
         exif_ms: EXIF.
-        pack_ms: pack, hash and sign.
+        credentials_ms: Content Credentials, where they are on.
+        pack_ms: pack, hash and sign; and seal.
         file_ms: disk, the record file.
         row_ms: disk, the row in SQLite.
         rest_ms: everything else up to the green light.
@@ -37,6 +38,7 @@ class Press:
     quality_ms: float
     encode_ms: float
     exif_ms: float
+    credentials_ms: float
     pack_ms: float
     file_ms: float
     row_ms: float
@@ -54,6 +56,7 @@ PARTS: Final = {
     "quality_ms": "quality, after the last frame",
     "encode_ms": "JPEG encode",
     "exif_ms": "EXIF",
+    "credentials_ms": "Content Credentials",
     "pack_ms": "pack, hash and sign",
     "file_ms": "disk: the file",
     "row_ms": "disk: the row",

@@ -27,6 +27,10 @@ class Rig:
         return 8 if self.is_quick else 24
 
     @property
+    def remembered_presses(self) -> int:
+        return 5 if self.is_quick else 50
+
+    @property
     def cold_presses(self) -> int:
         return 2 if self.is_quick else 8
 

@@ -30,7 +30,11 @@ CAPTURE: Final[dict[str, Any]] = {
 def photo(width_px: int = 160, height_px: int = 90) -> bytes:
     """A JPEG with EXIF, as it is before it is signed."""
     slope = np.add.outer(np.arange(height_px), np.arange(width_px)) % 256
-    pixels = np.repeat(slope[:, :, None], 3, axis=2).astype(np.uint8)
+    return stamped(encode(np.repeat(slope[:, :, None], 3, axis=2).astype(np.uint8), 85))
+
+
+def stamped(jpeg: bytes) -> bytes:
+    """With EXIF."""
     facts = PhotoFacts(
         capture_id=CAPTURE["capture_id"],
         device_id="van-0042",
@@ -38,13 +42,13 @@ def photo(width_px: int = 160, height_px: int = 90) -> bytes:
         model="Doorstep simulated",
         software="doorstep",
         utc=datetime(2026, 12, 1, 9, 15, 2, 123_000, UTC),
-        width_px=width_px,
-        height_px=height_px,
+        width_px=160,
+        height_px=90,
         exposure_us=8000,
         gain=2.0,
         position=GpsFacts(lat_deg=52.5200066, lon_deg=13.404954, mode=3, accuracy_m=9.5),
     )
-    return stamp(encode(pixels, 85), facts)
+    return stamp(jpeg, facts)
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,10 @@ class Van:
         leaf = self.authority.issue(self.key.public_key(), self.device_id, evidence=True)
         return (leaf, *self.authority.above)
 
+    @cached_property
+    def signer(self) -> PhotoSigner:
+        return PhotoSigner(self.key, self.chain)
+
     def sign(self, picture: bytes | None = None, source: Source = Source.CAPTURE) -> bytes:
         """The picture, or a small one, with its manifest."""
-        signer = PhotoSigner(self.key, self.chain)
-        return signer.sign(picture or photo(), source, CAPTURE | {"device": self.device_id})
+        return self.signer.sign(picture or photo(), source, CAPTURE | {"device": self.device_id})
