@@ -60,6 +60,19 @@ def record_is_signed() -> str:
     return f"{len(signature)} bytes"
 
 
+def photo_is_read() -> str:
+    """c2pa reads a picture, and finds no manifest in it."""
+    import cv2  # noqa: PLC0415, TID251
+    import numpy as np  # noqa: PLC0415
+
+    from agent.record import credentials  # noqa: PLC0415
+
+    _done, coded = cv2.imencode(".jpg", np.full((90, 160, 3), 90, np.uint8))
+    if credentials.read(coded.tobytes(), None) is not None:
+        raise AssertionError("a manifest is read where none is")
+    return str(credentials.load().sdk_version())
+
+
 def structure_is_laid_out() -> str:
     """cffi lays out a C structure."""
     ffi = importlib.import_module("cffi").FFI()  # it has no types
@@ -87,6 +100,7 @@ def pins_are_sought() -> str:
 
 
 AT_WORK: Final[dict[str, Callable[[], str]]] = {
+    "c2pa-python": photo_is_read,
     "cffi": structure_is_laid_out,
     "charset-normalizer": encoding_is_guessed,
     "cryptography": record_is_signed,
