@@ -63,7 +63,7 @@ class Seal(StrEnum):
 
 
 class ContentCredentials(StrEnum):
-    """Whether photos carry a C2PA manifest; they cost capture some 30 MB of memory.
+    """Whether photos carry a C2PA manifest; they cost capture some 20 MB of memory.
 
     AUTO: where identity is required and the board has more than 512 MB.
     """

@@ -1,5 +1,6 @@
 """Photos with Content Credentials: what a press leaves, and what one without them costs."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pytest
 from agent.capture import photo_credentials
 from agent.capture.photo_credentials import SMALL_BYTES, why_off
 from agent.config import load
+from agent.errors import StorageFault
 from agent.record import certificates, credentials, signing
 from agent.record.credentials import Source, State
 from agent.record.signing import PrivateKey
@@ -173,6 +175,28 @@ def test_a_signature_that_fails_costs_no_photo(
         ) == 1
         assert device.press()[1]["credentials"] is True
         assert device.alarm is None
+
+
+def test_without_the_library_photos_are_kept_and_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "c2pa", None)  # as Python has what cannot be imported
+    with van(tmp_path) as device:
+        device.certify()
+        _photo, record = device.press()
+
+        assert record["credentials_missing"].startswith("failed: c2pa cannot be loaded; install")
+        assert device.alarm == record["credentials_missing"]
+
+
+def test_a_broken_key_file_ends_the_start_and_makes_no_photo(tmp_path: Path) -> None:
+    """Records are signed by the same key."""
+    with van(tmp_path) as device:
+        key_file = device.device.layout.capture_keys / "device.pem"
+    key_file.write_bytes(key_file.read_bytes()[:60])
+
+    with pytest.raises(StorageFault, match="not a usable private key"), van(tmp_path):
+        pass
 
 
 def test_off_is_told_in_the_record_and_is_no_alarm(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,16 @@ def test_a_photo_without_credentials_is_a_failure_with_its_reason(
         (found,) = [one for one in doctor.examine(device.config) if one.check == "credentials"]
 
     assert re.match(expected, f"{found.level} {found.words}")
+
+
+def test_credentials_without_their_library_are_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    policy = {"manifest": "off", "credentials": "on"}
+    device = Device(tmp_path, "", **identity(tmp_path, FleetOffice()), policy=policy)
+
+    assert words(device, "credentials").startswith("photos are kept without: c2pa cannot be loaded")
 
 
 def test_credentials_that_are_off_are_a_note(tmp_path: Path) -> None:
