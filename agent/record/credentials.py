@@ -4,7 +4,6 @@ Source: C2PA Technical Specification 2.2. The library is loaded by the first sig
 by this module: it is 23 MB of machine code. Nothing here asks a network.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -62,6 +61,10 @@ class State(StrEnum):
     TRUSTED = "trusted"
     VALID = "valid"
     INVALID = "invalid"
+
+
+_WHOLE: Final = {"Trusted": State.TRUSTED, "Valid": State.VALID}
+"""As c2pa calls them."""
 
 
 class NoLibrary(DoorstepError, RuntimeError):
@@ -167,27 +170,26 @@ def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
         if reader is None:
             return None
         with reader:
-            told = json.loads(reader.json())
-    except c2pa.C2paError as error:
+            told = signing.read_json(reader.json().encode())
+    except (c2pa.C2paError, ValueError, RecursionError) as error:
         return Credentials(State.INVALID, (_words(error),))
-    return _judged(photo, told, is_anchored=bool(anchor_pem))
+    return _judged(photo, told)
 
 
-def _judged(photo: bytes, told: Mapping[str, Any], *, is_anchored: bool) -> Credentials:
+def _judged(photo: bytes, told: Mapping[str, Any]) -> Credentials:
     results = told.get("validation_results", {}).get("activeManifest", {})
     reasons = tuple(dict.fromkeys(_reason(one) for one in results.get("failure", ())))
     said = told.get("manifests", {}).get(told.get("active_manifest"), {})
     capture, source = _capture(said), _source(said)
     worth = told.get("validation_state")
-    if worth not in {"Trusted", "Valid"}:
+    if worth not in _WHOLE:
         return Credentials(State.INVALID, reasons or ("not whole",), None, capture, source)
     try:
         ders = jumbf.certificates_in(photo)
         certificate = certificates.read_der(ders[0])
     except NotGenuine as error:
         return Credentials(State.INVALID, (str(error),), None, capture, source)
-    state = State.TRUSTED if worth == "Trusted" and is_anchored else State.VALID
-    return Credentials(state, reasons, certificate, capture, source)
+    return Credentials(_WHOLE[worth], reasons, certificate, capture, source)
 
 
 def _definition(source: Source, capture: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,8 +217,10 @@ def _capture(said: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _source(said: Mapping[str, Any]) -> str:
-    actions = _assertion(said, "c2pa.actions.v2").get("actions", ())
-    return next((str(one.get("digitalSourceType", "")) for one in actions), "")
+    match _assertion(said, "c2pa.actions.v2").get("actions"):
+        case [{"digitalSourceType": str(source)}, *_]:
+            return source
+    return ""
 
 
 def _reason(failure: Mapping[str, Any]) -> str:

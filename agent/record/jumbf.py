@@ -113,7 +113,7 @@ def _chain(cose: bytes) -> list[bytes]:
     chain = header.get(_X5CHAIN) if isinstance(header, dict) else None
     found = chain if isinstance(chain, list) else [chain]
     ders = [one for one in found if isinstance(one, bytes)]
-    _require(len(ders) == len(found), "certificates")
+    _require(0 < len(ders) == len(found), "certificates")
     return ders
 
 

@@ -177,6 +177,16 @@ def test_a_signature_that_fails_costs_no_photo(
         assert device.alarm is None
 
 
+def test_a_press_does_not_wait_for_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with van(tmp_path) as device:
+        device.certify()
+        monkeypatch.setitem(sys.modules, "c2pa", None)  # whoever loads it now fails
+
+        assert device.press()[1]["credentials"] is True
+
+
 def test_without_the_library_photos_are_kept_and_say_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
