@@ -157,7 +157,8 @@ def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
     """What the manifest in a photo says, and what that is worth; None where it has none.
 
     `anchor_pem` are the authorities to trust; without, nothing is better than VALID. Only the form
-    in which a device writes it is accepted: no byte of the photo can be another one.
+    in which a device writes it is accepted: no byte of the photo can be another one, but for the
+    signature's second spelling (`signing.other_spelling`).
 
     Raises:
         NoLibrary: c2pa cannot be loaded.
