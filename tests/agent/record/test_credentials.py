@@ -108,6 +108,17 @@ def test_not_one_byte_can_be_another(bit: int) -> None:
     assert [at for at in range(len(SIGNED)) if worth(flipped(SIGNED, at, bit)) in whole] == []
 
 
+def test_the_second_spelling_of_the_signature_says_the_same() -> None:
+    """Anybody can write it, as of any ES256 signature; the record's digest is of one."""
+    at = SIGNED.index(b"\xf6\x58\x40") + 3 + 32
+    order = int("FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551", 16)
+    other = order - int.from_bytes(SIGNED[at : at + 32], "big")
+
+    respelled = SIGNED[:at] + other.to_bytes(32, "big") + SIGNED[at + 32 :]
+
+    assert credentials.read(respelled, ANCHOR) == credentials.read(SIGNED, ANCHOR)
+
+
 def test_a_photo_that_grew_or_shrank_is_invalid() -> None:
     assert worth(SIGNED + b"\x00") is State.INVALID
     assert worth(SIGNED[:-1]) is State.INVALID
