@@ -154,7 +154,7 @@ class Duties:
             "manifest": self._documents.manifest.version(),
             "manifest_until": _time(self._documents.manifest.ends),
             "manifest_refused": self._documents.manifest.refused,
-            "credentials_missing": self._documents.credentials.missing,
+            "no_credentials": self._documents.credentials.missing,
             "evidence_until": _time(self._documents.evidence.ends),
             "serve_until": _time(self._documents.serve.ends),
         }

@@ -136,7 +136,7 @@ def _credentials(config: Config, running: dict[str, Any]) -> Finding:
     if off := photo_credentials.why_off(config, photo_credentials.memory_bytes()):
         words = f"{off}: photos carry no Content Credentials, records are signed all the same"
         return Finding("credentials", Level.NOTE, words)
-    if missing := running.get("credentials_missing"):
+    if missing := running.get("no_credentials"):
         words = f"the last photo was kept without: {missing}; {_REMEDIES.get(missing, _OFFICE)}"
         return Finding("credentials", Level.FAILED, words)
     try:

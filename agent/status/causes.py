@@ -105,7 +105,7 @@ def _of_the_documents(status: Mapping[str, Any], now: datetime) -> Iterator[Trou
     for trouble in (Trouble.FLEET_REFUSED, Trouble.MANIFEST_REFUSED):
         if capture.get(trouble):
             yield trouble
-    if capture.get("credentials_missing") and _hindrance(status) is not Trouble.NOT_ENROLLED:
+    if capture.get("no_credentials") and _hindrance(status) is not Trouble.NOT_ENROLLED:
         yield Trouble.CREDENTIALS
     ends = (status["identity"].get(name) for name in _ENDS)
     if any(_is_before(end, now + ENDS_SOON) for end in ends):

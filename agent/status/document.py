@@ -79,7 +79,7 @@ _MEMBERS: Final[dict[str, Callable[[object], bool]]] = {
     **dict.fromkeys(("has_fix", "frames_come"), _is_flag),
     **dict.fromkeys(("clock", "state"), _is_word),
     **dict.fromkeys(("position", "fleet_refused", "manifest_refused"), _is_text),
-    **dict.fromkeys(("last_answer", "pause", "identity_trouble", "credentials_missing"), _is_text),
+    **dict.fromkeys(("last_answer", "pause", "identity_trouble", "no_credentials"), _is_text),
     **dict.fromkeys(("fleet", "recipients", "battery_pct"), _is_count),
     "waits_s": _is_seconds,
     "manifest": _is_version,
@@ -89,7 +89,7 @@ _MEMBERS: Final[dict[str, Callable[[object], bool]]] = {
 
 _MAY_BE_NULL: Final = frozenset(
     {"fleet", "fleet_refused", "recipients", "manifest_refused", "last_answer", "pause"}
-    | {"identity_trouble", "hindrance", "credentials_missing"}
+    | {"identity_trouble", "hindrance", "no_credentials"}
 )
 
 _TIMES: Final = frozenset(
@@ -101,7 +101,7 @@ _OF_CAPTURE: Final = (
     *("ready", "writable", "simulated", "quiet", "position", "clock"),
     *("fleet", "fleet_refused", "recipients"),
     *("manifest", "manifest_until", "manifest_refused"),
-    "credentials_missing",
+    "no_credentials",
 )
 _OF_SYNC: Final = ("state", "last_contact", "last_answer", "pause", "waits_s", "hindrance")
 """What each may say in its part; neither speaks for the other, nor in `identity`."""

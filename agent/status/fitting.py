@@ -13,7 +13,7 @@ _LEAST_BYTES: Final = 8
 
 _TEXTS: Final = frozenset(
     {"error", "trouble", "what", "position", "fleet_refused", "manifest_refused"}
-    | {"credentials_missing", "last_answer", "pause"}
+    | {"no_credentials", "last_answer", "pause"}
 )
 """Members that hold words; all others are of a kind that cannot be long."""
 

@@ -75,7 +75,7 @@ def _device_lines(status: dict[str, Any]) -> Iterator[str]:
         yield f"torn      {_counted(status['torn'], 'file')} in torn/ did not verify"
     if status["doctor"]:
         yield f"doctor    {_doctor_words(status['doctor'])}"
-    if missing := (status["capture"] or {}).get("credentials_missing"):
+    if missing := (status["capture"] or {}).get("no_credentials"):
         yield f"evidence  the last photo has no Content Credentials: {missing}"
     if status["bench_mode"]:
         yield "bench     bench mode is on: presses come through the socket and make test records"

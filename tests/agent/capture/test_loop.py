@@ -608,7 +608,7 @@ def test_the_status_tells_what_only_this_process_knows(tmp_path: Path) -> None:
             "manifest": "off",
             "manifest_until": None,
             "manifest_refused": None,
-            "credentials_missing": None,
+            "no_credentials": None,
             "evidence_until": None,
             "serve_until": None,
             "quiet": False,

@@ -55,7 +55,7 @@ class Van:
 
     @property
     def alarm(self) -> str | None:
-        found: str | None = self.device.loop.status()["credentials_missing"]
+        found: str | None = self.device.loop.status()["no_credentials"]
         return found
 
 
@@ -225,7 +225,7 @@ def test_on_the_bench_there_is_no_certificate_and_no_alarm(tmp_path: Path) -> No
         record = device.press()["record"]
 
         assert record["photo"]["credentials_missing"] == "switched off"
-        assert device.loop.status()["credentials_missing"] is None
+        assert device.loop.status()["no_credentials"] is None
 
 
 @pytest.mark.parametrize(

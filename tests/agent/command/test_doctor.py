@@ -95,7 +95,7 @@ def test_a_photo_without_credentials_is_a_failure_with_its_reason(
     device = Device(tmp_path, "", **identity(tmp_path, FleetOffice()), policy=policy)
     device.layout.make()
 
-    with control.serve(device.layout.capture_socket, lambda *_: {"credentials_missing": missing}):
+    with control.serve(device.layout.capture_socket, lambda *_: {"no_credentials": missing}):
         (found,) = [one for one in doctor.examine(device.config) if one.check == "credentials"]
 
     assert re.match(expected, f"{found.level} {found.words}")

@@ -30,7 +30,7 @@ SAID: Mapping[str, Mapping[str, Any]] = {
         "manifest": 1795656498,
         "manifest_refused": None,
         "manifest_until": "2126-12-01T20:00:00.000Z",
-        "credentials_missing": None,
+        "no_credentials": None,
         "evidence_until": "9999-12-31T23:59:59.000Z",
         "serve_until": None,
     },

@@ -66,7 +66,7 @@ def capture_that_says(words: str) -> dict[str, Any]:
     """All that capture may say, each as long as it can be."""
     flags = dict.fromkeys(("ready", "writable", "simulated", "quiet"), False)
     texts = dict.fromkeys(("position", "fleet_refused", "manifest_refused"), words)
-    texts["credentials_missing"] = words
+    texts["no_credentials"] = words
     times = dict.fromkeys(("manifest_until", "evidence_until", "serve_until"), LATE)
     numbers = dict.fromkeys(("fleet", "manifest"), 2**53)
     return {**flags, **texts, **times, **numbers, "clock": "w" * 10}
@@ -253,7 +253,7 @@ def test_a_process_that_does_not_answer_in_words_is_told_as_that(
 MEMBERS = (
     *("ready", "writable", "quiet", "streaming", "position", "clock", "simulated", "hindrance"),
     *("manifest_until", "evidence_until", "serve_until", "error", "needs", "utc", "identity"),
-    *("fleet", "fleet_refused", "manifest", "manifest_refused", "credentials_missing"),
+    *("fleet", "fleet_refused", "manifest", "manifest_refused", "no_credentials"),
     *("state", "last_contact", "last_answer", "pause", "waits_s", "tls_until", "identity_trouble"),
 )
 STRANGE: list[Any] = [
@@ -300,7 +300,7 @@ def test_what_a_process_says_is_kept_where_it_is_as_expected(
     capture = {"ready": False, "writable": True, "position": "ok", "quiet": True}
     capture |= {"clock": "gnss", "simulated": False, "fleet": None, "fleet_refused": "old"}
     capture |= {"manifest": "none", "manifest_until": None, "manifest_refused": None}
-    capture |= {"credentials_missing": "failed: no memory"}
+    capture |= {"no_credentials": "failed: no memory"}
     ends = {"evidence_until": "2027-12-01T09:00:00.000Z", "serve_until": None}
     sync: dict[str, Any] = {"state": "idle", "last_answer": "x", "pause": None, "hindrance": "busy"}
     sync |= {"last_contact": "2026-12-01T09:15:07.412Z", "waits_s": 1.5}

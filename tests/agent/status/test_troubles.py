@@ -110,7 +110,7 @@ CASES = (
         "never enrolled: what follows from it is told by it",
         both(
             says("sync", hindrance="not_enrolled"),
-            says("capture", fleet=None, credentials_missing="no evidence certificate yet"),
+            says("capture", fleet=None, no_credentials="no evidence certificate yet"),
         ),
         (Trouble.NOT_ENROLLED,),
     ),
@@ -189,7 +189,7 @@ CASES = (
     # Documents and certificates.
     Case("fleet refused", says("capture", fleet_refused="old"), (Trouble.FLEET_REFUSED,)),
     Case("manifest refused", says("capture", manifest_refused="old"), (Trouble.MANIFEST_REFUSED,)),
-    Case("unsigned", says("capture", credentials_missing="failed: x"), (Trouble.CREDENTIALS,)),
+    Case("unsigned", says("capture", no_credentials="failed: x"), (Trouble.CREDENTIALS,)),
     *(
         Case(f"{name} ends in {days} days", ends(days, process, name), (Trouble.CERTIFICATE_ENDS,))
         for process, name in (

@@ -47,7 +47,7 @@ def document(utc: datetime, device: str = DEVICE, /, **changes: Any) -> dict[str
             "manifest": 17,
             "manifest_until": at,
             "manifest_refused": None,
-            "credentials_missing": None,
+            "no_credentials": None,
         },
         "sync": {
             "state": "idle",
