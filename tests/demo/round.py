@@ -12,7 +12,7 @@ from agent.rule.manifest import Manifest
 from tests.backend.office import demo
 from tests.backend.office.model import Office
 from tests.backend.process import Backend
-from tests.demo import outcome, story
+from tests.demo import outcome, proof, story
 from tests.demo.asking import Asking
 from tests.demo.depot import depot, let_in
 from tests.demo.driver import Pressed, Van
@@ -29,7 +29,7 @@ def play_round(folder: Path, backend: Backend, office: Office) -> list[str]:
         played = Round(folder, backend, network, office, opened, Asking(backend, folder))
         played.play()
         rows = [row for van in played.vans for row in van.processes.queue()]
-        verified = played.vans[0].processes.run("verify", str(folder / "received"))
+        verified = played.vans[0].processes.run(*proof.words(backend.data, played.vans))
     _write_down(folder / "round.json", played.pressed, office)
     came = outcome.Outcome(played.pressed, rows, office, backend)
     print("\n".join(["", *came.table(), "", *came.people()]))
