@@ -61,6 +61,21 @@ class Dispatch:
 Viewer = Nobody | Customer | Agent | Dispatch
 
 
+def may_read_label(viewer: Viewer) -> bool:
+    """Whether the parcel's label is in the photo for this viewer, where they may see that at all.
+
+    It is the customer's own. Dispatch finds by it whose the photo is. Customer service has the
+    order before them, and looks where the parcel is.
+    """
+    match viewer:
+        case Customer() | Dispatch():
+            return True
+        case Agent() | Nobody():
+            return False
+        case other:
+            assert_never(other)
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """One look at one photo; `viewer` reads `customer`, `agent 17`, `dispatch` or `office`.

@@ -1,4 +1,4 @@
-"""The customer's copy of a photo: the picture itself, without place, time and device.
+"""What of a photo's bytes people may have: the picture itself, without place, time and device.
 
 What a decoder needs goes into it and nothing else, so that nobody has to know what else there is.
 What somebody draws into pixels, or writes as the numbers of a table, cannot be told from a picture.
@@ -60,6 +60,12 @@ def customer_copy(jpeg: bytes) -> bytes:
     kept = [segment for marker, segment in parts if marker not in _LEFT_OUT]
     head = bytes((0xFF, SOI)) + _jfif(parts) + _exif(_orientation(parts)) + _adobe(parts)
     return b"".join([head, *kept])
+
+
+def drawn_anew(copy: bytes, jpeg: bytes) -> bytes:
+    """A picture drawn anew from the decoded pixels of a copy: it is turned as that is."""
+    turned = _exif(_orientation(list(segments(copy))))
+    return customer_copy(jpeg[:2] + turned + jpeg[2:])
 
 
 def _check(parts: Parts) -> None:

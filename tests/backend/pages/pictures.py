@@ -1,5 +1,6 @@
 """The photos themselves: each look is allowed anew, written down, and only then sent."""
 
+import logging
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -8,15 +9,25 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.backend.office.access import Agent, Dispatch, Viewer
+from tests.backend.copies.kept import Copies
+from tests.backend.copies.making import NotMade
+from tests.backend.copies.shows import Shows
+from tests.backend.office.access import Agent, Dispatch, Viewer, may_read_label
 from tests.backend.office.model import Office
 from tests.backend.office.photos import Photo
-from tests.backend.pages import PREFIX
+from tests.backend.pages import PREFIX, words
 from tests.backend.pages.door import NOT_HERE, Door, Visit
 from tests.backend.pages.sessions import Sessions
 
 TO_BIND: Final = "to find the order it is of"
 """Why dispatch looks."""
+
+_SAID: Final = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 360">
+<rect width="640" height="360" fill="#ddd"/><text x="320" y="185" text-anchor="middle"
+font-family="sans-serif" font-size="20" fill="#222">{words.NOT_BLURRED}</text></svg>"""
+"""In the photo's place on a page that is there already."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +35,15 @@ class Shown:
     """A photo on a page, and the address from which this session can load it for a while.
 
     Attributes:
-        address: None when what came is no picture that can be shown.
+        address: None when it cannot be shown.
+        wrong: why not, in a sentence; empty when it can.
         sha256: of the original, for a dispute; None when nothing of it is here.
         zone: in which its times are told.
     """
 
     photo: Photo
     address: str | None
+    wrong: str
     sha256: str | None
     zone: ZoneInfo
 
@@ -38,36 +51,54 @@ class Shown:
 class Pictures:
     """Gives photos addresses, and answers them."""
 
-    def __init__(self, office: Office, sessions: Sessions) -> None:
+    def __init__(self, office: Office, sessions: Sessions, copies: Copies) -> None:
         self._office = office
         self._sessions = sessions
+        self._copies = copies
 
     def routes(self, door: Door) -> list[Route]:
         return [door.signed_in("/photos/{address}", self.picture)]
 
     def shown(self, visit: Visit[Viewer], photo: Photo) -> Shown:
-        address, capture_id = None, photo.capture_id
-        if self._office.filing.can_be_shown(capture_id):
+        address, wrong, capture_id = None, "", photo.capture_id
+        if not self._office.filing.can_be_shown(capture_id):
+            wrong = words.NO_PICTURE
+        elif not self._copies.can_be_made:
+            wrong = words.NOT_BLURRED
+        else:
             name = self._sessions.photo_address(visit.cookie, capture_id, visit.now)
             address = f"{PREFIX}/photos/{name}"
         sha256 = self._office.filing.original_sha256(capture_id)
-        return Shown(photo, address, sha256, self._office.zone_of(photo.number))
+        return Shown(photo, address, wrong, sha256, self._office.zone_of(photo.number))
 
     def of_order(self, visit: Visit[Viewer], number: str) -> list[Shown]:
         return [self.shown(visit, photo) for photo in self._office.filing.photos_of(number)]
 
     async def picture(self, visit: Visit[Viewer]) -> Response:
-        """The customer's copy, without place and device; 404 for everything that is not theirs."""
-        capture_id = self._sessions.photo_at(visit.cookie, visit.path["address"], visit.now)
-        access = self._office.access
-        if capture_id is None or not access.may_see(visit.viewer, capture_id, visit.now):
-            raise HTTPException(404, NOT_HERE)
+        """The copy for this viewer; 404 for everything that is not theirs.
+
+        Whether they may is asked again when it is made: that takes a while.
+        """
+        shows = Shows.LABEL if may_read_label(visit.viewer) else Shows.NO_LABEL
+        capture_id = self._asked_for(visit)
         try:
-            copy = self._office.filing.customer_copy(capture_id)
+            copy = await self._copies.copy(capture_id, shows)
         except (LookupError, ValueError) as error:  # erased meanwhile, or no picture
             raise HTTPException(404, NOT_HERE) from error
-        access.log(visit.viewer, capture_id, self._why(visit.viewer, capture_id), visit.now)
+        except NotMade as error:
+            log.error("photo=not_shown why=%s", error)  # noqa: TRY400 - its sentence says it all
+            return Response(_SAID, 503, media_type="image/svg+xml")
+        self._asked_for(visit)
+        why = self._why(visit.viewer, capture_id)
+        self._office.access.log(visit.viewer, capture_id, why, visit.now)
         return Response(copy, media_type="image/jpeg")
+
+    def _asked_for(self, visit: Visit[Viewer]) -> str:
+        capture_id = self._sessions.photo_at(visit.cookie, visit.path["address"], visit.now)
+        may_see = self._office.access.may_see
+        if capture_id is None or not may_see(visit.viewer, capture_id, visit.now):
+            raise HTTPException(404, NOT_HERE)
+        return capture_id
 
     def _why(self, viewer: Viewer, capture_id: str) -> str:
         photo = self._office.filing.photo(capture_id)

@@ -14,6 +14,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.models import rfc3339
+from tests.backend.copies.kept import Copies
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Viewer
 from tests.backend.office.model import Office
@@ -63,6 +64,7 @@ class Site:
         self.sessions = Sessions(self.accounts.find)
         self._simulated = office.filing.show_simulated
         self._office = office
+        self._copies = Copies(office.store)
         self._now = now
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
@@ -78,7 +80,7 @@ class Site:
     def mount(self) -> Mount:
         """Everything below PREFIX, with its own headers and its own words for errors."""
         door = Door(self.sessions, self._now)
-        pictures = Pictures(self._office, self.sessions)
+        pictures = Pictures(self._office, self.sessions, self._copies)
         fleet = self._fleet_pages()
         routes = [
             *FrontPages(self._office, self.sessions, self.accounts, self.page).routes(door),

@@ -12,6 +12,12 @@ from tests.backend.office.claims import LABEL_ELSEWHERE, LABEL_UNPLACED, UNOPENE
 NO_PHOTO: Final = "There is no delivery photo for this order."
 """The one sentence for every order without a photo, whatever the reason."""
 
+NO_PICTURE: Final = "This photo cannot be shown: what we received is not a picture."
+"""The device did its part, and another photo will not come."""
+
+NOT_BLURRED: Final = "This photo cannot be shown now: faces in it cannot be blurred."
+"""Rather none than one with a face; the log says why."""
+
 REASONS: Final[Mapping[str, str]] = {
     "where": "Where is the parcel?",
     "missing": "The parcel is missing.",

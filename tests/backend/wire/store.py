@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final
 
 from agent.record import file as recordfile
 from agent.record import sealing, signing
+from tests.backend.copies.shows import Shows
 from tests.backend.seals import Seals
 
 SCHEMA: Final = """
@@ -77,7 +78,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("uploads", "received", "refused", "photos", "records"):
+        for name in ("uploads", "received", "refused", "photos", "copies", "records"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         self._seals = Seals(folder)
         self._db = sqlite3.connect(folder / "backend.db", isolation_level=None)
@@ -193,6 +194,10 @@ class Store:
         """Returns where the photo of an accepted record lies, as the device made it."""
         return self.folder / "photos" / f"{capture_id}.jpg"
 
+    def copy_file(self, capture_id: str, shows: Shows) -> Path:
+        """Returns where a copy of the photo lies that people may be shown, once it was made."""
+        return self.folder / "copies" / f"{capture_id}.{shows}.jpg"
+
     def received_file(self, capture_id: str) -> Path:
         """Returns where the bytes of an accepted record lie; only its label once erased."""
         return self.folder / "received" / f"{capture_id}.rec"
@@ -210,13 +215,13 @@ class Store:
 
         Durable when it returns; after an interruption, do it again.
         """
-        self.photo_file(capture_id).unlink(missing_ok=True)
+        self._erase_photo(capture_id)
         if label := self.label(capture_id):
             self.write(f"records/{capture_id}.json", _text({"label": label}))
         whole = self.received_file(capture_id)
         if whole.exists():
             self.write(f"received/{whole.name}", whole.read_bytes().partition(b"\n")[0] + b"\n")
-        for name in ("received", "records", "photos"):
+        for name in ("received", "records", "photos", "copies"):
             _flush(self.folder / name)
 
     def pinned(self, device_id: str, kid: str) -> str:
@@ -227,7 +232,8 @@ class Store:
 
     def drop(self, capture_id: str) -> None:
         """Loses an upload, its bytes and its verdict: the id can be created again."""
-        for name in ("received/{}.rec", "refused/{}.rec", "photos/{}.jpg", "records/{}.json"):
+        self._erase_photo(capture_id)
+        for name in ("received/{}.rec", "refused/{}.rec", "records/{}.json"):
             (self.folder / name.format(capture_id)).unlink(missing_ok=True)
         self._part(capture_id).unlink(missing_ok=True)
         self._db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
@@ -240,6 +246,12 @@ class Store:
         path = self.folder / "records" / f"{capture_id}.json"
         found: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
         return found
+
+    def _erase_photo(self, capture_id: str) -> None:
+        """The photo first: a copy that is being made meanwhile is dropped by who makes it."""
+        self.photo_file(capture_id).unlink(missing_ok=True)
+        for shows in Shows:
+            self.copy_file(capture_id, shows).unlink(missing_ok=True)
 
     def _part(self, capture_id: str) -> Path:
         return self.folder / "uploads" / f"{capture_id}.part"

