@@ -28,6 +28,7 @@ from tests.backend.copies.pasted import (
 from tests.backend.copies.shows import Shows
 
 SIZES_PX: Final = (12, 16, 20, 24, 32, 48, 64, 100, 150, 200)
+SMALL_PX: Final = (12, 16, 20, 24)
 TURNS_DEG: Final = (0, 15, -15, 30, -30, 45, 90, 180)
 DOORS: Final = (1, 3)
 
@@ -43,6 +44,9 @@ LIGHTS: Final = (1.0, 0.3, 0.02)
 
 MODULES_PX: Final = (1, 2, 3, 4)
 LABEL_TURNS_DEG: Final = (0, 5, 10, 20, 90)
+
+FRAME_PX: Final = (2304, 1296)
+"""The device's by default; it is reduced before it is looked at."""
 
 AROUND_PX: Final = 448
 """Of the cut around a person: a face is told by what is near it."""
@@ -66,13 +70,19 @@ def cases(face_px: int) -> list[Case]:
 
 
 def is_found(finder: FaceFinder, case: Case) -> bool:
-    """Whether one area has the whole face."""
+    """Whether one area has the whole face, in a cut around it."""
     cut_px = max(AROUND_PX, 3 * case.person.face_px)
     left, top = _MIDDLE[0] - cut_px // 2, _MIDDLE[1] - cut_px // 2
     picture = with_person(door(case.seed), case.person)[top : top + cut_px, left : left + cut_px]
     there = face(case.person)
     wanted = Area(there.left - left, there.top - top, there.right - left, there.bottom - top)
     return any(covers(one, wanted) for one in finder.areas(picture))
+
+
+def is_found_in_frame(finder: FaceFinder, case: Case) -> bool:
+    """The same in a whole frame of the device."""
+    picture = with_person(door(case.seed, FRAME_PX), case.person)
+    return any(covers(one, face(case.person)) for one in finder.areas(picture))
 
 
 def covers(one: Area, wanted: Area) -> bool:
@@ -83,6 +93,7 @@ def covers(one: Area, wanted: Area) -> bool:
 def lines(finder: FaceFinder) -> Iterator[str]:
     """Yield the tables in Markdown; takes minutes."""
     yield from _faces(finder)
+    yield from _whole_frames(finder)
     yield from _small_faces(finder)
     yield from _without_people(finder)
     yield from _codes()
@@ -98,6 +109,16 @@ def _faces(finder: FaceFinder) -> Iterator[str]:
         by_turn = [sum(found for turn, found in some if turn == one) for one in TURNS_DEG]
         cells = " | ".join(str(one) for one in by_turn)
         yield f"| {face_px} | {sum(by_turn)} of {len(some)} | {cells} |"
+    yield ""
+
+
+def _whole_frames(finder: FaceFinder) -> Iterator[str]:
+    yield "| face in a frame, px | found | of |"
+    yield "| --- | --- | --- |"
+    for face_px in SMALL_PX:
+        some = [case for case in cases(face_px) if case.person.turn_deg in {0, 30, 90}]
+        found = sum(is_found_in_frame(finder, case) for case in some)
+        yield f"| {face_px} | {found} | {len(some)} |"
     yield ""
 
 
@@ -180,7 +201,7 @@ def _is_hidden(kind: zxingcpp.BarcodeFormat, module_px: int, seed: int, turn_deg
 def _times(finder: FaceFinder) -> Iterator[str]:
     yield "| picture | seconds | seconds of a processor |"
     yield "| --- | --- | --- |"
-    for size_px in ((1640, 1232), (2304, 1296), (4608, 2592)):
+    for size_px in ((1640, 1232), FRAME_PX, (4608, 2592)):
         photo = jpeg.encode(door(1, size_px), 85)
         began_s, cpu_s = time.perf_counter(), time.process_time()
         made(photo, Shows.NO_LABEL, finder)

@@ -33,8 +33,8 @@ from tests.backend.wire.store import Store
 CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Hashes that a test can make by the dozen."""
 
-TIMEOUT_S: Final = 10.0
-"""Longest wait for a page."""
+TIMEOUT_S: Final = 60.0
+"""Longest wait for a page, or for a photo whose copy is made while other tests run."""
 
 
 @dataclass

@@ -23,7 +23,6 @@ from tests.backend.copies.pasted import (
     with_label,
     with_person,
 )
-from tests.backend.copies.shows import Shows
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import ALLOWED
 from tests.backend.office.town import NOON, PICTURE, Town
@@ -140,7 +139,7 @@ def test_a_backend_without_the_model_says_so_at_its_start_and_serves_devices(
 
 @pytest.mark.slow
 def test_pages_are_answered_while_a_copy_is_made(live: Live) -> None:
-    capture_id = leave(live.town, jpeg.encode(door(1), 85))
+    capture_id = leave(live.town, jpeg.encode(door(1, (1200, 900)), 85))
     asked, browser = look(live, OWNER, capture_id), live.browser()
     pages = 0
 
@@ -157,7 +156,7 @@ def test_pages_are_answered_while_a_copy_is_made(live: Live) -> None:
 @pytest.mark.slow
 def test_whoever_may_not_look_any_more_when_the_copy_is_made_gets_none(live: Live) -> None:
     """The driver took it back while the first look at it was under way."""
-    capture_id = leave(live.town, jpeg.encode(door(1), 85))
+    capture_id = leave(live.town, jpeg.encode(door(1, (1200, 900)), 85))
     asked = look(live, OWNER, capture_id)
 
     with ThreadPoolExecutor(1) as pool:
@@ -167,4 +166,3 @@ def test_whoever_may_not_look_any_more_when_the_copy_is_made_gets_none(live: Liv
 
     assert photo.result().status_code == 404
     assert live.town.office.access.views_of(ALLOWED) == []
-    assert live.town.office.store.copy_file(capture_id, Shows.LABEL).exists()
