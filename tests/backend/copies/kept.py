@@ -37,7 +37,7 @@ class Copies:
         return self._finder is not None
 
     async def copy(self, capture_id: str, shows: Shows) -> bytes:
-        """The copy, made now when it is the first look; that takes a second or two.
+        """The copy, made now when it is the first look; that takes seconds.
 
         Raises:
             LookupError: the photo is gone, perhaps since it was asked for.
@@ -46,7 +46,7 @@ class Copies:
         """
         copy = self._store.copy_file(capture_id, shows)
         if copy.exists():
-            return copy.read_bytes()
+            return _read(copy)
         return await anyio.to_thread.run_sync(
             self._make, capture_id, shows, limiter=self._one_at_a_time
         )
@@ -56,7 +56,7 @@ class Copies:
             raise NotMade("there is no face model")
         photo, copy = self._store.photo_file(capture_id), self._store.copy_file(capture_id, shows)
         if copy.exists():  # by who asked just before
-            return copy.read_bytes()
+            return _read(copy)
         content = made(_read(photo), shows, self._finder)
         self._store.write(str(copy.relative_to(self._store.folder)), content)
         if not photo.exists():  # whoever erases takes the photo first, then its copies
@@ -65,9 +65,9 @@ class Copies:
         return content
 
 
-def _read(photo: Path) -> bytes:
+def _read(file: Path) -> bytes:
     try:
-        return photo.read_bytes()
+        return file.read_bytes()
     except FileNotFoundError as error:
         raise LookupError("no such photo") from error
 
