@@ -43,7 +43,7 @@ LIGHTS: Final = (1.0, 0.3, 0.02)
 """Day, dusk, and night with the lamp."""
 
 MODULES_PX: Final = (1, 2, 3, 4)
-LABEL_TURNS_DEG: Final = (0, 5, 10, 20, 90)
+LABEL_TURNS_DEG: Final = (0, 10, 20, 45, 90)
 
 FRAME_PX: Final = (2304, 1296)
 """The device's by default; it is reduced before it is looked at."""

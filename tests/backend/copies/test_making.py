@@ -9,9 +9,11 @@ import zxingcpp  # noqa: TID251 - what a stranger would read the label with
 
 from agent.capture import exif, jpeg
 from tests.agent.capture.test_exif import FACTS
+from tests.backend.copies import labels
 from tests.backend.copies.area import Area, Pixels, blurred
 from tests.backend.copies.faces import FaceFinder
 from tests.backend.copies.making import NotMade, made
+from tests.backend.copies.measuring import covers
 from tests.backend.copies.pasted import (
     TRACKING,
     UNDECODABLE,
@@ -88,6 +90,22 @@ def test_a_label_is_read_in_the_copy_for_those_who_may_and_in_no_other(
     }
 
     assert read == {Shows.LABEL: [TRACKING], Shows.NO_LABEL: []}
+
+
+@pytest.mark.parametrize("turn_deg", [0, 20, 45, -30, 90])
+@pytest.mark.parametrize(
+    "kind", [zxingcpp.BarcodeFormat.Code128, zxingcpp.BarcodeFormat.DataMatrix], ids=str
+)
+def test_a_label_is_found_however_the_parcel_lies(
+    kind: zxingcpp.BarcodeFormat, turn_deg: int
+) -> None:
+    paper, middle = label(kind, 3), (820, 616)
+
+    found = labels.areas(with_label(door(1), paper, middle, turn_deg))
+
+    half = paper.shape[1] // 4
+    wanted = Area(middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half)
+    assert any(covers(one, wanted) for one in found)
 
 
 @pytest.mark.slow
