@@ -73,6 +73,17 @@ def photo_is_read() -> str:
     return str(credentials.load().sdk_version())
 
 
+def body_is_sealed() -> str:
+    """pyrage seals a body, and opens it."""
+    import pyrage  # noqa: PLC0415, TID251
+
+    secret = pyrage.x25519.Identity.generate()
+    sealed = pyrage.encrypt(b"body", [secret.to_public()])
+    if pyrage.decrypt(sealed, [secret]) != b"body":
+        raise AssertionError("what was sealed does not open")
+    return f"{len(sealed)} bytes"
+
+
 def structure_is_laid_out() -> str:
     """cffi lays out a C structure."""
     ffi = importlib.import_module("cffi").FFI()  # it has no types
@@ -101,6 +112,7 @@ def pins_are_sought() -> str:
 
 AT_WORK: Final[dict[str, Callable[[], str]]] = {
     "c2pa-python": photo_is_read,
+    "pyrage": body_is_sealed,
     "cffi": structure_is_laid_out,
     "charset-normalizer": encoding_is_guessed,
     "cryptography": record_is_signed,
