@@ -19,6 +19,7 @@ from agent.config import Config, IdentityMode, Seal, load, path_of
 from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StorageFault
 from agent.models import State, printable
 from agent.queue import disk
+from agent.queue.labels import glances
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record import credentials
@@ -128,7 +129,15 @@ def _sealing(config: Config) -> Finding:
     if recipients is None:
         words = "the fleet document names no recipients: presses are refused until one does"
         return Finding("sealing", Level.FAILED, f"{words}; in the office: `fleet publish`")
-    return Finding("sealing", Level.OK, f"to {len(recipients.names)} recipients, each opens alone")
+    words = f"to {len(recipients.names)} recipients, each opens alone"
+    layout = Layout.of(config.state)
+    plain = sum(one.is_plain_photo for one in glances(layout)) if layout.records.exists() else 0
+    if plain:
+        words += (
+            f"; {plain} photos of before are readable on the card until they are sent and pruned"
+        )
+        return Finding("sealing", Level.NOTE, words)
+    return Finding("sealing", Level.OK, words)
 
 
 def _credentials(config: Config, running: dict[str, Any]) -> Finding:

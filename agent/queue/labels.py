@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import NotGenuine
-from agent.models import CaptureId, Head, Label
+from agent.models import CaptureId, Head, Kind, Label
 from agent.queue.disk import disk_errors, read_plain
 from agent.queue.paths import Layout
 from agent.record import file as recordfile
@@ -28,7 +28,10 @@ ALIVE_EVERY: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A label that was read and not verified: enough to choose the one to verify."""
+    """A label that was read and not verified: enough to choose the one to verify.
+
+    `is_plain_photo`: whoever has the card can look at it.
+    """
 
     capture_id: CaptureId
     kid: str
@@ -39,6 +42,7 @@ class Glance:
     utc: str
     clock: str
     monotonic_ns: int
+    is_plain_photo: bool
 
 
 _FIRST_BYTES: Final = 2_048
@@ -98,6 +102,7 @@ def _glance(capture_id: CaptureId, kid: str, payload: dict[str, Any]) -> Glance:
         payload["utc"],
         payload["clock"],
         payload["monotonic_ns"],
+        payload["kind"] == Kind.PHOTO and payload["body"]["type"] == recordfile.BODY_TYPE,
     )
     is_sound = type(seen.seq) is int is type(seen.monotonic_ns)
     is_sound &= type(seen.chain) is str is type(seen.utc)

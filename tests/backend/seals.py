@@ -7,6 +7,7 @@ opens every record when the office's own are lost. Each file is named by its rec
 is ever written over.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -14,8 +15,11 @@ from typing import Final
 import pyrage  # noqa: TID251 - makes identities, which no device does
 
 from agent.record import sealing
-from agent.record.sealing import Identity, Recipients
+from agent.record.sealing import Identity, NoRecipients, Recipients
 from tests.backend import keys
+from tests.backend.settings import WrongSettingError
+
+log = logging.getLogger(__name__)
 
 _TOLD: Final = 8
 """Characters of a recipient in a file's name: its checksum and a little more."""
@@ -26,26 +30,41 @@ class Seals:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._told: set[Path] = set()
         self._recipients = folder / "recipients.txt"
         self._identities = folder / "keys" / "identities"
 
     def identities(self) -> list[Identity]:
-        """All that open records here; none before there are any. Raises NotIdentities."""
-        files = sorted(self._identities.glob("*.txt"))
-        return [one for file in files for one in sealing.read_identities(file.read_text())]
+        """All that open records here; none before there are any. Other files are passed over."""
+        return [one for file in sorted(self._identities.glob("*.txt")) for one in self._in(file)]
 
     def recipients(self) -> Recipients:
-        """Whom devices seal to; made when first asked for: office, escrow. Raises NoRecipients."""
+        """Whom devices seal to; made when first asked for: office, escrow.
+
+        Raises:
+            WrongSettingError: what stands in `recipients.txt` cannot be.
+        """
         if not self._recipients.exists():
             self._name([self._make(self._identities, "office"), self._make(self._folder, "escrow")])
         lines = self._recipients.read_text().splitlines()
-        return Recipients.of([line for line in lines if line and not line.startswith("#")])
+        try:
+            return Recipients.of([line for line in lines if line and not line.startswith("#")])
+        except NoRecipients as error:
+            raise WrongSettingError(f"{self._recipients.name}: {error}") from error
 
     def rotate(self) -> None:
-        """Another office identity from the next document on; the old one opens old records."""
-        own = {one.recipient for one in self.identities()}
-        others = [name for name in self.recipients().names if name not in own]
-        self._name([self._make(self._identities, "office"), *others])
+        """Another office identity in place of the first one from the next document on.
+
+        The old one opens old records.
+        """
+        offices = self._identities.glob("office-*.txt")
+        own = {one.recipient for file in offices for one in self._in(file)}
+        names = list(self.recipients().names)
+        old = next((name for name in names if name in own), None)
+        made = self._make(self._identities, "office")
+        if old is not None:
+            names.remove(old)
+        self._name(Recipients.of([made, *names]).names)
 
     def know(self, identities: str, recipients: Sequence[str]) -> None:
         """Open by these too, an identity file's text; seal to those, unless it is settled."""
@@ -54,6 +73,15 @@ class Seals:
         keys.write_whole(self._identities / "given.txt", identities.encode(), mode=0o600)
         if not self._recipients.exists():
             self._name(recipients)
+
+    def _in(self, file: Path) -> list[Identity]:
+        try:
+            return sealing.read_identities(file.read_text())
+        except (OSError, ValueError) as error:
+            if file not in self._told:
+                self._told.add(file)
+                log.warning("identities=passed_over file=%s why=%s", file.name, error)
+            return []
 
     def _make(self, folder: Path, name: str) -> str:
         secret = pyrage.x25519.Identity.generate()

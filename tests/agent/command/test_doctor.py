@@ -11,6 +11,7 @@ import pytest
 
 from agent.command import device_check, doctor, permissions
 from agent.command.finding import Finding, Level
+from agent.models import Kind
 from agent.process import control
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
@@ -62,6 +63,17 @@ def test_it_says_whether_photos_are_sealed(tmp_path: Path) -> None:
 
     assert words(sealed, "sealing") == "to 2 recipients, each opens alone"
     assert "not for the road" in words(plain, "sealing")
+
+
+def test_photos_of_before_sealing_are_counted(tmp_path: Path) -> None:
+    device = Device(tmp_path)
+    device.layout.make()
+    maker = RecordMaker()
+    for made in (maker.make(), maker.make(), maker.make(Kind.NO_PHOTO)):
+        made.into(device.layout.records)
+
+    (found,) = (one for one in doctor.examine(device.config) if one.check == "sealing")
+    assert (found.level, "; 2 photos of before are readable" in found.words) == (Level.NOTE, True)
 
 
 def test_a_fleet_without_recipients_is_a_fault_and_one_without_a_document_its_own(

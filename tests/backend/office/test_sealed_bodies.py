@@ -11,6 +11,7 @@ from tests.backend.office.filing import CannotBindError
 from tests.backend.office.model import open_office
 from tests.backend.office.town import Town
 from tests.backend.seals import Seals
+from tests.backend.settings import WrongSettingError
 from tests.backend.wire.store import Store
 
 
@@ -48,6 +49,40 @@ def test_after_another_identity_both_open_and_escrow_stays(town: Town) -> None:
     assert town.shown(ALLOWED) == [before, after]
     for one in (before, after):
         assert store.open(store.received_file(one).read_bytes()).photo
+
+
+def test_another_office_identity_takes_nobody_elses_place(town: Town) -> None:
+    """Not escrow's, brought here when the office's own was lost, nor a second office's."""
+    seals = Seals(town.folder)
+    escrow(town.folder).rename(town.folder / "keys" / "identities" / "escrow.txt")
+    first, last = seals.recipients().names
+    seals.rotate()
+    second, kept = seals.recipients().names
+    seals.rotate()
+
+    assert kept == last
+    assert first != second
+    assert seals.recipients().names[1] == last
+
+
+def test_a_file_that_is_no_identity_harms_no_record(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, content in {"note.txt": b"to be moved", "odd.txt": b"\xff\xfe"}.items():
+        (town.folder / "keys" / "identities" / name).write_bytes(content)
+
+    for _ in range(2):
+        town.receive(town.photo(ALLOWED))
+
+    assert len(town.shown(ALLOWED)) == 2
+    assert caplog.text.count("identities=passed_over file=note.txt") == 1
+
+
+def test_recipients_that_cannot_be_are_told_with_their_file(tmp_path: Path) -> None:
+    (tmp_path / "recipients.txt").write_text("age1xx\n")
+
+    with pytest.raises(WrongSettingError, match=r"recipients\.txt: recipient 1: 'age1xx' is not"):
+        Seals(tmp_path).recipients()
 
 
 def test_no_identity_is_ever_written_over(town: Town) -> None:
