@@ -133,9 +133,7 @@ def _sealing(config: Config) -> Finding:
     layout = Layout.of(config.state)
     plain = sum(one.is_plain_photo for one in glances(layout)) if layout.records.exists() else 0
     if plain:
-        words += (
-            f"; {plain} photos of before are readable on the card until they are sent and pruned"
-        )
+        words += f"; {plain} photos of before are readable on the card until they are pruned"
         return Finding("sealing", Level.NOTE, words)
     return Finding("sealing", Level.OK, words)
 
