@@ -10,8 +10,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 from tests.backend.office import demo
 from tests.backend.office.model import Office
@@ -22,6 +23,9 @@ from tests.demo import screen, story
 from tests.demo.play import play
 from tests.demo.round import play_round
 
+SETTINGS: Final = 'zone = "Europe/Berlin"\n'
+"""Of the backend: the round's doors are there."""
+
 
 def main() -> int:
     """Play the round; 0 only when everything came to what the story says."""
@@ -31,10 +35,12 @@ def main() -> int:
         print("Start it in one, or without --play: then it plays by itself.", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda _kind, _frame: sys.exit(1))
-    with (
-        _folder(arguments.keep) as folder,
-        running_backend(folder, switches=False, show_simulated=True, identity=True) as backend,
-    ):
+    with ExitStack() as opened:
+        folder = opened.enter_context(_folder(arguments.keep))
+        (folder / "backend.toml").write_text(SETTINGS)
+        backend = opened.enter_context(
+            running_backend(folder, switches=False, show_simulated=True, identity=True)
+        )
         office = story.town(folder, "demo-01")
         if arguments.play:
             play(folder, backend, office, _people(backend, office))

@@ -183,7 +183,8 @@ class Outcome:
         if not photos:
             yield f"{order} {words.NO_PHOTO}"
             return
-        left = [words.day_and_time(one.left_at) for one in photos if one.left_at is not None]
+        zone = self._office.zone_of(number)
+        left = [words.day_and_time(one.left_at, zone) for one in photos if one.left_at is not None]
         presses = ", ".join(str(self._number(one.capture_id)) for one in photos)
         yield f"{order} photo of press {presses}, left {left[0]}."
         yield f"    {photos[0].how_placed()}"
