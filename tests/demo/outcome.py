@@ -5,6 +5,7 @@ All of it is read from what the devices say and from the backend, not from the s
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from textwrap import wrap
 from typing import Any, Final
 
 from agent.models import BoundBy, Reason, Verdict
@@ -13,6 +14,7 @@ from tests.backend.office.orders import NoSuchOrder, Order
 from tests.backend.pages import words
 from tests.backend.process import Backend
 from tests.demo import story
+from tests.demo.asking import WIDTH
 from tests.demo.driver import Pressed
 
 COLUMNS: Final = "{:>5}  {:<7}  {:<19}  {:<32}  {}"
@@ -221,4 +223,4 @@ def proof(told: str) -> Iterator[str]:
     yield "What the backend received, by `doorstep verify`:"
     for line in told.splitlines():
         if not line.startswith("chain "):
-            yield f"  {line.partition(' (first seen here')[0]}"
+            yield from wrap(line, WIDTH, initial_indent="  ", subsequent_indent="    ")
