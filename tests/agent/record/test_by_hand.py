@@ -1,97 +1,93 @@
 """The page for whoever has no `doorstep`: its commands, as they stand there, on a real record."""
 
 import json
-import re
 import shutil
-import subprocess
-from collections.abc import Iterator
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
-from agent.trust.store import TrustStore
-from tests.backend.identity.register import Register
-from tests.backend.process import Backend, running_backend
-from tests.backend.wire.store import Store
-from tests.support.device import REPOSITORY, Device, device
-from tests.support.enrolment import required
-from tests.support.sealed import IDENTITY_FILE
+from agent.models import from_rfc3339
+from agent.record import signing
+from agent.record.receipt import RECEIPT_TYPE
+from agent.record.verify.papers import REVOKED_TYPE
+from tests.agent.record.delivery import Delivery
+from tests.support.by_hand import STEPS, by_hand
+from tests.support.device import Device
 
 pytestmark = pytest.mark.slow
 
-PAGE: Final = (REPOSITORY / "agent/record/README.md").read_text()
-COMMANDS: Final = re.findall(
-    r"^ *```sh\n(.*?)^ *```$", PAGE.partition("## One photo")[2], re.DOTALL | re.MULTILINE
-)
-"""The tools, then one block for each step but the ninth, which needs another program."""
-
-WORLD: Final = "[[at]]\npress = 1\ndoor = 1\n"
-
-
-class Delivery:
-    """One photo on its way: a simulated device, enrolled at the reference backend."""
-
-    def __init__(self, folder: Path, backend: Backend, van: Device) -> None:
-        self.backend, self.folder = backend, folder
-        self.label = van.press()["label"]
-        ended = van.run("sync", "--once")
-        assert ended.returncode == 0, ended.stderr
-        folder.mkdir()
-        self.record = backend.received_file(self.label["capture_id"])
-        shutil.copy(self.record, folder / "photo.rec")
-        shutil.copy(backend.ca_file, folder / "fleet-ca.pem")
-        shutil.copy(backend.fleet_key_file, folder / "fleet-key.pem")
-        shutil.copy(backend.data / "revoked.jws", folder)
-        (folder / "device.pem").write_bytes(TrustStore(van.layout).evidence() or b"")
-        (folder / "identity.txt").write_text(IDENTITY_FILE)
-        verdict = Store(backend.data).verdict(self.label["capture_id"])
-        assert verdict is not None
-        (folder / "receipt.jws").write_text(f"{verdict.jws}\n")
-
-    def by_hand(self) -> tuple[int, list[list[str]]]:
-        """What each step prints."""
-        script = "\necho '== step'\n".join(COMMANDS)
-        command = ["sh", "-eu", "-c", script]
-        told = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-        steps = told.stdout.split("== step\n")[1:]
-        return told.returncode, [step.splitlines() for step in steps]
-
-
-@pytest.fixture(scope="module")
-def delivery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
-    folder = tmp_path_factory.mktemp("by-hand")
-    with (
-        running_backend(folder / "backend", identity=True) as backend,
-        device(folder / "van", WORLD, **required(backend)) as van,
-    ):
-        token = Register(backend.data).let_in("van-7")
-        enrolled = van.run("enrol", backend.base_url, input=token)
-        assert enrolled.returncode == 0, enrolled.stderr
-        van.start("capture")
-        yield Delivery(folder / "photo", backend, van)
+_, _, _, _, _, _, LIST, RECEIPT, _, _ = STEPS
 
 
 def test_the_page_checks_a_photo_of_a_real_device(delivery: Delivery) -> None:
-    code, steps = delivery.by_hand()
-    certificate, label, key, body, inside, exif, listed, receipt, chain = steps
-    said: dict[str, Any] = json.loads(label[1])
-    record = json.loads(inside[1])
+    steps = by_hand(delivery.folder, *STEPS)
+    certificate, label, key, body, inside, exif, listed, receipt, origin, chain = steps
+    said: dict[str, Any] = json.loads(label[2])
+    record = json.loads(inside[3])
 
-    assert code == 0
     assert certificate == ["device.pem: OK", "subject=CN=van-7"]
     assert (label[0], said) == ("Verified OK", delivery.label)
-    assert key[0] == json.loads(key[1])["kid"]
+    assert set(json.loads(label[1])) == {"alg", "kid", "jwk"}
+    assert key == [json.loads(label[1])["kid"]]
     assert body[0].split()[0] == said["body"]["sha256"]
-    assert inside[0].split()[0] == record["photo"]["sha256"]
+    assert [line.split()[-1] for line in inside[:2]] == ["record.json", "photo.jpg"]
+    assert inside[2].split()[0] == record["photo"]["sha256"]
+    assert '"simulated":true' in inside[3]
     assert exif[0].split()[-1] == said["capture_id"].replace("-", "")
     assert exif[1].split()[-1] == "van-7"
+    assert json.loads(listed[1])["typ"] == "doorstep-revoked"
+    assert json.loads(listed[2])["revoked"] == []
     assert listed[0] == receipt[0] == "Verified OK"
-    assert json.loads(listed[1])["revoked"] == []
-    assert json.loads(receipt[1])["sha256"] == receipt[2].split()[0]
+    header = json.loads(receipt[1])
+    assert header["typ"] == "doorstep-receipt"
+    assert listed[3:] == [f'{header["kid"]} "until":null']
+    assert json.loads(receipt[2])["sha256"] == receipt[3].split()[0]
+    assert origin[0].endswith("algorithmicMedia")
     line = delivery.record.read_bytes().partition(b"\n")[0]
     assert chain[0].split()[0] == sha256(line).hexdigest()
+
+
+def test_by_hand_time_and_place_can_be_compared(delivery: Delivery) -> None:
+    *_, inside, (_, _, taken, place) = by_hand(delivery.folder, *STEPS[:6])
+    record = json.loads(inside[3])
+    photo, position = record["photo"], record["position"]
+    after = timedelta(
+        milliseconds=photo["exposed_after_press_ms"], microseconds=photo["exposure_us"]
+    )
+
+    when = datetime.strptime(taken.partition(": ")[2], "%Y:%m:%d %H:%M:%S.%f%z")
+    apart = when - from_rfc3339(delivery.label["utc"]) - after
+    assert abs(apart) <= timedelta(milliseconds=5)
+    assert place.endswith(f": {position['lat_deg']:+.7f}, {position['lon_deg']:+.7f}")
+
+
+def test_by_hand_of_a_receipt_the_first_line_is_read(photo: Path) -> None:
+    with (photo / "receipt.jws").open("a") as file:
+        file.write("another.signed.statement\n")
+
+    _, receipt = by_hand(photo, LIST, RECEIPT)
+
+    assert receipt[0] == "Verified OK"
+
+
+def test_by_hand_retired_keys_stand_with_their_end(delivery: Delivery, photo: Path) -> None:
+    """Only those of receipts: what else a document of the fleet names signs none."""
+    old, new, other = (signing.new_key() for _ in range(3))
+    ends = (old, "2026-12-01T10:00:00.000Z"), (new, None)
+    keys = [{"jwk": signing.jwk(key.public_key()), "until": until} for key, until in ends]
+    said = {"receipt_keys": keys, "manifest_keys": [{"jwk": signing.jwk(other.public_key())}]}
+    (photo / "revoked.jws").write_text(signing.sign(said, delivery.key, typ=REVOKED_TYPE))
+    (photo / "fleet-key.pem").write_bytes(signing.public_pem(delivery.key.public_key()))
+    (photo / "receipt.jws").write_text(signing.sign({}, old, typ=RECEIPT_TYPE))
+
+    listed, receipt = by_hand(photo, LIST, RECEIPT)
+
+    kids = [signing.thumbprint(key.public_key()) for key in (old, new)]
+    assert receipt[0] == "Verified OK"
+    assert listed[3:] == [f'{kids[0]} "until":"{ends[0][1]}"', f'{kids[1]} "until":null']
 
 
 def test_doorstep_verify_says_the_same(delivery: Delivery, tmp_path: Path) -> None:
@@ -115,41 +111,3 @@ def test_doorstep_verify_says_the_same(delivery: Delivery, tmp_path: Path) -> No
     assert json.loads(told.stdout)["not_checked"] == [
         "whether records are missing at the end of a chain: no folder can show that"
     ]
-
-
-@pytest.mark.parametrize("place", [300, 700])
-def test_by_hand_an_altered_label_does_not_verify(
-    delivery: Delivery, tmp_path: Path, place: int
-) -> None:
-    shutil.copytree(delivery.folder, tmp_path / "photo")
-    file = tmp_path / "photo/photo.rec"
-    content = bytearray(file.read_bytes())
-    content[place] ^= 1
-    file.write_bytes(content)
-    command = ["sh", "-eu", "-c", "\n".join(COMMANDS[:3])]
-    told = subprocess.run(
-        command, cwd=tmp_path / "photo", capture_output=True, text=True, check=False
-    )
-
-    assert told.returncode != 0
-    assert "Verified OK" not in told.stdout
-
-
-def test_by_hand_another_fleets_certificate_does_not_verify(
-    delivery: Delivery, tmp_path: Path
-) -> None:
-    shutil.copytree(delivery.folder, tmp_path / "photo")
-    other = tmp_path / "photo/fleet-ca.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-keyout", "/dev/null", "-subj", "/CN=another", "-out", str(other)]
-    subprocess.run(command, check=True, capture_output=True)
-    told = subprocess.run(
-        ["sh", "-eu", "-c", COMMANDS[1]],
-        cwd=tmp_path / "photo",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert told.returncode != 0
-    assert "device.pem: OK" not in told.stdout
