@@ -1,11 +1,7 @@
 """Evidence about one record: what is in the folder, whether it verifies, and what it says."""
 
-import argparse
 import hashlib
 import json
-import re
-import subprocess
-from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -14,92 +10,16 @@ import pytest
 from agent.record import certificates, sealing, signing
 from agent.record import file as recordfile
 from agent.record.certificates import Expected
-from agent.record.verify import examine
-from tests.backend import keys
-from tests.backend.faults.switches import Switches
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.fleet import FleetDocuments, KeyFiles
-from tests.backend.identity.register import Register
-from tests.backend.office import commands
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ACCOUNTS, ALLOWED, LEFT_DOOR, RIGHT_DOOR
+from tests.backend.office.fleet import Fleet
 from tests.backend.office.keeping import NotDone
-from tests.backend.office.town import NOON, PICTURE, Town
+from tests.backend.office.town import NOON, PICTURE
 from tests.backend.pages.accounts import Accounts
 from tests.backend.pages.live import CHEAP
 from tests.backend.seals import Seals
-from tests.backend.wire.intake import Intake
-from tests.backend.wire.store import Upload
 from tests.support.factory import Made, new_id
 from tests.support.sealed import IDENTITY_FILE, NAMES, RECIPIENTS
-
-
-class Fleet:
-    """A town whose van is enrolled and seals, and a terminal of its office."""
-
-    def __init__(self, folder: Path, *, identity: bool = True) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self.town = Town(folder)
-        ca = keys.certificates(folder / "ca")
-        FleetDocuments(folder).settle()
-        register = Register(folder) if identity else None
-        van, public = self.town.van.device_id, self.town.van.key.public_key()
-        if register is not None:
-            authority = Authority.of(ca.folder)
-            register.let_in(van)
-            register.vouch(van, public, NOON, lambda: authority.evidence(van, public))
-        self.key = keys.KeyInUse(KeyFiles(folder).signs)
-        self.intake = Intake(self.town.office.store, self.key, self.town.office, register)
-        self.recipients = Seals(folder).recipients()
-
-    def sealed(self, number: str = ALLOWED, packed: bytes = b"") -> Made:
-        made = self.town.photo(number)
-        body = sealing.seal(packed or made.content.partition(b"\n")[2], self.recipients)
-        label = replace(made.label, body=recordfile.describe(body, sealing.SEALED_TYPE))
-        again = Made(label, recordfile.sign(label, body, self.town.van.key))
-        self.town.van.prev = again.label_sha256
-        return again
-
-    def begin(self, made: Made, cut: int = 0) -> Upload:
-        digest, store = hashlib.sha256(made.content).hexdigest(), self.town.office.store
-        upload = Upload(made.label.capture_id, len(made.content), digest, "", made.label.device_id)
-        store.create(upload)
-        with store.appending(upload) as file:
-            file.write(made.content[: len(made.content) - cut])
-        return upload
-
-    def take(self, made: Made, refuse: str | None = None) -> Made:
-        self.intake.judge(self.begin(made), Switches(refuse=refuse))
-        return made
-
-    def export(self, capture_id: str, *words: str) -> str:
-        parser = argparse.ArgumentParser()
-        commands.add_to(parser)
-        out = () if "--out" in words else ("--out", str(self.out))
-        options = parser.parse_args(["export-evidence", capture_id, *words, *out])
-        return commands.run(options, self.town.office, NOON)
-
-    @property
-    def out(self) -> Path:
-        return self.folder.parent / "out"
-
-    def read(self, name: str) -> str:
-        return (self.out / name).read_text()
-
-    def names(self) -> set[str]:
-        files = (path for path in self.out.rglob("*") if path.is_file())
-        return {str(path.relative_to(self.out)) for path in files}
-
-    def problems(self) -> tuple[int, str]:
-        report = examine(self.out.glob("*.rec"), None, Seals(self.folder).identities())
-        return report.problems, "\n".join(report.lines)
-
-
-@pytest.fixture
-def fleet(tmp_path: Path) -> Fleet:
-    return Fleet(tmp_path / "backend")
-
 
 ALWAYS = {
     *("evidence.pem", "fleet-ca.pem", "fleet.jws", "fleet-key.pem"),
@@ -139,39 +59,6 @@ def test_receipt_and_certificate_verify_by_what_lies_beside_them(fleet: Fleet) -
     leaf = certificates.read_pem((fleet.out / "evidence.pem").read_bytes())
     ours = Expected(made.label.device_id, root)
     assert certificates.issued(leaf, fleet.town.van.key.public_key(), ours) == leaf
-
-
-def hand(fleet: Fleet) -> list[str]:
-    """What the numbered lines of README.txt print."""
-    lines = re.findall(r"^\d   (.+)$", fleet.read("README.txt"), re.MULTILINE)
-    return [
-        subprocess.check_output(["bash", "-c", line], cwd=fleet.out, text=True) for line in lines
-    ]
-
-
-def test_what_the_readme_says_to_do_by_hand_comes_out_as_it_says(fleet: Fleet) -> None:
-    made = fleet.take(fleet.sealed())
-    following = fleet.take(fleet.sealed(LEFT_DOOR))
-    fleet.export(made.label.capture_id)
-
-    whole, receipt, label, body, digest, certificate = hand(fleet)
-
-    assert json.loads(receipt)["sha256"] == whole.split()[0]
-    assert json.loads(label)["body"]["sha256"] == body.split()[0]
-    assert digest.split()[0] == following.label.prev
-    assert certificate == "evidence.pem: OK\n"
-
-
-def test_what_the_readme_says_of_age_opens_the_record(fleet: Fleet) -> None:
-    made = fleet.take(fleet.sealed())
-    fleet.export(made.label.capture_id)
-    (line,) = re.findall(r"^    (.+ age .+)$", fleet.read("README.txt"), re.MULTILINE)
-    identity = next((fleet.folder / "keys" / "identities").iterdir())
-
-    line = line.replace("IDENTITY", str(identity))
-    subprocess.run(["bash", "-c", line], cwd=fleet.out, check=True)
-
-    assert (fleet.out / "photo.jpg").read_bytes() == PICTURE
 
 
 @pytest.fixture
@@ -264,7 +151,6 @@ def test_of_an_erased_record_the_label_is_left_and_the_readme_says_so(fleet: Fle
     statement = signing.verify(stated, {signing.thumbprint(key): key}, typ="doorstep-erased")
     assert statement == {"v": 1, "capture_id": own, "erased_at": filed.erased_at}
     assert "1 and 4 agree with nothing any more" in fleet.read("README.txt")
-    assert hand(fleet)[4].split()[0] == made.label_sha256
     with pytest.raises(NotDone, match="without --opened"):
         fleet.export(own, "--opened", "--out", str(fleet.out / "other"))
 

@@ -1,0 +1,84 @@
+"""A fleet whose records are exported as evidence, and a terminal of its office."""
+
+import argparse
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from agent.record import file as recordfile
+from agent.record import sealing
+from agent.record.verify import examine
+from tests.backend import keys
+from tests.backend.faults.switches import Switches
+from tests.backend.identity.authority import Authority
+from tests.backend.identity.fleet import FleetDocuments, KeyFiles
+from tests.backend.identity.register import Register
+from tests.backend.office import commands
+from tests.backend.office.demo import ALLOWED
+from tests.backend.office.town import NOON, Town
+from tests.backend.seals import Seals
+from tests.backend.wire.intake import Intake
+from tests.backend.wire.store import Upload
+from tests.support.factory import Made
+
+
+class Fleet:
+    """A town whose van is enrolled and seals, and a terminal of its office."""
+
+    def __init__(self, folder: Path, *, identity: bool = True) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.town = Town(folder)
+        ca = keys.certificates(folder / "ca")
+        FleetDocuments(folder).settle()
+        register = Register(folder) if identity else None
+        van, public = self.town.van.device_id, self.town.van.key.public_key()
+        if register is not None:
+            authority = Authority.of(ca.folder)
+            register.let_in(van)
+            register.vouch(van, public, NOON, lambda: authority.evidence(van, public))
+        self.key = keys.KeyInUse(KeyFiles(folder).signs)
+        self.intake = Intake(self.town.office.store, self.key, self.town.office, register)
+        self.recipients = Seals(folder).recipients()
+
+    def sealed(self, number: str = ALLOWED, packed: bytes = b"") -> Made:
+        made = self.town.photo(number)
+        body = sealing.seal(packed or made.content.partition(b"\n")[2], self.recipients)
+        label = replace(made.label, body=recordfile.describe(body, sealing.SEALED_TYPE))
+        again = Made(label, recordfile.sign(label, body, self.town.van.key))
+        self.town.van.prev = again.label_sha256
+        return again
+
+    def begin(self, made: Made, cut: int = 0) -> Upload:
+        digest, store = hashlib.sha256(made.content).hexdigest(), self.town.office.store
+        upload = Upload(made.label.capture_id, len(made.content), digest, "", made.label.device_id)
+        store.create(upload)
+        with store.appending(upload) as file:
+            file.write(made.content[: len(made.content) - cut])
+        return upload
+
+    def take(self, made: Made, refuse: str | None = None) -> Made:
+        self.intake.judge(self.begin(made), Switches(refuse=refuse))
+        return made
+
+    def export(self, capture_id: str, *words: str) -> str:
+        parser = argparse.ArgumentParser()
+        commands.add_to(parser)
+        out = () if "--out" in words else ("--out", str(self.out))
+        options = parser.parse_args(["export-evidence", capture_id, *words, *out])
+        return commands.run(options, self.town.office, NOON)
+
+    @property
+    def out(self) -> Path:
+        return self.folder.parent / "out"
+
+    def read(self, name: str) -> str:
+        return (self.out / name).read_text()
+
+    def names(self) -> set[str]:
+        files = (path for path in self.out.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.out)) for path in files}
+
+    def problems(self) -> tuple[int, str]:
+        report = examine(self.out.glob("*.rec"), None, Seals(self.folder).identities())
+        return report.problems, "\n".join(report.lines)
