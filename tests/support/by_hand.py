@@ -1,5 +1,6 @@
 """Commands from a page for outsiders, run as they stand there, in a shell as it is."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -16,15 +17,15 @@ TOOLS, *STEPS = (dedent(block) for block in _BLOCK.findall(_PAGE))
 """Of the page "One photo, without this program": its tools, and a block for each step."""
 
 
-def by_hand(folder: Path, *steps: str, **environment: str) -> list[list[str]]:
+def by_hand(folder: Path, *steps: str, tools: str = TOOLS, **environment: str) -> list[list[str]]:
     """The lines that each step prints, behind the tools; their new folder goes beside `folder`.
 
     As for a reader who pastes them one after the other, a step that fails does not end the rest.
     """
     told = subprocess.run(
-        ["sh", "-u", "-c", "\necho '== step'\n".join([TOOLS, *steps])],
+        ["sh", "-u", "-c", "\necho '== step'\n".join([tools, *steps])],
         cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(folder.parent), **environment},
+        env=os.environ | {"TMPDIR": str(folder.parent)} | environment,
         capture_output=True,
         text=True,
         check=False,

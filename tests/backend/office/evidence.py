@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from textwrap import indent
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -24,6 +25,9 @@ Add = Callable[[str, bytes], None]
 
 README: Final = "evidence.txt"
 """What the folder's README.txt is made from; it lies beside this module."""
+
+TOOLS: Final = "evidence_tools.txt"
+"""Shell functions in it: those of "One photo, without this program" in agent/record/README.md."""
 
 WHY: Final = "Exported as evidence about the delivery."
 """What the customer reads of it; while a case is open, its number stands there too."""
@@ -69,8 +73,9 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
 def _readme(
     found: Received, around: list[Neighbour], files: dict[str, bytes], now: datetime
 ) -> bytes:
+    here = Path(__file__).parent
     templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(here),
         autoescape=False,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -79,6 +84,7 @@ def _readme(
     seqs = [one.seq for one in around]
     beside = [f"{one.capture_id}.rec" for one in around if f"{one.capture_id}.rec" in files]
     said = {"found": found, "files": files, "seqs": seqs, "beside": beside, "now": rfc3339(now)}
+    said["tools"] = indent((here / TOOLS).read_text(), "    ")
     return templates.get_template(README).render(said).encode()
 
 

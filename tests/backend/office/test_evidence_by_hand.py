@@ -1,50 +1,163 @@
-"""What the README.txt of a folder of evidence says to do by hand."""
+"""What the README.txt of a folder of evidence says to do by hand, done, and what forgers try."""
 
+import hashlib
 import json
 import re
-import subprocess
+from dataclasses import replace
+from pathlib import Path
+from textwrap import dedent
 
+import pytest
+
+from agent.models import Label, rfc3339
+from agent.record import file as recordfile
+from agent.record import signing
+from agent.record.receipt import RECEIPT_TYPE
+from agent.record.verify.papers import REVOKED_TYPE
+from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR
 from tests.backend.office.fleet import Fleet
-from tests.backend.office.town import PICTURE
+from tests.backend.office.town import NOON, PICTURE
+from tests.support.by_hand import TOOLS, by_hand
+
+pytestmark = pytest.mark.slow
+
+IS_OURS, IS_SIGNED = "evidence.pem: OK", "Verified OK"
 
 
-def hand(fleet: Fleet) -> list[str]:
-    """What the numbered lines of README.txt print."""
-    lines = re.findall(r"^\d   (.+)$", fleet.read("README.txt"), re.MULTILINE)
-    return [
-        subprocess.check_output(["bash", "-c", line], cwd=fleet.out, text=True) for line in lines
-    ]
+def blocks(fleet: Fleet) -> list[str]:
+    """The commands of README.txt: that of `doorstep verify`, the tools, and step by step."""
+    paragraphs = fleet.read("README.txt").split("\n\n")
+    return [dedent(one) for one in paragraphs if re.fullmatch(r"(    .*\n?)+\n*", one)]
+
+
+def hand(fleet: Fleet, handed_out_by: Fleet | None = None) -> list[list[str]]:
+    """What each step prints; the last one opens the record.
+
+    Root and key are `fleet`'s, from elsewhere; the folder may be another's.
+    """
+    folder = handed_out_by or fleet
+    _, tools, *steps = blocks(folder)
+    given = {
+        "ROOT": fleet.folder / "ca/ca.pem",
+        "KEY": fleet.folder / "fleet-key.pem",
+        "DEVICE": fleet.folder / "device.pem",
+        "IDENTITY": next((fleet.folder / "keys/identities").iterdir()),
+    }
+    words = re.compile(rf"\b({'|'.join(given)})\b")
+    steps = [words.sub(lambda word: str(given[word[1]]), step) for step in steps]
+    return by_hand(folder.out, *steps, tools=tools)
+
+
+def test_the_tools_in_the_readme_are_those_of_the_page(fleet: Fleet) -> None:
+    fleet.export(fleet.take(fleet.sealed()).label.capture_id)
+
+    assert blocks(fleet)[1].strip() == TOOLS.strip()
 
 
 def test_what_the_readme_says_to_do_by_hand_comes_out_as_it_says(fleet: Fleet) -> None:
     made = fleet.take(fleet.sealed())
     following = fleet.take(fleet.sealed(LEFT_DOOR))
     fleet.export(made.label.capture_id)
+    names = fleet.names()
 
-    whole, receipt, label, body, digest, certificate = hand(fleet)
+    same, certificate, label, listed, receipt, digest, opened = hand(fleet)
 
-    assert json.loads(receipt)["sha256"] == whole.split()[0]
-    assert json.loads(label)["body"]["sha256"] == body.split()[0]
-    assert digest.split()[0] == following.label.prev
-    assert certificate == "evidence.pem: OK\n"
+    assert same == []
+    assert certificate == [IS_OURS, f"subject=CN={made.label.device_id}"]
+    assert label[0] == listed[0] == receipt[0] == IS_SIGNED
+    header, said = json.loads(label[1]), json.loads(label[2])
+    assert (set(header), said) == ({"alg", "kid", "jwk"}, made.label.payload())
+    assert label[3].split()[0] == said["body"]["sha256"]
+    assert json.loads(listed[1])["typ"] == "doorstep-fleet"
+    assert listed[-1] == header["kid"]
+    assert json.loads(receipt[1])["typ"] == "doorstep-receipt"
+    assert listed[3] == f'{json.loads(receipt[1])["kid"]} "until":null'
+    assert json.loads(receipt[2])["sha256"] == receipt[3].split()[0]
+    assert digest[0].split()[0] == following.label.prev
+    assert [line.split()[-1] for line in opened[:2]] == ["record.json", "photo.jpg"]
+    assert opened[2].split()[0] == hashlib.sha256(PICTURE).hexdigest()
+    assert json.loads(opened[3])["simulated"] is False
+    assert fleet.names() == names
 
 
-def test_what_the_readme_says_of_age_opens_the_record(fleet: Fleet) -> None:
-    made = fleet.take(fleet.sealed())
+def test_by_hand_a_key_that_is_not_believed_stands_in_the_list(fleet: Fleet) -> None:
+    made, documents = fleet.take(fleet.sealed()), FleetDocuments(fleet.folder)
+    kid = signing.thumbprint(fleet.town.van.key.public_key())
+    fleet.town.office.revoked_keys.add(kid, made.label.device_id, NOON)
+    said = fleet.town.office.revoked_keys.payload() | {"receipt_keys": documents.receipt_keys()}
+    token = signing.sign(said, documents.fleet_key(), typ=REVOKED_TYPE)
+    (fleet.folder / "revoked.jws").write_text(token)
     fleet.export(made.label.capture_id)
-    (line,) = re.findall(r"^    (.+ age .+)$", fleet.read("README.txt"), re.MULTILINE)
-    identity = next((fleet.folder / "keys" / "identities").iterdir())
 
-    line = line.replace("IDENTITY", str(identity))
-    subprocess.run(["bash", "-c", line], cwd=fleet.out, check=True)
+    _, _, _, listed, receipt, *_ = hand(fleet)
 
-    assert (fleet.out / "photo.jpg").read_bytes() == PICTURE
+    assert 'and "typ" is doorstep-revoked' in fleet.read("README.txt")
+    assert json.loads(listed[2])["revoked"][0]["kid"] == listed[-1] == kid
+    assert listed[0] == receipt[0] == IS_SIGNED
 
 
-def test_of_an_erased_record_the_labels_digest_is_left(fleet: Fleet) -> None:
+def test_by_hand_a_record_that_is_not_sealed_needs_its_devices_key(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path / "backend", identity=False)
+    made = fleet.take(fleet.town.photo(ALLOWED))
+    public = fleet.town.van.key.public_key()
+    (fleet.folder / "device.pem").write_bytes(signing.public_pem(public))
+    fleet.export(made.label.capture_id)
+
+    _, _, label, listed, receipt, _, opened = hand(fleet)
+
+    assert label[0] == listed[0] == receipt[0] == IS_SIGNED
+    assert listed[-1] == signing.thumbprint(public)
+    assert opened[2].split()[0] == hashlib.sha256(PICTURE).hexdigest()
+
+
+def test_by_hand_that_a_body_was_erased_is_signed(fleet: Fleet) -> None:
     made = fleet.take(fleet.sealed())
     fleet.town.office.opt_out_order(ALLOWED, True)
     fleet.export(made.label.capture_id)
 
-    assert hand(fleet)[4].split()[0] == made.label_sha256
+    *_, receipt, digest, erased = hand(fleet)
+
+    assert (receipt[0], erased[0]) == (IS_SIGNED, IS_SIGNED)
+    assert digest[0].split()[0] == made.label_sha256
+    assert json.loads(erased[1])["typ"] == "doorstep-erased"
+    assert json.loads(erased[2])["capture_id"] == made.label.capture_id
+
+
+def invent(fleet: Fleet, label: Label) -> None:
+    """Put a forger's record and receipt into the folder, and keys where they might be taken."""
+    key, body = signing.new_key(), b"invented"
+    content = recordfile.sign(replace(label, body=recordfile.describe(body)), body, key)
+    (fleet.out / f"{label.capture_id}.rec").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    said = {"capture_id": label.capture_id, "sha256": digest, "received_at": rfc3339(NOON)}
+    receipt = signing.sign(said, key, typ=RECEIPT_TYPE)
+    (fleet.out / f"receipts/{label.capture_id}.jws").write_text(receipt)
+    for name in ("device-key.pem", f"receipt-{signing.thumbprint(key.public_key())}.pem"):
+        (fleet.out / name).write_bytes(signing.public_pem(key.public_key()))
+
+
+def test_by_hand_an_invented_record_and_its_receipt_do_not_verify(fleet: Fleet) -> None:
+    made = fleet.take(fleet.sealed())
+    fleet.export(made.label.capture_id)
+    invent(fleet, made.label)
+
+    same, certificate, label, listed, receipt, *_ = hand(fleet)
+
+    assert (same, certificate[0], listed[0]) == ([], IS_OURS, IS_SIGNED)
+    assert IS_SIGNED not in label + receipt
+
+
+def test_by_hand_another_fleet_does_not_pass_for_ours(fleet: Fleet, tmp_path: Path) -> None:
+    """All in the folder agrees, but somebody made that fleet up."""
+    (tmp_path / "another").mkdir()
+    another = Fleet(tmp_path / "another/backend")
+    another.export(another.take(another.sealed()).label.capture_id)
+
+    passed = hand(another)
+    same, certificate, _, listed, receipt, *_ = hand(fleet, another)
+
+    assert [lines[0] for lines in passed[1:5]] == [IS_OURS, *[IS_SIGNED] * 3]
+    assert ["differ" in line for line in same] == [True, True]
+    assert IS_OURS not in certificate
+    assert IS_SIGNED not in listed + receipt
