@@ -3,17 +3,21 @@
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from agent.models import Label, rfc3339
+from agent.record import certificates, signing
 from agent.record import file as recordfile
-from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE
 from agent.record.verify.papers import REVOKED_TYPE
+from tests.backend.identity.authority import Authority
 from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR
 from tests.backend.office.fleet import Fleet
@@ -31,7 +35,7 @@ def blocks(fleet: Fleet) -> list[str]:
     return [dedent(one) for one in paragraphs if re.fullmatch(r"(    .*\n?)+\n*", one)]
 
 
-def hand(fleet: Fleet, handed_out_by: Fleet | None = None) -> list[list[str]]:
+def hand(fleet: Fleet, handed_out_by: Fleet | None = None, **environment: str) -> list[list[str]]:
     """What each step prints; the last one opens the record.
 
     Root and key are `fleet`'s, from elsewhere; the folder may be another's.
@@ -46,7 +50,7 @@ def hand(fleet: Fleet, handed_out_by: Fleet | None = None) -> list[list[str]]:
     }
     words = re.compile(rf"\b({'|'.join(given)})\b")
     steps = [words.sub(lambda word: str(given[word[1]]), step) for step in steps]
-    return by_hand(folder.out, *steps, tools=tools)
+    return by_hand(folder.out, *steps, tools=tools, **environment)
 
 
 def test_the_tools_in_the_readme_are_those_of_the_page(fleet: Fleet) -> None:
@@ -148,14 +152,30 @@ def test_by_hand_an_invented_record_and_its_receipt_do_not_verify(fleet: Fleet) 
     assert IS_SIGNED not in label + receipt
 
 
+def test_by_hand_a_certificate_for_tls_signs_nothing(fleet: Fleet) -> None:
+    fleet.export(fleet.take(fleet.sealed()).label.capture_id)
+    van = fleet.town.van
+    ca, now = Authority.of(fleet.folder / "ca"), datetime.now(UTC)
+    issued = ca.tls(van.device_id, van.key.public_key(), now)
+    (fleet.out / "evidence.pem").write_bytes(certificates.pem([issued]))
+
+    assert IS_OURS not in hand(fleet)[1]
+
+
 def test_by_hand_another_fleet_does_not_pass_for_ours(fleet: Fleet, tmp_path: Path) -> None:
-    """All in the folder agrees, but somebody made that fleet up."""
+    """All in the folder agrees, but somebody made that fleet up; the computer believes its root."""
     (tmp_path / "another").mkdir()
     another = Fleet(tmp_path / "another/backend")
     another.export(another.take(another.sealed()).label.capture_id)
 
+    trusted = tmp_path / "trusted"
+    trusted.mkdir()
+    shutil.copy(another.folder / "ca/ca.pem", trusted)
+    subprocess.run(["openssl", "rehash", trusted], check=True)
+
     passed = hand(another)
-    same, certificate, _, listed, receipt, *_ = hand(fleet, another)
+    found = hand(fleet, another, SSL_CERT_DIR=str(trusted))
+    same, certificate, _, listed, receipt, *_ = found
 
     assert [lines[0] for lines in passed[1:5]] == [IS_OURS, *[IS_SIGNED] * 3]
     assert ["differ" in line for line in same] == [True, True]
