@@ -163,7 +163,23 @@ def issued(found: Sequence[Certificate], key: PublicKey, expected: Expected) -> 
         if (name := common_name(leaf)) != expected.device_id:
             words = f"for another device: {name!r:.80}, and this one is {expected.device_id}"
             raise NotGenuine(words)
-        return _path(leaf, found, expected.trusted)
+        return path(leaf, found, expected.trusted)
+
+
+def path(leaf: Certificate, pool: Sequence[Certificate], trusted: Sequence[Certificate]) -> Chain:
+    """The chain from `leaf` by issuers in `pool` to a trusted authority; no date is looked at.
+
+    Raises:
+        NotTrusted: it leads to none.
+    """
+    chain = [leaf]
+    while not any(_is_by(chain[-1], authority) for authority in trusted):
+        issuers = (one for one in pool if one not in chain and _is_authority(one))
+        issuer = next((one for one in issuers if _is_by(chain[-1], one)), None)
+        if issuer is None:
+            raise NotTrusted("by an authority that is not trusted here")
+        chain.append(issuer)
+    return tuple(chain)
 
 
 def is_for(certificate: Certificate, key: PublicKey) -> bool:
@@ -237,17 +253,6 @@ def key_sha256(certificate: Certificate) -> str:
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
     return hashlib.sha256(info).hexdigest()
-
-
-def _path(leaf: Certificate, pool: Sequence[Certificate], trusted: Sequence[Certificate]) -> Chain:
-    chain = [leaf]
-    while not any(_is_by(chain[-1], authority) for authority in trusted):
-        issuers = (one for one in pool if one not in chain and _is_authority(one))
-        issuer = next((one for one in issuers if _is_by(chain[-1], one)), None)
-        if issuer is None:
-            raise NotTrusted("by an authority that is not trusted here")
-        chain.append(issuer)
-    return tuple(chain)
 
 
 def _is_by(certificate: Certificate, issuer: Certificate) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from agent import __version__
 from agent.errors import DoorstepError, NotGenuine
 from agent.record import certificates, jumbf, signing
-from agent.record.certificates import Certificate, Chain
+from agent.record.certificates import Chain
 from agent.record.signing import PrivateKey
 
 LABEL: Final = "doorstep.capture"
@@ -56,15 +56,21 @@ class State(StrEnum):
 
     TRUSTED: whole, and by a certificate of the authority that was given.
     VALID: whole, by somebody.
+    ENDED: the same, and today is outside the validity of the signer's certificate.
     """
 
     TRUSTED = "trusted"
     VALID = "valid"
+    ENDED = "ended"
     INVALID = "invalid"
 
 
 _WHOLE: Final = {"Trusted": State.TRUSTED, "Valid": State.VALID}
 """As c2pa calls them."""
+
+_UNTRUSTED: Final = "signingCredential.untrusted"
+_EXPIRED: Final = "signingCredential.expired"
+"""What c2pa finds wrong with a certificate alone. Source: C2PA 2.2 section 15.2.2."""
 
 
 class NoLibrary(DoorstepError, RuntimeError):
@@ -81,14 +87,14 @@ class Credentials:
 
     Attributes:
         reasons: why it is not trusted; empty where it is.
-        certificate: the signer's; None where the manifest is invalid.
+        chain: the signer's certificate and those above it; empty where the manifest is invalid.
         capture: our assertion's content, as it is; empty where there is none.
         source: the digitalSourceType; empty where there is none.
     """
 
     state: State
     reasons: tuple[str, ...]
-    certificate: Certificate | None = None
+    chain: Chain = ()
     capture: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
 
@@ -179,18 +185,22 @@ def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
 
 def _judged(photo: bytes, told: Mapping[str, Any]) -> Credentials:
     results = told.get("validation_results", {}).get("activeManifest", {})
-    reasons = tuple(dict.fromkeys(_reason(one) for one in results.get("failure", ())))
+    failures = {one.get("code"): _reason(one) for one in results.get("failure", ())}
     said = told.get("manifests", {}).get(told.get("active_manifest"), {})
     capture, source = _capture(said), _source(said)
-    worth = told.get("validation_state")
-    if worth not in _WHOLE:
-        return Credentials(State.INVALID, reasons or ("not whole",), None, capture, source)
+    worth = _WHOLE.get(str(told.get("validation_state")), State.INVALID)
+    if worth is State.INVALID:
+        altered = tuple(
+            words for code, words in failures.items() if code not in {_UNTRUSTED, _EXPIRED}
+        )
+        if altered or _EXPIRED not in failures:
+            return Credentials(State.INVALID, altered or ("not whole",), (), capture, source)
+        worth = State.ENDED
     try:
-        ders = jumbf.certificates_in(photo)
-        certificate = certificates.read_der(ders[0])
+        chain = tuple(map(certificates.read_der, jumbf.certificates_in(photo)))
     except NotGenuine as error:
-        return Credentials(State.INVALID, (str(error),), None, capture, source)
-    return Credentials(_WHOLE[worth], reasons, certificate, capture, source)
+        return Credentials(State.INVALID, (str(error),), (), capture, source)
+    return Credentials(worth, tuple(failures.values()), chain, capture, source)
 
 
 def _definition(source: Source, capture: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,14 +80,16 @@ class Camera:
         signer: "Camera | None" = None,
         plain: bytes = PLAIN,
         tail: bytes = b"",
+        kind: str = Kind.PHOTO,
+        source: Source = Source.CAPTURE,
     ) -> Made:
         """The next record; what is given replaces what the device would say there."""
-        label = self.maker._label(Kind.PHOTO, recordfile.describe(b""))  # noqa: SLF001 - the label that will be signed
+        label = self.maker._label(kind, recordfile.describe(b""))  # noqa: SLF001 - the label that will be signed
         picture = stamp(plain, replace(self.facts(label), **exif or {}))
         if signs:
             by = signer or self
             said = self.claim(label) | dict(claim or {})
-            picture = PhotoSigner(by.maker.key, by.chain).sign(picture, Source.CAPTURE, said)
+            picture = PhotoSigner(by.maker.key, by.chain).sign(picture, source, said)
         picture += tail
         told = self.told(picture, signs=signs) | dict(photo or {})
         inside = {"position": PLACE, "photo": told, "manifest": "off"} | dict(record or {})

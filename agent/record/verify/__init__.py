@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from agent.record import certificates, signing
+from agent.record import signing
 from agent.record.sealing import Identity
 from agent.record.verify import chain, vouching, words
 from agent.record.verify.found import Record, Stranger, Verdict, read, worst
@@ -52,8 +52,7 @@ def examine(
     nothing may be missing, and a device's second chain must have its `chain_start`.
     What was removed from the end of a chain cannot be seen.
     """
-    anchor = certificates.pem(papers.authorities).decode() or None
-    found = [read(path, identities, anchor) for path in sorted(paths)]
+    found = [read(path, identities, papers.authorities) for path in sorted(paths)]
     records = [each for each in found if isinstance(each, Record)]
     strangers = [each for each in found if isinstance(each, Stranger)]
     records.sort(key=lambda each: (each.label.chain, each.label.seq, each.name))

@@ -11,6 +11,7 @@ from agent.errors import RecordDamaged
 from agent.models import LARGEST_RECORD_BYTES, Label
 from agent.record import file as recordfile
 from agent.record import signing
+from agent.record.certificates import Chain
 from agent.record.sealing import Identity, Unopened
 from agent.record.verify import inside
 from hardware.clock import ClockSource
@@ -127,12 +128,10 @@ class Stranger:
     problem: str
 
 
-def read(
-    path: Path, identities: Sequence[Identity], anchor: str | None = None
-) -> Record | Stranger:
+def read(path: Path, identities: Sequence[Identity], authorities: Chain = ()) -> Record | Stranger:
     """Read one file as far as it can be believed; it is forgotten again.
 
-    `anchor` is the fleet's authority, PEM, for the credentials in a photo.
+    `authorities` are the fleet's, for the credentials in a photo.
     """
     try:
         if not path.is_file():
@@ -159,7 +158,7 @@ def read(
         hashlib.sha256(content).hexdigest() if body else None,
     )
     if body:
-        _look_inside(record, line, body, identities, anchor)
+        _look_inside(record, line, body, identities, authorities)
     else:  # which the label allows: the chain still verifies
         record.remarks.append("only the label is left, its body was erased or withheld")
     if label.clock == ClockSource.UNSYNCED:
@@ -170,7 +169,7 @@ def read(
 
 
 def _look_inside(
-    record: Record, line: bytes, body: bytes, identities: Sequence[Identity], anchor: str | None
+    record: Record, line: bytes, body: bytes, identities: Sequence[Identity], authorities: Chain
 ) -> None:
     try:
         closed = recordfile.closed(line, record.label, record.key, body)
@@ -182,7 +181,7 @@ def _look_inside(
     except RecordDamaged as error:
         record.fails(Verdict.BROKEN, str(error))
     else:
-        seen = inside.look(opened, anchor)
+        seen = inside.look(opened, authorities)
         for words in seen.problems:
             record.fails(Verdict.BROKEN, words)
         record.remarks.extend(seen.remarks)

@@ -3,13 +3,15 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from agent.errors import NotGenuine
 from agent.models import Kind, from_rfc3339
 from agent.record import certificates, credentials, exif
-from agent.record.credentials import Credentials, NoLibrary, State
+from agent.record.certificates import Certificate, Chain
+from agent.record.credentials import Credentials, NoLibrary, Source, State
 from agent.record.exif import Exif
 from agent.record.file import RecordFile
 
@@ -35,8 +37,8 @@ class Seen:
     unchecked: list[str] = field(default_factory=list)
 
 
-def look(opened: RecordFile, anchor: str | None) -> Seen:
-    """Compare all that an opened record says of its photo; `anchor` is for its credentials."""
+def look(opened: RecordFile, authorities: Chain) -> Seen:
+    """Compare all that an opened record says of its photo; `authorities` are the fleet's."""
     seen = Seen()
     photo = opened.photo
     if opened.record.get("simulated") is True:
@@ -45,6 +47,9 @@ def look(opened: RecordFile, anchor: str | None) -> Seen:
         if opened.label.kind in {Kind.PHOTO, Kind.TEST}:
             seen.problems.append(f"a {opened.label.kind} record without photo.jpg")
         return seen
+    if opened.label.kind not in {Kind.PHOTO, Kind.TEST}:
+        odd = seen.problems if opened.label.kind in set(Kind) else seen.remarks
+        odd.append(f"a {opened.label.kind} record with a photo")
     told = _object(opened.record, "photo")
     if told:
         seen.problems.extend(_against_record(photo, told))
@@ -53,7 +58,7 @@ def look(opened: RecordFile, anchor: str | None) -> Seen:
     if not (photo.startswith(b"\xff\xd8") and photo.endswith(b"\xff\xd9")):
         seen.problems.append("photo.jpg does not begin and end as a JPEG")
     _exif(seen, photo, opened, told)
-    _credentials(seen, photo, opened, anchor)
+    _credentials(seen, photo, opened, authorities)
     return seen
 
 
@@ -114,7 +119,7 @@ def _is_there(place_deg: tuple[float, float] | None, position: Mapping[str, Any]
     return max(apart_deg) <= _PLACE_DEG
 
 
-def _credentials(seen: Seen, photo: bytes, opened: RecordFile, anchor: str | None) -> None:
+def _credentials(seen: Seen, photo: bytes, opened: RecordFile, authorities: Chain) -> None:
     told = _object(opened.record, "photo")
     if told.get("credentials") is not True and _BOX not in photo:
         if told.get("credentials") is False:
@@ -122,7 +127,7 @@ def _credentials(seen: Seen, photo: bytes, opened: RecordFile, anchor: str | Non
             seen.facts.append(f"without Content Credentials: {why}")
         return
     try:
-        found = credentials.read(photo, anchor)
+        found = credentials.read(photo, certificates.pem(authorities).decode() or None)
     except NoLibrary:
         seen.unchecked.append("Content Credentials: c2pa-python is not on this machine")
         return
@@ -130,24 +135,47 @@ def _credentials(seen: Seen, photo: bytes, opened: RecordFile, anchor: str | Non
         if told.get("credentials") is True:
             seen.problems.append("photo.jpg lost the Content Credentials that record.json tells of")
         return
-    wrong = list(_against_credentials(found, opened, is_anchored=anchor is not None))
-    seen.problems.extend(wrong)
-    if found.state is State.TRUSTED and not wrong:
-        seen.facts.append("Content Credentials by the fleet")
-    if found.state is State.VALID and anchor is None:
+    wrong = list(_against_credentials(found, opened))
+    if found.state is not State.INVALID and not authorities:
         seen.unchecked.append("who certified the Content Credentials: no --ca")
+    elif found.state is not State.INVALID and not _is_by_fleet(found, authorities):
+        wrong.insert(0, "its Content Credentials are by another authority than the given one")
+    elif not wrong:
+        seen.facts.append("Content Credentials by the fleet")
+    if found.state is not State.TRUSTED and any(map(_is_outside, found.chain)):
+        words = "has ended since, or this machine's clock is wrong"
+        seen.remarks.append(f"a certificate of its Content Credentials {words}")
+    seen.problems.extend(wrong)
 
 
-def _against_credentials(
-    found: Credentials, opened: RecordFile, *, is_anchored: bool
-) -> Iterator[str]:
+def _is_by_fleet(found: Credentials, authorities: Chain) -> bool:
+    """As the label's certificate is judged: no dates, where c2pa stumbles over one that ended."""
+    if found.state is State.TRUSTED:
+        return True
+    try:
+        certificates.path(found.chain[0], found.chain, authorities)
+        certificates.check_evidence(found.chain[0])
+    except NotGenuine:
+        return False
+    return any(map(_is_outside, found.chain))
+
+
+def _is_outside(certificate: Certificate) -> bool:
+    now = datetime.now(UTC)
+    return not certificates.starts(certificate) <= now <= certificates.ends(certificate)
+
+
+def _against_credentials(found: Credentials, opened: RecordFile) -> Iterator[str]:
     if found.state is State.INVALID:
         yield f"its Content Credentials are invalid: {'; '.join(found.reasons)[:200]}"
         return
-    if found.state is State.VALID and is_anchored:
-        yield "its Content Credentials are by another authority than the given one"
-    if found.certificate is None or not certificates.is_for(found.certificate, opened.key):
+    if not certificates.is_for(found.chain[0], opened.key):
         yield "its Content Credentials are signed by another key than the label"
+    if found.source != Source.CAPTURE and opened.record.get("simulated") is not True:
+        yield (
+            "its Content Credentials do not say that the device's own sensor took it, "
+            "and record.json says nothing of a simulation"
+        )
     wanted = {name: getattr(opened.label, attribute) for name, attribute in _SAID_TWICE.items()}
     wanted["position"] = _position(opened.record)
     for name, value in wanted.items():

@@ -12,15 +12,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.capture.photo_facts import GpsFacts
-from agent.record import certificates
+from agent.record import certificates, signing
 from agent.record import file as recordfile
+from agent.record.credentials import Source
 from agent.record.verify import Report, examine, inside
 from agent.record.verify.papers import Papers
-from tests.support.authority import new_authority
+from tests.support.authority import YEAR, Authority, new_authority
 from tests.support.benchtop import bench
 from tests.support.factory import MOMENT, Made, RecordMaker
 from tests.support.photographed import PLACE, Camera
 from tests.support.sealed import IDENTITIES
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -128,7 +130,7 @@ TOLD = ("lat_deg", "lon_deg", "exposure_us", "exposed_after_press_ms", "width_px
 @example({"position": {"lat_deg": 10**400, "lon_deg": 0}})
 @example({"photo": {"exposure_us": 1, "exposed_after_press_ms": 10**400}})
 def test_whatever_record_json_says_is_compared_and_crashes_nothing(said: dict[str, Any]) -> None:
-    seen = inside.look(replace(OPENED, record=said), None)
+    seen = inside.look(replace(OPENED, record=said), ())
 
     assert seen.problems or seen.remarks
 
@@ -139,8 +141,8 @@ def test_whatever_a_photo_is_told_and_made_of_crashes_nothing(
 ) -> None:
     record = {"photo": told, "position": told}
 
-    assert inside.look(replace(OPENED, record=record), None).problems
-    assert inside.look(replace(OPENED, record=record, photo=photo), None).problems
+    assert inside.look(replace(OPENED, record=record), ()).problems
+    assert inside.look(replace(OPENED, record=record, photo=photo), ()).problems
 
 
 OPENED = recordfile.unpack(Camera().make(signs=False).content)
@@ -221,6 +223,64 @@ def test_credentials_by_another_authority_are_told(tmp_path: Path, camera: Camer
     report = look(tmp_path, camera.make(signer=other), camera)
 
     assert words(report) == ["its Content Credentials are by another authority than the given one"]
+
+
+def test_credentials_of_a_picture_that_no_sensor_took_are_told(
+    tmp_path: Path, camera: Camera
+) -> None:
+    report = look(tmp_path, camera.make(source=Source.ALGORITHM), camera)
+
+    assert report.verdict == "broken"
+    assert "record.json says nothing of a simulation" in "; ".join(words(report))
+
+
+def test_a_simulation_that_says_so_contradicts_nothing(tmp_path: Path, camera: Camera) -> None:
+    made = camera.make(source=Source.ALGORITHM, record={"simulated": True})
+
+    assert look(tmp_path, made, camera).verdict == "holds with remarks"
+
+
+@pytest.mark.slow
+def test_a_certificate_that_has_ended_since_is_a_remark(tmp_path: Path) -> None:
+    """The device's own, which c2pa calls invalid, or one above it, where it knows no authority."""
+    root, key = new_authority(), signing.new_key()
+    starts, life = datetime.now(UTC) - YEAR, YEAR + timedelta(seconds=4)
+    region = root.issue(key.public_key(), "region", ca=True, starts=starts, life=life)
+    cameras = [Camera(RecordMaker(name), root) for name in ("van-7", "van-8")]
+    keys = [camera.maker.key.public_key() for camera in cameras]
+    ended = root.issue(keys[0], "van-7", evidence=True, starts=starts, life=life)
+    below = Authority(key, region).issue(keys[1], "van-8", evidence=True)
+    for camera, chain in zip(cameras, [(ended,), (below, region)], strict=True):
+        camera.chain = chain
+        camera.make().into(tmp_path)
+    until(lambda: datetime.now(UTC) > certificates.ends(ended) + timedelta(seconds=1), 10.0)
+
+    def judged(authority: Authority) -> list[list[str]]:
+        papers = Papers((authority.certificate,), (ended, below, region))
+        report = examine(tmp_path.glob("*.rec"), None, (), papers)
+        return [each["words"] for each in report.document["records"]]
+
+    since = (
+        "a certificate of its Content Credentials has ended since, or this machine's clock is wrong"
+    )
+    assert judged(root) == [[since, "Content Credentials by the fleet"]] * 2
+    assert all(
+        "are by another authority than the given one" in "".join(one)
+        for one in judged(new_authority())
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [("no_photo", "broken"), ("time", "broken"), ("parcel", "holds with remarks")],
+)
+def test_a_photo_in_a_record_that_should_have_none_is_told(
+    tmp_path: Path, camera: Camera, kind: str, verdict: str
+) -> None:
+    report = look(tmp_path, camera.make(kind=kind), camera)
+
+    assert report.verdict == verdict
+    assert f"a {kind} record with a photo" in words(report)
 
 
 def test_credentials_that_were_altered_are_told(tmp_path: Path, camera: Camera) -> None:
