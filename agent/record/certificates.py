@@ -160,9 +160,7 @@ def issued(found: Sequence[Certificate], key: PublicKey, expected: Expected) -> 
         leaf = next((one for one in found if is_for(one, key)), None)
         if leaf is None:
             raise NotGenuine("for another key than the one that was asked for")
-        if (name := common_name(leaf)) != expected.device_id:
-            words = f"for another device: {name!r:.80}, and this one is {expected.device_id}"
-            raise NotGenuine(words)
+        check_named(leaf, expected.device_id)
         return path(leaf, found, expected.trusted)
 
 
@@ -207,6 +205,14 @@ def starts(certificate: Certificate) -> datetime:
 def ends(certificate: Certificate) -> datetime:
     """Until when it is valid."""
     return certificate.not_valid_after_utc
+
+
+def check_named(certificate: Certificate, device_id: str) -> None:
+    """Raise NotGenuine where it is for another device."""
+    with _readable("not a certificate with a name"):
+        if (name := common_name(certificate)) != device_id:
+            words = f"for another device: {name!r:.80}, and this one is {device_id}"
+            raise NotGenuine(words)
 
 
 def check_evidence(certificate: Certificate) -> None:

@@ -121,6 +121,14 @@ def respelled_digest(content: bytes) -> str:
     return hashlib.sha256(signing.other_spelling(line).encode()).hexdigest()
 
 
+def file_digests(content: bytes) -> frozenset[str]:
+    """SHA-256 of the whole file, with either signature; for a label that was verified."""
+    line, _, body = content.partition(b"\n")
+    other = signing.other_spelling(line.decode("ascii")).encode()
+    whole = (content, other + b"\n" + body)
+    return frozenset(hashlib.sha256(each).hexdigest() for each in whole)
+
+
 def open_label(line: bytes) -> tuple[Label, signing.PublicKey]:
     """Verify a label against the key it carries; `line` is without its newline.
 

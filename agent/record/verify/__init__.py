@@ -56,12 +56,12 @@ def examine(
     records = [each for each in found if isinstance(each, Record)]
     strangers = [each for each in found if isinstance(each, Stranger)]
     records.sort(key=lambda each: (each.label.chain, each.label.seq, each.name))
-    keys = chain.check_keys(records, pinned, vouching.certified(records, papers))
+    certified = vouching.certified(records, papers, is_pinned=pinned is not None)
+    keys = chain.check_keys(records, pinned, certified)
     vouching.check_receipts(records, papers)
     gaps = _in_sequence([each for each in records if each.kid in keys[each.label.device_id].kids])
     problems = len(strangers) + len(gaps) + sum(len(each.problems) for each in records)
-    is_anchored = pinned is not None or bool(papers.authorities)
-    verdict = _verdict(records, strangers, gaps, is_anchored=is_anchored)
+    verdict = _verdict(records, strangers, gaps, is_vouched=_is_vouched(pinned, papers))
     not_checked = [*_not_checked(records, pinned, papers), *words.counted(records)]
     lines = [
         *words.record_lines(records, gaps),
@@ -87,21 +87,27 @@ def _in_sequence(signed: list[Record]) -> words.Gaps:
     return chain.check_links(genuine)
 
 
+def _is_vouched(pinned: signing.PublicKey | None, papers: Papers) -> bool:
+    """Whether somebody says whose the keys are, and whose the list is."""
+    is_listed = papers.listed is None or papers.listed.is_pinned
+    return is_listed and (pinned is not None or bool(papers.authorities))
+
+
 def _verdict(
     records: Sequence[Record],
     strangers: Sequence[Stranger],
     gaps: words.Gaps,
     *,
-    is_anchored: bool,
+    is_vouched: bool,
 ) -> str:
     """The worst of them; but where some bodies are there, the others are a remark.
 
-    That nobody says whose the keys are is one too.
+    That nobody says whose the keys or the list are is one too.
     """
     found = [each.verdict for each in records]
     found += [Verdict.BROKEN] * bool(strangers) + [Verdict.MISSING] * bool(gaps)
     verdict = worst(found)
-    if verdict is Verdict.HOLDS and records and not is_anchored:
+    if verdict is Verdict.HOLDS and records and not is_vouched:
         return Verdict.REMARKS
     if verdict not in {Verdict.WITHHELD, Verdict.ERASED}:
         return verdict

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
 
 from agent.models import CaptureId, Kind
 from agent.record import signing
@@ -21,36 +20,37 @@ class Keys:
 
 
 def check_keys(
-    records: list[Record], pinned: signing.PublicKey | None, certified: frozenset[tuple[str, str]]
+    records: list[Record],
+    pinned: signing.PublicKey | None,
+    certified: frozenset[tuple[str, str]] | None,
 ) -> dict[str, Keys]:
-    """The keys of each device: the given one, else those certified for it, else its first one."""
+    """The keys of each device: the given one; else those certified for it; else its first one.
+
+    What is `certified` was judged by its certificate already; None where nobody could.
+    """
     keys: dict[str, Keys] = {}
     for each in sorted(records, key=lambda each: each.label.utc):  # chains have no order
         device_id = each.label.device_id
         if device_id not in keys:
             keys[device_id] = _keys(device_id, each.kid, pinned, certified)
-        if each.kid not in keys[device_id].kids:
+        if each.kid not in keys[device_id].kids and (pinned or certified is None):
             whose = "the given one" if pinned else f"the first one of {device_id}"
-            if keys[device_id].why == _CERTIFIED:
-                whose = f"those certified for {device_id}"
             each.fails(Verdict.NOT_OURS, f"signed by another key than {whose}")
     return keys
-
-
-_CERTIFIED: Final = "by its certificate"
 
 
 def _keys(
     device_id: str,
     first: str,
     pinned: signing.PublicKey | None,
-    certified: frozenset[tuple[str, str]],
+    certified: frozenset[tuple[str, str]] | None,
 ) -> Keys:
     if pinned is not None:
         return Keys(frozenset({signing.thumbprint(pinned)}), "as given")
-    if kids := frozenset(kid for owner, kid in certified if owner == device_id):
-        return Keys(kids, _CERTIFIED)
-    return Keys(frozenset({first}), "first seen here; --key pins it")
+    if certified is not None:
+        kids = (kid for owner, kid in certified if owner == device_id)
+        return Keys(frozenset(kids), "by its certificate")
+    return Keys(frozenset({first}), "first seen here: nobody vouches for it; --key or --ca would")
 
 
 def by_their_owner(records: list[Record]) -> list[Record]:

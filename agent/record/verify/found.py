@@ -1,6 +1,5 @@
 """One file of a folder: a record whose label verifies, or a stranger."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,7 +57,7 @@ class Record:
 
     Attributes:
         file_bytes: as many as the whole file should have.
-        file_sha256: of the whole file; None without a body.
+        file_sha256s: of the whole file, in either spelling of its signature; none without a body.
         remarks: what somebody should know who relies on it.
         facts: what is as it should be.
         unchecked: what could not be looked at, and why; the same words for the same reason.
@@ -71,7 +70,7 @@ class Record:
     label_sha256: str
     respelled_sha256: str
     file_bytes: int
-    file_sha256: str | None
+    file_sha256s: frozenset[str]
     problems: list[Problem] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
@@ -96,7 +95,7 @@ class Record:
     @property
     def has_body(self) -> bool:
         """Whether there is more than the label."""
-        return self.file_sha256 is not None
+        return bool(self.file_sha256s)
 
     @property
     def verdict(self) -> Verdict:
@@ -108,12 +107,8 @@ class Record:
         return Verdict.REMARKS if self.remarks else Verdict.HOLDS
 
     def is_file(self, sha256: str) -> bool:
-        """Whether this is the digest of the whole file, in either spelling of its signature."""
-        if self.file_sha256 == sha256:
-            return True
-        line, _, body = self.path.read_bytes().partition(b"\n")
-        respelled = signing.other_spelling(line.decode("ascii")).encode()
-        return hashlib.sha256(respelled + b"\n" + body).hexdigest() == sha256
+        """Whether it may be the digest of the whole file; of a label alone nobody can tell."""
+        return not self.file_sha256s or sha256 in self.file_sha256s
 
     def fails(self, verdict: Verdict, words: str) -> None:
         """Say what does not verify."""
@@ -155,7 +150,7 @@ def read(path: Path, identities: Sequence[Identity], authorities: Chain = ()) ->
         recordfile.label_digest(content),
         recordfile.respelled_digest(content),
         len(line) + 1 + label.body.bytes,
-        hashlib.sha256(content).hexdigest() if body else None,
+        recordfile.file_digests(content) if body else frozenset(),
     )
     if body:
         _look_inside(record, line, body, identities, authorities)

@@ -8,7 +8,7 @@ from typing import Final
 from agent.errors import NotGenuine
 from agent.models import CaptureId, from_rfc3339
 from agent.record import certificates, receipt, signing
-from agent.record.certificates import Expected, NotTrusted
+from agent.record.certificates import Certificate, NotTrusted
 from agent.record.receipt import Keys
 from agent.record.verify.found import Problem, Record, Verdict
 from agent.record.verify.papers import Listed, Papers
@@ -20,51 +20,68 @@ Owner = tuple[str, str]
 """A device's id and the thumbprint of a key."""
 
 
-def certified(records: Iterable[Record], papers: Papers) -> frozenset[Owner]:
-    """The keys that the fleet's authority gave to these devices; says of each record if not."""
+def certified(
+    records: Iterable[Record], papers: Papers, *, is_pinned: bool
+) -> frozenset[Owner] | None:
+    """The keys that the fleet's authority gave to these devices; says of each record if not.
+
+    None where no authority was given. With `is_pinned` a key needs no certificate.
+    """
     asked: dict[Owner, str | Problem | None] = {}
     for each in records:
         owner = each.label.device_id, each.kid
         if owner not in asked:
             asked[owner] = _certificate(each.key, each.label.device_id, papers)
         match asked[owner]:
+            case Problem(Verdict.NOT_OURS, words) if is_pinned:
+                each.remarks.append(words)
             case Problem() as problem:
                 each.problems.append(problem)
             case str(words):
                 each.remarks.append(words)
             case None:
                 pass
-    good = (owner for owner, found in asked.items() if found is None)
-    return frozenset(good) if papers.authorities else frozenset()
+    if not papers.authorities:
+        return None
+    return frozenset(owner for owner, found in asked.items() if found is None)
 
 
 def _certificate(key: signing.PublicKey, device_id: str, papers: Papers) -> str | Problem | None:
     """None where one is right, or none can be judged.
 
-    Without an authority only what a certificate says is compared: anybody could have made it.
+    What is by somebody else counts for nothing: anybody could have put it there.
     """
     leaves = [one for one in papers.certificates if certificates.is_for(one, key)]
-    others = [one for one in papers.certificates if one not in leaves]
-    expected = Expected(device_id, papers.authorities)
-    wrong: list[str] = []
-    for leaf in leaves:
-        try:
-            certificates.issued([leaf, *others], key, expected)
-            certificates.check_evidence(leaf)
-        except NotTrusted:
-            continue
-        except NotGenuine as error:
-            wrong.append(str(error))
-        else:
-            return None
-    if wrong:
-        return Problem(Verdict.BROKEN, f"its key's certificate: {wrong[0]}")
-    if not papers.authorities:
+    ours = [one for one in leaves if _is_by_fleet(one, papers)] if papers.authorities else leaves
+    flaws = [_flaw(one, device_id) for one in ours]
+    if None in flaws:
         return None
+    if not papers.authorities:
+        rest = "without --ca nobody knows who made it"
+        return f"a certificate for its key: {flaws[0]}; {rest}" if flaws else None
+    if flaws:
+        return Problem(Verdict.BROKEN, f"its key's certificate: {flaws[0]}")
+    words = "no certificate is there for its key"
     if leaves:
         words = "its key's certificate is by another authority than the given one"
-        return Problem(Verdict.NOT_OURS, words)
-    return "no certificate is there for its key"
+    return Problem(Verdict.NOT_OURS, f"{words}: it cannot be told from a stranger's")
+
+
+def _is_by_fleet(leaf: Certificate, papers: Papers) -> bool:
+    try:
+        certificates.path(leaf, papers.certificates, papers.authorities)
+    except NotTrusted:
+        return False
+    return True
+
+
+def _flaw(leaf: Certificate, device_id: str) -> str | None:
+    try:
+        certificates.check_named(leaf, device_id)
+        certificates.check_evidence(leaf)
+    except NotGenuine as error:
+        return str(error)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +101,27 @@ def check_receipts(records: Iterable[Record], papers: Papers) -> None:
     for each in records:
         received = None
         if papers.receipts is not None and listed.keys:
-            received = _received(each, papers.receipts.get(each.label.capture_id, ()), listed.keys)
+            received = _received(each, papers.receipts.get(each.label.capture_id, ()), listed)
         _check_revoked(each, received, listed)
 
 
-def _received(record: Record, tokens: Iterable[str], keys: Keys) -> datetime | None:
+def _received(record: Record, tokens: Iterable[str], listed: Listed) -> datetime | None:
     """When the backend took it in, by its earliest receipt; says what else it signed."""
     dates = []
     for token in tokens:
         try:
-            dates.append(_one(record, token, keys))
+            dates.append(_one(record, token, listed.keys))
         except NotGenuine as error:
             record.remarks.append(f"a receipt that does not count: {error}")
     received = min((date for date in dates if date is not None), default=None)
     if received is not None:
         which = "" if record.has_body else ", by a receipt for all of it"
-        record.facts.append(f"received {received:%Y-%m-%d %H:%M:%S} UTC{which}")
-        if from_rfc3339(record.label.utc) > received + _CLOCKS_APART:
+        words = f"received {received:%Y-%m-%d %H:%M:%S} UTC{which}"
+        if listed.is_pinned:
+            record.facts.append(words)
+        else:
+            record.remarks.append(f"{words}, if the list is right that nobody vouches for")
+        if from_rfc3339(record.label.utc) - received > _CLOCKS_APART:
             record.remarks.append("it was received before the time that it says")
     elif not dates:
         record.remarks.append("no receipt is there")
@@ -116,8 +137,9 @@ def _one(record: Record, token: str, keys: Keys) -> datetime | None:
         if record.has_body:
             record.remarks.append(f"its body is here, and was erased on {record.erased:%Y-%m-%d}")
         return None
-    about = _File(capture_id, str(payload.get("sha256")), record.file_bytes)
-    is_ours = not record.has_body or record.is_file(about.sha256)
+    told = payload.get("bytes")
+    about = _File(capture_id, str(payload.get("sha256")), told if type(told) is int else 0)
+    is_ours = about.bytes == record.file_bytes and record.is_file(about.sha256)
     if signing.has_type(token, receipt.REFUSAL_TYPE):
         refused = receipt.read_refusal(token, about, keys)
         which = "it" if is_ours else "other bytes of this id"

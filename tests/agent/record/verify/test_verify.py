@@ -415,7 +415,10 @@ def test_the_key_that_was_taken_on_trust_is_named(tmp_path: Path, device: Record
     device.make().into(tmp_path)
     kid = signing.thumbprint(device.key.public_key())
 
-    assert line_of(look(tmp_path), kid) == f"key of van-7: {kid} (first seen here; --key pins it)"
+    assert (
+        line_of(look(tmp_path), kid)
+        == f"key of van-7: {kid} (first seen here: nobody vouches for it; --key or --ca would)"
+    )
     assert line_of(look(tmp_path, device.key.public_key()), kid).endswith("(as given)")
 
 
