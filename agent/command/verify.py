@@ -2,7 +2,10 @@
 
 import argparse
 import json
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from agent.errors import ConfigError, ExitCode, NotGenuine, not_read
 from agent.queue.disk import disk_errors
@@ -12,12 +15,15 @@ from agent.record.sealing import Identity, NotIdentities
 from agent.record.verify import papers
 from agent.record.verify.papers import Listed, Papers
 
+_KNOWN: Final = {"README.txt", "receipts", "revoked.jws"}
+"""Read here, or by people: nothing to tell of."""
+
 
 def run(arguments: argparse.Namespace) -> int:
     """`doorstep verify DIR`, with what there is to check it by."""
     folder: Path = arguments.folder
     paths = _files(folder, ".rec")
-    pinned = signing.read_public_key(arguments.key) if arguments.key else None
+    pinned = _key(arguments.key, "a public key")
     identities = _identities(arguments.identity) if arguments.identity else ()
     beside = _papers(arguments)
     if not paths:
@@ -31,20 +37,41 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _papers(arguments: argparse.Namespace) -> Papers:
-    """What lies in the folder under its own name is taken too."""
+    """What lies in the folder under its own name is taken too; nothing there ends the check."""
     folder, unusable = arguments.folder, list[str]()
-    receipts = arguments.receipts or _there(folder / "receipts")
+    authorities = _authorities(arguments.ca) if arguments.ca else ()
+    fleet_key = _key(arguments.fleet_key, "the fleet's public key")
+    _compare(folder, authorities, fleet_key, unusable)
     return Papers(
-        authorities=_authorities(arguments.ca) if arguments.ca else (),
+        authorities=authorities,
         certificates=papers.read_certificates(_files(folder, ".pem"), unusable),
-        receipts=papers.read_receipts(_files(receipts), unusable) if receipts else None,
-        listed=_listed(arguments.revoked or _there(folder / "revoked.jws"), arguments.fleet_key),
+        receipts=_receipts(arguments.receipts, folder / "receipts", unusable),
+        listed=_listed(arguments.revoked, folder / "revoked.jws", fleet_key, unusable),
         unusable=unusable,
+        passed_over=_passed_over(folder),
     )
 
 
-def _there(path: Path) -> Path | None:
-    return path if path.exists() else None
+def _compare(
+    folder: Path, authorities: Chain, fleet_key: signing.PublicKey | None, unusable: list[str]
+) -> None:
+    """What the folder says of itself is not believed; that it says otherwise is told."""
+    if authorities and _differs(folder / "fleet-ca.pem", certificates.read_pem, authorities):
+        unusable.append("fleet-ca.pem: another authority than --ca")
+    if fleet_key and _differs(folder / "fleet-key.pem", signing.public_key, fleet_key):
+        unusable.append("fleet-key.pem: another key than --fleet-key")
+
+
+def _differs(path: Path, read: Callable[[bytes], object], given: object) -> bool:
+    try:
+        return os.path.lexists(path) and read(papers.content(path)) != given
+    except ValueError:
+        return True
+
+
+def _passed_over(folder: Path) -> list[str]:
+    names = {path.name for path in _files(folder) if not path.name.endswith((".rec", ".pem"))}
+    return sorted(names - _KNOWN)
 
 
 def _files(folder: Path, suffix: str = "") -> list[Path]:
@@ -55,25 +82,65 @@ def _files(folder: Path, suffix: str = "") -> list[Path]:
             raise ConfigError(f"{folder}: not a folder") from error
 
 
-def _listed(path: Path | None, fleet_key: Path | None) -> Listed | None:
-    if path is None:
+def _receipts(
+    given: Path | None, there: Path, unusable: list[str]
+) -> Mapping[str, Sequence[str]] | None:
+    """Those in a folder, or in one file."""
+    if given is not None:
+        paths = _files(given) if given.is_dir() else [_given(given)]
+        return papers.read_receipts(paths, unusable)
+    if not os.path.lexists(there):
         return None
-    key = signing.read_public_key(fleet_key, "the fleet's public key") if fleet_key else None
-    return papers.read_listed(path, key)
+    try:
+        paths = list(there.iterdir()) if there.is_dir() else [there]
+    except OSError as error:
+        unusable.append(f"{there.name}: {error.strerror or error}")
+        return None
+    return papers.read_receipts(paths, unusable)
+
+
+def _listed(
+    given: Path | None, there: Path, fleet_key: signing.PublicKey | None, unusable: list[str]
+) -> Listed | None:
+    if given is not None:
+        return papers.read_listed(_given(given), fleet_key)
+    if not os.path.lexists(there):
+        return None
+    try:
+        return papers.read_listed(there, fleet_key)
+    except (ConfigError, NotGenuine) as error:
+        unusable.append(str(error).replace(str(there), there.name))
+        return None
 
 
 def _authorities(path: Path) -> Chain:
     try:
-        return certificates.read_pem(path.read_bytes())
+        found = certificates.read_pem(_given(path).read_bytes())
     except (OSError, NotGenuine) as error:
         raise not_read(path, "the fleet's certificate authority", error) from error
+    if not all(map(certificates.is_authority, found)):
+        raise ConfigError(f"{path}: a device's certificate, and no authority's: see --ca")
+    return found
+
+
+def _key(path: Path | None, what: str) -> signing.PublicKey | None:
+    return None if path is None else signing.read_public_key(_given(path), what)
 
 
 def _identities(path: Path) -> list[Identity]:
     try:
-        return sealing.read_identities(path.read_text(encoding="ascii"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from error
+        return sealing.read_identities(_given(path).read_text(encoding="ascii"))
     except ValueError as error:  # NotIdentities, or bytes that are no text
+        if isinstance(error, ConfigError):
+            raise
         words = error if isinstance(error, NotIdentities) else "not an age identity file"
         raise ConfigError(f"{path}: {words}") from None
+
+
+def _given(path: Path) -> Path:
+    """A file that the command line names, when it can be opened: whose it is, others know."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    return path

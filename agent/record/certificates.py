@@ -172,7 +172,7 @@ def path(leaf: Certificate, pool: Sequence[Certificate], trusted: Sequence[Certi
     """
     chain = [leaf]
     while not any(_is_by(chain[-1], authority) for authority in trusted):
-        issuers = (one for one in pool if one not in chain and _is_authority(one))
+        issuers = (one for one in pool if one not in chain and is_authority(one))
         issuer = next((one for one in issuers if _is_by(chain[-1], one)), None)
         if issuer is None:
             raise NotTrusted("by an authority that is not trusted here")
@@ -184,6 +184,15 @@ def is_for(certificate: Certificate, key: PublicKey) -> bool:
     """Whether the certificate is for this key."""
     found = certificate.public_key()
     return _is_p256(found) and found == key
+
+
+def is_authority(certificate: Certificate) -> bool:
+    """Whether it may issue others."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except _FOREIGN:
+        return False
+    return found.value.ca
 
 
 def is_self_signed(certificate: Certificate) -> bool:
@@ -267,14 +276,6 @@ def _is_by(certificate: Certificate, issuer: Certificate) -> bool:
     except (InvalidSignature, *_FOREIGN):
         return False
     return True
-
-
-def _is_authority(certificate: Certificate) -> bool:
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except _FOREIGN:
-        return False
-    return found.value.ca
 
 
 def _names(extensions: x509.Extensions) -> frozenset[str]:

@@ -82,11 +82,26 @@ def read_public_key(path: Path, what: str = "a public key") -> PublicKey:
         ConfigError: it cannot be read, or is another kind of key; NotReadNow where that may pass.
     """
     try:
-        key = serialization.load_pem_public_key(path.read_bytes())
-    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        return public_key(path.read_bytes())
+    except NotGenuine as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except (OSError, ValueError) as error:
         raise not_read(path, what, error) from error
+
+
+def public_key(pem: bytes) -> PublicKey:
+    """A P-256 public key in PEM.
+
+    Raises:
+        NotGenuine: it is another kind of key.
+        ValueError: it is none.
+    """
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error
     if not isinstance(key, PublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise ConfigError(f"{path}: not a P-256 public key; ES256 needs one")
+        raise NotGenuine("not a P-256 public key; ES256 needs one")
     return key
 
 

@@ -3,18 +3,21 @@
 It needs no network, no queue and no configuration: what it says follows from the files.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from agent.models import rfc3339
 from agent.record import signing
 from agent.record.sealing import Identity
 from agent.record.verify import chain, vouching, words
-from agent.record.verify.found import Record, Stranger, Verdict, read, worst
+from agent.record.verify.found import Record, Stranger, Unread, Verdict, read, worst
 from agent.record.verify.papers import Papers
 
 _NO_PAPERS: Final = Papers()
+
+_END: Final = "whether records are missing at the end of a chain: no folder can show that"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +28,25 @@ class Report:
         lines: one per record by (chain, seq), one per gap and per file that is no record, then
             the summary; printable text, whatever the files hold.
         problems: how many things do not verify; remarks are none.
-        verdict: on all of it, in words.
+        verdict: on all of it.
         document: the same for programs, JSON types.
     """
 
     lines: list[str]
     problems: int
-    verdict: str
+    verdict: Verdict
     document: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The files of a folder, judged by themselves and as chains."""
+
+    records: list[Record]
+    strangers: list[Stranger]
+    unread: list[Unread]
+    keys: Mapping[str, chain.Keys]
+    gaps: words.Gaps
 
 
 def examine(
@@ -52,31 +66,49 @@ def examine(
     nothing may be missing, and a device's second chain must have its `chain_start`.
     What was removed from the end of a chain cannot be seen.
     """
+    seen = _look(paths, pinned, identities, papers)
+    problems = len(seen.strangers) + len(seen.gaps) + sum(len(one.problems) for one in seen.records)
+    verdict = _verdict(seen, is_doubted=_is_doubted(seen, pinned, papers))
+    dates = [each.erased for each in seen.records if each.erased is not None]
+    erased = max(dates) if verdict is Verdict.ERASED else None
+    not_checked = [*_not_checked(seen, pinned, papers), *words.counted(seen.records)]
+    open_count = sum(each != _END for each in not_checked)
+    lines = [
+        *words.record_lines(seen.records, seen.gaps),
+        *(f"file {each.name}  {each.problem}" for each in seen.strangers),
+        *words.summary(seen.records, seen.keys, not_checked),
+        words.last_line(words.dated(verdict, erased), problems, open_count),
+    ]
+    document = {
+        "verdict": verdict,
+        "erased_at": None if erased is None else rfc3339(erased),
+        "records": [words.document(each) for each in seen.records],
+        "missing": words.gap_documents(seen.gaps),
+        "files": words.file_documents(seen.strangers),
+        "not_checked": [words.printable_line(each) for each in not_checked],
+    }
+    return Report([words.printable_line(line) for line in lines], problems, verdict, document)
+
+
+def _look(
+    paths: Iterable[Path],
+    pinned: signing.PublicKey | None,
+    identities: Sequence[Identity],
+    papers: Papers,
+) -> _Seen:
     found = [read(path, identities, papers.authorities) for path in sorted(paths)]
     records = [each for each in found if isinstance(each, Record)]
-    strangers = [each for each in found if isinstance(each, Stranger)]
     records.sort(key=lambda each: (each.label.chain, each.label.seq, each.name))
     certified = vouching.certified(records, papers, is_pinned=pinned is not None)
     keys = chain.check_keys(records, pinned, certified)
     vouching.check_receipts(records, papers)
-    gaps = _in_sequence([each for each in records if each.kid in keys[each.label.device_id].kids])
-    problems = len(strangers) + len(gaps) + sum(len(each.problems) for each in records)
-    verdict = _verdict(records, strangers, gaps, is_vouched=_is_vouched(pinned, papers))
-    not_checked = [*_not_checked(records, pinned, papers), *words.counted(records)]
-    lines = [
-        *words.record_lines(records, gaps),
-        *(f"file {each.name}  {each.problem}" for each in strangers),
-        *words.summary(records, keys, not_checked),
-        words.last_line(verdict, problems),
-    ]
-    document = {
-        "verdict": verdict,
-        "records": [words.document(each) for each in records],
-        "missing": words.gap_documents(gaps),
-        "files": words.file_documents(strangers),
-        "not_checked": [words.printable_line(each) for each in not_checked],
-    }
-    return Report([words.printable_line(line) for line in lines], problems, verdict, document)
+    return _Seen(
+        records,
+        [each for each in found if isinstance(each, Stranger)],
+        [each for each in found if isinstance(each, Unread)],
+        keys,
+        _in_sequence([each for each in records if each.kid in keys[each.label.device_id].kids]),
+    )
 
 
 def _in_sequence(signed: list[Record]) -> words.Gaps:
@@ -87,41 +119,30 @@ def _in_sequence(signed: list[Record]) -> words.Gaps:
     return chain.check_links(genuine)
 
 
-def _is_vouched(pinned: signing.PublicKey | None, papers: Papers) -> bool:
-    """Whether somebody says whose the keys are, and whose the list is."""
+def _is_doubted(seen: _Seen, pinned: signing.PublicKey | None, papers: Papers) -> bool:
+    """Whether nobody says whose the keys or the list are, or something could not be read."""
+    is_anchored = pinned is not None or bool(papers.authorities)
     is_listed = papers.listed is None or papers.listed.is_pinned
-    return is_listed and (pinned is not None or bool(papers.authorities))
+    is_open = bool(seen.records) and not (is_anchored and is_listed)
+    return is_open or bool(seen.unread) or bool(papers.unusable)
 
 
-def _verdict(
-    records: Sequence[Record],
-    strangers: Sequence[Stranger],
-    gaps: words.Gaps,
-    *,
-    is_vouched: bool,
-) -> str:
-    """The worst of them; but where some bodies are there, the others are a remark.
-
-    That nobody says whose the keys or the list are is one too.
-    """
-    found = [each.verdict for each in records]
-    found += [Verdict.BROKEN] * bool(strangers) + [Verdict.MISSING] * bool(gaps)
+def _verdict(seen: _Seen, *, is_doubted: bool) -> Verdict:
+    """The worst of them; but where some bodies are there, the others are a remark."""
+    found = [each.verdict for each in seen.records]
+    found += [Verdict.BROKEN] * bool(seen.strangers) + [Verdict.MISSING] * bool(seen.gaps)
     verdict = worst(found)
-    if verdict is Verdict.HOLDS and records and not is_vouched:
+    if verdict is Verdict.HOLDS:
+        return Verdict.REMARKS if is_doubted else verdict
+    if verdict in {Verdict.WITHHELD, Verdict.ERASED} and any(one.has_body for one in seen.records):
         return Verdict.REMARKS
-    if verdict not in {Verdict.WITHHELD, Verdict.ERASED}:
-        return verdict
-    if any(each.has_body for each in records):
-        return Verdict.REMARKS
-    dates = sorted(each.erased for each in records if each.erased is not None)
-    return f"{verdict} on {dates[-1]:%Y-%m-%d}" if verdict is Verdict.ERASED else verdict
+    return verdict
 
 
-def _not_checked(
-    records: Sequence[Record], pinned: signing.PublicKey | None, papers: Papers
-) -> Iterator[str]:
+def _not_checked(seen: _Seen, pinned: signing.PublicKey | None, papers: Papers) -> Iterator[str]:
     """What was not given, and what that leaves open."""
-    if not records:
+    yield from (f"file {each.name}: {each.why}" for each in seen.unread)
+    if not seen.records:
         return
     if pinned is None and not papers.authorities:
         yield "whose the keys are: neither --key nor --ca was given"
@@ -137,4 +158,7 @@ def _not_checked(
         elif papers.receipts is None:
             yield "when records were received: no --receipts"
     yield from (f"file {each}" for each in papers.unusable)
-    yield "whether records are missing at the end of a chain: no folder can show that"
+    if papers.passed_over:
+        names = ", ".join(papers.passed_over)
+        yield f"{names}: not signed, or not needed"
+    yield _END

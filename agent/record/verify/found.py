@@ -123,26 +123,45 @@ class Stranger:
     problem: str
 
 
-def read(path: Path, identities: Sequence[Identity], authorities: Chain = ()) -> Record | Stranger:
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that this user may not read, or the disk does not give: nothing is said of it."""
+
+    name: str
+    why: str
+
+
+def read(
+    path: Path, identities: Sequence[Identity], authorities: Chain = ()
+) -> Record | Stranger | Unread:
     """Read one file as far as it can be believed; it is forgotten again.
 
     `authorities` are the fleet's, for the credentials in a photo.
     """
     try:
-        if not path.is_file():
-            return Stranger(path.name, "NOT A RECORD: not a plain file")
-        if path.stat().st_size > LARGEST_RECORD_BYTES:
-            return Stranger(path.name, "NOT A RECORD: too big to be one")
-        content = path.read_bytes()
+        line, body, record = _labelled(path)
     except OSError as error:
-        return Stranger(path.name, f"UNREADABLE: {error.strerror or error}")
-    line, newline, body = content.partition(b"\n")
-    try:
-        if not newline or len(line) > recordfile.LABEL_LIMIT_BYTES:
-            raise RecordDamaged("it does not begin with a label line")  # noqa: TRY301 - one way out
-        label, key = recordfile.open_label(line)
+        return Unread(path.name, error.strerror or str(error))
     except RecordDamaged as error:
         return Stranger(path.name, f"NOT A RECORD: {error}")
+    if body:
+        _look_inside(record, line, body, identities, authorities)
+    else:  # which the label allows: the chain still verifies
+        record.remarks.append("only the label is left, its body was erased or withheld")
+    if record.label.clock == ClockSource.UNSYNCED:
+        record.remarks.append("its time is a guess: no clock vouched for it")
+    if path.stem != record.label.capture_id:
+        record.remarks.append(f"its own name is {record.label.capture_id}")
+    return record
+
+
+def _labelled(path: Path) -> tuple[bytes, bytes, Record]:
+    """Label line, body, and the record that nobody looked into; raises OSError, RecordDamaged."""
+    content = _content(path)
+    line, newline, body = content.partition(b"\n")
+    if not newline or len(line) > recordfile.LABEL_LIMIT_BYTES:
+        raise RecordDamaged("it does not begin with a label line")
+    label, key = recordfile.open_label(line)
     record = Record(
         path,
         label,
@@ -152,15 +171,15 @@ def read(path: Path, identities: Sequence[Identity], authorities: Chain = ()) ->
         len(line) + 1 + label.body.bytes,
         recordfile.file_digests(content) if body else frozenset(),
     )
-    if body:
-        _look_inside(record, line, body, identities, authorities)
-    else:  # which the label allows: the chain still verifies
-        record.remarks.append("only the label is left, its body was erased or withheld")
-    if label.clock == ClockSource.UNSYNCED:
-        record.remarks.append("its time is a guess: no clock vouched for it")
-    if path.stem != label.capture_id:
-        record.remarks.append(f"its own name is {label.capture_id}")
-    return record
+    return line, body, record
+
+
+def _content(path: Path) -> bytes:
+    if not path.is_file():
+        raise RecordDamaged("not a plain file")
+    if path.stat().st_size > LARGEST_RECORD_BYTES:
+        raise RecordDamaged("too big to be one")
+    return path.read_bytes()
 
 
 def _look_inside(

@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from agent.errors import ConfigError, NotGenuine
+from agent.errors import ConfigError, NotGenuine, UnknownSigner
 from agent.models import from_rfc3339
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate, Chain
@@ -47,14 +47,16 @@ class Papers:
         certificates: of devices, not believed yet.
         receipts: JWS by the id of their record, not believed yet; None where none were looked for.
         listed: None where no list was given.
-        unusable: files that were passed over, and why.
+        unusable: files that should say something, and why they do not.
+        passed_over: names of other files in the folder, at which nobody looked.
     """
 
     authorities: Chain = ()
     certificates: Sequence[Certificate] = ()
     receipts: Mapping[str, Sequence[str]] | None = None
     listed: Listed | None = None
-    unusable: Sequence[str] = field(default=())
+    unusable: Sequence[str] = ()
+    passed_over: Sequence[str] = ()
 
 
 def read_certificates(paths: Sequence[Path], unusable: list[str]) -> list[Certificate]:
@@ -62,7 +64,7 @@ def read_certificates(paths: Sequence[Path], unusable: list[str]) -> list[Certif
     found: list[Certificate] = []
     for path in sorted(paths):
         try:
-            text = _content(path)
+            text = content(path)
             if b"-----BEGIN PUBLIC KEY-----" not in text:  # those are for --key and --fleet-key
                 found.extend(certificates.read_pem(text))
         except (NotGenuine, ValueError) as error:
@@ -117,6 +119,8 @@ def read_listed(path: Path, fleet_key: signing.PublicKey | None) -> Listed:
             key = {signing.thumbprint(fleet_key): fleet_key}
             payload = signing.verify(token, key, typ=REVOKED_TYPE)
         return _listed(payload, is_pinned=fleet_key is not None)
+    except UnknownSigner as error:
+        raise NotGenuine(f"{path}: signed by another key than --fleet-key") from error
     except ValueError as error:
         raise NotGenuine(f"{path}: {error}") from error
 
@@ -149,15 +153,15 @@ def _entries(payload: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any
 
 
 def _text(path: Path) -> str:
-    """Raises ValueError, as `_content` does."""
+    """Raises ValueError, as `content` does."""
     try:
-        return _content(path).decode("ascii")
+        return content(path).decode("ascii")
     except UnicodeDecodeError:
         raise ValueError("not text") from None
 
 
-def _content(path: Path) -> bytes:
-    """Raises ValueError: not a plain file, too big, or not to be read."""
+def content(path: Path) -> bytes:
+    """What is in a file. Raises ValueError: not a plain file, too big, or not to be read."""
     try:
         if not path.is_file():
             raise ValueError("not a plain file")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from agent.models import rfc3339
@@ -41,12 +42,13 @@ def _said(each: Record) -> str:
         return f"{'; '.join([*map(str, each.problems), *others])} ({each.name})"
     if each.verdict is Verdict.HOLDS:
         return "; ".join([each.verdict, *others])
-    return f"{_dated(each)}: {'; '.join(others)}"
+    return f"{dated(each.verdict, each.erased)}: {'; '.join(others)}"
 
 
-def _dated(each: Record) -> str:
-    erased = each.verdict is Verdict.ERASED and each.erased
-    return f"{each.verdict} on {each.erased:%Y-%m-%d}" if erased else each.verdict
+def dated(verdict: Verdict, erased: datetime | None) -> str:
+    """The verdict, with the day where a body was erased."""
+    is_dated = verdict is Verdict.ERASED and erased is not None
+    return f"{verdict} on {erased:%Y-%m-%d}" if is_dated else verdict
 
 
 def _short(chain: str) -> str:
@@ -66,11 +68,16 @@ def summary(
     yield f"records: {len(records)}, chains: {chains}, with a problem: {bad}"
 
 
-def last_line(verdict: str, problems: int) -> str:
-    """The verdict on all of it."""
-    found = "1 problem" if problems == 1 else f"{problems} problems"
-    rest = f"{found}, not everything verifies" if problems else "everything verifies"
-    return f"{verdict}: {rest}"
+def last_line(verdict: str, problems: int, unchecked: int) -> str:
+    """The verdict on all of it; `unchecked` are things, besides the end of chains."""
+    if problems:
+        found = "1 problem" if problems == 1 else f"{problems} problems"
+        return f"{verdict}: {found}, not everything verifies"
+    if verdict == Verdict.HOLDS and not unchecked:
+        return f"{verdict}: everything verifies"
+    things = "1 thing was" if unchecked == 1 else f"{unchecked} things were"
+    rest = f"; {things} not checked" if unchecked else ""
+    return f"{verdict}: nothing that was checked contradicts it{rest}"
 
 
 def counted(records: Sequence[Record]) -> list[str]:

@@ -1,6 +1,7 @@
 """`doorstep verify`: what it is given, what it ends with, and that it needs no device."""
 
 import json
+import shutil
 import subprocess
 import sys
 import venv
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 from agent.__main__ import main
 from agent.record import signing
 from tests.agent.command.inprocess import printed
+from tests.support.authority import new_authority
 from tests.support.device import REPOSITORY
 from tests.support.factory import RecordMaker, owned_by_a_user
 from tests.support.outsider import GARBAGE, NAMES, RECEIVED, Office
@@ -72,8 +74,8 @@ def test_the_same_for_programs(evidence: Evidence, capsys: pytest.CaptureFixture
     assert main(["verify", *evidence.given, "--json"]) == 65
 
     said = json.loads(printed(capsys))
-    assert said.keys() == {"verdict", "records", "missing", "files", "not_checked"}
-    assert said["verdict"] == "broken"
+    assert said.keys() == {"verdict", "erased_at", "records", "missing", "files", "not_checked"}
+    assert (said["verdict"], said["erased_at"]) == ("broken", None)
     assert [each["verdict"] for each in said["records"]] == ["holds"] * 3
     assert said["files"][0]["file"] == "x.rec"
 
@@ -117,7 +119,7 @@ def test_a_folder_of_labels_ends_with_0_and_says_withheld(
     (tmp_path / f"{made.label.capture_id}.rec").write_bytes(made.line + b"\n")
 
     assert main(["verify", str(tmp_path)]) == 0
-    assert printed(capsys).endswith("withheld: everything verifies\n")
+    assert "\nwithheld: nothing that was checked contradicts it" in printed(capsys)
 
 
 def test_a_folder_that_this_user_may_not_read_is_not_an_empty_one(
@@ -176,17 +178,124 @@ def test_an_identity_that_opens_nothing_is_a_remark(
     assert main(["verify", *evidence.given, "--identity", str(other)]) == 0
     told = printed(capsys)
     assert "none of the identities opens them (3 records)" in told
-    assert told.endswith("holds with remarks: everything verifies\n")
+    assert told.endswith(
+        "remarks: nothing that was checked contradicts it; 1 thing was not checked\n"
+    )
     assert ESCROW not in told
 
 
-def test_receipts_that_are_no_folder_are_told(
+@pytest.mark.parametrize("is_given", [True, False])
+def test_receipts_may_be_one_file(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str], is_given: bool
+) -> None:
+    folder, file = evidence.folder / "receipts", evidence.folder.parent / "all.jws"
+    file.write_text("".join(f"{one.read_text()}\n" for one in folder.iterdir()))
+    shutil.rmtree(folder)
+    given = ["--receipts", str(file)] if is_given else []
+    if not is_given:
+        file.rename(folder)
+
+    assert main(["verify", *evidence.given, *given]) == 0
+    assert printed(capsys).endswith("holds: everything verifies\n")
+
+
+def test_receipts_that_are_nowhere_are_told(
     evidence: Evidence, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = [*evidence.given, "--receipts", str(evidence.folder / "revoked.jws")]
+    assert main(["verify", *evidence.given, "--receipts", "/nowhere"]) == 2
+    assert "/nowhere: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["receipts", "revoked.jws", "fleet-ca.pem", "fleet-key.pem"])
+@pytest.mark.parametrize("make", GARBAGE, ids=NAMES)
+def test_garbage_that_lies_in_the_folder_ends_no_check(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str], name: str, make: object
+) -> None:
+    path = evidence.folder / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    assert callable(make)
+    make(path)
+    is_empty = name == "receipts" and path.is_dir()
+
+    assert main(["verify", *evidence.given, "--json"]) == 0
+    said = json.loads(printed(capsys))
+    assert said["verdict"] == "holds with remarks"
+    assert is_empty or [one for one in said["not_checked"] if one.startswith(f"file {name}: ")]
+    assert {one["verdict"] for one in said["records"]} <= {"holds", "holds with remarks"}
+
+
+def test_a_list_by_another_key_is_told_with_the_option_that_would_be_right(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No forgery, where the wrong key was given."""
+    (evidence.folder / "revoked.jws").write_text(Office().listed())
+    assert main(["verify", *evidence.given]) == 0
+    words = "not checked: file revoked.jws: signed by another key than --fleet-key"
+    assert words in printed(capsys).splitlines()
+
+    given = [*evidence.given, "--revoked", str(evidence.folder / "revoked.jws")]
+    assert main(["verify", *given]) == 65
+    assert "signed by another key than --fleet-key" in capsys.readouterr().err
+
+
+def test_what_the_folder_says_of_the_fleet_otherwise_is_told(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (evidence.folder / "fleet-ca.pem").write_bytes(new_authority().pem)
+    key = signing.public_pem(Office().fleet_key.public_key())
+    (evidence.folder / "fleet-key.pem").write_bytes(key)
+
+    assert main(["verify", *evidence.given]) == 0
+    told = printed(capsys)
+    assert "not checked: file fleet-ca.pem: another authority than --ca" in told
+    assert "not checked: file fleet-key.pem: another key than --fleet-key" in told
+    assert "\nholds with remarks: " in told
+
+
+def test_what_else_lies_in_the_folder_is_named_in_one_line(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("view-log.json", "README.txt", "neighbours.json"):
+        (evidence.folder / name).write_text("x")
+
+    assert main(["verify", *evidence.given]) == 0
+    told = printed(capsys)
+    assert "not checked: neighbours.json, view-log.json: not signed, or not needed\n" in told
+    assert told.endswith(
+        "\nholds: nothing that was checked contradicts it; 1 thing was not checked\n"
+    )
+
+
+def test_a_devices_certificate_is_no_authority(
+    evidence: Evidence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [*evidence.given, "--ca", str(evidence.folder / "van-7.pem")]
 
     assert main(["verify", *given]) == 2
-    assert "not a folder" in capsys.readouterr().err
+    assert "a device's certificate, and no authority's" in capsys.readouterr().err
+
+
+def test_what_this_user_may_not_read_is_not_checked_and_no_forgery(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    maker = RecordMaker()
+    with owned_by_a_user() as folder:
+        maker.make("time").into(folder)
+        closed = maker.make("time").into(folder)
+        (folder / "receipts").mkdir()
+        closed.chmod(0)
+        (folder / "receipts").chmod(0)
+        codes = main(["verify", str(folder)]), main(["verify", str(folder), "--key", str(closed)])
+
+    told = capsys.readouterr()
+    assert codes == (0, 2)
+    assert f"not checked: file {closed.name}: Permission denied" in told.out
+    assert "not checked: file receipts: Permission denied" in told.out
+    assert "\nholds with remarks: nothing that was checked contradicts it" in told.out
+    assert f"{closed}: Permission denied" in told.err
+    assert "chmod" not in told.err
 
 
 def test_a_list_in_the_folder_revokes_by_its_own_name(

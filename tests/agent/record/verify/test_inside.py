@@ -334,7 +334,8 @@ def test_without_c2pa_all_else_is_checked_and_that_is_said(tmp_path: Path, camer
 
     words = "not checked: Content Credentials: c2pa-python is not on this machine (1 record)"
     assert words in told.stdout
-    assert told.stdout.endswith("holds with remarks: everything verifies\n")
+    last = told.stdout.splitlines()[-1]
+    assert last.startswith("holds with remarks: nothing that was checked contradicts it")
 
 
 def test_a_record_that_is_sealed_to_others_says_so(tmp_path: Path) -> None:
