@@ -127,11 +127,7 @@ def _add_verify(add: _Add) -> None:
         ("key", "PEM", "the device's public key"),
         ("ca", "FILE", "the fleet's certificate authority, PEM"),
         ("identity", "FILE", "opens what is sealed (age)"),
-        (
-            "receipts",
-            "PATH",
-            "a folder or file of what the backend signed about records (else DIR/receipts)",
-        ),
+        ("receipts", "PATH", "what the backend signed, folder or file (else DIR/receipts)"),
         ("revoked", "FILE", "the fleet's list of revoked keys (else DIR/revoked.jws)"),
         ("fleet-key", "PEM", "the public key that signed that list"),
     ):

@@ -67,6 +67,7 @@ class RecordFile:
         key: the device's public key as the label carries it.
         record: record.json.
         photo: photo.jpg; None in a record without one.
+        others: names of what else is in the body; devices put nothing else there.
     """
 
     label: Label
@@ -74,6 +75,7 @@ class RecordFile:
     key: signing.PublicKey
     record: dict[str, Any]
     photo: bytes | None
+    others: tuple[str, ...] = ()
 
 
 def pack_body(record: Mapping[str, Any], photo: bytes | None, moment: datetime) -> bytes:
@@ -245,11 +247,11 @@ def open_checked(found: Closed, identities: Sequence[Identity] = ()) -> RecordFi
     elif media_type != BODY_TYPE:
         known = f"{BODY_TYPE} and {SEALED_TYPE}"
         raise RecordDamaged(f"its body is {media_type}; this program opens {known}")
-    record, photo = _open_body(body)
-    return RecordFile(found.label, found.label_sha256, found.key, record, photo)
+    record, photo, others = _open_body(body)
+    return RecordFile(found.label, found.label_sha256, found.key, record, photo, others)
 
 
-def _open_body(body: bytes) -> tuple[dict[str, Any], bytes | None]:
+def _open_body(body: bytes) -> tuple[dict[str, Any], bytes | None, tuple[str, ...]]:
     try:
         members = dict(_members(body))
         record = signing.read_json(members["record.json"])
@@ -257,7 +259,8 @@ def _open_body(body: bytes) -> tuple[dict[str, Any], bytes | None]:
         raise RecordDamaged(f"signed, but the body does not open: {error}") from error
     if not isinstance(record, dict):
         raise RecordDamaged("signed, but record.json is not a JSON object")
-    return record, members.get("photo.jpg")
+    others = tuple(name for name in members if name not in {"record.json", "photo.jpg"})
+    return record, members.get("photo.jpg"), others
 
 
 def _members(body: bytes) -> Iterator[tuple[str, bytes]]:

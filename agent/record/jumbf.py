@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.errors import NotGenuine
 
-_ANOTHER: Final = "its manifest is not as a device writes one"
+_ANOTHER: Final = "they are not in the form in which a device writes them"
 
 _TAIL: Final = bytes.fromhex("00110010800000aa00389b71")
 """What the four letters of a box's kind end with. Source: ISO/IEC 19566-5, annex B."""

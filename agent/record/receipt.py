@@ -104,6 +104,14 @@ def read_erasure(token: str, capture_id: CaptureId, keys: Keys) -> datetime:
     return _dated(payload, "erased_at", token, keys)
 
 
+_CALLED: Final = {
+    "v": "of another version",
+    "capture_id": "of another id",
+    "sha256": "with another digest",
+    "bytes": "of another size",
+}
+
+
 def _verified(token: str, item: About, keys: Keys, own_type: str) -> dict[str, Any]:
     payload = signing.verify(token, public(keys))
     if signing.has_type(token):
@@ -112,7 +120,7 @@ def _verified(token: str, item: About, keys: Keys, own_type: str) -> dict[str, A
     for name, value in ours.items():
         found = payload.get(name)
         if type(found) is not type(value) or found != value:  # True == 1 and 1.0 == 1
-            raise NotGenuine(f"signed, but for another record: its {name} is not ours")
+            raise NotGenuine(f"signed, but for a record {_CALLED[name]}")
     return payload
 
 

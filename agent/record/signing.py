@@ -157,7 +157,9 @@ def verify(token: str, keys: Mapping[str, PublicKey], *, typ: str | None = None)
         payload = read_json(_jws.decode(token, _trusted(token, keys), algorithms=["ES256"]))
     except UnknownSigner:
         raise  # it is a ValueError too
-    except (InvalidTokenError, InvalidKeyError, ValueError, RecursionError) as error:
+    except (InvalidTokenError, InvalidKeyError) as error:
+        raise NotGenuine("not a valid signature") from error
+    except (ValueError, RecursionError) as error:
         raise NotGenuine(f"not a valid signature: {error}") from error
     if typ is not None:
         check_type(token, typ)
@@ -272,8 +274,12 @@ def read_json(text: bytes) -> Any:
         ValueError: not UTF-8, not JSON, a name twice in one object, NaN or an infinity.
         RecursionError: nested too deeply.
     """
+    try:
+        decoded = text.decode()
+    except UnicodeDecodeError:
+        raise ValueError("not text (UTF-8)") from None
     return json.loads(
-        text.decode(), object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite
+        decoded, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite
     )
 
 

@@ -82,10 +82,11 @@ class Camera:
         tail: bytes = b"",
         kind: str = Kind.PHOTO,
         source: Source = Source.CAPTURE,
+        stamps: bool = True,
     ) -> Made:
         """The next record; what is given replaces what the device would say there."""
         label = self.maker._label(kind, recordfile.describe(b""))  # noqa: SLF001 - the label that will be signed
-        picture = stamp(plain, replace(self.facts(label), **exif or {}))
+        picture = stamp(plain, replace(self.facts(label), **exif or {})) if stamps else plain
         if signs:
             by = signer or self
             said = self.claim(label) | dict(claim or {})

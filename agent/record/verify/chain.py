@@ -54,13 +54,32 @@ def _keys(
 
 
 def by_their_owner(records: list[Record]) -> list[Record]:
-    """Those made by the device that made the first one of their chain here."""
-    owners: dict[str, str] = {}
+    """Those of the device whose chain it is; where nothing tells whose, nobody's."""
+    chains: dict[str, list[Record]] = defaultdict(list)
     for each in records:
-        owner = owners.setdefault(each.label.chain, each.label.device_id)
-        if each.label.device_id != owner:
-            each.fails(Verdict.NOT_OURS, f"of {each.label.device_id}, in a chain of {owner}")
+        chains[each.label.chain].append(each)
+    owners = {name: _owner(chain) for name, chain in chains.items()}
+    for each in records:
+        owner, device_id = owners[each.label.chain], each.label.device_id
+        if owner is None:
+            each.fails(
+                Verdict.FORKED, "several devices are in this chain, nothing tells whose it is"
+            )
+        elif device_id != owner:
+            each.fails(Verdict.NOT_OURS, f"of {device_id}, in a chain of {owner}")
     return [each for each in records if each.label.device_id == owners[each.label.chain]]
+
+
+def _owner(chain: list[Record]) -> str | None:
+    """Whose record follows another device's is no owner; of the rest, who follows themselves."""
+    made_by = {digest: each.label.device_id for each in chain for digest in each.spellings}
+    devices = {each.label.device_id for each in chain}
+    follows = [(each.label.device_id, made_by.get(each.label.prev or "")) for each in chain]
+    left = devices - {one for one, other in follows if other not in {None, one}}
+    for found in (left, {one for one, other in follows if one == other} & left):
+        if len(found) == 1:
+            return found.pop()
+    return None
 
 
 def originals(records: list[Record]) -> list[Record]:
@@ -71,7 +90,7 @@ def originals(records: list[Record]) -> list[Record]:
         if original is not each:
             is_same = original.label_sha256 == each.label_sha256
             how = "" if is_same else ", with the other spelling of its signature"
-            each.remarks.append(f"a copy of {original.name}{how}")
+            each.remarks.append(f"it has the same label as {original.name}{how}")
     return list(first.values())
 
 
@@ -131,6 +150,9 @@ def check_voids(records: list[Record]) -> None:
     for each in records:
         about = each.label.about
         if about is None:
+            continue
+        if about == each.label.capture_id:
+            each.fails(Verdict.BROKEN, "it takes back itself")
             continue
         taken_back = by_id.get(CaptureId(about))
         if taken_back is None:

@@ -43,6 +43,8 @@ def look(opened: RecordFile, authorities: Chain) -> Seen:
     photo = opened.photo
     if opened.record.get("simulated") is True:
         seen.remarks.append("it says that a part of its device was simulated")
+    if opened.others:
+        seen.remarks.append(f"what no device puts there is in its body: {', '.join(opened.others)}")
     if photo is None:
         if opened.label.kind in {Kind.PHOTO, Kind.TEST}:
             seen.problems.append(f"a {opened.label.kind} record without photo.jpg")
@@ -68,7 +70,9 @@ def _exif(seen: Seen, photo: bytes, opened: RecordFile, told: Mapping[str, Any])
     except ValueError as error:
         seen.problems.append(f"the EXIF of photo.jpg: {error}")
         return
-    if found is None:
+    if found is None and told:
+        seen.problems.append("photo.jpg lost its EXIF: a device writes it into each")
+    elif found is None:
         seen.remarks.append("photo.jpg has no EXIF")
     else:
         seen.problems.extend(_against_exif(found, opened, told))

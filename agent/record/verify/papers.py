@@ -1,5 +1,6 @@
 """What lies beside the records: certificates, receipts, and the fleet's list of revoked keys."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from agent.errors import ConfigError, NotGenuine, UnknownSigner
 from agent.models import from_rfc3339
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate, Chain
+from agent.record.file import UUID4
 from agent.record.receipt import Keys, Signer
 
 REVOKED_TYPE: Final = "doorstep-revoked"
@@ -84,7 +86,10 @@ def read_receipts(paths: Sequence[Path], unusable: list[str]) -> Mapping[str, Se
         wrong: list[str] = []
         for token in tokens:
             try:
-                found[_about(token)].append(token)
+                about = _about(token)
+                found[about].append(token)
+                if about != path.stem and re.fullmatch(UUID4, path.stem):
+                    wrong.append("about another record than its name says")
             except NotGenuine as error:
                 wrong.append(str(error))
         if wrong:

@@ -1,5 +1,6 @@
 """What was found, in lines of words and as JSON."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -22,6 +23,7 @@ Gaps = Mapping[tuple[str, int], range]
 def record_lines(records: Sequence[Record], gaps: Gaps) -> Iterator[str]:
     """A line per record and per gap, in their order."""
     chain_before, seq_before = "", 0
+    places = [(each.label.chain, each.label.seq) for each in records]
     for each in records:
         label = each.label
         chain = f"chain {_short(label.chain)}"
@@ -30,7 +32,11 @@ def record_lines(records: Sequence[Record], gaps: Gaps) -> Iterator[str]:
         gap = gaps.get((label.chain, label.seq))
         if gap and (label.chain, label.seq) != (chain_before, seq_before):
             upto = f" to #{gap[-1]}" if len(gap) > 1 else ""
-            yield f"{chain}  #{gap[0]}{upto}  MISSING: not in this folder"
+            at = bisect_left(places, (label.chain, gap[0]))
+            rest = (
+                ", but for what does not verify" if places[at] != (label.chain, label.seq) else ""
+            )
+            yield f"{chain}  #{gap[0]}{upto}  MISSING: not in this folder{rest}"
         chain_before, seq_before = label.chain, label.seq
         facts = f"#{label.seq:<5} {label.kind:<11} {label.utc} {label.clock:<8}"
         yield f"{chain}  {facts} {_said(each)}"

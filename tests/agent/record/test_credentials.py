@@ -181,7 +181,7 @@ def test_a_manifest_of_another_form_is_not_taken_for_a_devices() -> None:
     assert found is not None
     assert found.state is State.INVALID
     assert found.chain == ()
-    assert "not as a device writes one" in found.reasons[0]
+    assert "not in the form in which a device writes them" in found.reasons[0]
 
 
 @pytest.mark.parametrize("days", [-400, 400])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tarfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -146,6 +147,23 @@ def test_whatever_a_photo_is_told_and_made_of_crashes_nothing(
 
 
 OPENED = recordfile.unpack(Camera().make(signs=False).content)
+
+
+def test_what_else_is_in_a_body_is_named(tmp_path: Path) -> None:
+    """An expert who unpacks it must not take what lies there for the fleet's."""
+    device, more = RecordMaker(), tarfile.TarInfo("fleet-key.pem")
+    body = recordfile.pack_body({"manifest": "off"}, None, MOMENT)
+    body = body[:-1024] + more.tobuf(tarfile.USTAR_FORMAT) + bytes(1024)
+    label = device.make("time", body=recordfile.describe(body)).label
+    report = look(tmp_path, Made(label, recordfile.sign(label, body, device.key)))
+
+    assert words(report) == ["what no device puts there is in its body: fleet-key.pem"]
+
+
+def test_a_photo_that_lost_its_exif_is_told(tmp_path: Path, camera: Camera) -> None:
+    made = camera.make(signs=False, stamps=False)
+
+    assert "photo.jpg lost its EXIF: a device writes it into each" in words(look(tmp_path, made))
 
 
 def test_no_place_is_repeated_in_words(tmp_path: Path, camera: Camera) -> None:
@@ -319,6 +337,7 @@ def test_without_the_authority_it_is_said_that_nobody_was_asked(
 
 _WITHOUT_C2PA = """
 import sys
+import tarfile
 sys.modules["c2pa"] = None
 from agent.__main__ import main
 sys.exit(main(["verify", sys.argv[1]]))

@@ -216,7 +216,7 @@ def test_a_copy_is_no_fork(tmp_path: Path, device: RecordMaker) -> None:
     report = look(tmp_path)
 
     assert report.problems == 0
-    assert f"its own name is {made.label.capture_id}" in line_of(report, "a copy of")
+    assert f"its own name is {made.label.capture_id}" in line_of(report, "it has the same label as")
 
 
 def test_a_copy_in_the_other_spelling_is_no_fork(tmp_path: Path, device: RecordMaker) -> None:
@@ -229,7 +229,7 @@ def test_a_copy_in_the_other_spelling_is_no_fork(tmp_path: Path, device: RecordM
     report = look(tmp_path)
 
     assert report.problems == 0, report.lines
-    words = "a copy of .*, with the other spelling of its signature"
+    words = "it has the same label as .*, with the other spelling of its signature"
     assert len([line for line in report.lines if re.search(words, line)]) == 1
 
 
@@ -305,6 +305,52 @@ def test_a_record_of_another_device_does_not_verify_in_a_chain(
     for each in forged:
         line = line_of(report, each.label.capture_id)
         assert "NOT OURS: of van-8, in a chain of van-7" in line
+
+
+def test_who_begins_a_pruned_chain_does_not_own_it(tmp_path: Path, device: RecordMaker) -> None:
+    """The genuine ones follow each other, and nothing follows the stranger's."""
+    made = [device.make() for _ in range(3)]
+    for each in made[1:]:
+        each.into(tmp_path)
+    stranger = RecordMaker("van-8", chain=device.chain).make()
+    stranger.into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 1
+    line = line_of(report, stranger.label.capture_id)
+    assert "NOT OURS: of van-8, in a chain of van-7" in line
+
+
+def test_where_nothing_tells_whose_a_chain_is_nobody_has_it(
+    tmp_path: Path, device: RecordMaker
+) -> None:
+    device.make()
+    device.make().into(tmp_path)
+    RecordMaker("van-8", chain=device.chain).make().into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.verdict == "forked"
+    words = "FORKED: several devices are in this chain, nothing tells whose it is"
+    assert sum(words in line for line in report.lines) == 2
+
+
+def test_a_number_that_only_a_forger_has_is_missing_and_said_so(
+    tmp_path: Path, device: RecordMaker
+) -> None:
+    device.make().into(tmp_path)
+    replace(device, key=signing.new_key()).make().into(tmp_path)
+    device.make()
+    device.make().into(tmp_path)
+    report = look(tmp_path, device.key.public_key())
+
+    assert line_of(report, "MISSING").endswith("not in this folder, but for what does not verify")
+
+
+def test_a_record_that_takes_back_itself_is_told(tmp_path: Path, device: RecordMaker) -> None:
+    own = new_id()
+    device.make(Kind.VOID, about=own, capture_id=own).into(tmp_path)
+
+    assert "BROKEN: it takes back itself" in line_of(look(tmp_path), "void")
 
 
 def test_one_key_does_not_make_two_devices_one_chain(tmp_path: Path, device: RecordMaker) -> None:

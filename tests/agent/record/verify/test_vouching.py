@@ -306,6 +306,21 @@ def test_receipts_may_stand_in_one_file_line_by_line(
     assert verdict(folder.look(fleet_key=office.fleet_key.public_key())) == "holds"
 
 
+def test_a_receipt_in_the_place_of_another_records_is_told(
+    folder: Folder, camera: Camera, office: Office
+) -> None:
+    made, other = camera.make(signs=False), camera.make(signs=False)
+    made.into(folder.records)
+    folder.list.write_text(office.listed())
+    (folder.receipts / f"{made.label.capture_id}.jws").write_text(office.receipt(other))
+    report = folder.look()
+
+    assert "no receipt is there" in words(report)
+    assert folder.unusable == [
+        f"{made.label.capture_id}.jws: 1 of 1: about another record than its name says"
+    ]
+
+
 def test_a_record_without_a_receipt_is_a_remark(
     folder: Folder, camera: Camera, office: Office
 ) -> None:
