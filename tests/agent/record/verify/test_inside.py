@@ -13,13 +13,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.capture.photo_facts import GpsFacts
+from agent.capture.record_json import capture_claim
+from agent.models import CaptureId
 from agent.record import certificates, signing
 from agent.record import file as recordfile
 from agent.record.credentials import Source
 from agent.record.verify import Report, examine, inside
 from agent.record.verify.papers import Papers
+from hardware.clock import ClockSource, Moment
 from tests.support.authority import YEAR, Authority, new_authority
-from tests.support.benchtop import bench
+from tests.support.benchtop import Parts, bench
 from tests.support.factory import MOMENT, Made, RecordMaker
 from tests.support.photographed import PLACE, Camera
 from tests.support.sealed import IDENTITIES
@@ -225,6 +228,27 @@ def test_credentials_of_another_press_are_told(
 
     assert report.verdict == "broken"
     assert words(report) == [f"its Content Credentials {said}"]
+
+
+PRESSED = Moment(MOMENT, 1, "boot", ClockSource.GNSS, 0.1)
+CLAIM = capture_claim(CaptureId("id"), "van-7", PRESSED, Parts().fix(received_ns=1))
+"""What a device says in a photo's credentials."""
+
+
+@pytest.mark.parametrize("name", sorted(CLAIM.keys() - {"v"}))
+def test_each_thing_that_a_device_claims_is_compared(
+    tmp_path: Path, camera: Camera, name: str
+) -> None:
+    assert look(tmp_path, camera.make(claim={name: "another"}), camera).verdict == "broken"
+
+
+@pytest.mark.parametrize("name", sorted(CLAIM["position"]))
+def test_each_part_of_the_place_that_a_device_claims_is_compared(
+    tmp_path: Path, camera: Camera, name: str
+) -> None:
+    place = {one: PLACE[one] for one in CLAIM["position"]} | {name: 9}
+
+    assert look(tmp_path, camera.make(claim={"position": place}), camera).verdict == "broken"
 
 
 def test_credentials_by_another_device_of_the_fleet_are_told(
