@@ -315,5 +315,7 @@ def _readable(what: str) -> Iterator[None]:
         yield
     except NotGenuine:
         raise
+    except x509.ExtensionNotFound as error:
+        raise NotGenuine(f"{what}: {str(error)[:120]}") from error
     except _FOREIGN as error:
-        raise NotGenuine(f"{what}: {str(error)[:120] or type(error).__name__}") from error
+        raise NotGenuine(f"{what}, or damaged") from error

@@ -67,11 +67,15 @@ def examine(
     What was removed from the end of a chain cannot be seen.
     """
     seen = _look(paths, pinned, identities, papers)
-    problems = len(seen.strangers) + len(seen.gaps) + sum(len(one.problems) for one in seen.records)
     verdict = _verdict(seen, is_doubted=_is_doubted(seen, pinned, papers))
+    not_checked = [*_not_checked(seen, pinned, papers), *words.counted(seen.records)]
+    return _report(seen, verdict, not_checked)
+
+
+def _report(seen: _Seen, verdict: Verdict, not_checked: list[str]) -> Report:
+    problems = len(seen.strangers) + len(seen.gaps) + sum(len(one.problems) for one in seen.records)
     dates = [each.erased for each in seen.records if each.erased is not None]
     erased = max(dates) if verdict is Verdict.ERASED else None
-    not_checked = [*_not_checked(seen, pinned, papers), *words.counted(seen.records)]
     open_count = sum(each != _END for each in not_checked)
     lines = [
         *words.record_lines(seen.records, seen.gaps),
