@@ -125,10 +125,10 @@ def respelled_digest(content: bytes) -> str:
 
 def file_digests(content: bytes) -> frozenset[str]:
     """SHA-256 of the whole file, with either signature; for a label that was verified."""
-    line, _, body = content.partition(b"\n")
-    other = signing.other_spelling(line.decode("ascii")).encode()
-    whole = (content, other + b"\n" + body)
-    return frozenset(hashlib.sha256(each).hexdigest() for each in whole)
+    end = content.index(b"\n")
+    other = hashlib.sha256(signing.other_spelling(content[:end].decode("ascii")).encode())
+    other.update(memoryview(content)[end:])
+    return frozenset({hashlib.sha256(content).hexdigest(), other.hexdigest()})
 
 
 def open_label(line: bytes) -> tuple[Label, signing.PublicKey]:

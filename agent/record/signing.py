@@ -240,7 +240,7 @@ def embedded_key(token: str) -> PublicKey:
     try:
         members = _jws.get_unverified_header(token).get("jwk")
     except (InvalidTokenError, ValueError, RecursionError) as error:
-        raise NotGenuine(f"no usable key in the signature's header: {error}") from error
+        raise NotGenuine("no usable key in the signature's header") from error
     try:
         return from_jwk(members)
     except NotGenuine as error:

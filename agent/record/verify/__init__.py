@@ -153,7 +153,7 @@ def _not_checked(seen: _Seen, pinned: signing.PublicKey | None, papers: Papers) 
     if papers.certificates and not papers.authorities:
         yield "who made the certificates: no --ca"
     if papers.listed is None:
-        yield "which keys are revoked, and the dates of receipts: no --revoked"
+        yield "which keys are revoked, and the dates of receipts: no list of them (--revoked)"
     else:
         if not papers.listed.is_pinned:
             yield "who signed the list of revoked keys: no --fleet-key; it was taken at its word"
