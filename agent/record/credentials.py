@@ -4,11 +4,15 @@ Source: C2PA Technical Specification 2.2. The library is loaded by the first sig
 by this module: it is 23 MB of machine code. Nothing here asks a network.
 """
 
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from io import BytesIO
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -150,13 +154,30 @@ def load() -> ModuleType:
     Raises:
         NoLibrary: it cannot be loaded.
     """
+    if found := sys.modules.get("c2pa"):
+        return found
     try:
-        import c2pa  # noqa: PLC0415, TID251 - this is its door, and it is heavy
+        with _in_the_root_folder():
+            import c2pa  # noqa: PLC0415, TID251 - this is its door, and it is heavy
     except (ImportError, OSError, RuntimeError) as error:
         words = "c2pa cannot be loaded; install c2pa-python in this environment"
         raise NoLibrary(f"{words}: {str(error)[:120]}") from error
     library: ModuleType = c2pa
     return library
+
+
+@contextmanager
+def _in_the_root_folder() -> Iterator[None]:
+    """c2pa takes its machine code from the current folder first, be it one of foreign evidence."""
+    before = None
+    with suppress(OSError):
+        before = Path.cwd()
+    os.chdir("/")
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # one that this user may not enter: nothing relative led there
+            os.chdir(before or "/")
 
 
 def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:

@@ -1,9 +1,11 @@
 """Content Credentials: what a photo says of itself, and what an altered one is worth."""
 
 import io
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import c2pa  # noqa: TID251 - to sign what no device signs
 import cv2  # noqa: TID251 - to encode a photo again
@@ -16,6 +18,7 @@ from agent.record import certificates, credentials, signing
 from agent.record.credentials import Credentials, PhotoSigner, Source, State, Unsigned
 from tests.support.authority import new_authority
 from tests.support.credentialed import CAPTURE, Van, photo
+from tests.support.device import REPOSITORY
 from tests.support.waiting import until
 
 VAN = Van()
@@ -34,6 +37,33 @@ def worth(picture: bytes, anchor: str | None = ANCHOR) -> State | None:
 
 def flipped(picture: bytes, at: int, bit: int) -> bytes:
     return picture[:at] + bytes([picture[at] ^ 1 << bit]) + picture[at + 1 :]
+
+
+LOADS = """
+import os, sys
+sys.addaudithook(lambda name, what: name == "ctypes.dlopen" and print(what[0]))
+from agent.record import credentials
+credentials.load()
+print(os.getcwd())
+"""
+
+
+def test_no_machine_code_is_taken_from_the_current_folder(tmp_path: Path) -> None:
+    """It may be one of foreign evidence, or one that this process's user may not enter."""
+    (tmp_path / "libc2pa_c.so").write_text("not machine code")
+
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", LOADS],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *loaded, folder = ran.stdout.split()
+    assert any(one.endswith("/libc2pa_c.so") for one in loaded)
+    assert [one for one in loaded if one.startswith(str(tmp_path))] == []
+    assert folder == str(tmp_path)
 
 
 def test_a_signed_photo_says_by_whom_of_what_and_when() -> None:
