@@ -22,7 +22,7 @@ class Evidence:
         key: the signing key.
 
     Attributes:
-        key: the same.
+        key: as given.
         chain: the kept one, and those above it; empty where there is none for this key.
     """
 
