@@ -188,7 +188,8 @@ class Outcome:
         zone = self._office.zone_of(number)
         left = [words.day_and_time(one.left_at, zone) for one in photos if one.left_at is not None]
         presses = ", ".join(str(self._number(one.capture_id)) for one in photos)
-        yield f"{order} photo of press {presses}, left {left[0]}."
+        yield f"{order} photo of press {presses}."
+        yield f"    It was left on {left[0]}."
         yield f"    {photos[0].how_placed()}"
 
     def _shown(self, number: str) -> list[Any]:
