@@ -28,11 +28,6 @@ Sealing = Callable[[bytes, bool], tuple[bytes, str]]
 """From a packed body, and whether it holds a photo, to what is stored, and its media type."""
 
 
-def left_plain(body: bytes, _has_photo: bool) -> tuple[bytes, str]:
-    """For a bench: whoever has the card reads it."""
-    return body, recordfile.BODY_TYPE
-
-
 def new_id() -> CaptureId:
     """Make the id of a record."""
     return CaptureId(str(uuid.uuid4()))
@@ -54,7 +49,7 @@ class Chain:
         key: PrivateKey,
         device_id: str,
         head: Head,
-        seal: Sealing = left_plain,
+        seal: Sealing,
         mending: Mending | None = None,
     ) -> None:
         self._layout = layout

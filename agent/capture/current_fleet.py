@@ -70,7 +70,8 @@ class CurrentFleet:
             return body, recordfile.BODY_TYPE
         if (recipients := self._recipients) is not None:
             return sealing.seal(body, recipients), sealing.SEALED_TYPE
-        assert not has_photo, "a photo is never stored plain"
+        if has_photo:
+            raise RuntimeError("a photo, and nobody to seal it to: ask `is_enrolled` first")
         return body, recordfile.BODY_TYPE
 
     @property

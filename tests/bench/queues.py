@@ -32,6 +32,7 @@ from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
 from hardware.power import PowerReading
 from tests.powercut.stage import frames
+from tests.support.sealed import left_plain
 
 PHOTO_BYTES: Final = 300_000
 """A photo of 2304x1296 at JPEG quality 70."""
@@ -105,6 +106,7 @@ class OurQueue:
             key=key,
             device_id="bench",
             head=head or Head(str(uuid.uuid4()), 0, None),
+            seal=left_plain,
             mending=mending,
         )
 

@@ -26,6 +26,7 @@ from hardware.clock_system import SystemClock, boot_id
 from hardware.power import PowerReading
 from hardware.simulated.scenes import Scene, render
 from tests.support.device import Device
+from tests.support.sealed import left_plain
 
 JPEG_QUALITY_PCT: Final = 70
 """Makes about 300 KB of the scene below, as of most doors by day."""
@@ -91,5 +92,7 @@ def stock(device: Device) -> Iterator[Stock]:
         outbox = Outbox(database, boot_id())
         head = Head(str(uuid.uuid4()), 0, None)
         key, _ = device_key(layout)
-        chain = Chain(layout, outbox, key=key, device_id=config.device.id, head=head)
+        chain = Chain(
+            layout, outbox, key=key, device_id=config.device.id, head=head, seal=left_plain
+        )
         yield Stock(config.device.id, chain, outbox, frame, jpeg.encode(pixels, JPEG_QUALITY_PCT))

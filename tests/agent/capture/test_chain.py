@@ -14,6 +14,7 @@ from agent.record import signing
 from hardware.clock import ClockSource, Moment
 from tests.support.benchtop import bench
 from tests.support.factory import MOMENT, queue
+from tests.support.sealed import left_plain
 
 AT = Moment(MOMENT, 123, "boot-1", ClockSource.NTP, 5.0)
 TEXT = {"manifest": "off"}
@@ -28,7 +29,7 @@ def chain_over(folder: Path, key: signing.PrivateKey) -> tuple[Chain, Outbox]:
     head = Head("chain-1", 0, None)
     layout, database, outbox = queue(folder)
     database.close()
-    return Chain(layout, outbox, key=key, device_id="van-7", head=head), outbox
+    return Chain(layout, outbox, key=key, device_id="van-7", head=head, seal=left_plain), outbox
 
 
 def files(folder: Path) -> dict[str, bytes]:
