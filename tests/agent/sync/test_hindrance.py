@@ -27,6 +27,7 @@ from tests.support.rawserver import RawServer, head, raw_server, whole
 from tests.support.roads import payload_of, signed, stop_at
 from tests.support.sending import QUICK, DeviceQueue, Sender, device_queue, sender
 from tests.support.tusscript import TusScript
+from tests.support.waiting import until
 
 TOKEN = signed(payload_of(stop_at((52.5, 13.4), 1, PhotoRule.NO_PHOTO))).encode()
 PORTAL = b"<html><title>Free Wi-Fi</title><form action=/login>Accept</form></html>"
@@ -50,6 +51,10 @@ class Line:
         self.sender.clock.now_s += after_s
         self.sender.sync.step()
         return self.hindrance()
+
+    def hung_up(self) -> None:
+        """Waits until the server has: else the next request may meet a line that is closing."""
+        until(lambda: self.server.ended == self.server.connections)
 
 
 @contextmanager
@@ -123,6 +128,7 @@ def test_what_a_record_was_answered_is_told_until_one_gets_through(
     line.tus.instead["POST /files"] = [ended(answer)]
 
     first = line.step()
+    line.hung_up()
     later = line.step(after_s=86_401)
 
     assert (first, later) == (expected, None)
@@ -168,6 +174,7 @@ def test_what_a_document_was_answered_is_told_though_nothing_waits(
     fetching.tus.instead["GET /manifest"] = [ended(answer), whole(304)]
 
     first, contact = fetching.step(), fetching.reach.contact
+    fetching.hung_up()
     later = fetching.step(after_s=100)
 
     assert (first, later) == (expected, None)
