@@ -66,7 +66,7 @@ def _run(options: argparse.Namespace, data: Path) -> None:
                 signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
                 for line in pull.run(options, data):
                     print(line, flush=True)
-            elif options.command in {"devices", "clients", "fleet"}:
+            elif options.command in {"devices", "clients", "technicians", "fleet"}:
                 print(Desk.of(data, office).run(options))
             else:
                 print(commands.run(options, office, datetime.now(UTC)))

@@ -17,9 +17,11 @@ from agent.record import signing
 from tests.backend.faults.layer import Faults
 from tests.backend.faults.switches import Counts, Panel, Switches
 from tests.backend.identity.admission import Admission, device_of
+from tests.backend.identity.ending import Ending
 from tests.backend.identity.est import Est, Identity
 from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.identity.fleet_route import FleetRoute
+from tests.backend.identity.retire_route import RetireRoute
 from tests.backend.office.model import Office
 from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
@@ -135,6 +137,8 @@ def create_app(
     middleware = [Middleware(Faults, panel=panel, counts=counts)]
     if identity is not None:
         routes += Est(identity).routes()
+        if office is not None:
+            routes += RetireRoute(Ending(identity.register, office)).routes()
         middleware.append(
             Middleware(Admission, register=identity.register, clients=identity.clients)
         )

@@ -18,7 +18,7 @@ from tests.backend.wire.quota import MOST_OPEN_BYTES
 from tests.backend.wire.store import Store
 from tests.openapi.documents import BACKEND, Held, allowed, answers, operations
 from tests.openapi.hooks import own_name
-from tests.support.enrolment import EST, PKCS10, Enrolled, asked, enrolled
+from tests.support.enrolment import EST, PKCS10, Enrolled, asked, enrolled, technician
 from tests.support.factory import RecordMaker, new_id
 from tests.support.wire import BODY, VERSION, Wire, announce, record, speaking_to
 
@@ -41,6 +41,8 @@ def test_every_answer_in_the_document_is_given(tmp_path: Path) -> None:
             documents(wire, backend)
             certificates(wire, backend, maker)
             the_last_one_is_too_much(wire)
+            with speaking(backend, held, technician(backend, tmp_path)) as other:
+                retirement(wire, other, maker.device_id)
 
     promised = answers(held.document)
     assert promised - held.seen == set(), "in the document, and never given here"
@@ -62,8 +64,11 @@ def test_what_is_not_allowed_is_405_and_says_what_is(tmp_path: Path) -> None:
 
 
 @contextmanager
-def speaking(backend: Backend, held: Held, device: Enrolled | None) -> Iterator[Wire]:
-    files = None if device is None else device.files
+def speaking(backend: Backend, held: Held, who: Enrolled | Path | None) -> Iterator[Wire]:
+    if isinstance(who, Enrolled):
+        files: tuple[Path, Path] | None = who.files
+    else:
+        files = None if who is None else (who, who)
     with speaking_to(backend.base_url, backend.ca_file, files) as wire:
         wire.session.hooks["response"].append(held.hold)
         yield wire
@@ -165,6 +170,17 @@ def certificates(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
         for _ in range(MOST_IN_A_DAY):
             body = asked(named, signing.new_key(), [server])
             wire.session.post(f"{wire.base_url}{EST}/{path}", body, headers=PKCS10, timeout=10)
+
+
+def retirement(wire: Wire, technician: Wire, device_id: str) -> None:
+    """By the device, last of all: it is out then; a technician is answered the same."""
+    url = f"{wire.base_url}/retire"
+    for body in (b"{}", b" " * 20_000):  # 400, 413
+        wire.session.post(url, body, timeout=10)
+    for name in ("van-2", device_id):  # 403, 404; 200 for the second
+        technician.session.post(url, json={"device_id": name}, timeout=10)
+        answer = wire.session.post(url, json={"device_id": name}, timeout=10)
+    assert answer.status_code == 403
 
 
 def the_last_one_is_too_much(wire: Wire) -> None:

@@ -199,6 +199,13 @@ def enrolled_beside(
     return kept(folder, device_id, known.x509, key)
 
 
+def technician(backend: Backend, folder: Path, name: str = "ada") -> Path:
+    """A technician's key and certificate in one file, as the office makes them."""
+    out = folder / f"{name}.pem"
+    backend.command("technicians", "add", name, "--out", str(out))
+    return out
+
+
 def let_in(backend: Backend) -> tuple[str, str]:
     """A new device and its token, as `devices add` makes them."""
     device_id = f"van-{uuid4()}"

@@ -1,6 +1,7 @@
-"""Which device asks: by its TLS certificate, looked up for every single request."""
+"""Which device or technician asks: by the TLS certificate, looked up for every single request."""
 
 import logging
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -9,7 +10,8 @@ from cryptography import x509
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.backend.identity.clients import Client, Clients
+from tests.backend.identity.clients import Client, Clients, Kind
+from tests.backend.identity.closings import How
 from tests.backend.identity.known import CertificateState, Known, Label
 from tests.backend.identity.register import Register
 from tests.backend.pages import PREFIX
@@ -31,9 +33,15 @@ _OPEN: Final = frozenset({f"{EST}/cacerts", f"{EST}/simpleenroll", "/switches", 
 FOR_CLIENTS: Final = ("/fleet/status", "/metrics")
 """What paths of other systems begin with: a device's certificate opens none of them."""
 
+FOR_TECHNICIANS: Final = re.compile(r"/files(/.*)?|/receipts|/retire|/fleet")
+"""All that a technician's certificate opens: to deliver, and to end a device; `/fleet` is the
+document that says who signs receipts."""
+
 NO_CERTIFICATE: Final = "no certificate: not enrolled here; run `doorstep enrol`"
 UNKNOWN: Final = "certificate unknown: not issued here; enrol with a token"
 REVOKED: Final = "certificate revoked: ask to be let in, then enrol anew"
+RETIRED: Final = "certificate revoked: this device was retired on {}"
+GONE: Final = "certificate revoked: the office closed this device on {}; ask there"
 SUPERSEDED: Final = "certificate superseded: is this a copy? Tell the office"
 EXPIRED: Final = "certificate expired on {}: good for renewal only"
 """Short, so that a device's status shows them whole."""
@@ -42,6 +50,12 @@ FOR_CLIENTS_ONLY: Final = "no client's certificate: `clients add NAME --out FILE
 CLIENT_REVOKED: Final = "client's certificate revoked: ask the office"
 CLIENT_EXPIRED: Final = "client's certificate expired on {}: `clients add` makes the next one"
 A_CLIENTS: Final = "a client's certificate: it opens /fleet/status and /metrics only"
+
+TECHNICIAN_REVOKED: Final = "technician's certificate revoked: ask the office"
+TECHNICIAN_EXPIRED: Final = (
+    "technician's certificate expired on {}: `technicians add` makes the next one"
+)
+A_TECHNICIANS: Final = "a technician's certificate: it delivers records and retires devices only"
 
 
 def objection(known: Known | None, now: datetime, path: str) -> str | None:
@@ -59,11 +73,22 @@ def objection(known: Known | None, now: datetime, path: str) -> str | None:
 
 def client_objection(client: Client | None, now: datetime) -> str | None:
     """Why this certificate does not let a client in; None where it does. Pure."""
-    if client is None:
+    if client is None or client.kind is not Kind.CLIENT:
         return FOR_CLIENTS_ONLY
     if client.revoked:
         return CLIENT_REVOKED
     return CLIENT_EXPIRED.format(f"{client.until:%Y-%m-%d}") if now > client.until else None
+
+
+def other_objection(other: Client, now: datetime, path: str) -> str | None:
+    """Why who is no device is refused where devices ask; None where it is a technician. Pure."""
+    if other.kind is not Kind.TECHNICIAN:
+        return A_CLIENTS
+    if other.revoked:
+        return TECHNICIAN_REVOKED
+    if now > other.until:
+        return TECHNICIAN_EXPIRED.format(f"{other.until:%Y-%m-%d}")
+    return None if FOR_TECHNICIANS.fullmatch(path) else A_TECHNICIANS
 
 
 def is_for_clients(path: str) -> bool:
@@ -75,7 +100,7 @@ def is_for_clients(path: str) -> bool:
 
 
 class Admission:
-    """ASGI middleware: 403 with words, or the device's id in the request's state.
+    """ASGI middleware: 403 with words, or the device's id or technician's name in the state.
 
     TLS has verified who signed the certificate, and that the device holds its key; a resumed
     session was verified when it began. Everything else is in the register, and asked anew.
@@ -109,13 +134,24 @@ class Admission:
         if of_clients:
             return client_objection(self._clients.find(serial), now)
         known = self._register.find(serial)
-        if known is None and self._clients.find(serial) is not None:
-            return A_CLIENTS
+        if known is None and (other := self._clients.find(serial)) is not None:
+            scope["state"]["technician"] = other.name
+            return other_objection(other, now, scope["path"])
         refused = objection(known, now, scope["path"])
         if known is not None:
             self._note(known, refused, now)
             scope["state"]["device"] = known.device_id
+            if refused is REVOKED:
+                return self._why_revoked(known.device_id)
         return refused
+
+    def _why_revoked(self, device_id: str) -> str:
+        """A device that retired itself learns that it is done."""
+        closing = self._register.closing(device_id)
+        if closing is None:
+            return REVOKED
+        words = RETIRED if closing.how is How.RETIRED else GONE
+        return words.format(f"{closing.at:%Y-%m-%d}")
 
     def _note(self, known: Known, refused: str | None, now: datetime) -> None:
         if refused is None and known.first_used_at is None:
@@ -128,6 +164,12 @@ class Admission:
 def device_of(scope: Any) -> str | None:
     """The device that asks, by its certificate; None where the backend runs without identity."""
     found: str | None = scope["state"].get("device")
+    return found
+
+
+def technician_of(scope: Any) -> str | None:
+    """The technician who asks, by the certificate; None where it is a device."""
+    found: str | None = scope["state"].get("technician")
     return found
 
 

@@ -1,8 +1,9 @@
-"""Other systems that ask the backend and devices for their status: a certificate for each."""
+"""Who has a certificate and is no device: other systems that ask for a status, and technicians."""
 
 import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from cryptography import x509
@@ -12,12 +13,19 @@ from tests.backend.identity.database import opened, together
 
 
 class NameTakenError(ValueError):
-    """A device is called so; the text says it."""
+    """Somebody else is called so; the text says who."""
+
+
+class Kind(StrEnum):
+    """CLIENT: another system, which looks. TECHNICIAN: a person, who brings what cards hold."""
+
+    CLIENT = "client"
+    TECHNICIAN = "technician"
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One certificate of a client.
+    """One certificate of a client or a technician.
 
     Attributes:
         serial: in hex, lower case.
@@ -27,48 +35,59 @@ class Client:
     name: str
     until: datetime
     revoked: bool
+    kind: Kind = Kind.CLIENT
 
 
 class Clients:
-    """Who may look, and until when; one connection to `backend.db`.
+    """Who may come, for what, and until when; one connection to `backend.db`.
 
-    A client may have several certificates: the next one is made before the one in use ends.
+    Each may have several certificates: the next one is made before the one in use ends.
     """
 
     def __init__(self, folder: Path) -> None:
         self._db = opened(folder)
 
-    def add(self, name: str, made: x509.Certificate) -> None:
+    def add(self, name: str, made: x509.Certificate, kind: Kind = Kind.CLIENT) -> None:
         """Lets in whoever shows this certificate. Raises NameTakenError."""
-        query = "SELECT device_id FROM enrolled WHERE lower(device_id) = lower(?)"
-        row = (f"{made.serial_number:x}", name, rfc3339(made.not_valid_after_utc))
+        row = (f"{made.serial_number:x}", name, rfc3339(made.not_valid_after_utc), kind)
         with together(self._db):
-            if has := self._db.execute(query, (name,)).fetchone():
-                raise NameTakenError(f"{name}: the device {has[0]} is called so; take another name")
-            self._db.execute("INSERT INTO clients VALUES (?, ?, ?, 0)", row)
+            if who := self._others(name, kind):
+                raise NameTakenError(f"{name}: {who} is called so; take another name")
+            self._db.execute("INSERT INTO clients VALUES (?, ?, ?, 0, ?)", row)
+
+    def _others(self, name: str, kind: Kind) -> str | None:
+        query = "SELECT device_id FROM enrolled WHERE lower(device_id) = lower(?)"
+        if has := self._db.execute(query, (name,)).fetchone():
+            return f"the device {has[0]}"
+        query = "SELECT kind FROM clients WHERE lower(name) = lower(?) AND kind <> ?"
+        found = self._db.execute(query, (name, kind)).fetchone()
+        return f"a {found[0]}" if found else None
 
     def find(self, serial: int) -> Client | None:
-        """Whose certificate this is, if it is a client's."""
+        """Whose certificate this is, if it is no device's."""
         query = "SELECT * FROM clients WHERE serial = ?"
         row = self._db.execute(query, (f"{serial:x}",)).fetchone()
         return None if row is None else _client(row)
 
-    def is_one(self, name: str) -> bool:
-        """Whether a client is or was called so, in capitals or not."""
-        query = "SELECT 1 FROM clients WHERE lower(name) = lower(?)"
-        return self._db.execute(query, (name,)).fetchone() is not None
+    def kind_of(self, name: str) -> Kind | None:
+        """What is or was called so, in capitals or not."""
+        query = "SELECT kind FROM clients WHERE lower(name) = lower(?)"
+        found = self._db.execute(query, (name,)).fetchone()
+        return None if found is None else Kind(found[0])
 
-    def revoke(self, name: str) -> None:
+    def revoke(self, name: str, kind: Kind = Kind.CLIENT) -> None:
         """Ends all its certificates at once. Raises LookupError."""
-        change = "UPDATE clients SET revoked = 1 WHERE name = ?"
+        change = "UPDATE clients SET revoked = 1 WHERE name = ? AND kind = ?"
         with together(self._db):
-            if self._db.execute(change, (name,)).rowcount == 0:
-                raise LookupError(f"no client {name}: `clients list` names all")
+            if self._db.execute(change, (name, kind)).rowcount == 0:
+                raise LookupError(f"no {kind} {name}: `{kind}s list` names all")
 
-    def listed(self) -> list[Client]:
-        """Every certificate, by name and end."""
-        return [_client(row) for row in self._db.execute("SELECT * FROM clients ORDER BY 2, 3")]
+    def listed(self, kind: Kind = Kind.CLIENT) -> list[Client]:
+        """Every certificate of this kind, by name and end."""
+        query = "SELECT * FROM clients WHERE kind = ? ORDER BY name, until"
+        return [_client(row) for row in self._db.execute(query, (kind,))]
 
 
 def _client(row: sqlite3.Row) -> Client:
-    return Client(row["serial"], row["name"], from_rfc3339(row["until"]), bool(row["revoked"]))
+    until, kind = from_rfc3339(row["until"]), Kind(row["kind"])
+    return Client(row["serial"], row["name"], until, bool(row["revoked"]), kind)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -13,7 +14,9 @@ from agent.models import from_rfc3339
 from agent.record import certificates, signing
 from agent.record.verify.papers import REVOKED_TYPE
 from tests.backend import keys
-from tests.backend.identity.clients import Client, NameTakenError
+from tests.backend.identity.clients import Client, Kind, NameTakenError
+from tests.backend.identity.closings import THE_OFFICE, How, ends_told, told
+from tests.backend.identity.ending import Ending
 from tests.backend.identity.est import Identity
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
 from tests.backend.identity.known import DeviceState, Label, Listed
@@ -46,8 +49,11 @@ def add_to(commands: Any) -> None:
     names = what.add_parser("names", help="say under which names a device's own server is asked")
     names.add_argument("id", metavar="ID")
     names.add_argument("names", nargs="*", metavar="NAME", help="all of them; none takes them away")
-    what.add_parser("gone", help="revoke, and take its route").add_argument("id", metavar="ID")
-    _add_clients(commands)
+    gone = what.add_parser("gone", help="it never comes back: revoke, close its chains")
+    gone.add_argument("id", metavar="ID")
+    gone.add_argument("--to", metavar="OTHER", help="the device that gets its route")
+    _add_others(commands, Kind.CLIENT, "other systems that may ask for a status")
+    _add_others(commands, Kind.TECHNICIAN, "people who deliver what cards of devices hold")
     fleet = commands.add_parser("fleet", help="the signed document that tells devices the keys")
     what = fleet.add_subparsers(dest="what", required=True)
     what.add_parser("publish", help="make its next version, and name the keys in it")
@@ -59,14 +65,15 @@ def add_to(commands: Any) -> None:
     revoke.add_argument("kid", metavar="KID")
 
 
-def _add_clients(commands: Any) -> None:
-    clients = commands.add_parser("clients", help="other systems that may ask for a status")
-    what = clients.add_subparsers(dest="what", required=True)
+def _add_others(commands: Any, kind: Kind, help_text: str) -> None:
+    what = commands.add_parser(f"{kind}s", help=help_text).add_subparsers(
+        dest="what", required=True
+    )
     add = what.add_parser("add", help="make a key and a certificate for 90 days; also the next one")
     add.add_argument("name", metavar="NAME")
     add.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new file (0600)")
-    what.add_parser("list", help="every certificate of a client")
-    what.add_parser("revoke", help="end a client's certificates at once").add_argument("name")
+    what.add_parser("list", help=f"every certificate of a {kind}")
+    what.add_parser("revoke", help=f"end a {kind}'s certificates at once").add_argument("name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +106,17 @@ class Desk:
             ("devices", "list"): lambda _: self.listed(),
             ("devices", "revoke"): lambda given: self.revoke(given.id, given.evidence),
             ("devices", "names"): lambda given: self.name(given.id, given.names),
-            ("clients", "add"): lambda given: self.add_client(given.name, given.out),
-            ("clients", "list"): lambda _: self.clients_listed(),
-            ("clients", "revoke"): lambda given: self.revoke_client(given.name),
-            ("devices", "gone"): lambda given: self.gone(given.id),
+            ("devices", "gone"): lambda given: self.gone(given.id, given.to),
             ("fleet", "publish"): lambda _: self._told(self.documents.publish()),
             ("fleet", "rotate"): self.rotate,
             ("fleet", "revoke"): lambda given: self.revoke_key(given.kid),
         }
+        for kind in Kind:
+            commands |= {
+                (f"{kind}s", "add"): partial(self.add_other, kind),
+                (f"{kind}s", "list"): partial(self.others_listed, kind),
+                (f"{kind}s", "revoke"): partial(self.revoke_other, kind),
+            }
         return commands[options.command, options.what](options)
 
     def add(self, given: argparse.Namespace) -> str:
@@ -115,8 +125,9 @@ class Desk:
         wrong = [one for one in ids if not _DEVICE_ID.fullmatch(one)]
         if wrong:
             raise NotDone(f"{wrong[0]} is no device id: letters, digits, . _ - and at most 63")
-        if taken := [one for one in ids if self.identity.clients.is_one(one)]:
-            raise NotDone(f"{taken[0]}: a client is called so; take another id")
+        for one in ids:
+            if kind := self.identity.clients.kind_of(one):
+                raise NotDone(f"{one}: a {kind} is called so; take another id")
         if tokens is not None and tokens.exists():
             raise FileExistsError(f"{tokens} is there already: nobody was let in")
         new = bool(given.new_signing_key)
@@ -152,8 +163,9 @@ class Desk:
             )
         return "\n".join(lines)
 
-    def add_client(self, name: str, out: Path) -> str:
+    def add_other(self, kind: Kind, given: argparse.Namespace) -> str:
         """Key and certificate go into one file, which nobody else here has."""
+        name, out = given.name, given.out
         if not _DEVICE_ID.fullmatch(name):
             raise NotDone(f"{name} is no name: letters, digits, . _ - and at most 63")
         if out.exists():
@@ -161,32 +173,39 @@ class Desk:
         key = signing.new_key()
         made = self.identity.authority.client(name, key.public_key(), datetime.now(UTC))
         try:
-            self.identity.clients.add(name, made)
+            self.identity.clients.add(name, made, kind)
         except NameTakenError as error:
             raise NotDone(str(error)) from error
         _write_new(out, signing.private_pem(key) + certificates.pem([made]))
         return f"{name}: until {made.not_valid_after_utc:%Y-%m-%d}; written: {out}"
 
-    def clients_listed(self) -> str:
-        lines = [_client_line(one) for one in self.identity.clients.listed()]
-        return "\n".join(lines) or "no client was let in yet: `clients add NAME --out FILE`"
+    def others_listed(self, kind: Kind, _: argparse.Namespace) -> str:
+        lines = [_client_line(one) for one in self.identity.clients.listed(kind)]
+        return "\n".join(lines) or f"no {kind} was let in yet: `{kind}s add NAME --out FILE`"
 
-    def revoke_client(self, name: str) -> str:
+    def revoke_other(self, kind: Kind, given: argparse.Namespace) -> str:
         try:
-            self.identity.clients.revoke(name)
+            self.identity.clients.revoke(given.name, kind)
         except LookupError as error:
             raise NotDone(str(error)) from error
-        return f"{name}: shut out here; devices let it in until it is off their serve.clients"
+        if kind is Kind.TECHNICIAN:
+            return f"{given.name}: shut out; what was delivered stays, marked with the name"
+        return f"{given.name}: shut out here; devices let it in until it is off their serve.clients"
 
-    def gone(self, device_id: str) -> str:
-        self._shut_out(device_id, DeviceState.GONE)
-        self.office.routes.unassign(device_id)
-        last: dict[str, int] = {}
-        for capture_id in self.office.filing.of_device(device_id):
-            label = self.office.store.label(capture_id)
-            last[label["chain"]] = max(last.get(label["chain"], 0), label["seq"])
-        seen = [f"last record seen: chain {chain}, seq {seq}" for chain, seq in last.items()]
-        return "\n".join([f"{device_id}: gone", *(seen or ["no record of it was seen"])])
+    def gone(self, device_id: str, to: str | None) -> str:
+        ending = Ending(self.register, self.office)
+        before = self.register.closing(device_id)
+        try:
+            closing = ending.now(device_id, How.GONE, THE_OFFICE, datetime.now(UTC), to=to)
+        except LookupError as error:
+            raise NotDone(str(error)) from error
+        lines = [f"{device_id}: {told(closing)}"]
+        if before is not None:
+            lines.append("that was so before; the first time counts")
+        if to is not None:
+            lines.append(f"its route, where it had one: handed on to {to}")
+        lines += ends_told(closing, ending.chains(device_id))
+        return "\n".join(lines)
 
     def rotate(self, given: argparse.Namespace) -> str:
         if given.identity:

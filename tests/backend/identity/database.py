@@ -22,14 +22,21 @@ CREATE TABLE IF NOT EXISTS names (
 CREATE INDEX IF NOT EXISTS names_by_device ON names (device_id);
 CREATE TABLE IF NOT EXISTS clients (
     serial TEXT PRIMARY KEY, name TEXT NOT NULL, until TEXT NOT NULL,
-    revoked INTEGER NOT NULL) STRICT;
+    revoked INTEGER NOT NULL, kind TEXT NOT NULL DEFAULT 'client') STRICT;
+CREATE TABLE IF NOT EXISTS closings (
+    device_id TEXT PRIMARY KEY REFERENCES enrolled, at TEXT NOT NULL, how TEXT NOT NULL,
+    by TEXT NOT NULL, chains TEXT NOT NULL) STRICT;
 """
 """A certificate's `number` rises with every issue: the newest has the highest.
 
 `takes_key`: whether the device may bring a signing key that is not known yet: its first one, and
 then one each time that the office says so. Whoever holds its TLS key alone must not bring theirs.
 Certificates of clients are in a table of their own: nothing that looks for a device's finds them.
+`chains` is JSON, as in the answer to a retirement (closing.py).
 """
+
+KIND: Final = "ALTER TABLE clients ADD COLUMN kind TEXT NOT NULL DEFAULT 'client'"
+"""Before 2026.12 there were no technicians."""
 
 
 def opened(folder: Path) -> sqlite3.Connection:
@@ -39,7 +46,15 @@ def opened(folder: Path) -> sqlite3.Connection:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         db.execute(f"PRAGMA {pragma}").fetchall()
     db.executescript(SCHEMA)
+    if not _has_kinds(db):
+        with together(db):
+            if not _has_kinds(db):  # another process may have been the first
+                db.execute(KIND)
     return db
+
+
+def _has_kinds(db: sqlite3.Connection) -> bool:
+    return "kind" in [row["name"] for row in db.execute("PRAGMA table_info(clients)")]
 
 
 @contextmanager

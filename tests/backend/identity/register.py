@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from agent.models import rfc3339
 from agent.record.signing import PublicKey, thumbprint
 from tests.backend.identity.clients import NameTakenError
+from tests.backend.identity.closings import Closing, closed
 from tests.backend.identity.database import opened, together
 from tests.backend.identity.known import CertificateState, DeviceState, Known, Label, Listed, known
 from tests.backend.identity.names import is_fresh
@@ -60,31 +61,62 @@ class Register:
         counts; it may bring another one with `new_signing_key` alone.
 
         Raises:
-            NameTakenError: a client is called so, and devices name clients by that alone.
+            NameTakenError: a client or technician is called so, and names alone tell who it is.
         """
         token = secrets.token_urlsafe(TOKEN_BYTES)
         upsert = """INSERT INTO enrolled VALUES (?, ?, 1) ON CONFLICT DO UPDATE
             SET state = excluded.state, takes_key = takes_key OR ?"""
-        is_client = "SELECT 1 FROM clients WHERE lower(name) = lower(?)"
+        query = "SELECT kind FROM clients WHERE lower(name) = lower(?)"
         with together(self._db):
-            if self._db.execute(is_client, (device_id,)).fetchone():
-                raise NameTakenError(f"{device_id}: a client is called so; take another id")
+            if has := self._db.execute(query, (device_id,)).fetchone():
+                raise NameTakenError(f"{device_id}: a {has[0]} is called so; take another id")
+            self._db.execute("DELETE FROM closings WHERE device_id = ?", (device_id,))
             self._db.execute(upsert, (device_id, DeviceState.IN, new_signing_key))
             row = (device_id, _digest(token))
             self._db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, NULL)", row)
         return token
 
     def shut_out(self, device_id: str, state: DeviceState) -> None:
-        """Ends every TLS certificate and token of a device at once. Raises LookupError."""
+        """Ends every TLS certificate and token of a device at once. Raises LookupError.
+
+        One that is gone stays gone.
+        """
         with together(self._db):
-            change = "UPDATE enrolled SET state = ? WHERE device_id = ?"
-            if self._db.execute(change, (state, device_id)).rowcount == 0:
-                raise LookupError(f"no device {device_id}: `devices list` names all")
-            self._db.execute("DELETE FROM tokens WHERE device_id = ?", (device_id,))
-            end = "UPDATE certificates SET state = ? WHERE device_id = ? AND label = ?"
-            self._db.execute(end, (CertificateState.REVOKED, device_id, Label.TLS))
-            if state is DeviceState.GONE:
-                self._db.execute("DELETE FROM names WHERE device_id = ?", (device_id,))
+            self._shut_out(device_id, state)
+
+    def close(self, closing: Closing) -> Closing:
+        """Ends a device for good, and keeps where its chains ended; again changes nothing.
+
+        Returns what is kept. Raises LookupError.
+        """
+        device_id, gone = closing.device_id, DeviceState.GONE
+        row = (device_id, rfc3339(closing.at), closing.how, closing.by, closing.text())
+        with together(self._db):
+            self._shut_out(device_id, gone)
+            self._db.execute("INSERT OR IGNORE INTO closings VALUES (?, ?, ?, ?, ?)", row)
+        return self.closing(device_id) or closing
+
+    def _shut_out(self, device_id: str, state: DeviceState) -> None:
+        change = "UPDATE enrolled SET state = iif(state = ?, state, ?) WHERE device_id = ?"
+        if self._db.execute(change, (DeviceState.GONE, state, device_id)).rowcount == 0:
+            raise LookupError(f"no device {device_id}: `devices list` names all")
+        self._db.execute("DELETE FROM tokens WHERE device_id = ?", (device_id,))
+        end = "UPDATE certificates SET state = ? WHERE device_id = ? AND label = ?"
+        self._db.execute(end, (CertificateState.REVOKED, device_id, Label.TLS))
+        if state is DeviceState.GONE:
+            self._db.execute("DELETE FROM names WHERE device_id = ?", (device_id,))
+
+    def closing(self, device_id: str) -> Closing | None:
+        """How and when it ended for good; None where it has not."""
+        query = "SELECT * FROM closings WHERE device_id = ?"
+        row = self._db.execute(query, (device_id,)).fetchone()
+        return None if row is None else closed(row)
+
+    def state(self, device_id: str) -> DeviceState | None:
+        """None for one that was never let in."""
+        query = "SELECT state FROM enrolled WHERE device_id = ?"
+        row = self._db.execute(query, (device_id,)).fetchone()
+        return None if row is None else DeviceState(row["state"])
 
     def is_token(self, device_id: str, token: str) -> bool:
         """Whether this is the device's token, used or not."""

@@ -71,6 +71,28 @@ class Routes:
         take = "UPDATE assignments SET route = NULL WHERE device_id = ?"
         self._ledger.execute(take, (device_id,))
 
+    def hand_on(self, device_id: str, other: str, now: datetime) -> None:
+        """Give a device's route to another: whole, or behind its own what is not done yet.
+
+        It stays planned as it was: what the first device still has to send is bound all the same.
+        """
+        query = "SELECT route FROM assignments WHERE device_id = ? AND route NOTNULL AND ends > ?"
+        found = [
+            self._ledger.execute(query, (one, rfc3339(now))).fetchone()
+            for one in (device_id, other)
+        ]
+        if found[0] is None:
+            return
+        given = found[0]["route"]
+        if found[1] is None:
+            self.assign(given, other)
+            return
+        append = """INSERT OR IGNORE INTO route_orders
+            SELECT :to, number, place + 1 + coalesce(
+                (SELECT max(place) FROM route_orders WHERE route = :to), 0)
+            FROM route_orders JOIN orders USING (number) WHERE route = :of AND NOT done"""
+        self._ledger.execute(append, {"to": found[1]["route"], "of": given})
+
     def manifest(self, device_id: str, now: datetime, sign: Sign, kid: str) -> Issued | None:
         """The manifest for this device; None when it has no route today, or that has ended.
 

@@ -1,0 +1,54 @@
+"""The end of a device: its chains are closed, its route goes back or to another, it is shut out."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+from tests.backend.identity.closings import ChainEnd, Closing, How, chain_ends
+from tests.backend.identity.known import DeviceState
+from tests.backend.identity.register import Register
+from tests.backend.office.model import Office
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Ends devices. Interrupted, it is done again: the register is the last to change."""
+
+    register: Register
+    office: Office
+
+    def now(
+        self, device_id: str, how: How, by: str, at: datetime, *, to: str | None = None
+    ) -> Closing:
+        """Ends a device, its route goes to the device `to`; the first end counts.
+
+        Raises:
+            LookupError: there is no such device, or `to` is not let in; nothing was changed.
+        """
+        self._check(device_id)
+        if to is not None and (to == device_id or self.register.state(to) is not DeviceState.IN):
+            raise LookupError(f"{to} is no other device that is let in: nothing was changed")
+        if to is not None:
+            self.office.routes.hand_on(device_id, to, at)
+        return self._close(Closing(device_id, at, how, by, self.chains(device_id)))
+
+    async def while_serving(self, device_id: str, how: How, by: str, at: datetime) -> Closing:
+        """The same; a year's labels are read in a thread, so that devices are served meanwhile."""
+        self._check(device_id)
+        if (kept := self.register.closing(device_id)) is not None:
+            return kept
+        ids, label = self.office.filing.of_device(device_id), self.office.store.label
+        ends = await asyncio.to_thread(lambda: chain_ends(map(label, ids)))
+        return self._close(Closing(device_id, at, how, by, ends))
+
+    def chains(self, device_id: str) -> tuple[ChainEnd, ...]:
+        """What was received of it until now, also what a rescue brought since it ended."""
+        return chain_ends(map(self.office.store.label, self.office.filing.of_device(device_id)))
+
+    def _check(self, device_id: str) -> None:
+        if self.register.state(device_id) is None:
+            raise LookupError(f"no device {device_id}: `devices list` names all")
+
+    def _close(self, closing: Closing) -> Closing:
+        self.office.routes.unassign(closing.device_id)
+        return self.register.close(closing)

@@ -1,0 +1,140 @@
+"""The end of a device over the wire: who may bring it about, and what is answered."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backend.identity.register import Register
+from tests.backend.office import demo
+from tests.backend.office.model import Office, open_office
+from tests.backend.wire.store import Store
+from tests.support.enrolment import Van, enrolled, technician
+from tests.support.wire import Wire, speaking_to
+
+
+def retire(wire: Wire, device_id: object) -> Any:
+    return wire.session.post(f"{wire.base_url}/retire", json={"device_id": device_id}, timeout=10)
+
+
+@pytest.fixture
+def ada(van: Van, tmp_path: Path) -> Iterator[Wire]:
+    """A technician, on a connection of hers."""
+    own = technician(van.backend, tmp_path, f"ada-{van.device_id[-12:]}")
+    with ExitStack() as opened:
+        yield opened.enter_context(
+            speaking_to(van.backend.base_url, van.backend.ca_file, (own, own))
+        )
+        van.backend.command("technicians", "revoke", own.stem)
+
+
+def on_the_road(van: Van) -> Office:
+    """The office that gave the van the demo's route; the backend is shared, and settled once."""
+    office = open_office(Store(van.backend.data))
+    if office.ledger.execute("SELECT 1 FROM customers").fetchone() is None:
+        demo.settle(office)
+    demo.send_out(office, van.device_id, datetime.now(UTC))
+    return office
+
+
+def test_a_device_retires_itself_and_learns_what_was_received(van: Van) -> None:
+    wire, before = van.wire(), datetime.now(UTC)
+    for lost in (False, True, False, False):
+        van.send(wire) if not lost else van.maker.make()
+
+    answer = retire(wire, van.device_id)
+
+    assert answer.status_code == 200
+    told = answer.json()
+    end = {"chain": van.maker.chain, "last_seq": 4, "received": 3, "missing": 1, "gaps": [[2, 2]]}
+    assert told["device_id"] == van.device_id
+    assert told["chains"] == [end]
+    assert datetime.fromisoformat(told["retired_at"]).date() >= before.date()
+
+
+def test_once_more_says_that_it_is_done_already(van: Van) -> None:
+    """The first answer may have been lost: that is no wrong revocation."""
+    retire(van.wire(), van.device_id)
+
+    again = retire(van.wire(), van.device_id)
+
+    assert again.status_code == 403
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    assert again.text == f"certificate revoked: this device was retired on {today}\n"
+    assert van.get().status_code == 403
+
+
+def test_what_the_office_revoked_is_not_called_retired(van: Van) -> None:
+    van.backend.command("devices", "revoke", van.device_id)
+    revoked = retire(van.wire(), van.device_id)
+    van.backend.command("devices", "gone", van.device_id)
+    gone = retire(van.wire(), van.device_id)
+
+    assert [revoked.status_code, gone.status_code] == [403, 403]
+    assert "retired" not in revoked.text + gone.text
+
+
+def test_a_device_retires_no_other(van: Van, tmp_path: Path) -> None:
+    other = enrolled(van.backend, tmp_path, f"{van.device_id}-b")
+
+    answer = retire(van.wire(), other.device_id)
+
+    assert answer.status_code == 403
+    assert "itself only" in answer.text
+    assert van.get(identity=other).status_code == 200
+
+
+def test_a_technician_retires_any_device_and_is_answered_the_same_twice(
+    van: Van, ada: Wire
+) -> None:
+    van.send(van.wire())
+
+    first, second = retire(ada, van.device_id), retire(ada, van.device_id)
+
+    assert [first.status_code, second.status_code] == [200, 200]
+    assert first.json() == second.json()
+    assert van.get().status_code == 403
+    assert retire(ada, "van-nobody").status_code == 404
+    assert retire(ada, 7).status_code == 400
+
+
+def test_its_token_and_its_route_end_too(van: Van) -> None:
+    office, register = on_the_road(van), Register(van.backend.data)
+    token = register.let_in(van.device_id)
+    assert office.orders.on_route(demo.ROUTE)
+
+    retire(van.wire(), van.device_id)
+
+    assert not register.is_token(van.device_id, token)
+    row = "SELECT route FROM assignments WHERE device_id = ?"
+    assert office.ledger.execute(row, (van.device_id,)).fetchone()["route"] is None
+
+
+def test_who_is_let_in_again_is_open_again(van: Van, tmp_path: Path) -> None:
+    """What it was retired with stays out."""
+    retire(van.wire(), van.device_id)
+
+    again = enrolled(van.backend, tmp_path, van.device_id, van.maker.key)
+
+    assert van.get(identity=again).status_code == 200
+    old = van.get()
+    assert old.status_code == 403
+    assert "retired" not in old.text
+
+
+def test_gone_hands_the_route_on_and_says_where_the_chain_ended(van: Van, tmp_path: Path) -> None:
+    office, other = on_the_road(van), enrolled(van.backend, tmp_path, f"{van.device_id}-b")
+    van.send(van.wire())
+
+    with pytest.raises(ValueError, match="is no other device that is let in"):
+        van.backend.command("devices", "gone", van.device_id, "--to", "van-nobody")
+    told = van.backend.command("devices", "gone", van.device_id, "--to", other.device_id)
+
+    assert "gone since " in told
+    assert f"handed on to {other.device_id}" in told
+    assert f"chain {van.maker.chain}, seq 1; 0 missing below; closed at seq 1" in told
+    row = office.ledger.execute("SELECT device_id FROM assignments WHERE route NOTNULL").fetchone()
+    assert row["device_id"] == other.device_id
