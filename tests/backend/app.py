@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from agent.record import signing
 from tests.backend.faults.layer import Faults
 from tests.backend.faults.switches import Counts, Panel, Switches
-from tests.backend.identity.admission import Admission, device_of
+from tests.backend.identity.admission import Admission
 from tests.backend.identity.ending import Ending
 from tests.backend.identity.est import Est, Identity
 from tests.backend.identity.fleet import FleetDocuments
@@ -30,7 +30,7 @@ from tests.backend.reports.intake import ReportIntake
 from tests.backend.reports.routes import FleetRoutes
 from tests.backend.reports.store import Reports
 from tests.backend.wire import headers
-from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_anothers
+from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_closed_to
 from tests.backend.wire.manifest import ManifestRoute
 from tests.backend.wire.questions import asked_ids, json_object
 from tests.backend.wire.store import Store
@@ -50,9 +50,8 @@ class Receipts:
     async def answer(self, request: Request) -> Response:
         switches: Switches = request.state.switches
         ids = asked_ids(await json_object(request))
-        device_id = device_of(request.scope)
         not_vouched: list[NotVouchedError] = []
-        told = {one: self._one(one, device_id, switches, not_vouched) for one in ids}
+        told = {one: self._one(one, request.scope, switches, not_vouched) for one in ids}
         if not_vouched and not any(told.values()):
             raise HTTPException(403, str(not_vouched[0]))
         return JSONResponse(told)
@@ -60,12 +59,12 @@ class Receipts:
     def _one(
         self,
         capture_id: str,
-        device_id: str | None,
+        scope: Any,
         switches: Switches,
         not_vouched: list[NotVouchedError],
     ) -> dict[str, str] | None:
         upload = self._store.find(capture_id)
-        if upload is not None and is_anothers(upload, device_id):
+        if upload is not None and is_closed_to(scope, upload):
             return None
         unfinished = upload is None or self._store.offset(upload) < upload.length
         if upload is None or unfinished or switches.receipts_null:

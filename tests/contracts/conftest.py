@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.backend.process import Backend, running_backend
-from tests.support.enrolment import Van, enrolled
+from tests.support.enrolment import Van, enrolled, technician
 from tests.support.factory import RecordMaker
 from tests.support.wire import Wire, speaking_to, stranger
 
@@ -44,3 +44,11 @@ def van(guarded: Backend, tmp_path: Path) -> Iterator[Van]:
     van = Van(guarded, tmp_path, enrolled(guarded, tmp_path, maker.device_id, maker.key), maker)
     with van.opened:
         yield van
+
+
+@pytest.fixture
+def ada(van: Van, tmp_path: Path) -> Iterator[Wire]:
+    """A technician, on a connection of hers."""
+    own = technician(van.backend, tmp_path, f"ada-{van.device_id[-12:]}")
+    with speaking_to(van.backend.base_url, van.backend.ca_file, (own, own)) as wire:
+        yield wire

@@ -1,7 +1,5 @@
 """The end of a device over the wire: who may bring it about, and what is answered."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,23 +10,12 @@ from tests.backend.identity.register import Register
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
 from tests.backend.wire.store import Store
-from tests.support.enrolment import Van, enrolled, technician
-from tests.support.wire import Wire, speaking_to
+from tests.support.enrolment import Van, enrolled
+from tests.support.wire import Wire
 
 
 def retire(wire: Wire, device_id: object) -> Any:
     return wire.session.post(f"{wire.base_url}/retire", json={"device_id": device_id}, timeout=10)
-
-
-@pytest.fixture
-def ada(van: Van, tmp_path: Path) -> Iterator[Wire]:
-    """A technician, on a connection of hers."""
-    own = technician(van.backend, tmp_path, f"ada-{van.device_id[-12:]}")
-    with ExitStack() as opened:
-        yield opened.enter_context(
-            speaking_to(van.backend.base_url, van.backend.ca_file, (own, own))
-        )
-        van.backend.command("technicians", "revoke", own.stem)
 
 
 def on_the_road(van: Van) -> Office:

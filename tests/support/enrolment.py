@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 from agent.record import signing
 from agent.sync.tls import IDENTITY_FILE
 from tests.backend.identity.authority import Authority
+from tests.backend.identity.clients import Clients, Kind
 from tests.backend.identity.register import Register
 from tests.backend.process import Backend
 from tests.support.factory import RecordMaker, new_id
@@ -199,10 +200,15 @@ def enrolled_beside(
     return kept(folder, device_id, known.x509, key)
 
 
-def technician(backend: Backend, folder: Path, name: str = "ada") -> Path:
-    """A technician's key and certificate in one file, as the office makes them."""
+def technician(
+    backend: Backend, folder: Path, name: str = "ada", kind: Kind = Kind.TECHNICIAN
+) -> Path:
+    """A technician's key and certificate in one file, as `technicians add` makes it."""
+    key = signing.new_key()
+    made = Authority.of(backend.data / "ca").client(name, key.public_key(), datetime.now(UTC))
+    Clients(backend.data).add(name, made, kind)
     out = folder / f"{name}.pem"
-    backend.command("technicians", "add", name, "--out", str(out))
+    out.write_bytes(signing.private_pem(key) + made.public_bytes(serialization.Encoding.PEM))
     return out
 
 

@@ -17,7 +17,8 @@ MOST_GAPS: Final = 100
 
 THE_OFFICE: Final = "the office"
 ITSELF: Final = "the device itself"
-"""Who ended it; else it was a technician, by name."""
+A_TECHNICIAN: Final = "a technician"
+"""Who ended it; else it was a technician by name, as long as that is kept."""
 
 
 class How(StrEnum):

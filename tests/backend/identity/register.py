@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from agent.models import rfc3339
 from agent.record.signing import PublicKey, thumbprint
 from tests.backend.identity.clients import NameTakenError
-from tests.backend.identity.closings import Closing, closed
+from tests.backend.identity.closings import A_TECHNICIAN, ITSELF, THE_OFFICE, Closing, closed
 from tests.backend.identity.database import opened, together
 from tests.backend.identity.known import CertificateState, DeviceState, Known, Label, Listed, known
 from tests.backend.identity.names import is_fresh
@@ -111,6 +111,12 @@ class Register:
         query = "SELECT * FROM closings WHERE device_id = ?"
         row = self._db.execute(query, (device_id,)).fetchone()
         return None if row is None else closed(row)
+
+    def forget_names(self, before: datetime) -> None:
+        """Which technician ended a device before this."""
+        change = "UPDATE closings SET by = ? WHERE at <= ? AND by NOT IN (?, ?)"
+        row = (A_TECHNICIAN, rfc3339(before), THE_OFFICE, ITSELF)
+        self._db.execute(change, row)
 
     def state(self, device_id: str) -> DeviceState | None:
         """None for one that was never let in."""

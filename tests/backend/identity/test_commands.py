@@ -2,15 +2,18 @@
 
 import argparse
 import re
-from datetime import UTC, datetime
+import sqlite3  # noqa: TID251 - an older one of the backend's own
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from agent.record import signing
+from agent.record import certificates, signing
 from agent.record.verify.papers import REVOKED_TYPE
 from tests.backend import keys
 from tests.backend.identity.authority import Authority
+from tests.backend.identity.clients import Clients, Kind
 from tests.backend.identity.commands import Desk, add_to
 from tests.backend.office import demo
 from tests.backend.office.keeping import NotDone
@@ -176,3 +179,53 @@ def test_fleet_commands_say_which_keys_there_are(terminal: Terminal) -> None:
     assert f"{kid} revoked on " in terminal.type("fleet", "revoke", kid)
     with pytest.raises(NotDone, match="no key nothing"):
         terminal.type("fleet", "revoke", "nothing")
+
+
+def test_a_technician_gets_key_and_certificate_in_a_file_of_their_own(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    out = tmp_path / "ada.pem"
+
+    said = terminal.type("technicians", "add", "ada", "--out", str(out))
+
+    made = certificates.read_pem(out.read_bytes())[0]
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert made.not_valid_after_utc - datetime.now(UTC) <= timedelta(days=90)
+    assert said == f"ada: until {made.not_valid_after_utc:%Y-%m-%d}; written: {out}"
+    assert terminal.type("technicians", "list").startswith("ada; serial ")
+    assert "no client was let in yet" in terminal.type("clients", "list")
+    assert "shut out" in terminal.type("technicians", "revoke", "ada")
+    assert terminal.type("technicians", "list").endswith("; revoked")
+
+
+def test_no_two_of_device_client_and_technician_share_a_name(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.pem"
+    terminal.type("devices", "add", VAN)
+    terminal.type("technicians", "add", "ada", "--out", str(tmp_path / "ada.pem"))
+
+    for words, who in (
+        (("devices", "add", "Ada"), "a technician"),
+        (("clients", "add", "ADA", "--out", str(out)), "a technician"),
+        (("technicians", "add", "VAN-7", "--out", str(out)), "the device van-7"),
+    ):
+        with pytest.raises(NotDone, match=f"{who} is called so"):
+            terminal.type(*words)
+    assert not out.exists()
+
+
+def test_a_register_of_before_there_were_technicians_goes_on(tmp_path: Path) -> None:
+    """Its clients are clients."""
+    with closing(sqlite3.connect(tmp_path / "backend.db")) as old:
+        old.executescript(
+            """CREATE TABLE clients (serial TEXT PRIMARY KEY, name TEXT NOT NULL,
+                until TEXT NOT NULL, revoked INTEGER NOT NULL) STRICT;
+            INSERT INTO clients VALUES ('a1', 'board', '2026-12-31T00:00:00.000Z', 0);"""
+        )
+
+    clients = Clients(tmp_path)
+
+    assert [one.name for one in clients.listed(Kind.CLIENT)] == ["board"]
+    assert clients.listed(Kind.TECHNICIAN) == []
+    assert clients.kind_of("Board") is Kind.CLIENT

@@ -11,6 +11,8 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from agent.models import rfc3339
+from tests.backend.identity.closings import told
+from tests.backend.identity.register import Register
 from tests.backend.office import evidence_files
 from tests.backend.office.access import Agent, Dispatch
 from tests.backend.office.export import as_text, new_zip
@@ -19,6 +21,7 @@ from tests.backend.office.model import Office
 from tests.backend.office.neighbours import Neighbour, neighbours
 from tests.backend.office.received import Received, received
 from tests.backend.pages.accounts import Accounts
+from tests.backend.wire.rescued import Rescues
 
 Add = Callable[[str, bytes], None]
 """Takes a file's name and what is in it."""
@@ -59,7 +62,7 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
         files |= {f"{one.capture_id}.rec": one.line + b"\n" for one in around}
     if options.opened:
         files |= evidence_files.opened(office, found)
-    files["README.txt"] = _readme(found, around, files, now)
+    files["README.txt"] = _readme(found, around, files, now, _of_its_end(office, found))
     into: Path = options.out or Path(f"evidence-{capture_id}")
     with _new(into) as add:
         office.access.log_export(by, capture_id, found.filed.number, _why(office, found), now)
@@ -71,7 +74,11 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
 
 
 def _readme(
-    found: Received, around: list[Neighbour], files: dict[str, bytes], now: datetime
+    found: Received,
+    around: list[Neighbour],
+    files: dict[str, bytes],
+    now: datetime,
+    of_its_end: dict[str, str | None],
 ) -> bytes:
     here = Path(__file__).parent
     templates = Environment(
@@ -83,9 +90,28 @@ def _readme(
     )
     seqs = [one.seq for one in around]
     beside = [f"{one.capture_id}.rec" for one in around if f"{one.capture_id}.rec" in files]
-    said = {"found": found, "files": files, "seqs": seqs, "beside": beside, "now": rfc3339(now)}
+    said: dict[str, Any] = {
+        "found": found,
+        "files": files,
+        "seqs": seqs,
+        "beside": beside,
+        "now": rfc3339(now),
+    }
+    said |= of_its_end
     said["tools"] = indent((here / TOOLS).read_text(), "    ")
     return templates.get_template(README).render(said).encode()
+
+
+def _of_its_end(office: Office, found: Received) -> dict[str, str | None]:
+    """Who brought the record, where its device did not; and how the device ended, if it has."""
+    device_id, chain = found.label.device_id, found.label.chain
+    closing = Register(office.store.folder).closing(device_id)
+    here = [one for one in closing.chains if one.chain == chain] if closing else []
+    return {
+        "rescued_by": Rescues(office.store).by(found.label.capture_id),
+        "ended": told(closing) if closing else None,
+        "closed_at": f"number {here[0].last_seq}" if here else "no number: nothing had come of it",
+    }
 
 
 def _account(office: Office, who: str | None) -> Agent | Dispatch | None:

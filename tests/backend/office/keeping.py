@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agent.models import rfc3339
+from tests.backend.identity.register import Register
 from tests.backend.office.filing import CannotBindError
 from tests.backend.office.ledger import Connection, together
 from tests.backend.office.orders import TAKES_NO_PHOTO, Orders
@@ -13,6 +14,7 @@ from tests.backend.office.routes import Routes
 from tests.backend.reports.store import Reports
 from tests.backend.settings import Retention
 from tests.backend.wire.quota import Quota
+from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,8 @@ class Keeping:
         self._retention = retention
         self._uploads = Quota(store)
         self._reports = Reports(store.folder)
+        self._rescues = Rescues(store)
+        self._register = Register(store.folder)
 
     def expire(self, now: datetime) -> int:
         """Erase all that is due at `now`; returns how many records. Interrupted, run it again."""
@@ -87,6 +91,7 @@ class Keeping:
         self._routes.forget_ended(now, now - timedelta(days=self._retention.photo_days))
         self._reports.expire(now - timedelta(days=self._retention.report_days))
         self._forget_access(now)
+        self._forget_technicians(now - timedelta(days=self._retention.photo_days))
         if due:
             log.info("erased=%d", len(due))
         return len(due)
@@ -146,6 +151,11 @@ class Keeping:
             for table in ("grants", "one_time_codes"):
                 self._ledger.execute(f"DELETE FROM {table} WHERE ends <= ?", (rfc3339(now),))
 
+    def _forget_technicians(self, before: datetime) -> None:
+        """Who brought a record, as long as the record; who retired a device, as long from then."""
+        self._rescues.forget_names(before)
+        self._register.forget_names(before)
+
 
 def plain_language(retention: Retention) -> list[Kept]:
     """What is kept, for whom and how long; the days are the table's and stand nowhere else."""
@@ -189,6 +199,11 @@ def plain_language(retention: Retention) -> list[Kept]:
             "Dispatch, and systems that look after devices.",
             retention.report_days,
             "after it said so. Of a device that is let in there is the last one, and none before",
+        ),
+        Kept(
+            "Which technician brought a record from a device’s card, or retired a device",
+            "Dispatch, and whoever the office gives the record to as evidence.",
+            "As long as a photo that was received then; afterwards it says “a technician”",
         ),
         Kept(
             "The label of each record: device, time and number, and a fingerprint of what was "

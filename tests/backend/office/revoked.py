@@ -29,6 +29,11 @@ class RevokedKeys:
             self.ledger.execute(upsert, (kid, device_id, rfc3339(since)))
             self.filing.conclude_anew(device_id, since)
 
+    def has(self, kid: str, device_id: str) -> bool:
+        """Whether this key is not believed any more, from whatever date on."""
+        query = "SELECT 1 FROM revoked_keys WHERE kid = ? AND device_id = ?"
+        return self.ledger.execute(query, (kid, device_id)).fetchone() is not None
+
     def payload(self) -> dict[str, Any]:
         """What `revoked.jws` says."""
         query = "SELECT kid, device_id, since, version FROM revoked_keys ORDER BY version"

@@ -16,6 +16,7 @@ from tests.backend.pages import PREFIX, words
 from tests.backend.pages.door import NOT_HERE, Door, Render, Visit
 from tests.backend.pages.fleet import FleetPages
 from tests.backend.pages.pictures import Pictures
+from tests.backend.wire.rescued import Rescues
 
 NOT_THIS_ORDER: Final = "This order was not on the device’s route, or takes no photo."
 """Why dispatch cannot bind a photo to any number that they type."""
@@ -31,6 +32,7 @@ class DispatchPages:
         self._office = office
         self._pictures = pictures
         self._render = render
+        self._rescues = Rescues(office.store)
 
     def routes(self, door: Door) -> list[Route]:
         return [
@@ -53,6 +55,7 @@ class DispatchPages:
             flagged=flagged,
             voids=filing.voids(),
             revoked=filing.revoked(),
+            rescued_by=self._rescues.by,
             zone=self._office.settings.zone,
             fleet=await self._fleet.summary(visit.now) if self._fleet else None,
         )
@@ -65,6 +68,7 @@ class DispatchPages:
             "waiting.html",
             shown=self._pictures.shown(visit, photo),
             why=_why_it_waits(photo),
+            rescued_by=self._rescues.by(photo.capture_id),
             orders=orders,
         )
 

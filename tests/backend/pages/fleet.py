@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.backend.identity.register import Register
+from tests.backend.identity.ending import Ending
 from tests.backend.office.access import Dispatch
 from tests.backend.pages import fleet_words
 from tests.backend.pages.door import NOT_HERE, Door, Render, Visit, fields
@@ -30,6 +30,7 @@ from tests.backend.reports.asked import NotAskedRightError
 from tests.backend.reports.fleet import Device, Fleet
 from tests.backend.reports.store import Reports
 from tests.backend.reports.troubles import NEEDS, told
+from tests.backend.wire.rescued import Rescues
 
 LONGEST_ID: Final = 63
 """Characters of a device's id (agent/config.py)."""
@@ -46,10 +47,11 @@ class Row:
 class FleetPages:
     """The list and a page for each device."""
 
-    def __init__(self, fleet: Fleet, reports: Reports, register: Register, render: Render) -> None:
+    def __init__(self, fleet: Fleet, reports: Reports, ending: Ending, render: Render) -> None:
         self._fleet = fleet
         self._reports = reports
-        self._register = register
+        self._ending = ending
+        self._rescues = Rescues(ending.office.store)
         self._render = render
 
     def routes(self, door: Door) -> list[Route]:
@@ -88,7 +90,9 @@ class FleetPages:
         device = self._fleet.find(device_id, visit.now, unreadable)
         if device is None:
             raise HTTPException(404, NOT_HERE)
-        certificates = self._register.certificates(device_id)
+        certificates = self._ending.register.certificates(device_id)
+        closing = self._ending.register.closing(device_id)
+        ends = await self._ending.chains_in_a_thread(device_id) if closing else ()
         return self._render(
             visit,
             "device.html",
@@ -96,7 +100,10 @@ class FleetPages:
             needs=[told(need) for need in device.needs],
             notes=[told(note) for note in device.notes],
             why=fleet_words.why_waits(device),
-            facts=[*fleet_words.facts(device, certificates, visit.now)],
+            facts=[
+                *fleet_words.facts(device, certificates, visit.now),
+                *fleet_words.ended(closing, ends, self._rescues.of_device(device_id)),
+            ],
             said=[*fleet_words.said(device)],
         )
 

@@ -10,11 +10,14 @@ from markupsafe import Markup, escape
 from agent.models import from_rfc3339, to_the_hour
 from agent.status import words as status_words
 from agent.status.troubles import Told, Trouble
+from tests.backend.identity import closings
+from tests.backend.identity.closings import ChainEnd, Closing
 from tests.backend.identity.known import CertificateState, DeviceState, Known, Label
 from tests.backend.pages.fleet_list import Group, Sort
 from tests.backend.pages.words import day, day_and_time
 from tests.backend.reports.fleet import Device
 from tests.backend.reports.troubles import told
+from tests.backend.wire.rescued import Rescue
 
 GROUPS: Final[Mapping[Group, str]] = {
     Group.NEEDS: "Needs a person",
@@ -154,6 +157,19 @@ def facts(
         yield "Certificate of its server", f"until {day(from_rfc3339(serve_until))}"
     yield "Last doctor", _doctor(doctor)
     yield "Agent", report.agent
+
+
+def ended(
+    closing: Closing | None, ends: Sequence[ChainEnd], rescues: Sequence[Rescue]
+) -> Iterator[tuple[str, str]]:
+    """How it ended for good, where its chains stand, and who brought what of it."""
+    if closing is not None:
+        yield "Ended", closings.told(closing)
+        for line in closings.ends_told(closing, ends):
+            yield "Records", line
+    for one in rescues:
+        brought = "1 record" if one.records == 1 else f"{one.records:,} records"
+        yield "Rescued", f"{brought} by {one.by}, the last on {day_and_time(one.last_at)}"
 
 
 def said(device: Device) -> Iterator[tuple[str, str]]:

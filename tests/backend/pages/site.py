@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.models import rfc3339
 from tests.backend.copies.kept import Copies
+from tests.backend.identity.ending import Ending
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Viewer
 from tests.backend.office.model import Office
@@ -102,7 +103,7 @@ class Site:
         if self._register is None or self._reports is None:
             return None
         fleet = Fleet(self._office.store.folder)
-        return FleetPages(fleet, self._reports, self._register, self.page)
+        return FleetPages(fleet, self._reports, Ending(self._register, self._office), self.page)
 
     def page(
         self, visit: Visit[Viewer], template: str, status: int = 200, **values: Any

@@ -13,6 +13,7 @@ from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
 from tests.backend.faults.switches import ReceiptMode, Switches
+from tests.backend.identity.admission import device_of, technician_of
 from tests.backend.identity.register import Register
 from tests.backend.office.model import Office
 from tests.backend.wire.store import Store, Upload, Verdict
@@ -62,7 +63,8 @@ class Intake:
 
         Raises:
             DigestMismatchError: the bytes are not those announced; the upload was dropped.
-            NotVouchedError: it is not the device's, or by a key that no certificate vouches for.
+            NotVouchedError: it is not the device's, or by a key that no certificate vouches for;
+                what a technician brought is then dropped, since it is on the card.
         """
         verdict = self._store.verdict(upload.capture_id)
         if verdict is not None and verdict.accepted:
@@ -71,7 +73,12 @@ class Intake:
         if hashlib.sha256(content).hexdigest() != upload.sha256:
             self._store.drop(upload.capture_id)
             raise DigestMismatchError(f"{upload.capture_id}: digest differs; create it again")
-        opened = Refusal(switches.refuse) if switches.refuse else self._open(upload, content)
+        try:
+            opened = Refusal(switches.refuse) if switches.refuse else self._open(upload, content)
+        except NotVouchedError:
+            if upload.device_id is None:
+                self._store.drop(upload.capture_id)
+            raise
         return self._settle(upload, opened)
 
     def shown(self, verdict: Verdict, upload: Upload, mode: ReceiptMode) -> str:
@@ -108,11 +115,26 @@ class Intake:
     def _check_vouched(self, register: Register, upload: Upload, device_id: str, kid: str) -> None:
         if is_anothers(upload, device_id):
             raise NotVouchedError(f"the record is of {device_id}, not of the device that sent it")
-        if not register.is_vouched(device_id, kid):
+        if upload.device_id is None:
+            self._check_rescued(register, device_id, kid)
+        elif not register.is_vouched(device_id, kid):
             raise NotVouchedError(
                 f"no evidence certificate of {device_id} vouches for the key of this record; "
                 "enrol again, and ask again for its receipt"
             )
+
+    def _check_rescued(self, register: Register, device_id: str, kid: str) -> None:
+        """A technician brings genuine records of devices that the register knows, and no others."""
+        if register.state(device_id) is None:
+            raise NotVouchedError(
+                f"{device_id} is no device of this fleet: its card stays as it is"
+            )
+        if not register.is_vouched(device_id, kid):
+            raise NotVouchedError(
+                f"{device_id} never signed with the key of this record here: is it another fleet's?"
+            )
+        if self._office is not None and self._office.revoked_keys.has(kid, device_id):
+            raise NotVouchedError(f"the signing key of {device_id} was revoked: ask the office")
 
     def sign_again(self, kid: str) -> int:
         """Signs anew whatever the key `kid` signed, of the same date; returns how many.
@@ -142,6 +164,8 @@ class Intake:
             raise OSError(f"{upload.capture_id} read back differently than written: no receipt")
         if isinstance(opened, recordfile.RecordFile):
             self._store.unpack(opened, content)
+            if self._register is not None:
+                self._store.own(upload, opened.label.device_id)
         at = rfc3339(datetime.now(UTC))
         verdict = Verdict(upload.capture_id, at, reason, self._signed(upload, at, reason))
         self._store.settle(verdict)
@@ -158,6 +182,11 @@ def _type(reason: str | None) -> str:
 def is_anothers(upload: Upload, device_id: str | None) -> bool:
     """Whether another device than this one began it; one without a certificate began nobody's."""
     return upload.device_id is not None and upload.device_id != device_id
+
+
+def is_closed_to(scope: Any, upload: Upload) -> bool:
+    """Whether whoever asks may not know of it; a technician may of any, to finish it."""
+    return technician_of(scope) is None and is_anothers(upload, device_of(scope))
 
 
 def _payload(upload: Upload, at: str, reason: str | None) -> dict[str, Any]:

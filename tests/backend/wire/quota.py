@@ -39,10 +39,12 @@ CREATE INDEX IF NOT EXISTS begun_by_owner ON begun (owner);
 
 
 def owner_of(scope: Any) -> str:
-    """Whose quota it is: the device's by its certificate, else the network address's."""
-    device: str | None = scope["state"].get("device")
+    """Whose quota it is: the device's or technician's by certificate, else the address's."""
+    for kind in ("device", "technician"):
+        if name := scope["state"].get(kind):
+            return f"{kind} {name}"
     client = scope.get("client")
-    return f"device {device}" if device else f"address {client[0] if client else ''}"
+    return f"address {client[0] if client else ''}"
 
 
 class Quota:

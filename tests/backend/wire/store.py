@@ -45,7 +45,8 @@ class Upload:
         length: bytes of the whole record file.
         sha256: of the whole record file, lower-case hex.
         metadata: the Upload-Metadata header as received; HEAD gives it back.
-        device_id: who began it, by its certificate; None without one.
+        device_id: who began it, by its certificate; of one that a technician began, once it has
+            its receipt, whose record it is. None without a device's certificate.
     """
 
     capture_id: str
@@ -101,6 +102,11 @@ class Store:
         except sqlite3.IntegrityError as error:
             raise UploadExistsError(f"{upload.capture_id} was begun before") from error
         self._part(upload.capture_id).write_bytes(b"")
+
+    def own(self, upload: Upload, device_id: str) -> None:
+        """Whose it is, where nobody's device has begun it."""
+        change = "UPDATE uploads SET device_id = ? WHERE capture_id = ? AND device_id IS NULL"
+        self._db.execute(change, (device_id, upload.capture_id))
 
     def find(self, capture_id: str) -> Upload | None:
         query = "SELECT * FROM uploads WHERE capture_id = ?"

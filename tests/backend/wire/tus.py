@@ -16,11 +16,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.backend.faults.switches import ReceiptMode, Switches
-from tests.backend.identity.admission import device_of
+from tests.backend.identity.admission import device_of, technician_of
 from tests.backend.wire import headers
 from tests.backend.wire.connections import Connection, connection_of
-from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_anothers
+from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_closed_to
 from tests.backend.wire.quota import RETRY_AFTER_S, TOO_MANY, Quota, owner_of
+from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store, Upload, UploadExistsError
 
 NO_SUCH_UPLOAD: Final = "no upload of this id: create it with POST"
@@ -51,6 +52,7 @@ class Tus:
         self._store = store
         self._intake = intake
         self._quota = Quota(store)
+        self._rescues = Rescues(store)
         self._writers: dict[str, Writer] = {}
 
     def routes(self) -> list[Route]:
@@ -121,12 +123,14 @@ class Tus:
         upload = self._store.find(capture_id)
         if upload is None:
             raise HTTPException(404, NO_SUCH_UPLOAD)
-        if is_anothers(upload, device_of(request.scope)):
+        if is_closed_to(request.scope, upload):
             raise HTTPException(403, ANOTHERS)
         return upload
 
     async def _append(self, request: Request, upload: Upload) -> bool:
         """Keeps the body as it comes; False when the line was cut. Keeps none that is too long."""
+        if (technician := technician_of(request.scope)) is not None:
+            self._rescues.mark(upload.capture_id, technician)
         start = self._store.offset(upload)
         room = upload.length - start
         with self._writing(request, upload) as part:

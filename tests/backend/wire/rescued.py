@@ -1,0 +1,63 @@
+"""Which records a technician brought, from the card of a device that did not."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from agent.models import from_rfc3339, rfc3339
+from tests.backend.wire.store import Store
+
+SOMEBODY: Final = "a technician"
+"""Who it was, once the name is not kept any more."""
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS rescued (
+    capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, technician TEXT) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rescue:
+    """What one technician brought of one device.
+
+    Attributes:
+        by: a technician's name, or SOMEBODY.
+        last_at: when the last of these records came.
+    """
+
+    by: str
+    records: int
+    last_at: datetime
+
+
+class Rescues:
+    """The marks; each goes with its upload. One thread uses it, the store's."""
+
+    def __init__(self, store: Store) -> None:
+        self._db = store.db
+        self._db.executescript(SCHEMA)
+
+    def mark(self, capture_id: str, technician: str) -> None:
+        """Somebody has a hand in this upload. Durable when it returns; the first name stays."""
+        row = (capture_id, technician)
+        self._db.execute("INSERT OR IGNORE INTO rescued VALUES (?, ?)", row)
+
+    def by(self, capture_id: str) -> str | None:
+        """Who brought this record; None where its device did."""
+        query = "SELECT technician FROM rescued WHERE capture_id = ?"
+        found = self._db.execute(query, (capture_id,)).fetchone()
+        return None if found is None else found[0] or SOMEBODY
+
+    def of_device(self, device_id: str) -> list[Rescue]:
+        """What has its receipt, by technician."""
+        query = """SELECT coalesce(r.technician, ?), count(*), max(v.at) FROM rescued r
+            JOIN uploads u USING (capture_id) JOIN verdicts v USING (capture_id)
+            WHERE u.device_id = ? AND v.accepted GROUP BY 1 ORDER BY 3"""
+        rows = self._db.execute(query, (SOMEBODY, device_id))
+        return [Rescue(by, records, from_rfc3339(at)) for by, records, at in rows]
+
+    def forget_names(self, before: datetime) -> None:
+        """Whose hand it was in what came before this; the mark stays."""
+        change = """UPDATE rescued SET technician = NULL WHERE technician NOTNULL AND capture_id IN
+            (SELECT capture_id FROM verdicts WHERE at <= ?)"""
+        self._db.execute(change, (rfc3339(before),))

@@ -1,0 +1,184 @@
+"""A technician over the wire: what the certificate opens, whose records it delivers, the mark."""
+
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+
+from tests.backend.identity.clients import Clients, Kind
+from tests.backend.identity.known import DeviceState
+from tests.backend.identity.register import Register
+from tests.backend.process import Backend
+from tests.backend.wire.rescued import Rescues
+from tests.backend.wire.store import Store
+from tests.support.enrolment import Van, enrolled, technician
+from tests.support.factory import RecordMaker, new_id
+from tests.support.wire import Wire, announce, record, speaking_to
+
+REENROL: Final = "/.well-known/est/simplereenroll"
+
+
+def name_of(ada: Wire) -> str:
+    assert isinstance(ada.session.cert, tuple)
+    return Path(ada.session.cert[0]).stem
+
+
+def brought(ada: Wire, maker: RecordMaker) -> tuple[str, Any]:
+    """A record of another device's chain, from its card: its id, and the answer."""
+    capture_id = new_id()
+    content = record(maker, capture_id)
+    return capture_id, ada.post(capture_id, content, content)
+
+
+def marks(backend: Backend) -> Rescues:
+    return Rescues(Store(backend.data))
+
+
+# --- what it opens
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/manifest"), ("GET", "/fleet/status"), ("GET", "/metrics"), ("POST", REENROL)],
+)
+def test_what_is_not_hers_is_closed(ada: Wire, method: str, path: str) -> None:
+    answer = ada.session.request(method, ada.base_url + path, timeout=10)
+
+    assert answer.status_code == 403
+    assert answer.text.startswith(("a technician's certificate: ", "no client's certificate: "))
+
+
+def test_she_may_read_who_signs_receipts(ada: Wire) -> None:
+    assert ada.session.get(f"{ada.base_url}/fleet", timeout=10).status_code == 200
+
+
+def test_who_is_revoked_is_out_on_an_open_connection(van: Van, ada: Wire) -> None:
+    assert brought(ada, van.maker)[1].status_code == 201
+
+    Clients(van.backend.data).revoke(name_of(ada), Kind.TECHNICIAN)
+
+    answer = brought(ada, van.maker)[1]
+    assert answer.status_code == 403
+    assert answer.text == "technician's certificate revoked: ask the office\n"
+
+
+def test_a_clients_certificate_delivers_nothing(van: Van, tmp_path: Path) -> None:
+    own = technician(van.backend, tmp_path, f"board-{uuid4()}", Kind.CLIENT)
+
+    with speaking_to(van.backend.base_url, van.backend.ca_file, (own, own)) as wire:
+        answer = brought(wire, van.maker)[1]
+
+    assert answer.status_code == 403
+    assert answer.text.startswith("a client's certificate: ")
+
+
+# --- whose records
+
+
+@pytest.mark.parametrize("end", [None, DeviceState.REVOKED, DeviceState.GONE])
+def test_she_delivers_what_a_device_signed_also_when_it_is_out(
+    van: Van, ada: Wire, end: DeviceState | None
+) -> None:
+    if end is not None:
+        Register(van.backend.data).shut_out(van.device_id, end)
+
+    capture_id, answer = brought(ada, van.maker)
+
+    assert answer.status_code == 201
+    assert "Doorstep-Receipt" in answer.headers
+    assert van.backend.received_file(capture_id).exists()
+    assert marks(van.backend).by(capture_id) == name_of(ada)
+    (one,) = marks(van.backend).of_device(van.device_id)
+    assert (one.by, one.records) == (name_of(ada), 1)
+
+
+def test_what_a_device_sends_itself_has_no_mark(van: Van) -> None:
+    capture_id = new_id()
+    content = record(van.maker, capture_id)
+    van.wire().post(capture_id, content, content)
+
+    assert marks(van.backend).by(capture_id) is None
+
+
+def test_she_finishes_what_the_device_began(van: Van, ada: Wire) -> None:
+    capture_id = new_id()
+    content = record(van.maker, capture_id)
+    van.wire().post(capture_id, content)
+    van.wire().patch(capture_id, 0, content[:1000])
+
+    offset = ada.head(capture_id).headers["Upload-Offset"]
+    answer = ada.patch(capture_id, 1000, content[1000:])
+
+    assert offset == "1000"
+    assert answer.status_code == 204
+    assert marks(van.backend).by(capture_id) == name_of(ada)
+    assert "receipt" in van.wire().receipts(capture_id).json()[capture_id]
+
+
+def test_a_device_that_comes_back_finishes_what_she_began(van: Van, ada: Wire) -> None:
+    """403 would let it pause for good."""
+    capture_id = new_id()
+    content = record(van.maker, capture_id)
+    ada.post(capture_id, content)
+    ada.patch(capture_id, 0, content[:1000])
+
+    wire = van.wire()
+    assert wire.head(capture_id).headers["Upload-Offset"] == "1000"
+    answer = wire.patch(capture_id, 1000, content[1000:])
+
+    assert answer.status_code == 204
+    assert "Doorstep-Receipt" in answer.headers
+
+
+def test_what_she_delivered_is_its_devices_and_no_others(
+    van: Van, ada: Wire, tmp_path: Path
+) -> None:
+    capture_id, _ = brought(ada, van.maker)
+    other = enrolled(van.backend, tmp_path, f"van-{uuid4()}")
+
+    with speaking_to(van.backend.base_url, van.backend.ca_file, other.files) as wire:
+        theirs = [wire.head(capture_id).status_code, wire.receipts(capture_id).json()]
+    own = [van.wire().head(capture_id).status_code, van.wire().receipts(capture_id).json()]
+
+    assert theirs == [403, {capture_id: None}]
+    assert own[0] == 200
+    assert "receipt" in own[1][capture_id]
+
+
+def test_a_record_that_is_not_ours_is_403_and_nothing_of_it_stays(van: Van, ada: Wire) -> None:
+    """Without a signed refusal: it stays on its card, whoever's that is."""
+    stranger = RecordMaker(device_id=f"van-{uuid4()}")
+    forger = RecordMaker(device_id=van.device_id)
+    words = ("is no device of this fleet", "never signed with the key of this record here")
+
+    for maker, said in zip((stranger, forger), words, strict=True):
+        capture_id, answer = brought(ada, maker)
+
+        assert answer.status_code == 403
+        assert said in answer.text
+        assert "Doorstep-Refusal" not in answer.headers
+        assert ada.head(capture_id).status_code == 404
+
+
+def test_a_record_by_a_revoked_key_is_not_taken(van: Van, ada: Wire) -> None:
+    van.backend.command("devices", "revoke", van.device_id, "--evidence", "2026-11-01T00:00:00Z")
+
+    capture_id, answer = brought(ada, van.maker)
+
+    assert answer.status_code == 403
+    assert "was revoked: ask the office" in answer.text
+    assert ada.head(capture_id).status_code == 404
+
+
+def test_an_id_that_is_there_is_not_begun_again(van: Van, ada: Wire) -> None:
+    capture_id, _ = brought(ada, van.maker)
+    content = record(van.maker, capture_id)
+
+    again = ada.session.post(
+        f"{ada.base_url}/files",
+        headers={"Tus-Resumable": "1.0.0"} | announce(capture_id, content),
+        timeout=10,
+    )
+
+    assert again.status_code == 409
