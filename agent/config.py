@@ -106,7 +106,7 @@ class PolicySettings:
     """From the receiver's error estimate to a 95 % one; 2.45 where it means one sigma."""
 
 
-_Address = Annotated[str, Match(r"https://[^\s/?#]+(/[^\s?#]*)?", "an https:// address")]
+Address = Annotated[str, Match(r"https://[^\s/?#]+(/[^\s?#]*)?", "an https:// address")]
 
 
 class IdentityMode(StrEnum):
@@ -128,7 +128,7 @@ class IdentitySettings:
     """The fleet's certificate authority, PEM; put there by root, or by `doorstep enrol`."""
     fleet_key: Path | None = None
     """The public key that signs the fleet document, PEM; root puts it there."""
-    est: _Address | None = None
+    est: Address | None = None
     """Where certificates come from; by default the origin of `backend.url`."""
 
 
@@ -136,7 +136,7 @@ class IdentitySettings:
 class BackendSettings:
     """`[backend]`."""
 
-    url: _Address
+    url: Address
     receipt_keys: tuple[Path, ...] = ()
     """Public keys that sign receipts; with `identity.mode = "off"` only."""
     ca: Path | None = None
@@ -252,8 +252,19 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: names every problem, one per line, with the value and what is allowed.
     """
+    table = read_toml(path)
+    reader = TableReader(path.parent.resolve())
+    config = reader.table(Config, table, "")
+    reader.problems.extend(_contradictions(reader.sections))
+    if config is None or reader.problems:
+        raise ConfigError("\n".join(f"{path}: {problem}" for problem in reader.problems))
+    return config
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a configuration file has in it. Raises ConfigError."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         reason = error.strerror or str(error)
         words = (
@@ -262,12 +273,6 @@ def load(path: Path) -> Config:
         raise ConfigError(f"{path}: {words}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    reader = TableReader(path.parent.resolve())
-    config = reader.table(Config, table, "")
-    reader.problems.extend(_contradictions(reader.sections))
-    if config is None or reader.problems:
-        raise ConfigError("\n".join(f"{path}: {problem}" for problem in reader.problems))
-    return config
 
 
 def _contradictions(sections: Mapping[str, Any]) -> list[str]:
@@ -280,14 +285,8 @@ def _contradictions(sections: Mapping[str, Any]) -> list[str]:
         missing = [name for name in ("lat_deg", "lon_deg") if getattr(position, name) is None]
         found += [f"position.{name}: missing; kind fixed needs it" for name in missing]
     backend, identity = sections.get("backend"), sections.get("identity")
-    addresses = {
-        "backend.url": backend and backend.url,
-        "identity.est": identity and identity.est,
-    }
-    for name, url in addresses.items():
-        if url and not _is_address(url):
-            allowed = "https://HOST, with a right :PORT or none, and no user name"
-            found.append(f"{name}: {json.dumps(url)} is not {allowed}")
+    found += wrong_address("backend.url", backend and backend.url)
+    found += wrong_address("identity.est", identity and identity.est)
     policy = sections.get("policy")
     if backend and identity and policy:
         found += _misfits(backend, identity, policy)
@@ -322,6 +321,14 @@ def _misfits(
             words = "for identity.mode off only; the fleet document has them"
             found.append(f"backend.{name}: {words}")
     return found
+
+
+def wrong_address(name: str, url: str | None) -> list[str]:
+    """What is wrong with the address in the setting `name`, beyond its shape."""
+    if not url or _is_address(url):
+        return []
+    allowed = "https://HOST, with a right :PORT or none, and no user name"
+    return [f"{name}: {json.dumps(url)} is not {allowed}"]
 
 
 def _is_address(url: str) -> bool:

@@ -2,15 +2,13 @@
 
 import argparse
 import random
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
-from tqdm import tqdm
-
+from agent.command.progress import progress_bar
 from agent.command.shared import become, owner_of, signals
 from agent.config import Config, IdentityMode, ManifestPolicy, load, path_of
 from agent.errors import ExitCode
@@ -42,8 +40,6 @@ from agent.trust.store import TrustStore
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
 
-_BAR: Final = "{desc} |{bar}| {n_fmt} of {total_fmt} records, {elapsed}"
-
 
 def run(arguments: argparse.Namespace) -> int:
     """`doorstep sync [--once]`."""
@@ -56,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             with signals(stop.set):
                 loop.run(stop)
             return ExitCode.DONE
-        with _progress_bar() as progress:
+        with progress_bar() as progress:
             sent = loop.send_once(progress)
             progress(sent.tried, sent.tried)  # it may have been too quick to be seen
     told = f"{sent.delivered} delivered, {sent.waiting} waiting"
@@ -67,26 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
         what = {"fleet": "fleet document"}.get(kind, kind)
         print(f"capture does not run: the {what} is not kept")
     return ExitCode.LATER if sent.waiting or sent.paused else ExitCode.DONE
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _total: None
-        return
-    bars: list[tqdm[Any]] = []
-
-    def show(done: int, total: int) -> None:
-        if total and not bars:
-            bars.append(tqdm(total=total, desc="sending", bar_format=_BAR))
-        for bar in bars:
-            bar.total = total
-            bar.update(done - bar.n)
-
-    yield show
-    for bar in bars:
-        bar.close()
 
 
 @contextmanager
