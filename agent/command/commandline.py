@@ -31,7 +31,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def serves(parsed: argparse.Namespace) -> bool:
     """Whether the command goes on until it is stopped."""
-    return parsed.command == "serve" or (parsed.command in {"capture", "sync"} and not parsed.once)
+    if parsed.command not in {"capture", "sync"}:
+        return bool(parsed.command == "serve")
+    return not parsed.once and getattr(parsed, "folder", None) is None
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -139,7 +141,14 @@ def _add_capture_and_sync(add: _Add) -> None:
     verb = add("capture", "serve presses until stopped")
     verb.add_argument("--once", action="store_true", help="one press, its record as JSON")
     verb = add("sync", "send what is queued until stopped")
-    verb.add_argument("--once", action="store_true", help="send what waits, then end")
+    how = verb.add_mutually_exclusive_group()
+    how.add_argument("--once", action="store_true", help="send what waits, then end")
+    how.add_argument(
+        "--from", dest="folder", type=Path, metavar="DIR", help="send a dead device's records"
+    )
+    verb.add_argument(
+        "--receipts", type=Path, metavar="DIR2", help="where they go (else DIR/receipts)"
+    )
 
 
 def _add_enrol(add: _Add) -> None:

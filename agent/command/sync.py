@@ -8,10 +8,11 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any
 
+from agent.command import sync_from
 from agent.command.progress import progress_bar
 from agent.command.shared import become, owner_of, signals
 from agent.config import Config, IdentityMode, ManifestPolicy, load, path_of
-from agent.errors import ExitCode
+from agent.errors import ConfigError, ExitCode
 from agent.models import printable
 from agent.process import sd_notify
 from agent.queue.database import Database
@@ -42,7 +43,11 @@ from hardware.clock_system import SystemClock, boot_id
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`doorstep sync [--once]`."""
+    """`doorstep sync [--once]`, and `doorstep sync --from DIR`."""
+    if arguments.folder is not None:
+        return sync_from.run(arguments)
+    if arguments.receipts is not None:
+        raise ConfigError("--receipts goes with --from: a queue keeps its receipts itself")
     config = load(path_of(arguments.config))
     layout = Layout.of(config.state)
     become(owner_of(layout.sync_keys, layout.state))

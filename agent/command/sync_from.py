@@ -1,0 +1,105 @@
+"""`doorstep sync --from DIR`: brings a dead device's records, under a technician's certificate."""
+
+import argparse
+import os
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from agent.command.progress import progress_bar
+from agent.config import BackendSettings, path_of
+from agent.errors import ConfigError, ExitCode, NotGenuine, NotNow
+from agent.models import printable
+from agent.record.receipt import Keys
+from agent.record.signing import PublicKey
+from agent.status.troubles import Trouble
+from agent.sync import card, technician
+from agent.sync.bring import Bringing, Tally, Watched, by_reason
+from agent.sync.card import Card
+from agent.sync.http import NoAnswer, NotVerified
+from agent.sync.tus import Answer, quoted
+from agent.trust import fleet
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, send, keep the receipts, say what became of it."""
+    folder: Path = arguments.folder
+    told = technician.load(path_of(arguments.config))
+    pinned = told.pinned()
+    found = card.read(folder)
+    receipts = _receipts(folder, arguments.receipts)
+    backend = Watched(BackendSettings(told.backend.url), tls=told.tls())
+    with closing(backend), progress_bar() as progress:
+        keys = _signers(_fleet(backend), pinned)
+        tally = Bringing(backend, keys, receipts, _objection(backend)).all_of(found, progress)
+    print("\n".join(map(printable, _lines(found, tally, receipts))))
+    if tally.left:
+        return ExitCode.LATER
+    return ExitCode.NOT_GENUINE if found.torn or tally.refused else ExitCode.DONE
+
+
+def _receipts(folder: Path, given: Path | None) -> Path:
+    """Where they go; asked before anything is sent, since they are what a second run goes by."""
+    receipts = given or folder / "receipts"
+    try:
+        receipts.mkdir(exist_ok=True)
+    except OSError as error:
+        remedy = "--receipts DIR2 names another folder for the receipts"
+        raise ConfigError(f"{receipts}: cannot be made: {error.strerror}; {remedy}") from error
+    if not os.access(receipts, os.W_OK):
+        words = "cannot be written to; --receipts DIR2 names another folder for the receipts"
+        raise ConfigError(f"{receipts}: {words}")
+    return receipts
+
+
+def _fleet(backend: Watched) -> Answer:
+    """Raises NotNow: no answer came, or the technician is not let in."""
+    try:
+        with backend.attempt():
+            answer = backend.fleet(None)
+    except NoAnswer as error:
+        if error.hindrance is Trouble.CERTIFICATE and not isinstance(error, NotVerified):
+            words = "is identity.technician of this fleet, and a technician's? Ask the office"
+            raise NotNow(f"the backend does not take the certificate: {words}") from error
+        raise
+    if answer.status != 200:
+        raise NotNow(f"nothing was sent: {quoted('GET fleet', answer)}")
+    return answer
+
+
+def _objection(backend: Watched) -> Callable[[], str | None]:
+    """Asks whether the technician is let in still."""
+
+    def objection() -> str | None:
+        try:
+            _fleet(backend)
+        except (NotNow, NoAnswer) as error:
+            return str(error).removeprefix("nothing was sent: ")
+        return None
+
+    return objection
+
+
+def _signers(answer: Answer, pinned: PublicKey) -> Keys:
+    try:
+        return fleet.walk([answer.body.decode("ascii")], pinned).receipt_keys
+    except (NotGenuine, UnicodeDecodeError) as error:
+        words = "is identity.fleet_key this fleet's, and the one of now? Nothing was sent"
+        raise NotGenuine(f"the fleet document does not verify: {error}; {words}") from error
+
+
+def _lines(found: Card, tally: Tally, receipts: Path) -> list[str]:
+    counts = {
+        "sent": tally.sent,
+        "there already": tally.there,
+        "torn": len(found.torn),
+        "refused": len(tally.refused),
+        "left": len(tally.left),
+    }
+    return [
+        *(f"torn: {one.name}: {one.why}" for one in found.torn),
+        *(f"refused: {line}" for line in by_reason(tally.refused)),
+        *(f"left: {line}" for line in by_reason(tally.left)),
+        f"receipts: {receipts}",
+        ", ".join(f"{number} {what}" for what, number in counts.items()),
+    ]

@@ -1,0 +1,160 @@
+"""Delivers the records of a card one after the other, and keeps each receipt beside them."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, assert_never
+
+from agent.errors import NotGenuine
+from agent.models import Item
+from agent.queue import disk
+from agent.record.receipt import Keys, Receipt, Refusal, read_receipt
+from agent.sync.card import Card, Found
+from agent.sync.delivery import Delivery
+from agent.sync.http import Backend
+from agent.sync.outcome import DeadEnd, Deferred, NoService, Outcome, Suspect, Unauthorised
+from agent.sync.reread import reread
+from agent.sync.tus import Answer
+
+TRIES: Final = 3
+"""Of one record, while the line breaks: whoever stands beside it starts the next run."""
+
+RECEIPT_LIMIT_BYTES: Final = 65_536
+"""Longest file that is looked at for a receipt of before; one has 400."""
+
+
+class Watched(Backend):
+    """A backend, and whether anything was given to it since somebody looked."""
+
+    gave = False
+
+    def create(self, length: int, metadata: str, content: bytes | None) -> Answer:
+        """As of Backend."""
+        self.gave = True
+        return super().create(length, metadata, content)
+
+    def append(self, url: str, offset: int, piece: bytes) -> Answer:
+        """As of Backend."""
+        self.gave = True
+        return super().append(url, offset, piece)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the records of a card.
+
+    Attributes:
+        sent: delivered now.
+        there: the backend had them, or their receipt lay there.
+        refused: the name of each file and why the backend does not take it.
+        left: the same of what may go another time.
+        stopped: why nothing more was tried; None where all was.
+    """
+
+    sent: int = 0
+    there: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    left: list[tuple[str, str]] = field(default_factory=list)
+    stopped: str | None = None
+
+
+class Bringing:
+    """Brings records to a backend.
+
+    Args:
+        backend: as a technician.
+        keys: who may sign receipts.
+        receipts: the folder for them; one that is there is as good as a delivery.
+        objection: why the technician is not let in; None while that is so.
+    """
+
+    def __init__(
+        self,
+        backend: Watched,
+        keys: Keys,
+        receipts: Path,
+        objection: Callable[[], str | None],
+    ) -> None:
+        self._backend = backend
+        self._keys = keys
+        self._receipts = receipts
+        self._objection = objection
+        self._delivery = Delivery(backend, lambda: keys, lambda _item, _url: None)
+        self._barred: dict[str, str] = {}
+
+    def all_of(self, card: Card, progress: Callable[[int, int], None]) -> Tally:
+        """Each record once; what is delivered survives a kill and a power cut at any point."""
+        tally, total = Tally(), len(card.records)
+        for done, found in enumerate(card.records):
+            progress(done, total)
+            if tally.stopped is None:
+                self._bring(found, tally)
+            if tally.stopped is not None:
+                tally.left.append((found.path.name, tally.stopped))
+        progress(total, total)
+        return tally
+
+    def _bring(self, found: Found, tally: Tally) -> None:
+        if self._has_receipt(found.item):
+            tally.there += 1
+        elif found.kid in self._barred:
+            tally.refused.append((found.path.name, self._barred[found.kid]))
+        else:
+            self._settle(found, self._outcome(found), tally)
+
+    def _outcome(self, found: Found) -> Outcome:
+        content = reread(found.path, found.item)
+        if not isinstance(content, bytes):
+            words = content.answer if isinstance(content, Deferred) else content.what
+            return Deferred(f"{words}; the card gives way: copy it first")
+        self._backend.gave = False
+        for _ in range(TRIES):
+            outcome = self._delivery.send(found.item, content)
+            if not isinstance(outcome, NoService) or outcome.retry_after_s is not None:
+                break
+        return outcome
+
+    def _settle(self, found: Found, outcome: Outcome, tally: Tally) -> None:
+        name = found.path.name
+        match outcome:
+            case Receipt(token):
+                self._keep(found.item, token)
+                tally.sent += self._backend.gave
+                tally.there += not self._backend.gave
+            case Refusal():
+                tally.refused.append((name, f"refused: {outcome.reason}"))
+            case Unauthorised(answer):
+                tally.stopped = self._objection()
+                if tally.stopped is None:  # it is about this record, and all by its key
+                    self._barred[found.kid] = answer
+                    tally.refused.append((name, answer))
+            case NoService(answer):
+                tally.stopped = answer
+            case Deferred(answer) | DeadEnd(answer) | Suspect(answer):
+                tally.left.append((name, answer))
+            case other:
+                assert_never(other)
+
+    def _keep(self, item: Item, token: str) -> None:
+        file = self._receipts / f"{item.capture_id}.jws"
+        disk.write_durably(file, f"{token}\n".encode(), disk.RECORD_MODE, whole=True)
+
+    def _has_receipt(self, item: Item) -> bool:
+        with suppress(OSError, NotGenuine, ValueError):
+            file = self._receipts / f"{item.capture_id}.jws"
+            content = disk.read_plain(file, RECEIPT_LIMIT_BYTES)
+            read_receipt((content or b"").decode("ascii").split()[0], item, self._keys)
+            return True
+        return False
+
+
+def by_reason(told: Sequence[tuple[str, str]]) -> list[str]:
+    """A line for each reason: how many records, and the name of the first."""
+    first: dict[str, list[str]] = {}
+    for name, why in told:
+        first.setdefault(why, []).append(name)
+    return [
+        f"{names[0]}: {why}" if len(names) == 1 else f"{len(names)} records: {why}"
+        for why, names in first.items()
+    ]

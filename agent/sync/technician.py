@@ -1,0 +1,77 @@
+"""What a technician's machine is told: where the backend is, whom to trust, who comes."""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.config import Address, read_toml, wrong_address
+from agent.errors import ConfigError
+from agent.record import signing
+from agent.record.signing import PublicKey
+from agent.sync.tls import Tls
+from hardware.settings_toml import TableReader
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """`[backend]` of a technician."""
+
+    url: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """`[identity]` of a technician; the files are PEM."""
+
+    ca: Path
+    """The fleet's certificate authority."""
+    fleet_key: Path
+    """The public key that signs the fleet document: it names who signs receipts."""
+    technician: Path
+    """Key and certificate in one: `technicians add NAME --out FILE` in the office makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Technician:
+    """A technician's configuration; a device's is another file."""
+
+    backend: Office
+    identity: Papers
+
+    def tls(self) -> Tls:
+        """What a connection trusts and shows. Raises ConfigError."""
+        ca, own = self.identity.ca, self.identity.technician
+        if not ca.is_file():
+            raise ConfigError(f"identity.ca: {ca}: no such file; the fleet's authority, PEM")
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(own, password="")
+        except OSError as error:
+            reason = error.strerror
+            if isinstance(error, ssl.SSLError):
+                reason = "not a key and its certificate"
+            words = "`technicians add NAME --out FILE` in the office makes one"
+            raise ConfigError(f"identity.technician: {own}: {reason}; {words}") from error
+        return Tls(ca, "identity.ca", own=own)
+
+    def pinned(self) -> PublicKey:
+        """The fleet key. Raises ConfigError."""
+        return signing.read_public_key(self.identity.fleet_key, "the fleet's public key")
+
+
+def load(path: Path) -> Technician:
+    """Read and check it; relative paths in it are relative to the file.
+
+    Raises:
+        ConfigError: names every problem, one per line.
+    """
+    table = read_toml(path)
+    if "device" in table:
+        words = "a device's configuration; --from needs a technician's: [backend] url, and"
+        raise ConfigError(f"{path}: {words} [identity] ca, fleet_key, technician; give --config")
+    reader = TableReader(path.parent.resolve())
+    found = reader.table(Technician, table, "")
+    if found is not None:
+        reader.problems.extend(wrong_address("backend.url", found.backend.url))
+    if found is None or reader.problems:
+        raise ConfigError("\n".join(f"{path}: {problem}" for problem in reader.problems))
+    return found
