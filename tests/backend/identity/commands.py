@@ -15,7 +15,7 @@ from agent.record import certificates, signing
 from agent.record.verify.papers import REVOKED_TYPE
 from tests.backend import keys
 from tests.backend.identity.clients import Client, Kind, NameTakenError
-from tests.backend.identity.closings import THE_OFFICE, How, ends_told, told
+from tests.backend.identity.closings import THE_OFFICE, Closing, How, ends_told, told
 from tests.backend.identity.ending import Ending
 from tests.backend.identity.est import Identity
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
@@ -138,7 +138,8 @@ class Desk:
         return f"written: {tokens}"
 
     def listed(self) -> str:
-        lines = [_line(device) for device in self.register.devices()]
+        closing = self.register.closing
+        lines = [_line(one, closing(one.device_id)) for one in self.register.devices()]
         return "\n".join(lines) or "no device was let in yet: `devices add ID`"
 
     def revoke(self, device_id: str, since: datetime | None) -> str:
@@ -270,8 +271,8 @@ def _client_line(one: Client) -> str:
     return f"{one.name}; serial {one.serial}; {end}"
 
 
-def _line(device: Listed) -> str:
-    words = [device.device_id, device.state.value]
+def _line(device: Listed, closing: Closing | None) -> str:
+    words = [device.device_id, told(closing) if closing else device.state.value]
     if device.token_waits:
         words.append("token not used yet")
     for one in device.certificates:

@@ -12,11 +12,14 @@ from tests.backend.identity.admission import (
     CLIENT_EXPIRED,
     CLIENT_REVOKED,
     FOR_CLIENTS_ONLY,
+    TECHNICIAN_EXPIRED,
+    TECHNICIAN_REVOKED,
     client_objection,
     is_for_clients,
+    other_objection,
 )
 from tests.backend.identity.authority import Authority
-from tests.backend.identity.clients import Client, Clients, NameTakenError
+from tests.backend.identity.clients import Client, Clients, Kind, NameTakenError
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 
@@ -107,3 +110,50 @@ def test_a_client_is_no_device(office: Office) -> None:
 )
 def test_where_clients_ask_no_device_does(path: str, *, is_theirs: bool) -> None:
     assert is_for_clients(path) is is_theirs
+
+
+def test_a_technicians_certificate_lets_in_for_ninety_days_where_it_belongs(
+    office: Office,
+) -> None:
+    made = office.authority.client("ada", signing.new_key().public_key(), NOON)
+    office.clients.add("ada", made, Kind.TECHNICIAN)
+    ada = office.clients.find(made.serial_number)
+    assert ada is not None
+
+    open_to_her = [
+        path
+        for path in (
+            "/files",
+            "/files/x",
+            "/receipts",
+            "/retire",
+            "/fleet",
+            "/manifest",
+            "/filesystem",
+            "/fleet/x",
+            "/",
+            "/.well-known/est/simplereenroll",
+        )
+        if other_objection(ada, NOON, path) is None
+    ]
+
+    assert open_to_her == ["/files", "/files/x", "/receipts", "/retire", "/fleet"]
+    later = NOON + timedelta(days=90, seconds=1)
+    assert other_objection(ada, later, "/files") == TECHNICIAN_EXPIRED.format("2027-03-01")
+    assert client_objection(ada, NOON) == FOR_CLIENTS_ONLY
+
+
+def test_revoking_a_technician_ends_no_client(office: Office) -> None:
+    board = office.add("board")
+    made = office.authority.client("ada", signing.new_key().public_key(), NOON)
+    office.clients.add("ada", made, Kind.TECHNICIAN)
+
+    office.clients.revoke("ada", Kind.TECHNICIAN)
+    with pytest.raises(LookupError, match="no technician board"):
+        office.clients.revoke("board", Kind.TECHNICIAN)
+
+    ada = office.clients.find(made.serial_number)
+    assert ada is not None
+    assert other_objection(ada, NOON, "/files") == TECHNICIAN_REVOKED
+    assert board is not None
+    assert client_objection(office.clients.find(int(board.serial, 16)), NOON) is None

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -10,6 +11,9 @@ import pytest
 from agent.record import certificates, sealing, signing
 from agent.record import file as recordfile
 from agent.record.certificates import Expected
+from tests.backend.identity.closings import THE_OFFICE, How
+from tests.backend.identity.ending import Ending
+from tests.backend.identity.register import Register
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ACCOUNTS, ALLOWED, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.fleet import Fleet
@@ -18,6 +22,7 @@ from tests.backend.office.town import NOON, PICTURE
 from tests.backend.pages.accounts import Accounts
 from tests.backend.pages.live import CHEAP
 from tests.backend.seals import Seals
+from tests.backend.wire.rescued import Rescues
 from tests.support.factory import Made, new_id
 from tests.support.sealed import IDENTITY_FILE, NAMES, RECIPIENTS
 
@@ -273,3 +278,29 @@ def test_what_speaks_against_a_record_is_said(fleet: Fleet) -> None:
     fleet.town.office.revoked_keys.add(kid, made.label.device_id, NOON.replace(year=2020))
     fleet.export(made.label.capture_id, "--out", str(fleet.out / "later"))
     assert "was not believed any more" in fleet.read("later/README.txt")
+
+
+def test_who_brought_it_and_how_its_device_ended_is_said(fleet: Fleet) -> None:
+    made = fleet.take(fleet.sealed())
+    own, device_id = made.label.capture_id, made.label.device_id
+    Rescues(fleet.town.office.store).mark(own, "ada")
+    ending = Ending(Register(fleet.folder), fleet.town.office)
+    ending.now(device_id, How.GONE, THE_OFFICE, NOON)
+
+    fleet.export(own)
+
+    said = re.sub(r"\s+", " ", fleet.read("README.txt"))
+    assert "ada brought it from the device's card, under a technician's certificate." in said
+    assert "The device is gone since 2026-12-01 12:00 UTC, by the office." in said
+    assert "Its chain was closed then at number 1." in said
+    assert fleet.problems()[0] == 0
+
+
+def test_of_a_device_that_sent_it_itself_and_is_in_use_none_of_that_is_said(fleet: Fleet) -> None:
+    made = fleet.take(fleet.sealed())
+
+    fleet.export(made.label.capture_id)
+
+    said = fleet.read("README.txt")
+    assert "technician" not in said
+    assert "closed then" not in said

@@ -21,6 +21,7 @@ from tests.backend.office.keeping import NotDone, plain_language
 from tests.backend.office.orders import NoSuchOrder
 from tests.backend.office.town import PICTURE, Town
 from tests.backend.settings import Retention, Settings, read_settings
+from tests.backend.wire.rescued import Rescues
 
 CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
 JUST = timedelta(milliseconds=1)
@@ -268,3 +269,17 @@ def test_an_exported_label_says_that_its_body_was_erased_and_when(
     said = examine((tmp_path / "labels").glob("*.rec"), None, papers=beside).document["records"]
     verdicts = {each["capture_id"]: each["verdict"] for each in said}
     assert verdicts == {kept: "withheld", gone: "erased"}
+
+
+def test_the_name_of_who_brought_a_record_goes_with_its_body_and_the_mark_stays(
+    town: Town,
+) -> None:
+    capture_id = town.receive(town.photo(ALLOWED))
+    rescues = Rescues(town.office.store)
+    rescues.mark(capture_id, "ada")
+
+    town.office.keeping.expire(after(30) - JUST)
+    before = rescues.by(capture_id)
+    town.office.keeping.expire(after(30))
+
+    assert (before, rescues.by(capture_id)) == ("ada", "a technician")

@@ -183,3 +183,40 @@ def test_all_survives_a_restart(town: Town) -> None:
 
     assert again.execute("SELECT version FROM manifests").fetchone()[0] == version
     assert again.execute("SELECT opted_out FROM orders WHERE number = '1001'").fetchone()[0] == 1
+
+
+def test_a_route_is_handed_on_whole_to_a_device_without_one(town: Town) -> None:
+    town.receive(town.photo(ALLOWED))
+    late = town.photo(CHANGES_MIND)
+    before = town.manifest().stops
+
+    town.office.routes.hand_on(town.van.device_id, "van-8", NOON)
+
+    assert town.manifest().stops == ()
+    assert town.manifest("van-8").stops == before
+    town.receive(late)
+    assert town.shown(CHANGES_MIND) == [late.label.capture_id], "it still had this to send"
+
+
+def test_what_is_not_done_goes_behind_the_route_that_the_other_has(town: Town) -> None:
+    orders, routes = town.office.orders, town.office.routes
+    orders.add(replace(orders.find(GIFT), number="own", stop_id="own", codes=(), gift=False))
+    routes.plan("route-8", ["own"], NOON - timedelta(hours=1), NOON + timedelta(hours=8))
+    routes.assign("route-8", "van-8")
+    town.receive(town.photo(ALLOWED))
+    left = [stop.id for stop in town.manifest().stops if not stop.done]
+
+    routes.hand_on(town.van.device_id, "van-8", NOON)
+    routes.hand_on(town.van.device_id, "van-8", NOON)
+
+    assert [stop.id for stop in town.manifest("van-8").stops] == ["own", *left]
+    assert orders.find(ALLOWED).stop_id not in left
+
+
+def test_a_route_that_has_ended_is_not_handed_on(town: Town) -> None:
+    later = NOON + timedelta(days=2)
+
+    town.office.routes.hand_on(town.van.device_id, "van-8", later)
+
+    row = town.office.ledger.execute("SELECT device_id FROM assignments").fetchall()
+    assert [one["device_id"] for one in row] == [town.van.device_id]

@@ -10,9 +10,12 @@ import pytest
 
 from agent.status import header
 from agent.status.troubles import TOLD, Trouble
+from tests.backend.identity.closings import How
+from tests.backend.identity.ending import Ending
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Dispatch
+from tests.backend.office.demo import ALLOWED, LEFT_DOOR
 from tests.backend.office.town import NOON
 from tests.backend.pages.fleet_samples import (
     BENCH,
@@ -30,6 +33,8 @@ from tests.backend.reports.read import Report, read
 from tests.backend.reports.samples import document, report, waits
 from tests.backend.reports.store import Reports
 from tests.backend.reports.troubles import NEEDS, Noticed, told
+from tests.backend.wire.rescued import Rescues
+from tests.backend.wire.store import Upload
 
 IN_ORDER = f"""
 3 devices of 6 need a person.
@@ -267,3 +272,26 @@ def test_without_identity_there_is_no_fleet_to_be_seen(tmp_path: Path) -> None:
 
         assert dispatch.get("/fleet").status_code == 404
         assert "/fleet" not in dispatch.get("/dispatch").text
+
+
+def test_how_a_device_ended_and_who_brought_what_of_it_is_told(tmp_path: Path) -> None:
+    with live_town(tmp_path) as live:
+        van, office, register = live.town.van, live.town.office, Register(tmp_path)
+        register.let_in(van.device_id)
+        live.town.receive(live.town.photo(ALLOWED))
+        van.seq += 2
+        live.town.receive(live.town.photo(LEFT_DOOR))
+        Ending(register, office).now(van.device_id, How.RETIRED, "ada", NOON)
+        late = live.town.receive(live.town.stray())
+        Rescues(office.store).mark(late, "<b>ada</b>")
+        office.store.own(Upload(late, 0, "", ""), van.device_id)
+
+        page, dispatch = seen(live, f"/{van.device_id}"), live.browser(Dispatch())
+        lists = [dispatch.get(path).text for path in ("/dispatch", f"/dispatch/{late}")]
+
+    assert "Ended retired since 2026-12-01 12:00 UTC, by ada" in page
+    chain = f"chain {van.chain}, seq 5; 2 missing below; closed at seq 4; 1 came since"
+    assert f"Records last record seen: {chain}" in page
+    assert "Rescued 1 record by &lt;b&gt;ada&lt;/b&gt;, the last on 1 December 2026" in page
+    for text in lists:
+        assert "Rescued by &lt;b&gt;ada&lt;/b&gt;" in text
