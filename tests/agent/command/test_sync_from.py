@@ -241,12 +241,17 @@ def test_a_read_only_card_needs_another_folder_for_receipts(bench: Bench, tmp_pa
         made = bench.maker.make()
         made.into(card)
         remount(card, "ro")
-
         without = bench.run(card)
+        remount(card, "rw")
+        (card / "receipts").mkdir()
+        remount(card, "ro")
+
+        closed = bench.run(card)
         elsewhere = bench.run(card, "--receipts", str(tmp_path / "receipts"))
 
-    assert without.code == 2
-    assert "--receipts DIR2 names another folder" in without.err
+    for one in (without, closed):
+        assert one.code == 2
+        assert "--receipts DIR2 names another folder" in one.err
     assert elsewhere.code == 0
     assert bench.receipts(tmp_path / "receipts") == {made.label.capture_id}
 
