@@ -394,3 +394,10 @@ def test_an_empty_folder_is_2(bench: Bench) -> None:
 
     assert ended.code == 2
     assert "no record files" in ended.err
+
+
+def test_receipts_of_a_queue_have_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sync", "--once", "--receipts", str(tmp_path)]) == 2
+    assert "--receipts goes with --from" in capsys.readouterr().err
