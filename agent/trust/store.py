@@ -12,6 +12,7 @@ from typing import Any, Final
 from agent.models import from_rfc3339, rfc3339
 from agent.queue.disk import disk_errors, sync_folder, write_durably
 from agent.queue.paths import Layout
+from agent.queue.wiping import wipe_file
 from agent.trust.certain import Agreed
 from hardware.floor import Allowance
 
@@ -126,7 +127,7 @@ class TrustStore:
             if _is_same(self._old, self._manifest):  # cut before the new one took its place
                 self._old.unlink()
             for name in _LEFTOVERS:
-                _overwrite(self._folder / name)
+                wipe_file(self._folder / name)
 
     def evidence(self) -> bytes | None:
         """The evidence certificate and what leads to its root, PEM, unverified."""
@@ -233,20 +234,3 @@ def _is_same(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except FileNotFoundError:
         return False
-
-
-def _overwrite(path: Path) -> None:
-    """Zeros over all blocks of a file, and then its end."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return
-    try:
-        zeros = memoryview(bytes(os.fstat(descriptor).st_size))
-        while zeros:
-            zeros = zeros[os.write(descriptor, zeros) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    path.unlink()
-    sync_folder(path.parent)
