@@ -114,10 +114,18 @@ def _parser() -> argparse.ArgumentParser:
     verb = add("config", "check the configuration")
     verb.add_argument("--check", action="store_true", help="check only; print no settings")
     _add_verify(add)
+    _add_rescue(add)
     return parser
 
 
 _Add = Callable[[str, str], argparse.ArgumentParser]
+
+
+def _add_rescue(add: _Add) -> None:
+    verb = add("rescue", "what a dead device's card holds; saves its records")
+    verb.add_argument("source", type=Path, metavar="IMAGE|DEVICE", help="it is only read")
+    verb.add_argument("--to", type=Path, metavar="DIR", help="where whole records are saved")
+    verb.add_argument("--ca", type=Path, metavar="FILE", help="our certificate authority, PEM")
 
 
 def _add_verify(add: _Add) -> None:

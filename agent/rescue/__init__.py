@@ -1,0 +1,1 @@
+"""What is left of a device on its card: looked at in a copy, and saved."""

@@ -1,0 +1,133 @@
+"""What the files of a dead device are: whole records, torn ones, and what could not be read."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from agent.errors import NotGenuine, RecordDamaged
+from agent.models import LARGEST_RECORD_BYTES, Label
+from agent.queue.disk import read_plain
+from agent.record import file as recordfile
+from agent.record import signing
+from agent.rescue.places import below
+
+ENTRIES_MOST: Final = 200_000
+"""Most names in a folder that are looked at: twice the longest queue that was tried."""
+
+_SALVAGED: Final = "lost+found"
+"""Where e2fsck puts files that lost their name: there only what is a record counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A record whose label and body are what the label says."""
+
+    label: Label
+    kid: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """A file where records are that is none, or not all of one.
+
+    Attributes:
+        name: as on the card: it may be anything.
+        label: where at least that verifies.
+        content: None of what is no plain file of a record's size.
+    """
+
+    name: str
+    why: str
+    label: Label | None = None
+    content: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file or a folder that the card does not give."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A file that a power cut left while it was written: green was never shown for it."""
+
+    name: str
+
+
+Found = Whole | Torn | Unread | Unfinished
+
+
+def files(state: Path) -> Iterator[Found]:
+    """One after the other, so that only one is in memory; each name once, in order."""
+    for folder in ("records", "torn", _SALVAGED):
+        place = below(state, folder)
+        if place is None:
+            continue
+        try:
+            names, is_all = _names(place)
+        except OSError as error:
+            yield Unread(folder, error.strerror or str(error))
+            continue
+        found = (_file(place, name) for name in names)
+        yield from (one for one in found if folder != _SALVAGED or isinstance(one, Whole))
+        if not is_all:
+            yield Unread(folder, f"more than {ENTRIES_MOST:,} names: the rest was not looked at")
+
+
+def _names(folder: Path) -> tuple[list[str], bool]:
+    names: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if len(names) == ENTRIES_MOST:
+                return sorted(names), False
+            names.append(entry.name)
+    return sorted(names), True
+
+
+def _file(folder: Path, name: str) -> Found:
+    try:
+        content = read_plain(folder / name, LARGEST_RECORD_BYTES + 1)
+    except IsADirectoryError:
+        content = None
+    except OSError as error:
+        return Unread(name, error.strerror or str(error))
+    if name.endswith(".part") and content is not None:
+        return Unfinished(name)
+    return judged(name, content)
+
+
+def judged(name: str, content: bytes | None) -> Whole | Torn:
+    """What the bytes of a file are; None of a link, a pipe or a folder."""
+    if content is None or len(content) > LARGEST_RECORD_BYTES:
+        return Torn(name, "not a plain file of a record's size")
+    try:
+        found = recordfile.check(content)
+    except NotGenuine as error:
+        return Torn(name, str(error), _label(content), content)
+    return Whole(found.label, signing.thumbprint(found.key), content)
+
+
+def _label(content: bytes) -> Label | None:
+    line = content[: recordfile.LABEL_LIMIT_BYTES].partition(b"\n")[0]
+    try:
+        return recordfile.open_label(line)[0]
+    except RecordDamaged:
+        return None
+
+
+def name_of(one: Whole | Torn) -> str:
+    """What it is called where it is saved: nothing of a name that the card chose leads astray."""
+    if isinstance(one, Whole):
+        return f"{one.label.capture_id}.rec"  # the label's check made sure that it is a UUID
+    tame = "".join(
+        char if char.isascii() and (char.isalnum() or char in "-_.") else "_" for char in one.name
+    )
+    digest = hashlib.sha256(one.content or b"").hexdigest()
+    return f"{digest[:12]}-{tame[:80]}"

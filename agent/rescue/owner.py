@@ -1,0 +1,61 @@
+"""Whose card it is: the device by its own certificate, and the fleet by who made that."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from agent.errors import NotGenuine
+from agent.queue.disk import read_plain
+from agent.record import certificates
+from agent.record.certificates import Chain, NotTrusted
+from agent.rescue.places import below
+
+_PEM_MOST_BYTES: Final = 65_536
+"""Three certificates are 3 KB."""
+
+
+class Fleet(StrEnum):
+    """What can be said of whose card it is."""
+
+    OURS = "ours"
+    ANOTHERS = "another's"
+    NOT_COMPARED = "not compared"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What the device's evidence certificate says.
+
+    Attributes:
+        device_id: None where the card has no such certificate.
+        issuer: who made it, by its own word.
+        chain: the certificate and what lies with it.
+    """
+
+    fleet: Fleet
+    device_id: str | None = None
+    issuer: str | None = None
+    chain: Chain = ()
+
+
+def owner(state: Path, ours: Chain) -> Owner:
+    """Read it from the state; `ours` are the authorities that count, empty for none given."""
+    folder = below(state, "trust")
+    try:
+        content = read_plain(folder / "evidence.pem", _PEM_MOST_BYTES) if folder else None
+        chain = certificates.read_pem(content or b"")
+    except (OSError, NotGenuine):
+        return Owner(Fleet.UNKNOWN)
+    fleet = _fleet(chain, ours) if ours else Fleet.NOT_COMPARED
+    name = certificates.common_name(chain[0]) or None
+    return Owner(fleet, name, chain[0].issuer.rfc4514_string(), chain)
+
+
+def _fleet(chain: Chain, ours: Chain) -> Fleet:
+    try:
+        certificates.path(chain[0], chain, ours)
+    except NotTrusted:
+        return Fleet.ANOTHERS
+    return Fleet.OURS

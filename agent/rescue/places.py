@@ -1,0 +1,65 @@
+"""Where in a mounted file system the state lies; no link on a card leads anywhere."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from agent.config import StateSettings
+
+STATE: Final = StateSettings().dir.parts[1:]
+"""On a provisioned device, below the root."""
+
+IMAGE: Final = (*STATE[:-1], "doorstep.ext4")
+"""A file that is the state's file system.
+
+Source: scripts/provisioning/roles/doorstep_state/files/state-file-system.sh.
+"""
+
+
+def is_state(folder: Path) -> bool:
+    """Whether it is what the agent leaves: records, and one more of its folders."""
+    others = ("queue", "trust", "keys")
+    return _is(folder / "records", stat.S_ISDIR) and any(
+        _is(folder / name, stat.S_ISDIR) for name in others
+    )
+
+
+def state_below(root: Path) -> Path | None:
+    """The state in this file system: all of it is one, or a device's root has it as a folder."""
+    if is_state(root):
+        return root
+    found = below(root, *STATE)
+    return found if found is not None and is_state(found) else None
+
+
+def below(root: Path, *parts: str) -> Path | None:
+    """A folder, each part of its way a plain one; None where there is none."""
+    for part in parts:
+        root /= part
+        if not _is(root, stat.S_ISDIR):
+            return None
+    return root
+
+
+@contextmanager
+def image_below(root: Path) -> Iterator[int | None]:
+    """A descriptor of the state's file in a device's root file system; None where there is none."""
+    folder = below(root, *IMAGE[:-1])
+    if folder is None or not _is(folder / IMAGE[-1], stat.S_ISREG):
+        yield None
+        return
+    descriptor = os.open(folder / IMAGE[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _is(path: Path, is_kind: Callable[[int], bool]) -> bool:
+    try:
+        return is_kind(path.lstat().st_mode)
+    except OSError:
+        return False
