@@ -115,10 +115,23 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--check", action="store_true", help="check only; print no settings")
     _add_verify(add)
     _add_rescue(add)
+    _add_retire(add)
     return parser
 
 
 _Add = Callable[[str, str], argparse.ArgumentParser]
+
+
+def _add_retire(add: _Add) -> None:
+    verb = add("retire", "this device leaves the fleet: revoke it, and wipe what is the fleet's")
+    verb.add_argument("device_id", metavar="DEVICE_ID", help="this device's own id")
+    verb.add_argument(
+        "--give-up",
+        type=_between(0, LIMIT_MOST),
+        default=0,
+        metavar="N",
+        help="so many that were not sent are wiped with it",
+    )
 
 
 def _add_rescue(add: _Add) -> None:

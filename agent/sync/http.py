@@ -247,6 +247,11 @@ class Backend(Client):
         headers = {"Content-Type": "application/json"}
         return self._ask("POST", f"{self.base}/receipts", headers, question)
 
+    def retire(self, question: bytes) -> Answer:
+        """POST a JSON question to end a device for good."""
+        headers = {"Content-Type": "application/json"}
+        return self._ask("POST", f"{self.base}/retire", headers, question)
+
     def manifest(self, etag: str | None, *, device_id: str | None = None) -> Answer:
         """GET this device's manifest, unless it is still the one with `etag`.
 

@@ -64,6 +64,12 @@ class Card:
             self._process.kill()
             self._process.communicate()
 
+    @property
+    def root(self) -> Path:
+        """Its files as it sees them, while it runs."""
+        assert self._process is not None
+        return Path(f"/proc/{self._process.pid}/root")
+
     def restart(self) -> None:
         self.power_off()
         self.power_on()

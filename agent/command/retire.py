@@ -1,0 +1,236 @@
+"""`doorstep retire`: a device leaves the fleet: all is sent, then it is revoked, then wiped.
+
+The configuration's end is the commit point: before it nothing was wiped and a run begins anew,
+after it each run goes on with the wiping, by what the mark beside it says.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from agent.capture.technician import ROUTE_IN_HAND, kept_route
+from agent.command import state_disk, units, unsent
+from agent.command.openings import floor
+from agent.command.owners import Report, as_owner
+from agent.command.shared import owner_of
+from agent.command.state_disk import StateDisk
+from agent.command.unsent import Unsent
+from agent.config import DEFAULT_PATH, Config, load, path_of
+from agent.errors import ConfigError, DoorstepError, ExitCode, FailedElsewhere, NotNow, StorageFault
+from agent.models import printable, rfc3339
+from agent.queue.disk import disk_errors, lock, sync_folder, write_durably
+from agent.queue.paths import Layout
+from agent.queue.wiping import wipe_below, wipe_file
+from agent.rule.manifest import Manifest
+from agent.sync import retirement
+from hardware.clock_system import SystemClock
+
+MARK: Final = "retired.json"
+"""Beside the configuration; it stays, and says which device this was."""
+
+_MARK_MODE: Final = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a run needs that finds the configuration gone; nothing in it is a secret.
+
+    Attributes:
+        state, run: folders that are wiped.
+        files: that the configuration named beside itself.
+        disk: the state's own file system, as `StateDisk`; None where it has none.
+        is_provisioned: whether there are units.
+        line: for the office's books.
+    """
+
+    device_id: str
+    state: str
+    run: str
+    files: list[str]
+    disk: dict[str, str] | None
+    is_provisioned: bool
+    line: str
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`doorstep retire DEVICE_ID [--give-up N]`."""
+    path = path_of(arguments.config)
+    mark = None if path.exists() else _read(path.with_name(MARK))
+    if mark is None:
+        config = load(path)
+        _check_named(config.device.id, arguments.device_id)
+        mark = _end(config, path, arguments.give_up)
+    else:
+        _check_named(mark.device_id, arguments.device_id)
+    _wipe(mark)
+    say("left", "the system, its SSH keys and networks: write the card anew before it is sold")
+    say("register", mark.line)
+    return ExitCode.DONE
+
+
+def say(step: str, words: str) -> None:
+    """One line per step, at once."""
+    print(printable(f"{step:<10}  {words}"), flush=True)
+
+
+def _check_named(own: str, given: str) -> None:
+    if own != given:
+        raise ConfigError(f"this is {own}, not {given}: nothing was done")
+
+
+def _end(config: Config, path: Path, given_up: int) -> Mark:
+    """Up to the commit point; until then whatever fails leaves the device as it was."""
+    layout, is_provisioned = Layout.of(config.state), path == DEFAULT_PATH
+    if not os.access(layout.state, os.R_OK | os.W_OK | os.X_OK):
+        raise FailedElsewhere("run this as root: the state is not this user's", ExitCode.USAGE)
+    as_capture = partial(as_owner, owner_of(layout.queue, layout.state))
+    as_sync = partial(as_owner, owner_of(layout.sync_keys, layout.state))
+    _check(as_capture(lambda: _look(config)), given_up)
+    with ExitStack() as opened:
+        stopping = units.stopped() if is_provisioned else nullcontext(units.Stopped())
+        running = opened.enter_context(stopping)
+        opened.enter_context(_nobody_at_work(layout))
+        found = as_capture(lambda: _look(config))  # a press may have come meanwhile
+        _check(found, given_up)
+        disk, beside = state_disk.own_disk(layout.state), _beside(config, path)
+        revoked = as_sync(lambda: _revoked(config))
+        say("revoked", f"{config.device.id}: {revoked.get('words')}")
+        mark = Mark(
+            config.device.id,
+            str(layout.state.resolve()),
+            str(layout.run.resolve()),
+            [str(one) for one in (*beside, _old(path))],
+            {"path": str(disk.path), "uuid": disk.uuid} if disk else None,
+            is_provisioned,
+            _line(config.device.id, found, revoked, given_up),
+        )
+        write_durably(
+            path.with_name(MARK), json.dumps(asdict(mark)).encode(), _MARK_MODE, whole=True
+        )
+        with disk_errors("cannot take the configuration away"):
+            path.rename(_old(path))
+            sync_folder(path.parent)
+        running.ended()
+    return mark
+
+
+def _look(config: Config) -> Report:
+    """As capture: what is unsent, and whether a route is in hand."""
+    route = kept_route(config, SystemClock(floor(Layout.of(config.state))))
+    return {**unsent.look(config), "route": isinstance(route, Manifest)}
+
+
+def _check(found: Report, given_up: int) -> None:
+    if found["route"]:
+        raise NotNow(f"{ROUTE_IN_HAND}; nothing was done")
+    if words := unsent.why_not(Unsent(**found["unsent"]), given_up):
+        raise NotNow(words)
+
+
+@contextmanager
+def _nobody_at_work(layout: Layout) -> Iterator[None]:
+    """Neither capture nor sync runs, or begins."""
+    with ExitStack() as held:
+        for name, path in (("capture", layout.capture_lock), ("sync", layout.sync_lock)):
+            if not path.exists():
+                continue
+            try:
+                held.enter_context(lock(path, exclusive=True, wait=False))
+            except NotNow as error:
+                words = f"`doorstep {name}` runs: stop it first; nothing was done"
+                raise NotNow(words) from error
+        yield
+
+
+def _revoked(config: Config) -> Report:
+    """As sync, whose certificate it is."""
+    try:
+        return retirement.retire(config)
+    except DoorstepError as error:
+        words = f"in the office, `devices gone {config.device.id}` does it without the device"
+        raise FailedElsewhere(f"{error}; nothing was wiped; {words}", error.exit_code) from error
+
+
+def _old(path: Path) -> Path:
+    """What the configuration is called once it counts no more, until it is wiped."""
+    return path.with_name(f"{path.name}.retired")
+
+
+def _beside(config: Config, path: Path) -> list[Path]:
+    """The fleet's files of the configuration: what lies elsewhere may be somebody else's too."""
+    named = (config.identity.ca, config.identity.fleet_key, config.backend.ca)
+    folder, all_of_it = path.parent.resolve(), (*named, *config.backend.receipt_keys)
+    return [one for one in all_of_it if one is not None and one.parent.resolve() == folder]
+
+
+def _line(device_id: str, found: Report, revoked: Report, given_up: int) -> str:
+    """For the office's books: what it was, when it went, how far its chains came."""
+    received = revoked.get("received") or {}
+    parts = [f"{device_id} retired {rfc3339(datetime.now(UTC))}"]
+    parts.append(f"certificate {revoked.get('serial') or 'none'}")
+    for chain, (last, receipts) in found["chains"].items():
+        there = f", {received[chain]} at the backend" if chain in received else ""
+        parts.append(f"chain {chain} to #{last}, {receipts} receipts here{there}")
+    return "; ".join([*parts, f"given up {given_up}"])
+
+
+def _read(path: Path) -> Mark | None:
+    """What an earlier run left; None where there was none.
+
+    Raises:
+        ConfigError: it is none that this command wrote.
+    """
+    try:
+        return Mark(**json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"{path}: cannot be read as the mark of a retired device") from error
+
+
+def _wipe(mark: Mark) -> None:
+    """All that is the fleet's, the keys first; what is wiped already is no matter."""
+    if mark.is_provisioned:
+        units.disable()
+    count = 0
+    with disk_errors("cannot wipe all of it; run this again"):
+        for name in mark.files:
+            wipe_file(Path(name))
+        layout = Layout(Path(mark.state), Path(mark.run))
+        for place in _places(layout):
+            count += wipe_below(place)
+        count += wipe_below(layout.run)
+    say("wiped", f"configuration, keys, records, queue and what was trusted ({count} files)")
+    if mark.disk is not None:
+        _erase(StateDisk(Path(mark.disk["path"]), mark.disk["uuid"]), layout.state)
+
+
+def _places(layout: Layout) -> Iterator[Path]:
+    """What Doorstep makes in the state, by name: somebody may have put it beside other things."""
+    yield from (layout.keys, layout.trust, layout.queue, *layout.asides())
+    yield from (layout.records, layout.torn, layout.state / "queue.moving")
+    names = ("ballast", "*.lock", "doctor.json", "doctor.part", "doorstep.db*")
+    for name in names:
+        yield from layout.state.glob(name)
+
+
+def _erase(disk: StateDisk, state: Path) -> None:
+    """Free blocks and the journal too: they hold what was there before."""
+    if state.is_mount():
+        others = [path.name for path in state.iterdir() if path.name != "lost+found"]
+        if others:
+            raise StorageFault(
+                f"{state}: {', '.join(others)[:200]} is not Doorstep's, so its disk is not erased; "
+                "move that elsewhere, then run this again"
+            )
+        state_disk.unmount(state)
+    say("erasing", f"{disk.path}, which may take minutes")
+    if length := state_disk.erase(disk):
+        say("erased", f"{length // 1_000_000:,} MB of it, free room and journal too")

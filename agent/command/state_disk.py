@@ -1,0 +1,108 @@
+"""The state's own file system, where it has one: found, and erased whole."""
+
+import os
+import stat
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agent.errors import StorageFault
+from agent.queue import superblock
+from agent.queue.disk import disk_errors
+from agent.queue.superblock import LENGTH, OFFSET
+from agent.queue.wiping import zero_backwards
+
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_DEVICES: Final = Path("/sys/dev/block")
+
+
+@dataclass(frozen=True, slots=True)
+class StateDisk:
+    """A partition, or a file with a file system in it.
+
+    Attributes:
+        uuid: of the file system: nothing else is ever erased.
+    """
+
+    path: Path
+    uuid: str
+
+
+def own_disk(state: Path) -> StateDisk | None:
+    """What is mounted at `state` and nowhere else; None where the state shares a file system."""
+    number = mounted_once(state.resolve(), _MOUNTS.read_text())
+    if number is None:
+        return None
+    backing = _DEVICES / number / "loop" / "backing_file"
+    if backing.exists():
+        path = Path(backing.read_text().rstrip("\n"))
+    else:
+        path = Path("/dev") / (_DEVICES / number).resolve().name
+    found = _superblock(path)
+    return None if found is None else StateDisk(path, found.uuid)
+
+
+def mounted_once(state: Path, mounts: str) -> str | None:
+    """MAJOR:MINOR of the ext4 whose root is mounted there; pure.
+
+    Source: proc_pid_mountinfo(5): the third word is the device, then root and mount point.
+    """
+    rows = [line.split() for line in mounts.splitlines()]
+    here = [row for row in rows if _unescaped(row[4]) == str(state)]
+    if not here:
+        return None
+    last = here[-1]
+    is_ext4 = last[last.index("-") + 1] == "ext4"
+    is_alone = sum(row[2] == last[2] for row in rows) == 1
+    return last[2] if is_ext4 and is_alone and last[3] == "/" else None
+
+
+def _unescaped(text: str) -> str:
+    """Blanks are octal there."""
+    return text.encode("latin-1", "replace").decode("unicode_escape")
+
+
+def _superblock(path: Path) -> superblock.Superblock | None:
+    with disk_errors(f"cannot look at {path}"), path.open("rb") as file:
+        file.seek(OFFSET)
+        return superblock.read(file.read(LENGTH))
+
+
+def unmount(state: Path) -> None:
+    """Unmount it, where it is mounted.
+
+    Raises:
+        StorageFault: somebody uses it.
+    """
+    if not state.is_mount():
+        return
+    ended = subprocess.run(["umount", str(state)], capture_output=True, text=True, check=False)
+    if ended.returncode != 0:
+        words = f"`fuser -vm {state}` says who uses it; end that, then run this again"
+        raise StorageFault(f"{' '.join(ended.stderr.split())[:200]}; {words}")
+
+
+def erase(disk: StateDisk) -> int:
+    """Overwrite all of it with zeros, from its end; a file goes then. How many bytes; 0: it was.
+
+    Raises:
+        StorageFault: the disk failed, or it is another one by now; then nothing is written.
+    """
+    if not disk.path.exists():
+        return 0
+    found = _superblock(disk.path)
+    if found is not None and found.uuid != disk.uuid:
+        raise StorageFault(f"{disk.path}: another file system than the state's; it was left alone")
+    with disk_errors(f"cannot erase {disk.path}"):
+        descriptor = os.open(disk.path, os.O_RDWR | os.O_EXCL | os.O_NOFOLLOW)
+        try:
+            length = os.lseek(descriptor, 0, os.SEEK_END) if found is not None else 0
+            if length:
+                zero_backwards(descriptor, length)
+            is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        finally:
+            os.close(descriptor)
+        if is_file:
+            disk.path.unlink()
+    return length

@@ -1,0 +1,121 @@
+"""What a device still holds that the backend has not; looked at as the queue's owner."""
+
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from agent.command.openings import open_queue
+from agent.config import Config
+from agent.errors import NotGenuine, NotNow
+from agent.models import Item, State
+from agent.queue.content import MOST_ROWS
+from agent.queue.disk import disk_errors
+from agent.queue.paths import Layout
+from agent.queue.retention import may_delete
+from agent.record.receipt import Keys
+from agent.trust.keys import receipt_keys
+
+_ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
+
+
+_WITH_THE_BACKEND: Final = {State.DELIVERED, State.PRUNED}
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """How many there are of each kind.
+
+    Attributes:
+        waiting: records that are to be sent.
+        refused: by the backend, with its signature.
+        damaged: the file is gone, or holds other bytes.
+        unproven: called delivered, and the receipt does not verify.
+        unqueued: record files without a row.
+        torn: what a power cut left, in `torn/`.
+    """
+
+    waiting: int = 0
+    refused: int = 0
+    damaged: int = 0
+    unproven: int = 0
+    unqueued: int = 0
+    torn: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(asdict(self).values())
+
+
+_WAYS_OUT: Final = {
+    "waiting": "`doorstep sync --once` sends them",
+    "refused": "`doorstep queue` says why, `doorstep queue retry` offers them again",
+    "damaged": "`doorstep queue` says why, `doorstep queue retry` offers them again",
+    "unproven": "`doorstep prune`, then `doorstep sync --once` asks for their receipts again",
+    "unqueued": "a start of `doorstep capture` queues them",
+    "torn": "only the office can say what they are",
+}
+
+
+def why_not(unsent: Unsent, given_up: int) -> str | None:
+    """Why the device cannot go, in words; None where nothing is lost that nobody gave up."""
+    if unsent.total == given_up:
+        return None
+    told = [
+        f"{count} {kind} ({_WAYS_OUT[kind]})" for kind, count in asdict(unsent).items() if count
+    ]
+    words = f"{unsent.total} not with the backend: {', '.join(told) or 'none'}; nothing was done"
+    if given_up:
+        return f"{words}; --give-up says {given_up}, and the device {unsent.total}: look again"
+    return (
+        f"{words}; what cannot be sent from here is saved with the card in a computer, by "
+        "`doorstep rescue CARD --to DIR` and `doorstep sync --from DIR`; when it was, or when the "
+        f"office says that it may be lost: --give-up {unsent.total}"
+    )
+
+
+def look(config: Config) -> dict[str, Any]:
+    """`unsent`, and of each chain its last number and how many receipts are here; JSON.
+
+    Raises:
+        NotNow: capture has not made the queue yet.
+        StorageFault: the queue or the disk cannot be read.
+    """
+    layout = Layout.of(config.state)
+    keys: Keys = {}
+    with open_queue(config) as outbox:
+        items = outbox.items(None, 0, MOST_ROWS)
+    with suppress(NotNow):  # no fleet document: then no receipt verifies
+        keys = receipt_keys(config)
+    with disk_errors("cannot look at the records"):
+        files = {path.stem for path in layout.records.glob("*.rec")}
+        torn = sum(1 for _ in layout.torn.iterdir())
+    unsent = counted(items, files, torn, keys)
+    chains: dict[str, list[int]] = {}
+    for item in items:
+        last, receipts = chains.get(item.chain, [0, 0])
+        chains[item.chain] = [max(last, item.seq), receipts + (item.state in _WITH_THE_BACKEND)]
+    return {"unsent": asdict(unsent), "chains": chains}
+
+
+def counted(items: list[Item], files: set[str], torn: int, keys: Keys) -> Unsent:
+    """What of the rows and the files is not with the backend."""
+    states = [item.state for item in items]
+    here = [one for one in items if one.state is State.DELIVERED and one.capture_id in files]
+    known = {item.capture_id for item in items}
+    return Unsent(
+        waiting=states.count(State.PENDING),
+        refused=states.count(State.REFUSED),
+        damaged=states.count(State.DAMAGED),
+        unproven=sum(not _is_proven(item, keys) for item in here),
+        unqueued=len(files - known),
+        torn=torn,
+    )
+
+
+def _is_proven(item: Item, keys: Keys) -> bool:
+    try:
+        return may_delete(item, keys, _ANY_TIME)
+    except NotGenuine:
+        return False

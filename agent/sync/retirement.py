@@ -1,0 +1,83 @@
+"""The end of this device at the backend: asked for, and what the answer means."""
+
+import json
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent.config import Config, IdentityMode
+from agent.errors import NotNow
+from agent.queue.paths import Layout
+from agent.sync import tls
+from agent.sync.http import Backend
+from agent.sync.identity import IdentityStore
+from agent.sync.tus import Answer, quoted
+from agent.trust.authorities import expected
+
+_REVOKED: Final = "certificate revoked"
+"""How a 403 begins by which the backend knows this device no more. Source: agent/README.md."""
+
+_CHAINS_MOST: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The backend lets this device in no more, or never did.
+
+    Attributes:
+        words: how that came.
+        received: how many records of each chain the backend has; empty where it did not say.
+    """
+
+    words: str
+    received: dict[str, int]
+
+
+def retire(config: Config) -> dict[str, Any]:
+    """Have this device revoked; `words`, `received` and the certificate's `serial`, JSON.
+
+    Raises:
+        DoorstepError: it was not, or nobody knows: no network, or another answer.
+    """
+    device_id = config.device.id
+    if config.identity.mode is IdentityMode.OFF:
+        return _told(Revoked("identity.mode is off: there is nothing to revoke", {}))
+    own = IdentityStore(Layout.of(config.state)).read(expected(config))
+    if own is None:
+        words = f"never enrolled: in the office, `devices gone {device_id}` ends its token"
+        return _told(Revoked(words, {}))
+    backend = Backend(config.backend, tls=tls.for_backend(config))
+    with closing(backend), backend.attempt():
+        answer = backend.retire(json.dumps({"device_id": device_id}).encode())
+    return _told(judged(answer, device_id), f"{own.chain[0].serial_number:x}")
+
+
+def _told(revoked: Revoked, serial: str | None = None) -> dict[str, Any]:
+    return {"words": revoked.words, "received": revoked.received, "serial": serial}
+
+
+def judged(answer: Answer, device_id: str) -> Revoked:
+    """What an answer means; pure.
+
+    Raises:
+        NotNow: the device is not revoked.
+    """
+    text = answer.body.decode("utf-8", "replace")
+    if answer.status == 403 and text.startswith(_REVOKED):
+        how = "by an earlier try" if "retired" in text else "by the office"
+        return Revoked(f"was revoked before, {how}", {})
+    if answer.status == 200 and (received := _received(answer.body, device_id)) is not None:
+        return Revoked("revoked: the backend lets it in no more", received)
+    raise NotNow(f"not revoked: {quoted('the question', answer)}")
+
+
+def _received(body: bytes, device_id: str) -> dict[str, int] | None:
+    """Of each chain, where it is the backend's answer about this device."""
+    try:
+        told = json.loads(body)
+        if told["device_id"] != device_id:
+            return None
+        chains = [(str(one["chain"])[:128], one["received"]) for one in told["chains"]]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return {name: count for name, count in chains[:_CHAINS_MOST] if type(count) is int}

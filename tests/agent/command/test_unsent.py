@@ -1,0 +1,37 @@
+"""Whether a device may go: nothing is lost that nobody gave up, to the number."""
+
+from dataclasses import asdict
+
+import pytest
+
+from agent.command.unsent import Unsent, why_not
+
+KINDS = list(asdict(Unsent()))
+
+
+def test_nothing_unsent_may_go() -> None:
+    assert why_not(Unsent(), 0) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_keeps_it_and_says_a_way_out(kind: str) -> None:
+    words = why_not(Unsent(**{kind: 3}), 0)
+
+    assert words is not None
+    assert f"3 {kind} (" in words
+    assert "--give-up 3" in words
+    assert why_not(Unsent(**{kind: 3}), 3) is None
+
+
+@pytest.mark.parametrize("given_up", [0, 1, 5, 7])
+def test_another_number_than_there_are_gives_nothing_up(given_up: int) -> None:
+    """One more may have been pressed since somebody looked."""
+    assert why_not(Unsent(waiting=4, torn=2), given_up) is not None
+    assert why_not(Unsent(waiting=4, torn=2), 6) is None
+
+
+def test_giving_up_what_is_not_there_is_told() -> None:
+    words = why_not(Unsent(), 2)
+
+    assert words is not None
+    assert "--give-up says 2, and the device 0" in words

@@ -1,0 +1,304 @@
+"""`doorstep retire`, with a real backend: refused, cut off, struck at each step, done twice."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import agent.command.retire  # noqa: F401 - else each child would load it
+from agent.__main__ import main
+from agent.queue.database import Database
+from agent.queue.disk import lock
+from agent.queue.paths import Layout
+from tests.backend.office import demo
+from tests.backend.office.model import open_office
+from tests.backend.process import Backend, running_backend
+from tests.backend.wire.store import Store
+from tests.failing.struck import Ended, run
+from tests.support.device import REPOSITORY, Device, device
+from tests.support.enrolment import let_in, required
+from tests.support.factory import RecordMaker
+
+pytestmark = pytest.mark.slow
+
+STRUCK: Final = ("write", "pwrite64", "fsync", "rename", "unlink", "unlinkat", "rmdir", "sendto")
+"""Calls at which it is killed: all that change the disk, and what goes to the backend."""
+
+CASES: Final = 24
+
+LEFT: Final = {"retired.json", "world.toml", "receipt-key.pem"}
+"""Of a device: what says which it was, and what is the test's own."""
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    with running_backend(tmp_path_factory.mktemp("backend"), identity=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def before(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Device:
+    """A device that was enrolled, and has delivered two presses; nobody may change it."""
+    return made(backend, tmp_path_factory.mktemp("before") / "van")
+
+
+def made(backend: Backend, folder: Path) -> Device:
+    device_id, token = let_in(backend)
+    folder.mkdir()
+    tables = required(backend)
+    for name in ("ca", "fleet_key"):
+        shutil.copyfile(tables["identity"][name], folder / f"{name}.pem")
+        tables["identity"][name] = f"{name}.pem"
+    van = Device(folder, device={"id": device_id}, **tables)
+    ended = van.run("enrol", backend.base_url, input=token)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert van.run("capture", "--once").returncode in {0, 4}
+    sent = van.run("sync", "--once")
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    return van
+
+
+def id_of(folder: Path) -> str:
+    found = re.search(r'id = "(.+)"', (folder / "config.toml").read_text())
+    assert found is not None
+    return found[1]
+
+
+def copied(van: Device, folder: Path) -> Path:
+    shutil.copytree(van.folder, folder, ignore=shutil.ignore_patterns("*.sock"))
+    return folder
+
+
+def retire(folder: Path, name: str, *words: str) -> Ended:
+    """In a child that has everything loaded."""
+    return run(partial(main, ["retire", name, *words, "--config", str(folder / "config.toml")]))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file() and "run" not in path.parts)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def unchanged(folder: Path, van: Device) -> bool:
+    """Whether nothing that somebody could miss is gone or other than before."""
+    was, now = contents(van.folder), contents(folder)
+    names = [one for one in was if re.match(r"state/(keys|records|trust)/|.*\.(toml|pem)$", one)]
+    return bool(names) and all(now.get(name) == was[name] for name in names)
+
+
+def test_device_is_revoked_then_wiped_and_leaves_a_line_for_the_books(
+    backend: Backend, tmp_path: Path
+) -> None:
+    van = made(backend, tmp_path / "van")
+    name, chain = van.queue()[0]["capture_id"], id_of(van.folder)
+    secrets = [path.read_bytes() for path in van.layout.keys.rglob("*.pem")]
+
+    ended = van.run("retire", chain)
+
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+    assert "revoked: the backend lets it in no more" in ended.stdout
+    assert f"register    {chain} retired 20" in ended.stdout
+    assert re.search(r"chain [0-9a-f-]{36} to #2, 2 receipts here, 2 at the backend", ended.stdout)
+    left = contents(van.folder)
+    assert {Path(one).name for one in left} == LEFT
+    assert len(secrets) >= 2
+    assert not [one for one in secrets if one in b"".join(left.values())]
+    assert name not in "".join(left)
+
+    again = van.run("retire", chain)
+
+    line = re.compile(r"register +(.*)")
+    assert again.returncode == 0
+    assert line.findall(again.stdout) == line.findall(ended.stdout)
+    assert van.run("capture", "--once").returncode == 2
+
+
+def test_another_id_than_its_own_does_nothing(before: Device, tmp_path: Path) -> None:
+    folder = copied(before, tmp_path / "van")
+
+    ended = retire(folder, "van-8")
+
+    assert ended.code == 2
+    assert ended.said == f"doorstep: this is {id_of(folder)}, not van-8: nothing was done\n"
+    assert unchanged(folder, before)
+
+
+def test_device_with_a_route_in_hand_stays(backend: Backend, tmp_path: Path) -> None:
+    """A driver may be at work with it; and what is pressed next would be lost."""
+    device_id, token = let_in(backend)
+    office = open_office(Store(backend.data))
+    demo.settle(office)
+    demo.send_out(office, device_id, datetime.now(UTC))
+    tables = required(backend)
+    policy = {"manifest": "required"}
+    with device(tmp_path / "van", device={"id": device_id}, policy=policy, **tables) as van:
+        assert van.run("enrol", backend.base_url, input=token).returncode == 0
+        van.start("capture")
+        van.start("sync")
+        van.await_that((van.layout.trust / "manifest.jws").exists)
+
+        ended = van.run("retire", device_id)
+
+        assert ended.returncode == 75
+        assert "a route is in hand" in ended.stderr
+        assert "nothing was done" in ended.stderr
+
+
+@pytest.mark.parametrize("process", ["capture", "sync"])
+def test_it_is_refused_while_a_process_runs(before: Device, tmp_path: Path, process: str) -> None:
+    folder = copied(before, tmp_path / "van")
+    with lock(folder / "state" / f"{process}.lock", exclusive=True, wait=False):
+        ended = retire(folder, id_of(folder))
+
+    assert ended.code == 75
+    assert f"`doorstep {process}` runs: stop it first; nothing was done" in ended.said
+    assert unchanged(folder, before)
+
+
+def torn(folder: Path) -> None:
+    (folder / "state" / "torn" / "a.rec").write_bytes(b"torn")
+
+
+def unqueued(folder: Path) -> None:
+    RecordMaker().make().into(folder / "state" / "records")
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [(torn, "1 torn (only the office"), (unqueued, "1 unqueued (a start of `doorstep capture`")],
+)
+def test_what_nobody_has_sent_keeps_it_until_somebody_gives_it_up_by_number(
+    before: Device, tmp_path: Path, harm: Callable[[Path], None], words: str
+) -> None:
+    folder = copied(before, tmp_path / "van")
+    name = id_of(folder)
+    harm(folder)
+
+    ended, wrong = retire(folder, name), retire(folder, name, "--give-up", "2")
+
+    assert (ended.code, wrong.code) == (75, 75)
+    assert words in ended.said
+    assert "--give-up 1" in ended.said
+    assert "`doorstep sync --from DIR`" in ended.said
+    assert "--give-up says 2, and the device 1" in wrong.said
+    assert unchanged(folder, before)
+    assert retire(folder, name, "--give-up", "1").code == 0
+    assert {Path(one).name for one in contents(folder)} == LEFT
+
+
+def test_what_waits_is_counted(before: Device, tmp_path: Path) -> None:
+    folder = copied(before, tmp_path / "van")
+    words = [sys.executable, "-m", "agent", "--config", str(folder / "config.toml"), "capture"]
+    subprocess.run([*words, "--once"], cwd=REPOSITORY, capture_output=True, check=False)
+
+    ended = retire(folder, id_of(folder))
+
+    assert ended.code == 75
+    assert "1 waiting (`doorstep sync --once` sends them); nothing was done" in ended.said
+    assert (folder / "config.toml").exists()
+
+
+def test_without_a_network_nothing_is_wiped(before: Device, tmp_path: Path) -> None:
+    folder = copied(before, tmp_path / "van")
+    name, config = id_of(folder), folder / "config.toml"
+    known = config.read_text()
+    config.write_text(re.sub(r'url = "https://[^"]+"', 'url = "https://127.0.0.1:9"', known))
+
+    ended = retire(folder, name)
+
+    config.write_text(known)
+    assert ended.code == 75
+    assert f"nothing was wiped; in the office, `devices gone {name}` does it" in ended.said
+    assert unchanged(folder, before)
+
+
+def test_row_that_calls_a_record_delivered_without_its_receipt_is_not_believed(
+    before: Device, tmp_path: Path
+) -> None:
+    """Sync writes rows too; a receipt is the only permission to delete."""
+    folder = copied(before, tmp_path / "van")
+    layout = Layout(folder / "state", folder / "run")
+    with closing(Database(layout)) as database, database.step() as sql:
+        sql.execute("UPDATE captures SET decision = 'x.y.z' WHERE seq = 2")
+
+    ended = retire(folder, id_of(folder))
+
+    assert ended.code == 75
+    assert "1 unproven (`doorstep prune`" in ended.said
+
+
+def test_killed_at_any_step_nothing_is_lost_and_the_second_run_finishes(
+    before: Device, tmp_path: Path
+) -> None:
+    steps = _steps(before, tmp_path / "first")
+    name = id_of(before.folder)
+    assert len(steps) > CASES
+    kept = gone = missed = 0
+    for number in range(CASES):
+        call, count = steps[number * len(steps) // CASES]
+        folder = copied(before, tmp_path / f"van-{number}")
+        words = _traced(f"inject={call}:signal=KILL:when={count}")
+
+        struck = run(partial(_act, folder, name), tmp_path / "trace", words)
+
+        missed += struck.code is not None  # calls move a little between runs
+        if (folder / "config.toml").exists():
+            assert unchanged(folder, before), f"{call} {count}"
+            kept += 1
+        else:
+            gone += 1
+        ended = retire(folder, name)
+        assert ended.code == 0, f"after {call} {count}: {ended.said}"
+        assert {Path(one).name for one in contents(folder)} == LEFT, f"after {call} {count}"
+        shutil.rmtree(folder)
+    assert kept
+    assert gone
+    assert missed <= CASES // 5
+
+
+def _act(folder: Path, name: str) -> int:
+    return main(["retire", name, "--config", str(folder / "config.toml")])
+
+
+def _traced(*more: str) -> list[str]:
+    words = [f"trace={','.join(STRUCK)}", *more]
+    return [part for word in words for part in ("-e", word)]
+
+
+def _steps(before: Device, folder: Path) -> list[tuple[str, int]]:
+    """Each call of an unharmed run that goes to the disk or to the backend, with its number."""
+    copied(before, folder)
+    name = id_of(folder)
+    ended = run(partial(_act, folder, name), folder.parent / "trace", _traced())
+    assert ended.code == 0, ended.said
+    seen: dict[str, int] = {}
+    steps = []
+    for line in ended.trace.splitlines():
+        if match := re.match(rf"({'|'.join(STRUCK)})\(", line):
+            seen[match[1]] = seen.get(match[1], 0) + 1
+            if str(folder) in line or "socket:" in line:
+                steps.append((match[1], seen[match[1]]))
+    return steps
+
+
+def test_mark_that_is_none_is_told(before: Device, tmp_path: Path) -> None:
+    folder = copied(before, tmp_path / "van")
+    name = id_of(folder)
+    (folder / "config.toml").unlink()
+    (folder / "retired.json").write_text(json.dumps({"device_id": name}))
+
+    ended = retire(folder, name)
+
+    assert ended.code == 2
+    assert "cannot be read as the mark of a retired device" in ended.said
+    assert (folder / "state" / "keys").exists()
+    assert (folder / "state" / "records").exists()
