@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.errors import ConfigError, ExitCode, NotGenuine, StorageFault, not_read
+from agent.errors import ConfigError, ExitCode, NotGenuine, StorageFault, StorageFull, not_read
 from agent.queue import superblock
 from agent.record import certificates
 from agent.record.certificates import Chain
@@ -81,6 +81,8 @@ def _state(card: int, place: Place, mounts: ExitStack) -> State | None:
             image, place = inner
             root, more = _mounted(image, place, mounts)
             where, unread = f"{where}, {place.where} there", unread + more
+    except StorageFull:
+        raise
     except StorageFault as error:
         print(line("passed by", f"{place.where}: {error}"))
         return None

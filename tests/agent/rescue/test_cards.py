@@ -273,6 +273,18 @@ def test_file_system_that_wants_another_disk_is_not_mounted(tmp_path: Path) -> N
     assert "it wants another disk or options of its own" in ended.stdout
 
 
+def test_too_little_room_for_the_copy_is_told_with_the_way_out(tmp_path: Path) -> None:
+    state = cards.state(tmp_path / "state", *cards.some(8, photo=os.urandom(1_000_000)))
+    image = cards.file_system(state, tmp_path / "card.img")
+    (tmp_path / "work").mkdir()
+    with small_disk(tmp_path / "work", 5) as disk:
+        ended = rescue(image, TMPDIR=str(disk))
+
+        assert ended.returncode == 70
+        assert "TMPDIR names another folder for it: No space left" in ended.stderr
+        assert [path.name for path in disk.iterdir()] == ["lost+found"]
+
+
 @pytest.mark.parametrize(
     ("what", "code", "words"),
     [
