@@ -87,7 +87,7 @@ def _check_named(own: str, given: str) -> None:
 
 def _end(config: Config, path: Path, given_up: int) -> Mark:
     """Up to the commit point; until then whatever fails leaves the device as it was."""
-    layout, is_provisioned = Layout.of(config.state), path == DEFAULT_PATH
+    layout, is_provisioned = Layout.of(config.state), path == DEFAULT_PATH and units.are_there()
     if not os.access(layout.state, os.R_OK | os.W_OK | os.X_OK):
         raise FailedElsewhere("run this as root: the state is not this user's", ExitCode.USAGE)
     as_capture = partial(as_owner, owner_of(layout.queue, layout.state))

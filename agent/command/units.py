@@ -1,5 +1,6 @@
 """The units of a provisioned device: stopped, started again, or ended for good."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,11 @@ UNITS: Final = (
 
 MOUNT: Final = "var-lib-doorstep.mount"
 """Source: scripts/provisioning/roles/doorstep_state/files/state-file-system.sh."""
+
+
+def are_there() -> bool:
+    """Whether this machine has systemd."""
+    return shutil.which("systemctl") is not None
 
 
 class Stopped:

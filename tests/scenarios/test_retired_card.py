@@ -57,6 +57,7 @@ class Retired:
         told: what the command said: while somebody used the state, after a restart, once more.
         left: what lies in the device's folders then.
         is_mounted: whether a start would mount the state.
+        provisioned: what making it a device again said.
     """
 
     before: bytes
@@ -65,6 +66,7 @@ class Retired:
     told: tuple[str, str, str]
     left: list[str]
     is_mounted: bool
+    provisioned: str
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +128,9 @@ def _lived(card: Card, device_id: str, image: Path) -> Retired:
     left = [path.name for folder in folders for path in folder.iterdir()]
     if (card.root / IMAGE[1:]).exists():
         left.append(IMAGE)
-    return Retired(
-        before, after, secrets, (busy, first, second), left, os.path.lexists(card.root / LINK[1:])
-    )
+    is_mounted = os.path.lexists(card.root / LINK[1:])
+    again = card.provision().stdout
+    return Retired(before, after, secrets, (busy, first, second), left, is_mounted, again)
 
 
 def _delete(key: Path) -> None:
@@ -172,6 +174,10 @@ def test_no_block_of_the_card_holds_what_was_the_fleets(retired: Retired, kind: 
 def test_nothing_is_left_but_the_mark_and_the_tests_own(retired: Retired) -> None:
     assert sorted(retired.left) == ["receipt-key.pem", "retired.json", "world.toml"]
     assert not retired.is_mounted
+
+
+def test_it_may_be_a_device_again(retired: Retired) -> None:
+    assert retired.provisioned == "changed\n"
 
 
 def test_next_run_goes_on_where_the_last_one_broke_off(retired: Retired) -> None:
