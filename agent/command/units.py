@@ -1,12 +1,14 @@
 """The units of a provisioned device: stopped, started again, or ended for good."""
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from agent.errors import StorageFault
+from agent.errors import ExitCode, StorageFault
 
 UNITS: Final = (
     "doorstep-capture.service",
@@ -18,6 +20,9 @@ UNITS: Final = (
 
 MOUNT: Final = "var-lib-doorstep.mount"
 """Source: scripts/provisioning/roles/doorstep_state/files/state-file-system.sh."""
+
+_ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, `kill`, and an SSH connection that is lost."""
 
 
 def are_there() -> bool:
@@ -38,22 +43,45 @@ class Stopped:
 
 @contextmanager
 def stopped() -> Iterator[Stopped]:
-    """No unit runs within the block; a restart of the machine meanwhile starts them as ever.
+    """No unit runs within the block; however it ends, those that ran go on.
+
+    But for `kill -9` and a power cut: then the next start of the machine starts them.
 
     Raises:
         StorageFault: one cannot be stopped.
+        KeyboardInterrupt: a signal that would have ended this process.
     """
     found = Stopped()
-    found.running = [
-        unit for unit in UNITS if _systemctl("is-active", "--quiet", unit).returncode == 0
-    ]
+    with _ended_in_order():
+        is_active = ("is-active", "--quiet")
+        found.running = [unit for unit in UNITS if _systemctl(*is_active, unit).returncode == 0]
+        try:
+            if found.running and (ended := _systemctl("stop", *found.running)).returncode != 0:
+                raise StorageFault(f"the units cannot be stopped: {ended.stderr.strip()[:200]}")
+            yield found
+        finally:
+            if found.running:
+                _systemctl("start", "--no-block", *found.running)
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """The first signal raises KeyboardInterrupt, in this process; a child of it just ends."""
+    own, told = os.getpid(), list[int]()
+
+    def end(kind: int, _frame: object) -> None:
+        if os.getpid() != own:
+            os._exit(ExitCode.INTERRUPTED)
+        if not told:  # a second one may come while units are started again
+            told.append(kind)
+            raise KeyboardInterrupt
+
+    before = [signal.signal(kind, end) for kind in _ENDS]
     try:
-        if found.running and (ended := _systemctl("stop", *found.running)).returncode != 0:
-            raise StorageFault(f"the units cannot be stopped: {ended.stderr.strip()[:200]}")
-        yield found
+        yield
     finally:
-        if found.running:
-            _systemctl("start", "--no-block", *found.running)
+        for kind, old in zip(_ENDS, before, strict=True):
+            signal.signal(kind, old)
 
 
 def disable() -> None:
@@ -63,4 +91,7 @@ def disable() -> None:
 
 
 def _systemctl(*words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
+    """In a group of its own: Ctrl-C is for this process."""
+    return subprocess.run(
+        ["systemctl", *words], capture_output=True, text=True, check=False, process_group=0
+    )
