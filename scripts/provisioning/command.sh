@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# What scripts/provision and scripts/deploy have in common: their words, their environment, a run.
+# Sourced. Who sources it has `own_option`, which takes an option of its own and sets $used, and
+# `usage`.
+
+inventory=fleet.yml hosts=() more=() retry=no used=1
+
+# parse_command ARGS...   leaves $inventory, $hosts, $retry, and in $more what stood behind --
+parse_command() {
+    while (($# > 0)); do
+        used=1
+        case $1 in
+            -i | --inventory)
+                (($# > 1)) || {
+                    echo "$1 needs a file: scripts/${0##*/} -i fleet.yml" >&2
+                    return 2
+                }
+                inventory=$2 used=2
+                ;;
+            --retry) retry=yes ;;
+            --)
+                shift
+                more=("$@")
+                return
+                ;;
+            -h | --help) usage ;;
+            -*) own_option "$@" || return ;;
+            *) hosts+=("$1") ;;
+        esac
+        shift "$used"
+    done
+}
+
+no_such_option() {
+    echo "$1 is not an option of this; after -- it goes to ansible-playbook" >&2
+    return 2
+}
+
+# look_at_inventory ROOT LIST   LIST is who is to be tried again; ends the command where none is
+look_at_inventory() {
+    local root=$1 list=$2
+    kept=${DOORSTEP_PROVISION_DIR:-$root/build/provision}
+    [[ -e $inventory ]] || {
+        echo "$inventory: there is no such inventory; copy scripts/provisioning/fleet.example.yml" >&2
+        return 2
+    }
+    if [[ $retry == yes ]]; then
+        [[ -e $kept/$list ]] || {
+            echo "No run has come to its end yet: leave --retry out" >&2
+            return 2
+        }
+        [[ -s $kept/$list ]] || {
+            echo "Nothing to do: the last run left no device to try again." >&2
+            exit 0
+        }
+        mapfile -t hosts <"$kept/$list"
+    fi
+    # shellcheck source=scripts/provisioning/environment.sh
+    source "$root/scripts/provisioning/environment.sh"
+    use_provision_environment
+    export ANSIBLE_CONFIG=$root/scripts/provisioning/ansible.cfg PYTHONDONTWRITEBYTECODE=1
+    "$provision_bin/python" "$root/scripts/provisioning/inventory.py" "$inventory" "${hosts[@]}"
+}
+
+# play PLAYBOOK LIST AGAIN ARGS...   AGAIN is what to say where LIST has somebody afterwards
+play() {
+    local playbook=$1 list=$2 again=$3 limit="" ended=0
+    shift 3
+    mkdir -p "$kept"
+    touch "$kept/began"
+    limit=$(IFS=,; echo "${hosts[*]}")
+    "$provision_bin/ansible-playbook" --inventory "$inventory" ${limit:+--limit "$limit"} \
+        "$@" "${more[@]}" "$playbook" || ended=$?
+    # A run that was broken off wrote none: the one that is there is older, and says nothing of it.
+    if [[ -s $kept/$list && $kept/$list -nt $kept/began ]]; then
+        echo
+        echo "$again"
+    fi
+    return "$ended"
+}
