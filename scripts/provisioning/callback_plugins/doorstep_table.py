@@ -18,11 +18,14 @@ short_description: One line per device, and the list for the next try
 description:
   - Prints device, version, verdict and what to do for each device, when all are through.
   - Writes those that failed or were not reached to build/provision/retry.txt, and keeps there
-    whom this run left out.
+    whom this run left out; scripts/collect-logs has a list of its own, not-collected.txt.
 """
 
 WIDTH = 100
 """Columns of the table where the terminal does not say."""
+
+LISTS = {"collect-logs": "not-collected.txt"}
+"""Where those stand who are to be tried again, by playbook; of others, retry.txt."""
 
 UNREACHED = (
     (
@@ -68,6 +71,12 @@ class CallbackModule(CallbackBase):
         self._last = "see above"  # what one host does for all, and failed, is said of all
         self._unreached: set[str] = set()
         self._fleet: set[str] = set()  # all of the inventory, also those left out
+        self._list = "retry.txt"
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """What is not provisioning has a list of its own."""
+        stem = Path(str(playbook._file_name)).stem  # noqa: SLF001 - there is no other way
+        self._list = LISTS.get(stem, "retry.txt")
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """Whom the list of the run before may name."""
@@ -111,7 +120,7 @@ class CallbackModule(CallbackBase):
                 todo = self._said.get(host, self._last)
             told_of = (told.get("device", host), told.get("version", "-"), verdict, todo)
             rows.append(tuple(map(_plain, told_of)))
-        write_list(_kept() / "retry.txt", again, self._fleet.difference(stats.processed))
+        write_list(_kept() / self._list, again, self._fleet.difference(stats.processed))
         if rows:
             self._print(rows)
 

@@ -1,0 +1,135 @@
+"""`scripts/collect-logs`: what a device gave is looked through, and one stops no other."""
+
+import base64
+import io
+import os
+import stat
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.device import REPOSITORY
+
+KEEP_LOGS: Final = REPOSITORY / "scripts" / "provisioning" / "keep_logs.py"
+
+PARTS: Final = (
+    *("clock.txt", "disk.txt", "doctor.json", "doorstep.log", "kernel.log", "machine.txt"),
+    *("status.json", "units.txt", "versions.txt"),
+)
+
+INVENTORY: Final = """
+all:
+  hosts:
+    van-1: {ansible_connection: local}
+    van-2: {ansible_host: 192.0.2.1, ansible_ssh_common_args: -o ProxyCommand=false}
+"""
+
+
+def _given(change: Callable[[tarfile.TarFile], None] | None = None, *, left_out: str = "") -> str:
+    """What a device gives: base64 of an archive, to which `change` adds."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name in PARTS:
+            if name != left_out:
+                _add(tar, f"logs/{name}")
+        if change:
+            change(tar)
+    return base64.encodebytes(packed.getvalue()).decode()
+
+
+def _add(tar: tarfile.TarFile, name: str, size: int = 3, **more: object) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    for key, value in more.items():
+        setattr(member, key, value)
+    tar.addfile(member, io.BytesIO(b"x" * size))
+
+
+def _link(tar: tarfile.TarFile) -> None:
+    _add(tar, "logs/link.txt", 0, type=tarfile.SYMTYPE, linkname="/etc/shadow")
+
+
+def _keep(given: str, place: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, KEEP_LOGS, place], input=given, capture_output=True, text=True, check=False
+    )
+
+
+def test_what_is_kept_is_for_this_user_alone(tmp_path: Path) -> None:
+    place = tmp_path / "van-1.tar.gz"
+    ran = _keep(_given(), place)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    with tarfile.open(place) as tar:
+        assert sorted(tar.getnames()) == [f"logs/{name}" for name in PARTS]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("", "something else than logs"),
+        ("sudo: a password is required", "something else than logs"),
+        (base64.b64encode(b"no archive").decode(), "something else than logs"),
+        (_given()[:200], "something else than logs"),
+        (_given(left_out="status.json"), "logs/status.json is missing"),
+        (_given(lambda tar: _add(tar, "../.ssh/authorized_keys")), "is no part of them"),
+        (_given(lambda tar: _add(tar, "logs/clock.txt")), "is no part of them"),
+        (_given(_link), "is no part of them"),
+        (_given(lambda tar: _add(tar, "logs/x.txt", 2_000_001)), "is no part of them"),
+        ("A" * 40_000_000, "more than logs can be"),
+    ],
+    ids=[
+        *("nothing", "words", "no-archive", "cut", "a-part-missing", "elsewhere", "twice"),
+        *("a-link", "too-big", "endless"),
+    ],
+)
+def test_what_is_no_logs_is_not_kept(tmp_path: Path, given: str, said: str) -> None:
+    place = tmp_path / "van-1.tar.gz"
+    ran = _keep(given, place)
+
+    assert ran.returncode == 1
+    assert said in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_one_that_is_not_reached_stops_no_other(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.fail("this becomes root on this machine, as on a device: run it as root")
+    (tmp_path / "fleet.yml").write_text(INVENTORY)
+    wanted = (REPOSITORY / "scripts/provisioning/controller.txt").read_bytes()
+    stamp = subprocess.run(["cksum"], input=wanted, capture_output=True, check=True)
+    venv = tmp_path / "venv"
+    venv.mkdir()
+    (venv / "bin").symlink_to(Path(sys.executable).parent)
+    (venv / "doorstep.stamp").write_bytes(stamp.stdout)
+    own = {"DOORSTEP_PROVISION_VENV": str(venv), "DOORSTEP_PROVISION_DIR": str(tmp_path / "kept")}
+    own |= {"COLUMNS": "10000", "ANSIBLE_LOCAL_TEMP": str(tmp_path / "temporary")}
+    ran = subprocess.run(
+        [REPOSITORY / "scripts" / "collect-logs"],
+        cwd=tmp_path,
+        env=os.environ | own,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+    (kept,) = (tmp_path / "doorstep-logs").glob("*/*")
+    rows = {line.split()[0]: line for line in ran.stdout.splitlines() if line.startswith("van-")}
+    assert kept.name == "van-1.tar.gz"
+    assert "collected" in rows["van-1"]
+    assert str(kept) in rows["van-1"]
+    assert "not reached" in rows["van-2"]
+    assert ran.returncode != 0
+    assert ran.stdout.splitlines()[-3].startswith("In each: ")
+    assert (tmp_path / "kept" / "not-collected.txt").read_text() == "van-2\n"
+    assert not (tmp_path / "kept" / "retry.txt").exists(), "it is provisioning's"
