@@ -1,5 +1,6 @@
 """What is left in the battery, as the driver and the process have to know it; pure."""
 
+from enum import StrEnum
 from typing import Final
 
 from hardware.power import PowerReading
@@ -10,16 +11,48 @@ LOW_BELOW_PCT: Final = 15
 EMPTY_BELOW_PCT: Final = 5
 """Battery below which no press is served any more: what is left is for an orderly end."""
 
+MARGIN_PCT: Final = 3
+"""How far above it a gauge must be before the light goes back: they jump by a point or two."""
 
-def is_low(power: PowerReading) -> bool:
-    """Whether the driver should charge soon, and nothing feeds it."""
-    return _is_below(LOW_BELOW_PCT, power)
+EMPTY_READINGS: Final = 3
+"""So many, one a second, before the device powers off: a gauge that is disturbed says 0 once."""
+
+
+class Charge(StrEnum):
+    """How much the battery has; ENOUGH too where something feeds it, or nobody knows."""
+
+    ENOUGH = "enough"
+    LOW = "low"
+    EMPTY = "empty"
+
+
+class Battery:
+    """What the readings come to, one a second; a single one may be wrong."""
+
+    def __init__(self) -> None:
+        self._charge = Charge.ENOUGH
+        self._below = 0
+
+    def take(self, power: PowerReading) -> Charge:
+        """Take the next reading; a gauge that falls silent fills no battery."""
+        if power.external:
+            self._charge, self._below = Charge.ENOUGH, 0
+        elif power.battery_pct is not None:
+            self._charge = self._judged(power.battery_pct)
+        return self._charge
+
+    def _judged(self, level_pct: int) -> Charge:
+        if level_pct < EMPTY_BELOW_PCT:
+            self._below += 1
+        elif level_pct >= EMPTY_BELOW_PCT + MARGIN_PCT:
+            self._below = 0
+        if self._below >= EMPTY_READINGS:
+            return Charge.EMPTY
+        was_low = self._charge is not Charge.ENOUGH
+        return Charge.LOW if level_pct < LOW_BELOW_PCT + MARGIN_PCT * was_low else Charge.ENOUGH
 
 
 def is_empty(power: PowerReading) -> bool:
-    """Whether the battery has too little for another record, and nothing feeds it."""
-    return _is_below(EMPTY_BELOW_PCT, power)
-
-
-def _is_below(level_pct: int, power: PowerReading) -> bool:
-    return power.battery_pct is not None and power.battery_pct < level_pct and not power.external
+    """Whether this reading leaves too little for another record, and nothing feeds it."""
+    level_pct = power.battery_pct
+    return level_pct is not None and level_pct < EMPTY_BELOW_PCT and not power.external

@@ -93,6 +93,10 @@ class Chain:
             raise NotQueued(label, error) from error
         return label
 
+    def is_whole(self) -> bool:
+        """Whether the queue has every record that lies there, as far as was looked."""
+        return not self._unqueued and (self._mending is None or self._mending.is_whole)
+
     def turn(self) -> int:
         """Sweep when it is time, and queue what waits; how many. Raises as `Outbox.add` does."""
         if self._mending is not None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agent.capture import lights
-from agent.capture.battery import is_empty
+from agent.capture.battery import Battery, Charge
 from agent.capture.camera_gate import CameraGate
 from agent.capture.documents import Documents
 from agent.capture.housekeeping import Housekeeping
@@ -18,7 +18,6 @@ from agent.process import sd_notify
 from hardware.board import Board
 from hardware.errors import DeviceError
 from hardware.indicator import Signal
-from hardware.power import PowerReading
 from hardware.told import Told
 
 _log = logging.getLogger(__name__)
@@ -121,6 +120,7 @@ class Duties:
         self._gate = gate
         self._housekeeping = housekeeping
         self._light = light
+        self._battery = Battery()
         self._empty = Told(last=False)
         self._not_off: Told[str | None] = Told(None)
         self._ask_from_ns = 0
@@ -169,9 +169,10 @@ class Duties:
         self._housekeeping.turn()
         self._feed_watchdog(now_ns)
         power = self._board.power.read()
+        charge = self._battery.take(power)
         if self._light.is_seen(now_ns):
-            self._light.idle(self._idle_signal(power))
-        self._see_to_battery(power, now_ns)
+            self._light.idle(self._idle_signal(charge, external=bool(power.external)))
+        self._see_to_battery(charge, now_ns)
         if self.ending.is_due(now_ns):
             self.ending.stop()
 
@@ -183,17 +184,22 @@ class Duties:
         self._light.show(Signal.FAULT)
         self.ending.begin(ExitCode.FAULT, now_ns)
 
-    def _idle_signal(self, power: PowerReading) -> Signal:
-        counts = self._housekeeping.counts() if power.external else None
-        ready = self._housekeeping.may_write() if power.external else self._is_ready()
-        return lights.idle(ready=ready, bench=self._bench, power=power, counts=counts)
+    def _idle_signal(self, charge: Charge, *, external: bool) -> Signal:
+        ready = self._housekeeping.is_whole() if external else self._is_ready()
+        return lights.idle(
+            ready=ready,
+            bench=self._bench,
+            external=external,
+            charge=charge,
+            counts=self._housekeeping.counts() if external else None,
+        )
 
     def _is_ready(self) -> bool:
         return self._frames_come.last and self._housekeeping.is_ready()
 
-    def _see_to_battery(self, power: PowerReading, now_ns: int) -> None:
+    def _see_to_battery(self, charge: Charge, now_ns: int) -> None:
         """Power off when it is empty; where that is not allowed, it may be later."""
-        if self._empty.is_news(is_empty(power)) and self._empty.last:
+        if self._empty.is_news(charge is Charge.EMPTY) and self._empty.last:
             _log.error("event=battery_empty")
         if self._empty.last and now_ns >= self._ask_from_ns:
             self._ask_from_ns = now_ns + int(SHUT_DOWN_AGAIN_S * 1e9)

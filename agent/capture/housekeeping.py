@@ -114,6 +114,10 @@ class Housekeeping:
         takes_files = self._writable.last and os.access(self._layout.records, os.W_OK)
         return takes_files and room_bytes >= self._reserve_bytes
 
+    def is_whole(self) -> bool:
+        """Whether others can be written, and every record that lies there is in the queue."""
+        return self.may_write() and self._chain.is_whole()
+
     def counts(self) -> Counts | None:
         """What the queue holds; None where it cannot be read."""
         try:

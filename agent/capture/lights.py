@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
-from agent.capture.battery import is_empty, is_low
+from agent.capture.battery import Charge
 from agent.models import Counts
 from hardware.indicator import Indicator, Signal
 from hardware.patterns import LOCATE_S
-from hardware.power import PowerReading
 
 SHOWN_S: Final[dict[Signal, float]] = {
     Signal.HOLD_STILL: 5.0,
@@ -27,19 +26,32 @@ Green is short: the driver walks on. Red is steady until the driver has had time
 """
 
 
-def idle(*, ready: bool, bench: bool, power: PowerReading, counts: Counts | None) -> Signal:
-    """The idle signal; `counts` is None where the queue cannot be read."""
-    if power.external and counts is not None:
-        if not ready or counts.suspected or counts.refused or counts.damaged:
-            return Signal.ASK_OFFICE
-        return Signal.SENDING if counts.waiting else Signal.ALL_SENT
-    if is_empty(power):
+def idle(
+    *, ready: bool, bench: bool, external: bool, charge: Charge, counts: Counts | None
+) -> Signal:
+    """The idle signal; `external` says that something feeds the device: it is in its cradle.
+
+    There `counts` is None where the queue cannot be read, and `ready` says that all records are
+    in it, and others can be written.
+    """
+    if external:
+        return _in_the_cradle(ready=ready, counts=counts)
+    if charge is Charge.EMPTY:
         return Signal.FAULT  # no press is served, and it may not have been allowed to power off
     if not ready:
         return Signal.NOT_READY
-    if is_low(power):
+    if charge is Charge.LOW:
         return Signal.BATTERY_LOW
     return Signal.BENCH if bench else Signal.READY
+
+
+def _in_the_cradle(*, ready: bool, counts: Counts | None) -> Signal:
+    """A queue that cannot be read is never green: nobody knows what waits in it."""
+    if counts is None:
+        return Signal.NOT_READY
+    if not ready or counts.suspected or counts.refused or counts.damaged:
+        return Signal.ASK_OFFICE
+    return Signal.SENDING if counts.waiting else Signal.ALL_SENT
 
 
 class Light:

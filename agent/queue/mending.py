@@ -31,6 +31,9 @@ class Mending:
     """Makes a broken queue again from the record files; held under `capture.lock`.
 
     `now_ns` tells CLOCK_MONOTONIC; `alive` is called again and again while a sweep gets on.
+
+    Attributes:
+        is_whole: whether the last sweep brought every record file into the queue.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Mending:
         self._mended_ns: int | None = None
         self._due_ns = 0
         self._late = Told(last=False)
+        self.is_whole = False
 
     def start(self) -> None:
         """Sweep; where the queue is broken, mend it first.
@@ -104,10 +108,12 @@ class Mending:
         self._sweep()
 
     def _sweep(self) -> None:
+        self.is_whole = False
         check_unspoilt(self._layout)
         swept = sweep(self._layout, self._outbox, self._keys, self._alive)
         self._due_ns = self._now_ns() + int(SWEEP_EVERY_S * 1e9)
-        if not swept.stuck:
+        self.is_whole = not swept.stuck
+        if self.is_whole:
             _delete_asides(self._layout)
 
 

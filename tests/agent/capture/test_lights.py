@@ -1,12 +1,12 @@
-"""The idle light, as a table."""
+"""The idle light, as tables."""
 
 import pytest
 
 from agent.capture import lights
+from agent.capture.battery import Charge
 from agent.capture.lights import SHOWN_S, Light
 from agent.models import Counts
 from hardware.indicator import Signal
-from hardware.power import PowerReading
 from tests.support.benchtop import SetLight
 
 NOTHING = Counts(0, 0, 0, 0, None)
@@ -16,45 +16,56 @@ REFUSED = Counts(0, 0, 1, 0, None)
 DAMAGED = Counts(0, 0, 0, 1, None)
 
 
-def power(battery_pct: int | None = 80, *, external: bool | None = False) -> PowerReading:
-    return PowerReading(battery_pct, external, None)
+@pytest.mark.parametrize(
+    ("ready", "charge", "expected"),
+    [
+        (True, Charge.ENOUGH, Signal.READY),
+        (False, Charge.ENOUGH, Signal.NOT_READY),
+        (True, Charge.LOW, Signal.BATTERY_LOW),
+        (False, Charge.LOW, Signal.NOT_READY),
+        (True, Charge.EMPTY, Signal.FAULT),
+        (False, Charge.EMPTY, Signal.FAULT),
+    ],
+)
+def test_on_the_road_the_idle_light_follows_readiness_and_battery(
+    *, ready: bool, charge: Charge, expected: Signal
+) -> None:
+    for counts in (None, WAITING):
+        shown = lights.idle(ready=ready, bench=False, external=False, charge=charge, counts=counts)
+
+        assert shown is expected
 
 
 @pytest.mark.parametrize(
-    ("ready", "supply", "counts", "expected"),
+    ("ready", "counts", "expected"),
     [
-        (True, power(), None, Signal.READY),
-        (False, power(), None, Signal.NOT_READY),
-        (True, power(15), None, Signal.READY),
-        (True, power(14), None, Signal.BATTERY_LOW),
-        (False, power(14), None, Signal.NOT_READY),
-        (True, power(14, external=None), None, Signal.BATTERY_LOW),
-        (True, power(5), None, Signal.BATTERY_LOW),
-        (True, power(4), None, Signal.FAULT),
-        (False, power(4, external=None), None, Signal.FAULT),
-        (True, power(None, external=None), None, Signal.READY),
-        (True, power(3, external=True), None, Signal.READY),
-        (True, power(3, external=True), WAITING, Signal.SENDING),
-        (True, power(external=True), WAITING, Signal.SENDING),
-        (True, power(external=True), NOTHING, Signal.ALL_SENT),
-        (True, power(external=True), SUSPECT, Signal.ASK_OFFICE),
-        (True, power(external=True), REFUSED, Signal.ASK_OFFICE),
-        (True, power(external=True), DAMAGED, Signal.ASK_OFFICE),
-        (False, power(external=True), NOTHING, Signal.ASK_OFFICE),
-        (False, power(external=True), None, Signal.NOT_READY),
-        (True, power(), WAITING, Signal.READY),
-        (True, power(external=None), WAITING, Signal.READY),
+        (True, WAITING, Signal.SENDING),
+        (True, NOTHING, Signal.ALL_SENT),
+        (True, SUSPECT, Signal.ASK_OFFICE),
+        (True, REFUSED, Signal.ASK_OFFICE),
+        (True, DAMAGED, Signal.ASK_OFFICE),
+        (False, NOTHING, Signal.ASK_OFFICE),
+        (False, WAITING, Signal.ASK_OFFICE),
+        (True, None, Signal.NOT_READY),
+        (False, None, Signal.NOT_READY),
     ],
 )
-def test_the_idle_light_follows_power_readiness_and_queue(
-    *, ready: bool, supply: PowerReading, counts: Counts | None, expected: Signal
+def test_in_the_cradle_it_follows_the_queue_and_is_green_only_where_nothing_waits(
+    *, ready: bool, counts: Counts | None, expected: Signal
 ) -> None:
-    assert lights.idle(ready=ready, bench=False, power=supply, counts=counts) is expected
+    for bench in (False, True):
+        shown = lights.idle(
+            ready=ready, bench=bench, external=True, charge=Charge.ENOUGH, counts=counts
+        )
+
+        assert shown is expected
 
 
 def test_bench_mode_shows_by_the_idle_light_of_a_ready_device() -> None:
-    assert lights.idle(ready=True, bench=True, power=power(), counts=None) is Signal.BENCH
-    assert lights.idle(ready=False, bench=True, power=power(), counts=None) is Signal.NOT_READY
+    on_the_road = {"bench": True, "external": False, "charge": Charge.ENOUGH, "counts": None}
+
+    assert lights.idle(ready=True, **on_the_road) is Signal.BENCH  # type: ignore[arg-type]
+    assert lights.idle(ready=False, **on_the_road) is Signal.NOT_READY  # type: ignore[arg-type]
 
 
 def test_a_touch_that_was_none_leaves_the_white_of_the_touch_after_it() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import piexif  # noqa: TID251 - somebody else's reader
 import pytest
 
+from agent.capture.battery import EMPTY_READINGS
 from agent.capture.record_json import FRESH_S
 from agent.models import Kind, State, rfc3339
 from agent.queue.disk import BALLAST_BYTES, free_bytes
@@ -441,6 +442,8 @@ def test_with_an_empty_battery_a_press_leaves_its_record_and_the_device_goes_off
         device.tick()
         device.parts.power.reading = PowerReading(4, external=False, under_voltage=None)
         reply = device.press()
+        for _ in range(EMPTY_READINGS):
+            device.tick(1.0)
         device.tick(4.0)
         code = device.run()
 
@@ -472,6 +475,8 @@ def test_a_device_that_may_not_power_off_asks_again_every_minute_and_stays_red(
     with bench(tmp_path) as device:
         device.parts.power.error = DeviceError("somebody is logged in")
         device.parts.power.reading = PowerReading(4, external=False, under_voltage=None)
+        for _ in range(EMPTY_READINGS - 1):
+            device.tick(1.0)
         asked = []
         for _ in range(125):
             device.tick(1.0)
@@ -482,7 +487,7 @@ def test_a_device_that_may_not_power_off_asks_again_every_minute_and_stays_red(
         code = device.run()
 
     assert (asked[0], asked[58], asked[60], asked[-1]) == (1, 1, 2, 3)
-    assert device.parts.light.shown == [Signal.FAULT]
+    assert device.parts.light.shown == [Signal.BATTERY_LOW, Signal.FAULT]
     assert code == 0
 
 

@@ -1,0 +1,127 @@
+"""The light in the cradle: green only where every record is known, and with the backend."""
+
+import sqlite3  # noqa: TID251 - it takes a row away, as a process that was taken over could
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.models import State
+from agent.queue import database, mending
+from agent.queue.disk import lock
+from hardware.indicator import Signal
+from hardware.power import PowerReading
+from tests.support.benchtop import Bench, Parts, bench
+
+FED = PowerReading(60, external=True, under_voltage=None)
+
+
+def _in_the_cradle() -> Parts:
+    parts = Parts()
+    parts.power.reading = FED
+    return parts
+
+
+def _light(device: Bench) -> Signal:
+    """A second later."""
+    device.tick()
+    return device.parts.light.shown[-1]
+
+
+def _deliver_all(device: Bench) -> None:
+    """By a sender of its own, as another process has it."""
+    for row in device.rows():
+        if row.state is State.PENDING:
+            device.outbox.mark_delivered(row, "a receipt", datetime.now(UTC))
+
+
+def test_the_light_is_right_within_a_second_of_what_the_sender_did(tmp_path: Path) -> None:
+    with bench(tmp_path, _in_the_cradle()) as device:
+        device.press()
+        device.tick(2.0)
+        waiting = _light(device)
+        *others, last = device.rows()
+        for row in others:
+            device.outbox.mark_delivered(row, "a receipt", datetime.now(UTC))
+        one_left = _light(device)
+        device.outbox.mark_delivered(last, "a receipt", datetime.now(UTC))
+
+        assert (waiting, one_left, _light(device)) == (
+            Signal.SENDING,
+            Signal.SENDING,
+            Signal.ALL_SENT,
+        )
+
+
+def test_a_restart_with_all_sent_is_green_and_one_with_a_record_never_was(tmp_path: Path) -> None:
+    with bench(tmp_path) as device:
+        device.press()
+    with bench(tmp_path, _in_the_cradle()) as device:
+        first = _light(device)
+        _deliver_all(device)
+    assert (first, device.parts.light.shown) == (Signal.SENDING, [Signal.SENDING])
+
+    with bench(tmp_path, _in_the_cradle()) as device:
+        assert _light(device) is Signal.ALL_SENT
+
+
+def test_a_record_that_lies_there_and_is_not_queued_is_for_the_office(tmp_path: Path) -> None:
+    """It cannot be sent, and no count has it."""
+    with bench(tmp_path, _in_the_cradle()) as device:
+        _deliver_all(device)
+        device.layout.torn.rmdir()
+        device.layout.torn.touch()
+        device.layout.record("garbage").write_bytes(b"no record")
+        device.tick(mending.SWEEP_EVERY_S + 1)
+        stuck = device.parts.light.shown[-1]
+        device.layout.torn.unlink()
+        device.layout.torn.mkdir()
+        device.tick(mending.SWEEP_EVERY_S + 1)
+
+        assert (stuck, device.parts.light.shown[-1]) == (Signal.ASK_OFFICE, Signal.ALL_SENT)
+
+
+@contextmanager
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "LOCK_PATIENCE_S", 0.1)
+        yield
+
+
+def _held(device: Bench) -> AbstractContextManager[None]:
+    """The queue, by another process."""
+    return lock(device.layout.state_lock, exclusive=True, wait=False)
+
+
+def test_at_boot_it_is_not_green_before_the_records_were_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that is gone comes back with the sweep; another process kept that off at the start."""
+    with bench(tmp_path) as device:
+        photo = device.press()["label"]["capture_id"]
+        _deliver_all(device)
+    with closing(sqlite3.connect(device.layout.database)) as sql, sql:
+        sql.execute("DELETE FROM captures WHERE capture_id = ?", (photo,))
+    with ExitStack() as opened:
+        with _impatient(monkeypatch), _held(device):
+            device = opened.enter_context(bench(tmp_path, _in_the_cradle()))
+        before = [_light(device) for _ in range(3)]
+        device.tick(mending.MEND_EVERY_S)
+
+        assert photo in [row.capture_id for row in device.rows()]
+        assert before == [Signal.ASK_OFFICE] * 3
+        assert device.parts.light.shown[-1] is Signal.SENDING
+
+
+def test_a_queue_that_another_process_holds_is_not_green(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench(tmp_path, _in_the_cradle()) as device:
+        _deliver_all(device)
+        with _impatient(monkeypatch), _held(device):
+            held = _light(device)
+
+        assert held is Signal.NOT_READY
+        assert _light(device) is Signal.ALL_SENT
