@@ -4,7 +4,7 @@ import argparse
 import time
 from typing import Final
 
-from tests.rounds import stickers, tally
+from tests.rounds import stickers, streaming, tally
 from tests.rounds.area import AREAS, NO_PHOTO_SHARE, SIGNATURE_SHARE, STOPS
 from tests.rounds.tally import Row
 
@@ -22,6 +22,9 @@ HEADS: Final = (
     "unassigned",
     "by label",
 )
+
+STREAMING_ROUNDS: Final = 10
+"""Each takes a second or more, since the rule is asked all the way; 24 gave the same hours."""
 
 
 def main() -> None:
@@ -43,6 +46,11 @@ def main() -> None:
     for put_up in stickers.rows(AREAS, options.rounds, options.seed):
         shares = (f"{put_up.photos_pct:.1f}", f"{put_up.shown_pct:.1f}")
         print(_line((put_up.area, put_up.owner, *shares)))
+    print("\nthe camera streams, hours of a round; lingering: only for the minute after a press:\n")
+    print(_line(("area", "waits", "round", "streams", "lingering")))
+    for one in streaming.rows(AREAS, min(options.rounds, STREAMING_ROUNDS), options.seed):
+        hours = (f"{one.round_h:.2f}", f"{one.all_h:.2f}", f"{one.lingering_h:.2f}")
+        print(_line((one.area, one.waits, *hours)))
     least = min(row.presses for row in rows)
     print(f"\n{least:,} forbidden presses or more in each area, {time.monotonic() - began_s:.1f} s")
 

@@ -95,18 +95,29 @@ def _fix(area: Area, spot: Spot, now_ns: int, dice: random.Random) -> Fix:
     age_s = dice.uniform(age.from_s, age.to_s)
     sky = WALL if dice.random() < area.beside_wall else OPEN
     walked = step(dice, dice.uniform(0, WALK_MPS * age_s))
-    lat_deg, lon_deg = _degrees(_plus(_plus(spot, walked), sky.error.draw(dice)))
+    return fix_at(
+        _plus(_plus(spot, walked), sky.error.draw(dice)),
+        hdop=sky.hdop,
+        eph_m=EPH_PER_HDOP_M * sky.hdop,
+        speed_mps=0.5,
+        received_ns=now_ns - round(age_s * 1e9),
+    )
+
+
+def fix_at(spot: Spot, *, hdop: float, eph_m: float, speed_mps: float, received_ns: int) -> Fix:
+    """A fix of this place, as the receiver tells it."""
+    lat_deg, lon_deg = _degrees(spot)
     return Fix(
         lat_deg=lat_deg,
         lon_deg=lon_deg,
         alt_m=None,
-        eph_m=EPH_PER_HDOP_M * sky.hdop,
-        hdop=sky.hdop,
+        eph_m=eph_m,
+        hdop=hdop,
         satellites=9,
         mode=3,
-        speed_mps=0.5,
+        speed_mps=speed_mps,
         utc=None,
-        received_ns=now_ns - round(age_s * 1e9),
+        received_ns=received_ns,
     )
 
 
