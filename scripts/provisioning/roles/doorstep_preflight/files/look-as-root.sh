@@ -24,6 +24,22 @@ if [ "$capture" = active ] || [ "$capture" = reloading ] || [ "$capture" = activ
     run=$(systemctl show -P InvocationID doorstep-capture)
     [ -n "$run" ] && [ "$run" = "$(cat /run/doorstep-provisioned 2>/dev/null)" ] && echo "own_start=yes"
 fi
+for mark in /opt/doorstep/previous /run/doorstep-trial.json /run/doorstep-trial.begun; do
+    { [ -e "$mark" ] || [ -L "$mark" ]; } && echo "trial=yes"
+done
+echo "trial_told=$(head -c 2000 /opt/doorstep/trial.json 2>/dev/null | head -n 1)"
+current=$(readlink /opt/doorstep/current)
+echo "release=${current##*/}"
+echo "digest=$(head -c 64 /opt/doorstep/current/.complete 2>/dev/null)"
+# What a deploy deletes before it copies: releases that are neither run nor wanted
+echo "spare_mb=$(for one in /opt/doorstep/releases/*; do [ "$one" = "$current" ] || du -sm "$one"; done 2>/dev/null |
+    awk '{ sum += $1 } END { print sum + 0 }')"
+# As hardware/power_sysfs.py; nothing where no supply tells
+for supply in /sys/class/power_supply/*; do
+    case $(cat "$supply/type" 2>/dev/null) in
+        Mains | USB* | Wireless) echo "external=$(cat "$supply/online" 2>/dev/null)" ;;
+    esac
+done | sort | tail -n 1
 for serial in /sys/firmware/devicetree/base/serial-number /sys/class/dmi/id/product_uuid; do
     [ -r "$serial" ] && { echo "hardware=$(tr -d '\0\n' <"$serial" 2>/dev/null)"; break; }
 done

@@ -1,0 +1,179 @@
+"""What a deploy decides: whether a release is fit to be sent, and what came of it on a device.
+
+`doorstep_release.py FOLDER` says what is wrong with a release, before a device is reached.
+"""
+
+import hashlib
+import json
+import re
+import sys
+import tarfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+VERSION = r"[A-Za-z0-9][A-Za-z0-9.+-]{0,40}"
+"""As a name of a folder, here and on a device."""
+
+ALL_MEMBERS = 1000
+"""More files than this no release has: wheels, their digests and units are forty."""
+
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+TIMES_ITS_SIZE = 5
+"""Room for the tar, the wheels in it, and three times as much installed: 85, 85 and 256 MB in
+2026-11."""
+
+MORE_MB = 50
+"""Room that is left beside it: logs, and apt's lists."""
+
+
+class FilterModule:
+    """What Ansible asks for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """The filters by their names in the playbook."""
+        found = (amiss, sha256, digest, room_mb, off_power, findings, outcome, too_many)
+        return {f"doorstep_{one.__name__}": one for one in found}
+
+
+def amiss(folder: str, architecture: str = "") -> str:
+    """What is wrong with a release, or with its part for one architecture; nothing where all is."""
+    place = Path(folder)
+    sums, version = place / "SHA256SUMS", place.name
+    if not re.fullmatch(VERSION, version) or not place.is_dir():
+        return f"{version}: there is no such release at {place.parent}; `scripts/release` makes one"
+    if not sums.is_file():
+        return f"{version}: {sums} is missing, so it was not copied whole: copy it again"
+    lines = re.findall(r"^([0-9a-f]{64}) [ *](.+)$", sums.read_text("utf-8"), re.MULTILINE)
+    listed = {name: digest for digest, name in lines}
+    for arch in [architecture] if architecture else MACHINES:
+        name = f"{arch}.tar"
+        if (place / name).is_file() and (wrong := _amiss_in(place / name, listed.get(name), arch)):
+            return f"{version}: {wrong}"
+    wanted = [f"{architecture}.tar"] if architecture else [f"{arch}.tar" for arch in MACHINES]
+    if not any((place / name).is_file() for name in wanted):
+        return f"{version}: it has no {' and no '.join(wanted)}: it was not built for that"
+    return ""
+
+
+def _amiss_in(tar: Path, wanted: str | None, architecture: str) -> str:
+    """The same of one tar, of which SHA256SUMS says `wanted`."""
+    if wanted is None:
+        return f"SHA256SUMS does not name {tar.name}: build it again, or take it away"
+    if wanted != sha256(str(tar)):
+        return f"{tar.name} is not what SHA256SUMS says: copy it again"
+    try:
+        with tarfile.open(tar) as opened:
+            names = [
+                Path(one.name).name for one, _ in zip(opened, range(ALL_MEMBERS), strict=False)
+            ]
+    except (OSError, tarfile.TarError) as error:
+        return f"{tar.name} cannot be read: {error}"
+    foreign = [one for one in MACHINES.values() if one != MACHINES[architecture]]
+    others = [name for name in names if name.endswith(tuple(f"_{one}.whl" for one in foreign))]
+    if others:
+        return f"{tar.name} has wheels of another architecture ({others[0]}): build it again"
+    version = tar.parent.name
+    if not any(name.startswith(f"doorstep-{version}-") for name in names):
+        return f"{tar.name} has another version in it: build it again"
+    return "" if "doorstep-capture.service" in names else f"{tar.name} has no units: build it again"
+
+
+def sha256(file: str) -> str:
+    """Of a file on this computer, in hex."""
+    with Path(file).open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def digest(tar: str) -> str:
+    """What tells a release from another build of its version: of the digests in its tar."""
+    with tarfile.open(tar) as opened:
+        member = opened.extractfile("./SHA256SUMS")
+        return hashlib.sha256(member.read() if member else b"").hexdigest()
+
+
+def room_mb(tar: str) -> int:
+    """How much a device must have free for it, beside the release that runs."""
+    return Path(tar).stat().st_size * TIMES_ITS_SIZE // 1_000_000 + MORE_MB
+
+
+def off_power(found: Mapping[str, str]) -> str:
+    """Why a device's power does not last for certain, or nothing; a board may not tell."""
+    on_battery = found.get("external") == "0"
+    return "it runs on its battery: put it into its cradle, and try again" if on_battery else ""
+
+
+def findings(new: str, said: str, now: str) -> str:
+    """What doctor of a new release finds that doctor of the one in use does not, or nothing.
+
+    Args:
+        new: what `doorstep doctor --json` of the new one printed.
+        said: what it said besides.
+        now: what that of the release in use printed.
+    """
+    told, before = _levels(new), _levels(now)
+    if not told:
+        return f"its doctor gave no answer: {_line(said)}"
+    worse = [
+        words for check, words in told["FAILED"] if check not in dict(before.get("FAILED", []))
+    ]
+    # Without the backend the trial would end with the release before
+    worse += [words for check, words in told["later"] if check == "backend"]
+    return "; ".join(map(_line, worse))
+
+
+def _levels(answer: str) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {"FAILED": [], "later": []}
+    try:
+        for one in json.loads(answer):
+            found.setdefault(str(one["level"]), []).append((str(one["check"]), str(one["words"])))
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return found
+
+
+def outcome(answer: str, version: str) -> dict[str, Any]:
+    """The line of a device in the table, of what its trial told; `counts` against the roll-out."""
+    try:
+        told = json.loads(answer)
+        release, result, why = (_line(told[name]) for name in ("release", "outcome", "why"))
+    except (ValueError, KeyError, TypeError):
+        return lost()
+    is_ours = release == version or release.startswith(f"{version}-")
+    if is_ours and result == "done":
+        return {"verdict": "done", "todo": why, "counts": False}
+    if is_ours and result == "rolled back":
+        return {"verdict": "rolled back", "todo": why, "counts": True}
+    return lost()
+
+
+def lost() -> dict[str, Any]:
+    """The same of one that does not answer any more."""
+    words = "it goes on or back by itself: deploy again, which says what came of it"
+    return {"verdict": "not reached", "todo": words, "counts": True}
+
+
+def too_many(hosts: Iterable[str], hostvars: Mapping[str, Any], most: int) -> str:
+    """Which devices end the roll-out, where they are more than may fail in a wave; or nothing."""
+    bad = [
+        host for host in hosts if hostvars[host].get("doorstep_deploy_outcome", {}).get("counts")
+    ]
+    return ", ".join(bad) if len(bad) > int(most) else ""
+
+
+def _line(text: object) -> str:
+    """A device's words on one line, and not too many of them."""
+    words = " ".join(str(text).split())
+    return "".join(one if one.isprintable() else " " for one in words)[:400]
+
+
+def main(folder: str) -> int:
+    """Prints what is wrong."""
+    wrong = amiss(folder)
+    sys.stderr.write(f"{wrong}\n" if wrong else "")
+    return 2 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Installs a release from /opt/doorstep/release.tar, without a network; it counts once it has .complete.
+# install-release.sh FOLDER SHA256 DIGEST   of the tar; and what .complete is to say
+set -eu
+umask 022 # the services are not root
+release=$1 sha256=$2 digest=$3
+tar=/opt/doorstep/release.tar
+wheels=/opt/doorstep/wheelhouse
+
+fail() {
+    echo "$1" >&2
+    exit 1
+}
+
+clean_up() {
+    rm -rf "$tar" "$wheels"
+    [ -e "$release/.complete" ] || rm -rf "$release"
+}
+
+# Whoever is cut off ends in time, and its lock with it
+exec 9>/run/doorstep-install.lock
+flock -n 9 || fail "another run is installing a release on it: try again in a minute"
+trap clean_up EXIT
+[ "$(sha256sum "$tar")" = "$sha256  $tar" ] || fail "what arrived is not what was sent, its checksum differs: try again"
+rm -rf "$release" "$wheels"
+mkdir "$wheels"
+tar -xf "$tar" --no-same-owner -C "$wheels"
+rm "$tar"
+(cd "$wheels" && sha256sum --quiet --check SHA256SUMS)
+python3 -m venv --system-site-packages "$release"
+"$release/bin/pip" install --quiet --disable-pip-version-check --root-user-action=ignore --no-index \
+    --find-links "$wheels" --require-hashes --requirement "$wheels/requirements.txt"
+"$release/bin/doorstep" --version
+"$release/bin/python" -c 'import c2pa, cv2, cryptography, pyrage, zxingcpp'
+cp -r "$wheels/units" "$release/units"
+sync -f "$release"
+printf %s "$digest" >"$release/.complete"
+sync -f "$release"

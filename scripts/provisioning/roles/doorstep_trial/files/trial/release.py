@@ -1,0 +1,173 @@
+"""The releases on this device: which is its own, which one is tried, and what came of it.
+
+What there is to know after a power cut is one link: `/opt/doorstep/previous` leads to the release
+to go back to, and is there exactly while another one is tried. Each step may be done again.
+"""
+
+import json
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+UNIT_NAME: Final = re.compile(r"doorstep-(?!trial\b)[a-z-]+\.(service|timer)")
+"""A release's own units; never the one that tries it."""
+
+UNDER_WAY, DONE, BACK = "under way", "done", "rolled back"
+"""What a result may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where everything is; all of it is root's, and no other may write there."""
+
+    opt: Path = Path("/opt/doorstep")
+    units: Path = Path("/etc/systemd/system")
+    run: Path = Path("/run")
+
+    @property
+    def current(self) -> Path:
+        """A link to the release that the units start."""
+        return self.opt / "current"
+
+    @property
+    def previous(self) -> Path:
+        """A link to the release to go back to; there only during a trial."""
+        return self.opt / "previous"
+
+    @property
+    def result(self) -> Path:
+        """What came of the last trial, as JSON."""
+        return self.opt / "trial.json"
+
+    @property
+    def request(self) -> Path:
+        """What is to be tried, as JSON, until it is; gone after a boot."""
+        return self.run / "doorstep-trial.json"
+
+    @property
+    def begun(self) -> Path:
+        """There while this boot's trial is under way."""
+        return self.run / "doorstep-trial.begun"
+
+
+def flush(folder: Path) -> None:
+    """Names in a folder survive a power cut from here on."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def write(path: Path, text: str) -> None:
+    """A file of root's that is whole, as before or as now, whenever the power goes."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fchmod(file.fileno(), 0o644)
+        os.fsync(file.fileno())
+    part.replace(path)
+    flush(path.parent)
+
+
+def lead(link: Path, target: Path) -> None:
+    """The same of a link: it leads to the one or to the other, never nowhere."""
+    part = link.with_name(f"{link.name}.new")
+    part.unlink(missing_ok=True)
+    part.symlink_to(target)
+    part.replace(link)
+    flush(link.parent)
+
+
+def units_in(folder: Path) -> dict[str, str]:
+    """The units of Doorstep in a folder, by name."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {one.name: one.read_text("utf-8") for one in found if UNIT_NAME.fullmatch(one.name)}
+
+
+def install_units(places: Places, release: Path) -> bool:
+    """Put a release's units in place, and take away what other releases alone have.
+
+    Returns whether anything changed. Systemd is not told.
+    """
+    wanted, there = units_in(release / "units"), units_in(places.units)
+    of_releases = {one.name for one in places.opt.glob("releases/*/units/*")}
+    for name, text in wanted.items():
+        if there.get(name) != text:
+            write(places.units / name, text)
+    gone = (there.keys() & of_releases) - wanted.keys()
+    for name in gone:
+        (places.units / name).unlink()
+    if gone:
+        flush(places.units)
+    return bool(gone) or any(there.get(name) != text for name, text in wanted.items())
+
+
+def keep_units(places: Places, release: Path) -> None:
+    """Releases until 2026.11.6 have no units in their folder: they get the ones in use."""
+    kept, part = release / "units", release / "units.part"
+    if kept.is_dir() or not release.is_dir():
+        return
+    part.mkdir(exist_ok=True)
+    for name, text in units_in(places.units).items():
+        write(part / name, text)
+    part.rename(kept)
+    flush(release)
+
+
+def use(places: Places, release: Path) -> list[str]:
+    """Have a release's units start it; what changed of "units", "current". Systemd is not told."""
+    before = places.current.readlink() if places.current.is_symlink() else None
+    if before is not None and before != release:
+        keep_units(places, before)
+    changed = ["units"] if install_units(places, release) else []
+    if before != release:
+        lead(places.current, release)
+        changed.append("current")
+    return changed
+
+
+def begin(places: Places, release: Path) -> None:
+    """From here on a power cut leads back, until `stay`."""
+    lead(places.previous, places.current.readlink())
+    use(places, release)
+
+
+def stay(places: Places, words: str) -> None:
+    """The release is the device's own. The result first: without it nobody knows."""
+    tell(places, places.current.readlink().name, DONE, words)
+    places.previous.unlink()
+    flush(places.opt)
+
+
+def go_back(places: Places, why: str) -> None:
+    """The release before is the device's own again, units and all; whoever calls starts it."""
+    tried = told(places).get("release", "a release")
+    use(places, places.previous.readlink())
+    tell(places, tried, BACK, why)
+    places.previous.unlink()
+    flush(places.opt)
+
+
+def tell(places: Places, release: str, outcome: str, why: str) -> None:
+    """Leave what came of a trial for whoever asks, in the file and in the journal."""
+    write(places.result, json.dumps({"release": release, "outcome": outcome, "why": why}) + "\n")
+    print(f"event=trial release={release} outcome={outcome!r} why={why!r}", flush=True)
+
+
+def told(places: Places) -> dict[str, str]:
+    """What came of the last trial; empty where there was none, or its file is no such thing."""
+    with suppress(OSError, ValueError):
+        found = json.loads(places.result.read_text("utf-8"))
+        return {str(key): str(value) for key, value in found.items()}
+    return {}
+
+
+def is_under_way(places: Places) -> bool:
+    """Whether a release is tried now, or waits to be gone back from."""
+    marks = (places.request, places.begun)
+    return places.previous.is_symlink() or any(mark.exists() for mark in marks)

@@ -1,0 +1,74 @@
+"""Whether a release stays: decided of what was seen, without a clock, a disk or a process."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+MAY_NOT_NOW: Final = 75
+"""Exit code of what is to be tried later: here, a camera that may not look while a route is in
+hand. Source: agent/errors.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of a release since it was switched to.
+
+    Attributes:
+        lacks: what capture lacks to serve presses now, in words; empty where nothing.
+        frame: whether the camera gave one; or why it was not asked to, in words.
+        contact: whether the new sync has heard from the backend.
+        ended: what ended for good, or was started again, in words.
+    """
+
+    lacks: str = "capture has not answered"
+    frame: bool | str = False
+    contact: bool = False
+    ended: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a trial ends: the release stays, or why it does not; `note` is told in any case."""
+
+    stays: bool
+    words: str
+
+
+def judge(seen: Seen, elapsed_s: float, watch_s: float) -> Verdict | None:
+    """Whether the release stays; None as long as it must be watched. Pure."""
+    if seen.ended:
+        return Verdict(stays=False, words=seen.ended)
+    if elapsed_s < watch_s:
+        return None
+    missing = [seen.lacks] if seen.lacks else []
+    if seen.frame is False:
+        missing.append("the camera gave no frame")
+    if not seen.contact:
+        missing.append("sync had no contact with the backend")
+    if missing:
+        return Verdict(stays=False, words=f"{', '.join(missing)}, within {watch_s:.0f} s")
+    return Verdict(stays=True, words=seen.frame if isinstance(seen.frame, str) else "")
+
+
+def lacks(capture: dict[str, Any] | None) -> str:
+    """What capture says that it lacks to serve presses in a cradle; a route comes later. Pure."""
+    if capture is None:
+        return "capture does not answer"
+    if "error" in capture:
+        return f"capture says: {plain(capture['error'])}"
+    if capture.get("writable") is not True:
+        return "capture cannot write to the card"
+    return "the camera gives no frames" if capture.get("frames_come") is False else ""
+
+
+def framed(answer: dict[str, Any] | None) -> bool | str:
+    """What an answer to `test_card` tells of the camera. Pure."""
+    if answer is None:
+        return False
+    if answer.get("exit") == MAY_NOT_NOW:
+        return f"no frame was asked for: {plain(answer.get('error'))}"
+    return "error" not in answer and "verdict" in answer
+
+
+def plain(text: object) -> str:
+    """A process's words on one line, and not too many of them."""
+    return "".join(one if one.isprintable() else " " for one in str(text))[:200]

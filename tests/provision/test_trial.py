@@ -1,0 +1,215 @@
+"""A release is tried and stays, or the one before comes back, wherever the trial is cut off."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.provision.trial import PROGRAM, part
+
+releases, verdict = part("release"), part("verdict")
+
+WELL = {"lacks": "", "frame": True, "contact": True}
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ({"lacks": "capture does not answer"}, "capture does not answer, within 120 s"),
+        ({"frame": False}, "the camera gave no frame, within 120 s"),
+        ({"contact": False}, "sync had no contact with the backend, within 120 s"),
+    ],
+)
+def test_a_release_goes_back_for_each_thing_that_it_lacks(seen: dict[str, Any], words: str) -> None:
+    told = verdict.judge(verdict.Seen(**{**WELL, **seen}), 120.0, 120)
+
+    assert (told.stays, told.words) == (False, words)
+
+
+def test_all_that_is_lacking_is_told_at_once() -> None:
+    told = verdict.judge(verdict.Seen(), 120.0, 120)
+
+    assert told.words.count(",") == 3, told.words
+
+
+def test_a_release_is_watched_to_the_end_also_when_all_is_well() -> None:
+    """One that dies after a minute looks well until then."""
+    assert verdict.judge(verdict.Seen(**WELL), 119.9, 120) is None
+    assert verdict.judge(verdict.Seen(**WELL), 120.0, 120).stays
+
+
+def test_what_ended_is_not_waited_for() -> None:
+    told = verdict.judge(verdict.Seen(**WELL, ended="capture ended"), 1.0, 120)
+
+    assert (told.stays, told.words) == (False, "capture ended")
+
+
+def test_a_camera_that_may_not_look_is_no_fault_and_is_told() -> None:
+    """A route was opened meanwhile."""
+    frame = verdict.framed({"error": "a route is in hand", "exit": 75})
+
+    told = verdict.judge(verdict.Seen(**{**WELL, "frame": frame}), 120.0, 120)
+
+    assert (told.stays, told.words) == (True, "no frame was asked for: a route is in hand")
+
+
+@pytest.mark.parametrize(
+    ("answer", "frame"),
+    [
+        (None, False),
+        ({}, False),
+        ({"error": "no frames", "exit": 70}, False),
+        ({"verdict": "dark", "sharpness": 1.0}, True),
+    ],
+)
+def test_any_frame_counts_and_nothing_else(answer: dict[str, Any] | None, frame: bool) -> None:
+    assert verdict.framed(answer) is frame
+
+
+@pytest.mark.parametrize(
+    ("capture", "words"),
+    [
+        (None, "capture does not answer"),
+        ({"error": "sour\nmilk"}, "capture says: sour milk"),
+        ({}, "capture cannot write to the card"),
+        ({"writable": "yes"}, "capture cannot write to the card"),
+        ({"writable": True, "frames_come": False}, "the camera gives no frames"),
+        ({"writable": True, "ready": False, "frames_come": True}, ""),
+    ],
+)
+def test_capture_is_ready_where_it_can_write_and_a_route_may_come_later(
+    capture: dict[str, Any] | None, words: str
+) -> None:
+    assert verdict.lacks(capture) == words
+
+
+OLD = {"doorstep-capture.service": "old capture", "doorstep-gone.timer": "only the old has it"}
+NEW = {"doorstep-capture.service": "new capture", "doorstep-more.service": "only the new has it"}
+
+
+def _device(folder: Path) -> Any:
+    """A device with an old release in use, and a new one beside it."""
+    places = releases.Places(folder / "opt", folder / "units", folder / "run")
+    for name, units in (("1", OLD), ("2", NEW)):
+        kept = places.opt / "releases" / name / "units"
+        kept.mkdir(parents=True)
+        for unit, text in units.items():
+            (kept / unit).write_text(text)
+        (kept.parent / ".complete").touch()
+    places.run.mkdir()
+    places.units.mkdir()
+    (places.units / "doorstep-trial.service").write_text("the trial's own")
+    (places.units / "ssh.service").write_text("not ours")
+    places.current.symlink_to(places.opt / "releases" / "1")
+    for unit, text in OLD.items():
+        (places.units / unit).write_text(text)
+    return places
+
+
+def _runs(places: Any) -> tuple[str, dict[str, str]]:
+    """The release that runs, and its units."""
+    return places.current.readlink().name, releases.units_in(places.units)
+
+
+def _new(places: Any) -> Path:
+    return Path(places.opt / "releases" / "2")
+
+
+def test_going_back_brings_the_units_back(tmp_path: Path) -> None:
+    places = _device(tmp_path)
+    releases.begin(places, _new(places))
+    assert _runs(places) == ("2", NEW)
+
+    releases.go_back(places, "it was to be so")
+
+    assert _runs(places) == ("1", OLD)
+    assert not releases.is_under_way(places)
+    assert (places.units / "doorstep-trial.service").read_text() == "the trial's own"
+    assert (places.units / "ssh.service").read_text() == "not ours"
+
+
+def test_a_release_without_units_of_its_own_keeps_those_in_use(tmp_path: Path) -> None:
+    """As those until 2026.11.6."""
+    places = _device(tmp_path)
+    for unit in (places.opt / "releases/1/units").iterdir():
+        unit.unlink()
+    (places.opt / "releases/1/units").rmdir()
+
+    releases.begin(places, _new(places))
+    releases.go_back(places, "it was to be so")
+
+    assert _runs(places) == ("1", OLD)
+
+
+def test_what_stays_is_told_and_no_trial_is_left(tmp_path: Path) -> None:
+    places = _device(tmp_path)
+    releases.begin(places, _new(places))
+
+    releases.stay(places, "")
+
+    assert _runs(places) == ("2", NEW)
+    assert releases.told(places) == {"release": "2", "outcome": "done", "why": ""}
+    assert not releases.is_under_way(places)
+
+
+STEPS = ["openat", "mkdir", "fchmod", "write", "fsync", "rename", "symlink", "unlink"]
+"""The calls by which it changes the disk."""
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import release
+folder = Path(sys.argv[2])
+places = release.Places(folder / "opt", folder / "units", folder / "run")
+release.tell(places, "2", "under way", "")
+release.begin(places, places.opt / "releases" / "2")
+release.{end}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["stay(places, '')", "go_back(places, 'it lacked something')"])
+def test_killed_at_any_call_it_is_the_old_or_the_new_one_whole(tmp_path: Path, end: str) -> None:
+    """What a boot then does leads to one whole release, its own units and no others."""
+    calls = _calls(tmp_path / "whole", end)
+    assert len(calls) > 20, "else strace saw nothing"
+    ended = set()
+    for number, (name, when) in enumerate(calls):
+        places = _device(folder := tmp_path / str(number))
+        _traced(folder, end, f"--inject={name}:signal=KILL:when={when}")
+        if places.previous.is_symlink():
+            releases.go_back(places, "the power was cut")
+        runs, units = _runs(places)
+        assert units == {"1": OLD, "2": NEW}[runs], f"killed at {name} {when}"
+        assert releases.told(places).get("outcome") == "done" or runs == "1"
+        ended.add(runs)
+
+    assert ended == ({"1", "2"} if "stay" in end else {"1"})
+
+
+def _traced(folder: Path, end: str, *words: str) -> list[str]:
+    """One run under strace; what it called."""
+    trace = folder / "trace"
+    tracing = ["strace", "-f", "-y", "-qq", "-s0", f"--trace={','.join(STEPS)}", "-o", str(trace)]
+    script = SCRIPT.replace("{end}", end)
+    ran = [sys.executable, "-IB", "-c", script, str(PROGRAM), str(folder)]
+    ended = subprocess.run([*tracing, *words, *ran], capture_output=True, check=False).returncode
+    assert ended == (-9 if words else 0)
+    return trace.read_text().splitlines()
+
+
+def _calls(folder: Path, end: str) -> list[tuple[str, int]]:
+    """The calls that change something in a device's folder: name, and which one of that name."""
+    _device(folder)
+    counts: Counter[str] = Counter()
+    found = []
+    for line in _traced(folder, end):
+        name = line.split()[1].partition("(")[0]
+        counts[name] += 1
+        if str(folder) in line and (name != "openat" or "O_CREAT" in line):
+            found.append((name, counts[name]))
+    return found

@@ -1,0 +1,20 @@
+"""The program that tries a release, as a device has it: found by its place, and not imported."""
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from tests.backend.process import REPOSITORY
+
+PROGRAM: Final[Path] = (
+    REPOSITORY / "scripts" / "provisioning" / "roles" / "doorstep_trial" / "files" / "trial"
+)
+
+
+def part(name: str) -> ModuleType:
+    """One of its modules."""
+    if str(PROGRAM) not in sys.path:
+        sys.path.insert(0, str(PROGRAM))
+    return importlib.import_module(name)
