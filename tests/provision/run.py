@@ -1,4 +1,4 @@
-"""One run of `scripts/provision`, and what it said."""
+"""One run of `scripts/provision` or `scripts/deploy`, and what it said."""
 
 import json
 import os
@@ -67,9 +67,18 @@ def inventory(
 
 def provision(file: Path, *words: str) -> Told:
     """Runs it on an inventory, as a technician does, and reads its table."""
+    return _ran("provision", file, *words)
+
+
+def deploy(file: Path, release: Path, *words: str) -> Told:
+    """The same of `scripts/deploy`, with the folder of a release."""
+    return _ran("deploy", file, str(release), *words)
+
+
+def _ran(command: str, file: Path, *words: str) -> Told:
     environment = {**os.environ, "DOORSTEP_PROVISION_DIR": str(file.parent), "COLUMNS": "10000"}
     ran = subprocess.run(
-        [REPOSITORY / "scripts" / "provision", "-i", file, *words],
+        [REPOSITORY / "scripts" / command, "-i", file, *words],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -78,7 +87,7 @@ def provision(file: Path, *words: str) -> Told:
         check=False,
         timeout=WITHIN_S,
     )
-    with (file.parent / "provision.log").open("a") as log:
+    with (file.parent / f"{command}.log").open("a") as log:
         log.write(ran.stdout)
     return Told(ran.returncode, ran.stdout, _rows(ran.stdout), _changed(ran.stdout))
 

@@ -1,9 +1,11 @@
-"""`scripts/provision` before it reaches a device: what is wrong is told in a sentence."""
+"""`scripts/provision` and `scripts/deploy` before they reach a device: told in a sentence."""
 
+import hashlib
 import os
 import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,7 @@ all:
 """Nothing is reached, whatever goes wrong here."""
 
 
-def _ran(folder: Path, text: str, *words: str) -> tuple[int, list[str]]:
+def _ran(folder: Path, text: str, *words: str, command: str = "provision") -> tuple[int, list[str]]:
     """It runs with this environment's Ansible; its exit code, and the lines that it said."""
     (folder / "fleet.yml").write_text(text)
     for name in ("fleet-ca.pem", "fleet-key.pem"):
@@ -37,7 +39,7 @@ def _ran(folder: Path, text: str, *words: str) -> tuple[int, list[str]]:
     own = {"DOORSTEP_PROVISION_VENV": str(venv), "DOORSTEP_PROVISION_DIR": str(folder / "kept")}
     own |= {"COLUMNS": "10000", "ANSIBLE_LOCAL_TEMP": str(folder / "temporary")}
     ran = subprocess.run(
-        [REPOSITORY / "scripts" / "provision", *words],
+        [REPOSITORY / "scripts" / command, *words],
         cwd=folder,
         env=os.environ | own,
         stdin=subprocess.DEVNULL,
@@ -141,3 +143,62 @@ def test_a_retry_needs_a_run_before(tmp_path: Path) -> None:
         0,
         ["Nothing to do: the last run left no device to try again."],
     )
+
+
+def _release(folder: Path) -> Path:
+    """The folder of a release that is fit, with nothing in its files."""
+    place = folder / "2026.12.0"
+    place.mkdir()
+    names = ("doorstep-2026.12.0-py3-none-any.whl", "units/doorstep-capture.service", "SHA256SUMS")
+    with tarfile.open(place / "amd64.tar", "w") as tar:
+        for name in names:
+            tar.addfile(tarfile.TarInfo(f"./{name}"))
+    digest = hashlib.sha256((place / "amd64.tar").read_bytes()).hexdigest()
+    (place / "SHA256SUMS").write_text(f"{digest}  amd64.tar\n")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Which release? scripts/deploy VERSION"),
+        (("--wave", "1,half", "1"), "--wave needs numbers or percentages: --wave 1,5%,25%,100%"),
+        (("--max-failures", "few", "1"), "--max-failures needs a number: --max-failures 1"),
+        (("--now", "1"), "--now is not an option of this; after -- it goes to ansible-playbook"),
+        (("--retry", "1"), "No run has come to its end yet: leave --retry out"),
+        (("1", "van-9"), "van-9: fleet.yml has no such device; nothing was touched"),
+    ],
+)
+def test_a_deploy_that_is_called_wrongly_is_told(
+    tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    assert _ran(tmp_path, INVENTORY, *words, command="deploy") == (2, [said])
+
+
+def test_a_release_that_is_not_there_or_not_whole_reaches_no_device(tmp_path: Path) -> None:
+    code, said = _ran(tmp_path, INVENTORY, "2026.99.0", command="deploy")
+    assert (code, len(said)) == (2, 1)
+    assert said[0].startswith("2026.99.0: there is no such release at ")
+    place = _release(tmp_path)
+    with (place / "amd64.tar").open("ab") as tar:
+        tar.write(b"one more")
+
+    code, said = _ran(tmp_path, INVENTORY, str(place), command="deploy")
+
+    words = "2026.12.0: amd64.tar is not what SHA256SUMS says: copy it again"
+    assert (code, said) == (2, [words])
+
+
+def test_a_deploy_has_a_list_of_its_own(tmp_path: Path) -> None:
+    """Whom provisioning is to take up again is not forgotten by it."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "retry.txt").write_text("van-9\n")
+
+    code, said = _ran(tmp_path, INVENTORY, str(_release(tmp_path)), command="deploy")
+
+    assert code != 0
+    assert [line.split()[:4] for line in said if line.startswith("van-1 ")][-1][2] == "not"
+    assert said[-1].endswith("scripts/deploy -i fleet.yml --retry 2026.12.0")
+    assert (kept / "retry-deploy.txt").read_text() == "van-1\n"
+    assert (kept / "retry.txt").read_text() == "van-9\n"

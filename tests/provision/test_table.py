@@ -68,3 +68,31 @@ def test_whom_a_run_left_out_stays_in_the_list(
     table.write_list(file, again, left_out)
 
     assert file.read_text().split() == listed
+
+
+TOLD = {"verdict": "ready", "todo": "restart it once"}
+
+NOT_TRIED = {"verdict": "not tried", "todo": "the roll-out ended before its turn"}
+
+
+@pytest.mark.parametrize(
+    ("told", "failed", "dark", "row"),
+    [
+        (TOLD, False, False, ("ready", "restart it once", True)),
+        (TOLD, True, False, ("not done", "a step failed", False)),
+        (TOLD, False, True, ("not reached", "a step failed", False)),
+        ({}, False, False, ("not done", "a step failed", False)),
+        ({}, True, False, ("not done", "a step failed", False)),
+        ({"verdict": "FAILED", "todo": "so"}, True, False, ("FAILED", "so", False)),
+        ({"verdict": "rolled back", "todo": "so"}, True, False, ("rolled back", "so", False)),
+        (NOT_TRIED, False, False, (*NOT_TRIED.values(), False)),
+        (NOT_TRIED, False, True, ("not reached", "a step failed", False)),
+    ],
+)
+def test_what_a_run_noted_counts_unless_something_failed_behind_it(
+    told: dict[str, str],
+    failed: bool,
+    dark: bool,
+    row: tuple[str, str, bool],
+) -> None:
+    assert table.judged(told, "a step failed", failed=failed, dark=dark) == row

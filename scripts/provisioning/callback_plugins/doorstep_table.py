@@ -1,4 +1,4 @@
-"""The result of a provisioning run: one line per device, and the list for the next try."""
+"""The result of a run: one line per device, and the list for the next try."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ short_description: One line per device, and the list for the next try
 description:
   - Prints device, version, verdict and what to do for each device, when all are through.
   - Writes those that failed or were not reached to build/provision/retry.txt, and keeps there
-    whom this run left out; scripts/collect-logs has a list of its own, not-collected.txt.
+    whom this run left out; a deploy and scripts/collect-logs have lists of their own.
 """
 
 WIDTH = 100
 """Columns of the table where the terminal does not say."""
 
-LISTS = {"collect-logs": "not-collected.txt"}
+LISTS = {"deploy": "retry-deploy.txt", "collect-logs": "not-collected.txt"}
 """Where those stand who are to be tried again, by playbook; of others, retry.txt."""
+
+NOT_THROUGH = ("FAILED", "rolled back", "not reached", "not done", "not tried")
+"""Verdicts that a playbook gives itself to those who are to be tried again."""
 
 UNREACHED = (
     (
@@ -69,7 +72,6 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self._said: dict[str, str] = {}
         self._last = "see above"  # what one host does for all, and failed, is said of all
-        self._unreached: set[str] = set()
         self._fleet: set[str] = set()  # all of the inventory, also those left out
         self._list = "retry.txt"
 
@@ -98,7 +100,6 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """What ssh said, in a technician's words."""
         host, said = _host(result), str(_member(result, "result").get("msg", ""))
-        self._unreached.add(host)
         known = _kept() / "known_hosts" / host
         self._said[host] = why_unreached(said, known)
 
@@ -108,16 +109,11 @@ class CallbackModule(CallbackBase):
         rows, again = [], []
         for host in hosts:
             told = stats.custom.get(host, {})
-            # One that came to no verdict is not through, also where another's failure ended all.
-            bad = stats.failures.get(host, 0) or stats.dark.get(host, 0) or not told
-            if bad:
+            bad = bool(stats.failures.get(host, 0))
+            dark, said = bool(stats.dark.get(host, 0)), self._said.get(host, self._last)
+            verdict, todo, is_through = judged(told, said, failed=bad, dark=dark)
+            if not is_through:
                 again.append(host)
-            verdict = str(told.get("verdict", "not done"))
-            if bad and verdict != "FAILED":
-                verdict = "not reached" if host in self._unreached else "not done"
-            todo = told.get("todo", "")
-            if verdict in {"not reached", "not done"}:
-                todo = self._said.get(host, self._last)
             told_of = (told.get("device", host), told.get("version", "-"), verdict, todo)
             rows.append(tuple(map(_plain, told_of)))
         write_list(_kept() / self._list, again, self._fleet.difference(stats.processed))
@@ -135,6 +131,24 @@ class CallbackModule(CallbackBase):
             self._display.display(f"{left}  {parts[0]}".rstrip())
             for part in parts[1:]:
                 self._display.display(f"{'':<{len(left)}}  {part}")
+
+
+def judged(told: dict[str, str], said: str, *, failed: bool, dark: bool) -> tuple[str, str, bool]:
+    """A device's verdict, what to do, and whether it is through.
+
+    Args:
+        told: what the playbook noted of it; empty where it came to no verdict.
+        said: the last failure.
+        failed: whether a step of it failed.
+        dark: whether it was lost on the way.
+    """
+    if dark:
+        return "not reached", said, False
+    # One that came to no verdict is not through, also where another's failure ended all.
+    verdict = told.get("verdict", "not done")
+    if not told or (failed and verdict not in NOT_THROUGH):
+        return "not done", said, False
+    return verdict, told.get("todo", ""), not failed and verdict not in NOT_THROUGH
 
 
 def why_unreached(said: str, known: Path) -> str:
