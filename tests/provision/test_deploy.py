@@ -40,10 +40,8 @@ NAMES = ("van-1", "van-2", "van-3")
 WATCH_S = 30
 """Shorter than a device's own: a contact comes within seconds of a start."""
 
-WATCHED = ("--", "-e", f"deploy_watch_s={WATCH_S}")
-
-ANYWAY = (*WATCHED, "-e", "doorstep_even_on_the_road=true")
-"""After a boot, for which nobody knows whether the device is in use."""
+ANYWAY = ("--", "-e", f"deploy_watch_s={WATCH_S}", "-e", "doorstep_even_on_the_road=true")
+"""They were pressed just now, or booted, and nobody knows whether they are in use."""
 
 TRIAL = ("/usr/bin/python3", "-IB", "/usr/local/lib/doorstep/trial")
 
@@ -167,7 +165,7 @@ def test_the_next_run_finishes_it_and_a_press_meanwhile_is_served(fleet: Fleet) 
         pressed.append(press(van))
 
     with meanwhile(act):
-        told = fleet.deploy(made, "--retry", "--wave", "2", *WATCHED)
+        told = fleet.deploy(made, "--retry", "--wave", "2", *ANYWAY)
 
     assert told.exit_code == 0, told.output
     assert {name: row[0] for name, row in told.rows.items()} == {"van-2": "done", "van-3": "done"}
@@ -176,7 +174,9 @@ def test_the_next_run_finishes_it_and_a_press_meanwhile_is_served(fleet: Fleet) 
     assert f"{pressed[0]}.rec" in records(van)
 
 
-def test_who_has_it_already_is_done_and_nothing_changes(fleet: Fleet) -> None:
+def test_who_has_it_already_is_done_also_in_use_and_nothing_changes(fleet: Fleet) -> None:
+    press(fleet.machines[0])
+
     told = fleet.deploy(fleet.release("2026.12.0"))
 
     assert told.exit_code == 0, told.output
@@ -185,7 +185,7 @@ def test_who_has_it_already_is_done_and_nothing_changes(fleet: Fleet) -> None:
 
 
 def test_a_release_that_does_not_even_say_its_version_is_not_started(fleet: Fleet) -> None:
-    told = fleet.deploy(fleet.release("2026.12.1", NO_IMPORT), "van-1", *WATCHED)
+    told = fleet.deploy(fleet.release("2026.12.1", NO_IMPORT), "van-1", *ANYWAY)
 
     verdict, todo = told.rows["van-1"]
     assert (told.exit_code != 0, verdict) == (True, "not done"), told.output
@@ -202,12 +202,13 @@ def test_each_way_to_fail_ends_with_the_release_before(fleet: Fleet) -> None:
         "van-3": ("2026.12.4", NO_CONTACT, "sync had no contact with the backend"),
     }
     made = {name: fleet.release(version, edit) for name, (version, edit, _) in broken.items()}
+    before = [runs(van) for van in fleet.machines]
 
     with ThreadPoolExecutor(3) as pool:
         told = dict(
             zip(
                 made,
-                pool.map(lambda name: fleet.deploy(made[name], name, *WATCHED), made),
+                pool.map(lambda name: fleet.deploy(made[name], name, *ANYWAY), made),
                 strict=True,
             )
         )
@@ -216,22 +217,23 @@ def test_each_way_to_fail_ends_with_the_release_before(fleet: Fleet) -> None:
         verdict, todo = told[name].rows[name]
         assert verdict == "rolled back", told[name].output
         assert words in todo
-    assert [runs(van) for van in fleet.machines] == ["2026.12.0"] * 3
+    assert [runs(van) for van in fleet.machines] == before
     for van in fleet.machines:
         press(van)
 
 
 def test_a_device_whose_ssh_is_cut_goes_back_by_itself(fleet: Fleet) -> None:
     van = fleet.machines[2]
+    before = runs(van)
     cut = "nft insert rule inet doorstep input tcp dport 22 drop"
 
     with meanwhile(once_tried(van, cut)):
-        told = fleet.deploy(fleet.release("2026.12.4", NO_CONTACT), van.name, *WATCHED)
+        told = fleet.deploy(fleet.release("2026.12.4", NO_CONTACT), van.name, *ANYWAY)
 
     verdict, todo = told.rows[van.name]
     assert (told.exit_code != 0, verdict) == (True, "not reached"), told.output
     assert "it goes on or back by itself" in todo
-    assert runs(van) == "2026.12.0"
+    assert runs(van) == before
     van.run("systemctl", "reload", "nftables")
 
 
@@ -334,14 +336,16 @@ def test_the_next_deploy_after_power_cuts_finishes(fleet: Fleet, van: Machine) -
 
 def test_a_trial_that_is_killed_goes_back(fleet: Fleet) -> None:
     van = fleet.machines[1]
+    before = runs(van)
     kill = "systemctl kill --signal=KILL doorstep-trial.service"
 
     with meanwhile(once_tried(van, kill)):
         told = fleet.deploy(fleet.release("2026.12.5"), van.name, *ANYWAY)
 
     verdict, todo = told.rows[van.name]
-    assert (verdict, todo) == ("rolled back", "the trial itself ended before its time")
-    assert runs(van) == "2026.12.0"
+    assert verdict == "rolled back"
+    assert todo.startswith("the trial itself ended before its time")
+    assert runs(van) == before
 
 
 def test_a_second_deploy_and_provisioning_leave_a_trial_alone(fleet: Fleet) -> None:
@@ -385,7 +389,7 @@ def test_the_release_before_runs_on_a_database_that_a_later_one_touched(
     told = fleet.deploy(before, van.name, *ANYWAY)
 
     assert told.exit_code == 0, told.output
-    assert runs(van) == "2026.11.6"
+    assert runs(van).startswith("2026.11.6")
     by_the_old = press(van)
     assert {f"{by_the_new}.rec", f"{by_the_old}.rec"} <= records(van).keys()
     van.run("doorstep", "sync", "--once")
