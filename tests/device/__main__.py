@@ -7,6 +7,7 @@ import signal
 import sys
 
 from tests.device import image, office, provision
+from tests.device.furnish import NAME
 from tests.device.machine import Image, Machine, overlay
 from tests.device.report import Report
 from tests.device.rig import device
@@ -56,7 +57,8 @@ def _fresh(made: Image, report: Report) -> int:
     ):
         office.settle(backend.data)
         report.say(f"SSH after {box.boot():.0f} s")
-        inventory = provision.write_inventory(folder, backend, box, made)
+        provision.let_in(folder, backend, NAME)
+        inventory = provision.write_inventory(folder, backend, {NAME: box}, made)
         report.say(f"scripts/provision -i {inventory}")
         return _sit(made, report, box)
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,8 +61,9 @@ def stage(image: Image, report: Report) -> None:
     with office.running(data, port) as backend, Machine(image, disk) as box:
         office.settle(data)  # and no route: a device that is on the road would be refused
         report.figure("power on to SSH", f"{box.boot():.0f} s")
-        inventory = write_inventory(folder, backend, box, image)
-        _until_done(inventory, report)
+        let_in(folder, backend, NAME)
+        inventory = write_inventory(folder, backend, {NAME: box}, image)
+        until_done(inventory, report)
         began_s = time.monotonic()
         ran, told = _playbook(inventory, folder / "again.log")
         took = f"{time.monotonic() - began_s:.0f} s"
@@ -71,7 +73,7 @@ def stage(image: Image, report: Report) -> None:
     (folder / "port").write_text(str(port))
 
 
-def _until_done(inventory: Path, report: Report) -> None:
+def until_done(inventory: Path, report: Report) -> None:
     """Run it as a technician does: again, where the device was not reached to the end."""
     for turn in range(1, TURNS + 1):
         began_s = time.monotonic()
@@ -84,12 +86,17 @@ def _until_done(inventory: Path, report: Report) -> None:
     report.need("scripts/provision sets it up", ran == 0, f"run {turn}, {took}")
 
 
-def write_inventory(folder: Path, backend: Backend, box: Machine, image: Image) -> Path:
-    """As fleet.example.yml explains, with a token beside it; JSON is YAML too."""
-    (folder / "tokens.txt").write_text(backend.command("devices", "add", NAME))
-    host: dict[str, Any] = {
+def let_in(folder: Path, backend: Backend, *names: str) -> None:
+    """Leave a one-time token for each device where the inventory looks for them."""
+    (folder / "tokens.txt").write_text(backend.command("devices", "add", *names))
+
+
+def write_inventory(
+    folder: Path, backend: Backend, boxes: Mapping[str, Machine], image: Image
+) -> Path:
+    """As fleet.example.yml explains; the tokens are beside it. JSON is YAML too."""
+    shared: dict[str, Any] = {
         "ansible_host": "127.0.0.1",
-        "ansible_port": box.port,
         "ansible_user": TECHNICIAN,
         "ansible_ssh_private_key_file": str(image.key),
         "doorstep_backend_url": f"https://{HOST}:{backend.port}",
@@ -113,8 +120,9 @@ def write_inventory(folder: Path, backend: Backend, box: Machine, image: Image) 
             }
         },
     }
+    hosts = {name: {"ansible_port": box.port} for name, box in boxes.items()}
     inventory = folder / "fleet.yml"
-    inventory.write_text(json.dumps({"all": {"hosts": {NAME: host}}}, indent=1))
+    inventory.write_text(json.dumps({"all": {"vars": shared, "hosts": hosts}}, indent=1))
     return inventory
 
 
