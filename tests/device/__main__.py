@@ -5,13 +5,14 @@ import contextlib
 import shutil
 import signal
 import sys
+from collections.abc import Sequence
 
 from tests.device import image, office, provision
 from tests.device.furnish import NAME
 from tests.device.machine import Image, Machine, overlay
 from tests.device.report import Report
 from tests.device.rig import device
-from tests.device.stages import STAGES
+from tests.device.stages import FLEET_STAGES, STAGES
 from tests.support.nmea import free_port
 
 
@@ -28,21 +29,34 @@ def main() -> int:
         return 0
     if options.fresh:
         return _fresh(made, report)
+    names = options.stages or [*STAGES, *FLEET_STAGES]
+    of_one = [name for name in names if name in STAGES]
+    if (options.login or of_one) and not _of_one(made, report, of_one, options):
+        return report.end()
+    for name in names:
+        if name in FLEET_STAGES:
+            with report.stage(name, FLEET_STAGES[name].about):
+                FLEET_STAGES[name].run(made, report)
+    return report.end()
+
+
+def _of_one(made: Image, report: Report, names: Sequence[str], options: argparse.Namespace) -> bool:
+    """What begins with the device of this state of the product; False where there is none."""
     kept = provision.kept(made)
     if kept is None or options.provision:
-        about = "a fresh machine, by the playbook over SSH"
-        with report.stage("provision", about):
+        with report.stage("provision", "a fresh machine, by the playbook over SSH"):
             provision.stage(made, report)
         kept = provision.kept(made)
     if kept is None:
-        return report.end()
+        return False
     if options.login:
         with device(made, kept, image.BUILD / "login", ready=False) as found:
-            return _sit(made, report, found.machine)
-    for name in options.stages or STAGES:
+            _sit(made, report, found.machine)
+        return False
+    for name in names:
         with report.stage(name, STAGES[name].about):
             STAGES[name].run(made, kept, report)
-    return report.end()
+    return True
 
 
 def _fresh(made: Image, report: Report) -> int:
@@ -75,7 +89,9 @@ def _sit(made: Image, report: Report, box: Machine) -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/test --device", description=__doc__)
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
+    parser.add_argument(
+        "stages", nargs="*", metavar="STAGE", help=", ".join([*STAGES, *FLEET_STAGES])
+    )
     parser.add_argument("--image", action="store_true", help="only build the machine's disk")
     parser.add_argument(
         "--fresh",
@@ -86,8 +102,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--provision", action="store_true", help="provision it anew")
     options = parser.parse_args()
     for name in options.stages:
-        if name not in STAGES:
-            parser.error(f"{name}: no such stage; there are {', '.join(STAGES)}")
+        if name not in STAGES and name not in FLEET_STAGES:
+            known = ", ".join([*STAGES, *FLEET_STAGES])
+            parser.error(f"{name}: no such stage; there are {known}")
     return options
 
 

@@ -37,19 +37,24 @@ class Fleet:
 
 
 def set_up(image: Image, report: Report) -> None:
-    """Provision three fresh machines in one run, and keep their disks; nothing where they are."""
+    """Provision three machines in one run, and keep their disks; nothing where they are.
+
+    A run that was broken off goes on with its disks: provisioning is safe to run again.
+    """
     folder = _kept(image)
     if (folder / "port").exists():
         return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    port, is_new = free_port(), not (folder / "backend").exists()
     with ExitStack() as stack:
         backend = stack.enter_context(office.running(folder / "backend", port))
-        office.settle(backend.data)
+        if is_new:
+            office.settle(backend.data)
         boxes = {}
         for name in NAMES:
-            disk = overlay(image.base, folder / f"{name}.qcow2")
+            disk = folder / f"{name}.qcow2"
+            if not disk.exists():
+                overlay(image.base, disk)
             boxes[name] = stack.enter_context(Machine(image, disk))
             report.figure(f"{name}: power on to SSH", f"{boxes[name].boot():.0f} s")
         provision.let_in(folder, backend, *NAMES)
@@ -60,17 +65,28 @@ def set_up(image: Image, report: Report) -> None:
 
 
 @contextmanager
-def fleet(image: Image, folder: Path, report: Report) -> Iterator[Fleet]:
-    """Copies of the three, booted and ready, without a route; what they do is gone afterwards."""
+def fleet(
+    image: Image, folder: Path, report: Report, *names: str, begun: Path | None = None
+) -> Iterator[Fleet]:
+    """Copies of the three, or of those named, booted, without a route.
+
+    Args:
+        image: what their disks were made of.
+        folder: for disks, inventory and the backend's folder; made anew, and kept as it is then.
+        report: told of the three, where they have to be provisioned first.
+        names: of those that are booted; all without any.
+        begun: such a folder of another stage, to go on from.
+    """
     set_up(image, report)
-    kept = _kept(image)
+    kept = begun or _kept(image)
     port = int((kept / "port").read_text())
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    (folder / "port").write_text(str(port))
     with ExitStack() as stack:
         backend = stack.enter_context(office.running(folder / "backend", port, kept / "backend"))
         devices = {}
-        for name in NAMES:
+        for name in names or NAMES:
             box = Machine(image, overlay(kept / f"{name}.qcow2", folder / f"{name}.qcow2"))
             devices[name] = Device(stack.enter_context(box), backend)
             box.boot()

@@ -44,13 +44,13 @@ def settle(data: Path) -> None:
     )
 
 
-def send_out(data: Path) -> None:
+def send_out(data: Path, device: str = NAME) -> None:
     """A route of both doors for the next hours, anew each time: a disk may be days old."""
     now = datetime.now(UTC)
     office = open_office(Store(data))
     route = f"r-{now:%Y%m%d%H%M%S}"
     office.routes.plan(route, ["1001", "1002"], now - timedelta(hours=1), now + timedelta(hours=8))
-    office.routes.assign(route, NAME)
+    office.routes.assign(route, device)
 
 
 def labels(data: Path) -> list[Label]:

@@ -7,6 +7,8 @@ from typing import Final
 from tests.device import (
     battery_stage,
     clock_stage,
+    deploy_stage,
+    end_stage,
     faults_parts,
     faults_process,
     power_cuts,
@@ -45,3 +47,18 @@ STAGES: Final[dict[str, Stage]] = {
     "cuts": Stage("twenty power cuts during presses", power_cuts.run),
 }
 """In the order in which they run."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetStage:
+    """Checks that begin with three devices of an earlier release; see fleet.py."""
+
+    about: str
+    run: Callable[[Image, Report], None]
+
+
+FLEET_STAGES: Final[dict[str, FleetStage]] = {
+    "deploy": FleetStage("waves, a device that goes back, a cut at each step", deploy_stage.run),
+    "end": FleetStage("a rescue from a killed one's card, and one that retires", end_stage.run),
+}
+"""In the order in which they run, after the others."""
