@@ -1,3 +1,3 @@
 """Proof-of-delivery capture: one press, one durable, dated, signed record."""
 
-__version__ = "2026.11.6"
+__version__ = "2026.11.7"
