@@ -104,6 +104,13 @@ def runs(van: Machine) -> str:
     return Path(current).name
 
 
+def go_back(van: Machine, release: str) -> None:
+    """By hand, as systemd/README.md has it."""
+    van.run(*TRIAL, "use", release)
+    van.run("systemctl", "daemon-reload")
+    van.run("systemctl", "restart", "doorstep-capture", "doorstep-sync", "doorstep-prune.timer")
+
+
 def press(van: Machine) -> str:
     """Presses once, which leaves a record; its id."""
     ended = (0, 3, 4)
@@ -293,8 +300,7 @@ def test_a_power_cut_at_any_step_leaves_one_release_whole(
 ) -> None:
     made, kept = fleet.release("2026.12.5"), records(van)
     if runs(van) == "2026.12.5":
-        van.run(*TRIAL, "use", "/opt/doorstep/releases/2026.12.0")
-        van.run("sh", "-c", "systemctl daemon-reload; systemctl restart doorstep-capture")
+        go_back(van, "/opt/doorstep/releases/2026.12.0")
     van.path("/opt/doorstep/trial.json").unlink(missing_ok=True)
     if step in INSTALLS:
         van.run("rm", "-rf", INSTALLED)
@@ -324,8 +330,7 @@ def test_a_power_cut_at_any_step_leaves_one_release_whole(
 
 
 def test_the_next_deploy_after_power_cuts_finishes(fleet: Fleet, van: Machine) -> None:
-    van.run(*TRIAL, "use", "/opt/doorstep/releases/2026.12.0")
-    van.run("sh", "-c", "systemctl daemon-reload; systemctl restart doorstep-capture doorstep-sync")
+    go_back(van, "/opt/doorstep/releases/2026.12.0")
 
     told = fleet.deploy(fleet.release("2026.12.5"), van.name, *ANYWAY)
 
@@ -372,7 +377,10 @@ def test_a_second_deploy_and_provisioning_leave_a_trial_alone(fleet: Fleet) -> N
 def test_the_release_before_runs_on_a_database_that_a_later_one_touched(
     fleet: Fleet, van: Machine
 ) -> None:
-    """Both speak to the same backend. A table more is set aside, and made again from the files."""
+    """As on the way back from a trial: a table more is set aside, and made again from the files.
+
+    Both speak to the same backend. A deploy of the older one is refused by that one's doctor.
+    """
     told = fleet.deploy(fleet.release("2026.12.6", ADDS_A_TABLE), van.name, *ANYWAY)
     assert told.exit_code == 0, told.output
     by_the_new = press(van)
@@ -388,8 +396,11 @@ def test_the_release_before_runs_on_a_database_that_a_later_one_touched(
 
     told = fleet.deploy(before, van.name, *ANYWAY)
 
-    assert told.exit_code == 0, told.output
-    assert runs(van).startswith("2026.11.6")
+    verdict, todo = told.rows[van.name]
+    assert verdict == "not done", told.output
+    assert "its schema is not what Doorstep made: 'more'" in todo
+    go_back(van, "/opt/doorstep/releases/2026.11.6")
+    assert runs(van) == "2026.11.6"
     by_the_old = press(van)
     assert {f"{by_the_new}.rec", f"{by_the_old}.rec"} <= records(van).keys()
     van.run("doorstep", "sync", "--once")
