@@ -1,7 +1,6 @@
-"""Three devices that one command sets up, kept as the release of then left them.
+"""Three devices of the release before: one provisioned by that, two made of its card.
 
-A later release is rolled out to copies of them: as a fleet's devices are, they are of another
-release than the one that is tried.
+The release that is tried is rolled out to copies of them.
 """
 
 import shutil
@@ -11,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.backend.process import Backend
 from tests.device import office, provision
-from tests.device.furnish import NAME
+from tests.device.furnish import HOST, NAME
 from tests.device.image import BUILD
 from tests.device.machine import Image, Machine, overlay
 from tests.device.report import Report
 from tests.device.rig import Device
+from tests.provision.releases import tree_of_n_minus_1
 from tests.support.nmea import free_port
 
 NAMES: Final = (NAME, "van-0043", "van-0044")
@@ -37,31 +38,50 @@ class Fleet:
 
 
 def set_up(image: Image, report: Report) -> None:
-    """Provision three machines in one run, and keep their disks; nothing where they are.
+    """Provision one, and make two more of its card; keep their disks. Nothing where they are.
 
-    A run that was broken off goes on with its disks: provisioning is safe to run again.
+    A run that was broken off goes on with its disk: provisioning is safe to run again.
     """
     folder = _kept(image)
     if (folder / "port").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
+    tree = folder / "tree"
+    if not tree.exists():
+        tree_of_n_minus_1(tree)
     port, is_new = free_port(), not (folder / "backend").exists()
-    with ExitStack() as stack:
-        backend = stack.enter_context(office.running(folder / "backend", port))
+    disks = [folder / f"{name}.qcow2" for name in NAMES]
+    with office.running(folder / "backend", port) as backend:
         if is_new:
             office.settle(backend.data)
-        boxes = {}
-        for name in NAMES:
-            disk = folder / f"{name}.qcow2"
-            if not disk.exists():
-                overlay(image.base, disk)
-            boxes[name] = stack.enter_context(Machine(image, disk))
-            report.figure(f"{name}: power on to SSH", f"{boxes[name].boot():.0f} s")
-        provision.let_in(folder, backend, *NAMES)
-        provision.until_done(provision.write_inventory(folder, backend, boxes, image), report)
-        for box in boxes.values():
+            overlay(image.base, disks[0])
+        with Machine(image, disks[0]) as box:
+            report.figure("power on to SSH", f"{box.boot():.0f} s")
+            provision.let_in(folder, backend, NAME)
+            inventory = provision.write_inventory(folder, backend, {NAME: box}, image)
+            provision.until_done(inventory, report, tree)
             box.shut_down()
+        for name, disk in zip(NAMES[1:], disks[1:], strict=True):
+            shutil.copyfile(disks[0], disk)
+            with Machine(image, disk) as box:
+                box.boot()
+                _rename(box, name, backend)
+                box.shut_down()
     (folder / "port").write_text(str(port))
+
+
+def _rename(box: Machine, name: str, backend: Backend) -> None:
+    """Make a copied card another device's: emulated, provisioning takes a quarter of an hour."""
+    token = backend.command("devices", "add", name).split()[1]
+    box.run(
+        "set -e; systemctl stop 'doorstep-*'\n"
+        f"sed -i 's/{NAME}/{name}/' /etc/doorstep/config.toml\n"
+        "find /var/lib/doorstep -mindepth 1 -not -name lost+found -delete\n"
+        "systemd-tmpfiles --create\n"
+        f"echo {token} | doorstep enrol https://{HOST}:{backend.port}\n"
+        "systemctl start doorstep-capture doorstep-sync doorstep-prune.timer",
+        600.0,
+    )
 
 
 @contextmanager

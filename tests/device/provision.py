@@ -75,11 +75,17 @@ def stage(image: Image, report: Report) -> None:
     (folder / "port").write_text(str(port))
 
 
-def until_done(inventory: Path, report: Report) -> None:
-    """Run it as a technician does: again, where the device was not reached to the end."""
+def until_done(inventory: Path, report: Report, tree: Path = REPOSITORY) -> None:
+    """Run it as a technician does: again, where the device was not reached to the end.
+
+    Args:
+        inventory: whom to provision.
+        report: gets what a technician reads.
+        tree: of which release.
+    """
     for turn in range(1, TURNS + 1):
         began_s = time.monotonic()
-        ran, told = _playbook(inventory, inventory.parent / f"provision-{turn}.log")
+        ran, told = _playbook(inventory, inventory.parent / f"provision-{turn}.log", tree)
         took = f"{time.monotonic() - began_s:.0f} s"
         report.text(_table(told))
         if ran == 0:
@@ -128,12 +134,12 @@ def write_inventory(
     return inventory
 
 
-def _playbook(inventory: Path, log: Path) -> tuple[int, str]:
+def _playbook(inventory: Path, log: Path, tree: Path = REPOSITORY) -> tuple[int, str]:
     """Run it as a technician does; its exit code, and all that it said."""
     kept_apart = {"DOORSTEP_PROVISION_DIR": str(inventory.parent / "provision")}
     with log.open("w") as said:
         ran = subprocess.run(
-            [REPOSITORY / "scripts/provision", "-i", inventory],
+            [tree / "scripts/provision", "-i", inventory],
             env=os.environ | kept_apart,
             stdin=subprocess.DEVNULL,
             stdout=said,

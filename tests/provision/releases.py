@@ -11,6 +11,9 @@ from typing import Final
 
 from tests.backend.process import REPOSITORY
 
+N_MINUS_1: Final = "621ab06f86045fe674b3979cde5b1efb4f0a26ca"
+"""The tree of 2026.11.6."""
+
 Edit = tuple[str, str, str]
 """A file of the tree, a text in it, and what stands there instead."""
 
@@ -68,6 +71,19 @@ def release(folder: Path, version: str, *edits: Edit, tree: Path = REPOSITORY) -
         assert before in text, f"{name} has no {before!r}"
         (source / name).write_text(text.replace(before, after, 1))
     return built(source, folder / version, version)
+
+
+def tree_of_n_minus_1(place: Path, *what: str) -> Path:
+    """Unpacks what is named of the release before, or all of it, at a new place; returns that.
+
+    Raises:
+        subprocess.CalledProcessError: this clone does not have its commit.
+    """
+    place.mkdir()
+    git = ["git", "-C", str(REPOSITORY), "archive", N_MINUS_1, *what]
+    archive = subprocess.run(git, check=True, capture_output=True).stdout
+    subprocess.run(["tar", "-x", "-C", place], input=archive, check=True)
+    return place
 
 
 def built(source: Path, place: Path, version: str) -> Path:

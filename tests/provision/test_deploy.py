@@ -29,6 +29,7 @@ from tests.provision.releases import (
     NO_CONTACT,
     NO_IMPORT,
     release,
+    tree_of_n_minus_1,
 )
 from tests.provision.run import Told, deploy, inventory, provision
 from tests.support.waiting import until
@@ -44,9 +45,6 @@ ANYWAY = ("--", "-e", f"deploy_watch_s={WATCH_S}", "-e", "doorstep_even_on_the_r
 """They were pressed just now, or booted, and nobody knows whether they are in use."""
 
 TRIAL = ("/usr/bin/python3", "-IB", "/usr/local/lib/doorstep/trial")
-
-N_MINUS_1 = "621ab06f86045fe674b3979cde5b1efb4f0a26ca"
-"""The tree of 2026.11.6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,12 +385,8 @@ def test_the_release_before_runs_on_a_database_that_a_later_one_touched(
     assert told.exit_code == 0, told.output
     by_the_new = press(van)
     van.run("doorstep", "sync", "--once")
-    tree = fleet.folder / "before"
-    tree.mkdir()
     what = ("agent", "hardware", "systemd", "pyproject.toml", "LICENSE")
-    git = ["git", "-C", str(REPOSITORY), "archive", N_MINUS_1, *what]
-    archive = subprocess.run(git, check=True, capture_output=True).stdout
-    subprocess.run(["tar", "-x", "-C", tree], input=archive, check=True)
+    tree = tree_of_n_minus_1(fleet.folder / "before", *what)
     shutil.copytree(REPOSITORY / "scripts", tree / "scripts")
     before = release(fleet.folder, "2026.11.6", tree=tree)
 
