@@ -1,5 +1,6 @@
 """A release is tried and stays, or the one before comes back, wherever the trial is cut off."""
 
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -90,8 +91,11 @@ OLD = {"doorstep-capture.service": "old capture", "doorstep-gone.timer": "only t
 NEW = {"doorstep-capture.service": "new capture", "doorstep-more.service": "only the new has it"}
 
 
-def _device(folder: Path) -> Any:
-    """A device with an old release in use, and a new one beside it."""
+def _device(folder: Path, *, has_units: bool = True) -> Any:
+    """A device with an old release in use, and a new one beside it.
+
+    `has_units` says whether the old one keeps its own: those until 2026.11.6 do not.
+    """
     places = releases.Places(folder / "opt", folder / "units", folder / "run")
     for name, units in (("1", OLD), ("2", NEW)):
         kept = places.opt / "releases" / name / "units"
@@ -106,6 +110,8 @@ def _device(folder: Path) -> Any:
     places.current.symlink_to(places.opt / "releases" / "1")
     for unit, text in OLD.items():
         (places.units / unit).write_text(text)
+    if not has_units:
+        shutil.rmtree(places.opt / "releases/1/units")
     return places
 
 
@@ -133,10 +139,7 @@ def test_going_back_brings_the_units_back(tmp_path: Path) -> None:
 
 def test_a_release_without_units_of_its_own_keeps_those_in_use(tmp_path: Path) -> None:
     """As those until 2026.11.6."""
-    places = _device(tmp_path)
-    for unit in (places.opt / "releases/1/units").iterdir():
-        unit.unlink()
-    (places.opt / "releases/1/units").rmdir()
+    places = _device(tmp_path, has_units=False)
 
     releases.begin(places, _new(places))
     releases.go_back(places, "it was to be so")
@@ -173,20 +176,23 @@ release.{end}
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("end", "from_begin"), [("stay(places, '')", True), ("go_back(places, 'it lacked it')", False)]
+    ("end", "from_begin", "has_units"),
+    [
+        ("stay(places, '')", True, True),
+        ("go_back(places, 'it lacked it')", False, True),
+        ("go_back(places, 'it lacked it')", True, False),
+    ],
 )
 def test_killed_at_any_call_it_is_the_old_or_the_new_one_whole(
-    tmp_path: Path,
-    end: str,
-    from_begin: bool,
+    tmp_path: Path, end: str, *, from_begin: bool, has_units: bool
 ) -> None:
     """What a boot then does leads to one whole release, its own units and no others."""
-    begin = 0 if from_begin else len(_calls(tmp_path / "begin", "told(places)"))
-    calls = _calls(tmp_path / "whole", end)[begin:]
+    begin = 0 if from_begin else len(_calls(tmp_path / "begin", "told(places)", has_units))
+    calls = _calls(tmp_path / "whole", end, has_units)[begin:]
     assert len(calls) > 8, "else strace saw nothing"
     ended = set()
     for number, (name, when) in enumerate(calls):
-        places = _device(folder := tmp_path / str(number))
+        places = _device(folder := tmp_path / str(number), has_units=has_units)
         _traced(folder, end, f"--inject={name}:signal=KILL:when={when}")
         if places.previous.is_symlink():
             releases.go_back(places, "the power was cut")
@@ -209,9 +215,9 @@ def _traced(folder: Path, end: str, *words: str) -> list[str]:
     return trace.read_text().splitlines()
 
 
-def _calls(folder: Path, end: str) -> list[tuple[str, int]]:
+def _calls(folder: Path, end: str, has_units: bool) -> list[tuple[str, int]]:
     """The calls that change something in a device's folder: name, and which one of that name."""
-    _device(folder)
+    _device(folder, has_units=has_units)
     counts: Counter[str] = Counter()
     found = []
     for line in _traced(folder, end):

@@ -92,9 +92,12 @@ def units_in(folder: Path) -> dict[str, str]:
 def install_units(places: Places, release: Path) -> bool:
     """Put a release's units in place, and take away what other releases alone have.
 
-    Returns whether anything changed. Systemd is not told.
+    Returns whether anything changed. Systemd is not told. One that has none leaves those in use:
+    without units nothing starts, and no boot mends that.
     """
     wanted, there = units_in(release / "units"), units_in(places.units)
+    if not wanted:
+        return False
     of_releases = {one.name for one in places.opt.glob("releases/*/units/*")}
     for name, text in wanted.items():
         if there.get(name) != text:
@@ -132,8 +135,10 @@ def use(places: Places, release: Path) -> list[str]:
 
 
 def begin(places: Places, release: Path) -> None:
-    """From here on a power cut leads back, until `stay`."""
-    lead(places.previous, places.current.readlink())
+    """From `previous` on a power cut leads back, until `stay`; so all to go back to is there first."""
+    before = places.current.readlink()
+    keep_units(places, before)
+    lead(places.previous, before)
     use(places, release)
 
 
