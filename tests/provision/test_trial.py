@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.provision.trial import PROGRAM, part
+from tests.provision.trial import PROGRAM, part, program
 
-releases, verdict = part("release"), part("verdict")
+releases, verdict, commands = part("release"), part("verdict"), program()
 
 WELL = {"lacks": "", "frame": True, "contact": True}
 
@@ -156,6 +156,71 @@ def test_what_stays_is_told_and_no_trial_is_left(tmp_path: Path) -> None:
     assert _runs(places) == ("2", NEW)
     assert releases.told(places) == {"release": "2", "outcome": "done", "why": ""}
     assert not releases.is_under_way(places)
+
+
+def test_a_release_before_that_is_gone_leaves_the_one_that_runs(tmp_path: Path) -> None:
+    """Somebody deleted it by hand; without units nothing would start any more."""
+    places = _device(tmp_path)
+    releases.begin(places, _new(places))
+    shutil.rmtree(places.opt / "releases" / "1")
+
+    releases.go_back(places, "it lacked it")
+
+    assert _runs(places) == ("2", NEW)
+    assert not releases.is_under_way(places)
+    assert releases.told(places)["why"].startswith("it lacked it; it was left running")
+
+
+def test_a_result_that_cannot_be_written_keeps_no_device_from_going_back(tmp_path: Path) -> None:
+    """As on a full card: the old release was current, and the new one's processes ran on."""
+    places = _device(tmp_path)
+    releases.begin(places, _new(places))
+    places.result.mkdir()
+
+    releases.go_back(places, "it lacked it")
+
+    assert _runs(places) == ("1", OLD)
+    assert not releases.is_under_way(places)
+
+
+def _with_a_third(folder: Path) -> Any:
+    places = _device(folder)
+    (places.opt / "releases/3/lib").mkdir(parents=True)
+    (places.opt / "releases/3/.complete").touch()
+    return places
+
+
+def test_room_is_made_of_what_neither_runs_nor_is_wanted(tmp_path: Path) -> None:
+    places = _with_a_third(tmp_path)
+
+    commands["main"](["room", str(_new(places))], places)
+
+    assert {one.name for one in (places.opt / "releases").iterdir()} == {"1", "2"}
+
+
+def test_no_room_is_made_of_a_release_that_may_be_gone_back_to(tmp_path: Path) -> None:
+    """Two deploys: the second looked at the device before the first one's trial began."""
+    places = _with_a_third(tmp_path)
+    releases.begin(places, _new(places))
+
+    with pytest.raises(commands["Refused"], match="being tried"):
+        commands["main"](["room", str(places.opt / "releases" / "3")], places)
+
+    assert {one.name for one in (places.opt / "releases").iterdir()} == {"1", "2", "3"}
+
+
+def test_a_release_that_is_being_deleted_when_the_power_goes_is_not_whole(tmp_path: Path) -> None:
+    """Else the next deploy of it would take what is left for the release."""
+    places = _with_a_third(tmp_path)
+    script = SCRIPT.partition("release.tell")[0] + "release.make_room(places, Path('2'))"
+    kill = ["strace", "-f", "-qq", "-o", "/dev/null", "--inject=rmdir,unlinkat:signal=KILL:when=1"]
+
+    ran = [*kill, sys.executable, "-IB", "-c", script, str(PROGRAM), str(tmp_path)]
+    ended = subprocess.run(ran, capture_output=True, check=False).returncode
+
+    assert ended == -9
+    left = {one.name for one in (places.opt / "releases").iterdir() if (one / ".complete").exists()}
+    assert left == {"1", "2"}
 
 
 STEPS = ["openat", "mkdir", "fchmod", "write", "fsync", "rename", "symlink", "unlink"]

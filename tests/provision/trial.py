@@ -1,10 +1,11 @@
 """The program that tries a release, as a device has it: found by its place, and not imported."""
 
 import importlib
+import runpy
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 from tests.backend.process import REPOSITORY
 
@@ -18,3 +19,9 @@ def part(name: str) -> ModuleType:
     if str(PROGRAM) not in sys.path:
         sys.path.insert(0, str(PROGRAM))
     return importlib.import_module(name)
+
+
+def program() -> dict[str, Any]:
+    """What its command line is made of, by name."""
+    part("release")
+    return runpy.run_path(str(PROGRAM / "__main__.py"), run_name="trial")

@@ -3,6 +3,7 @@
 It lies outside of every release and imports Python's own library alone.
 
   use RELEASE             its units and `current`, without a trial: provisioning
+  room RELEASE...         delete all releases but these and the one in use
   ask RELEASE [WATCH_S]   have doorstep-trial.service try it: a deploy
   wait SECONDS            what came of the last trial as JSON, once none is under way
   run                     doorstep-trial.service
@@ -25,6 +26,7 @@ from release import (
     begin,
     go_back,
     is_under_way,
+    make_room,
     stay,
     tell,
     told,
@@ -142,6 +144,10 @@ def main(words: list[str], places: Places) -> None:
             with alone(places):
                 refuse_during_a_trial(places)
                 print(*use(places, Path(release)))
+        case ["room", *kept]:
+            with alone(places):
+                refuse_during_a_trial(places)
+                make_room(places, *map(Path, kept))
         case ["ask", release, *watch_s]:
             with alone(places):
                 request(places, Path(release), float(watch_s[0]) if watch_s else WATCH_S)

@@ -7,6 +7,7 @@ to go back to, and is there exactly while another one is tried. Each step may be
 import json
 import os
 import re
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,8 +135,22 @@ def use(places: Places, release: Path) -> list[str]:
     return changed
 
 
+def make_room(places: Places, *kept: Path) -> None:
+    """Delete the releases that are neither in use nor to be kept.
+
+    `.complete` first: a power cut in the middle leaves none that passes for whole.
+    """
+    names = {one.name for one in (places.current.readlink(), *kept)}
+    for one in sorted((places.opt / "releases").iterdir()):
+        if one.name in names or not one.is_dir():
+            continue
+        (one / ".complete").unlink(missing_ok=True)
+        flush(one)
+        shutil.rmtree(one)
+
+
 def begin(places: Places, release: Path) -> None:
-    """From `previous` on a power cut leads back, until `stay`; so all to go back to is there first."""
+    """From `previous` on a power cut leads back, until `stay`; what that needs is kept before."""
     before = places.current.readlink()
     keep_units(places, before)
     lead(places.previous, before)
@@ -150,10 +165,17 @@ def stay(places: Places, words: str) -> None:
 
 
 def go_back(places: Places, why: str) -> None:
-    """The release before is the device's own again, units and all; whoever calls starts it."""
-    tried = told(places).get("release", "a release")
-    use(places, places.previous.readlink())
-    tell(places, tried, BACK, why)
+    """The release before is the device's own again, units and all; whoever calls starts it.
+
+    One that somebody deleted is not gone back to, and a result that finds no room holds up nothing.
+    """
+    tried, before = told(places).get("release", "a release"), places.previous.readlink()
+    if before.is_dir():
+        use(places, before)
+    else:
+        why = f"{why}; it was left running, since {before} is gone"
+    with suppress(OSError):
+        tell(places, tried, BACK, why)
     places.previous.unlink()
     flush(places.opt)
 
