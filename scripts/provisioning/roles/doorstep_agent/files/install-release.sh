@@ -12,6 +12,14 @@ fail() {
     exit 1
 }
 
+# One that hangs would hold the lock until the next boot
+starts() {
+    code=0
+    timeout -k 10 300 "$@" || code=$?
+    [ "$code" != 124 ] || fail "it did not start within five minutes"
+    return "$code"
+}
+
 clean_up() {
     rm -rf "$tar" "$wheels"
     [ -e "$release/.complete" ] || rm -rf "$release"
@@ -30,8 +38,8 @@ rm "$tar"
 python3 -m venv --system-site-packages "$release"
 "$release/bin/pip" install --quiet --disable-pip-version-check --root-user-action=ignore --no-index \
     --find-links "$wheels" --require-hashes --requirement "$wheels/requirements.txt"
-"$release/bin/doorstep" --version
-"$release/bin/python" -c 'import c2pa, cv2, cryptography, pyrage, zxingcpp'
+starts "$release/bin/doorstep" --version
+starts "$release/bin/python" -c 'import c2pa, cv2, cryptography, pyrage, zxingcpp'
 cp -r "$wheels/units" "$release/units"
 sync -f "$release"
 printf %s "$digest" >"$release/.complete"
