@@ -199,6 +199,6 @@ def test_a_deploy_has_a_list_of_its_own(tmp_path: Path) -> None:
 
     assert code != 0
     assert [line.split()[:4] for line in said if line.startswith("van-1 ")][-1][2] == "not"
-    assert said[-1].endswith("scripts/deploy -i fleet.yml --retry 2026.12.0")
+    assert said[-1].endswith(f"scripts/deploy -i fleet.yml --retry {tmp_path / '2026.12.0'}")
     assert (kept / "retry-deploy.txt").read_text() == "van-1\n"
     assert (kept / "retry.txt").read_text() == "van-9\n"
