@@ -9,6 +9,7 @@ import io
 import os
 import sys
 import tarfile
+import zlib
 from pathlib import Path
 
 NOTHING_KEPT = 1
@@ -32,6 +33,13 @@ PART_BYTES = 2_000_000
 """Of one part, as collect.sh cuts it."""
 
 
+TAR_BYTES = 20_000
+"""What tar adds to a part, and at its end; a multiple of what it does."""
+
+GZIP = 16
+"""To zlib: with gzip's header. Source: zlib.h, inflateInit2."""
+
+
 class NoLogs(ValueError):
     """It is not what collect.sh gives."""
 
@@ -46,11 +54,22 @@ def archive(given: str) -> bytes:
         raise NoLogs("it gave more than logs can be")
     try:
         packed = base64.b64decode("".join(given.split()), validate=True)
-        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as tar:
+        with tarfile.open(fileobj=io.BytesIO(_unpacked(packed)), mode="r:") as tar:
             _look_through(tar)
-    except (ValueError, EOFError, OSError, tarfile.TarError) as error:
+    except (ValueError, zlib.error, tarfile.TarError) as error:
         raise NoLogs(f"it gave something else than logs: {error or 'nothing'}") from error
     return packed
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """No more of it than logs can be: some kilobytes may unpack without an end."""
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | GZIP)
+    found = unpacking.decompress(packed, len(PARTS) * (PART_BYTES + TAR_BYTES))
+    if not unpacking.eof:
+        raise NoLogs("more than logs can be" if unpacking.unconsumed_tail else "it is cut off")
+    if unpacking.unused_data:
+        raise NoLogs("another archive stands behind it")
+    return found
 
 
 def _look_through(tar: tarfile.TarFile) -> None:

@@ -54,6 +54,19 @@ def _link(tar: tarfile.TarFile) -> None:
     _add(tar, "logs/link.txt", 0, type=tarfile.SYMTYPE, linkname="/etc/shadow")
 
 
+def _folders(tar: tarfile.TarFile) -> None:
+    """Small as it comes, and without an end for who unpacks it."""
+    folder = tarfile.TarInfo("logs")
+    folder.type = tarfile.DIRTYPE
+    for _ in range(50_000):
+        tar.addfile(folder)
+
+
+def _behind(other: str) -> str:
+    """Logs, and another archive behind them: tar unpacks both."""
+    return base64.b64encode(base64.b64decode(_given()) + base64.b64decode(other)).decode()
+
+
 def _keep(given: str, place: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, KEEP_LOGS, place], input=given, capture_output=True, text=True, check=False
@@ -83,10 +96,12 @@ def test_what_is_kept_is_for_this_user_alone(tmp_path: Path) -> None:
         (_given(_link), "is no part of them"),
         (_given(lambda tar: _add(tar, "logs/x.txt", 2_000_001)), "is no part of them"),
         ("A" * 40_000_000, "more than logs can be"),
+        (_given(_folders), "more than logs can be"),
+        (_behind(_given(lambda tar: _add(tar, "../.ssh/x"))), "another archive stands behind it"),
     ],
     ids=[
         *("nothing", "words", "no-archive", "cut", "a-part-missing", "elsewhere", "twice"),
-        *("a-link", "too-big", "endless"),
+        *("a-link", "too-big", "endless", "endless-unpacked", "two"),
     ],
 )
 def test_what_is_no_logs_is_not_kept(tmp_path: Path, given: str, said: str) -> None:
