@@ -22,9 +22,10 @@ mount -t tmpfs tmpfs /opt
 mount -t tmpfs tmpfs /run
 mkdir -p /opt/doorstep/releases
 cp "$1" /opt/doorstep/release.tar
+[ -z "$5" ] || { mkdir -p "$5/bin" && ln -s "$5" /opt/doorstep/current; }
 code=0
 sh -s -- "$2" "$3" digest <"$4" || code=$?
-ls -A /opt/doorstep /opt/doorstep/releases
+find /opt/doorstep/releases /opt/doorstep/wheelhouse -maxdepth 2 2>/dev/null || true
 exit "$code"
 """
 
@@ -72,24 +73,44 @@ def _tar(place: Path, module: str) -> str:
     return hashlib.sha256(place.read_bytes()).hexdigest()
 
 
-def test_a_release_that_hangs_on_import_is_not_waited_for_and_goes(tmp_path: Path) -> None:
-    """Else its lock is held until the next boot, and the deploy waits for as long."""
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """It waits for two seconds, and not for five minutes."""
     if os.geteuid() != 0:
         pytest.fail("this mounts folders of its own: run it as root")
-    script, tar = tmp_path / "install.sh", tmp_path / "amd64.tar"
-    sha256 = _tar(tar, HANGS)
     text = SCRIPT.read_text()
     assert "timeout -k 10 300 " in text
-    script.write_text(text.replace("timeout -k 10 300 ", "timeout -k 1 2 "))
+    place = tmp_path / "install.sh"
+    place.write_text(text.replace("timeout -k 10 300 ", "timeout -k 1 2 "))
+    return place
 
-    ran = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", IN_ITS_OWN, "sh", tar, RELEASE, sha256, script],
+
+def _install(script: Path, *, in_use: str = "") -> subprocess.CompletedProcess[str]:
+    """Installs one that hangs where `in_use` is current; prints what is there then."""
+    tar = script.with_name("amd64.tar")
+    sha256 = _tar(tar, HANGS)
+    return subprocess.run(
+        ["unshare", "--mount", "sh", "-c", IN_ITS_OWN, "sh", tar, RELEASE, sha256, script, in_use],
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
 
+
+def test_a_release_that_hangs_on_import_is_not_waited_for_and_goes(script: Path) -> None:
+    """Else its lock is held until the next boot, and the deploy waits for as long."""
+    ran = _install(script)
+
     assert ran.returncode != 0
     assert ran.stderr.strip().endswith("it did not start within five minutes"), ran.stderr
-    assert ran.stdout.split() == ["/opt/doorstep:", "releases", "/opt/doorstep/releases:"]
+    assert ran.stdout.split() == ["/opt/doorstep/releases"]
+
+
+def test_the_release_that_runs_is_never_made_anew_in_its_place(script: Path) -> None:
+    """A power cut in the middle would leave none."""
+    ran = _install(script, in_use=RELEASE)
+
+    assert ran.returncode != 0
+    assert ran.stderr.startswith("it runs, and its .complete is gone"), ran.stderr
+    assert f"{RELEASE}/bin" in ran.stdout.split()

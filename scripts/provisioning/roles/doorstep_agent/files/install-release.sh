@@ -28,6 +28,7 @@ clean_up() {
 # Whoever is cut off ends in time, and its lock with it
 exec 9>/run/doorstep-install.lock
 flock -n 9 || fail "another run is installing a release on it: try again in a minute"
+[ "$(readlink /opt/doorstep/current)" != "$release" ] || fail "it runs, and its .complete is gone: bring another version"
 trap clean_up EXIT
 [ "$(sha256sum "$tar")" = "$sha256  $tar" ] || fail "what arrived is not what was sent, its checksum differs: try again"
 rm -rf "$release" "$wheels"
