@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.backend.process import REPOSITORY
 from tests.provision.trial import PROGRAM, part, program
 
 releases, verdict, commands = part("release"), part("verdict"), program()
@@ -135,6 +136,14 @@ def test_going_back_brings_the_units_back(tmp_path: Path) -> None:
     assert not releases.is_under_way(places)
     assert (places.units / "doorstep-trial.service").read_text() == "the trial's own"
     assert (places.units / "ssh.service").read_text() == "not ours"
+
+
+def test_every_unit_of_this_tree_is_put_in_place() -> None:
+    """One that a wheelhouse or the program passes over would never reach a device."""
+    here = {one.name for one in (REPOSITORY / "systemd").glob("doorstep-*")}
+
+    assert releases.units_in(REPOSITORY / "systemd").keys() == here
+    assert {Path(one).suffix for one in here} == {".service", ".timer"}, "see scripts/wheelhouse"
 
 
 def test_a_release_without_units_of_its_own_keeps_those_in_use(tmp_path: Path) -> None:
