@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tarfile
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -81,6 +82,7 @@ PY"""
     )
     photo = json.loads(device.run("doorstep", "capture", "--once"))["record"]
     assert photo["stop"]["bound_by"] == "code", photo
+    time.sleep(0.7)  # else two presses are one
     refused = device.run("doorstep", "capture", "--once", check=False)
     assert json.loads(refused)["record"]["reason"] == "no_photo_stop", refused
     until(lambda: _status(device)["queue"]["waiting"] == 0, 60.0, every_s=0.5)
@@ -156,6 +158,16 @@ def test_records_are_named_so_that_the_backend_can_be_asked(parts: dict[str, str
 def test_nothing_of_it_stays_on_the_device(device: Running, parts: dict[str, str]) -> None:
     assert parts
     assert device.shell("ls -d /run/doorstep-logs* 2>/dev/null || true") == ""
+
+
+def test_a_manifest_that_is_refused_for_its_places_is_told(device: Running) -> None:
+    """No place is in that: and it is what must be mended."""
+    why = (
+        "why='signed, but the manifest is malformed: stops[3].lat_deg: not a number from -90 to 90'"
+    )
+    device.run("systemd-run", "-q", "--wait", "--unit=doorstep-refuses", "echo", why)
+
+    assert why in _collected(device)["doorstep.log"]
 
 
 def test_a_part_with_a_place_in_it_does_not_leave(device: Running) -> None:
