@@ -1,16 +1,19 @@
 """The end of a device over the wire: who may bring it about, and what is answered."""
 
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.record import signing
 from tests.backend.identity.register import Register
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
 from tests.backend.wire.store import Store
-from tests.support.enrolment import Van, enrolled
+from tests.support.enrolment import PKCS10, Van, asked, enrolled
 from tests.support.wire import Wire
 
 
@@ -86,6 +89,34 @@ def test_a_technician_retires_any_device_and_is_answered_the_same_twice(
     assert van.get().status_code == 403
     assert retire(ada, "van-nobody").status_code == 404
     assert retire(ada, 7).status_code == 400
+
+
+@pytest.mark.parametrize("what", ["simplereenroll", "evidence/simpleenroll"])
+def test_a_request_that_was_let_in_before_gets_no_certificate_after(van: Van, what: str) -> None:
+    """Who has the card keeps one open, and is let in with what it brings."""
+    key = van.maker.key if what.startswith("evidence") else signing.new_key()
+    body = asked(van.device_id, key)
+
+    def ended() -> None:
+        van.backend.command("devices", "gone", van.device_id)
+
+    wire = van.wire()
+    answer = wire.session.post(
+        f"{wire.base_url}/.well-known/est/{what}",
+        data=_slowly(body, ended),
+        headers=PKCS10,
+        timeout=10,
+    )
+
+    assert answer.status_code == 403
+    assert answer.text == f"certificate revoked: {van.device_id} was shut out meanwhile\n"
+
+
+def _slowly(body: bytes, between: Callable[[], None]) -> Iterator[bytes]:
+    yield body[:100]
+    time.sleep(0.5)
+    between()
+    yield body[100:]
 
 
 def test_its_token_and_its_route_end_too(van: Van) -> None:

@@ -23,7 +23,13 @@ from tests.backend.identity.authority import Authority
 from tests.backend.identity.basic import basic, unauthorised
 from tests.backend.identity.clients import Clients
 from tests.backend.identity.names import Names
-from tests.backend.identity.register import OtherKeyError, Register, TokenUsedError, TooManyError
+from tests.backend.identity.register import (
+    OtherKeyError,
+    Register,
+    ShutOutError,
+    TokenUsedError,
+    TooManyError,
+)
 from tests.backend.keys import Certificates
 
 MAX_REQUEST_BYTES: Final = 16_384
@@ -87,9 +93,10 @@ class Est:
 
     async def enrol(self, request: Request) -> Response:
         device_id, token = basic(request)
+        body = await _body(request)  # first: the token may be another when that has come
         if not self._register.is_token(device_id, token):
             raise unauthorised(WRONG_TOKEN)
-        key, now = _key(await _body(request), device_id), datetime.now(UTC)
+        key, now = _key(body, device_id), datetime.now(UTC)
         issue = self._tls(device_id, key, now)
         try:
             return _certificates(self._register.enrol(device_id, key, now, issue).x509)
@@ -100,18 +107,16 @@ class Est:
         device_id = _certified(request)
         key, now = _key(await _body(request), device_id), datetime.now(UTC)
         issue = self._tls(device_id, key, now)
-        with _told_to_wait():
+        with _told_why_not():
             return _certificates(self._register.renew(device_id, key, now, issue).x509)
 
     async def vouch(self, request: Request) -> Response:
         device_id = _certified(request)
         key, now = _key(await _body(request), device_id), datetime.now(UTC)
-        try:
+        with _told_why_not():
             known = self._register.vouch(
                 device_id, key, now, lambda: self._authority.evidence(device_id, key)
             )
-        except OtherKeyError as error:
-            raise HTTPException(403, OTHER_KEY) from error
         return _certificates(known.x509)
 
     async def serve(self, request: Request) -> Response:
@@ -122,7 +127,7 @@ class Est:
         if (words := self._names.objection(device_id, asked)) is not None:
             raise HTTPException(403, words)
         issue = partial(self._authority.serve, device_id, key, asked, now)
-        with _told_to_wait():
+        with _told_why_not():
             return _certificates(self._register.serve(device_id, key, asked, now, issue).x509)
 
     def _tls(self, device_id: str, key: PublicKey, now: datetime) -> Callable[[], x509.Certificate]:
@@ -130,11 +135,15 @@ class Est:
 
 
 @contextmanager
-def _told_to_wait() -> Iterator[None]:
+def _told_why_not() -> Iterator[None]:
     try:
         yield
     except TooManyError as error:
         raise HTTPException(429, str(error)) from error
+    except OtherKeyError as error:
+        raise HTTPException(403, OTHER_KEY) from error
+    except ShutOutError as error:
+        raise HTTPException(403, str(error)) from error
 
 
 def _certified(request: Request) -> str:

@@ -45,6 +45,10 @@ class OtherKeyError(ValueError):
     """The device has a signing key, and the office has not let it bring another."""
 
 
+class ShutOutError(ValueError):
+    """The device is not let in any more."""
+
+
 class Register:
     """One connection to `backend.db`; commands beside the server have their own.
 
@@ -155,9 +159,10 @@ class Register:
     ) -> Known:
         """The next TLS certificate; the one before it lives until this one's first use.
 
-        Raises TooManyError.
+        Raises TooManyError, ShutOutError.
         """
         with together(self._db):
+            self._check_in(device_id)
             return self._same_or_new(device_id, Label.TLS, thumbprint(key), now, issue)
 
     def vouch(
@@ -167,9 +172,11 @@ class Register:
 
         Raises:
             OtherKeyError: it has another, and the office has not said that it may bring one.
+            ShutOutError: it is out.
         """
         kid = thumbprint(key)
         with together(self._db):
+            self._check_in(device_id)
             query = "SELECT takes_key FROM enrolled WHERE device_id = ?"
             takes_key = self._db.execute(query, (device_id,)).fetchone()["takes_key"]
             if not takes_key and not self.is_vouched(device_id, kid):
@@ -189,10 +196,11 @@ class Register:
         """Serve's certificate; the same for the same key and names until half its life is over.
 
         A lost answer costs nothing that way, and a renewal always gets a new one.
-        Raises TooManyError.
+        Raises TooManyError, ShutOutError.
         """
         kid = thumbprint(key)
         with together(self._db):
+            self._check_in(device_id)
             same = self._same(device_id, Label.SERVE, kid, now)
             if same is not None and is_fresh(same, names, now):
                 return same
@@ -240,6 +248,11 @@ class Register:
         waits = self._db.execute(token, (device_id,)).fetchone() is not None
         state, found = DeviceState(row["state"]), tuple(self.certificates(device_id))
         return Listed(device_id, state, waits, found)
+
+    def _check_in(self, device_id: str) -> None:
+        """Within the transaction: who asks may have been let in before somebody shut it out."""
+        if self.state(device_id) is not DeviceState.IN:
+            raise ShutOutError(f"certificate revoked: {device_id} was shut out meanwhile")
 
     def _same_or_new(
         self,
