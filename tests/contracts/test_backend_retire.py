@@ -1,5 +1,6 @@
 """The end of a device over the wire: who may bring it about, and what is answered."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -109,14 +110,29 @@ def test_a_request_that_was_let_in_before_gets_no_certificate_after(van: Van, wh
     )
 
     assert answer.status_code == 403
-    assert answer.text == f"certificate revoked: {van.device_id} was shut out meanwhile\n"
+    assert answer.text.startswith("certificate revoked: the office closed this device on ")
+
+
+def test_a_technician_who_was_revoked_ends_no_device_by_a_request_of_before(
+    van: Van, ada: Wire
+) -> None:
+    def revoked() -> None:
+        assert isinstance(ada.session.cert, tuple)
+        van.backend.command("technicians", "revoke", Path(ada.session.cert[0]).stem)
+
+    body = json.dumps({"device_id": van.device_id}).encode()
+    answer = ada.session.post(f"{ada.base_url}/retire", data=_slowly(body, revoked), timeout=10)
+
+    assert answer.status_code == 403
+    assert answer.text == "technician's certificate revoked: ask the office\n"
+    assert van.get().status_code == 200
 
 
 def _slowly(body: bytes, between: Callable[[], None]) -> Iterator[bytes]:
-    yield body[:100]
+    yield body[:20]
     time.sleep(0.5)
     between()
-    yield body[100:]
+    yield body[20:]
 
 
 def test_its_token_and_its_route_end_too(van: Van) -> None:

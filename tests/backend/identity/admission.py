@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from cryptography import x509
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.backend.identity.clients import Client, Clients, Kind
 from tests.backend.identity.closings import How
@@ -121,7 +122,7 @@ class Admission:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refused = None if _is_open(scope) else self._refused(scope)
         if refused is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, self._asked_again(scope, receive), send)
         else:
             await PlainTextResponse(f"{refused}\n", 403)(scope, receive, send)
 
@@ -144,6 +145,30 @@ class Admission:
             if refused is REVOKED:
                 return self._why_revoked(known.device_id)
         return refused
+
+    def _asked_again(self, scope: Scope, receive: Receive) -> Receive:
+        """At the end of a body too: it can be kept back until whoever sends it is shut out."""
+
+        async def received() -> Message:
+            message = await receive()
+            is_end = message["type"] == "http.request" and not message.get("more_body", False)
+            if is_end and (words := self._shut_out_since(scope)) is not None:
+                raise HTTPException(403, words)
+            return message
+
+        return received
+
+    def _shut_out_since(self, scope: Scope) -> str | None:
+        """Revocations only: a certificate that is superseded meanwhile is no copy."""
+        shown = None if _is_open(scope) else connection_of(scope).client_certificate()
+        if shown is None:
+            return None
+        serial = x509.load_der_x509_certificate(shown).serial_number
+        if (known := self._register.find(serial)) is not None:
+            is_out = known.state is CertificateState.REVOKED
+            return self._why_revoked(known.device_id) if is_out else None
+        other = self._clients.find(serial)
+        return TECHNICIAN_REVOKED if other is not None and other.revoked else None
 
     def _why_revoked(self, device_id: str) -> str:
         """A device that retired itself learns that it is done."""

@@ -16,6 +16,7 @@ from tests.backend.identity.register import (
     MOST_IN_A_DAY,
     OtherKeyError,
     Register,
+    ShutOutError,
     TokenUsedError,
     TooManyError,
 )
@@ -250,3 +251,16 @@ def test_a_device_gets_no_more_than_twenty_certificates_in_a_day(office: Office)
     with pytest.raises(TooManyError):
         office.renew(signing.new_key())
     assert office.renew(signing.new_key(), NOON + timedelta(days=1, seconds=1))
+
+
+def test_who_is_shut_out_gets_no_certificate_for_what_was_asked_before(office: Office) -> None:
+    office.register.let_in(VAN)
+    office.enrol(signing.new_key())
+    signs = signing.new_key()
+    office.vouch(signs)
+    office.register.shut_out(VAN, DeviceState.REVOKED)
+
+    with pytest.raises(ShutOutError, match="shut out meanwhile"):
+        office.renew(signing.new_key())
+    with pytest.raises(ShutOutError):
+        office.vouch(signs)
