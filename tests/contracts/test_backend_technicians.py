@@ -101,6 +101,18 @@ def test_what_a_device_sends_itself_has_no_mark(van: Van) -> None:
     assert marks(van.backend).by(capture_id) is None
 
 
+def test_a_mark_is_for_bytes_that_she_brought(van: Van, ada: Wire) -> None:
+    """Else she could claim what the device sent, and nobody would know which photo she had."""
+    capture_id = new_id()
+    content = record(van.maker, capture_id)
+    van.wire().post(capture_id, content, content)
+
+    answer = ada.patch(capture_id, len(content), b"")
+
+    assert answer.status_code == 204
+    assert marks(van.backend).by(capture_id) is None
+
+
 def test_she_finishes_what_the_device_began(van: Van, ada: Wire) -> None:
     capture_id = new_id()
     content = record(van.maker, capture_id)

@@ -129,8 +129,7 @@ class Tus:
 
     async def _append(self, request: Request, upload: Upload) -> bool:
         """Keeps the body as it comes; False when the line was cut. Keeps none that is too long."""
-        if (technician := technician_of(request.scope)) is not None:
-            self._rescues.mark(upload.capture_id, technician)
+        technician = technician_of(request.scope)
         start = self._store.offset(upload)
         room = upload.length - start
         with self._writing(request, upload) as part:
@@ -140,6 +139,9 @@ class Tus:
                     if room < 0:
                         part.truncate(start)
                         raise HTTPException(413, headers.TOO_LONG)
+                    if technician is not None and chunk:
+                        self._rescues.mark(upload.capture_id, technician)
+                        technician = None  # once is enough
                     part.write(chunk)
             except ClientDisconnect:
                 return False
