@@ -30,9 +30,9 @@ class Unsent:
         waiting: records that are to be sent.
         refused: by the backend, with its signature.
         damaged: the file is gone, or holds other bytes.
-        unproven: called delivered, and the receipt does not verify.
+        unproven: called delivered or pruned, the file is here, and the receipt does not verify.
         unqueued: record files without a row.
-        torn: what a power cut left, in `torn/`.
+        torn: what a power cut left in `torn/`, or `e2fsck` in `lost+found/`.
     """
 
     waiting: int = 0
@@ -102,7 +102,7 @@ def look(config: Config) -> dict[str, Any]:
 def counted(items: list[Item], files: set[str], torn: int, keys: Keys) -> Unsent:
     """What of the rows and the files is not with the backend."""
     states = [item.state for item in items]
-    here = [one for one in items if one.state is State.DELIVERED and one.capture_id in files]
+    here = [one for one in items if one.state in _WITH_THE_BACKEND and one.capture_id in files]
     known = {item.capture_id for item in items}
     return Unsent(
         waiting=states.count(State.PENDING),

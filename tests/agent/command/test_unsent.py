@@ -4,7 +4,9 @@ from dataclasses import asdict
 
 import pytest
 
-from agent.command.unsent import Unsent, why_not
+from agent.command.unsent import Unsent, counted, why_not
+from agent.models import Item, State
+from tests.support.factory import new_id
 
 KINDS = list(asdict(Unsent()))
 
@@ -35,3 +37,37 @@ def test_giving_up_what_is_not_there_is_told() -> None:
 
     assert words is not None
     assert "--give-up says 2, and the device 0" in words
+
+
+@pytest.mark.parametrize("state", [State.DELIVERED, State.PRUNED])
+def test_a_row_that_calls_a_file_done_without_its_receipt_is_not_believed(state: State) -> None:
+    """Sync writes rows too."""
+    item = _row(state)
+
+    assert counted([item], {item.capture_id}, 0, {}) == Unsent(unproven=1)
+    assert counted([item], set(), 0, {}) == Unsent()
+
+
+def _row(state: State) -> Item:
+    return Item(
+        number=1,
+        capture_id=new_id(),
+        chain="a",
+        seq=1,
+        label_sha256="0" * 64,
+        kind="photo",
+        about=None,
+        utc="2026-12-01T09:15:02.000Z",
+        clock="gnss",
+        bytes=1,
+        sha256="0" * 64,
+        state=state,
+        adopted=False,
+        attempts=1,
+        suspected=0,
+        due_s=0.0,
+        upload_url=None,
+        answer=None,
+        decision="x.y.z",
+        decided_utc=None,
+    )
