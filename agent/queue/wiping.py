@@ -3,8 +3,10 @@
 A power cut at any point leaves files that the next call wipes.
 """
 
+import errno
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -88,11 +90,28 @@ def _remove(folder: int, name: str) -> None:
 
 
 def _overwrite(descriptor: int) -> None:
-    """Zeros over all blocks of a file, flushed; closes it."""
+    """Zeros over all that stands in a file, flushed; closes it.
+
+    Holes stay: one may be larger than the disk.
+    """
     try:
-        left = os.fstat(descriptor).st_size
-        while left:
-            left -= os.write(descriptor, bytes(min(left, _PIECE_BYTES)))
+        for at, end in _written(descriptor):
+            while at < end:
+                at += os.pwrite(descriptor, bytes(min(end - at, _PIECE_BYTES)), at)  # noqa: PLW2901
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _written(descriptor: int) -> Iterator[tuple[int, int]]:
+    """From where to where something stands. Source: lseek(2), SEEK_DATA."""
+    end = 0
+    while True:
+        try:
+            at = os.lseek(descriptor, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return
+        end = os.lseek(descriptor, at, os.SEEK_HOLE)
+        yield at, end

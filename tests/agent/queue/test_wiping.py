@@ -58,6 +58,22 @@ def test_one_file_is_wiped_too_and_a_link_in_its_place_is_an_error(tmp_path: Pat
     assert not file.exists()
 
 
+def test_a_file_larger_than_any_disk_is_wiped_where_something_stands(tmp_path: Path) -> None:
+    """Whoever may write beside the queue could keep the rest from being wiped."""
+    file = tmp_path / "giant"
+    with file.open("wb") as giant:
+        giant.seek(2**33)
+        giant.write(SECRET)
+        giant.truncate(2**42)
+    with file.open("rb") as held:
+        wipe_below(file)
+
+        held.seek(2**33)
+        assert held.read(len(SECRET)) == bytes(len(SECRET))
+        assert os.fstat(held.fileno()).st_blocks * 512 < 100_000
+    assert not file.exists()
+
+
 @pytest.mark.parametrize("length", [1, 4_096, 1_048_576, 2_500_000])
 def test_a_disk_is_zero_from_end_to_beginning(tmp_path: Path, length: int) -> None:
     image = tmp_path / "disk.img"
