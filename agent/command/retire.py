@@ -7,9 +7,9 @@ after it each run goes on with the wiping, by what the mark beside it says.
 import argparse
 import json
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from agent.errors import ConfigError, DoorstepError, ExitCode, FailedElsewhere, 
 from agent.models import printable, rfc3339
 from agent.queue.disk import disk_errors, lock, sync_folder, write_durably
 from agent.queue.paths import Layout
-from agent.queue.wiping import wipe_below, wipe_file
+from agent.queue.wiping import wipe_below
 from agent.rule.manifest import Manifest
 from agent.sync import retirement
 from hardware.clock_system import SystemClock
@@ -36,6 +36,9 @@ MARK: Final = "retired.json"
 """Beside the configuration; it stays, and says which device this was."""
 
 _MARK_MODE: Final = 0o644
+
+_WORLD: Final = ("world.json", "world.part")
+"""Source: hardware/simulated/world.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Mark:
         disk: the state's own file system, as `StateDisk`; None where it has none.
         is_provisioned: whether there are units.
         line: for the office's books.
+        is_wiped: whether all that was done: what lies there since is another life's.
     """
 
     device_id: str
@@ -57,6 +61,7 @@ class Mark:
     disk: dict[str, str] | None
     is_provisioned: bool
     line: str
+    is_wiped: bool = False
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,7 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
         mark = _end(config, path, arguments.give_up)
     else:
         _check_named(mark.device_id, arguments.device_id)
-    _wipe(mark)
+    if mark.is_wiped:
+        say("wiped", "before; nothing was done now")
+    else:
+        _wipe(mark)
+        _keep(replace(mark, is_wiped=True), path)
     say("left", "the system, its SSH keys and networks: write the card anew before it is sold")
     say("register", mark.line)
     return ExitCode.DONE
@@ -92,12 +101,12 @@ def _end(config: Config, path: Path, given_up: int) -> Mark:
         raise FailedElsewhere("run this as root: the state is not this user's", ExitCode.USAGE)
     as_capture = partial(as_owner, owner_of(layout.queue, layout.state))
     as_sync = partial(as_owner, owner_of(layout.sync_keys, layout.state))
-    _check(as_capture(lambda: _look(config)), given_up)
+    _check(_found(config, as_capture), given_up)
     with ExitStack() as opened:
         stopping = units.stopped() if is_provisioned else nullcontext(units.Stopped())
         running = opened.enter_context(stopping)
         opened.enter_context(_nobody_at_work(layout))
-        found = as_capture(lambda: _look(config))  # a press may have come meanwhile
+        found = _found(config, as_capture)  # a press may have come meanwhile
         _check(found, given_up)
         disk, beside = state_disk.own_disk(layout.state), _beside(config, path)
         revoked = as_sync(lambda: _revoked(config))
@@ -111,14 +120,20 @@ def _end(config: Config, path: Path, given_up: int) -> Mark:
             is_provisioned,
             _line(config.device.id, found, revoked, given_up),
         )
-        write_durably(
-            path.with_name(MARK), json.dumps(asdict(mark)).encode(), _MARK_MODE, whole=True
-        )
+        _keep(mark, path)
         with disk_errors("cannot take the configuration away"):
             path.rename(_old(path))
             sync_folder(path.parent)
         running.ended()
     return mark
+
+
+def _found(config: Config, as_capture: Callable[[Callable[[], Report]], Report]) -> Report:
+    """All that nobody else may have; what `e2fsck` put into `lost+found` root alone can see."""
+    found, salvaged = as_capture(lambda: _look(config)), config.state.dir / "lost+found"
+    with disk_errors(f"cannot look into {salvaged}"), suppress(FileNotFoundError):
+        found["unsent"]["torn"] += sum(1 for _ in salvaged.iterdir())
+    return found
 
 
 def _look(config: Config) -> Report:
@@ -181,6 +196,12 @@ def _line(device_id: str, found: Report, revoked: Report, given_up: int) -> str:
     return "; ".join([*parts, f"given up {given_up}"])
 
 
+def _keep(mark: Mark, path: Path) -> None:
+    """Durable when it returns; a cut leaves the one of before."""
+    text = json.dumps(asdict(mark)).encode()
+    write_durably(path.with_name(MARK), text, _MARK_MODE, whole=True)
+
+
 def _read(path: Path) -> Mark | None:
     """What an earlier run left; None where there was none.
 
@@ -202,23 +223,24 @@ def _wipe(mark: Mark) -> None:
     count = 0
     with disk_errors("cannot wipe all of it; run this again"):
         for name in mark.files:
-            wipe_file(Path(name))
+            wipe_below(Path(name))  # a link goes, and what it leads to is somebody else's
         layout = Layout(Path(mark.state), Path(mark.run))
         for place in _places(layout):
             count += wipe_below(place)
-        count += wipe_below(layout.run)
     say("wiped", f"configuration, keys, records, queue and what was trusted ({count} files)")
     if mark.disk is not None:
         _erase(StateDisk(Path(mark.disk["path"]), mark.disk["uuid"]), layout.state)
 
 
 def _places(layout: Layout) -> Iterator[Path]:
-    """What Doorstep makes in the state, by name: somebody may have put it beside other things."""
+    """What Doorstep makes in both folders, by name: other things may lie beside it."""
     yield from (layout.keys, layout.trust, layout.queue, *layout.asides())
     yield from (layout.records, layout.torn, layout.state / "queue.moving")
     names = ("ballast", "*.lock", "doctor.json", "doctor.part", "doorstep.db*")
     for name in names:
         yield from layout.state.glob(name)
+    yield from (layout.capture_socket, layout.sync_socket.parent)
+    yield from (layout.run / name for name in ("status.json", "status.part", *_WORLD))
 
 
 def _erase(disk: StateDisk, state: Path) -> None:

@@ -168,13 +168,22 @@ def torn(folder: Path) -> None:
     (folder / "state" / "torn" / "a.rec").write_bytes(b"torn")
 
 
+def salvaged(folder: Path) -> None:
+    (folder / "state" / "lost+found").mkdir()
+    (folder / "state" / "lost+found" / "#12").write_bytes(b"a record that lost its name")
+
+
 def unqueued(folder: Path) -> None:
     RecordMaker().make().into(folder / "state" / "records")
 
 
 @pytest.mark.parametrize(
     ("harm", "words"),
-    [(torn, "1 torn (only the office"), (unqueued, "1 unqueued (a start of `doorstep capture`")],
+    [
+        (torn, "1 torn (only the office"),
+        (salvaged, "1 torn (only the office"),
+        (unqueued, "1 unqueued (a start of `doorstep capture`"),
+    ],
 )
 def test_what_nobody_has_sent_keeps_it_until_somebody_gives_it_up_by_number(
     before: Device, tmp_path: Path, harm: Callable[[Path], None], words: str
@@ -192,7 +201,7 @@ def test_what_nobody_has_sent_keeps_it_until_somebody_gives_it_up_by_number(
     assert "--give-up says 2, and the device 1" in wrong.said
     assert unchanged(folder, before)
     assert retire(folder, name, "--give-up", "1").code == 0
-    assert {Path(one).name for one in contents(folder)} == LEFT
+    assert {Path(one).name for one in contents(folder)} - {"#12"} == LEFT
 
 
 def test_what_waits_is_counted(before: Device, tmp_path: Path) -> None:
@@ -288,6 +297,39 @@ def _steps(before: Device, folder: Path) -> list[tuple[str, int]]:
             if str(folder) in line or "socket:" in line:
                 steps.append((match[1], seen[match[1]]))
     return steps
+
+
+def test_what_is_not_doorsteps_stays(before: Device, tmp_path: Path) -> None:
+    """Files beside its own, and what its links lead to; and they keep nothing from being wiped."""
+    folder = copied(before, tmp_path / "van")
+    ours, mine = tmp_path / "ca.pem", [folder / one / "mine" for one in ("run", "state", "")]
+    (folder / "ca.pem").rename(ours)
+    (folder / "ca.pem").symlink_to(ours)
+    for path in mine:
+        path.write_bytes(b"mine")
+    kept = ours.read_bytes()
+
+    ended = retire(folder, id_of(folder))
+
+    assert ended.code == 0, ended.said
+    assert {Path(one).name for one in contents(folder)} == LEFT | {"mine"}
+    assert [path.read_bytes() for path in (*mine, ours)] == [b"mine"] * 3 + [kept]
+
+
+def test_mark_of_a_life_that_ended_wipes_nothing_of_the_next(
+    before: Device, tmp_path: Path
+) -> None:
+    """It was made a device again, and somebody moved its configuration away."""
+    folder = copied(before, tmp_path / "van")
+    name = id_of(folder)
+    assert retire(folder, name).code == 0
+    shutil.copytree(before.layout.records, folder / "state" / "records")
+
+    ended = retire(folder, name)
+
+    assert ended.code == 0
+    assert "wiped       before; nothing was done now" in ended.said
+    assert len(list((folder / "state" / "records").iterdir())) == len(before.queue())
 
 
 def test_mark_that_is_none_is_told(before: Device, tmp_path: Path) -> None:
