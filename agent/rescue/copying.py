@@ -21,11 +21,12 @@ def copy(source: int, offset: int, length: int, target: int) -> int:
         StorageFull: no room for the copy.
         StorageFault: it cannot be written.
     """
-    unread = 0
+    there = max(0, min(length, os.lseek(source, 0, os.SEEK_END) - offset))
+    unread = length - there  # a file system may say that it has 2 TB
     with disk_errors("cannot write the copy; TMPDIR names another folder for it"):
         os.ftruncate(target, length)
-        for at in range(0, length, CHUNK_BYTES):
-            content, bad = _chunk(source, offset + at, min(CHUNK_BYTES, length - at))
+        for at in range(0, there, CHUNK_BYTES):
+            content, bad = _chunk(source, offset + at, min(CHUNK_BYTES, there - at))
             unread += bad
             _put(target, at, content)
     return unread
