@@ -41,14 +41,15 @@ def run(arguments: argparse.Namespace) -> int:
 def _receipts(folder: Path, given: Path | None) -> Path:
     """Where they go; asked before anything is sent, since they are what a second run goes by."""
     receipts = given or folder / "receipts"
+    remedy = "--receipts DIR2 names another folder for the receipts"
+    if given is None and receipts.is_symlink():
+        raise ConfigError(f"{receipts}: a link, which the card chose; {remedy}")
     try:
         receipts.mkdir(exist_ok=True)
     except OSError as error:
-        remedy = "--receipts DIR2 names another folder for the receipts"
         raise ConfigError(f"{receipts}: cannot be made: {error.strerror}; {remedy}") from error
     if not os.access(receipts, os.W_OK):
-        words = "cannot be written to; --receipts DIR2 names another folder for the receipts"
-        raise ConfigError(f"{receipts}: {words}")
+        raise ConfigError(f"{receipts}: cannot be written to; {remedy}")
     return receipts
 
 

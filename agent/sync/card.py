@@ -51,7 +51,7 @@ class Card:
 
 
 def read(folder: Path) -> Card:
-    """Every `*.rec` in `folder` and in `records/` below it; nothing is written.
+    """Every `*.rec` in `folder` and in `records/` below it; nothing is written, no link followed.
 
     Raises:
         ConfigError: it is no folder, has no such file, or a device works with it.
@@ -74,7 +74,8 @@ def read(folder: Path) -> Card:
 
 
 def _in(place: Path, folder: Path) -> Iterator[Path]:
-    if place != folder and not os.path.isdir(place):  # noqa: PTH112 - a closed one is none
+    is_link = os.path.islink(place)  # noqa: PTH114 - a closed one is none, and so below
+    if place != folder and (is_link or not os.path.isdir(place)):  # noqa: PTH112
         return
     try:
         names = sorted(path.name for path in place.iterdir() if path.name.endswith(".rec"))

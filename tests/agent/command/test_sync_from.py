@@ -193,6 +193,26 @@ def test_torn_files_are_named_and_not_sent(bench: Bench) -> None:
     assert bench.received() == [True, False, False]
 
 
+@pytest.mark.parametrize("name", ["records", "receipts"])
+def test_a_folder_that_is_a_link_leads_nowhere(bench: Bench, tmp_path: Path, name: str) -> None:
+    """The card chose it; what it leads to is this computer's."""
+    other = tmp_path / "other"
+    other.mkdir()
+    bench.write(1)
+    hidden = bench.maker.make()
+    hidden.into(other)
+    (bench.card / name).symlink_to(other)
+
+    ended = bench.run()
+
+    assert [path.name for path in other.iterdir()] == [f"{hidden.label.capture_id}.rec"]
+    if name == "records":
+        assert ended.summary == "1 sent, 0 there already, 0 torn, 0 refused, 0 left"
+    else:
+        assert ended.code == 2
+        assert "receipts: a link, which the card chose; --receipts DIR2" in ended.err
+
+
 def test_a_card_of_another_fleet_is_refused_in_words_and_asked_for_once(bench: Bench) -> None:
     """Nothing of it stays at the backend, and the next one's photos do not go over the line."""
     stranger = RecordMaker(device_id=f"van-{uuid4()}")
