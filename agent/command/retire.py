@@ -37,6 +37,12 @@ MARK: Final = "retired.json"
 
 _MARK_MODE: Final = 0o644
 
+_NEW: Final = "new"
+"""Where a run of provisioning that was cut leaves the next configuration, beside that of now.
+
+Source: scripts/provisioning/roles/doorstep_agent/tasks/configuration.yml.
+"""
+
 _WORLD: Final = ("world.json", "world.part")
 """Source: hardware/simulated/world.py."""
 
@@ -47,7 +53,7 @@ class Mark:
 
     Attributes:
         state, run: folders that are wiped.
-        files: that the configuration named beside itself.
+        files: of the configuration, and those that it named beside itself.
         disk: the state's own file system, as `StateDisk`; None where it has none.
         is_provisioned: whether there are units.
         line: for the office's books.
@@ -109,6 +115,8 @@ def _end(config: Config, path: Path, given_up: int) -> Mark:
         found = _found(config, as_capture)  # a press may have come meanwhile
         _check(found, given_up)
         disk, beside = state_disk.own_disk(layout.state), _beside(config, path)
+        if is_provisioned:
+            beside.append(path.with_name(_NEW))
         revoked = as_sync(lambda: _revoked(config))
         say("revoked", f"{config.device.id}: {revoked.get('words')}")
         mark = Mark(

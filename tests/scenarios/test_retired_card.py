@@ -99,13 +99,15 @@ def retired(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retired]:
 
 
 def _furnish(card: Card, made: Path) -> None:
-    """As provisioning does."""
+    """As provisioning does; one of its later runs was cut."""
     assert card.provision().stdout == "changed\n"
     tmpfiles(card.root / STATE[1:], card.root / RUN[1:])
     target = card.root / str(DEFAULT_PATH.parent)[1:]
     target.mkdir(exist_ok=True)
     for path in made.iterdir():
         shutil.copyfile(path, target / path.name)
+    (target / "new").mkdir()
+    shutil.copyfile(made / "config.toml", target / "new" / "config.toml")
 
 
 def _lived(card: Card, device_id: str, image: Path) -> Retired:
