@@ -156,10 +156,12 @@ def _also(state: State) -> Iterator[str]:
 def _tell_kept(keeper: Keeper, target: Path, whose: Owner) -> None:
     keeper.keep_certificate(whose.chain)
     words = f"{counted(keeper.kept, 'whole record')} to {target}"
+    if keeper.before:
+        words += f", {keeper.before} were there before"
     if keeper.torn:
         words += f", {counted(keeper.torn, 'torn file')} to {target / 'torn'}"
     print(line("copied", words))
     for name in keeper.others[: summary.SHOWN_MOST]:
         print(line("not copied", f"{name}: a record of this name with other bytes lies there"))
-    if keeper.kept:
+    if keeper.kept or keeper.before:
         print(line("next", f"doorstep sync --from {target} --config technician.toml"))

@@ -147,12 +147,13 @@ def _found(config: Config, as_capture: Callable[[Callable[[], Report]], Report])
 def _look(config: Config) -> Report:
     """As capture: what is unsent, and whether a route is in hand."""
     route = kept_route(config, SystemClock(floor(Layout.of(config.state))))
-    return {**unsent.look(config), "route": isinstance(route, Manifest)}
+    ends = f"{route.ends:%Y-%m-%d %H:%M} UTC" if isinstance(route, Manifest) else None
+    return {**unsent.look(config), "route": ends}
 
 
 def _check(found: Report, given_up: int) -> None:
     if found["route"]:
-        raise NotNow(f"{ROUTE_IN_HAND}; nothing was done")
+        raise NotNow(f"{ROUTE_IN_HAND}, at {found['route']}; nothing was done")
     if words := unsent.why_not(Unsent(**found["unsent"]), given_up):
         raise NotNow(words)
 

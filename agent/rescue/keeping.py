@@ -23,14 +23,16 @@ class Keeper:
     What is saved belongs to the owner of the folder: root mounts, a person sends.
 
     Attributes:
-        kept: whole records that lie there now.
-        torn: torn ones that do.
+        kept: whole records that were saved.
+        before: those that lay there before.
+        torn: torn ones that lie there now.
         others: names of records that lie there with other bytes; these stay.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.kept = 0
+        self.before = 0
         self.torn = 0
         self.others: list[str] = []
         if folder.exists() and not folder.is_dir():
@@ -47,10 +49,14 @@ class Keeper:
             StorageFault: the disk failed.
         """
         if isinstance(one, Whole):
-            if self._put(self._folder / name_of(one), one.content):
-                self.kept += 1
-            else:
+            target = self._folder / name_of(one)
+            was_there = os.path.lexists(target)
+            if not self._put(target, one.content):
                 self.others.append(name_of(one))
+            elif was_there:
+                self.before += 1
+            else:
+                self.kept += 1
         elif isinstance(one, Torn) and one.content is not None:
             with disk_errors("cannot make a folder for what is torn"):
                 _make(self._folder / "torn")

@@ -96,7 +96,9 @@ def test_wheels_for_another_architecture_under_this_name_are_seen(tmp_path: Path
 def test_another_version_under_this_name_is_seen(tmp_path: Path) -> None:
     place = _release(tmp_path, "doorstep-2026.11.6-py3-none-any.whl", UNIT)
 
-    assert "amd64.tar has another version in it" in deploy.amiss(str(place))
+    assert "as its folder is called: call the folder as the version in it" in deploy.amiss(
+        str(place)
+    )
 
 
 def test_a_release_without_units_is_none(tmp_path: Path) -> None:

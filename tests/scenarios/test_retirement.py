@@ -150,6 +150,7 @@ def test_device_with_a_route_in_hand_stays(backend: Backend, tmp_path: Path) -> 
 
         assert ended.returncode == 75
         assert "a route is in hand" in ended.stderr
+        assert re.search(r"has ended, at \d{4}-\d\d-\d\d \d\d:\d\d UTC; nothing", ended.stderr)
         assert "nothing was done" in ended.stderr
 
 

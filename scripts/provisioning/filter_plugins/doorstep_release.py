@@ -76,7 +76,8 @@ def _amiss_in(tar: Path, wanted: str | None, architecture: str) -> str:
         return f"{tar.name} has wheels of another architecture ({others[0]}): build it again"
     version = tar.parent.name
     if not any(name.startswith(f"doorstep-{version}-") for name in names):
-        return f"{tar.name} has another version in it: build it again"
+        remedy = "call the folder as the version in it, or build it again"
+        return f"{tar.name} is not of {version}, as its folder is called: {remedy}"
     return "" if "doorstep-capture.service" in names else f"{tar.name} has no units: build it again"
 
 

@@ -86,7 +86,8 @@ def test_second_run_saves_what_is_missing_and_nothing_twice(tmp_path: Path) -> N
     ended = rescue(image, "--to", target)
 
     assert ended.returncode == 0, ended.stdout
-    assert "copied      3 whole records" in ended.stdout
+    assert "copied      1 whole record to" in ended.stdout
+    assert "2 were there before" in ended.stdout
     assert cards.saved(target) == cards.contents(*made)
     assert {path: path.stat().st_ino for path in kept} == kept
 
