@@ -131,7 +131,10 @@ def _stands(device: Device, may_be: set[str], step: str, report: Report) -> None
     machine = device.machine
     told = machine.ask(f"{TRIAL} wait 300", 360.0)
     now = _current(machine)
-    units = machine.ask("diff -r /opt/doorstep/current/units /etc/systemd/system | grep -v ^Only")
+    units = machine.ask(
+        "cd /opt/doorstep/current/units && for one in *; do "
+        "cmp $one /etc/systemd/system/$one; done 2>&1"
+    )
     left = machine.ask("ls -d /opt/doorstep/previous /opt/doorstep/*.new").out
     whole = now in may_be and not units.out and not left
     report.check(

@@ -11,6 +11,7 @@ It lies outside of every release and imports Python's own library alone.
 
 import fcntl
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -149,6 +150,7 @@ def main(words: list[str], places: Places) -> None:
                 refuse_during_a_trial(places)
                 make_room(places, *map(Path, kept))
         case ["ask", release, *watch_s]:
+            os.sync()  # this program too: it was copied just now, and is what a cut leads to
             with alone(places):
                 request(places, Path(release), float(watch_s[0]) if watch_s else WATCH_S)
             systemctl("start", "--no-block", "doorstep-trial.service")
