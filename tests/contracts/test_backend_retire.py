@@ -163,8 +163,10 @@ def test_gone_hands_the_route_on_and_says_where_the_chain_ended(van: Van, tmp_pa
     office, other = on_the_road(van), enrolled(van.backend, tmp_path, f"{van.device_id}-b")
     van.send(van.wire())
 
-    with pytest.raises(ValueError, match="is no other device that is let in"):
+    with pytest.raises(ValueError, match="van-nobody is not let in"):
         van.backend.command("devices", "gone", van.device_id, "--to", "van-nobody")
+    with pytest.raises(ValueError, match="is the device that ends"):
+        van.backend.command("devices", "gone", van.device_id, "--to", van.device_id)
     told = van.backend.command("devices", "gone", van.device_id, "--to", other.device_id)
 
     assert "gone since " in told

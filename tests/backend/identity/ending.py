@@ -26,8 +26,10 @@ class Ending:
             LookupError: there is no such device, or `to` is not let in; nothing was changed.
         """
         self._check(device_id)
-        if to is not None and (to == device_id or self.register.state(to) is not DeviceState.IN):
-            raise LookupError(f"{to} is no other device that is let in: nothing was changed")
+        if to == device_id:
+            raise LookupError(f"{to} is the device that ends: nothing was changed")
+        if to is not None and self.register.state(to) is not DeviceState.IN:
+            raise LookupError(f"{to} is not let in: nothing was changed")
         if to is not None:
             self.office.routes.hand_on(device_id, to, at)
         return self._close(Closing(device_id, at, how, by, self.chains(device_id)))
