@@ -115,6 +115,7 @@ def test_at_boot_it_is_not_green_before_the_records_were_looked_through(
         assert device.parts.light.shown[-1] is Signal.SENDING
 
 
+@pytest.mark.slow  # it waits for a lock as long as the product does
 def test_a_queue_that_another_process_holds_is_not_green(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
