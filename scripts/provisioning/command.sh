@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What scripts/provision and scripts/deploy have in common: their words, their environment, a run.
+# What scripts/provision, scripts/deploy and scripts/collect-logs have in common: words, environment,
+# a run.
 # Sourced. Who sources it has `own_option`, which takes an option of its own and sets $used, and
 # `usage`.
 

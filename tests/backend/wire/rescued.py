@@ -5,10 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
+from tests.backend.identity.closings import A_TECHNICIAN
 from tests.backend.wire.store import Store
-
-SOMEBODY: Final = "a technician"
-"""Who it was, once the name is not kept any more."""
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS rescued (
@@ -21,7 +19,7 @@ class Rescue:
     """What one technician brought of one device.
 
     Attributes:
-        by: a technician's name, or SOMEBODY.
+        by: a technician's name, or A_TECHNICIAN.
         last_at: when the last of these records came.
     """
 
@@ -46,14 +44,14 @@ class Rescues:
         """Who brought this record; None where its device did."""
         query = "SELECT technician FROM rescued WHERE capture_id = ?"
         found = self._db.execute(query, (capture_id,)).fetchone()
-        return None if found is None else found[0] or SOMEBODY
+        return None if found is None else found[0] or A_TECHNICIAN
 
     def of_device(self, device_id: str) -> list[Rescue]:
         """What has its receipt, by technician."""
         query = """SELECT coalesce(r.technician, ?), count(*), max(v.at) FROM rescued r
             JOIN uploads u USING (capture_id) JOIN verdicts v USING (capture_id)
             WHERE u.device_id = ? AND v.accepted GROUP BY 1 ORDER BY 3"""
-        rows = self._db.execute(query, (SOMEBODY, device_id))
+        rows = self._db.execute(query, (A_TECHNICIAN, device_id))
         return [Rescue(by, records, from_rfc3339(at)) for by, records, at in rows]
 
     def forget_names(self, before: datetime) -> None:
