@@ -46,21 +46,16 @@ def set_up(image: Image, report: Report) -> None:
     if (folder / "port").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    tree = folder / "tree"
-    if not tree.exists():
-        tree_of_n_minus_1(tree)
-    port, is_new = free_port(), not (folder / "backend").exists()
+    provisioned, is_new = folder / "provisioned", not (folder / "backend").exists()
+    port = int(provisioned.read_text()) if provisioned.exists() else free_port()
     disks = [folder / f"{name}.qcow2" for name in NAMES]
     with office.running(folder / "backend", port) as backend:
         if is_new:
             office.settle(backend.data)
             overlay(image.base, disks[0])
-        with Machine(image, disks[0]) as box:
-            report.figure("power on to SSH", f"{box.boot():.0f} s")
-            provision.let_in(folder, backend, NAME)
-            inventory = provision.write_inventory(folder, backend, {NAME: box}, image)
-            provision.until_done(inventory, report, tree)
-            box.shut_down()
+        if not provisioned.exists():
+            _provision(image, report, disks[0], backend)
+            provisioned.write_text(str(port))  # the device knows it
         for name, disk in zip(NAMES[1:], disks[1:], strict=True):
             shutil.copyfile(disks[0], disk)
             with Machine(image, disk) as box:
@@ -70,16 +65,30 @@ def set_up(image: Image, report: Report) -> None:
     (folder / "port").write_text(str(port))
 
 
+def _provision(image: Image, report: Report, disk: Path, backend: Backend) -> None:
+    folder = disk.parent
+    tree = folder / "tree"
+    if not tree.exists():
+        tree_of_n_minus_1(tree)
+    with Machine(image, disk) as box:
+        report.figure("power on to SSH", f"{box.boot():.0f} s")
+        provision.let_in(folder, backend, NAME)
+        inventory = provision.write_inventory(folder, backend, {NAME: box}, image)
+        provision.until_done(inventory, report, tree)
+        box.shut_down()
+
+
 def _rename(box: Machine, name: str, backend: Backend) -> None:
     """Make a copied card another device's: emulated, provisioning takes a quarter of an hour."""
     token = backend.command("devices", "add", name).split()[1]
+    units = "doorstep-capture doorstep-sync doorstep-prune.timer"
     box.run(
-        "set -e; systemctl stop 'doorstep-*'\n"
+        f"set -e; systemctl stop {units} doorstep-prune.service\n"
         f"sed -i 's/{NAME}/{name}/' /etc/doorstep/config.toml\n"
         "find /var/lib/doorstep -mindepth 1 -not -name lost+found -delete\n"
         "systemd-tmpfiles --create\n"
         f"echo {token} | doorstep enrol https://{HOST}:{backend.port}\n"
-        "systemctl start doorstep-capture doorstep-sync doorstep-prune.timer",
+        f"systemctl start {units}",
         600.0,
     )
 
