@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -202,3 +203,12 @@ def test_a_deploy_has_a_list_of_its_own(tmp_path: Path) -> None:
     assert said[-1].endswith(f"scripts/deploy -i fleet.yml --retry {tmp_path / '2026.12.0'}")
     assert (kept / "retry-deploy.txt").read_text() == "van-1\n"
     assert (kept / "retry.txt").read_text() == "van-9\n"
+
+
+def test_the_waves_of_a_deploy_are_in_the_inventorys_order() -> None:
+    """A group that is made on the way has its hosts as they answered, the quickest first."""
+    plays = yaml.safe_load((REPOSITORY / "scripts/provisioning/deploy.yml").read_text())
+
+    (rolling,) = [play for play in plays if "serial" in play]
+
+    assert rolling["hosts"] == "all:&deploy_wanted"
