@@ -48,6 +48,8 @@ RELEASE: Final = f"/opt/doorstep/releases/{__version__}"
 WATCH_S: Final = 240
 """Emulated, and three at once, a start takes minutes."""
 
+BATTERY_PCT: Final = 80
+
 TRIAL: Final = "/usr/bin/python3 -IB /usr/local/lib/doorstep/trial"
 
 
@@ -86,6 +88,7 @@ def _waves(found: Fleet, before: str, report: Report) -> None:
     said = [verdict for verdict in ("done", "rolled back", "not tried") if verdict in told]
     report.check("the table says so", len(said) == 3, ", ".join(said))
     for name, one in found.devices.items():
+        one.finger("battery", BATTERY_PCT)
         one.await_light("amber", UP_WITHIN_S)  # ready, but for a route
         amiss = wrong(one)
         report.check(f"{name}: doctor finds nothing wrong", not amiss, str(amiss or ""))
@@ -161,7 +164,9 @@ def _all(found: Fleet, good: Path, report: Report) -> None:
 def _deploy(
     found: Fleet, place: Path, *hosts: str, waves: str = "1,100%", watch_s: int = WATCH_S
 ) -> subprocess.Popen[str]:
-    """Begin it as a technician does; a button was pressed just now, and still."""
+    """Begin it as a technician does, with all in their cradles; a button was pressed just now."""
+    for name in hosts or NAMES:
+        found.devices[name].finger("battery", BATTERY_PCT, "external")
     words = ["-i", str(found.inventory), "--wave", waves, str(place), *hosts]
     more = ["-e", "doorstep_even_on_the_road=true", "-e", f"deploy_watch_s={watch_s}"]
     kept = {"DOORSTEP_PROVISION_DIR": str(found.inventory.parent / "provision")}
