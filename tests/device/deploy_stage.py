@@ -60,9 +60,14 @@ def run(image: Image, report: Report) -> None:
         before = _current(found.devices[NAMES[2]].machine)
         report.figure("they run", before)
         _waves(found, before, report)
+        others = [found.devices[name].machine for name in NAMES[:2]]
+        for machine in others:
+            machine.shut_down()  # what they would do meanwhile, the third one needs
         _cut_while_installing(found, before, good, report)
         for step in CUT_AT:
             _cut_in_a_trial(found.devices[NAMES[2]], step, {before, __version__}, report)
+        for machine in others:
+            machine.boot()
         _all(found, good, report)
         for one in found.devices.values():
             one.machine.shut_down()
