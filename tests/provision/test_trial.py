@@ -138,6 +138,21 @@ def test_going_back_brings_the_units_back(tmp_path: Path) -> None:
     assert (places.units / "ssh.service").read_text() == "not ours"
 
 
+def test_what_provisioning_made_stays_where_a_release_has_no_units_of_its_own(
+    tmp_path: Path,
+) -> None:
+    """Without its check the state's file system does not mount at the next boot."""
+    places = _device(tmp_path, has_units=False)
+    check = places.units / "doorstep-state-check.service"
+    check.write_text("provisioning's own")
+
+    releases.begin(places, _new(places))
+    releases.stay(places, "")
+
+    assert check.read_text() == "provisioning's own"
+    assert _runs(places) == ("2", NEW)
+
+
 def test_every_unit_of_this_tree_is_put_in_place() -> None:
     """One that a wheelhouse or the program passes over would never reach a device."""
     here = {one.name for one in (REPOSITORY / "systemd").glob("doorstep-*")}

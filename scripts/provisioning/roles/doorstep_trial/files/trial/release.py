@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-UNIT_NAME: Final = re.compile(r"doorstep-(?!trial\b)[a-z-]+\.(service|timer)")
-"""A release's own units; never the one that tries it."""
+UNIT_NAME: Final = re.compile(r"doorstep-(?!(trial|state)\b)[a-z-]+\.(service|timer)")
+"""A release's own units; never those of provisioning: what tries it, what checks the state."""
 
 UNDER_WAY, DONE, BACK = "under way", "done", "rolled back"
 """What a result may be."""
