@@ -71,7 +71,7 @@ def _stock(data: Path) -> None:
     names = [f"van-{number:05}" for number in range(DEVICES)]
     until = rfc3339(now + timedelta(days=300))
     with closing(opened(data)) as register, together(register):
-        devices = [(name, "in", 0) for name in names]
+        devices = [(name, "in", False) for name in names]
         register.executemany("INSERT INTO enrolled VALUES (?, ?, ?)", devices)
         rows = [(name, name, "tls", "kid", until, "live", "pem") for name in names]
         register.executemany(

@@ -65,7 +65,7 @@ def _backend(data: Path, served: Served, count: int) -> Path:
     (data / "ca").mkdir(parents=True)
     (data / "ca" / "ca.pem").write_bytes(served.ca_file.read_bytes())
     with closing(opened(data)) as register, together(register):
-        rows = [(listeners.device_id(number), "in", 0) for number in range(count)]
+        rows = [(listeners.device_id(number), "in", False) for number in range(count)]
         register.executemany("INSERT INTO enrolled VALUES (?, ?, ?)", rows)
     return data
 

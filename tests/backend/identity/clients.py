@@ -53,7 +53,7 @@ class Clients:
         with together(self._db):
             if who := self._others(name, kind):
                 raise NameTakenError(f"{name}: {who} is called so; take another name")
-            self._db.execute("INSERT INTO clients VALUES (?, ?, ?, 0, ?)", row)
+            self._db.execute("INSERT INTO clients VALUES (?, ?, ?, FALSE, ?)", row)
 
     def _others(self, name: str, kind: Kind) -> str | None:
         query = "SELECT device_id FROM enrolled WHERE lower(device_id) = lower(?)"
@@ -77,7 +77,7 @@ class Clients:
 
     def revoke(self, name: str, kind: Kind = Kind.CLIENT) -> None:
         """Ends all its certificates at once. Raises LookupError."""
-        change = "UPDATE clients SET revoked = 1 WHERE name = ? AND kind = ?"
+        change = "UPDATE clients SET revoked = TRUE WHERE name = ? AND kind = ?"
         with together(self._db):
             if self._db.execute(change, (name, kind)).rowcount == 0:
                 raise LookupError(f"no {kind} {name}: `{kind}s list` names all")

@@ -68,16 +68,17 @@ class Register:
             NameTakenError: a client or technician is called so, and names alone tell who it is.
         """
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        upsert = """INSERT INTO enrolled VALUES (?, ?, 1) ON CONFLICT DO UPDATE
-            SET state = excluded.state, takes_key = takes_key OR ?"""
+        upsert = """INSERT INTO enrolled VALUES (?, ?, TRUE) ON CONFLICT (device_id) DO UPDATE
+            SET state = excluded.state, takes_key = enrolled.takes_key OR ?"""
+        fresh = """INSERT INTO tokens VALUES (?, ?, NULL) ON CONFLICT (device_id) DO UPDATE
+            SET digest = excluded.digest, kid = NULL"""
         query = "SELECT kind FROM clients WHERE lower(name) = lower(?)"
         with together(self._db):
             if has := self._db.execute(query, (device_id,)).fetchone():
                 raise NameTakenError(f"{device_id}: a {has[0]} is called so; take another id")
             self._db.execute("DELETE FROM closings WHERE device_id = ?", (device_id,))
             self._db.execute(upsert, (device_id, DeviceState.IN, new_signing_key))
-            row = (device_id, _digest(token))
-            self._db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?, NULL)", row)
+            self._db.execute(fresh, (device_id, _digest(token)))
         return token
 
     def shut_out(self, device_id: str, state: DeviceState) -> None:
@@ -95,13 +96,15 @@ class Register:
         """
         device_id, gone = closing.device_id, DeviceState.GONE
         row = (device_id, rfc3339(closing.at), closing.how, closing.by, closing.text())
+        into = "INSERT INTO closings VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
         with together(self._db):
             self._shut_out(device_id, gone)
-            self._db.execute("INSERT OR IGNORE INTO closings VALUES (?, ?, ?, ?, ?)", row)
+            self._db.execute(into, row)
         return self.closing(device_id) or closing
 
     def _shut_out(self, device_id: str, state: DeviceState) -> None:
-        change = "UPDATE enrolled SET state = iif(state = ?, state, ?) WHERE device_id = ?"
+        change = """UPDATE enrolled SET state = CASE WHEN state = ? THEN state ELSE ? END
+            WHERE device_id = ?"""
         if self._db.execute(change, (DeviceState.GONE, state, device_id)).rowcount == 0:
             raise LookupError(f"no device {device_id}: `devices list` names all")
         self._db.execute("DELETE FROM tokens WHERE device_id = ?", (device_id,))
@@ -181,7 +184,7 @@ class Register:
             takes_key = self._db.execute(query, (device_id,)).fetchone()["takes_key"]
             if not takes_key and not self.is_vouched(device_id, kid):
                 raise OtherKeyError(f"{device_id} has another signing key")
-            change = "UPDATE enrolled SET takes_key = 0 WHERE device_id = ?"
+            change = "UPDATE enrolled SET takes_key = FALSE WHERE device_id = ?"
             self._db.execute(change, (device_id,))
             return self._same_or_new(device_id, Label.EVIDENCE, kid, now, issue)
 

@@ -125,7 +125,9 @@ class Access:
         """A new code of six digits to show to the customer, in place of an earlier one."""
         code = f"{secrets.randbelow(1_000_000):06}"
         row = (number, code, rfc3339(now + CODE_VALID))
-        self._ledger.execute("INSERT OR REPLACE INTO one_time_codes VALUES (?, ?, ?, 0)", row)
+        upsert = """INSERT INTO one_time_codes VALUES (?, ?, ?, 0) ON CONFLICT (number) DO UPDATE
+            SET code = excluded.code, ends = excluded.ends, tries = 0"""
+        self._ledger.execute(upsert, row)
         return code
 
     def verify(self, agent: Agent, number: str, code: str, why: str, now: datetime) -> bool:
@@ -137,7 +139,8 @@ class Access:
         """
         count = """UPDATE one_time_codes SET tries = tries + 1
             WHERE number = ? AND ends > ? AND tries < ? RETURNING code"""
-        grant = "INSERT OR REPLACE INTO grants VALUES (?, ?, ?, ?)"
+        grant = """INSERT INTO grants VALUES (?, ?, ?, ?) ON CONFLICT (agent, number) DO UPDATE
+            SET why = excluded.why, ends = excluded.ends"""
         with together(self._ledger):
             if not self.may_try(agent, now):
                 return False

@@ -59,7 +59,8 @@ class Filing:
         row = claims.capture(opened, received_at)
         row["number"] = self._order_of(row, claims.stop_id(opened.record))
         names = ", ".join(f":{name}" for name in row)
-        into = f"INSERT OR IGNORE INTO captures ({', '.join(row)}) VALUES ({names})"
+        into = f"""INSERT INTO captures ({", ".join(row)}) VALUES ({names})
+            ON CONFLICT (capture_id) DO NOTHING"""
         with together(self._ledger):
             self._ledger.execute(into, row)
             if row["kind"] == Kind.TIME and (dated := claims.dated_boot(opened)):
@@ -71,7 +72,11 @@ class Filing:
         query = "SELECT source FROM times WHERE device_id = ? AND boot_id = ?"
         known = self._ledger.execute(query, (told.device_id, told.boot_id)).fetchone()
         if known is None or told.source.beats(ClockSource(known["source"])):
-            self._ledger.execute("INSERT OR REPLACE INTO times VALUES (?, ?, ?, ?, ?)", told)
+            upsert = """INSERT INTO times VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (device_id, boot_id) DO UPDATE
+                SET monotonic_ns = excluded.monotonic_ns, utc = excluded.utc,
+                source = excluded.source"""
+            self._ledger.execute(upsert, told)
 
     def is_filed(self, capture_id: str) -> bool:
         query = "SELECT 1 FROM captures WHERE capture_id = ?"
@@ -80,7 +85,8 @@ class Filing:
     def filed(self, capture_id: str) -> Filed | None:
         """What became of a record, shown or not; None where it was not filed."""
         query = f"""SELECT c.number, c.received_at, c.erased_at, c.erased_why, c.taken_back_at,
-            c.bound_by IS ?, {_REVOKED}, c.simulated FROM captures c WHERE c.capture_id = ?"""
+            c.bound_by IS NOT DISTINCT FROM ?, {_REVOKED}, c.simulated
+            FROM captures c WHERE c.capture_id = ?"""
         row = self._ledger.execute(query, (claims.UNOPENED_BODY, capture_id)).fetchone()
         return None if row is None else Filed(*row[:5], *map(bool, row[5:]))
 
@@ -216,15 +222,18 @@ class Filing:
 
     def _settle(self, capture_id: str) -> None:
         """Draw the conclusions from a record just filed or bound, whichever came first."""
-        taken_back = f"""UPDATE captures AS c SET taken_back_at = max(c.received_at, o.received_at)
-            FROM captures o WHERE c.taken_back_at IS NULL AND o.device_id = c.device_id
-            AND NOT {_IS_REVOKED.format("o")}
+        taken_back = f"""UPDATE captures SET taken_back_at = found.at FROM
+            (SELECT c.capture_id AS id, min(CASE WHEN o.received_at > c.received_at
+                THEN o.received_at ELSE c.received_at END) AS at
+            FROM captures c JOIN captures o ON o.device_id = c.device_id
+            WHERE c.taken_back_at IS NULL AND NOT {_IS_REVOKED.format("o")}
             AND (o.kind = 'void' AND o.about = c.capture_id
                  OR o.kind = 'photo' AND o.retake_of = c.capture_id AND o.number IS NOT NULL
                     AND (c.number IS NULL OR o.number = c.number))
             AND c.capture_id IN (:id, (SELECT about FROM captures WHERE capture_id = :id),
                                  (SELECT retake_of FROM captures WHERE capture_id = :id))
-            RETURNING number, kind"""
+            GROUP BY c.capture_id) AS found
+            WHERE captures.capture_id = found.id RETURNING number, kind"""
         changed = self._ledger.execute(taken_back, {"id": capture_id}).fetchall()
         query = "SELECT number, kind FROM captures WHERE capture_id = ?"
         changed += self._ledger.execute(query, (capture_id,))

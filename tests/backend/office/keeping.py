@@ -19,14 +19,16 @@ from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
 
-_DUE: Final = f"""SELECT capture_id, CASE
-        WHEN kind = 'photo' AND number IS NOT NULL AND {TAKES_NO_PHOTO} THEN 'no photo at this stop'
-        WHEN taken_back_at <= :void THEN 'taken back'
-        WHEN kind = 'test' AND received_at <= :test THEN 'practice'
-        WHEN received_at <= :photo THEN 'its time is over'
-    END AS why FROM captures c LEFT JOIN orders o USING (number)
-    WHERE erased_at IS NULL AND why IS NOT NULL
-    AND (number IS NULL OR number NOT IN (SELECT number FROM holds))"""
+_DUE: Final = f"""SELECT capture_id, why FROM (SELECT c.capture_id, CASE
+        WHEN c.kind = 'photo' AND c.number IS NOT NULL AND {TAKES_NO_PHOTO}
+            THEN 'no photo at this stop'
+        WHEN c.taken_back_at <= :void THEN 'taken back'
+        WHEN c.kind = 'test' AND c.received_at <= :test THEN 'practice'
+        WHEN c.received_at <= :photo THEN 'its time is over'
+    END AS why FROM captures c LEFT JOIN orders o ON o.number = c.number
+    WHERE c.erased_at IS NULL
+    AND (c.number IS NULL OR c.number NOT IN (SELECT number FROM holds))) AS due
+    WHERE why IS NOT NULL"""
 
 
 class NotDone(Exception):

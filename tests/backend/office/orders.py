@@ -35,7 +35,6 @@ What a page asks:
 Why a stop takes no photo stays here: a manifest has the rule and the stop's id, never a reason.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -111,10 +110,10 @@ TAKES_NO_PHOTO = """(o.confidential OR o.gift OR o.opted_out
 _PLAIN = ("number", "customer", "address", "stop_id", "lat_deg", "lon_deg", "radius_m")
 _FLAGS = ("signature_required", "confidential", "gift", "opted_out", "address_opted_out", "done")
 
-_SELECT = """SELECT o.*, a.opted_out AS address_opted_out, a.zone,
-    (SELECT json_group_array(code) FROM (SELECT code FROM codes c WHERE c.number = o.number
-     ORDER BY code)) AS codes
-    FROM orders o JOIN addresses a USING (address)"""
+_SELECT = """SELECT o.*, a.opted_out AS address_opted_out, a.zone, c.code
+    FROM orders o JOIN addresses a ON a.address = o.address
+    LEFT JOIN codes c ON c.number = o.number"""
+"""A row for each code of an order; without any, one row."""
 
 
 class Orders:
@@ -183,7 +182,7 @@ class Orders:
 
     def on_route(self, route: str) -> list[Order]:
         """In the order of the round."""
-        query = f"""{_SELECT} JOIN route_orders r USING (number)
+        query = f"""{_SELECT} JOIN route_orders r ON r.number = o.number
             WHERE r.route = ? ORDER BY r.place"""
         return _orders(self._ledger.execute(query, (route,)))
 
@@ -223,13 +222,18 @@ class Orders:
 
 
 def _orders(rows: Iterable[Row]) -> list[Order]:
-    return [_order(row) for row in rows]
+    """In the order of the rows, each with its codes."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["number"], []).append(row)
+    return [_order(same) for same in found.values()]
 
 
-def _order(row: Row) -> Order:
+def _order(rows: list[Row]) -> Order:
+    row, codes = rows[0], sorted(one["code"] for one in rows if one["code"] is not None)
     found: dict[str, Any] = {name: row[name] for name in _PLAIN}
     found |= {name: bool(row[name]) for name in _FLAGS}
-    return Order(**found, codes=tuple(json.loads(row["codes"])), zone=_zone(row))
+    return Order(**found, codes=tuple(codes), zone=_zone(row))
 
 
 def _address(row: Row) -> Address:

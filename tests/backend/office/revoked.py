@@ -23,8 +23,9 @@ class RevokedKeys:
         """
         upsert = """INSERT INTO revoked_keys
             SELECT ?, ?, ?, coalesce(max(version), 0) + 1 FROM revoked_keys WHERE true
-            ON CONFLICT DO UPDATE SET since = excluded.since, version = excluded.version
-            WHERE excluded.since < since"""
+            ON CONFLICT (kid, device_id) DO UPDATE
+            SET since = excluded.since, version = excluded.version
+            WHERE excluded.since < revoked_keys.since"""
         with together(self.ledger):
             self.ledger.execute(upsert, (kid, device_id, rfc3339(since)))
             self.filing.conclude_anew(device_id, since)

@@ -43,7 +43,7 @@ class Routes:
         times = (rfc3339(begins), rfc3339(ends))
         rows = [(route, number, place) for place, number in enumerate(numbers)]
         upsert = """INSERT INTO routes VALUES (?, ?, ?)
-            ON CONFLICT DO UPDATE SET begins = excluded.begins, ends = excluded.ends"""
+            ON CONFLICT (route) DO UPDATE SET begins = excluded.begins, ends = excluded.ends"""
         with together(self._ledger):
             self._ledger.execute(upsert, (route, *times))
             self._ledger.execute("DELETE FROM route_orders WHERE route = ?", (route,))
@@ -57,14 +57,15 @@ class Routes:
         What is done stays done. What the old device still has to send is bound all the same.
         """
         take = "UPDATE assignments SET route = NULL WHERE route = ? AND device_id <> ?"
-        give = """INSERT OR REPLACE INTO assignments
-            SELECT ?, route, begins, ends FROM routes WHERE route = ?"""
+        give = """INSERT INTO assignments SELECT ?, route, begins, ends FROM routes WHERE route = ?
+            ON CONFLICT (device_id) DO UPDATE SET
+            route = excluded.route, begins = excluded.begins, ends = excluded.ends"""
+        planned = "INSERT INTO route_devices VALUES (?, ?) ON CONFLICT DO NOTHING"
         with together(self._ledger):
             self._ledger.execute(take, (route, device_id))
             if self._ledger.execute(give, (device_id, route)).rowcount == 0:
                 raise LookupError("no such route: plan it first")
-            row = (route, device_id)
-            self._ledger.execute("INSERT OR IGNORE INTO route_devices VALUES (?, ?)", row)
+            self._ledger.execute(planned, (route, device_id))
 
     def unassign(self, device_id: str) -> None:
         """Take its route from a device: it has an empty manifest from then on."""
@@ -76,7 +77,8 @@ class Routes:
 
         It stays planned as it was: what the first device still has to send is bound all the same.
         """
-        query = "SELECT route FROM assignments WHERE device_id = ? AND route NOTNULL AND ends > ?"
+        query = """SELECT route FROM assignments
+            WHERE device_id = ? AND route IS NOT NULL AND ends > ?"""
         found = [
             self._ledger.execute(query, (one, rfc3339(now))).fetchone()
             for one in (device_id, other)
@@ -87,10 +89,10 @@ class Routes:
         if found[1] is None:
             self.assign(given, other)
             return
-        append = """INSERT OR IGNORE INTO route_orders
-            SELECT :to, number, place + 1 + coalesce(
+        append = """INSERT INTO route_orders SELECT :to, r.number, r.place + 1 + coalesce(
                 (SELECT max(place) FROM route_orders WHERE route = :to), 0)
-            FROM route_orders JOIN orders USING (number) WHERE route = :of AND NOT done"""
+            FROM route_orders r JOIN orders o ON o.number = r.number
+            WHERE r.route = :of AND NOT o.done ON CONFLICT DO NOTHING"""
         self._ledger.execute(append, {"to": found[1]["route"], "of": given})
 
     def manifest(self, device_id: str, now: datetime, sign: Sign, kid: str) -> Issued | None:
@@ -107,6 +109,8 @@ class Routes:
             return None
         content = self._content(found)
         text = json.dumps(content, separators=(",", ":"))
+        upsert = """INSERT INTO manifests VALUES (?, ?, ?, ?) ON CONFLICT (device_id) DO UPDATE
+            SET version = excluded.version, content = excluded.content, token = excluded.token"""
         with together(self._ledger):
             last = self._last(device_id)
             if (
@@ -118,7 +122,7 @@ class Routes:
             version = max(last["version"] + 1 if last else 1, int(now.timestamp()))
             token = sign({"v": 1, "version": version, **content})
             row = (device_id, version, text, token)
-            self._ledger.execute("INSERT OR REPLACE INTO manifests VALUES (?, ?, ?, ?)", row)
+            self._ledger.execute(upsert, row)
         return Issued(version, token)
 
     def forget_ended(self, now: datetime, routes_before: datetime) -> None:

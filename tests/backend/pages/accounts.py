@@ -15,7 +15,7 @@ from argon2.exceptions import VerifyMismatchError
 from agent.models import rfc3339
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import Account
-from tests.backend.office.ledger import Connection
+from tests.backend.office.ledger import Connection, together
 
 ROLES: Final = ("customer", "agent", "dispatch")
 """What an account can be."""
@@ -66,7 +66,9 @@ class Accounts:
     def add(self, account: Account) -> None:
         """Add an account, or give one a new role and password; its sessions and browsers end."""
         row = (account.who, account.role, self._hasher.hash(account.password))
-        self._ledger.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?)", row)
+        with together(self._ledger):  # what it had goes with the old row
+            self.remove(account.who)
+            self._ledger.execute("INSERT INTO accounts VALUES (?, ?, ?)", row)
 
     def add_all(self, accounts: Iterable[Account]) -> None:
         for account in accounts:

@@ -71,7 +71,7 @@ def settle_many(folder: Path, number: int) -> None:
     ids = [f"van-{one:05}" for one in range(number)]
     until = rfc3339(NOON + timedelta(days=300))
     with sqlite3.connect(folder / "backend.db") as db:
-        db.executemany("INSERT INTO enrolled VALUES (?, 'in', 0)", [(one,) for one in ids])
+        db.executemany("INSERT INTO enrolled VALUES (?, 'in', FALSE)", [(one,) for one in ids])
         into = """INSERT INTO certificates (serial, device_id, label, kid, until, state, pem)
             VALUES (?, ?, 'tls', 'kid', ?, 'live', '')"""
         db.executemany(into, [(one, one, until) for one in ids])

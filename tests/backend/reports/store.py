@@ -26,7 +26,8 @@ CREATE TABLE IF NOT EXISTS reports (
 PATIENCE_S: Final = 0.05
 """Longest wait for a command that writes: a report that is lost comes again, a request waits."""
 
-_PUT: Final = """INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+_PUT: Final = """INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (device_id) DO UPDATE SET
     received_at = excluded.received_at, document = excluded.document, worst = excluded.worst,
     waiting = excluded.waiting, oldest_utc = excluded.oldest_utc, agent = excluded.agent,
     bench_mode = excluded.bench_mode"""

@@ -56,7 +56,7 @@ class Quota:
 
     def admits(self, owner: str, length: int) -> bool:
         """Whether this owner may begin another upload; the oldest of its refused ones make room."""
-        refused = self._of(owner, "v.accepted = 0")
+        refused = self._of(owner, "NOT v.accepted")
         for capture_id, _ in refused[: max(0, len(refused) - MOST_REFUSED + 1)]:
             self._store.drop(capture_id)
         lengths = [length for _, length in self._of(owner, "v.accepted IS NULL")]
@@ -64,7 +64,9 @@ class Quota:
 
     def book(self, owner: str, capture_id: str) -> None:
         """This owner has begun it. Durable when it returns; lost before, it is nobody's."""
-        self._store.db.execute("INSERT OR REPLACE INTO begun VALUES (?, ?)", (capture_id, owner))
+        upsert = """INSERT INTO begun VALUES (?, ?)
+            ON CONFLICT (capture_id) DO UPDATE SET owner = excluded.owner"""
+        self._store.db.execute(upsert, (capture_id, owner))
 
     def expire(self, now: datetime, open_days: int, refused_days: int) -> int:
         """Drop what got no byte, or was refused, so long ago; returns how many uploads.
@@ -74,7 +76,7 @@ class Quota:
         still = (now - timedelta(days=open_days)).timestamp()
         refused = rfc3339(now - timedelta(days=refused_days))
         query = """SELECT u.capture_id, v.at FROM uploads u LEFT JOIN verdicts v USING (capture_id)
-            WHERE v.accepted IS NULL OR v.accepted = 0 AND v.at <= ?"""
+            WHERE v.accepted IS NULL OR NOT v.accepted AND v.at <= ?"""
         due = [
             capture_id
             for capture_id, at in self._store.db.execute(query, (refused,)).fetchall()
@@ -90,5 +92,5 @@ class Quota:
         """Ids and announced lengths of an owner's uploads, oldest first."""
         query = f"""SELECT u.capture_id, u.length FROM begun b JOIN uploads u USING (capture_id)
             LEFT JOIN verdicts v USING (capture_id) WHERE b.owner = ? AND {which}
-            ORDER BY v.at, u.rowid"""
+            ORDER BY v.at, u.capture_id"""
         return list(self._store.db.execute(query, (owner,)))

@@ -37,8 +37,8 @@ class Rescues:
 
     def mark(self, capture_id: str, technician: str) -> None:
         """Somebody has a hand in this upload. Durable when it returns; the first name stays."""
-        row = (capture_id, technician)
-        self._db.execute("INSERT OR IGNORE INTO rescued VALUES (?, ?)", row)
+        into = "INSERT INTO rescued VALUES (?, ?) ON CONFLICT DO NOTHING"
+        self._db.execute(into, (capture_id, technician))
 
     def by(self, capture_id: str) -> str | None:
         """Who brought this record; None where its device did."""
@@ -56,6 +56,6 @@ class Rescues:
 
     def forget_names(self, before: datetime) -> None:
         """Whose hand it was in what came before this; the mark stays."""
-        change = """UPDATE rescued SET technician = NULL WHERE technician NOTNULL AND capture_id IN
-            (SELECT capture_id FROM verdicts WHERE at <= ?)"""
+        change = """UPDATE rescued SET technician = NULL WHERE technician IS NOT NULL
+            AND capture_id IN (SELECT capture_id FROM verdicts WHERE at <= ?)"""
         self._db.execute(change, (rfc3339(before),))

@@ -177,7 +177,10 @@ class Store:
     def settle(self, verdict: Verdict) -> None:
         """Keeps the verdict, in place of an earlier one. Durable when it returns."""
         row = (verdict.capture_id, verdict.accepted, verdict.at, verdict.reason, verdict.jws)
-        self._db.execute("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?)", row)
+        upsert = """INSERT INTO verdicts VALUES (?, ?, ?, ?, ?) ON CONFLICT (capture_id) DO UPDATE
+            SET accepted = excluded.accepted, at = excluded.at, reason = excluded.reason,
+            jws = excluded.jws"""
+        self._db.execute(upsert, row)
 
     def verdict(self, capture_id: str) -> Verdict | None:
         query = "SELECT capture_id, at, reason, jws FROM verdicts WHERE capture_id = ?"
@@ -232,7 +235,8 @@ class Store:
 
     def pinned(self, device_id: str, kid: str) -> str:
         """Returns the key id pinned for the device; pins `kid` at first sight."""
-        self._db.execute("INSERT OR IGNORE INTO devices VALUES (?, ?)", (device_id, kid))
+        into = "INSERT INTO devices VALUES (?, ?) ON CONFLICT DO NOTHING"
+        self._db.execute(into, (device_id, kid))
         query = "SELECT kid FROM devices WHERE device_id = ?"
         return str(self._db.execute(query, (device_id,)).fetchone()[0])
 
