@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from agent.models import rfc3339
 from agent.status import header
-from tests.backend.identity.database import opened, together
+from tests.backend.identity.database import opened
 from tests.backend.process import Backend, running_backend
 from tests.backend.reports.read import Report, read
 from tests.backend.reports.routes import KEPT_S
@@ -70,7 +70,7 @@ def _stock(data: Path) -> None:
     now = datetime.now(UTC)
     names = [f"van-{number:05}" for number in range(DEVICES)]
     until = rfc3339(now + timedelta(days=300))
-    with closing(opened(data)) as register, together(register):
+    with closing(opened(data)) as register, register.together():
         devices = [(name, "in", False) for name in names]
         register.executemany("INSERT INTO enrolled VALUES (?, ?, ?)", devices)
         rows = [(name, name, "tls", "kid", until, "live", "pem") for name in names]

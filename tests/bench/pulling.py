@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from agent.queue.database import Database
-from tests.backend.identity.database import opened, together
+from tests.backend.identity.database import opened
 from tests.backend.process import REPOSITORY
 from tests.bench import listeners
 from tests.bench.device import Memory, cpu_s, memory_of
@@ -64,7 +64,7 @@ def _backend(data: Path, served: Served, count: int) -> Path:
     """A backend's folder: the authority, and the register with all of them."""
     (data / "ca").mkdir(parents=True)
     (data / "ca" / "ca.pem").write_bytes(served.ca_file.read_bytes())
-    with closing(opened(data)) as register, together(register):
+    with closing(opened(data)) as register, register.together():
         rows = [(listeners.device_id(number), "in", False) for number in range(count)]
         register.executemany("INSERT INTO enrolled VALUES (?, ?, ?)", rows)
     return data

@@ -1,7 +1,6 @@
 """What a device says of itself on its requests, and what other systems read of the fleet."""
 
 import json
-import sqlite3  # noqa: TID251 - the backend's own store, looked at from outside
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from agent.status import header
 from agent.status.metrics import CONTENT_TYPE
+from tests.backend.engines.opening import open_database
 from tests.backend.process import Backend, running_backend
 from tests.backend.reports.samples import document, waits
 from tests.support.enrolment import Van, enrolled
@@ -165,8 +165,9 @@ def test_who_is_not_let_in_reports_nothing(van: Van, puller: Wire) -> None:
 def test_a_command_that_writes_for_long_holds_no_request_up(van: Van, puller: Wire) -> None:
     """The report is lost, and the next one comes."""
     van.get("/fleet", **said(van))
-    with sqlite3.connect(van.backend.data / "backend.db", isolation_level=None) as db:
-        db.execute("BEGIN IMMEDIATE")
+    db = open_database(van.backend.data, "backend")
+    with db.together():
+        db.execute("UPDATE reports SET worst = worst")
         began_s = time.monotonic()
         assert van.get("/fleet", **said(van, needs=["full"])).status_code == 200
         assert time.monotonic() - began_s < 4  # by itself SQLite would wait for 5 s
@@ -199,8 +200,8 @@ def test_without_identity_nothing_is_kept_and_nobody_reads(wire: Wire, backend: 
 
     assert asked(wire, "/fleet/status").status_code == 404
     assert asked(wire, "/metrics").status_code == 404
-    with sqlite3.connect(backend.data / "backend.db") as db:
-        assert db.execute("SELECT count(*) FROM reports").fetchone() == (0,)
+    db = open_database(backend.data, "backend")
+    assert db.execute("SELECT count(*) FROM reports").fetchone() == (0,)
 
 
 # --- what other systems ask

@@ -1,6 +1,5 @@
 """Who has a certificate and is no device: other systems that ask for a status, and technicians."""
 
-import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +8,8 @@ from pathlib import Path
 from cryptography import x509
 
 from agent.models import from_rfc3339, rfc3339
-from tests.backend.identity.database import opened, together
+from tests.backend.engines.sql import Row
+from tests.backend.identity.database import opened
 
 
 class NameTakenError(ValueError):
@@ -50,7 +50,7 @@ class Clients:
     def add(self, name: str, made: x509.Certificate, kind: Kind = Kind.CLIENT) -> None:
         """Lets in whoever shows this certificate. Raises NameTakenError."""
         row = (f"{made.serial_number:x}", name, rfc3339(made.not_valid_after_utc), kind)
-        with together(self._db):
+        with self._db.together():
             if who := self._others(name, kind):
                 raise NameTakenError(f"{name}: {who} is called so; take another name")
             self._db.execute("INSERT INTO clients VALUES (?, ?, ?, FALSE, ?)", row)
@@ -78,7 +78,7 @@ class Clients:
     def revoke(self, name: str, kind: Kind = Kind.CLIENT) -> None:
         """Ends all its certificates at once. Raises LookupError."""
         change = "UPDATE clients SET revoked = TRUE WHERE name = ? AND kind = ?"
-        with together(self._db):
+        with self._db.together():
             if self._db.execute(change, (name, kind)).rowcount == 0:
                 raise LookupError(f"no {kind} {name}: `{kind}s list` names all")
 
@@ -88,6 +88,6 @@ class Clients:
         return [_client(row) for row in self._db.execute(query, (kind,))]
 
 
-def _client(row: sqlite3.Row) -> Client:
+def _client(row: Row) -> Client:
     until, kind = from_rfc3339(row["until"]), Kind(row["kind"])
     return Client(row["serial"], row["name"], until, bool(row["revoked"]), kind)

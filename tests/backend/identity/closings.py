@@ -1,7 +1,6 @@
 """Where a device's chains ended when it went for good: what a retirement is answered with. Pure."""
 
 import json
-import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from agent.models import from_rfc3339, rfc3339
+from tests.backend.engines.sql import Row
 
 MOST_GAPS: Final = 100
 """Gaps of one chain that are named: an answer is 4 KB then, and a device reads 64."""
@@ -92,7 +92,7 @@ def ends_told(closing: Closing, now: Iterable[ChainEnd]) -> list[str]:
     return lines or ["no record of it was seen"]
 
 
-def closed(row: sqlite3.Row) -> Closing:
+def closed(row: Row) -> Closing:
     """A row of `closings`."""
     chains = tuple(
         ChainEnd(one["chain"], one["last_seq"], one["received"], tuple(map(tuple, one["gaps"])))

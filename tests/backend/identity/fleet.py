@@ -1,7 +1,6 @@
 """The fleet document: which keys may sign what, as devices are told (agent/trust/fleet.py)."""
 
 import json
-import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,15 +11,22 @@ from agent.models import rfc3339
 from agent.record import signing
 from agent.trust.fleet import TYPE
 from tests.backend import keys
+from tests.backend.engines.opening import open_database
+from tests.backend.engines.sql import Room, statements
 from tests.backend.seals import Seals
 from tests.backend.wire.manifest import tag_of
 
-SCHEMA: Final = """
+DOCUMENTS: Final = Room(
+    "fleet_documents",
+    [
+        statements("""
 CREATE TABLE IF NOT EXISTS fleet_documents (
-    version INTEGER PRIMARY KEY, tag TEXT NOT NULL UNIQUE, signer TEXT NOT NULL, next TEXT,
-    payload TEXT NOT NULL, token TEXT NOT NULL) STRICT;
-"""
-"""In `backend.db`; `signer` and `next` are thumbprints. All are kept: they lead to the newest."""
+    version BIGINT PRIMARY KEY, tag TEXT NOT NULL UNIQUE, signer TEXT NOT NULL, next TEXT,
+    payload TEXT NOT NULL, token TEXT NOT NULL);
+""")
+    ],
+)
+"""In `backend`; `signer` and `next` are thumbprints. All are kept: they lead to the newest."""
 
 FIRST: Final[Mapping[str, Any]] = {
     "v": 1,
@@ -85,8 +91,8 @@ class FleetDocuments:
         keys.receipt_key(self._files.signs, self._files.signs_public)
         if not self._files.fleet.exists():
             keys.put_key(self._files.fleet, signing.new_key())
-        self._db = sqlite3.connect(folder / "backend.db", isolation_level=None)
-        self._db.executescript(SCHEMA)
+        self._db = open_database(folder, "backend")
+        self._db.migrate(DOCUMENTS)
 
     def settle(self) -> None:
         """Publishes where the newest document does not name the keys in use; at each start."""

@@ -1,6 +1,5 @@
 """What the register knows of a device and of a certificate."""
 
-import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -8,6 +7,7 @@ from enum import StrEnum
 from cryptography import x509
 
 from agent.models import from_rfc3339
+from tests.backend.engines.sql import Row
 
 
 class Label(StrEnum):
@@ -70,7 +70,7 @@ class Listed:
     certificates: tuple[Known, ...]
 
 
-def known(row: sqlite3.Row) -> Known:
+def known(row: Row) -> Known:
     """A row of `certificates`."""
     return Known(
         number=row["number"],

@@ -11,7 +11,7 @@ from typing import Final
 from cryptography import x509
 
 from agent.models import rfc3339
-from tests.backend.identity.database import opened, together
+from tests.backend.identity.database import opened
 from tests.backend.identity.known import Known, Label, known
 
 _LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -91,7 +91,7 @@ class Names:
             NameRefusedError: nothing was changed.
         """
         given = tuple(dict.fromkeys(canonical(name) for name in names))
-        with together(self._db):
+        with self._db.together():
             query = "SELECT 1 FROM enrolled WHERE device_id = ?"
             if self._db.execute(query, (device_id,)).fetchone() is None:
                 raise LookupError(f"no device {device_id}: `devices list` names all")

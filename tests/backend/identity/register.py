@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import secrets
-import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,9 +13,10 @@ from cryptography.hazmat.primitives import serialization
 
 from agent.models import rfc3339
 from agent.record.signing import PublicKey, thumbprint
+from tests.backend.engines.sql import Row
 from tests.backend.identity.clients import NameTakenError
 from tests.backend.identity.closings import A_TECHNICIAN, ITSELF, THE_OFFICE, Closing, closed
-from tests.backend.identity.database import opened, together
+from tests.backend.identity.database import opened
 from tests.backend.identity.known import CertificateState, DeviceState, Known, Label, Listed, known
 from tests.backend.identity.names import is_fresh
 
@@ -73,7 +73,7 @@ class Register:
         fresh = """INSERT INTO tokens VALUES (?, ?, NULL) ON CONFLICT (device_id) DO UPDATE
             SET digest = excluded.digest, kid = NULL"""
         query = "SELECT kind FROM clients WHERE lower(name) = lower(?)"
-        with together(self._db):
+        with self._db.together():
             if has := self._db.execute(query, (device_id,)).fetchone():
                 raise NameTakenError(f"{device_id}: a {has[0]} is called so; take another id")
             self._db.execute("DELETE FROM closings WHERE device_id = ?", (device_id,))
@@ -86,7 +86,7 @@ class Register:
 
         One that is gone stays gone.
         """
-        with together(self._db):
+        with self._db.together():
             self._shut_out(device_id, state)
 
     def close(self, closing: Closing) -> Closing:
@@ -97,7 +97,7 @@ class Register:
         device_id, gone = closing.device_id, DeviceState.GONE
         row = (device_id, rfc3339(closing.at), closing.how, closing.by, closing.text())
         into = "INSERT INTO closings VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-        with together(self._db):
+        with self._db.together():
             self._shut_out(device_id, gone)
             self._db.execute(into, row)
         return self.closing(device_id) or closing
@@ -146,7 +146,7 @@ class Register:
             TokenUsedError: it was used with another key, or what it gave is over.
         """
         kid = thumbprint(key)
-        with together(self._db):
+        with self._db.together():
             claim = "UPDATE tokens SET kid = ? WHERE device_id = ? AND kid IS NULL"
             if self._db.execute(claim, (kid, device_id)).rowcount == 1:
                 return self._add(device_id, Label.TLS, kid, issue())
@@ -164,7 +164,7 @@ class Register:
 
         Raises TooManyError, ShutOutError.
         """
-        with together(self._db):
+        with self._db.together():
             self._check_in(device_id)
             return self._same_or_new(device_id, Label.TLS, thumbprint(key), now, issue)
 
@@ -178,7 +178,7 @@ class Register:
             ShutOutError: it is out.
         """
         kid = thumbprint(key)
-        with together(self._db):
+        with self._db.together():
             self._check_in(device_id)
             query = "SELECT takes_key FROM enrolled WHERE device_id = ?"
             takes_key = self._db.execute(query, (device_id,)).fetchone()["takes_key"]
@@ -202,7 +202,7 @@ class Register:
         Raises TooManyError, ShutOutError.
         """
         kid = thumbprint(key)
-        with together(self._db):
+        with self._db.together():
             self._check_in(device_id)
             same = self._same(device_id, Label.SERVE, kid, now)
             if same is not None and is_fresh(same, names, now):
@@ -223,7 +223,7 @@ class Register:
 
     def note_first_use(self, used: Known, now: datetime) -> None:
         """A TLS certificate was used for the first time: what was issued before it ends."""
-        with together(self._db):
+        with self._db.together():
             first = "UPDATE certificates SET first_used_at = ? WHERE number = ?"
             self._db.execute(first, (rfc3339(now), used.number))
             end = """UPDATE certificates SET state = ?
@@ -245,7 +245,7 @@ class Register:
         """All that were ever let in, by name."""
         return [self._listed(row) for row in self._db.execute("SELECT * FROM enrolled ORDER BY 1")]
 
-    def _listed(self, row: sqlite3.Row) -> Listed:
+    def _listed(self, row: Row) -> Listed:
         device_id = row["device_id"]
         token = "SELECT 1 FROM tokens WHERE device_id = ? AND kid IS NULL"
         waits = self._db.execute(token, (device_id,)).fetchone() is not None

@@ -18,6 +18,7 @@ from tests.backend.identity.commands import Desk, add_to
 from tests.backend.office import demo
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.town import NOON, Town
+from tests.support.engines import only_sqlite
 
 VAN = "van-7"
 
@@ -215,6 +216,7 @@ def test_no_two_of_device_client_and_technician_share_a_name(
     assert not out.exists()
 
 
+@only_sqlite
 def test_a_register_of_before_there_were_technicians_goes_on(tmp_path: Path) -> None:
     """Its clients are clients."""
     with closing(sqlite3.connect(tmp_path / "backend.db")) as old:

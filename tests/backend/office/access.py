@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from agent.models import rfc3339
+from tests.backend.engines.sql import Database
 from tests.backend.office.filing import Filing
-from tests.backend.office.ledger import Connection, together
 from tests.backend.office.orders import NoSuchOrder, Orders
 
 GRANT: Final = timedelta(minutes=15)
@@ -93,7 +93,7 @@ class View:
 class Access:
     """Answers who may, and keeps the log of who did."""
 
-    def __init__(self, ledger: Connection, orders: Orders, filing: Filing) -> None:
+    def __init__(self, ledger: Database, orders: Orders, filing: Filing) -> None:
         self._ledger = ledger
         self._orders = orders
         self._filing = filing
@@ -141,7 +141,7 @@ class Access:
             WHERE number = ? AND ends > ? AND tries < ? RETURNING code"""
         grant = """INSERT INTO grants VALUES (?, ?, ?, ?) ON CONFLICT (agent, number) DO UPDATE
             SET why = excluded.why, ends = excluded.ends"""
-        with together(self._ledger):
+        with self._ledger.together():
             if not self.may_try(agent, now):
                 return False
             row = (number, rfc3339(now), CODE_TRIES)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from tests.backend.office.ledger import together
 from tests.backend.office.model import Office
 from tests.backend.office.orders import Address, Order
 
@@ -73,7 +72,7 @@ ACCOUNTS: Final = (
 
 def settle(office: Office, places: Mapping[str, tuple[float, float]] = PLACES) -> None:
     """Add the demo's customers and orders; an order without a place in `places` is left out."""
-    with together(office.ledger):
+    with office.ledger.together():
         for account in ACCOUNTS:
             if account.role == "customer":
                 number = account.who.removeprefix("c-")

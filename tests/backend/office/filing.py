@@ -9,9 +9,9 @@ from agent.record.file import RecordFile
 from agent.rule import reach
 from agent.rule.manifest import PhotoRule
 from hardware.clock import ClockSource
+from tests.backend.engines.sql import Database
 from tests.backend.office import claims, photos, picture
 from tests.backend.office.claims import BootTime
-from tests.backend.office.ledger import Connection, together
 from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
 from tests.backend.office.photos import Filed, Photo, Void
 from tests.backend.wire.store import Store
@@ -47,7 +47,7 @@ class Filing:
     """
 
     def __init__(
-        self, ledger: Connection, store: Store, orders: Orders, *, show_simulated: bool
+        self, ledger: Database, store: Store, orders: Orders, *, show_simulated: bool
     ) -> None:
         self._ledger = ledger
         self._store = store
@@ -61,7 +61,7 @@ class Filing:
         names = ", ".join(f":{name}" for name in row)
         into = f"""INSERT INTO captures ({", ".join(row)}) VALUES ({names})
             ON CONFLICT (capture_id) DO NOTHING"""
-        with together(self._ledger):
+        with self._ledger.together():
             self._ledger.execute(into, row)
             if row["kind"] == Kind.TIME and (dated := claims.dated_boot(opened)):
                 self._date(dated)
@@ -152,7 +152,7 @@ class Filing:
         query = "SELECT capture_id FROM captures WHERE device_id = ?"
         rows = self._ledger.execute(query, (device_id,)).fetchall()
         undo = "UPDATE captures SET taken_back_at = NULL WHERE device_id = ? AND taken_back_at >= ?"
-        with together(self._ledger):
+        with self._ledger.together():
             self._ledger.execute(undo, (device_id, rfc3339(since)))
             for row in rows:
                 self._settle(row["capture_id"])
@@ -211,7 +211,7 @@ class Filing:
         change = """UPDATE captures SET number = ?, bound_by = ? WHERE capture_id = ?
             AND kind = 'photo' AND erased_at IS NULL AND (number IS NULL OR bound_by = ?)
             AND bound_by <> ?"""
-        with together(self._ledger):
+        with self._ledger.together():
             before = self._photos("c.capture_id = :id", id=capture_id)
             row = (number, BY_DISPATCH, capture_id, BY_DISPATCH, claims.UNOPENED_BODY)
             if self._ledger.execute(change, row).rowcount == 0:

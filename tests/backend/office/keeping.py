@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agent.models import rfc3339
+from tests.backend.engines.sql import Database
 from tests.backend.identity.register import Register
 from tests.backend.office.filing import CannotBindError
-from tests.backend.office.ledger import Connection, together
 from tests.backend.office.orders import TAKES_NO_PHOTO, Orders
 from tests.backend.office.routes import Routes
 from tests.backend.reports.store import Reports
@@ -63,7 +63,7 @@ class Keeping:
 
     def __init__(
         self,
-        ledger: Connection,
+        ledger: Database,
         store: Store,
         orders: Orders,
         routes: Routes,
@@ -146,7 +146,7 @@ class Keeping:
         horizon = rfc3339(now - timedelta(days=self._retention.view_log_days))
         gone = """DELETE FROM views WHERE at < ?
             AND (number IS NULL OR number NOT IN (SELECT number FROM holds))"""
-        with together(self._ledger):
+        with self._ledger.together():
             self._ledger.execute("DELETE FROM view_horizon")
             self._ledger.execute("INSERT INTO view_horizon VALUES (?)", (horizon,))
             self._ledger.execute(gone, (horizon,))

@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 from agent.errors import RecordDamaged
 from agent.record import file as recordfile
+from tests.backend.engines.sql import Database
 from tests.backend.office.access import Access
 from tests.backend.office.filing import Filing
 from tests.backend.office.keeping import Keeping
-from tests.backend.office.ledger import Connection, open_ledger
+from tests.backend.office.ledger import open_ledger
 from tests.backend.office.orders import Orders
 from tests.backend.office.revoked import RevokedKeys
 from tests.backend.office.routes import Routes
@@ -22,7 +23,7 @@ class Office:
     """Orders, routes, records and who may see them, over one folder. One thread uses it."""
 
     store: Store
-    ledger: Connection
+    ledger: Database
     settings: Settings
     orders: Orders
     routes: Routes

@@ -42,7 +42,7 @@ from zoneinfo import ZoneInfo
 
 from agent.rule.manifest import PhotoRule
 from tests.backend import zones
-from tests.backend.office.ledger import Connection, Row, together
+from tests.backend.engines.sql import Database, Row
 
 
 class NoSuchOrder(LookupError):
@@ -119,7 +119,7 @@ _SELECT = """SELECT o.*, a.opted_out AS address_opted_out, a.zone, c.code
 class Orders:
     """Reads and changes them; each change is durable when the call returns."""
 
-    def __init__(self, ledger: Connection) -> None:
+    def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
 
     def add_customer(self, customer: str, name: str) -> None:
@@ -145,7 +145,7 @@ class Orders:
         where = (order.lat_deg, order.lon_deg, order.radius_m)
         flags = (order.signature_required, order.confidential, order.gift, order.opted_out)
         into = f"INSERT INTO orders VALUES ({', '.join('?' * 12)})"
-        with together(self._ledger):
+        with self._ledger.together():
             self._ledger.execute(into, (*who, *where, *flags, order.done))
             codes = [(order.number, code) for code in order.codes]
             self._ledger.executemany("INSERT INTO codes VALUES (?, ?)", codes)

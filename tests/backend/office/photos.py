@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from agent.models import BoundBy
 from hardware.clock import ClockSource
-from tests.backend.office.ledger import Row
+from tests.backend.engines.sql import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from agent.models import rfc3339
+from tests.backend.engines.sql import Database
 from tests.backend.office.filing import Filing
-from tests.backend.office.ledger import Connection, together
 
 
 @dataclass(frozen=True, slots=True)
 class RevokedKeys:
     """The list; it only grows."""
 
-    ledger: Connection
+    ledger: Database
     filing: Filing
 
     def add(self, kid: str, device_id: str, since: datetime) -> None:
@@ -26,7 +26,7 @@ class RevokedKeys:
             ON CONFLICT (kid, device_id) DO UPDATE
             SET since = excluded.since, version = excluded.version
             WHERE excluded.since < revoked_keys.since"""
-        with together(self.ledger):
+        with self.ledger.together():
             self.ledger.execute(upsert, (kid, device_id, rfc3339(since)))
             self.filing.conclude_anew(device_id, since)
 

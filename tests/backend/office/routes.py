@@ -9,7 +9,7 @@ from typing import Any
 from agent.models import rfc3339
 from agent.record import signing
 from agent.rule.manifest import VALIDITY_LIMIT
-from tests.backend.office.ledger import Connection, Row, together
+from tests.backend.engines.sql import Database, Row
 from tests.backend.office.orders import Order, Orders
 
 Sign = Callable[[dict[str, Any]], str]
@@ -27,7 +27,7 @@ class Issued:
 class Routes:
     """Which device drives what today."""
 
-    def __init__(self, ledger: Connection, orders: Orders, practice_codes: Sequence[str]) -> None:
+    def __init__(self, ledger: Database, orders: Orders, practice_codes: Sequence[str]) -> None:
         self._ledger = ledger
         self._orders = orders
         self._practice_codes = list(practice_codes)
@@ -44,7 +44,7 @@ class Routes:
         rows = [(route, number, place) for place, number in enumerate(numbers)]
         upsert = """INSERT INTO routes VALUES (?, ?, ?)
             ON CONFLICT (route) DO UPDATE SET begins = excluded.begins, ends = excluded.ends"""
-        with together(self._ledger):
+        with self._ledger.together():
             self._ledger.execute(upsert, (route, *times))
             self._ledger.execute("DELETE FROM route_orders WHERE route = ?", (route,))
             self._ledger.executemany("INSERT INTO route_orders VALUES (?, ?, ?)", rows)
@@ -61,7 +61,7 @@ class Routes:
             ON CONFLICT (device_id) DO UPDATE SET
             route = excluded.route, begins = excluded.begins, ends = excluded.ends"""
         planned = "INSERT INTO route_devices VALUES (?, ?) ON CONFLICT DO NOTHING"
-        with together(self._ledger):
+        with self._ledger.together():
             self._ledger.execute(take, (route, device_id))
             if self._ledger.execute(give, (device_id, route)).rowcount == 0:
                 raise LookupError("no such route: plan it first")
@@ -111,7 +111,7 @@ class Routes:
         text = json.dumps(content, separators=(",", ":"))
         upsert = """INSERT INTO manifests VALUES (?, ?, ?, ?) ON CONFLICT (device_id) DO UPDATE
             SET version = excluded.version, content = excluded.content, token = excluded.token"""
-        with together(self._ledger):
+        with self._ledger.together():
             last = self._last(device_id)
             if (
                 last is not None

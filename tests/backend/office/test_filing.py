@@ -25,6 +25,7 @@ from tests.backend.office.export import export_device
 from tests.backend.office.filing import CannotBindError
 from tests.backend.office.ledger import open_ledger
 from tests.backend.office.town import NOON, PICTURE, Town
+from tests.support.engines import only_sqlite, take_column
 from tests.support.factory import Made, RecordMaker, new_id
 
 FORBIDDEN = [CONFIDENTIAL, OPTED_OUT, GIFT]
@@ -90,13 +91,14 @@ def test_a_time_record_dates_the_photos_of_its_boot(town: Town) -> None:
     assert after.left_at == datetime(2026, 12, 1, 9, 59, tzinfo=UTC)
 
 
+@only_sqlite
 def test_a_time_that_an_older_version_kept_gives_way_to_a_better_source(town: Town) -> None:
     made = town.photo(ALLOWED)
     dark = {"clock": "unsynced", "monotonic_ns": 0}
     town.receive(town.van.make(Kind.PHOTO, _record(made.content), PICTURE, **dark))
     said = {"utc": "2026-12-01T10:00:00.000Z", "monotonic_ns": 0}
     town.receive(town.van.make(Kind.TIME, {"time": said}, clock="rtc"))
-    town.office.ledger.execute("ALTER TABLE times DROP COLUMN source")
+    take_column(town.office.ledger, "times", "source")
     open_ledger(town.folder).close()
     (before,) = town.office.filing.photos_of(ALLOWED)
 

@@ -7,9 +7,9 @@ import pytest
 
 from agent.record import signing
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
-from tests.backend.office.ledger import open_ledger
 from tests.backend.office.model import open_office
 from tests.backend.office.town import Town
+from tests.support.engines import only_sqlite, take_column
 from tests.support.factory import RecordMaker
 
 SINCE = datetime(2026, 12, 1, 11, 0, 0, tzinfo=UTC)
@@ -105,12 +105,11 @@ def test_an_earlier_date_moves_it_back_and_a_later_one_does_nothing(town: Town) 
     }
 
 
+@only_sqlite
 def test_records_of_before_the_key_was_kept_are_the_devices(town: Town) -> None:
     """A device had one key then; `orders.db` of 2026.11.1 has no such column."""
     town.receive(town.photo(ALLOWED), FROM_THEN)
-    old = open_ledger(town.folder)
-    old.execute("ALTER TABLE captures DROP COLUMN kid")
-    old.close()
+    take_column(town.office.ledger, "captures", "kid")
 
     town.office = open_office(town.office.store)
     revoke(town)

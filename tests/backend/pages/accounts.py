@@ -13,21 +13,26 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from agent.models import rfc3339
+from tests.backend.engines.sql import Database, Room, statements
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import Account
-from tests.backend.office.ledger import Connection, together
 
 ROLES: Final = ("customer", "agent", "dispatch")
 """What an account can be."""
 
-SCHEMA: Final = """
+ACCOUNTS: Final = Room(
+    "accounts",
+    [
+        statements("""
 CREATE TABLE IF NOT EXISTS accounts (
     who TEXT PRIMARY KEY, role TEXT NOT NULL CHECK (role IN ('customer', 'agent', 'dispatch')),
-    hash TEXT NOT NULL) STRICT;
+    hash TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS browsers (
     browser TEXT PRIMARY KEY, ends TEXT NOT NULL,
-    who TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE) STRICT;
-"""
+    who TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE);
+""")
+    ],
+)
 """`browsers` holds a digest of what each was given; a new password makes all of them unknown."""
 
 HASHER: Final = PasswordHasher()
@@ -56,17 +61,17 @@ class SignedIn:
 class Accounts:
     """The accounts in the office's ledger. Each change is durable when the call returns."""
 
-    def __init__(self, ledger: Connection, hasher: PasswordHasher = HASHER) -> None:
+    def __init__(self, ledger: Database, hasher: PasswordHasher = HASHER) -> None:
         self._ledger = ledger
         self._hasher = hasher
         self._nobodys = _nobodys_hash(hasher)
         self._one_at_a_time = anyio.CapacityLimiter(1)  # 64 MiB each
-        ledger.executescript(f"BEGIN; {SCHEMA} COMMIT;")
+        ledger.migrate(ACCOUNTS)
 
     def add(self, account: Account) -> None:
         """Add an account, or give one a new role and password; its sessions and browsers end."""
         row = (account.who, account.role, self._hasher.hash(account.password))
-        with together(self._ledger):  # what it had goes with the old row
+        with self._ledger.together():  # what it had goes with the old row
             self.remove(account.who)
             self._ledger.execute("INSERT INTO accounts VALUES (?, ?, ?)", row)
 

@@ -4,9 +4,9 @@ import argparse
 import sys
 from typing import Any, Final
 
+from tests.backend.engines.sql import Database
 from tests.backend.office.demo import Account
 from tests.backend.office.keeping import NotDone
-from tests.backend.office.ledger import Connection
 from tests.backend.pages.accounts import ROLES, Accounts
 
 COMMANDS: Final = frozenset({"account", "remove-account"})
@@ -24,7 +24,7 @@ def add_to(commands: Any) -> None:
     commands.add_parser("remove-account", help="end an account").add_argument("who")
 
 
-def run(options: argparse.Namespace, ledger: Connection) -> str:
+def run(options: argparse.Namespace, ledger: Database) -> str:
     """Carry out one of COMMANDS; returns what to print. Raises NotDone."""
     accounts, who = Accounts(ledger), options.who
     if options.command == "remove-account":

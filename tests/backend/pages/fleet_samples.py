@@ -1,6 +1,5 @@
 """A fleet with a device of each kind, and one of ten thousand, for tests and the picture."""
 
-import sqlite3  # noqa: TID251 - ten thousand devices at once
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from agent.models import rfc3339
 from agent.record import signing
 from agent.status.troubles import Trouble
 from tests.backend import keys
+from tests.backend.engines.opening import open_database
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
@@ -70,7 +70,8 @@ def settle_many(folder: Path, number: int) -> None:
     reports = Reports(folder)
     ids = [f"van-{one:05}" for one in range(number)]
     until = rfc3339(NOON + timedelta(days=300))
-    with sqlite3.connect(folder / "backend.db") as db:
+    db = open_database(folder, "backend")
+    with db.together():
         db.executemany("INSERT INTO enrolled VALUES (?, 'in', FALSE)", [(one,) for one in ids])
         into = """INSERT INTO certificates (serial, device_id, label, kid, until, state, pem)
             VALUES (?, ?, 'tls', 'kid', ?, 'live', '')"""

@@ -15,6 +15,7 @@ from tests.backend.office.ledger import open_ledger
 from tests.backend.office.orders import Address, Order, Orders
 from tests.backend.office.town import NOON, PICTURE, Town
 from tests.backend.pages.live import Browser, Live, live_town
+from tests.support.engines import only_sqlite, take_column
 
 FAR: Final = "1009"
 OWNER: Final = Customer("c-1")
@@ -88,8 +89,9 @@ def test_a_press_of_unknown_time_is_said_to_be_so_and_the_arrival_has_its_zone(l
     assert "1 December 2026, 06:00 (America/New_York)" in page
 
 
+@only_sqlite
 def test_an_older_folder_has_addresses_without_a_zone(tmp_path: Path) -> None:
-    Town(tmp_path).office.ledger.execute("ALTER TABLE addresses DROP COLUMN zone")
+    take_column(Town(tmp_path).office.ledger, "addresses", "zone")
 
     orders = Orders(open_ledger(tmp_path))
 

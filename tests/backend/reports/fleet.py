@@ -1,6 +1,5 @@
 """Every device as the backend sees it: what the register knows, and what it said last."""
 
-import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.models import from_rfc3339
+from tests.backend.engines.opening import open_database
+from tests.backend.engines.sql import Row
 from tests.backend.identity.known import DeviceState
 from tests.backend.reports.read import Report
 from tests.backend.reports.store import report
@@ -21,7 +22,10 @@ _DEVICES: Final = """SELECT e.device_id AS id, e.state, r.*,
         EXISTS (SELECT 1 FROM certificates c WHERE c.device_id = e.device_id
             AND c.state = 'superseded' AND c.cloned_at IS NOT NULL) AS cloned
     FROM enrolled e LEFT JOIN reports r ON r.device_id = e.device_id
-    WHERE {} ORDER BY e.device_id"""
+    WHERE {} ORDER BY e.device_id LIMIT ?"""
+
+AT_ONCE: Final = 500
+"""Devices of one question: who asks for fifty reads no ten thousand, and none holds up others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,39 +64,38 @@ class Device:
 
 
 class Fleet:
-    """Reads `backend.db` with a connection for each question, so that any thread may ask.
+    """Reads what the register and the reports have written; they have made their tables.
 
-    The register and the reports have made their tables.
+    A connection of its own, so that pages of the fleet hold up no device. Any thread may ask.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._uri = f"{(folder / 'backend.db').absolute().as_uri()}?mode=ro"
+        self._db = open_database(folder, "backend")
 
     def devices(
         self, now: datetime, unreadable: Mapping[str, str], after: str = ""
     ) -> Generator[Device]:
-        """By id, from the one after this id on; those that are gone too.
+        """By id, from the one after this id on; those that are gone too. Each as it is when read.
 
         Args:
             unreadable: as `Reports.unreadable` says it.
         """
-        return self._devices("e.device_id > ?", after, now, unreadable)
+        while True:
+            found = self._read("e.device_id > ?", after, now, unreadable)
+            yield from found
+            if len(found) < AT_ONCE:
+                return
+            after = found[-1].device_id
 
     def find(self, device_id: str, now: datetime, unreadable: Mapping[str, str]) -> Device | None:
         """One device; None if it was never let in."""
-        return next(self._devices("e.device_id = ?", device_id, now, unreadable), None)
+        return next(iter(self._read("e.device_id = ?", device_id, now, unreadable)), None)
 
-    def _devices(
+    def _read(
         self, which: str, value: str, now: datetime, unreadable: Mapping[str, str]
-    ) -> Generator[Device]:
-        db = sqlite3.connect(self._uri, uri=True)
-        db.row_factory = sqlite3.Row
-        try:
-            for row in db.execute(_DEVICES.format(which), (value,)):
-                said = None if row["device_id"] is None else report(row)
-                yield seen(_registered(row), said, unreadable.get(row["id"]), now)
-        finally:
-            db.close()
+    ) -> list[Device]:
+        rows = self._db.execute(_DEVICES.format(which), (value, AT_ONCE))
+        return [seen(_registered(row), _said(row), unreadable.get(row["id"]), now) for row in rows]
 
 
 def seen(
@@ -140,7 +143,11 @@ def _noticed(
         yield Noticed.BENCH_MODE
 
 
-def _registered(row: sqlite3.Row) -> Registered:
+def _said(row: Row) -> Report | None:
+    return None if row["device_id"] is None else report(row)
+
+
+def _registered(row: Row) -> Registered:
     until = None if row["until"] is None else from_rfc3339(row["until"])
     return Registered(
         row["id"], DeviceState(row["state"]), bool(row["enrolled"]), until, bool(row["cloned"])

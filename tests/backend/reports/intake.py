@@ -1,13 +1,13 @@
 """Takes the report off whatever request of a device it rides on; the request goes on unharmed."""
 
 import logging
-import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from datetime import UTC, datetime
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.status import header
+from tests.backend.engines.sql import Away
 from tests.backend.identity.admission import device_of
 from tests.backend.reports.read import Report, read
 from tests.backend.reports.store import Reports
@@ -40,5 +40,5 @@ class ReportIntake:
             return
         try:
             self._reports.note(found)
-        except sqlite3.OperationalError as error:
+        except Away as error:
             log.warning("event=report_lost device_id=%s why=%r", device_id, str(error))

@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 import ssl
 import time
 from collections.abc import Iterable, Iterator
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from tests.backend.engines.sql import Away
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 from tests.backend.office.keeping import NotDone
@@ -129,7 +129,7 @@ class _Keeping:
             return f"{_words(found)}; not kept: it is {known.state} in the register"
         try:
             self._reports.note(found)
-        except sqlite3.OperationalError as error:
+        except Away as error:
             return f"{found.device_id} answered, but this could not be kept: {error}"
         return found
 

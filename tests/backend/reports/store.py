@@ -1,8 +1,7 @@
-"""The last report of each device, in `backend.db`; nothing older is kept."""
+"""The last report of each device, in `backend`; nothing older is kept."""
 
 import json
 import logging
-import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import datetime
@@ -10,17 +9,24 @@ from pathlib import Path
 from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
+from tests.backend.engines.opening import open_database
+from tests.backend.engines.sql import Room, Row, statements
 from tests.backend.identity.database import opened
 from tests.backend.reports.read import Report
 
 log = logging.getLogger(__name__)
 
-SCHEMA: Final = """
+REPORTS: Final = Room(
+    "reports",
+    [
+        statements("""
 CREATE TABLE IF NOT EXISTS reports (
     device_id TEXT PRIMARY KEY, received_at TEXT NOT NULL, document TEXT NOT NULL,
-    worst INTEGER NOT NULL, waiting INTEGER NOT NULL, oldest_utc TEXT, agent TEXT NOT NULL,
-    bench_mode INTEGER NOT NULL) STRICT;
-"""
+    worst BIGINT NOT NULL, waiting BIGINT NOT NULL, oldest_utc TEXT, agent TEXT NOT NULL,
+    bench_mode BOOLEAN NOT NULL);
+""")
+    ],
+)
 """`worst`: place of its first need among the troubles, 1000 for none; times are to the hour."""
 
 PATIENCE_S: Final = 0.05
@@ -42,11 +48,8 @@ class Reports:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._db = sqlite3.connect(folder / "backend.db", PATIENCE_S, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
-            self._db.execute(f"PRAGMA {pragma}").fetchall()
-        self._db.executescript(SCHEMA)
+        self._db = open_database(folder, "backend", durable=False, patience_s=PATIENCE_S)
+        self._db.migrate(REPORTS)
         self._unreadable: dict[str, str] = {}
         self._logged: set[str] = set()
 
@@ -54,7 +57,7 @@ class Reports:
         """Keep it in place of the one before. A power cut may take the last of them.
 
         Raises:
-            sqlite3.OperationalError: the disk is full, or somebody else writes for long.
+            Away: the disk is full, or somebody else writes for long.
         """
         self._unreadable.pop(report.device_id, None)
         row = (
@@ -86,7 +89,7 @@ class Reports:
         return None if row is None else report(row)
 
     def all(self) -> Iterator[Report]:
-        """By device, while it is iterated over."""
+        """By device."""
         return map(report, self._db.execute("SELECT * FROM reports ORDER BY device_id"))
 
     def expire(self, before: datetime) -> int:
@@ -97,7 +100,7 @@ class Reports:
             return register.execute(query, (rfc3339(before),)).rowcount
 
 
-def report(row: sqlite3.Row) -> Report:
+def report(row: Row) -> Report:
     """A row of `reports`."""
     at = from_rfc3339(row["received_at"])
     return Report(row["device_id"], at, json.loads(row["document"]))

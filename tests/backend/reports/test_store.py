@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend.engines.opening import open_database
+from tests.backend.engines.sql import Away
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 from tests.backend.office.model import open_office
 from tests.backend.reports.samples import DEVICE, NOW, report, waits
 from tests.backend.reports.store import Reports
 from tests.backend.wire.store import Store
+from tests.support.engines import only_sqlite
 
 
 @pytest.fixture
@@ -31,11 +34,13 @@ def test_the_last_one_stands_in_place_of_the_one_before(reports: Reports, tmp_pa
     assert reports.find(DEVICE) == last
     assert reports.find("van-2") is None
     assert list(Reports(tmp_path).all()) == [last, other]
-    with sqlite3.connect(tmp_path / "backend.db") as db:
-        rows = db.execute("SELECT worst, waiting, oldest_utc, agent, bench_mode FROM reports")
-        assert rows.fetchall()[0] == (last.worst, 0, None, "2026.12.1", 1)
+    query = """SELECT worst, waiting, oldest_utc, agent, bench_mode FROM reports
+        WHERE device_id = ?"""
+    row = open_database(tmp_path, "backend").execute(query, (DEVICE,)).fetchone()
+    assert row == (last.worst, 0, None, "2026.12.1", True)
 
 
+@only_sqlite
 def test_what_says_nothing_new_writes_nothing(reports: Reports, tmp_path: Path) -> None:
     """A device asks for its manifest every ten minutes."""
     reports.note(report())
@@ -49,11 +54,13 @@ def test_what_says_nothing_new_writes_nothing(reports: Reports, tmp_path: Path) 
 
 def test_it_waits_for_no_command_that_writes(reports: Reports, tmp_path: Path) -> None:
     """A request would wait with it."""
-    with sqlite3.connect(tmp_path / "backend.db", isolation_level=None) as db:
-        db.execute("BEGIN IMMEDIATE")
+    reports.note(report())
+    other = open_database(tmp_path, "backend")
+    with other.together():
+        other.execute("UPDATE reports SET worst = 7")
         began_s = time.monotonic()
-        with pytest.raises(sqlite3.OperationalError):
-            reports.note(report())
+        with pytest.raises(Away):
+            reports.note(report(needs=["full"]))
         assert time.monotonic() - began_s < 4  # by itself SQLite would wait for 5 s
 
 

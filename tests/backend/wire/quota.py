@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from agent.models import rfc3339
+from tests.backend.engines.sql import Room, statements
 from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
@@ -31,11 +32,16 @@ TOO_MANY: Final = (
 )
 """Why a device is answered 429."""
 
-SCHEMA: Final = """
+BEGUN: Final = Room(
+    "begun",
+    [
+        statements("""
 CREATE TABLE IF NOT EXISTS begun (
-    capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, owner TEXT NOT NULL) STRICT;
+    capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, owner TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS begun_by_owner ON begun (owner);
-"""
+""")
+    ],
+)
 
 
 def owner_of(scope: Any) -> str:
@@ -52,7 +58,7 @@ class Quota:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        store.db.executescript(SCHEMA)
+        store.db.migrate(BEGUN)
 
     def admits(self, owner: str, length: int) -> bool:
         """Whether this owner may begin another upload; the oldest of its refused ones make room."""
@@ -93,4 +99,4 @@ class Quota:
         query = f"""SELECT u.capture_id, u.length FROM begun b JOIN uploads u USING (capture_id)
             LEFT JOIN verdicts v USING (capture_id) WHERE b.owner = ? AND {which}
             ORDER BY v.at, u.capture_id"""
-        return list(self._store.db.execute(query, (owner,)))
+        return [(row[0], row[1]) for row in self._store.db.execute(query, (owner,))]

@@ -5,13 +5,19 @@ from datetime import datetime
 from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
+from tests.backend.engines.sql import Room, statements
 from tests.backend.identity.closings import A_TECHNICIAN
 from tests.backend.wire.store import Store
 
-SCHEMA: Final = """
+RESCUED: Final = Room(
+    "rescued",
+    [
+        statements("""
 CREATE TABLE IF NOT EXISTS rescued (
-    capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, technician TEXT) STRICT;
-"""
+    capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, technician TEXT);
+""")
+    ],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class Rescues:
 
     def __init__(self, store: Store) -> None:
         self._db = store.db
-        self._db.executescript(SCHEMA)
+        self._db.migrate(RESCUED)
 
     def mark(self, capture_id: str, technician: str) -> None:
         """Somebody has a hand in this upload. Durable when it returns; the first name stays."""

@@ -1,8 +1,7 @@
-"""Uploads and verdicts on disk: files for the bytes, SQLite for what is known about them."""
+"""Uploads and verdicts on disk: files for the bytes, SQL for what is known about them."""
 
 import json
 import os
-import sqlite3  # noqa: TID251 - the backend's own database, not the device's
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,21 +11,29 @@ from typing import Any, BinaryIO, Final
 from agent.record import file as recordfile
 from agent.record import sealing, signing
 from tests.backend.copies.shows import Shows
+from tests.backend.engines.opening import open_database
+from tests.backend.engines.sql import Column, Conflict, Database, Room, statements
 from tests.backend.seals import Seals
 
-SCHEMA: Final = """
+UPLOADS: Final = Room(
+    "uploads",
+    [
+        statements("""
 CREATE TABLE IF NOT EXISTS uploads (
-    capture_id TEXT PRIMARY KEY, length INTEGER NOT NULL, sha256 TEXT NOT NULL,
-    metadata TEXT NOT NULL) STRICT;
+    capture_id TEXT PRIMARY KEY, length BIGINT NOT NULL, sha256 TEXT NOT NULL,
+    metadata TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS verdicts (
     capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE,
-    accepted INTEGER NOT NULL, at TEXT NOT NULL, reason TEXT, jws TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS devices (device_id TEXT PRIMARY KEY, kid TEXT NOT NULL) STRICT;
+    accepted BOOLEAN NOT NULL, at TEXT NOT NULL, reason TEXT, jws TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS devices (device_id TEXT PRIMARY KEY, kid TEXT NOT NULL);
+"""),
+        [Column("uploads", "device_id TEXT")],
+    ],
+)
+"""In `backend`. `devices` pins the first label key seen of each device, where no certificate
+vouches for it. `device_id`: who began an upload; nobody that is known before there were
+certificates.
 """
-"""`devices` pins the first label key seen of each device, where no certificate vouches for it."""
-
-OWNER: Final = "ALTER TABLE uploads ADD COLUMN device_id TEXT"
-"""Who began an upload; nobody that is known before there were certificates."""
 
 
 UNOPENED: Final[dict[str, Any]] = {"simulated": False}
@@ -82,16 +89,12 @@ class Store:
         for name in ("uploads", "received", "refused", "photos", "copies", "records"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         self._seals = Seals(folder)
-        self._db = sqlite3.connect(folder / "backend.db", isolation_level=None)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            self._db.execute(f"PRAGMA {pragma}").fetchall()
-        self._db.executescript(SCHEMA)
-        if "device_id" not in [row[1] for row in self._db.execute("PRAGMA table_info(uploads)")]:
-            self._db.execute(OWNER)
+        self._db = open_database(folder, "backend")
+        self._db.migrate(UPLOADS)
 
     @property
-    def db(self) -> sqlite3.Connection:
-        """For what else is known about uploads, in the same thread (quota.py)."""
+    def db(self) -> Database:
+        """For what else is known about uploads (quota.py)."""
         return self._db
 
     def create(self, upload: Upload) -> None:
@@ -99,7 +102,7 @@ class Store:
         row = (upload.capture_id, upload.length, upload.sha256, upload.metadata, upload.device_id)
         try:
             self._db.execute("INSERT INTO uploads VALUES (?, ?, ?, ?, ?)", row)
-        except sqlite3.IntegrityError as error:
+        except Conflict as error:
             raise UploadExistsError(f"{upload.capture_id} was begun before") from error
         self._part(upload.capture_id).write_bytes(b"")
 
@@ -249,7 +252,7 @@ class Store:
         self._db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
 
     def drop_all(self) -> None:
-        for (capture_id,) in self._db.execute("SELECT capture_id FROM uploads").fetchall():
+        for (capture_id,) in self._db.execute("SELECT capture_id FROM uploads"):
             self.drop(capture_id)
 
     def _unpacked(self, capture_id: str) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""What keeps the backend's rows: SQLite in its folder, or PostgreSQL."""

@@ -1,0 +1,263 @@
+"""PostgreSQL: a pool of connections for each process, bounded in time whatever the server does."""
+
+import atexit
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock, local
+from typing import Any, Final, TypeVar
+
+import psycopg  # noqa: TID251 - this is its door
+import psycopg_pool  # noqa: TID251 - as above
+from psycopg import errors  # noqa: TID251 - as above
+from psycopg.abc import PQGen  # noqa: TID251 - as above
+from psycopg.conninfo import conninfo_to_dict  # noqa: TID251 - as above
+
+from tests.backend.engines.sql import (
+    Away,
+    Column,
+    Conflict,
+    Database,
+    Parameters,
+    Result,
+    UnfitError,
+)
+
+_Found = TypeVar("_Found")
+
+CONNECT_S: Final = 2
+"""Longest wait for a connection, in whole seconds as libpq counts; a device is answered in 3 s."""
+
+STATEMENT_MS: Final = 2000
+"""Longest statement; of some milliseconds each, a thousand times as long is too long."""
+
+LOCK_MS: Final = 1500
+"""Longest wait for a lock, below STATEMENT_MS so that the error says that it was one."""
+
+IDLE_MS: Final = 10_000
+"""Longest pause within `together`: who is stopped there would hold up every other instance."""
+
+ANSWER_S: Final = 3.0
+"""Longest wait for any answer: a server that is stopped itself keeps no limit of its own."""
+
+CONNECTIONS: Final = 8
+"""Of one pool; one process answers devices in one thread, and people in a few."""
+
+_LOCK: Final = b"SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.' || %s, 0))"
+
+_UNFIT: Final = "PostgreSQL: the database {} {}; make it with TEMPLATE template0 ENCODING 'UTF8' \
+LOCALE 'C'"
+
+_AWAY: Final = (errors.ReadOnlySqlTransaction, errors.IdleInTransactionSessionTimeout)
+"""What psycopg counts among errors of PostgreSQL's own."""
+
+_MARK: Final = re.compile(r"('[^']*')|(::)|:([a-z_]+)|(\?)|(%)")
+"""A text, a cast, a value by name, one by place, and what psycopg would take for one."""
+
+
+class _Connection(psycopg.Connection[Any]):
+    """One that gives up. psycopg waits for ever by itself."""
+
+    def wait(
+        self, gen: PQGen[_Found], interval: float = 0.1, timeout: float | None = None
+    ) -> _Found:
+        try:
+            return super().wait(gen, interval, ANSWER_S if timeout is None else timeout)
+        except errors._WaitTimeout as error:  # noqa: SLF001 - psycopg has no other name for it
+            self.pgconn.finish()  # what comes now would be the answer to something else
+            raise psycopg.OperationalError(f"no answer within {ANSWER_S:g} s") from error
+
+
+Pool = psycopg_pool.ConnectionPool[_Connection]
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What one pool of this process is for; see `Postgres`."""
+
+    url: str
+    schema: str | None
+    durable: bool
+    patience_s: float
+
+
+_POOLS: Final[dict[_Key, Pool]] = {}
+_MAKING: Final = Lock()
+
+
+def _pool(key: _Key) -> Pool:
+    with _MAKING:
+        if key not in _POOLS:
+            _POOLS[key] = _made(key)
+        return _POOLS[key]
+
+
+def _made(key: _Key) -> Pool:
+    """Raises Away, UnfitError."""
+    limits = {
+        "statement_timeout": STATEMENT_MS,
+        "lock_timeout": min(LOCK_MS, int(key.patience_s * 1000)),
+        "idle_in_transaction_session_timeout": IDLE_MS,
+    }
+    options = str(conninfo_to_dict(key.url).get("options") or "")
+    options += "".join(f" -c {name}={value}" for name, value in limits.items())
+    options += "" if key.durable else " -c synchronous_commit=off"
+    options += "" if key.schema is None else f" -c search_path={key.schema}"
+    wanted: dict[str, Any] = {
+        "connect_timeout": CONNECT_S,
+        "options": options,
+        "application_name": "doorstep",
+        "autocommit": True,
+        "prepare_threshold": None,  # a plan that is kept fails once a newer version adds a column
+    }
+    with _told(), _Connection.connect(key.url, **wanted) as connection:
+        _check(connection, key.schema)
+    return Pool(
+        key.url,
+        connection_class=_Connection,
+        kwargs=wanted,
+        min_size=0,
+        max_size=CONNECTIONS,
+        timeout=CONNECT_S,
+        reconnect_timeout=CONNECT_S,  # then the next one who asks tries again
+        check=Pool.check_connection,
+        num_workers=1,
+        open=True,
+    )
+
+
+def close_pools(schema: str | None = None) -> None:
+    """Of one schema, or all: nobody asks it any more. What ends by a signal needs none of this."""
+    with _MAKING:
+        for key in [one for one in _POOLS if schema in {None, one.schema}]:
+            _POOLS.pop(key).close(CONNECT_S)
+
+
+atexit.register(close_pools)
+
+
+class Postgres(Database):
+    """All tables of a backend in one schema; `name` is that of the SQLite file beside which it is.
+
+    `together` of two names wait for each other no more than two files do.
+    Text cannot hold a NUL here: U+FFFD stands for it. No device's text that is kept has one
+    (labels are printable, ids have a pattern, JSON escapes it); a person's may.
+
+    Args:
+        schema: made where it is not there; None for the URL's own.
+        durable: without, a power cut may take the last steps, and no step waits for the disk.
+        patience_s: longest wait for another transaction, up to LOCK_MS.
+    """
+
+    engine = "postgresql"
+
+    def __init__(
+        self, url: str, name: str, *, schema: str | None, durable: bool, patience_s: float
+    ) -> None:
+        super().__init__(name)
+        self._pool = _pool(_Key(url, schema, durable, patience_s))
+        self._here = local()  # the connection of this thread's `together`
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> Result:
+        return self._ask(translated(sql), _without_nul(parameters))
+
+    def close(self) -> None:
+        """The process's connections stay: others may use them."""
+
+    @contextmanager
+    def _locked(self, lock: str) -> Iterator[None]:
+        if self._bound() is not None:
+            yield
+            return
+        with _told(), self._pool.connection() as taken, taken.transaction():
+            taken.execute(_LOCK, (lock,))
+            self._here.connection = taken
+            try:
+                yield
+            finally:
+                self._here.connection = None
+
+    def _ask(self, query: bytes, parameters: Parameters | None) -> Result:
+        with _told():
+            if (bound := self._bound()) is not None:
+                return _result(bound.execute(query, parameters))
+            with self._pool.connection() as taken:
+                return _result(taken.execute(query, parameters))
+
+    def _bound(self) -> _Connection | None:
+        return getattr(self._here, "connection", None)
+
+    def _change(self, statement: str) -> None:
+        self._ask(statement.encode(), None)
+
+    def _add(self, column: Column) -> None:
+        self._change(f"ALTER TABLE {column.table} ADD COLUMN IF NOT EXISTS {column.definition}")
+
+    def _has_table(self, name: str) -> bool:
+        return bool(self.execute("SELECT to_regclass(?) IS NOT NULL", (name,)).fetchone()[0])
+
+
+@lru_cache(maxsize=1024)
+def translated(sql: str) -> bytes:
+    """The seam's marks for values as psycopg's; pure."""
+    return _MARK.sub(_mark, sql).encode()
+
+
+def _mark(found: re.Match[str]) -> str:
+    text, cast, name, place, _ = found.groups()
+    if text:
+        return str(text).replace("%", "%%")
+    if name:
+        return f"%({name})s"
+    return "::" if cast else "%s" if place else "%%"
+
+
+def _without_nul(parameters: Parameters) -> Parameters:
+    if isinstance(parameters, Mapping):
+        return {name: _text(value) for name, value in parameters.items()}
+    return [_text(value) for value in parameters]
+
+
+def _text(value: Any) -> Any:
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
+
+
+def _result(cursor: psycopg.Cursor[Any]) -> Result:
+    if cursor.description is None:
+        return Result((), (), cursor.rowcount)
+    names = [column.name for column in cursor.description]
+    return Result(names, cursor.fetchall(), cursor.rowcount)
+
+
+def _check(connection: _Connection, schema: str | None) -> None:
+    """Ids and times are compared byte by byte, as SQLite does it and as devices page by them."""
+    query = "SELECT current_database(), current_setting('server_encoding') = 'UTF8',"
+    row = connection.execute(f"{query} 'Z' < 'a' AND 'a-b' < 'aa'".encode()).fetchone()
+    name, is_utf8, is_by_bytes = row or ("", False, False)
+    if not is_utf8:
+        raise UnfitError(_UNFIT.format(name, "does not hold all of Unicode"))
+    if not is_by_bytes:
+        raise UnfitError(_UNFIT.format(name, "sorts as a language does, and not by bytes"))
+    if schema is not None:
+        with connection.transaction():
+            connection.execute(_LOCK, ("schema",))  # two at once would have one fail
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """In the seam's words. A statement that is wrong stays PostgreSQL's error: a bug."""
+    try:
+        yield
+    except psycopg.IntegrityError as error:
+        raise Conflict(_sentence(error)) from error
+    except psycopg_pool.PoolTimeout as error:
+        raise Away(f"no connection to PostgreSQL within {CONNECT_S} s; see above") from error
+    except (psycopg.OperationalError, *_AWAY) as error:
+        raise Away(_sentence(error)) from error
+
+
+def _sentence(error: psycopg.Error) -> str:
+    return error.diag.message_primary or str(error).strip()

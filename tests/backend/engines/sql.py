@@ -1,0 +1,201 @@
+"""The one seam for SQL: what every engine does, and the words for what it could not do.
+
+Queries are written once, in what SQLite and PostgreSQL have in common, with `?` or `:name` for
+values. Types are PostgreSQL's: TEXT, BIGINT, BOOLEAN, DOUBLE PRECISION.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Final, SupportsIndex
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+"""Of a query with `?`, or of one with `:name`."""
+
+_DONE: Final = """CREATE TABLE IF NOT EXISTS migrations (
+    room TEXT NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (room, number))"""
+
+
+class Conflict(Exception):
+    """It contradicts what is there: a key that is taken, a row that is referred to, a trigger."""
+
+
+class Away(Exception):
+    """The database cannot be asked now: locked, full, read-only, lost, too slow. Try again later.
+
+    The text is the engine's own sentence. Lost in the last moment, a step may have happened.
+    """
+
+
+class UnfitError(ValueError):
+    """The database is none that the backend can use; says how to make one."""
+
+
+class Row(tuple[Any, ...]):  # noqa: SLOT001 - a tuple's values leave no room for slots
+    """One row; its values by place and by name. Of two columns of one name it has the first."""
+
+    names: Mapping[str, int]
+
+    def __getitem__(self, key: SupportsIndex | slice | str) -> Any:
+        """By name besides, which no other tuple has."""
+        return super().__getitem__(self.names[key] if isinstance(key, str) else key)
+
+    def keys(self) -> KeysView[str]:
+        """The columns' names: `dict(row)` is the row by name."""
+        return self.names.keys()
+
+
+class Result:
+    """What a statement gave: all its rows, already here.
+
+    Attributes:
+        rowcount: of what INSERT, UPDATE or DELETE changed.
+    """
+
+    def __init__(self, names: Sequence[str], found: Sequence[Sequence[Any]], rowcount: int) -> None:
+        places = {name: place for place, name in reversed(list(enumerate(names)))}
+        self.rowcount = rowcount
+        self._rows = [_row(places, values) for values in found]
+
+    def fetchone(self) -> Any:
+        """The first Row; None where there is none."""
+        return self._rows[0] if self._rows else None
+
+    def fetchall(self) -> list[Row]:
+        return self._rows
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+
+def _row(places: Mapping[str, int], values: Sequence[Any]) -> Row:
+    row = Row(values)
+    row.names = places
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A step of a migration: a column that is added, where an earlier version has not done so.
+
+    Attributes:
+        definition: name, type and the rest.
+    """
+
+    table: str
+    definition: str
+
+    @property
+    def name(self) -> str:
+        return self.definition.partition(" ")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """A step of a migration for one engine, by its `engine`."""
+
+    engine: str
+    statement: str
+
+
+Step = str | Column | Only
+"""A str is one statement for all engines."""
+
+
+def statements(text: str) -> list[Step]:
+    """What stands between semicolons; there are none inside."""
+    return [one.strip() for one in text.split(";") if one.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The tables of a part of the backend.
+
+    Attributes:
+        migrations: forward only; one that was released is never changed. The first has IF NOT
+            EXISTS everywhere: folders of before 2027.1 have its tables, and no numbers.
+    """
+
+    name: str
+    migrations: Sequence[Sequence[Step]]
+
+
+class Database(ABC):
+    """One database; any thread may use it. After an error within `together`, leave that.
+
+    Attributes:
+        engine: `sqlite` or `postgresql`.
+    """
+
+    engine: str
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @abstractmethod
+    def execute(self, sql: str, parameters: Parameters = ()) -> Result:
+        """One statement, durable when it returns unless it is within `together`.
+
+        Raises:
+            Conflict, Away.
+        """
+
+    def executemany(self, sql: str, rows: Iterable[Parameters]) -> None:
+        """The same statement for each row: for all, or none. Raises Conflict, Away."""
+        with self.together():
+            for row in rows:
+                self.execute(sql, row)
+
+    def together(self) -> AbstractContextManager[None]:
+        """All steps inside happen, durably, or none; inside another one it is part of that.
+
+        No other `together` of this database runs meanwhile, in whatever process: what was read
+        inside is still so. Waits for the other one so long. Raises Away.
+        """
+        return self._locked(self._name)
+
+    def migrate(self, room: Room) -> None:
+        """Brings a room's tables to this version; several processes may be at it. Raises Away."""
+        if self._migrated(room) >= len(room.migrations):
+            return
+        with self._locked("migrations"):
+            self._change(_DONE)
+            for number in range(self._migrated(room), len(room.migrations)):
+                for step in room.migrations[number]:
+                    self._take(step)
+                self.execute("INSERT INTO migrations VALUES (?, ?)", (room.name, number))
+
+    @abstractmethod
+    def close(self) -> None:
+        """Nobody asks it any more."""
+
+    def _migrated(self, room: Room) -> int:
+        if not self._has_table("migrations"):
+            return 0
+        query = "SELECT count(*) FROM migrations WHERE room = ?"
+        return int(self.execute(query, (room.name,)).fetchone()[0])
+
+    def _take(self, step: Step) -> None:
+        match step:
+            case Only(engine, statement):
+                if engine == self.engine:
+                    self._change(statement)
+            case Column():
+                self._add(step)
+            case _:
+                self._change(step)
+
+    @abstractmethod
+    def _locked(self, lock: str) -> AbstractContextManager[None]:
+        """`together`, apart from what has the lock of another name where the engine can."""
+
+    @abstractmethod
+    def _change(self, statement: str) -> None:
+        """A statement that defines something; no values in it."""
+
+    @abstractmethod
+    def _add(self, column: Column) -> None: ...
+
+    @abstractmethod
+    def _has_table(self, name: str) -> bool: ...
