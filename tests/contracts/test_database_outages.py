@@ -1,0 +1,292 @@
+"""What becomes of the backend's PostgreSQL by misfortune: away, and by itself well again."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psycopg  # noqa: TID251 - the test's own side
+import pytest
+
+from tests.backend.engines import postgres
+from tests.backend.engines.postgres import translated
+from tests.backend.engines.sql import Away, Database, Room, UnfitError, statements
+from tests.backend.office.ledger import OFFICE
+from tests.support.postgres import Postgres, running_postgres
+from tests.support.waiting import until
+
+ROOM: Final = Room("doors", [statements("CREATE TABLE doors (door TEXT PRIMARY KEY)")])
+
+WITHIN_S: Final = 8.0
+"""Longest wait for an error that is allowed here: its limits, on a machine that is busy."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with running_postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def url(server: Postgres, request: pytest.FixtureRequest) -> str:
+    """Of a database of the test's own."""
+    name = f"d{abs(hash(request.node.name)):x}"
+    server.tell(f"CREATE DATABASE {name}")
+    return server.database(name)
+
+
+@pytest.fixture
+def database(url: str) -> Database:
+    made = opened(url)
+    made.migrate(ROOM)
+    add(made, "before")
+    return made
+
+
+def opened(url: str, patience_s: float = 5.0) -> Database:
+    return postgres.Postgres(url, "backend", schema=None, durable=True, patience_s=patience_s)
+
+
+def add(database: Database, door: str) -> None:
+    database.execute("INSERT INTO doors VALUES (?)", (door,))
+
+
+def half_done(database: Database, then: Callable[[], object]) -> None:
+    with database.together():
+        add(database, "half done")
+        then()
+        add(database, "the other half")
+
+
+def doors(database: Database) -> list[str]:
+    return [row[0] for row in database.execute("SELECT door FROM doors ORDER BY door")]
+
+
+def works(database: Database) -> bool:
+    try:
+        return "before" in doors(database)
+    except Away:
+        return False
+
+
+@contextmanager
+def soon() -> Iterator[None]:
+    began_s = time.monotonic()
+    yield
+    assert time.monotonic() - began_s < WITHIN_S
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_who_was_there_before_a_restart_goes_on_after_it(
+    server: Postgres, database: Database
+) -> None:
+    server.stop()
+    with soon(), pytest.raises(Away):
+        add(database, "meanwhile")
+    server.start()
+
+    until(lambda: works(database))
+    add(database, "after")
+    assert doors(database) == ["after", "before"]
+
+
+def test_what_was_durable_outlives_a_kill_and_what_was_half_done_does_not(
+    server: Postgres, database: Database
+) -> None:
+    with soon(), pytest.raises(Away):
+        half_done(database, server.kill)
+    server.start()
+
+    until(lambda: works(database))
+    assert doors(database) == ["before"]
+
+
+def test_a_server_that_stalls_is_given_up_and_asked_again(
+    server: Postgres, database: Database
+) -> None:
+    """It keeps no limit of its own: it is stopped, and its kernel goes on acknowledging."""
+    server.stall()
+    with soon(), pytest.raises(Away):
+        add(database, "stalled")
+    with soon(), pytest.raises(Away), database.together():
+        pass
+    server.go_on()
+
+    until(lambda: works(database))
+    add(database, "after")
+    assert "after" in doors(database)
+
+
+def test_a_server_that_stalls_within_a_step_undoes_it(server: Postgres, database: Database) -> None:
+    with soon(), pytest.raises(Away, match="no answer"):
+        half_done(database, server.stall)
+    server.go_on()
+
+    until(lambda: works(database))
+    assert doors(database) == ["before"]
+
+
+def test_a_statement_that_takes_too_long_is_ended(database: Database) -> None:
+    with soon(), pytest.raises(Away, match="statement timeout"):
+        database.execute("SELECT pg_sleep(30)")
+    assert works(database)
+
+
+def test_who_stops_within_a_step_does_not_hold_up_others_for_ever(
+    url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "IDLE_MS", 300)
+    stopped, stops, goes_on = opened(url, patience_s=0.5), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        stops.set()
+        goes_on.wait()
+
+    def stop() -> None:
+        with pytest.raises(Away):
+            half_done(stopped, wait)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    stops.wait()
+    with soon():
+        until(lambda: _may_write(database), every_s=0.1)
+    goes_on.set()
+    thread.join()
+    assert doors(database) == ["before"]
+
+
+def _may_write(database: Database) -> bool:
+    try:
+        with database.together():
+            return True
+    except Away:
+        return False
+
+
+def test_what_was_ended_by_an_administrator_is_told_in_their_words(
+    server: Postgres, database: Database
+) -> None:
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name"
+    with pytest.raises(Away, match="administrator"):
+        half_done(database, lambda: server.tell(f"{end} = 'doorstep'"))
+
+    assert works(database)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_database_that_is_made_read_only_is_away_to_who_writes(
+    server: Postgres, url: str
+) -> None:
+    name = url.rpartition("/")[2]
+    server.tell(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    standby = opened(url, patience_s=4.0)
+
+    with pytest.raises(Away, match="cannot execute INSERT in a read-only transaction"):
+        add(standby, "no")
+    assert doors(standby) == ["before"]
+
+
+def test_a_full_disk_is_said_in_postgresqls_words(server: Postgres, database: Database) -> None:
+    with _small_disk(server) as place:
+        server.tell(f"CREATE TABLESPACE small LOCATION '{place}'")
+        database.execute("CREATE TABLE heavy (door TEXT) TABLESPACE small")
+        with pytest.raises(Away, match="No space left on device"):
+            _fill(database)
+        assert works(database)
+        database.execute("DROP TABLE heavy")
+        server.tell("CHECKPOINT")  # until then it keeps what it dropped
+        server.tell("DROP TABLESPACE small")
+
+
+def _fill(database: Database) -> None:
+    row = "SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 3000)"
+    for _ in range(100):
+        database.execute(f"INSERT INTO heavy {row}")
+
+
+@contextmanager
+def _small_disk(server: Postgres) -> Iterator[Path]:
+    place = server.folder / "small"
+    place.mkdir()
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m,uid=postgres,mode=700", "none", place], check=True
+    )
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+        place.rmdir()
+
+
+def test_nobody_there_is_a_sentence_in_time(server: Postgres) -> None:
+    with soon(), pytest.raises(Away, match="Connection refused"):
+        opened(f"postgresql://postgres@127.0.0.1:{server.port - 1}/none")
+    with soon(), pytest.raises(Away, match='database "none" does not exist'):
+        opened(server.database("none"))
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ("ENCODING 'LATIN1' LOCALE 'C'", "does not hold all of Unicode"),
+        ("LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C.utf8'", "sorts as a language does"),
+    ],
+)
+def test_a_database_that_does_not_fit_is_refused_with_how_to_make_one(
+    server: Postgres, request: pytest.FixtureRequest, made: str, why: str
+) -> None:
+    name = f"u{abs(hash(request.node.name)):x}"
+    server.tell(f"CREATE DATABASE {name} TEMPLATE template0 {made}")
+
+    with pytest.raises(UnfitError, match=f"{name} {why}.*; make it with TEMPLATE template0"):
+        opened(server.database(name))
+
+
+def test_it_says_who_it_is_and_asks_no_more_than_so_many_at_once(
+    server: Postgres, database: Database
+) -> None:
+    barrier = threading.Barrier(20)
+
+    def ask() -> None:
+        barrier.wait()
+        database.execute("SELECT pg_sleep(0.05)")
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+
+    with psycopg.connect(server.url) as looking:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'doorstep' AND"
+        name = database.execute("SELECT current_database()").fetchone()[0]
+        found = looking.execute(f"{query} datname = %s".encode(), (name,)).fetchone()
+    assert found is not None
+    assert 1 <= found[0] <= postgres.CONNECTIONS
+
+
+def test_the_view_log_cannot_be_emptied_at_once(url: str) -> None:
+    """TRUNCATE asks no row."""
+    database = opened(url)
+    database.migrate(OFFICE)
+
+    with pytest.raises(Exception, match="append-only"):
+        database.execute("TRUNCATE views")
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("SELECT ? WHERE a = :name_of", "SELECT %s WHERE a = %(name_of)s"),
+        ("SELECT '? :name %' || '''?''', 7 % 4", "SELECT '? :name %%' || '''?''', 7 %% 4"),
+        ("SELECT ?::text, 'a:b'", "SELECT %s::text, 'a:b'"),
+    ],
+)
+def test_marks_are_translated_and_texts_are_not(sql: str, wanted: str) -> None:
+    assert translated(sql) == wanted.encode()

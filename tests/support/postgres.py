@@ -1,0 +1,165 @@
+"""A real PostgreSQL of Debian's, as a private cluster in a folder; it can be killed and stalled."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, Self
+
+import psycopg  # noqa: TID251 - the test's own side: it makes databases, and looks
+
+from tests.support.nmea import free_port
+from tests.support.waiting import until
+
+PROGRAMS: Final = Path("/usr/lib/postgresql")
+"""Where Debian has them, by version; `scripts/test` installs them."""
+
+CONNECTIONS: Final = 400
+"""Tests leave pools behind until they are collected."""
+
+
+class Postgres:
+    """One server over one folder, on a port of loopback that stays the same.
+
+    Args:
+        fsync: without, nothing is flushed: for what loses no power.
+    """
+
+    def __init__(self, folder: Path, *, fsync: bool = True) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._fsync = fsync
+        self._as = {} if os.geteuid() else {"user": "postgres", "group": "postgres"}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return self.database("postgres")
+
+    def database(self, name: str) -> str:
+        """The URL of a database."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+
+    def make(self, *, locale: str = "C", encoding: str = "UTF8") -> Self:
+        """Makes its cluster; PostgreSQL refuses to run as root."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self._as:
+            found = pwd.getpwnam("postgres")
+            os.chown(self.folder, found.pw_uid, found.pw_gid)
+        words = ["-D", "cluster", "-U", "postgres", "--auth=trust", "--no-sync"]
+        self._run("initdb", *words, f"--locale={locale}", f"--encoding={encoding}")
+        return self
+
+    def start(self, **settings: str) -> Self:
+        """Starts it, and returns once it answers."""
+        settings |= {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "fsync": "on" if self._fsync else "off",
+            "max_connections": str(CONNECTIONS),
+        }
+        words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [program("postgres"), "-D", "cluster", *words],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                **self._as,  # type: ignore[call-overload] # user and group, or nothing
+            )
+        until(self.answers)
+        return self
+
+    def answers(self) -> bool:
+        with suppress(psycopg.OperationalError), psycopg.connect(self.url, connect_timeout=2):
+            return True
+        return False
+
+    def tell(self, statement: str) -> None:
+        """As its superuser, beside everybody else."""
+        told(self.url, statement)
+
+    def stop(self) -> None:
+        """Ends at once, whoever is connected."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """As the machine's power cut would: its processes without a word."""
+        self._signal(signal.SIGKILL)
+        self._end(signal.SIGKILL)
+
+    def stall(self) -> None:
+        """Whoever asks gets no answer, and no error either."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, how: signal.Signals) -> None:
+        for pid in self._pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, how)
+
+    def _pids(self) -> list[int]:
+        """The server first, so that it starts nothing more."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return [self._process.pid, *map(int, children.read_text().split())]
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def _run(self, name: str, *words: str) -> None:
+        command = [program(name), *words]
+        subprocess.run(
+            command,
+            cwd=self.folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            **self._as,  # type: ignore[call-overload] # as above
+        )
+
+
+def told(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def drop_those_of(url: str, schemas: list[str]) -> list[str]:
+    """Drops those of them that there are; returns these."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        query = b"SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)"
+        found = [str(row[0]) for row in connection.execute(query, (schemas,))]
+        for one in found:
+            connection.execute(f"DROP SCHEMA {one} CASCADE".encode())
+    return found
+
+
+def program(name: str) -> str:
+    """The newest of Debian's."""
+    found = sorted(PROGRAMS.glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
+    assert found, f"this needs {name}: `scripts/test` installs PostgreSQL"
+    return str(found[-1])
+
+
+@contextmanager
+def running_postgres(*, fsync: bool = True) -> Iterator[Postgres]:
+    """One over a folder of its own, which its user may enter; gone in the end."""
+    with TemporaryDirectory(prefix="doorstep-postgres-") as folder:
+        Path(folder).chmod(0o755)
+        server = Postgres(Path(folder) / "own", fsync=fsync).make().start()
+        try:
+            yield server
+        finally:
+            server.go_on()
+            server.stop()
+            shutil.rmtree(server.folder, ignore_errors=True)
