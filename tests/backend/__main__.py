@@ -15,6 +15,8 @@ import uvicorn
 
 from tests.backend import keys
 from tests.backend.app import create_app
+from tests.backend.engines.opening import URL
+from tests.backend.engines.sql import Away, UnfitError
 from tests.backend.faults.switches import Counts, Panel
 from tests.backend.identity import commands as devices
 from tests.backend.identity.commands import Desk
@@ -50,15 +52,17 @@ def main() -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     loglines.limit()
     os.umask(0o077)
+    logging.getLogger("psycopg.pool").setLevel(logging.WARNING)  # else a line for each question
+    os.environ[URL] = options.database
     try:
         _run(options, options.data.resolve())
-    except WrongSettingError as error:
+    except (WrongSettingError, UnfitError, Away) as error:
         sys.exit(str(error))
 
 
 def _run(options: argparse.Namespace, data: Path) -> None:
     if options.command is not None:
-        if not (data / "backend.db").exists():
+        if not options.database and not (data / "backend.db").exists():
             sys.exit(f"{data} has no backend in it: is --data right?")
         office = open_office(Store(data))
         try:
@@ -134,6 +138,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.backend", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0, the default, picks a free one")
     parser.add_argument("--data", type=Path, required=True, help="folder for all it keeps")
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        default=os.environ.get(URL, ""),
+        help="postgresql://... for what it keeps in rows; by default what DOORSTEP_DATABASE says, "
+        "which nobody else can read, or else SQLite in the folder",
+    )
     parser.add_argument(
         "--name",
         action="append",

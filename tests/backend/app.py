@@ -32,6 +32,7 @@ from tests.backend.reports.store import Reports
 from tests.backend.wire import headers
 from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_closed_to
 from tests.backend.wire.manifest import ManifestRoute
+from tests.backend.wire.outage import Outage
 from tests.backend.wire.questions import asked_ids, json_object
 from tests.backend.wire.store import Store
 from tests.backend.wire.tus import Tus
@@ -133,7 +134,7 @@ def create_app(
         routes += [Route(PREFIX, _into_the_pages), site.mount()]
     if documents is not None:
         routes += FleetRoute(documents).routes()
-    middleware = [Middleware(Faults, panel=panel, counts=counts)]
+    middleware = [Middleware(Faults, panel=panel, counts=counts), Middleware(Outage)]
     if identity is not None:
         routes += Est(identity).routes()
         if office is not None:

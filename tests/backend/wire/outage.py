@@ -1,0 +1,42 @@
+"""What whoever asks is told while the database is away."""
+
+import logging
+from typing import Final
+
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tests.backend.engines.sql import Away
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S: Final = 10
+"""When to ask again: a database that is started again is there within seconds."""
+
+
+class Outage:
+    """ASGI middleware outside all that asks the database: 503, and the cause in the log.
+
+    Nothing was acknowledged: what has no answer yet is sent again.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = False
+
+        async def note(message: Message) -> None:
+            nonlocal began
+            began = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        except Away as error:
+            if scope["type"] != "http" or began:
+                raise
+            log.warning("event=database_away why=%r", str(error))
+            words = "the database cannot be asked now: try again later\n"
+            answer = PlainTextResponse(words, 503, {"Retry-After": str(RETRY_AFTER_S)})
+            await answer(scope, receive, send)
