@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Route
 
 from agent.record import signing
+from tests.backend.engines.sql import Away
 from tests.backend.faults.layer import Faults
 from tests.backend.faults.switches import Counts, Panel, Switches
 from tests.backend.identity.admission import Admission
@@ -32,7 +33,7 @@ from tests.backend.reports.store import Reports
 from tests.backend.wire import headers
 from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_closed_to
 from tests.backend.wire.manifest import ManifestRoute
-from tests.backend.wire.outage import Outage
+from tests.backend.wire.outage import Outage, note_away
 from tests.backend.wire.questions import asked_ids, json_object
 from tests.backend.wire.store import Store
 from tests.backend.wire.tus import Tus
@@ -170,7 +171,10 @@ async def _expire(office: Office | None) -> None:
     """What is due goes also while nobody calls the command `expire`."""
     while office is not None:
         await asyncio.sleep(EXPIRE_EVERY_S)
-        office.keeping.expire(datetime.now(UTC))
+        try:
+            office.keeping.expire(datetime.now(UTC))
+        except Away as error:
+            note_away(error)
 
 
 async def _into_the_pages(_request: Request) -> Response:

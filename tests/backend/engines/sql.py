@@ -114,7 +114,7 @@ class Room:
 
     Attributes:
         migrations: forward only; one that was released is never changed. The first has IF NOT
-            EXISTS everywhere: folders of before 2027.1 have its tables, and no numbers.
+            EXISTS everywhere: folders of 2026.11.7 and before have its tables, and no numbers.
     """
 
     name: str

@@ -15,9 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.models import rfc3339
 from tests.backend.copies.kept import Copies
+from tests.backend.engines.sql import Away
 from tests.backend.identity.ending import Ending
 from tests.backend.identity.register import Register
-from tests.backend.office.access import Viewer
+from tests.backend.office.access import Nobody, Viewer
 from tests.backend.office.model import Office
 from tests.backend.pages import PREFIX, fleet_words, words
 from tests.backend.pages.accounts import Accounts
@@ -31,6 +32,7 @@ from tests.backend.pages.service import ServicePages
 from tests.backend.pages.sessions import Sessions
 from tests.backend.reports.fleet import Fleet
 from tests.backend.reports.store import Reports
+from tests.backend.wire.outage import RETRY, note_away
 
 FOLDER: Final = Path(__file__).parent
 """Where templates and style.css lie."""
@@ -46,6 +48,9 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 """On every answer, errors too. Source: OWASP HTTP Headers Cheat Sheet; CSP Level 3."""
+
+
+AWAY: Final = "We cannot do this now. Nothing was changed. Please try again in a minute."
 
 
 class Site:
@@ -94,7 +99,11 @@ class Site:
         app = Starlette(
             routes=routes,
             middleware=[Middleware(_Headers)],
-            exception_handlers={HTTPException: self._refused, ClientDisconnect: _nobody_hears},
+            exception_handlers={
+                HTTPException: self._refused,
+                ClientDisconnect: _nobody_hears,
+                Away: self._away,
+            },
         )
         return Mount(PREFIX, app)
 
@@ -121,6 +130,13 @@ class Site:
             "message.html", error.status_code, viewer, form=form, message=error.detail
         )
         answer.headers.update(error.headers or {})
+        return answer
+
+    async def _away(self, _request: Request, error: Exception) -> Response:
+        """Nobody knows now who is signed in; the session goes on."""
+        note_away(error)
+        answer = self._render("message.html", 503, Nobody(), form="", message=AWAY)
+        answer.headers.update(RETRY)
         return answer
 
     def _render(self, template: str, status: int, viewer: Viewer, **values: Any) -> Response:

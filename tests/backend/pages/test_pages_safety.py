@@ -425,3 +425,16 @@ def test_a_new_password_takes_the_old_ones_place(tmp_path: Path) -> None:
     accounts.add(Account(PERSON.role, PERSON.who, "another"))
 
     assert town.office.ledger.execute("SELECT count(*) FROM accounts").fetchone()[0] == 1
+
+
+@pytest.mark.slow
+def test_while_the_database_is_away_a_page_says_so_and_nobody_is_signed_out(live: Live) -> None:
+    browser, ledger = live.browser(OWNER), live.town.office.ledger
+    with ledger.together():
+        ledger.execute("UPDATE orders SET done = done")
+        away = browser.send(f"/orders/{ALLOWED}/delivery-photos", photos="off")
+
+    assert (away.status_code, away.headers["Retry-After"]) == (503, "10")
+    assert "Nothing was changed" in away.text
+    assert "Content-Security-Policy" in away.headers
+    assert browser.get(f"/orders/{ALLOWED}").status_code == 200

@@ -10,8 +10,8 @@ from tests.backend.engines.sql import Away
 
 log = logging.getLogger(__name__)
 
-RETRY_AFTER_S: Final = 10
-"""When to ask again: a database that is started again is there within seconds."""
+RETRY: Final = {"Retry-After": "10"}
+"""When to ask again, in seconds: a database that is started again is there within some."""
 
 
 class Outage:
@@ -36,7 +36,10 @@ class Outage:
         except Away as error:
             if scope["type"] != "http" or began:
                 raise
-            log.warning("event=database_away why=%r", str(error))
+            note_away(error)
             words = "the database cannot be asked now: try again later\n"
-            answer = PlainTextResponse(words, 503, {"Retry-After": str(RETRY_AFTER_S)})
-            await answer(scope, receive, send)
+            await PlainTextResponse(words, 503, RETRY)(scope, receive, send)
+
+
+def note_away(error: Exception) -> None:
+    log.warning("event=database_away why=%r", str(error))

@@ -152,3 +152,17 @@ def test_what_is_due_goes_while_the_backend_runs(
         old = refused(store, "2026-01-01T00:00:00.000Z")
 
         until(lambda: store.find(old) is None)
+
+
+@pytest.mark.slow
+def test_what_is_due_goes_also_after_the_database_was_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(app, "EXPIRE_EVERY_S", 0.05)
+    with live_town(tmp_path) as live:
+        store = live.town.office.store
+        with live.town.office.ledger.together():
+            until(lambda: "event=database_away" in caplog.text)
+        old = refused(store, "2026-01-01T00:00:00.000Z")
+
+        until(lambda: store.find(old) is None)
