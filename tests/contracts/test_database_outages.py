@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 import psycopg  # noqa: TID251 - the test's own side
 import pytest
@@ -31,9 +32,9 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def url(server: Postgres, request: pytest.FixtureRequest) -> str:
+def url(server: Postgres) -> str:
     """Of a database of the test's own."""
-    name = f"d{abs(hash(request.node.name)):x}"
+    name = f"d{uuid4().hex}"
     server.tell(f"CREATE DATABASE {name}")
     return server.database(name)
 
@@ -249,9 +250,9 @@ def test_nobody_there_is_a_sentence_in_time(server: Postgres) -> None:
     ],
 )
 def test_a_database_that_does_not_fit_is_refused_with_how_to_make_one(
-    server: Postgres, request: pytest.FixtureRequest, made: str, why: str
+    server: Postgres, made: str, why: str
 ) -> None:
-    name = f"u{abs(hash(request.node.name)):x}"
+    name = f"d{uuid4().hex}"
     server.tell(f"CREATE DATABASE {name} TEMPLATE template0 {made}")
 
     with pytest.raises(UnfitError, match=f"{name} {why}.*; make it with TEMPLATE template0"):

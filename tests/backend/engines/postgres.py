@@ -39,13 +39,15 @@ LOCK_MS: Final = 1500
 IDLE_MS: Final = 10_000
 """Longest pause within `together`: who is stopped there would hold up every other instance."""
 
-ANSWER_S: Final = 3.0
+ANSWER_S: Final = 2.5
 """Longest wait for any answer: a server that is stopped itself keeps no limit of its own."""
 
 CONNECTIONS: Final = 8
 """Of one pool; one process answers devices in one thread, and people in a few."""
 
-_LOCK: Final = b"SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.' || %s, 0))"
+_LOCK: Final = b"""SELECT pg_advisory_xact_lock(
+    hashtextextended(coalesce(current_schema(), '') || '.' || %s, 0))"""
+"""By schema and name; while a schema is made there is none yet, and NULL would lock nothing."""
 
 _UNFIT: Final = "PostgreSQL: the database {} {}; make it with TEMPLATE template0 ENCODING 'UTF8' \
 LOCALE 'C'"
@@ -193,7 +195,7 @@ class Postgres(Database):
         self._ask(statement.encode(), None)
 
     def _add(self, column: Column) -> None:
-        self._change(f"ALTER TABLE {column.table} ADD COLUMN IF NOT EXISTS {column.definition}")
+        self._change(f"ALTER TABLE {column.table} ADD COLUMN {column.definition}")
 
     def _has_table(self, name: str) -> bool:
         return bool(self.execute("SELECT to_regclass(?) IS NOT NULL", (name,)).fetchone()[0])

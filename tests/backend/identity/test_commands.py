@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import sqlite3  # noqa: TID251 - an older one of the backend's own
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from agent.record import certificates, signing
 from agent.record.verify.papers import REVOKED_TYPE
 from tests.backend import keys
+from tests.backend.engines.opening import open_database
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.clients import Clients, Kind
 from tests.backend.identity.commands import Desk, add_to
@@ -219,12 +219,12 @@ def test_no_two_of_device_client_and_technician_share_a_name(
 @only_sqlite
 def test_a_register_of_before_there_were_technicians_goes_on(tmp_path: Path) -> None:
     """Its clients are clients."""
-    with closing(sqlite3.connect(tmp_path / "backend.db")) as old:
-        old.executescript(
+    with closing(open_database(tmp_path, "backend")) as old:
+        old.execute(
             """CREATE TABLE clients (serial TEXT PRIMARY KEY, name TEXT NOT NULL,
-                until TEXT NOT NULL, revoked INTEGER NOT NULL) STRICT;
-            INSERT INTO clients VALUES ('a1', 'board', '2026-12-31T00:00:00.000Z', 0);"""
+                until TEXT NOT NULL, revoked INTEGER NOT NULL) STRICT"""
         )
+        old.execute("INSERT INTO clients VALUES ('a1', 'board', '2026-12-31T00:00:00.000Z', 0)")
 
     clients = Clients(tmp_path)
 

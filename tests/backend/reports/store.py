@@ -48,8 +48,9 @@ class Reports:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        with closing(open_database(folder, "backend")) as patient:
+            patient.migrate(REPORTS)
         self._db = open_database(folder, "backend", durable=False, patience_s=PATIENCE_S)
-        self._db.migrate(REPORTS)
         self._unreadable: dict[str, str] = {}
         self._logged: set[str] = set()
 

@@ -1,7 +1,6 @@
 """The last report of each device: one, replaced, without waiting for a disk or for others."""
 
 import logging
-import sqlite3  # noqa: TID251 - the backend's own store, looked at from outside
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -44,12 +43,12 @@ def test_the_last_one_stands_in_place_of_the_one_before(reports: Reports, tmp_pa
 def test_what_says_nothing_new_writes_nothing(reports: Reports, tmp_path: Path) -> None:
     """A device asks for its manifest every ten minutes."""
     reports.note(report())
-    with sqlite3.connect(tmp_path / "backend.db") as db:
-        before = db.execute("PRAGMA data_version").fetchone()
-        reports.note(report(at=NOW + timedelta(minutes=50)))
-        assert db.execute("PRAGMA data_version").fetchone() == before
-        reports.note(report(at=NOW + timedelta(minutes=60)))
-        assert db.execute("PRAGMA data_version").fetchone() != before
+    db = open_database(tmp_path, "backend")
+    before = db.execute("PRAGMA data_version").fetchone()
+    reports.note(report(at=NOW + timedelta(minutes=50)))
+    assert db.execute("PRAGMA data_version").fetchone() == before
+    reports.note(report(at=NOW + timedelta(minutes=60)))
+    assert db.execute("PRAGMA data_version").fetchone() != before
 
 
 def test_it_waits_for_no_command_that_writes(reports: Reports, tmp_path: Path) -> None:
