@@ -52,7 +52,7 @@ def main() -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     loglines.limit()
     os.umask(0o077)
-    logging.getLogger("psycopg.pool").setLevel(logging.WARNING)  # else a line for each question
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # the backend says it once
     os.environ[URL] = options.database
     try:
         _run(options, options.data.resolve())

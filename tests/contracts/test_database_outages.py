@@ -87,7 +87,7 @@ def test_who_was_there_before_a_restart_goes_on_after_it(
     server: Postgres, database: Database
 ) -> None:
     server.stop()
-    with soon(), pytest.raises(Away):
+    with soon(), pytest.raises(Away, match=r"within 2 s: .*Connection refused$"):
         add(database, "meanwhile")
     server.start()
 

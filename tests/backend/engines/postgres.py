@@ -2,12 +2,13 @@
 
 import atexit
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock, local
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import psycopg  # noqa: TID251 - this is its door
 import psycopg_pool  # noqa: TID251 - as above
@@ -59,8 +60,22 @@ _MARK: Final = re.compile(r"('[^']*')|(::)|:([a-z_]+)|(\?)|(%)")
 """A text, a cast, a value by name, one by place, and what psycopg would take for one."""
 
 
+_FAILED: Final[deque[str]] = deque(maxlen=1)
+"""Why the last connection was not made or given up; the pool keeps that to its own log."""
+
+
 class _Connection(psycopg.Connection[Any]):
     """One that gives up. psycopg waits for ever by itself."""
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        try:
+            made = super().connect(conninfo, **kwargs)
+        except psycopg.OperationalError as error:
+            _FAILED.append(_sentence(error))
+            raise
+        _FAILED.clear()
+        return made
 
     def wait(
         self, gen: PQGen[_Found], interval: float = 0.1, timeout: float | None = None
@@ -69,7 +84,9 @@ class _Connection(psycopg.Connection[Any]):
             return super().wait(gen, interval, ANSWER_S if timeout is None else timeout)
         except errors._WaitTimeout as error:  # noqa: SLF001 - psycopg has no other name for it
             self.pgconn.finish()  # what comes now would be the answer to something else
-            raise psycopg.OperationalError(f"no answer within {ANSWER_S:g} s") from error
+            why = f"no answer within {ANSWER_S:g} s"
+            _FAILED.append(why)
+            raise psycopg.OperationalError(why) from error
 
 
 Pool = psycopg_pool.ConnectionPool[_Connection]
@@ -256,10 +273,12 @@ def _told() -> Iterator[None]:
     except psycopg.IntegrityError as error:
         raise Conflict(_sentence(error)) from error
     except psycopg_pool.PoolTimeout as error:
-        raise Away(f"no connection to PostgreSQL within {CONNECT_S} s; see above") from error
+        why = _FAILED[-1] if _FAILED else "all are taken"
+        raise Away(f"no connection to PostgreSQL within {CONNECT_S} s: {why}") from error
     except (psycopg.OperationalError, *_AWAY) as error:
         raise Away(_sentence(error)) from error
 
 
 def _sentence(error: psycopg.Error) -> str:
-    return error.diag.message_primary or str(error).strip()
+    """The first line; what follows are hints."""
+    return error.diag.message_primary or str(error).strip().partition("\n")[0]
