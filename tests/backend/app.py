@@ -1,6 +1,7 @@
 """The application: tus, receipts on request, and the test's switches, wired by hand."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Route
 
 from agent.record import signing
-from tests.backend.engines.sql import Away
+from tests.backend.engines import objects, sql
 from tests.backend.faults.layer import Faults
 from tests.backend.faults.switches import Counts, Panel, Switches
 from tests.backend.identity.admission import Admission
@@ -37,6 +38,8 @@ from tests.backend.wire.outage import Outage, note_away
 from tests.backend.wire.questions import asked_ids, json_object
 from tests.backend.wire.store import Store
 from tests.backend.wire.tus import Tus
+
+log = logging.getLogger(__name__)
 
 EXPIRE_EVERY_S: Final = 3600.0
 """A retention is counted in days, and an hour is 4 % of the shortest."""
@@ -160,7 +163,11 @@ def create_app(
     app = Starlette(
         routes=routes,
         middleware=middleware,
-        exception_handlers={HTTPException: _refused, ClientDisconnect: _nobody_hears},
+        exception_handlers={
+            HTTPException: _refused,
+            ClientDisconnect: _nobody_hears,
+            objects.Away: _away,
+        },
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a device follows no redirect: /files/ is nothing
@@ -173,7 +180,7 @@ async def _expire(office: Office | None) -> None:
         await asyncio.sleep(EXPIRE_EVERY_S)
         try:
             office.keeping.expire(datetime.now(UTC))
-        except Away as error:
+        except (objects.Away, sql.Away) as error:
             note_away(error)
 
 
@@ -185,6 +192,13 @@ def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     more = {"Tus-Resumable": headers.TUS_VERSION, **(error.headers or {})}
     return PlainTextResponse(f"{error.detail}\n", error.status_code, more)
+
+
+def _away(request: Request, error: Exception) -> Response:
+    """Nothing was acknowledged; what a device has sent stays, and it asks again."""
+    log.warning("objects=away why=%s", error)
+    again = {"Retry-After": str(objects.AWAY_S)}
+    return _refused(request, HTTPException(503, "records cannot be kept now: ask again", again))
 
 
 def _nobody_hears(_request: Request, _error: Exception) -> Response:

@@ -141,7 +141,10 @@ class Outcome:
         if voids != [story.TAKEN_BACK]:
             yield f"taken back: presses {voids}"
         late = self._find(story.OPTED_OUT_LATE).capture_id
-        if not filing.is_erased(late) or self._office.store.photo_file(late).exists():
+        if (
+            not filing.is_erased(late)
+            or (self._office.store.folder / "photos" / f"{late}.jpg").exists()
+        ):
             yield "a photo that its customer no longer wanted was not deleted on arrival"
 
     def _came(self, press: Pressed) -> str:

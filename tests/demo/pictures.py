@@ -36,7 +36,7 @@ def main(kept: Path, folder: Path = FOLDER) -> None:
     folder.mkdir(exist_ok=True)
     store = Store(kept)
     (photo,) = open_office(store, show_simulated=True).filing.photos_of(demo.ALLOWED)
-    with Image.open(store.photo_file(photo.capture_id)) as taken:
+    with Image.open(BytesIO(store.photo(photo.capture_id))) as taken:
         taken.thumbnail((PHOTO_PX, PHOTO_PX))
         taken.save(folder / "photo.jpg", quality=80, exif=b"")
     with Image.open(BytesIO(_page(kept))) as page:

@@ -1,7 +1,7 @@
-"""The copies on disk: each is made when somebody first looks, in a thread, and then kept."""
+"""The copies that are kept: each is made when somebody first looks, in a thread, and then kept."""
 
 import logging
-from pathlib import Path
+from contextlib import suppress
 from typing import Final
 
 import anyio
@@ -9,6 +9,7 @@ import anyio
 from tests.backend.copies.faces import FaceFinder, NoModel
 from tests.backend.copies.making import NotMade, made
 from tests.backend.copies.shows import Shows
+from tests.backend.engines.objects import Missing
 from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,6 @@ class Copies:
     def __init__(self, store: Store) -> None:
         """Loads the model; says in the log when it cannot."""
         self._store = store
-        for part in (store.folder / "copies").glob("*.part"):  # the last process died at it
-            part.unlink()
         self._finder = _loaded()
         self._one_at_a_time = anyio.CapacityLimiter(1)  # OpenCV uses all processors for one
 
@@ -40,36 +39,25 @@ class Copies:
         """The copy, made now when it is the first look; that takes seconds.
 
         Raises:
-            LookupError: the photo is gone, perhaps since it was asked for.
+            Missing: the photo is gone, perhaps since it was asked for.
             ValueError: it is no picture that can be shown.
             NotMade: it cannot be told where faces are.
         """
-        copy = self._store.copy_file(capture_id, shows)
-        if copy.exists():
-            return _read(copy)
+        sha256 = self._store.sha256_of(capture_id)
+        with suppress(Missing):
+            return await anyio.to_thread.run_sync(self._store.copy, capture_id, shows)
         return await anyio.to_thread.run_sync(
-            self._make, capture_id, shows, limiter=self._one_at_a_time
+            self._kept_or_made, capture_id, sha256, shows, limiter=self._one_at_a_time
         )
 
-    def _make(self, capture_id: str, shows: Shows) -> bytes:
+    def _kept_or_made(self, capture_id: str, sha256: str, shows: Shows) -> bytes:
+        with suppress(Missing):
+            return self._store.copy(capture_id, shows)  # by who asked just before
         if self._finder is None:
             raise NotMade("there is no face model")
-        photo, copy = self._store.photo_file(capture_id), self._store.copy_file(capture_id, shows)
-        if copy.exists():  # by who asked just before
-            return _read(copy)
-        content = made(_read(photo), shows, self._finder)
-        self._store.write(str(copy.relative_to(self._store.folder)), content)
-        if not photo.exists():  # whoever erases takes the photo first, then its copies
-            copy.unlink(missing_ok=True)
-            raise LookupError("no such photo")
+        content = made(self._store.photo_of(capture_id, sha256), shows, self._finder)
+        self._store.keep_copy(capture_id, sha256, shows, content)
         return content
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError as error:
-        raise LookupError("no such photo") from error
 
 
 def _loaded() -> FaceFinder | None:

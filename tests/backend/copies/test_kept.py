@@ -34,12 +34,12 @@ async def both(copies: Copies, capture_id: str) -> list[bytes]:
     return [await copies.copy(capture_id, shows) for shows in Shows]
 
 
-def test_a_copy_is_made_once(town: Town) -> None:
+def test_a_copy_is_made_once(town: Town, tmp_path: Path) -> None:
     """The second look, and the one of the next process, get what lies there."""
     capture_id = town.receive(town.photo(ALLOWED))
     asyncio.run(both(Copies(town.office.store), capture_id))
     assert on_disk(town) == [f"{capture_id}.label.jpg", f"{capture_id}.no_label.jpg"]
-    town.office.store.copy_file(capture_id, Shows.LABEL).write_bytes(b"what was made")
+    (tmp_path / "copies" / f"{capture_id}.label.jpg").write_bytes(b"what was made")
 
     found = asyncio.run(Copies(town.office.store).copy(capture_id, Shows.LABEL))
 
@@ -82,6 +82,6 @@ def _as_coroutine(copies: Copies, capture_id: str) -> Coroutine[Any, Any, bytes]
 def test_what_a_process_left_half_written_is_gone_at_the_next_start(town: Town) -> None:
     (town.folder / "copies" / "x.label.jpg.part").write_bytes(b"half")
 
-    Copies(town.office.store)
+    town.office.store.objects.begin()
 
     assert on_disk(town) == []

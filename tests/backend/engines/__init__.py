@@ -1,1 +1,1 @@
-"""What keeps the backend's rows: SQLite in its folder, or PostgreSQL."""
+"""What the backend keeps things in: SQL and objects, each behind one seam."""

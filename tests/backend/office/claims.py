@@ -12,7 +12,7 @@ from agent.record import signing
 from agent.record.file import RecordFile
 from agent.rule.reach import Circle, Ring
 from hardware.clock import ClockSource
-from tests.backend.wire.store import UNOPENED
+from tests.backend.wire.records import UNOPENED
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What is kept of an id that a record names; anything else is read as none. Source: manifest.py."""

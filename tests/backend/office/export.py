@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.backend.engines.objects import Changed, Missing
 from tests.backend.office import erased
 from tests.backend.office.model import Office
 
@@ -18,7 +19,8 @@ def export_order(office: Office, number: str, into: Path) -> None:
 
     `order.json` is the order with its customer, address and hold; `views.json` who looked; for each
     record `<capture_id>/` has `label.json`, `record.json` and, if there is one, `photo.jpg` as the
-    device made it, with its place. Records that are shown to nobody any more are in it too.
+    device made it, with its place; `photo.txt` says where it is not that any more. Records that are
+    shown to nobody any more are in it too.
 
     Raises:
         NoSuchOrder: there is none.
@@ -53,8 +55,7 @@ def export_device(office: Office, device_id: str, into: Path) -> None:
     """
     with new_zip(into) as archive:
         for capture_id in office.filing.of_device(device_id):
-            content = office.store.received_file(capture_id).read_bytes()
-            archive.writestr(f"labels/{capture_id}.rec", content.partition(b"\n")[0] + b"\n")
+            archive.writestr(f"labels/{capture_id}.rec", office.store.line(capture_id) + b"\n")
             signed = erased.signed_about(office, capture_id)
             archive.writestr(f"labels/receipts/{capture_id}.jws", signed)
             record = office.store.record(capture_id)
@@ -65,9 +66,12 @@ def export_device(office: Office, device_id: str, into: Path) -> None:
 def _add_record(archive: zipfile.ZipFile, office: Office, capture_id: str) -> None:
     archive.writestr(f"{capture_id}/label.json", as_text(office.store.label(capture_id)))
     archive.writestr(f"{capture_id}/record.json", as_text(office.store.record(capture_id)))
-    photo = office.store.photo_file(capture_id)
-    if photo.exists():
-        archive.write(photo, f"{capture_id}/photo.jpg")
+    try:
+        archive.writestr(f"{capture_id}/photo.jpg", office.store.photo(capture_id))
+    except Changed as error:
+        archive.writestr(f"{capture_id}/photo.txt", f"The photo is not here: {error}.\n")
+    except Missing:  # most records have none
+        return
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Which order a record belongs to, and which photos may be shown of it."""
 
 import hashlib
+import logging
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,12 +10,15 @@ from agent.record.file import RecordFile
 from agent.rule import reach
 from agent.rule.manifest import PhotoRule
 from hardware.clock import ClockSource
+from tests.backend.engines.objects import Missing
 from tests.backend.engines.sql import Database
 from tests.backend.office import claims, photos, picture
 from tests.backend.office.claims import BootTime
 from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
 from tests.backend.office.photos import Filed, Photo, Void
 from tests.backend.wire.store import Store
+
+log = logging.getLogger(__name__)
 
 BY_DISPATCH: Final = "dispatch"
 """`bound_by` of a photo that a person bound; the device's own words are in `BoundBy`."""
@@ -168,16 +172,22 @@ class Filing:
 
     def original_sha256(self, capture_id: str) -> str | None:
         """Of photo.jpg as the device made it, which its record.json says too; None where erased."""
-        file = self._store.photo_file(capture_id)
-        return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else None
+        try:
+            return hashlib.sha256(self._store.photo(capture_id)).hexdigest()
+        except Missing:
+            return None
 
     def can_be_shown(self, capture_id: str) -> bool:
         """Whether it is a picture: a receipt says that the bytes came, and not what they are."""
-        if self.photo(capture_id) is None:
+        found = self.photo(capture_id)
+        if found is None or found.bound_by == claims.UNOPENED_BODY:
             return False
         try:
-            picture.customer_copy(self._store.photo_file(capture_id).read_bytes())
-        except (FileNotFoundError, ValueError):
+            picture.customer_copy(self._store.photo(capture_id))
+        except Missing as error:
+            log.warning("photo=not_shown why=%s", error)
+            return False
+        except ValueError:
             return False
         return True
 

@@ -9,6 +9,7 @@ from agent.record import file as recordfile
 from agent.record import sealing
 from agent.record.verify import examine
 from tests.backend import keys
+from tests.backend.engines.objects import Objects
 from tests.backend.faults.switches import Switches
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles
@@ -25,10 +26,12 @@ from tests.support.factory import Made
 class Fleet:
     """A town whose van is enrolled and seals, and a terminal of its office."""
 
-    def __init__(self, folder: Path, *, identity: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, identity: bool = True, objects: Objects | None = None
+    ) -> None:
         self.folder = folder
         folder.mkdir()
-        self.town = Town(folder)
+        self.town = Town(folder, objects=objects)
         ca = keys.certificates(folder / "ca")
         FleetDocuments(folder).settle()
         register = Register(folder) if identity else None

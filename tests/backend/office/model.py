@@ -1,11 +1,12 @@
 """The office's model, wired by hand; orders.py says what a page asks of which part."""
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from agent.errors import RecordDamaged
 from agent.record import file as recordfile
+from tests.backend.engines.objects import Missing
 from tests.backend.engines.sql import Database
 from tests.backend.office.access import Access
 from tests.backend.office.filing import Filing
@@ -15,7 +16,10 @@ from tests.backend.office.orders import Orders
 from tests.backend.office.revoked import RevokedKeys
 from tests.backend.office.routes import Routes
 from tests.backend.settings import Settings, read_settings
-from tests.backend.wire.store import UNOPENED, Store
+from tests.backend.wire.records import UNOPENED
+from tests.backend.wire.store import Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +71,22 @@ class Office:
         """File what has a receipt and was not filed, because the process ended in between."""
         for verdict in self.store.accepted():
             if not self.filing.is_filed(verdict.capture_id):
-                content = self.store.bytes_file(verdict.capture_id).read_bytes()
                 try:
-                    self.take_in(self.store.open(content), verdict.at)
-                except RecordDamaged:  # erased or lost: nothing to show of it
+                    opened = self.store.open(self.store.received(verdict.capture_id))
+                except Missing as error:  # erased or lost: nothing to show of it
+                    log.warning("record=not_filed why=%s", error)
                     continue
+                self.take_in(opened, verdict.at)
         self._open_anew()
 
     def _open_anew(self) -> None:
         """What was sealed to nobody here, once an identity for it has come."""
         for capture_id, received_at in self.filing.unopened():
-            content = self.store.received_file(capture_id).read_bytes()
+            try:
+                content = self.store.received(capture_id)
+            except Missing as error:
+                log.warning("record=not_opened why=%s", error)
+                continue
             opened = self.store.open(content)
             if opened.record is not UNOPENED:
                 self.store.unpack(opened, content)

@@ -1,9 +1,11 @@
 """The records before and after one in its device's chain."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agent.models import Label
 from agent.record import file as recordfile
+from tests.backend.engines.objects import Missing
 from tests.backend.office.model import Office
 
 
@@ -32,9 +34,10 @@ def neighbours(office: Office, label: Label) -> list[Neighbour]:
     """
     found = []
     for capture_id in office.filing.of_device(label.device_id):
-        said, file = office.store.label(capture_id), office.store.received_file(capture_id)
+        said = office.store.label(capture_id)
         beside = said.get("chain") == label.chain and abs(said["seq"] - label.seq) <= 1
-        if beside and capture_id != label.capture_id and file.exists():
-            line = file.read_bytes().partition(b"\n")[0]
-            found.append(Neighbour(capture_id, said["seq"], line))
+        if beside and capture_id != label.capture_id:
+            with suppress(Missing):
+                line = office.store.line(capture_id)
+                found.append(Neighbour(capture_id, said["seq"], line))
     return sorted(found, key=lambda one: one.seq)

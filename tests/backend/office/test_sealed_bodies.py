@@ -32,7 +32,7 @@ def test_a_sealed_photo_is_its_orders_as_any_other(town: Town) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
 
     assert town.shown(ALLOWED) == [capture_id]
-    assert town.office.store.photo_file(capture_id).exists()
+    assert town.file(f"photos/{capture_id}.jpg").exists()
 
 
 def test_after_another_identity_both_open_and_escrow_stays(town: Town) -> None:
@@ -48,7 +48,7 @@ def test_after_another_identity_both_open_and_escrow_stays(town: Town) -> None:
     assert first.names[1] == town.van.sealed_to.names[1]
     assert town.shown(ALLOWED) == [before, after]
     for one in (before, after):
-        assert store.open(store.received_file(one).read_bytes()).photo
+        assert store.open(store.received(one)).photo
 
 
 def test_another_office_identity_takes_nobody_elses_place(town: Town) -> None:
@@ -109,8 +109,8 @@ def test_what_nobody_opens_is_kept_as_received_and_waits_for_dispatch(town: Town
 
     (waits,) = town.office.filing.waiting()
     assert (waits.capture_id, waits.bound_by) == (capture_id, "unopened")
-    assert town.office.store.received_file(capture_id).read_bytes() == made.content
-    assert not town.office.store.photo_file(capture_id).exists()
+    assert town.office.store.received(capture_id) == made.content
+    assert not town.file(f"photos/{capture_id}.jpg").exists()
     assert (town.shown(ALLOWED), town.office.filing.candidates(capture_id)) == ([], [])
     with pytest.raises(CannotBindError):
         town.office.filing.bind(capture_id, ALLOWED)
@@ -127,4 +127,4 @@ def test_it_is_filed_once_its_identity_has_come(town: Town, tmp_path: Path) -> N
 
     assert (before, town.shown(ALLOWED)) == ([], [capture_id])
     assert town.office.filing.waiting() == []
-    assert town.office.store.photo_file(capture_id).exists()
+    assert town.file(f"photos/{capture_id}.jpg").exists()

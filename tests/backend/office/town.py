@@ -1,5 +1,6 @@
 """The demo's town in a folder and a van that delivers in it: what the office's tests begin with."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from agent.capture import jpeg
 from agent.models import CaptureId, Kind
 from agent.record import signing
 from agent.rule.manifest import Manifest, read
+from tests.backend.engines.objects import Objects
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
 from tests.backend.wire import manifest
@@ -26,14 +28,16 @@ KID: Final = signing.thumbprint(KEY.public_key())
 
 @dataclass
 class Town:
-    """The demo's orders on one route, which `van` carries."""
+    """The demo's orders on one route, which `van` carries; without `objects`, in the folder."""
 
     folder: Path
     show_simulated: bool = False
+    objects: Objects | None = None
     van: RecordMaker = field(default_factory=RecordMaker)
 
     def __post_init__(self) -> None:
-        self.office: Office = open_office(Store(self.folder), show_simulated=self.show_simulated)
+        store = Store(self.folder, self.objects)
+        self.office: Office = open_office(store, show_simulated=self.show_simulated)
         demo.settle(self.office)
         demo.send_out(self.office, self.van.device_id, NOON)
 
@@ -42,10 +46,13 @@ class Town:
         opened = self.office.store.open(made.content)
         capture_id = opened.label.capture_id
         store = self.office.store
-        store.create(Upload(capture_id, len(made.content), "0" * 64, ""))
-        store.received_file(capture_id).write_bytes(made.content)
+        digest = hashlib.sha256(made.content).hexdigest()
+        upload = Upload(capture_id, len(made.content), digest, "")
+        store.create(upload)
+        store.keep(upload, made.content, accepted=True)
         store.unpack(opened, made.content)
         store.settle(Verdict(capture_id, at, None, "jws"))
+        store.release(upload, was_refused=False, accepted=True)
         self.office.take_in(opened, at)
         return capture_id
 
@@ -87,7 +94,10 @@ class Town:
 
     def kept(self, capture_id: CaptureId) -> tuple[bool, bool]:
         """Whether the photo is on disk, and whether a body is."""
-        store = self.office.store
-        body = store.received_file(capture_id).read_bytes().partition(b"\n")[2]
-        assert bool(body) == bool(store.record(capture_id))
-        return store.photo_file(capture_id).exists(), bool(body)
+        body = self.file(f"received/{capture_id}.rec").read_bytes().partition(b"\n")[2]
+        assert bool(body) == bool(self.office.store.record(capture_id))
+        return self.file(f"photos/{capture_id}.jpg").exists(), bool(body)
+
+    def file(self, name: str) -> Path:
+        """As it is looked at from outside."""
+        return self.folder / name

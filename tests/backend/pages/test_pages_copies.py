@@ -75,7 +75,7 @@ def test_nobody_sees_a_face_and_customer_service_reads_no_label(
     live: Live, with_both: bytes, viewer: Viewer, bound_by: str, reads: list[str]
 ) -> None:
     capture_id = leave(live.town, with_both, bound_by)
-    kept = live.town.office.store.photo_file(capture_id)
+    kept = live.town.file(f"photos/{capture_id}.jpg")
 
     copy = seen(live, viewer, capture_id).content
 

@@ -15,6 +15,14 @@ NO_PHOTO: Final = "There is no delivery photo for this order."
 NO_PICTURE: Final = "This photo cannot be shown: what we received is not a picture."
 """The device did its part, and another photo will not come."""
 
+NOT_KEPT: Final = (
+    "This photo cannot be shown: what we received cannot be opened, or is not there any more."
+)
+"""The log says which."""
+
+AWAY: Final = "Photos cannot be asked for now. Please try again in a minute."
+"""The log says why."""
+
 NOT_BLURRED: Final = "This photo cannot be shown now: faces in it cannot be blurred."
 """Rather none than one with a face; the log says why."""
 

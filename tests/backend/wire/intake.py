@@ -12,6 +12,7 @@ from agent.models import rfc3339
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
+from tests.backend.engines.objects import Missing
 from tests.backend.faults.switches import ReceiptMode, Switches
 from tests.backend.identity.admission import device_of, technician_of
 from tests.backend.identity.register import Register
@@ -58,10 +59,11 @@ class Intake:
     def judge(self, upload: Upload, switches: Switches) -> Verdict:
         """Returns the verdict on an upload whose bytes have all come.
 
-        A receipt is signed after the file was flushed, renamed and read back, and stays the same.
+        A receipt is signed after the record was put, flushed and read back, and stays the same.
         A refusal is judged again each time, so that asking again helps after a repair.
 
         Raises:
+            Away: it cannot be kept, or not be read back; nothing is signed: ask again later.
             DigestMismatchError: the bytes are not those announced; the upload was dropped.
             NotVouchedError: it is not the device's, or by a key that no certificate vouches for;
                 what a technician brought is then dropped, since it is on the card.
@@ -69,17 +71,24 @@ class Intake:
         verdict = self._store.verdict(upload.capture_id)
         if verdict is not None and verdict.accepted:
             return verdict
-        content = self._store.bytes_file(upload.capture_id).read_bytes()
-        if hashlib.sha256(content).hexdigest() != upload.sha256:
-            self._store.drop(upload.capture_id)
-            raise DigestMismatchError(f"{upload.capture_id}: digest differs; create it again")
+        content = self._announced(upload)
         try:
             opened = Refusal(switches.refuse) if switches.refuse else self._open(upload, content)
         except NotVouchedError:
             if upload.device_id is None:
                 self._store.drop(upload.capture_id)
             raise
-        return self._settle(upload, opened)
+        return self._settle(upload, content, opened, was_refused=verdict is not None)
+
+    def _announced(self, upload: Upload) -> bytes:
+        try:
+            content = self._store.to_judge(upload)
+            if hashlib.sha256(content).hexdigest() == upload.sha256:
+                return content
+        except Missing as error:
+            log.warning("upload=lost capture_id=%s why=%s", upload.capture_id, error)
+        self._store.drop(upload.capture_id)
+        raise DigestMismatchError(f"{upload.capture_id}: digest differs; create it again")
 
     def shown(self, verdict: Verdict, upload: Upload, mode: ReceiptMode) -> str:
         """Returns the signature to put on an answer; another than the true one when switched."""
@@ -157,18 +166,26 @@ class Intake:
         """The one in use now: a command may have replaced it."""
         return self._key_in_use()
 
-    def _settle(self, upload: Upload, opened: recordfile.RecordFile | Refusal) -> Verdict:
+    def _settle(
+        self,
+        upload: Upload,
+        content: bytes,
+        opened: recordfile.RecordFile | Refusal,
+        *,
+        was_refused: bool,
+    ) -> Verdict:
         reason = opened.reason if isinstance(opened, Refusal) else None
-        content = self._store.place(upload, "refused" if reason else "received")
-        if hashlib.sha256(content).hexdigest() != upload.sha256:
-            raise OSError(f"{upload.capture_id} read back differently than written: no receipt")
+        self._store.keep(upload, content, accepted=reason is None)
         if isinstance(opened, recordfile.RecordFile):
             self._store.unpack(opened, content)
             if self._register is not None:
                 self._store.own(upload, opened.label.device_id)
+            if self._office is not None and self._office.filing.is_erased(upload.capture_id):
+                self._store.erase(upload.capture_id)  # once it has its receipt nobody tries again
         at = rfc3339(datetime.now(UTC))
         verdict = Verdict(upload.capture_id, at, reason, self._signed(upload, at, reason))
         self._store.settle(verdict)
+        self._store.release(upload, was_refused=was_refused, accepted=verdict.accepted)
         log.info("verdict=%s capture_id=%s", reason or "received", upload.capture_id)
         if self._office is not None and isinstance(opened, recordfile.RecordFile):
             self._office.take_in(opened, at)

@@ -1,19 +1,17 @@
-"""Uploads and verdicts on disk: files for the bytes, SQL for what is known about them."""
+"""Uploads and verdicts: objects for the bytes, SQL for what is known about them."""
 
-import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
-from agent.record import file as recordfile
-from agent.record import sealing, signing
-from tests.backend.copies.shows import Shows
+from tests.backend.engines.folder import Folder
+from tests.backend.engines.objects import REFUSED, Away, Missing, Objects
 from tests.backend.engines.opening import open_database
 from tests.backend.engines.sql import Column, Conflict, Database, Room, statements
 from tests.backend.seals import Seals
+from tests.backend.wire.records import Records
 
 UPLOADS: Final = Room(
     "uploads",
@@ -34,10 +32,6 @@ CREATE TABLE IF NOT EXISTS devices (device_id TEXT PRIMARY KEY, kid TEXT NOT NUL
 vouches for it. `device_id`: who began an upload; nobody that is known before there were
 certificates.
 """
-
-
-UNOPENED: Final[dict[str, Any]] = {"simulated": False}
-"""Stands for the record.json of a body that is sealed to others; only itself is it, no equal."""
 
 
 class UploadExistsError(ValueError):
@@ -77,18 +71,18 @@ class Verdict:
         return self.reason is None
 
 
-class Store:
+class Store(Records):
     """The backend's folder. One thread uses it; every answer it gives survives `kill -9`.
 
-    A record's bytes are in `uploads/<id>.part` until all have come, then in `received/<id>.rec`
-    or `refused/<id>.rec`.
+    A record's bytes are in `uploads/<id>.part` until its verdict is kept; from then on they are one
+    of the `objects`, which are files in the folder too where none are given. Whatever asks for
+    objects raises Away.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, objects: Objects | None = None) -> None:
         self.folder = folder
-        for name in ("uploads", "received", "refused", "photos", "copies", "records"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        self._seals = Seals(folder)
+        (folder / "uploads").mkdir(parents=True, exist_ok=True)
+        super().__init__(Folder(folder) if objects is None else objects, Seals(folder))
         self._db = open_database(folder, "backend")
         self._db.migrate(UPLOADS)
 
@@ -118,21 +112,24 @@ class Store:
 
     def offset(self, upload: Upload) -> int:
         """Returns how many bytes of the upload have come; all, also once its body is erased."""
-        verdict = self.verdict(upload.capture_id)
-        if verdict is not None and verdict.accepted:
+        if self.verdict(upload.capture_id) is not None:
             return upload.length
-        path = self.bytes_file(upload.capture_id)
+        path = self._part(upload.capture_id)
         return path.stat().st_size if path.exists() else 0
 
     def last_byte_s(self, capture_id: str) -> float:
         """Returns when the upload's last byte came, in Unix seconds; 0 when it has no file."""
-        path = self.bytes_file(capture_id)
+        path = self._part(capture_id)
         return path.stat().st_mtime if path.exists() else 0.0
 
-    def bytes_file(self, capture_id: str) -> Path:
-        """Returns where the upload's bytes lie now, also when the last move was interrupted."""
-        places = (self.folder / name / f"{capture_id}.rec" for name in ("received", "refused"))
-        return next((path for path in places if path.exists()), self._part(capture_id))
+    def to_judge(self, upload: Upload) -> bytes:
+        """Returns what came of a finished upload; of one that was refused before, what is kept.
+
+        Raises:
+            Missing: nothing is there any more.
+        """
+        part = self._part(upload.capture_id)
+        return part.read_bytes() if part.exists() else self.objects.get(upload.capture_id, REFUSED)
 
     @contextmanager
     def appending(self, upload: Upload) -> Iterator[BinaryIO]:
@@ -140,42 +137,21 @@ class Store:
         with self._part(upload.capture_id).open("ab", buffering=0) as part:
             yield part
 
-    def place(self, upload: Upload, folder: str) -> bytes:
-        """Moves a finished upload to `folder`, flushes file and names, and reads it back."""
-        here = self.bytes_file(upload.capture_id)
-        there = self.folder / folder / f"{upload.capture_id}.rec"
-        _flush(here)
-        here.rename(there)
-        _flush(there.parent)
-        _flush(here.parent)
-        return there.read_bytes()
+    def keep(self, upload: Upload, content: bytes, *, accepted: bool) -> None:
+        """Makes a judged upload an object, and reads it back; `release` it once it is settled.
 
-    def write(self, path: str, content: bytes) -> None:
-        """Writes what can be made again from the record: whole or not at all, not flushed."""
-        part = self.folder / f"{path}.part"
-        part.write_bytes(content)
-        part.rename(self.folder / path)
-
-    def open(self, content: bytes) -> recordfile.RecordFile:
-        """What a record holds; its `record` is UNOPENED where no identity here opens it.
-
-        Raises:
-            RecordDamaged: it does not verify.
+        Durable when it returns. Raises Away also where it is read back differently than written.
         """
-        found = recordfile.check(content)
-        try:
-            return recordfile.open_checked(found, self._seals.identities())
-        except sealing.Unopened:
-            return recordfile.RecordFile(found.label, found.label_sha256, found.key, UNOPENED, None)
+        name = upload.sha256 if accepted else REFUSED
+        self.objects.put(upload.capture_id, name, content)
+        if self.is_changed(upload.capture_id, name, upload.sha256):
+            raise Away(f"{upload.capture_id} is read back differently than written: no receipt")
 
-    def unpack(self, opened: recordfile.RecordFile, content: bytes) -> None:
-        """Lays the photo and what label and record say into the open; `content` is the file."""
-        line = content.partition(b"\n")[0].decode()
-        label = signing.verify(line, {signing.thumbprint(opened.key): opened.key})
-        capture_id = opened.label.capture_id
-        self.write(f"records/{capture_id}.json", _text({"label": label, "record": opened.record}))
-        if opened.photo is not None:
-            self.write(f"photos/{capture_id}.jpg", opened.photo)
+    def release(self, upload: Upload, *, was_refused: bool, accepted: bool) -> None:
+        """Removes what a settled upload leaves behind; interrupted, that goes with the record."""
+        self._part(upload.capture_id).unlink(missing_ok=True)
+        if was_refused and accepted:
+            self.objects.remove(upload.capture_id, REFUSED)
 
     def settle(self, verdict: Verdict) -> None:
         """Keeps the verdict, in place of an earlier one. Durable when it returns."""
@@ -202,39 +178,9 @@ class Store:
             for row in self._db.execute("SELECT capture_id, at, reason, jws FROM verdicts")
         ]
 
-    def photo_file(self, capture_id: str) -> Path:
-        """Returns where the photo of an accepted record lies, as the device made it."""
-        return self.folder / "photos" / f"{capture_id}.jpg"
-
-    def copy_file(self, capture_id: str, shows: Shows) -> Path:
-        """Returns where a copy of the photo lies that people may be shown, once it was made."""
-        return self.folder / "copies" / f"{capture_id}.{shows}.jpg"
-
-    def received_file(self, capture_id: str) -> Path:
-        """Returns where the bytes of an accepted record lie; only its label once erased."""
-        return self.folder / "received" / f"{capture_id}.rec"
-
-    def label(self, capture_id: str) -> dict[str, Any]:
-        """Returns the label's payload; empty when the record never came."""
-        return self._unpacked(capture_id).get("label", {})
-
-    def record(self, capture_id: str) -> dict[str, Any]:
-        """Returns record.json; empty when its body was erased or never came."""
-        return self._unpacked(capture_id).get("record", {})
-
     def erase(self, capture_id: str) -> None:
-        """Erases the body of a record and leaves its label, so that the chain still verifies.
-
-        Durable when it returns; after an interruption, do it again.
-        """
-        self._erase_photo(capture_id)
-        if label := self.label(capture_id):
-            self.write(f"records/{capture_id}.json", _text({"label": label}))
-        whole = self.received_file(capture_id)
-        if whole.exists():
-            self.write(f"received/{whole.name}", whole.read_bytes().partition(b"\n")[0] + b"\n")
-        for name in ("received", "records", "photos", "copies"):
-            _flush(self.folder / name)
+        self._part(capture_id).unlink(missing_ok=True)
+        super().erase(capture_id)
 
     def pinned(self, device_id: str, kid: str) -> str:
         """Returns the key id pinned for the device; pins `kid` at first sight."""
@@ -245,9 +191,7 @@ class Store:
 
     def drop(self, capture_id: str) -> None:
         """Loses an upload, its bytes and its verdict: the id can be created again."""
-        self._erase_photo(capture_id)
-        for name in ("received/{}.rec", "refused/{}.rec", "records/{}.json"):
-            (self.folder / name.format(capture_id)).unlink(missing_ok=True)
+        self.objects.erase(capture_id)
         self._part(capture_id).unlink(missing_ok=True)
         self._db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
 
@@ -255,30 +199,11 @@ class Store:
         for (capture_id,) in self._db.execute("SELECT capture_id FROM uploads"):
             self.drop(capture_id)
 
-    def _unpacked(self, capture_id: str) -> dict[str, dict[str, Any]]:
-        path = self.folder / "records" / f"{capture_id}.json"
-        found: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
-        return found
-
-    def _erase_photo(self, capture_id: str) -> None:
-        """The photo first: a copy that is being made meanwhile is dropped by who makes it."""
-        self.photo_file(capture_id).unlink(missing_ok=True)
-        for shows in Shows:
-            self.copy_file(capture_id, shows).unlink(missing_ok=True)
+    def sha256_of(self, capture_id: str) -> str:
+        upload = self.find(capture_id)
+        if upload is None:
+            raise Missing(f"no record {capture_id} ever came")
+        return upload.sha256
 
     def _part(self, capture_id: str) -> Path:
         return self.folder / "uploads" / f"{capture_id}.part"
-
-
-def _text(found: dict[str, Any]) -> bytes:
-    """Half a surrogate pair, which JSON can say and UTF-8 cannot, stays the escape that it was."""
-    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-    return text.encode(errors="backslashreplace")
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -90,7 +90,7 @@ def test_of_what_was_refused_the_oldest_makes_room_and_no_receipt_ever_does(
     assert Quota(store).admits("device van-7", 10)
 
     assert store.find(first) is None
-    assert not store.bytes_file(first).exists()
+    assert not (store.folder / "refused" / f"{first}.rec").exists()
     assert all(store.find(one) for one in (kept, *others))
 
 
@@ -104,15 +104,15 @@ def test_what_is_not_whole_goes_7_days_after_its_last_byte_and_what_was_refused_
     old, fresh = begun(store), begun(store)
     for capture_id, age in ((old, 7 * DAY + DAY / 100), (fresh, 7 * DAY - DAY / 100)):
         at_s = (NOW - age).timestamp()
-        os.utime(store.bytes_file(capture_id), (at_s, at_s))
+        os.utime(tmp_path / "uploads" / f"{capture_id}.part", (at_s, at_s))
     since = refused(store, (NOW - 30 * DAY).isoformat(timespec="milliseconds")[:-6] + "Z")
     later = refused(store, (NOW - 29 * DAY).isoformat(timespec="milliseconds")[:-6] + "Z")
 
     expire(NOW)
 
     assert [store.find(one) for one in (old, since)] == [None, None]
-    assert not store.bytes_file(old).exists()
-    assert not store.bytes_file(since).exists()
+    assert not (tmp_path / "uploads" / f"{old}.part").exists()
+    assert not (tmp_path / "refused" / f"{since}.rec").exists()
     assert all(store.find(one) for one in (fresh, later, delivered))
     store.create(Upload(old, 10, "0" * 64, ""))
 
