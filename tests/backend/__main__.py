@@ -15,8 +15,9 @@ import uvicorn
 
 from tests.backend import keys
 from tests.backend.app import create_app
+from tests.backend.engines import objects, sql
+from tests.backend.engines.objects import Missing
 from tests.backend.engines.opening import URL
-from tests.backend.engines.sql import Away, UnfitError
 from tests.backend.faults.switches import Counts, Panel
 from tests.backend.identity import commands as devices
 from tests.backend.identity.commands import Desk
@@ -32,9 +33,11 @@ from tests.backend.reports import pull
 from tests.backend.reports.store import Reports
 from tests.backend.serving import HOST, listen, server_config
 from tests.backend.settings import WrongSettingError
-from tests.backend.wire import loglines
+from tests.backend.wire import loglines, stray
 from tests.backend.wire.listener import Crowd
 from tests.backend.wire.store import Store
+
+log = logging.getLogger(__name__)
 
 
 class SuddenServer(uvicorn.Server):
@@ -56,7 +59,7 @@ def main() -> None:
     os.environ[URL] = options.database
     try:
         _run(options, options.data.resolve())
-    except (WrongSettingError, UnfitError, Away) as error:
+    except (WrongSettingError, sql.UnfitError, sql.Away, objects.Away) as error:
         sys.exit(str(error))
 
 
@@ -64,7 +67,7 @@ def _run(options: argparse.Namespace, data: Path) -> None:
     if options.command is not None:
         if not options.database and not (data / "backend.db").exists():
             sys.exit(f"{data} has no backend in it: is --data right?")
-        office = open_office(Store(data))
+        office = open_office(_store(options, data))
         try:
             if options.command == "pull":
                 signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
@@ -72,9 +75,11 @@ def _run(options: argparse.Namespace, data: Path) -> None:
                     print(line, flush=True)
             elif options.command in {"devices", "clients", "technicians", "fleet"}:
                 print(Desk.of(data, office).run(options))
+            elif options.command == "objects":
+                print(stray.run(options, office.store))
             else:
                 print(commands.run(options, office, datetime.now(UTC)))
-        except (NotDone, NoSuchOrder, FileExistsError) as error:
+        except (NotDone, Missing, NoSuchOrder, FileExistsError) as error:
             sys.exit(str(error))
         return
     data.mkdir(parents=True, exist_ok=True)
@@ -86,7 +91,9 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     certificates = keys.certificates(data / "ca", options.name)
     public_file = data / "receipt-key.pem"
     key = keys.receipt_key(data / "keys" / "receipt.pem", public_file)
-    store = Store(data)
+    store = _store(options, data)
+    for said in store.objects.begin():
+        log.warning("objects=not_checked why=%s", said)
     office = open_office(store, show_simulated=options.show_simulated)
     office.catch_up()
     office.keeping.expire(datetime.now(UTC))
@@ -129,6 +136,14 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     SuddenServer(server_config(app, context, proxies=proxies)).run(sockets=[listener])
 
 
+def _store(options: argparse.Namespace, data: Path) -> Store:
+    if options.objects is None:
+        return Store(data)
+    from tests.backend.engines.s3 import S3, read_address  # noqa: PLC0415 - boto3 loads for 0.3 s
+
+    return Store(data, S3(read_address(options.objects)))
+
+
 def _welcome(url: str) -> str:
     accounts = [f"  {one.role:<8}  {one.who:<8}  {one.password}" for one in demo.ACCOUNTS]
     return "\n".join([f"pages: {url}{PREFIX}/", "role, account, password:", *accounts])
@@ -160,9 +175,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--without-identity", action="store_true", help="ask no device for a certificate"
     )
+    parser.add_argument(
+        "--objects",
+        metavar="s3://BUCKET?endpoint=URL&region=NAME",
+        help="keep records in this bucket; without it in the folder",
+    )
     verbs = commands.add_to(parser)
     devices.add_to(verbs)
     pull.add_to(verbs)
+    stray.add_to(verbs)
     return parser.parse_args()
 
 

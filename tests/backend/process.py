@@ -74,8 +74,10 @@ class Backend:
         identity: bool = False,
         port: int = 0,
         names: Sequence[str] = (),
+        objects: str | None = None,
     ) -> None:
         self.data = data
+        self._objects = [] if objects is None else ["--objects", objects]
         options = {
             "--switches": switches,
             "--show-simulated": show_simulated,
@@ -89,7 +91,7 @@ class Backend:
     def start(self) -> Self:
         """Starts the process and returns once it answers. Raises RuntimeError if it does not."""
         command = [sys.executable, "-m", "tests.backend", "--data", str(self.data)]
-        command += ["--port", str(self._port), *self._options]
+        command += ["--port", str(self._port), *self._options, *self._objects]
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         if "--switches" in self._options:  # it is a test's: its devices seal to identities of tests
             Seals(self.data).know(IDENTITY_FILE, NAMES)
@@ -153,7 +155,8 @@ class Backend:
         Raises:
             ValueError: it did not do it; says why.
         """
-        told = [sys.executable, "-m", "tests.backend", "--data", str(self.data), *words]
+        told = [sys.executable, "-m", "tests.backend", "--data", str(self.data), *self._objects]
+        told += words
         ran = subprocess.run(told, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         if ran.returncode != 0:
             raise ValueError(f"{' '.join(words)}: {ran.stderr}")
@@ -191,13 +194,14 @@ def running_backend(
     switches: bool = True,
     show_simulated: bool = False,
     identity: bool = False,
+    objects: str | None = None,
 ) -> Iterator[Backend]:
     """Runs a backend over `data`; stops it in the end, whatever it was doing.
 
     Orders and routes are made beside it: `open_office(Store(data))` (office.py).
     """
     backend = Backend(
-        data, switches=switches, show_simulated=show_simulated, identity=identity
+        data, switches=switches, show_simulated=show_simulated, identity=identity, objects=objects
     ).start()
     try:
         yield backend

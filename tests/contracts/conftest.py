@@ -9,6 +9,7 @@ import pytest
 from tests.backend.process import Backend, running_backend
 from tests.support.enrolment import Van, enrolled, technician
 from tests.support.factory import RecordMaker
+from tests.support.s3 import BACKEND, Engine, s3_engine
 from tests.support.wire import Wire, speaking_to, stranger
 
 
@@ -28,6 +29,16 @@ def wire(backend: Backend) -> Iterator[Wire]:
 @pytest.fixture
 def maker() -> RecordMaker:
     return stranger()
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An S3 engine; the backend's keys stand in the environment as long as it runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in BACKEND.items():
+            patch.setenv(name, value)
+        with s3_engine(tmp_path_factory.mktemp("s3") / "engine") as running:
+            yield running
 
 
 @pytest.fixture(scope="module")

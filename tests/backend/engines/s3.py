@@ -1,0 +1,262 @@
+"""Objects in a bucket of S3; the only module that loads boto3.
+
+A record is `<capture_id>/<sha256>`, a copy that people are shown `<capture_id>/<shows>.jpg`, and of
+an erased record `<capture_id>/label` is left: its label line.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs, urlsplit
+
+import boto3  # noqa: TID251 - this is its door
+from botocore.config import Config  # noqa: TID251 - as boto3
+from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - as boto3
+
+from agent.record.file import LABEL_LIMIT_BYTES
+from tests.backend.engines.objects import Away, Changed, Missing, is_capture, is_record
+from tests.backend.settings import WrongSettingError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+LABEL: Final = "label"
+"""The object that is left of an erased record."""
+
+DIGEST: Final = "sha256"
+"""User metadata of each object: whoever writes over it without knowing of it is found out."""
+
+_WAITING: Final = Config(
+    connect_timeout=1,
+    read_timeout=2,
+    retries={"total_max_attempts": 1},
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+    signature_version="s3v4",
+)
+"""3 s in all, since a device is to be answered: it asks again by itself, so nothing here does.
+
+boto3's own CRC32 in trailers since 1.36 is refused by engines that do not know it; each object is
+sent with its Content-MD5 in its place, which AWS, Ceph, MinIO and SeaweedFS (since 4.13) verify.
+"""
+
+_DENIED: Final = frozenset(
+    {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "403"}
+)
+_NO_ROOM: Final = frozenset({"QuotaExceeded", "InsufficientStorage", "507"})
+_UNKNOWN: Final = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405"})
+_NONE: Final = frozenset({"NoSuchKey", "404", "ObjectLockConfigurationNotFoundError"})
+
+_LOOK: Final = "look whether the engine runs, and whether its address is right"
+
+_ROUNDS: Final = 3
+"""Of looking what is left of a capture: who put a copy meanwhile did so in one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a bucket is; the keys are in the environment, as AWS_ACCESS_KEY_ID and so on.
+
+    Attributes:
+        endpoint: URL of the engine; None for AWS.
+    """
+
+    bucket: str
+    endpoint: str | None
+    region: str
+
+
+def read_address(text: str) -> Address:
+    """Read `s3://BUCKET?endpoint=URL&region=NAME`. Raises WrongSettingError."""
+    parts = urlsplit(text)
+    given = parse_qs(parts.query)
+    unknown = sorted(set(given) - {"endpoint", "region"})
+    if parts.scheme != "s3" or not parts.netloc or parts.path.strip("/") or unknown:
+        raise WrongSettingError("--objects: expected s3://BUCKET?endpoint=URL&region=NAME")
+    if "@" in parts.netloc:
+        raise WrongSettingError("--objects: keys are read from the environment only")
+    endpoint, region = given.get("endpoint", [None])[0], given.get("region", ["us-east-1"])[0]
+    return Address(parts.netloc, endpoint, region or "us-east-1")
+
+
+def connect(address: Address, key_id: str | None = None, secret: str | None = None) -> "S3Client":
+    """A client whose every request ends within 3 s; without keys, by those of the environment.
+
+    Raises:
+        WrongSettingError: the endpoint is no URL.
+    """
+    by_path = Config(s3={"addressing_style": "path"}) if address.endpoint else Config()
+    try:
+        return boto3.Session().client(  # the default one would keep the first keys that it saw
+            "s3",
+            endpoint_url=address.endpoint,
+            region_name=address.region,
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
+            config=_WAITING.merge(by_path),
+        )
+    except ValueError as error:
+        raise WrongSettingError(f"--objects: {error}") from error
+
+
+class _UnknownHere(Exception):
+    """The engine has no such operation."""
+
+
+class S3:
+    """One bucket. boto3's client may be used by any thread."""
+
+    lays_open: Final = False
+
+    def __init__(self, address: Address) -> None:
+        self._bucket = address.bucket
+        self._client = connect(address)
+
+    def begin(self) -> list[str]:
+        with self._asking():
+            self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+        return [said for check in (self._check_versioning, self._check_lock) for said in check()]
+
+    def put(self, capture_id: str, name: str, content: bytes) -> None:
+        md5 = hashlib.md5(content, usedforsecurity=False).digest()
+        with self._asking():
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=f"{capture_id}/{name}",
+                Body=content,
+                ContentMD5=base64.b64encode(md5).decode(),
+                Metadata={DIGEST: hashlib.sha256(content).hexdigest()},
+            )
+
+    def get(self, capture_id: str, name: str) -> bytes:
+        key = f"{capture_id}/{name}"
+        with self._asking(key):
+            found = self._client.get_object(Bucket=self._bucket, Key=key)
+            content = found["Body"].read()
+        if hashlib.sha256(content).hexdigest() != found["Metadata"].get(DIGEST):
+            raise Changed(f"{key} in bucket {self._bucket} is not what was put there")
+        return content
+
+    def line(self, capture_id: str) -> bytes:
+        """Two requests: its name, and the first bytes of it."""
+        names = (_name(key) for key in self._keys(f"{capture_id}/"))
+        name = next((one for one in names if is_record(one) or one == LABEL), None)
+        if name is None:
+            raise Missing(f"there is no record {capture_id} in bucket {self._bucket}")
+        key = f"{capture_id}/{name}"
+        with self._asking(key):
+            found = self._client.get_object(
+                Bucket=self._bucket, Key=key, Range=f"bytes=0-{LABEL_LIMIT_BYTES}"
+            )
+            return found["Body"].read().partition(b"\n")[0]
+
+    def remove(self, capture_id: str, name: str) -> None:
+        self._delete(f"{capture_id}/{name}")
+
+    def erase(self, capture_id: str, line: bytes = b"") -> None:
+        if line:
+            self.put(capture_id, LABEL, line + b"\n")
+        for _ in range(_ROUNDS):
+            found = self._bodies(f"{capture_id}/")
+            left = [one for one in found if not line or _name(one[0]) != LABEL]
+            if not left:
+                return
+            for key, version in sorted(left, key=lambda one: not is_record(_name(one[0]))):
+                self._delete(key, version)
+        raise Away(f"bucket {self._bucket} still has what was deleted: it is tried again later")
+
+    def ids(self) -> Iterator[str]:
+        """A request for each thousand objects; of prefixes SeaweedFS lists empty ones too."""
+        pages, before = self._client.get_paginator("list_objects_v2"), ""
+        with self._asking():
+            for page in pages.paginate(Bucket=self._bucket):
+                for one in page.get("Contents", []):
+                    capture_id = one["Key"].partition("/")[0]
+                    if capture_id != before and is_capture(capture_id):
+                        yield capture_id
+                    before = capture_id
+
+    def _keys(self, prefix: str) -> list[str]:
+        with self._asking():
+            page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix)
+        return [one["Key"] for one in page.get("Contents", [])]
+
+    def _bodies(self, prefix: str) -> list[tuple[str, str | None]]:
+        """Key and version of each body, of the time before versioning was suspended too."""
+        try:
+            with self._asking():
+                page = self._client.list_object_versions(Bucket=self._bucket, Prefix=prefix)
+        except _UnknownHere:
+            return [(key, None) for key in self._keys(prefix)]
+        return [(one["Key"], one["VersionId"]) for one in page.get("Versions", [])]
+
+    def _delete(self, key: str, version: str | None = None) -> None:
+        with self._asking():
+            if version is None:
+                self._client.delete_object(Bucket=self._bucket, Key=key)
+            else:
+                self._client.delete_object(Bucket=self._bucket, Key=key, VersionId=version)
+
+    @contextmanager
+    def _asking(self, key: str = "") -> Iterator[None]:
+        """What boto3 raises becomes an error of objects.py, or _UnknownHere."""
+        try:
+            yield
+        except ClientError as error:
+            raise _meaning(error, self._bucket, key) from error
+        except BotoCoreError as error:
+            raise Away(f"bucket {self._bucket} does not answer ({error}): {_LOOK}") from error
+
+    def _check_versioning(self) -> list[str]:
+        try:
+            with self._asking():
+                found = self._client.get_bucket_versioning(Bucket=self._bucket)
+        except _UnknownHere as error:
+            return [f"whether bucket {self._bucket} keeps versions was not told: {error}"]
+        if found.get("Status") == "Enabled":
+            raise WrongSettingError(
+                f"bucket {self._bucket} keeps versions, so that what is erased would stay: "
+                "suspend its versioning, or give another bucket"
+            )
+        return []
+
+    def _check_lock(self) -> list[str]:
+        try:
+            with self._asking():
+                found = self._client.get_object_lock_configuration(Bucket=self._bucket)
+        except _UnknownHere as error:
+            return [f"whether bucket {self._bucket} locks objects was not told: {error}"]
+        except Missing:
+            return []
+        if found.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled":
+            raise WrongSettingError(
+                f"bucket {self._bucket} locks objects, so that nothing could be erased: "
+                "give a bucket without object lock"
+            )
+        return []
+
+
+def _name(key: str) -> str:
+    return key.partition("/")[2]
+
+
+def _meaning(error: ClientError, bucket: str, key: str) -> Exception:
+    """What an answer of the engine means, in a sentence that says what to do."""
+    code = error.response["Error"].get("Code", "")
+    said = f"bucket {bucket}: {code} {error.response['Error'].get('Message', '')}".rstrip()
+    match code:
+        case _ if code in _NONE:
+            return Missing(f"there is no {key} in bucket {bucket}")
+        case _ if code in _UNKNOWN:
+            return _UnknownHere(code)
+        case "NoSuchBucket":
+            return Away(f"{said}: make it, or give another one in --objects")
+        case _ if code in _DENIED:
+            return Away(f"{said}: look at AWS_ACCESS_KEY_ID, its secret, and what it may do there")
+        case _ if code in _NO_ROOM:
+            return Away(f"{said}: make room, or raise its quota")
+        case _:
+            return Away(f"{said}: look at the engine's log, and whether its disks have room")

@@ -1,0 +1,194 @@
+"""The real process with its records in a bucket: a device's, a customer's look, and their end."""
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import requests  # noqa: TID251 - the browser's side of the wire, not the device's
+
+from agent.models import Item, Kind, State
+from tests.backend.office import demo
+from tests.backend.office.model import Office, open_office
+from tests.backend.office.town import PICTURE
+from tests.backend.pages import PREFIX
+from tests.backend.process import Backend
+from tests.backend.wire.store import Store
+from tests.support.factory import add, new_id
+from tests.support.s3 import Engine
+from tests.support.sending import DeviceQueue, Sender, device_queue, sender
+from tests.support.wire import record, speaking_to, stranger
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A backend process over a bucket, its office beside it, and a device with a queue."""
+
+    engine: Engine
+    bucket: str
+    backend: Backend
+    office: Office
+    device: DeviceQueue
+    sending: Sender
+
+    def photo(self, number: str) -> Item:
+        """Pressed at the door of an order, and waiting in the queue."""
+        stop = {"id": self.office.orders.find(number).stop_id, "bound_by": "code", "ring": "near"}
+        made = self.device.maker.make(Kind.PHOTO, {"stop": stop, "simulated": True}, PICTURE)
+        made.into(self.device.layout.records)
+        add(self.device.outbox, made)
+        return self.device.outbox.get(made.label.capture_id)
+
+    def kept(self) -> dict[str, bytes]:
+        return self.engine.keys(self.bucket)
+
+
+@pytest.fixture
+def scene(engine: Engine, tmp_path: Path) -> Iterator[Scene]:
+    bucket, data = f"b-{uuid4()}", tmp_path / "backend"
+    objects = engine.bucket(bucket)
+    address = engine.address(bucket)
+    data.mkdir()
+    office = open_office(Store(data, objects), show_simulated=True)
+    demo.settle(office)
+    backend = Backend(
+        data, switches=True, show_simulated=True, demo_accounts=True, objects=address
+    ).start()
+    try:
+        with device_queue(tmp_path / "device") as device, sender(device, backend) as sending:
+            demo.send_out(office, device.maker.device_id, datetime.now(UTC))
+            yield Scene(engine, bucket, backend, office, device, sending)
+    finally:
+        backend.stop()
+
+
+@pytest.fixture
+def browser(scene: Scene) -> Iterator[requests.Session]:
+    """The first customer, signed in."""
+    with requests.Session() as session:
+        session.trust_env, session.verify = False, str(scene.backend.ca_file)
+        customer = demo.ACCOUNTS[0]
+        said = {"who": customer.who, "password": customer.password}
+        asked = session.get(f"{scene.backend.base_url}{PREFIX}/sign-in", timeout=30)
+        session.post(asked.url, data=said | {"form": form_of(asked)}, timeout=30)
+        yield session
+
+
+def form_of(page: requests.Response) -> str:
+    (form, *_) = re.findall(r'name="form" value="([^"]+)"', page.text)
+    return str(form)
+
+
+def test_a_device_sends_a_customer_looks_and_an_opt_out_erases(
+    scene: Scene, browser: requests.Session
+) -> None:
+    photo, others = scene.photo(demo.ALLOWED), [scene.device.press(300_000) for _ in range(2)]
+    for _ in range(3):
+        scene.sending.sync.step()
+
+    items = [photo, *others]
+    assert [scene.device.state(item) for item in items] == [State.DELIVERED] * 3
+    sent = {f"{item.capture_id}/{item.sha256}": scene.device.content(item) for item in items}
+    assert scene.kept() == sent
+    lies = {path.name for path in scene.backend.data.iterdir() if path.is_dir()}
+    assert not lies & {"received", "refused", "photos", "records", "copies"}
+    assert list((scene.backend.data / "uploads").iterdir()) == []
+
+    base = f"{scene.backend.base_url}{PREFIX}"
+    page = browser.get(f"{base}/orders/{demo.ALLOWED}", timeout=30)
+    (address,) = re.findall(rf'src="{PREFIX}(/photos/[^"]+)"', page.text)
+    shown = browser.get(base + address, timeout=30)
+    assert shown.headers["Content-Type"] == "image/jpeg"
+    assert scene.kept() == sent | {f"{photo.capture_id}/label.jpg": shown.content}
+
+    no = {"photos": "off", "form": form_of(page)}
+    browser.post(f"{base}/addresses/a-1/delivery-photos", data=no, timeout=30)
+
+    del sent[f"{photo.capture_id}/{photo.sha256}"]
+    line = scene.device.content(photo).partition(b"\n")[0]
+    assert scene.kept() == sent | {f"{photo.capture_id}/label": line + b"\n"}
+    assert browser.get(base + address, timeout=30).status_code == 404
+
+
+def test_a_stall_is_503_within_three_seconds_and_the_device_delivers_afterwards(
+    scene: Scene, browser: requests.Session
+) -> None:
+    """Nothing is acknowledged meanwhile, and a page says that it cannot be shown now."""
+    item, shown = scene.device.press(), scene.photo(demo.ALLOWED)
+    scene.sending.sync.step()
+    scene.sending.sync.step()
+    capture_id, content = new_id(), b""
+    content = record(stranger(), capture_id)
+    scene.engine.pause()
+    begun = time.monotonic()
+    try:
+        with speaking_to(scene.backend.base_url, scene.backend.ca_file) as wire:
+            answer = wire.post(capture_id, content, content)
+            took_s = time.monotonic() - begun
+            receipt = wire.head(capture_id).headers
+        url = f"{scene.backend.base_url}{PREFIX}/orders/{demo.ALLOWED}"
+        page = browser.get(url, timeout=30)
+    finally:
+        scene.engine.go_on()
+    scene.engine.wait()
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert "Doorstep-Receipt" not in answer.headers
+    assert took_s < 3.5  # the machine is busy
+    assert receipt["Upload-Offset"] == str(len(content)), "what came stays"
+    assert page.status_code == 503
+    assert all(scene.device.state(one) == State.DELIVERED for one in (item, shown))
+    with speaking_to(scene.backend.base_url, scene.backend.ca_file) as wire:
+        assert "receipt" in receipts(wire, capture_id)
+    assert f"objects=away why=bucket {scene.bucket} does not answer" in log(scene)
+
+
+def test_a_photo_that_vanished_or_changed_is_shown_to_nobody_and_the_page_says_so(
+    scene: Scene, browser: requests.Session
+) -> None:
+    item = scene.photo(demo.ALLOWED)
+    scene.sending.sync.step()
+    url = f"{scene.backend.base_url}{PREFIX}/orders/{demo.ALLOWED}"
+    key, admin = f"{item.capture_id}/{item.sha256}", scene.engine.admin
+    assert "/photos/" in browser.get(url, timeout=30).text
+
+    admin.put_object(Bucket=scene.bucket, Key=key, Body=b"something else")
+    changed = browser.get(url, timeout=30).text
+    admin.delete_object(Bucket=scene.bucket, Key=key)
+    gone = browser.get(url, timeout=30).text
+
+    for page in (changed, gone):
+        assert "not there any more" in page
+        assert "/photos/" not in page
+    assert "not what was put there" in log(scene)
+
+
+def test_what_has_no_row_is_listed_by_a_command_and_a_wrong_bucket_ends_the_start(
+    scene: Scene,
+) -> None:
+    item, lost = scene.device.press(), new_id()
+    scene.sending.sync.step()
+    scene.engine.admin.put_object(Bucket=scene.bucket, Key=f"{lost}/refused", Body=b"x")
+
+    assert scene.backend.command("objects", "stray").splitlines()[0] == lost
+    assert len(scene.kept()) == 2
+    scene.backend.command("objects", "stray", "--delete")
+    assert list(scene.kept()) == [f"{item.capture_id}/{item.sha256}"]
+    wrong = Backend(scene.backend.data, switches=False, objects=scene.engine.address("nobodys"))
+    with pytest.raises(RuntimeError, match="make it, or give another one in --objects"):
+        wrong.start()
+
+
+def receipts(wire: Any, capture_id: str) -> Any:
+    return wire.receipts(capture_id).json()[capture_id]
+
+
+def log(scene: Scene) -> str:
+    return (scene.backend.data / "backend.log").read_text()

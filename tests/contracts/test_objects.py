@@ -1,0 +1,199 @@
+"""What every engine for objects promises: the folder, and a bucket of a real S3 engine."""
+
+import argparse
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.backend.copies.shows import Shows
+from tests.backend.engines.folder import Folder
+from tests.backend.engines.objects import PHOTO, REFUSED, Changed, Missing, Objects, copy_name
+from tests.backend.office import demo
+from tests.backend.office.town import NOON, PICTURE, Town
+from tests.backend.wire import stray
+from tests.support.factory import new_id
+from tests.support.s3 import Engine
+
+CONTENT = b"label\n" + bytes(range(256)) * 1600
+RECORD = hashlib.sha256(CONTENT).hexdigest()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Objects, and what somebody does to a record behind their back."""
+
+    objects: Objects
+    overwrite: Callable[[str, str, bytes], object]
+    delete: Callable[[str, str], object]
+
+
+def folder(request: pytest.FixtureRequest) -> Opened:
+    root: Path = request.getfixturevalue("tmp_path") / "objects"
+
+    def path(capture_id: str, _name: str) -> Path:
+        return root / "received" / f"{capture_id}.rec"
+
+    return Opened(
+        Folder(root),
+        lambda capture_id, name, content: path(capture_id, name).write_bytes(content),
+        lambda capture_id, name: path(capture_id, name).unlink(),
+    )
+
+
+def bucket(request: pytest.FixtureRequest) -> Opened:
+    engine: Engine = request.getfixturevalue("engine")
+    name = f"b-{uuid4()}"
+    objects, admin = engine.bucket(name), engine.admin
+    return Opened(
+        objects,
+        lambda one, key, content: admin.put_object(Bucket=name, Key=f"{one}/{key}", Body=content),
+        lambda one, key: admin.delete_object(Bucket=name, Key=f"{one}/{key}"),
+    )
+
+
+@pytest.fixture(params=[folder, pytest.param(bucket, marks=pytest.mark.slow)])
+def opened(request: pytest.FixtureRequest) -> Opened:
+    opener: Callable[[pytest.FixtureRequest], Opened] = request.param
+    return opener(request)
+
+
+@pytest.fixture
+def objects(opened: Opened) -> Objects:
+    assert opened.objects.begin() == []
+    return opened.objects
+
+
+@pytest.fixture
+def town(opened: Opened, tmp_path: Path) -> Town:
+    return Town(tmp_path / "town", objects=opened.objects)
+
+
+def test_what_was_put_is_got_byte_for_byte_and_the_last_one_counts(objects: Objects) -> None:
+    one, copy = new_id(), copy_name(Shows.LABEL)
+    for name, content in ((RECORD, CONTENT), (REFUSED, b""), (copy, b"first"), (copy, b"last")):
+        objects.put(one, name, content)
+
+    assert [objects.get(one, name) for name in (RECORD, REFUSED, copy)] == [CONTENT, b"", b"last"]
+    assert objects.line(one) == b"label"
+
+
+def test_what_is_not_there_is_missing(objects: Objects) -> None:
+    one = new_id()
+    objects.remove(one, REFUSED)
+    objects.erase(one)
+
+    for name in (RECORD, REFUSED, copy_name(Shows.LABEL)):
+        with pytest.raises(Missing):
+            objects.get(one, name)
+    with pytest.raises(Missing):
+        objects.line(one)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_of_an_erased_record_its_label_line_is_left_alone(objects: Objects, times: int) -> None:
+    one, names = new_id(), [RECORD, REFUSED, copy_name(Shows.LABEL), copy_name(Shows.NO_LABEL)]
+    names += [PHOTO] if objects.lays_open else []
+    for name in names:
+        objects.put(one, name, CONTENT)
+
+    for _ in range(times):  # interrupted, it is done again
+        objects.erase(one, objects.line(one))
+
+    for name in names:
+        with pytest.raises(Missing):
+            objects.get(one, name)
+    assert objects.line(one) == b"label"
+    assert list(objects.ids()) == [one]
+
+
+def test_what_is_erased_without_a_line_is_gone_and_the_others_stay(objects: Objects) -> None:
+    first, second, third = sorted(new_id() for _ in range(3))
+    for one in (first, second, third):
+        objects.put(one, RECORD, CONTENT)
+        objects.put(one, copy_name(Shows.LABEL), b"copy")
+
+    objects.erase(second)
+    objects.remove(first, copy_name(Shows.LABEL))
+
+    assert list(objects.ids()) == [first, third]
+    assert objects.get(first, RECORD) == CONTENT
+    assert objects.get(third, copy_name(Shows.LABEL)) == b"copy"
+
+
+def test_a_photo_is_its_orders_until_it_is_erased(town: Town) -> None:
+    store = town.office.store
+    one = town.receive(town.photo(demo.ALLOWED))
+
+    assert town.office.filing.can_be_shown(one)
+    assert store.photo(one) == PICTURE
+    assert town.office.filing.original_sha256(one) == hashlib.sha256(PICTURE).hexdigest()
+    assert store.record(one)["stop"]["bound_by"] == "code"
+    label = store.label(one)
+    town.office.opt_out_order(demo.ALLOWED, opted_out=True)
+
+    assert (store.label(one), store.record(one)) == (label, {})
+    assert label["capture_id"] == one
+    for asked in (store.photo, store.received):
+        with pytest.raises(Missing):
+            asked(one)
+    assert not town.office.filing.can_be_shown(one)
+
+
+def test_a_copy_that_was_made_while_its_photo_was_erased_is_not_kept(town: Town) -> None:
+    one = town.receive(town.photo(demo.ALLOWED))
+    store, sha256 = town.office.store, town.office.store.sha256_of(one)
+    store.keep_copy(one, sha256, Shows.LABEL, b"copy")
+    assert store.copy(one, Shows.LABEL) == b"copy"
+    store.erase(one)
+
+    with pytest.raises(Missing):
+        store.keep_copy(one, sha256, Shows.LABEL, b"copy")
+
+    with pytest.raises(Missing):
+        store.copy(one, Shows.LABEL)
+
+
+def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
+    town: Town, opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = town.office.store
+    gone, changed = (town.receive(town.photo(demo.ALLOWED)) for _ in range(2))
+    opened.delete(gone, store.sha256_of(gone))
+    other = town.photo(demo.ALLOWED).content
+    opened.overwrite(changed, store.sha256_of(changed), other)
+
+    with pytest.raises(Missing):
+        store.received(gone)
+    with pytest.raises(Changed):
+        store.received(changed)
+    if not opened.objects.lays_open:
+        assert not any(town.office.filing.can_be_shown(one) for one in (gone, changed))
+        assert "not what was put there" in caplog.text
+
+
+def test_objects_without_a_row_are_listed_and_deleted_when_asked_to(town: Town) -> None:
+    known, lost = town.receive(town.photo(demo.ALLOWED)), new_id()
+    store = town.office.store
+    store.objects.put(lost, RECORD, CONTENT)
+
+    told = stray.run(argparse.Namespace(delete=False), store)
+    assert told.splitlines()[0] == lost
+    assert "nothing was deleted" in told
+    assert stray.run(argparse.Namespace(delete=True), store).splitlines()[0] == lost
+    assert list(store.objects.ids()) == [known]
+
+
+def test_what_is_due_by_the_retention_is_erased_and_what_is_held_is_not(town: Town) -> None:
+    held, due = (town.receive(town.photo(one)) for one in (demo.ALLOWED, demo.LEFT_DOOR))
+    town.office.keeping.hold(demo.ALLOWED, "CASE-7", NOON)
+
+    town.office.keeping.expire(NOON.replace(year=NOON.year + 1))
+
+    assert town.office.store.photo(held) == PICTURE
+    with pytest.raises(Missing):
+        town.office.store.received(due)
+    assert town.office.store.label(due)["capture_id"] == due

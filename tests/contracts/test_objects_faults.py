@@ -1,0 +1,209 @@
+"""A real S3 engine that stalls, dies, denies, keeps what is deleted, or takes nothing more."""
+
+import base64
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.backend.engines.objects import Away, Changed, Missing
+from tests.backend.engines.s3 import S3, read_address
+from tests.backend.office import demo
+from tests.backend.office.fleet import Fleet
+from tests.backend.settings import WrongSettingError
+from tests.support.factory import new_id
+from tests.support.s3 import BACKEND, UP_WITHIN_S, Engine, s3_engine
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
+
+CONTENT = b"label\n" + bytes(range(256)) * 1600
+RECORD = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One that is stopped and killed; the keys of `engine` stand in the environment too."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in BACKEND.items():
+            patch.setenv(name, value)
+        with s3_engine(tmp_path_factory.mktemp("s3") / "own") as running:
+            yield running
+
+
+@pytest.fixture
+def objects(own: Engine) -> S3:
+    return own.bucket(f"b-{uuid4()}")
+
+
+def is_read(objects: S3, capture_id: str) -> bool:
+    try:
+        return objects.get(capture_id, RECORD) == CONTENT
+    except Away:
+        return False
+
+
+def away_within_s(ask: Callable[[], object]) -> tuple[str, float]:
+    """What it says, and after how long."""
+    begun = time.monotonic()
+    with pytest.raises(Away) as said:
+        ask()
+    return str(said.value), time.monotonic() - begun
+
+
+def test_a_stall_ends_within_three_seconds_and_is_over_when_the_engine_goes_on(
+    own: Engine, objects: S3
+) -> None:
+    kept, sent, big = new_id(), new_id(), bytes(16_000_000)
+    objects.put(kept, RECORD, CONTENT)
+    own.pause()
+    try:
+        asked: list[Callable[[], object]] = [
+            lambda: objects.get(kept, RECORD),
+            lambda: objects.put(sent, RECORD, CONTENT),
+            lambda: objects.put(sent, RECORD, big),
+            lambda: objects.erase(kept, b"label"),
+            lambda: objects.line(kept),
+            objects.begin,
+        ]
+        told = [away_within_s(ask) for ask in asked]
+    finally:
+        own.go_on()
+    own.wait()
+
+    assert max(took_s for _, took_s in told) < 3.5  # the machine is busy
+    assert all("does not answer" in words for words, _ in told)
+    assert objects.get(kept, RECORD) == CONTENT
+
+
+def test_what_was_put_is_there_after_the_engine_was_killed(own: Engine, objects: S3) -> None:
+    kept = new_id()
+    objects.put(kept, RECORD, CONTENT)
+    own.kill()
+    words, took_s = away_within_s(lambda: objects.get(kept, RECORD))
+    own.start()
+    own.wait()
+
+    assert objects.get(kept, RECORD) == CONTENT
+    assert "look whether the engine runs" in words
+    assert took_s < 3.5
+
+
+def test_a_wrong_bucket_and_a_wrong_key_say_what_to_do(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, one = f"b-{uuid4()}", new_id()
+    right = engine.bucket(name)
+    right.put(one, RECORD, CONTENT)
+    wrong = engine.opened("nobodys")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    denied = engine.opened(name)
+
+    for ask in (wrong.begin, lambda: wrong.get(one, RECORD), lambda: wrong.put(one, RECORD, b"x")):
+        assert "make it, or give another one" in away_within_s(ask)[0]
+    for ask in (denied.begin, lambda: denied.put(one, RECORD, b"x")):
+        assert "look at AWS_ACCESS_KEY_ID" in away_within_s(ask)[0]
+    assert right.get(one, RECORD) == CONTENT
+
+
+def test_an_address_that_cannot_be_is_told() -> None:
+    for text in ("s3://", "https://b", "s3://b/deep", "s3://b?key=1", "s3://k:s@b"):
+        with pytest.raises(WrongSettingError, match="--objects: "):
+            read_address(text)
+    with pytest.raises(WrongSettingError, match="--objects: "):
+        S3(read_address("s3://b?endpoint=nowhere"))
+
+
+def test_a_bucket_that_keeps_versions_is_refused_and_old_ones_are_erased(engine: Engine) -> None:
+    name, one = f"b-{uuid4()}", new_id()
+    objects, admin = engine.bucket(name), engine.admin
+    admin.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    for content in (CONTENT, CONTENT + b"2"):
+        objects.put(one, RECORD, content)
+
+    with pytest.raises(WrongSettingError, match="keeps versions"):
+        objects.begin()
+    admin.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
+    objects.put(one, RECORD, CONTENT)
+    assert objects.begin() == []
+    objects.erase(one, b"label")
+
+    left = admin.list_object_versions(Bucket=name)["Versions"]
+    assert [version["Key"] for version in left] == [f"{one}/label"]
+
+
+def test_a_bucket_that_locks_objects_is_refused(engine: Engine) -> None:
+    name = f"b-{uuid4()}"
+    engine.admin.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+
+    with pytest.raises(WrongSettingError, match=r"keeps versions|locks objects"):
+        engine.opened(name).begin()
+
+
+def test_what_was_written_over_is_changed_and_what_was_deleted_is_missing(engine: Engine) -> None:
+    name, one = f"b-{uuid4()}", new_id()
+    objects, admin = engine.bucket(name), engine.admin
+    objects.put(one, RECORD, CONTENT)
+    objects.put(one, "label.jpg", b"a copy")
+    admin.put_object(Bucket=name, Key=f"{one}/label.jpg", Body=b"another picture")
+    admin.delete_object(Bucket=name, Key=f"{one}/{RECORD}")
+
+    with pytest.raises(Changed, match="not what was put there"):
+        objects.get(one, "label.jpg")
+    with pytest.raises(Missing):
+        objects.get(one, RECORD)
+
+
+def test_the_engine_refuses_what_arrives_otherwise_than_it_was_sent(engine: Engine) -> None:
+    """Else an altered object lay there until it is read back."""
+    name = f"b-{uuid4()}"
+    engine.bucket(name)
+    wrong = base64.b64encode(hashlib.md5(b"other", usedforsecurity=False).digest()).decode()
+
+    with pytest.raises(engine.admin.exceptions.ClientError, match="BadDigest"):
+        engine.admin.put_object(Bucket=name, Key="one", Body=CONTENT, ContentMD5=wrong)
+
+    assert engine.keys(name) == {}
+
+
+def test_a_record_takes_two_requests_at_its_intake(engine: Engine, tmp_path: Path) -> None:
+    objects = engine.bucket(f"b-{uuid4()}")
+    fleet = Fleet(tmp_path / "fleet", objects=objects)
+    asked: list[Any] = []
+    made = fleet.sealed(demo.ALLOWED)
+    events = objects._client.meta.events  # noqa: SLF001 - what boto3 sends is seen there alone
+    events.register("before-send.s3", lambda request, **_: asked.append(request))
+
+    fleet.take(made)
+
+    assert [request.method for request in asked] == ["PUT", "GET"]
+    assert "Content-MD5" in asked[0].headers
+    receipt = fleet.town.office.store.verdict(made.label.capture_id)
+    assert receipt is not None
+    assert receipt.accepted
+
+
+def test_an_engine_without_room_takes_nothing_and_says_so(own: Engine, objects: S3) -> None:
+    """SeaweedFS takes nothing more where less of the disk is free than it was told to leave."""
+    kept = new_id()
+    objects.put(kept, RECORD, CONTENT)
+    own.kill()
+    own.options = ["-volume.minFreeSpace=100"]
+    own.start()
+    try:
+        until(lambda: is_read(objects, kept), UP_WITHIN_S, every_s=0.5)
+        words, took_s = away_within_s(lambda: objects.put(new_id(), RECORD, CONTENT))
+        assert objects.get(kept, RECORD) == CONTENT
+    finally:
+        own.kill()
+        own.options = []
+        own.start()
+        own.wait()
+
+    assert "whether its disks have room" in words
+    assert took_s < 3.5
+    objects.put(new_id(), RECORD, CONTENT)
