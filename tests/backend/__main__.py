@@ -16,6 +16,7 @@ import uvicorn
 from tests.backend import keys
 from tests.backend.app import create_app
 from tests.backend.engines import objects, sql
+from tests.backend.engines.chosen import objects_of, remember
 from tests.backend.engines.objects import Missing
 from tests.backend.engines.opening import URL
 from tests.backend.faults.switches import Counts, Panel
@@ -67,7 +68,7 @@ def _run(options: argparse.Namespace, data: Path) -> None:
     if options.command is not None:
         if not options.database and not (data / "backend.db").exists():
             sys.exit(f"{data} has no backend in it: is --data right?")
-        office = open_office(_store(options, data))
+        office = open_office(Store(data, objects_of(data, options.objects)))
         try:
             if options.command == "pull":
                 signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
@@ -91,9 +92,10 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     certificates = keys.certificates(data / "ca", options.name)
     public_file = data / "receipt-key.pem"
     key = keys.receipt_key(data / "keys" / "receipt.pem", public_file)
-    store = _store(options, data)
+    store = Store(data, objects_of(data, options.objects))
     for said in store.objects.begin():
         log.warning("objects=not_checked why=%s", said)
+    remember(data, options.objects)
     office = open_office(store, show_simulated=options.show_simulated)
     office.catch_up()
     office.keeping.expire(datetime.now(UTC))
@@ -136,14 +138,6 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     SuddenServer(server_config(app, context, proxies=proxies)).run(sockets=[listener])
 
 
-def _store(options: argparse.Namespace, data: Path) -> Store:
-    if options.objects is None:
-        return Store(data)
-    from tests.backend.engines.s3 import S3, read_address  # noqa: PLC0415 - boto3 loads for 0.3 s
-
-    return Store(data, S3(read_address(options.objects)))
-
-
 def _welcome(url: str) -> str:
     accounts = [f"  {one.role:<8}  {one.who:<8}  {one.password}" for one in demo.ACCOUNTS]
     return "\n".join([f"pages: {url}{PREFIX}/", "role, account, password:", *accounts])
@@ -178,7 +172,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--objects",
         metavar="s3://BUCKET?endpoint=URL&region=NAME",
-        help="keep records in this bucket; without it in the folder",
+        help="keep records in this bucket; said at the first start, and remembered",
     )
     verbs = commands.add_to(parser)
     devices.add_to(verbs)

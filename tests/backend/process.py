@@ -155,8 +155,7 @@ class Backend:
         Raises:
             ValueError: it did not do it; says why.
         """
-        told = [sys.executable, "-m", "tests.backend", "--data", str(self.data), *self._objects]
-        told += words
+        told = [sys.executable, "-m", "tests.backend", "--data", str(self.data), *words]
         ran = subprocess.run(told, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         if ran.returncode != 0:
             raise ValueError(f"{' '.join(words)}: {ran.stderr}")

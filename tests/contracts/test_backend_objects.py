@@ -171,8 +171,9 @@ def test_a_photo_that_vanished_or_changed_is_shown_to_nobody_and_the_page_says_s
 
 
 def test_what_has_no_row_is_listed_by_a_command_and_a_wrong_bucket_ends_the_start(
-    scene: Scene,
+    scene: Scene, tmp_path: Path
 ) -> None:
+    """A command needs no `--objects`: the folder remembers it."""
     item, lost = scene.device.press(), new_id()
     scene.sending.sync.step()
     scene.engine.admin.put_object(Bucket=scene.bucket, Key=f"{lost}/refused", Body=b"x")
@@ -181,9 +182,13 @@ def test_what_has_no_row_is_listed_by_a_command_and_a_wrong_bucket_ends_the_star
     assert len(scene.kept()) == 2
     scene.backend.command("objects", "stray", "--delete")
     assert list(scene.kept()) == [f"{item.capture_id}/{item.sha256}"]
-    wrong = Backend(scene.backend.data, switches=False, objects=scene.engine.address("nobodys"))
-    with pytest.raises(RuntimeError, match="make it, or give another one in --objects"):
-        wrong.start()
+    elsewhere = scene.engine.address("nobodys")
+    for data, why in (
+        (tmp_path / "another", "make it, or give another one in --objects"),
+        (scene.backend.data, f"the records are in s3://{scene.bucket}"),
+    ):
+        with pytest.raises(RuntimeError, match=re.escape(why)):
+            Backend(data, switches=False, objects=elsewhere).start()
 
 
 def receipts(wire: Any, capture_id: str) -> Any:

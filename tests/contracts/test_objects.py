@@ -12,9 +12,12 @@ import pytest
 from tests.backend.copies.shows import Shows
 from tests.backend.engines.folder import Folder
 from tests.backend.engines.objects import PHOTO, REFUSED, Changed, Missing, Objects, copy_name
+from tests.backend.faults.switches import Switches
 from tests.backend.office import demo
+from tests.backend.office.fleet import Fleet
 from tests.backend.office.town import NOON, PICTURE, Town
 from tests.backend.wire import stray
+from tests.backend.wire.intake import DigestMismatchError
 from tests.support.factory import new_id
 from tests.support.s3 import Engine
 
@@ -122,6 +125,67 @@ def test_what_is_erased_without_a_line_is_gone_and_the_others_stay(objects: Obje
     assert list(objects.ids()) == [first, third]
     assert objects.get(first, RECORD) == CONTENT
     assert objects.get(third, copy_name(Shows.LABEL)) == b"copy"
+
+
+@pytest.fixture
+def fleet(opened: Opened, tmp_path: Path) -> Fleet:
+    return Fleet(tmp_path / "fleet", objects=opened.objects)
+
+
+def test_a_refused_record_is_judged_again_and_lies_at_one_place_only(fleet: Fleet) -> None:
+    made, store = fleet.sealed(), fleet.town.office.store
+    one = made.label.capture_id
+    upload = fleet.begin(made)
+    fleet.intake.judge(upload, Switches(refuse="damaged"))
+    assert store.objects.get(one, REFUSED) == made.content
+    assert store.offset(upload) == upload.length
+
+    assert fleet.intake.judge(upload, Switches()).accepted
+
+    assert store.received(one) == made.content
+    with pytest.raises(Missing):
+        store.objects.get(one, REFUSED)
+
+
+def test_a_refused_record_that_vanished_is_asked_for_again(fleet: Fleet) -> None:
+    made, store = fleet.sealed(), fleet.town.office.store
+    upload = fleet.begin(made)
+    fleet.intake.judge(upload, Switches(refuse="damaged"))
+    store.objects.remove(made.label.capture_id, REFUSED)
+
+    with pytest.raises(DigestMismatchError, match="create it again"):
+        fleet.intake.judge(upload, Switches())
+
+    assert store.find(made.label.capture_id) is None
+    fleet.take(made)
+    assert store.received(made.label.capture_id) == made.content
+
+
+def test_who_dies_between_object_and_verdict_has_one_of_each_afterwards(fleet: Fleet) -> None:
+    made, store = fleet.sealed(), fleet.town.office.store
+    upload = fleet.begin(made)
+    store.keep(upload, made.content, accepted=True)  # and dies
+
+    assert store.offset(upload) == upload.length
+    verdict = fleet.intake.judge(upload, Switches())
+
+    assert fleet.intake.judge(upload, Switches()) == verdict
+    assert list(store.objects.ids()) == [made.label.capture_id]
+    assert store.received(made.label.capture_id) == made.content
+
+
+def test_a_record_is_exported_as_evidence_also_once_it_was_erased(fleet: Fleet) -> None:
+    before, made = (fleet.take(fleet.sealed(one)) for one in (demo.LEFT_DOOR, demo.ALLOWED))
+    one, erased = made.label.capture_id, before.label.capture_id
+    fleet.town.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)
+
+    fleet.export(one, "--neighbours")
+
+    assert (fleet.out / f"{one}.rec").read_bytes() == made.content
+    assert (fleet.out / f"{erased}.rec").read_bytes() == before.line + b"\n"
+    assert fleet.problems()[0] == 0
+    fleet.export(erased, "--out", f"{fleet.out}-erased")
+    assert Path(f"{fleet.out}-erased", f"{erased}.rec").read_bytes() == before.line + b"\n"
 
 
 def test_a_photo_is_its_orders_until_it_is_erased(town: Town) -> None:

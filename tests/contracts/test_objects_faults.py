@@ -10,10 +10,12 @@ from uuid import uuid4
 
 import pytest
 
+from tests.backend.engines.chosen import objects_of
 from tests.backend.engines.objects import Away, Changed, Missing
 from tests.backend.engines.s3 import S3, read_address
 from tests.backend.office import demo
 from tests.backend.office.fleet import Fleet
+from tests.backend.office.town import Town
 from tests.backend.settings import WrongSettingError
 from tests.support.factory import new_id
 from tests.support.s3 import BACKEND, UP_WITHIN_S, Engine, s3_engine
@@ -116,6 +118,15 @@ def test_an_address_that_cannot_be_is_told() -> None:
             read_address(text)
     with pytest.raises(WrongSettingError, match="--objects: "):
         S3(read_address("s3://b?endpoint=nowhere"))
+
+
+def test_a_folder_with_records_goes_by_no_bucket(tmp_path: Path) -> None:
+    """Else an opt-out would be looked for where its photo is not."""
+    town = Town(tmp_path)
+    town.receive(town.photo(demo.ALLOWED))
+
+    with pytest.raises(WrongSettingError, match="already, and a backend has one place"):
+        objects_of(tmp_path, "s3://records")
 
 
 def test_a_bucket_that_keeps_versions_is_refused_and_old_ones_are_erased(engine: Engine) -> None:

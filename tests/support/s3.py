@@ -60,7 +60,7 @@ class Engine:
         words += [
             "-ip=127.0.0.1",
             "-ip.bind=127.0.0.1",
-            "-volume.max=100",
+            "-volume.max=1000",
             "-master.telemetry=false",
         ]
         words += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false"]

@@ -6,6 +6,7 @@ an erased record `<capture_id>/label` is left: its label line.
 
 import base64
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from tests.backend.settings import WrongSettingError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+
+logging.getLogger("botocore").setLevel(logging.WARNING)
 
 LABEL: Final = "label"
 """The object that is left of an erased record."""

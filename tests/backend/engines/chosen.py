@@ -1,0 +1,42 @@
+"""Which engine a backend's folder goes by: said once, and remembered, since two would be none."""
+
+from pathlib import Path
+from typing import Final
+
+from tests.backend.engines.folder import Folder
+from tests.backend.engines.objects import Objects
+from tests.backend.settings import WrongSettingError
+
+FILE: Final = "objects.txt"
+"""The address that was given at the first start, in the backend's folder; without it, files."""
+
+
+def objects_of(folder: Path, given: str | None) -> Objects:
+    """The bucket of the address that is given or was remembered; else files in the folder.
+
+    Raises:
+        WrongSettingError: the address cannot be, or records lie elsewhere already.
+    """
+    remembered = (folder / FILE).read_text().strip() if (folder / FILE).exists() else None
+    address = given or remembered
+    if address is None:
+        return Folder(folder)
+    from tests.backend.engines.s3 import S3, read_address  # noqa: PLC0415 - boto3 loads for 0.3 s
+
+    found = read_address(address)
+    if remembered is None and any((folder / "received").glob("*.rec")):
+        raise WrongSettingError(
+            f"--objects: records lie in {folder}/received already, and a backend has one place"
+        )
+    if remembered is not None and read_address(remembered).bucket != found.bucket:
+        raise WrongSettingError(
+            f"--objects: the records are in {remembered}; when all were copied to another bucket, "
+            f"write its address into {folder / FILE}"
+        )
+    return S3(found)
+
+
+def remember(folder: Path, given: str | None) -> None:
+    """For the next start, and for commands; once the bucket was found to be right."""
+    if given is not None:
+        (folder / FILE).write_text(f"{given}\n")
