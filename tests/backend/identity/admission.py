@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from cryptography import x509
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,8 +14,8 @@ from tests.backend.identity.clients import Client, Clients, Kind
 from tests.backend.identity.closings import How
 from tests.backend.identity.known import CertificateState, Known, Label
 from tests.backend.identity.register import Register
+from tests.backend.identity.shown import Shown, by_tls
 from tests.backend.pages import PREFIX
-from tests.backend.wire.connections import connection_of
 
 log = logging.getLogger(__name__)
 
@@ -112,26 +111,30 @@ class Admission:
         app: ASGIApp,
         register: Register,
         clients: Clients,
+        shown: Shown = by_tls,
         now: Clock = lambda: datetime.now(UTC),
     ) -> None:
         self._app = app
         self._register = register
         self._clients = clients
+        self._shown = shown
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = None if _is_open(scope) else self._refused(scope)
-        if refused is None:
-            await self._app(scope, self._asked_again(scope, receive), send)
+        if _is_open(scope):
+            await self._app(scope, receive, send)
+            return
+        serial = self._shown(scope)  # once for each request: a certificate is read for it
+        refused = self._refused(scope, serial)
+        if refused is None and serial is not None:
+            await self._app(scope, self._asked_again(serial, receive), send)
         else:
             await PlainTextResponse(f"{refused}\n", 403)(scope, receive, send)
 
-    def _refused(self, scope: Scope) -> str | None:
-        shown = connection_of(scope).client_certificate()
+    def _refused(self, scope: Scope, serial: int | None) -> str | None:
         of_clients, now = is_for_clients(scope["path"]), self._now()
-        if shown is None:
+        if serial is None:
             return FOR_CLIENTS_ONLY if of_clients else NO_CERTIFICATE
-        serial = x509.load_der_x509_certificate(shown).serial_number
         if of_clients:
             return client_objection(self._clients.find(serial), now)
         known = self._register.find(serial)
@@ -146,24 +149,20 @@ class Admission:
                 return self._why_revoked(known.device_id)
         return refused
 
-    def _asked_again(self, scope: Scope, receive: Receive) -> Receive:
+    def _asked_again(self, serial: int, receive: Receive) -> Receive:
         """At the end of a body too: it can be kept back until whoever sends it is shut out."""
 
         async def received() -> Message:
             message = await receive()
             is_end = message["type"] == "http.request" and not message.get("more_body", False)
-            if is_end and (words := self._shut_out_since(scope)) is not None:
+            if is_end and (words := self._shut_out_since(serial)) is not None:
                 raise HTTPException(403, words)
             return message
 
         return received
 
-    def _shut_out_since(self, scope: Scope) -> str | None:
+    def _shut_out_since(self, serial: int) -> str | None:
         """Revocations only: a certificate that is superseded meanwhile is no copy."""
-        shown = None if _is_open(scope) else connection_of(scope).client_certificate()
-        if shown is None:
-            return None
-        serial = x509.load_der_x509_certificate(shown).serial_number
         if (known := self._register.find(serial)) is not None:
             is_out = known.state is CertificateState.REVOKED
             return self._why_revoked(known.device_id) if is_out else None

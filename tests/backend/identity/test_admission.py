@@ -1,11 +1,27 @@
-"""What a device is told that is not let in."""
+"""What a device is told that is not let in, and how often its certificate is read."""
 
+import asyncio
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
+from agent.record import signing
 from agent.status.fitting import TEXT_LIMIT_BYTES
-from tests.backend.identity.admission import EXPIRED, NO_CERTIFICATE, REVOKED, SUPERSEDED, UNKNOWN
+from tests.backend import keys
+from tests.backend.identity.admission import (
+    EXPIRED,
+    NO_CERTIFICATE,
+    REVOKED,
+    SUPERSEDED,
+    UNKNOWN,
+    Admission,
+)
+from tests.backend.identity.authority import Authority
+from tests.backend.identity.clients import Clients
+from tests.backend.identity.register import Register
 
 
 @pytest.mark.parametrize(
@@ -16,3 +32,42 @@ def test_it_is_read_whole_in_the_devices_status(words: str) -> None:
     told = json.dumps(f'PATCH was answered 403 "{words}"')
 
     assert len(told) <= TEXT_LIMIT_BYTES
+
+
+def test_the_certificate_of_a_request_is_read_once_also_where_it_has_a_body(tmp_path: Path) -> None:
+    """Behind a proxy it is verified each time, and the end of a body asks again who it is."""
+    register, serial = Register(tmp_path), issued(tmp_path)
+    read: list[Scope] = []
+    pieces = iter([b"first", b"second", b""])
+
+    def shown(scope: Scope) -> int:
+        read.append(scope)
+        return serial
+
+    async def receive() -> Message:
+        piece = next(pieces)
+        return {"type": "http.request", "body": piece, "more_body": bool(piece)}
+
+    async def send(_message: Message) -> None: ...
+
+    async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
+        while (await receive())["more_body"]:
+            pass
+        bodies.append("whole")
+
+    bodies: list[str] = []
+    asked: Scope = {"type": "http", "path": "/files", "state": {}, "headers": []}
+    asyncio.run(Admission(app, register, Clients(tmp_path), shown)(asked, receive, send))
+
+    assert asked["state"]["device"] == "van-7"
+    assert bodies == ["whole"]
+    assert len(read) == 1
+
+
+def issued(folder: Path) -> int:
+    """The serial of the certificate of a device that is let in."""
+    authority, now = Authority.of(keys.certificates(folder / "ca").folder), datetime.now(UTC)
+    register, key = Register(folder), signing.new_key().public_key()
+    register.let_in("van-7")
+    made = register.enrol("van-7", key, now, lambda: authority.tls("van-7", key, now))
+    return int(made.serial, 16)
