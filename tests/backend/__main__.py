@@ -1,17 +1,13 @@
 """`python -m tests.backend`: the reference backend over HTTPS on loopback, or an office command."""
 
 import argparse
-import contextlib
 import logging
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
-
-import uvicorn
 
 from tests.backend import keys
 from tests.backend.app import create_app
@@ -32,22 +28,13 @@ from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
 from tests.backend.reports import pull
 from tests.backend.reports.store import Reports
-from tests.backend.serving import HOST, listen, server_config
+from tests.backend.serving import HOST, FinishingServer, listen, server_config
 from tests.backend.settings import WrongSettingError
 from tests.backend.wire import loglines, stray
 from tests.backend.wire.listener import Crowd
 from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
-
-
-class SuddenServer(uvicorn.Server):
-    """Ends at once on SIGTERM, as by `kill -9`: what it has answered survives both."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        yield
 
 
 def main() -> None:
@@ -135,7 +122,7 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     if options.demo_accounts:
         print(_welcome(url), flush=True)
     context = certificates.server_context(asks_for_clients=identity is not None)
-    SuddenServer(server_config(app, context, proxies=proxies)).run(sockets=[listener])
+    FinishingServer(server_config(app, context, proxies=proxies)).run(sockets=[listener])
 
 
 def _welcome(url: str) -> str:

@@ -4,7 +4,6 @@ import hashlib
 import socket
 import ssl
 import stat
-import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -26,7 +25,6 @@ from tests.support.wire import (
     proven,
     record,
     speaking_to,
-    stranger,
 )
 
 # --- lines that break
@@ -136,16 +134,6 @@ def test_everything_survives_kill_9(tmp_path: Path, maker: RecordMaker) -> None:
             assert wire.head(partial).headers["Upload-Offset"] == "1234"
             assert wire.patch(partial, 1234, unfinished[1234:]).status_code == 204
             assert wire.post(forged, forgery, forgery).status_code == 422
-
-
-def test_sigterm_ends_it_at_once_even_while_a_request_hangs(tmp_path: Path) -> None:
-    capture_id = new_id()
-    with running_backend(tmp_path) as backend:
-        line = begun(backend, capture_id, record(stranger(), capture_id), 10)
-        started_s = time.monotonic()
-        backend.stop()
-        assert time.monotonic() - started_s < 1
-        line.close()
 
 
 def test_private_keys_are_the_owners_alone(backend: Backend) -> None:

@@ -17,6 +17,12 @@ from tests.backend.wire.patience import Patience, Phase
 LOOK_S: Final = 1.0
 """From look to look at whether a connection takes too long: its limits are 15 s and more."""
 
+GOODBYE_S: Final = 1.0
+"""From an answer to the end of its connection where the server ends: so the last of it can leave.
+
+TLS would wait for the other side's goodbye, and a client that keeps a connection says none.
+"""
+
 _TWO_LENGTHS: Final = {b"content-length", b"transfer-encoding"}
 """A proxy may have believed the other one: nothing more is read. Source: RFC 9112, section 6.1."""
 
@@ -71,6 +77,7 @@ class CountedProtocol(H11Protocol):
         self.app_state = {**self.app_state, "connection": self._connection}
         self._followed = self.cycle
         self._patience = Patience(Phase.HEAD, self.loop.time())
+        self._is_leaving = False
         self._make_room()
         self._look()
 
@@ -101,6 +108,16 @@ class CountedProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._follow()
+        if self._is_leaving:
+            self.loop.call_later(GOODBYE_S, self.transport.abort)
+
+    def shutdown(self) -> None:
+        """The server is to end: so does this, after the answer if something was asked."""
+        self._is_leaving = True
+        is_idle = self.cycle is None or self.cycle.response_complete
+        super().shutdown()
+        if is_idle:
+            self.loop.call_at(self._patience.since_s + GOODBYE_S, self.transport.abort)
 
     def _look(self) -> None:
         self._follow()

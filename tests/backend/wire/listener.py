@@ -80,6 +80,12 @@ def has_tls(connection: Any) -> None:
     _EARLY.pop(connection.fileno(), None)
 
 
+def give_up_early() -> None:
+    """Ends all connections that have no TLS yet; from Python 3.12 on, a server waits for them."""
+    for line in list(_EARLY.values()):
+        line.give_up()
+
+
 class _Line(socket.socket):
     """One connection; calls `let_go` once, when it is closed."""
 

@@ -1,0 +1,137 @@
+"""How the backend ends: SIGTERM finishes what is half received, and waits for nobody else."""
+
+import os
+import re
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.backend.process import Backend, running_backend
+from tests.backend.serving import FINISH_S
+from tests.support.factory import RecordMaker, new_id
+from tests.support.waiting import until
+from tests.support.wire import announce, begun_post, proven, record, speaking_to
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Backend]:
+    with running_backend(tmp_path / "backend") as backend:
+        yield backend
+
+
+@contextmanager
+def half_sent(backend: Backend, maker: RecordMaker) -> Iterator[tuple[ssl.SSLSocket, bytes, Path]]:
+    """A POST of which half the body has come: its line, the rest, and where the half lies."""
+    content = record(maker, capture_id := new_id())
+    half = len(content) // 2
+    announced = announce(capture_id, content)
+    part = backend.data / "uploads" / f"{capture_id}.part"
+    with begun_post(backend.port, backend.ca_file, announced, content[:half]) as line:
+        line.settimeout(10)
+        until(lambda: part.exists() and part.stat().st_size == half)
+        yield line, content[half:], part
+
+
+def plain_line(backend: Backend) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", backend.port), 10)
+
+
+def kept_line(backend: Backend) -> ssl.SSLSocket:
+    """A connection on which something was asked, and which its client keeps."""
+    line = fresh_line(backend)
+    line.sendall(b"OPTIONS /files HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert line.recv(4096).startswith(b"HTTP/1.1 204 ")
+    return line
+
+
+def fresh_line(backend: Backend) -> ssl.SSLSocket:
+    context = ssl.create_default_context(cafile=str(backend.ca_file))
+    return context.wrap_socket(plain_line(backend), server_hostname="127.0.0.1")
+
+
+def half_a_head(backend: Backend) -> ssl.SSLSocket:
+    line = fresh_line(backend)
+    line.sendall(b"POST /files HTTP/1.1\r\nHost")
+    return line
+
+
+def test_sigterm_finishes_a_record_that_is_half_received(
+    alone: Backend, maker: RecordMaker
+) -> None:
+    """And takes nobody more in meanwhile, so that a proxy asks the next one."""
+    with half_sent(alone, maker) as (line, rest, _part):
+        os.kill(alone.pid, signal.SIGTERM)
+        until(lambda: is_refused(alone))
+        line.sendall(rest)
+        answer = line.recv(65_536).decode()
+
+    assert answer.startswith("HTTP/1.1 201 ")
+    receipt = re.search(r"(?i)\r\ndoorstep-receipt: (\S+)", answer)
+    assert receipt is not None
+    assert proven(alone.receipt_key_file, receipt[1])
+    began_s = time.monotonic()
+    alone.stop()
+    assert time.monotonic() - began_s < 4
+
+
+def is_refused(backend: Backend) -> bool:
+    try:
+        plain_line(backend).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("line", [plain_line, fresh_line, half_a_head, kept_line])
+def test_sigterm_waits_for_nobody_who_asks_for_nothing(
+    alone: Backend, line: Callable[[Backend], socket.socket]
+) -> None:
+    """Whether before TLS, or on connections that a client keeps and says no goodbye on."""
+    with ExitStack() as kept:
+        for _ in range(3):
+            kept.enter_context(line(alone))
+        began_s = time.monotonic()
+
+        alone.stop()
+
+        assert time.monotonic() - began_s < 3
+
+
+def test_sigkill_ends_it_in_the_middle_and_what_was_received_stays(
+    alone: Backend, maker: RecordMaker
+) -> None:
+    with half_sent(alone, maker) as (_line, rest, part):
+        began_s = time.monotonic()
+        alone.kill()
+        assert time.monotonic() - began_s < 3
+
+        assert part.stat().st_size > 0
+        assert rest
+
+
+@pytest.mark.slow
+def test_sigterm_waits_for_a_silent_line_so_long_and_no_longer(
+    alone: Backend, maker: RecordMaker
+) -> None:
+    """What was received of it stays, and the device goes on from there."""
+    with half_sent(alone, maker) as (line, rest, part):
+        began_s = time.monotonic()
+        alone.stop()
+        took_s = time.monotonic() - began_s
+        with suppress(OSError):
+            assert line.recv(1) == b""
+    alone.start()
+
+    with speaking_to(alone.base_url, alone.ca_file) as wire:
+        half = part.stat().st_size
+        answer = wire.patch(part.stem, half, rest)
+
+    assert FINISH_S - 1 < took_s < FINISH_S + 4
+    assert answer.status_code == 204
+    assert "Doorstep-Receipt" in answer.headers
