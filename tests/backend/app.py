@@ -15,9 +15,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Route
 
 from agent.record import signing
+from tests.backend import health
 from tests.backend.engines import objects, sql
 from tests.backend.faults.layer import Faults
 from tests.backend.faults.switches import Counts, Panel, Switches
+from tests.backend.health import Health, Readiness
 from tests.backend.identity.admission import Admission
 from tests.backend.identity.ending import Ending
 from tests.backend.identity.est import Est, Identity
@@ -138,7 +140,12 @@ def create_app(
         routes += [Route(PREFIX, _into_the_pages), site.mount()]
     if documents is not None:
         routes += FleetRoute(documents).routes()
-    middleware = [Middleware(Faults, panel=panel, counts=counts), Middleware(Outage)]
+    proxies = () if office is None else office.settings.proxy
+    middleware = [
+        Middleware(Health, readiness=_readiness(store, office), proxies=proxies),
+        Middleware(Faults, panel=panel, counts=counts),
+        Middleware(Outage),
+    ]
     if identity is not None:
         routes += Est(identity).routes()
         if office is not None:
@@ -172,6 +179,13 @@ def create_app(
     )
     app.router.redirect_slashes = False  # a device follows no redirect: /files/ is nothing
     return app
+
+
+def _readiness(store: Store, office: Office | None) -> Readiness:
+    checks = [health.database("backend", store.db), health.objects(store.objects)]
+    if office is not None:
+        checks.append(health.database("orders", office.ledger))
+    return Readiness(checks)
 
 
 async def _expire(office: Office | None) -> None:

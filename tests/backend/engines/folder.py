@@ -1,6 +1,7 @@
 """Objects as files in the backend's folder, a folder for each kind: the embedded default."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,12 @@ class Folder:
             for part in (self._folder / name).glob("*.part"):
                 part.unlink()
         return []
+
+    def check(self) -> None:
+        """A byte is written, to a file without a name."""
+        folder = self._folder / "received"
+        with _told(folder / "any"), tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0")
 
     def put(self, capture_id: str, name: str, content: bytes) -> None:
         self._write(

@@ -54,6 +54,9 @@ class Objects(Protocol):
             WrongSettingError: what is erased would not be gone from there, or it is not there.
         """
 
+    def check(self) -> None:
+        """Asks whether an object can be kept now. Raises Away, as a full disk is too."""
+
     def put(self, capture_id: str, name: str, content: bytes) -> None:
         """Keeps an object, in place of one of this name: whole or not at all.
 

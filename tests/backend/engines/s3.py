@@ -119,9 +119,12 @@ class S3:
         self._client = connect(address)
 
     def begin(self) -> list[str]:
+        self.check()
+        return [said for check in (self._check_versioning, self._check_lock) for said in check()]
+
+    def check(self) -> None:
         with self._asking():
             self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
-        return [said for check in (self._check_versioning, self._check_lock) for said in check()]
 
     def put(self, capture_id: str, name: str, content: bytes) -> None:
         md5 = hashlib.md5(content, usedforsecurity=False).digest()

@@ -34,13 +34,19 @@ A browser keeps some six.
 
 
 class Connection:
-    """The TLS connection that a request came in on."""
+    """The connection that a request came in on."""
 
     def __init__(self, transport: asyncio.Transport, counts: Counts) -> None:
         self._transport = transport
         self._counts = counts
         self._is_control = False
         counts.connections += 1
+
+    @property
+    def peer(self) -> str:
+        """The network address at its other end, whoever that speaks for."""
+        address: tuple[str, int] | None = self._transport.get_extra_info("peername")
+        return address[0] if address else ""  # it may be gone already
 
     def client_certificate(self) -> bytes | None:
         """The certificate (DER) that TLS verified, its dates apart; also of a resumed session."""

@@ -1,0 +1,110 @@
+"""Whether this process answers, and whether what it needs does: told to whoever runs it alone."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tests.backend.engines.objects import Objects
+from tests.backend.engines.sql import Away, Database
+from tests.backend.wire.connections import connection_of
+
+ALIVE: Final = "/healthz"
+"""This process answers."""
+
+READY: Final = "/readyz"
+"""And so do its databases and its objects: it can take a record in."""
+
+WITHIN_S: Final = 2.0
+"""Longest wait for one of them: whoever asks gives up after some seconds too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that is needed to take a record in.
+
+    Attributes:
+        name: what a person calls it.
+        ask: returns once it answers, however long that takes. It runs in a thread, and raises
+            sql.Away or OSError.
+    """
+
+    name: str
+    ask: Callable[[], None]
+
+
+def database(name: str, asked: Database) -> Check:
+    """It is read."""
+
+    def ask() -> None:
+        asked.execute("SELECT count(*) FROM migrations")
+
+    return Check(f"database {name}", ask)
+
+
+def objects(asked: Objects) -> Check:
+    return Check("objects", asked.check)
+
+
+class Readiness:
+    """Asks all of them at once; nothing is asked again while it still owes an answer."""
+
+    def __init__(self, checks: Sequence[Check]) -> None:
+        self._checks = checks
+        self._threads = ThreadPoolExecutor(len(checks), "readiness")
+        self._asked: dict[str, asyncio.Future[None]] = {}
+
+    async def missing(self) -> list[str]:
+        """What does not answer, and why; nothing where all do."""
+        told = await asyncio.gather(*[self._missing(check) for check in self._checks])
+        return [one for one in told if one is not None]
+
+    async def _missing(self, check: Check) -> str | None:
+        asked = self._asked.get(check.name)
+        if asked is None or asked.done():
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, check.ask)
+            self._asked[check.name] = asked
+        try:
+            await asyncio.wait_for(asyncio.shield(asked), WITHIN_S)
+        except TimeoutError:
+            return f"{check.name}: no answer within {WITHIN_S:g} s"
+        except (Away, OSError) as error:
+            return f"{check.name}: {error}"
+        return None
+
+
+class Health:
+    """ASGI middleware, before all others: no certificate, no switch and no count is about it."""
+
+    def __init__(self, app: ASGIApp, readiness: Readiness, proxies: Collection[str]) -> None:
+        self._app = app
+        self._readiness = readiness
+        self._proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] not in {ALIVE, READY}:
+            await self._app(scope, receive, send)
+        else:
+            connection_of(scope).mark_control()
+            answer = await self._answer(scope)
+            await answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope) -> Response:
+        if not self._is_ours(scope):
+            return PlainTextResponse("Not Found\n", 404)
+        if scope["method"] not in {"GET", "HEAD"}:
+            return PlainTextResponse("Method Not Allowed\n", 405, {"Allow": "GET, HEAD"})
+        missing = [] if scope["path"] == ALIVE else await self._readiness.missing()
+        if missing:
+            return PlainTextResponse(f"{'; '.join(missing)}\n", 503)
+        return PlainTextResponse("ok\n")
+
+    def _is_ours(self, scope: Scope) -> bool:
+        """Whether this machine or a proxy's asks for itself: who is asked for has the header."""
+        peer = connection_of(scope).peer
+        is_near = peer in self._proxies or peer.startswith("127.")
+        return is_near and all(name != b"x-forwarded-for" for name, _ in scope["headers"])

@@ -1,0 +1,91 @@
+"""Health and readiness: what is told, to whom, and how soon."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests  # noqa: TID251 - the test's own side of the wire
+
+from tests.backend.engines.sql import Away
+from tests.backend.health import Check, Readiness
+from tests.backend.pages.live import Live, live_town
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live_town(tmp_path_factory.mktemp("town")) as live:
+        yield live
+
+
+def asked(live: Live, path: str, method: str = "GET", **headers: str) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = str(live.ca_file)
+        return session.request(method, live.url + path, headers=headers, timeout=10)
+
+
+def missing(*checks: Check) -> list[str]:
+    return asyncio.run(Readiness(checks).missing())
+
+
+def test_it_is_well(live: Live) -> None:
+    before = live.counts.requests
+
+    answers = [asked(live, path) for path in ("/healthz", "/readyz")]
+
+    assert [(answer.status_code, answer.text) for answer in answers] == [(200, "ok\n")] * 2
+    assert asked(live, "/readyz", "HEAD").status_code == 200
+    assert asked(live, "/readyz", "POST").headers["Allow"] == "GET, HEAD"
+    assert live.counts.requests == before
+
+
+def test_what_does_not_answer_is_named_in_one_line(live: Live) -> None:
+    """And it heals by itself. The process answers meanwhile."""
+    place = live.town.folder / "received"
+    place.rename(away := place.with_suffix(".away"))
+    try:
+        answer = asked(live, "/readyz")
+        alive = asked(live, "/healthz")
+    finally:
+        away.rename(place)
+
+    assert answer.status_code == 503
+    assert answer.text.startswith("objects: received/ takes no file (")
+    assert answer.text.count("\n") == 1
+    assert alive.status_code == 200
+    assert asked(live, "/readyz").status_code == 200
+
+
+def test_who_is_spoken_for_is_not_told(live: Live) -> None:
+    """A proxy says so of everybody; without one it is said by whoever likes."""
+    for path in ("/healthz", "/readyz"):
+        assert asked(live, path, **{"X-Forwarded-For": "127.0.0.1"}).status_code == 404
+
+
+@pytest.mark.slow
+def test_each_has_so_long_and_is_not_asked_twice_at_once() -> None:
+    """One that stalls holds up neither the others nor, asked again and again, the threads."""
+    go_on, asked_at = threading.Event(), []
+
+    def stall() -> None:
+        asked_at.append(time.monotonic())
+        go_on.wait(60)
+
+    def fail() -> None:
+        raise Away("away")
+
+    async def twice() -> list[list[str]]:
+        both = Readiness([Check("store", stall), Check("register", fail)])
+        found = [await both.missing(), await both.missing()]
+        go_on.set()
+        return found
+
+    began_s = time.monotonic()
+    told = asyncio.run(twice())
+    took_s = time.monotonic() - began_s
+
+    assert told == [["store: no answer within 2 s", "register: away"]] * 2
+    assert len(asked_at) == 1
+    assert 4 <= took_s < 8
