@@ -1,4 +1,4 @@
-"""`python -m tests.backend`: the reference backend over HTTPS on loopback, or an office command."""
+"""`python -m tests.backend`: the reference backend, or an office command."""
 
 import argparse
 import logging
@@ -6,8 +6,10 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from tests.backend import keys
 from tests.backend.app import create_app
@@ -20,6 +22,7 @@ from tests.backend.identity import commands as devices
 from tests.backend.identity.commands import Desk
 from tests.backend.identity.est import Identity
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles
+from tests.backend.identity.shown import PassedOn, Shown, by_tls
 from tests.backend.office import commands, demo
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.model import open_office
@@ -28,13 +31,25 @@ from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
 from tests.backend.reports import pull
 from tests.backend.reports.store import Reports
-from tests.backend.serving import HOST, FinishingServer, listen, server_config
-from tests.backend.settings import WrongSettingError
+from tests.backend.serving import (
+    BEHIND_PROXY_IDLE_S,
+    HOST,
+    IDLE_S,
+    FinishingServer,
+    listen,
+    server_config,
+)
+from tests.backend.settings import FILE, WrongSettingError
 from tests.backend.wire import loglines, stray
 from tests.backend.wire.listener import Crowd
 from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
+
+RECEIPT_KEY: Final = "receipt-key.pem"
+"""The public half of what signs receipts."""
+
+NO_PROXY: Final = f"{FILE}: proxy names nobody: with --behind-proxy no device would get in"
 
 
 def main() -> None:
@@ -77,13 +92,14 @@ def _run(options: argparse.Namespace, data: Path) -> None:
 
 def _serve(options: argparse.Namespace, data: Path) -> None:
     certificates = keys.certificates(data / "ca", options.name)
-    public_file = data / "receipt-key.pem"
-    key = keys.receipt_key(data / "keys" / "receipt.pem", public_file)
+    key = keys.receipt_key(data / "keys" / "receipt.pem", data / RECEIPT_KEY)
     store = Store(data, objects_of(data, options.objects))
     for said in store.objects.begin():
         log.warning("objects=not_checked why=%s", said)
     remember(data, options.objects)
     office = open_office(store, show_simulated=options.show_simulated)
+    if options.behind_proxy and not office.settings.proxy:
+        raise WrongSettingError(NO_PROXY)
     office.catch_up()
     office.keeping.expire(datetime.now(UTC))
     documents = FleetDocuments(data)
@@ -95,6 +111,7 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     site = Site(office, register=register, reports=reports)
     if options.demo_accounts:
         site.accounts.add_all(demo.ACCOUNTS)
+    behind, proxies = options.behind_proxy, office.settings.proxy
     panel, counts = Panel(), Counts()
     app = create_app(
         store,
@@ -106,23 +123,35 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
         site=site,
         documents=documents,
         identity=identity,
+        shown=_shown(identity, proxies) if behind else by_tls,
         reports=reports,
     )
 
-    proxies = office.settings.proxy
-    listener = listen(options.port, crowd=Crowd(proxies=proxies))
-    url = f"https://{HOST}:{listener.getsockname()[1]}"
+    listener = listen(options.port, behind or HOST, Crowd(proxies=proxies))
+    host, port = listener.getsockname()
+    _announce(options, f"{'http' if behind else 'https'}://{host}:{port}", data, certificates)
+    asks = identity is not None
+    context = None if behind else certificates.server_context(asks_for_clients=asks)
+    idle_s = BEHIND_PROXY_IDLE_S if behind else IDLE_S
+    FinishingServer(server_config(app, context, idle_s, proxies)).run(sockets=[listener])
+
+
+def _shown(identity: Identity | None, proxies: Collection[str]) -> Shown:
+    return by_tls if identity is None else PassedOn(identity.authority.certificate, proxies)
+
+
+def _announce(
+    options: argparse.Namespace, url: str, data: Path, certificates: keys.Certificates
+) -> None:
     files = {
         "ca": certificates.ca_file,
-        "receipt_key": public_file,
+        "receipt_key": data / RECEIPT_KEY,
         "fleet_key": KeyFiles(data).fleet_public,
     }
     told = " ".join(f"{name}={shlex.quote(str(path))}" for name, path in files.items())
     print(f"ready url={url} {told}", flush=True)
     if options.demo_accounts:
         print(_welcome(url), flush=True)
-    context = certificates.server_context(asks_for_clients=identity is not None)
-    FinishingServer(server_config(app, context, proxies=proxies)).run(sockets=[listener])
 
 
 def _welcome(url: str) -> str:
@@ -160,6 +189,14 @@ def _options() -> argparse.Namespace:
         "--objects",
         metavar="s3://BUCKET?endpoint=URL&region=NAME",
         help="keep records in this bucket; said at the first start, and remembered",
+    )
+    parser.add_argument(
+        "--behind-proxy",
+        nargs="?",
+        const=HOST,
+        metavar="ADDRESS",
+        help="speak HTTP without TLS at this address, loopback when left out, and believe what the "
+        "proxies in backend.toml say of clients' certificates",
     )
     verbs = commands.add_to(parser)
     devices.add_to(verbs)

@@ -26,6 +26,7 @@ from tests.backend.identity.est import Est, Identity
 from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.identity.fleet_route import FleetRoute
 from tests.backend.identity.retire_route import RetireRoute
+from tests.backend.identity.shown import Shown, by_tls
 from tests.backend.office.model import Office
 from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
@@ -121,13 +122,15 @@ def create_app(
     site: Site | None = None,
     documents: FleetDocuments | None = None,
     identity: Identity | None = None,
+    shown: Shown = by_tls,
     reports: Reports | None = None,
 ) -> Starlette:
     """Returns the ASGI application; it runs on CountedProtocol connections only.
 
     Without an `office` it takes records in and files none, and has no manifests; without a `site`
     it has no pages for people; without `documents` no fleet document. Without an `identity` it
-    asks nobody for a certificate; only with one are there `reports` of devices.
+    asks nobody for a certificate; with one it asks for those that are `shown`, and only then are
+    there `reports` of devices.
     """
     intake = Intake(store, key, office, None if identity is None else identity.register)
     routes: list[BaseRoute] = [
@@ -150,9 +153,8 @@ def create_app(
         routes += Est(identity).routes()
         if office is not None:
             routes += RetireRoute(Ending(identity.register, office)).routes()
-        middleware.append(
-            Middleware(Admission, register=identity.register, clients=identity.clients)
-        )
+        register, clients = identity.register, identity.clients
+        middleware.append(Middleware(Admission, register=register, clients=clients, shown=shown))
     if reports is not None:
         routes += FleetRoutes(Fleet(store.folder), reports).routes()
         middleware.append(Middleware(ReportIntake, reports=reports))

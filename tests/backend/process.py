@@ -76,6 +76,7 @@ class Backend:
         port: int = 0,
         names: Sequence[str] = (),
         objects: str | None = None,
+        behind_proxy: bool = False,
     ) -> None:
         self.data = data
         self._objects = [] if objects is None else ["--objects", objects]
@@ -84,6 +85,7 @@ class Backend:
             "--show-simulated": show_simulated,
             "--demo-accounts": demo_accounts,
             "--without-identity": not identity,
+            "--behind-proxy": behind_proxy,
         }
         self._options = [name for name, wanted in options.items() if wanted]
         self._options += [word for name in names for word in ("--name", name)]

@@ -15,10 +15,16 @@ from tests.backend.wire.connections import CountedProtocol
 from tests.backend.wire.listener import Crowd, Listener, give_up_early
 
 HOST: Final = "127.0.0.1"
-"""The reference backend is never offered to a network."""
+"""Only behind a proxy it may be asked from elsewhere than this machine."""
 
 IDLE_S: Final = 5
 """How long an idle connection is kept. Source: uvicorn's own default."""
+
+BEHIND_PROXY_IDLE_S: Final = 75
+"""Longer than the 60 s of nginx (keepalive_timeout of an upstream): who ends it first must not be
+who is asked. With 5 s, nginx asked on a connection that was just ended, and answered 502 for one
+request in 500.
+"""
 
 FINISH_S: Final = 20
 """How long requests under way may take once the server is to end: on a slow line a device sends a

@@ -6,9 +6,12 @@ from uuid import uuid4
 
 import pytest
 
+from tests.backend import keys
 from tests.backend.process import Backend, running_backend
+from tests.support import nginx
 from tests.support.enrolment import Van, enrolled, technician
 from tests.support.factory import RecordMaker
+from tests.support.instances import address, instance
 from tests.support.s3 import BACKEND, Engine, s3_engine
 from tests.support.wire import Wire, speaking_to, stranger
 
@@ -63,3 +66,24 @@ def ada(van: Van, tmp_path: Path) -> Iterator[Wire]:
     own = technician(van.backend, tmp_path, f"ada-{van.device_id[-12:]}")
     with speaking_to(van.backend.base_url, van.backend.ca_file, (own, own)) as wire:
         yield wire
+
+
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """One that is asked through nginx; at `port` it speaks plain HTTP itself."""
+    folder = tmp_path_factory.mktemp("behind")
+    with instance(folder / "backend") as backend:
+        ca = keys.certificates(backend.data / "ca")
+        with nginx.before([address(backend)], ca, folder / "nginx") as url:
+            backend.base_url = url
+            yield backend
+
+
+@pytest.fixture
+def proxied(behind: Backend, tmp_path: Path) -> Iterator[Van]:
+    """A device that asks through nginx."""
+    behind.set_switches()
+    maker = RecordMaker(device_id=f"van-{uuid4()}")
+    van = Van(behind, tmp_path, enrolled(behind, tmp_path, maker.device_id, maker.key), maker)
+    with van.opened:
+        yield van

@@ -1,9 +1,6 @@
 """Runs the peer for tests: @tus/server on Node, and a default nginx in front of it."""
 
-import os
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,16 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from tests.backend import keys
+from tests.support import nginx
 from tests.support.npm import install, program
 
 FOLDER: Final = Path(__file__).parent
 """Holds package.json; `npm ci` puts node_modules here, which git ignores."""
 
-START_WITHIN_S: Final = 20.0
-"""Longest start that is waited for. Source: Node takes 0.3 s on a laptop, with room for CI."""
-
 NGINX_CONFIG: Final = """\
-{user}
 pid {folder}/nginx.pid;
 events {{}}
 http {{
@@ -118,11 +112,9 @@ def _node(data: Path, more: list[str]) -> Iterator[str]:
 
 @contextmanager
 def _nginx(folder: Path, certificates: keys.Certificates, upstream: str) -> Iterator[str]:
-    nginx = program("nginx", "nginx")
     folder.mkdir(exist_ok=True)
-    port = _free_port()
+    port = nginx.free_port()
     text = NGINX_CONFIG.format(
-        user="user root;" if os.geteuid() == 0 else "",
         folder=folder,
         port=port,
         chain=certificates.chain_file,
@@ -131,28 +123,5 @@ def _nginx(folder: Path, certificates: keys.Certificates, upstream: str) -> Iter
         upstream=upstream,
     )
     (folder / "nginx.conf").write_text(text)
-    command = [nginx, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
-    with subprocess.Popen([*command, "-g", "daemon off;"]) as running:
-        try:
-            _wait_for(port, running, folder / "error.log")
-            yield f"https://127.0.0.1:{port}"
-        finally:
-            running.terminate()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(port: int, running: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + START_WITHIN_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            if running.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"nginx did not start:\n{log.read_text()}") from None
-            time.sleep(0.02)
-        else:
-            return
+    with nginx.running(folder, port):
+        yield f"https://127.0.0.1:{port}"

@@ -102,7 +102,7 @@ def is_for_clients(path: str) -> bool:
 class Admission:
     """ASGI middleware: 403 with words, or the device's id or technician's name in the state.
 
-    TLS has verified who signed the certificate, and that the device holds its key; a resumed
+    Who signed the certificate, and that the device holds its key, is verified (shown.py); a resumed
     session was verified when it began. Everything else is in the register, and asked anew.
     """
 

@@ -29,7 +29,8 @@ _TWO_LENGTHS: Final = {b"content-length", b"transfer-encoding"}
 MOST_WAITING: Final = 100
 """Connections of one address without a request under way, and half of those of all addresses.
 
-A browser keeps some six.
+A browser keeps some six. A proxy keeps as many as it was told to, for everybody: none of its own
+counts.
 """
 
 
@@ -89,7 +90,8 @@ class CountedProtocol(H11Protocol):
 
     def _make_room(self) -> None:
         """Of those that ask for nothing, at one address or in all, who waits longest goes."""
-        waiting = [one for one in self.connections if _waits(one)]
+        proxies = self.config.forwarded_allow_ips or ()
+        waiting = [one for one in self.connections if _waits(one) and _address(one) not in proxies]
         waiting.sort(key=lambda one: one._patience.since_s)  # noqa: SLF001 - of this class
         near = [one for one in waiting if _address(one) == _address(self)]
         for one in {*near[:-MOST_WAITING], *waiting[: -2 * MOST_WAITING]}:

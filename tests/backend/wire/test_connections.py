@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,18 @@ def test_of_those_who_wait_the_longest_waiting_make_room(
         assert is_ended(first)
 
         for line in (second, third):
+            line.sendall(b"GET /pages/sign-in HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert line.recv(15) == b"HTTP/1.1 200 OK"
+
+
+def test_what_a_proxy_keeps_makes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps them for everybody, and asks on the one that has waited longest too."""
+    monkeypatch.setattr(connections, "MOST_WAITING", 2)
+    (tmp_path / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
+    with live_town(tmp_path) as live, ExitStack() as kept:
+        lines = [kept.enter_context(tls_line(live)) for _ in range(6)]
+
+        for line in lines:
             line.sendall(b"GET /pages/sign-in HTTP/1.1\r\nHost: x\r\n\r\n")
             assert line.recv(15) == b"HTTP/1.1 200 OK"
 

@@ -1,0 +1,186 @@
+"""The backend behind a real nginx: whose certificate is passed on, and whose word is not."""
+
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+
+from agent.record import signing
+from tests.backend.identity.authority import Authority
+from tests.backend.process import REPOSITORY, Backend
+from tests.support.enrolment import (
+    Enrolled,
+    Van,
+    ask,
+    asked,
+    certificate_in,
+    enrolled,
+    expired,
+    kept,
+)
+from tests.support.factory import new_id
+from tests.support.instances import instance, raw, told
+from tests.support.wire import proven, record, speaking_to
+
+pytestmark = pytest.mark.slow
+
+# --- certificates
+
+
+def test_a_device_enrols_and_delivers(proxied: Van, behind: Backend) -> None:
+    """It is told addresses of nginx, and not those of the instance."""
+    answer = proxied.send(proxied.wire())
+
+    assert answer.status_code == 201
+    assert answer.headers["Location"].startswith(f"{behind.base_url}/files/")
+    assert proven(behind.receipt_key_file, answer.headers["Doorstep-Receipt"])
+
+
+def test_who_shows_no_certificate_is_not_let_in(behind: Backend) -> None:
+    with speaking_to(behind.base_url, behind.ca_file) as wire:
+        answer = wire.head(new_id())
+
+    assert answer.status_code == 403
+
+
+def test_an_expired_certificate_renews_itself_and_does_nothing_else(
+    behind: Backend, tmp_path: Path
+) -> None:
+    slept = expired(behind, tmp_path)
+
+    with speaking_to(behind.base_url, behind.ca_file, slept.files) as wire:
+        refused = wire.session.get(f"{behind.base_url}/fleet", timeout=10)
+    body = asked(slept.device_id, signing.new_key())
+    renewed = ask(behind, "simplereenroll", body, cert=slept.files)
+
+    assert refused.status_code == 403
+    assert refused.text.startswith("certificate expired on ")
+    assert certificate_in(renewed).not_valid_after_utc > datetime.now(UTC)
+
+
+@pytest.mark.parametrize("age", [timedelta(), timedelta(days=400)], ids=["live", "expired"])
+def test_a_forged_certificate_is_nobodys(proxied: Van, tmp_path: Path, age: timedelta) -> None:
+    """With the name of the fleet's CA, and of a device; nginx tells the old one as expired."""
+    key, then = signing.new_key(), datetime.now(UTC) - age
+    true = Authority.of(proxied.backend.data / "ca")
+    forger = Authority(true.certificate, signing.new_key())
+    made = forger.tls(proxied.device_id, key.public_key(), then)
+
+    answer = proxied.get(identity=kept(tmp_path, proxied.device_id, made, key))
+
+    assert answer.status_code == 403
+    assert answer.text.startswith("no certificate")
+
+
+def test_a_certificate_for_signatures_is_nobodys(proxied: Van, tmp_path: Path) -> None:
+    made = certificate_in(
+        ask(
+            proxied.backend,
+            "evidence/simpleenroll",
+            asked(proxied.device_id, proxied.maker.key),
+            cert=proxied.identity.files,
+        )
+    )
+
+    answer = proxied.get(identity=kept(tmp_path, proxied.device_id, made, proxied.maker.key))
+
+    assert answer.status_code == 403
+    assert answer.text.startswith("no certificate")
+
+
+def test_a_revoked_device_is_out_on_an_open_connection(proxied: Van) -> None:
+    wire = proxied.wire()
+    assert proxied.send(wire).status_code == 201
+    proxied.backend.command("devices", "revoke", proxied.device_id)
+
+    answer = proxied.send(wire)
+
+    assert answer.status_code == 403
+    assert answer.text.startswith("certificate revoked: ")
+
+
+# --- the header
+
+
+def escaped(identity: Enrolled) -> str:
+    """As nginx passes it on."""
+    return quote(identity.certificate_file.read_text(), safe="")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Ssl-Client-Cert"],
+        ["ssl-client-cert"],
+        ["SSL-CLIENT-CERT"],
+        ["Ssl_Client_Cert"],
+        ["Ssl-Client-Cert", "Ssl-Client-Cert"],
+        ["Ssl-Client-Cert", "Ssl_Client_Cert", "ssl-client-cert"],
+    ],
+    ids="+".join,
+)
+def test_a_client_that_says_the_header_itself_gains_nothing(
+    proxied: Van, behind: Backend, tmp_path: Path, names: list[str]
+) -> None:
+    """Neither one without a certificate, nor a device that would be another one."""
+    said = [f"{name}: {escaped(proxied.identity)}" for name in names]
+    content = record(proxied.maker, capture_id := new_id())
+    proxied.wire().post(capture_id, content)
+    other = enrolled(behind, tmp_path, f"van-{uuid4()}")
+    head = f"HEAD /files/{capture_id}"
+
+    assert raw(behind, head, said) == 403
+    assert raw(behind, head, said, other) == 403
+    assert raw(behind, "GET /fleet", said, other) == 200
+    assert raw(behind, head, said, proxied.identity) == 200
+
+
+def test_it_is_believed_of_the_proxy_alone(proxied: Van, behind: Backend) -> None:
+    said = [f"Ssl-Client-Cert: {escaped(proxied.identity)}"]
+    statuses = []
+    for source in ("127.0.0.1", "127.0.0.2"):
+        target = ("127.0.0.1", behind.port)
+        with socket.create_connection(target, 10, (source, 0)) as line:
+            statuses.append(told(line, "GET /fleet", said))
+
+    assert statuses == [200, 403]
+
+
+def test_it_is_believed_by_an_instance_behind_a_proxy_alone(tmp_path: Path) -> None:
+    """The same settings, and TLS of its own: there the connection says whose it is."""
+    with instance(tmp_path / "backend", behind_proxy=False) as backend:
+        identity = enrolled(backend, tmp_path, "van-7")
+        with speaking_to(backend.base_url, backend.ca_file) as wire:
+            said = {"Ssl-Client-Cert": escaped(identity)}
+            answer = wire.session.get(f"{backend.base_url}/fleet", headers=said, timeout=10)
+
+    assert answer.status_code == 403
+
+
+def test_without_a_proxy_it_does_not_start(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        command(tmp_path), cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("backend.toml: proxy names nobody")
+
+
+def test_it_listens_at_the_address_that_it_is_given(tmp_path: Path) -> None:
+    (tmp_path / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
+    told = [*command(tmp_path), "127.0.0.3"]
+    with subprocess.Popen(told, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.terminate()
+
+    assert line.startswith("ready url=http://127.0.0.3:")
+
+
+def command(data: Path) -> list[str]:
+    return [sys.executable, "-m", "tests.backend", "--data", str(data), "--behind-proxy"]

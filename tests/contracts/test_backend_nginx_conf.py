@@ -1,0 +1,257 @@
+"""The nginx.conf beside the backend: sizes, its log, connections, and instances that die."""
+
+import base64
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import requests  # noqa: TID251 - the test's own side of the wire
+
+from tests.backend import keys
+from tests.backend.process import Backend
+from tests.backend.serving import BEHIND_PROXY_IDLE_S, IDLE_S
+from tests.backend.wire.headers import MAX_UPLOAD_BYTES, METADATA_LIMIT
+from tests.support import nginx
+from tests.support.enrolment import Van, enrolled_beside, expired
+from tests.support.factory import RecordMaker, new_id
+from tests.support.instances import address, instance, port_of, raw
+from tests.support.waiting import until
+from tests.support.wire import VERSION, announce, begun_post, record
+
+pytestmark = pytest.mark.slow
+
+# --- sizes
+
+
+def test_the_longest_headers_of_the_wire_pass_both_ways(proxied: Van) -> None:
+    """Among them one that is longer than 8 KB: no device has it, and the instance takes it."""
+    content = record(proxied.maker, capture_id := new_id())
+    said = announce(capture_id, content)
+    more = METADATA_LIMIT - len(said["Upload-Metadata"])
+    said["Upload-Metadata"] += " " * (more - 1) + ","
+    headers = VERSION | said | {"Doorstep-Status": "x" * 2000, "X-Long": "x" * 9000}
+    wire = proxied.wire()
+
+    answer = wire.session.post(f"{wire.base_url}/files", headers=headers, timeout=10)
+    head = wire.head(capture_id)
+
+    assert answer.status_code == 201
+    assert head.status_code == 200
+    assert len(head.headers["Upload-Metadata"]) > METADATA_LIMIT - 10
+
+
+def test_a_body_is_as_long_as_the_longest_upload_and_no_longer(proxied: Van) -> None:
+    """Nobody began this one: an instance that is asked says so."""
+    wire, unknown = proxied.wire(), new_id()
+
+    longest = wire.patch(unknown, 0, bytes(MAX_UPLOAD_BYTES))
+    longer = proxied.wire().patch(unknown, 0, bytes(MAX_UPLOAD_BYTES + 1))
+
+    assert (longest.status_code, longer.status_code) == (404, 413)
+
+
+def test_nothing_is_left_of_a_cut_post_and_pieces_bring_it_in(
+    proxied: Van, behind: Backend
+) -> None:
+    content = record(proxied.maker, capture_id := new_id())
+    said = announce(capture_id, content)
+    half = len(content) // 2
+    wire, port, ended = proxied.wire(), port_of(behind), log_of(behind).count(" POST 4")
+    with begun_post(port, behind.ca_file, said, content[:half], proxied.identity.files):
+        meanwhile = {wire.head(capture_id).status_code for _ in range(20)}
+    until(lambda: log_of(behind).count(" POST 4") > ended)
+
+    statuses = [wire.head(capture_id).status_code, wire.post(capture_id, content).status_code]
+    statuses.append(wire.patch(capture_id, 0, content[:half]).status_code)
+    last = wire.patch(capture_id, half, content[half:])
+
+    assert meanwhile == {404}
+    assert [*statuses, last.status_code] == [404, 201, 204, 204]
+    assert "Doorstep-Receipt" in last.headers
+
+
+def log_of(behind: Backend) -> str:
+    """What nginx says of requests."""
+    return (behind.data.parent / "nginx" / "access.log").read_text()
+
+
+def test_no_id_and_no_metadata_is_in_its_log(proxied: Van, behind: Backend) -> None:
+    content = record(proxied.maker, capture_id := new_id())
+    wire = proxied.wire()
+    wire.post(capture_id, content, content)
+    wire.head(capture_id)
+    log = log_of(behind)
+
+    assert " POST 201 " in log
+    assert " HEAD 200 " in log
+    assert capture_id not in log
+    assert base64.b64encode(capture_id.encode()).decode() not in log
+
+
+# --- connections to the instances
+
+
+def test_connections_to_the_instance_are_kept(proxied: Van, behind: Backend) -> None:
+    """By each of nginx's workers."""
+    before = behind.counts().handshakes
+    for _ in range(40):
+        assert proxied.get().status_code == 200
+
+    assert behind.counts().handshakes - before <= 20
+
+
+def test_the_instance_keeps_a_connection_longer_than_a_browsers(behind: Backend) -> None:
+    question = b"OPTIONS /files HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", behind.port), 10) as line:
+        line.sendall(question)
+        assert line.recv(4096).startswith(b"HTTP/1.1 ")
+        time.sleep(IDLE_S + 2)
+        line.sendall(question)
+        assert line.recv(4096).startswith(b"HTTP/1.1 ")
+
+
+def test_nginx_ends_an_idle_connection_before_the_instance_does() -> None:
+    (kept_s,) = re.findall(r"keepalive_timeout (\d+)s;", nginx.CONFIGURATION.read_text())
+
+    assert int(kept_s) + 10 <= BEHIND_PROXY_IDLE_S
+
+
+# --- instances that die
+
+
+ALWAYS_FIRST = "weight=1000 max_fails=0"
+"""nginx would leave it out for 10 s, and ask the others meanwhile."""
+
+
+@contextmanager
+def dying() -> Iterator[tuple[str, list[bytes]]]:
+    """An instance that takes a request and ends; its address, and what it was asked."""
+    heard: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        while True:
+            try:
+                line, _ = listener.accept()
+            except OSError:
+                return
+            with line:
+                heard.append(line.recv(65_536))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=[listener], daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}", heard
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def van_before(live: Backend, others: list[str], folder: Path) -> Iterator[Van]:
+    """A device that asks one instance, and others beside it, through an nginx of its own."""
+    ca = keys.certificates(live.data / "ca")
+    maker = RecordMaker(device_id=f"van-{uuid4()}")
+    identity = enrolled_beside(live.data, folder, maker.device_id, maker.key)
+    with ExitStack() as opened:
+        instances = [*others, address(live)]
+        live.base_url = opened.enter_context(nginx.before(instances, ca, folder / "nginx"))
+        yield Van(live, folder, identity, maker, opened)
+
+
+def test_an_instance_that_is_gone_is_not_missed(tmp_path: Path) -> None:
+    """POST too: it never got there."""
+    gone = f"127.0.0.1:{nginx.free_port()} {ALWAYS_FIRST}"
+    with instance(tmp_path / "backend") as live, van_before(live, [gone], tmp_path) as van:
+        wire = van.wire()
+        answers = [van.send(wire) for _ in range(6)]
+        answers += [van.get() for _ in range(6)]
+
+    assert {answer.status_code for answer in answers} == {201, 200}
+
+
+def test_what_an_instance_took_with_it_is_asked_again_where_that_does_no_harm(
+    tmp_path: Path,
+) -> None:
+    with (
+        dying() as (gone, heard),
+        instance(tmp_path / "backend") as live,
+        van_before(live, [f"{gone} {ALWAYS_FIRST}"], tmp_path) as van,
+    ):
+        wire = van.wire()
+        posts = [van.send(wire).status_code for _ in range(4)]
+        patches = [patched(van) for _ in range(4)]
+        receipts = [wire.receipts(new_id()).status_code for _ in range(4)]
+        asked_again = {one.split(b"/")[0] for one in heard}
+        form = {"form": "x", "who": "x", "password": "x"}
+        forms = [
+            wire.session.post(f"{wire.base_url}/pages/sign-in", form, timeout=10).status_code
+            for _ in range(4)
+        ]
+
+    assert posts == [201] * 4
+    assert patches == [204] * 4
+    assert receipts == [200] * 4
+    assert asked_again == {b"POST ", b"PATCH "}
+    assert forms == [502] * 4
+
+
+def patched(van: Van) -> int:
+    """The status of an upload in one piece."""
+    content = record(van.maker, capture_id := new_id())
+    wire = van.wire()
+    assert wire.post(capture_id, content).status_code == 201
+    status: int = wire.patch(capture_id, 0, content).status_code
+    return status
+
+
+def test_both_of_two_instances_are_asked_and_one_killed_is_not_missed(tmp_path: Path) -> None:
+    """Over one folder, where they only read."""
+    with (
+        instance(tmp_path / "backend") as live,
+        instance(tmp_path / "backend") as other,
+        van_before(live, [address(other)], tmp_path) as van,
+    ):
+        both = [van.get().status_code for _ in range(10)]
+        counts = [requests_of(live), requests_of(other)]
+        other.kill()
+        one = [van.get().status_code for _ in range(10)]
+
+    assert both + one == [200] * 20
+    assert min(counts) >= 3
+
+
+def requests_of(backend: Backend) -> int:
+    """Of devices, as the instance itself counted them."""
+    found = requests.get(f"http://{address(backend)}/counts", timeout=10).json()["requests"]
+    assert isinstance(found, int)
+    return found
+
+
+# --- health
+
+
+HEALTH = ["/healthz", "/readyz", "//healthz", "/%68ealthz", "/healthz%0A", "/x/../readyz"]
+
+
+@pytest.mark.parametrize("path", HEALTH)
+def test_health_is_not_offered_through_nginx(proxied: Van, behind: Backend, path: str) -> None:
+    statuses = [raw(behind, f"GET {path}", [], identity) for identity in (None, proxied.identity)]
+
+    assert statuses == [404, 404]
+
+
+def test_nor_to_an_expired_certificate_which_nginx_passes_on_unlooked_at(
+    behind: Backend, tmp_path: Path
+) -> None:
+    slept = expired(behind, tmp_path)
+
+    assert [raw(behind, f"GET {path}", [], slept) for path in ("/healthz", "/readyz")] == [404, 404]
+
+
+def test_the_proxys_machine_is_told(behind: Backend) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = requests.get(f"http://{address(behind)}{path}", timeout=10)
+        assert (answer.status_code, answer.text) == (200, "ok\n")

@@ -1,0 +1,48 @@
+"""Instances of the backend behind nginx, and requests to both as they are spelled."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.backend.process import Backend
+from tests.support.enrolment import Enrolled
+
+
+@contextmanager
+def instance(data: Path, *, behind_proxy: bool = True) -> Iterator[Backend]:
+    """A backend that believes who is at 127.0.0.1."""
+    data.mkdir(mode=0o700, exist_ok=True)
+    (data / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
+    backend = Backend(data, switches=True, identity=True, behind_proxy=behind_proxy).start()
+    try:
+        yield backend
+    finally:
+        backend.kill()
+
+
+def address(backend: Backend) -> str:
+    return f"127.0.0.1:{backend.port}"
+
+
+def port_of(backend: Backend) -> int:
+    """Of nginx, where it is asked through one."""
+    return int(backend.base_url.rpartition(":")[2])
+
+
+def raw(backend: Backend, what: str, said: list[str], identity: Enrolled | None = None) -> int:
+    """The status of an answer through nginx; the headers are sent as they are spelled."""
+    context = ssl.create_default_context(cafile=str(backend.ca_file))
+    if identity is not None:
+        context.load_cert_chain(*identity.files)
+    plain = socket.create_connection(("127.0.0.1", port_of(backend)), 10)
+    with context.wrap_socket(plain, server_hostname="127.0.0.1") as line:
+        return told(line, what, said)
+
+
+def told(line: socket.socket, what: str, said: list[str]) -> int:
+    """The status of the answer on this line, which ends then."""
+    lines = [f"{what} HTTP/1.1", "Host: 127.0.0.1", "Connection: close", "Tus-Resumable: 1.0.0"]
+    line.sendall("\r\n".join([*lines, *said, "", ""]).encode())
+    return int(line.recv(65_536).split(b" ")[1])
