@@ -2,6 +2,7 @@
 
 import base64
 import re
+import signal
 import socket
 import threading
 import time
@@ -207,7 +208,10 @@ def patched(van: Van) -> int:
     return status
 
 
-def test_both_of_two_instances_are_asked_and_one_killed_is_not_missed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_both_of_two_instances_are_asked_and_one_that_ends_is_not_missed(
+    tmp_path: Path, how: signal.Signals
+) -> None:
     """Over one folder, where they only read."""
     with (
         instance(tmp_path / "backend") as live,
@@ -216,7 +220,7 @@ def test_both_of_two_instances_are_asked_and_one_killed_is_not_missed(tmp_path: 
     ):
         both = [van.get().status_code for _ in range(10)]
         counts = [requests_of(live), requests_of(other)]
-        other.kill()
+        other.stop(how)
         one = [van.get().status_code for _ in range(10)]
 
     assert both + one == [200] * 20
