@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.device import REPOSITORY
 
-CASES = ["--first-bytes", "512", "--later", "200"]
+CASES = ["--first-bytes", "256", "--later", "100"]
 """A share of what `scripts/test --powercut` tries: every kind of fault, heads byte by byte."""
 
 

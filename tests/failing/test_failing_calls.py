@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.device import REPOSITORY
 
-CASES = "120"
+CASES = "80"
 """Evenly spread over all; `python -m tests.failing` tries every one."""
 
 

@@ -15,7 +15,7 @@ from tests.support.device import REPOSITORY
 from tests.support.waiting import until
 
 RIG = [sys.executable, "-m", "tests.powercut"]
-STATES, PROCESSES = "600", "20"
+STATES, PROCESSES = "300", "10"
 PATIENCE_S = 600.0
 BEGINS_WITHIN_S = 60.0
 
