@@ -117,7 +117,7 @@ def _cut_while_installing(found: Fleet, before: str, good: Path, report: Report)
 
 def _cut_in_a_trial(device: Device, step: str, may_be: set[str], report: Report) -> None:
     _arm(device.machine, step)
-    device.machine.run(f"{TRIAL} ask {RELEASE} {WATCH_S}")
+    device.machine.ask(f"{TRIAL} ask {RELEASE} {WATCH_S}")  # the cut may come before its answer
     _up_again(device, step, report)
     _stands(device, may_be, step, report)
 
