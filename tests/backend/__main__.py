@@ -13,10 +13,11 @@ from typing import Final
 
 from tests.backend import keys
 from tests.backend.app import create_app
-from tests.backend.engines import objects, sql
+from tests.backend.engines.away import Away
 from tests.backend.engines.chosen import objects_of, remember
 from tests.backend.engines.objects import Missing
 from tests.backend.engines.opening import URL
+from tests.backend.engines.sql import UnfitError
 from tests.backend.faults.switches import Counts, Panel
 from tests.backend.identity import commands as devices
 from tests.backend.identity.commands import Desk
@@ -62,7 +63,7 @@ def main() -> None:
     os.environ[URL] = options.database
     try:
         _run(options, options.data.resolve())
-    except (WrongSettingError, sql.UnfitError, sql.Away, objects.Away) as error:
+    except (WrongSettingError, UnfitError, Away) as error:
         sys.exit(str(error))
 
 

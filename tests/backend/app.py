@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from agent.record import signing
 from tests.backend import health
-from tests.backend.engines import objects, sql
+from tests.backend.engines.away import Away
 from tests.backend.faults.layer import Faults
 from tests.backend.faults.switches import Counts, Panel, Switches
 from tests.backend.health import Health, Readiness
@@ -175,7 +175,6 @@ def create_app(
         exception_handlers={
             HTTPException: _refused,
             ClientDisconnect: _nobody_hears,
-            objects.Away: _away,
         },
         lifespan=lifespan,
     )
@@ -196,7 +195,7 @@ async def _expire(office: Office | None) -> None:
         await asyncio.sleep(EXPIRE_EVERY_S)
         try:
             office.keeping.expire(datetime.now(UTC))
-        except (objects.Away, sql.Away) as error:
+        except Away as error:
             note_away(error)
 
 
@@ -208,13 +207,6 @@ def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     more = {"Tus-Resumable": headers.TUS_VERSION, **(error.headers or {})}
     return PlainTextResponse(f"{error.detail}\n", error.status_code, more)
-
-
-def _away(request: Request, error: Exception) -> Response:
-    """Nothing was acknowledged; what a device has sent stays, and it asks again."""
-    log.warning("objects=away why=%s", error)
-    again = {"Retry-After": str(objects.AWAY_S)}
-    return _refused(request, HTTPException(503, "records cannot be kept now: ask again", again))
 
 
 def _nobody_hears(_request: Request, _error: Exception) -> Response:

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.backend.engines.objects import Objects
-from tests.backend.engines.sql import Away, Database
+from tests.backend.engines.sql import Database
 from tests.backend.wire.connections import connection_of
 
 ALIVE: Final = "/healthz"
@@ -30,7 +30,7 @@ class Check:
     Attributes:
         name: what a person calls it.
         ask: returns once it answers, however long that takes. It runs in a thread, and raises
-            sql.Away or OSError.
+            OSError, as Away is.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Readiness:
             await asyncio.wait_for(asyncio.shield(asked), WITHIN_S)
         except TimeoutError:
             return f"{check.name}: no answer within {WITHIN_S:g} s"
-        except (Away, OSError) as error:
+        except OSError as error:
             return f"{check.name}: {error}"
         return None
 

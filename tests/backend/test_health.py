@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
-from tests.backend.engines.sql import Away
+from tests.backend.engines.away import Away
 from tests.backend.health import Check, Readiness
 from tests.backend.pages.live import Live, live_town
 

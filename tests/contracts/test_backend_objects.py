@@ -147,7 +147,7 @@ def test_a_stall_is_503_within_three_seconds_and_the_device_delivers_afterwards(
     assert all(scene.device.state(one) == State.DELIVERED for one in (item, shown))
     with speaking_to(scene.backend.base_url, scene.backend.ca_file) as wire:
         assert "receipt" in receipts(wire, capture_id)
-    assert f"objects=away why=bucket {scene.bucket} does not answer" in log(scene)
+    assert f"event=away why='bucket {scene.bucket} does not answer" in log(scene)
 
 
 def test_a_photo_that_vanished_or_changed_is_shown_to_nobody_and_the_page_says_so(

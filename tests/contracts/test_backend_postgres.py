@@ -87,7 +87,7 @@ def test_while_postgresql_is_away_a_device_is_told_to_come_again_and_then_it_goe
     until(lambda: van.wire().post(capture_id, content, content).status_code == 201)
     assert "receipt" in van.wire().receipts(capture_id).json()[capture_id]
     log = (van.backend.data / "backend.log").read_text()
-    assert "event=database_away why=" in log
+    assert "event=away why=" in log
     assert "Traceback" not in log
 
 

@@ -13,8 +13,9 @@ from uuid import uuid4
 
 import pytest
 
+from tests.backend.engines.away import Away
 from tests.backend.engines.postgres import Postgres as OnPostgres
-from tests.backend.engines.sql import Away, Column, Conflict, Database, Only, Room, statements
+from tests.backend.engines.sql import Column, Conflict, Database, Only, Room, statements
 from tests.backend.engines.sqlite import Sqlite
 from tests.support.postgres import Postgres, running_postgres
 

@@ -13,8 +13,9 @@ import psycopg  # noqa: TID251 - the test's own side
 import pytest
 
 from tests.backend.engines import postgres
+from tests.backend.engines.away import Away
 from tests.backend.engines.postgres import translated
-from tests.backend.engines.sql import Away, Database, Room, UnfitError, statements
+from tests.backend.engines.sql import Database, Room, UnfitError, statements
 from tests.backend.office.ledger import OFFICE
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.waiting import until

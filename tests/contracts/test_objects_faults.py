@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import pytest
 
+from tests.backend.engines.away import Away
 from tests.backend.engines.chosen import objects_of
-from tests.backend.engines.objects import Away, Changed, Missing
+from tests.backend.engines.objects import Changed, Missing
 from tests.backend.engines.s3 import S3, read_address
 from tests.backend.office import demo
 from tests.backend.office.fleet import Fleet

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.backend.engines.objects import Away
+from tests.backend.engines.away import Away
 from tests.backend.engines.s3 import S3, connect, read_address
 from tests.support.waiting import until
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from tests.backend.copies.shows import Shows
+from tests.backend.engines.away import Away
 from tests.backend.engines.objects import (
     PHOTO,
     REFUSED,
     TEXT,
-    Away,
     Missing,
     copy_name,
     is_capture,

@@ -18,9 +18,6 @@ TEXT: Final = "record.json"
 _RECORD: Final = re.compile(r"[0-9a-f]{64}")
 _CAPTURE: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-AWAY_S: Final = 10
-"""When somebody may ask again after Away: a restart of an engine takes about as long."""
-
 
 class Missing(LookupError):
     """There is no such object; says which."""
@@ -30,14 +27,10 @@ class Changed(Missing):
     """What lies there is not what was put: it is shown to nobody, and acknowledged to nobody."""
 
 
-class Away(OSError):
-    """Objects cannot be asked now; says why, and what to do. Ask again later."""
-
-
 class Objects(Protocol):
     """Objects of captures, each by the id of its capture and a name. Any thread may ask.
 
-    Every operation raises Away, and within 3 s.
+    Every operation raises Away, which says what to do, and within 3 s.
 
     Attributes:
         lays_open: whether PHOTO and TEXT of a record are kept beside it; else it is opened anew

@@ -16,8 +16,8 @@ from psycopg import errors  # noqa: TID251 - as above
 from psycopg.abc import PQGen  # noqa: TID251 - as above
 from psycopg.conninfo import conninfo_to_dict  # noqa: TID251 - as above
 
+from tests.backend.engines.away import Away
 from tests.backend.engines.sql import (
-    Away,
     Column,
     Conflict,
     Database,

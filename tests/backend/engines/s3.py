@@ -18,7 +18,8 @@ from botocore.config import Config  # noqa: TID251 - as boto3
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - as boto3
 
 from agent.record.file import LABEL_LIMIT_BYTES
-from tests.backend.engines.objects import Away, Changed, Missing, is_capture, is_record
+from tests.backend.engines.away import Away
+from tests.backend.engines.objects import Changed, Missing, is_capture, is_record
 from tests.backend.settings import WrongSettingError
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class S3:
 
     @contextmanager
     def _asking(self, key: str = "") -> Iterator[None]:
-        """What boto3 raises becomes an error of objects.py, or _UnknownHere."""
+        """What boto3 raises becomes Away, Missing, or _UnknownHere."""
         try:
             yield
         except ClientError as error:

@@ -21,13 +21,6 @@ class Conflict(Exception):
     """It contradicts what is there: a key that is taken, a row that is referred to, a trigger."""
 
 
-class Away(Exception):
-    """The database cannot be asked now: locked, full, read-only, lost, too slow. Try again later.
-
-    The text is the engine's own sentence. Lost in the last moment, a step may have happened.
-    """
-
-
 class UnfitError(ValueError):
     """The database is none that the backend can use; says how to make one."""
 

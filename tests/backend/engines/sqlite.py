@@ -8,7 +8,8 @@ from pathlib import Path
 from threading import RLock
 from typing import Final
 
-from tests.backend.engines.sql import Away, Column, Conflict, Database, Parameters, Result
+from tests.backend.engines.away import Away
+from tests.backend.engines.sql import Column, Conflict, Database, Parameters, Result
 
 _AWAY: Final = {
     sqlite3.SQLITE_BUSY,

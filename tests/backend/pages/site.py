@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.models import rfc3339
 from tests.backend.copies.kept import Copies
-from tests.backend.engines import objects, sql
+from tests.backend.engines.away import Away
 from tests.backend.identity.ending import Ending
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Nobody, Viewer
@@ -102,8 +102,7 @@ class Site:
             exception_handlers={
                 HTTPException: self._refused,
                 ClientDisconnect: _nobody_hears,
-                objects.Away: self._away,
-                sql.Away: self._away,
+                Away: self._away,
             },
         )
         return Mount(PREFIX, app)
@@ -133,14 +132,12 @@ class Site:
         answer.headers.update(error.headers or {})
         return answer
 
-    async def _away(self, request: Request, error: Exception) -> Response:
-        """While the database is away nobody knows who is signed in; the session goes on."""
+    async def _away(self, _request: Request, error: Exception) -> Response:
+        """Nobody is asked then who is signed in; the session goes on."""
         note_away(error)
-        if isinstance(error, sql.Away):
-            answer = self._render("message.html", 503, Nobody(), form="", message=AWAY)
-            answer.headers.update(RETRY)
-            return answer
-        return await self._refused(request, HTTPException(503, words.AWAY, RETRY))
+        answer = self._render("message.html", 503, Nobody(), form="", message=AWAY)
+        answer.headers.update(RETRY)
+        return answer
 
     def _render(self, template: str, status: int, viewer: Viewer, **values: Any) -> Response:
         common = {"prefix": PREFIX, "home": home(viewer), "simulated": self._simulated}

@@ -20,9 +20,6 @@ NOT_KEPT: Final = (
 )
 """The log says which."""
 
-AWAY: Final = "Photos cannot be asked for now. Please try again in a minute."
-"""The log says why."""
-
 NOT_BLURRED: Final = "This photo cannot be shown now: faces in it cannot be blurred."
 """Rather none than one with a face; the log says why."""
 

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.status import header
-from tests.backend.engines.sql import Away
+from tests.backend.engines.away import Away
 from tests.backend.identity.admission import device_of
 from tests.backend.reports.read import Report, read
 from tests.backend.reports.store import Reports

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend.engines.away import Away
 from tests.backend.engines.opening import open_database
-from tests.backend.engines.sql import Away
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 from tests.backend.office.model import open_office

@@ -1,4 +1,4 @@
-"""What whoever asks is told while the database is away."""
+"""What whoever asks is told while the database or the objects are away."""
 
 import logging
 from typing import Final
@@ -6,18 +6,17 @@ from typing import Final
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tests.backend.engines.sql import Away
+from tests.backend.engines.away import AWAY_S, Away
 
 log = logging.getLogger(__name__)
 
-RETRY: Final = {"Retry-After": "10"}
-"""When to ask again, in seconds: a database that is started again is there within some."""
+RETRY: Final = {"Retry-After": str(AWAY_S)}
 
 
 class Outage:
-    """ASGI middleware outside all that asks the database: 503, and the cause in the log.
+    """ASGI middleware outside all that asks an engine: 503, and the cause in the log.
 
-    Nothing was acknowledged: what has no answer yet is sent again.
+    Nothing was acknowledged: what came stays, and what has no answer yet is sent again.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -37,9 +36,9 @@ class Outage:
             if scope["type"] != "http" or began:
                 raise
             note_away(error)
-            words = "the database cannot be asked now: try again later\n"
+            words = "records cannot be kept or read now: ask again later\n"
             await PlainTextResponse(words, 503, RETRY)(scope, receive, send)
 
 
 def note_away(error: Exception) -> None:
-    log.warning("event=database_away why=%r", str(error))
+    log.warning("event=away why=%r", str(error))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from tests.backend.engines.away import Away
 from tests.backend.engines.folder import Folder
-from tests.backend.engines.objects import REFUSED, Away, Missing, Objects
+from tests.backend.engines.objects import REFUSED, Missing, Objects
 from tests.backend.engines.opening import open_database
 from tests.backend.engines.sql import Column, Conflict, Database, Room, statements
 from tests.backend.seals import Seals

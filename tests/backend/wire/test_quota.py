@@ -162,7 +162,7 @@ def test_what_is_due_goes_also_after_the_database_was_away(
     with live_town(tmp_path) as live:
         store = live.town.office.store
         with live.town.office.ledger.together():
-            until(lambda: "event=database_away" in caplog.text)
+            until(lambda: "event=away" in caplog.text)
         old = refused(store, "2026-01-01T00:00:00.000Z")
 
         until(lambda: store.find(old) is None)

@@ -1,0 +1,14 @@
+"""What every engine raises while it cannot be asked, and how soon to ask again."""
+
+from typing import Final
+
+AWAY_S: Final = 10
+"""When somebody may ask again after Away: a restart of an engine takes about as long."""
+
+
+class Away(OSError):
+    """Rows or objects cannot be asked now: locked, full, read-only, lost, too slow, denied.
+
+    Says why, in the engine's own words where it has any. Ask again later. Lost in the last moment,
+    a step may have happened.
+    """
