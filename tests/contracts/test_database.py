@@ -255,6 +255,88 @@ def test_who_waits_too_long_for_another_is_told_so(site: Site, database: Databas
     assert doors(database) == ["green", "red"]
 
 
+@pytest.fixture
+def held(database: Database) -> str:
+    """A query for one row of two."""
+    add(database, "green")
+    add(database, "red")
+    return "SELECT at_ns FROM doors WHERE door = ?"
+
+
+def test_two_who_hold_the_same_row_lose_nothing(site: Site, database: Database, held: str) -> None:
+    database.execute("UPDATE doors SET at_ns = 0")
+
+    def count() -> None:
+        mine = site.open()
+        for _ in range(25):
+            with mine.holding(held, ("green",)) as row:
+                change = "UPDATE doors SET at_ns = ? WHERE door = 'green'"
+                mine.execute(change, (row["at_ns"] + 1,))
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+
+    assert database.execute(held, ("green",)).fetchone()[0] == 100
+
+
+def test_who_holds_a_row_is_waited_for_so_long_and_what_fails_inside_is_undone(
+    site: Site, database: Database, held: str
+) -> None:
+    hasty = site.open(patience_s=0.1)
+    with suppress(ZeroDivisionError), database.holding(held, ("green",)):
+        database.execute("DELETE FROM doors")
+        with pytest.raises(Away), hasty.holding(held, ("green",)):
+            pass
+        raise ZeroDivisionError
+
+    assert doors(database) == ["green", "red"]
+    with database.holding(held, ("blue",)) as row:
+        assert row is None
+
+
+def test_on_postgresql_another_row_and_what_is_together_are_not_waited_for(
+    site: Site, database: Database, held: str
+) -> None:
+    if database.engine == "sqlite":
+        pytest.skip("it has one lock for all")
+    hasty = site.open(patience_s=0.1)
+
+    with database.holding(held, ("green",)), hasty.together(), hasty.holding(held, ("red",)) as row:
+        assert row is not None
+
+
+def test_bytes_are_kept_as_they_are(database: Database) -> None:
+    given = bytes(range(256)) * 5
+    database.migrate(Room("bytes", [statements("CREATE TABLE kept (bytes BYTEA NOT NULL)")]))
+    database.execute("INSERT INTO kept VALUES (?)", (given,))
+
+    query = "SELECT bytes, length(bytes) FROM kept"
+    assert database.execute(query).fetchone() == (given, len(given))
+
+
+def test_another_thread_of_the_same_process_is_waited_for_so_long_too(site: Site) -> None:
+    shared = site.open(patience_s=0.1)
+    shared.migrate(ROOM)
+    told: list[BaseException | None] = []
+
+    def ask() -> None:
+        try:
+            with shared.together():
+                told.append(None)
+        except Away as error:
+            told.append(error)
+
+    with shared.together():
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join(10)
+
+    assert isinstance(told[0], Away)
+
+
 def test_two_names_do_not_wait_for_each_other(site: Site, database: Database) -> None:
     other = site.open(name="orders", patience_s=0.1)
 

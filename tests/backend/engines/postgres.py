@@ -44,7 +44,7 @@ ANSWER_S: Final = 2.5
 """Longest wait for any answer: a server that is stopped itself keeps no limit of its own."""
 
 CONNECTIONS: Final = 8
-"""Of one pool; one process answers devices in one thread, and people in a few."""
+"""Of one pool; asking.py says how many threads there are, and how many of them need two."""
 
 _LOCK: Final = b"""SELECT pg_advisory_xact_lock(
     hashtextextended(coalesce(current_schema(), '') || '.' || %s, 0))"""
@@ -171,6 +171,7 @@ class Postgres(Database):
     """
 
     engine = "postgresql"
+    _row_lock = " FOR UPDATE"
 
     def __init__(
         self, url: str, name: str, *, schema: str | None, durable: bool, patience_s: float
@@ -186,12 +187,13 @@ class Postgres(Database):
         """The process's connections stay: others may use them."""
 
     @contextmanager
-    def _locked(self, lock: str) -> Iterator[None]:
+    def _locked(self, lock: str | None) -> Iterator[None]:
         if self._bound() is not None:
             yield
             return
         with _told(), self._pool.connection() as taken, taken.transaction():
-            taken.execute(_LOCK, (lock,))
+            if lock is not None:
+                taken.execute(_LOCK, (lock,))
             self._here.connection = taken
             try:
                 yield

@@ -1,12 +1,12 @@
 """The one seam for SQL: what every engine does, and the words for what it could not do.
 
 Queries are written once, in what SQLite and PostgreSQL have in common, with `?` or `:name` for
-values. Types are PostgreSQL's: TEXT, BIGINT, BOOLEAN, DOUBLE PRECISION.
+values. Types are PostgreSQL's: TEXT, BIGINT, BOOLEAN, DOUBLE PRECISION, BYTEA.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, SupportsIndex
 
@@ -122,6 +122,8 @@ class Database(ABC):
     """
 
     engine: str
+    _row_lock: str
+    """What ends a query that locks the rows that it finds."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -147,6 +149,18 @@ class Database(ABC):
         inside is still so. Waits for the other one so long. Raises Away.
         """
         return self._locked(self._name)
+
+    @contextmanager
+    def holding(self, query: str, parameters: Parameters = ()) -> Iterator[Any]:
+        """`together`, but only who holds the same row waits: gives that row, None without one.
+
+        On SQLite, which has one lock, everybody who writes waits. Raises Away.
+
+        Args:
+            query: finds one row of one table.
+        """
+        with self._locked(None):
+            yield self.execute(query + self._row_lock, parameters).fetchone()
 
     def migrate(self, room: Room) -> None:
         """Brings a room's tables to this version; several processes may be at it. Raises Away."""
@@ -180,8 +194,8 @@ class Database(ABC):
                 self._change(step)
 
     @abstractmethod
-    def _locked(self, lock: str) -> AbstractContextManager[None]:
-        """`together`, apart from what has the lock of another name where the engine can."""
+    def _locked(self, lock: str | None) -> AbstractContextManager[None]:
+        """`together`, apart from what has the lock of another name, or none, where it can."""
 
     @abstractmethod
     def _change(self, statement: str) -> None:
