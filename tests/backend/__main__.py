@@ -41,7 +41,7 @@ from tests.backend.serving import (
     server_config,
 )
 from tests.backend.settings import FILE, WrongSettingError
-from tests.backend.wire import loglines, stray
+from tests.backend.wire import loglines, parts, stray
 from tests.backend.wire.listener import Crowd
 from tests.backend.wire.store import Store
 
@@ -98,6 +98,7 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     for said in store.objects.begin():
         log.warning("objects=not_checked why=%s", said)
     remember(data, options.objects)
+    parts.take_over(store)
     office = open_office(store, show_simulated=options.show_simulated)
     if options.behind_proxy and not office.settings.proxy:
         raise WrongSettingError(NO_PROXY)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -35,6 +36,8 @@ from tests.backend.reports.intake import ReportIntake
 from tests.backend.reports.routes import FleetRoutes
 from tests.backend.reports.store import Reports
 from tests.backend.wire import headers
+from tests.backend.wire.asking import asked
+from tests.backend.wire.connections import WholeBodies
 from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_closed_to
 from tests.backend.wire.manifest import ManifestRoute
 from tests.backend.wire.outage import Outage, note_away
@@ -59,7 +62,9 @@ class Receipts:
         switches: Switches = request.state.switches
         ids = asked_ids(await json_object(request))
         not_vouched: list[NotVouchedError] = []
-        told = {one: self._one(one, request.scope, switches, not_vouched) for one in ids}
+        told = {
+            one: await asked(self._one, one, request.scope, switches, not_vouched) for one in ids
+        }
         if not_vouched and not any(told.values()):
             raise HTTPException(403, str(not_vouched[0]))
         return JSONResponse(told)
@@ -100,7 +105,7 @@ class Controls:
         """Replaces all switches; `"forget": true` at once loses every upload, receipts too."""
         given = await json_object(request)
         if given.pop("forget", False):
-            self._store.drop_all()
+            await run_in_threadpool(self._store.drop_all)
         try:
             self._panel.set(Switches.from_json(given))
         except (ValueError, TypeError) as error:
@@ -146,6 +151,7 @@ def create_app(
     proxies = () if office is None else office.settings.proxy
     middleware = [
         Middleware(Health, readiness=_readiness(store, office), proxies=proxies),
+        Middleware(WholeBodies),
         Middleware(Faults, panel=panel, counts=counts),
         Middleware(Outage),
     ]
@@ -194,7 +200,7 @@ async def _expire(office: Office | None) -> None:
     while office is not None:
         await asyncio.sleep(EXPIRE_EVERY_S)
         try:
-            office.keeping.expire(datetime.now(UTC))
+            await run_in_threadpool(office.keeping.expire, datetime.now(UTC))
         except Away as error:
             note_away(error)
 

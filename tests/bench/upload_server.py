@@ -37,6 +37,7 @@ from tests.backend.process import (
 )
 from tests.backend.serving import listen, server_config
 from tests.backend.wire import headers
+from tests.backend.wire.asking import asked
 from tests.backend.wire.intake import Intake
 from tests.backend.wire.store import Store, Verdict
 
@@ -136,15 +137,13 @@ class Put:
     async def answer(self, request: Request) -> Response:
         upload = headers.announced(request)
         if self._store.find(upload.capture_id):
-            self._store.drop(upload.capture_id)
+            self._store.lose(upload.capture_id)
         self._store.create(upload)
         try:
-            with self._store.appending(upload) as part:
-                async for chunk in request.stream():
-                    part.write(chunk)
+            content = await request.body()
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
-        verdict = self._intake.judge(upload, request.state.switches)
+        verdict = await asked(self._intake.judge, upload, request.state.switches, content)
         return Response(status_code=201, headers={"Doorstep-Receipt": verdict.jws})
 
 

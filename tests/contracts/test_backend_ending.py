@@ -14,6 +14,7 @@ import pytest
 
 from tests.backend.process import Backend, running_backend
 from tests.backend.serving import FINISH_S
+from tests.support.engines import received_bytes
 from tests.support.factory import RecordMaker, new_id
 from tests.support.waiting import until
 from tests.support.wire import announce, begun_post, proven, record, speaking_to
@@ -26,16 +27,15 @@ def alone(tmp_path: Path) -> Iterator[Backend]:
 
 
 @contextmanager
-def half_sent(backend: Backend, maker: RecordMaker) -> Iterator[tuple[ssl.SSLSocket, bytes, Path]]:
-    """A POST of which half the body has come: its line, the rest, and where the half lies."""
+def half_sent(backend: Backend, maker: RecordMaker) -> Iterator[tuple[ssl.SSLSocket, bytes, str]]:
+    """A POST of which half the body was kept: its line, the rest, and whose it is."""
     content = record(maker, capture_id := new_id())
     half = len(content) // 2
     announced = announce(capture_id, content)
-    part = backend.data / "uploads" / f"{capture_id}.part"
     with begun_post(backend.port, backend.ca_file, announced, content[:half]) as line:
         line.settimeout(10)
-        until(lambda: part.exists() and part.stat().st_size == half)
-        yield line, content[half:], part
+        until(lambda: received_bytes(backend.data, capture_id) == half)
+        yield line, content[half:], capture_id
 
 
 def plain_line(backend: Backend) -> socket.socket:
@@ -65,7 +65,7 @@ def test_sigterm_finishes_a_record_that_is_half_received(
     alone: Backend, maker: RecordMaker
 ) -> None:
     """And takes nobody more in meanwhile, so that a proxy asks the next one."""
-    with half_sent(alone, maker) as (line, rest, _part):
+    with half_sent(alone, maker) as (line, rest, _):
         os.kill(alone.pid, signal.SIGTERM)
         until(lambda: is_refused(alone))
         line.sendall(rest)
@@ -106,12 +106,12 @@ def test_sigterm_waits_for_nobody_who_asks_for_nothing(
 def test_sigkill_ends_it_in_the_middle_and_what_was_received_stays(
     alone: Backend, maker: RecordMaker
 ) -> None:
-    with half_sent(alone, maker) as (_line, rest, part):
+    with half_sent(alone, maker) as (_line, rest, capture_id):
         began_s = time.monotonic()
         alone.kill()
         assert time.monotonic() - began_s < 3
 
-        assert part.stat().st_size > 0
+        assert received_bytes(alone.data, capture_id) > 0
         assert rest
 
 
@@ -120,7 +120,7 @@ def test_sigterm_waits_for_a_silent_line_so_long_and_no_longer(
     alone: Backend, maker: RecordMaker
 ) -> None:
     """What was received of it stays, and the device goes on from there."""
-    with half_sent(alone, maker) as (line, rest, part):
+    with half_sent(alone, maker) as (line, rest, capture_id):
         began_s = time.monotonic()
         alone.stop()
         took_s = time.monotonic() - began_s
@@ -129,8 +129,8 @@ def test_sigterm_waits_for_a_silent_line_so_long_and_no_longer(
     alone.start()
 
     with speaking_to(alone.base_url, alone.ca_file) as wire:
-        half = part.stat().st_size
-        answer = wire.patch(part.stem, half, rest)
+        half = received_bytes(alone.data, capture_id)
+        answer = wire.patch(capture_id, half, rest)
 
     assert FINISH_S - 1 < took_s < FINISH_S + 4
     assert answer.status_code == 204

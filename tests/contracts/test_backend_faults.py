@@ -4,7 +4,6 @@ import hashlib
 import socket
 import ssl
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import requests  # noqa: TID251 - the test's own side of the wire
 
 from agent.errors import NotGenuine
 from tests.backend.process import Backend, running_backend
+from tests.support.engines import received_bytes
 from tests.support.factory import RecordMaker, new_id
 from tests.support.network import FaultProxy, Line
 from tests.support.waiting import until
@@ -46,7 +46,7 @@ def test_cut_post_keeps_what_arrived(
         line.shutdown(socket.SHUT_WR)
         read_to_the_end(line)
 
-    assert wire.head(capture_id).headers["Upload-Offset"] == str(sent_bytes)
+    stands(wire, capture_id, sent_bytes)
     answer = wire.patch(capture_id, sent_bytes, content[sent_bytes:])
 
     assert answer.status_code == 204
@@ -58,28 +58,36 @@ def read_to_the_end(line: socket.socket) -> None:
         pass
 
 
-def test_head_ends_a_post_that_still_runs(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
-    """One writer per upload: what a dead-looking connection sends later is not appended."""
+@pytest.mark.parametrize(("photo", "told"), [(PHOTO, "201"), (PHOTO * 5, "409")])
+def test_who_comes_second_at_an_offset_changes_nothing(
+    wire: Wire, backend: Backend, maker: RecordMaker, photo: bytes, told: str
+) -> None:
+    """HEAD and PATCH go on while an old request dangles; a whole record has the same receipt."""
     capture_id = new_id()
-    content = record(maker, capture_id)
-    line = begun(backend, capture_id, content, 1000)
-    part = backend.data / f"uploads/{capture_id}.part"
-    until(lambda: part.exists() and part.stat().st_size == 1000)
+    content = record(maker, capture_id, photo)
+    with begun(backend, capture_id, content, 0) as line:
+        until(lambda: wire.head(capture_id).status_code == 200)
 
-    answer = wire.head(capture_id)
+        receipt = wire.patch(capture_id, 0, content).headers["Doorstep-Receipt"]
+        answer = rest_sent(line, content).lower()
 
-    assert answer.headers["Upload-Offset"] == "1000"
-    # Elsewhere: Python 3.13 leaves OpenSSL's error to the thread's next connection.
-    with ThreadPoolExecutor(1) as elsewhere, pytest.raises(OSError):
-        elsewhere.submit(send_rest, line, content[1000:]).result()
-    assert wire.head(capture_id).headers["Upload-Offset"] == "1000"
-    assert wire.patch(capture_id, 1000, content[1000:]).status_code == 204
+    assert answer.startswith(f"http/1.1 {told} ")
+    assert f"upload-offset: {len(content)}\r\n" in answer
+    assert (receipt.lower() in answer) == (told == "201")
+    assert backend.received_file(capture_id).read_bytes() == content
+    assert wire.receipts(capture_id).json()[capture_id] == {"receipt": receipt}
 
 
-def send_rest(line: socket.socket, rest: bytes) -> None:
-    with line:
-        line.sendall(rest)
-        line.recv(1)
+def rest_sent(line: ssl.SSLSocket, rest: bytes) -> str:
+    """What is answered."""
+    line.settimeout(10)
+    line.sendall(rest)
+    return line.recv(65_536).decode()
+
+
+def stands(wire: Wire, capture_id: str, offset: int) -> None:
+    """Once the backend has seen that the line was cut, or a second later."""
+    until(lambda: wire.head(capture_id).headers["Upload-Offset"] == str(offset))
 
 
 def test_silent_line_keeps_its_bytes(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
@@ -91,7 +99,7 @@ def test_silent_line_keeps_its_bytes(wire: Wire, backend: Backend, maker: Record
         announced = announce(capture_id, content)
         with begun_post(proxy.port, backend.ca_file, announced, content[:100_000]):
             until(lambda: proxy.relayed_bytes["up"] == 50_000)
-            offset = int(wire.head(capture_id).headers["Upload-Offset"])
+            offset = until(lambda: received_bytes(backend.data, capture_id))
 
     assert 30_000 < offset < 50_000
     assert wire.patch(capture_id, offset, content[offset:]).status_code == 204
@@ -106,7 +114,7 @@ def test_all_bytes_but_no_answer_is_completed_on_request(
     backend.set_switches(cut_after_bytes=len(content), times=1)
     with pytest.raises(requests.ConnectionError):
         wire.post(capture_id, content, content)
-    assert wire.head(capture_id).headers["Upload-Offset"] == str(len(content))
+    stands(wire, capture_id, len(content))
 
     found = wire.receipts(capture_id).json()
 
@@ -229,7 +237,7 @@ def test_cut_keeps_exactly_the_bytes_before_it(
     with socket.socket(fileno=line.detach()) as below_tls, pytest.raises(ConnectionResetError):
         read_to_the_end(below_tls)
 
-    assert wire.head(capture_id).headers["Upload-Offset"] == "100001"
+    stands(wire, capture_id, 100_001)
 
 
 def test_silence_keeps_the_connection_and_answers_nothing(
@@ -244,7 +252,7 @@ def test_silence_keeps_the_connection_and_answers_nothing(
     with pytest.raises(TimeoutError):
         line.recv(1)
 
-    assert wire.head(capture_id).headers["Upload-Offset"] == "5"
+    stands(wire, capture_id, 5)
     line.close()
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.backend.engines import postgres
 from tests.backend.engines.away import Away
+from tests.backend.engines.opening import CONNECTIONS
 from tests.backend.engines.postgres import translated
 from tests.backend.engines.sql import Database, Room, UnfitError, statements
 from tests.backend.office.ledger import OFFICE
@@ -280,7 +281,7 @@ def test_it_says_who_it_is_and_asks_no_more_than_so_many_at_once(
         name = database.execute("SELECT current_database()").fetchone()[0]
         found = looking.execute(f"{query} datname = %s".encode(), (name,)).fetchone()
     assert found is not None
-    assert 1 <= found[0] <= postgres.CONNECTIONS
+    assert 1 <= found[0] <= CONNECTIONS
 
 
 def test_the_view_log_cannot_be_emptied_at_once(url: str) -> None:

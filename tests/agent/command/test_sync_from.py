@@ -20,6 +20,7 @@ from tests.backend.process import Backend, running_backend
 from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
 from tests.support.device import REPOSITORY
+from tests.support.engines import received_bytes
 from tests.support.enrolment import enrolled_beside, technician
 from tests.support.factory import Made, RecordMaker, remount, small_disk
 from tests.support.waiting import until
@@ -230,7 +231,7 @@ def test_a_card_of_another_fleet_is_refused_in_words_and_asked_for_once(bench: B
     assert "refused: 4 records: PATCH was answered 403" in ended.out
     assert f"{stranger.device_id} is no device of this fleet" in ended.out
     assert posts == 2
-    assert not list((bench.backend.data / "uploads").glob(f"{made[0].label.capture_id}*"))
+    assert Store(bench.backend.data).find(made[0].label.capture_id) is None
 
 
 def test_a_signed_refusal_is_told_with_its_reason(bench: Bench) -> None:
@@ -292,10 +293,9 @@ def test_killed_in_the_middle_the_next_run_goes_on(bench: Bench) -> None:
     bench.write(1, photo=b"\xff\xd8" + os.urandom(8_000_000) + b"\xff\xd9")
     bench.write(3)
     big = bench.made[6].label.capture_id
-    part = bench.backend.data / "uploads" / f"{big}.part"
 
     with begun(bench) as process:
-        until(lambda: part.exists() and part.stat().st_size > 100_000)
+        until(lambda: received_bytes(bench.backend.data, big) > 100_000)
         process.send_signal(signal.SIGKILL)
         process.wait()
     kept, received = bench.receipts(), bench.received()
@@ -329,9 +329,9 @@ def test_a_backend_that_ends_in_the_middle_leaves_the_rest(bench: Bench) -> None
     bench.write(2)
     bench.write(1, photo=b"\xff\xd8" + os.urandom(8_000_000) + b"\xff\xd9")
     bench.write(1)
-    part = bench.backend.data / "uploads" / f"{bench.made[2].label.capture_id}.part"
+    big = bench.made[2].label.capture_id
     with begun(bench) as process:
-        until(lambda: part.exists() and part.stat().st_size > 100_000)
+        until(lambda: received_bytes(bench.backend.data, big) > 100_000)
         bench.backend.kill()
         try:
             told, _ = process.communicate(timeout=60)

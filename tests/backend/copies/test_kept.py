@@ -46,7 +46,7 @@ def test_a_copy_is_made_once(town: Town, tmp_path: Path) -> None:
     assert found == b"what was made"
 
 
-@pytest.mark.parametrize("how", ["erase", "drop"])
+@pytest.mark.parametrize("how", ["erase", "lose"])
 def test_copies_go_with_the_photo(town: Town, how: str) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
     copies = Copies(town.office.store)

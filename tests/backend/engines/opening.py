@@ -21,6 +21,9 @@ PER_FOLDER: Final = "DOORSTEP_DATABASE_PER_FOLDER"
 PATIENCE_S: Final = 5.0
 """Longest wait for another process that writes. Source: sqlite3's default."""
 
+CONNECTIONS: Final = 8
+"""Of one pool to PostgreSQL: a step takes one, and what asks another database inside one more."""
+
 
 def open_database(
     folder: Path, name: str, *, durable: bool = True, patience_s: float = PATIENCE_S

@@ -17,6 +17,7 @@ from psycopg.abc import PQGen  # noqa: TID251 - as above
 from psycopg.conninfo import conninfo_to_dict  # noqa: TID251 - as above
 
 from tests.backend.engines.away import Away
+from tests.backend.engines.opening import CONNECTIONS
 from tests.backend.engines.sql import (
     Column,
     Conflict,
@@ -42,9 +43,6 @@ IDLE_MS: Final = 10_000
 
 ANSWER_S: Final = 2.5
 """Longest wait for any answer: a server that is stopped itself keeps no limit of its own."""
-
-CONNECTIONS: Final = 8
-"""Of one pool; asking.py says how many threads there are, and how many of them need two."""
 
 _LOCK: Final = b"""SELECT pg_advisory_xact_lock(
     hashtextextended(coalesce(current_schema(), '') || '.' || %s, 0))"""

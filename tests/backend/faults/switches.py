@@ -1,10 +1,23 @@
 """What the backend shall do wrong on purpose, and what it counted."""
 
+import os
+import signal
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
+
+
+class Step(StrEnum):
+    """What the intake of a record has just done; in this order, before the answer."""
+
+    DIGEST = "digest"
+    PUT = "put"
+    READ_BACK = "read_back"
+    VERDICT = "verdict"
+    PIECES = "pieces"
+    COMMIT = "commit"
 
 
 class ReceiptMode(StrEnum):
@@ -43,6 +56,7 @@ class Switches:
         refuse: refuse every finished record, signed, with this reason.
         receipt: which receipt stands on an answer.
         receipts_null: POST /receipts knows no id.
+        die_after: `kill -9` of this process after that step of an intake.
     """
 
     methods: tuple[str, ...] = ()
@@ -61,6 +75,7 @@ class Switches:
     refuse: str | None = None
     receipt: ReceiptMode = ReceiptMode.RIGHT
     receipts_null: bool = False
+    die_after: Step | None = None
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Self:
@@ -73,7 +88,14 @@ class Switches:
             typed["methods"] = tuple(typed["methods"])
         if "receipt" in typed:
             typed["receipt"] = ReceiptMode(typed["receipt"])
+        if "die_after" in typed:
+            typed["die_after"] = Step(typed["die_after"])
         return cls(**typed)
+
+    def reach(self, step: Step) -> None:
+        """An intake has done this step."""
+        if self.die_after is step:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Panel:

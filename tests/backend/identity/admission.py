@@ -16,6 +16,7 @@ from tests.backend.identity.known import CertificateState, Known, Label
 from tests.backend.identity.register import Register
 from tests.backend.identity.shown import Shown, by_tls
 from tests.backend.pages import PREFIX
+from tests.backend.wire.asking import asked
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class Admission:
             await self._app(scope, receive, send)
             return
         serial = self._shown(scope)  # once for each request: a certificate is read for it
-        refused = self._refused(scope, serial)
+        refused = await asked(self._refused, scope, serial)
         if refused is None and serial is not None:
             await self._app(scope, self._asked_again(serial, receive), send)
         else:
@@ -155,7 +156,7 @@ class Admission:
         async def received() -> Message:
             message = await receive()
             is_end = message["type"] == "http.request" and not message.get("more_body", False)
-            if is_end and (words := self._shut_out_since(serial)) is not None:
+            if is_end and (words := await asked(self._shut_out_since, serial)) is not None:
                 raise HTTPException(403, words)
             return message
 

@@ -8,6 +8,7 @@ from tests.backend.identity.closings import ChainEnd, Closing, How, chain_ends
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 from tests.backend.office.model import Office
+from tests.backend.wire.asking import asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,11 @@ class Ending:
 
     async def while_serving(self, device_id: str, how: How, by: str, at: datetime) -> Closing:
         """The same; devices are served meanwhile."""
-        self._check(device_id)
-        if (kept := self.register.closing(device_id)) is not None:
+        await asked(self._check, device_id)
+        if (kept := await asked(self.register.closing, device_id)) is not None:
             return kept
         ends = await self.chains_in_a_thread(device_id)
-        return self._close(Closing(device_id, at, how, by, ends))
+        return await asked(self._close, Closing(device_id, at, how, by, ends))
 
     def chains(self, device_id: str) -> tuple[ChainEnd, ...]:
         """What was received of it until now, also what a rescue brought since it ended."""
@@ -48,8 +49,7 @@ class Ending:
 
     async def chains_in_a_thread(self, device_id: str) -> tuple[ChainEnd, ...]:
         """The same: a device has 45,000 labels in a year."""
-        ids, label = self.office.filing.of_device(device_id), self.office.store.label
-        return await asyncio.to_thread(lambda: chain_ends(map(label, ids)))
+        return await asyncio.to_thread(self.chains, device_id)
 
     def _check(self, device_id: str) -> None:
         if self.register.state(device_id) is None:

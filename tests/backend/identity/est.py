@@ -31,6 +31,7 @@ from tests.backend.identity.register import (
     TooManyError,
 )
 from tests.backend.keys import Certificates
+from tests.backend.wire.asking import asked
 
 MAX_REQUEST_BYTES: Final = 16_384
 """Longest request for a certificate that is read; one for a P-256 key has some 500."""
@@ -94,41 +95,43 @@ class Est:
     async def enrol(self, request: Request) -> Response:
         device_id, token = basic(request)
         body = await _body(request)  # first: the token may be another when that has come
-        if not self._register.is_token(device_id, token):
+        if not await asked(self._register.is_token, device_id, token):
             raise unauthorised(WRONG_TOKEN)
         key, now = _key(body, device_id), datetime.now(UTC)
         issue = self._tls(device_id, key, now)
         try:
-            return _certificates(self._register.enrol(device_id, key, now, issue).x509)
+            known = await asked(self._register.enrol, device_id, key, now, issue)
         except TokenUsedError as error:
             raise HTTPException(403, TOKEN_USED) from error
+        return _certificates(known.x509)
 
     async def renew(self, request: Request) -> Response:
         device_id = _certified(request)
         key, now = _key(await _body(request), device_id), datetime.now(UTC)
         issue = self._tls(device_id, key, now)
         with _told_why_not():
-            return _certificates(self._register.renew(device_id, key, now, issue).x509)
+            known = await asked(self._register.renew, device_id, key, now, issue)
+        return _certificates(known.x509)
 
     async def vouch(self, request: Request) -> Response:
         device_id = _certified(request)
         key, now = _key(await _body(request), device_id), datetime.now(UTC)
         with _told_why_not():
-            known = self._register.vouch(
-                device_id, key, now, lambda: self._authority.evidence(device_id, key)
-            )
+            issue = partial(self._authority.evidence, device_id, key)
+            known = await asked(self._register.vouch, device_id, key, now, issue)
         return _certificates(known.x509)
 
     async def serve(self, request: Request) -> Response:
         """For a server of the device: under names that the office gave it, and no other."""
         device_id, body = _certified(request), await _body(request)
         key, now = _key(body, device_id), datetime.now(UTC)
-        asked = _names(body)
-        if (words := self._names.objection(device_id, asked)) is not None:
+        wanted = _names(body)
+        if (words := await asked(self._names.objection, device_id, wanted)) is not None:
             raise HTTPException(403, words)
-        issue = partial(self._authority.serve, device_id, key, asked, now)
+        issue = partial(self._authority.serve, device_id, key, wanted, now)
         with _told_why_not():
-            return _certificates(self._register.serve(device_id, key, asked, now, issue).x509)
+            known = await asked(self._register.serve, device_id, key, wanted, now, issue)
+        return _certificates(known.x509)
 
     def _tls(self, device_id: str, key: PublicKey, now: datetime) -> Callable[[], x509.Certificate]:
         return lambda: self._authority.tls(device_id, key, now)

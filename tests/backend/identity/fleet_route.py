@@ -5,6 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.backend.identity.fleet import FleetDocuments
+from tests.backend.wire.asking import asked
 from tests.backend.wire.manifest import signed_answer
 
 
@@ -20,4 +21,4 @@ class FleetRoute:
     async def answer(self, request: Request) -> Response:
         """200 with the JWS, or 304 when the device has it."""
         held = request.headers.get("If-None-Match", "").strip().removeprefix("W/")
-        return signed_answer(request, self._documents.served(held))
+        return signed_answer(request, await asked(self._documents.served, held))

@@ -56,8 +56,7 @@ class Fleet:
         digest, store = hashlib.sha256(made.content).hexdigest(), self.town.office.store
         upload = Upload(made.label.capture_id, len(made.content), digest, "", made.label.device_id)
         store.create(upload)
-        with store.appending(upload) as file:
-            file.write(made.content[: len(made.content) - cut])
+        store.append(upload, 0, made.content[: len(made.content) - cut])
         return upload
 
     def take(self, made: Made, refuse: str | None = None) -> Made:

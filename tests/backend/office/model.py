@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """Orders, routes, records and who may see them, over one folder. One thread uses it."""
+    """Orders, routes, records and who may see them, over one folder. Any thread may use it."""
 
     store: Store
     ledger: Database

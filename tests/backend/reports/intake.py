@@ -11,6 +11,7 @@ from tests.backend.engines.away import Away
 from tests.backend.identity.admission import device_of
 from tests.backend.reports.read import Report, read
 from tests.backend.reports.store import Reports
+from tests.backend.wire.asking import asked
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +27,10 @@ class ReportIntake:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            self._take(scope)
+            await self._take(scope)
         await self._app(scope, receive, send)
 
-    def _take(self, scope: Scope) -> None:
+    async def _take(self, scope: Scope) -> None:
         said = [value for name, value in scope["headers"] if name == _NAME]
         device_id = device_of(scope)
         if not said or device_id is None:
@@ -39,6 +40,6 @@ class ReportIntake:
             self._reports.note_unreadable(device_id, found)
             return
         try:
-            self._reports.note(found)
+            await asked(self._reports.note, found)
         except Away as error:
             log.warning("event=report_lost device_id=%s why=%r", device_id, str(error))

@@ -41,7 +41,7 @@ _PUT: Final = """INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 
 class Reports:
-    """One connection of its own, that never waits for a disk. One thread uses it.
+    """One connection of its own, that never waits for a disk. Any thread may use it.
 
     What could not be read is in memory only: after a restart the next report tells it again.
     """

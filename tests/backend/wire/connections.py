@@ -4,10 +4,12 @@ import asyncio
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, TypeGuard
 
 import h11
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tests.backend.faults.switches import Counts
@@ -37,8 +39,11 @@ counts.
 class Connection:
     """The connection that a request came in on."""
 
-    def __init__(self, transport: asyncio.Transport, counts: Counts) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, counts: Counts, unread: Callable[[], Message | None]
+    ) -> None:
         self._transport = transport
+        self.unread = unread
         self._counts = counts
         self._is_control = False
         counts.connections += 1
@@ -73,6 +78,22 @@ class Connection:
             self._counts.control_connections += 1
 
 
+class WholeBodies:
+    """ASGI middleware: a cut is told after all that came before it; uvicorn forgets that."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def received() -> Message:
+            message = await receive()
+            if message["type"] != "http.disconnect":
+                return message
+            return connection_of(scope).unread() or message
+
+        await self._app(scope, received if scope["type"] == "http" else receive, send)
+
+
 class CountedProtocol(H11Protocol):
     """Puts the Connection into each request's state; `counts` comes from the application's."""
 
@@ -80,7 +101,7 @@ class CountedProtocol(H11Protocol):
         super().connection_made(transport)
         has_tls(transport.get_extra_info("socket"))
         counts: Counts = self.app_state["counts"]
-        self._connection = Connection(transport, counts)
+        self._connection = Connection(transport, counts, self._unread)
         self.app_state = {**self.app_state, "connection": self._connection}
         self._followed = self.cycle
         self._patience = Patience(Phase.HEAD, self.loop.time())
@@ -126,6 +147,14 @@ class CountedProtocol(H11Protocol):
         super().shutdown()
         if is_idle:
             self.loop.call_at(self._patience.since_s + GOODBYE_S, self.transport.abort)
+
+    def _unread(self) -> Message | None:
+        """What came of a body before the line was cut, and was not asked for in time."""
+        cycle = self.cycle
+        if cycle is None or not cycle.body:
+            return None
+        rest, cycle.body = bytes(cycle.body), bytearray()
+        return {"type": "http.request", "body": rest, "more_body": cycle.more_body}
 
     def _look(self) -> None:
         self._follow()

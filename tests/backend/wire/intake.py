@@ -3,23 +3,34 @@
 import hashlib
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from threading import BoundedSemaphore
+from typing import Any, Final
 
 from agent.errors import RecordDamaged
 from agent.models import rfc3339
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
+from tests.backend.engines.away import Away
 from tests.backend.engines.objects import Missing
-from tests.backend.faults.switches import ReceiptMode, Switches
+from tests.backend.engines.opening import CONNECTIONS
+from tests.backend.faults.switches import ReceiptMode, Step, Switches
 from tests.backend.identity.admission import device_of, technician_of
 from tests.backend.identity.register import Register
 from tests.backend.office.model import Office
-from tests.backend.wire.store import Store, Upload, Verdict
+from tests.backend.wire.store import NoUploadError, Store, Upload, Verdict, WrongOffsetError
 
 log = logging.getLogger(__name__)
+
+
+AT_ONCE: Final = CONNECTIONS // 2
+"""Records that are taken in at once: each holds one connection, and asks on another one."""
+
+TURN_S: Final = 1.5
+"""Longest wait for that, as for a lock: a device is answered in 3 s."""
 
 
 class DigestMismatchError(ValueError):
@@ -35,6 +46,10 @@ class Refusal:
     """Why a record is not taken in; one word, for the device's queue and the office."""
 
     reason: str
+
+
+Judged = tuple[Verdict, recordfile.RecordFile | Refusal | None]
+"""A verdict, and what it is about; None where it was there before."""
 
 
 class Intake:
@@ -55,12 +70,18 @@ class Intake:
         self._office = office
         self._register = register
         self._strange_key = signing.new_key()
+        self._turns = BoundedSemaphore(AT_ONCE)
 
-    def judge(self, upload: Upload, switches: Switches) -> Verdict:
+    def judge(self, upload: Upload, switches: Switches, unkept: bytes | None = None) -> Verdict:
         """Returns the verdict on an upload whose bytes have all come.
 
         A receipt is signed after the record was put, flushed and read back, and stays the same.
         A refusal is judged again each time, so that asking again helps after a repair.
+        Who dies anywhere in it leaves an upload that is judged when it is asked for again.
+
+        Args:
+            unkept: all of its bytes, where they came at once and are no pieces yet; where nothing
+                is signed, they are kept.
 
         Raises:
             Away: it cannot be kept, or not be read back; nothing is signed: ask again later.
@@ -71,24 +92,69 @@ class Intake:
         verdict = self._store.verdict(upload.capture_id)
         if verdict is not None and verdict.accepted:
             return verdict
-        content = self._announced(upload)
+        try:
+            found = self._in_turn(upload, switches, unkept)
+        except Away:
+            self._keep_for_later(upload, unkept)
+            raise
+        if isinstance(found, NotVouchedError) and upload.device_id is not None:
+            self._keep_for_later(upload, unkept)
+        if isinstance(found, ValueError):
+            raise found
+        switches.reach(Step.COMMIT)
+        verdict, opened = found
+        if self._office is not None and isinstance(opened, recordfile.RecordFile):
+            self._office.take_in(opened, verdict.at)
+        return verdict
+
+    def _in_turn(
+        self, upload: Upload, switches: Switches, unkept: bytes | None
+    ) -> "Judged | ValueError":
+        if not self._turns.acquire(timeout=TURN_S):
+            raise Away("this process takes in as many records at once as it can")
+        try:
+            with self._store.held(upload.capture_id) as found:
+                return self._judge(found, switches, unkept)
+        finally:
+            self._turns.release()
+
+    def _judge(
+        self, upload: Upload | None, switches: Switches, unkept: bytes | None
+    ) -> "Judged | ValueError":
+        """While the upload's row is held: an error is returned, since raised it would undo all."""
+        verdict = None if upload is None else self._store.verdict(upload.capture_id)
+        if verdict is not None and verdict.accepted:
+            return verdict, None
+        if upload is None:
+            return DigestMismatchError("the upload was dropped meanwhile; create it again")
+        content = self._content(upload, unkept)
+        if hashlib.sha256(content).hexdigest() != upload.sha256:
+            self._store.drop(upload.capture_id)
+            return DigestMismatchError(f"{upload.capture_id}: digest differs; create it again")
+        switches.reach(Step.DIGEST)
         try:
             opened = Refusal(switches.refuse) if switches.refuse else self._open(upload, content)
-        except NotVouchedError:
+        except NotVouchedError as error:
             if upload.device_id is None:
                 self._store.drop(upload.capture_id)
-            raise
-        return self._settle(upload, content, opened, was_refused=verdict is not None)
+            return error
+        was_refused = verdict is not None
+        return self._settle(upload, content, opened, switches, was_refused=was_refused), opened
 
-    def _announced(self, upload: Upload) -> bytes:
+    def _content(self, upload: Upload, unkept: bytes | None) -> bytes:
+        if unkept is not None:
+            return unkept
         try:
-            content = self._store.to_judge(upload)
-            if hashlib.sha256(content).hexdigest() == upload.sha256:
-                return content
+            return self._store.to_judge(upload)
         except Missing as error:
             log.warning("upload=lost capture_id=%s why=%s", upload.capture_id, error)
-        self._store.drop(upload.capture_id)
-        raise DigestMismatchError(f"{upload.capture_id}: digest differs; create it again")
+            return b""
+
+    def _keep_for_later(self, upload: Upload, unkept: bytes | None) -> None:
+        """What came stays, unless somebody else has gone on with it; or else it comes again."""
+        if unkept is not None:
+            with suppress(Away, WrongOffsetError, NoUploadError):
+                self._store.append(upload, 0, unkept)
 
     def shown(self, verdict: Verdict, upload: Upload, mode: ReceiptMode) -> str:
         """Returns the signature to put on an answer; another than the true one when switched."""
@@ -171,25 +237,33 @@ class Intake:
         upload: Upload,
         content: bytes,
         opened: recordfile.RecordFile | Refusal,
+        switches: Switches,
         *,
         was_refused: bool,
     ) -> Verdict:
         reason = opened.reason if isinstance(opened, Refusal) else None
-        self._store.keep(upload, content, accepted=reason is None)
+        is_accepted = reason is None
+        self._store.keep(upload, content, accepted=is_accepted)
+        switches.reach(Step.PUT)
+        self._store.read_back(upload, accepted=is_accepted)
+        switches.reach(Step.READ_BACK)
         if isinstance(opened, recordfile.RecordFile):
-            self._store.unpack(opened, content)
-            if self._register is not None:
-                self._store.own(upload, opened.label.device_id)
-            if self._office is not None and self._office.filing.is_erased(upload.capture_id):
-                self._store.erase(upload.capture_id)  # once it has its receipt nobody tries again
+            self._unpack(upload, content, opened)
         at = rfc3339(datetime.now(UTC))
         verdict = Verdict(upload.capture_id, at, reason, self._signed(upload, at, reason))
         self._store.settle(verdict)
-        self._store.release(upload, was_refused=was_refused, accepted=verdict.accepted)
+        switches.reach(Step.VERDICT)
+        self._store.release(upload, was_refused=was_refused, accepted=is_accepted)
+        switches.reach(Step.PIECES)
         log.info("verdict=%s capture_id=%s", reason or "received", upload.capture_id)
-        if self._office is not None and isinstance(opened, recordfile.RecordFile):
-            self._office.take_in(opened, at)
         return verdict
+
+    def _unpack(self, upload: Upload, content: bytes, opened: recordfile.RecordFile) -> None:
+        self._store.unpack(opened, content)
+        if self._register is not None:
+            self._store.own(upload, opened.label.device_id)
+        if self._office is not None and self._office.filing.is_erased(upload.capture_id):
+            self._store.erase(upload.capture_id)  # once it has its receipt nobody tries again
 
 
 def _type(reason: str | None) -> str:

@@ -16,6 +16,7 @@ from agent.rule.manifest import TYPE
 from tests.backend.identity.admission import device_of
 from tests.backend.identity.basic import basic
 from tests.backend.office.routes import Routes
+from tests.backend.wire.asking import asked
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class ManifestRoute:
             return sign(payload, key)
 
         kid = signing.thumbprint(key.public_key())
-        issued = self._routes.manifest(device_id, self._now(), signed, kid)
+        issued = await asked(self._routes.manifest, device_id, self._now(), signed, kid)
         if issued is None:
             raise HTTPException(404, NO_ROUTE)
         return signed_answer(request, issued.token)

@@ -5,6 +5,7 @@ sends it anew when its upload is not there any more.
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -43,6 +44,10 @@ CREATE INDEX IF NOT EXISTS begun_by_owner ON begun (owner);
     ],
 )
 
+_DUE: Final = """SELECT u.capture_id FROM uploads u LEFT JOIN verdicts v USING (capture_id)
+    WHERE (v.accepted IS NULL AND coalesce(u.last_byte_at, '') <= :open
+    OR NOT v.accepted AND v.at <= :refused)"""
+
 
 def owner_of(scope: Any) -> str:
     """Whose quota it is: the device's or technician's by certificate, else the address's."""
@@ -54,7 +59,7 @@ def owner_of(scope: Any) -> str:
 
 
 class Quota:
-    """Counts what has no receipt. One thread uses it, the store's."""
+    """Counts what has no receipt. Two that begin at once may be one more than the limit."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -79,20 +84,28 @@ class Quota:
 
         What has a receipt is not touched. Interrupted, run it again.
         """
-        still = (now - timedelta(days=open_days)).timestamp()
-        refused = rfc3339(now - timedelta(days=refused_days))
-        query = """SELECT u.capture_id, v.at FROM uploads u LEFT JOIN verdicts v USING (capture_id)
-            WHERE v.accepted IS NULL OR NOT v.accepted AND v.at <= ?"""
-        due = [
-            capture_id
-            for capture_id, at in self._store.db.execute(query, (refused,)).fetchall()
-            if at is not None or self._store.last_byte_s(capture_id) <= still
-        ]
-        for capture_id in due:
-            self._store.drop(capture_id)
-        if due:
-            log.info("uploads_dropped=%d", len(due))
-        return len(due)
+        before = {
+            "open": rfc3339(now - timedelta(days=open_days)),
+            "refused": rfc3339(now - timedelta(days=refused_days)),
+        }
+        found = self._store.db.execute(_DUE, before).fetchall()
+        dropped = sum(self._drop(capture_id, before) for (capture_id,) in found)
+        if dropped:
+            log.info("uploads_dropped=%d", dropped)
+        return dropped
+
+    def _drop(self, capture_id: str, before: Mapping[str, str]) -> bool:
+        """Unless its device went on with it meanwhile, or another process has dropped it.
+
+        Its row is held, and goes last: an object may be there already, of a process that died
+        before the verdict, and one that is put by who begins anew must stay.
+        """
+        with self._store.held(capture_id):
+            still = f"{_DUE} AND u.capture_id = :id"
+            found = self._store.db.execute(still, {**before, "id": capture_id}).fetchone()
+            if found is not None:
+                self._store.drop(capture_id)
+        return found is not None
 
     def _of(self, owner: str, which: str) -> list[tuple[str, int]]:
         """Ids and announced lengths of an owner's uploads, oldest first."""

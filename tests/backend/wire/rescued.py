@@ -35,7 +35,7 @@ class Rescue:
 
 
 class Rescues:
-    """The marks; each goes with its upload. One thread uses it, the store's."""
+    """The marks; each goes with its upload."""
 
     def __init__(self, store: Store) -> None:
         self._db = store.db

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
+from agent.models import rfc3339
 from tests.backend.engines.away import Away
 from tests.backend.engines.folder import Folder
 from tests.backend.engines.objects import REFUSED, Missing, Objects
 from tests.backend.engines.opening import open_database
-from tests.backend.engines.sql import Column, Conflict, Database, Room, statements
+from tests.backend.engines.sql import Column, Conflict, Database, Only, Room, statements
 from tests.backend.seals import Seals
 from tests.backend.wire.records import Records
 
@@ -27,12 +29,48 @@ CREATE TABLE IF NOT EXISTS verdicts (
 CREATE TABLE IF NOT EXISTS devices (device_id TEXT PRIMARY KEY, kid TEXT NOT NULL);
 """),
         [Column("uploads", "device_id TEXT")],
+        [
+            Column("uploads", "received BIGINT NOT NULL DEFAULT 0"),
+            Column("uploads", "last_byte_at TEXT"),
+            *statements("""
+CREATE TABLE IF NOT EXISTS pieces (
+    capture_id TEXT NOT NULL REFERENCES uploads ON DELETE CASCADE, at BIGINT NOT NULL,
+    bytes BYTEA NOT NULL, PRIMARY KEY (capture_id, at));
+UPDATE uploads SET received = length WHERE capture_id IN (SELECT capture_id FROM verdicts);
+"""),
+            Only("postgresql", "ALTER TABLE pieces ALTER COLUMN bytes SET STORAGE EXTERNAL"),
+        ],
     ],
 )
 """In `backend`. `devices` pins the first label key seen of each device, where no certificate
 vouches for it. `device_id`: who began an upload; nobody that is known before there were
-certificates.
+certificates. `received`: how many bytes have come; `pieces` has them until there is a verdict, each
+from its offset `at` on, and sealed bytes cannot be compressed. `last_byte_at`: NULL for what came
+before there were pieces (parts.py).
 """
+
+PIECE_BYTES: Final = 262_144
+"""Bytes of one row of `pieces`: read, written and sent to the database as one value."""
+
+
+_FIND: Final = """SELECT capture_id, length, sha256, metadata, device_id FROM uploads
+    WHERE capture_id = ?"""
+
+
+class WrongOffsetError(ValueError):
+    """The upload stands elsewhere: somebody else went on with it, and nothing was kept.
+
+    Attributes:
+        offset: where it stands.
+    """
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"the upload stands at {offset}")
+        self.offset = offset
+
+
+class NoUploadError(LookupError):
+    """There is no upload of this id: it never came, or was dropped meanwhile."""
 
 
 class UploadExistsError(ValueError):
@@ -73,16 +111,16 @@ class Verdict:
 
 
 class Store(Records):
-    """The backend's folder. One thread uses it; every answer it gives survives `kill -9`.
+    """The backend's folder. Any thread and process may use it; what it answers survives `kill -9`.
 
-    A record's bytes are in `uploads/<id>.part` until its verdict is kept; from then on they are one
-    of the `objects`, which are files in the folder too where none are given. Whatever asks for
-    objects raises Away.
+    A record's bytes are pieces in the database until its verdict is kept; from then on they are one
+    of the `objects`, which are files in the folder where none are given. Everything raises Away.
+    Who changes an upload that is there holds its row.
     """
 
     def __init__(self, folder: Path, objects: Objects | None = None) -> None:
         self.folder = folder
-        (folder / "uploads").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         super().__init__(Folder(folder) if objects is None else objects, Seals(folder))
         self._db = open_database(folder, "backend")
         self._db.migrate(UPLOADS)
@@ -94,12 +132,14 @@ class Store(Records):
 
     def create(self, upload: Upload) -> None:
         """Begins an upload with no bytes. Raises UploadExistsError for an id begun before."""
+        into = """INSERT INTO uploads
+            (capture_id, length, sha256, metadata, device_id, last_byte_at)
+            VALUES (?, ?, ?, ?, ?, ?)"""
         row = (upload.capture_id, upload.length, upload.sha256, upload.metadata, upload.device_id)
         try:
-            self._db.execute("INSERT INTO uploads VALUES (?, ?, ?, ?, ?)", row)
+            self._db.execute(into, (*row, rfc3339(datetime.now(UTC))))
         except Conflict as error:
             raise UploadExistsError(f"{upload.capture_id} was begun before") from error
-        self._part(upload.capture_id).write_bytes(b"")
 
     def own(self, upload: Upload, device_id: str) -> None:
         """Whose it is, where nobody's device has begun it."""
@@ -107,21 +147,52 @@ class Store(Records):
         self._db.execute(change, (device_id, upload.capture_id))
 
     def find(self, capture_id: str) -> Upload | None:
-        query = "SELECT * FROM uploads WHERE capture_id = ?"
-        row = self._db.execute(query, (capture_id,)).fetchone()
+        row = self._db.execute(_FIND, (capture_id,)).fetchone()
         return Upload(*row) if row else None
+
+    @contextmanager
+    def held(self, capture_id: str) -> Iterator[Upload | None]:
+        """Gives an upload as it stands, None without one; nobody else changes it meanwhile.
+
+        What is done inside with this store happens together, or not at all.
+        """
+        with self._db.holding(_FIND, (capture_id,)) as row:
+            yield Upload(*row) if row else None
 
     def offset(self, upload: Upload) -> int:
         """Returns how many bytes of the upload have come; all, also once its body is erased."""
-        if self.verdict(upload.capture_id) is not None:
-            return upload.length
-        path = self._part(upload.capture_id)
-        return path.stat().st_size if path.exists() else 0
+        query = "SELECT received FROM uploads WHERE capture_id = ?"
+        row = self._db.execute(query, (upload.capture_id,)).fetchone()
+        return row[0] if row else 0
 
-    def last_byte_s(self, capture_id: str) -> float:
-        """Returns when the upload's last byte came, in Unix seconds; 0 when it has no file."""
-        path = self._part(capture_id)
-        return path.stat().st_mtime if path.exists() else 0.0
+    def append(self, upload: Upload, at: int, content: bytes, when: datetime | None = None) -> None:
+        """Keeps bytes of an upload from offset `at` on. Durable when it returns.
+
+        Raises:
+            WrongOffsetError: it does not stand there any more; none of these were kept.
+            NoUploadError.
+        """
+        with self.held(upload.capture_id) as found:
+            if found is None:
+                raise NoUploadError(f"{upload.capture_id} was dropped meanwhile")
+            if (offset := self.offset(upload)) != at:
+                raise WrongOffsetError(offset)
+            into = "INSERT INTO pieces VALUES (?, ?, ?)"
+            for begin in range(0, len(content), PIECE_BYTES):
+                piece = content[begin : begin + PIECE_BYTES]
+                self._db.execute(into, (upload.capture_id, at + begin, piece))
+            change = "UPDATE uploads SET received = ?, last_byte_at = ? WHERE capture_id = ?"
+            last_byte_at = rfc3339(when or datetime.now(UTC))
+            self._db.execute(change, (at + len(content), last_byte_at, upload.capture_id))
+
+    def cut_back(self, upload: Upload, at: int, to: int) -> None:
+        """Loses the pieces from offset `to` up to `at`, where the upload still stands at `at`."""
+        with self.held(upload.capture_id):
+            if self.offset(upload) == at and self.verdict(upload.capture_id) is None:
+                row = (upload.capture_id, to)
+                self._db.execute("DELETE FROM pieces WHERE capture_id = ? AND at >= ?", row)
+                change = "UPDATE uploads SET received = ? WHERE capture_id = ?"
+                self._db.execute(change, (to, upload.capture_id))
 
     def to_judge(self, upload: Upload) -> bytes:
         """Returns what came of a finished upload; of one that was refused before, what is kept.
@@ -129,38 +200,44 @@ class Store(Records):
         Raises:
             Missing: nothing is there any more.
         """
-        part = self._part(upload.capture_id)
-        return part.read_bytes() if part.exists() else self.objects.get(upload.capture_id, REFUSED)
-
-    @contextmanager
-    def appending(self, upload: Upload) -> Iterator[BinaryIO]:
-        """Opens the upload unbuffered, so that what was written stays when the line is cut."""
-        with self._part(upload.capture_id).open("ab", buffering=0) as part:
-            yield part
+        query = "SELECT bytes FROM pieces WHERE capture_id = ? ORDER BY at"
+        came = b"".join(row[0] for row in self._db.execute(query, (upload.capture_id,)))
+        if len(came) == upload.length:
+            return came
+        try:
+            return self.objects.get(upload.capture_id, REFUSED)
+        except Missing:  # who accepted it then died after `release`, and before its verdict
+            return self.objects.get(upload.capture_id, upload.sha256)
 
     def keep(self, upload: Upload, content: bytes, *, accepted: bool) -> None:
-        """Makes a judged upload an object, and reads it back; `release` it once it is settled.
+        """Makes a judged upload an object; durable when it returns."""
+        self.objects.put(upload.capture_id, _object(upload, accepted=accepted), content)
 
-        Durable when it returns. Raises Away also where it is read back differently than written.
-        """
-        name = upload.sha256 if accepted else REFUSED
-        self.objects.put(upload.capture_id, name, content)
+    def read_back(self, upload: Upload, *, accepted: bool) -> None:
+        """Raises Away where the object is not what was announced."""
+        name = _object(upload, accepted=accepted)
         if self.is_changed(upload.capture_id, name, upload.sha256):
             raise Away(f"{upload.capture_id} is read back differently than written: no receipt")
 
     def release(self, upload: Upload, *, was_refused: bool, accepted: bool) -> None:
-        """Removes what a settled upload leaves behind; interrupted, that goes with the record."""
-        self._part(upload.capture_id).unlink(missing_ok=True)
-        if was_refused and accepted:
-            self.objects.remove(upload.capture_id, REFUSED)
+        """Removes what a settled upload leaves behind: pieces, and the object of another verdict.
+
+        An earlier process may have put that and died before its own verdict.
+        """
+        self._db.execute("DELETE FROM pieces WHERE capture_id = ?", (upload.capture_id,))
+        if was_refused or not accepted:
+            self.objects.remove(upload.capture_id, _object(upload, accepted=not accepted))
 
     def settle(self, verdict: Verdict) -> None:
-        """Keeps the verdict, in place of an earlier one. Durable when it returns."""
+        """Keeps the verdict, in place of an earlier one; all of its upload has come then."""
         row = (verdict.capture_id, verdict.accepted, verdict.at, verdict.reason, verdict.jws)
         upsert = """INSERT INTO verdicts VALUES (?, ?, ?, ?, ?) ON CONFLICT (capture_id) DO UPDATE
             SET accepted = excluded.accepted, at = excluded.at, reason = excluded.reason,
             jws = excluded.jws"""
-        self._db.execute(upsert, row)
+        whole = "UPDATE uploads SET received = length WHERE capture_id = ?"
+        with self.held(verdict.capture_id):
+            self._db.execute(upsert, row)
+            self._db.execute(whole, (verdict.capture_id,))
 
     def verdict(self, capture_id: str) -> Verdict | None:
         query = "SELECT capture_id, at, reason, jws FROM verdicts WHERE capture_id = ?"
@@ -179,10 +256,6 @@ class Store(Records):
             for row in self._db.execute("SELECT capture_id, at, reason, jws FROM verdicts")
         ]
 
-    def erase(self, capture_id: str) -> None:
-        self._part(capture_id).unlink(missing_ok=True)
-        super().erase(capture_id)
-
     def pinned(self, device_id: str, kid: str) -> str:
         """Returns the key id pinned for the device; pins `kid` at first sight."""
         into = "INSERT INTO devices VALUES (?, ?) ON CONFLICT DO NOTHING"
@@ -191,14 +264,21 @@ class Store(Records):
         return str(self._db.execute(query, (device_id,)).fetchone()[0])
 
     def drop(self, capture_id: str) -> None:
-        """Loses an upload, its bytes and its verdict: the id can be created again."""
-        self.objects.erase(capture_id)
-        self._part(capture_id).unlink(missing_ok=True)
-        self._db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
+        """Loses an upload that has no receipt, and its refusal: the id can be created again."""
+        with self.held(capture_id):
+            verdict = self.verdict(capture_id)
+            if verdict is None or not verdict.accepted:
+                self.lose(capture_id)
+
+    def lose(self, capture_id: str) -> None:
+        """The same, whatever was signed about it: for tests alone."""
+        with self.held(capture_id):
+            self._db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
+            self.objects.erase(capture_id)  # after it: a row that is held no more is noticed there
 
     def drop_all(self) -> None:
         for (capture_id,) in self._db.execute("SELECT capture_id FROM uploads"):
-            self.drop(capture_id)
+            self.lose(capture_id)
 
     def sha256_of(self, capture_id: str) -> str:
         upload = self.find(capture_id)
@@ -206,5 +286,6 @@ class Store(Records):
             raise Missing(f"no record {capture_id} ever came")
         return upload.sha256
 
-    def _part(self, capture_id: str) -> Path:
-        return self.folder / "uploads" / f"{capture_id}.part"
+
+def _object(upload: Upload, *, accepted: bool) -> str:
+    return upload.sha256 if accepted else REFUSED

@@ -1,6 +1,5 @@
 """What lies at the backend without a receipt: so much of one device, and so long."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.backend import app
+from tests.backend.engines.objects import REFUSED
 from tests.backend.office.demo import ALLOWED
 from tests.backend.office.town import Town
 from tests.backend.pages.live import Live, live_town
@@ -51,9 +51,7 @@ def begun(store: Store, owner: str = "device van-7", length: int = 10) -> str:
 
 def refused(store: Store, at: str = "2026-12-01T09:00:00.000Z") -> str:
     capture_id = begun(store)
-    (store.folder / "uploads" / f"{capture_id}.part").rename(
-        store.folder / "refused" / f"{capture_id}.rec"
-    )
+    store.objects.put(capture_id, REFUSED, b"")
     store.settle(Verdict(capture_id, at, "damaged", "jws"))
     return capture_id
 
@@ -103,15 +101,16 @@ def test_what_is_not_whole_goes_7_days_after_its_last_byte_and_what_was_refused_
     delivered = town.receive(town.photo(ALLOWED), "2026-12-01T09:00:00.000Z")
     old, fresh = begun(store), begun(store)
     for capture_id, age in ((old, 7 * DAY + DAY / 100), (fresh, 7 * DAY - DAY / 100)):
-        at_s = (NOW - age).timestamp()
-        os.utime(tmp_path / "uploads" / f"{capture_id}.part", (at_s, at_s))
+        upload = store.find(capture_id)
+        assert upload is not None
+        store.append(upload, 0, b"x", NOW - age)
     since = refused(store, (NOW - 30 * DAY).isoformat(timespec="milliseconds")[:-6] + "Z")
     later = refused(store, (NOW - 29 * DAY).isoformat(timespec="milliseconds")[:-6] + "Z")
 
     expire(NOW)
 
     assert [store.find(one) for one in (old, since)] == [None, None]
-    assert not (tmp_path / "uploads" / f"{old}.part").exists()
+    assert [row[0] for row in store.db.execute("SELECT capture_id FROM pieces")] == [fresh]
     assert not (tmp_path / "refused" / f"{since}.rec").exists()
     assert all(store.find(one) for one in (fresh, later, delivered))
     store.create(Upload(old, 10, "0" * 64, ""))

@@ -1,14 +1,13 @@
-"""tus 1.0 with creation-with-upload: one writer per upload, named by capture_id.
+"""tus 1.0 with creation-with-upload: one writer at each offset of an upload, which is a capture_id.
 
 tuspyserver 4.4, the kept tus library for Python, does not fit: its HEAD wants a `filename` in
-Upload-Metadata, which ours must not have, and does not end a request that is still writing.
+Upload-Metadata, which ours must not have, and it has no writers in several processes.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import BinaryIO, Final
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -18,11 +17,19 @@ from starlette.routing import Route
 from tests.backend.faults.switches import ReceiptMode, Switches
 from tests.backend.identity.admission import device_of, technician_of
 from tests.backend.wire import headers
-from tests.backend.wire.connections import Connection, connection_of
+from tests.backend.wire.asking import asked
+from tests.backend.wire.body import TooLongError, pieces
 from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_closed_to
 from tests.backend.wire.quota import RETRY_AFTER_S, TOO_MANY, Quota, owner_of
 from tests.backend.wire.rescued import Rescues
-from tests.backend.wire.store import Store, Upload, UploadExistsError
+from tests.backend.wire.store import (
+    PIECE_BYTES,
+    NoUploadError,
+    Store,
+    Upload,
+    UploadExistsError,
+    WrongOffsetError,
+)
 
 NO_SUCH_UPLOAD: Final = "no upload of this id: create it with POST"
 """Why HEAD or PATCH is answered 404, in the reader's words."""
@@ -33,19 +40,16 @@ ANOTHERS: Final = "this upload was begun by another device"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """The request that is writing to an upload."""
-
-    connection: Connection
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+WHOLE_BYTES: Final = 1_048_576
+"""A record of up to so many bytes that comes in one POST is put where it stays without having been
+pieces: twice a usual one, and as many may be in memory as there are connections.
+"""
 
 
 class Tus:
     """The routes below /files.
 
-    Everything between two awaits is atomic: storing, judging and signing happen in the one
-    thread of the event loop.
+    Any number of processes may be at one upload: its row says where it stands, and who goes on.
     """
 
     def __init__(self, store: Store, intake: Intake) -> None:
@@ -53,7 +57,6 @@ class Tus:
         self._intake = intake
         self._quota = Quota(store)
         self._rescues = Rescues(store)
-        self._writers: dict[str, Writer] = {}
 
     def routes(self) -> list[Route]:
         """GET and DELETE are left out on purpose: a device may do neither (405)."""
@@ -77,14 +80,13 @@ class Tus:
         has_body = headers.body_length(request) != 0
         if has_body:
             headers.check_body(request, upload.length)
-        self._begin(request, upload)
-        if has_body and not await self._append(request, upload):
-            return _unheard()
+        await asked(self._begin, owner_of(request.scope), upload)
         location = str(request.base_url) + f"files/{upload.capture_id}"
-        return self._answer(request, upload, 201, {"Location": location})
+        most = WHOLE_BYTES if upload.length <= WHOLE_BYTES else PIECE_BYTES
+        came = await self._append(request, upload, 0, most) if has_body else Came(0)
+        return await self._answer(request, upload, came, 201, {"Location": location})
 
-    def _begin(self, request: Request, upload: Upload) -> None:
-        owner = owner_of(request.scope)
+    def _begin(self, owner: str, upload: Upload) -> None:
         is_new = self._store.find(upload.capture_id) is None
         if is_new and not self._quota.admits(owner, upload.length):
             raise HTTPException(429, TOO_MANY, {"Retry-After": str(RETRY_AFTER_S)})
@@ -95,77 +97,67 @@ class Tus:
         self._quota.book(owner, upload.capture_id)
 
     async def head(self, request: Request) -> Response:
-        upload = await self._asked_for(request)
+        upload, offset = await asked(self._asked_for, request)
         answer = {"Upload-Metadata": upload.metadata, "Cache-Control": "no-store"}
-        return Response(headers=self._progress(upload) | answer)
+        return Response(headers=_progress(upload, offset) | answer)
 
     async def patch(self, request: Request) -> Response:
-        upload = await self._asked_for(request)
-        offset = self._store.offset(upload)
+        upload, offset = await asked(self._asked_for, request)
         if headers.number(request, "Upload-Offset") != offset:
-            raise HTTPException(409, f"the upload stands at {offset}", self._progress(upload))
+            raise _moved(upload, offset)
         headers.check_body(request, upload.length - offset)
-        if not await self._append(request, upload):
-            return _unheard()
-        return self._answer(request, upload, 204, {})
+        came = await self._append(request, upload, offset, PIECE_BYTES)
+        return await self._answer(request, upload, came, 204, {})
 
-    async def _asked_for(self, request: Request) -> Upload:
-        """Finds the upload in the path, after ending a request that still writes to it."""
+    def _asked_for(self, request: Request) -> tuple[Upload, int]:
+        """The upload in the path, and where it stands."""
         headers.check_version(request)
         capture_id = headers.uuid(request.path_params["capture_id"])
-        self._own(request, capture_id)
-        while (writer := self._writers.get(capture_id)) is not None:
-            writer.connection.reset()
-            await writer.ended.wait()
-        return self._own(request, capture_id)
-
-    def _own(self, request: Request, capture_id: str) -> Upload:
         upload = self._store.find(capture_id)
         if upload is None:
             raise HTTPException(404, NO_SUCH_UPLOAD)
         if is_closed_to(request.scope, upload):
             raise HTTPException(403, ANOTHERS)
-        return upload
+        return upload, self._store.offset(upload)
 
-    async def _append(self, request: Request, upload: Upload) -> bool:
-        """Keeps the body as it comes; False when the line was cut. Keeps none that is too long."""
-        technician = technician_of(request.scope)
-        start = self._store.offset(upload)
-        room = upload.length - start
-        with self._writing(request, upload) as part:
-            try:
-                async for chunk in request.stream():
-                    room -= len(chunk)
-                    if room < 0:
-                        part.truncate(start)
-                        raise HTTPException(413, headers.TOO_LONG)
-                    if technician is not None and chunk:
-                        self._rescues.mark(upload.capture_id, technician)
-                        technician = None  # once is enough
-                    part.write(chunk)
-            except ClientDisconnect:
-                return False
-        return True
-
-    @contextmanager
-    def _writing(self, request: Request, upload: Upload) -> Iterator[BinaryIO]:
-        writer = self._writers[upload.capture_id] = Writer(connection_of(request.scope))
+    async def _append(self, request: Request, upload: Upload, start: int, most: int) -> "Came":
+        """Keeps the body as it comes, but not one that is too long, nor a whole record at once."""
+        technician, came = technician_of(request.scope), Came(start)
         try:
-            with self._store.appending(upload) as part:
-                yield part
-        finally:
-            del self._writers[upload.capture_id]
-            writer.ended.set()
+            async with aclosing(pieces(request, upload.length - start, most)) as body:
+                async for piece in body:
+                    if technician is not None and came.offset == start:
+                        await asked(self._rescues.mark, upload.capture_id, technician)
+                    is_whole = len(piece) == upload.length
+                    if not is_whole:
+                        await self._keep(upload, came.offset, piece)
+                    came = Came(came.offset + len(piece), piece if is_whole else None)
+        except TooLongError as error:
+            await asked(self._store.cut_back, upload, came.offset, start)
+            raise HTTPException(413, headers.TOO_LONG) from error
+        except ClientDisconnect:
+            if came.whole is not None:
+                await self._keep(upload, start, came.whole)
+            raise
+        return came
 
-    def _answer(
-        self, request: Request, upload: Upload, status: int, more: dict[str, str]
+    async def _keep(self, upload: Upload, at: int, piece: bytes) -> None:
+        try:
+            await asked(self._store.append, upload, at, piece)
+        except WrongOffsetError as error:
+            raise _moved(upload, error.offset) from error
+        except NoUploadError as error:
+            raise HTTPException(404, NO_SUCH_UPLOAD) from error
+
+    async def _answer(
+        self, request: Request, upload: Upload, came: "Came", status: int, more: dict[str, str]
     ) -> Response:
-        answer = self._progress(upload) | more
-        if self._store.offset(upload) < upload.length:
+        answer = _progress(upload, came.offset) | more
+        if came.offset < upload.length:
             return Response(status_code=status, headers=answer)
         switches: Switches = request.state.switches
         try:
-            verdict = self._intake.judge(upload, switches)
+            verdict = await asked(self._intake.judge, upload, switches, came.whole)
         except DigestMismatchError as error:
             raise HTTPException(460, str(error)) from error
         except NotVouchedError as error:
@@ -175,12 +167,29 @@ class Tus:
             answer[name] = self._intake.shown(verdict, upload, switches.receipt)
         return Response(status_code=status if verdict.accepted else 422, headers=answer)
 
-    def _progress(self, upload: Upload) -> dict[str, str]:
-        return {
-            "Tus-Resumable": headers.TUS_VERSION,
-            "Upload-Offset": str(self._store.offset(upload)),
-            "Upload-Length": str(upload.length),
-        }
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """How far an upload is after a request.
+
+    Attributes:
+        whole: all of the record, where it came in one piece and was not kept yet.
+    """
+
+    offset: int
+    whole: bytes | None = None
+
+
+def _progress(upload: Upload, offset: int) -> dict[str, str]:
+    return {
+        "Tus-Resumable": headers.TUS_VERSION,
+        "Upload-Offset": str(offset),
+        "Upload-Length": str(upload.length),
+    }
+
+
+def _moved(upload: Upload, offset: int) -> HTTPException:
+    return HTTPException(409, f"the upload stands at {offset}", _progress(upload, offset))
 
 
 def _route(path: str, **by_method: Endpoint) -> Route:
@@ -190,8 +199,3 @@ def _route(path: str, **by_method: Endpoint) -> Route:
         return await by_method[request.method](request)
 
     return Route(path, answer, methods=list(by_method))
-
-
-def _unheard() -> Response:
-    """What is answered when the line is gone; nobody reads it."""
-    return Response(status_code=400)

@@ -1,0 +1,57 @@
+"""What was not whole in a folder of an earlier version goes on."""
+
+import os
+from pathlib import Path
+
+from tests.backend.wire.parts import take_over
+from tests.backend.wire.store import PIECE_BYTES, Store, Upload, Verdict
+from tests.support.factory import new_id
+
+
+def part_of(folder: Path, capture_id: str, content: bytes) -> Path:
+    part = folder / "uploads" / f"{capture_id}.part"
+    part.parent.mkdir(exist_ok=True)
+    part.write_bytes(content)
+    return part
+
+
+def test_parts_become_pieces_as_old_as_they_are_and_the_folder_goes(tmp_path: Path) -> None:
+    store, content = Store(tmp_path), os.urandom(PIECE_BYTES * 2 + 7)
+    upload = Upload(new_id(), len(content), "0" * 64, "")
+    store.create(upload)
+    os.utime(part_of(tmp_path, upload.capture_id, content), (1_700_000_000, 1_700_000_000))
+
+    take_over(store)
+    take_over(store)
+
+    assert (store.offset(upload), store.to_judge(upload)) == (len(content), content)
+    told = store.db.execute("SELECT last_byte_at FROM uploads").fetchone()[0]
+    assert told == "2023-11-14T22:13:20.000Z"
+    assert not (tmp_path / "uploads").exists()
+
+
+def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    store, content = Store(tmp_path), os.urandom(PIECE_BYTES * 2)
+    upload = Upload(new_id(), len(content) + 1, "0" * 64, "")
+    store.create(upload)
+    store.append(upload, 0, content[:PIECE_BYTES])  # and dies
+    part_of(tmp_path, upload.capture_id, content)
+
+    take_over(store)
+    store.append(upload, len(content), b"z")
+
+    assert store.to_judge(upload) == content + b"z"
+
+
+def test_what_has_its_verdict_or_no_row_is_let_go(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    upload = Upload(new_id(), 4, "0" * 64, "")
+    store.create(upload)
+    store.settle(Verdict(upload.capture_id, "2026-11-01T09:00:00.000Z", None, "jws"))
+    for capture_id in (upload.capture_id, new_id()):
+        part_of(tmp_path, capture_id, b"half")
+
+    take_over(store)
+
+    assert store.db.execute("SELECT * FROM pieces").fetchall() == []
+    assert not (tmp_path / "uploads").exists()
