@@ -53,6 +53,20 @@ def test_cut_post_keeps_what_arrived(
     assert "Doorstep-Receipt" in answer.headers
 
 
+def test_what_came_before_a_cut_is_kept_though_nobody_had_asked_for_it(
+    wire: Wire, backend: Backend, maker: RecordMaker
+) -> None:
+    """As where the database is slow: the cut is seen before what came is read."""
+    capture_id = new_id()
+    backend.set_switches(delay_s=0.3, times=1)
+    with begun(backend, capture_id, record(maker, capture_id), 1000) as line:
+        line.shutdown(socket.SHUT_WR)
+        read_to_the_end(line)
+
+    until(lambda: wire.head(capture_id).status_code == 200)
+    stands(wire, capture_id, 1000)
+
+
 def read_to_the_end(line: socket.socket) -> None:
     while line.recv(65_536):
         pass
