@@ -21,7 +21,7 @@ from tests.backend.faults.switches import ReceiptMode, Step, Switches
 from tests.backend.identity.admission import device_of, technician_of
 from tests.backend.identity.register import Register
 from tests.backend.office.model import Office
-from tests.backend.wire.store import NoUploadError, Store, Upload, Verdict, WrongOffsetError
+from tests.backend.wire.store import Store, Upload, Verdict, WrongOffsetError
 
 log = logging.getLogger(__name__)
 
@@ -92,14 +92,8 @@ class Intake:
         verdict = self._store.verdict(upload.capture_id)
         if verdict is not None and verdict.accepted:
             return verdict
-        try:
-            found = self._in_turn(upload, switches, unkept)
-        except Away:
-            self._keep_for_later(upload, unkept)
-            raise
-        if isinstance(found, NotVouchedError) and upload.device_id is not None:
-            self._keep_for_later(upload, unkept)
-        if isinstance(found, ValueError):
+        found = self._in_turn(upload, switches, unkept)
+        if isinstance(found, Exception):
             raise found
         switches.reach(Step.COMMIT)
         verdict, opened = found
@@ -109,7 +103,7 @@ class Intake:
 
     def _in_turn(
         self, upload: Upload, switches: Switches, unkept: bytes | None
-    ) -> "Judged | ValueError":
+    ) -> "Judged | Exception":
         if not self._turns.acquire(timeout=TURN_S):
             raise Away("this process takes in as many records at once as it can")
         try:
@@ -120,8 +114,11 @@ class Intake:
 
     def _judge(
         self, upload: Upload | None, switches: Switches, unkept: bytes | None
-    ) -> "Judged | ValueError":
-        """While the upload's row is held: an error is returned, since raised it would undo all."""
+    ) -> "Judged | Exception":
+        """While the upload's row is held: an error is returned, since raised it would undo all.
+
+        But for Away of the database, which has undone it.
+        """
         verdict = None if upload is None else self._store.verdict(upload.capture_id)
         if verdict is not None and verdict.accepted:
             return verdict, None
@@ -137,6 +134,13 @@ class Intake:
         except NotVouchedError as error:
             if upload.device_id is None:
                 self._store.drop(upload.capture_id)
+            else:
+                self._keep_for_later(upload, unkept)
+            return error
+        try:
+            self._put(upload, content, switches, accepted=not isinstance(opened, Refusal))
+        except Away as error:
+            self._keep_for_later(upload, unkept)
             return error
         was_refused = verdict is not None
         return self._settle(upload, content, opened, switches, was_refused=was_refused), opened
@@ -151,10 +155,17 @@ class Intake:
             return b""
 
     def _keep_for_later(self, upload: Upload, unkept: bytes | None) -> None:
-        """What came stays, unless somebody else has gone on with it; or else it comes again."""
+        """What came stays, unless somebody else has gone on with it."""
         if unkept is not None:
-            with suppress(Away, WrongOffsetError, NoUploadError):
+            with suppress(WrongOffsetError):
                 self._store.append(upload, 0, unkept)
+
+    def _put(self, upload: Upload, content: bytes, switches: Switches, *, accepted: bool) -> None:
+        """Raises Away, of the objects alone."""
+        self._store.keep(upload, content, accepted=accepted)
+        switches.reach(Step.PUT)
+        self._store.read_back(upload, accepted=accepted)
+        switches.reach(Step.READ_BACK)
 
     def shown(self, verdict: Verdict, upload: Upload, mode: ReceiptMode) -> str:
         """Returns the signature to put on an answer; another than the true one when switched."""
@@ -242,18 +253,13 @@ class Intake:
         was_refused: bool,
     ) -> Verdict:
         reason = opened.reason if isinstance(opened, Refusal) else None
-        is_accepted = reason is None
-        self._store.keep(upload, content, accepted=is_accepted)
-        switches.reach(Step.PUT)
-        self._store.read_back(upload, accepted=is_accepted)
-        switches.reach(Step.READ_BACK)
         if isinstance(opened, recordfile.RecordFile):
             self._unpack(upload, content, opened)
         at = rfc3339(datetime.now(UTC))
         verdict = Verdict(upload.capture_id, at, reason, self._signed(upload, at, reason))
         self._store.settle(verdict)
         switches.reach(Step.VERDICT)
-        self._store.release(upload, was_refused=was_refused, accepted=is_accepted)
+        self._store.release(upload, was_refused=was_refused, accepted=verdict.accepted)
         switches.reach(Step.PIECES)
         log.info("verdict=%s capture_id=%s", reason or "received", upload.capture_id)
         return verdict
