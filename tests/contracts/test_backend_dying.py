@@ -1,6 +1,7 @@
 """An instance is killed between any two steps of an intake: one row, one object, one receipt."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
@@ -182,5 +183,33 @@ def test_two_instances_are_sent_the_same_record_at_once(
         told = [one.receipts(capture_id).json()[capture_id]["receipt"] for one in wires]
 
     assert told == [answer.headers["Doorstep-Receipt"]] * 2
+    assert list(engine.keys(bucket).values()) == [content]
+    assert fleet.rows() == {"uploads": 1, "verdicts": 1, "pieces": 0}
+
+
+@pytest.mark.slow
+def test_two_that_race_through_two_instances_bring_one_record(
+    shared: tuple[Fleet, str], engine: Engine
+) -> None:
+    """Each as a device does it: it asks where the upload stands, and sends from there."""
+    fleet, bucket = shared
+    maker, capture_id = stranger(), new_id()
+    content = record(maker, capture_id, PHOTO * 3)
+
+    def sent(backend: Backend) -> set[int]:
+        statuses = set()
+        with speaking_to(backend.base_url, backend.ca_file) as wire:
+            while (at := int(wire.head(capture_id).headers["Upload-Offset"])) < len(content):
+                piece = content[at : at + 20_000]
+                statuses.add(wire.patch(capture_id, at, piece).status_code)
+            assert "receipt" in wire.receipts(capture_id).json()[capture_id]
+        return statuses
+
+    with speaking_to(fleet.first.base_url, fleet.first.ca_file) as wire:
+        wire.post(capture_id, content)
+    with ThreadPoolExecutor(2) as both:
+        told = set().union(*both.map(sent, (fleet.first, fleet.others[0])))
+
+    assert told == {204, 409}, "they were at it at once, and nothing else was told"
     assert list(engine.keys(bucket).values()) == [content]
     assert fleet.rows() == {"uploads": 1, "verdicts": 1, "pieces": 0}
