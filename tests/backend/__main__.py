@@ -102,7 +102,8 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     office = open_office(store, show_simulated=options.show_simulated)
     if options.behind_proxy and not office.settings.proxy:
         raise WrongSettingError(NO_PROXY)
-    office.catch_up()
+    office.store.unfiled.free()
+    office.open_anew()
     office.keeping.expire(datetime.now(UTC))
     documents = FleetDocuments(data)
     documents.settle()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from tests.backend.identity.fleet_route import FleetRoute
 from tests.backend.identity.retire_route import RetireRoute
 from tests.backend.identity.shown import Shown, by_tls
 from tests.backend.office.model import Office
+from tests.backend.office.worker import Worker
 from tests.backend.pages import PREFIX
 from tests.backend.pages.site import Site
 from tests.backend.reports.fleet import Fleet
@@ -172,7 +173,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         expiring = asyncio.create_task(_expire(office))
-        yield {"counts": counts}
+        with nullcontext() if office is None else Worker(office).running():
+            yield {"counts": counts}
         expiring.cancel()
 
     app = Starlette(

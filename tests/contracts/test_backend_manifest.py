@@ -20,6 +20,7 @@ from tests.backend.office.town import PICTURE
 from tests.backend.process import REPOSITORY, Backend, running_backend
 from tests.backend.wire.store import Store
 from tests.support.factory import Made, RecordMaker
+from tests.support.filed import await_filed
 from tests.support.wire import Wire, named, proven, speaking_to
 
 
@@ -42,7 +43,9 @@ class Site:
         return read(self.ask(device_id).text, {signing.thumbprint(key): key}, device_id)
 
     def send(self, made: Made) -> Any:
-        return self.wire.post(made.label.capture_id, made.content, made.content)
+        answer = self.wire.post(made.label.capture_id, made.content, made.content)
+        await_filed(self.backend.data)
+        return answer
 
     def photo(self, number: str, **changes: Any) -> Made:
         stop = {"id": self.office.orders.find(number).stop_id, "bound_by": "code", "ring": "near"}
@@ -176,6 +179,7 @@ def test_a_lost_answer_files_the_record_once(site: Site) -> None:
         site.send(made)
 
     assert "receipt" in site.wire.receipts(made.label.capture_id).json()[made.label.capture_id]
+    await_filed(site.backend.data)
     waiting = open_office(Store(site.backend.data), show_simulated=True).filing.waiting()
     assert [photo.capture_id for photo in waiting] == [made.label.capture_id]
 

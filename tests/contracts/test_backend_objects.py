@@ -20,6 +20,7 @@ from tests.backend.pages import PREFIX
 from tests.backend.process import Backend
 from tests.backend.wire.store import Store
 from tests.support.factory import add, new_id
+from tests.support.filed import await_filed
 from tests.support.s3 import Engine
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 from tests.support.wire import record, speaking_to, stranger
@@ -100,6 +101,7 @@ def test_a_device_sends_a_customer_looks_and_an_opt_out_erases(
     lies = {path.name for path in scene.backend.data.iterdir() if path.is_dir()}
     assert not lies & {"uploads", "received", "refused", "photos", "records", "copies"}
 
+    await_filed(scene.backend.data)
     base = f"{scene.backend.base_url}{PREFIX}"
     page = browser.get(f"{base}/orders/{demo.ALLOWED}", timeout=30)
     (address,) = re.findall(rf'src="{PREFIX}(/photos/[^"]+)"', page.text)
@@ -123,6 +125,7 @@ def test_a_stall_is_503_within_three_seconds_and_the_device_delivers_afterwards(
     item, shown = scene.device.press(), scene.photo(demo.ALLOWED)
     scene.sending.sync.step()
     scene.sending.sync.step()
+    await_filed(scene.backend.data)
     capture_id, content = new_id(), b""
     content = record(stranger(), capture_id)
     scene.engine.pause()
@@ -156,6 +159,7 @@ def test_a_photo_that_vanished_or_changed_is_shown_to_nobody_and_the_page_says_s
     scene.sending.sync.step()
     url = f"{scene.backend.base_url}{PREFIX}/orders/{demo.ALLOWED}"
     key, admin = f"{item.capture_id}/{item.sha256}", scene.engine.admin
+    await_filed(scene.backend.data)
     assert "/photos/" in browser.get(url, timeout=30).text
 
     admin.put_object(Bucket=scene.bucket, Key=key, Body=b"something else")

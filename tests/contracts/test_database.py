@@ -344,6 +344,19 @@ def test_two_names_do_not_wait_for_each_other(site: Site, database: Database) ->
         pass
 
 
+def test_what_is_apart_is_all_or_nothing_and_waits_only_for_rows_where_it_can(
+    site: Site, database: Database
+) -> None:
+    other = site.open(patience_s=0.1)
+    with suppress(ZeroDivisionError), database.apart():
+        add(database, "green")
+        raise ZeroDivisionError
+    with database.together(), suppress(Away), other.apart():
+        add(other, "red")
+
+    assert doors(database) == ([] if database.engine == "sqlite" else ["red"])
+
+
 def test_what_may_only_be_read_says_so_in_the_engines_words(site: Site, database: Database) -> None:
     database.execute(site.read_only)
 

@@ -17,6 +17,7 @@ from tests.demo.asking import Asking
 from tests.demo.depot import depot, let_in
 from tests.demo.driver import Pressed, Van
 from tests.demo.story import ROUND, Step, Turn
+from tests.support.filed import await_filed
 from tests.support.network import FaultProxy
 
 WIDTH_PX: Final = 2304
@@ -31,6 +32,7 @@ def play_round(folder: Path, backend: Backend, office: Office) -> list[str]:
         rows = [row for van in played.vans for row in van.processes.queue()]
         verified = played.vans[0].processes.run(*proof.words(backend.data, played.vans))
     _write_down(folder / "round.json", played.pressed, office)
+    await_filed(backend.data)
     came = outcome.Outcome(played.pressed, rows, office, backend)
     print("\n".join(["", *came.table(), "", *came.people()]))
     print("\n".join(["", *outcome.proof(verified.stdout)]))
@@ -158,6 +160,7 @@ class Round:
     def _swap(self) -> None:
         self.van.processes.stop_all()
         self.office.routes.assign(demo.ROUTE, "demo-02")
+        await_filed(self.backend.data)
         route = self._set_out()
         done = {self.office.orders.at_stop(stop.id).number for stop in route.stops if stop.done}
         self._expect(done == story.DONE_AT_SWAP, f"done on demo-02's route: {sorted(done)}")

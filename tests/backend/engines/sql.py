@@ -150,6 +150,13 @@ class Database(ABC):
         """
         return self._locked(self._name)
 
+    def apart(self) -> AbstractContextManager[None]:
+        """The same, while others run; lock the rows that are to stay as they were read.
+
+        On SQLite no other one runs all the same.
+        """
+        return self._locked(None)
+
     @contextmanager
     def holding(self, query: str, parameters: Parameters = ()) -> Iterator[Any]:
         """`together`, but only who holds the same row waits: gives that row, None without one.

@@ -71,6 +71,12 @@ class Filing:
                 self._date(dated)
             self._settle(row["capture_id"])
 
+    def take_in_anew(self, opened: RecordFile, received_at: str) -> None:
+        """The same of one that was filed without its body. Durable when it returns."""
+        with self._ledger.together():
+            self.forget(opened.label.capture_id)
+            self.take_in(opened, received_at)
+
     def _date(self, told: BootTime) -> None:
         """The best source of a boot dates it, in whatever order its `time` records come."""
         query = "SELECT source FROM times WHERE device_id = ? AND boot_id = ?"

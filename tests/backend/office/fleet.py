@@ -17,6 +17,7 @@ from tests.backend.identity.register import Register
 from tests.backend.office import commands
 from tests.backend.office.demo import ALLOWED
 from tests.backend.office.town import NOON, Town
+from tests.backend.office.worker import Worker
 from tests.backend.seals import Seals
 from tests.backend.wire.intake import Intake
 from tests.backend.wire.store import Upload
@@ -61,6 +62,7 @@ class Fleet:
 
     def take(self, made: Made, refuse: str | None = None) -> Made:
         self.intake.judge(self.begin(made), Switches(refuse=refuse))
+        Worker(self.town.office).step()
         return made
 
     def export(self, capture_id: str, *words: str) -> str:

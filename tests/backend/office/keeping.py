@@ -81,12 +81,7 @@ class Keeping:
 
     def expire(self, now: datetime) -> int:
         """Erase all that is due at `now`; returns how many records. Interrupted, run it again."""
-        before = {
-            "photo": rfc3339(now - timedelta(days=self._retention.photo_days)),
-            "void": rfc3339(now - timedelta(days=self._retention.void_days)),
-            "test": rfc3339(now - timedelta(days=self._retention.test_days)),
-        }
-        due = self._ledger.execute(_DUE, before).fetchall()
+        due = self._ledger.execute(_DUE, self._before(now)).fetchall()
         for row in due:
             self._erase(row["capture_id"], row["why"], now)
         self._uploads.expire(now, self._retention.open_days, self._retention.refused_days)
@@ -97,6 +92,19 @@ class Keeping:
         if due:
             log.info("erased=%d", len(due))
         return len(due)
+
+    def expire_one(self, capture_id: str, now: datetime) -> None:
+        """Erase this record alone, if it is due. Any thread may; interrupted, run it again."""
+        query = f"{_DUE} AND capture_id = :one"
+        for row in self._ledger.execute(query, {**self._before(now), "one": capture_id}):
+            self._erase(capture_id, row["why"], now)
+
+    def _before(self, now: datetime) -> dict[str, str]:
+        return {
+            "photo": rfc3339(now - timedelta(days=self._retention.photo_days)),
+            "void": rfc3339(now - timedelta(days=self._retention.void_days)),
+            "test": rfc3339(now - timedelta(days=self._retention.test_days)),
+        }
 
     def discard(self, capture_id: str, now: datetime) -> None:
         """Erase a photo that waits to be bound and is of no order that takes one.

@@ -1,7 +1,7 @@
 """The office's model, wired by hand; orders.py says what a page asks of which part."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ from tests.backend.engines.objects import Missing
 from tests.backend.engines.sql import Database
 from tests.backend.office.access import Access
 from tests.backend.office.filing import Filing
+from tests.backend.office.inbox import Inbox
 from tests.backend.office.keeping import Keeping
 from tests.backend.office.ledger import open_ledger
 from tests.backend.office.orders import Orders
@@ -35,23 +36,44 @@ class Office:
     access: Access
     keeping: Keeping
     revoked_keys: RevokedKeys
+    inbox: Inbox = field(default_factory=Inbox)
 
     def zone_of(self, number: str | None) -> ZoneInfo:
         """In which times of an order are told: its door's; of none, the backend's."""
         zone = None if number is None else self.orders.find(number).zone
         return zone or self.settings.zone
 
-    def take_in(self, opened: recordfile.RecordFile, received_at: str) -> None:
-        """File a record that has its receipt; what is of an order without photos is erased.
+    def take_in(self, opened: recordfile.RecordFile) -> None:
+        """A record has just got its receipt: the worker of this process is to file it now."""
+        self.inbox.put(opened)
+
+    def file(self, capture_id: str) -> None:
+        """File a record that has its receipt; again does nothing. Durable when it returns.
+
+        One thread at a time, beside the others'.
+
+        Raises:
+            Missing: it was erased, or lost.
+            RecordDamaged: it is not what it was when it got its receipt.
+        """
+        opened, verdict = self.inbox.take(capture_id), self.store.verdict(capture_id)
+        if verdict is None or not verdict.accepted:
+            return  # it was forgotten, and is sent again
+        if not self.filing.is_filed(capture_id):
+            if opened is None:
+                opened = self.store.open(self.store.received(capture_id))
+            self.filing.take_in(opened, verdict.at)
+        self._conclude(capture_id)
+
+    def _conclude(self, capture_id: str) -> None:
+        """What is of an order without photos is erased.
 
         What was erased before and comes again, because its upload was lost here, is erased again.
         """
-        capture_id = opened.label.capture_id
-        self.filing.take_in(opened, received_at)
         if self.filing.is_erased(capture_id):
             self.store.erase(capture_id)
         elif self.filing.is_unwanted(capture_id):
-            self.keeping.expire(datetime.now(UTC))
+            self.keeping.expire_one(capture_id, datetime.now(UTC))
 
     def opt_out_order(self, number: str, opted_out: bool) -> None:
         """ "Don't take delivery photos" of this order: from the next manifest on, and erased here.
@@ -67,20 +89,8 @@ class Office:
         self.orders.set_address_opted_out(address, opted_out=opted_out)
         self.keeping.expire(datetime.now(UTC))
 
-    def catch_up(self) -> None:
-        """File what has a receipt and was not filed, because the process ended in between."""
-        for verdict in self.store.accepted():
-            if not self.filing.is_filed(verdict.capture_id):
-                try:
-                    opened = self.store.open(self.store.received(verdict.capture_id))
-                except Missing as error:  # erased or lost: nothing to show of it
-                    log.warning("record=not_filed why=%s", error)
-                    continue
-                self.take_in(opened, verdict.at)
-        self._open_anew()
-
-    def _open_anew(self) -> None:
-        """What was sealed to nobody here, once an identity for it has come."""
+    def open_anew(self) -> None:
+        """File what was sealed to nobody here, once an identity for it has come."""
         for capture_id, received_at in self.filing.unopened():
             try:
                 content = self.store.received(capture_id)
@@ -90,8 +100,8 @@ class Office:
             opened = self.store.open(content)
             if opened.record is not UNOPENED:
                 self.store.unpack(opened, content)
-                self.filing.forget(capture_id)
-                self.take_in(opened, received_at)
+                self.filing.take_in_anew(opened, received_at)
+                self._conclude(capture_id)
 
 
 def open_office(store: Store, *, show_simulated: bool = False) -> Office:

@@ -19,8 +19,8 @@ UNKNOWN: Final = (
     "backend that its device sends to"
 )
 NOT_FILED: Final = (
-    "this record has its receipt but was not filed, since the backend was stopped in between: "
-    "start the backend once, then export again"
+    "this record has its receipt but is not filed yet: start the backend, or read in its log why "
+    "it cannot be filed (record=not_filed); then export again"
 )
 NOT_AS_RECEIVED: Final = (
     "what lies here of this record is not what was received any more: take it from a copy of the "

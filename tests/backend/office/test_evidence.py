@@ -204,7 +204,7 @@ def test_what_cannot_be_exported_is_said_in_a_sentence_and_nothing_is_written(
         new_id(): "no record of this id ever came",
         begun.label.capture_id: f"{len(begun.content) - 100} of its {len(begun.content)} bytes",
         refused.label.capture_id: r"was refused on .+ \(damaged\)",
-        unfiled.label.capture_id: "start the backend once",
+        unfiled.label.capture_id: "is not filed yet: start the backend",
         altered.label.capture_id: "not what was received any more",
     }
     for capture_id, sentence in said.items():

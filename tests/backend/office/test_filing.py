@@ -452,18 +452,6 @@ def test_a_hostile_time_record_dates_nothing(town: Town, said: Any) -> None:
     assert photo.left_at is None
 
 
-def test_what_was_not_filed_before_the_process_ended_is_filed_at_the_next_start(
-    town: Town,
-) -> None:
-    made = town.photo(ALLOWED)
-    town.receive(made)
-    town.office.ledger.execute("DELETE FROM captures")
-
-    town.office.catch_up()
-
-    assert town.shown(ALLOWED) == [made.label.capture_id]
-
-
 def test_a_void_about_nothing_known_is_kept(town: Town) -> None:
     town.receive(town.void(new_id()))
 

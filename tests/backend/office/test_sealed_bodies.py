@@ -123,7 +123,7 @@ def test_it_is_filed_once_its_identity_has_come(town: Town, tmp_path: Path) -> N
     capture_id = town.receive(town.photo(ALLOWED))
     before = town.shown(ALLOWED)
     escrow(tmp_path).rename(tmp_path / "keys" / "identities" / "escrow.txt")
-    open_office(Store(tmp_path)).catch_up()
+    open_office(Store(tmp_path)).open_anew()
 
     assert (before, town.shown(ALLOWED)) == ([], [capture_id])
     assert town.office.filing.waiting() == []

@@ -11,13 +11,16 @@ import numpy as np
 from agent.capture import jpeg
 from agent.models import CaptureId, Kind
 from agent.record import signing
+from agent.record.file import RecordFile
 from agent.rule.manifest import Manifest, read
 from tests.backend.engines.objects import Objects
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
+from tests.backend.office.worker import Worker
 from tests.backend.wire import manifest
 from tests.backend.wire.store import Store, Upload, Verdict
 from tests.support.factory import Made, RecordMaker
+from tests.support.waiting import until
 
 NOON: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
 RECEIVED: Final = "2026-12-01T11:00:00.000Z"
@@ -42,7 +45,15 @@ class Town:
         demo.send_out(self.office, self.van.device_id, NOON)
 
     def receive(self, made: Made, at: str = RECEIVED) -> CaptureId:
-        """What the intake does with a record whose receipt is signed."""
+        """What the intake and a worker do with a record."""
+        opened, capture_id = self.keep(made, at), made.label.capture_id
+        self.office.take_in(opened)
+        Worker(self.office).step()
+        until(lambda: not self.office.store.unfiled.has(capture_id))  # a server beside may have it
+        return capture_id
+
+    def keep(self, made: Made, at: str = RECEIVED) -> RecordFile:
+        """A record that has its receipt, and is not filed yet."""
         opened = self.office.store.open(made.content)
         capture_id = opened.label.capture_id
         store = self.office.store
@@ -53,8 +64,7 @@ class Town:
         store.unpack(opened, made.content)
         store.settle(Verdict(capture_id, at, None, "jws"))
         store.release(upload, was_refused=False, accepted=True)
-        self.office.take_in(opened, at)
-        return capture_id
+        return opened
 
     def photo(self, number: str, **changes: Any) -> Made:
         """A photo that the van bound to an order by its label; `changes` go into record.json."""

@@ -98,7 +98,7 @@ class Intake:
         switches.reach(Step.COMMIT)
         verdict, opened = found
         if self._office is not None and isinstance(opened, recordfile.RecordFile):
-            self._office.take_in(opened, verdict.at)
+            self._office.take_in(opened)
         return verdict
 
     def _in_turn(

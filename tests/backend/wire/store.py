@@ -15,6 +15,7 @@ from tests.backend.engines.opening import open_database
 from tests.backend.engines.sql import Column, Conflict, Database, Only, Room, statements
 from tests.backend.seals import Seals
 from tests.backend.wire.records import Records
+from tests.backend.wire.unfiled import Unfiled
 
 UPLOADS: Final = Room(
     "uploads",
@@ -124,6 +125,7 @@ class Store(Records):
         super().__init__(Folder(folder) if objects is None else objects, Seals(folder))
         self._db = open_database(folder, "backend")
         self._db.migrate(UPLOADS)
+        self.unfiled = Unfiled(self._db)
 
     @property
     def db(self) -> Database:
@@ -229,13 +231,18 @@ class Store(Records):
             self.objects.remove(upload.capture_id, _object(upload, accepted=not accepted))
 
     def settle(self, verdict: Verdict) -> None:
-        """Keeps the verdict, in place of an earlier one; all of its upload has come then."""
+        """Keeps the verdict, in place of an earlier one; all of its upload has come then.
+
+        With its first receipt a record is marked as not filed yet.
+        """
         row = (verdict.capture_id, verdict.accepted, verdict.at, verdict.reason, verdict.jws)
         upsert = """INSERT INTO verdicts VALUES (?, ?, ?, ?, ?) ON CONFLICT (capture_id) DO UPDATE
             SET accepted = excluded.accepted, at = excluded.at, reason = excluded.reason,
             jws = excluded.jws"""
         whole = "UPDATE uploads SET received = length WHERE capture_id = ?"
         with self.held(verdict.capture_id):
+            if verdict.accepted:
+                self.unfiled.mark(verdict.capture_id, verdict.at)
             self._db.execute(upsert, row)
             self._db.execute(whole, (verdict.capture_id,))
 

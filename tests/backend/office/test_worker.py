@@ -1,0 +1,211 @@
+"""What has its receipt is filed by whoever comes to it: once, whatever happens meanwhile."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from agent.models import CaptureId
+from tests.backend.office.demo import ALLOWED, OPTED_OUT, RIGHT_DOOR
+from tests.backend.office.inbox import MOST_OPENED
+from tests.backend.office.model import Office, open_office
+from tests.backend.office.town import RECEIVED, Town
+from tests.backend.office.worker import Worker
+from tests.backend.wire.store import Store
+from tests.backend.wire.unfiled import AGAIN, LEASE, MOST
+from tests.support.engines import only_sqlite
+from tests.support.waiting import until
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+@pytest.fixture
+def other(town: Town) -> Office:
+    """As another process has it, which received nothing itself."""
+    return open_office(Store(town.folder))
+
+
+@pytest.fixture
+def beside(town: Town) -> Iterator[Office]:
+    """A backend that files in a thread."""
+    office = open_office(Store(town.folder))
+    with Worker(office).running():
+        yield office
+
+
+def received(town: Town, number: str = ALLOWED) -> CaptureId:
+    """It has its receipt, and the process ended then."""
+    made = town.photo(number)
+    town.keep(made)
+    return made.label.capture_id
+
+
+def test_what_another_process_received_is_filed(town: Town, other: Office) -> None:
+    capture_id = received(town)
+    assert town.shown(ALLOWED) == []
+
+    Worker(other).step()
+
+    assert town.shown(ALLOWED) == [capture_id]
+    assert town.is_done(ALLOWED)
+    assert other.store.unfiled.count() == 0
+
+
+def test_a_worker_is_woken_by_what_its_own_process_receives(town: Town, beside: Office) -> None:
+    """The second time it had nothing to do, and would look by itself a minute later."""
+    for number in (ALLOWED, RIGHT_DOOR):
+        made = town.photo(number)
+        town.keep(made)
+
+        beside.take_in(beside.store.open(made.content))
+
+        until(lambda: town.office.store.unfiled.count() == 0)
+        assert town.shown(number) == [made.label.capture_id]
+
+
+def test_of_what_is_received_faster_than_it_is_filed_only_some_stays_in_memory(
+    town: Town,
+) -> None:
+    made = [town.photo(ALLOWED) for _ in range(MOST_OPENED + 1)]
+    opened = [town.office.store.open(one.content) for one in made]
+    for one in opened:
+        town.office.take_in(one)
+
+    assert town.office.inbox.take(opened[0].label.capture_id) is None
+    assert town.office.inbox.take(opened[1].label.capture_id) is opened[1]
+
+
+def test_a_photo_of_an_order_without_photos_is_erased_by_whoever_files_it(
+    town: Town, other: Office
+) -> None:
+    capture_id = received(town, OPTED_OUT)
+
+    Worker(other).step()
+
+    assert town.kept(capture_id) == (False, False)
+
+
+@pytest.mark.parametrize("ends_before", ["filed", "told so"])
+def test_what_a_worker_left_when_it_died_is_filed_once_by_the_next(
+    town: Town, other: Office, ends_before: str
+) -> None:
+    capture_id = received(town)
+    assert town.office.store.unfiled.take(NOW) == [capture_id]
+    if ends_before == "told so":
+        town.office.file(capture_id)
+
+    assert other.store.unfiled.take(NOW) == []
+    assert other.store.unfiled.take(NOW + LEASE + timedelta(seconds=1)) == [capture_id]
+    other.file(capture_id)
+
+    assert town.shown(ALLOWED) == [capture_id]
+
+
+@only_sqlite
+def test_at_a_start_of_its_only_process_nothing_has_to_wait(town: Town, other: Office) -> None:
+    capture_id = received(town)
+    town.office.store.unfiled.take(NOW)
+
+    other.store.unfiled.free()
+
+    assert other.store.unfiled.take(NOW) == [capture_id]
+
+
+def test_a_record_that_cannot_be_filed_stops_no_other_and_is_logged_once(
+    town: Town, other: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost, there = received(town), received(town, RIGHT_DOOR)
+    town.file(f"received/{lost}.rec").rename(town.folder / "kept")
+
+    with caplog.at_level(logging.WARNING):
+        Worker(other).step()
+        again = datetime.now(UTC) + AGAIN
+        assert other.store.unfiled.take(again - timedelta(seconds=5)) == []
+        assert other.store.unfiled.take(again) == [lost]
+        other.store.unfiled.put_off(lost, "Missing", NOW - AGAIN)
+        Worker(other).step()
+
+    assert town.shown(RIGHT_DOOR) == [there]
+    assert [lost in one.message for one in caplog.records] == [True]
+
+    other.store.unfiled.put_off(lost, "Missing", NOW - AGAIN)
+    town.file("kept").rename(town.folder / f"received/{lost}.rec")
+    Worker(other).step()
+
+    assert town.shown(ALLOWED) == [lost]
+
+
+@only_sqlite
+def test_a_bug_that_one_record_meets_stops_no_other(
+    town: Town, other: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Here it is something in the database that nobody reckoned with."""
+    bad, good = received(town), received(town, RIGHT_DOOR)
+    town.office.ledger.execute(
+        f"""CREATE TRIGGER odd BEFORE INSERT ON captures WHEN NEW.capture_id = '{bad}'
+        BEGIN SELECT RAISE(ABORT, 'nobody reckoned with it'); END"""
+    )
+
+    Worker(other).step()
+
+    assert town.shown(RIGHT_DOOR) == [good]
+    assert other.store.unfiled.has(bad)
+    assert f"record=not_filed capture_id={bad} why=nobody reckoned with it" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+def test_two_workers_take_each_record_once(town: Town, other: Office) -> None:
+    ids = {received(town) for _ in range(MOST + 5)}
+
+    first, second = town.office.store.unfiled.take(NOW), other.store.unfiled.take(NOW)
+
+    assert (len(first), len(second)) == (MOST, 5)
+    assert {*first, *second} == ids
+
+
+def test_what_two_workers_file_at_once_is_filed_once(town: Town, other: Office) -> None:
+    ids = [received(town) for _ in range(8)]
+
+    def file(office: Office) -> None:
+        for one in ids:
+            office.file(one)
+
+    threads = [Thread(target=file, args=(one,)) for one in (town.office, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(town.shown(ALLOWED)) == sorted(ids)
+
+
+def test_what_an_older_version_received_is_looked_at_once_more(town: Town) -> None:
+    """It kept no marks, and may have ended before it had filed the last."""
+    filed, unfiled = town.receive(town.photo(RIGHT_DOOR)), received(town)
+    for one in ("DELETE FROM migrations WHERE room = 'unfiled'", "DROP TABLE unfiled"):
+        town.office.store.db.execute(one)
+    again = open_office(Store(town.folder))
+
+    Worker(again).step()
+
+    assert town.shown(RIGHT_DOOR) == [filed]
+    assert town.shown(ALLOWED) == [unfiled]
+
+
+def test_a_receipt_that_is_signed_anew_is_not_filed_anew(town: Town) -> None:
+    capture_id = town.receive(town.photo(ALLOWED))
+    verdict = town.office.store.verdict(capture_id)
+    assert verdict is not None
+    assert verdict.at == RECEIVED
+
+    town.office.store.settle(verdict)
+
+    assert town.office.store.unfiled.count() == 0

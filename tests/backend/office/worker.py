@@ -1,0 +1,76 @@
+"""The thread that files what has its receipt; any number of processes may have one."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Event, Thread
+from typing import Final
+
+from agent.errors import RecordDamaged
+from tests.backend.engines.away import AWAY_S, Away
+from tests.backend.engines.objects import Missing
+from tests.backend.office.model import Office
+from tests.backend.wire.outage import note_away
+from tests.backend.wire.unfiled import AGAIN, MOST
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = {"sqlite": AGAIN.total_seconds(), "postgresql": 1.0}
+"""How often it looks unasked: other processes receive too, where these share a database."""
+
+STOP_WITHIN_S: Final = 5.0
+"""Longest wait for what it has in hand when the process ends; the rest is filed later."""
+
+
+class Worker:
+    """Files what is due, and waits until the intake of its own process wakes it."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._unfiled = office.store.unfiled
+        self._ended = Event()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Files in a thread of its own until the end of it."""
+        thread = Thread(target=self._run, name="filing", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            self._office.inbox.wake()
+            thread.join(STOP_WITHIN_S)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            self._office.inbox.wait(self.step())
+
+    def step(self) -> float:
+        """Files what is due, up to MOST records; returns how long to wait, in seconds."""
+        try:
+            taken = self._unfiled.take(datetime.now(UTC))
+            self._unfiled.done([one for one in taken if self._files(one)])
+        except Away as error:
+            note_away(error)
+            return float(AWAY_S)
+        return 0.0 if len(taken) == MOST else LOOK_S[self._office.store.db.engine]
+
+    def _files(self, capture_id: str) -> bool:
+        """False where it cannot be filed: the others go on, and it is tried again. Raises Away."""
+        try:
+            self._office.file(capture_id)
+        except Exception as error:  # also a bug: one that this record meets stops no other
+            is_new = self._unfiled.put_off(capture_id, type(error).__name__, datetime.now(UTC))
+            if isinstance(error, Away):
+                raise
+            if is_new:
+                _tell(capture_id, error)
+            return False
+        return True
+
+
+def _tell(capture_id: str, error: Exception) -> None:
+    bug = None if isinstance(error, (Missing, RecordDamaged)) else error
+    log.warning("record=not_filed capture_id=%s why=%s", capture_id, error, exc_info=bug)

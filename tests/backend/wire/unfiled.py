@@ -1,0 +1,94 @@
+"""What has its receipt and is not filed yet, and until when a worker has it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from agent.models import rfc3339
+from tests.backend.engines.sql import Database, Room, statements
+
+UNFILED: Final = Room(
+    "unfiled",
+    [
+        statements("""
+CREATE TABLE IF NOT EXISTS unfiled (
+    capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, due TEXT NOT NULL,
+    tries BIGINT NOT NULL DEFAULT 0, why TEXT);
+CREATE INDEX IF NOT EXISTS unfiled_by_due ON unfiled (due);
+INSERT INTO unfiled (capture_id, due) SELECT capture_id, at FROM verdicts WHERE accepted
+    ON CONFLICT DO NOTHING
+""")
+    ],
+)
+"""In `backend`. `due` is when a worker may take it, once it was tried; `why`, what was wrong then.
+
+An earlier version kept no marks: all that it received is looked at once more.
+"""
+
+MOST: Final = 20
+"""Records that a worker takes at once: few enough to file them well within LEASE."""
+
+LEASE: Final = timedelta(seconds=15)
+"""How long a worker has what it took: longer than the limits of SQL and S3 for one record.
+
+Taken by another one meanwhile, it is filed once all the same.
+"""
+
+AGAIN: Final = timedelta(minutes=1)
+"""When one that could not be filed is tried again: an object that was put back is seen soon."""
+
+
+class Unfiled:
+    """The marks, each kept in one step with its receipt. Any thread may ask; raises Away."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        db.migrate(UNFILED)
+
+    def mark(self, capture_id: str, at: str) -> None:
+        """Within the step that keeps a receipt, and before it: marks what has none yet."""
+        into = """INSERT INTO unfiled (capture_id, due) SELECT ?, ? WHERE NOT EXISTS
+            (SELECT 1 FROM verdicts WHERE capture_id = ? AND accepted) ON CONFLICT DO NOTHING"""
+        self._db.execute(into, (capture_id, at, capture_id))
+
+    def take(self, now: datetime) -> list[str]:
+        """Ids of up to MOST that are due and that no other worker has, the oldest of them.
+
+        Each is booked as tried before it is: one that ends the process does so once a LEASE.
+        """
+        skip = "FOR UPDATE SKIP LOCKED" if self._db.engine == "postgresql" else ""
+        change = f"""WITH found (id) AS MATERIALIZED (SELECT capture_id FROM unfiled
+            WHERE tries = 0 OR due <= ? ORDER BY due LIMIT {MOST} {skip})
+            UPDATE unfiled SET tries = tries + 1, due = ? FROM found WHERE capture_id = found.id
+            RETURNING capture_id"""
+        rows = self._db.execute(change, (rfc3339(now), rfc3339(now + LEASE)))
+        return [row["capture_id"] for row in rows]
+
+    def free(self) -> None:
+        """Makes all due at a start, where one process alone has workers.
+
+        On PostgreSQL others may be at it: there the LEASE of one that died has to end.
+        """
+        if self._db.engine == "sqlite":
+            self._db.execute("UPDATE unfiled SET due = '' WHERE tries > 0")
+
+    def put_off(self, capture_id: str, why: str, now: datetime) -> bool:
+        """Tries it again after AGAIN; returns whether something else was wrong with it before."""
+        change = "UPDATE unfiled SET due = ? WHERE capture_id = ?"
+        self._db.execute(change, (rfc3339(now + AGAIN), capture_id))
+        change = "UPDATE unfiled SET why = ? WHERE capture_id = ? AND why IS DISTINCT FROM ?"
+        return self._db.execute(change, (why, capture_id, why)).rowcount == 1
+
+    def done(self, capture_ids: Sequence[str]) -> None:
+        """They are filed. Lost before, they are filed once more, which does nothing."""
+        if capture_ids:
+            marks = ", ".join("?" * len(capture_ids))
+            self._db.execute(f"DELETE FROM unfiled WHERE capture_id IN ({marks})", capture_ids)
+
+    def has(self, capture_id: str) -> bool:
+        query = "SELECT 1 FROM unfiled WHERE capture_id = ?"
+        return self._db.execute(query, (capture_id,)).fetchone() is not None
+
+    def count(self) -> int:
+        """How many there are."""
+        return int(self._db.execute("SELECT count(*) FROM unfiled").fetchone()[0])
