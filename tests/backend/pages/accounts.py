@@ -87,7 +87,7 @@ class Accounts:
     def find(self, who: str) -> SignedIn | None:
         """An account as it is now; None when there is none. Nobody's password was checked."""
         row = self._ledger.execute("SELECT * FROM accounts WHERE who = ?", (who,)).fetchone()
-        return row and SignedIn(_viewer(row["role"], who), who, (row["role"], row["hash"]))
+        return row and SignedIn(viewer_of(row["role"], who), who, (row["role"], row["hash"]))
 
     def is_busy(self) -> bool:
         """Whether too many wait for their password to be checked."""
@@ -106,14 +106,14 @@ class Accounts:
         """What to give a browser in which this account has just been signed in."""
         given = secrets.token_urlsafe(32)
         self._ledger.execute("DELETE FROM browsers WHERE ends <= ?", (rfc3339(now),))
-        row = (_digest(given), rfc3339(now + KNOWN_FOR), who)
+        row = (digest(given), rfc3339(now + KNOWN_FOR), who)
         self._ledger.execute("INSERT INTO browsers VALUES (?, ?, ?)", row)
         return given
 
     def knows(self, who: str, given: str, now: datetime) -> bool:
         """Whether a browser that shows this was signed in to this account before."""
         query = "SELECT 1 FROM browsers WHERE browser = ? AND who = ? AND ends > ?"
-        row = (_digest(given), who, rfc3339(now))
+        row = (digest(given), who, rfc3339(now))
         return self._ledger.execute(query, row).fetchone() is not None
 
     def _fits(self, known: str, password: str) -> bool:
@@ -123,7 +123,8 @@ class Accounts:
             return False
 
 
-def _digest(given: str) -> str:
+def digest(given: str) -> str:
+    """What is kept of a secret that a browser was given."""
     return hashlib.sha256(given.encode()).hexdigest()
 
 
@@ -134,7 +135,8 @@ def _nobodys_hash(hasher: PasswordHasher) -> str:
     return f"$argon2id$v=19${cost}${salt}${digest}"
 
 
-def _viewer(role: str, who: str) -> Viewer:
+def viewer_of(role: str, who: str) -> Viewer:
+    """Who is signed in by this account."""
     match role:
         case "customer":
             return Customer(who)

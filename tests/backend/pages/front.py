@@ -42,7 +42,7 @@ class FrontPages:
         self._sessions = sessions
         self._accounts = accounts
         self._render = render
-        self._limit = SignInLimit()
+        self._limit = SignInLimit(office.ledger)
 
     def routes(self, door: Door) -> list[Route]:
         return [

@@ -1,10 +1,13 @@
 """How often somebody may try to sign in."""
 
+import hashlib
 import ipaddress
-from collections import Counter, deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from agent.models import rfc3339
+from tests.backend.engines.sql import Database, Room, statements
 
 WINDOW: Final = timedelta(minutes=15)
 """How long a try counts: long for one who guesses, short for one who forgot."""
@@ -25,6 +28,22 @@ and shuts out no browser that has been signed in. Source: OWASP, device cookies.
 _LONGEST_NAME: Final = 100
 """Of a longer one the beginning counts: no account has such a name."""
 
+TRIES: Final = Room(
+    "sign_in_tries",
+    [
+        statements("""
+CREATE TABLE IF NOT EXISTS sign_in_tries (
+    made TEXT NOT NULL, what TEXT NOT NULL, at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS sign_in_tries_of ON sign_in_tries (what);
+CREATE INDEX IF NOT EXISTS sign_in_tries_by ON sign_in_tries (made);
+CREATE INDEX IF NOT EXISTS sign_in_tries_at ON sign_in_tries (at)
+""")
+    ],
+)
+"""In `orders`: by whom a try was, and each limit that it counts towards. Both are digests: some
+people type their password where the name goes.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Try:
@@ -39,9 +58,13 @@ class Try:
     address: str
     browser: str
 
+    def place(self) -> tuple[str, str, str]:
+        """What makes two tries the same person's, as far as anybody can tell."""
+        return self.name[:_LONGEST_NAME], _network(self.address), self.browser
+
     def limits(self) -> dict[tuple[str, ...], int]:
         """What it counts towards, with how many there may be."""
-        name, network = self.name[:_LONGEST_NAME], _network(self.address)
+        name, network, _ = self.place()
         if self.browser:
             return {("browser", self.browser): PER_PLACE}
         return {
@@ -52,38 +75,38 @@ class Try:
 
 
 class SignInLimit:
-    """Counts tries before they are made, so that many at once count as well.
+    """Counts tries before they are made, so that many at once count as well, at any instance.
 
     A name that nobody has counts like any other, so that the limit tells nothing.
     """
 
-    def __init__(self) -> None:
-        self._tries: deque[tuple[datetime, Try]] = deque()
-        self._counts: Counter[tuple[str, ...]] = Counter()
+    def __init__(self, ledger: Database) -> None:
+        self._ledger = ledger
+        ledger.migrate(TRIES)
 
     def book(self, made: Try, now: datetime) -> bool:
         """Whether this try may be made; if so it is counted."""
-        while self._tries and now - self._tries[0][0] >= WINDOW:
-            self._forget(self._tries.popleft()[1])
         limits = made.limits()
-        if any(self._counts[what] >= most for what, most in limits.items()):
-            return False
-        self._tries.append((now, made))
-        self._counts.update(limits.keys())
+        count = "SELECT count(*) FROM sign_in_tries WHERE what = ?"
+        into = "INSERT INTO sign_in_tries VALUES (?, ?, ?)"
+        with self._ledger.together():
+            over = rfc3339(now - WINDOW)
+            self._ledger.execute("DELETE FROM sign_in_tries WHERE at <= ?", (over,))
+            for what, most in limits.items():
+                if self._ledger.execute(count, (_digest(what),)).fetchone()[0] >= most:
+                    return False
+            rows = [(_digest(made.place()), _digest(what), rfc3339(now)) for what in limits]
+            self._ledger.executemany(into, rows)
         return True
 
     def succeeded(self, by: Try) -> None:
         """The account's own person was there: their tries from there count no more."""
-        mine = [one for one in self._tries if one[1] == by]
-        self._tries = deque(one for one in self._tries if one[1] != by)
-        for _, made in mine:
-            self._forget(made)
+        gone = "DELETE FROM sign_in_tries WHERE made = ?"
+        self._ledger.execute(gone, (_digest(by.place()),))
 
-    def _forget(self, made: Try) -> None:
-        for what in made.limits():
-            self._counts[what] -= 1
-            if not self._counts[what]:
-                del self._counts[what]
+
+def _digest(parts: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _network(address: str) -> str:

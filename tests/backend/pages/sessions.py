@@ -1,18 +1,20 @@
 """Who is signed in, which forms they may send, and which photos they may ask for.
 
-Kept in memory: when the backend ends, everybody is signed out and every address is dead.
+All instances of a backend share it, and it outlives them. Of a cookie only its digest is kept: who
+reads the database, or a backup of it, is signed in as nobody.
 """
 
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
+from agent.models import from_rfc3339, rfc3339
+from tests.backend.engines.sql import Conflict, Database, Room, statements
 from tests.backend.office.access import Nobody, Viewer
-from tests.backend.pages.accounts import SignedIn
+from tests.backend.pages.accounts import SignedIn, digest, viewer_of
 
 IDLE: Final = timedelta(minutes=30)
 """A session ends so long after the last page. A phone left on a table is closed by then."""
@@ -20,59 +22,76 @@ IDLE: Final = timedelta(minutes=30)
 LONGEST: Final = timedelta(hours=12)
 """A session ends so long after its sign-in. A shift is as long."""
 
+USED_EVERY: Final = timedelta(minutes=1)
+"""How exactly the last page is known: not each of them is to wait for a disk."""
+
 PHOTO_ADDRESS: Final = timedelta(minutes=5)
 """How long the address of a photo opens it. Long enough to load a page on a bad line."""
 
-
-@dataclass(slots=True)
-class _Session:
-    by: SignedIn
-    began: datetime
-    used: datetime
-
-    def is_over(self, now: datetime) -> bool:
-        return now - self.used > IDLE or now - self.began > LONGEST
+SESSIONS: Final = Room(
+    "sessions",
+    [
+        statements("""
+CREATE TABLE IF NOT EXISTS sessions (
+    cookie TEXT PRIMARY KEY, who TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    began TEXT NOT NULL, used TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS sessions_by_account ON sessions (who)
+""")
+    ],
+)
+"""In `orders`, after the accounts. `cookie` is a digest; a session goes with its account, of which
+a new role or password makes another one.
+"""
 
 
 class Sessions:
     """Sessions by the cookie that names them; a cookie is 256 random bits and says nothing.
 
-    Args:
-        find: an account as it is now; a session ends with its account, its role or its password.
+    A cookie is also the key of what is made for its session alone: instances need no key in common.
+    Its browser is the only one that has it, and could ask for the same on a page.
     """
 
-    def __init__(self, find: Callable[[str], SignedIn | None]) -> None:
-        self._find = find
-        self._key = secrets.token_bytes(32)
-        self._sessions: dict[str, _Session] = {}
+    def __init__(self, ledger: Database) -> None:
+        self._ledger = ledger
+        ledger.migrate(SESSIONS)
 
     def visitor(self) -> str:
         """A cookie for somebody not signed in, so that their sign-in form is theirs."""
         return secrets.token_urlsafe(32)
 
     def open(self, by: SignedIn, now: datetime) -> str:
-        """Begin a session under a new cookie, which is returned."""
-        for cookie in [one for one, session in self._sessions.items() if session.is_over(now)]:
-            del self._sessions[cookie]
-        cookie = secrets.token_urlsafe(32)
-        self._sessions[cookie] = _Session(by, now, now)
+        """Begin a session under a new cookie, which is returned.
+
+        It opens nothing where the account is not any more as it was when its password was given.
+        """
+        over = "DELETE FROM sessions WHERE used < ? OR began < ?"
+        self._ledger.execute(over, (rfc3339(now - IDLE), rfc3339(now - LONGEST)))
+        into = """INSERT INTO sessions SELECT ?, who, ?, ? FROM accounts
+            WHERE who = ? AND role = ? AND hash = ?"""
+        cookie, at = secrets.token_urlsafe(32), rfc3339(now)
+        with suppress(Conflict):  # the account goes in this moment
+            self._ledger.execute(into, (digest(cookie), at, at, by.who, *by.standing))
         return cookie
 
     def viewer(self, cookie: str, now: datetime) -> Viewer:
         """Whose session this is, which counts as using it; Nobody when there is none or no more."""
-        session = self._sessions.get(cookie)
-        if session is None or session.is_over(now) or self._find(session.by.who) != session.by:
-            self.close(cookie)
+        query = """SELECT s.used, a.role, a.who FROM sessions s JOIN accounts a USING (who)
+            WHERE s.cookie = ? AND s.used >= ? AND s.began >= ?"""
+        row = (digest(cookie), rfc3339(now - IDLE), rfc3339(now - LONGEST))
+        found = self._ledger.execute(query, row).fetchone() if cookie else None
+        if found is None:
             return Nobody()
-        session.used = now
-        return session.by.viewer
+        if now - from_rfc3339(found["used"]) >= USED_EVERY:
+            change = "UPDATE sessions SET used = ? WHERE cookie = ? AND used < ?"
+            self._ledger.execute(change, (rfc3339(now), digest(cookie), rfc3339(now)))
+        return viewer_of(found["role"], found["who"])
 
     def close(self, cookie: str) -> None:
-        self._sessions.pop(cookie, None)
+        self._ledger.execute("DELETE FROM sessions WHERE cookie = ?", (digest(cookie),))
 
     def form_token(self, cookie: str) -> str:
         """What a form of this session carries, and no other site can know."""
-        return self._mac("form", cookie)
+        return _mac(cookie, "form")
 
     def is_form_token(self, cookie: str, token: str) -> bool:
         return bool(cookie) and _same(token, self.form_token(cookie))
@@ -83,18 +102,19 @@ class Sessions:
         Whether its viewer may see the photo is asked anew when it is used.
         """
         ends = int((now + PHOTO_ADDRESS).timestamp())
-        return f"{capture_id}.{ends}.{self._mac('photo', cookie, capture_id, str(ends))}"
+        return f"{capture_id}.{ends}.{_mac(cookie, 'photo', capture_id, str(ends))}"
 
     def photo_at(self, cookie: str, address: str, now: datetime) -> str | None:
         """The capture_id behind an address; None when it is not of this session, or too old."""
         capture_id, _, rest = address.partition(".")
         ends, _, mac = rest.partition(".")
-        if not _same(mac, self._mac("photo", cookie, capture_id, ends)):
+        if not _same(mac, _mac(cookie, "photo", capture_id, ends)):
             return None
         return capture_id if int(ends) > now.timestamp() else None
 
-    def _mac(self, *parts: str) -> str:
-        return hmac.new(self._key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()
+
+def _mac(cookie: str, *parts: str) -> str:
+    return hmac.new(cookie.encode(), "\0".join(parts).encode(), hashlib.sha256).hexdigest()
 
 
 def _same(given: str, true: str) -> bool:

@@ -67,7 +67,7 @@ class Site:
         self._register = register
         self._reports = reports
         self.accounts = accounts or Accounts(office.ledger)
-        self.sessions = Sessions(self.accounts.find)
+        self.sessions = Sessions(office.ledger)
         self._simulated = office.filing.show_simulated
         self._office = office
         self._copies = Copies(office.store)

@@ -13,11 +13,13 @@ from argon2 import PasswordHasher
 from tests.backend.faults.switches import Switches
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import ACCOUNTS, ALLOWED, Account
+from tests.backend.office.ledger import open_ledger
 from tests.backend.office.town import NOON, Town
 from tests.backend.pages.accounts import HASHER, Accounts
 from tests.backend.pages.door import COOKIE, KNOWN_COOKIE
 from tests.backend.pages.limits import SignInLimit, Try
 from tests.backend.pages.live import CHEAP, Browser, Live, live_town
+from tests.backend.pages.sessions import Sessions
 from tests.backend.pages.test_pages_access import routes
 
 OWNER = Customer("c-1")
@@ -175,12 +177,38 @@ def test_when_too_many_passwords_wait_to_be_checked_the_next_is_told_to_come_bac
     assert sign_in(browser) == 303
 
 
-def test_all_addresses_of_a_household_are_one() -> None:
-    limit = SignInLimit()
+def test_all_addresses_of_a_household_are_one(tmp_path: Path) -> None:
+    limit = SignInLimit(open_ledger(tmp_path))
     tries = [limit.book(Try("c-1", f"2001:db8:0:1::{n}", ""), NOON) for n in range(6)]
 
     assert tries == [True] * 5 + [False]
     assert limit.book(Try("c-1", "2001:db8:0:2::1", ""), NOON)
+
+
+def test_tries_that_count_no_more_are_gone_and_no_name_was_ever_there(tmp_path: Path) -> None:
+    """Some people type their password where the name goes."""
+    ledger = open_ledger(tmp_path)
+    limit = SignInLimit(ledger)
+    query = "SELECT * FROM sign_in_tries"
+    limit.book(Try("typed-by-mistake", "10.0.0.1", ""), NOON)
+    kept = str(ledger.execute(query).fetchall())
+
+    limit.book(Try("c-1", "10.0.0.1", "known"), NOON + 15 * MINUTE)
+
+    assert kept.count(".") == 3, "a try counts towards three limits"
+    assert "mistake" not in kept
+    assert "10.0.0.1" not in kept
+    assert len(ledger.execute(query).fetchall()) == 1
+
+
+def test_the_limit_counts_over_all_instances(tmp_path: Path) -> None:
+    limits = [SignInLimit(open_ledger(tmp_path)) for _ in range(2)]
+
+    tries = [limits[n % 2].book(Try("c-1", "10.0.0.1", ""), NOON) for n in range(6)]
+    limits[0].succeeded(Try("c-1", "10.0.0.1", ""))
+
+    assert tries == [True] * 5 + [False]
+    assert limits[1].book(Try("c-1", "10.0.0.1", ""), NOON)
 
 
 def guess(live: Live, address: str, password: str = "wrong") -> int:
@@ -258,6 +286,56 @@ def test_signing_in_anew_ends_the_session_before(live: Live) -> None:
 
     assert is_signed_in(browser)
     assert not is_signed_in(before)
+
+
+def test_who_reads_the_database_is_signed_in_as_nobody(live: Live) -> None:
+    """A backup of it has who is signed in, and no cookie."""
+    browser = live.browser(OWNER)
+    assert is_signed_in(browser)
+
+    (row,) = live.town.office.ledger.execute("SELECT * FROM sessions").fetchall()
+
+    assert browser.cookie not in row
+    assert not is_signed_in(Browser(live, row["cookie"]))
+
+
+def test_another_instance_knows_a_session_its_forms_and_its_photos(live: Live) -> None:
+    browser = live.browser(OWNER)
+    other = Sessions(open_ledger(live.town.folder))
+    token = live.site.sessions.form_token(browser.cookie)
+    address = live.site.sessions.photo_address(browser.cookie, "a-photo", NOON)
+
+    assert other.viewer(browser.cookie, NOON) == OWNER
+    assert other.is_form_token(browser.cookie, token)
+    assert other.photo_at(browser.cookie, address, NOON) == "a-photo"
+
+    other.close(browser.cookie)
+
+    assert not is_signed_in(browser)
+
+
+def test_sessions_that_are_over_are_gone_at_the_next_sign_in(live: Live) -> None:
+    live.browser(OWNER)
+    live.clock.now = NOON + 31 * MINUTE
+
+    live.browser(Agent("17"))
+
+    rows = live.town.office.ledger.execute("SELECT who FROM sessions").fetchall()
+    assert rows == [("17",)]
+
+
+def test_a_session_of_an_account_that_changed_while_its_password_was_checked_opens_nothing(
+    live: Live,
+) -> None:
+    accounts = Accounts(live.town.office.ledger, CHEAP)
+    accounts.add(PERSON)
+    before = accounts.find(PERSON.who)
+    assert before is not None
+    accounts.add(PERSON)
+
+    cookie = live.site.sessions.open(before, NOON)
+
+    assert not is_signed_in(Browser(live, cookie))
 
 
 def test_a_session_ends_30_minutes_after_the_last_page(live: Live) -> None:

@@ -1,0 +1,211 @@
+"""Two instances over one PostgreSQL: what people do at one, the other knows."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+import requests  # noqa: TID251 - the browser's side of the wire, not the device's
+
+from agent.models import CaptureId, Kind
+from tests.backend.engines.opening import URL
+from tests.backend.office import demo
+from tests.backend.office.demo import ACCOUNTS, ALLOWED
+from tests.backend.office.model import Office, open_office
+from tests.backend.office.town import PICTURE
+from tests.backend.pages import PREFIX
+from tests.backend.pages.accounts import Accounts
+from tests.backend.pages.door import COOKIE
+from tests.backend.process import Backend
+from tests.backend.wire.store import Store
+from tests.support.factory import RecordMaker
+from tests.support.filed import await_filed
+from tests.support.postgres import running_postgres
+from tests.support.waiting import until
+from tests.support.wire import speaking_to
+
+CUSTOMER, AGENT = ACCOUNTS[0], ACCOUNTS[4]
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Pair:
+    """Two instances, and the office beside them."""
+
+    one: Backend
+    two: Backend
+    office: Office
+    van: RecordMaker = field(default_factory=lambda: RecordMaker("van-7"))
+
+    def send(self, to: Backend) -> CaptureId:
+        """A photo of an order; it has its receipt."""
+        stop = {"id": self.office.orders.find(ALLOWED).stop_id, "bound_by": "code", "ring": "near"}
+        made = self.van.make(Kind.PHOTO, {"stop": stop, "simulated": True}, PICTURE)
+        with speaking_to(to.base_url, to.ca_file) as wire:
+            answer = wire.post(made.label.capture_id, made.content, made.content)
+        assert "Doorstep-Receipt" in answer.headers
+        return made.label.capture_id
+
+    def shown(self) -> list[str]:
+        return [photo.capture_id for photo in self.office.filing.photos_of(ALLOWED)]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with running_postgres(fsync=False) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(URL, server.url)
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def module_pair(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """They share the folder too, where keys and records are."""
+    assert url
+    data = tmp_path_factory.mktemp("pair") / "backend"
+    instances = [Backend(data, switches=True, show_simulated=True) for _ in range(2)]
+    try:
+        for one in instances:
+            one.start()
+        office = open_office(Store(data), show_simulated=True)
+        demo.settle(office)
+        demo.send_out(office, "van-7", datetime.now(UTC))
+        yield Pair(instances[0], instances[1], office)
+    finally:
+        for one in instances:
+            one.kill()
+
+
+@pytest.fixture
+def pair(module_pair: Pair) -> Pair:
+    """With accounts anew, and nobody signed in."""
+    Accounts(module_pair.office.ledger).add_all([CUSTOMER, AGENT])
+    module_pair.office.ledger.execute("DELETE FROM sign_in_tries")
+    return module_pair
+
+
+@contextmanager
+def browser(pair: Pair) -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        session.trust_env, session.verify = False, str(pair.one.ca_file)
+        yield session
+
+
+def form_of(page: requests.Response) -> str:
+    return str(re.findall(r'name="form" value="([^"]+)"', page.text)[0])
+
+
+def sign_in(
+    session: requests.Session, asked: Backend, told: Backend, account: demo.Account
+) -> requests.Response:
+    """The form of one instance, answered at another one."""
+    page = session.get(f"{asked.base_url}{PREFIX}/sign-in", timeout=30)
+    said = {"who": account.who, "password": account.password, "form": form_of(page)}
+    url = f"{told.base_url}{PREFIX}/sign-in"
+    return session.post(url, data=said, timeout=30, allow_redirects=False)
+
+
+def orders(session: requests.Session, at: Backend) -> requests.Response:
+    return session.get(f"{at.base_url}{PREFIX}/orders", timeout=30, allow_redirects=False)
+
+
+def test_who_signed_in_at_one_is_seen_by_the_other_and_outlives_both(pair: Pair) -> None:
+    with browser(pair) as session:
+        assert sign_in(session, pair.one, pair.two, CUSTOMER).status_code == 303
+        assert [orders(session, at).status_code for at in (pair.one, pair.two)] == [200, 200]
+
+        for one in (pair.one, pair.two):
+            one.kill()
+            one.start()
+
+        assert [orders(session, at).status_code for at in (pair.one, pair.two)] == [200, 200]
+
+        form = form_of(orders(session, pair.one))
+        url = f"{pair.two.base_url}{PREFIX}/sign-out"
+        cookie = session.cookies[COOKIE]
+        session.post(url, data={"form": form}, timeout=30, allow_redirects=False)
+        session.cookies.set(COOKIE, cookie)
+
+        assert orders(session, pair.one).status_code == 303
+
+
+def test_a_photo_that_one_filed_is_seen_at_the_other(pair: Pair) -> None:
+    capture_id = pair.send(pair.one)
+    await_filed(pair.one.data)
+    with browser(pair) as session:
+        sign_in(session, pair.one, pair.one, CUSTOMER)
+        page = session.get(f"{pair.one.base_url}{PREFIX}/orders/{ALLOWED}", timeout=30)
+        found = re.findall(rf'src="({PREFIX}/photos/[^"]+)"', page.text)
+        address = next(one for one in found if capture_id in one)
+
+        photo = session.get(pair.two.base_url + address, timeout=60)
+
+    assert (photo.status_code, photo.headers["Content-Type"]) == (200, "image/jpeg")
+
+
+def test_the_limit_of_tries_counts_over_both(pair: Pair) -> None:
+    wrong = demo.Account("customer", CUSTOMER.who, "wrong")
+    with browser(pair) as session:
+        answers = [
+            sign_in(session, pair.one, at, wrong).status_code
+            for at in (pair.one, pair.two, pair.one, pair.two, pair.one, pair.two)
+        ]
+        right = sign_in(session, pair.one, pair.two, CUSTOMER)
+
+    assert answers == [403] * 5 + [429]
+    assert right.status_code == 429
+
+
+def test_a_one_time_code_is_used_once_also_at_both_at_once(pair: Pair) -> None:
+    access, ledger = pair.office.access, pair.office.ledger
+    for _ in range(5):
+        code = access.one_time_code(ALLOWED, datetime.now(UTC))
+        ledger.execute("DELETE FROM grants")
+        with browser(pair) as session:
+            sign_in(session, pair.one, pair.one, AGENT)
+            page = session.get(f"{pair.one.base_url}{PREFIX}/service", timeout=30)
+            said = {"number": ALLOWED, "code": code, "why": "where", "form": form_of(page)}
+            cookie = {"Cookie": f"{COOKIE}={session.cookies[COOKIE]}"}
+
+        def give(at: Backend, said: dict[str, str] = said, cookie: dict[str, str] = cookie) -> int:
+            url = f"{at.base_url}{PREFIX}/service"
+            return requests.post(
+                url,
+                data=said,
+                headers=cookie,
+                verify=str(at.ca_file),
+                timeout=30,
+                allow_redirects=False,
+            ).status_code
+
+        with ThreadPoolExecutor(2) as both:
+            answers = sorted(both.map(give, (pair.one, pair.two)))
+
+        assert answers == [303, 403]
+
+
+def test_what_one_received_and_did_not_file_before_it_died_the_other_files(pair: Pair) -> None:
+    """Once its turn is over; the receipt was given although nothing could be filed."""
+    tries = "SELECT tries FROM unfiled"
+    os.kill(pair.two.pid, signal.SIGSTOP)
+    try:
+        with pair.office.ledger.together():
+            capture_id = pair.send(pair.one)
+            until(lambda: pair.office.store.db.execute(tries).fetchall() == [(1,)])
+            pair.one.kill()
+        assert capture_id not in pair.shown()
+    finally:
+        os.kill(pair.two.pid, signal.SIGCONT)
+
+    try:
+        until(lambda: capture_id in pair.shown(), within_s=30)
+        await_filed(pair.two.data)
+    finally:
+        pair.one.start()
+
+    assert pair.shown().count(capture_id) == 1
