@@ -162,6 +162,40 @@ def test_a_bug_that_one_record_meets_stops_no_other(
     assert "Traceback" in caplog.text
 
 
+def test_a_worker_that_meets_a_bug_goes_on(
+    town: Town, beside: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else devices would get receipts for days, and nobody see a photo."""
+    db = town.office.store.db
+    db.execute("ALTER TABLE unfiled RENAME TO elsewhere")
+    beside.inbox.wake()
+    until(lambda: "filing=failed" in caplog.text)
+    db.execute("ALTER TABLE elsewhere RENAME TO unfiled")
+    capture_id = received(town)
+
+    beside.inbox.wake()
+
+    until(lambda: town.shown(ALLOWED) == [capture_id])
+
+
+def test_workers_that_take_at_once_never_take_the_same(town: Town) -> None:
+    ids = [received(town) for _ in range(2 * MOST)]
+    taken: list[str] = []
+
+    def take() -> None:
+        unfiled = Store(town.folder).unfiled
+        while found := unfiled.take(NOW):
+            taken.extend(found)
+
+    threads = [Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(taken) == sorted(ids)
+
+
 def test_two_workers_take_each_record_once(town: Town, other: Office) -> None:
     ids = {received(town) for _ in range(MOST + 5)}
 

@@ -55,6 +55,9 @@ class Worker:
         except Away as error:
             note_away(error)
             return float(AWAY_S)
+        except Exception:  # a bug; receipts are given meanwhile, and filing is not to end unseen
+            log.exception("filing=failed")
+            return float(AWAY_S)
         return 0.0 if len(taken) == MOST else LOOK_S[self._office.store.db.engine]
 
     def _files(self, capture_id: str) -> bool:
