@@ -61,7 +61,9 @@ def add_to(commands: Any) -> None:
     other = rotate.add_mutually_exclusive_group()
     other.add_argument("--fleet-key", action="store_true", help="a new fleet key instead")
     other.add_argument("--identity", action="store_true", help="seal to a new identity instead")
-    revoke = what.add_parser("revoke", help="list a key as compromised")
+    revoke = what.add_parser(  # the id of one key in 64 begins with "-", and is no option
+        "revoke", help="list a key as compromised", prefix_chars="+", add_help=False
+    )
     revoke.add_argument("kid", metavar="KID")
 
 

@@ -231,3 +231,10 @@ def test_a_register_of_before_there_were_technicians_goes_on(tmp_path: Path) -> 
     assert [one.name for one in clients.listed(Kind.CLIENT)] == ["board"]
     assert clients.listed(Kind.TECHNICIAN) == []
     assert clients.kind_of("Board") is Kind.CLIENT
+
+
+def test_the_id_of_a_key_may_begin_with_a_dash(terminal: Terminal) -> None:
+    kid = "-" + 42 * "x"
+
+    with pytest.raises(NotDone, match=kid):
+        terminal.type("fleet", "revoke", kid)
