@@ -57,6 +57,15 @@ def test_a_body_is_as_long_as_the_longest_upload_and_no_longer(proxied: Van) -> 
     assert (longest.status_code, longer.status_code) == (404, 413)
 
 
+def test_nothing_is_kept_of_a_body_whose_certificate_is_faulty(
+    behind: Backend, tmp_path: Path
+) -> None:
+    """Answered without a byte of it: nginx knows no limit for it, and would fill its disk."""
+    slept, body = expired(behind, tmp_path), ["Content-Length: 100000000"]
+
+    assert raw(behind, f"PATCH /files/{new_id()}", body, slept) == 403
+
+
 def test_nothing_is_left_of_a_cut_post_and_pieces_bring_it_in(
     proxied: Van, behind: Backend
 ) -> None:

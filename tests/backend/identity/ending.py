@@ -45,7 +45,7 @@ class Ending:
 
     def chains(self, device_id: str) -> tuple[ChainEnd, ...]:
         """What was received of it until now, also what a rescue brought since it ended."""
-        return chain_ends(map(self.office.store.label, self.office.filing.of_device(device_id)))
+        return chain_ends(map(self.office.store.label, self.office.received_of(device_id)))
 
     async def chains_in_a_thread(self, device_id: str) -> tuple[ChainEnd, ...]:
         """The same: a device has 45,000 labels in a year."""

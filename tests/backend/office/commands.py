@@ -41,7 +41,7 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
         case "export-order":
             export.export_order(office, options.number, options.zip)
         case "export-device":
-            if not office.filing.of_device(options.device_id):
+            if not office.received_of(options.device_id):
                 raise NotDone(f"nothing came from a device {options.device_id}")
             export.export_device(office, options.device_id, options.zip)
         case "export-evidence":

@@ -54,7 +54,7 @@ def export_device(office: Office, device_id: str, into: Path) -> None:
         FileExistsError: `into` is there.
     """
     with new_zip(into) as archive:
-        for capture_id in office.filing.of_device(device_id):
+        for capture_id in office.received_of(device_id):
             archive.writestr(f"labels/{capture_id}.rec", office.store.line(capture_id) + b"\n")
             signed = erased.signed_about(office, capture_id)
             archive.writestr(f"labels/receipts/{capture_id}.jws", signed)

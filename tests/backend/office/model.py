@@ -47,6 +47,11 @@ class Office:
         """A record has just got its receipt: the worker of this process is to file it now."""
         self.inbox.put(opened)
 
+    def received_of(self, device_id: str) -> list[str]:
+        """Ids of all of a device that has its receipt, erased or not, filed already or not yet."""
+        unfiled = self.store.unfiled.of_device(device_id)  # before the others: it moves to them
+        return list(dict.fromkeys([*self.filing.of_device(device_id), *unfiled]))
+
     def file(self, capture_id: str) -> None:
         """File a record that has its receipt; again does nothing. Durable when it returns.
 

@@ -33,7 +33,7 @@ def neighbours(office: Office, label: Label) -> list[Neighbour]:
     It looks at each label of the device: 45,000 in a year of 150 presses on 300 days.
     """
     found = []
-    for capture_id in office.filing.of_device(label.device_id):
+    for capture_id in office.received_of(label.device_id):
         said = office.store.label(capture_id)
         beside = said.get("chain") == label.chain and abs(said["seq"] - label.seq) <= 1
         if beside and capture_id != label.capture_id:

@@ -59,6 +59,21 @@ def test_what_another_process_received_is_filed(town: Town, other: Office) -> No
     assert other.store.unfiled.count() == 0
 
 
+def test_what_is_not_filed_yet_counts_as_received_once(town: Town, other: Office) -> None:
+    """Where a chain ended stands for good: its last record may have come a moment ago."""
+    made = town.photo(ALLOWED)
+    town.keep(made)
+    device_id, capture_id = made.label.device_id, made.label.capture_id
+    upload = other.store.find(capture_id)
+    assert upload is not None
+    other.store.own(upload, device_id)  # as the intake does, where certificates say whose it is
+
+    before = other.received_of(device_id)
+    Worker(other).step()
+
+    assert before == other.received_of(device_id) == [capture_id]
+
+
 def test_a_worker_is_woken_by_what_its_own_process_receives(town: Town, beside: Office) -> None:
     """The second time it had nothing to do, and would look by itself a minute later."""
     for number in (ALLOWED, RIGHT_DOOR):

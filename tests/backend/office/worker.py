@@ -8,16 +8,19 @@ from threading import Event, Thread
 from typing import Final
 
 from agent.errors import RecordDamaged
-from tests.backend.engines.away import AWAY_S, Away
+from tests.backend.engines.away import Away
 from tests.backend.engines.objects import Missing
 from tests.backend.office.model import Office
 from tests.backend.wire.outage import note_away
-from tests.backend.wire.unfiled import AGAIN, MOST
+from tests.backend.wire.unfiled import AGAIN, LEASE, MOST
 
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = {"sqlite": AGAIN.total_seconds(), "postgresql": 1.0}
 """How often it looks unasked: other processes receive too, where these share a database."""
+
+TRIED_S: Final = LEASE.total_seconds() + 1.0
+"""How long it waits after what concerns all: then what it had taken is due again."""
 
 STOP_WITHIN_S: Final = 5.0
 """Longest wait for what it has in hand when the process ends; the rest is filed later."""
@@ -54,10 +57,10 @@ class Worker:
             self._unfiled.done([one for one in taken if self._files(one)])
         except Away as error:
             note_away(error)
-            return float(AWAY_S)
+            return TRIED_S
         except Exception:  # a bug; receipts are given meanwhile, and filing is not to end unseen
             log.exception("filing=failed")
-            return float(AWAY_S)
+            return TRIED_S
         return 0.0 if len(taken) == MOST else LOOK_S[self._office.store.db.engine]
 
     def _files(self, capture_id: str) -> bool:

@@ -15,10 +15,14 @@ def add_to(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace, store: Store) -> str:
-    """Carry out the command; returns what to print. Safe while the backend serves."""
+    """Carry out the command; returns what to print.
+
+    The backend may serve meanwhile: what begins until its turn comes is left alone.
+    """
     found = stray(store)
     for capture_id in found if options.delete else ():
-        store.objects.erase(capture_id)
+        if store.find(capture_id) is None:
+            store.objects.erase(capture_id)
     told = "deleted" if options.delete else "nothing was deleted: --delete does"
     return "\n".join([*found, f"captures with objects and without an upload: {len(found)}; {told}"])
 

@@ -89,6 +89,12 @@ class Unfiled:
         query = "SELECT 1 FROM unfiled WHERE capture_id = ?"
         return self._db.execute(query, (capture_id,)).fetchone() is not None
 
+    def of_device(self, device_id: str) -> list[str]:
+        """What came from it, as far as certificates say."""
+        query = """SELECT f.capture_id FROM unfiled f JOIN uploads u USING (capture_id)
+            WHERE u.device_id = ?"""
+        return [row["capture_id"] for row in self._db.execute(query, (device_id,))]
+
     def count(self) -> int:
         """How many there are."""
         return int(self._db.execute("SELECT count(*) FROM unfiled").fetchone()[0])
