@@ -12,7 +12,7 @@ from tests.support import nginx
 from tests.support.enrolment import Van, enrolled, technician
 from tests.support.factory import RecordMaker
 from tests.support.instances import address, instance
-from tests.support.s3 import BACKEND, Engine, s3_engine
+from tests.support.s3 import Engine, s3_engine
 from tests.support.wire import Wire, speaking_to, stranger
 
 
@@ -36,12 +36,9 @@ def maker() -> RecordMaker:
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """An S3 engine; the backend's keys stand in the environment as long as it runs."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in BACKEND.items():
-            patch.setenv(name, value)
-        with s3_engine(tmp_path_factory.mktemp("s3") / "engine") as running:
-            yield running
+    """An S3 engine; from then on the backend's keys stand in the environment."""
+    with s3_engine(tmp_path_factory.mktemp("s3") / "engine") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -138,9 +138,8 @@ def shared(
     server: Postgres, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Fleet, str]]:
     """Two instances on PostgreSQL and S3, and the bucket."""
-    name, bucket = f"d{uuid4().hex}", f"b-{uuid4()}"
-    server.tell(f"CREATE DATABASE {name}")
-    monkeypatch.setenv(URL, server.database(name))
+    bucket = f"b-{uuid4()}"
+    monkeypatch.setenv(URL, server.new_database())
     engine.bucket(bucket)
     with ExitStack() as kept:
         fleet = Fleet(tmp_path / "backend", engine.address(bucket), 1)

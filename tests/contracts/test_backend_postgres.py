@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 import pytest
 
@@ -33,9 +32,7 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture
 def url(server: Postgres) -> str:
     """Of a database of the test's own."""
-    name = f"d{uuid4().hex}"
-    server.tell(f"CREATE DATABASE {name}")
-    return server.database(name)
+    return server.new_database()
 
 
 @pytest.fixture

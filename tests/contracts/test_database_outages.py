@@ -36,9 +36,7 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture
 def url(server: Postgres) -> str:
     """Of a database of the test's own."""
-    name = f"d{uuid4().hex}"
-    server.tell(f"CREATE DATABASE {name}")
-    return server.database(name)
+    return server.new_database()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.backend.office.fleet import Fleet
 from tests.backend.office.town import Town
 from tests.backend.settings import WrongSettingError
 from tests.support.factory import new_id
-from tests.support.s3 import BACKEND, UP_WITHIN_S, Engine, s3_engine
+from tests.support.s3 import UP_WITHIN_S, Engine, s3_engine
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -30,12 +30,9 @@ RECORD = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """One that is stopped and killed; the keys of `engine` stand in the environment too."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in BACKEND.items():
-            patch.setenv(name, value)
-        with s3_engine(tmp_path_factory.mktemp("s3") / "own") as running:
-            yield running
+    """One that is stopped and killed."""
+    with s3_engine(tmp_path_factory.mktemp("s3") / "own") as running:
+        yield running
 
 
 @pytest.fixture

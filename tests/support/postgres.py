@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Self
+from uuid import uuid4
 
 import psycopg  # noqa: TID251 - the test's own side: it makes databases, and looks
 
@@ -80,6 +81,12 @@ class Postgres:
         with suppress(psycopg.OperationalError), psycopg.connect(self.url, connect_timeout=2):
             return True
         return False
+
+    def new_database(self) -> str:
+        """The URL of a database that nobody else uses."""
+        name = f"d{uuid4().hex}"
+        self.tell(f"CREATE DATABASE {name}")
+        return self.database(name)
 
     def tell(self, statement: str) -> None:
         """As its superuser, beside everybody else."""

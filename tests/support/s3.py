@@ -1,6 +1,7 @@
 """A real S3 engine: SeaweedFS as a process of its own, over a folder and on loopback."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -129,7 +130,8 @@ class Engine:
 
 @contextmanager
 def s3_engine(folder: Path) -> Iterator[Engine]:
-    """Runs one; ends it when the block ends. BACKEND must stand in the environment."""
+    """Runs one; ends it when the block ends. The keys stay in the environment: all have them."""
+    os.environ.update(BACKEND)
     engine = Engine(folder)
     engine.start()
     try:
