@@ -1,12 +1,13 @@
 """A small town to show and to test with: customers, orders and one route."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from tests.backend.office.model import Office
 from tests.backend.office.orders import Address, Order
+from tests.backend.pages.accounts import Account
 
 ALLOWED: Final = "1001"
 SIGNATURE: Final = "1002"
@@ -48,18 +49,6 @@ ORDERS: Final = (
 """Stop ids say nothing about number or order of the round."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Somebody who can sign in; `who` is the customer's id or the agent's number.
-
-    The demo's passwords are public: a backend with them is offered on loopback only.
-    """
-
-    role: str
-    who: str
-    password: str
-
-
 ACCOUNTS: Final = (
     Account("customer", "c-1", "demo-one-heron"),
     Account("customer", "c-2", "demo-two-otter"),
@@ -68,6 +57,7 @@ ACCOUNTS: Final = (
     Account("agent", "17", "demo-agent-walnut"),
     Account("dispatch", "dispatch", "demo-dispatch-cedar"),
 )
+"""Their passwords are public: a backend with them is offered on loopback only."""
 
 
 def settle(office: Office, places: Mapping[str, tuple[float, float]] = PLACES) -> None:

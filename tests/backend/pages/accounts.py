@@ -15,7 +15,6 @@ from argon2.exceptions import VerifyMismatchError
 from agent.models import rfc3339
 from tests.backend.engines.sql import Database, Room, statements
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
-from tests.backend.office.demo import Account
 
 ROLES: Final = ("customer", "agent", "dispatch")
 """What an account can be."""
@@ -43,6 +42,15 @@ KNOWN_FOR: Final = timedelta(days=90)
 
 MOST_WAITING: Final = 20
 """Checks of a password that wait for their turn: some 2 s on the machine that it was tried on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who can sign in; `who` is the customer's id or the agent's number."""
+
+    role: str
+    who: str
+    password: str
 
 
 @dataclass(frozen=True, slots=True)

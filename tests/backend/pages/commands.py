@@ -5,9 +5,8 @@ import sys
 from typing import Any, Final
 
 from tests.backend.engines.sql import Database
-from tests.backend.office.demo import Account
 from tests.backend.office.keeping import NotDone
-from tests.backend.pages.accounts import ROLES, Accounts
+from tests.backend.pages.accounts import ROLES, Account, Accounts
 
 COMMANDS: Final = frozenset({"account", "remove-account"})
 """What `run` carries out."""

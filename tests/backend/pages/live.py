@@ -19,11 +19,11 @@ from tests.backend.app import create_app
 from tests.backend.faults.switches import Counts, Panel
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Agent, Customer, Viewer
-from tests.backend.office.demo import ACCOUNTS, Account
+from tests.backend.office.demo import ACCOUNTS
 from tests.backend.office.model import open_office
 from tests.backend.office.town import NOON, Town
 from tests.backend.pages import PREFIX
-from tests.backend.pages.accounts import Accounts
+from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.pages.door import COOKIE, KNOWN_COOKIE
 from tests.backend.pages.site import Site
 from tests.backend.reports.store import Reports

@@ -12,10 +12,10 @@ from argon2 import PasswordHasher
 
 from tests.backend.faults.switches import Switches
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
-from tests.backend.office.demo import ACCOUNTS, ALLOWED, Account
+from tests.backend.office.demo import ACCOUNTS, ALLOWED
 from tests.backend.office.ledger import open_ledger
 from tests.backend.office.town import NOON, Town
-from tests.backend.pages.accounts import HASHER, Accounts
+from tests.backend.pages.accounts import HASHER, Account, Accounts
 from tests.backend.pages.door import COOKIE, KNOWN_COOKIE
 from tests.backend.pages.limits import SignInLimit, Try
 from tests.backend.pages.live import CHEAP, Browser, Live, live_town
