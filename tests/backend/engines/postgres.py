@@ -44,6 +44,9 @@ IDLE_MS: Final = 10_000
 ANSWER_S: Final = 2.5
 """Longest wait for any answer: a server that is stopped itself keeps no limit of its own."""
 
+MIGRATION_S: Final = 3600.0
+"""The same while tables are changed: an index of a fleet's year takes minutes."""
+
 _LOCK: Final = b"""SELECT pg_advisory_xact_lock(
     hashtextextended(coalesce(current_schema(), '') || '.' || %s, 0))"""
 """By schema and name; while a schema is made there is none yet, and NULL would lock nothing."""
@@ -63,7 +66,13 @@ _FAILED: Final[deque[str]] = deque(maxlen=1)
 
 
 class _Connection(psycopg.Connection[Any]):
-    """One that gives up. psycopg waits for ever by itself."""
+    """One that gives up. psycopg waits for ever by itself.
+
+    Attributes:
+        answer_s: longest wait for an answer.
+    """
+
+    answer_s = ANSWER_S
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
@@ -79,10 +88,10 @@ class _Connection(psycopg.Connection[Any]):
         self, gen: PQGen[_Found], interval: float = 0.1, timeout: float | None = None
     ) -> _Found:
         try:
-            return super().wait(gen, interval, ANSWER_S if timeout is None else timeout)
+            return super().wait(gen, interval, self.answer_s if timeout is None else timeout)
         except errors._WaitTimeout as error:  # noqa: SLF001 - psycopg has no other name for it
             self.pgconn.finish()  # what comes now would be the answer to something else
-            why = f"no answer within {ANSWER_S:g} s"
+            why = f"no answer within {self.answer_s:g} s"
             _FAILED.append(why)
             raise psycopg.OperationalError(why) from error
 
@@ -207,6 +216,17 @@ class Postgres(Database):
 
     def _bound(self) -> _Connection | None:
         return getattr(self._here, "connection", None)
+
+    @contextmanager
+    def _unhurried(self) -> Iterator[None]:
+        bound = self._bound()
+        assert bound is not None, "migrations run in one step"
+        bound.execute(b"SET LOCAL statement_timeout = 0")
+        bound.answer_s = MIGRATION_S
+        try:
+            yield
+        finally:
+            bound.answer_s = ANSWER_S
 
     def _change(self, statement: str) -> None:
         self._ask(statement.encode(), None)

@@ -170,10 +170,13 @@ class Database(ABC):
             yield self.execute(query + self._row_lock, parameters).fetchone()
 
     def migrate(self, room: Room) -> None:
-        """Brings a room's tables to this version; several processes may be at it. Raises Away."""
+        """Brings a room's tables to this version; several processes may be at it. Raises Away.
+
+        An index of millions of rows takes its time; who writes there meanwhile is told Away.
+        """
         if self._migrated(room) >= len(room.migrations):
             return
-        with self._locked("migrations"):
+        with self._locked("migrations"), self._unhurried():
             self._change(_DONE)
             for number in range(self._migrated(room), len(room.migrations)):
                 for step in room.migrations[number]:
@@ -203,6 +206,10 @@ class Database(ABC):
     @abstractmethod
     def _locked(self, lock: str | None) -> AbstractContextManager[None]:
         """`together`, apart from what has the lock of another name, or none, where it can."""
+
+    @abstractmethod
+    def _unhurried(self) -> AbstractContextManager[None]:
+        """Within `_locked`: a statement may take as long as it takes."""
 
     @abstractmethod
     def _change(self, statement: str) -> None:

@@ -3,7 +3,7 @@
 import re
 import sqlite3  # noqa: TID251 - the backend's own door
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import RLock
 from typing import Final
@@ -84,6 +84,9 @@ class Sqlite(Database):
             yield
         finally:
             self._lock.release()
+
+    def _unhurried(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def _change(self, statement: str) -> None:
         words = _TYPE.sub(lambda found: _TYPES[found[0]], statement)
