@@ -227,13 +227,16 @@ class Intake:
 
         For a key that no device believes any more. Safe while the backend serves.
         """
-        found = [one for one in self._store.verdicts() if signing.key_id(one.jws) == kid]
-        for verdict in found:
+        count = 0
+        for verdict in self._store.verdicts():
+            if signing.key_id(verdict.jws) != kid:
+                continue
+            count += 1
             upload = self._store.find(verdict.capture_id)
             assert upload is not None, "a verdict goes with its upload"
             jws = self._signed(upload, verdict.at, verdict.reason)
             self._store.settle(replace(verdict, jws=jws))
-        return len(found)
+        return count
 
     def _signed(self, upload: Upload, at: str, reason: str | None) -> str:
         return signing.sign(_payload(upload, at, reason), self._key, typ=_type(reason))

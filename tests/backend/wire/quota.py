@@ -5,12 +5,11 @@ sends it anew when its upload is not there any more.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from agent.models import rfc3339
-from tests.backend.engines.sql import Room, statements
 from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
@@ -33,20 +32,13 @@ TOO_MANY: Final = (
 )
 """Why a device is answered 429."""
 
-BEGUN: Final = Room(
-    "begun",
-    [
-        statements("""
-CREATE TABLE IF NOT EXISTS begun (
-    capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, owner TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS begun_by_owner ON begun (owner);
-""")
-    ],
-)
-
-_DUE: Final = """SELECT u.capture_id FROM uploads u LEFT JOIN verdicts v USING (capture_id)
+_DUE: Final = """SELECT b.capture_id FROM begun b JOIN uploads u USING (capture_id)
+    LEFT JOIN verdicts v USING (capture_id)
     WHERE (v.accepted IS NULL AND coalesce(u.last_byte_at, '') <= :open
     OR NOT v.accepted AND v.at <= :refused)"""
+
+AT_ONCE: Final = 500
+"""Uploads of one question of what is due: each is dropped before the next question."""
 
 
 def owner_of(scope: Any) -> str:
@@ -63,7 +55,6 @@ class Quota:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        store.db.migrate(BEGUN)
 
     def admits(self, owner: str, length: int) -> bool:
         """Whether this owner may begin another upload; the oldest of its refused ones make room."""
@@ -73,14 +64,8 @@ class Quota:
         lengths = [length for _, length in self._of(owner, "v.accepted IS NULL")]
         return len(lengths) < MOST_OPEN and sum(lengths) + length <= MOST_OPEN_BYTES
 
-    def book(self, owner: str, capture_id: str) -> None:
-        """This owner has begun it. Durable when it returns; lost before, it is nobody's."""
-        upsert = """INSERT INTO begun VALUES (?, ?)
-            ON CONFLICT (capture_id) DO UPDATE SET owner = excluded.owner"""
-        self._store.db.execute(upsert, (capture_id, owner))
-
-    def expire(self, now: datetime, open_days: int, refused_days: int) -> int:
-        """Drop what got no byte, or was refused, so long ago; returns how many uploads.
+    def expire(self, now: datetime, open_days: int, refused_days: int) -> Iterator[int]:
+        """Drop what got no byte, or was refused, so long ago; how many uploads, batch by batch.
 
         What has a receipt is not touched. Interrupted, run it again.
         """
@@ -88,11 +73,11 @@ class Quota:
             "open": rfc3339(now - timedelta(days=open_days)),
             "refused": rfc3339(now - timedelta(days=refused_days)),
         }
-        found = self._store.db.execute(_DUE, before).fetchall()
-        dropped = sum(self._drop(capture_id, before) for (capture_id,) in found)
-        if dropped:
+        self._store.begun.forget_ended()
+        while found := self._store.db.execute(f"{_DUE} LIMIT {AT_ONCE}", before).fetchall():
+            dropped = sum(self._drop(capture_id, before) for (capture_id,) in found)
             log.info("uploads_dropped=%d", dropped)
-        return dropped
+            yield dropped
 
     def _drop(self, capture_id: str, before: Mapping[str, str]) -> bool:
         """Unless its device went on with it meanwhile, or another process has dropped it.
@@ -101,7 +86,7 @@ class Quota:
         before the verdict, and one that is put by who begins anew must stay.
         """
         with self._store.held(capture_id):
-            still = f"{_DUE} AND u.capture_id = :id"
+            still = f"{_DUE} AND b.capture_id = :id"
             found = self._store.db.execute(still, {**before, "id": capture_id}).fetchone()
             if found is not None:
                 self._store.drop(capture_id)

@@ -14,6 +14,7 @@ from tests.backend.engines.objects import REFUSED, Missing, Objects
 from tests.backend.engines.opening import open_database
 from tests.backend.engines.sql import Column, Conflict, Database, Only, Room, statements
 from tests.backend.seals import Seals
+from tests.backend.wire.begun import Begun
 from tests.backend.wire.records import Records
 from tests.backend.wire.unfiled import Unfiled
 
@@ -49,6 +50,9 @@ certificates. `received`: how many bytes have come; `pieces` has them until ther
 from its offset `at` on, and sealed bytes cannot be compressed. `last_byte_at`: NULL for what came
 before there were pieces (parts.py).
 """
+
+BATCH: Final = 1000
+"""Rows that are read at once of a table that may have millions: some milliseconds' worth."""
 
 PIECE_BYTES: Final = 262_144
 """Bytes of one row of `pieces`: read, written and sent to the database as one value."""
@@ -126,20 +130,27 @@ class Store(Records):
         self._db = open_database(folder, "backend")
         self._db.migrate(UPLOADS)
         self.unfiled = Unfiled(self._db)
+        self.begun = Begun(self._db)
 
     @property
     def db(self) -> Database:
         """For what else is known about uploads (quota.py)."""
         return self._db
 
-    def create(self, upload: Upload) -> None:
-        """Begins an upload with no bytes. Raises UploadExistsError for an id begun before."""
+    def create(self, upload: Upload, owner: str = "") -> None:
+        """Begins an upload with no bytes. Raises UploadExistsError for an id begun before.
+
+        Args:
+            owner: whose quota it counts to; empty for nobody's.
+        """
         into = """INSERT INTO uploads
             (capture_id, length, sha256, metadata, device_id, last_byte_at)
             VALUES (?, ?, ?, ?, ?, ?)"""
         row = (upload.capture_id, upload.length, upload.sha256, upload.metadata, upload.device_id)
         try:
-            self._db.execute(into, (*row, rfc3339(datetime.now(UTC))))
+            with self._db.apart():
+                self._db.execute(into, (*row, rfc3339(datetime.now(UTC))))
+                self.begun.book(upload.capture_id, owner)
         except Conflict as error:
             raise UploadExistsError(f"{upload.capture_id} was begun before") from error
 
@@ -243,6 +254,7 @@ class Store(Records):
         with self.held(verdict.capture_id):
             if verdict.accepted:
                 self.unfiled.mark(verdict.capture_id, verdict.at)
+                self.begun.end(verdict.capture_id)
             self._db.execute(upsert, row)
             self._db.execute(whole, (verdict.capture_id,))
 
@@ -256,12 +268,14 @@ class Store(Records):
         query = "SELECT capture_id, at, reason, jws FROM verdicts WHERE accepted ORDER BY at"
         return [Verdict(*row) for row in self._db.execute(query)]
 
-    def verdicts(self) -> list[Verdict]:
-        """Returns every verdict, receipts and refusals."""
-        return [
-            Verdict(*row)
-            for row in self._db.execute("SELECT capture_id, at, reason, jws FROM verdicts")
-        ]
+    def verdicts(self) -> Iterator[Verdict]:
+        """Returns every verdict, receipts and refusals, by id; a batch of them is read at once."""
+        query = f"""SELECT capture_id, at, reason, jws FROM verdicts WHERE capture_id > ?
+            ORDER BY capture_id LIMIT {BATCH}"""
+        after = ""
+        while found := self._db.execute(query, (after,)).fetchall():
+            yield from (Verdict(*row) for row in found)
+            after = found[-1]["capture_id"]
 
     def pinned(self, device_id: str, kid: str) -> str:
         """Returns the key id pinned for the device; pins `kid` at first sight."""

@@ -44,8 +44,7 @@ def wire(live: Live) -> Iterator[Wire]:
 
 def begun(store: Store, owner: str = "device van-7", length: int = 10) -> str:
     capture_id = new_id()
-    store.create(Upload(capture_id, length, "0" * 64, ""))
-    Quota(store).book(owner, capture_id)
+    store.create(Upload(capture_id, length, "0" * 64, ""), owner)
     return capture_id
 
 

@@ -91,10 +91,9 @@ class Tus:
         if is_new and not self._quota.admits(owner, upload.length):
             raise HTTPException(429, TOO_MANY, {"Retry-After": str(RETRY_AFTER_S)})
         try:
-            self._store.create(upload)
+            self._store.create(upload, owner)
         except UploadExistsError as error:
             raise HTTPException(409, f"{error}: ask for its offset with HEAD") from error
-        self._quota.book(owner, upload.capture_id)
 
     async def head(self, request: Request) -> Response:
         upload, offset = await asked(self._asked_for, request)
