@@ -26,6 +26,7 @@ from tests.bench import (
     origin,
     press,
     queue_depth,
+    row_count,
     serve,
     start,
     status,
@@ -49,6 +50,7 @@ SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "enqueue": enqueue.measure,
     "upload": upload.measure,
     "depth": queue_depth.measure,
+    "rows": row_count.measure,
     "herd": herd.measure,
     "verify": verify.measure,
 }

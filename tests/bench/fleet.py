@@ -50,7 +50,7 @@ def measure(rig: Rig) -> list[Figure]:
     """A backend of its own, whose register and reports are put there before it starts."""
     data = rig.folder / "fleet"
     data.mkdir()
-    _stock(data)
+    stock(data, DEVICES)
     with running_backend(data, identity=True) as backend:
         pem = rig.folder / "puller.pem"
         backend.command("clients", "add", "puller", "--out", str(pem))
@@ -65,14 +65,14 @@ def measure(rig: Rig) -> list[Figure]:
     return [*_number_figures(numbers), *_page_figures(pages), *_device_figures(*asks, meanwhile)]
 
 
-def _stock(data: Path) -> None:
+def stock(data: Path, devices: int) -> None:
     """Of a hundred devices one has refused records, two are silent, five wait, one never spoke."""
     now = datetime.now(UTC)
-    names = [f"van-{number:05}" for number in range(DEVICES)]
+    names = [f"van-{number:05}" for number in range(devices)]
     until = rfc3339(now + timedelta(days=300))
     with closing(opened(data)) as register, register.together():
-        devices = [(name, "in", False) for name in names]
-        register.executemany("INSERT INTO enrolled VALUES (?, ?, ?)", devices)
+        let_in = [(name, "in", False) for name in names]
+        register.executemany("INSERT INTO enrolled VALUES (?, ?, ?)", let_in)
         rows = [(name, name, "tls", "kid", until, "live", "pem") for name in names]
         register.executemany(
             """INSERT INTO certificates (serial, device_id, label, kid, until, state, pem)

@@ -1,0 +1,283 @@
+"""The backend over ten thousand records, and beside it over a million: what grows with rows."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg  # noqa: TID251 - the test's own side: it looks at tables
+import requests  # noqa: TID251 - a browser's and another system's side of the wire
+
+from agent.models import CaptureId, Kind
+from agent.record import signing
+from tests.backend.engines.opening import URL, open_database
+from tests.backend.engines.postgres import close_pools
+from tests.backend.office.model import Office, open_office
+from tests.backend.office.orders import Address, Order
+from tests.backend.office.town import PICTURE
+from tests.backend.pages.accounts import Account, Accounts
+from tests.backend.process import Backend
+from tests.backend.reports.routes import KEPT_S
+from tests.backend.wire.store import Store
+from tests.bench import records
+from tests.bench.figures import Figure
+from tests.bench.fleet import stock
+from tests.bench.rig import Rig
+from tests.support.enrolment import enrolled
+from tests.support.factory import RecordMaker, new_id
+from tests.support.postgres import running_postgres
+from tests.support.waiting import until
+from tests.support.wire import Wire, speaking_to
+
+FEW: Final = 10_000
+TIMES_FEW: Final = 1.5
+"""What a hundred times as many rows may cost, but for noise."""
+
+VAN: Final = "bench-rows"
+STOPS: Final = 150
+"""Of the one route that is asked for: a day's."""
+
+STARTS: Final = 3
+SCRAPES: Final = 3
+
+RECORD_BYTES: Final = 1_400
+"""Of one record in all tables and indexes, as it was reckoned before anything was measured."""
+
+
+@dataclass
+class Site:
+    """One backend over so many records, and who asks it.
+
+    Attributes:
+        started_s: from the start of its process until it answers.
+        sent: a record that has its receipt.
+        opened: a new connection to its rows.
+    """
+
+    backend: Backend
+    started_s: list[float]
+    device: Wire
+    puller: Wire
+    customer: requests.Session
+    dispatch: requests.Session
+    maker: RecordMaker
+    sent: str = ""
+    taken: dict[str, list[float]] = field(default_factory=dict)
+
+    def receipt(self) -> None:
+        assert self.device.head(self.sent).status_code == 200
+        assert self.device.receipts(self.sent).json()[self.sent]
+
+    def intake(self, stop: int = STOPS) -> None:
+        made = photo(self.maker, stop)
+        self.sent = made.label.capture_id
+        assert self.device.post(self.sent, made.content, made.content).status_code == 201
+
+    def manifest(self) -> None:
+        assert _got(self.device.session, f"{self.device.base_url}/manifest")
+
+    def customers_page(self) -> None:
+        base = self.backend.base_url
+        page = _got(self.customer, f"{base}/pages/orders/{number(1)}").text
+        (address,) = re.findall(r'<img src="([^"]*)"', page)
+        assert _got(self.customer, base + address).content[:2] == b"\xff\xd8"
+
+    def fleet_page(self) -> None:
+        assert "van-" in _got(self.dispatch, f"{self.backend.base_url}/pages/fleet").text
+
+    def metrics(self) -> None:
+        assert _got(self.puller.session, f"{self.puller.base_url}/metrics")
+
+
+QUESTIONS: Final[Mapping[str, Callable[[Site], None]]] = {
+    "a receipt (HEAD, POST /receipts)": Site.receipt,
+    "a record's intake": Site.intake,
+    "GET /manifest, 150 stops": Site.manifest,
+    "a customer's page, and its photo": Site.customers_page,
+    "the fleet page": Site.fleet_page,
+}
+
+
+def measure(rig: Rig) -> list[Figure]:
+    """By turns, so that a slow moment meets both; PostgreSQL flushes nothing, which would hide."""
+    many = 100_000 if rig.is_quick else 1_000_000
+    found: list[Figure] = []
+    for engine in ("postgresql", "sqlite"):
+        with ExitStack() as opened:
+            sites = {}
+            for count in (FEW, many):
+                folder = rig.folder / f"rows-{engine}-{count}"
+                sites[count] = opened.enter_context(_site(engine, folder, count, found))
+            _by_turns(sites, rig.rounds)
+            found += _compared(engine, sites)
+    return found
+
+
+def _by_turns(sites: Mapping[int, Site], rounds: int) -> None:
+    for turn in range(rounds):
+        for site in list(sites.values())[:: 1 if turn % 2 else -1]:
+            for name, ask in QUESTIONS.items():
+                _timed(site, name, ask)
+    for _ in range(SCRAPES):
+        time.sleep(KEPT_S)
+        for site in sites.values():
+            _timed(site, "/metrics", Site.metrics)
+    for site in sites.values():
+        site.taken["start until it answers"] = [one * 1e3 for one in site.started_s]
+
+
+def _timed(site: Site, name: str, ask: Callable[[Site], None]) -> None:
+    began_s = time.perf_counter()
+    ask(site)
+    site.taken.setdefault(name, []).append((time.perf_counter() - began_s) * 1e3)
+
+
+def _compared(engine: str, sites: Mapping[int, Site]) -> Iterator[Figure]:
+    (few, a_few), (many, a_lot) = sites.items()
+    for name, taken in a_lot.taken.items():
+        before = Figure("", "ms", a_few.taken[name])
+        yield Figure(
+            f"{engine}: {name}",
+            "x",
+            [Figure("", "ms", taken).median / before.median],
+            at_most=TIMES_FEW,
+            digits=2,
+            note=f"median at {many:,} records by median at {few:,}; {records.DEVICES:,} devices",
+        )
+        yield Figure(f"  {few:,}", "ms", a_few.taken[name])
+        yield Figure(f"  {many:,}", "ms", taken)
+
+
+@contextmanager
+def _site(engine: str, folder: Path, count: int, found: list[Figure]) -> Iterator[Site]:
+    with ExitStack() as opened:
+        if engine == "postgresql":
+            server = opened.enter_context(running_postgres(fsync=False))
+            opened.enter_context(_environment(URL, server.url))
+            opened.callback(close_pools)
+        backend = Backend(folder, switches=True, identity=True)
+        opened.callback(backend.kill)
+        backend.start()
+        began_s = time.monotonic()
+        _fill(folder, count)
+        found.append(Figure(f"{engine}: {count:,} records put", "s", [time.monotonic() - began_s]))
+        if engine == "postgresql":
+            found += sizes(server.url, count)
+        site = _asked_by(backend, folder, opened)
+        site.intake(1)
+        until(lambda: open_office(Store(folder)).store.unfiled.count() == 0)
+        yield site
+
+
+def _fill(folder: Path, count: int) -> None:
+    stock(folder, records.DEVICES)
+    if url := os.environ.get(URL):
+        records.fill(records.into_postgresql(url), count)
+        return
+    with (
+        closing(open_database(folder, "backend")) as backend,
+        closing(open_database(folder, "orders")) as orders,
+    ):
+        records.fill(records.into_sqlite(backend, orders), count)
+
+
+def _asked_by(backend: Backend, folder: Path, opened: ExitStack) -> Site:
+    """Starts it anew some times over what is there, and signs everybody in."""
+    _send_out(open_office(Store(folder)))
+    started_s = [_restarted_s(backend) for _ in range(STARTS)]
+    key = signing.new_key()
+    van, pem = enrolled(backend, folder, VAN, key), folder / "puller.pem"
+    backend.command("clients", "add", "puller", "--out", str(pem))
+    speaking = partial(speaking_to, backend.base_url, backend.ca_file)
+    return Site(
+        backend,
+        started_s,
+        opened.enter_context(speaking(van.files)),
+        opened.enter_context(speaking((pem, pem))),
+        opened.enter_context(_signed_in(backend, "customer")),
+        opened.enter_context(_signed_in(backend, "dispatch")),
+        RecordMaker(VAN, key=key),
+    )
+
+
+def _restarted_s(backend: Backend) -> float:
+    backend.stop()
+    began_s = time.monotonic()
+    backend.start()
+    return time.monotonic() - began_s
+
+
+def _send_out(office: Office) -> None:
+    """A route of its own for the van that is asked, and two accounts."""
+    office.orders.add_customer("customer", "A customer")
+    office.orders.add_address(Address("door", "customer", "1 Example Street"))
+    stops = range(1, STOPS + 1)
+    with office.ledger.together():
+        for one in stops:
+            order = Order(number(one), "customer", "door", f"stop-{one}", (f"D{one}",), 52.5, 13.4)
+            office.orders.add(order)
+    now = datetime.now(UTC)
+    office.routes.plan("r-rows", [number(one) for one in stops], now, now + timedelta(hours=12))
+    office.routes.assign("r-rows", VAN)
+    accounts = Accounts(office.ledger)
+    accounts.add_all(Account(who, who, who) for who in ("customer", "dispatch"))
+
+
+def number(stop: int) -> str:
+    """Of an order on that route."""
+    return f"o-{stop}"
+
+
+def photo(maker: RecordMaker, stop: int) -> Any:
+    """Of a stop, which the device bound by its place."""
+    said = {"stop": {"id": f"stop-{stop}", "bound_by": "place"}, "simulated": False}
+    return maker.make(Kind.PHOTO, said, PICTURE, capture_id=CaptureId(new_id()))
+
+
+@contextmanager
+def _signed_in(backend: Backend, who: str) -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = str(backend.ca_file)
+        base = f"{backend.base_url}/pages"
+        (form,) = re.findall(r'name="form" value="([^"]*)"', _got(session, f"{base}/").text)
+        given = {"form": form, "who": who, "password": who}
+        assert session.post(f"{base}/sign-in", data=given, timeout=60).status_code == 200
+        yield session
+
+
+def _got(session: requests.Session, url: str) -> requests.Response:
+    answer = session.get(url, timeout=60)
+    assert answer.status_code == 200, f"{url} answered {answer.status_code}: {answer.text}"
+    return answer
+
+
+def sizes(url: str, count: int) -> Iterator[Figure]:
+    """What a record takes in each table, its indexes included."""
+    query = b"""SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relkind = 'r'
+        AND relnamespace = current_schema()::regnamespace ORDER BY 2 DESC"""
+    with psycopg.connect(url) as connection:
+        each = {name: size / count for name, size in connection.execute(query)}
+    note = "all tables and indexes, orders and routes too"
+    yield Figure("  a record in rows", "B", [sum(each.values())], digits=0, note=note)
+    for name, size in each.items():
+        if size >= RECORD_BYTES / 100:
+            yield Figure(f"    {name}", "B", [size], digits=0)
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
