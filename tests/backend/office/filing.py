@@ -102,10 +102,9 @@ class Filing:
 
     def unopened(self) -> list[tuple[str, str]]:
         """What is sealed to nobody here, and when it came."""
-        query = (
-            "SELECT capture_id, received_at FROM captures WHERE bound_by = ? AND erased_at IS NULL"
-        )
-        return [tuple(row) for row in self._ledger.execute(query, (claims.UNOPENED_BODY,))]
+        query = f"""SELECT capture_id, received_at FROM captures
+            WHERE bound_by = '{claims.UNOPENED_BODY}' AND erased_at IS NULL"""
+        return [tuple(row) for row in self._ledger.execute(query)]
 
     def forget(self, capture_id: str) -> None:
         """Before it is filed anew."""

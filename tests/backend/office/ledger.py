@@ -66,6 +66,37 @@ CREATE TABLE IF NOT EXISTS views (
 CREATE TABLE IF NOT EXISTS view_horizon (before TEXT NOT NULL);
 """
 
+_INDEXES: Final = """
+CREATE INDEX IF NOT EXISTS captures_by_device ON captures (device_id, received_at);
+CREATE INDEX IF NOT EXISTS captures_kept ON captures (received_at) WHERE erased_at IS NULL;
+CREATE INDEX IF NOT EXISTS captures_taken_back ON captures (taken_back_at)
+    WHERE taken_back_at IS NOT NULL AND erased_at IS NULL;
+CREATE INDEX IF NOT EXISTS captures_practice ON captures (received_at)
+    WHERE kind = 'test' AND erased_at IS NULL;
+CREATE INDEX IF NOT EXISTS captures_void ON captures (received_at)
+    WHERE kind = 'void' AND erased_at IS NULL;
+CREATE INDEX IF NOT EXISTS captures_waiting ON captures (received_at)
+    WHERE kind = 'photo' AND number IS NULL AND erased_at IS NULL;
+CREATE INDEX IF NOT EXISTS captures_flagged ON captures (received_at)
+    WHERE kind = 'photo' AND verdict <> 'ok' AND erased_at IS NULL;
+CREATE INDEX IF NOT EXISTS captures_unopened ON captures (capture_id)
+    WHERE bound_by = 'unopened' AND erased_at IS NULL;
+CREATE INDEX IF NOT EXISTS addresses_by_customer ON addresses (customer);
+CREATE INDEX IF NOT EXISTS addresses_opted_out ON addresses (address) WHERE opted_out;
+CREATE INDEX IF NOT EXISTS orders_by_customer ON orders (customer, number);
+CREATE INDEX IF NOT EXISTS orders_by_address ON orders (address);
+CREATE INDEX IF NOT EXISTS orders_without_photo ON orders (number)
+    WHERE confidential OR gift OR opted_out;
+CREATE INDEX IF NOT EXISTS routes_by_end ON routes (ends);
+CREATE INDEX IF NOT EXISTS route_orders_by_order ON route_orders (number);
+CREATE INDEX IF NOT EXISTS route_devices_by_device ON route_devices (device_id);
+CREATE INDEX IF NOT EXISTS views_by_order ON views (number);
+CREATE INDEX IF NOT EXISTS views_by_record ON views (capture_id);
+CREATE INDEX IF NOT EXISTS views_by_time ON views (at);
+CREATE INDEX IF NOT EXISTS views_of_wrong_codes ON views (viewer, at) WHERE capture_id = '';
+"""
+"""Whoever has millions of rows makes them beforehand, with CONCURRENTLY, by these names."""
+
 _SQLITE_VIEWS: Final = (
     """CREATE TRIGGER IF NOT EXISTS views_are_not_amended BEFORE UPDATE ON views
     BEGIN SELECT RAISE(ABORT, 'the view log is append-only'); END""",
@@ -97,6 +128,7 @@ OFFICE: Final = Room(
             *(Only("sqlite", one) for one in _SQLITE_VIEWS),
             *(Only("postgresql", one) for one in _POSTGRESQL_VIEWS),
         ],
+        statements(_INDEXES),
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves
