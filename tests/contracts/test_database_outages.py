@@ -148,6 +148,14 @@ def test_a_statement_that_takes_too_long_is_ended(database: Database) -> None:
     assert works(database)
 
 
+def test_a_migration_may_take_longer_and_what_comes_after_it_may_not(database: Database) -> None:
+    longer_s = max(postgres.STATEMENT_MS / 1000, postgres.ANSWER_S) + 0.5
+    database.migrate(Room("slow", [statements(f"SELECT pg_sleep({longer_s})")]))
+
+    with soon(), pytest.raises(Away, match="statement timeout"):
+        database.execute("SELECT pg_sleep(30)")
+
+
 def test_who_stops_within_a_step_does_not_hold_up_others_for_ever(
     url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
