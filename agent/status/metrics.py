@@ -46,10 +46,17 @@ Prometheus keeps a history: whether it is quiet would be one of somebody's break
 
 
 def exposition(
-    devices: Iterable[tuple[str, Iterable[Sample]]], help_of: Mapping[str, str]
+    devices: Iterable[tuple[str, Iterable[Sample]]],
+    help_of: Mapping[str, str],
+    whole: Iterable[Sample] = (),
 ) -> bytes:
-    """What Prometheus reads: each device's samples, of metrics that `help_of` has."""
-    families: dict[str, GaugeMetricFamily] = {}
+    """What Prometheus reads: each device's samples, of metrics that `help_of` has.
+
+    What is `whole` is of no device, and has no labels.
+    """
+    families = {
+        one.name: GaugeMetricFamily(one.name, help_of[one.name], value=one.value) for one in whole
+    }
     for device, found in devices:
         for sample in found:
             family = families.get(sample.name)

@@ -166,7 +166,7 @@ def create_app(
         register, clients = identity.register, identity.clients
         middleware.append(Middleware(Admission, register=register, clients=clients, shown=shown))
     if reports is not None:
-        routes += FleetRoutes(Fleet(store.folder), reports).routes()
+        routes += FleetRoutes(Fleet(store.folder), reports, store.unfiled).routes()
         middleware.append(Middleware(ReportIntake, reports=reports))
     if with_switches:
         controls = Controls(store, panel, counts)

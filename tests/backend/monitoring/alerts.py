@@ -124,6 +124,15 @@ OF_THE_FLEET: Final = (
         "`doorstep queue --state REFUSED` says why; devices keep what is refused",
     ),
     Rule(
+        "DoorstepNotFiled",
+        "time() - min(doorstep_oldest_unfiled_timestamp_seconds) > 900",
+        "5m",
+        Severity.TODAY,
+        "records that got their receipt {{ $value | humanizeDuration }} ago are on no page yet",
+        "in the office: the backend's log says why (record=not_filed, filing=failed, event=away); "
+        "devices have their receipts, and nothing is lost",
+    ),
+    Rule(
         "DoorstepTlsEnds",
         "min by (device) (doorstep_tls_end_timestamp_seconds) - time() > 0 < 7 * 86400",
         "1h",

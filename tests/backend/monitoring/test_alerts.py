@@ -14,6 +14,7 @@ from tests.backend.reports.fleet import Device
 from tests.backend.reports.numbers import FLEET_HELP, exposition
 from tests.backend.reports.samples import NOW, report, waits
 from tests.backend.reports.troubles import NEEDS, told
+from tests.backend.wire.unfiled import Backlog
 
 ALERTS_TEST = FILE.with_name("alerts_test.yml")
 
@@ -71,7 +72,7 @@ def test_prometheus_reads_the_numbers_as_they_should_be() -> None:
     said = report(bench_mode=True, queue=waits(2, NOW, refused=4), needs=["full"])
     device = Device("van-1", DeviceState.IN, said, None, said.needs, ())
 
-    command, given = ["promtool", "check", "metrics"], exposition([device])
+    command, given = ["promtool", "check", "metrics"], exposition([device], Backlog(3, NOW))
     ran = subprocess.run(command, input=given, capture_output=True, check=False)
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")

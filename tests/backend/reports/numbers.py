@@ -7,8 +7,11 @@ from agent.status import metrics
 from agent.status.metrics import HELP, Sample
 from tests.backend.identity.known import DeviceState
 from tests.backend.reports.fleet import Device
+from tests.backend.wire.unfiled import Backlog
 
 FLEET_HELP: Final[Mapping[str, str]] = {
+    "doorstep_unfiled_records": "Records that have their receipt, and are on no page yet.",
+    "doorstep_oldest_unfiled_timestamp_seconds": "When the first of them got its receipt.",
     "doorstep_device_state": "1, with what the register says of the device: in or revoked.",
     "doorstep_report_timestamp_seconds": "When the device last said how it is, to the hour.",
     **{
@@ -31,10 +34,17 @@ ONLY_WHERE_NOT_0: Final = frozenset({"doorstep_refused_records", "doorstep_bench
 """10,000 noughts say nothing, and are a megabyte."""
 
 
-def exposition(devices: Iterable[Device]) -> bytes:
+def exposition(devices: Iterable[Device], backlog: Backlog) -> bytes:
     """What Prometheus reads; nothing of devices that are gone."""
     told = ((one.device_id, samples(one)) for one in devices if one.state is not DeviceState.GONE)
-    return metrics.exposition(told, FLEET_HELP)
+    return metrics.exposition(told, FLEET_HELP, _unfiled(backlog))
+
+
+def _unfiled(backlog: Backlog) -> Iterator[Sample]:
+    yield Sample("doorstep_unfiled_records", backlog.records)
+    if backlog.since is not None:
+        oldest_s = backlog.since.timestamp()
+        yield Sample("doorstep_oldest_unfiled_timestamp_seconds", oldest_s)
 
 
 def samples(device: Device) -> Iterator[Sample]:

@@ -20,6 +20,7 @@ from tests.backend.reports.asked import Asked, NotAskedRightError
 from tests.backend.reports.fleet import Device, Fleet
 from tests.backend.reports.store import Reports
 from tests.backend.reports.troubles import Need, told
+from tests.backend.wire.unfiled import Unfiled
 
 STATUS: Final = "/fleet/status"
 METRICS: Final = "/metrics"
@@ -36,8 +37,9 @@ class FleetRoutes:
     Whatever takes longer with more devices is done in a thread, so that devices are served.
     """
 
-    def __init__(self, fleet: Fleet, reports: Reports) -> None:
+    def __init__(self, fleet: Fleet, reports: Reports, unfiled: Unfiled) -> None:
         self._fleet = fleet
+        self._unfiled = unfiled
         self._reports = reports
         self._one_at_a_time = asyncio.Lock()
         self._made: tuple[float, bytes] = (-KEPT_S, b"")
@@ -67,8 +69,11 @@ class FleetRoutes:
         async with self._one_at_a_time:
             if time.monotonic() - self._made[0] >= KEPT_S:
                 devices = self._devices()
-                text = await asyncio.to_thread(numbers.exposition, devices)
-                self._made = time.monotonic(), text
+
+                def made() -> bytes:
+                    return numbers.exposition(devices, self._unfiled.backlog())
+
+                self._made = time.monotonic(), await asyncio.to_thread(made)
         return Response(self._made[1], headers=HEADERS, media_type=CONTENT_TYPE)
 
     def _devices(self, after: str = "") -> Generator[Device]:

@@ -10,6 +10,7 @@ from tests.backend.reports.fleet import Device
 from tests.backend.reports.numbers import FLEET_HELP, exposition
 from tests.backend.reports.samples import DEVICE, NOW, report, waits
 from tests.backend.reports.troubles import Noticed
+from tests.backend.wire.unfiled import Backlog
 
 
 def device(**changes: Any) -> Device:
@@ -25,7 +26,20 @@ def device(**changes: Any) -> Device:
 
 
 def lines(*devices: Device) -> list[str]:
-    return [one for one in exposition(devices).decode().splitlines() if not one.startswith("#")]
+    text = exposition(devices, Backlog(0, None)).decode()
+    return [one for one in text.splitlines() if not one.startswith("#")][1:]
+
+
+def test_what_waits_to_be_filed_is_of_no_device() -> None:
+    nothing, waiting = (
+        dict(one.split() for one in exposition([], backlog).decode().splitlines() if one[0] != "#")
+        for backlog in (Backlog(0, None), Backlog(7, NOW))
+    )
+
+    assert nothing == {"doorstep_unfiled_records": "0.0"}
+    assert waiting.keys() == {*nothing, "doorstep_oldest_unfiled_timestamp_seconds"}
+    assert float(waiting["doorstep_unfiled_records"]) == 7
+    assert float(waiting["doorstep_oldest_unfiled_timestamp_seconds"]) == NOW.timestamp()
 
 
 def test_a_device_with_which_all_is_well_has_few() -> None:

@@ -1,10 +1,11 @@
 """What has its receipt and is not filed yet, and until when a worker has it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from agent.models import rfc3339
+from agent.models import from_rfc3339, rfc3339
 from tests.backend.engines.sql import Database, Room, statements
 
 UNFILED: Final = Room(
@@ -36,6 +37,18 @@ Taken by another one meanwhile, it is filed once all the same.
 
 AGAIN: Final = timedelta(minutes=1)
 """When one that could not be filed is tried again: an object that was put back is seen soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits to be filed.
+
+    Attributes:
+        since: when the first of them got its receipt; None where nothing waits.
+    """
+
+    records: int
+    since: datetime | None
 
 
 class Unfiled:
@@ -98,3 +111,9 @@ class Unfiled:
     def count(self) -> int:
         """How many there are."""
         return int(self._db.execute("SELECT count(*) FROM unfiled").fetchone()[0])
+
+    def backlog(self) -> Backlog:
+        """The same, and since when."""
+        query = "SELECT min(v.at) FROM unfiled f JOIN verdicts v USING (capture_id)"
+        (since,) = self._db.execute(query).fetchone()
+        return Backlog(self.count(), None if since is None else from_rfc3339(since))
