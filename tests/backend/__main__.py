@@ -104,7 +104,6 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
         raise WrongSettingError(NO_PROXY)
     office.store.unfiled.free()
     office.open_anew()
-    office.keeping.expire(datetime.now(UTC))
     documents = FleetDocuments(data)
     documents.settle()
     devices.write_revoked(data, office, documents)

@@ -1,11 +1,9 @@
 """The application: tus, receipts on request, and the test's switches, wired by hand."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
-from datetime import UTC, datetime
-from typing import Any, Final
+from contextlib import ExitStack, asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +15,6 @@ from starlette.routing import BaseRoute, Route
 
 from agent.record import signing
 from tests.backend import health
-from tests.backend.engines.away import Away
 from tests.backend.faults.layer import Faults
 from tests.backend.faults.switches import Counts, Panel, Switches
 from tests.backend.health import Health, Readiness
@@ -29,6 +26,7 @@ from tests.backend.identity.fleet_route import FleetRoute
 from tests.backend.identity.register import Register
 from tests.backend.identity.retire_route import RetireRoute
 from tests.backend.identity.shown import Shown, by_tls
+from tests.backend.office.expiry import Expiry
 from tests.backend.office.model import Office
 from tests.backend.office.worker import Worker
 from tests.backend.pages import PREFIX
@@ -42,15 +40,12 @@ from tests.backend.wire.asking import asked
 from tests.backend.wire.connections import WholeBodies
 from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_closed_to
 from tests.backend.wire.manifest import ManifestRoute
-from tests.backend.wire.outage import Outage, note_away
+from tests.backend.wire.outage import Outage
 from tests.backend.wire.questions import asked_ids, json_object
 from tests.backend.wire.store import Store
 from tests.backend.wire.tus import Tus
 
 log = logging.getLogger(__name__)
-
-EXPIRE_EVERY_S: Final = 3600.0
-"""A retention is counted in days, and an hour is 4 % of the shortest."""
 
 
 class Receipts:
@@ -175,10 +170,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        expiring = asyncio.create_task(_expire(office))
-        with nullcontext() if office is None else Worker(office).running():
+        with ExitStack() as at_work:
+            if office is not None:
+                at_work.enter_context(Worker(office).running())
+                at_work.enter_context(Expiry(office.keeping).running())
             yield {"counts": counts}
-        expiring.cancel()
 
     app = Starlette(
         routes=routes,
@@ -198,16 +194,6 @@ def _readiness(store: Store, office: Office | None) -> Readiness:
     if office is not None:
         checks.append(health.database("orders", office.ledger))
     return Readiness(checks)
-
-
-async def _expire(office: Office | None) -> None:
-    """What is due goes also while nobody calls the command `expire`."""
-    while office is not None:
-        await asyncio.sleep(EXPIRE_EVERY_S)
-        try:
-            await run_in_threadpool(office.keeping.expire, datetime.now(UTC))
-        except Away as error:
-            note_away(error)
 
 
 async def _into_the_pages(_request: Request) -> Response:

@@ -87,12 +87,12 @@ class Office:
             NoSuchOrder: there is none.
         """
         self.orders.set_opted_out(number, opted_out=opted_out)
-        self.keeping.expire(datetime.now(UTC))
+        self.keeping.expire_order(number, datetime.now(UTC))
 
     def opt_out_address(self, address: str, opted_out: bool) -> None:
         """The same for every order that goes to this address. Raises LookupError."""
         self.orders.set_address_opted_out(address, opted_out=opted_out)
-        self.keeping.expire(datetime.now(UTC))
+        self.keeping.expire_address(address, datetime.now(UTC))
 
     def open_anew(self) -> None:
         """File what was sealed to nobody here, once an identity for it has come."""

@@ -125,12 +125,17 @@ class Routes:
             self._ledger.execute(upsert, row)
         return Issued(version, token)
 
-    def forget_ended(self, now: datetime, routes_before: datetime) -> None:
-        """Wipe manifests that have ended, keep their versions; drop routes of before a time."""
-        ended = """UPDATE manifests SET content = NULL, token = NULL WHERE device_id IN
-            (SELECT device_id FROM assignments WHERE ends <= ?)"""
+    def forget_ended(self, now: datetime) -> None:
+        """Wipe manifests that have ended, and keep their versions."""
+        ended = """UPDATE manifests SET content = NULL, token = NULL WHERE content IS NOT NULL
+            AND device_id IN (SELECT device_id FROM assignments WHERE ends <= ?)"""
         self._ledger.execute(ended, (rfc3339(now),))
-        self._ledger.execute("DELETE FROM routes WHERE ends <= ?", (rfc3339(routes_before),))
+
+    def forget(self, before: datetime, most: int) -> int:
+        """Drop up to so many routes that ended before a time; returns how many."""
+        gone = """DELETE FROM routes WHERE route IN
+            (SELECT route FROM routes WHERE ends <= ? LIMIT ?)"""
+        return self._ledger.execute(gone, (rfc3339(before), most)).rowcount
 
     def _last(self, device_id: str) -> Row | None:
         query = "SELECT * FROM manifests WHERE device_id = ?"

@@ -90,14 +90,18 @@ class SignInLimit:
         count = "SELECT count(*) FROM sign_in_tries WHERE what = ?"
         into = "INSERT INTO sign_in_tries VALUES (?, ?, ?)"
         with self._ledger.together():
-            over = rfc3339(now - WINDOW)
-            self._ledger.execute("DELETE FROM sign_in_tries WHERE at <= ?", (over,))
+            self.forget_ended(now)
             for what, most in limits.items():
                 if self._ledger.execute(count, (_digest(what),)).fetchone()[0] >= most:
                     return False
             rows = [(_digest(made.place()), _digest(what), rfc3339(now)) for what in limits]
             self._ledger.executemany(into, rows)
         return True
+
+    def forget_ended(self, now: datetime) -> None:
+        """Tries that count no more."""
+        over = rfc3339(now - WINDOW)
+        self._ledger.execute("DELETE FROM sign_in_tries WHERE at <= ?", (over,))
 
     def succeeded(self, by: Try) -> None:
         """The account's own person was there: their tries from there count no more."""

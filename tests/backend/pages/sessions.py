@@ -64,14 +64,18 @@ class Sessions:
 
         It opens nothing where the account is not any more as it was when its password was given.
         """
-        over = "DELETE FROM sessions WHERE used < ? OR began < ?"
-        self._ledger.execute(over, (rfc3339(now - IDLE), rfc3339(now - LONGEST)))
+        self.forget_ended(now)
         into = """INSERT INTO sessions SELECT ?, who, ?, ? FROM accounts
             WHERE who = ? AND role = ? AND hash = ?"""
         cookie, at = secrets.token_urlsafe(32), rfc3339(now)
         with suppress(Conflict):  # the account goes in this moment
             self._ledger.execute(into, (digest(cookie), at, at, by.who, *by.standing))
         return cookie
+
+    def forget_ended(self, now: datetime) -> None:
+        """Sessions that are over; they opened nothing any more."""
+        over = "DELETE FROM sessions WHERE used < ? OR began < ?"
+        self._ledger.execute(over, (rfc3339(now - IDLE), rfc3339(now - LONGEST)))
 
     def viewer(self, cookie: str, now: datetime) -> Viewer:
         """Whose session this is, which counts as using it; Nobody when there is none or no more."""

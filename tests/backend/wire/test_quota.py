@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend import app
 from tests.backend.engines.objects import REFUSED
+from tests.backend.office import expiry
 from tests.backend.office.demo import ALLOWED
 from tests.backend.office.town import Town
 from tests.backend.pages.live import Live, live_town
@@ -144,7 +144,8 @@ def test_empty_uploads_without_number_leave_a_few(live: Live, wire: Wire) -> Non
 def test_what_is_due_goes_while_the_backend_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(app, "EXPIRE_EVERY_S", 0.05)
+    monkeypatch.setattr(expiry, "FIRST_S", 0.05)
+    monkeypatch.setattr(expiry, "EVERY_S", 0.05)
     with live_town(tmp_path) as live:
         store = live.town.office.store
         old = refused(store, "2026-01-01T00:00:00.000Z")
@@ -156,7 +157,8 @@ def test_what_is_due_goes_while_the_backend_runs(
 def test_what_is_due_goes_also_after_the_database_was_away(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(app, "EXPIRE_EVERY_S", 0.05)
+    monkeypatch.setattr(expiry, "FIRST_S", 0.05)
+    monkeypatch.setattr(expiry, "EVERY_S", 0.05)
     with live_town(tmp_path) as live:
         store = live.town.office.store
         with live.town.office.ledger.together():

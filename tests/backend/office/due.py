@@ -1,0 +1,101 @@
+"""Which records are due to be erased, a batch at a time: no question takes long among millions."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from agent.models import rfc3339
+from tests.backend.engines.sql import Database
+from tests.backend.office.orders import TAKES_NO_PHOTO
+from tests.backend.settings import Retention
+
+BATCH: Final = 100
+"""Records of one step: a second or two of a bucket's time, for which a process that ends waits."""
+
+KEYS: Final = 1000
+"""Orders or addresses of one question: some milliseconds, and mostly nothing comes of it."""
+
+_FREE: Final = """c.erased_at IS NULL
+    AND (c.number IS NULL OR c.number NOT IN (SELECT number FROM holds))"""
+"""Not erased yet, and of no order that is held."""
+
+_OVER: Final = (
+    ("taken back", "c.taken_back_at <= :void AND c.taken_back_at IS NOT NULL"),
+    ("practice", "c.kind = 'test' AND c.received_at <= :test"),
+    ("its time is over", "c.received_at <= :photo"),
+)
+"""Why, and which; each has an index of what is not erased yet (ledger.py)."""
+
+_NO_PHOTO: Final = "no photo at this stop"
+
+Due = tuple[str, str]
+"""A capture_id, and why."""
+
+
+class Dues:
+    """Asks the ledger; what was told is to be erased before the next batch is asked for."""
+
+    def __init__(self, ledger: Database, retention: Retention) -> None:
+        self._ledger = ledger
+        self._retention = retention
+
+    def all(self, now: datetime) -> Iterator[list[Due]]:
+        """In batches; whoever stops in between leaves the rest due."""
+        yield from self._unwanted()
+        for why, which in _OVER:
+            query = f"SELECT c.capture_id FROM captures c WHERE {which} AND {_FREE} LIMIT {BATCH}"
+            while found := self._ledger.execute(query, self._before(now)).fetchall():
+                yield [(row["capture_id"], why) for row in found]
+
+    def one(self, capture_id: str, now: datetime) -> list[Due]:
+        """This record alone, if it is due."""
+        reasons = (
+            (_NO_PHOTO, f"c.kind = 'photo' AND {TAKES_NO_PHOTO}"),
+            *_OVER,
+        )
+        for why, which in reasons:
+            query = f"""SELECT 1 FROM captures c LEFT JOIN orders o ON o.number = c.number
+                WHERE c.capture_id = :one AND {which} AND {_FREE}"""
+            if self._ledger.execute(query, {**self._before(now), "one": capture_id}).fetchone():
+                return [(capture_id, why)]
+        return []
+
+    def of_orders(self, numbers: Sequence[str]) -> list[Due]:
+        """Photos of those of these orders that take none."""
+        return self._photos(f"o.number IN ({_marks(numbers)})", numbers)
+
+    def of_address(self, address: str) -> list[Due]:
+        """Photos of all orders that go there, where they take none."""
+        return self._photos("o.address = ?", [address])
+
+    def _unwanted(self) -> Iterator[list[Due]]:
+        """Of orders that take no photo; mostly nothing, since it goes when that is said."""
+        orders = "number FROM orders WHERE (confidential OR gift OR opted_out) AND number"
+        for numbers in self._batches(orders):
+            yield self.of_orders(numbers)
+        for addresses in self._batches("address FROM addresses WHERE opted_out AND address"):
+            yield self._photos(f"o.address IN ({_marks(addresses)})", addresses)
+
+    def _batches(self, what: str) -> Iterator[list[str]]:
+        """Keys in their order; `what` names the column, and ends with it."""
+        query = f"SELECT {what} > ? ORDER BY 1 LIMIT {KEYS}"
+        after = ""
+        while found := [row[0] for row in self._ledger.execute(query, (after,))]:
+            yield found
+            after = found[-1]
+
+    def _photos(self, which: str, values: Sequence[str]) -> list[Due]:
+        query = f"""SELECT c.capture_id FROM orders o JOIN captures c ON c.number = o.number
+            WHERE {which} AND c.kind = 'photo' AND {TAKES_NO_PHOTO} AND {_FREE}"""
+        return [(row["capture_id"], _NO_PHOTO) for row in self._ledger.execute(query, values)]
+
+    def _before(self, now: datetime) -> dict[str, str]:
+        return {
+            "photo": rfc3339(now - timedelta(days=self._retention.photo_days)),
+            "void": rfc3339(now - timedelta(days=self._retention.void_days)),
+            "test": rfc3339(now - timedelta(days=self._retention.test_days)),
+        }
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))

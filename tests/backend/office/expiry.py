@@ -1,0 +1,58 @@
+"""The thread that erases what is due, step by step; any number of processes may have one."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Event, Thread
+from typing import Final
+
+from tests.backend.engines.away import Away
+from tests.backend.office.keeping import Keeping
+from tests.backend.wire.outage import note_away
+
+log = logging.getLogger(__name__)
+
+FIRST_S: Final = 60.0
+"""From a start until it begins: whoever waited for the start is served before."""
+
+EVERY_S: Final = 3600.0
+"""A retention is counted in days, and an hour is 4 % of the shortest."""
+
+STOP_WITHIN_S: Final = 5.0
+"""Longest wait for the step that it is in when the process ends; the rest is still due."""
+
+
+class Expiry:
+    """What is due goes also while nobody calls the command `expire`."""
+
+    def __init__(self, keeping: Keeping) -> None:
+        self._keeping = keeping
+        self._ended = Event()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """In a thread of its own until the end of it."""
+        thread = Thread(target=self._run, name="expiry", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            thread.join(STOP_WITHIN_S)
+
+    def _run(self) -> None:
+        wait_s = FIRST_S
+        while not self._ended.wait(wait_s):
+            self._expire()
+            wait_s = EVERY_S
+
+    def _expire(self) -> None:
+        try:
+            for _ in self._keeping.steps(datetime.now(UTC)):
+                if self._ended.is_set():
+                    return
+        except Away as error:
+            note_away(error)
+        except Exception:  # a bug; what is due is not to stay unseen from then on
+            log.exception("expiry=failed")

@@ -1,0 +1,111 @@
+"""What is due goes in steps that stay short, however much it is; and who stops leaves the rest."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.backend.office import due, keeping
+from tests.backend.office.access import Agent, Customer
+from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
+from tests.backend.office.town import NOON, Town
+from tests.backend.pages.accounts import Account, Accounts
+from tests.backend.pages.limits import SignInLimit, Try
+from tests.backend.pages.live import CHEAP
+from tests.backend.pages.sessions import Sessions
+from tests.support.factory import new_id
+
+CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+def count(town: Town, table: str) -> int:
+    return int(town.office.ledger.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def test_a_step_erases_so_many_and_whoever_stops_leaves_the_rest_due(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due, "BATCH", 2)
+    ids = [town.receive(town.photo(ALLOWED)) for _ in range(5)]
+
+    steps = town.office.keeping.steps(CAME + 30 * DAY)
+    assert next(one for one in steps if one) == 2
+    assert sum(town.kept(one) == (True, True) for one in ids) == 3
+    del steps
+
+    assert [one for one in town.office.keeping.steps(CAME + 30 * DAY) if one] == [2, 1]
+    assert {town.kept(one) for one in ids} == {(False, False)}
+
+
+def test_what_a_process_left_that_died_after_an_opt_out_is_found(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the order's own rule, and by its address's; of what is held nothing goes."""
+    monkeypatch.setattr(due, "KEYS", 1)
+    by_order, by_address, held, stays = (
+        town.receive(town.photo(number)) for number in (ALLOWED, LEFT_DOOR, CHANGES_MIND, ALLOWED)
+    )
+    orders = town.office.orders
+    town.office.keeping.hold(CHANGES_MIND, "CASE-7", NOON)
+    town.office.ledger.execute(
+        "UPDATE captures SET number = ? WHERE capture_id = ?", (RIGHT_DOOR, stays)
+    )
+    for number in (ALLOWED, CHANGES_MIND):
+        orders.set_opted_out(number, opted_out=True)
+    orders.set_address_opted_out(orders.find(LEFT_DOOR).address, opted_out=True)
+
+    assert town.office.keeping.expire(NOON) == 2
+
+    assert town.kept(by_order) == town.kept(by_address) == (False, False)
+    assert town.kept(held) == town.kept(stays) == (True, True)
+
+
+def test_an_opt_out_erases_what_it_is_about_and_leaves_the_rest_to_its_time(town: Town) -> None:
+    """A customer waits for the page, and not for what is due of all others."""
+    old = town.receive(town.photo(ALLOWED), "2020-01-01T00:00:00.000Z")
+    mine = [town.receive(town.photo(number)) for number in (RIGHT_DOOR, CHANGES_MIND)]
+
+    town.office.opt_out_order(RIGHT_DOOR, True)
+    town.office.opt_out_address("a-4", True)
+
+    assert {town.kept(one) for one in mine} == {(False, False)}
+    assert town.kept(old) == (True, True)
+
+
+def test_routes_and_looks_go_in_steps_too(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "BATCH", 1)
+    for number in range(3):
+        town.office.routes.plan(f"old-{number}", [ALLOWED], CAME, CAME + timedelta(hours=1))
+    for _ in range(25):
+        town.office.access.log(Customer("c-1"), new_id(), "", CAME)
+
+    steps = list(town.office.keeping.steps(CAME + 366 * DAY))
+
+    assert len(steps) >= 4 + 3
+    assert count(town, "routes") == count(town, "route_orders") == count(town, "views") == 0
+
+
+def test_what_opens_nothing_any_more_goes_without_a_sign_in(town: Town) -> None:
+    ledger, access, later = town.office.ledger, town.office.access, NOON + timedelta(minutes=25)
+    accounts = Accounts(ledger, CHEAP)
+    accounts.add(Account("customer", "c-1", "x"))
+    by, sessions, limit = accounts.find("c-1"), Sessions(ledger), SignInLimit(ledger)
+    assert by is not None
+    for at in (NOON, later):
+        sessions.open(by, at)
+    limit.book(Try("c-1", "192.0.2.1", ""), NOON)
+    code = access.one_time_code(ALLOWED, NOON)
+    assert access.verify(Agent("17"), ALLOWED, code, "", NOON)
+    access.one_time_code(LEFT_DOOR, NOON)
+    access.one_time_code(RIGHT_DOOR, later)
+
+    town.office.keeping.expire(NOON + timedelta(minutes=31))
+
+    left = {"sessions": 1, "sign_in_tries": 0, "grants": 0, "one_time_codes": 1}
+    assert {table: count(town, table) for table in left} == left
