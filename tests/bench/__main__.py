@@ -51,6 +51,7 @@ SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "upload": upload.measure,
     "depth": queue_depth.measure,
     "rows": row_count.measure,
+    "rows-sqlite": row_count.measure_sqlite,
     "herd": herd.measure,
     "verify": verify.measure,
 }

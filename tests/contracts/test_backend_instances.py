@@ -19,7 +19,7 @@ from tests.backend.office.demo import ACCOUNTS, ALLOWED
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import PICTURE
 from tests.backend.pages import PREFIX
-from tests.backend.pages.accounts import Accounts
+from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.pages.door import COOKIE
 from tests.backend.process import Backend
 from tests.backend.wire.store import Store
@@ -101,7 +101,7 @@ def form_of(page: requests.Response) -> str:
 
 
 def sign_in(
-    session: requests.Session, asked: Backend, told: Backend, account: demo.Account
+    session: requests.Session, asked: Backend, told: Backend, account: Account
 ) -> requests.Response:
     """The form of one instance, answered at another one."""
     page = session.get(f"{asked.base_url}{PREFIX}/sign-in", timeout=30)
@@ -149,7 +149,7 @@ def test_a_photo_that_one_filed_is_seen_at_the_other(pair: Pair) -> None:
 
 
 def test_the_limit_of_tries_counts_over_both(pair: Pair) -> None:
-    wrong = demo.Account("customer", CUSTOMER.who, "wrong")
+    wrong = Account("customer", CUSTOMER.who, "wrong")
     with browser(pair) as session:
         answers = [
             sign_in(session, pair.one, at, wrong).status_code

@@ -3,10 +3,12 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from tests.backend.identity.closings import ChainEnd, Closing, How, chain_ends
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
+from tests.backend.office.archive import archived
 from tests.backend.office.model import Office
 from tests.backend.wire.asking import asked
 
@@ -45,7 +47,8 @@ class Ending:
 
     def chains(self, device_id: str) -> tuple[ChainEnd, ...]:
         """What was received of it until now, also what a rescue brought since it ended."""
-        return chain_ends(map(self.office.store.label, self.office.received_of(device_id)))
+        labels = map(self.office.store.label, self.office.received_of(device_id))
+        return chain_ends(chain(archived(self.office.ledger, device_id), labels))
 
     async def chains_in_a_thread(self, device_id: str) -> tuple[ChainEnd, ...]:
         """The same: a device has 45,000 labels in a year."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.backend.office import evidence, export
+from tests.backend.office import archive, evidence, export
 from tests.backend.office.keeping import NotDone, plain_language
 from tests.backend.office.model import Office
 from tests.backend.pages import commands as account
@@ -25,6 +25,10 @@ def add_to(parser: argparse.ArgumentParser) -> Any:
         command = commands.add_parser(name, help=f"write a zip of all that is kept, by {what}")
         command.add_argument(what)
         command.add_argument("zip", type=Path)
+    command.add_argument("--archive", type=Path, action="extend", nargs="+", default=[])
+    month = commands.add_parser("archive", help="take a month's erased records out into a file")
+    month.add_argument("month", help="as 2026-05")
+    month.add_argument("folder", type=Path)
     evidence.add_to(commands)
     return commands
 
@@ -34,21 +38,29 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
     if options.command in account.COMMANDS:
         return account.run(options, office.ledger)
     match options.command:
-        case "expire":
-            return f"erased {office.keeping.expire(now)} records"
-        case "hold" | "release":
-            return _hold(options, office, now)
+        case "expire" | "archive" | "hold" | "release":
+            return _changed(options, office, now)
         case "export-order":
             export.export_order(office, options.number, options.zip)
         case "export-device":
-            if not office.received_of(options.device_id):
+            if not office.received_of(options.device_id) and not options.archive:
                 raise NotDone(f"nothing came from a device {options.device_id}")
-            export.export_device(office, options.device_id, options.zip)
+            export.export_device(office, options.device_id, options.zip, options.archive)
         case "export-evidence":
             return evidence.run(options, office, now)
         case _:
             return _kept(office)
     return f"written: {options.zip}"
+
+
+def _changed(options: argparse.Namespace, office: Office, now: datetime) -> str:
+    match options.command:
+        case "expire":
+            return f"erased {office.keeping.expire(now)} records"
+        case "archive":
+            return archive.archive(office, options.month, options.folder, now)
+        case _:
+            return _hold(options, office, now)
 
 
 def _hold(options: argparse.Namespace, office: Office, now: datetime) -> str:

@@ -3,7 +3,7 @@
 import json
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.backend.engines.objects import Changed, Missing
 from tests.backend.office import erased
+from tests.backend.office.archive import lines_of
 from tests.backend.office.model import Office
 
 
@@ -43,8 +44,12 @@ def export_order(office: Office, number: str, into: Path) -> None:
             _add_record(archive, office, capture_id)
 
 
-def export_device(office: Office, device_id: str, into: Path) -> None:
+def export_device(
+    office: Office, device_id: str, into: Path, archives: Sequence[Path] = ()
+) -> None:
     """Write a zip of a device's records, without photos: those are the customers'.
+
+    What is in files of `archive` by now is in it where these are given.
 
     `labels/<capture_id>.rec` is the signed label alone, for `doorstep verify`; it stays when a body
     is erased. `labels/receipts/<capture_id>.jws` is what was signed about it: its receipt, and
@@ -54,6 +59,9 @@ def export_device(office: Office, device_id: str, into: Path) -> None:
         FileExistsError: `into` is there.
     """
     with new_zip(into) as archive:
+        for said in lines_of(device_id, archives):
+            archive.writestr(f"labels/{said['capture_id']}.rec", f"{said['label']}\n")
+            archive.writestr(f"labels/receipts/{said['capture_id']}.jws", said["signed"])
         for capture_id in office.received_of(device_id):
             archive.writestr(f"labels/{capture_id}.rec", office.store.line(capture_id) + b"\n")
             signed = erased.signed_about(office, capture_id)

@@ -97,6 +97,16 @@ CREATE INDEX IF NOT EXISTS views_of_wrong_codes ON views (viewer, at) WHERE capt
 """
 """Whoever has millions of rows makes them beforehand, with CONCURRENTLY, by these names."""
 
+_ARCHIVES: Final = """
+CREATE TABLE archives (month TEXT PRIMARY KEY, records BIGINT NOT NULL, sha256 TEXT NOT NULL);
+CREATE TABLE archived_runs (
+    device_id TEXT NOT NULL, chain TEXT NOT NULL, first_seq BIGINT NOT NULL,
+    last_seq BIGINT NOT NULL, PRIMARY KEY (device_id, chain, first_seq));
+"""
+"""Which months are in files (archive.py), and which numbers of which chains, run by run: a chain
+without a gap is one run, however long, so that a gap is noticed as ever.
+"""
+
 _SQLITE_VIEWS: Final = (
     """CREATE TRIGGER IF NOT EXISTS views_are_not_amended BEFORE UPDATE ON views
     BEGIN SELECT RAISE(ABORT, 'the view log is append-only'); END""",
@@ -129,6 +139,7 @@ OFFICE: Final = Room(
             *(Only("postgresql", one) for one in _POSTGRESQL_VIEWS),
         ],
         statements(_INDEXES),
+        statements(_ARCHIVES),
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves

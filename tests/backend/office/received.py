@@ -9,6 +9,7 @@ from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.sealing import SEALED_TYPE
 from tests.backend.engines.objects import Missing
+from tests.backend.office.archive import months
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.model import Office
 from tests.backend.office.photos import Filed
@@ -60,11 +61,16 @@ class Received:
         return "It is whole."
 
 
+def _unknown(office: Office) -> str:
+    files = [f"{month}.jsonl" for month in months(office.ledger)]
+    return f"{UNKNOWN}; or it is in an archive: {', '.join(files)}" if files else UNKNOWN
+
+
 def received(office: Office, capture_id: str) -> Received:
     """Raises NotDone, which says what there is instead."""
     upload, verdict = office.store.find(capture_id), office.store.verdict(capture_id)
     if upload is None:
-        raise NotDone(UNKNOWN)
+        raise NotDone(_unknown(office))
     if verdict is None:
         raise NotDone(
             f"this record is not here yet: {office.store.offset(upload)} of its {upload.length} "

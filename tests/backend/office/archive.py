@@ -1,0 +1,202 @@
+"""A month of records that were erased, out of the database into one file: labels and receipts.
+
+Else rows and an object of each stay for good. In the file is what `verify` needs of them.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from agent.errors import RecordDamaged
+from agent.models import Label, rfc3339
+from agent.record import file as recordfile
+from tests.backend.engines.objects import Missing
+from tests.backend.engines.sql import Database
+from tests.backend.office import erased
+from tests.backend.office.keeping import NotDone
+from tests.backend.office.model import Office
+from tests.backend.wire.store import Store
+
+BATCH: Final = 500
+"""Records of one device that are taken out at once."""
+
+AT_ONCE: Final = 8
+"""Labels that are read or removed at once: each is a request to the bucket."""
+
+Seqs = dict[str, set[int]]
+"""Numbers by chain."""
+
+
+def archive(office: Office, month: str, folder: Path, now: datetime) -> str:
+    """Take a month's erased records out into `FOLDER/MONTH.jsonl`; returns what to print.
+
+    A line is in the file, and flushed, before anything of its record goes; interrupted, do it
+    again. What is not erased yet, as of an order that is held, stays, and is added another time.
+
+    Raises:
+        NotDone: the month is none, or not over; or its file is not there any more.
+    """
+    begins, ends = _bounds(month)
+    if ends > now:
+        raise NotDone(f"{month} is not over")
+    ledger, path = office.ledger, folder / f"{month}.jsonl"
+    query = "SELECT 1 FROM archives WHERE month = ?"
+    if ledger.execute(query, (month,)).fetchone() and not path.exists():
+        raise NotDone(f"{month} was archived before: put {path.name} back into {folder}")
+    _mend(path)
+    left = 0
+    for device_id in _devices(ledger):
+        for ids in _batches(ledger, device_id, begins, ends):
+            left += len(ids) - _take_out(office, device_id, ids, path)
+    records, digest = _told(path)
+    upsert = """INSERT INTO archives VALUES (?, ?, ?) ON CONFLICT (month) DO UPDATE
+        SET records = excluded.records, sha256 = excluded.sha256"""
+    ledger.execute(upsert, (month, records, digest))
+    words = f"; {left} stay, since their labels are not as received" if left else ""
+    return f"{path}: {records} records, sha256 {digest}{words}"
+
+
+def months(ledger: Database) -> list[str]:
+    """What is in files by now, the earliest first."""
+    return [row["month"] for row in ledger.execute("SELECT month FROM archives ORDER BY 1")]
+
+
+def archived(ledger: Database, device_id: str) -> Iterator[dict[str, Any]]:
+    """Chain and number of each record of a device that is in a file, as its label says them."""
+    for chain, seqs in _seqs(ledger, device_id).items():
+        yield from ({"chain": chain, "seq": seq} for seq in seqs)
+
+
+def lines_of(device_id: str, files: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """What the files have of a device: `capture_id`, `label`, and `signed` about it."""
+    for path in files:
+        with path.open(encoding="ascii") as file:
+            for line in file:
+                if (said := json.loads(line))["device_id"] == device_id:
+                    yield said
+
+
+def _bounds(month: str) -> tuple[datetime, datetime]:
+    try:
+        begins = datetime.fromisoformat(f"{month}-01").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise NotDone(f"{month} is no month: give it as 2026-05") from error
+    last = begins.month == 12
+    return begins, begins.replace(year=begins.year + last, month=1 if last else begins.month + 1)
+
+
+def _mend(path: Path) -> None:
+    """Without half a line, which a power cut may leave: its record is still here."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end and (file.seek(end - 1), file.read(1))[1] != b"\n":
+            end -= 1
+        file.truncate(end)
+
+
+def _devices(ledger: Database) -> Iterator[str]:
+    query = "SELECT min(device_id) FROM captures WHERE device_id > ?"
+    device_id = ""
+    while (device_id := ledger.execute(query, (device_id,)).fetchone()[0]) is not None:
+        yield device_id
+
+
+def _batches(
+    ledger: Database, device_id: str, begins: datetime, ends: datetime
+) -> Iterator[list[str]]:
+    query = f"""SELECT capture_id, received_at FROM captures WHERE device_id = ?
+        AND received_at >= ? AND received_at < ? AND erased_at IS NOT NULL
+        AND capture_id > ? ORDER BY capture_id LIMIT {BATCH}"""
+    after = ""
+    row = (device_id, rfc3339(begins), rfc3339(ends))
+    while found := [one["capture_id"] for one in ledger.execute(query, (*row, after))]:
+        yield found
+        after = found[-1]
+
+
+def _take_out(office: Office, device_id: str, ids: Sequence[str], path: Path) -> int:
+    """Returns how many of them are in the file now, and nowhere else."""
+    store, ledger = office.store, office.ledger
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        whole = [one for one in ids if store.find(one) is not None]
+        found = [one for one in threads.map(partial(_labelled, store), whole) if one is not None]
+        with path.open("ab") as file:
+            file.writelines(_line(office, label, line) for label, line in found)
+            file.flush()
+            os.fsync(file.fileno())
+        _note(ledger, device_id, [label for label, _ in found])
+        # Of what an interrupted run has taken out by half, the rest goes now.
+        out = {*ids} - {*whole} | {label.capture_id for label, _ in found}
+        if out:
+            marks = ", ".join("?" * len(out))
+            store.db.execute(f"DELETE FROM uploads WHERE capture_id IN ({marks})", [*out])
+            list(threads.map(store.objects.erase, out))
+            ledger.execute(f"DELETE FROM captures WHERE capture_id IN ({marks})", [*out])
+    return len(out)
+
+
+def _labelled(store: Store, capture_id: str) -> tuple[Label, bytes] | None:
+    """Its label, and the line that says it; None where that is not as received."""
+    try:
+        line = store.line(capture_id)
+        label, _ = recordfile.open_label(line)
+    except (Missing, RecordDamaged):
+        return None
+    return (label, line) if label.capture_id == capture_id else None
+
+
+def _line(office: Office, label: Label, line: bytes) -> bytes:
+    said = {
+        "capture_id": label.capture_id,
+        "device_id": label.device_id,
+        "label": line.decode("ascii"),
+        "signed": erased.signed_about(office, label.capture_id),
+    }
+    return json.dumps(said, separators=(",", ":")).encode() + b"\n"
+
+
+def _note(ledger: Database, device_id: str, labels: Sequence[Label]) -> None:
+    """Which numbers are in files now; again changes nothing."""
+    with ledger.together():
+        seqs = _seqs(ledger, device_id)
+        for label in labels:
+            seqs.setdefault(label.chain, set()).add(label.seq)
+        ledger.execute("DELETE FROM archived_runs WHERE device_id = ?", (device_id,))
+        rows = [
+            (device_id, chain, first, last)
+            for chain, numbers in seqs.items()
+            for first, last in _runs(numbers)
+        ]
+        ledger.executemany("INSERT INTO archived_runs VALUES (?, ?, ?, ?)", rows)
+
+
+def _seqs(ledger: Database, device_id: str) -> Seqs:
+    query = "SELECT chain, first_seq, last_seq FROM archived_runs WHERE device_id = ?"
+    found: Seqs = {}
+    for chain, first, last in ledger.execute(query, (device_id,)):
+        found.setdefault(chain, set()).update(range(first, last + 1))
+    return found
+
+
+def _runs(numbers: set[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each."""
+    for first in sorted(one for one in numbers if one - 1 not in numbers):
+        last = first
+        while last + 1 in numbers:
+            last += 1
+        yield first, last
+
+
+def _told(path: Path) -> tuple[int, str]:
+    """How many records a file has, and its digest."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        return sum(1 for _ in file), digest

@@ -1,0 +1,164 @@
+"""A month in a file: nothing is lost on the way, a gap is noticed as ever, the rows are gone."""
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from agent.models import CaptureId
+from agent.record.verify import examine
+from tests.backend.identity.ending import Ending
+from tests.backend.identity.register import Register
+from tests.backend.office import archive as archiving
+from tests.backend.office.archive import archive
+from tests.backend.office.demo import ALLOWED, CHANGES_MIND
+from tests.backend.office.export import export_device
+from tests.backend.office.keeping import NotDone
+from tests.backend.office.received import received
+from tests.backend.office.town import Town
+from tests.support.engines import only_sqlite
+
+MAY, JUNE = "2026-05-07T11:00:00.000Z", "2026-06-01T00:00:00.000Z"
+LATER = datetime(2026, 9, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path / "backend")
+
+
+@pytest.fixture
+def into(tmp_path: Path) -> Path:
+    return tmp_path / "archives"
+
+
+def came(town: Town, *times: str, number: str = ALLOWED) -> list[CaptureId]:
+    return [town.receive(town.photo(number), at) for at in times]
+
+
+def problems(town: Town, folder: Path, *archives: Path) -> int:
+    """What `doorstep verify` says of all that is exported of the van."""
+    export_device(town.office, "van-7", folder / "van.zip", archives)
+    ZipFile(folder / "van.zip").extractall(folder)
+    return examine((folder / "labels").glob("*.rec"), None).problems
+
+
+def rows(town: Town) -> set[str]:
+    """Ids that any table or object still has."""
+    asked = [(town.office.store.db, "uploads"), (town.office.store.db, "verdicts")]
+    asked.append((town.office.ledger, "captures"))
+    found = {row[0] for db, table in asked for row in db.execute(f"SELECT capture_id FROM {table}")}
+    return found | set(town.office.store.objects.ids())
+
+
+def test_a_month_goes_into_a_file_with_which_the_chain_still_verifies(
+    town: Town, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archiving, "BATCH", 2)
+    gone, stays = came(town, *[MAY] * 5), came(town, JUNE)
+    town.office.keeping.expire(LATER)
+
+    told = archive(town.office, "2026-05", into, LATER)
+
+    file = into / "2026-05.jsonl"
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert told == f"{file}: 5 records, sha256 {digest}"
+    assert rows(town) == set(stays)
+    assert file.stat().st_mode & 0o077 == 0
+    assert problems(town, tmp_path, file) == 0
+    assert {path.stem for path in (tmp_path / "labels").glob("*.rec")} == {*gone, *stays}
+    assert archive(town.office, "2026-05", into, LATER) == told
+
+
+def test_without_the_file_the_gap_is_noticed(town: Town, into: Path, tmp_path: Path) -> None:
+    came(town, JUNE, MAY, JUNE)
+    town.office.keeping.expire(LATER)
+    archive(town.office, "2026-05", into, LATER)
+
+    assert problems(town, tmp_path) == 1
+
+
+def test_a_device_that_ends_has_the_gaps_that_it_had_and_no_others(town: Town, into: Path) -> None:
+    came(town, MAY, MAY)
+    town.photo(ALLOWED)  # number 3 never comes
+    came(town, MAY, JUNE)
+    ending = Ending(Register(town.folder), town.office)
+    before = ending.chains("van-7")
+    town.office.keeping.expire(LATER)
+
+    archive(town.office, "2026-05", into, LATER)
+
+    assert ending.chains("van-7") == before
+    assert (before[0].last_seq, before[0].gaps) == (5, ((3, 3),))
+
+
+def test_what_is_held_stays_and_is_added_once_it_is_erased(town: Town, into: Path) -> None:
+    came(town, MAY)
+    (held,) = came(town, MAY, number=CHANGES_MIND)
+    town.office.keeping.hold(CHANGES_MIND, "CASE-7", LATER)
+    town.office.keeping.expire(LATER)
+    assert "1 records" in archive(town.office, "2026-05", into, LATER)
+    assert rows(town) == {held}
+
+    town.office.keeping.release(CHANGES_MIND)
+    town.office.keeping.expire(LATER)
+    file = into / "2026-05.jsonl"
+    file.rename(into / "elsewhere")
+    with pytest.raises(NotDone, match=r"put 2026-05.jsonl back"):
+        archive(town.office, "2026-05", into, LATER)
+    (into / "elsewhere").rename(file)
+
+    assert "2 records" in archive(town.office, "2026-05", into, LATER)
+    assert rows(town) == set()
+
+
+def test_after_a_power_cut_it_is_done_again(town: Town, into: Path, tmp_path: Path) -> None:
+    """In the middle of a line; and of a record whose upload is gone, and whose label is not."""
+    ids = came(town, *[MAY] * 3)
+    town.office.keeping.expire(LATER)
+    other = tmp_path / "other"
+    line = archiving._line(  # noqa: SLF001 - what an interrupted run has written
+        town.office,
+        *archiving._labelled(town.office.store, ids[0]),  # type: ignore[misc] # noqa: SLF001
+    )
+    into.mkdir()
+    (into / "2026-05.jsonl").write_bytes(line + line[:100])
+    town.office.store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (ids[0],))
+
+    assert "3 records" in archive(town.office, "2026-05", into, LATER)
+
+    assert rows(town) == set()
+    other.mkdir()
+    assert problems(town, other, into / "2026-05.jsonl") == 0
+
+
+@only_sqlite
+def test_a_label_that_is_not_as_received_stays(town: Town, into: Path) -> None:
+    good, bad = came(town, MAY, MAY)
+    town.office.keeping.expire(LATER)
+    file = town.file(f"received/{bad}.rec")
+    file.write_bytes(town.file(f"received/{good}.rec").read_bytes())
+
+    told = archive(town.office, "2026-05", into, LATER)
+
+    assert "1 records" in told
+    assert told.endswith("1 stay, since their labels are not as received")
+    assert rows(town) == {bad}
+
+
+def test_who_asks_for_evidence_is_told_of_the_file(town: Town, into: Path) -> None:
+    (gone,) = came(town, MAY)
+    town.office.keeping.expire(LATER)
+    archive(town.office, "2026-05", into, LATER)
+
+    with pytest.raises(NotDone, match=r"or it is in an archive: 2026-05.jsonl"):
+        received(town.office, gone)
+
+
+@pytest.mark.parametrize("month", ["2026-09", "2026-13", "2026-5", "may", "../2026-05"])
+def test_a_month_that_is_none_or_not_over_is_refused(town: Town, into: Path, month: str) -> None:
+    with pytest.raises(NotDone, match=r"is (not over|no month)"):
+        archive(town.office, month, into, LATER)
+    assert not into.exists()
