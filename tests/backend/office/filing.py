@@ -154,7 +154,10 @@ class Filing:
 
     def revoked(self) -> list[Photo]:
         """Photos by a key that was not believed any more when they came: shown to nobody."""
-        return self._photos(f"c.kind = 'photo' AND c.erased_at IS NULL AND {_REVOKED}")
+        which = f"c.device_id = :device AND c.kind = 'photo' AND c.erased_at IS NULL AND {_REVOKED}"
+        devices = self._ledger.execute("SELECT DISTINCT device_id FROM revoked_keys")
+        found = [one for row in devices for one in self._photos(which, device=row["device_id"])]
+        return sorted(found, key=lambda photo: photo.received_at)
 
     def conclude_anew(self, device_id: str, since: datetime) -> None:
         """What a device's records since then took back or did is reckoned by those believed."""
@@ -236,11 +239,14 @@ class Filing:
                 self._reckon_done(before[0].number)
 
     def _settle(self, capture_id: str) -> None:
-        """Draw the conclusions from a record just filed or bound, whichever came first."""
+        """Draw the conclusions from a record just filed or bound, whichever came first.
+
+        What takes it back is found by what it is about, and not among all of its device (`|| ''`).
+        """
         taken_back = f"""UPDATE captures SET taken_back_at = found.at FROM
             (SELECT c.capture_id AS id, min(CASE WHEN o.received_at > c.received_at
                 THEN o.received_at ELSE c.received_at END) AS at
-            FROM captures c JOIN captures o ON o.device_id = c.device_id
+            FROM captures c JOIN captures o ON c.device_id = o.device_id || ''
             WHERE c.taken_back_at IS NULL AND NOT {_IS_REVOKED.format("o")}
             AND (o.kind = 'void' AND o.about = c.capture_id
                  OR o.kind = 'photo' AND o.retake_of = c.capture_id AND o.number IS NOT NULL
