@@ -21,6 +21,9 @@ DEVICES: Final = 1_000
 AGE: Final = timedelta(days=29)
 """Of the oldest record: nothing is due yet."""
 
+NEVER: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""For whoever asks for names of tables alone."""
+
 Row = tuple[Any, ...]
 Put = Callable[[str, Iterable[Row]], None]
 """Takes a table with its columns, and what goes into it."""

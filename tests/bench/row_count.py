@@ -17,7 +17,7 @@ import requests  # noqa: TID251 - a browser's and another system's side of the w
 from agent.models import CaptureId, Kind
 from agent.record import signing
 from tests.backend.engines.opening import URL, open_database
-from tests.backend.engines.postgres import close_pools
+from tests.backend.engines.postgres import STATEMENT_MS, close_pools
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.orders import Address, Order
 from tests.backend.office.town import PICTURE
@@ -45,6 +45,7 @@ STOPS: Final = 150
 
 STARTS: Final = 3
 SCRAPES: Final = 3
+STEPS: Final = 30
 
 RECORD_BYTES: Final = 1_400
 """Of one record in all tables and indexes, as it was reckoned before anything was measured."""
@@ -61,13 +62,13 @@ class Site:
     """
 
     backend: Backend
-    started_s: list[float]
     device: Wire
     puller: Wire
     customer: requests.Session
     dispatch: requests.Session
     maker: RecordMaker
     sent: str = ""
+    started_s: list[float] = field(default_factory=list)
     taken: dict[str, list[float]] = field(default_factory=dict)
 
     def receipt(self) -> None:
@@ -80,19 +81,19 @@ class Site:
         assert self.device.post(self.sent, made.content, made.content).status_code == 201
 
     def manifest(self) -> None:
-        assert _got(self.device.session, f"{self.device.base_url}/manifest")
+        assert got(self.device.session, f"{self.device.base_url}/manifest")
 
     def customers_page(self) -> None:
         base = self.backend.base_url
-        page = _got(self.customer, f"{base}/pages/orders/{number(1)}").text
+        page = got(self.customer, f"{base}/pages/orders/{number(1)}").text
         (address,) = re.findall(r'<img src="([^"]*)"', page)
-        assert _got(self.customer, base + address).content[:2] == b"\xff\xd8"
+        assert got(self.customer, base + address).content[:2] == b"\xff\xd8"
 
     def fleet_page(self) -> None:
-        assert "van-" in _got(self.dispatch, f"{self.backend.base_url}/pages/fleet").text
+        assert "van-" in got(self.dispatch, f"{self.backend.base_url}/pages/fleet").text
 
     def metrics(self) -> None:
-        assert _got(self.puller.session, f"{self.puller.base_url}/metrics")
+        assert got(self.puller.session, f"{self.puller.base_url}/metrics")
 
 
 QUESTIONS: Final[Mapping[str, Callable[[Site], None]]] = {
@@ -171,17 +172,20 @@ def _site(engine: str, folder: Path, count: int, found: list[Figure]) -> Iterato
         opened.callback(backend.kill)
         backend.start()
         began_s = time.monotonic()
-        _fill(folder, count)
+        fill(folder, count)
         found.append(Figure(f"{engine}: {count:,} records put", "s", [time.monotonic() - began_s]))
         if engine == "postgresql":
             found += sizes(server.url, count)
-        site = _asked_by(backend, folder, opened)
+        found += _clean_up(engine, folder, count)
+        started_s = [_restarted_s(backend) for _ in range(STARTS)]
+        site = asked_by(backend, folder, opened)
+        site.started_s += started_s
         site.intake(1)
         until(lambda: open_office(Store(folder)).store.unfiled.count() == 0)
         yield site
 
 
-def _fill(folder: Path, count: int) -> None:
+def fill(folder: Path, count: int) -> None:
     stock(folder, records.DEVICES)
     if url := os.environ.get(URL):
         records.fill(records.into_postgresql(url), count)
@@ -193,17 +197,15 @@ def _fill(folder: Path, count: int) -> None:
         records.fill(records.into_sqlite(backend, orders), count)
 
 
-def _asked_by(backend: Backend, folder: Path, opened: ExitStack) -> Site:
-    """Starts it anew some times over what is there, and signs everybody in."""
+def asked_by(backend: Backend, folder: Path, opened: ExitStack) -> Site:
+    """Makes a route to ask for, and signs everybody in."""
     _send_out(open_office(Store(folder)))
-    started_s = [_restarted_s(backend) for _ in range(STARTS)]
     key = signing.new_key()
     van, pem = enrolled(backend, folder, VAN, key), folder / "puller.pem"
     backend.command("clients", "add", "puller", "--out", str(pem))
     speaking = partial(speaking_to, backend.base_url, backend.ca_file)
     return Site(
         backend,
-        started_s,
         opened.enter_context(speaking(van.files)),
         opened.enter_context(speaking((pem, pem))),
         opened.enter_context(_signed_in(backend, "customer")),
@@ -252,16 +254,29 @@ def _signed_in(backend: Backend, who: str) -> Iterator[requests.Session]:
         session.trust_env = False
         session.verify = str(backend.ca_file)
         base = f"{backend.base_url}/pages"
-        (form,) = re.findall(r'name="form" value="([^"]*)"', _got(session, f"{base}/").text)
+        (form,) = re.findall(r'name="form" value="([^"]*)"', got(session, f"{base}/").text)
         given = {"form": form, "who": who, "password": who}
         assert session.post(f"{base}/sign-in", data=given, timeout=60).status_code == 200
         yield session
 
 
-def _got(session: requests.Session, url: str) -> requests.Response:
+def got(session: requests.Session, url: str) -> requests.Response:
     answer = session.get(url, timeout=60)
     assert answer.status_code == 200, f"{url} answered {answer.status_code}: {answer.text}"
     return answer
+
+
+def _clean_up(engine: str, folder: Path, count: int) -> Iterator[Figure]:
+    """Its first steps where all is due: after a month without one, or with another retention."""
+    due = open_office(Store(folder)).keeping.steps(datetime.now(UTC) + 2 * records.AGE)
+    taken = []
+    for _ in range(STEPS):
+        began_s = time.perf_counter()
+        next(due)
+        taken.append((time.perf_counter() - began_s) * 1e3)
+    name = f"{engine}: a step of clean-up, {count:,} records due"
+    yield Figure(name, "ms", taken, note="rows alone: a bucket takes longer for its objects")
+    yield Figure("  the longest", "ms", [max(taken)], at_most=float(STATEMENT_MS), digits=0)
 
 
 def sizes(url: str, count: int) -> Iterator[Figure]:
