@@ -256,7 +256,8 @@ def _signed_in(backend: Backend, who: str) -> Iterator[requests.Session]:
         base = f"{backend.base_url}/pages"
         (form,) = re.findall(r'name="form" value="([^"]*)"', got(session, f"{base}/").text)
         given = {"form": form, "who": who, "password": who}
-        assert session.post(f"{base}/sign-in", data=given, timeout=60).status_code == 200
+        answer = session.post(f"{base}/sign-in", data=given, timeout=60)
+        assert answer.status_code == 200, answer.text
         yield session
 
 

@@ -26,6 +26,7 @@ EXPLAINS: Final = {
     "shared_preload_libraries": "auto_explain",
     "auto_explain.log_min_duration": "0",
     "enable_seqscan": "off",
+    "jit": "off",
 }
 """Each plan into the server's log, which reads a table from end to end only where no index serves.
 

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 FIRST_S: Final = 60.0
 """From a start until it begins: whoever waited for the start is served before."""
 
+AGAIN_S: Final = 60.0
+"""After the database or the objects were away: a first clean-up of a month takes hours."""
+
 EVERY_S: Final = 3600.0
 """A retention is counted in days, and an hour is 4 % of the shortest."""
 
@@ -44,15 +47,17 @@ class Expiry:
     def _run(self) -> None:
         wait_s = FIRST_S
         while not self._ended.wait(wait_s):
-            self._expire()
-            wait_s = EVERY_S
+            wait_s = self._expire()
 
-    def _expire(self) -> None:
+    def _expire(self) -> float:
+        """Returns how long to wait, in seconds."""
         try:
             for _ in self._keeping.steps(datetime.now(UTC)):
                 if self._ended.is_set():
-                    return
+                    break
         except Away as error:
             note_away(error)
+            return AGAIN_S
         except Exception:  # a bug; what is due is not to stay unseen from then on
             log.exception("expiry=failed")
+        return EVERY_S

@@ -98,8 +98,9 @@ CREATE INDEX IF NOT EXISTS views_of_wrong_codes ON views (viewer, at) WHERE capt
 """Whoever has millions of rows makes them beforehand, with CONCURRENTLY, by these names."""
 
 _ARCHIVES: Final = """
-CREATE TABLE archives (month TEXT PRIMARY KEY, records BIGINT NOT NULL, sha256 TEXT NOT NULL);
-CREATE TABLE archived_runs (
+CREATE TABLE IF NOT EXISTS archives (
+    month TEXT PRIMARY KEY, records BIGINT NOT NULL, sha256 TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS archived_runs (
     device_id TEXT NOT NULL, chain TEXT NOT NULL, first_seq BIGINT NOT NULL,
     last_seq BIGINT NOT NULL, PRIMARY KEY (device_id, chain, first_seq));
 """

@@ -145,6 +145,7 @@ def test_what_is_due_goes_while_the_backend_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(expiry, "FIRST_S", 0.05)
+    monkeypatch.setattr(expiry, "AGAIN_S", 0.05)
     monkeypatch.setattr(expiry, "EVERY_S", 0.05)
     with live_town(tmp_path) as live:
         store = live.town.office.store
@@ -158,6 +159,7 @@ def test_what_is_due_goes_also_after_the_database_was_away(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(expiry, "FIRST_S", 0.05)
+    monkeypatch.setattr(expiry, "AGAIN_S", 0.05)
     monkeypatch.setattr(expiry, "EVERY_S", 0.05)
     with live_town(tmp_path) as live:
         store = live.town.office.store
