@@ -1,4 +1,4 @@
-"""What this process has just received and opened: its worker need not fetch it to file it."""
+"""What this process has just received: its worker files it first, and need not fetch it."""
 
 from threading import Event, Lock
 from typing import Final
@@ -15,11 +15,13 @@ class Inbox:
     def __init__(self) -> None:
         self._lock = Lock()
         self._opened: dict[str, RecordFile] = {}
+        self._came: list[str] = []
         self._woken = Event()
 
     def put(self, opened: RecordFile) -> None:
         """Wakes the worker."""
         with self._lock:
+            self._came.append(opened.label.capture_id)
             self._opened[opened.label.capture_id] = opened
             while len(self._opened) > MOST_OPENED:
                 self._opened.pop(next(iter(self._opened)))
@@ -29,6 +31,12 @@ class Inbox:
         """None where it is not here any more, or came elsewhere."""
         with self._lock:
             return self._opened.pop(capture_id, None)
+
+    def came(self) -> list[str]:
+        """Ids of what came since this was asked."""
+        with self._lock:
+            came, self._came = self._came, []
+        return came
 
     def wake(self) -> None:
         self._woken.set()

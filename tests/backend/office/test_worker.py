@@ -86,6 +86,38 @@ def test_a_worker_is_woken_by_what_its_own_process_receives(town: Town, beside: 
         assert town.shown(number) == [made.label.capture_id]
 
 
+def test_what_another_process_has_just_received_is_left_to_it_until_the_next_look(
+    town: Town, other: Office
+) -> None:
+    """It has the record open in its hand: anybody else would fetch it once more."""
+    worker = Worker(other)
+    worker.step()
+    its_own, own = town.photo(ALLOWED), town.photo(RIGHT_DOOR)
+    town.keep(its_own)
+    town.keep(own)
+    other.take_in(other.store.open(own.content))
+
+    worker.step()
+
+    assert (town.shown(ALLOWED), town.shown(RIGHT_DOOR)) == ([], [own.label.capture_id])
+    Worker(other).step()
+    assert town.shown(ALLOWED) == [its_own.label.capture_id]
+
+
+def test_of_more_than_it_takes_at_once_nothing_waits_for_a_look(town: Town, other: Office) -> None:
+    worker = Worker(other)
+    worker.step()
+    for _ in range(MOST + 1):
+        made = town.photo(ALLOWED)
+        town.keep(made)
+        other.take_in(other.store.open(made.content))
+
+    assert worker.step() == 0.0
+    worker.step()
+
+    assert other.store.unfiled.count() == 0
+
+
 def test_of_what_is_received_faster_than_it_is_filed_only_some_stays_in_memory(
     town: Town,
 ) -> None:
@@ -183,7 +215,7 @@ def test_a_worker_that_meets_a_bug_goes_on(
     """Else devices would get receipts for days, and nobody see a photo."""
     db = town.office.store.db
     db.execute("ALTER TABLE unfiled RENAME TO elsewhere")
-    beside.inbox.wake()
+    beside.take_in(beside.store.open(town.photo(RIGHT_DOOR).content))
     until(lambda: "filing=failed" in caplog.text)
     db.execute("ALTER TABLE elsewhere RENAME TO unfiled")
     capture_id = received(town)

@@ -1,6 +1,7 @@
 """The thread that files what has its receipt; any number of processes may have one."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ class Worker:
         self._office = office
         self._unfiled = office.store.unfiled
         self._ended = Event()
+        self._look_s = 0.0
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -53,15 +55,29 @@ class Worker:
     def step(self) -> float:
         """Files what is due, up to MOST records; returns how long to wait, in seconds."""
         try:
-            taken = self._unfiled.take(datetime.now(UTC))
+            taken = self._take()
             self._unfiled.done([one for one in taken if self._files(one)])
         except Away as error:
             note_away(error)
-            return TRIED_S
         except Exception:  # a bug; receipts are given meanwhile, and filing is not to end unseen
             log.exception("filing=failed")
-            return TRIED_S
-        return 0.0 if len(taken) == MOST else LOOK_S[self._office.store.db.engine]
+        else:
+            return max(self._look_s - time.monotonic(), 0.0)
+        self._look_s = 0.0
+        return TRIED_S
+
+    def _take(self) -> list[str]:
+        """What its own process has received; at a look, and of a crowd, whatever is due.
+
+        What another one has just received is left to that one, which need not fetch it.
+        """
+        own, now_s = self._office.inbox.came(), time.monotonic()
+        if now_s < self._look_s and len(own) <= MOST:
+            return self._unfiled.take_of(own, datetime.now(UTC))
+        taken = self._unfiled.take(datetime.now(UTC))
+        is_all = len(taken) < MOST
+        self._look_s = now_s + (LOOK_S[self._office.store.db.engine] if is_all else 0.0)
+        return taken
 
     def _files(self, capture_id: str) -> bool:
         """False where it cannot be filed: the others go on, and it is tried again. Raises Away."""

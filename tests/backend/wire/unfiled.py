@@ -69,12 +69,22 @@ class Unfiled:
 
         Each is booked as tried before it is: one that ends the process does so once a LEASE.
         """
+        return self._take("tries = 0 OR due <= ?", (rfc3339(now),), now)
+
+    def take_of(self, capture_ids: Sequence[str], now: datetime) -> list[str]:
+        """The same of these alone, as long as nobody has tried them; MOST of them at most."""
+        if not capture_ids:
+            return []
+        marks = ", ".join("?" * len(capture_ids))
+        return self._take(f"tries = 0 AND capture_id IN ({marks})", capture_ids, now)
+
+    def _take(self, which: str, values: Sequence[str], now: datetime) -> list[str]:
         skip = "FOR UPDATE SKIP LOCKED" if self._db.engine == "postgresql" else ""
         change = f"""WITH found (id) AS MATERIALIZED (SELECT capture_id FROM unfiled
-            WHERE tries = 0 OR due <= ? ORDER BY due LIMIT {MOST} {skip})
+            WHERE {which} ORDER BY due LIMIT {MOST} {skip})
             UPDATE unfiled SET tries = tries + 1, due = ? FROM found WHERE capture_id = found.id
             RETURNING capture_id"""
-        rows = self._db.execute(change, (rfc3339(now), rfc3339(now + LEASE)))
+        rows = self._db.execute(change, (*values, rfc3339(now + LEASE)))
         return [row["capture_id"] for row in rows]
 
     def free(self) -> None:
