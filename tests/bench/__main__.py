@@ -24,6 +24,7 @@ from tests.bench import (
     machine,
     memory,
     origin,
+    peak,
     press,
     queue_depth,
     row_count,
@@ -53,6 +54,8 @@ SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "rows": row_count.measure,
     "rows-sqlite": row_count.measure_sqlite,
     "herd": herd.measure,
+    "peak": peak.measure,
+    "kills": peak.kills,
     "verify": verify.measure,
 }
 """The machine's own limits are always measured, first."""

@@ -73,3 +73,12 @@ class Rig:
     @property
     def rounds(self) -> int:
         return 10 if self.is_quick else 60
+
+    @property
+    def peak_records(self) -> int:
+        """Of each device."""
+        return 2 if self.is_quick else 6
+
+    @property
+    def kills_s(self) -> float:
+        return 12.0 if self.is_quick else 120.0

@@ -78,6 +78,17 @@ def enrolled(
 ) -> Enrolled:
     """Lets a device in, and enrols it; with a `label_key` also for what it signs."""
     token = Register(backend.data).let_in(device_id)
+    return enrolled_by(backend, token, folder, device_id, label_key)
+
+
+def enrolled_by(
+    backend: Enrols,
+    token: str,
+    folder: Path,
+    device_id: str,
+    label_key: signing.PrivateKey | None = None,
+) -> Enrolled:
+    """Enrols a device that was let in."""
     key = signing.new_key()
     answer = ask(backend, "simpleenroll", asked(device_id, key), auth=(device_id, token))
     made = kept(folder, device_id, certificate_in(answer), key)
@@ -116,7 +127,7 @@ def _general(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def ask(backend: Backend, what: str, body: bytes | None = None, **how: Any) -> Any:
+def ask(backend: Enrols, what: str, body: bytes | None = None, **how: Any) -> Any:
     """One EST request on a connection of its own; POST where there is a body."""
     with requests.Session() as session:
         session.trust_env = False

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import uuid4
 
 import psycopg  # noqa: TID251 - the test's own side: it makes databases, and looks
@@ -41,6 +41,12 @@ class Postgres:
     @property
     def url(self) -> str:
         return self.database("postgres")
+
+    @property
+    def pid(self) -> int:
+        """Of the server, whose children are the processes that serve connections."""
+        assert self._process is not None
+        return self._process.pid
 
     def database(self, name: str) -> str:
         """The URL of a database."""
@@ -115,9 +121,8 @@ class Postgres:
 
     def _pids(self) -> list[int]:
         """The server first, so that it starts nothing more."""
-        assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        return [self._process.pid, *map(int, children.read_text().split())]
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [self.pid, *map(int, children.read_text().split())]
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
@@ -139,6 +144,12 @@ class Postgres:
 def told(url: str, statement: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statement.encode())
+
+
+def asked(url: str, query: str) -> list[tuple[Any, ...]]:
+    """What is in a database, past whoever keeps it."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(query.encode()).fetchall()
 
 
 def drop_those_of(url: str, schemas: list[str]) -> list[str]:

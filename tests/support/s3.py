@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -54,6 +54,11 @@ class Engine:
         said = {"identities": [_identity(*ADMIN, "Admin"), _identity(*BACKEND.values())]}
         (self.folder / "s3.json").write_text(json.dumps(said))
         self.ports = _free([f"{part}.port{kind}" for part in _PARTS for kind in ("", ".grpc")])
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        return self._process.pid
 
     def start(self) -> None:
         """Starts it; `wait` until it keeps objects."""
@@ -129,10 +134,10 @@ class Engine:
 
 
 @contextmanager
-def s3_engine(folder: Path) -> Iterator[Engine]:
+def s3_engine(folder: Path, options: Sequence[str] = ()) -> Iterator[Engine]:
     """Runs one; ends it when the block ends. The keys stay in the environment: all have them."""
     os.environ.update(BACKEND)
-    engine = Engine(folder)
+    engine = Engine(folder, list(options))
     engine.start()
     try:
         engine.wait()

@@ -1,0 +1,80 @@
+"""A fleet's peak: two intake instances and an office over PostgreSQL and S3, behind nginx.
+
+50 devices send through a minute's peak by the product's own sync; S3 answers nothing for some
+seconds, and an instance is killed. Then a table says what came of it.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from tests.peak import misfortunes, missing, plan, report, servers
+from tests.peak.play import Outcome, play
+
+DEVICES: Final = 50
+RECORDS: Final = 12
+"""Of each device: 600 in all."""
+
+LASTS_S: Final = 60.0
+"""10 records a second, and 20 in the middle: a fleet of 10,000 makes 170 at its peak."""
+
+INTAKES: Final = 2
+
+
+def main() -> int:
+    """Play the peak; 0 only when each record has its receipt, and none is lost or double."""
+    options = _options()
+    if told := missing.told():
+        print(told, file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda _kind, _frame: sys.exit(1))
+    with tempfile.TemporaryDirectory(prefix="doorstep-") as folder:
+        outcome = _play(Path(folder), options)
+    print()
+    print("\n".join(report.lines(outcome)))
+    for one in outcome.others[:10]:
+        print(f"  WRONG: {one}")
+    print("\nComplete." if outcome.is_good else "\nINCOMPLETE.")
+    return 0 if outcome.is_good else 1
+
+
+def _play(folder: Path, options: argparse.Namespace) -> Outcome:
+    began_s = time.monotonic()
+
+    def say(words: str) -> None:
+        print(f"{time.monotonic() - began_s:5.0f} s  {words}", flush=True)
+
+    say("PostgreSQL and S3 are started ...")
+    with servers.engines(folder) as engines:
+        say(f"{INTAKES} intake instances, one office, and nginx before them ...")
+        with servers.spread(folder / "fleet", engines, INTAKES, offices=1) as spread:
+            say(f"{options.devices} devices enrol ...")
+            presses = plan.morning(options.devices, options.records, options.seconds)
+            happens = partial(
+                misfortunes.morning,
+                stall_s=options.seconds / 4,
+                kill_s=options.seconds * 3 / 5,
+            )
+            return play(spread, presses, happens, say)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("scripts/demo --fleet", description=__doc__)
+    parser.add_argument("--devices", type=int, default=DEVICES, help="how many devices")
+    parser.add_argument("--records", type=int, default=RECORDS, help="of each device")
+    parser.add_argument("--seconds", type=float, default=LASTS_S, help="how long they are made")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    os.environ.pop("DOORSTEP_CONFIG", None)
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
