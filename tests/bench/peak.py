@@ -20,8 +20,8 @@ from tests.peak.servers import Engines, Servers
 FEW: Final = 50
 MANY: Final = 200
 
-S3_REQUESTS: Final = 2.0
-"""Per record: put, and read back."""
+S3_REQUESTS: Final = 2.1
+"""Per record: put, and read back; now and then a look files what another one has just received."""
 
 KILL_EVERY_S: Final = 3.0
 

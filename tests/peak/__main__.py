@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tests.peak import misfortunes, missing, plan, report, servers
+from tests.peak import dispatch, misfortunes, missing, plan, report, servers
+from tests.peak.dispatch import Looks
 from tests.peak.play import Outcome, play
 
 DEVICES: Final = 50
@@ -35,16 +36,16 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda _kind, _frame: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="doorstep-") as folder:
-        outcome = _play(Path(folder), options)
+        outcome, looks = _play(Path(folder), options)
     print()
-    print("\n".join(report.lines(outcome)))
+    print("\n".join(report.lines(outcome, looks)))
     for one in outcome.others[:10]:
         print(f"  WRONG: {one}")
     print("\nComplete." if outcome.is_good else "\nINCOMPLETE.")
     return 0 if outcome.is_good else 1
 
 
-def _play(folder: Path, options: argparse.Namespace) -> Outcome:
+def _play(folder: Path, options: argparse.Namespace) -> tuple[Outcome, Looks]:
     began_s = time.monotonic()
 
     def say(words: str) -> None:
@@ -61,7 +62,8 @@ def _play(folder: Path, options: argparse.Namespace) -> Outcome:
                 stall_s=options.seconds / 4,
                 kill_s=options.seconds * 3 / 5,
             )
-            return play(spread, presses, happens, say)
+            with dispatch.looking(spread) as looks:
+                return play(spread, presses, happens, say), looks
 
 
 def _options() -> argparse.Namespace:

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
@@ -18,7 +18,9 @@ from typing import Final, TypeVar
 
 from agent.capture import jpeg
 from hardware.simulated.scenes import Scene, render
+from tests.backend.engines.opening import open_database
 from tests.backend.identity.register import Register
+from tests.backend.wire.unfiled import AGAIN, Unfiled
 from tests.bench.stock import JPEG_QUALITY_PCT
 from tests.peak import devices, misfortunes
 from tests.peak.cpu import tree_s
@@ -27,7 +29,7 @@ from tests.peak.kept import Judged, judged, kept
 from tests.peak.misfortunes import Misfortune, Say, Told
 from tests.peak.plan import Press
 from tests.peak.servers import Servers
-from tests.support.filed import await_filed
+from tests.support.waiting import until
 
 PROCESSES: Final = 4
 """Of devices: one alone would be held up by its own threads before the servers are."""
@@ -40,6 +42,9 @@ MEMORY_BYTES: Final = 2_000_000_000
 READY_WITHIN_S: Final = 300.0
 OVER_WITHIN_S: Final = 300.0
 """Longest waits, for 200 devices' enrolment, and after the last press for the last receipt."""
+
+FILED_WITHIN_S: Final = AGAIN.total_seconds() + 30.0
+"""Then also what could not be filed at first, while S3 was away."""
 
 LOOK_S: Final = 0.5
 
@@ -89,8 +94,10 @@ def play(
 ) -> Outcome:
     """Lets the devices live until each record has its receipt, and looks at what is kept.
 
+    For so long as that may take: what is without one then is among the `others`.
+
     Raises:
-        RuntimeError: a process of devices ended, or it takes too long.
+        RuntimeError: a process of devices ended, or did not begin in time.
     """
     with _fleet(servers, presses) as fleet:
         fleet.await_ready()
@@ -98,7 +105,7 @@ def play(
         generator_s = fleet.used_s()
         outcome = Outcome(len(presses))
         fleet.watch(outcome, misfortune, Told(servers, say, threading.Event()))
-        await_filed(servers.data)
+        _await_filed(servers)
         outcome.used_s = {
             name: after_s - used_s[name] for name, after_s in servers.used_s().items()
         } | {"devices": fleet.used_s() - generator_s}
@@ -107,6 +114,13 @@ def play(
     outcome.others = held.others
     outcome.judged = judged(held.receipts, kept(servers))
     return outcome
+
+
+def _await_filed(servers: Servers) -> None:
+    """What is not filed by then is found by who looks at what is kept."""
+    unfiled = Unfiled(open_database(servers.data, "backend"))
+    with suppress(AssertionError):
+        until(lambda: unfiled.count() == 0, FILED_WITHIN_S, every_s=0.1)
 
 
 @contextmanager
@@ -180,12 +194,15 @@ class _Fleet:
             finally:
                 told.ended.set()
         happening.result()
-        outcome.seconds = max(one.at_s for one in outcome.received) - began_s
+        moments_s = [one.at_s for one in outcome.received]
+        outcome.seconds = max(moments_s, default=began_s) - began_s
 
     def _count(self, outcome: Outcome, happening: Future[None], say: Say, began_s: float) -> None:
         until_s, speaks_s = began_s + OVER_WITHIN_S, began_s + SPEAK_S
         while len(outcome.received) < outcome.records or not happening.done():
-            match self._next(until_s):
+            if time.monotonic() > until_s:
+                return
+            match self._next():
                 case Received() as one:
                     outcome.received.append(one)
                 case Failed(_, why):
@@ -212,17 +229,17 @@ class _Fleet:
 
     def _await(self, kind: type[OneNews]) -> OneNews:
         until_s = time.monotonic() + READY_WITHIN_S
-        while not isinstance(told := self._next(until_s), kind):
-            pass
+        while not isinstance(told := self._next(), kind):
+            if time.monotonic() > until_s:
+                raise RuntimeError("the devices take too long")
         return told
 
-    def _next(self, until_s: float) -> News | None:
+    def _next(self) -> News | None:
         """None where nobody says anything for a while."""
         try:
             return self._news.get(timeout=LOOK_S)
         except queue.Empty:
             ended = [one.exitcode for one in self._processes if one.exitcode]
-            if ended or time.monotonic() > until_s:
-                why = f"a process ended with {ended[0]}" if ended else "it takes too long"
-                raise RuntimeError(f"the devices: {why}") from None
+            if ended:
+                raise RuntimeError(f"a process of devices ended with {ended[0]}") from None
             return None

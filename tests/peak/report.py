@@ -2,13 +2,22 @@
 
 import statistics
 from collections.abc import Iterator
+from typing import Final
 
+from tests.peak.dispatch import Looks
 from tests.peak.play import Outcome
 
-WIDTH = 52
+WIDTH: Final = 52
+
+NAMES: Final = {
+    "backend": "intake instances",
+    "office": "office, its pages among it",
+    "devices": "devices (the load itself)",
+}
+"""Of what is not named by itself."""
 
 
-def lines(outcome: Outcome) -> Iterator[str]:
+def lines(outcome: Outcome, looks: Looks) -> Iterator[str]:
     """Yields the table, row by row."""
     judged, failed = outcome.judged, outcome.failed
     yield _row("records", f"{outcome.records}")
@@ -22,6 +31,9 @@ def lines(outcome: Outcome) -> Iterator[str]:
     yield from _processor(outcome)
     if outcome.s3_requests:
         yield _row("S3 requests per record", f"{outcome.s3_requests / outcome.records:.2f}")
+    pages = f"{len(looks.took_s)} shown, {looks.failed} not"
+    yield _row("dispatch's page at the office, each second", pages)
+    yield _row("  p50 and p95", _middle([one * 1e3 for one in looks.took_s]))
 
 
 def _times(outcome: Outcome) -> Iterator[str]:
@@ -30,15 +42,13 @@ def _times(outcome: Outcome) -> Iterator[str]:
     first_ms = sorted(one.took_s * 1e3 for one in outcome.received if one.attempts == 1)
     yield _row("first attempt to receipt, p50 and p95", _middle(all_ms))
     yield _row(f"  of the {len(first_ms)} that needed one attempt", _middle(first_ms))
-    yield _row("receipts a second", f"{len(all_ms) / outcome.seconds:.1f}")
+    yield _row("receipts a second", f"{len(all_ms) / max(outcome.seconds, 1.0):.1f}")
 
 
 def _processor(outcome: Outcome) -> Iterator[str]:
     for name, used_s in outcome.used_s.items():
-        what = {"backend": "the backend's instances", "devices": "devices (the load itself)"}
-        yield _row(
-            f"CPU per record, {what.get(name, name)}", f"{used_s / outcome.records * 1e3:.1f} ms"
-        )
+        what = f"CPU per record, {NAMES.get(name, name)}"
+        yield _row(what, f"{used_s / outcome.records * 1e3:.1f} ms")
 
 
 def _middle(times_ms: list[float]) -> str:

@@ -76,7 +76,9 @@ class Servers:
 
     def used_s(self) -> dict[str, float]:
         """Of a processor, by whom."""
-        used = {"backend": sum(one.used_s for one in [*self.intakes, *self.offices])}
+        used = {"backend": sum(one.used_s for one in self.intakes)}
+        if self.offices:
+            used["office"] = sum(one.used_s for one in self.offices)
         if self.engines is not None:
             pids = [int((folder / "nginx.pid").read_text()) for folder in self.nginx_folders]
             used |= {
