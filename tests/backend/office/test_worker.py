@@ -8,14 +8,14 @@ from threading import Thread
 
 import pytest
 
-from agent.models import CaptureId
+from agent.models import CaptureId, rfc3339
 from tests.backend.office.demo import ALLOWED, OPTED_OUT, RIGHT_DOOR
 from tests.backend.office.inbox import MOST_OPENED
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import RECEIVED, Town
 from tests.backend.office.worker import Worker
 from tests.backend.wire.store import Store
-from tests.backend.wire.unfiled import AGAIN, LEASE, MOST
+from tests.backend.wire.unfiled import AGAIN, LEASE, MOST, OWN
 from tests.support.engines import only_sqlite
 from tests.support.waiting import until
 
@@ -102,6 +102,20 @@ def test_what_another_process_has_just_received_is_left_to_it_until_the_next_loo
     assert (town.shown(ALLOWED), town.shown(RIGHT_DOOR)) == ([], [own.label.capture_id])
     Worker(other).step()
     assert town.shown(ALLOWED) == [its_own.label.capture_id]
+
+
+def test_what_was_received_this_moment_is_due_to_others_only_later(
+    town: Town, other: Office
+) -> None:
+    """Where there are others; then also when its own process died."""
+    made, now = town.photo(ALLOWED), datetime.now(UTC)
+    town.keep(made, rfc3339(now - timedelta(seconds=1)))
+    its_own = OWN[town.office.store.db.engine]
+
+    before = other.store.unfiled.take(now) if its_own else []
+    after = other.store.unfiled.take(now + its_own)
+
+    assert (before, after) == ([], [made.label.capture_id])
 
 
 def test_of_more_than_it_takes_at_once_nothing_waits_for_a_look(town: Town, other: Office) -> None:

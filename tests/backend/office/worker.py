@@ -35,6 +35,7 @@ class Worker:
         self._unfiled = office.store.unfiled
         self._ended = Event()
         self._look_s = 0.0
+        self._own: list[str] = []
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -62,17 +63,16 @@ class Worker:
         except Exception:  # a bug; receipts are given meanwhile, and filing is not to end unseen
             log.exception("filing=failed")
         else:
-            return max(self._look_s - time.monotonic(), 0.0)
+            return 0.0 if self._own else max(self._look_s - time.monotonic(), 0.0)
         self._look_s = 0.0
         return TRIED_S
 
     def _take(self) -> list[str]:
-        """What its own process has received; at a look, and of a crowd, whatever is due.
-
-        What another one has just received is left to that one, which need not fetch it.
-        """
-        own, now_s = self._office.inbox.came(), time.monotonic()
-        if now_s < self._look_s and len(own) <= MOST:
+        """What its own process has received, some after the other; at a look, whatever is due."""
+        self._own += self._office.inbox.came()
+        now_s = time.monotonic()
+        if now_s < self._look_s:
+            own, self._own = self._own[:MOST], self._own[MOST:]
             return self._unfiled.take_of(own, datetime.now(UTC))
         taken = self._unfiled.take(datetime.now(UTC))
         is_all = len(taken) < MOST
