@@ -10,6 +10,7 @@ from tests.backend.copies.faces import FaceFinder, NoModel
 from tests.backend.copies.making import NotMade, made
 from tests.backend.copies.shows import Shows
 from tests.backend.engines.objects import Missing
+from tests.backend.wire.asking import asked
 from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ NONE_SHOWN: Final = "faces cannot be blurred, so that no photo is shown to anybo
 
 
 class Copies:
-    """Copies of the store's photos, which are never changed. Only the thread of the store asks.
+    """Copies of the store's photos, which are never changed.
 
     Attributes:
         can_be_made: False without the model: then nothing is to be shown.
@@ -43,9 +44,9 @@ class Copies:
             ValueError: it is no picture that can be shown.
             NotMade: it cannot be told where faces are.
         """
-        sha256 = self._store.sha256_of(capture_id)
+        sha256 = await asked(self._store.sha256_of, capture_id)
         with suppress(Missing):
-            return await anyio.to_thread.run_sync(self._store.copy, capture_id, shows)
+            return await asked(self._store.copy, capture_id, shows)
         return await anyio.to_thread.run_sync(
             self._kept_or_made, capture_id, sha256, shows, limiter=self._one_at_a_time
         )

@@ -3,7 +3,8 @@
 import base64
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,6 +16,7 @@ from argon2.exceptions import VerifyMismatchError
 from agent.models import rfc3339
 from tests.backend.engines.sql import Database, Room, statements
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
+from tests.backend.wire.asking import asked
 
 ROLES: Final = ("customer", "agent", "dispatch")
 """What an account can be."""
@@ -41,7 +43,7 @@ KNOWN_FOR: Final = timedelta(days=90)
 """How long a browser is known after a sign-in: longer than a holiday."""
 
 MOST_WAITING: Final = 20
-"""Checks of a password that wait for their turn: some 2 s on the machine that it was tried on."""
+"""Who has a password checked, or waits for that: some 2 s on the machine that it was tried on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Accounts:
         self._hasher = hasher
         self._nobodys = _nobodys_hash(hasher)
         self._one_at_a_time = anyio.CapacityLimiter(1)  # 64 MiB each
+        self._trying = 0
         ledger.migrate(ACCOUNTS)
 
     def add(self, account: Account) -> None:
@@ -97,18 +100,23 @@ class Accounts:
         row = self._ledger.execute("SELECT * FROM accounts WHERE who = ?", (who,)).fetchone()
         return row and SignedIn(viewer_of(row["role"], who), who, (row["role"], row["hash"]))
 
-    def is_busy(self) -> bool:
-        """Whether too many wait for their password to be checked."""
-        return self._one_at_a_time.statistics().tasks_waiting >= MOST_WAITING
+    @contextmanager
+    def turn(self) -> Iterator[bool]:
+        """For one password that is to be checked; False where too many wait for that already."""
+        self._trying += 1
+        try:
+            yield self._trying <= MOST_WAITING
+        finally:
+            self._trying -= 1
 
     async def check(self, who: str, password: str) -> SignedIn | None:
         """Whose name and password these are; a name that nobody has takes as long as any other."""
-        found = self.find(who)
+        found = await asked(self.find, who)
         known = found.standing[1] if found else self._nobodys
         fits = await anyio.to_thread.run_sync(
             self._fits, known, password, limiter=self._one_at_a_time
         )
-        return found if fits and self.find(who) == found else None
+        return found if fits and await asked(self.find, who) == found else None
 
     def know(self, who: str, now: datetime) -> str:
         """What to give a browser in which this account has just been signed in."""

@@ -30,13 +30,13 @@ class CustomerPages:
             door.action("/addresses/{address}/delivery-photos", Customer, self.choose_for_address),
         ]
 
-    async def orders(self, visit: Visit[Customer]) -> Response:
+    def orders(self, visit: Visit[Customer]) -> Response:
         orders = self._office.orders.of_customer(visit.viewer.customer)
         shown = [(order, self._pictures.of_order(visit, order.number)) for order in orders]
         name = self._office.orders.customer_name(visit.viewer.customer)
         return self._render(visit, "orders.html", orders=shown, name=name, no_photo=words.NO_PHOTO)
 
-    async def order(self, visit: Visit[Customer]) -> Response:
+    def order(self, visit: Visit[Customer]) -> Response:
         order = self._own_order(visit)
         views = self._office.access.views_of(order.number)
         return self._render(
@@ -49,13 +49,13 @@ class CustomerPages:
             zone=self._office.zone_of(order.number),
         )
 
-    async def choose_for_order(self, visit: Visit[Customer]) -> Response:
+    def choose_for_order(self, visit: Visit[Customer]) -> Response:
         """ "Don't take delivery photos" of this order, or do: from the next manifest on."""
         order = self._own_order(visit)
         self._office.opt_out_order(order.number, _opts_out(visit))
         return RedirectResponse(f"{PREFIX}/orders/{order.number}", 303)
 
-    async def code(self, visit: Visit[Customer]) -> Response:
+    def code(self, visit: Visit[Customer]) -> Response:
         """A new one-time code for this order; seen on this page and never again."""
         order = self._own_order(visit)
         code = self._office.access.one_time_code(order.number, visit.now)
@@ -63,13 +63,13 @@ class CustomerPages:
         zone = self._office.zone_of(order.number)
         return self._render(visit, "code.html", order=order, code=code, until=until, zone=zone)
 
-    async def addresses(self, visit: Visit[Customer]) -> Response:
+    def addresses(self, visit: Visit[Customer]) -> Response:
         addresses = self._office.orders.addresses_of(visit.viewer.customer)
         orders = self._office.orders.of_customer(visit.viewer.customer)
         hidden = {order.address for order in orders if order.confidential}
         return self._render(visit, "addresses.html", addresses=addresses, hidden=hidden)
 
-    async def choose_for_address(self, visit: Visit[Customer]) -> Response:
+    def choose_for_address(self, visit: Visit[Customer]) -> Response:
         address = self._own_address(visit)
         self._office.opt_out_address(address.address, _opts_out(visit))
         return RedirectResponse(f"{PREFIX}/delivery-photos", 303)

@@ -15,7 +15,9 @@ from tests.backend.office.photos import Photo
 from tests.backend.pages import PREFIX, words
 from tests.backend.pages.door import NOT_HERE, Door, Render, Visit
 from tests.backend.pages.fleet import FleetPages
+from tests.backend.pages.fleet_list import Summary
 from tests.backend.pages.pictures import Pictures
+from tests.backend.wire.asking import asked
 from tests.backend.wire.rescued import Rescues
 
 NOT_THIS_ORDER: Final = "This order was not on the device’s route, or takes no photo."
@@ -43,6 +45,10 @@ class DispatchPages:
         ]
 
     async def overview(self, visit: Visit[Dispatch]) -> Response:
+        fleet = await self._fleet.summary(visit.now) if self._fleet else None
+        return await asked(self._overview, visit, fleet)
+
+    def _overview(self, visit: Visit[Dispatch], fleet: Summary | None) -> Response:
         filing = self._office.filing
         waiting = [(photo, _why_it_waits(photo)) for photo in filing.waiting()]
         flagged = [
@@ -57,10 +63,10 @@ class DispatchPages:
             revoked=filing.revoked(),
             rescued_by=self._rescues.by,
             zone=self._office.settings.zone,
-            fleet=await self._fleet.summary(visit.now) if self._fleet else None,
+            fleet=fleet,
         )
 
-    async def waiting(self, visit: Visit[Dispatch]) -> Response:
+    def waiting(self, visit: Visit[Dispatch]) -> Response:
         photo = self._waiting_photo(visit)
         orders = [(order, self._line(order)) for order in self._candidates(photo)]
         return self._render(
@@ -72,7 +78,7 @@ class DispatchPages:
             orders=orders,
         )
 
-    async def bind(self, visit: Visit[Dispatch]) -> Response:
+    def bind(self, visit: Visit[Dispatch]) -> Response:
         photo = self._waiting_photo(visit)
         number = visit.form.get("number", "")
         if number not in [order.number for order in self._candidates(photo)]:
@@ -83,7 +89,7 @@ class DispatchPages:
             raise HTTPException(409, NOT_THIS_ORDER) from error
         return RedirectResponse(f"{PREFIX}/dispatch", 303)
 
-    async def discard(self, visit: Visit[Dispatch]) -> Response:
+    def discard(self, visit: Visit[Dispatch]) -> Response:
         photo = self._waiting_photo(visit)
         self._office.keeping.discard(photo.capture_id, visit.now)
         return RedirectResponse(f"{PREFIX}/dispatch", 303)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from inspect import iscoroutinefunction
 from typing import Any, Final, Generic, Protocol, TypeVar, assert_never
 from urllib.parse import parse_qs
 
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from tests.backend.office.access import Agent, Customer, Dispatch, Nobody, Viewer
 from tests.backend.pages import PREFIX
 from tests.backend.pages.sessions import Sessions
+from tests.backend.wire.asking import asked
 
 COOKIE: Final = "__Host-doorstep"
 """Source: RFC 6265bis section 4.1.3.2: only this host, over TLS, can set such a cookie."""
@@ -70,6 +72,10 @@ class Visit(Generic[V_co]):
         return replace(self, cookie=cookie)
 
 
+Answer = Callable[[Visit[V_co]], Response | Awaitable[Response]]
+"""It runs in a thread; one that awaits something does not, and asks engines by `asked` itself."""
+
+
 class Render(Protocol):
     """Makes a page from a template (site.py)."""
 
@@ -89,28 +95,19 @@ class Door:
         self._sessions = sessions
         self._now = now
 
-    def page(
-        self, path: str, role: type[V_co], answer: Callable[[Visit[V_co]], Awaitable[Response]]
-    ) -> Route:
+    def page(self, path: str, role: type[V_co], answer: Answer[V_co]) -> Route:
         """A page of one role: whoever is not signed in may do that, others learn nothing."""
         return self._route(path, "GET", role, answer)
 
-    def action(
-        self, path: str, role: type[V_co], answer: Callable[[Visit[V_co]], Awaitable[Response]]
-    ) -> Route:
+    def action(self, path: str, role: type[V_co], answer: Answer[V_co]) -> Route:
         """What a form of one role does; the form must be of this session."""
         return self._route(path, "POST", role, answer)
 
-    def signed_in(self, path: str, answer: Callable[[Visit[Viewer]], Awaitable[Response]]) -> Route:
+    def signed_in(self, path: str, answer: Answer[Viewer]) -> Route:
         """What every role may ask for; the answer looks at who it is."""
         return self._route(path, "GET", (Customer, Agent, Dispatch), answer)
 
-    def public(
-        self,
-        path: str,
-        answer: Callable[[Visit[Viewer]], Awaitable[Response]],
-        method: str = "GET",
-    ) -> Route:
+    def public(self, path: str, answer: Answer[Viewer], method: str = "GET") -> Route:
         """A page, or a form, for everybody."""
         return self._route(path, method, None, answer)
 
@@ -121,24 +118,33 @@ class Door:
         role: type[Any] | tuple[type[Any], ...] | None,
         answer: Callable[[Any], Any],
     ) -> Route:
+        def entered(request: Request, form: Mapping[str, str]) -> Any:
+            """The answer; of one that awaits something, the visit. Asks engines: in a thread."""
+            visit = self._visit(request, form)
+            if role is not None and isinstance(visit.viewer, Nobody):
+                return RedirectResponse(SIGN_IN, 303)
+            if role is not None and not isinstance(visit.viewer, role):
+                raise HTTPException(404, NOT_HERE)
+            token = form.get("form", "")
+            if method == "POST" and not self._sessions.is_form_token(visit.cookie, token):
+                raise HTTPException(403, OLD_FORM)
+            return visit if iscoroutinefunction(answer) else answer(visit)
+
         async def endpoint(request: Request) -> Response:
             form = await _form(request) if method == "POST" else {}
-            now, cookie = self._now(), request.cookies.get(COOKIE, "")
-            viewer = self._sessions.viewer(cookie, now)
-            if role is not None and isinstance(viewer, Nobody):
-                return RedirectResponse(SIGN_IN, 303)
-            if role is not None and not isinstance(viewer, role):
-                raise HTTPException(404, NOT_HERE)
-            if method == "POST" and not self._sessions.is_form_token(cookie, form.get("form", "")):
-                raise HTTPException(403, OLD_FORM)
-            address = request.client.host if request.client else ""
-            known = request.cookies.get(KNOWN_COOKIE, "")
-            path, query = request.path_params, request.url.query
-            visit = Visit(viewer, cookie, known, form, path, query, address, now)
-            response: Response = await answer(visit)
+            told = await asked(entered, request, form)
+            response: Response = await answer(told) if isinstance(told, Visit) else told
             return response
 
         return Route(path, endpoint, methods=[method], name=f"{method} {path}")
+
+    def _visit(self, request: Request, form: Mapping[str, str]) -> Visit[Viewer]:
+        now, cookie = self._now(), request.cookies.get(COOKIE, "")
+        viewer = self._sessions.viewer(cookie, now)
+        address = request.client.host if request.client else ""
+        known = request.cookies.get(KNOWN_COOKIE, "")
+        path, query = request.path_params, request.url.query
+        return Visit(viewer, cookie, known, form, path, query, address, now)
 
 
 def home(viewer: Viewer) -> str:

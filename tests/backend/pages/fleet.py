@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.backend.identity.closings import ChainEnd, Closing
 from tests.backend.identity.ending import Ending
 from tests.backend.office.access import Dispatch
 from tests.backend.pages import fleet_words
@@ -30,6 +31,7 @@ from tests.backend.reports.asked import NotAskedRightError
 from tests.backend.reports.fleet import Device, Fleet
 from tests.backend.reports.store import Reports
 from tests.backend.reports.troubles import NEEDS, told
+from tests.backend.wire.asking import asked
 from tests.backend.wire.rescued import Rescues
 
 LONGEST_ID: Final = 63
@@ -66,17 +68,19 @@ class FleetPages:
 
     async def overview(self, visit: Visit[Dispatch]) -> Response:
         try:
-            asked = Asked.read(fields(visit.query))
+            wanted = Asked.read(fields(visit.query))
         except NotAskedRightError as error:
             raise HTTPException(400, str(error)) from error
-        briefs = await self._briefs(visit.now)
-        found = page(briefs, asked)
+        return await asked(self._overview, visit, wanted, await self._briefs(visit.now))
+
+    def _overview(self, visit: Visit[Dispatch], wanted: Asked, briefs: Sequence[Brief]) -> Response:
+        found = page(briefs, wanted)
         return self._render(
             visit,
             "fleet.html",
-            asked=asked,
+            asked=wanted,
             page=found,
-            rows=self._rows(found.devices, asked, visit.now),
+            rows=self._rows(found.devices, wanted, visit.now),
             summary=summary(briefs),
             all=ALL,
             groups=fleet_words.GROUPS,
@@ -86,13 +90,19 @@ class FleetPages:
         )
 
     async def device(self, visit: Visit[Dispatch]) -> Response:
+        device_id = visit.path["device_id"]
+        closing = await asked(self._ending.register.closing, device_id)
+        ends = await self._ending.chains_in_a_thread(device_id) if closing else ()
+        return await asked(self._device, visit, closing, ends)
+
+    def _device(
+        self, visit: Visit[Dispatch], closing: Closing | None, ends: Sequence[ChainEnd]
+    ) -> Response:
         device_id, unreadable = visit.path["device_id"], self._reports.unreadable()
         device = self._fleet.find(device_id, visit.now, unreadable)
         if device is None:
             raise HTTPException(404, NOT_HERE)
         certificates = self._ending.register.certificates(device_id)
-        closing = self._ending.register.closing(device_id)
-        ends = await self._ending.chains_in_a_thread(device_id) if closing else ()
         return self._render(
             visit,
             "device.html",
@@ -108,7 +118,7 @@ class FleetPages:
         )
 
     async def _briefs(self, now: datetime) -> list[Brief]:
-        """In a thread of its own: devices are answered meanwhile."""
+        """In a thread, and question by question: ten thousand devices take their time."""
         unreadable = self._reports.unreadable()
         return await run_in_threadpool(
             lambda: [brief(one) for one in self._fleet.devices(now, unreadable)]

@@ -10,10 +10,11 @@ from starlette.routing import Route
 from tests.backend.office.access import Viewer
 from tests.backend.office.keeping import plain_language
 from tests.backend.office.model import Office
-from tests.backend.pages.accounts import KNOWN_FOR, Accounts
+from tests.backend.pages.accounts import KNOWN_FOR, Accounts, SignedIn
 from tests.backend.pages.door import COOKIE, KNOWN_COOKIE, SIGN_IN, Door, Render, Visit, home
 from tests.backend.pages.limits import WINDOW, SignInLimit, Try
 from tests.backend.pages.sessions import Sessions
+from tests.backend.wire.asking import asked
 
 FOLDER: Final = Path(__file__).parent
 """Where style.css and icon.svg lie."""
@@ -55,10 +56,10 @@ class FrontPages:
             door.public("/icon.svg", self.icon),
         ]
 
-    async def first(self, visit: Visit[Viewer]) -> Response:
+    def first(self, visit: Visit[Viewer]) -> Response:
         return RedirectResponse(home(visit.viewer) or SIGN_IN, 303)
 
-    async def ask(self, visit: Visit[Viewer]) -> Response:
+    def ask(self, visit: Visit[Viewer]) -> Response:
         """The form; a browser that comes without a cookie gets one, so that its form is its own."""
         if visit.cookie:
             return self._render(visit, "sign_in.html", wrong="")
@@ -67,22 +68,32 @@ class FrontPages:
         return _with_cookie(answer, cookie)
 
     async def sign_in(self, visit: Visit[Viewer]) -> Response:
-        who, password = visit.form.get("who", ""), visit.form.get("password", "")
-        is_known = self._accounts.knows(who, visit.known, visit.now)
-        made = Try(who, visit.address, visit.known if is_known else "")
-        if self._accounts.is_busy():
-            return self._later(visit, 503, BUSY, BUSY_S)
-        if not self._limit.book(made, visit.now):
-            return self._later(visit, 429, TOO_OFTEN, WINDOW.seconds)
-        signed_in = await self._accounts.check(who, password)
+        """A password is checked in its turn, which nothing else waits for."""
+        with self._accounts.turn() as is_free:
+            if not is_free:
+                return self._later(visit, 503, BUSY, BUSY_S)
+            made = await asked(self._booked, visit)
+            if made is None:
+                return self._later(visit, 429, TOO_OFTEN, WINDOW.seconds)
+            signed_in = await self._accounts.check(made.name, visit.form.get("password", ""))
         if signed_in is None:
             return self._render(visit, "sign_in.html", 403, wrong=WRONG)
+        return await asked(self._let_in, visit, made, signed_in)
+
+    def _booked(self, visit: Visit[Viewer]) -> Try | None:
+        """None where there were too many."""
+        who = visit.form.get("who", "")
+        is_known = self._accounts.knows(who, visit.known, visit.now)
+        made = Try(who, visit.address, visit.known if is_known else "")
+        return made if self._limit.book(made, visit.now) else None
+
+    def _let_in(self, visit: Visit[Viewer], made: Try, signed_in: SignedIn) -> Response:
         self._limit.succeeded(made)
         self._sessions.close(visit.cookie)
         cookie = self._sessions.open(signed_in, visit.now)
         answer = _with_cookie(RedirectResponse(home(signed_in.viewer), 303), cookie)
-        if not is_known:
-            _set(answer, KNOWN_COOKIE, self._accounts.know(who, visit.now), KNOWN_FOR)
+        if not made.browser:
+            _set(answer, KNOWN_COOKIE, self._accounts.know(made.name, visit.now), KNOWN_FOR)
         return answer
 
     def _later(self, visit: Visit[Viewer], status: int, why: str, after_s: int) -> Response:
@@ -90,20 +101,20 @@ class FrontPages:
         answer.headers["Retry-After"] = str(after_s)
         return answer
 
-    async def sign_out(self, visit: Visit[Viewer]) -> Response:
+    def sign_out(self, visit: Visit[Viewer]) -> Response:
         self._sessions.close(visit.cookie)
         answer = RedirectResponse(SIGN_IN, 303)
         answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
         return answer
 
-    async def kept(self, visit: Visit[Viewer]) -> Response:
+    def kept(self, visit: Visit[Viewer]) -> Response:
         kept = plain_language(self._office.settings.retention)
         return self._render(visit, "kept.html", kept=kept)
 
-    async def style(self, _visit: Visit[Viewer]) -> Response:
+    def style(self, _visit: Visit[Viewer]) -> Response:
         return Response((FOLDER / "style.css").read_bytes(), media_type="text/css")
 
-    async def icon(self, _visit: Visit[Viewer]) -> Response:
+    def icon(self, _visit: Visit[Viewer]) -> Response:
         """Browsers that are told of none ask for /favicon.ico, where devices are."""
         return Response((FOLDER / "icon.svg").read_bytes(), media_type="image/svg+xml")
 

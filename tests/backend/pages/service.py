@@ -39,10 +39,10 @@ class ServicePages:
             door.page("/service/{number}", Agent, self.order),
         ]
 
-    async def ask(self, visit: Visit[Agent]) -> Response:
+    def ask(self, visit: Visit[Agent]) -> Response:
         return self._form(visit, 200, "")
 
-    async def verify(self, visit: Visit[Agent]) -> Response:
+    def verify(self, visit: Visit[Agent]) -> Response:
         number = visit.form.get("number", "").strip()
         code = "".join(visit.form.get("code", "").split())
         why = words.REASONS.get(visit.form.get("why", ""))
@@ -56,7 +56,7 @@ class ServicePages:
             return self._form(visit, 403, WRONG, number)
         return RedirectResponse(f"{PREFIX}/service/{quote(number, safe='')}", 303)
 
-    async def order(self, visit: Visit[Agent]) -> Response:
+    def order(self, visit: Visit[Agent]) -> Response:
         number = visit.path["number"]
         if not self._office.access.may_see_order(visit.viewer, number, visit.now):
             return self._form(visit, 403, CLOSED, number)

@@ -32,6 +32,7 @@ from tests.backend.pages.service import ServicePages
 from tests.backend.pages.sessions import Sessions
 from tests.backend.reports.fleet import Fleet
 from tests.backend.reports.store import Reports
+from tests.backend.wire.asking import asked
 from tests.backend.wire.outage import RETRY, note_away
 
 FOLDER: Final = Path(__file__).parent
@@ -50,7 +51,8 @@ HEADERS: Final = {
 """On every answer, errors too. Source: OWASP HTTP Headers Cheat Sheet; CSP Level 3."""
 
 
-AWAY: Final = "We cannot do this now. Nothing was changed. Please try again in a minute."
+AWAY: Final = "We cannot do this now. Please look again in a minute: it may have been done."
+"""What took too long goes on."""
 
 
 class Site:
@@ -124,7 +126,10 @@ class Site:
     async def _refused(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         cookie = request.cookies.get(COOKIE, "")
-        viewer = self.sessions.viewer(cookie, self._now())
+        try:
+            viewer = await asked(self.sessions.viewer, cookie, self._now())
+        except Away as away:
+            return await self._away(request, away)
         form = self.sessions.form_token(cookie)
         answer = self._render(
             "message.html", error.status_code, viewer, form=form, message=error.detail

@@ -513,6 +513,6 @@ def test_while_the_database_is_away_a_page_says_so_and_nobody_is_signed_out(live
         away = browser.send(f"/orders/{ALLOWED}/delivery-photos", photos="off")
 
     assert (away.status_code, away.headers["Retry-After"]) == (503, "10")
-    assert "Nothing was changed" in away.text
+    assert "We cannot do this now" in away.text
     assert "Content-Security-Policy" in away.headers
     assert browser.get(f"/orders/{ALLOWED}").status_code == 200
