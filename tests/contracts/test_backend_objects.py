@@ -21,6 +21,7 @@ from tests.backend.process import Backend
 from tests.backend.wire.store import Store
 from tests.support.factory import add, new_id
 from tests.support.filed import await_filed
+from tests.support.people import CUSTOMER, browser, form_of
 from tests.support.s3 import Engine
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 from tests.support.wire import record, speaking_to, stranger
@@ -71,24 +72,14 @@ def scene(engine: Engine, tmp_path: Path) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def browser(scene: Scene) -> Iterator[requests.Session]:
-    """The first customer, signed in."""
-    with requests.Session() as session:
-        session.trust_env, session.verify = False, str(scene.backend.ca_file)
-        customer = demo.ACCOUNTS[0]
-        said = {"who": customer.who, "password": customer.password}
-        asked = session.get(f"{scene.backend.base_url}{PREFIX}/sign-in", timeout=30)
-        session.post(asked.url, data=said | {"form": form_of(asked)}, timeout=30)
-        yield session
-
-
-def form_of(page: requests.Response) -> str:
-    (form, *_) = re.findall(r'name="form" value="([^"]+)"', page.text)
-    return str(form)
+def session(scene: Scene) -> Iterator[requests.Session]:
+    """The first customer's."""
+    with browser(scene.backend, CUSTOMER) as signed_in:
+        yield signed_in
 
 
 def test_a_device_sends_a_customer_looks_and_an_opt_out_erases(
-    scene: Scene, browser: requests.Session
+    scene: Scene, session: requests.Session
 ) -> None:
     photo, others = scene.photo(demo.ALLOWED), [scene.device.press(300_000) for _ in range(2)]
     for _ in range(3):
@@ -103,23 +94,23 @@ def test_a_device_sends_a_customer_looks_and_an_opt_out_erases(
 
     await_filed(scene.backend.data)
     base = f"{scene.backend.base_url}{PREFIX}"
-    page = browser.get(f"{base}/orders/{demo.ALLOWED}", timeout=30)
+    page = session.get(f"{base}/orders/{demo.ALLOWED}", timeout=30)
     (address,) = re.findall(rf'src="{PREFIX}(/photos/[^"]+)"', page.text)
-    shown = browser.get(base + address, timeout=30)
+    shown = session.get(base + address, timeout=30)
     assert shown.headers["Content-Type"] == "image/jpeg"
     assert scene.kept() == sent | {f"{photo.capture_id}/label.jpg": shown.content}
 
     no = {"photos": "off", "form": form_of(page)}
-    browser.post(f"{base}/addresses/a-1/delivery-photos", data=no, timeout=30)
+    session.post(f"{base}/addresses/a-1/delivery-photos", data=no, timeout=30)
 
     del sent[f"{photo.capture_id}/{photo.sha256}"]
     line = scene.device.content(photo).partition(b"\n")[0]
     assert scene.kept() == sent | {f"{photo.capture_id}/label": line + b"\n"}
-    assert browser.get(base + address, timeout=30).status_code == 404
+    assert session.get(base + address, timeout=30).status_code == 404
 
 
 def test_a_stall_is_503_within_three_seconds_and_the_device_delivers_afterwards(
-    scene: Scene, browser: requests.Session
+    scene: Scene, session: requests.Session
 ) -> None:
     """Nothing is acknowledged meanwhile, and a page says that it cannot be shown now."""
     item, shown = scene.device.press(), scene.photo(demo.ALLOWED)
@@ -136,7 +127,7 @@ def test_a_stall_is_503_within_three_seconds_and_the_device_delivers_afterwards(
             took_s = time.monotonic() - begun
             receipt = wire.head(capture_id).headers
         url = f"{scene.backend.base_url}{PREFIX}/orders/{demo.ALLOWED}"
-        page = browser.get(url, timeout=30)
+        page = session.get(url, timeout=30)
     finally:
         scene.engine.go_on()
     scene.engine.wait()
@@ -153,19 +144,19 @@ def test_a_stall_is_503_within_three_seconds_and_the_device_delivers_afterwards(
 
 
 def test_a_photo_that_vanished_or_changed_is_shown_to_nobody_and_the_page_says_so(
-    scene: Scene, browser: requests.Session
+    scene: Scene, session: requests.Session
 ) -> None:
     item = scene.photo(demo.ALLOWED)
     scene.sending.sync.step()
     url = f"{scene.backend.base_url}{PREFIX}/orders/{demo.ALLOWED}"
     key, admin = f"{item.capture_id}/{item.sha256}", scene.engine.admin
     await_filed(scene.backend.data)
-    assert "/photos/" in browser.get(url, timeout=30).text
+    assert "/photos/" in session.get(url, timeout=30).text
 
     admin.put_object(Bucket=scene.bucket, Key=key, Body=b"something else")
-    changed = browser.get(url, timeout=30).text
+    changed = session.get(url, timeout=30).text
     admin.delete_object(Bucket=scene.bucket, Key=key)
-    gone = browser.get(url, timeout=30).text
+    gone = session.get(url, timeout=30).text
 
     for page in (changed, gone):
         assert "not there any more" in page

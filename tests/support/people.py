@@ -1,0 +1,38 @@
+"""A person at the pages of a backend that runs: signed in, as a browser is."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests  # noqa: TID251 - the browser's side of the wire, not the device's
+
+from tests.backend.office.demo import ACCOUNTS, Account
+from tests.backend.pages import PREFIX
+from tests.backend.process import Backend
+
+CUSTOMER = ACCOUNTS[0]
+
+
+def form_of(page: requests.Response) -> str:
+    """What each form on this page carries."""
+    return str(re.findall(r'name="form" value="([^"]+)"', page.text)[0])
+
+
+def sign_in(
+    session: requests.Session, asked: Backend, told: Backend, account: Account
+) -> requests.Response:
+    """The form of one instance, answered at another one, or the same."""
+    page = session.get(f"{asked.base_url}{PREFIX}/sign-in", timeout=30)
+    said = {"who": account.who, "password": account.password, "form": form_of(page)}
+    url = f"{told.base_url}{PREFIX}/sign-in"
+    return session.post(url, data=said, timeout=30, allow_redirects=False)
+
+
+@contextmanager
+def browser(backend: Backend, account: Account | None = None) -> Iterator[requests.Session]:
+    """Signed in with an account, which the backend has."""
+    with requests.Session() as session:
+        session.trust_env, session.verify = False, str(backend.ca_file)
+        if account is not None:
+            assert sign_in(session, backend, backend, account).status_code == 303
+        yield session
