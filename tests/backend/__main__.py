@@ -92,27 +92,28 @@ def _run(options: argparse.Namespace, data: Path) -> None:
 
 
 def _serve(options: argparse.Namespace, data: Path) -> None:
-    certificates = keys.certificates(data / "ca", options.name)
-    key = keys.receipt_key(data / "keys" / "receipt.pem", data / RECEIPT_KEY)
-    store = Store(data, objects_of(data, options.objects))
-    for said in store.objects.begin():
-        log.warning("objects=not_checked why=%s", said)
-    remember(data, options.objects)
+    with keys.alone(data):
+        certificates = keys.certificates(data / "ca", options.name)
+        key = keys.receipt_key(data / "keys" / "receipt.pem", data / RECEIPT_KEY)
+        documents = FleetDocuments(data)
+        documents.settle()
+        store = Store(data, objects_of(data, options.objects))
+        for said in store.objects.begin():
+            log.warning("objects=not_checked why=%s", said)
+        remember(data, options.objects)
     parts.take_over(store)
     office = open_office(store, show_simulated=options.show_simulated)
     if options.behind_proxy and not office.settings.proxy:
         raise WrongSettingError(NO_PROXY)
     office.store.unfiled.free()
     office.open_anew()
-    documents = FleetDocuments(data)
-    documents.settle()
     devices.write_revoked(data, office, documents)
     identity = None if options.without_identity else Identity.of(data, certificates)
     reports = None if identity is None else Reports(data)
     register = None if identity is None else identity.register
     site = Site(office, register=register, reports=reports)
     if options.demo_accounts:
-        site.accounts.add_all(demo.ACCOUNTS)
+        site.accounts.keep_all(demo.ACCOUNTS)
     behind, proxies = options.behind_proxy, office.settings.proxy
     panel, counts = Panel(), Counts()
     app = create_app(

@@ -1,8 +1,10 @@
 """The backend's own CA and its signing keys, made once in its folder and kept across restarts."""
 
+import fcntl
 import os
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -62,6 +64,17 @@ class Certificates:
             context.verify_flags |= NO_CHECK_TIME
             context.sslobject_class = AlertingTls
         return context
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Who makes files of this folder that others may be making too: the others wait."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def certificates(folder: Path, names: Iterable[str] = ()) -> Certificates:

@@ -5,15 +5,16 @@ import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
 
 from agent.models import CaptureId, Kind
-from tests.backend.engines.opening import URL
+from agent.record import signing
+from tests.backend.engines.opening import PER_FOLDER, URL
 from tests.backend.office import demo
 from tests.backend.office.demo import ACCOUNTS, ALLOWED
 from tests.backend.office.model import Office, open_office
@@ -23,13 +24,16 @@ from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.pages.door import COOKIE
 from tests.backend.process import Backend
 from tests.backend.wire.store import Store
+from tests.conftest import drop_schemas
+from tests.support.enrolment import Enrolled, enrolled
 from tests.support.factory import RecordMaker
 from tests.support.filed import await_filed
+from tests.support.people import CUSTOMER, browser, form_of, sign_in
 from tests.support.postgres import running_postgres
 from tests.support.waiting import until
 from tests.support.wire import speaking_to
 
-CUSTOMER, AGENT = ACCOUNTS[0], ACCOUNTS[4]
+AGENT = ACCOUNTS[4]
 
 pytestmark = pytest.mark.slow
 
@@ -89,33 +93,12 @@ def pair(module_pair: Pair) -> Pair:
     return module_pair
 
 
-@contextmanager
-def browser(pair: Pair) -> Iterator[requests.Session]:
-    with requests.Session() as session:
-        session.trust_env, session.verify = False, str(pair.one.ca_file)
-        yield session
-
-
-def form_of(page: requests.Response) -> str:
-    return str(re.findall(r'name="form" value="([^"]+)"', page.text)[0])
-
-
-def sign_in(
-    session: requests.Session, asked: Backend, told: Backend, account: Account
-) -> requests.Response:
-    """The form of one instance, answered at another one."""
-    page = session.get(f"{asked.base_url}{PREFIX}/sign-in", timeout=30)
-    said = {"who": account.who, "password": account.password, "form": form_of(page)}
-    url = f"{told.base_url}{PREFIX}/sign-in"
-    return session.post(url, data=said, timeout=30, allow_redirects=False)
-
-
 def orders(session: requests.Session, at: Backend) -> requests.Response:
     return session.get(f"{at.base_url}{PREFIX}/orders", timeout=30, allow_redirects=False)
 
 
 def test_who_signed_in_at_one_is_seen_by_the_other_and_outlives_both(pair: Pair) -> None:
-    with browser(pair) as session:
+    with browser(pair.one) as session:
         assert sign_in(session, pair.one, pair.two, CUSTOMER).status_code == 303
         assert [orders(session, at).status_code for at in (pair.one, pair.two)] == [200, 200]
 
@@ -134,10 +117,38 @@ def test_who_signed_in_at_one_is_seen_by_the_other_and_outlives_both(pair: Pair)
         assert orders(session, pair.one).status_code == 303
 
 
+@pytest.mark.usefixtures("url")
+def test_some_that_start_at_once_over_a_new_folder_are_one_backend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One CA, one key of receipts, one fleet document: what one signed, the other's say too."""
+    monkeypatch.setenv(PER_FOLDER, "1")
+    data = tmp_path / "new"
+    instances = [Backend(data, switches=False, identity=True) for _ in range(3)]
+    data.mkdir(mode=0o700)
+    try:
+        with ThreadPoolExecutor(3) as at_once:
+            list(at_once.map(Backend.start, instances))
+        told = [enrolled(one, tmp_path, f"van-{number}") for number, one in enumerate(instances)]
+        documents = {ask_fleet(one, van) for one in instances for van in told}
+    finally:
+        for one in instances:
+            one.kill()
+        drop_schemas(data)
+
+    assert len(documents) == 1
+    assert signing.claimed(documents.pop())["version"] == 1
+
+
+def ask_fleet(at: Backend, van: Enrolled) -> str:
+    with speaking_to(at.base_url, at.ca_file, van.files) as wire:
+        return str(wire.session.get(f"{at.base_url}/fleet", timeout=30).text)
+
+
 def test_a_photo_that_one_filed_is_seen_at_the_other(pair: Pair) -> None:
     capture_id = pair.send(pair.one)
     await_filed(pair.one.data)
-    with browser(pair) as session:
+    with browser(pair.one) as session:
         sign_in(session, pair.one, pair.one, CUSTOMER)
         page = session.get(f"{pair.one.base_url}{PREFIX}/orders/{ALLOWED}", timeout=30)
         found = re.findall(rf'src="({PREFIX}/photos/[^"]+)"', page.text)
@@ -150,7 +161,7 @@ def test_a_photo_that_one_filed_is_seen_at_the_other(pair: Pair) -> None:
 
 def test_the_limit_of_tries_counts_over_both(pair: Pair) -> None:
     wrong = Account("customer", CUSTOMER.who, "wrong")
-    with browser(pair) as session:
+    with browser(pair.one) as session:
         answers = [
             sign_in(session, pair.one, at, wrong).status_code
             for at in (pair.one, pair.two, pair.one, pair.two, pair.one, pair.two)
@@ -166,7 +177,7 @@ def test_a_one_time_code_is_used_once_also_at_both_at_once(pair: Pair) -> None:
     for _ in range(5):
         code = access.one_time_code(ALLOWED, datetime.now(UTC))
         ledger.execute("DELETE FROM grants")
-        with browser(pair) as session:
+        with browser(pair.one) as session:
             sign_in(session, pair.one, pair.one, AGENT)
             page = session.get(f"{pair.one.base_url}{PREFIX}/service", timeout=30)
             said = {"number": ALLOWED, "code": code, "why": "where", "form": form_of(page)}

@@ -252,9 +252,10 @@ def write_revoked(folder: Path, office: Office, documents: FleetDocuments) -> No
 
     It names who may sign receipts too: whoever checks records needs nothing else of the fleet.
     """
-    payload = office.revoked_keys.payload() | {"receipt_keys": documents.receipt_keys()}
-    token = signing.sign(payload, documents.fleet_key(), typ=REVOKED_TYPE)
-    keys.write_whole(folder / "revoked.jws", token.encode(), mode=0o644)
+    with keys.alone(folder):
+        payload = office.revoked_keys.payload() | {"receipt_keys": documents.receipt_keys()}
+        token = signing.sign(payload, documents.fleet_key(), typ=REVOKED_TYPE)
+        keys.write_whole(folder / "revoked.jws", token.encode(), mode=0o644)
 
 
 def _write_new(file: Path, content: bytes) -> None:

@@ -80,6 +80,7 @@ class FleetDocuments:
 
     The key in the file is what the server signs with, from one answer to the next. A command
     changes that first and says it then: after a power cut in between, `settle` says it.
+    Whatever makes one runs `together`: of two at once the second goes by what the first made.
     """
 
     def __init__(
@@ -96,34 +97,39 @@ class FleetDocuments:
 
     def settle(self) -> None:
         """Publishes where the newest document does not name the keys in use; at each start."""
-        said = self._newest()
-        is_so = said == _with_key(said, self._key().public_key(), self._now())
-        seals_so = said["recipients"] == list(self._seals.recipients().names)
-        if said["version"] == 0 or not is_so or not seals_so:
-            self._publish(said)
-        keys.put_public(self._files.fleet_public, self.fleet_key().public_key())
+        with self._db.together():
+            said = self._newest()
+            is_so = said == _with_key(said, self._key().public_key(), self._now())
+            seals_so = said["recipients"] == list(self._seals.recipients().names)
+            if said["version"] == 0 or not is_so or not seals_so:
+                self._publish(said)
+            keys.put_public(self._files.fleet_public, self.fleet_key().public_key())
 
     def publish(self) -> int:
         """Makes the next version, signed by the next fleet key where one is named; returns it."""
-        return self._publish(self._newest())
+        with self._db.together():
+            return self._publish(self._newest())
 
     def rotate(self) -> int:
         """A new key signs from now on; the one before stays good for what is dated earlier."""
-        self._renew_key()
-        return self._publish(self._newest())
+        with self._db.together():
+            self._renew_key()
+            return self._publish(self._newest())
 
     def rotate_identity(self) -> int:
         """Devices seal to another office identity from now on; what was sealed stays readable."""
-        self._seals.rotate()
-        return self._publish(self._newest())
+        with self._db.together():
+            self._seals.rotate()
+            return self._publish(self._newest())
 
     def rotate_fleet_key(self) -> int:
         """Names the next fleet key in one document; it signs those that follow."""
-        said = self._newest()
-        self._promote(said)
-        following = signing.new_key()
-        keys.put_key(self._files.next_fleet, following)
-        return self._publish(said, next_key=following.public_key())
+        with self._db.together():
+            said = self._newest()
+            self._promote(said)
+            following = signing.new_key()
+            keys.put_key(self._files.next_fleet, following)
+            return self._publish(said, next_key=following.public_key())
 
     def revoke(self, kid: str) -> int:
         """Lists a key as compromised: nothing that it signed counts, of whatever date.
@@ -131,6 +137,10 @@ class FleetDocuments:
         Raises:
             NoSuchKeyError: no document names it, or it is the fleet key.
         """
+        with self._db.together():
+            return self._revoke(kid)
+
+    def _revoke(self, kid: str) -> int:
         said = self._newest()
         fleet_kid = signing.thumbprint(self.fleet_key().public_key())
         if kid == fleet_kid:

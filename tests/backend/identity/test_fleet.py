@@ -1,5 +1,6 @@
 """The fleet document, read as a device reads it (agent/trust/fleet.py)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -166,3 +167,24 @@ def test_private_keys_are_for_their_owner_alone(maker: Maker) -> None:
 
     for path in (maker.files.signs, maker.files.fleet, maker.files.next_fleet):
         assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_of_many_that_start_at_once_one_makes_the_document(tmp_path: Path) -> None:
+    """Each has a connection of its own, as an instance has."""
+    FleetDocuments(tmp_path)
+    instances = [FleetDocuments(tmp_path) for _ in range(4)]
+
+    with ThreadPoolExecutor(4) as at_once:
+        list(at_once.map(FleetDocuments.settle, instances))
+
+    assert signing.claimed(instances[0].served(None))["version"] == 1
+
+
+def test_of_many_that_publish_at_once_each_makes_one(maker: Maker, tmp_path: Path) -> None:
+    instances = [FleetDocuments(tmp_path) for _ in range(4)]
+
+    with ThreadPoolExecutor(4) as at_once:
+        versions = sorted(at_once.map(FleetDocuments.publish, instances))
+
+    assert versions == [2, 3, 4, 5]
+    assert maker.fetch().version == 5

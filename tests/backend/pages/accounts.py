@@ -90,6 +90,14 @@ class Accounts:
         for account in accounts:
             self.add(account)
 
+    def keep_all(self, accounts: Iterable[Account]) -> None:
+        """Add those that are not there just so; the others stay, and so do their sessions."""
+        for account in accounts:
+            found = self.find(account.who)
+            role, known = found.standing if found else ("", self._nobodys)
+            if role != account.role or not self._fits(known, account.password):
+                self.add(account)
+
     def remove(self, who: str) -> bool:
         """Remove an account; its sessions end. False when there is none."""
         gone = self._ledger.execute("DELETE FROM accounts WHERE who = ?", (who,))

@@ -11,7 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from tests.backend.faults.switches import Switches
-from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
+from tests.backend.office.access import Agent, Customer, Dispatch, Nobody, Viewer
 from tests.backend.office.demo import ACCOUNTS, ALLOWED
 from tests.backend.office.ledger import open_ledger
 from tests.backend.office.town import NOON, Town
@@ -503,6 +503,33 @@ def test_a_new_password_takes_the_old_ones_place(tmp_path: Path) -> None:
     accounts.add(Account(PERSON.role, PERSON.who, "another"))
 
     assert town.office.ledger.execute("SELECT count(*) FROM accounts").fetchone()[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("has", "stays"),
+    [
+        (PERSON, True),
+        (Account(PERSON.role, PERSON.who, "another"), False),
+        (Account("agent", PERSON.who, PERSON.password), False),
+    ],
+)
+def test_the_demos_people_stay_signed_in_where_they_are_there_just_so(
+    tmp_path: Path, has: Account, stays: bool
+) -> None:
+    """Else each instance that starts ended the sessions of all."""
+    ledger = open_ledger(tmp_path)
+    accounts, sessions = Accounts(ledger, CHEAP), Sessions(ledger)
+    accounts.add(has)
+    signed_in = accounts.find(has.who)
+    assert signed_in is not None
+    cookie = sessions.open(signed_in, NOON)
+
+    accounts.keep_all([PERSON])
+
+    assert (sessions.viewer(cookie, NOON) != Nobody()) is stays
+    found = accounts.find(PERSON.who)
+    assert found is not None
+    assert found.viewer == Customer(PERSON.who)
 
 
 @pytest.mark.slow
