@@ -1,21 +1,23 @@
-"""What holds for every test, and on which engine the backend keeps its rows."""
+"""What holds for every test, and on which engines the backend keeps its rows and objects."""
 
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
 from hypothesis import settings
 
+from tests.backend.engines import chosen
 from tests.backend.engines.opening import PER_FOLDER, URL, schema_of
 
 # No test is timed: on a busy machine an example may take any time.
 settings.register_profile("doorstep", deadline=None)
 settings.load_profile("doorstep")
 
-_SERVER: Final = ExitStack()
+_SERVERS: Final = ExitStack()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,20 +28,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where backends keep their rows: in their folder, or each in a schema of its own on "
         "a PostgreSQL that is started for it",
     )
+    parser.addoption(
+        "--objects",
+        choices=("folder", "s3"),
+        default="folder",
+        help="where backends keep their objects: in their folder, or each in a bucket of its own "
+        "on a SeaweedFS that is started for it",
+    )
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if session.config.getoption("--database") == "postgresql" and not _is_controller(session):
+    if _is_controller(session):
+        return
+    if session.config.getoption("--database") == "postgresql":
         from tests.support.postgres import (  # noqa: PLC0415 - only where it is asked for
             running_postgres,
         )
 
-        os.environ[URL] = _SERVER.enter_context(running_postgres(fsync=False)).url
+        os.environ[URL] = _SERVERS.enter_context(running_postgres(fsync=False)).url
         os.environ[PER_FOLDER] = "1"
+    if session.config.getoption("--objects") == "s3":
+        from tests.support.s3 import s3_engine  # noqa: PLC0415 - as above
+
+        folder = Path(_SERVERS.enter_context(TemporaryDirectory(prefix="doorstep-s3-")))
+        engine = _SERVERS.enter_context(s3_engine(folder / "engine", makes_buckets=True))
+        os.environ[chosen.PER_FOLDER] = engine.endpoint
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
-    _SERVER.close()
+    """After the last fixture, which may ask them."""
+    _SERVERS.close()
 
 
 def _is_controller(session: pytest.Session) -> bool:
@@ -50,14 +69,17 @@ def _is_controller(session: pytest.Session) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _schemas(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a test's backends kept on PostgreSQL goes with the test."""
-    if URL not in os.environ:
+def _kept_elsewhere(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test's backends kept on PostgreSQL and S3 goes with the test."""
+    if not {URL, chosen.PER_FOLDER} & set(os.environ):
         yield
         return
     folder: Path = request.getfixturevalue("tmp_path")
     yield
-    drop_schemas(folder)
+    if URL in os.environ:
+        drop_schemas(folder)
+    if chosen.PER_FOLDER in os.environ:
+        drop_buckets(folder)
 
 
 def drop_schemas(folder: Path) -> None:
@@ -65,6 +87,17 @@ def drop_schemas(folder: Path) -> None:
     from tests.backend.engines.postgres import close_pools  # noqa: PLC0415 - as above
     from tests.support.postgres import drop_those_of  # noqa: PLC0415 - as above
 
-    folders = (folder, *(path for path in folder.rglob("*") if path.is_dir()))
-    for schema in drop_those_of(os.environ[URL], [schema_of(one) for one in folders]):
+    for schema in drop_those_of(os.environ[URL], _schemas(folder)):
         close_pools(schema)
+
+
+def drop_buckets(folder: Path) -> None:
+    """The same of buckets, which are called as schemas are."""
+    from tests.support.s3 import drop_those_of  # noqa: PLC0415 - as above
+
+    drop_those_of(os.environ[chosen.PER_FOLDER], _schemas(folder))
+
+
+def _schemas(folder: Path) -> list[str]:
+    folders = (folder, *(path for path in folder.rglob("*") if path.is_dir()))
+    return [schema_of(one) for one in folders]

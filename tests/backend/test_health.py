@@ -11,6 +11,7 @@ import requests  # noqa: TID251 - the test's own side of the wire
 from tests.backend.engines.away import Away
 from tests.backend.health import Check, Readiness
 from tests.backend.pages.live import Live, live_town
+from tests.support.engines import only_folder
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,7 @@ def test_it_is_well(live: Live) -> None:
     assert live.counts.requests == before
 
 
+@only_folder
 def test_what_does_not_answer_is_named_in_one_line(live: Live) -> None:
     """And it heals by itself. The process answers meanwhile."""
     place = live.town.folder / "received"

@@ -13,6 +13,7 @@ import requests  # noqa: TID251 - the test's own side of the wire
 from tests.backend.engines.opening import URL, open_database
 from tests.backend.faults.switches import Step
 from tests.backend.process import Backend
+from tests.support.engines import only_folder
 from tests.support.factory import RecordMaker, new_id
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.s3 import Engine
@@ -95,6 +96,7 @@ def dies_and_is_asked_again(fleet: Fleet, step: Step, send: Any) -> tuple[str, b
     return capture_id, content
 
 
+@only_folder
 @pytest.mark.parametrize("send", [whole, in_two])
 @pytest.mark.parametrize("step", Step)
 def test_on_sqlite_and_files(files: Fleet, step: Step, send: Any) -> None:
@@ -107,6 +109,7 @@ def test_on_sqlite_and_files(files: Fleet, step: Step, send: Any) -> None:
     assert list((files.first.data / "refused").iterdir()) == []
 
 
+@only_folder
 @pytest.mark.parametrize("step", [Step.PUT, Step.PIECES, Step.COMMIT])
 def test_a_refused_record_that_is_judged_again(files: Fleet, step: Step) -> None:
     """The object of the refusal goes with it, and is not missed when that was undone."""

@@ -18,6 +18,7 @@ from tests.backend.office import demo
 from tests.backend.office.fleet import Fleet
 from tests.backend.office.town import Town
 from tests.backend.settings import WrongSettingError
+from tests.support.engines import only_folder
 from tests.support.factory import new_id
 from tests.support.s3 import UP_WITHIN_S, Engine, s3_engine
 from tests.support.waiting import until
@@ -118,6 +119,7 @@ def test_an_address_that_cannot_be_is_told() -> None:
         S3(read_address("s3://b?endpoint=nowhere"))
 
 
+@only_folder
 def test_a_folder_with_records_goes_by_no_bucket(tmp_path: Path) -> None:
     """Else an opt-out would be looked for where its photo is not."""
     town = Town(tmp_path)

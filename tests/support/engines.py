@@ -1,16 +1,36 @@
 """What tests of the backend ask its engine for."""
 
-import os
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec
 
 import pytest
 
+from tests.backend.engines import chosen
+from tests.backend.engines.objects import Missing
 from tests.backend.engines.opening import URL, open_database
 from tests.backend.engines.sql import Database
 
-only_sqlite: Final = pytest.mark.skipif(URL in os.environ, reason="it is about SQLite's files")
+# As texts, which pytest asks when the test comes: a conftest loads this before there is an engine.
+only_sqlite: Final = pytest.mark.skipif(
+    f"{URL!r} in os.environ", reason="it is about SQLite's files"
+)
+
+only_folder: Final = pytest.mark.skipif(
+    f"{chosen.PER_FOLDER!r} in os.environ", reason="it is about objects as files in a folder"
+)
+
+P = ParamSpec("P")
+
+
+def has(ask: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> bool:
+    """Whether the object is there that is asked for."""
+    try:
+        ask(*args, **kwargs)
+    except Missing:
+        return False
+    return True
 
 
 def received_bytes(folder: Path, capture_id: str) -> int:

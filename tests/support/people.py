@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
 
-from tests.backend.office.demo import ACCOUNTS, Account
+from tests.backend.office.demo import ACCOUNTS
 from tests.backend.pages import PREFIX
+from tests.backend.pages.accounts import Account
 from tests.backend.process import Backend
 
 CUSTOMER = ACCOUNTS[0]

@@ -32,6 +32,9 @@ BACKEND: Final = {"AWS_ACCESS_KEY_ID": "backend", "AWS_SECRET_ACCESS_KEY": "of-t
 ADMIN: Final = ("admin", "of-the-admin")
 """Who makes buckets, and meddles with them behind the backend's back."""
 
+_FEW_VOLUMES: Final = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+"""For each bucket, where SeaweedFS makes 7 by itself."""
+
 _PARTS: Final = ("master", "volume", "filer", "s3")
 
 
@@ -42,16 +45,19 @@ class Engine:
     Attributes:
         folder: for all it keeps.
         options: more of `weed server`, for the next start.
+        makes_buckets: whether the backend's keys may, too.
     """
 
     folder: Path
     options: list[str] = field(default_factory=list)
+    makes_buckets: bool = False
     ports: dict[str, int] = field(default_factory=dict)
     _has_probe: bool = False
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
-        said = {"identities": [_identity(*ADMIN, "Admin"), _identity(*BACKEND.values())]}
+        more = ["Admin"] if self.makes_buckets else []
+        said = {"identities": [_identity(*ADMIN, "Admin"), _identity(*BACKEND.values(), *more)]}
         (self.folder / "s3.json").write_text(json.dumps(said))
         self.ports = _free([f"{part}.port{kind}" for part in _PARTS for kind in ("", ".grpc")])
 
@@ -73,7 +79,9 @@ class Engine:
         words += [f"-s3.config={self.folder / 's3.json'}", *self.options]
         words += [f"-{name}={port}" for name, port in self.ports.items()]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(words, stdout=log, stderr=log, cwd=self.folder)
+            self._process = subprocess.Popen(
+                words, stdout=log, stderr=log, cwd=self.folder, env=os.environ | _FEW_VOLUMES
+            )
 
     def wait(self) -> None:
         """Until it keeps what is put: its parts come up one after the other."""
@@ -99,17 +107,24 @@ class Engine:
 
     def pause(self) -> None:
         """It answers nothing, and its connections stay."""
-        self._process.send_signal(signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
+        self.signal(signal.SIGCONT)
+
+    def signal(self, how: signal.Signals) -> None:
+        self._process.send_signal(how)
 
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
 
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.ports['s3.port']}"
+
     def address(self, bucket: str) -> str:
-        return f"s3://{bucket}?endpoint=http://127.0.0.1:{self.ports['s3.port']}"
+        return f"s3://{bucket}?endpoint={self.endpoint}"
 
     @cached_property
     def admin(self) -> "S3Client":
@@ -134,16 +149,28 @@ class Engine:
 
 
 @contextmanager
-def s3_engine(folder: Path, options: Sequence[str] = ()) -> Iterator[Engine]:
+def s3_engine(
+    folder: Path, options: Sequence[str] = (), *, makes_buckets: bool = False
+) -> Iterator[Engine]:
     """Runs one; ends it when the block ends. The keys stay in the environment: all have them."""
     os.environ.update(BACKEND)
-    engine = Engine(folder, list(options))
+    engine = Engine(folder, list(options), makes_buckets=makes_buckets)
     engine.start()
     try:
         engine.wait()
         yield engine
     finally:
         engine.kill()
+
+
+def drop_those_of(endpoint: str, buckets: list[str]) -> None:
+    """Drops those of them that there are, with all that is in them."""
+    client = connect(read_address(f"s3://none?endpoint={endpoint}"), *ADMIN)
+    for one in client.list_buckets()["Buckets"]:
+        if (name := one["Name"]) in buckets:
+            for found in client.list_objects_v2(Bucket=name).get("Contents", []):
+                client.delete_object(Bucket=name, Key=found["Key"])
+            client.delete_bucket(Bucket=name)
 
 
 def _identity(key_id: str, secret: str, *more: str) -> dict[str, Any]:

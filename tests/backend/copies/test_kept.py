@@ -12,8 +12,10 @@ from agent.models import CaptureId, Kind
 from tests.backend.copies.kept import Copies
 from tests.backend.copies.pasted import Person, door, with_person
 from tests.backend.copies.shows import Shows
+from tests.backend.engines.objects import copy_name
 from tests.backend.office.demo import ALLOWED
 from tests.backend.office.town import Town
+from tests.support.engines import has, only_folder
 
 
 @pytest.fixture
@@ -26,20 +28,20 @@ def left(town: Town, photo: bytes) -> CaptureId:
     return town.receive(town.van.make(Kind.PHOTO, {"stop": stop, "simulated": False}, photo))
 
 
-def on_disk(town: Town) -> list[str]:
-    return sorted(path.name for path in (town.folder / "copies").iterdir())
+def kept(town: Town, capture_id: str) -> list[Shows]:
+    return [one for one in Shows if has(town.office.store.copy, capture_id, one)]
 
 
 async def both(copies: Copies, capture_id: str) -> list[bytes]:
     return [await copies.copy(capture_id, shows) for shows in Shows]
 
 
-def test_a_copy_is_made_once(town: Town, tmp_path: Path) -> None:
+def test_a_copy_is_made_once(town: Town) -> None:
     """The second look, and the one of the next process, get what lies there."""
     capture_id = town.receive(town.photo(ALLOWED))
     asyncio.run(both(Copies(town.office.store), capture_id))
-    assert on_disk(town) == [f"{capture_id}.label.jpg", f"{capture_id}.no_label.jpg"]
-    (tmp_path / "copies" / f"{capture_id}.label.jpg").write_bytes(b"what was made")
+    assert kept(town, capture_id) == list(Shows)
+    town.office.store.objects.put(capture_id, copy_name(Shows.LABEL), b"what was made")
 
     found = asyncio.run(Copies(town.office.store).copy(capture_id, Shows.LABEL))
 
@@ -54,7 +56,7 @@ def test_copies_go_with_the_photo(town: Town, how: str) -> None:
 
     getattr(town.office.store, how)(capture_id)
 
-    assert on_disk(town) == []
+    assert kept(town, capture_id) == []
     with pytest.raises(LookupError):
         asyncio.run(copies.copy(capture_id, Shows.LABEL))
 
@@ -72,16 +74,17 @@ def test_a_photo_that_is_erased_while_its_copy_is_made_leaves_none(town: Town) -
 
     with pytest.raises(LookupError):
         asyncio.run(erased_meanwhile())
-    assert on_disk(town) == []
+    assert kept(town, capture_id) == []
 
 
 def _as_coroutine(copies: Copies, capture_id: str) -> Coroutine[Any, Any, bytes]:
     return copies.copy(capture_id, Shows.LABEL)
 
 
+@only_folder
 def test_what_a_process_left_half_written_is_gone_at_the_next_start(town: Town) -> None:
     (town.folder / "copies" / "x.label.jpg.part").write_bytes(b"half")
 
     town.office.store.objects.begin()
 
-    assert on_disk(town) == []
+    assert list((town.folder / "copies").iterdir()) == []

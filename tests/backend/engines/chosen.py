@@ -1,17 +1,24 @@
 """Which engine a backend's folder goes by: said once, and remembered, since two would be none."""
 
+import os
 from pathlib import Path
 from typing import Final
 
 from tests.backend.engines.folder import Folder
 from tests.backend.engines.objects import Objects
+from tests.backend.engines.opening import schema_of
 from tests.backend.settings import WrongSettingError
 
 FILE: Final = "objects.txt"
 """The address that was given at the first start, in the backend's folder; without it, files."""
 
+PER_FOLDER: Final = "DOORSTEP_OBJECTS_PER_FOLDER"
+"""In the environment: URL of an S3 engine where each folder that says nothing else has a bucket of
+its own, which is made. For tests, whose backends are many.
+"""
 
-def objects_of(folder: Path, given: str | None) -> Objects:
+
+def objects_of(folder: Path, given: str | None = None) -> Objects:
     """The bucket of the address that is given or was remembered; else files in the folder.
 
     Raises:
@@ -19,10 +26,15 @@ def objects_of(folder: Path, given: str | None) -> Objects:
     """
     remembered = (folder / FILE).read_text().strip() if (folder / FILE).exists() else None
     address = given or remembered
-    if address is None:
+    endpoint = os.environ.get(PER_FOLDER)
+    if address is None and endpoint is None:
         return Folder(folder)
     from tests.backend.engines.s3 import S3, read_address  # noqa: PLC0415 - boto3 loads for 0.3 s
 
+    if address is None:
+        own = S3(read_address(f"s3://{schema_of(folder)}?endpoint={endpoint}"))
+        own.make()
+        return own
     found = read_address(address)
     if remembered is None and any((folder / "received").glob("*.rec")):
         raise WrongSettingError(

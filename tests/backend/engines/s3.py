@@ -8,7 +8,7 @@ import base64
 import hashlib
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
@@ -118,6 +118,15 @@ class S3:
     def __init__(self, address: Address) -> None:
         self._bucket = address.bucket
         self._client = connect(address)
+
+    def make(self) -> None:
+        """The bucket, where there is none; the keys must be allowed to."""
+        is_there = (
+            self._client.exceptions.BucketAlreadyExists,
+            self._client.exceptions.BucketAlreadyOwnedByYou,
+        )
+        with self._asking(), suppress(*is_there):
+            self._client.create_bucket(Bucket=self._bucket)
 
     def begin(self) -> list[str]:
         self.check()

@@ -197,8 +197,9 @@ def test_what_cannot_be_exported_is_said_in_a_sentence_and_nothing_is_written(
     unfiled, altered = fleet.take(fleet.sealed()), fleet.take(fleet.sealed())
     fleet.begin(begun, cut=100)
     fleet.town.office.filing.forget(unfiled.label.capture_id)
-    file = fleet.town.file(f"received/{altered.label.capture_id}.rec")
-    file.write_bytes(altered.content[:-1] + bytes([altered.content[-1] ^ 1]))
+    name = hashlib.sha256(altered.content).hexdigest()
+    content = altered.content[:-1] + bytes([altered.content[-1] ^ 1])
+    fleet.town.office.store.objects.put(altered.label.capture_id, name, content)
 
     said = {
         new_id(): "no record of this id ever came",

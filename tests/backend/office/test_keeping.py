@@ -22,6 +22,7 @@ from tests.backend.office.orders import NoSuchOrder
 from tests.backend.office.town import PICTURE, Town
 from tests.backend.settings import Retention, Settings, read_settings
 from tests.backend.wire.rescued import Rescues
+from tests.support.engines import only_folder
 
 CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
 JUST = timedelta(milliseconds=1)
@@ -69,6 +70,7 @@ def test_practice_is_kept_for_a_day(town: Town) -> None:
     assert town.kept(capture_id) == (False, False)
 
 
+@only_folder
 def test_the_chain_verifies_after_everything_was_erased(town: Town) -> None:
     """An erased body is a note, a missing record would be a problem."""
     for _ in range(3):

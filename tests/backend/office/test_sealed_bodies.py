@@ -13,6 +13,7 @@ from tests.backend.office.town import Town
 from tests.backend.seals import Seals
 from tests.backend.settings import WrongSettingError
 from tests.backend.wire.store import Store
+from tests.support.engines import has
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_a_sealed_photo_is_its_orders_as_any_other(town: Town) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
 
     assert town.shown(ALLOWED) == [capture_id]
-    assert town.file(f"photos/{capture_id}.jpg").exists()
+    assert has(town.office.store.photo, capture_id)
 
 
 def test_after_another_identity_both_open_and_escrow_stays(town: Town) -> None:
@@ -110,7 +111,7 @@ def test_what_nobody_opens_is_kept_as_received_and_waits_for_dispatch(town: Town
     (waits,) = town.office.filing.waiting()
     assert (waits.capture_id, waits.bound_by) == (capture_id, "unopened")
     assert town.office.store.received(capture_id) == made.content
-    assert not town.file(f"photos/{capture_id}.jpg").exists()
+    assert not has(town.office.store.photo, capture_id)
     assert (town.shown(ALLOWED), town.office.filing.candidates(capture_id)) == ([], [])
     with pytest.raises(CannotBindError):
         town.office.filing.bind(capture_id, ALLOWED)
@@ -127,4 +128,4 @@ def test_it_is_filed_once_its_identity_has_come(town: Town, tmp_path: Path) -> N
 
     assert (before, town.shown(ALLOWED)) == ([], [capture_id])
     assert town.office.filing.waiting() == []
-    assert town.file(f"photos/{capture_id}.jpg").exists()
+    assert has(town.office.store.photo, capture_id)

@@ -184,7 +184,9 @@ def test_a_record_that_cannot_be_filed_stops_no_other_and_is_logged_once(
     town: Town, other: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     lost, there = received(town), received(town, RIGHT_DOOR)
-    town.file(f"received/{lost}.rec").rename(town.folder / "kept")
+    store = town.office.store
+    name, content = store.sha256_of(lost), store.received(lost)
+    store.objects.remove(lost, name)
 
     with caplog.at_level(logging.WARNING):
         Worker(other).step()
@@ -198,7 +200,7 @@ def test_a_record_that_cannot_be_filed_stops_no_other_and_is_logged_once(
     assert [lost in one.message for one in caplog.records] == [True]
 
     other.store.unfiled.put_off(lost, "Missing", NOW - AGAIN)
-    town.file("kept").rename(town.folder / f"received/{lost}.rec")
+    store.objects.put(lost, name, content)
     Worker(other).step()
 
     assert town.shown(ALLOWED) == [lost]

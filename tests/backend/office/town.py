@@ -19,6 +19,7 @@ from tests.backend.office.model import Office, open_office
 from tests.backend.office.worker import Worker
 from tests.backend.wire import manifest
 from tests.backend.wire.store import Store, Upload, Verdict
+from tests.support.engines import has
 from tests.support.factory import Made, RecordMaker
 from tests.support.waiting import until
 
@@ -103,10 +104,12 @@ class Town:
         return next(stop.done for stop in self.manifest().stops if stop.id == stop_id)
 
     def kept(self, capture_id: CaptureId) -> tuple[bool, bool]:
-        """Whether the photo is on disk, and whether a body is."""
-        body = self.file(f"received/{capture_id}.rec").read_bytes().partition(b"\n")[2]
-        assert bool(body) == bool(self.office.store.record(capture_id))
-        return self.file(f"photos/{capture_id}.jpg").exists(), bool(body)
+        """Whether the photo is there, and whether a body is."""
+        store = self.office.store
+        is_photo = has(store.photo, capture_id)
+        has_body = has(store.received, capture_id)
+        assert has_body == bool(store.record(capture_id))
+        return is_photo, has_body
 
     def file(self, name: str) -> Path:
         """As it is looked at from outside."""

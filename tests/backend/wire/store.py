@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.models import rfc3339
 from tests.backend.engines.away import Away
-from tests.backend.engines.folder import Folder
+from tests.backend.engines.chosen import objects_of
 from tests.backend.engines.objects import REFUSED, Missing, Objects
 from tests.backend.engines.opening import open_database
 from tests.backend.engines.sql import Column, Conflict, Database, Only, Room, statements
@@ -119,14 +119,14 @@ class Store(Records):
     """The backend's folder. Any thread and process may use it; what it answers survives `kill -9`.
 
     A record's bytes are pieces in the database until its verdict is kept; from then on they are one
-    of the `objects`, which are files in the folder where none are given. Everything raises Away.
+    of the `objects`, by default of those that the folder goes by. Everything raises Away.
     Who changes an upload that is there holds its row.
     """
 
     def __init__(self, folder: Path, objects: Objects | None = None) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        super().__init__(Folder(folder) if objects is None else objects, Seals(folder))
+        super().__init__(objects or objects_of(folder), Seals(folder))
         self._db = open_database(folder, "backend")
         self._db.migrate(UPLOADS)
         self.unfiled = Unfiled(self._db)

@@ -14,6 +14,7 @@ from tests.backend.pages.live import Live, live_town
 from tests.backend.wire import quota
 from tests.backend.wire.quota import Quota
 from tests.backend.wire.store import Store, Upload, Verdict
+from tests.support.engines import has
 from tests.support.factory import new_id
 from tests.support.waiting import until
 from tests.support.wire import Wire, record, speaking_to, stranger
@@ -87,7 +88,7 @@ def test_of_what_was_refused_the_oldest_makes_room_and_no_receipt_ever_does(
     assert Quota(store).admits("device van-7", 10)
 
     assert store.find(first) is None
-    assert not (store.folder / "refused" / f"{first}.rec").exists()
+    assert not has(store.objects.get, first, REFUSED)
     assert all(store.find(one) for one in (kept, *others))
 
 
@@ -110,7 +111,7 @@ def test_what_is_not_whole_goes_7_days_after_its_last_byte_and_what_was_refused_
 
     assert [store.find(one) for one in (old, since)] == [None, None]
     assert [row[0] for row in store.db.execute("SELECT capture_id FROM pieces")] == [fresh]
-    assert not (tmp_path / "refused" / f"{since}.rec").exists()
+    assert not has(store.objects.get, since, REFUSED)
     assert all(store.find(one) for one in (fresh, later, delivered))
     store.create(Upload(old, 10, "0" * 64, ""))
 
@@ -138,7 +139,7 @@ def test_empty_uploads_without_number_leave_a_few(live: Live, wire: Wire) -> Non
     statuses = {wire.post(new_id(), b"", b"x"[:0]).status_code for _ in range(20)}
 
     assert statuses == {422}
-    assert len(list((live.town.folder / "refused").iterdir())) == 3
+    assert len(list(live.town.office.store.objects.ids())) == 3
 
 
 def test_what_is_due_goes_while_the_backend_runs(
