@@ -2,10 +2,8 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 
@@ -14,11 +12,7 @@ from tests.backend.process import REPOSITORY, running_backend
 from tests.support.enrolment import Van, enrolled
 from tests.support.factory import RecordMaker, new_id
 from tests.support.postgres import Postgres, running_postgres
-from tests.support.waiting import until
 from tests.support.wire import record
-
-WITHIN_S: Final = 8.0
-"""Longest wait for a 503 that is allowed here: 3 s, on a machine that is busy."""
 
 pytestmark = pytest.mark.slow
 
@@ -61,31 +55,6 @@ def test_a_device_is_let_in_and_its_record_outlives_both_servers(
     assert "receipt" in van.wire().receipts(capture_id).json()[capture_id]
     assert "van-7" in van.backend.command("devices", "list")
     assert list(van.backend.data.glob("*.db*")) == []
-
-
-@pytest.mark.parametrize("ends", [Postgres.stop, Postgres.stall])
-def test_while_postgresql_is_away_a_device_is_told_to_come_again_and_then_it_goes_on(
-    server: Postgres, van: Van, ends: Callable[[Postgres], None]
-) -> None:
-    assert van.send(van.wire()).status_code == 201
-    capture_id = new_id()
-    content = record(van.maker, capture_id)
-
-    ends(server)
-    began_s = time.monotonic()
-    away = van.wire().post(capture_id, content, content)
-    took_s = time.monotonic() - began_s
-    if ends is Postgres.stop:
-        server.start()
-    server.go_on()
-
-    assert (away.status_code, away.headers["Retry-After"]) == (503, "10")
-    assert took_s < WITHIN_S
-    until(lambda: van.wire().post(capture_id, content, content).status_code == 201)
-    assert "receipt" in van.wire().receipts(capture_id).json()[capture_id]
-    log = (van.backend.data / "backend.log").read_text()
-    assert "event=away why=" in log
-    assert "Traceback" not in log
 
 
 def test_a_database_that_is_not_there_is_a_sentence_and_no_traceback(

@@ -198,7 +198,7 @@ class Postgres(Database):
         if self._bound() is not None:
             yield
             return
-        with _told(), self._pool.connection() as taken, taken.transaction():
+        with _told(), self._taken() as taken, taken.transaction():
             if lock is not None:
                 taken.execute(_LOCK, (lock,))
             self._here.connection = taken
@@ -211,8 +211,18 @@ class Postgres(Database):
         with _told():
             if (bound := self._bound()) is not None:
                 return _result(bound.execute(query, parameters))
-            with self._pool.connection() as taken:
+            with self._taken() as taken:
                 return _result(taken.execute(query, parameters))
+
+    @contextmanager
+    def _taken(self) -> Iterator[_Connection]:
+        """From the pool; one that may not write goes: the next one may again."""
+        with self._pool.connection() as taken:
+            try:
+                yield taken
+            except errors.ReadOnlySqlTransaction:
+                taken.close()
+                raise
 
     def _bound(self) -> _Connection | None:
         return getattr(self._here, "connection", None)

@@ -1,0 +1,315 @@
+"""A real instance whose PostgreSQL or S3 has a misfortune: the table of tests/backend/README.md."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any, Final
+from uuid import uuid4
+
+import psycopg  # noqa: TID251 - the test's own side
+import pytest
+import requests  # noqa: TID251 - the browser's side of the wire, not the device's
+
+from tests.backend.engines.opening import URL
+from tests.backend.pages import PREFIX
+from tests.backend.process import Backend
+from tests.support.factory import new_id
+from tests.support.people import CUSTOMER, browser
+from tests.support.postgres import Postgres, running_postgres
+from tests.support.postgres import told as statement
+from tests.support.relay import Relay, relay
+from tests.support.s3 import Engine, s3_engine
+from tests.support.waiting import until
+from tests.support.wire import PHOTO, Wire, proven, record, speaking_to, stranger
+
+WITHIN_S: Final = 4.5
+"""Longest 503 that is allowed here: 3 s, on a machine that is busy."""
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An instance, what it stands on, and a person who is signed in at it."""
+
+    server: Postgres
+    url: str
+    engine: Engine
+    road: Relay
+    bucket: str
+    backend: Backend
+    person: requests.Session
+
+    def page(self) -> int:
+        answer = self.person.get(f"{self.backend.base_url}{PREFIX}/delivery-photos", timeout=30)
+        return answer.status_code
+
+    def is_ready(self) -> bool:
+        url = f"{self.backend.base_url}/readyz"
+        return requests.get(url, verify=str(self.backend.ca_file), timeout=30).ok
+
+    def log(self) -> str:
+        return (self.backend.data / "backend.log").read_text()
+
+    def ask(self, query: str) -> list[Any]:
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def rows(self, capture_id: str) -> dict[str, int]:
+        tables, of_it = ("uploads", "verdicts", "pieces"), f"WHERE capture_id = '{capture_id}'"
+        counted = {one: self.ask(f"SELECT count(*) FROM {one} {of_it}") for one in tables}
+        return {one: found[0][0] for one, found in counted.items()}
+
+    def objects(self, capture_id: str) -> list[bytes]:
+        kept = self.engine.keys(self.bucket)
+        return [content for key, content in kept.items() if key.startswith(f"{capture_id}/")]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    folder, bucket = tmp_path_factory.mktemp("outages"), f"b-{uuid4()}"
+    with ExitStack() as kept:
+        server = kept.enter_context(running_postgres())
+        engine = kept.enter_context(s3_engine(folder / "s3"))
+        road = kept.enter_context(relay(engine.ports["s3.port"]))
+        url = server.new_database()
+        kept.enter_context(pytest.MonkeyPatch.context()).setenv(URL, url)
+        engine.bucket(bucket)
+        address = f"s3://{bucket}?endpoint=http://127.0.0.1:{road.port}"
+        backend = Backend(
+            folder / "backend", switches=True, demo_accounts=True, objects=address
+        ).start()
+        kept.callback(backend.kill)
+        person = kept.enter_context(browser(backend, CUSTOMER))
+        yield Scene(server, url, engine, road, bucket, backend, person)
+
+
+@contextmanager
+def ended(scene: Scene) -> Iterator[None]:
+    scene.server.stop()
+    yield
+    scene.server.start()
+
+
+@contextmanager
+def stalled(scene: Scene) -> Iterator[None]:
+    scene.server.stall()
+    yield
+    scene.server.go_on()
+
+
+@contextmanager
+def locked(scene: Scene) -> Iterator[None]:
+    """Somebody else has the table, for as long as they like."""
+    with psycopg.connect(scene.url) as connection:
+        connection.execute("LOCK TABLE uploads IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+@contextmanager
+def full(scene: Scene) -> Iterator[None]:
+    """Of the disk on which pieces are; nothing of a record that comes in pieces is kept."""
+    place = scene.server.folder / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,uid=postgres,mode=700", "none", str(place)]
+    subprocess.run(mount, check=True)
+    try:
+        scene.server.tell(f"CREATE TABLESPACE small LOCATION '{place}'")
+        statement(scene.url, "ALTER TABLE pieces SET TABLESPACE small")
+        (place / "ballast").write_bytes(bytes(900_000))
+        yield
+        (place / "ballast").unlink()
+        statement(scene.url, "ALTER TABLE pieces SET TABLESPACE pg_default")
+        scene.server.tell("CHECKPOINT")  # until then it keeps what it moved
+        scene.server.tell("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+        place.rmdir()
+
+
+@contextmanager
+def read_only(scene: Scene) -> Iterator[None]:
+    """Who connects from now on may write nothing; everybody has to connect anew."""
+    change = f"ALTER DATABASE {scene.url.rpartition('/')[2]}"
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name"
+    scene.server.tell(f"{change} SET default_transaction_read_only = on")
+    scene.server.tell(f"{end} = 'doorstep'")
+    yield
+    scene.server.tell(f"{change} RESET default_transaction_read_only")
+
+
+@contextmanager
+def restarted_in_the_middle(scene: Scene) -> Iterator[None]:
+    """Once it has begun to take the record in, which S3 makes last."""
+    within = "SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction'"
+
+    def restart() -> None:
+        until(lambda: scene.ask(within), every_s=0.01)
+        scene.server.stop()
+        scene.server.start()
+
+    scene.road.delay_s = 0.6
+    thread = Thread(target=restart)
+    thread.start()
+    yield
+    thread.join()
+    scene.road.delay_s = 0.0
+
+
+@contextmanager
+def refused(scene: Scene) -> Iterator[None]:
+    scene.road.is_away = True
+    yield
+    scene.road.is_away = False
+
+
+@contextmanager
+def paused(scene: Scene) -> Iterator[None]:
+    scene.engine.pause()
+    yield
+    scene.engine.go_on()
+
+
+@contextmanager
+def slow(scene: Scene) -> Iterator[None]:
+    scene.road.delay_s = 5.0
+    yield
+    scene.road.delay_s = 0.0
+
+
+@contextmanager
+def denying(scene: Scene) -> Iterator[None]:
+    """Its keys are others now."""
+    said = scene.engine.folder / "s3.json"
+    before = said.read_text()
+    changed = json.loads(before)
+    changed["identities"][1]["credentials"][0]["secretKey"] = "another"
+    told(scene.engine, json.dumps(changed))
+    yield
+    told(scene.engine, before)
+
+
+def told(engine: Engine, identities: str) -> None:
+    """SeaweedFS reads its identities again."""
+    (engine.folder / "s3.json").write_text(identities)
+    engine.signal(signal.SIGHUP)
+
+
+@contextmanager
+def without_its_bucket(scene: Scene) -> Iterator[None]:
+    admin, bucket = scene.engine.admin, scene.bucket
+    for key in scene.engine.keys(bucket):
+        admin.delete_object(Bucket=bucket, Key=key)
+    admin.delete_bucket(Bucket=bucket)
+    yield
+    admin.create_bucket(Bucket=bucket)
+
+
+@contextmanager
+def vanishing(scene: Scene) -> Iterator[None]:
+    """Somebody deletes what was put, before it is read back."""
+    with meddled(scene, lambda key: scene.engine.admin.delete_object(Bucket=scene.bucket, Key=key)):
+        yield
+
+
+@contextmanager
+def changing(scene: Scene) -> Iterator[None]:
+    """Somebody writes over it."""
+
+    def change(key: str) -> None:
+        scene.engine.admin.put_object(Bucket=scene.bucket, Key=key, Body=b"something else")
+
+    with meddled(scene, change):
+        yield
+
+
+@contextmanager
+def meddled(scene: Scene, meddle: Callable[[str], Any]) -> Iterator[None]:
+    asks = f"GET /{scene.bucket}/".encode()
+
+    def before(said: bytes) -> None:
+        if said.startswith(asks):
+            meddle(said.removeprefix(asks).split(b" ")[0].decode())
+
+    scene.road.before = before
+    yield
+    scene.road.before = bytes
+
+
+@dataclass(frozen=True)
+class Misfortune:
+    """What happens, what the log says of it, what a page is meanwhile, how much is sent.
+
+    While nothing can be written, a page is 503 once a minute: it notes that the session was used.
+    """
+
+    happens: Callable[[Scene], AbstractContextManager[None]]
+    says: str
+    page: int | None = 200
+    photo: bytes = PHOTO
+
+
+OUTAGES: Final = (
+    Misfortune(ended, "Connection refused", 503),
+    Misfortune(stalled, "no answer within 2.", 503),
+    Misfortune(locked, "canceling statement due to lock timeout"),
+    Misfortune(full, "No space left on device", photo=PHOTO * 5),
+    Misfortune(read_only, "cannot execute INSERT in a read-only transaction", None),
+    Misfortune(restarted_in_the_middle, "terminating connection due to administrator command"),
+    Misfortune(refused, "does not answer"),
+    Misfortune(paused, "does not answer (Read timeout"),
+    Misfortune(slow, "does not answer (Read timeout"),
+    Misfortune(denying, "look at AWS_ACCESS_KEY_ID, its secret, and what it may do there"),
+    Misfortune(without_its_bucket, "make it, or give another one in --objects"),
+    Misfortune(vanishing, "is read back differently than written: no receipt"),
+    Misfortune(changing, "is read back differently than written: no receipt"),
+)
+
+
+@pytest.mark.parametrize("one", OUTAGES, ids=lambda one: one.happens.__name__)
+def test_nothing_is_acknowledged_that_is_not_there_and_it_heals_by_itself(
+    scene: Scene, one: Misfortune
+) -> None:
+    capture_id = new_id()
+    content = record(stranger(), capture_id, one.photo)
+    logged = len(scene.log())
+
+    with one.happens(scene), speaking_to(scene.backend.base_url, scene.backend.ca_file) as wire:
+        began_s = time.monotonic()
+        answer = wire.post(capture_id, content, content)
+        took_s = time.monotonic() - began_s
+        page = scene.page()
+        until(lambda: one.says in scene.log()[logged:], told=lambda: scene.log()[logged:])
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert "Doorstep-Receipt" not in answer.headers
+    assert took_s < WITHIN_S
+    assert one.page in {None, page}
+    assert "Traceback" not in scene.log()[logged:]
+    with speaking_to(scene.backend.base_url, scene.backend.ca_file) as wire:
+        until(scene.is_ready, every_s=0.2)
+        receipt = until(lambda: sent_again(wire, capture_id, content), every_s=0.2)
+        again = wire.receipts(capture_id).json()
+    assert receipt is not None
+    assert again == {capture_id: {"receipt": receipt}}
+    assert proven(scene.backend.receipt_key_file, receipt)["bytes"] == len(content)
+    assert scene.page() == 200
+    assert scene.objects(capture_id) == [content]
+    assert scene.rows(capture_id) == {"uploads": 1, "verdicts": 1, "pieces": 0}
+
+
+def sent_again(wire: Wire, capture_id: str, content: bytes) -> str | None:
+    """As a device does it: from where the upload stands, with what the answer has of a receipt."""
+    head = wire.head(capture_id)
+    if head.status_code == 404:
+        answer = wire.post(capture_id, content, content)
+    else:
+        offset = int(head.headers.get("Upload-Offset", 0))
+        answer = wire.patch(capture_id, offset, content[offset:])
+    receipt: str | None = answer.headers.get("Doorstep-Receipt")
+    return receipt
