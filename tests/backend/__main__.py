@@ -80,7 +80,8 @@ def _run(options: argparse.Namespace, data: Path) -> None:
             elif options.command in {"devices", "clients", "technicians", "fleet"}:
                 print(Desk.of(data, office).run(options))
             elif options.command == "objects":
-                print(stray.run(options, office.store))
+                for line in stray.run(options, office):
+                    print(line, flush=True)
             else:
                 print(commands.run(options, office, datetime.now(UTC)))
         except (NotDone, Missing, NoSuchOrder, FileExistsError) as error:

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from agent.models import Kind
 from tests.backend.copies.shows import Shows
 from tests.backend.engines.folder import Folder
 from tests.backend.engines.objects import PHOTO, REFUSED, Changed, Missing, Objects, copy_name
@@ -16,9 +17,10 @@ from tests.backend.faults.switches import Switches
 from tests.backend.office import demo
 from tests.backend.office.fleet import Fleet
 from tests.backend.office.town import NOON, PICTURE, Town
+from tests.backend.office.worker import Worker
 from tests.backend.wire import stray
 from tests.backend.wire.intake import DigestMismatchError
-from tests.support.factory import new_id
+from tests.support.factory import RecordMaker, new_id
 from tests.support.s3 import Engine
 
 CONTENT = b"label\n" + bytes(range(256)) * 1600
@@ -239,16 +241,82 @@ def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
         assert "not what was put there" in caplog.text
 
 
+def terminal(town: Town, *words: str) -> list[str]:
+    """What `objects ...` prints."""
+    parser = argparse.ArgumentParser()
+    stray.add_to(parser.add_subparsers(dest="command"))
+    return list(stray.run(parser.parse_args(["objects", *words]), town.office))
+
+
 def test_objects_without_a_row_are_listed_and_deleted_when_asked_to(town: Town) -> None:
     known, lost = town.receive(town.photo(demo.ALLOWED)), new_id()
     store = town.office.store
     store.objects.put(lost, RECORD, CONTENT)
 
-    told = stray.run(argparse.Namespace(delete=False), store)
-    assert told.splitlines()[0] == lost
-    assert "nothing was deleted" in told
-    assert stray.run(argparse.Namespace(delete=True), store).splitlines()[0] == lost
+    told = terminal(town, "stray")
+    assert told[0] == lost
+    assert "nothing was deleted" in told[1]
+    assert terminal(town, "stray", "--delete")[0] == lost
     assert list(store.objects.ids()) == [known]
+
+
+def test_records_whose_rows_were_lost_get_them_back_and_others_stay_as_they_are(
+    fleet: Fleet,
+) -> None:
+    town, store = fleet.town, fleet.town.office.store
+    made = fleet.take(fleet.sealed())
+    one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
+    foreign, garbage, elsewhere = RecordMaker().make(Kind.PHOTO, {}, PICTURE), new_id(), new_id()
+    for name, content in (
+        (foreign.label.capture_id, foreign.content),
+        (garbage, CONTENT),
+        (elsewhere, made.content),
+    ):
+        store.objects.put(name, hashlib.sha256(content).hexdigest(), content)
+    lose_rows(town, one)
+    assert terminal(town, "stray")[-1].startswith("captures with objects and without an upload: 4;")
+
+    told = dict(line.split(" ", 1) for line in terminal(town, "stray", "--take-in"))
+
+    assert told[one] == "taken in"
+    assert "no evidence certificate" in told[foreign.label.capture_id]
+    assert told[garbage].startswith("left as it is")
+    assert told[elsewhere] == f"left as it is: it is the record {one}"
+    assert told["taken"] == "in: 1; left as they are: 3"
+    verdict = store.verdict(one)
+    assert verdict is not None
+    assert verdict.accepted
+    assert store.objects.get(one, sha256) == made.content
+    Worker(town.office).step()
+    assert town.shown(demo.ALLOWED) == [one]
+    assert terminal(town, "stray", "--take-in")[-1] == "taken in: 0; left as they are: 3"
+    assert store.find(garbage) is None
+
+
+def lose_rows(town: Town, capture_id: str) -> None:
+    """As a database does that was restored to an earlier time."""
+    town.office.store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
+    town.office.ledger.execute("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
+
+
+def test_what_was_erased_and_came_back_with_a_copy_of_the_bucket_is_erased_once_more(
+    town: Town,
+) -> None:
+    kept, erased = (town.receive(town.photo(one)) for one in (demo.ALLOWED, demo.LEFT_DOOR))
+    store = town.office.store
+    sha256, content = store.sha256_of(erased), store.received(erased)
+    town.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)
+    assert terminal(town, "returned")[0].endswith(": 0; nothing was deleted: --delete does")
+    store.objects.put(erased, sha256, content)
+
+    assert terminal(town, "returned")[0] == erased
+    assert store.objects.get(erased, sha256) == content
+    assert terminal(town, "returned", "--delete")[0] == erased
+
+    with pytest.raises(Missing):
+        store.objects.get(erased, sha256)
+    assert store.label(erased)["capture_id"] == erased
+    assert list(store.objects.bodies()) == [kept]
 
 
 def test_what_is_due_by_the_retention_is_erased_and_what_is_held_is_not(town: Town) -> None:

@@ -98,6 +98,43 @@ class Postgres:
         """As its superuser, beside everybody else."""
         told(self.url, statement)
 
+    def start_archiving(self) -> Self:
+        """The same, and its log of changes goes into `archive`, file by file."""
+        archive = self.folder / "archive"
+        archive.mkdir()
+        shutil.chown(archive, **self._as)
+        return self.start(archive_mode="on", archive_command="cp %p ../archive/%f")
+
+    def back_up(self) -> None:
+        """The whole cluster as it is now, beside it, while it goes on."""
+        words = ["-D", "backup", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+        self._run("pg_basebackup", *words, "--checkpoint=fast")
+
+    def archive_now(self) -> None:
+        """As `archive_timeout` does by itself: what was committed until now can be restored."""
+        self.tell("CREATE TABLE IF NOT EXISTS mark ()")  # an empty file would not be archived
+        before = self._archived()
+        self.tell("SELECT pg_switch_wal()")
+        until(lambda: self._archived() > before)
+
+    def restore(self) -> Self:
+        """What the backup and the archive have, in place of a cluster that is lost."""
+        shutil.rmtree(self.folder / "cluster")
+        (self.folder / "backup").rename(self.folder / "cluster")
+        (self.folder / "cluster" / "recovery.signal").touch()
+        self.start(restore_command="cp ../archive/%f %p")
+        until(lambda: not self._asked("SELECT pg_is_in_recovery()"), 60.0)
+        return self
+
+    def _archived(self) -> int:
+        return int(self._asked("SELECT archived_count FROM pg_stat_archiver"))
+
+    def _asked(self, query: str) -> Any:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            row = connection.execute(query.encode()).fetchone()
+        assert row is not None
+        return row[0]
+
     def stop(self) -> None:
         """Ends at once, whoever is connected."""
         self._end(signal.SIGINT)

@@ -62,9 +62,11 @@ class Folder:
 
     def get(self, capture_id: str, name: str) -> bytes:
         content = _read(self._path(capture_id, name))
-        if is_record(name) and not content.partition(b"\n")[2]:
-            raise Missing(f"the body of {capture_id} was erased")
-        return content
+        return _whole(capture_id, content) if is_record(name) else content
+
+    def found(self, capture_id: str) -> bytes:
+        content = _read(self._folder / _RECORD.format(capture_id))
+        return _whole(capture_id, content)
 
     def line(self, capture_id: str) -> bytes:
         return _read(self._folder / _RECORD.format(capture_id)).partition(b"\n")[0]
@@ -86,6 +88,10 @@ class Folder:
     def ids(self) -> Iterator[str]:
         files = [path for name in _FOLDERS for path in (self._folder / name).iterdir()]
         yield from sorted(filter(is_capture, {path.name.partition(".")[0] for path in files}))
+
+    def bodies(self) -> Iterator[str]:
+        records = (self._folder / "received").glob("*.rec")
+        yield from sorted(path.stem for path in records if path.read_bytes().partition(b"\n")[2])
 
     def _path(self, capture_id: str, name: str) -> Path:
         assert name in _PLACES or is_record(name), f"{name} names no object"
@@ -117,6 +123,12 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise Missing(f"there is no {path.parent.name}/{path.name}") from error
+
+
+def _whole(capture_id: str, content: bytes) -> bytes:
+    if not content.partition(b"\n")[2]:
+        raise Missing(f"the body of {capture_id} was erased")
+    return content
 
 
 def _flush(path: Path) -> None:

@@ -60,6 +60,9 @@ class Objects(Protocol):
     def get(self, capture_id: str, name: str) -> bytes:
         """Returns the object; a record whose body was erased is none. Raises Missing, Changed."""
 
+    def found(self, capture_id: str) -> bytes:
+        """Returns a record of which nothing else is known any more. Raises Missing, Changed."""
+
     def line(self, capture_id: str) -> bytes:
         """Returns a record's label line without its newline, also once it was erased.
 
@@ -80,6 +83,9 @@ class Objects(Protocol):
 
     def ids(self) -> Iterator[str]:
         """Returns the ids of all captures that have an object, each once."""
+
+    def bodies(self) -> Iterator[str]:
+        """Returns the ids of all captures whose record is whole, each once."""
 
 
 def copy_name(shows: Shows) -> str:

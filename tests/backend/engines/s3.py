@@ -7,7 +7,7 @@ an erased record `<capture_id>/label` is left: its label line.
 import base64
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -156,6 +156,13 @@ class S3:
             raise Changed(f"{key} in bucket {self._bucket} is not what was put there")
         return content
 
+    def found(self, capture_id: str) -> bytes:
+        names = (_name(key) for key in self._keys(f"{capture_id}/"))
+        name = next(filter(is_record, names), None)
+        if name is None:
+            raise Missing(f"the body of {capture_id} was erased")
+        return self.get(capture_id, name)
+
     def line(self, capture_id: str) -> bytes:
         """Two requests: its name, and the first bytes of it."""
         names = (_name(key) for key in self._keys(f"{capture_id}/"))
@@ -186,14 +193,21 @@ class S3:
 
     def ids(self) -> Iterator[str]:
         """A request for each thousand objects; of prefixes SeaweedFS lists empty ones too."""
+        return self._captures(lambda _: True)
+
+    def bodies(self) -> Iterator[str]:
+        return self._captures(is_record)
+
+    def _captures(self, has: Callable[[str], bool]) -> Iterator[str]:
+        """The ids of those that have an object of such a name."""
         pages, before = self._client.get_paginator("list_objects_v2"), ""
         with self._asking():
             for page in pages.paginate(Bucket=self._bucket):
                 for one in page.get("Contents", []):
-                    capture_id = one["Key"].partition("/")[0]
-                    if capture_id != before and is_capture(capture_id):
+                    capture_id, _, name = one["Key"].partition("/")
+                    if capture_id != before and is_capture(capture_id) and has(name):
                         yield capture_id
-                    before = capture_id
+                        before = capture_id
 
     def _keys(self, prefix: str) -> list[str]:
         with self._asking():

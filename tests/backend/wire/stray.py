@@ -1,32 +1,103 @@
-"""Objects without a row: what a crash, a lost database or somebody by hand left behind."""
+"""Where rows and objects tell different things: after a crash, or once one of them was restored."""
 
 import argparse
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tests.backend.wire.store import Store
+from agent.errors import RecordDamaged
+from tests.backend import keys
+from tests.backend.engines.objects import Missing
+from tests.backend.faults.switches import Switches
+from tests.backend.identity.fleet import KeyFiles
+from tests.backend.identity.register import Register
+from tests.backend.office.model import Office
+from tests.backend.wire.intake import Intake, NotVouchedError
+from tests.backend.wire.store import Store, Upload, UploadExistsError
+
+
+class _LeftError(ValueError):
+    """Why an object stays a stray, in words."""
 
 
 def add_to(commands: Any) -> None:
-    command = commands.add_parser("objects", help="what lies there and no upload is known of")
-    command.add_argument("what", choices=["stray"])
-    command.add_argument(
+    command = commands.add_parser("objects", help="where rows and objects tell different things")
+    what = command.add_subparsers(dest="what", required=True)
+    stray = what.add_parser("stray", help="list what lies there and no upload is known of")
+    how = stray.add_mutually_exclusive_group()
+    how.add_argument(
+        "--take-in", action="store_true", help="give records their rows back: of a lost database"
+    )
+    how.add_argument(
         "--delete", action="store_true", help="for good; not after the database was restored"
     )
+    returned = what.add_parser("returned", help="list what was erased and is there again")
+    returned.add_argument("--delete", action="store_true", help="erase it once more")
 
 
-def run(options: argparse.Namespace, store: Store) -> str:
-    """Carry out the command; returns what to print.
+def run(options: argparse.Namespace, office: Office) -> Iterator[str]:
+    """Carries out the command; returns line by line what to print.
 
-    The backend may serve meanwhile: what begins until its turn comes is left alone.
+    The backend may serve meanwhile: what begins until its turn comes is left alone. Interrupted,
+    run it again.
     """
-    found = stray(store)
-    for capture_id in found if options.delete else ():
-        if store.find(capture_id) is None:
-            store.objects.erase(capture_id)
-    told = "deleted" if options.delete else "nothing was deleted: --delete does"
-    return "\n".join([*found, f"captures with objects and without an upload: {len(found)}; {told}"])
+    store = office.store
+    if options.what == "returned":
+        back = filter(office.filing.is_erased, store.objects.bodies())
+        what, erase = "captures that were erased and are there again", store.erase
+        return _listed(back, what, erase if options.delete else None)
+    if options.take_in:
+        return _take_in(office)
+    what, lose = "captures with objects and without an upload", store.objects.erase
+    return _listed(_stray(store), what, lose if options.delete else None)
 
 
-def stray(store: Store) -> list[str]:
+def _stray(store: Store) -> Iterator[str]:
     """Returns their ids. An upload that begins meanwhile is none: its row is there before it."""
-    return [capture_id for capture_id in store.objects.ids() if store.find(capture_id) is None]
+    return (capture_id for capture_id in store.objects.ids() if store.find(capture_id) is None)
+
+
+def _listed(found: Iterable[str], what: str, delete: Callable[[str], None] | None) -> Iterator[str]:
+    count = 0
+    for count, capture_id in enumerate(found, 1):  # noqa: B007 - the last line has it
+        if delete is not None:
+            delete(capture_id)
+        yield capture_id
+    yield f"{what}: {count}; " + ("deleted" if delete else "nothing was deleted: --delete does")
+
+
+def _take_in(office: Office) -> Iterator[str]:
+    folder = office.store.folder
+    key = keys.KeyInUse(KeyFiles(folder).signs)
+    intake = Intake(office.store, key, office, Register(folder))
+    taken = left = 0
+    for capture_id in _stray(office.store):
+        try:
+            _restore(office, intake, capture_id)
+        except _LeftError as error:
+            left += 1
+            yield f"{capture_id} left as it is: {error}"
+        else:
+            taken += 1
+            yield f"{capture_id} taken in"
+    yield f"taken in: {taken}; left as they are: {left}"
+
+
+def _restore(office: Office, intake: Intake, capture_id: str) -> None:
+    """Judges a record anew, in one step with its row. Raises _LeftError: all is as before."""
+    store = office.store
+    try:
+        content = store.objects.found(capture_id)
+        label = store.open(content).label
+    except (Missing, RecordDamaged) as error:
+        raise _LeftError(str(error)) from error
+    if label.capture_id != capture_id:
+        raise _LeftError(f"it is the record {label.capture_id}")
+    digest = hashlib.sha256(content).hexdigest()
+    upload = Upload(capture_id, len(content), digest, "", label.device_id)
+    try:
+        with store.db.apart():
+            store.create(upload)
+            intake.judge(upload, Switches(), content)
+    except (NotVouchedError, UploadExistsError) as error:
+        raise _LeftError(str(error)) from error
