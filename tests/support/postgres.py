@@ -1,7 +1,6 @@
 """A real PostgreSQL of Debian's, as a private cluster in a folder; it can be killed and stalled."""
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -54,10 +53,7 @@ class Postgres:
 
     def make(self, *, locale: str = "C", encoding: str = "UTF8") -> Self:
         """Makes its cluster; PostgreSQL refuses to run as root."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if self._as:
-            found = pwd.getpwnam("postgres")
-            os.chown(self.folder, found.pw_uid, found.pw_gid)
+        self._own(self.folder)
         words = ["-D", "cluster", "-U", "postgres", "--auth=trust", "--no-sync"]
         self._run("initdb", *words, f"--locale={locale}", f"--encoding={encoding}")
         return self
@@ -100,15 +96,12 @@ class Postgres:
 
     def start_archiving(self) -> Self:
         """The same, and its log of changes goes into `archive`, file by file."""
-        archive = self.folder / "archive"
-        archive.mkdir()
-        shutil.chown(archive, **self._as)
+        self._own(self.folder / "archive")
         return self.start(archive_mode="on", archive_command="cp %p ../archive/%f")
 
     def back_up(self) -> None:
         """The whole cluster as it is now, beside it, while it goes on."""
-        words = ["-D", "backup", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
-        self._run("pg_basebackup", *words, "--checkpoint=fast")
+        self._copy(self, "backup")
 
     def archive_now(self) -> None:
         """As `archive_timeout` does by itself: what was committed until now can be restored."""
@@ -123,13 +116,36 @@ class Postgres:
         (self.folder / "backup").rename(self.folder / "cluster")
         (self.folder / "cluster" / "recovery.signal").touch()
         self.start(restore_command="cp ../archive/%f %p")
-        until(lambda: not self._asked("SELECT pg_is_in_recovery()"), 60.0)
+        until(lambda: not self.asked("SELECT pg_is_in_recovery()"), 60.0)
         return self
 
-    def _archived(self) -> int:
-        return int(self._asked("SELECT archived_count FROM pg_stat_archiver"))
+    def follow(self, primary: "Postgres") -> Self:
+        """As a standby of it, for which each of its commits waits from then on."""
+        self._own(self.folder)
+        self._copy(primary, "cluster", "--write-recovery-conf")
+        self.start()
+        primary.tell("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        primary.tell("SELECT pg_reload_conf()")
+        until(lambda: primary.asked("SELECT bool_or(sync_state = 'sync') FROM pg_stat_replication"))
+        return self
 
-    def _asked(self, query: str) -> Any:
+    def promote(self) -> None:
+        self.tell("SELECT pg_promote()")
+
+    def _own(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._as:
+            shutil.chown(folder, **self._as)
+
+    def _copy(self, primary: "Postgres", name: str, *words: str) -> None:
+        who = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
+        self._run("pg_basebackup", "-D", name, *who, "--checkpoint=fast", *words)
+
+    def _archived(self) -> int:
+        return int(self.asked("SELECT archived_count FROM pg_stat_archiver"))
+
+    def asked(self, query: str) -> Any:
+        """The only value of the first row, as its superuser."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             row = connection.execute(query.encode()).fetchone()
         assert row is not None
@@ -158,6 +174,8 @@ class Postgres:
 
     def _pids(self) -> list[int]:
         """The server first, so that it starts nothing more."""
+        if self._process is None:
+            return []
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         return [self.pid, *map(int, children.read_text().split())]
 
