@@ -1,7 +1,9 @@
 """The backends that the suites of its wire ask, and devices that they have not seen yet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import pytest
@@ -9,10 +11,12 @@ import pytest
 from tests.backend import keys
 from tests.backend.process import Backend, running_backend
 from tests.support import nginx
+from tests.support.buckets import Engine
+from tests.support.ceph import ceph_engine
 from tests.support.enrolment import Van, enrolled, technician
 from tests.support.factory import RecordMaker
 from tests.support.instances import address, instance
-from tests.support.s3 import Engine, s3_engine
+from tests.support.s3 import s3_engine
 from tests.support.wire import Wire, speaking_to, stranger
 
 
@@ -34,10 +38,33 @@ def maker() -> RecordMaker:
     return stranger()
 
 
+ENGINES: Final = {"seaweedfs": s3_engine, "ceph": ceph_engine}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--s3",
+        choices=sorted(ENGINES),
+        default="seaweedfs",
+        help="which S3 engine is started: SeaweedFS, or by hand Ceph",
+    )
+
+
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def run_engine(
+    pytestconfig: pytest.Config,
+) -> Callable[[Path], AbstractContextManager[Engine]]:
+    """Runs the S3 engine that was asked for, over a new folder."""
+    return ENGINES[pytestconfig.getoption("--s3", "seaweedfs")]
+
+
+@pytest.fixture(scope="session")
+def engine(
+    run_engine: Callable[[Path], AbstractContextManager[Engine]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Engine]:
     """An S3 engine; from then on the backend's keys stand in the environment."""
-    with s3_engine(tmp_path_factory.mktemp("s3") / "engine") as running:
+    with run_engine(tmp_path_factory.mktemp("s3") / "engine") as running:
         yield running
 
 

@@ -13,10 +13,10 @@ import requests  # noqa: TID251 - the test's own side of the wire
 from tests.backend.engines.opening import URL, open_database
 from tests.backend.faults.switches import Step
 from tests.backend.process import Backend
+from tests.support.buckets import Engine
 from tests.support.engines import only_folder
 from tests.support.factory import RecordMaker, new_id
 from tests.support.postgres import Postgres, running_postgres
-from tests.support.s3 import Engine
 from tests.support.wire import PHOTO, Wire, proven, record, speaking_to, stranger
 
 HALF = 100_000

@@ -19,10 +19,10 @@ from tests.backend.office.town import PICTURE
 from tests.backend.pages import PREFIX
 from tests.backend.process import Backend
 from tests.backend.wire.store import Store
+from tests.support.buckets import Engine
 from tests.support.factory import add, new_id
 from tests.support.filed import await_filed
 from tests.support.people import CUSTOMER, browser, form_of
-from tests.support.s3 import Engine
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 from tests.support.wire import record, speaking_to, stranger
 

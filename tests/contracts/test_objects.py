@@ -20,8 +20,8 @@ from tests.backend.office.town import NOON, PICTURE, Town
 from tests.backend.office.worker import Worker
 from tests.backend.wire import stray
 from tests.backend.wire.intake import DigestMismatchError
+from tests.support.buckets import Engine
 from tests.support.factory import RecordMaker, new_id
-from tests.support.s3 import Engine
 
 CONTENT = b"label\n" + bytes(range(256)) * 1600
 RECORD = hashlib.sha256(CONTENT).hexdigest()

@@ -1,0 +1,106 @@
+"""What tests ask of a real S3 engine, whichever it is: its buckets, by two sets of keys."""
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tests.backend.engines.away import Away
+from tests.backend.engines.s3 import S3, connect, read_address
+from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+UP_WITHIN_S: Final = 180.0
+"""Longest start that is waited for. Source: 6 s on an idle laptop, with room for a loaded CI."""
+
+BACKEND: Final = {"AWS_ACCESS_KEY_ID": "backend", "AWS_SECRET_ACCESS_KEY": "of-the-backend"}
+"""What a backend has in its environment: it may read, write and list, and make no bucket."""
+
+ADMIN: Final = ("admin", "of-the-admin")
+"""Who makes buckets, and meddles with them behind the backend's back."""
+
+
+class Engine(ABC):
+    """One server; it can be stopped, killed and started again in place.
+
+    Attributes:
+        folder: for all it keeps; it logs to `log` there.
+        port: of loopback, where it speaks S3.
+    """
+
+    folder: Path
+    port: int
+    _has_probe: bool = False
+
+    @abstractmethod
+    def start(self) -> None:
+        """Starts it; `wait` until it keeps objects."""
+
+    @abstractmethod
+    def pause(self) -> None:
+        """It answers nothing, and its connections stay."""
+
+    @abstractmethod
+    def go_on(self) -> None:
+        """Ends the pause."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """As the machine's power cut would."""
+
+    @abstractmethod
+    def without_room(self, bucket: str) -> AbstractContextManager[None]:
+        """Meanwhile the bucket takes nothing more, and what is there can be read."""
+
+    def wait(self) -> None:
+        """Until it keeps what is put: its parts come up one after the other."""
+        told = (self.folder / "log").read_text
+        until(self._answers, UP_WITHIN_S, every_s=0.5, told=told)
+        if not self._has_probe:
+            self.bucket("probe")
+            self._has_probe = True
+        until(self._keeps, UP_WITHIN_S, every_s=0.5, told=told)
+
+    def _answers(self) -> bool:
+        try:
+            self.opened("none").begin()
+        except Away as error:
+            return "NoSuchBucket" in str(error)
+        return True
+
+    def _keeps(self) -> bool:
+        with suppress(Away):
+            self.opened("probe").put("probe", "probe", b"probe")
+            return True
+        return False
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def address(self, bucket: str) -> str:
+        return f"s3://{bucket}?endpoint={self.endpoint}"
+
+    @cached_property
+    def admin(self) -> "S3Client":
+        return connect(read_address(self.address("none")), *ADMIN)
+
+    def bucket(self, name: str, *, locks: bool = False) -> S3:
+        """Makes a bucket, and opens it with the backend's keys, which are in the environment."""
+        self.admin.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locks)
+        return self.opened(name)
+
+    def opened(self, name: str) -> S3:
+        return S3(read_address(self.address(name)))
+
+    def keys(self, bucket: str) -> dict[str, bytes]:
+        """All that is in a bucket, by key."""
+        client = self.admin
+        page = client.list_objects_v2(Bucket=bucket)
+        keys = [one["Key"] for one in page.get("Contents", [])]
+        return {
+            key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in sorted(keys)
+        }
