@@ -50,6 +50,7 @@ def away_within_s(ask: Callable[[], object]) -> tuple[str, float]:
     begun = time.monotonic()
     with pytest.raises(Away) as said:
         ask()
+    assert "None" not in str(said.value)
     return str(said.value), time.monotonic() - begun
 
 

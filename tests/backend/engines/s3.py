@@ -276,7 +276,8 @@ def _name(key: str) -> str:
 def _meaning(error: ClientError, bucket: str, key: str) -> Exception:
     """What an answer of the engine means, in a sentence that says what to do."""
     code = error.response["Error"].get("Code", "")
-    said = f"bucket {bucket}: {code} {error.response['Error'].get('Message', '')}".rstrip()
+    message = error.response["Error"].get("Message") or ""  # Ceph says none
+    said = f"bucket {bucket}: {code} {message}".rstrip()
     match code:
         case _ if code in _NONE:
             return Missing(f"there is no {key} in bucket {bucket}")
