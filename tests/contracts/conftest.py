@@ -50,6 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    asked = config.getoption("--s3", "seaweedfs") == "ceph"
+    return True if collection_path.name == "test_objects_ceph.py" and not asked else None
+
+
 @pytest.fixture(scope="session")
 def run_engine(
     pytestconfig: pytest.Config,

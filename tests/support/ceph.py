@@ -143,10 +143,10 @@ class Ceph(Engine):
             process.wait()
 
     @contextmanager
-    def without_room(self, bucket: str) -> Iterator[None]:
+    def without_room(self, bucket: str, *, quota_bytes: int = 1) -> Iterator[None]:
         """It has a quota that is used up."""
         quota = f"--quota-scope=bucket --bucket={bucket}"
-        self.run(f"radosgw-admin quota set {quota} --max-size=1")
+        self.run(f"radosgw-admin quota set {quota} --max-size={quota_bytes}")
         self.run(f"radosgw-admin quota enable {quota}")
         try:
             yield
@@ -159,14 +159,21 @@ class Ceph(Engine):
         return opened
 
     def let_into(self, bucket: str, actions: Iterable[str]) -> None:
-        """The backend's keys may do this there, and nothing else."""
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"AWS": [f"arn:aws:iam:::user/{BACKEND['AWS_ACCESS_KEY_ID']}"]},
-            "Action": [f"s3:{action}" for action in actions],
-            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
-        }
-        said = {"Version": "2012-10-17", "Statement": [statement]}
+        """The backend's keys may do this there, and nothing else.
+
+        The admin's may do all: what another user puts is that user's, even in the admin's bucket.
+        """
+        backend = [f"s3:{action}" for action in actions]
+        statements = [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": [f"arn:aws:iam:::user/{user}"]},
+                "Action": allowed,
+                "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+            }
+            for user, allowed in ((BACKEND["AWS_ACCESS_KEY_ID"], backend), (ADMIN[0], ["s3:*"]))
+        ]
+        said = {"Version": "2012-10-17", "Statement": statements}
         self.admin.put_bucket_policy(Bucket=bucket, Policy=json.dumps(said))
 
     def run(self, command: str) -> str:

@@ -1,0 +1,91 @@
+"""What only a Ceph can be asked: by hand, with --s3 ceph."""
+
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.backend.engines.away import Away
+from tests.backend.engines.s3 import S3
+from tests.support.buckets import Engine
+from tests.support.ceph import LET_IN, Ceph
+from tests.support.factory import new_id
+
+RECORD = "0" * 64
+CONTENT = b"label\n" + bytes(300_000)
+
+TOLD = Path(__file__).parents[1] / "backend" / "README.md"
+
+NOT_ASKED = {"DeleteObjectVersion"}
+
+
+@pytest.fixture
+def ceph(engine: Engine) -> Ceph:
+    assert isinstance(engine, Ceph)
+    return engine
+
+
+def lives(objects: S3) -> None:
+    """All that a backend does with a bucket."""
+    one = new_id()
+    assert objects.begin() == []
+    objects.put(one, RECORD, CONTENT)
+    objects.put(one, "label.jpg", b"copy")
+    objects.remove(one, "label.jpg")
+    assert objects.get(one, RECORD) == CONTENT
+    objects.erase(one, objects.line(one))
+    assert one in objects.ids()
+
+
+def is_denied(objects: S3) -> bool:
+    try:
+        lives(objects)
+    except Away as error:
+        return "AccessDenied: look at AWS_ACCESS_KEY_ID" in str(error)
+    return False
+
+
+def test_the_page_names_what_the_keys_must_be_allowed(ceph: Ceph) -> None:
+    """All of it together is enough; Ceph asks for none of `NOT_ASKED`, others do."""
+    name = f"b-{uuid4()}"
+    objects = ceph.bucket(name)
+    lives(objects)
+
+    denied = set()
+    for action in LET_IN:
+        ceph.let_into(name, [one for one in LET_IN if one != action])
+        denied |= {action} if is_denied(objects) else set()
+
+    assert set(LET_IN) - denied == NOT_ASKED
+    assert all(f"`{action}`" in TOLD.read_text() for action in LET_IN)
+
+
+def test_a_disk_that_died_is_away_within_three_seconds_and_heals(ceph: Ceph) -> None:
+    """radosgw itself waits for its disk as long as it takes."""
+    objects, one = ceph.bucket(f"b-{uuid4()}"), new_id()
+    objects.put(one, RECORD, CONTENT)
+    ceph.kill("osd")
+    begun = time.monotonic()
+    with pytest.raises(Away, match="does not answer"):
+        objects.get(one, RECORD)
+    took_s = time.monotonic() - begun
+    ceph.start("osd")
+    ceph.wait()
+
+    assert objects.get(one, RECORD) == CONTENT
+    assert took_s < 3.5
+
+
+def test_a_quota_by_bytes_that_takes_no_record_lets_one_be_erased(ceph: Ceph) -> None:
+    """A label takes less than any record; a quota by number of objects would stop it."""
+    name, one = f"b-{uuid4()}", new_id()
+    objects = ceph.bucket(name)
+    objects.put(one, RECORD, CONTENT)
+
+    with ceph.without_room(name, quota_bytes=400_000):
+        with pytest.raises(Away, match="QuotaExceeded: make room"):
+            objects.put(new_id(), RECORD, CONTENT)
+        objects.erase(one, objects.line(one))
+        assert list(ceph.keys(name)) == [f"{one}/label"]
+        objects.put(new_id(), RECORD, CONTENT)
