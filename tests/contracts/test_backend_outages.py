@@ -23,7 +23,7 @@ from tests.support.people import CUSTOMER, browser
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.postgres import told as statement
 from tests.support.relay import Relay, relay
-from tests.support.s3 import Engine, s3_engine
+from tests.support.s3 import SeaweedFS, s3_engine
 from tests.support.waiting import until
 from tests.support.wire import PHOTO, Wire, proven, record, speaking_to, stranger
 
@@ -39,7 +39,7 @@ class Scene:
 
     server: Postgres
     url: str
-    engine: Engine
+    engine: SeaweedFS
     road: Relay
     bucket: str
     backend: Backend
@@ -194,7 +194,7 @@ def denying(scene: Scene) -> Iterator[None]:
     told(scene.engine, before)
 
 
-def told(engine: Engine, identities: str) -> None:
+def told(engine: SeaweedFS, identities: str) -> None:
     """SeaweedFS reads its identities again."""
     (engine.folder / "s3.json").write_text(identities)
     engine.signal(signal.SIGHUP)

@@ -11,10 +11,10 @@ import pytest
 
 from tests.backend.engines.opening import URL
 from tests.backend.process import Backend
+from tests.support.buckets import Engine
 from tests.support.enrolment import Van, enrolled
 from tests.support.factory import RecordMaker
 from tests.support.postgres import Postgres, running_postgres
-from tests.support.s3 import Engine
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow

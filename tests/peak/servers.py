@@ -17,7 +17,7 @@ from tests.support.device import environment
 from tests.support.instances import address
 from tests.support.nmea import free_port
 from tests.support.postgres import Postgres, running_postgres
-from tests.support.s3 import Engine, s3_engine
+from tests.support.s3 import SeaweedFS, s3_engine
 from tests.support.sealed import IDENTITY_FILE, NAMES
 
 BUCKET: Final = "records"
@@ -31,7 +31,7 @@ class Engines:
     """A PostgreSQL and an S3 engine; `metrics_port` is where that one says what it was asked."""
 
     postgres: Postgres
-    s3: Engine
+    s3: SeaweedFS
     metrics_port: int
 
     def s3_requests(self, bucket: str) -> int:

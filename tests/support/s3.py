@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.backend.engines.away import Away
+from tests.backend.engines.s3 import connect, read_address
 from tests.support.buckets import ADMIN, BACKEND, UP_WITHIN_S, Engine
 from tests.support.waiting import until
 
