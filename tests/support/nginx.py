@@ -48,7 +48,7 @@ def before(instances: Iterable[str], ca: Certificates, folder: Path) -> Iterator
     shutil.copy(ca.chain_file, folder / "server.pem")
     shutil.copy(ca.key_file, folder / "server-key.pem")
     (folder / "listen.conf").write_text(f"listen 127.0.0.1:{port} ssl;\n")
-    lines = "".join(f"server {one};\n" for one in instances)
+    lines = "".join(f"server {one} fail_timeout=2s;\n" for one in instances)
     (folder / "instances.conf").write_text(lines)
     with running(folder, port):
         yield f"https://127.0.0.1:{port}"
