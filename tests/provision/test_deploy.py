@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from agent import __version__
 from tests.backend.process import REPOSITORY
 from tests.provision.image import KEPT, image
 from tests.provision.machine import Machine, machines
@@ -153,7 +154,7 @@ def test_a_rollback_in_the_second_wave_ends_the_rollout(fleet: Fleet) -> None:
     assert rows == {"van-1": "done", "van-2": "rolled back", "van-3": "not tried"}, told.output
     assert "sync had no contact with the backend" in told.rows["van-2"][1]
     assert "since van-2 failed" in told.rows["van-3"][1]
-    assert [runs(van) for van in fleet.machines] == ["2026.12.0", "2026.11.6", "2026.11.6"]
+    assert [runs(van) for van in fleet.machines] == ["2026.12.0", __version__, __version__]
     for van in fleet.machines:
         capture_id, kept = before[van.name]
         assert f"{capture_id}.rec" in kept
