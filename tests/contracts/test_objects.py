@@ -115,6 +115,26 @@ def test_of_an_erased_record_its_label_line_is_left_alone(objects: Objects, time
     assert list(objects.ids()) == [one]
 
 
+def test_a_label_is_told_also_when_its_record_is_erased_meanwhile(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two that erase one record, the second would else leave nothing of it."""
+    if objects.lays_open:
+        pytest.skip("its label stays in the same file")
+    one, listed = new_id(), objects._keys  # type: ignore[attr-defined] # noqa: SLF001
+    objects.put(one, RECORD, CONTENT)
+
+    def erased_then(prefix: str) -> list[str]:
+        monkeypatch.undo()
+        found: list[str] = listed(prefix)
+        objects.erase(one, b"label")
+        return found
+
+    monkeypatch.setattr(objects, "_keys", erased_then)
+
+    assert objects.line(one) == b"label"
+
+
 def test_what_is_erased_without_a_line_is_gone_and_the_others_stay(objects: Objects) -> None:
     first, second, third = sorted(new_id() for _ in range(3))
     for one in (first, second, third):

@@ -169,7 +169,12 @@ class S3:
         name = next((one for one in names if is_record(one) or one == LABEL), None)
         if name is None:
             raise Missing(f"there is no record {capture_id} in bucket {self._bucket}")
-        key = f"{capture_id}/{name}"
+        try:
+            return self._first_line(f"{capture_id}/{name}")
+        except Missing:  # erased meanwhile: its label was put before
+            return self._first_line(f"{capture_id}/{LABEL}")
+
+    def _first_line(self, key: str) -> bytes:
         with self._asking(key):
             found = self._client.get_object(
                 Bucket=self._bucket, Key=key, Range=f"bytes=0-{LABEL_LIMIT_BYTES}"

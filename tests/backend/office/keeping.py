@@ -116,11 +116,18 @@ class Keeping:
         self._erase_all(self._dues.of_address(address), now)
 
     def _erase_all(self, due: Sequence[Due], now: datetime) -> int:
-        for capture_id, why in due:
-            self._erase(capture_id, why, now)
-        if due:
-            log.info("erased=%d", len(due))
-        return len(due)
+        erased = sum(self._erase_due(capture_id, now) for capture_id, _ in due)
+        if erased:
+            log.info("erased=%d", erased)
+        return erased
+
+    def _erase_due(self, capture_id: str, now: datetime) -> bool:
+        """Unless another process has done so meanwhile, or it is held by now."""
+        with self._store.held(capture_id):
+            due = self._dues.one(capture_id, now)
+            for _, why in due:
+                self._erase(capture_id, why, now)
+        return bool(due)
 
     def discard(self, capture_id: str, now: datetime) -> None:
         """Erase a photo that waits to be bound and is of no order that takes one.
@@ -130,9 +137,13 @@ class Keeping:
         """
         query = """SELECT 1 FROM captures WHERE capture_id = ? AND kind = 'photo'
             AND number IS NULL AND erased_at IS NULL"""
-        if self._ledger.execute(query, (capture_id,)).fetchone() is None:
-            raise CannotBindError("not waiting to be bound: nothing was erased")
-        self._erase(capture_id, "discarded by dispatch", now)
+        with (
+            self._store.held(capture_id),
+            self._ledger.holding(query, (capture_id,)) as waits,  # who binds it comes after, or did
+        ):
+            if waits is None:
+                raise CannotBindError("not waiting to be bound: nothing was erased")
+            self._erase(capture_id, "discarded by dispatch", now)
 
     def hold(self, number: str, case_number: str, now: datetime) -> None:
         """Erase nothing of this order until it is released.
@@ -160,7 +171,8 @@ class Keeping:
         ]
 
     def _erase(self, capture_id: str, why: str, now: datetime) -> None:
-        """The files first: interrupted, the record is still due."""
+        """The files first: interrupted, the record is still due. While its upload is held: of two
+        at once one would find the label gone."""
         self._store.erase(capture_id)
         change = """UPDATE captures SET erased_at = ?, erased_why = ?, number = NULL,
             distance_m = NULL, accuracy_m = NULL, reason = NULL WHERE capture_id = ?"""

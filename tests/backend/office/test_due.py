@@ -1,10 +1,12 @@
 """What is due goes in steps that stay short, however much it is; and who stops leaves the rest."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.backend.engines.folder import Folder
 from tests.backend.office import due, keeping
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
@@ -41,6 +43,53 @@ def test_a_step_erases_so_many_and_whoever_stops_leaves_the_rest_due(
 
     assert [one for one in town.office.keeping.steps(CAME + 30 * DAY) if one] == [2, 1]
     assert {town.kept(one) for one in ids} == {(False, False)}
+
+
+class Interrupted(Folder):
+    """Something comes in between once, as soon as a record was erased."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.then: list[Callable[[], object]] = []
+
+    def erase(self, capture_id: str, line: bytes = b"") -> None:
+        super().erase(capture_id, line)
+        while self.then:
+            self.then.pop()()
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Interrupted:
+    return Interrupted(tmp_path)
+
+
+def test_a_hold_that_comes_while_others_are_erased_holds(
+    tmp_path: Path, interrupted: Interrupted
+) -> None:
+    town = Town(tmp_path, objects=interrupted)
+    gone = town.receive(town.photo(ALLOWED))
+    held = town.receive(town.photo(CHANGES_MIND), "2026-12-01T11:30:00.000Z")
+    interrupted.then = [lambda: town.office.keeping.hold(CHANGES_MIND, "CASE-7", CAME)]
+
+    assert town.office.keeping.expire(CAME + 40 * DAY) == 1
+
+    assert (town.kept(gone), town.kept(held)) == ((False, False), (True, True))
+
+
+def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
+    tmp_path: Path, interrupted: Interrupted
+) -> None:
+    town, first = Town(tmp_path, objects=interrupted), CAME + 40 * DAY
+    town.receive(town.photo(ALLOWED))
+    other = town.receive(town.photo(ALLOWED), "2026-12-01T11:30:00.000Z")
+    interrupted.then = [lambda: town.office.keeping.expire_one(other, first)]
+
+    assert town.office.keeping.expire(first + DAY) == 1
+
+    filed = town.office.filing.filed(other)
+    assert filed is not None
+    assert filed.erased_at == "2027-01-10T11:00:00.000Z"
+    assert town.office.store.label(other)["seq"] == 2
 
 
 def test_what_a_process_left_that_died_after_an_opt_out_is_found(
