@@ -261,6 +261,20 @@ def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
         assert "not what was put there" in caplog.text
 
 
+def test_what_was_written_over_is_erased_when_it_is_due_and_leaves_no_label(
+    town: Town, opened: Opened
+) -> None:
+    store = town.office.store
+    changed, other = (town.receive(town.photo(demo.ALLOWED)) for _ in range(2))
+    opened.overwrite(changed, store.sha256_of(changed), b"another\nthing")
+
+    assert town.office.keeping.expire(NOON.replace(year=NOON.year + 1)) == 2
+
+    assert store.label(changed) == {}
+    assert store.label(other)["capture_id"] == other
+    assert list(store.objects.ids()) == [other]
+
+
 def terminal(town: Town, *words: str) -> list[str]:
     """What `objects ...` prints."""
     parser = argparse.ArgumentParser()

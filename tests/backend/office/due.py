@@ -20,11 +20,11 @@ _FREE: Final = """c.erased_at IS NULL
 """Not erased yet, and of no order that is held."""
 
 _OVER: Final = (
-    ("taken back", "c.taken_back_at <= :void AND c.taken_back_at IS NOT NULL"),
-    ("practice", "c.kind = 'test' AND c.received_at <= :test"),
-    ("its time is over", "c.received_at <= :photo"),
+    ("taken back", "taken_back_at", "c.taken_back_at <= :void AND c.taken_back_at IS NOT NULL"),
+    ("practice", "received_at", "c.kind = 'test' AND c.received_at <= :test"),
+    ("its time is over", "received_at", "c.received_at <= :photo"),
 )
-"""Why, and which; each has an index of what is not erased yet (ledger.py)."""
+"""Why, since when, and which; each has an index of what is not erased yet (ledger.py)."""
 
 _NO_PHOTO: Final = "no photo at this stop"
 
@@ -33,7 +33,7 @@ Due = tuple[str, str]
 
 
 class Dues:
-    """Asks the ledger; what was told is to be erased before the next batch is asked for."""
+    """Asks the ledger, and tells of each once: one that cannot be erased stops no other."""
 
     def __init__(self, ledger: Database, retention: Retention) -> None:
         self._ledger = ledger
@@ -42,16 +42,20 @@ class Dues:
     def all(self, now: datetime) -> Iterator[list[Due]]:
         """In batches; whoever stops in between leaves the rest due."""
         yield from self._unwanted()
-        for why, which in _OVER:
-            query = f"SELECT c.capture_id FROM captures c WHERE {which} AND {_FREE} LIMIT {BATCH}"
-            while found := self._ledger.execute(query, self._before(now)).fetchall():
+        for why, since, which in _OVER:
+            query = f"""SELECT c.{since} AS since, c.capture_id FROM captures c
+                WHERE {which} AND {_FREE} AND (c.{since}, c.capture_id) > (:after, :id)
+                ORDER BY 1, 2 LIMIT {BATCH}"""
+            last = {"after": "", "id": ""}
+            while found := self._ledger.execute(query, self._before(now) | last).fetchall():
                 yield [(row["capture_id"], why) for row in found]
+                last = {"after": found[-1]["since"], "id": found[-1]["capture_id"]}
 
     def one(self, capture_id: str, now: datetime) -> list[Due]:
         """This record alone, if it is due."""
         reasons = (
             (_NO_PHOTO, f"c.kind = 'photo' AND {TAKES_NO_PHOTO}"),
-            *_OVER,
+            *((why, which) for why, _, which in _OVER),
         )
         for why, which in reasons:
             query = f"""SELECT 1 FROM captures c LEFT JOIN orders o ON o.number = c.number

@@ -46,13 +46,16 @@ def test_a_step_erases_so_many_and_whoever_stops_leaves_the_rest_due(
 
 
 class Interrupted(Folder):
-    """Something comes in between once, as soon as a record was erased."""
+    """Something comes in between once, as soon as a record was erased; a bug meets the bad."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.then: list[Callable[[], object]] = []
+        self.bad: list[str] = []
 
     def erase(self, capture_id: str, line: bytes = b"") -> None:
+        if capture_id in self.bad:
+            raise ValueError(capture_id)
         super().erase(capture_id, line)
         while self.then:
             self.then.pop()()
@@ -90,6 +93,26 @@ def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
     assert filed is not None
     assert filed.erased_at == "2027-01-10T11:00:00.000Z"
     assert town.office.store.label(other)["seq"] == 2
+
+
+def test_one_that_cannot_be_erased_stops_no_other(
+    tmp_path: Path,
+    interrupted: Interrupted,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(due, "BATCH", 1)
+    town = Town(tmp_path, objects=interrupted)
+    bad, good = (town.receive(town.photo(ALLOWED)) for _ in range(2))
+    first = min(bad, good)
+    interrupted.bad = [first]
+
+    assert town.office.keeping.expire(CAME + 40 * DAY) == 1
+
+    assert f"record=not_erased capture_id={first}" in caplog.text
+    assert {town.kept(bad)[0], town.kept(good)[0]} == {True, False}
+    interrupted.bad.clear()
+    assert town.office.keeping.expire(CAME + 40 * DAY) == 1
 
 
 def test_what_a_process_left_that_died_after_an_opt_out_is_found(

@@ -103,13 +103,14 @@ class Records(ABC):
     def erase(self, capture_id: str) -> None:
         """Erases the body of a record and leaves its label, so that the chain still verifies.
 
-        Durable when it returns; after an interruption, do it again.
+        A label that is not as received is erased too. Durable when it returns; after an
+        interruption, do it again.
         """
         try:
             line = self.line(capture_id)
-        except Missing:
-            line = b""
-        label = self.label(capture_id) or (_payload(line) if line else {})
+            label = _payload(line)
+        except Missing:  # or Changed
+            line, label = b"", {}
         self.objects.erase(capture_id, line)
         if label and self.objects.lays_open:
             self.objects.put(capture_id, TEXT, _text({"label": label}))
