@@ -4,6 +4,7 @@ import argparse
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from tests.backend.engines.folder import Folder
 from tests.backend.engines.objects import PHOTO, REFUSED, Changed, Missing, Objects, copy_name
 from tests.backend.faults.switches import Switches
 from tests.backend.office import demo
+from tests.backend.office.archive import archive
 from tests.backend.office.fleet import Fleet
 from tests.backend.office.town import NOON, PICTURE, Town
 from tests.backend.office.worker import Worker
@@ -351,6 +353,25 @@ def test_what_was_erased_and_came_back_with_a_copy_of_the_bucket_is_erased_once_
         store.objects.get(erased, sha256)
     assert store.label(erased)["capture_id"] == erased
     assert list(store.objects.bodies()) == [kept]
+
+
+def test_what_was_archived_and_came_back_with_a_copy_of_the_bucket_is_erased_once_more(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    """Its rows are gone, and to be taken in again is the last thing it is to be."""
+    store, made = fleet.town.office.store, fleet.take(fleet.sealed())
+    one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
+    now = datetime.now(UTC)
+    fleet.town.office.keeping.expire(now + timedelta(days=31))
+    archive(fleet.town.office, f"{now:%Y-%m}", tmp_path / "archives", now + timedelta(days=62))
+    store.objects.put(one, sha256, made.content)
+
+    told = terminal(fleet.town, "stray", "--take-in")
+    assert told[0].startswith(f"{one} left as it is: it was erased and archived")
+    assert terminal(fleet.town, "returned")[0] == one
+    assert terminal(fleet.town, "returned", "--delete")[0] == one
+
+    assert list(store.objects.ids()) == []
 
 
 def test_what_is_due_by_the_retention_is_erased_and_what_is_held_is_not(town: Town) -> None:

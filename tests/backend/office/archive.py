@@ -73,6 +73,14 @@ def archived(ledger: Database, device_id: str) -> Iterator[dict[str, Any]]:
         yield from ({"chain": chain, "seq": seq} for seq in seqs)
 
 
+def has(ledger: Database, label: Label) -> bool:
+    """Whether a record of this number is in a file."""
+    query = """SELECT 1 FROM archived_runs WHERE device_id = ? AND chain = ?
+        AND first_seq <= ? AND last_seq >= ?"""
+    row = (label.device_id, label.chain, label.seq, label.seq)
+    return ledger.execute(query, row).fetchone() is not None
+
+
 def lines_of(device_id: str, files: Iterable[Path]) -> Iterator[dict[str, Any]]:
     """What the files have of a device: `capture_id`, `label`, and `signed` about it."""
     for path in files:

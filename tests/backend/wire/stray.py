@@ -3,14 +3,17 @@
 import argparse
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from agent.errors import RecordDamaged
+from agent.record import file as recordfile
 from tests.backend import keys
 from tests.backend.engines.objects import Missing
 from tests.backend.faults.switches import Switches
 from tests.backend.identity.fleet import KeyFiles
 from tests.backend.identity.register import Register
+from tests.backend.office import archive
 from tests.backend.office.model import Office
 from tests.backend.wire.intake import Intake, NotVouchedError
 from tests.backend.wire.store import Store, Upload, UploadExistsError
@@ -43,8 +46,8 @@ def run(options: argparse.Namespace, office: Office) -> Iterator[str]:
     """
     store = office.store
     if options.what == "returned":
-        back = filter(office.filing.is_erased, store.objects.bodies())
-        what, erase = "captures that were erased and are there again", store.erase
+        back = (one for one in store.objects.bodies() if _was_erased(office, one))
+        what, erase = "captures that were erased and are there again", partial(_erase, store)
         return _listed(back, what, erase if options.delete else None)
     if options.take_in:
         return _take_in(office)
@@ -55,6 +58,24 @@ def run(options: argparse.Namespace, office: Office) -> Iterator[str]:
 def _stray(store: Store) -> Iterator[str]:
     """Returns their ids. An upload that begins meanwhile is none: its row is there before it."""
     return (capture_id for capture_id in store.objects.ids() if store.find(capture_id) is None)
+
+
+def _was_erased(office: Office, capture_id: str) -> bool:
+    if office.store.find(capture_id) is not None:
+        return office.filing.is_erased(capture_id)
+    try:
+        label, _ = recordfile.open_label(office.store.line(capture_id))
+    except (Missing, RecordDamaged):
+        return False
+    return label.capture_id == capture_id and archive.has(office.ledger, label)
+
+
+def _erase(store: Store, capture_id: str) -> None:
+    """Of what is in an archive, the label too: it is there."""
+    if store.find(capture_id) is None:
+        store.objects.erase(capture_id)
+    else:
+        store.erase(capture_id)
 
 
 def _listed(found: Iterable[str], what: str, delete: Callable[[str], None] | None) -> Iterator[str]:
@@ -93,6 +114,8 @@ def _restore(office: Office, intake: Intake, capture_id: str) -> None:
         raise _LeftError(str(error)) from error
     if label.capture_id != capture_id:
         raise _LeftError(f"it is the record {label.capture_id}")
+    if archive.has(office.ledger, label):
+        raise _LeftError("it was erased and archived; `objects returned --delete` erases it again")
     digest = hashlib.sha256(content).hexdigest()
     upload = Upload(capture_id, len(content), digest, "", label.device_id)
     try:
