@@ -296,6 +296,20 @@ def test_objects_without_a_row_are_listed_and_deleted_when_asked_to(town: Town) 
     assert list(store.objects.ids()) == [known]
 
 
+def test_what_a_device_sends_again_while_strays_are_deleted_stays(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row comes just after it was looked for."""
+    one, store = town.receive(town.photo(demo.ALLOWED)), town.office.store
+    monkeypatch.setattr(store, "find", lambda _: None)
+
+    told = terminal(town, "stray", "--delete")
+
+    monkeypatch.undo()
+    assert told == ["captures with objects and without an upload: 0; deleted"]
+    assert town.kept(one) == (True, True)
+
+
 def test_records_whose_rows_were_lost_get_them_back_and_others_stay_as_they_are(
     fleet: Fleet,
 ) -> None:

@@ -47,11 +47,11 @@ def run(options: argparse.Namespace, office: Office) -> Iterator[str]:
     store = office.store
     if options.what == "returned":
         back = (one for one in store.objects.bodies() if _was_erased(office, one))
-        what, erase = "captures that were erased and are there again", partial(_erase, store)
+        what, erase = "captures that were erased and are there again", partial(_erase, office)
         return _listed(back, what, erase if options.delete else None)
     if options.take_in:
         return _take_in(office)
-    what, lose = "captures with objects and without an upload", store.objects.erase
+    what, lose = "captures with objects and without an upload", partial(_lose, store)
     return _listed(_stray(store), what, lose if options.delete else None)
 
 
@@ -61,8 +61,10 @@ def _stray(store: Store) -> Iterator[str]:
 
 
 def _was_erased(office: Office, capture_id: str) -> bool:
+    if office.filing.is_erased(capture_id):
+        return True
     if office.store.find(capture_id) is not None:
-        return office.filing.is_erased(capture_id)
+        return False
     try:
         label, _ = recordfile.open_label(office.store.line(capture_id))
     except (Missing, RecordDamaged):
@@ -70,19 +72,32 @@ def _was_erased(office: Office, capture_id: str) -> bool:
     return label.capture_id == capture_id and archive.has(office.ledger, label)
 
 
-def _erase(store: Store, capture_id: str) -> None:
+def _erase(office: Office, capture_id: str) -> bool:
     """Of what is in an archive, the label too: it is there."""
-    if store.find(capture_id) is None:
-        store.objects.erase(capture_id)
-    else:
-        store.erase(capture_id)
+    if not office.filing.is_erased(capture_id):
+        return _lose(office.store, capture_id)
+    office.store.erase(capture_id)
+    return True
 
 
-def _listed(found: Iterable[str], what: str, delete: Callable[[str], None] | None) -> Iterator[str]:
+def _lose(store: Store, capture_id: str) -> bool:
+    """Under a row of its own, so that a device which sends it again now waits, or has begun."""
+    try:
+        with store.db.apart():
+            store.create(Upload(capture_id, 0, "", ""))
+            store.lose(capture_id)
+    except UploadExistsError:
+        return False
+    return True
+
+
+def _listed(found: Iterable[str], what: str, delete: Callable[[str], bool] | None) -> Iterator[str]:
+    """What `delete` says no to is not among them any more."""
     count = 0
-    for count, capture_id in enumerate(found, 1):  # noqa: B007 - the last line has it
-        if delete is not None:
-            delete(capture_id)
+    for capture_id in found:
+        if delete is not None and not delete(capture_id):
+            continue
+        count += 1
         yield capture_id
     yield f"{what}: {count}; " + ("deleted" if delete else "nothing was deleted: --delete does")
 
