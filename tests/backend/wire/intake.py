@@ -227,16 +227,17 @@ class Intake:
 
         For a key that no device believes any more. Safe while the backend serves.
         """
-        count = 0
-        for verdict in self._store.verdicts():
-            if signing.key_id(verdict.jws) != kid:
-                continue
-            count += 1
-            upload = self._store.find(verdict.capture_id)
-            assert upload is not None, "a verdict goes with its upload"
+        found = (one for one in self._store.verdicts() if signing.key_id(one.jws) == kid)
+        return sum(self._signs_again(one) for one in found)
+
+    def _signs_again(self, verdict: Verdict) -> bool:
+        """Unless another verdict was given meanwhile, or its upload is gone."""
+        with self._store.held(verdict.capture_id) as upload:
+            if upload is None or self._store.verdict(verdict.capture_id) != verdict:
+                return False
             jws = self._signed(upload, verdict.at, verdict.reason)
             self._store.settle(replace(verdict, jws=jws))
-        return count
+        return True
 
     def _signed(self, upload: Upload, at: str, reason: str | None) -> str:
         return signing.sign(_payload(upload, at, reason), self._key, typ=_type(reason))
