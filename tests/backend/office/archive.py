@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Final
 from agent.errors import RecordDamaged
 from agent.models import Label, rfc3339
 from agent.record import file as recordfile
+from tests.backend import keys
 from tests.backend.engines.objects import Missing
 from tests.backend.engines.sql import Database
 from tests.backend.office import erased
@@ -33,11 +35,25 @@ Seqs = dict[str, set[int]]
 """Numbers by chain."""
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A month's.
+
+    Attributes:
+        ids: of all that is in it, flushed: some 100 bytes of memory for each record of the month.
+    """
+
+    path: Path
+    ids: set[str]
+
+
 def archive(office: Office, month: str, folder: Path, now: datetime) -> str:
     """Take a month's erased records out into `FOLDER/MONTH.jsonl`; returns what to print.
 
     A line is in the file, and flushed, before anything of its record goes; interrupted, do it
     again. What is not erased yet, as of an order that is held, stays, and is added another time.
+
+    Another one that wants the same folder waits.
 
     Raises:
         NotDone: the month is none, or not over; or its file is not there any more.
@@ -45,21 +61,18 @@ def archive(office: Office, month: str, folder: Path, now: datetime) -> str:
     begins, ends = _bounds(month)
     if ends > now:
         raise NotDone(f"{month} is not over")
-    ledger, path = office.ledger, folder / f"{month}.jsonl"
-    query = "SELECT 1 FROM archives WHERE month = ?"
-    if ledger.execute(query, (month,)).fetchone() and not path.exists():
-        raise NotDone(f"{month} was archived before: put {path.name} back into {folder}")
-    _mend(path)
-    left = 0
-    for device_id in _devices(ledger):
-        for ids in _batches(ledger, device_id, begins, ends):
-            left += len(ids) - _take_out(office, device_id, ids, path)
-    records, digest = _told(path)
-    upsert = """INSERT INTO archives VALUES (?, ?, ?) ON CONFLICT (month) DO UPDATE
-        SET records = excluded.records, sha256 = excluded.sha256"""
-    ledger.execute(upsert, (month, records, digest))
-    words = f"; {left} stay, since their labels are not as received" if left else ""
-    return f"{path}: {records} records, sha256 {digest}{words}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with keys.alone(folder):
+        file = _opened(office.ledger, month, folder)
+        left = 0
+        for device_id in _devices(office.ledger):
+            for ids in _batches(office.ledger, device_id, begins, ends):
+                left += len(ids) - _take_out(office, device_id, ids, file)
+        digest = _digest(file.path)
+        change = "UPDATE archives SET records = ?, sha256 = ? WHERE month = ?"
+        office.ledger.execute(change, (len(file.ids), digest, month))
+    words = f"; {left} stay: their labels or uploads are not as received" if left else ""
+    return f"{file.path}: {len(file.ids)} records, sha256 {digest}{words}"
 
 
 def months(ledger: Database) -> list[str]:
@@ -82,12 +95,18 @@ def has(ledger: Database, label: Label) -> bool:
 
 
 def lines_of(device_id: str, files: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """What the files have of a device: `capture_id`, `label`, and `signed` about it."""
+    """What the files have of a device, each once: `capture_id`, `label`, and `signed` about it."""
+    told: set[str] = set()
     for path in files:
-        with path.open(encoding="ascii") as file:
-            for line in file:
-                if (said := json.loads(line))["device_id"] == device_id:
-                    yield said
+        for said in _lines(path):
+            if said["device_id"] == device_id and said["capture_id"] not in told:
+                told.add(said["capture_id"])
+                yield said
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="ascii") as file:
+        yield from map(json.loads, file)
 
 
 def _bounds(month: str) -> tuple[datetime, datetime]:
@@ -99,9 +118,30 @@ def _bounds(month: str) -> tuple[datetime, datetime]:
     return begins, begins.replace(year=begins.year + last, month=1 if last else begins.month + 1)
 
 
+def _opened(ledger: Database, month: str, folder: Path) -> _File:
+    """Its file, and a row that says so before there is a line in it. Raises NotDone."""
+    path = folder / f"{month}.jsonl"
+    query = "SELECT 1 FROM archives WHERE month = ?"
+    if ledger.execute(query, (month,)).fetchone() and not path.exists():
+        raise NotDone(f"{month} was archived before: put {path.name} back into {folder}")
+    _mend(path)
+    _flush(folder)
+    into = "INSERT INTO archives VALUES (?, 0, '') ON CONFLICT (month) DO NOTHING"
+    ledger.execute(into, (month,))
+    return _File(path, {said["capture_id"] for said in _lines(path)})
+
+
+def _flush(folder: Path) -> None:
+    """A file that is new in it would else be gone after a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _mend(path: Path) -> None:
     """Without half a line, which a power cut may leave: its record is still here."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
         end = file.seek(0, os.SEEK_END)
         while end and (file.seek(end - 1), file.read(1))[1] != b"\n":
@@ -129,25 +169,32 @@ def _batches(
         after = found[-1]
 
 
-def _take_out(office: Office, device_id: str, ids: Sequence[str], path: Path) -> int:
+def _take_out(office: Office, device_id: str, ids: Sequence[str], file: _File) -> int:
     """Returns how many of them are in the file now, and nowhere else."""
     store, ledger = office.store, office.ledger
     with ThreadPoolExecutor(AT_ONCE) as threads:
         whole = [one for one in ids if store.find(one) is not None]
         found = [one for one in threads.map(partial(_labelled, store), whole) if one is not None]
-        with path.open("ab") as file:
-            file.writelines(_line(office, label, line) for label, line in found)
-            file.flush()
-            os.fsync(file.fileno())
+        _add(office, file, found)
         _note(ledger, device_id, [label for label, _ in found])
         # Of what an interrupted run has taken out by half, the rest goes now.
-        out = {*ids} - {*whole} | {label.capture_id for label, _ in found}
+        out = ({*ids} - {*whole}) & file.ids | {label.capture_id for label, _ in found}
         if out:
             marks = ", ".join("?" * len(out))
             store.db.execute(f"DELETE FROM uploads WHERE capture_id IN ({marks})", [*out])
             list(threads.map(store.objects.erase, out))
             ledger.execute(f"DELETE FROM captures WHERE capture_id IN ({marks})", [*out])
     return len(out)
+
+
+def _add(office: Office, file: _File, found: Sequence[tuple[Label, bytes]]) -> None:
+    """Flushed when it returns; what an interrupted run has added is there already."""
+    new = [(label, line) for label, line in found if label.capture_id not in file.ids]
+    with file.path.open("ab") as opened:
+        opened.writelines(_line(office, label, line) for label, line in new)
+        opened.flush()
+        os.fsync(opened.fileno())
+    file.ids.update(label.capture_id for label, _ in new)
 
 
 def _labelled(store: Store, capture_id: str) -> tuple[Label, bytes] | None:
@@ -202,9 +249,6 @@ def _runs(numbers: set[int]) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
-def _told(path: Path) -> tuple[int, str]:
-    """How many records a file has, and its digest."""
+def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
-        return sum(1 for _ in file), digest
+        return hashlib.file_digest(file, "sha256").hexdigest()

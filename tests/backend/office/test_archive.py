@@ -3,6 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from zipfile import ZipFile
 
 import pytest
@@ -11,6 +12,7 @@ from agent.models import CaptureId
 from agent.record.verify import examine
 from tests.backend.identity.ending import Ending
 from tests.backend.identity.register import Register
+from tests.backend.keys import alone
 from tests.backend.office import archive as archiving
 from tests.backend.office.archive import archive
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND
@@ -114,15 +116,18 @@ def test_what_is_held_stays_and_is_added_once_it_is_erased(town: Town, into: Pat
     assert rows(town) == set()
 
 
+def line_of(town: Town, capture_id: str) -> bytes:
+    """What an interrupted run has written."""
+    labelled = archiving._labelled(town.office.store, capture_id)  # noqa: SLF001 - as it does it
+    assert labelled is not None
+    return archiving._line(town.office, *labelled)  # noqa: SLF001 - as above
+
+
 def test_after_a_power_cut_it_is_done_again(town: Town, into: Path, tmp_path: Path) -> None:
     """In the middle of a line; and of a record whose upload is gone, and whose label is not."""
     ids = came(town, *[MAY] * 3)
     town.office.keeping.expire(LATER)
-    other = tmp_path / "other"
-    line = archiving._line(  # noqa: SLF001 - what an interrupted run has written
-        town.office,
-        *archiving._labelled(town.office.store, ids[0]),  # type: ignore[misc] # noqa: SLF001
-    )
+    other, line = tmp_path / "other", line_of(town, ids[0])
     into.mkdir()
     (into / "2026-05.jsonl").write_bytes(line + line[:100])
     town.office.store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (ids[0],))
@@ -132,6 +137,69 @@ def test_after_a_power_cut_it_is_done_again(town: Town, into: Path, tmp_path: Pa
     assert rows(town) == set()
     other.mkdir()
     assert problems(town, other, into / "2026-05.jsonl") == 0
+
+
+def test_what_is_flushed_and_not_deleted_yet_is_in_the_file_once(
+    town: Town, into: Path, tmp_path: Path
+) -> None:
+    ids = came(town, *[MAY] * 3)
+    town.office.keeping.expire(LATER)
+    file = into / "2026-05.jsonl"
+    into.mkdir()
+    file.write_bytes(line_of(town, ids[1]))
+
+    assert "3 records" in archive(town.office, "2026-05", into, LATER)
+
+    assert len(file.read_bytes().splitlines()) == 3
+    assert rows(town) == set()
+    with file.open("ab") as twice:  # as an earlier version left it
+        twice.write(file.read_bytes())
+    assert problems(town, tmp_path, file) == 0
+    assert "3 records" in archive(town.office, "2026-05", into, LATER)
+
+
+def test_what_has_no_upload_and_is_in_no_file_stays(town: Town, into: Path) -> None:
+    """As after `objects stray`: no run was interrupted there."""
+    good, bad = came(town, MAY, MAY)
+    town.office.keeping.expire(LATER)
+    town.office.store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (bad,))
+
+    told = archive(town.office, "2026-05", into, LATER)
+
+    assert "1 records" in told
+    assert told.endswith("1 stay: their labels or uploads are not as received")
+    assert rows(town) == {bad}
+    assert good in (into / "2026-05.jsonl").read_text()
+
+
+def test_another_folder_is_refused_also_where_the_first_run_died(
+    town: Town, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came(town, MAY)
+    town.office.keeping.expire(LATER)
+    monkeypatch.setattr(archiving, "_note", lambda *_: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        archive(town.office, "2026-05", into, LATER)
+    monkeypatch.undo()
+
+    with pytest.raises(NotDone, match=r"put 2026-05.jsonl back"):
+        archive(town.office, "2026-05", tmp_path / "elsewhere", LATER)
+    assert "1 records" in archive(town.office, "2026-05", into, LATER)
+
+
+def test_two_at_once_write_one_after_the_other(town: Town, into: Path) -> None:
+    came(town, MAY)
+    town.office.keeping.expire(LATER)
+    into.mkdir()
+    second = Thread(target=archive, args=(town.office, "2026-05", into, LATER))
+
+    with alone(into):
+        second.start()
+        second.join(0.5)
+        assert list(into.iterdir()) == []
+    second.join()
+
+    assert rows(town) == set()
 
 
 @only_sqlite
@@ -144,7 +212,7 @@ def test_a_label_that_is_not_as_received_stays(town: Town, into: Path) -> None:
     told = archive(town.office, "2026-05", into, LATER)
 
     assert "1 records" in told
-    assert told.endswith("1 stay, since their labels are not as received")
+    assert told.endswith("1 stay: their labels or uploads are not as received")
     assert rows(town) == {bad}
 
 
