@@ -18,6 +18,7 @@ from tests.backend.engines.postgres import Postgres as OnPostgres
 from tests.backend.engines.sql import Column, Conflict, Database, Only, Room, statements
 from tests.backend.engines.sqlite import Sqlite
 from tests.support.postgres import Postgres, running_postgres
+from tests.support.waiting import until
 
 TABLES: Final = """
 CREATE TABLE IF NOT EXISTS doors (
@@ -403,6 +404,25 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(database: Database) -> 
     assert len(database.execute("SELECT * FROM migrations").fetchall()) == 1
     with pytest.raises(Exception, match="gates"):
         database.execute("SELECT * FROM gates")
+
+
+@pytest.mark.slow
+def test_who_starts_while_another_migrates_waits_however_long(server: Postgres) -> None:
+    """A fleet's year of rows takes minutes; whoever starts then is to serve afterwards."""
+    site = on(server)
+    first, hasty = site.open(), site.open(patience_s=0.1)
+    lasting = Room("doors", [[*ROOM.migrations[0], "SELECT pg_sleep(2.5)"]])  # above STATEMENT_MS
+    begun = threading.Thread(target=first.migrate, args=(lasting,))
+    begun.start()
+    query = "SELECT 1 FROM pg_stat_activity WHERE query LIKE ?"
+    until(lambda: hasty.execute(query, ("SELECT pg_sleep(2.5)%",)).fetchone() is not None)
+
+    hasty.migrate(lasting)
+
+    begun.join()
+    assert hasty.execute("SELECT count(*) FROM migrations").fetchone()[0] == 1
+    with first.together(), pytest.raises(Away), hasty.together():
+        pass  # limits are as before
 
 
 def _migrate(kind: str, words: tuple[str, str], at_once: Barrier) -> None:

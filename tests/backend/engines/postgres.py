@@ -4,7 +4,7 @@ import atexit
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock, local
@@ -194,11 +194,19 @@ class Postgres(Database):
         """The process's connections stay: others may use them."""
 
     @contextmanager
-    def _locked(self, lock: str | None) -> Iterator[None]:
+    def _locked(self, lock: str | None, *, hurried: bool = True) -> Iterator[None]:
         if self._bound() is not None:
             yield
             return
-        with _told(), self._taken() as taken, taken.transaction():
+        with (
+            _told(),
+            self._taken() as taken,
+            nullcontext() if hurried else _unhurried(taken),
+            taken.transaction(),
+        ):
+            if not hurried:
+                taken.execute(b"SET LOCAL statement_timeout = 0")
+                taken.execute(b"SET LOCAL lock_timeout = 0")
             if lock is not None:
                 taken.execute(_LOCK, (lock,))
             self._here.connection = taken
@@ -227,17 +235,6 @@ class Postgres(Database):
     def _bound(self) -> _Connection | None:
         return getattr(self._here, "connection", None)
 
-    @contextmanager
-    def _unhurried(self) -> Iterator[None]:
-        bound = self._bound()
-        assert bound is not None, "migrations run in one step"
-        bound.execute(b"SET LOCAL statement_timeout = 0")
-        bound.answer_s = MIGRATION_S
-        try:
-            yield
-        finally:
-            bound.answer_s = ANSWER_S
-
     def _change(self, statement: str) -> None:
         self._ask(statement.encode(), None)
 
@@ -246,6 +243,16 @@ class Postgres(Database):
 
     def _has_table(self, name: str) -> bool:
         return bool(self.execute("SELECT to_regclass(?) IS NOT NULL", (name,)).fetchone()[0])
+
+
+@contextmanager
+def _unhurried(connection: _Connection) -> Iterator[None]:
+    """Around a transaction: its COMMIT, after an index was made, may take its time too."""
+    connection.answer_s = MIGRATION_S
+    try:
+        yield
+    finally:
+        connection.answer_s = ANSWER_S
 
 
 @lru_cache(maxsize=1024)

@@ -176,7 +176,7 @@ class Database(ABC):
         """
         if self._migrated(room) >= len(room.migrations):
             return
-        with self._locked("migrations"), self._unhurried():
+        with self._locked("migrations", hurried=False):
             self._change(_DONE)
             for number in range(self._migrated(room), len(room.migrations)):
                 for step in room.migrations[number]:
@@ -204,12 +204,13 @@ class Database(ABC):
                 self._change(step)
 
     @abstractmethod
-    def _locked(self, lock: str | None) -> AbstractContextManager[None]:
-        """`together`, apart from what has the lock of another name, or none, where it can."""
+    def _locked(self, lock: str | None, *, hurried: bool = True) -> AbstractContextManager[None]:
+        """`together`, apart from what has the lock of another name, or none, where it can.
 
-    @abstractmethod
-    def _unhurried(self) -> AbstractContextManager[None]:
-        """Within `_locked`: a statement may take as long as it takes."""
+        Args:
+            hurried: without, the lock, a statement and the end may take as long as they take,
+                where several processes can be at it on several machines.
+        """
 
     @abstractmethod
     def _change(self, statement: str) -> None:

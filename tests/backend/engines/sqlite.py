@@ -3,7 +3,7 @@
 import re
 import sqlite3  # noqa: TID251 - the backend's own door
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Final
@@ -66,7 +66,7 @@ class Sqlite(Database):
         self._db.close()
 
     @contextmanager
-    def _locked(self, lock: str | None) -> Iterator[None]:  # noqa: ARG002 - the file has one
+    def _locked(self, lock: str | None, *, hurried: bool = True) -> Iterator[None]:  # noqa: ARG002 - the file has one
         with self._alone(), _told():
             if self._db.in_transaction:
                 yield
@@ -84,9 +84,6 @@ class Sqlite(Database):
             yield
         finally:
             self._lock.release()
-
-    def _unhurried(self) -> AbstractContextManager[None]:
-        return nullcontext()
 
     def _change(self, statement: str) -> None:
         words = _TYPE.sub(lambda found: _TYPES[found[0]], statement)
