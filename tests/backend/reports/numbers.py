@@ -10,7 +10,7 @@ from tests.backend.reports.fleet import Device
 from tests.backend.wire.unfiled import Backlog
 
 FLEET_HELP: Final[Mapping[str, str]] = {
-    "doorstep_unfiled_records": "Records that have their receipt, and are on no page yet.",
+    "doorstep_unfiled_records": "Records with a receipt that are on no page yet; 10,001 is more.",
     "doorstep_oldest_unfiled_timestamp_seconds": "When the first of them got its receipt.",
     "doorstep_device_state": "1, with what the register says of the device: in or revoked.",
     "doorstep_report_timestamp_seconds": "When the device last said how it is, to the hour.",
@@ -34,10 +34,10 @@ ONLY_WHERE_NOT_0: Final = frozenset({"doorstep_refused_records", "doorstep_bench
 """10,000 noughts say nothing, and are a megabyte."""
 
 
-def exposition(devices: Iterable[Device], backlog: Backlog) -> bytes:
-    """What Prometheus reads; nothing of devices that are gone."""
+def exposition(devices: Iterable[Device], backlog: Backlog | None) -> bytes:
+    """What Prometheus reads; nothing of devices that are gone, nor of a backlog not known now."""
     told = ((one.device_id, samples(one)) for one in devices if one.state is not DeviceState.GONE)
-    return metrics.exposition(told, FLEET_HELP, _unfiled(backlog))
+    return metrics.exposition(told, FLEET_HELP, () if backlog is None else _unfiled(backlog))
 
 
 def _unfiled(backlog: Backlog) -> Iterator[Sample]:

@@ -15,12 +15,14 @@ from starlette.routing import Route
 
 from agent.models import rfc3339
 from agent.status.metrics import CONTENT_TYPE
+from tests.backend.engines.away import Away
 from tests.backend.reports import numbers
 from tests.backend.reports.asked import Asked, NotAskedRightError
 from tests.backend.reports.fleet import Device, Fleet
 from tests.backend.reports.store import Reports
 from tests.backend.reports.troubles import Need, told
-from tests.backend.wire.unfiled import Unfiled
+from tests.backend.wire.outage import note_away
+from tests.backend.wire.unfiled import Backlog, Unfiled
 
 STATUS: Final = "/fleet/status"
 METRICS: Final = "/metrics"
@@ -71,10 +73,18 @@ class FleetRoutes:
                 devices = self._devices()
 
                 def made() -> bytes:
-                    return numbers.exposition(devices, self._unfiled.backlog())
+                    return numbers.exposition(devices, self._backlog())
 
                 self._made = time.monotonic(), await asyncio.to_thread(made)
         return Response(self._made[1], headers=HEADERS, media_type=CONTENT_TYPE)
+
+    def _backlog(self) -> Backlog | None:
+        """None while it cannot be asked: all else is told."""
+        try:
+            return self._unfiled.backlog()
+        except Away as error:
+            note_away(error)
+            return None
 
     def _devices(self, after: str = "") -> Generator[Device]:
         return self._fleet.devices(datetime.now(UTC), self._reports.unreadable(), after)

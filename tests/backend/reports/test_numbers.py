@@ -1,16 +1,25 @@
 """The fleet as numbers: who is among them, and what is left out."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from agent.status.metrics import HELP
 from agent.status.troubles import Trouble
+from tests.backend.engines.opening import open_database
 from tests.backend.identity.known import DeviceState
-from tests.backend.reports.fleet import Device
+from tests.backend.reports.fleet import Device, Fleet
 from tests.backend.reports.numbers import FLEET_HELP, exposition
+from tests.backend.reports.routes import FleetRoutes
 from tests.backend.reports.samples import DEVICE, NOW, report, waits
+from tests.backend.reports.store import Reports
 from tests.backend.reports.troubles import Noticed
-from tests.backend.wire.unfiled import Backlog
+from tests.backend.wire.store import Store
+from tests.backend.wire.unfiled import Backlog, Unfiled
+from tests.support.engines import only_sqlite
 
 
 def device(**changes: Any) -> Device:
@@ -40,6 +49,23 @@ def test_what_waits_to_be_filed_is_of_no_device() -> None:
     assert waiting.keys() == {*nothing, "doorstep_oldest_unfiled_timestamp_seconds"}
     assert float(waiting["doorstep_unfiled_records"]) == 7
     assert float(waiting["doorstep_oldest_unfiled_timestamp_seconds"]) == NOW.timestamp()
+
+
+@only_sqlite
+def test_a_backlog_that_cannot_be_asked_for_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a table that grows just when something is wrong; the devices are told all the same."""
+    Store(tmp_path)
+    database = open_database(tmp_path, "backend", patience_s=0.1)
+    routes = FleetRoutes(Fleet(tmp_path), Reports(tmp_path), Unfiled(database))
+
+    with ThreadPoolExecutor(1) as another, database.together():
+        backlog = another.submit(routes._backlog).result()  # noqa: SLF001 - /metrics asks it
+
+    assert backlog is None
+    assert "event=away" in caplog.text
+    assert exposition([], backlog) == b""
 
 
 def test_a_device_with_which_all_is_well_has_few() -> None:

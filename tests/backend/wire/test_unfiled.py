@@ -1,0 +1,32 @@
+"""How much waits to be filed, and since when."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.backend.office.town import Town
+from tests.backend.wire import unfiled
+from tests.backend.wire.unfiled import Backlog
+
+FIRST, SECOND = datetime(2026, 12, 1, 11, tzinfo=UTC), datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+def test_a_backlog_is_counted_so_far_and_since_its_first_also_once_that_was_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unfiled, "MOST_COUNTED", 2)
+    town = Town(tmp_path)
+    marks = town.office.store.unfiled
+    assert marks.backlog() == Backlog(0, None)
+    ids = [
+        town.keep(town.stray(), f"2026-12-01T{hour}:00:00.000Z").label.capture_id
+        for hour in (12, 11, 13)
+    ]
+
+    assert marks.backlog() == Backlog(2, FIRST)
+    (first,) = marks.take_of(ids[1:2], FIRST)
+    marks.put_off(first, "Missing", FIRST)
+    assert marks.backlog() == Backlog(2, FIRST)
+    marks.done([first])
+    assert marks.backlog() == Backlog(2, SECOND)
