@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -159,15 +160,17 @@ class Filing:
         found = [one for row in devices for one in self._photos(which, device=row["device_id"])]
         return sorted(found, key=lambda photo: photo.received_at)
 
-    def conclude_anew(self, device_id: str, since: datetime) -> None:
-        """What a device's records since then took back or did is reckoned by those believed."""
-        query = "SELECT capture_id FROM captures WHERE device_id = ?"
-        rows = self._ledger.execute(query, (device_id,)).fetchall()
-        undo = "UPDATE captures SET taken_back_at = NULL WHERE device_id = ? AND taken_back_at >= ?"
+    def conclude_anew(self, capture_ids: Sequence[str], since: datetime) -> None:
+        """What took these back since then, and what they did, is reckoned by what is believed.
+
+        In one step, so that a photo which stays taken back is never seen in between.
+        """
+        undo = """UPDATE captures SET taken_back_at = NULL
+            WHERE capture_id = ? AND taken_back_at >= ?"""
         with self._ledger.together():
-            self._ledger.execute(undo, (device_id, rfc3339(since)))
-            for row in rows:
-                self._settle(row["capture_id"])
+            for capture_id in capture_ids:
+                self._ledger.execute(undo, (capture_id, rfc3339(since)))
+                self._settle(capture_id)
 
     def voids(self) -> list[Void]:
         """What drivers took back, latest first."""

@@ -1,12 +1,16 @@
 """Signing keys that are not believed from a date on: their later records are shown to nobody."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from agent.models import rfc3339
 from tests.backend.engines.sql import Database
 from tests.backend.office.filing import Filing
+
+BATCH: Final = 100
+"""Records that are reckoned anew in one step, for which what is filed meanwhile waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,9 @@ class RevokedKeys:
     def add(self, kid: str, device_id: str, since: datetime) -> None:
         """Believe this key no more from `since` on; again with an earlier date moves it back.
 
-        A record that was received before stays good. Durable when it returns.
+        A record that was received before stays good. What is shown goes by the list from the first
+        step on; what later records took back or did is undone in further ones. Durable when it
+        returns; interrupted, do it again.
         """
         upsert = """INSERT INTO revoked_keys
             SELECT ?, ?, ?, coalesce(max(version), 0) + 1 FROM revoked_keys WHERE true
@@ -28,7 +34,17 @@ class RevokedKeys:
             WHERE excluded.since < revoked_keys.since"""
         with self.ledger.together():
             self.ledger.execute(upsert, (kid, device_id, rfc3339(since)))
-            self.filing.conclude_anew(device_id, since)
+        for capture_ids in self._batches(device_id):
+            self.filing.conclude_anew(capture_ids, since)
+
+    def _batches(self, device_id: str) -> Iterator[list[str]]:
+        """Ids of all that a device sent."""
+        query = f"""SELECT received_at, capture_id FROM captures WHERE device_id = ?
+            AND (received_at, capture_id) > (?, ?) ORDER BY 1, 2 LIMIT {BATCH}"""
+        last = ("", "")
+        while found := self.ledger.execute(query, (device_id, *last)).fetchall():
+            yield [row["capture_id"] for row in found]
+            last = (found[-1]["received_at"], found[-1]["capture_id"])
 
     def has(self, kid: str, device_id: str) -> bool:
         """Whether this key is not believed any more, from whatever date on."""

@@ -1,11 +1,13 @@
 """A signing key that is not believed any more: what came before stays good, the rest is unseen."""
 
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from agent.record import signing
+from tests.backend.office import revoked
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.model import open_office
 from tests.backend.office.town import Town
@@ -66,6 +68,31 @@ def test_a_forged_void_takes_nothing_back(town: Town) -> None:
     assert town.shown(RIGHT_DOOR) + town.shown(LEFT_DOOR) == photos
     assert town.is_done(RIGHT_DOOR)
     assert town.office.filing.voids() == []
+
+
+def test_a_device_of_a_year_is_reckoned_anew_in_steps_between_which_others_file(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its driver took back rightly is never seen in between."""
+    monkeypatch.setattr(revoked, "BATCH", 1)
+    photos = [town.receive(town.photo(RIGHT_DOOR), BEFORE) for _ in range(3)]
+    town.van, van = RecordMaker(town.van.device_id), town.van
+    for one, by in zip(photos, (van, town.van, van), strict=True):
+        town.receive(town.void(one, by), FROM_THEN)
+    town.van = van
+    seen: list[list[str]] = []
+    together, ledger = town.office.ledger.together, town.office.ledger
+
+    def steps() -> AbstractContextManager[None]:
+        seen.append(town.shown(RIGHT_DOOR))
+        return together()
+
+    monkeypatch.setattr(ledger, "together", steps)
+    revoke(town)
+
+    assert [photos[1] in shown for shown in seen] == [False] * len(seen)
+    assert len(seen) >= 6
+    assert set(town.shown(RIGHT_DOOR)) == {photos[0], photos[2]}
 
 
 def test_what_the_driver_took_back_before_stays_so(town: Town) -> None:
