@@ -130,7 +130,8 @@ OF_THE_FLEET: Final = (
         Severity.TODAY,
         "records that got their receipt {{ $value | humanizeDuration }} ago are on no page yet",
         "in the office: the backend's log says why (record=not_filed, filing=failed, event=away); "
-        "devices have their receipts, and nothing is lost",
+        "devices have their receipts; what record=not_filed says is not there, or not as received, "
+        "comes back from a copy only",
     ),
     Rule(
         "DoorstepTlsEnds",

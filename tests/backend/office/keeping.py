@@ -1,9 +1,10 @@
 """How long what is kept: erasing by the retention table, and holding back from it."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from agent.models import rfc3339
@@ -93,6 +94,8 @@ class Keeping:
         for due in self._dues.all(now):
             yield self._erase_all(due, now)
         before = now - timedelta(days=self._retention.photo_days)
+        for hopeless in self._store.unfiled.hopeless(before):
+            yield sum(self._erases(self._erase_unfiled, one) for one in hopeless)
         for _ in self._uploads.expire(now, self._retention.open_days, self._retention.refused_days):
             yield 0
         self._routes.forget_ended(now)
@@ -117,15 +120,16 @@ class Keeping:
         self._erase_all(self._dues.of_address(address), now)
 
     def _erase_all(self, due: Sequence[Due], now: datetime) -> int:
-        erased = sum(self._erases(capture_id, now) for capture_id, _ in due)
+        erase = partial(self._erase_due, now=now)
+        erased = sum(self._erases(erase, capture_id) for capture_id, _ in due)
         if erased:
             log.info("erased=%d", erased)
         return erased
 
-    def _erases(self, capture_id: str, now: datetime) -> bool:
+    def _erases(self, erase: Callable[[str], bool], capture_id: str) -> bool:
         """False where it cannot be erased: the others go on, and it stays due. Raises Away."""
         try:
-            return self._erase_due(capture_id, now)
+            return erase(capture_id)
         except Away:
             raise
         except Exception:  # a bug that this record meets: the others are to go in their time
@@ -139,6 +143,16 @@ class Keeping:
             for _, why in due:
                 self._erase(capture_id, why, now)
         return bool(due)
+
+    def _erase_unfiled(self, capture_id: str) -> bool:
+        """It is damaged, or not there: nobody knows of which order it is. Its mark goes too."""
+        with self._store.held(capture_id):
+            if not self._store.unfiled.has(capture_id):
+                return False  # filed after all: it is due as any other
+            self._store.erase(capture_id)
+            self._store.unfiled.done([capture_id])
+        log.warning("record=given_up capture_id=%s", capture_id)
+        return True
 
     def discard(self, capture_id: str, now: datetime) -> None:
         """Erase a photo that waits to be bound and is of no order that takes one.

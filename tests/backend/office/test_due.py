@@ -11,6 +11,7 @@ from tests.backend.office import due, keeping
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.town import NOON, Town
+from tests.backend.office.worker import Worker
 from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.pages.limits import SignInLimit, Try
 from tests.backend.pages.live import CHEAP
@@ -93,6 +94,26 @@ def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
     assert filed is not None
     assert filed.erased_at == "2027-01-10T11:00:00.000Z"
     assert town.office.store.label(other)["seq"] == 2
+
+
+def test_what_could_not_be_filed_is_erased_in_its_time_and_its_mark_goes(town: Town) -> None:
+    store, one = town.office.store, town.keep(town.photo(ALLOWED)).label.capture_id
+    store.objects.put(one, store.sha256_of(one), b"another\nthing")
+    Worker(town.office).step()
+
+    town.office.keeping.expire(CAME + 30 * DAY - timedelta(milliseconds=1))
+    assert (store.unfiled.has(one), list(store.objects.ids())) == (True, [one])
+
+    assert town.office.keeping.expire(CAME + 30 * DAY) == 1
+    assert (store.unfiled.has(one), list(store.objects.ids())) == (False, [])
+
+
+def test_what_waits_to_be_filed_and_was_not_tried_stays(town: Town) -> None:
+    town.keep(town.photo(ALLOWED))
+
+    assert town.office.keeping.expire(CAME + 40 * DAY) == 0
+
+    assert town.office.store.unfiled.count() == 1
 
 
 def test_one_that_cannot_be_erased_stops_no_other(

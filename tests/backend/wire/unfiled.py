@@ -1,6 +1,6 @@
 """What has its receipt and is not filed yet, and until when a worker has it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -123,6 +123,15 @@ class Unfiled:
         self._db.execute(change, (rfc3339(now + AGAIN), capture_id))
         change = "UPDATE unfiled SET why = ? WHERE capture_id = ? AND why IS DISTINCT FROM ?"
         return self._db.execute(change, (why, capture_id, why)).rowcount == 1
+
+    def hopeless(self, before: datetime) -> Iterator[list[str]]:
+        """Ids of what could not be filed and got its receipt before, in batches; each once."""
+        query = f"""SELECT at, capture_id FROM unfiled WHERE why IS NOT NULL AND at <= ?
+            AND (at, capture_id) > (?, ?) ORDER BY 1, 2 LIMIT {MOST}"""
+        last = ("", "")
+        while found := self._db.execute(query, (rfc3339(before), *last)).fetchall():
+            yield [row["capture_id"] for row in found]
+            last = (found[-1]["at"], found[-1]["capture_id"])
 
     def done(self, capture_ids: Sequence[str]) -> None:
         """They are filed. Lost before, they are filed once more, which does nothing."""
