@@ -216,9 +216,9 @@ def test_a_photo_is_its_orders_until_it_is_erased(town: Town) -> None:
     store = town.office.store
     one = town.receive(town.photo(demo.ALLOWED))
 
-    assert town.office.filing.can_be_shown(one)
+    assert town.office.filing.original(one).can_be_shown
     assert store.photo(one) == PICTURE
-    assert town.office.filing.original_sha256(one) == hashlib.sha256(PICTURE).hexdigest()
+    assert town.office.filing.original(one).sha256 == hashlib.sha256(PICTURE).hexdigest()
     assert store.record(one)["stop"]["bound_by"] == "code"
     label = store.label(one)
     town.office.opt_out_order(demo.ALLOWED, opted_out=True)
@@ -228,7 +228,7 @@ def test_a_photo_is_its_orders_until_it_is_erased(town: Town) -> None:
     for asked in (store.photo, store.received):
         with pytest.raises(Missing):
             asked(one)
-    assert not town.office.filing.can_be_shown(one)
+    assert not town.office.filing.original(one).can_be_shown
 
 
 def test_a_copy_that_was_made_while_its_photo_was_erased_is_not_kept(town: Town) -> None:
@@ -259,7 +259,7 @@ def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
     with pytest.raises(Changed):
         store.received(changed)
     if not opened.objects.lays_open:
-        assert not any(town.office.filing.can_be_shown(one) for one in (gone, changed))
+        assert not any(town.office.filing.original(one).can_be_shown for one in (gone, changed))
         assert "not what was put there" in caplog.text
 
 

@@ -16,7 +16,7 @@ from tests.backend.engines.sql import Database
 from tests.backend.office import claims, photos, picture
 from tests.backend.office.claims import BootTime
 from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
-from tests.backend.office.photos import Filed, Photo, Void
+from tests.backend.office.photos import Filed, Original, Photo, Void
 from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
@@ -181,26 +181,18 @@ class Filing:
         rows = self._ledger.execute(query, {"simulated": self.show_simulated})
         return [photos.void(row) for row in rows]
 
-    def original_sha256(self, capture_id: str) -> str | None:
-        """Of photo.jpg as the device made it, which its record.json says too; None where erased."""
-        try:
-            return hashlib.sha256(self._store.photo(capture_id)).hexdigest()
-        except Missing:
-            return None
-
-    def can_be_shown(self, capture_id: str) -> bool:
-        """Whether it is a picture: a receipt says that the bytes came, and not what they are."""
+    def original(self, capture_id: str) -> Original:
+        """What there is of a photo; its record is read once, and from S3 that takes a while."""
         found = self.photo(capture_id)
-        if found is None or found.bound_by == claims.UNOPENED_BODY:
-            return False
+        may_be_shown = found is not None and found.bound_by != claims.UNOPENED_BODY
         try:
-            picture.customer_copy(self._store.photo(capture_id))
+            content = self._store.photo(capture_id)
         except Missing as error:
-            log.warning("photo=not_shown why=%s", error)
-            return False
-        except ValueError:
-            return False
-        return True
+            if may_be_shown:
+                log.warning("photo=not_shown why=%s", error)
+            return Original(None, can_be_shown=False)
+        is_picture = may_be_shown and picture.is_picture(content)
+        return Original(hashlib.sha256(content).hexdigest(), can_be_shown=is_picture)
 
     def candidates(self, capture_id: str) -> list[Order]:
         """Orders that a waiting photo could be of, on its device's routes, the likeliest first.

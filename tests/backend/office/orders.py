@@ -22,7 +22,7 @@ What a page asks:
     filing.photos_of("1001") -> list[Photo]            what the customer may be shown; empty for
                                                        an order that takes no photo
     photo.left_at, photo.how_placed()                  when, and how exactly the place is known
-    filing.can_be_shown("<capture_id>") -> bool        what is shown: tests/backend/copies/kept.py
+    filing.original("<capture_id>") -> Original        what is shown: tests/backend/copies/kept.py
     filing.waiting() / flagged() / voids()             for dispatch
     filing.candidates("<capture_id>") -> list[Order]   for binding, the likeliest first
     filing.bind("<capture_id>", "1001"), keeping.discard("<capture_id>", now)

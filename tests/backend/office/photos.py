@@ -48,6 +48,20 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """A photo as its device made it.
+
+    Attributes:
+        sha256: of photo.jpg, which its record.json says too; None where nothing of it is here.
+        can_be_shown: it may be, and is a picture: a receipt says that the bytes came, and not what
+            they are.
+    """
+
+    sha256: str | None
+    can_be_shown: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Void:
     """A record that took another back.
 

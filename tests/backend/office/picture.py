@@ -62,6 +62,15 @@ def customer_copy(jpeg: bytes) -> bytes:
     return b"".join([head, *kept])
 
 
+def is_picture(jpeg: bytes) -> bool:
+    """Whether there is a copy of it."""
+    try:
+        customer_copy(jpeg)
+    except ValueError:
+        return False
+    return True
+
+
 def drawn_anew(copy: bytes, jpeg: bytes) -> bytes:
     """A picture drawn anew from the decoded pixels of a copy: it is turned as that is."""
     turned = _exif(_orientation(list(segments(copy))))

@@ -50,4 +50,4 @@ def test_a_press_comes_out_as_evidence_that_verifies(tmp_path: Path) -> None:
         digest = pressed["record"]["photo"]["sha256"]
         assert hashlib.sha256((out / "opened/photo.jpg").read_bytes()).hexdigest() == digest
         office = open_office(Store(backend.data))
-        assert office.filing.original_sha256(capture_id) == digest
+        assert office.filing.original(capture_id).sha256 == digest

@@ -462,17 +462,17 @@ def test_a_void_about_nothing_known_is_kept(town: Town) -> None:
 
 def test_an_unknown_photo_cannot_be_shown(town: Town) -> None:
     for capture_id in (CaptureId("../../secret"), new_id()):
-        assert not town.office.filing.can_be_shown(capture_id)
+        assert not town.office.filing.original(capture_id).can_be_shown
 
 
 def test_a_photo_can_be_shown_until_it_is_taken_back(town: Town) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
 
-    assert town.office.filing.can_be_shown(capture_id)
+    assert town.office.filing.original(capture_id).can_be_shown
 
     town.receive(town.void(capture_id))
 
-    assert not town.office.filing.can_be_shown(capture_id)
+    assert not town.office.filing.original(capture_id).can_be_shown
 
 
 def _record(content: bytes) -> dict[str, Any]:

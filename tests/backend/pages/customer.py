@@ -10,6 +10,7 @@ from tests.backend.office.orders import Address, NoSuchOrder, Order
 from tests.backend.pages import PREFIX, words
 from tests.backend.pages.door import CANNOT_READ, NOT_HERE, Door, Render, Visit
 from tests.backend.pages.pictures import Pictures
+from tests.backend.wire.asking import asked
 
 
 class CustomerPages:
@@ -30,10 +31,14 @@ class CustomerPages:
             door.action("/addresses/{address}/delivery-photos", Customer, self.choose_for_address),
         ]
 
-    def orders(self, visit: Visit[Customer]) -> Response:
-        orders = self._office.orders.of_customer(visit.viewer.customer)
-        shown = [(order, self._pictures.of_order(visit, order.number)) for order in orders]
-        name = self._office.orders.customer_name(visit.viewer.customer)
+    async def orders(self, visit: Visit[Customer]) -> Response:
+        """Order by order: each photo is read from where it is kept, and years have many."""
+        who, orders = visit.viewer.customer, self._office.orders
+        name = await asked(orders.customer_name, who)
+        shown = [
+            (order, await asked(self._pictures.of_order, visit, order.number))
+            for order in await asked(orders.of_customer, who)
+        ]
         return self._render(visit, "orders.html", orders=shown, name=name, no_photo=words.NO_PHOTO)
 
     def order(self, visit: Visit[Customer]) -> Response:

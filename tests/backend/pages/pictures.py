@@ -62,15 +62,15 @@ class Pictures:
 
     def shown(self, visit: Visit[Viewer], photo: Photo) -> Shown:
         address, wrong, capture_id = None, "", photo.capture_id
-        sha256 = self._office.filing.original_sha256(capture_id)
-        if not self._office.filing.can_be_shown(capture_id):
-            wrong = words.NOT_KEPT if sha256 is None else words.NO_PICTURE
+        original = self._office.filing.original(capture_id)
+        if not original.can_be_shown:
+            wrong = words.NOT_KEPT if original.sha256 is None else words.NO_PICTURE
         elif not self._copies.can_be_made:
             wrong = words.NOT_BLURRED
         else:
             name = self._sessions.photo_address(visit.cookie, capture_id, visit.now)
             address = f"{PREFIX}/photos/{name}"
-        return Shown(photo, address, wrong, sha256, self._office.zone_of(photo.number))
+        return Shown(photo, address, wrong, original.sha256, self._office.zone_of(photo.number))
 
     def of_order(self, visit: Visit[Viewer], number: str) -> list[Shown]:
         return [self.shown(visit, photo) for photo in self._office.filing.photos_of(number)]

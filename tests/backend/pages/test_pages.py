@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +28,8 @@ from tests.backend.office.town import NOON, PICTURE
 from tests.backend.pages import words
 from tests.backend.pages.live import Browser, Live, live_town
 from tests.backend.settings import Retention
+from tests.backend.wire import asking
+from tests.backend.wire.store import Store
 
 OWNER, SECOND, THIRD, FOURTH = (Customer(f"c-{number}") for number in (1, 2, 3, 4))
 AGENT = Agent("17")
@@ -64,6 +67,24 @@ def test_your_orders_shows_the_photo_when_it_was_left_and_how_the_place_is_known
     (image,) = images(page.text)
     picture = browser.get(image)
     assert (picture.headers["Content-Type"], picture.content) == ("image/jpeg", PICTURE)
+
+
+def test_photos_that_are_read_slowly_are_all_shown_order_by_order(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from a bucket far away: each may take a while, and not all of a customer's together."""
+    receive, read = live.town.receive, Store.photo
+
+    def read_slowly(store: Store, capture_id: str) -> bytes:
+        time.sleep(0.2)
+        return read(store, capture_id)
+
+    for number in (RIGHT_DOOR, RIGHT_DOOR, CHANGES_MIND, CHANGES_MIND):
+        receive(live.town.photo(number))
+    monkeypatch.setattr(Store, "photo", read_slowly)
+    monkeypatch.setattr(asking, "WITHIN_S", 0.7)
+
+    assert len(images(live.browser(FOURTH).get("/orders").text)) == 4
 
 
 def test_the_reference_and_the_originals_digest_are_the_same_on_every_page_that_shows_it(
