@@ -10,7 +10,7 @@ from tests.backend.copies.faces import FaceFinder, NoModel
 from tests.backend.copies.making import NotMade, made
 from tests.backend.copies.shows import Shows
 from tests.backend.engines.objects import Missing
-from tests.backend.wire.asking import asked
+from tests.backend.wire.asking import asked_by_people
 from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
@@ -44,9 +44,9 @@ class Copies:
             ValueError: it is no picture that can be shown.
             NotMade: it cannot be told where faces are.
         """
-        sha256 = await asked(self._store.sha256_of, capture_id)
+        sha256 = await asked_by_people(self._store.sha256_of, capture_id)
         with suppress(Missing):
-            return await asked(self._store.copy, capture_id, shows)
+            return await asked_by_people(self._store.copy, capture_id, shows)
         return await anyio.to_thread.run_sync(
             self._kept_or_made, capture_id, sha256, shows, limiter=self._one_at_a_time
         )

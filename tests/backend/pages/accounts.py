@@ -16,7 +16,7 @@ from argon2.exceptions import VerifyMismatchError
 from agent.models import rfc3339
 from tests.backend.engines.sql import Database, Room, statements
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
-from tests.backend.wire.asking import asked
+from tests.backend.wire.asking import asked_by_people
 
 ROLES: Final = ("customer", "agent", "dispatch")
 """What an account can be."""
@@ -119,12 +119,12 @@ class Accounts:
 
     async def check(self, who: str, password: str) -> SignedIn | None:
         """Whose name and password these are; a name that nobody has takes as long as any other."""
-        found = await asked(self.find, who)
+        found = await asked_by_people(self.find, who)
         known = found.standing[1] if found else self._nobodys
         fits = await anyio.to_thread.run_sync(
             self._fits, known, password, limiter=self._one_at_a_time
         )
-        return found if fits and await asked(self.find, who) == found else None
+        return found if fits and await asked_by_people(self.find, who) == found else None
 
     def know(self, who: str, now: datetime) -> str:
         """What to give a browser in which this account has just been signed in."""

@@ -10,7 +10,7 @@ from tests.backend.office.orders import Address, NoSuchOrder, Order
 from tests.backend.pages import PREFIX, words
 from tests.backend.pages.door import CANNOT_READ, NOT_HERE, Door, Render, Visit
 from tests.backend.pages.pictures import Pictures
-from tests.backend.wire.asking import asked
+from tests.backend.wire.asking import asked_by_people
 
 
 class CustomerPages:
@@ -34,10 +34,10 @@ class CustomerPages:
     async def orders(self, visit: Visit[Customer]) -> Response:
         """Order by order: each photo is read from where it is kept, and years have many."""
         who, orders = visit.viewer.customer, self._office.orders
-        name = await asked(orders.customer_name, who)
+        name = await asked_by_people(orders.customer_name, who)
         shown = [
-            (order, await asked(self._pictures.of_order, visit, order.number))
-            for order in await asked(orders.of_customer, who)
+            (order, await asked_by_people(self._pictures.of_order, visit, order.number))
+            for order in await asked_by_people(orders.of_customer, who)
         ]
         return self._render(visit, "orders.html", orders=shown, name=name, no_photo=words.NO_PHOTO)
 

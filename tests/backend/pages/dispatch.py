@@ -17,7 +17,7 @@ from tests.backend.pages.door import NOT_HERE, Door, Render, Visit
 from tests.backend.pages.fleet import FleetPages
 from tests.backend.pages.fleet_list import Summary
 from tests.backend.pages.pictures import Pictures
-from tests.backend.wire.asking import asked
+from tests.backend.wire.asking import asked_by_people
 from tests.backend.wire.rescued import Rescues
 
 NOT_THIS_ORDER: Final = "This order was not on the device’s route, or takes no photo."
@@ -46,7 +46,7 @@ class DispatchPages:
 
     async def overview(self, visit: Visit[Dispatch]) -> Response:
         fleet = await self._fleet.summary(visit.now) if self._fleet else None
-        return await asked(self._overview, visit, fleet)
+        return await asked_by_people(self._overview, visit, fleet)
 
     def _overview(self, visit: Visit[Dispatch], fleet: Summary | None) -> Response:
         filing = self._office.filing

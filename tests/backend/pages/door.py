@@ -15,7 +15,7 @@ from starlette.routing import Route
 from tests.backend.office.access import Agent, Customer, Dispatch, Nobody, Viewer
 from tests.backend.pages import PREFIX
 from tests.backend.pages.sessions import Sessions
-from tests.backend.wire.asking import asked
+from tests.backend.wire.asking import asked_by_people
 
 COOKIE: Final = "__Host-doorstep"
 """Source: RFC 6265bis section 4.1.3.2: only this host, over TLS, can set such a cookie."""
@@ -73,7 +73,7 @@ class Visit(Generic[V_co]):
 
 
 Answer = Callable[[Visit[V_co]], Response | Awaitable[Response]]
-"""It runs in a thread; one that awaits something does not, and asks engines by `asked` itself."""
+"""It runs in a thread; one that awaits something does not: it asks by `asked_by_people` itself."""
 
 
 class Render(Protocol):
@@ -132,7 +132,7 @@ class Door:
 
         async def endpoint(request: Request) -> Response:
             form = await _form(request) if method == "POST" else {}
-            told = await asked(entered, request, form)
+            told = await asked_by_people(entered, request, form)
             response: Response = await answer(told) if isinstance(told, Visit) else told
             return response
 

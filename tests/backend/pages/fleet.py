@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
@@ -31,8 +31,11 @@ from tests.backend.reports.asked import NotAskedRightError
 from tests.backend.reports.fleet import Device, Fleet
 from tests.backend.reports.store import Reports
 from tests.backend.reports.troubles import NEEDS, told
-from tests.backend.wire.asking import asked
+from tests.backend.wire.asking import asked_by_people
 from tests.backend.wire.rescued import Rescues
+
+LOOKS: Final = 2
+"""At all devices at once; whoever comes next waits for them, and no device does."""
 
 LONGEST_ID: Final = 63
 """Characters of a device's id (agent/config.py)."""
@@ -55,6 +58,7 @@ class FleetPages:
         self._ending = ending
         self._rescues = Rescues(ending.office.store)
         self._render = render
+        self._looks = CapacityLimiter(LOOKS)
 
     def routes(self, door: Door) -> list[Route]:
         return [
@@ -71,7 +75,7 @@ class FleetPages:
             wanted = Asked.read(fields(visit.query))
         except NotAskedRightError as error:
             raise HTTPException(400, str(error)) from error
-        return await asked(self._overview, visit, wanted, await self._briefs(visit.now))
+        return await asked_by_people(self._overview, visit, wanted, await self._briefs(visit.now))
 
     def _overview(self, visit: Visit[Dispatch], wanted: Asked, briefs: Sequence[Brief]) -> Response:
         found = page(briefs, wanted)
@@ -91,9 +95,9 @@ class FleetPages:
 
     async def device(self, visit: Visit[Dispatch]) -> Response:
         device_id = visit.path["device_id"]
-        closing = await asked(self._ending.register.closing, device_id)
+        closing = await asked_by_people(self._ending.register.closing, device_id)
         ends = await self._ending.chains_in_a_thread(device_id) if closing else ()
-        return await asked(self._device, visit, closing, ends)
+        return await asked_by_people(self._device, visit, closing, ends)
 
     def _device(
         self, visit: Visit[Dispatch], closing: Closing | None, ends: Sequence[ChainEnd]
@@ -120,8 +124,9 @@ class FleetPages:
     async def _briefs(self, now: datetime) -> list[Brief]:
         """In a thread, and question by question: ten thousand devices take their time."""
         unreadable = self._reports.unreadable()
-        return await run_in_threadpool(
-            lambda: [brief(one) for one in self._fleet.devices(now, unreadable)]
+        return await to_thread.run_sync(
+            lambda: [brief(one) for one in self._fleet.devices(now, unreadable)],
+            limiter=self._looks,
         )
 
     def _rows(self, briefs: Sequence[Brief], asked: Asked, now: datetime) -> list[Row]:

@@ -14,7 +14,7 @@ from tests.backend.pages.accounts import KNOWN_FOR, Accounts, SignedIn
 from tests.backend.pages.door import COOKIE, KNOWN_COOKIE, SIGN_IN, Door, Render, Visit, home
 from tests.backend.pages.limits import WINDOW, SignInLimit, Try
 from tests.backend.pages.sessions import Sessions
-from tests.backend.wire.asking import asked
+from tests.backend.wire.asking import asked_by_people
 
 FOLDER: Final = Path(__file__).parent
 """Where style.css and icon.svg lie."""
@@ -72,13 +72,13 @@ class FrontPages:
         with self._accounts.turn() as is_free:
             if not is_free:
                 return self._later(visit, 503, BUSY, BUSY_S)
-            made = await asked(self._booked, visit)
+            made = await asked_by_people(self._booked, visit)
             if made is None:
                 return self._later(visit, 429, TOO_OFTEN, WINDOW.seconds)
             signed_in = await self._accounts.check(made.name, visit.form.get("password", ""))
         if signed_in is None:
             return self._render(visit, "sign_in.html", 403, wrong=WRONG)
-        return await asked(self._let_in, visit, made, signed_in)
+        return await asked_by_people(self._let_in, visit, made, signed_in)
 
     def _booked(self, visit: Visit[Viewer]) -> Try | None:
         """None where there were too many."""

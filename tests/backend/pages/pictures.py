@@ -18,7 +18,7 @@ from tests.backend.office.photos import Photo
 from tests.backend.pages import PREFIX, words
 from tests.backend.pages.door import NOT_HERE, Door, Visit
 from tests.backend.pages.sessions import Sessions
-from tests.backend.wire.asking import asked
+from tests.backend.wire.asking import asked_by_people
 
 TO_BIND: Final = "to find the order it is of"
 """Why dispatch looks."""
@@ -81,7 +81,7 @@ class Pictures:
         Whether they may is asked again when it is made: that takes a while.
         """
         shows = Shows.LABEL if may_read_label(visit.viewer) else Shows.NO_LABEL
-        capture_id = await asked(self._asked_for, visit)
+        capture_id = await asked_by_people(self._asked_for, visit)
         try:
             copy = await self._copies.copy(capture_id, shows)
         except (LookupError, ValueError) as error:  # erased meanwhile, or no picture
@@ -89,7 +89,7 @@ class Pictures:
         except NotMade as error:
             log.error("photo=not_shown why=%s", error)  # noqa: TRY400 - its sentence says it all
             return Response(_SAID, 503, media_type="image/svg+xml")
-        await asked(self._log_look, visit)
+        await asked_by_people(self._log_look, visit)
         return Response(copy, media_type="image/jpeg")
 
     def _log_look(self, visit: Visit[Viewer]) -> None:

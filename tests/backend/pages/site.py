@@ -32,7 +32,7 @@ from tests.backend.pages.service import ServicePages
 from tests.backend.pages.sessions import Sessions
 from tests.backend.reports.fleet import Fleet
 from tests.backend.reports.store import Reports
-from tests.backend.wire.asking import asked
+from tests.backend.wire.asking import asked_by_people
 from tests.backend.wire.outage import RETRY, note_away
 
 FOLDER: Final = Path(__file__).parent
@@ -127,7 +127,7 @@ class Site:
         assert isinstance(error, HTTPException)
         cookie = request.cookies.get(COOKIE, "")
         try:
-            viewer = await asked(self.sessions.viewer, cookie, self._now())
+            viewer = await asked_by_people(self.sessions.viewer, cookie, self._now())
         except Away as away:
             return await self._away(request, away)
         form = self.sessions.form_token(cookie)
