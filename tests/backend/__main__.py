@@ -102,8 +102,8 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
         for said in store.objects.begin():
             log.warning("objects=not_checked why=%s", said)
         remember(data, options.objects)
-    parts.take_over(store)
-    office = open_office(store, show_simulated=options.show_simulated)
+        parts.take_over(store)
+        office = open_office(store, show_simulated=options.show_simulated)
     if options.behind_proxy and not office.settings.proxy:
         raise WrongSettingError(NO_PROXY)
     office.store.unfiled.free()
