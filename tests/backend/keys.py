@@ -66,10 +66,20 @@ class Certificates:
         return context
 
 
+LOCK: Final = "lock"
+"""A file that is locked, and empty: whoever wants it alone on NFS must have it open for writing.
+
+Source: flock(2), of Linux's NFS client: a folder's lock is of one machine.
+"""
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Who makes files of this folder that others may be making too: the others wait."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Who makes files of this folder that others may be making too: the others wait.
+
+    On NFS too, where those of one process do not wait for each other.
+    """
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
