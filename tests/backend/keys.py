@@ -136,13 +136,15 @@ def put_key(path: Path, key: signing.PrivateKey) -> None:
 
 
 def put_public(path: Path, key: signing.PublicKey) -> None:
-    """Replaces the public key in a file."""
-    write_whole(path, signing.public_pem(key), mode=0o644)
+    """Replaces the public key in a file, where it is another one."""
+    content = signing.public_pem(key)
+    if not path.exists() or path.read_bytes() != content:
+        write_whole(path, content, mode=0o644)
 
 
 def write_whole(path: Path, content: bytes, *, mode: int) -> None:
-    """Writes or replaces a file: whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
+    """Writes or replaces a file: whole or not at all, whatever other process does so too."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)

@@ -89,8 +89,10 @@ class Desk:
 
     @classmethod
     def of(cls, folder: Path, office: Office) -> Self:
-        identity = Identity.of(folder, keys.certificates(folder / "ca"))
-        return cls(folder, office, identity, FleetDocuments(folder))
+        """Over a folder whose keys another process may be making just now."""
+        with keys.alone(folder):
+            identity = Identity.of(folder, keys.certificates(folder / "ca"))
+            return cls(folder, office, identity, FleetDocuments(folder))
 
     @property
     def register(self) -> Register:

@@ -1,0 +1,61 @@
+"""The files of keys, which several processes may write and read at once."""
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from agent.record import signing
+from tests.backend import keys
+
+TIMES = 200
+
+
+def again_and_again(act: Callable[[], object]) -> None:
+    for _ in range(TIMES):
+        act()
+
+
+def at_once(act: Callable[[], object]) -> None:
+    """In two processes; raises what either of them raises."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as two:
+        for one in [two.submit(again_and_again, act) for _ in range(2)]:
+            one.result()
+
+
+def test_a_file_may_be_replaced_by_two_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "given.txt"
+
+    at_once(partial(keys.write_whole, path, b"content", mode=0o600))
+
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [(path.name, b"content")]
+
+
+def test_the_public_half_is_written_where_it_is_another_one_alone(tmp_path: Path) -> None:
+    """A command beside a start only reads it."""
+    private, public = tmp_path / "receipt.pem", tmp_path / "receipt-key.pem"
+    key = keys.receipt_key(private, public)()
+    made = public.stat()
+
+    keys.receipt_key(private, public)
+    again = public.stat()
+    keys.put_key(private, signing.new_key())
+    keys.receipt_key(private, public)
+
+    assert (made.st_ino, made.st_mtime_ns) == (again.st_ino, again.st_mtime_ns)
+    assert public.read_bytes() != signing.public_pem(key.public_key())
+
+
+def test_who_has_a_folder_alone_has_it_alone(tmp_path: Path) -> None:
+    counted = tmp_path / "counted"
+    counted.write_text("0")
+
+    at_once(partial(count, counted))
+
+    assert int(counted.read_text()) == 2 * TIMES
+
+
+def count(counted: Path) -> None:
+    with keys.alone(counted.parent):
+        counted.write_text(str(int(counted.read_text()) + 1))
