@@ -39,8 +39,19 @@ _SHOWN: Final = (
 )
 
 
+LISTED: Final = 50
+"""Photos or voids in one of dispatch's lists: more than one person looks through at once."""
+
+
 class CannotBindError(ValueError):
     """Dispatch asked for what would show a photo to the wrong person, or is over."""
+
+
+_WAITS: Final = "c.kind = 'photo' AND c.number IS NULL"
+_FLAGGED: Final = f"c.kind = 'photo' AND c.verdict <> '{Verdict.OK}'"
+
+_VOIDS: Final = "v.kind = 'void' AND (:simulated OR NOT v.simulated) AND v.erased_at IS NULL"
+_BELIEVED_VOIDS: Final = f"{_VOIDS} AND NOT {_IS_REVOKED.format('v')}"
 
 
 class Filing:
@@ -146,12 +157,24 @@ class Filing:
         return found[0] if found else None
 
     def waiting(self) -> list[Photo]:
-        """Bound by nothing certain, or to a stop this device never had: for dispatch alone."""
-        return self._photos(f"c.kind = 'photo' AND c.number IS NULL AND {_SHOWN}")
+        """Bound by nothing certain, or to a stop this device never had: for dispatch alone.
+
+        The LISTED that wait longest; `how_many_wait` counts all.
+        """
+        return self._photos(f"{_WAITS} AND {_SHOWN}", LISTED)
+
+    def how_many_wait(self) -> int:
+        return self._count(f"{_WAITS} AND {_SHOWN}")
 
     def flagged(self) -> list[Photo]:
-        """Photos whose quality check found something; the picture itself is not dispatch's."""
-        return self._photos(f"c.kind = 'photo' AND c.verdict <> '{Verdict.OK}' AND {_SHOWN}")
+        """Photos whose quality check found something; the picture itself is not dispatch's.
+
+        The oldest LISTED; `how_many_flagged` counts all.
+        """
+        return self._photos(f"{_FLAGGED} AND {_SHOWN}", LISTED)
+
+    def how_many_flagged(self) -> int:
+        return self._count(f"{_FLAGGED} AND {_SHOWN}")
 
     def revoked(self) -> list[Photo]:
         """Photos by a key that was not believed any more when they came: shown to nobody."""
@@ -173,13 +196,17 @@ class Filing:
                 self._settle(capture_id)
 
     def voids(self) -> list[Void]:
-        """What drivers took back, latest first."""
-        query = """SELECT v.*, c.number AS taken FROM captures v
+        """What drivers took back: the latest LISTED, latest first; `how_many_voids` counts all."""
+        query = f"""SELECT v.*, c.number AS taken FROM captures v
             LEFT JOIN captures c ON c.capture_id = v.about AND c.device_id = v.device_id
-            WHERE v.kind = 'void' AND (:simulated OR NOT v.simulated) AND v.erased_at IS NULL
-            AND NOT {} ORDER BY v.received_at DESC""".format(_IS_REVOKED.format("v"))
-        rows = self._ledger.execute(query, {"simulated": self.show_simulated})
-        return [photos.void(row) for row in rows]
+            WHERE {_BELIEVED_VOIDS} ORDER BY v.received_at DESC LIMIT :listed"""
+        values = {"simulated": self.show_simulated, "listed": LISTED}
+        return [photos.void(row) for row in self._ledger.execute(query, values)]
+
+    def how_many_voids(self) -> int:
+        query = f"SELECT count(*) FROM captures v WHERE {_BELIEVED_VOIDS}"
+        (row,) = self._ledger.execute(query, {"simulated": self.show_simulated})
+        return int(row[0])
 
     def original(self, capture_id: str) -> Original:
         """What there is of a photo; its record is read once, and from S3 that takes a while."""
@@ -273,11 +300,18 @@ class Filing:
             return None
         return number if self._orders.was_carried_by(row["device_id"], number) else None
 
-    def _photos(self, where: str, **values: Any) -> list[Photo]:
+    def _count(self, where: str) -> int:
+        query = f"SELECT count(*) FROM captures c WHERE {where}"
+        (row,) = self._ledger.execute(query, {"simulated": self.show_simulated})
+        return int(row[0])
+
+    def _photos(self, where: str, most: int | None = None, **values: Any) -> list[Photo]:
         query = f"""SELECT c.*, t.utc AS dated_utc, t.monotonic_ns AS dated_ns,
             t.source AS dated_by FROM captures c
             LEFT JOIN orders o USING (number) LEFT JOIN times t USING (device_id, boot_id)
             WHERE {where} ORDER BY c.received_at, c.monotonic_ns"""
+        if most is not None:
+            query += f" LIMIT {most}"
         rows = self._ledger.execute(query, {"simulated": self.show_simulated, **values})
         return photos.from_rows(rows)
 

@@ -49,8 +49,9 @@ class DispatchPages:
         return await asked_by_people(self._overview, visit, fleet)
 
     def _overview(self, visit: Visit[Dispatch], fleet: Summary | None) -> Response:
-        filing = self._office.filing
-        waiting = [(photo, _why_it_waits(photo)) for photo in filing.waiting()]
+        filing, waits = self._office.filing, self._office.filing.waiting()
+        rescued = self._rescues.of([photo.capture_id for photo in waits])
+        waiting = [(photo, _why_it_waits(photo), rescued.get(photo.capture_id)) for photo in waits]
         flagged = [
             (photo, words.FLAGS.get(photo.verdict, "Not known")) for photo in filing.flagged()
         ]
@@ -61,7 +62,9 @@ class DispatchPages:
             flagged=flagged,
             voids=filing.voids(),
             revoked=filing.revoked(),
-            rescued_by=self._rescues.by,
+            waiting_in_all=filing.how_many_wait(),
+            flagged_in_all=filing.how_many_flagged(),
+            voids_in_all=filing.how_many_voids(),
             zone=self._office.settings.zone,
             fleet=fleet,
         )

@@ -11,6 +11,7 @@ import pytest
 
 from agent.models import Kind
 from agent.record import file as recordfile
+from tests.backend.office import filing
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import (
     ACCOUNTS,
@@ -29,6 +30,7 @@ from tests.backend.pages import words
 from tests.backend.pages.live import Browser, Live, live_town
 from tests.backend.settings import Retention
 from tests.backend.wire import asking
+from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
 
 OWNER, SECOND, THIRD, FOURTH = (Customer(f"c-{number}") for number in (1, 2, 3, 4))
@@ -471,3 +473,23 @@ def test_the_demos_accounts_can_sign_in(live: Live) -> None:
 
         assert answer.headers["Location"] == homes[account.role]
         assert browser.get(answer.headers["Location"].removeprefix("/pages")).status_code == 200
+
+
+def test_dispatchs_lists_are_short_and_say_how_many_more_there_are(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filing, "LISTED", 2)
+    town, rescues = live.town, Rescues(live.town.office.store)
+    blurred = {"quality": {"verdict": "blurred"}}
+    waiting = [town.receive(town.stray(), f"2026-12-01T11:0{n}:00.000Z") for n in range(3)]
+    for _ in range(3):
+        town.receive(town.void(town.receive(town.photo(ALLOWED))))
+        town.receive(town.photo(LEFT_DOOR, **blurred))
+    for capture_id, technician in zip(waiting, ("ada", "bob", "eve"), strict=True):
+        rescues.mark(capture_id, technician)
+
+    page = live.browser(Dispatch()).get("/dispatch").text
+
+    assert page.count("and 1 more") == 3
+    assert [one in page for one in waiting] == [True, True, False]
+    assert re.findall("Rescued by ([a-z]+)", page) == ["ada", "bob"]
