@@ -104,7 +104,8 @@ def play(
         used_s, requests = servers.used_s(), servers.s3_requests()
         generator_s = fleet.used_s()
         outcome = Outcome(len(presses))
-        fleet.watch(outcome, misfortune, Told(servers, say, threading.Event()))
+        within_s = max(one.at_s for one in presses) + OVER_WITHIN_S
+        fleet.watch(outcome, misfortune, Told(servers, say, threading.Event()), within_s)
         _await_filed(servers)
         outcome.used_s = {
             name: after_s - used_s[name] for name, after_s in servers.used_s().items()
@@ -183,22 +184,25 @@ class _Fleet:
     def used_s(self) -> float:
         return sum(tree_s(one.pid) for one in self._processes if one.pid is not None)
 
-    def watch(self, outcome: Outcome, misfortune: Misfortune, told: Told) -> None:
-        """From the begin to the last receipt."""
+    def watch(
+        self, outcome: Outcome, misfortune: Misfortune, told: Told, within_s: float
+    ) -> None:
+        """From the begin to the last receipt, or for so long."""
         began_s = time.monotonic()
         self._begins.set()
         with ThreadPoolExecutor(1) as beside:
             happening = beside.submit(misfortune, told)
             try:
-                self._count(outcome, happening, told.say, began_s)
+                self._count(outcome, happening, told.say, within_s)
             finally:
                 told.ended.set()
         happening.result()
         moments_s = [one.at_s for one in outcome.received]
         outcome.seconds = max(moments_s, default=began_s) - began_s
 
-    def _count(self, outcome: Outcome, happening: Future[None], say: Say, began_s: float) -> None:
-        until_s, speaks_s = began_s + OVER_WITHIN_S, began_s + SPEAK_S
+    def _count(self, outcome: Outcome, happening: Future[None], say: Say, within_s: float) -> None:
+        now_s = time.monotonic()
+        until_s, speaks_s = now_s + within_s, now_s + SPEAK_S
         while len(outcome.received) < outcome.records or not happening.done():
             if time.monotonic() > until_s:
                 return

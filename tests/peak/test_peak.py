@@ -20,10 +20,13 @@ def test_a_kill_and_a_stall_lose_nothing_and_double_nothing(tmp_path: Path) -> N
     ):
         happens = partial(misfortunes.morning, stall_s=2.0, kill_s=10.0)
 
+        before = [one.backend.pid for one in spread.intakes]
         outcome = play(spread, plan.morning(DEVICES, RECORDS, LASTS_S), happens)
+        after = [one.backend.pid for one in spread.intakes]
 
     assert outcome.is_good, outcome
     assert outcome.failed["503"], "the stall was felt by nobody"
+    assert (before[0] == after[0], before[1] == after[1]) == (False, True), "nobody was killed"
     assert outcome.s3_requests >= 2 * outcome.records
 
 
