@@ -40,7 +40,8 @@ _JWS: Final = signing.sign(
 class Month:
     """So many records of DEVICES, the last of them a moment ago, each of an order of its own.
 
-    A fiftieth takes another one back, a thousandth waits for dispatch, a twentieth was looked at.
+    A thousandth waits for dispatch, a twentieth was looked at, and of the last fifth a fiftieth
+    takes another one back.
     """
 
     records: int
@@ -84,6 +85,11 @@ class Month:
     def _at(self, number: int) -> str:
         return rfc3339(self.now - AGE * ((self.records - number) / self.records))
 
+    def _is_void(self, number: int) -> bool:
+        """Of the one that the same device made before; what is older than this is erased by now."""
+        is_young = self.records * 4 // 5 <= number < self.records and number >= DEVICES
+        return is_young and (number // DEVICES + number) % 50 == 0
+
     def _day(self, number: int) -> int:
         return number * AGE.days // self.records
 
@@ -105,8 +111,10 @@ class Month:
         return (capture_id(number), 300_000, digest, _METADATA, _van(number), 300_000, at)
 
     def _capture(self, number: int) -> Row:
-        is_void, waits = number % 50 == 49 and number > DEVICES, number % 1000 == 7
-        about = capture_id(number - DEVICES + 1) if is_void else None
+        is_void, by = self._is_void(number), number + DEVICES
+        waits = number % 1000 == 7 and not is_void
+        about = capture_id(number - DEVICES) if is_void else None
+        taken_back_at = self._at(by) if self._is_void(by) else None
         at, device = self._at(number), number % DEVICES
         is_bound = not (is_void or waits or number % 50 == 0)
         return (
@@ -125,7 +133,7 @@ class Month:
             5.0,
             "ok",
             False,
-            None,
+            taken_back_at,
             "kid",
         )
 

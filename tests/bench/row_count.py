@@ -123,7 +123,8 @@ def _measured(rig: Rig, engine: str) -> list[Figure]:
             folder = rig.folder / f"rows-{engine}-{count}"
             sites[count] = opened.enter_context(_site(engine, folder, count, found))
         _by_turns(sites, rig.rounds)
-        return [*found, *_compared(engine, sites)]
+        compared = list(_compared(engine, sites))
+    return [*found, *compared]
 
 
 def _by_turns(sites: Mapping[int, Site], rounds: int) -> None:
@@ -176,13 +177,13 @@ def _site(engine: str, folder: Path, count: int, found: list[Figure]) -> Iterato
         found.append(Figure(f"{engine}: {count:,} records put", "s", [time.monotonic() - began_s]))
         if engine == "postgresql":
             found += sizes(server.url, count)
-        found += _clean_up(engine, folder, count)
         started_s = [_restarted_s(backend) for _ in range(STARTS)]
         site = asked_by(backend, folder, opened)
         site.started_s += started_s
         site.intake(1)
         until(lambda: open_office(Store(folder)).store.unfiled.count() == 0)
         yield site
+        found += _clean_up(engine, folder, count)  # it erases what was asked for
 
 
 def fill(folder: Path, count: int) -> None:
