@@ -184,9 +184,7 @@ class _Fleet:
     def used_s(self) -> float:
         return sum(tree_s(one.pid) for one in self._processes if one.pid is not None)
 
-    def watch(
-        self, outcome: Outcome, misfortune: Misfortune, told: Told, within_s: float
-    ) -> None:
+    def watch(self, outcome: Outcome, misfortune: Misfortune, told: Told, within_s: float) -> None:
         """From the begin to the last receipt, or for so long."""
         began_s = time.monotonic()
         self._begins.set()
