@@ -29,10 +29,12 @@ from tests.bench import records
 from tests.bench.figures import Figure
 from tests.bench.fleet import stock
 from tests.bench.rig import Rig
+from tests.support.device import environment
 from tests.support.enrolment import enrolled
 from tests.support.factory import RecordMaker, new_id
+from tests.support.filed import await_filed
+from tests.support.people import browser
 from tests.support.postgres import running_postgres
-from tests.support.waiting import until
 from tests.support.wire import Wire, speaking_to
 
 FEW: Final = 10_000
@@ -167,7 +169,7 @@ def _site(engine: str, folder: Path, count: int, found: list[Figure]) -> Iterato
     with ExitStack() as opened:
         if engine == "postgresql":
             server = opened.enter_context(running_postgres(fsync=False))
-            opened.enter_context(_environment(URL, server.url))
+            opened.enter_context(environment(**{URL: server.url}))
             opened.callback(close_pools)
         backend = Backend(folder, switches=True, identity=True)
         opened.callback(backend.kill)
@@ -181,7 +183,7 @@ def _site(engine: str, folder: Path, count: int, found: list[Figure]) -> Iterato
         site = asked_by(backend, folder, opened)
         site.started_s += started_s
         site.intake(1)
-        until(lambda: open_office(Store(folder)).store.unfiled.count() == 0)
+        await_filed(folder)
         yield site
         found += _clean_up(engine, folder, count)  # it erases what was asked for
 
@@ -209,8 +211,8 @@ def asked_by(backend: Backend, folder: Path, opened: ExitStack) -> Site:
         backend,
         opened.enter_context(speaking(van.files)),
         opened.enter_context(speaking((pem, pem))),
-        opened.enter_context(_signed_in(backend, "customer")),
-        opened.enter_context(_signed_in(backend, "dispatch")),
+        opened.enter_context(browser(backend, _account("customer"))),
+        opened.enter_context(browser(backend, _account("dispatch"))),
         RecordMaker(VAN, key=key),
     )
 
@@ -235,7 +237,12 @@ def _send_out(office: Office) -> None:
     office.routes.plan("r-rows", [number(one) for one in stops], now, now + timedelta(hours=12))
     office.routes.assign("r-rows", VAN)
     accounts = Accounts(office.ledger)
-    accounts.add_all(Account(who, who, who) for who in ("customer", "dispatch"))
+    accounts.add_all(map(_account, ("customer", "dispatch")))
+
+
+def _account(role: str) -> Account:
+    """Its role, name and password are one word."""
+    return Account(role, role, role)
 
 
 def number(stop: int) -> str:
@@ -247,19 +254,6 @@ def photo(maker: RecordMaker, stop: int) -> Any:
     """Of a stop, which the device bound by its place."""
     said = {"stop": {"id": f"stop-{stop}", "bound_by": "place"}, "simulated": False}
     return maker.make(Kind.PHOTO, said, PICTURE, capture_id=CaptureId(new_id()))
-
-
-@contextmanager
-def _signed_in(backend: Backend, who: str) -> Iterator[requests.Session]:
-    with requests.Session() as session:
-        session.trust_env = False
-        session.verify = str(backend.ca_file)
-        base = f"{backend.base_url}/pages"
-        (form,) = re.findall(r'name="form" value="([^"]*)"', got(session, f"{base}/").text)
-        given = {"form": form, "who": who, "password": who}
-        answer = session.post(f"{base}/sign-in", data=given, timeout=60)
-        assert answer.status_code == 200, answer.text
-        yield session
 
 
 def got(session: requests.Session, url: str) -> requests.Response:
@@ -292,15 +286,3 @@ def sizes(url: str, count: int) -> Iterator[Figure]:
     for name, size in each.items():
         if size >= RECORD_BYTES / 100:
             yield Figure(f"    {name}", "B", [size], digits=0)
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        os.environ.pop(name)
-        if before is not None:
-            os.environ[name] = before

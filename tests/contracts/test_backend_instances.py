@@ -99,7 +99,7 @@ def orders(session: requests.Session, at: Backend) -> requests.Response:
 
 def test_who_signed_in_at_one_is_seen_by_the_other_and_outlives_both(pair: Pair) -> None:
     with browser(pair.one) as session:
-        assert sign_in(session, pair.one, pair.two, CUSTOMER).status_code == 303
+        assert sign_in(session, pair.one.base_url, pair.two.base_url, CUSTOMER).status_code == 303
         assert [orders(session, at).status_code for at in (pair.one, pair.two)] == [200, 200]
 
         for one in (pair.one, pair.two):
@@ -149,7 +149,7 @@ def test_a_photo_that_one_filed_is_seen_at_the_other(pair: Pair) -> None:
     capture_id = pair.send(pair.one)
     await_filed(pair.one.data)
     with browser(pair.one) as session:
-        sign_in(session, pair.one, pair.one, CUSTOMER)
+        sign_in(session, pair.one.base_url, pair.one.base_url, CUSTOMER)
         page = session.get(f"{pair.one.base_url}{PREFIX}/orders/{ALLOWED}", timeout=30)
         found = re.findall(rf'src="({PREFIX}/photos/[^"]+)"', page.text)
         address = next(one for one in found if capture_id in one)
@@ -163,10 +163,10 @@ def test_the_limit_of_tries_counts_over_both(pair: Pair) -> None:
     wrong = Account("customer", CUSTOMER.who, "wrong")
     with browser(pair.one) as session:
         answers = [
-            sign_in(session, pair.one, at, wrong).status_code
+            sign_in(session, pair.one.base_url, at.base_url, wrong).status_code
             for at in (pair.one, pair.two, pair.one, pair.two, pair.one, pair.two)
         ]
-        right = sign_in(session, pair.one, pair.two, CUSTOMER)
+        right = sign_in(session, pair.one.base_url, pair.two.base_url, CUSTOMER)
 
     assert answers == [403] * 5 + [429]
     assert right.status_code == 429
@@ -178,7 +178,7 @@ def test_a_one_time_code_is_used_once_also_at_both_at_once(pair: Pair) -> None:
         code = access.one_time_code(ALLOWED, datetime.now(UTC))
         ledger.execute("DELETE FROM grants")
         with browser(pair.one) as session:
-            sign_in(session, pair.one, pair.one, AGENT)
+            sign_in(session, pair.one.base_url, pair.one.base_url, AGENT)
             page = session.get(f"{pair.one.base_url}{PREFIX}/service", timeout=30)
             said = {"number": ALLOWED, "code": code, "why": "where", "form": form_of(page)}
             cookie = {"Cookie": f"{COOKIE}={session.cookies[COOKIE]}"}

@@ -1,6 +1,5 @@
 """Dispatch, who looks at the office's pages while devices send."""
 
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from tests.backend.office.ledger import open_ledger
 from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Accounts
 from tests.peak.servers import Servers
+from tests.support.people import browser_at
 
 EVERY_S: Final = 1.0
 
@@ -53,14 +53,12 @@ def looking(servers: Servers) -> Iterator[Looks]:
     """Signs in, and looks at what waits for dispatch each second until the block ends."""
     looks, ended = Looks(), threading.Event()
     Accounts(open_ledger(servers.data)).add(DISPATCH)
-    with requests.Session() as session:
-        session.trust_env, session.verify = False, str(servers.ca_file)
-        pages = f"{servers.office_urls[0]}{PREFIX}"
-        _sign_in(session, pages)
+    url = servers.office_urls[0]
+    with browser_at(url, servers.ca_file, DISPATCH) as session:
 
         def look_on() -> None:
             while not ended.wait(EVERY_S):
-                looks.look(session, f"{pages}/dispatch")
+                looks.look(session, f"{url}{PREFIX}/dispatch")
 
         thread = threading.Thread(target=look_on)
         thread.start()
@@ -69,12 +67,3 @@ def looking(servers: Servers) -> Iterator[Looks]:
         finally:
             ended.set()
             thread.join()
-
-
-def _sign_in(session: requests.Session, pages: str) -> None:
-    page = session.get(f"{pages}/sign-in", timeout=TIMEOUT_S)
-    form = re.findall(r'name="form" value="([^"]+)"', page.text)[0]
-    said = {"who": DISPATCH.who, "password": DISPATCH.password, "form": form}
-    answer = session.post(f"{pages}/sign-in", data=said, timeout=TIMEOUT_S, allow_redirects=False)
-    if answer.status_code != 303:
-        raise RuntimeError(f"dispatch cannot sign in: {answer.status_code}")

@@ -41,7 +41,7 @@ class Judged:
 
     Attributes:
         lost: a device has its receipt, and there is no row, no object, or another one.
-        double: more than one row or object.
+        double: more than one object; of rows it is the key.
         unfiled: kept, and of no order and in no list of the office.
     """
 
@@ -54,11 +54,11 @@ def judged(receipts: Mapping[str, str], kept: Kept) -> Judged:
     """What became of the records whose receipts devices hold; digests by their ids."""
     held = set(receipts.items())
     whole = held & set(kept.receipts) & set(kept.objects)
-    counts = [Counter(one for one, _ in rows) for rows in (kept.receipts, kept.objects, kept.filed)]
+    objects = Counter(one for one, _ in kept.objects)
     return Judged(
         lost={capture_id for capture_id, _ in held - whole},
-        double={one for count in counts for one, times in count.items() if times > 1},
-        unfiled=set(counts[0]) - set(counts[2]),
+        double={one for one, times in objects.items() if times > 1},
+        unfiled={one for one, _ in kept.receipts} - {one for one, _ in kept.filed},
     )
 
 

@@ -18,9 +18,8 @@ from typing import Final, TypeVar
 
 from agent.capture import jpeg
 from hardware.simulated.scenes import Scene, render
-from tests.backend.engines.opening import open_database
 from tests.backend.identity.register import Register
-from tests.backend.wire.unfiled import AGAIN, Unfiled
+from tests.backend.wire.unfiled import AGAIN
 from tests.bench.stock import JPEG_QUALITY_PCT
 from tests.peak import devices, misfortunes
 from tests.peak.cpu import tree_s
@@ -29,7 +28,7 @@ from tests.peak.kept import Judged, judged, kept
 from tests.peak.misfortunes import Misfortune, Say, Told
 from tests.peak.plan import Press
 from tests.peak.servers import Servers
-from tests.support.waiting import until
+from tests.support.filed import await_filed
 
 PROCESSES: Final = 4
 """Of devices: one alone would be held up by its own threads before the servers are."""
@@ -106,7 +105,8 @@ def play(
         outcome = Outcome(len(presses))
         within_s = max(one.at_s for one in presses) + OVER_WITHIN_S
         fleet.watch(outcome, misfortune, Told(servers, say, threading.Event()), within_s)
-        _await_filed(servers)
+        with suppress(AssertionError):  # who looks at what is kept finds what is not filed
+            await_filed(servers.data, FILED_WITHIN_S)
         outcome.used_s = {
             name: after_s - used_s[name] for name, after_s in servers.used_s().items()
         } | {"devices": fleet.used_s() - generator_s}
@@ -115,13 +115,6 @@ def play(
     outcome.others = held.others
     outcome.judged = judged(held.receipts, kept(servers))
     return outcome
-
-
-def _await_filed(servers: Servers) -> None:
-    """What is not filed by then is found by who looks at what is kept."""
-    unfiled = Unfiled(open_database(servers.data, "backend"))
-    with suppress(AssertionError):
-        until(lambda: unfiled.count() == 0, FILED_WITHIN_S, every_s=0.1)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def lines(outcome: Outcome, looks: Looks) -> Iterator[str]:
     yield _row("records", f"{outcome.records}")
     yield _row("receipts on the devices", f"{len(outcome.received)}")
     yield _row("lost: a receipt, and no such record", f"{len(judged.lost)}")
-    yield _row("double: a second row or object", f"{len(judged.double)}")
+    yield _row("double: a second object", f"{len(judged.double)}")
     yield _row("received, and not filed", f"{len(judged.unfiled)}")
     told = ", ".join(f"{times} × {why}" for why, times in sorted(failed.items()))
     yield _row("attempts without a receipt", told or "0")

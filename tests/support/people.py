@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
 
@@ -20,20 +21,27 @@ def form_of(page: requests.Response) -> str:
 
 
 def sign_in(
-    session: requests.Session, asked: Backend, told: Backend, account: Account
+    session: requests.Session, asked: str, told: str, account: Account
 ) -> requests.Response:
-    """The form of one instance, answered at another one, or the same."""
-    page = session.get(f"{asked.base_url}{PREFIX}/sign-in", timeout=30)
+    """The form of the instance at one URL, answered at another one, or the same."""
+    page = session.get(f"{asked}{PREFIX}/sign-in", timeout=30)
     said = {"who": account.who, "password": account.password, "form": form_of(page)}
-    url = f"{told.base_url}{PREFIX}/sign-in"
+    url = f"{told}{PREFIX}/sign-in"
     return session.post(url, data=said, timeout=30, allow_redirects=False)
 
 
 @contextmanager
 def browser(backend: Backend, account: Account | None = None) -> Iterator[requests.Session]:
     """Signed in with an account, which the backend has."""
+    with browser_at(backend.base_url, backend.ca_file, account) as session:
+        yield session
+
+
+@contextmanager
+def browser_at(url: str, ca_file: Path, account: Account | None) -> Iterator[requests.Session]:
+    """The same, at a URL."""
     with requests.Session() as session:
-        session.trust_env, session.verify = False, str(backend.ca_file)
+        session.trust_env, session.verify = False, str(ca_file)
         if account is not None:
-            assert sign_in(session, backend, backend, account).status_code == 303
+            assert sign_in(session, url, url, account).status_code == 303
         yield session
