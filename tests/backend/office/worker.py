@@ -54,7 +54,7 @@ class Worker:
             self._office.inbox.wait(self.step())
 
     def step(self) -> float:
-        """Files what is due, up to MOST records; returns how long to wait, in seconds."""
+        """Files what is due, up to twice MOST records; returns how long to wait, in seconds."""
         try:
             taken = self._take()
             self._unfiled.done([one for one in taken if self._files(one)])
@@ -68,16 +68,16 @@ class Worker:
         return TRIED_S
 
     def _take(self) -> list[str]:
-        """What its own process has received, some after the other; at a look, whatever is due."""
+        """What its own process has received, some after the other; at a look, what else is due."""
         self._own += self._office.inbox.came()
-        now_s = time.monotonic()
+        own, self._own = self._own[:MOST], self._own[MOST:]
+        taken, now_s = self._unfiled.take_of(own, datetime.now(UTC)), time.monotonic()
         if now_s < self._look_s:
-            own, self._own = self._own[:MOST], self._own[MOST:]
-            return self._unfiled.take_of(own, datetime.now(UTC))
-        taken = self._unfiled.take(datetime.now(UTC))
-        is_all = len(taken) < MOST
+            return taken
+        others = self._unfiled.take(datetime.now(UTC))
+        is_all = len(others) < MOST
         self._look_s = now_s + (LOOK_S[self._office.store.db.engine] if is_all else 0.0)
-        return taken
+        return taken + others
 
     def _files(self, capture_id: str) -> bool:
         """False where it cannot be filed: the others go on, and it is tried again. Raises Away."""

@@ -35,7 +35,8 @@ An earlier version kept no marks: all that it received is looked at once more.
 """
 
 MOST: Final = 20
-"""Records that a worker takes at once: few enough to file them well within LEASE."""
+"""Records that a worker takes at once, of its own process and of all: few enough to file both
+well within LEASE."""
 
 LEASE: Final = timedelta(seconds=15)
 """How long a worker has what it took: longer than the limits of SQL and S3 for one record.
