@@ -196,7 +196,7 @@ def test_two_at_once_write_one_after_the_other(town: Town, into: Path) -> None:
     with alone(into):
         second.start()
         second.join(0.5)
-        assert list(into.iterdir()) == []
+        assert list(into.glob("*.jsonl")) == []
     second.join()
 
     assert rows(town) == set()
