@@ -228,8 +228,9 @@ class Postgres(Database):
         with self._pool.connection() as taken:
             try:
                 yield taken
-            except errors.ReadOnlySqlTransaction:
-                taken.close()
+            except Exception as error:  # within a step it is Away by now
+                if isinstance(error.__cause__ or error, errors.ReadOnlySqlTransaction):
+                    taken.close()
                 raise
 
     def _bound(self) -> _Connection | None:
