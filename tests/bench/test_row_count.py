@@ -75,6 +75,7 @@ def test_no_question_reads_a_table_that_grows_from_end_to_end(
 
 def _look_around(site: Site, backend: Backend, folder: Path) -> None:
     """What is not asked for every day."""
+    site.metrics()
     row_count.got(site.dispatch, f"{backend.base_url}/pages/dispatch")
     row_count.got(site.customer, f"{backend.base_url}/pages/orders")
     backend.command("expire")
