@@ -222,6 +222,28 @@ def test_room_is_made_of_what_neither_runs_nor_is_wanted(tmp_path: Path) -> None
     assert {one.name for one in (places.opt / "releases").iterdir()} == {"1", "2"}
 
 
+@pytest.mark.parametrize("name", ["releases/2026.1.0", "releases/3", "2"])
+def test_a_release_that_is_not_whole_is_not_used(tmp_path: Path, name: str) -> None:
+    """Its units would start nothing, and no press would be served."""
+    places = _with_a_third(tmp_path)
+    (places.opt / "releases/3/.complete").unlink()
+
+    with pytest.raises(commands["Refused"], match="deploy it again; there are 1 2 in"):
+        commands["main"](["use", str(places.opt / name)], places)
+
+    assert _runs(places)[0] == "1"
+
+
+def test_no_room_is_made_where_nothing_is_in_use(tmp_path: Path) -> None:
+    """One of them is what the device goes back to."""
+    places = _with_a_third(tmp_path)
+    releases.lead(places.current, places.opt / "releases" / "gone")
+
+    commands["main"](["room", str(_new(places))], places)
+
+    assert {one.name for one in (places.opt / "releases").iterdir()} == {"1", "2", "3"}
+
+
 def test_no_room_is_made_of_a_release_that_may_be_gone_back_to(tmp_path: Path) -> None:
     """Two deploys: the second looked at the device before the first one's trial began."""
     places = _with_a_third(tmp_path)

@@ -106,6 +106,16 @@ def refuse_during_a_trial(places: Places) -> None:
         )
 
 
+def refuse_unless_whole(places: Places, release: Path) -> None:
+    """Raises Refused where nothing would start: it is not there, or not to its end."""
+    if release.parent != places.opt / "releases" or not (release / ".complete").exists():
+        there = sorted(one.parent.name for one in places.opt.glob("releases/*/.complete"))
+        raise Refused(
+            f"{release} is not installed as a whole: deploy it again;"
+            f" there are {' '.join(there) or 'none'} in {places.opt / 'releases'}"
+        )
+
+
 def request(places: Places, release: Path, watch_s: float) -> None:
     """Write down what is to be tried.
 
@@ -113,8 +123,7 @@ def request(places: Places, release: Path, watch_s: float) -> None:
         Refused: a trial is under way, or the release is not whole.
     """
     refuse_during_a_trial(places)
-    if release.parent != places.opt / "releases" or not (release / ".complete").exists():
-        raise Refused(f"{release} is not installed as a whole: deploy it again")
+    refuse_unless_whole(places, release)
     if not places.current.is_symlink():
         raise Refused("it has no release to go back to: `scripts/provision` sets it up")
     tell(places, release.name, UNDER_WAY, "")
@@ -144,6 +153,7 @@ def main(words: list[str], places: Places) -> None:
         case ["use", release]:
             with alone(places):
                 refuse_during_a_trial(places)
+                refuse_unless_whole(places, Path(release))
                 print(*use(places, Path(release)))
         case ["room", *kept]:
             with alone(places):
@@ -167,3 +177,5 @@ if __name__ == "__main__":
         main(sys.argv[1:], Places())
     except Refused as error:
         sys.exit(str(error))
+    except PermissionError as error:
+        sys.exit(f"{error.filename}: {error.strerror}: say it with sudo")

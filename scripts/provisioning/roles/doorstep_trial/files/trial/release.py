@@ -136,10 +136,12 @@ def use(places: Places, release: Path) -> list[str]:
 
 
 def make_room(places: Places, *kept: Path) -> None:
-    """Delete the releases that are neither in use nor to be kept.
+    """Delete the releases that are neither in use nor to be kept; none where none is in use.
 
     `.complete` first: a power cut in the middle leaves none that passes for whole.
     """
+    if not places.current.exists():
+        return  # it leads nowhere: any of them may be the one to go back to
     names = {one.name for one in (places.current.readlink(), *kept)}
     for one in sorted((places.opt / "releases").iterdir()):
         if one.name in names or not one.is_dir():
