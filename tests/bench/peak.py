@@ -21,7 +21,7 @@ FEW: Final = 50
 MANY: Final = 200
 
 S3_REQUESTS: Final = 2.1
-"""Per record: put, and read back; once more where a worker was not at it within 5 s."""
+"""Per record: put, and read back; once more where its instance did not file it within 5 s."""
 
 KILL_EVERY_S: Final = 3.0
 

@@ -4,10 +4,11 @@ The label is verified; record.json is signed, but what is in it has been checked
 """
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from agent.models import BoundBy, Reason, Verdict, from_rfc3339, rfc3339
+from agent.models import BoundBy, Kind, Reason, Verdict, from_rfc3339, rfc3339
 from agent.record import signing
 from agent.record.file import RecordFile
 from agent.rule.reach import Circle, Ring
@@ -29,8 +30,38 @@ UNOPENED_BODY: Final = "unopened"
 """`bound_by` where the body is sealed to nobody here: dispatch sees that there is a photo."""
 
 
-def capture(opened: RecordFile, received_at: str) -> dict[str, Any]:
-    """The columns of `captures` that the record fills by itself."""
+class BootTime(NamedTuple):
+    """What a `time` record says: at `monotonic_ns` of this boot it was `utc`."""
+
+    device_id: str
+    boot_id: str
+    monotonic_ns: int
+    utc: str
+    source: ClockSource
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """All of a record that is filed; a few KB, however much a device put in it.
+
+    Attributes:
+        columns: of `captures`, those that the record fills by itself.
+        stop_id: what it names, for certain or not.
+        boot: what a `time` record says; None where it makes no sense.
+    """
+
+    columns: dict[str, Any]
+    stop_id: str | None
+    boot: BootTime | None
+
+
+def read(opened: RecordFile) -> Claims:
+    """What a record says, verified or not."""
+    boot = _boot(opened) if opened.label.kind == Kind.TIME else None
+    return Claims(_columns(opened), stop_id(opened.record), boot)
+
+
+def _columns(opened: RecordFile) -> dict[str, Any]:
     label, record = opened.label, opened.record
     stop = _object(record.get("stop"))
     bound_by = UNOPENED_BODY if record is UNOPENED else _bound_by(stop)
@@ -42,7 +73,6 @@ def capture(opened: RecordFile, received_at: str) -> dict[str, Any]:
         "monotonic_ns": label.monotonic_ns,
         "utc": label.utc,
         "clock": _clock(label.clock),
-        "received_at": received_at,
         "about": label.about,
         "retake_of": _id(record.get("retake_of")),
         "bound_by": bound_by,
@@ -74,18 +104,8 @@ def _bound_by(stop: dict[str, Any]) -> str:
             return LABEL_UNPLACED
 
 
-class BootTime(NamedTuple):
-    """What a `time` record says: at `monotonic_ns` of this boot it was `utc`."""
-
-    device_id: str
-    boot_id: str
-    monotonic_ns: int
-    utc: str
-    source: ClockSource
-
-
-def dated_boot(opened: RecordFile) -> BootTime | None:
-    """What a `time` record says, its source by its label; None when it makes no sense."""
+def _boot(opened: RecordFile) -> BootTime | None:
+    """Its source by the label."""
     said = _object(opened.record.get("time"))
     at, monotonic_ns = said.get("utc"), said.get("monotonic_ns")
     if type(monotonic_ns) is not int or abs(monotonic_ns) >= 2**63:

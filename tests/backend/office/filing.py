@@ -7,14 +7,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from agent.models import BoundBy, Kind, Reason, Verdict, rfc3339
-from agent.record.file import RecordFile
 from agent.rule import reach
 from agent.rule.manifest import PhotoRule
 from hardware.clock import ClockSource
 from tests.backend.engines.objects import Missing
 from tests.backend.engines.sql import Database
 from tests.backend.office import claims, photos, picture
-from tests.backend.office.claims import BootTime
+from tests.backend.office.claims import BootTime, Claims
 from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
 from tests.backend.office.photos import Filed, Original, Photo, Void
 from tests.backend.wire.store import Store
@@ -70,24 +69,24 @@ class Filing:
         self._orders = orders
         self.show_simulated = show_simulated
 
-    def take_in(self, opened: RecordFile, received_at: str) -> None:
+    def take_in(self, said: Claims, received_at: str) -> None:
         """File a record that has its receipt; again does nothing. Durable when it returns."""
-        row = claims.capture(opened, received_at)
-        row["number"] = self._order_of(row, claims.stop_id(opened.record))
+        row = said.columns | {"received_at": received_at}
+        row["number"] = self._order_of(row, said.stop_id)
         names = ", ".join(f":{name}" for name in row)
         into = f"""INSERT INTO captures ({", ".join(row)}) VALUES ({names})
             ON CONFLICT (capture_id) DO NOTHING"""
         with self._ledger.together():
             self._ledger.execute(into, row)
-            if row["kind"] == Kind.TIME and (dated := claims.dated_boot(opened)):
-                self._date(dated)
+            if said.boot is not None:
+                self._date(said.boot)
             self._settle(row["capture_id"])
 
-    def take_in_anew(self, opened: RecordFile, received_at: str) -> None:
+    def take_in_anew(self, said: Claims, received_at: str) -> None:
         """The same of one that was filed without its body. Durable when it returns."""
         with self._ledger.together():
-            self.forget(opened.label.capture_id)
-            self.take_in(opened, received_at)
+            self.forget(said.columns["capture_id"])
+            self.take_in(said, received_at)
 
     def _date(self, told: BootTime) -> None:
         """The best source of a boot dates it, in whatever order its `time` records come."""

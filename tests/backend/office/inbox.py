@@ -3,10 +3,13 @@
 from threading import Event, Lock
 from typing import Final
 
-from agent.record.file import RecordFile
+from tests.backend.office.claims import Claims
 
-MOST_OPENED: Final = 32
-"""Records that are kept open, of some 400 KB each; of more, the oldest are fetched when filed."""
+MOST_KEPT: Final = 5000
+"""Records whose claims are kept, a few KB each; of more, the oldest are fetched when filed.
+
+A minute and a half of what one instance receives at its most.
+"""
 
 
 class Inbox:
@@ -14,23 +17,24 @@ class Inbox:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._opened: dict[str, RecordFile] = {}
+        self._said: dict[str, Claims] = {}
         self._came: list[str] = []
         self._woken = Event()
 
-    def put(self, opened: RecordFile) -> None:
+    def put(self, said: Claims) -> None:
         """Wakes the worker."""
+        capture_id = said.columns["capture_id"]
         with self._lock:
-            self._came.append(opened.label.capture_id)
-            self._opened[opened.label.capture_id] = opened
-            while len(self._opened) > MOST_OPENED:
-                self._opened.pop(next(iter(self._opened)))
+            self._came.append(capture_id)
+            self._said[capture_id] = said
+            while len(self._said) > MOST_KEPT:
+                self._said.pop(next(iter(self._said)))
         self.wake()
 
-    def take(self, capture_id: str) -> RecordFile | None:
+    def take(self, capture_id: str) -> Claims | None:
         """None where it is not here any more, or came elsewhere."""
         with self._lock:
-            return self._opened.pop(capture_id, None)
+            return self._said.pop(capture_id, None)
 
     def came(self) -> list[str]:
         """Ids of what came since this was asked."""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from agent.record import file as recordfile
 from tests.backend.engines.objects import Missing
 from tests.backend.engines.sql import Database
+from tests.backend.office import claims
 from tests.backend.office.access import Access
 from tests.backend.office.filing import Filing
 from tests.backend.office.inbox import Inbox
@@ -45,7 +46,7 @@ class Office:
 
     def take_in(self, opened: recordfile.RecordFile) -> None:
         """A record has just got its receipt: the worker of this process is to file it now."""
-        self.inbox.put(opened)
+        self.inbox.put(claims.read(opened))
 
     def received_of(self, device_id: str) -> list[str]:
         """Ids of all of a device that has its receipt, erased or not, filed already or not yet."""
@@ -61,13 +62,13 @@ class Office:
             Missing: it was erased, or lost.
             RecordDamaged: it is not what it was when it got its receipt.
         """
-        opened, verdict = self.inbox.take(capture_id), self.store.verdict(capture_id)
+        said, verdict = self.inbox.take(capture_id), self.store.verdict(capture_id)
         if verdict is None or not verdict.accepted:
             return  # it was forgotten, and is sent again
         if not self.filing.is_filed(capture_id):
-            if opened is None:
-                opened = self.store.open(self.store.received(capture_id))
-            self.filing.take_in(opened, verdict.at)
+            if said is None:
+                said = claims.read(self.store.open(self.store.received(capture_id)))
+            self.filing.take_in(said, verdict.at)
         self._conclude(capture_id)
 
     def _conclude(self, capture_id: str) -> None:
@@ -105,7 +106,7 @@ class Office:
             opened = self.store.open(content)
             if opened.record is not UNOPENED:
                 self.store.unpack(opened, content)
-                self.filing.take_in_anew(opened, received_at)
+                self.filing.take_in_anew(claims.read(opened), received_at)
                 self._conclude(capture_id)
 
 

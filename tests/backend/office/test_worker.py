@@ -1,16 +1,20 @@
 """What has its receipt is filed by whoever comes to it: once, whatever happens meanwhile."""
 
 import logging
+import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
 from agent.models import CaptureId, rfc3339
+from tests.backend.office import claims
 from tests.backend.office.demo import ALLOWED, OPTED_OUT, RIGHT_DOOR
-from tests.backend.office.inbox import MOST_OPENED
+from tests.backend.office.inbox import MOST_KEPT, Inbox
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import RECEIVED, Town
 from tests.backend.office.worker import Worker
@@ -135,13 +139,26 @@ def test_of_more_than_it_takes_at_once_nothing_waits_for_a_look(town: Town, othe
 def test_of_what_is_received_faster_than_it_is_filed_only_some_stays_in_memory(
     town: Town,
 ) -> None:
-    made = [town.photo(ALLOWED) for _ in range(MOST_OPENED + 1)]
-    opened = [town.office.store.open(one.content) for one in made]
-    for one in opened:
-        town.office.take_in(one)
+    said = claims.read(town.office.store.open(town.photo(ALLOWED).content))
+    inbox = Inbox()
+    for number in range(MOST_KEPT + 1):
+        inbox.put(replace(said, columns=said.columns | {"capture_id": str(number)}))
 
-    assert town.office.inbox.take(opened[0].label.capture_id) is None
-    assert town.office.inbox.take(opened[1].label.capture_id) is opened[1]
+    assert inbox.take("0") is None
+    assert inbox.take("1") == replace(said, columns=said.columns | {"capture_id": "1"})
+
+
+def test_what_stays_in_memory_is_small_however_much_a_device_says(town: Town) -> None:
+    opened = town.office.store.open(town.photo(ALLOWED).content)
+    much: dict[str, Any] = {
+        "note": "x" * 100_000,
+        "stop": {"id": "9" * 100_000},
+        "reason": "y" * 100_000,
+    }
+
+    said = claims.read(replace(opened, record=opened.record | much))
+
+    assert len(pickle.dumps(said)) < 4000
 
 
 def test_a_photo_of_an_order_without_photos_is_erased_by_whoever_files_it(
