@@ -85,7 +85,7 @@ def test_what_was_put_is_got_byte_for_byte_and_the_last_one_counts(objects: Obje
         objects.put(one, name, content)
 
     assert [objects.get(one, name) for name in (RECORD, REFUSED, copy)] == [CONTENT, b"", b"last"]
-    assert objects.line(one) == b"label"
+    assert objects.line(one, RECORD) == b"label"
 
 
 def test_what_is_not_there_is_missing(objects: Objects) -> None:
@@ -97,7 +97,7 @@ def test_what_is_not_there_is_missing(objects: Objects) -> None:
         with pytest.raises(Missing):
             objects.get(one, name)
     with pytest.raises(Missing):
-        objects.line(one)
+        objects.line(one, RECORD)
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -108,33 +108,13 @@ def test_of_an_erased_record_its_label_line_is_left_alone(objects: Objects, time
         objects.put(one, name, CONTENT)
 
     for _ in range(times):  # interrupted, it is done again
-        objects.erase(one, objects.line(one))
+        objects.erase(one, objects.line(one, RECORD))
 
     for name in names:
         with pytest.raises(Missing):
             objects.get(one, name)
-    assert objects.line(one) == b"label"
+    assert objects.line(one, RECORD) == b"label"
     assert list(objects.ids()) == [one]
-
-
-def test_a_label_is_told_also_when_its_record_is_erased_meanwhile(
-    objects: Objects, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of two that erase one record, the second would else leave nothing of it."""
-    if objects.lays_open:
-        pytest.skip("its label stays in the same file")
-    one, listed = new_id(), objects._keys  # type: ignore[attr-defined] # noqa: SLF001
-    objects.put(one, RECORD, CONTENT)
-
-    def erased_then(prefix: str) -> list[str]:
-        monkeypatch.undo()
-        found: list[str] = listed(prefix)
-        objects.erase(one, b"label")
-        return found
-
-    monkeypatch.setattr(objects, "_keys", erased_then)
-
-    assert objects.line(one) == b"label"
 
 
 def test_what_is_erased_without_a_line_is_gone_and_the_others_stay(objects: Objects) -> None:

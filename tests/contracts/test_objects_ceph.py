@@ -36,7 +36,7 @@ def lives(ceph: Ceph, bucket: str) -> None:
     said = {DIGEST: hashlib.sha256(CONTENT).hexdigest()}
     ceph.admin.put_object(Bucket=bucket, Key=f"{one}/{RECORD}", Body=CONTENT, Metadata=said)
     assert objects.get(one, RECORD) == CONTENT
-    objects.erase(one, objects.line(one))
+    objects.erase(one, objects.line(one, RECORD))
     assert one in objects.ids()
 
 
@@ -78,6 +78,6 @@ def test_a_quota_by_bytes_that_takes_no_record_lets_one_be_erased(ceph: Ceph) ->
     with ceph.without_room(name, quota_bytes=400_000):
         with pytest.raises(Away, match="QuotaExceeded: make room"):
             objects.put(new_id(), RECORD, CONTENT)
-        objects.erase(one, objects.line(one))
+        objects.erase(one, objects.line(one, RECORD))
         assert list(ceph.keys(name)) == [f"{one}/label"]
         objects.put(new_id(), RECORD, CONTENT)

@@ -66,7 +66,7 @@ def test_a_stall_ends_within_three_seconds_and_is_over_when_the_engine_goes_on(
             lambda: objects.put(sent, RECORD, CONTENT),
             lambda: objects.put(sent, RECORD, big),
             lambda: objects.erase(kept, b"label"),
-            lambda: objects.line(kept),
+            lambda: objects.line(kept, RECORD),
             objects.begin,
         ]
         told = [away_within_s(ask) for ask in asked]

@@ -63,8 +63,8 @@ class Objects(Protocol):
     def found(self, capture_id: str) -> bytes:
         """Returns a record of which nothing else is known any more. Raises Missing, Changed."""
 
-    def line(self, capture_id: str) -> bytes:
-        """Returns a record's label line without its newline, also once it was erased.
+    def line(self, capture_id: str, name: str) -> bytes:
+        """Returns the label line of a record without its newline, also once it was erased.
 
         Raises:
             Missing: there is no record.

@@ -163,15 +163,11 @@ class S3:
             raise Missing(f"the body of {capture_id} was erased")
         return self.get(capture_id, name)
 
-    def line(self, capture_id: str) -> bytes:
-        """Two requests: its name, and the first bytes of it."""
-        names = (_name(key) for key in self._keys(f"{capture_id}/"))
-        name = next((one for one in names if is_record(one) or one == LABEL), None)
-        if name is None:
-            raise Missing(f"there is no record {capture_id} in bucket {self._bucket}")
+    def line(self, capture_id: str, name: str) -> bytes:
+        """One request; of an erased record two."""
         try:
             return self._first_line(f"{capture_id}/{name}")
-        except Missing:  # erased meanwhile: its label was put before
+        except Missing:  # its label was put before
             return self._first_line(f"{capture_id}/{LABEL}")
 
     def _first_line(self, key: str) -> bytes:

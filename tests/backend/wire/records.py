@@ -54,7 +54,7 @@ class Records(ABC):
 
     def line(self, capture_id: str) -> bytes:
         """Returns the label line of a record, also once erased. Any thread may ask; as received."""
-        return self.objects.line(capture_id)
+        return self.objects.line(capture_id, self.sha256_of(capture_id))
 
     def photo(self, capture_id: str) -> bytes:
         """Returns the photo as the device made it. Raises Missing, as once erased, and Changed."""
