@@ -309,6 +309,19 @@ def test_on_postgresql_another_row_and_what_is_together_are_not_waited_for(
         assert row is not None
 
 
+def test_who_does_not_wait_finds_a_row_that_another_one_holds_only_later(
+    site: Site, database: Database, held: str
+) -> None:
+    if database.engine == "sqlite":
+        pytest.skip("it has one lock for all")
+    hasty = site.open()
+
+    with database.holding(held, ("green",)), hasty.holding(held, ("green",), waits=False) as row:
+        assert row is None
+    with hasty.holding(held, ("green",), waits=False) as row:
+        assert row is not None
+
+
 def test_bytes_are_kept_as_they_are(database: Database) -> None:
     given = bytes(range(256)) * 5
     database.migrate(Room("bytes", [statements("CREATE TABLE kept (bytes BYTEA NOT NULL)")]))

@@ -178,7 +178,8 @@ class Postgres(Database):
     """
 
     engine = "postgresql"
-    _row_lock = " FOR UPDATE"
+    row_lock = " FOR UPDATE"
+    free_row_lock = " FOR UPDATE SKIP LOCKED"
 
     def __init__(
         self, url: str, name: str, *, schema: str | None, durable: bool, patience_s: float

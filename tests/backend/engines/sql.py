@@ -119,11 +119,14 @@ class Database(ABC):
 
     Attributes:
         engine: `sqlite` or `postgresql`.
+        row_lock: what ends a query that locks the rows that it finds; nothing on SQLite, which has
+            one lock for all.
+        free_row_lock: the same, and it finds only those that nobody else has locked.
     """
 
     engine: str
-    _row_lock: str
-    """What ends a query that locks the rows that it finds."""
+    row_lock: str
+    free_row_lock: str
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -158,16 +161,20 @@ class Database(ABC):
         return self._locked(None)
 
     @contextmanager
-    def holding(self, query: str, parameters: Parameters = ()) -> Iterator[Any]:
+    def holding(
+        self, query: str, parameters: Parameters = (), *, waits: bool = True
+    ) -> Iterator[Any]:
         """`together`, but only who holds the same row waits: gives that row, None without one.
 
         On SQLite, which has one lock, everybody who writes waits. Raises Away.
 
         Args:
             query: finds one row of one table.
+            waits: without, a row that somebody else holds is none; not on SQLite.
         """
+        lock = self.row_lock if waits else self.free_row_lock
         with self._locked(None):
-            yield self.execute(query + self._row_lock, parameters).fetchone()
+            yield self.execute(query + lock, parameters).fetchone()
 
     def migrate(self, room: Room) -> None:
         """Brings a room's tables to this version; several processes may be at it. Raises Away.

@@ -42,7 +42,8 @@ class Sqlite(Database):
     """
 
     engine = "sqlite"
-    _row_lock = ""
+    row_lock = ""
+    free_row_lock = ""
 
     def __init__(self, file: Path, *, durable: bool, patience_s: float) -> None:
         super().__init__(file.stem)

@@ -92,7 +92,7 @@ class Keeping:
         Whoever stops in between leaves the rest due.
         """
         for due in self._dues.all(now):
-            yield self._erase_all(due, now)
+            yield self._erase_all(due, now, waits=False)
         before = now - timedelta(days=self._retention.photo_days)
         for hopeless in self._store.unfiled.hopeless(before):
             yield sum(self._erases(self._erase_unfiled, one) for one in hopeless)
@@ -119,8 +119,8 @@ class Keeping:
         """Erase the photos of what goes to this address, where it takes none."""
         self._erase_all(self._dues.of_address(address), now)
 
-    def _erase_all(self, due: Sequence[Due], now: datetime) -> int:
-        erase = partial(self._erase_due, now=now)
+    def _erase_all(self, due: Sequence[Due], now: datetime, *, waits: bool = True) -> int:
+        erase = partial(self._erase_due, now=now, waits=waits)
         erased = sum(self._erases(erase, capture_id) for capture_id, _ in due)
         if erased:
             log.info("erased=%d", erased)
@@ -136,9 +136,16 @@ class Keeping:
             log.exception("record=not_erased capture_id=%s", capture_id)
             return False
 
-    def _erase_due(self, capture_id: str, now: datetime) -> bool:
-        """Unless another process has done so meanwhile, or it is held by now."""
-        with self._store.held(capture_id):
+    def _erase_due(self, capture_id: str, now: datetime, *, waits: bool) -> bool:
+        """Unless another process has done so meanwhile, or it is held by now.
+
+        Args:
+            waits: for another process that is at it. Without, that one goes on: of several that
+                erase what is due, each does a part.
+        """
+        with self._store.held(capture_id, waits=waits) as upload:
+            if upload is None and self._store.find(capture_id) is not None:
+                return False
             due = self._dues.one(capture_id, now)
             for _, why in due:
                 self._erase(capture_id, why, now)

@@ -10,6 +10,7 @@ import pytest
 from agent.models import Kind
 from agent.record import receipt
 from agent.record.verify import examine, papers
+from tests.backend.engines.away import Away
 from tests.backend.engines.sql import Conflict
 from tests.backend.identity.fleet import KeyFiles
 from tests.backend.keys import receipt_key as make_key
@@ -22,6 +23,7 @@ from tests.backend.office.orders import NoSuchOrder
 from tests.backend.office.town import PICTURE, Town
 from tests.backend.settings import Retention, Settings, read_settings
 from tests.backend.wire.rescued import Rescues
+from tests.backend.wire.store import Store
 from tests.support.engines import only_folder
 
 CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
@@ -60,6 +62,22 @@ def test_a_photo_taken_back_or_replaced_is_kept_for_7_days_from_then(town: Town)
     assert town.office.keeping.expire(after(9)) == 2
     assert town.kept(taken) == town.kept(replaced) == (False, False)
     assert len(town.shown(RIGHT_DOOR)) == 1
+
+
+def test_what_another_process_is_erasing_is_left_to_it(town: Town) -> None:
+    """Not what is to go at once: that waits for it, and is told when it takes too long."""
+    busy, free = town.receive(town.photo(ALLOWED)), town.receive(town.photo(RIGHT_DOOR))
+    other = Store(town.folder)
+    if other.db.engine == "sqlite":
+        pytest.skip("it has one lock for all")
+
+    with other.held(busy):
+        assert town.office.keeping.expire(after(30)) == 1
+        with pytest.raises(Away):
+            town.office.keeping.expire_one(busy, after(30))
+
+    assert (town.kept(busy)[0], town.kept(free)[0]) == (True, False)
+    assert town.office.keeping.expire(after(30)) == 1
 
 
 def test_practice_is_kept_for_a_day(town: Town) -> None:

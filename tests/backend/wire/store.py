@@ -164,12 +164,15 @@ class Store(Records):
         return Upload(*row) if row else None
 
     @contextmanager
-    def held(self, capture_id: str) -> Iterator[Upload | None]:
+    def held(self, capture_id: str, *, waits: bool = True) -> Iterator[Upload | None]:
         """Gives an upload as it stands, None without one; nobody else changes it meanwhile.
 
         What is done inside with this store happens together, or not at all.
+
+        Args:
+            waits: without, one that another process holds is none; not on SQLite.
         """
-        with self._db.holding(_FIND, (capture_id,)) as row:
+        with self._db.holding(_FIND, (capture_id,), waits=waits) as row:
             yield Upload(*row) if row else None
 
     def offset(self, upload: Upload) -> int:

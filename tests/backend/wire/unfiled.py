@@ -102,9 +102,8 @@ class Unfiled:
         return self._take(f"tries = 0 AND capture_id IN ({marks})", capture_ids, now)
 
     def _take(self, which: str, values: Sequence[str], now: datetime) -> list[str]:
-        skip = "FOR UPDATE SKIP LOCKED" if self._db.engine == "postgresql" else ""
         change = f"""WITH found (id) AS MATERIALIZED (SELECT capture_id FROM unfiled
-            WHERE {which} ORDER BY due LIMIT {MOST} {skip})
+            WHERE {which} ORDER BY due LIMIT {MOST}{self._db.free_row_lock})
             UPDATE unfiled SET tries = tries + 1, due = ? FROM found WHERE capture_id = found.id
             RETURNING capture_id"""
         rows = self._db.execute(change, (*values, rfc3339(now + LEASE)))
