@@ -4,6 +4,9 @@ Devices, engines and instances share the cores of this machine, so records a sec
 machine's; CPU per record says what a bigger one would do.
 """
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -76,6 +79,7 @@ def _drain(
 ) -> Iterator[Figure]:
     with started as one:
         outcome = play(one, plan.waiting(devices, records))
+        erasing = list(_erasing(one, outcome.records)) if one.engines else []
     what = f"{name}, {devices} devices"
     yield Figure(f"{what}: records a second", "", [outcome.records / outcome.seconds])
     yield from _processor(outcome)
@@ -84,6 +88,32 @@ def _drain(
     if outcome.s3_requests:
         requests = [outcome.s3_requests / outcome.records]
         yield Figure("  S3 requests per record", "", requests, at_most=S3_REQUESTS, digits=2)
+    yield from erasing
+
+
+def _erasing(servers: Servers, records: int) -> Iterator[Figure]:
+    """All that was received, by as many processes as there are instances; these do not know it."""
+    with (servers.data / "backend.toml").open("a") as settings:
+        settings.write("[retention]\nphoto_days = 0\n")
+    before, processes = servers.s3_requests(), len(servers.intakes)
+    erased, took_s = _expired(servers, processes)
+    requests = servers.s3_requests() - before
+    _, idle_s = _expired(servers, processes)
+    assert erased == records, f"{erased} of {records} records were erased"
+    note = f"by {processes} × the command `expire`, without its start"
+    yield Figure("  erased: records a second", "", [records / (took_s - idle_s)], note=note)
+    yield Figure("    S3 requests per record", "", [requests / records], digits=2)
+
+
+def _expired(servers: Servers, processes: int) -> tuple[int, float]:
+    """How many records were erased, and in how many seconds."""
+    command = [sys.executable, "-m", "tests.backend", f"--data={servers.data}", "expire"]
+    begun_s = time.monotonic()
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)
+    ]
+    told = [one.communicate()[0].split() for one in running]
+    return sum(int(words[1]) for words in told), time.monotonic() - begun_s
 
 
 def _processor(outcome: Outcome) -> Iterator[Figure]:
