@@ -23,6 +23,12 @@ def _waiting(van: Device) -> int:
     return sum(row["state"] == "PENDING" for row in van.queue())
 
 
+def _rests(van: Device) -> bool:
+    """Whether sync has no record in hand, and takes none so soon: one it had stays booked."""
+    said = van.ask("sync", {"status": True})
+    return said is not None and float(said["waits_s"]) > 0.5
+
+
 def _idle(van: Device) -> list[str]:
     return [one for one in van.lights() if one in {"sending", "all_sent", "ask_office", "ready"}]
 
@@ -42,6 +48,7 @@ def test_green_comes_within_seconds_of_the_last_receipt_and_never_before(tmp_pat
                 van.press()
                 time.sleep(0.7)  # else two presses are one
             van.await_that(lambda: "event=link_lost" in van.log("sync"))
+            van.await_that(lambda: _rests(van))
             van.stop("sync", signal.SIGKILL)
             van.stop("capture", signal.SIGKILL)
             van.start("capture")
