@@ -109,10 +109,12 @@ def _expired(servers: Servers, processes: int) -> tuple[int, float]:
     """How many records were erased, and in how many seconds."""
     command = [sys.executable, "-m", "tests.backend", f"--data={servers.data}", "expire"]
     begun_s = time.monotonic()
-    running = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)
-    ]
-    told = [one.communicate()[0].split() for one in running]
+    with (servers.data / "backend.log").open("a") as log:
+        running = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+            for _ in range(processes)
+        ]
+        told = [one.communicate()[0].split() for one in running]
     return sum(int(words[1]) for words in told), time.monotonic() - begun_s
 
 
