@@ -19,8 +19,9 @@ def words(data: Path, vans: Sequence[Van]) -> list[str]:
         shutil.copy(kept, into / f"{van.device_id}.pem")
     shutil.copy(data / "revoked.jws", into)
     (into / "receipts").mkdir()
-    for verdict in Store(data).accepted():
-        (into / "receipts" / f"{verdict.capture_id}.jws").write_text(verdict.jws)
+    for verdict in Store(data).verdicts():
+        if verdict.accepted:
+            (into / "receipts" / f"{verdict.capture_id}.jws").write_text(verdict.jws)
     (identity,) = (data / "keys" / "identities").iterdir()
     known = {
         "--ca": data / "ca" / "ca.pem",

@@ -266,11 +266,6 @@ class Store(Records):
         row = self._db.execute(query, (capture_id,)).fetchone()
         return Verdict(*row) if row else None
 
-    def accepted(self) -> list[Verdict]:
-        """Returns all that has a receipt, as it came in."""
-        query = "SELECT capture_id, at, reason, jws FROM verdicts WHERE accepted ORDER BY at"
-        return [Verdict(*row) for row in self._db.execute(query)]
-
     def verdicts(self) -> Iterator[Verdict]:
         """Returns every verdict, receipts and refusals, by id; a batch of them is read at once."""
         query = f"""SELECT capture_id, at, reason, jws FROM verdicts WHERE capture_id > ?
