@@ -74,9 +74,9 @@ class Month:
             "verdicts (capture_id, accepted, at, reason, jws)": (
                 (capture_id(n), True, self._at(n), None, _JWS) for n in numbers
             ),
-            "captures (capture_id, device_id, kind, boot_id, monotonic_ns, utc, clock, received_at,"
-            " about, bound_by, number, distance_m, accuracy_m, verdict, simulated, taken_back_at,"
-            " kid)": map(self._capture, numbers),
+            "captures (capture_id, device_id, chain, seq, kind, boot_id, monotonic_ns, utc, clock,"
+            " received_at, about, bound_by, number, distance_m, accuracy_m, verdict, simulated,"
+            " taken_back_at, kid)": map(self._capture, numbers),
             "views (at, viewer, number, capture_id, why)": (
                 (self._at(n), "customer", _number(n), capture_id(n), "") for n in numbers[::20]
             ),
@@ -120,6 +120,8 @@ class Month:
         return (
             capture_id(number),
             _van(device),
+            str(UUID(int=device)),
+            number // DEVICES + 1,
             "void" if is_void else "photo",
             _boot(self._day(number), device),
             number,

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -101,12 +101,11 @@ def closed(row: Row) -> Closing:
     return Closing(row["device_id"], from_rfc3339(row["at"]), How(row["how"]), row["by"], chains)
 
 
-def chain_ends(labels: Iterable[Mapping[str, Any]]) -> tuple[ChainEnd, ...]:
-    """Of every chain among labels, in the order in which they first come; empty ones count not."""
+def chain_ends(records: Iterable[tuple[str, int]]) -> tuple[ChainEnd, ...]:
+    """Of every chain of records, each a chain and a number, in the order in which they come."""
     seen: dict[str, set[int]] = defaultdict(set)
-    for label in labels:
-        if label:
-            seen[label["chain"]].add(label["seq"])
+    for chain, seq in records:
+        seen[chain].add(seq)
     return tuple(_end(chain, seqs) for chain, seqs in seen.items())
 
 

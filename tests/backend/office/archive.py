@@ -80,10 +80,10 @@ def months(ledger: Database) -> list[str]:
     return [row["month"] for row in ledger.execute("SELECT month FROM archives ORDER BY 1")]
 
 
-def archived(ledger: Database, device_id: str) -> Iterator[dict[str, Any]]:
+def archived(ledger: Database, device_id: str) -> Iterator[tuple[str, int]]:
     """Chain and number of each record of a device that is in a file, as its label says them."""
     for chain, seqs in _seqs(ledger, device_id).items():
-        yield from ({"chain": chain, "seq": seq} for seq in seqs)
+        yield from ((chain, seq) for seq in seqs)
 
 
 def has(ledger: Database, label: Label) -> bool:

@@ -68,6 +68,8 @@ def _columns(opened: RecordFile) -> dict[str, Any]:
     return {
         "capture_id": label.capture_id,
         "device_id": label.device_id,
+        "chain": label.chain,
+        "seq": label.seq,
         "kind": label.kind,
         "boot_id": label.boot_id,
         "monotonic_ns": label.monotonic_ns,

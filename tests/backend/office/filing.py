@@ -11,7 +11,7 @@ from agent.rule import reach
 from agent.rule.manifest import PhotoRule
 from hardware.clock import ClockSource
 from tests.backend.engines.objects import Missing
-from tests.backend.engines.sql import Database
+from tests.backend.engines.sql import Database, Row
 from tests.backend.office import claims, photos, picture
 from tests.backend.office.claims import BootTime, Claims
 from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
@@ -134,6 +134,12 @@ class Filing:
         """Ids of all that a device sent, erased or not, as it came in."""
         query = "SELECT capture_id FROM captures WHERE device_id = ? ORDER BY received_at"
         return [row[0] for row in self._ledger.execute(query, (device_id,))]
+
+    def numbers_of(self, device_id: str) -> dict[str, Row]:
+        """Of each record of a device its `chain` and `seq`, as far as rows have them; by id."""
+        query = """SELECT capture_id, chain, seq FROM captures
+            WHERE device_id = ? AND chain IS NOT NULL"""
+        return {row["capture_id"]: row for row in self._ledger.execute(query, (device_id,))}
 
     def is_unwanted(self, capture_id: str) -> bool:
         """Whether this record is of an order that takes no photo, or takes none any more."""

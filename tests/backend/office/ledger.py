@@ -141,13 +141,15 @@ OFFICE: Final = Room(
         ],
         statements(_INDEXES),
         statements(_ARCHIVES),
+        [Column("captures", "chain TEXT"), Column("captures", "seq BIGINT")],
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves
 (keeping.py).
 
 One of 2026.11.1 did not know who told a boot's time: any better source may tell it anew. Nor
-did it keep which key signed a record: a device had one. Its addresses had no zone.
+did it keep which key signed a record: a device had one. Its addresses had no zone. Where a record
+stands among its device's is NULL of what was filed before: its label says it.
 """
 
 

@@ -1,8 +1,10 @@
 """The office's model, wired by hand; orders.py says what a page asks of which part."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from agent.record import file as recordfile
@@ -22,6 +24,14 @@ from tests.backend.wire.records import UNOPENED
 from tests.backend.wire.store import Store
 
 log = logging.getLogger(__name__)
+
+
+class Numbered(NamedTuple):
+    """A record, and where it stands among its device's."""
+
+    capture_id: str
+    chain: str
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,13 @@ class Office:
         """Ids of all of a device that has its receipt, erased or not, filed already or not yet."""
         unfiled = self.store.unfiled.of_device(device_id)  # before the others: it moves to them
         return list(dict.fromkeys([*self.filing.of_device(device_id), *unfiled]))
+
+    def numbered_of(self, device_id: str) -> Iterator[Numbered]:
+        """The same with their numbers; of what is not filed yet, or long ago, its label is read."""
+        filed = self.filing.numbers_of(device_id)
+        for capture_id in self.received_of(device_id):
+            if said := filed.get(capture_id) or self.store.label(capture_id):
+                yield Numbered(capture_id, said["chain"], said["seq"])
 
     def file(self, capture_id: str) -> None:
         """File a record that has its receipt; again does nothing. Durable when it returns.

@@ -28,16 +28,11 @@ class Neighbour:
 
 
 def neighbours(office: Office, label: Label) -> list[Neighbour]:
-    """Those received with the number before, the same (a fork) or the next; by number.
-
-    It looks at each label of the device: 45,000 in a year of 150 presses on 300 days.
-    """
+    """Those received with the number before, the same (a fork) or the next; by number."""
     found = []
-    for capture_id in office.received_of(label.device_id):
-        said = office.store.label(capture_id)
-        beside = said.get("chain") == label.chain and abs(said["seq"] - label.seq) <= 1
-        if beside and capture_id != label.capture_id:
+    for capture_id, chain, seq in office.numbered_of(label.device_id):
+        is_beside = chain == label.chain and abs(seq - label.seq) <= 1
+        if is_beside and capture_id != label.capture_id:
             with suppress(Missing):
-                line = office.store.line(capture_id)
-                found.append(Neighbour(capture_id, said["seq"], line))
+                found.append(Neighbour(capture_id, seq, office.store.line(capture_id)))
     return sorted(found, key=lambda one: one.seq)

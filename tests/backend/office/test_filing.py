@@ -477,3 +477,28 @@ def test_a_photo_can_be_shown_until_it_is_taken_back(town: Town) -> None:
 
 def _record(content: bytes) -> dict[str, Any]:
     return recordfile.unpack(content).record
+
+
+def numbers(town: Town) -> list[tuple[str, int]]:
+    return [(one.capture_id, one.seq) for one in town.office.numbered_of(town.van.device_id)]
+
+
+def test_where_a_record_stands_is_known_without_its_label(town: Town) -> None:
+    """A device has tens of thousands in a year, each a request to a bucket."""
+    first, second = town.receive(town.photo(ALLOWED)), town.receive(town.stray())
+
+    town.office.store.objects.erase(first)
+
+    assert numbers(town) == [(first, 1), (second, 2)]
+
+
+def test_where_a_record_stands_is_read_from_its_label_until_rows_say_it(town: Town) -> None:
+    """Of what is not filed yet, and of what was filed by a version that did not keep it."""
+    old, new = town.receive(town.photo(ALLOWED)), town.photo(RIGHT_DOOR)
+    town.office.ledger.execute("UPDATE captures SET chain = NULL, seq = NULL")
+    town.keep(new)
+    upload = town.office.store.find(new.label.capture_id)
+    assert upload is not None
+    town.office.store.own(upload, town.van.device_id)  # as the intake does, by its certificate
+
+    assert numbers(town) == [(old, 1), (new.label.capture_id, 2)]
