@@ -13,6 +13,7 @@ import requests  # noqa: TID251 - the test's own side of the wire
 
 from agent.errors import NotGenuine
 from tests.backend.process import Backend, running_backend
+from tests.backend.wire.store import Store
 from tests.support.engines import received_bytes
 from tests.support.factory import RecordMaker, new_id
 from tests.support.network import FaultProxy, Line
@@ -87,7 +88,7 @@ def test_who_comes_second_at_an_offset_changes_nothing(
     assert answer.startswith(f"http/1.1 {told} ")
     assert f"upload-offset: {len(content)}\r\n" in answer
     assert (receipt.lower() in answer) == (told == "201")
-    assert backend.received_file(capture_id).read_bytes() == content
+    assert Store(backend.data).received(capture_id) == content
     assert wire.receipts(capture_id).json()[capture_id] == {"receipt": receipt}
 
 
@@ -278,7 +279,7 @@ def test_lost_answer_leaves_the_record_received(
     with pytest.raises(requests.ConnectionError):
         wire.post(capture_id, content, content)
 
-    assert backend.received_file(capture_id).read_bytes() == content
+    assert Store(backend.data).received(capture_id) == content
     assert "receipt" in wire.receipts(capture_id).json()[capture_id]
 
 

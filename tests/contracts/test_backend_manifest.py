@@ -19,6 +19,7 @@ from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import PICTURE
 from tests.backend.process import REPOSITORY, Backend, running_backend
 from tests.backend.wire.store import Store
+from tests.support.engines import has
 from tests.support.factory import Made, RecordMaker
 from tests.support.filed import await_filed
 from tests.support.wire import Wire, named, proven, speaking_to
@@ -156,8 +157,10 @@ def test_a_photo_of_an_opted_out_order_gets_its_receipt_and_is_gone(site: Site) 
     assert site.wire.receipts(capture_id).json()[capture_id] == {
         "receipt": answer.headers["Doorstep-Receipt"]
     }
-    assert site.backend.received_file(capture_id).read_bytes() == made.line + b"\n"
-    assert not (site.backend.data / f"photos/{capture_id}.jpg").exists()
+    kept = Store(site.backend.data)
+    assert kept.line(capture_id) == made.line
+    assert not has(kept.received, capture_id)
+    assert not has(kept.photo, capture_id)
 
 
 def test_a_photo_that_came_is_on_its_order(site: Site) -> None:

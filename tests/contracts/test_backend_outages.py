@@ -18,7 +18,7 @@ import pytest
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
 
 from agent.models import rfc3339
-from tests.backend.engines.opening import URL
+from tests.backend.engines.opening import PER_FOLDER, URL
 from tests.backend.pages import PREFIX
 from tests.backend.process import Backend
 from tests.support.factory import new_id
@@ -80,7 +80,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         engine = kept.enter_context(s3_engine(folder / "s3"))
         road = kept.enter_context(relay(engine.ports["s3.port"]))
         url = server.new_database()
-        kept.enter_context(pytest.MonkeyPatch.context()).setenv(URL, url)
+        changed = kept.enter_context(pytest.MonkeyPatch.context())
+        changed.setenv(URL, url)
+        changed.delenv(PER_FOLDER, raising=False)
         engine.bucket(bucket)
         address = f"s3://{bucket}?endpoint=http://127.0.0.1:{road.port}"
         backend = Backend(

@@ -16,6 +16,7 @@ from tests.backend.engines.opening import URL, open_database
 from tests.backend.identity.clients import Kind
 from tests.backend.pages import PREFIX
 from tests.backend.process import Backend, running_backend
+from tests.support.engines import only_sqlite
 from tests.support.enrolment import Van, ask, asked, technician
 from tests.support.factory import RecordMaker, new_id
 from tests.support.people import CUSTOMER, browser
@@ -49,10 +50,11 @@ def waits_of_alive(backend: Backend, *meanwhile: Future[Any]) -> list[float]:
     return waits_s
 
 
+@only_sqlite
 def test_who_needs_no_store_is_answered_at_once_while_others_wait_for_it(
     tmp_path: Path, maker: RecordMaker
 ) -> None:
-    """Somebody else writes to the database, and goes on doing so."""
+    """Somebody else writes to the database, and goes on doing so; there is one lock for all."""
     content = record(maker, capture_id := new_id())
     with (
         running_backend(tmp_path) as backend,

@@ -12,6 +12,7 @@ from tests.backend.identity.register import Register
 from tests.backend.process import Backend
 from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
+from tests.support.engines import has
 from tests.support.enrolment import Van, enrolled, technician
 from tests.support.factory import RecordMaker, new_id
 from tests.support.wire import Wire, announce, record, speaking_to
@@ -87,7 +88,7 @@ def test_she_delivers_what_a_device_signed_also_when_it_is_out(
 
     assert answer.status_code == 201
     assert "Doorstep-Receipt" in answer.headers
-    assert van.backend.received_file(capture_id).exists()
+    assert has(Store(van.backend.data).received, capture_id)
     assert marks(van.backend).by(capture_id) == name_of(ada)
     (one,) = marks(van.backend).of_device(van.device_id)
     assert (one.by, one.records) == (name_of(ada), 1)

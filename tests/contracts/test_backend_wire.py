@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,11 @@ import pytest
 
 from agent.models import Kind
 from agent.record.verify import examine
+from tests.backend.engines.chosen import objects_of
+from tests.backend.engines.objects import REFUSED, TEXT
 from tests.backend.process import Backend
+from tests.backend.wire.store import Store
+from tests.support.engines import has
 from tests.support.factory import RecordMaker, decoded, is_high, new_id, respelled_file
 from tests.support.wire import (
     BODY,
@@ -39,11 +42,11 @@ def test_post_with_body_is_stored_unpacked_and_receipted(
     assert answer.status_code == 201
     assert answer.headers["Location"] == f"{backend.base_url}/files/{capture_id}"
     assert answer.headers["Upload-Offset"] == answer.headers["Upload-Length"] == str(len(content))
-    assert (backend.data / f"received/{capture_id}.rec").read_bytes() == content
-    assert (backend.data / f"photos/{capture_id}.jpg").read_bytes() == PHOTO
-    opened = json.loads((backend.data / f"records/{capture_id}.json").read_text())
-    assert opened["label"]["capture_id"] == capture_id
-    assert opened["record"] == {"simulated": True, "new": "field"}
+    kept = Store(backend.data)
+    assert kept.received(capture_id) == content
+    assert kept.photo(capture_id) == PHOTO
+    assert kept.label(capture_id)["capture_id"] == capture_id
+    assert kept.record(capture_id) == {"simulated": True, "new": "field"}
     receipt = proven(backend.receipt_key_file, answer.headers["Doorstep-Receipt"])
     assert receipt == {
         "v": 1,
@@ -76,8 +79,9 @@ def test_record_without_photo_is_received(wire: Wire, backend: Backend, maker: R
     answer = wire.post(capture_id, content, content)
 
     assert answer.status_code == 201
-    assert (backend.data / f"records/{capture_id}.json").exists()
-    assert not (backend.data / f"photos/{capture_id}.jpg").exists()
+    kept = Store(backend.data)
+    assert kept.record(capture_id)
+    assert not has(kept.photo, capture_id)
 
 
 def test_post_without_body_then_patches_end_in_a_receipt(
@@ -182,7 +186,7 @@ def test_post_of_an_existing_id_is_409_and_changes_nothing(
     assert (with_body.status_code, without.status_code) == (409, 409)
     assert wire.head(capture_id).headers["Upload-Offset"] == before
     if kept_bytes is None:
-        assert (backend.data / f"received/{capture_id}.rec").read_bytes() == content
+        assert Store(backend.data).received(capture_id) == content
 
 
 def test_early_refusal_of_a_long_body_is_still_readable(wire: Wire, maker: RecordMaker) -> None:
@@ -311,7 +315,7 @@ def test_digest_mismatch_is_460_and_the_id_can_be_created_again(
 
     assert answer.status_code == 460
     assert wire.head(capture_id).status_code == 404
-    assert not (backend.data / f"received/{capture_id}.rec").exists()
+    assert not has(objects_of(backend.data).found, capture_id)
     assert wire.post(capture_id, content, content).status_code == 201
 
 
@@ -363,9 +367,10 @@ def test_record_that_does_not_verify_is_refused_with_a_signature(
         "reason": "damaged",
         "refused_at": refusal["refused_at"],
     }
-    assert (backend.data / f"refused/{capture_id}.rec").read_bytes() == content
-    assert not (backend.data / f"received/{capture_id}.rec").exists()
-    assert not (backend.data / f"records/{capture_id}.json").exists()
+    objects = objects_of(backend.data)
+    assert objects.get(capture_id, REFUSED) == content
+    assert not has(objects.found, capture_id)
+    assert not has(objects.get, capture_id, TEXT)
 
 
 def test_final_patch_can_carry_a_refusal(wire: Wire, backend: Backend) -> None:
@@ -397,7 +402,7 @@ def test_either_spelling_of_a_labels_signature_is_taken_in(
             content = respelled_file(content)
 
         assert wire.post(capture_id, content, content).status_code == 201
-        shutil.copy(backend.data / f"received/{capture_id}.rec", tmp_path)
+        (tmp_path / f"{capture_id}.rec").write_bytes(Store(backend.data).received(capture_id))
 
     assert examine(tmp_path.glob("*.rec"), maker.key.public_key()).problems == 0
 
@@ -416,9 +421,9 @@ def test_the_other_spelling_of_a_record_is_neither_another_record_nor_in_its_pla
 
     assert again.status_code == 409
     assert wire.receipts(capture_id).json()[capture_id] == {"receipt": first}
-    assert (backend.data / f"received/{capture_id}.rec").read_bytes() == content
+    assert Store(backend.data).received(capture_id) == content
     assert refusal_of(backend, elsewhere)["reason"] == "wrong_id"
-    assert not (backend.data / f"received/{other_id}.rec").exists()
+    assert not has(objects_of(backend.data).found, other_id)
 
 
 def test_first_key_of_a_device_is_pinned(wire: Wire, backend: Backend, maker: RecordMaker) -> None:
@@ -489,5 +494,6 @@ def test_refusal_is_judged_again_when_asked(
     backend.set_switches()
 
     assert "receipt" in wire.receipts(capture_id).json()[capture_id]
-    assert (backend.data / f"received/{capture_id}.rec").read_bytes() == content
-    assert not (backend.data / f"refused/{capture_id}.rec").exists()
+    kept = Store(backend.data)
+    assert kept.received(capture_id) == content
+    assert not has(kept.objects.get, capture_id, REFUSED)
