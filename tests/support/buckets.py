@@ -6,6 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import boto3  # noqa: TID251 - the test's own side
+from botocore.config import Config  # noqa: TID251 - as boto3
+
 from tests.backend.engines.away import Away
 from tests.backend.engines.s3 import S3, connect, read_address
 from tests.support.waiting import until
@@ -86,7 +89,17 @@ class Engine(ABC):
 
     @cached_property
     def admin(self) -> "S3Client":
-        return connect(read_address(self.address("none")), *ADMIN)
+        """As the backend's own client, but more patient: Ceph takes seconds for some buckets."""
+        hasty = connect(read_address(self.address("none")), *ADMIN)
+        key_id, secret = ADMIN
+        return boto3.Session().client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=hasty.meta.region_name,
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
+            config=hasty.meta.config.merge(Config(read_timeout=60)),
+        )
 
     def bucket(self, name: str, *, locks: bool = False) -> S3:
         """Makes a bucket, and opens it with the backend's keys, which are in the environment."""
