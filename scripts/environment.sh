@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes the Python environment in .venv, once for each state of what names its packages.
 # Sourced by the other scripts: `use_environment` leaves its Python in $python.
+# `use_any_python` leaves one there for what needs no package, and makes no environment.
 # PYTHON chooses another interpreter than python3; DOORSTEP_VENV another folder than .venv.
 
 FACE_MODEL=tests/backend/copies/model.txt
@@ -20,13 +21,25 @@ use_environment() {
     echo "$stamp" >"$venv/doorstep.stamp"
 }
 
-make_environment() {
-    local root=$1 venv=$2 base=${PYTHON:-python3} log site=()
-    "$base" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-        echo "Python 3.11 or newer is needed; $base is $("$base" --version 2>&1)." >&2
+use_any_python() {
+    python=${DOORSTEP_VENV:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.venv}/bin/python
+    [[ -x $python ]] || {
+        python=${PYTHON:-python3}
+        refuse_old "$python"
+    }
+}
+
+refuse_old() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "Python 3.11 or newer is needed; $1 is $("$1" --version 2>&1)." >&2
         echo "Set PYTHON to a newer one." >&2
         return 2
     }
+}
+
+make_environment() {
+    local root=$1 venv=$2 base=${PYTHON:-python3} log site=()
+    refuse_old "$base" || return
     if "$base" -c 'import picamera2' 2>/dev/null; then
         site=(--system-site-packages)  # on a Pi it comes from apt
     fi

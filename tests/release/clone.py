@@ -100,12 +100,14 @@ class Clone:
     def tag(self, name: str) -> None:
         _git(self.folder, "tag", name)
 
-    def release(self) -> subprocess.CompletedProcess[str]:
+    def release(self, **more: str) -> subprocess.CompletedProcess[str]:
+        """`more` is added to its environment."""
         environment = {
             "PATH": "/usr/bin:/bin",
             "DOORSTEP_VENV": str(_environment(self.folder)),
             "WHEELHOUSE": str(self.wheelhouse),
             "VERSION": __version__,
+            **more,
         }
         return subprocess.run(
             ["scripts/release"],

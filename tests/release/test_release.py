@@ -123,6 +123,21 @@ def test_an_unreleased_section_is_refused(clone: Clone) -> None:
     assert not _made(clone).exists()
 
 
+def test_what_needs_no_environment_is_refused_before_one_is_made(clone: Clone) -> None:
+    changelog = clone.folder / "CHANGELOG.md"
+    changelog.write_text(changelog.read_text("utf-8").replace(f"## {__version__}\n", "## 1.0.0\n"))
+    clone.commit()
+    venv = clone.folder.with_suffix(".none-yet")
+    ran = clone.release(DOORSTEP_VENV=str(venv))
+
+    assert ran.returncode == 2
+    assert ran.stderr == (
+        f"CHANGELOG.md: it has no section `## {__version__}`; write what is new in it, and commit\n"
+    )
+    assert not venv.exists()
+    assert not (clone.folder / "dist").exists()
+
+
 def test_an_archive_of_another_version_is_refused(clone: Clone, tmp_path: Path) -> None:
     wheel = next((clone.wheelhouse / "amd64").glob("doorstep-*"))
     clone.wheelhouse = make_wheelhouse(tmp_path / "old", "2020.1.1")
