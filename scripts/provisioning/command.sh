@@ -37,30 +37,47 @@ no_such_option() {
     return 2
 }
 
-# look_at_inventory ROOT LIST   LIST is who is to be tried again; ends the command where none is
+# look_at_inventory ROOT LIST [VERSION]   LIST is who is to be tried again; ends the command where
+# none is, or where it is another inventory's or another version's
 look_at_inventory() {
-    local root=$1 list=$2
+    local root=$1 list=$2 version=${3:-}
     kept=${DOORSTEP_PROVISION_DIR:-$root/build/provision}
     [[ -e $inventory ]] || {
         echo "$inventory: there is no such inventory; copy scripts/provisioning/fleet.example.yml" >&2
         return 2
     }
-    if [[ $retry == yes ]]; then
-        [[ -e $kept/$list ]] || {
-            echo "No run has come to its end yet: leave --retry out" >&2
-            return 2
-        }
-        [[ -s $kept/$list ]] || {
-            echo "Nothing to do: the last run left no device to try again." >&2
-            exit 0
-        }
-        mapfile -t hosts <"$kept/$list"
-    fi
+    DOORSTEP_LIST_FOR="${version:+$version and }$(realpath -- "$inventory")"
+    export DOORSTEP_LIST_FOR
+    [[ $retry == no ]] || take_list "$kept/$list" || return
     # shellcheck source=scripts/provisioning/environment.sh
     source "$root/scripts/provisioning/environment.sh"
     use_provision_environment
     export ANSIBLE_CONFIG=$root/scripts/provisioning/ansible.cfg PYTHONDONTWRITEBYTECODE=1
     "$provision_bin/python" "$root/scripts/provisioning/inventory.py" "$inventory" "${hosts[@]}"
+}
+
+# take_list FILE   where its first line does not say for what it is, it is taken
+take_list() {
+    local written
+    [[ -e $1 ]] || {
+        echo "No run has come to its end yet: leave --retry out" >&2
+        return 2
+    }
+    written=$(sed -n '1s/^# for //p' "$1")
+    [[ ${written:-$DOORSTEP_LIST_FOR} == "$DOORSTEP_LIST_FOR" ]] || {
+        echo "--retry has those of the last run, which was for $written; this is for" \
+            "$DOORSTEP_LIST_FOR: say the same as then, or leave --retry out; nothing was touched" >&2
+        return 2
+    }
+    names_somebody "$1" || {
+        echo "Nothing to do: the last run left no device to try again." >&2
+        exit 0
+    }
+    mapfile -t hosts < <(grep -v '^#' "$1")
+}
+
+names_somebody() {
+    grep -q '^[^#]' "$1" 2>/dev/null
 }
 
 # play PLAYBOOK LIST AGAIN ARGS...   AGAIN is what to say where LIST has somebody afterwards
@@ -73,7 +90,7 @@ play() {
     "$provision_bin/ansible-playbook" --inventory "$inventory" ${limit:+--limit "$limit"} \
         "$@" "${more[@]}" "$playbook" || ended=$?
     # A run that was broken off wrote none: the one that is there is older, and says nothing of it.
-    if [[ -s $kept/$list && $kept/$list -nt $kept/began ]]; then
+    if [[ $kept/$list -nt $kept/began ]] && names_somebody "$kept/$list"; then
         echo
         echo "$again"
     fi

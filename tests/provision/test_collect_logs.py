@@ -146,5 +146,6 @@ def test_one_that_is_not_reached_stops_no_other(tmp_path: Path) -> None:
     assert "not reached" in rows["van-2"]
     assert ran.returncode != 0
     assert ran.stdout.splitlines()[-3].startswith("In each: ")
-    assert (tmp_path / "kept" / "not-collected.txt").read_text() == "van-2\n"
+    listed = (tmp_path / "kept" / "not-collected.txt").read_text()
+    assert listed == f"# for {tmp_path / 'fleet.yml'}\nvan-2\n"
     assert not (tmp_path / "kept" / "retry.txt").exists(), "it is provisioning's"

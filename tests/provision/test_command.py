@@ -52,6 +52,13 @@ def _ran(folder: Path, text: str, *words: str, command: str = "provision") -> tu
     return ran.returncode, (ran.stdout + ran.stderr).splitlines()
 
 
+def _listed(folder: Path, name: str = "retry.txt", version: str = "") -> list[str]:
+    """Whom a list names, below the line for what it is."""
+    first, *hosts = (folder / "kept" / name).read_text().splitlines()
+    assert first == f"# for {version}{folder / 'fleet.yml'}"
+    return hosts
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -99,7 +106,7 @@ def test_all_that_is_wrong_with_an_inventory_is_in_the_table(tmp_path: Path) -> 
     assert 'doorstep_state_mb: "lots" must be a whole number' in rows["van-2"]
     assert "camara: unknown setting; did you mean camera?" in rows["van-3"]
     assert "camera.mains_hz: 5 is not 0" in rows["van-4"]
-    assert (tmp_path / "kept" / "retry.txt").read_text() == "van-1\nvan-2\nvan-3\nvan-4\n"
+    assert _listed(tmp_path) == ["van-1", "van-2", "van-3", "van-4"]
 
 
 def test_one_device_alone_leaves_the_others_to_be_tried_again(tmp_path: Path) -> None:
@@ -109,7 +116,7 @@ def test_one_device_alone_leaves_the_others_to_be_tried_again(tmp_path: Path) ->
 
     _, said = _ran(tmp_path, INVENTORY + "    van-2: {ansible_host: 192.0.2.2}\n", "van-1")
 
-    assert (kept / "retry.txt").read_text() == "van-1\nvan-2\n"
+    assert _listed(tmp_path) == ["van-1", "van-2"]
     assert said[-1].endswith("scripts/provision -i fleet.yml --retry")
 
 
@@ -201,8 +208,54 @@ def test_a_deploy_has_a_list_of_its_own(tmp_path: Path) -> None:
     assert code != 0
     assert [line.split()[:4] for line in said if line.startswith("van-1 ")][-1][2] == "not"
     assert said[-1].endswith(f"scripts/deploy -i fleet.yml --retry {tmp_path / '2026.12.0'}")
-    assert (kept / "retry-deploy.txt").read_text() == "van-1\n"
+    assert _listed(tmp_path, "retry-deploy.txt", "2026.12.0 and ") == ["van-1"]
     assert (kept / "retry.txt").read_text() == "van-9\n"
+
+
+@pytest.mark.parametrize("names", ["van-1\n", ""])
+def test_a_list_is_not_tried_again_with_another_version(tmp_path: Path, names: str) -> None:
+    """Also where it is empty: of this version nothing was done."""
+    kept, fleet = tmp_path / "kept", tmp_path / "fleet.yml"
+    kept.mkdir()
+    (kept / "retry-deploy.txt").write_text(f"# for 2026.11.9 and {fleet}\n{names}")
+
+    ran = _ran(tmp_path, INVENTORY, "--retry", str(_release(tmp_path)), command="deploy")
+
+    words = (
+        f"--retry has those of the last run, which was for 2026.11.9 and {fleet}; this is for"
+        f" 2026.12.0 and {fleet}: say the same as then, or leave --retry out; nothing was touched"
+    )
+    assert ran == (2, [words])
+
+
+def test_a_list_is_not_tried_again_with_another_inventory(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "retry.txt").write_text("# for /elsewhere/fleet.yml\nvan-1\n")
+
+    code, said = _ran(tmp_path, INVENTORY, "--retry")
+
+    assert (code, len(said)) == (2, 1)
+    assert "which was for /elsewhere/fleet.yml; this is for" in said[0]
+
+
+def test_what_a_run_left_is_tried_again(tmp_path: Path) -> None:
+    """And nobody else; by another way to the same inventory too."""
+    hosts = INVENTORY + "    van-2: {ansible_host: 192.0.2.2}\n"
+    release = str(_release(tmp_path))
+    _ran(tmp_path, hosts, release, "van-1", command="deploy")
+
+    _, said = _ran(
+        tmp_path,
+        hosts,
+        "-i",
+        "../" + tmp_path.name + "/fleet.yml",
+        "--retry",
+        release,
+        command="deploy",
+    )
+
+    assert [line.split()[0] for line in said if " not reached " in line] == ["van-1"]
 
 
 def test_the_waves_of_a_deploy_are_in_the_inventorys_order() -> None:

@@ -63,11 +63,21 @@ def test_whom_a_run_left_out_stays_in_the_list(
 ) -> None:
     """And no other: one that the inventory has no more would be none to try."""
     file = tmp_path / "kept" / "retry.txt"
-    table.write_list(file, ["van-2"], [])
+    table.write_list(file, ["van-2"], [], "fleet.yml")
 
-    table.write_list(file, again, left_out)
+    table.write_list(file, again, left_out, "fleet.yml")
 
-    assert file.read_text().split() == listed
+    assert file.read_text().splitlines() == ["# for fleet.yml", *listed]
+
+
+def test_of_a_list_for_something_else_nobody_is_kept(tmp_path: Path) -> None:
+    """They would get a version that they were not meant to."""
+    file = tmp_path / "retry-deploy.txt"
+    table.write_list(file, ["van-2"], [], "2026.12.0 and fleet.yml")
+
+    table.write_list(file, ["van-1"], ["van-2"], "2026.12.1 and fleet.yml")
+
+    assert file.read_text() == "# for 2026.12.1 and fleet.yml\nvan-1\n"
 
 
 TOLD = {"verdict": "ready", "todo": "restart it once"}

@@ -116,7 +116,8 @@ class CallbackModule(CallbackBase):
                 again.append(host)
             told_of = (told.get("device", host), told.get("version", "-"), verdict, todo)
             rows.append(tuple(map(_plain, told_of)))
-        write_list(_kept() / self._list, again, self._fleet.difference(stats.processed))
+        left_out = self._fleet.difference(stats.processed)
+        write_list(_kept() / self._list, again, left_out, os.environ.get("DOORSTEP_LIST_FOR", ""))
         if rows:
             self._print(rows)
 
@@ -169,16 +170,20 @@ def _kept() -> Path:
     return Path(os.environ.get("DOORSTEP_PROVISION_DIR") or root / "build" / "provision")
 
 
-def write_list(path: Path, again: Iterable[str], left_out: Collection[str]) -> None:
+def write_list(path: Path, again: Iterable[str], left_out: Collection[str], of: str) -> None:
     """Whom to try again: those of this run, and those of the last list that it left out.
 
     Whole or not at all; an empty list is a file too, and says that nothing is left to do.
+    `of` is the inventory, and the version in a deploy; of a list for another nobody is kept.
     """
-    before = path.read_text("utf-8").split() if path.exists() else []
+    first = f"# for {of}\n" if of else ""
+    text = path.read_text("utf-8") if path.exists() else ""
+    is_anothers = bool(first) and text.startswith("#") and not text.startswith(first)
+    before = [] if is_anothers else [one for one in text.splitlines() if not one.startswith("#")]
     hosts = sorted({*again, *(host for host in before if host in left_out)})
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text("".join(f"{host}\n" for host in hosts), encoding="utf-8")
+    part.write_text(first + "".join(f"{host}\n" for host in hosts), encoding="utf-8")
     part.replace(path)
 
 
