@@ -49,6 +49,18 @@ def test_a_device_that_is_not_reached_is_told_with_what_to_do(
     assert what in told
 
 
+def test_another_host_key_may_be_another_machine() -> None:
+    """Who deletes the key for that lets a stranger pass for the device."""
+    told = table.why_unreached("WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!", Path("/kept"))
+
+    anew, other = told.split("Or ")
+    assert "set up anew" in anew
+    assert "rm /kept" in anew
+    assert "another machine has its address now" in other
+    assert "set ansible_host" in other
+    assert "rm " not in other
+
+
 @pytest.mark.parametrize(
     ("again", "left_out", "listed"),
     [

@@ -33,7 +33,12 @@ NOT_THROUGH = ("FAILED", "rolled back", "not reached", "not done", "not tried")
 UNREACHED = (
     (
         r"HOST IDENTIFICATION HAS CHANGED|Host key verification failed",
-        "it shows another SSH host key; was its card written anew? Then rm {known}",
+        (
+            "another SSH host key answers there than last time. Either the device was set up anew,"
+            " as when its card was written: then rm {known}, and try again. Or another machine"
+            " has its address now, as DHCP may give it away: then find the device's own address"
+            " (on its network's router), set ansible_host to it, and delete nothing"
+        ),
     ),
     (
         r"no such identity: (?P<key>.+?): No such file(?s:.)*Permission denied",
