@@ -13,6 +13,7 @@ type: stdout
 short_description: Ansible's lines, without included files, and a refusal as its sentence
 description:
   - As the default; files that are included are not named.
+  - What is asked again is told as not yet there.
   - What the playbook itself refuses is its sentence alone; with -v it is as the default has it.
 extends_documentation_fragment:
   - default_callback
@@ -32,6 +33,10 @@ class CallbackModule(Default):
         """The same of the step that includes it."""
         if not isinstance(result.task, TaskInclude):
             super().v2_runner_on_ok(result)
+
+    def v2_runner_retry(self, result: Any) -> None:
+        """What is waited for has not failed."""
+        self._display.display(f"not yet: [{result.host.get_name()}]: {result.task.get_name()}")
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """A refusal of the playbook's own is no fault in it: where it stands helps nobody."""

@@ -1,0 +1,95 @@
+"""What a deploy says on its way: a trial takes minutes, and who watches it must see that."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from tests.support.device import REPOSITORY
+
+pytestmark = pytest.mark.slow
+
+PLAYBOOK: Final = Path(sys.executable).with_name("ansible-playbook")
+
+PROGRAM: Final = """
+import sys
+from pathlib import Path
+asked = Path("{asked}")
+if sys.argv[1] == "wait":
+    asked.write_text(asked.read_text() + "x" if asked.exists() else "x")
+    if asked.stat().st_size <= {in_vain}:
+        sys.exit("the trial has not ended yet")
+    print('{{"release": "2026.12.0", "outcome": "done", "why": ""}}')
+"""
+"""In the place of the one on a device: the trial has ended after so many questions."""
+
+INVENTORY: Final = "all: {hosts: {van-1: {ansible_connection: local}}}\n"
+
+PLAY: Final = [
+    {
+        "hosts": "all",
+        "gather_facts": False,
+        "vars": {"deploy_release": "/2026.12.0", "doorstep_agent_release": "/2026.12.0"},
+        "tasks": [
+            {"include_role": {"name": "doorstep_deploy", "tasks_from": "try"}},
+            {"fail": {"msg": "VERDICT {{ doorstep_deploy_outcome.verdict }}"}},
+        ],
+    }
+]
+
+OVER_IT: Final = 'mount -t overlay overlay -o "lowerdir=$1:/usr/local/lib" /usr/local/lib'
+"""This machine is the device, and nobody else sees what lies on it."""
+
+
+def _tried(folder: Path, in_vain: int) -> list[str]:
+    """The lines that are said while a device tries a release."""
+    if os.geteuid() != 0:
+        pytest.fail("this mounts a device's program: run it as root")
+    program = folder / "lib" / "doorstep" / "trial" / "__main__.py"
+    program.parent.mkdir(parents=True)
+    program.write_text(PROGRAM.format(asked=folder / "asked", in_vain=in_vain))
+    (folder / "fleet.yml").write_text(INVENTORY)
+    (folder / "play.yml").write_text(yaml.safe_dump(PLAY))
+    scripts = REPOSITORY / "scripts" / "provisioning"
+    own = {"ANSIBLE_CONFIG": str(scripts / "ansible.cfg")}
+    own |= {"ANSIBLE_FILTER_PLUGINS": str(scripts / "filter_plugins")}
+    own |= {"DOORSTEP_PROVISION_DIR": str(folder), "ANSIBLE_LOCAL_TEMP": str(folder / "temporary")}
+    command = [PLAYBOOK, "--inventory", folder / "fleet.yml", folder / "play.yml"]
+    ran = subprocess.run(
+        [
+            "unshare",
+            "-m",
+            "sh",
+            "-ec",
+            f'{OVER_IT}; shift; exec "$@"',
+            "-",
+            folder / "lib",
+            *command,
+        ],
+        env=os.environ | {"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"} | own,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    return (ran.stdout + ran.stderr).splitlines()
+
+
+def test_how_long_a_trial_takes_is_said_before_and_that_it_goes_on(tmp_path: Path) -> None:
+    said = _tried(tmp_path, 2)
+
+    before, *waited = [line for line in said if "watched for" in line or "not yet" in line]
+    assert "serves presses, gives a frame and hears from the backend is watched for 120 s" in before
+    assert waited == ["not yet: [van-1]: doorstep_deploy : Wait for the end of its trial"] * 2
+    assert "fatal: [van-1]: VERDICT done" in said, "\n".join(said)
+
+
+def test_a_trial_without_an_end_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    said = _tried(tmp_path, 99)
+
+    assert len([line for line in said if line.startswith("not yet: ")]) == 7
+    assert "fatal: [van-1]: VERDICT not reached" in said
