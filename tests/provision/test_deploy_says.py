@@ -58,7 +58,7 @@ def _tried(folder: Path, in_vain: int) -> list[str]:
     own = {"ANSIBLE_CONFIG": str(scripts / "ansible.cfg")}
     own |= {"ANSIBLE_FILTER_PLUGINS": str(scripts / "filter_plugins")}
     own |= {"DOORSTEP_PROVISION_DIR": str(folder), "ANSIBLE_LOCAL_TEMP": str(folder / "temporary")}
-    command = [PLAYBOOK, "--inventory", folder / "fleet.yml", folder / "play.yml"]
+    command: list[str | Path] = [PLAYBOOK, "--inventory", folder / "fleet.yml", folder / "play.yml"]
     ran = subprocess.run(
         [
             "unshare",
