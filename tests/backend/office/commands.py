@@ -74,5 +74,5 @@ def _hold(options: argparse.Namespace, office: Office, now: datetime) -> str:
 def _kept(office: Office) -> str:
     lines = plain_language(office.settings.retention)
     kept = [f"{one.what}.\n  {one.for_whom}\n  {one.how_long}." for one in lines]
-    held = [f"  order {one.number} for {one.case_number}" for one in office.keeping.held()]
+    held = [f"  order {one.number} for {one.case_number}" for one in office.keeping.holds()]
     return "\n\n".join([*kept, "\n".join(["Held now:", *held] if held else ["No order is held."])])

@@ -124,7 +124,7 @@ def _account(office: Office, who: str | None) -> Agent | Dispatch | None:
 
 
 def _why(office: Office, found: Received) -> str:
-    cases = [one for one in office.keeping.held() if one.number == found.filed.number]
+    cases = [one for one in office.keeping.holds() if one.number == found.filed.number]
     return f"{WHY} Case {cases[0].case_number}." if cases else WHY
 
 

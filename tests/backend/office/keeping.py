@@ -171,9 +171,9 @@ class Keeping:
             AND number IS NULL AND erased_at IS NULL"""
         with (
             self._store.held(capture_id),
-            self._ledger.holding(query, (capture_id,)) as waits,  # who binds it comes after, or did
+            self._ledger.holding(query, (capture_id,)) as found,  # who binds it comes after, or did
         ):
-            if waits is None:
+            if found is None:
                 raise CannotBindError("not waiting to be bound: nothing was erased")
             self._erase(capture_id, "discarded by dispatch", now)
 
@@ -185,7 +185,7 @@ class Keeping:
             NotDone: it is held already; a second case would end with the first one's release.
         """
         row = (self._orders.find(number).number, case_number, rfc3339(now))
-        for hold in self.held():
+        for hold in self.holds():
             if hold.number == number:
                 raise NotDone(f"order {number} is held for {hold.case_number} already")
         self._ledger.execute("INSERT INTO holds VALUES (?, ?, ?)", row)
@@ -195,7 +195,8 @@ class Keeping:
         if not self._ledger.execute("DELETE FROM holds WHERE number = ?", (number,)).rowcount:
             raise NotDone(f"order {number} is not held")
 
-    def held(self) -> list[Hold]:
+    def holds(self) -> list[Hold]:
+        """Of every open case, the oldest first."""
         rows = self._ledger.execute("SELECT * FROM holds ORDER BY since")
         return [
             Hold(row["number"], row["case_number"], datetime.fromisoformat(row["since"]))

@@ -111,7 +111,7 @@ def test_nothing_of_a_held_order_is_erased_until_it_is_released(town: Town) -> N
     assert (town.kept(held), town.kept(free)) == ((True, True), (False, False))
     assert len(town.office.access.views_of(CHANGES_MIND)) == 1
     assert town.shown(CHANGES_MIND) == []
-    (hold,) = town.office.keeping.held()
+    (hold,) = town.office.keeping.holds()
     assert (hold.number, hold.case_number, hold.since) == (CHANGES_MIND, "CASE-7", CAME)
 
     town.office.keeping.release(CHANGES_MIND)
@@ -131,7 +131,7 @@ def test_a_second_case_does_not_end_with_the_first(town: Town) -> None:
 
     with pytest.raises(NotDone, match="held for CASE-7 already"):
         keeping.hold(CHANGES_MIND, "CASE-8", CAME)
-    assert [hold.case_number for hold in keeping.held()] == ["CASE-7"]
+    assert [hold.case_number for hold in keeping.holds()] == ["CASE-7"]
     with pytest.raises(NotDone, match="not held"):
         keeping.release(ALLOWED)
 
