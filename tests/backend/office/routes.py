@@ -125,11 +125,12 @@ class Routes:
             self._ledger.execute(upsert, row)
         return Issued(version, token)
 
-    def forget_ended(self, now: datetime) -> None:
-        """Wipe manifests that have ended, and keep their versions."""
+    def forget_ended(self, now: datetime, most: int) -> int:
+        """Wipe up to so many manifests that have ended, and keep their versions; how many."""
         ended = """UPDATE manifests SET content = NULL, token = NULL WHERE content IS NOT NULL
-            AND device_id IN (SELECT device_id FROM assignments WHERE ends <= ?)"""
-        self._ledger.execute(ended, (rfc3339(now),))
+            AND device_id IN (SELECT device_id FROM assignments JOIN manifests USING (device_id)
+            WHERE ends <= ? AND content IS NOT NULL LIMIT ?)"""
+        return self._ledger.execute(ended, (rfc3339(now), most)).rowcount
 
     def forget(self, before: datetime, most: int) -> int:
         """Drop up to so many routes that ended before a time; returns how many."""

@@ -184,6 +184,25 @@ def test_routes_and_looks_go_in_steps_too(town: Town, monkeypatch: pytest.Monkey
     assert count(town, "routes") == count(town, "route_orders") == count(town, "views") == 0
 
 
+def test_manifests_that_have_ended_are_wiped_in_steps_and_keep_their_versions(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fleet's routes end together in the evening."""
+    monkeypatch.setattr(keeping, "BATCH", 2)
+    vans = [f"van-{number}" for number in range(5)]
+    for van in vans:
+        town.office.routes.plan(f"r-{van}", [ALLOWED], NOON, NOON + timedelta(hours=1))
+        town.office.routes.assign(f"r-{van}", van)
+    before = [town.manifest(van).version for van in vans]
+    whole = "manifests WHERE content IS NOT NULL"
+
+    left = {count(town, whole) for _ in town.office.keeping.steps(NOON + timedelta(hours=2))}
+
+    assert left - {5} == {3, 1, 0}
+    versions = "SELECT version FROM manifests ORDER BY device_id"
+    assert [row[0] for row in town.office.ledger.execute(versions)] == before
+
+
 def test_what_opens_nothing_any_more_goes_without_a_sign_in(town: Town) -> None:
     ledger, access, later = town.office.ledger, town.office.access, NOON + timedelta(minutes=25)
     accounts = Accounts(ledger, CHEAP)
