@@ -243,12 +243,14 @@ def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
         assert "not what was put there" in caplog.text
 
 
+@pytest.mark.parametrize("left", [b"another\nthing", b""], ids=["another", "nothing"])
 def test_what_was_written_over_is_erased_when_it_is_due_and_leaves_no_label(
-    town: Town, opened: Opened
+    town: Town, opened: Opened, left: bytes
 ) -> None:
+    """Of an object of no bytes S3 has no range at all."""
     store = town.office.store
     changed, other = (town.receive(town.photo(demo.ALLOWED)) for _ in range(2))
-    opened.overwrite(changed, store.sha256_of(changed), b"another\nthing")
+    opened.overwrite(changed, store.sha256_of(changed), left)
 
     assert town.office.keeping.expire(NOON.replace(year=NOON.year + 1)) == 2
 

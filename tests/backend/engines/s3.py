@@ -52,6 +52,7 @@ _DENIED: Final = frozenset(
 )
 _NO_ROOM: Final = frozenset({"QuotaExceeded", "InsufficientStorage", "507"})
 _UNKNOWN: Final = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405"})
+_EMPTY: Final = frozenset({"InvalidRange", "416"})
 _NONE: Final = frozenset({"NoSuchKey", "404", "ObjectLockConfigurationNotFoundError"})
 
 _LOOK: Final = "look whether the engine runs, and whether its address is right"
@@ -233,7 +234,7 @@ class S3:
 
     @contextmanager
     def _asking(self, key: str = "") -> Iterator[None]:
-        """What boto3 raises becomes Away, Missing, or _UnknownHere."""
+        """What boto3 raises becomes Away, Missing, Changed, or _UnknownHere."""
         try:
             yield
         except ClientError as error:
@@ -282,13 +283,21 @@ def _meaning(error: ClientError, bucket: str, key: str) -> Exception:
     match code:
         case _ if code in _NONE:
             return Missing(f"there is no {key} in bucket {bucket}")
+        case _ if code in _EMPTY:
+            return Changed(f"{key} in bucket {bucket} has no bytes: it is not what was put there")
         case _ if code in _UNKNOWN:
             return _UnknownHere(code)
-        case "NoSuchBucket":
-            return Away(f"{said}: make it, or give another one in --objects")
-        case _ if code in _DENIED:
-            return Away(f"{said}: look at AWS_ACCESS_KEY_ID, its secret, and what it may do there")
-        case _ if code in _NO_ROOM:
-            return Away(f"{said}: make room, or raise its quota")
         case _:
-            return Away(f"{said}: look at the engine's log, and whether its disks have room")
+            return Away(f"{said}: {_what_to_do(code)}")
+
+
+def _what_to_do(code: str) -> str:
+    match code:
+        case "NoSuchBucket":
+            return "make it, or give another one in --objects"
+        case _ if code in _DENIED:
+            return "look at AWS_ACCESS_KEY_ID, its secret, and what it may do there"
+        case _ if code in _NO_ROOM:
+            return "make room, or raise its quota"
+        case _:
+            return "look at the engine's log, and whether its disks have room"
