@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from random import random
 from typing import Final
 
 from agent.models import rfc3339
@@ -26,6 +27,9 @@ _OVER: Final = (
 )
 """Why, since when, and which; each has an index of what is not erased yet (ledger.py)."""
 
+_LAST: Final = "~"
+"""Behind every time, as texts are compared."""
+
 _NO_PHOTO: Final = "no photo at this stop"
 
 Due = tuple[str, str]
@@ -40,16 +44,35 @@ class Dues:
         self._retention = retention
 
     def all(self, now: datetime) -> Iterator[list[Due]]:
-        """In batches; whoever stops in between leaves the rest due."""
+        """In batches, from a random time on, and then what is older.
+
+        Whoever stops in between leaves the rest due, and begins elsewhere the next time: what
+        cannot be erased is before no other for long, however much of it there is, and processes
+        that are at it at once seldom meet.
+        """
         yield from self._unwanted()
+        before = self._before(now)
         for why, since, which in _OVER:
-            query = f"""SELECT c.{since} AS since, c.capture_id FROM captures c
-                WHERE {which} AND {_FREE} AND (c.{since}, c.capture_id) > (:after, :id)
-                ORDER BY 1, 2 LIMIT {BATCH}"""
-            last = {"after": "", "id": ""}
-            while found := self._ledger.execute(query, self._before(now) | last).fetchall():
-                yield [(row["capture_id"], why) for row in found]
-                last = {"after": found[-1]["since"], "id": found[-1]["capture_id"]}
+            each = f"SELECT c.{since}, c.capture_id FROM captures c WHERE {which} AND {_FREE}"
+            begin = self._somewhere(each, before)
+            for span in ({"after": begin, "until": _LAST}, {"after": "", "until": begin}):
+                query = f"""{each} AND c.{since} < :until
+                    AND (c.{since}, c.capture_id) > (:after, :id) ORDER BY 1, 2 LIMIT {BATCH}"""
+                last = before | span | {"id": ""}
+                while found := self._ledger.execute(query, last).fetchall():
+                    yield [(capture_id, why) for _, capture_id in found]
+                    last["after"], last["id"] = found[-1]
+
+    def _somewhere(self, each: str, before: dict[str, str]) -> str:
+        """A time between the first and the last of what is due; empty where nothing is."""
+        ends = [
+            self._ledger.execute(f"{each} ORDER BY 1 {way} LIMIT 1", before).fetchone()
+            for way in ("", "DESC")
+        ]
+        if None in ends:
+            return ""
+        first, last = (datetime.fromisoformat(since) for since, _ in ends)
+        return rfc3339(first + random() * (last - first))
 
     def one(self, capture_id: str, now: datetime) -> list[Due]:
         """This record alone, if it is due."""

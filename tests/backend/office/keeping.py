@@ -30,6 +30,10 @@ BATCH: Final = 100
 """Routes that are dropped at once, with up to 150 orders on each, and manifests of some 80 KB that
 are wiped; and ten times as many views."""
 
+IN_VAIN: Final = 10
+"""Records in a row that cannot be erased before the rest is left to the next round: half a minute
+of an engine that is away, and seldom chance where half of all objects cannot be read."""
+
 
 class NotDone(Exception):
     """What was asked for makes no sense, and nothing was changed; says why."""
@@ -56,6 +60,14 @@ class Hold:
     number: str
     case_number: str
     since: datetime
+
+
+@dataclass(slots=True)
+class _Tries:
+    """Of one round: records in a row that could not be erased, and how many of them end it."""
+
+    most: int
+    in_vain: int = 0
 
 
 class Keeping:
@@ -90,15 +102,40 @@ class Keeping:
     def steps(self, now: datetime) -> Iterator[int]:
         """The same in steps, each of some records or rows; how many records each erased.
 
-        Whoever stops in between leaves the rest due.
+        Whoever stops in between leaves the rest due. What cannot be reached stops nothing that can
+        be; Away is raised in the end, where IN_VAIN records in a row could not be, or the rows.
         """
-        for due in self._dues.all(now):
-            yield self._erase_all(due, now, waits=False)
         before = now - timedelta(days=self._retention.photo_days)
+        away = None
+        for part in (
+            self._erase_records(now),
+            self._erase_hopeless(before),
+            self._drop_uploads(now),
+            self._forget(now, before),
+        ):
+            try:
+                yield from part
+            except Away as error:
+                away = error
+        if away is not None:
+            raise away
+
+    def _erase_records(self, now: datetime) -> Iterator[int]:
+        tries = _Tries(IN_VAIN)
+        for due in self._dues.all(now):
+            yield self._erase_all(due, now, tries, waits=False)
+
+    def _erase_hopeless(self, before: datetime) -> Iterator[int]:
+        tries = _Tries(IN_VAIN)
         for hopeless in self._store.unfiled.hopeless(before):
-            yield sum(self._erases(self._erase_unfiled, one) for one in hopeless)
+            yield sum(self._erases(self._erase_unfiled, one, tries) for one in hopeless)
+
+    def _drop_uploads(self, now: datetime) -> Iterator[int]:
         for _ in self._uploads.expire(now, self._retention.open_days, self._retention.refused_days):
             yield 0
+
+    def _forget(self, now: datetime, before: datetime) -> Iterator[int]:
+        """Rows that are of no object."""
         while self._routes.forget_ended(now, BATCH):
             yield 0
         while self._routes.forget(before, BATCH):
@@ -111,32 +148,44 @@ class Keeping:
 
     def expire_one(self, capture_id: str, now: datetime) -> None:
         """Erase this record alone, if it is due. Any thread may; interrupted, run it again."""
-        self._erase_all(self._dues.one(capture_id, now), now)
+        self._erase_all(self._dues.one(capture_id, now), now, _Tries(1))
 
     def expire_order(self, number: str, now: datetime) -> None:
         """Erase the photos of this order, if it takes none."""
-        self._erase_all(self._dues.of_orders([number]), now)
+        self._erase_all(self._dues.of_orders([number]), now, _Tries(1))
 
     def expire_address(self, address: str, now: datetime) -> None:
         """Erase the photos of what goes to this address, where it takes none."""
-        self._erase_all(self._dues.of_address(address), now)
+        self._erase_all(self._dues.of_address(address), now, _Tries(1))
 
-    def _erase_all(self, due: Sequence[Due], now: datetime, *, waits: bool = True) -> int:
+    def _erase_all(
+        self, due: Sequence[Due], now: datetime, tries: _Tries, *, waits: bool = True
+    ) -> int:
         erase = partial(self._erase_due, now=now, waits=waits)
-        erased = sum(self._erases(erase, capture_id) for capture_id, _ in due)
+        erased = sum(self._erases(erase, capture_id, tries) for capture_id, _ in due)
         if erased:
             log.info("erased=%d", erased)
         return erased
 
-    def _erases(self, erase: Callable[[str], bool], capture_id: str) -> bool:
-        """False where it cannot be erased: the others go on, and it stays due. Raises Away."""
+    def _erases(self, erase: Callable[[str], bool], capture_id: str, tries: _Tries) -> bool:
+        """False where it cannot be erased: the others go on, and it stays due.
+
+        Raises:
+            Away: as many in a row could not be as are tried; so much is away altogether.
+        """
         try:
-            return erase(capture_id)
-        except Away:
-            raise
+            is_erased = erase(capture_id)
+        except Away as error:
+            log.warning("record=not_erased capture_id=%s why=%r", capture_id, str(error))
+            tries.in_vain += 1
+            if tries.in_vain == tries.most:
+                raise
+            return False
         except Exception:  # a bug that this record meets: the others are to go in their time
             log.exception("record=not_erased capture_id=%s", capture_id)
             return False
+        tries.in_vain = 0
+        return is_erased
 
     def _erase_due(self, capture_id: str, now: datetime, *, waits: bool) -> bool:
         """Unless another process has done so meanwhile, or it is held by now.

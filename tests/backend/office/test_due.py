@@ -1,11 +1,14 @@
 """What is due goes in steps that stay short, however much it is; and who stops leaves the rest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from agent.models import rfc3339
+from tests.backend.engines.away import Away
 from tests.backend.engines.folder import Folder
 from tests.backend.office import due, keeping
 from tests.backend.office.access import Agent, Customer
@@ -47,19 +50,33 @@ def test_a_step_erases_so_many_and_whoever_stops_leaves_the_rest_due(
 
 
 class Interrupted(Folder):
-    """Something comes in between once, as soon as a record was erased; a bug meets the bad."""
+    """Something comes in between once, as soon as a record was erased.
+
+    A bug meets the bad; the lost lie where nobody can read them.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.then: list[Callable[[], object]] = []
         self.bad: list[str] = []
+        self.lost: Sequence[str] = ()
+        self.tried: list[str] = []
 
     def erase(self, capture_id: str, line: bytes = b"") -> None:
+        self.tried.append(capture_id)
         if capture_id in self.bad:
             raise ValueError(capture_id)
+        if capture_id in self.lost:
+            raise Away(capture_id)
         super().erase(capture_id, line)
         while self.then:
             self.then.pop()()
+
+
+@pytest.fixture
+def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest is erased first."""
+    monkeypatch.setattr(due, "random", lambda: 0.0)
 
 
 @pytest.fixture
@@ -67,6 +84,7 @@ def interrupted(tmp_path: Path) -> Interrupted:
     return Interrupted(tmp_path)
 
 
+@pytest.mark.usefixtures("in_order")
 def test_a_hold_that_comes_while_others_are_erased_holds(
     tmp_path: Path, interrupted: Interrupted
 ) -> None:
@@ -80,6 +98,7 @@ def test_a_hold_that_comes_while_others_are_erased_holds(
     assert (town.kept(gone), town.kept(held)) == ((False, False), (True, True))
 
 
+@pytest.mark.usefixtures("in_order")
 def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
     tmp_path: Path, interrupted: Interrupted
 ) -> None:
@@ -134,6 +153,56 @@ def test_one_that_cannot_be_erased_stops_no_other(
     assert {town.kept(bad)[0], town.kept(good)[0]} == {True, False}
     interrupted.bad.clear()
     assert town.office.keeping.expire(CAME + 40 * DAY) == 1
+
+
+def _at(minute: int) -> str:
+    return rfc3339(CAME + timedelta(minutes=minute))
+
+
+def test_what_cannot_be_reached_stops_no_other(
+    tmp_path: Path, interrupted: Interrupted, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on a lost disk among many: it is tried again, and the others are gone."""
+    town = Town(tmp_path, objects=interrupted)
+    ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(6)]
+    interrupted.lost = ids[::2]
+
+    assert town.office.keeping.expire(CAME + 40 * DAY) == 3
+
+    assert [town.kept(one)[0] for one in ids] == [True, False] * 3
+    assert f"record=not_erased capture_id={ids[0]}" in caplog.text
+    interrupted.lost = ()
+    assert town.office.keeping.expire(CAME + 40 * DAY) == 3
+
+
+def test_however_many_cannot_be_reached_side_by_side_the_others_go_in_the_next_rounds(
+    tmp_path: Path, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due, "BATCH", 2)
+    monkeypatch.setattr(keeping, "IN_VAIN", 3)
+    town = Town(tmp_path, objects=interrupted)
+    ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(12)]
+    interrupted.lost = ids[:8]
+
+    for _ in range(100):  # two in three begin before the last of these
+        with suppress(Away):
+            town.office.keeping.expire(CAME + 40 * DAY)
+
+    assert [town.kept(one)[0] for one in ids] == [True] * 8 + [False] * 4
+
+
+def test_where_nothing_can_be_reached_few_are_tried_and_rows_go_all_the_same(
+    tmp_path: Path, interrupted: Interrupted
+) -> None:
+    town = Town(tmp_path, objects=interrupted)
+    interrupted.lost = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(12)]
+    town.office.routes.plan("old", [ALLOWED], CAME, CAME + timedelta(hours=1))
+
+    with pytest.raises(Away):
+        town.office.keeping.expire(CAME + 40 * DAY)
+
+    assert len(interrupted.tried) == keeping.IN_VAIN
+    assert count(town, "routes") == 0
 
 
 def test_what_a_process_left_that_died_after_an_opt_out_is_found(
