@@ -65,7 +65,7 @@ def _changed(options: argparse.Namespace, office: Office, now: datetime) -> str:
 
 def _hold(options: argparse.Namespace, office: Office, now: datetime) -> str:
     if options.command == "release":
-        office.keeping.release(options.number)
+        office.keeping.release(options.number, now)
         return f"order {options.number}: released"
     office.keeping.hold(options.number, options.case_number, now)
     return f"order {options.number}: nothing is erased until it is released"

@@ -30,6 +30,9 @@ BATCH: Final = 100
 """Routes that are dropped at once, with up to 150 orders on each, and manifests of some 80 KB that
 are wiped; and ten times as many views."""
 
+LOOK_BACK: Final = timedelta(days=1)
+"""How often all orders that take no photo are looked at: it repairs what seldom happens."""
+
 IN_VAIN: Final = 10
 """Records in a row that cannot be erased before the rest is left to the next round: half a minute
 of an engine that is away, and seldom chance where half of all objects cannot be read."""
@@ -94,6 +97,7 @@ class Keeping:
         ledger.migrate(ACCOUNTS)  # sessions refer to them
         self._sessions = Sessions(ledger)
         self._tries = SignInLimit(ledger)
+        self._looked_back_at: datetime | None = None
 
     def expire(self, now: datetime) -> int:
         """Erase all that is due at `now`; returns how many records. Interrupted, run it again."""
@@ -112,6 +116,7 @@ class Keeping:
             self._erase_hopeless(before),
             self._drop_uploads(now),
             self._forget(now, before),
+            self._erase_unwanted(now),
         ):
             try:
                 yield from part
@@ -123,6 +128,17 @@ class Keeping:
     def _erase_records(self, now: datetime) -> Iterator[int]:
         tries = _Tries(IN_VAIN)
         for due in self._dues.all(now):
+            yield self._erase_all(due, now, tries, waits=False)
+
+    def _erase_unwanted(self, now: datetime) -> Iterator[int]:
+        """What a process left that died between an opt-out and its erasing; or this one could not.
+
+        So as one begins, after a failure, and else once in LOOK_BACK.
+        """
+        if self._looked_back_at is not None and now < self._looked_back_at + LOOK_BACK:
+            return
+        self._looked_back_at, tries = now, _Tries(IN_VAIN)
+        for due in self._dues.unwanted():
             yield self._erase_all(due, now, tries, waits=False)
 
     def _erase_hopeless(self, before: datetime) -> Iterator[int]:
@@ -177,6 +193,7 @@ class Keeping:
             is_erased = erase(capture_id)
         except Away as error:
             log.warning("record=not_erased capture_id=%s why=%r", capture_id, str(error))
+            self._looked_back_at = None
             tries.in_vain += 1
             if tries.in_vain == tries.most:
                 raise
@@ -241,10 +258,15 @@ class Keeping:
                 raise NotDone(f"order {number} is held for {hold.case_number} already")
         self._ledger.execute("INSERT INTO holds VALUES (?, ?, ?)", row)
 
-    def release(self, number: str) -> None:
-        """End a hold; the next `expire` erases what is due. Raises NotDone: it is not held."""
+    def release(self, number: str, now: datetime) -> None:
+        """End a hold; the next `expire` erases what is due, and this what takes no photo.
+
+        Raises:
+            NotDone: it is not held.
+        """
         if not self._ledger.execute("DELETE FROM holds WHERE number = ?", (number,)).rowcount:
             raise NotDone(f"order {number} is not held")
+        self.expire_order(number, now)
 
     def holds(self) -> list[Hold]:
         """Of every open case, the oldest first."""

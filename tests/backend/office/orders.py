@@ -29,7 +29,7 @@ What a page asks:
     access.may_see(viewer, capture_id, now)            viewer: Nobody | Customer | Agent | Dispatch
     access.one_time_code("1001", now), access.verify(Agent("17"), "1001", code, why, now) -> bool
     access.log(viewer, capture_id, why, now), access.views_of("1001") -> list[View]
-    keeping.hold("1001", "CASE-7", now), keeping.release("1001"), keeping.expire(now)
+    keeping.hold("1001", "CASE-7", now), keeping.release("1001", now), keeping.expire(now)
     keeping.plain_language(settings.retention) -> list[Kept]   what, for whom, how long
 
 Why a stop takes no photo stays here: a manifest has the rule and the stop's id, never a reason.

@@ -104,7 +104,7 @@ def test_what_is_held_stays_and_is_added_once_it_is_erased(town: Town, into: Pat
     assert "1 records" in archive(town.office, "2026-05", into, LATER)
     assert rows(town) == {held}
 
-    town.office.keeping.release(CHANGES_MIND)
+    town.office.keeping.release(CHANGES_MIND, LATER)
     town.office.keeping.expire(LATER)
     file = into / "2026-05.jsonl"
     file.rename(into / "elsewhere")

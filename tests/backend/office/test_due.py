@@ -228,6 +228,27 @@ def test_what_a_process_left_that_died_after_an_opt_out_is_found(
     assert town.kept(held) == town.kept(stays) == (True, True)
 
 
+def test_orders_that_take_no_photo_are_looked_at_once_a_day_and_after_a_failure(
+    tmp_path: Path, interrupted: Interrupted
+) -> None:
+    """There are more of them each day, and mostly nothing of them is left."""
+    town = Town(tmp_path, objects=interrupted)
+    left, failed = (town.receive(town.photo(number)) for number in (ALLOWED, RIGHT_DOOR))
+    office, hour = town.office, timedelta(hours=1)
+    assert office.keeping.expire(NOON) == 0
+
+    office.orders.set_opted_out(ALLOWED, opted_out=True)
+    assert office.keeping.expire(NOON + hour) == 0
+    assert office.keeping.expire(NOON + DAY) == 1
+
+    interrupted.lost = [failed]
+    with pytest.raises(Away):
+        office.opt_out_order(RIGHT_DOOR, True)
+    interrupted.lost = ()
+    assert office.keeping.expire(NOON + DAY + hour) == 1
+    assert town.kept(left) == town.kept(failed) == (False, False)
+
+
 def test_an_opt_out_erases_what_it_is_about_and_leaves_the_rest_to_its_time(town: Town) -> None:
     """A customer waits for the page, and not for what is due of all others."""
     old = town.receive(town.photo(ALLOWED), "2020-01-01T00:00:00.000Z")
