@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from random import random
+from random import random, shuffle
 from typing import Final
 
 from agent.models import rfc3339
@@ -59,8 +59,9 @@ class Dues:
                     AND (c.{since}, c.capture_id) > (:after, :id) ORDER BY 1, 2 LIMIT {BATCH}"""
                 last = before | span | {"id": ""}
                 while found := self._ledger.execute(query, last).fetchall():
-                    yield [(capture_id, why) for _, capture_id in found]
                     last["after"], last["id"] = found[-1]
+                    shuffle(found)  # for others that are at these too
+                    yield [(capture_id, why) for _, capture_id in found]
 
     def _somewhere(self, each: str, before: dict[str, str]) -> str:
         """A time between the first and the last of what is due; empty where nothing is."""

@@ -211,6 +211,9 @@ class Keeping:
             waits: for another process that is at it. Without, that one goes on: of several that
                 erase what is due, each does a part.
         """
+        query = "SELECT 1 FROM captures WHERE capture_id = ? AND erased_at IS NOT NULL"
+        if self._ledger.execute(query, (capture_id,)).fetchone() is not None:
+            return False  # before its row is held: that is six questions
         with self._store.held(capture_id, waits=waits) as upload:
             if upload is None and self._store.find(capture_id) is not None:
                 return False

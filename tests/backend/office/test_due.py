@@ -1,7 +1,7 @@
 """What is due goes in steps that stay short, however much it is; and who stops leaves the rest."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -77,6 +77,7 @@ class Interrupted(Folder):
 def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest is erased first."""
     monkeypatch.setattr(due, "random", lambda: 0.0)
+    monkeypatch.setattr(due, "shuffle", lambda _: None)
 
 
 @pytest.fixture
@@ -100,15 +101,24 @@ def test_a_hold_that_comes_while_others_are_erased_holds(
 
 @pytest.mark.usefixtures("in_order")
 def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
-    tmp_path: Path, interrupted: Interrupted
+    tmp_path: Path, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And its row is not held for that."""
     town, first = Town(tmp_path, objects=interrupted), CAME + 40 * DAY
-    town.receive(town.photo(ALLOWED))
+    one = town.receive(town.photo(ALLOWED))
     other = town.receive(town.photo(ALLOWED), "2026-12-01T11:30:00.000Z")
+    hold, held = town.office.store.held, []
+
+    def noted(capture_id: str, *, waits: bool = True) -> AbstractContextManager[object]:
+        held.append(capture_id)
+        return hold(capture_id, waits=waits)
+
+    monkeypatch.setattr(town.office.store, "held", noted)
     interrupted.then = [lambda: town.office.keeping.expire_one(other, first)]
 
     assert town.office.keeping.expire(first + DAY) == 1
 
+    assert held == [one, other]
     filed = town.office.filing.filed(other)
     assert filed is not None
     assert filed.erased_at == "2027-01-10T11:00:00.000Z"
