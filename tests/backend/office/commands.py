@@ -56,19 +56,26 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
 def _changed(options: argparse.Namespace, office: Office, now: datetime) -> str:
     match options.command:
         case "expire":
-            return f"erased {office.keeping.expire(now)} records"
+            return _expire(office, now)
         case "archive":
             return archive.archive(office, options.month, options.folder, now)
         case _:
             return _hold(options, office, now)
 
 
+def _expire(office: Office, now: datetime) -> str:
+    erased, left = office.keeping.expire(now), office.keeping.due(now)
+    why = f"; {left} are still due: another process is at them, or the log says why not"
+    return f"erased {erased} records{why if left else ''}"
+
+
 def _hold(options: argparse.Namespace, office: Office, now: datetime) -> str:
     if options.command == "release":
         office.keeping.release(options.number, now)
         return f"order {options.number}: released"
-    office.keeping.hold(options.number, options.case_number, now)
-    return f"order {options.number}: nothing is erased until it is released"
+    gone = office.keeping.hold(options.number, options.case_number, now)
+    but = f"; {gone} of its records were being erased already, and are gone" if gone else ""
+    return f"order {options.number}: nothing is erased until it is released{but}"
 
 
 def _kept(office: Office) -> str:

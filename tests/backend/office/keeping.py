@@ -33,6 +33,9 @@ are wiped; and ten times as many views."""
 LOOK_BACK: Final = timedelta(days=1)
 """How often all orders that take no photo are looked at: it repairs what seldom happens."""
 
+ERASING_TRIES: Final = 10
+"""Waits for a row of 1.5 s each (LOCK_MS): the five requests to S3 for one record have 3 s each."""
+
 IN_VAIN: Final = 10
 """Records in a row that cannot be erased before the rest is left to the next round: half a minute
 of an engine that is away, and seldom chance where half of all objects cannot be read."""
@@ -100,7 +103,10 @@ class Keeping:
         self._looked_back_at: datetime | None = None
 
     def expire(self, now: datetime) -> int:
-        """Erase all that is due at `now`; returns how many records. Interrupted, run it again."""
+        """Erase what is due at `now`; returns how many records. Interrupted, run it again.
+
+        Not what another process is at, nor what cannot be erased: `due` says how many are left.
+        """
         return sum(self.steps(now))
 
     def steps(self, now: datetime) -> Iterator[int]:
@@ -121,7 +127,7 @@ class Keeping:
             try:
                 yield from part
             except Away as error:
-                away = error
+                away, self._looked_back_at = error, None
         if away is not None:
             raise away
 
@@ -161,6 +167,11 @@ class Keeping:
         self._forget_access(now)
         while self._forget_views():
             yield 0
+
+    def due(self, now: datetime) -> int:
+        """How many records are due: after `expire`, those that it left."""
+        found = [*self._dues.all(now), *self._dues.unwanted()]
+        return len({capture_id for batch in found for capture_id, _ in batch})
 
     def expire_one(self, capture_id: str, now: datetime) -> None:
         """Erase this record alone, if it is due. Any thread may; interrupted, run it again."""
@@ -211,8 +222,7 @@ class Keeping:
             waits: for another process that is at it. Without, that one goes on: of several that
                 erase what is due, each does a part.
         """
-        query = "SELECT 1 FROM captures WHERE capture_id = ? AND erased_at IS NOT NULL"
-        if self._ledger.execute(query, (capture_id,)).fetchone() is not None:
+        if self._is_erased(capture_id):
             return False  # before its row is held: that is six questions
         with self._store.held(capture_id, waits=waits) as upload:
             if upload is None and self._store.find(capture_id) is not None:
@@ -248,18 +258,41 @@ class Keeping:
                 raise CannotBindError("not waiting to be bound: nothing was erased")
             self._erase(capture_id, "discarded by dispatch", now)
 
-    def hold(self, number: str, case_number: str, now: datetime) -> None:
+    def hold(self, number: str, case_number: str, now: datetime) -> int:
         """Erase nothing of this order until it is released.
+
+        What another process was erasing already, it ends before this returns. Said again for the
+        same case, it waits once more.
+
+        Returns:
+            How many records went so, since the order was held.
 
         Raises:
             NoSuchOrder: there is none.
             NotDone: it is held already; a second case would end with the first one's release.
+            Away: it is held, and what was being erased has not ended in time.
         """
         row = (self._orders.find(number).number, case_number, rfc3339(now))
-        for hold in self.holds():
-            if hold.number == number:
-                raise NotDone(f"order {number} is held for {hold.case_number} already")
-        self._ledger.execute("INSERT INTO holds VALUES (?, ?, ?)", row)
+        held = [hold.case_number for hold in self.holds() if hold.number == number]
+        if held and held != [case_number]:
+            raise NotDone(f"order {number} is held for {held[0]} already")
+        if not held:
+            self._ledger.execute("INSERT INTO holds VALUES (?, ?, ?)", row)
+        query = "SELECT capture_id FROM captures WHERE number = ? AND erased_at IS NULL"
+        found = [one["capture_id"] for one in self._ledger.execute(query, (number,))]
+        for capture_id in found:
+            self._await_end(capture_id)
+        return sum(self._is_erased(capture_id) for capture_id in found)
+
+    def _await_end(self, capture_id: str) -> None:
+        """Of its erasing, where that is under way: who erases holds its row."""
+        for tries in range(ERASING_TRIES, 0, -1):
+            try:
+                with self._store.held(capture_id):
+                    return
+            except Away:
+                if tries == 1:
+                    raise
 
     def release(self, number: str, now: datetime) -> None:
         """End a hold; the next `expire` erases what is due, and this what takes no photo.
@@ -286,6 +319,10 @@ class Keeping:
         change = """UPDATE captures SET erased_at = ?, erased_why = ?, number = NULL,
             distance_m = NULL, accuracy_m = NULL, reason = NULL WHERE capture_id = ?"""
         self._ledger.execute(change, (rfc3339(now), why, capture_id))
+
+    def _is_erased(self, capture_id: str) -> bool:
+        query = "SELECT 1 FROM captures WHERE capture_id = ? AND erased_at IS NOT NULL"
+        return self._ledger.execute(query, (capture_id,)).fetchone() is not None
 
     def _forget_access(self, now: datetime) -> None:
         """What opens nothing any more; and says from when on no look is forgotten."""

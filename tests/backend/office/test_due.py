@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -13,13 +14,16 @@ from tests.backend.engines.folder import Folder
 from tests.backend.office import due, keeping
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
+from tests.backend.office.model import open_office
 from tests.backend.office.town import NOON, Town
 from tests.backend.office.worker import Worker
 from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.pages.limits import SignInLimit, Try
 from tests.backend.pages.live import CHEAP
 from tests.backend.pages.sessions import Sessions
+from tests.backend.wire.store import Store
 from tests.support.factory import new_id
+from tests.support.waiting import until
 
 CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -97,6 +101,27 @@ def test_a_hold_that_comes_while_others_are_erased_holds(
     assert town.office.keeping.expire(CAME + 40 * DAY) == 1
 
     assert (town.kept(gone), town.kept(held)) == ((False, False), (True, True))
+
+
+def test_a_hold_waits_for_what_is_being_erased_and_says_so(
+    tmp_path: Path, interrupted: Interrupted
+) -> None:
+    town = Town(tmp_path, objects=interrupted)
+    gone = town.receive(town.photo(CHANGES_MIND))
+    other, said = open_office(Store(tmp_path)).keeping, []
+    thread = Thread(target=lambda: said.append(other.hold(CHANGES_MIND, "CASE-7", CAME)))
+
+    def held_meanwhile() -> None:
+        thread.start()
+        until(lambda: town.office.keeping.holds() != [])
+        thread.join(0.5)
+        said.append(-1)
+
+    interrupted.then = [held_meanwhile]
+    town.office.keeping.expire(CAME + 40 * DAY)
+    thread.join()
+
+    assert (said, town.kept(gone)) == ([-1, 1], (False, False))
 
 
 @pytest.mark.usefixtures("in_order")

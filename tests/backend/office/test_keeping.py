@@ -1,5 +1,6 @@
 """Retention: what the table says, what happens by it, and what people are told about it."""
 
+import argparse
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.backend.engines.away import Away
 from tests.backend.engines.sql import Conflict
 from tests.backend.identity.fleet import KeyFiles
 from tests.backend.keys import receipt_key as make_key
+from tests.backend.office import commands
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.export import export_device, export_order
@@ -72,12 +74,18 @@ def test_what_another_process_is_erasing_is_left_to_it(town: Town) -> None:
         pytest.skip("it has one lock for all")
 
     with other.held(busy):
-        assert town.office.keeping.expire(after(30)) == 1
+        assert _said(town, "expire", now=after(30)).startswith("erased 1 records; 1 are still due")
         with pytest.raises(Away):
             town.office.keeping.expire_one(busy, after(30))
 
     assert (town.kept(busy)[0], town.kept(free)[0]) == (True, False)
-    assert town.office.keeping.expire(after(30)) == 1
+    assert _said(town, "expire", now=after(30)) == "erased 1 records"
+
+
+def _said(town: Town, *words: str, now: datetime) -> str:
+    parser = argparse.ArgumentParser()
+    commands.add_to(parser)
+    return commands.run(parser.parse_args(words), town.office, now)
 
 
 def test_practice_is_kept_for_a_day(town: Town) -> None:
@@ -130,6 +138,7 @@ def test_a_second_case_does_not_end_with_the_first(town: Town) -> None:
 
     with pytest.raises(NotDone, match="held for CASE-7 already"):
         keeping.hold(CHANGES_MIND, "CASE-8", CAME)
+    assert keeping.hold(CHANGES_MIND, "CASE-7", CAME) == 0
     assert [hold.case_number for hold in keeping.holds()] == ["CASE-7"]
     with pytest.raises(NotDone, match="not held"):
         keeping.release(ALLOWED, CAME)
