@@ -1,5 +1,6 @@
 """What is due goes in steps that stay short, however much it is; and who stops leaves the rest."""
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ import pytest
 from agent.models import rfc3339
 from tests.backend.engines.away import Away
 from tests.backend.engines.folder import Folder
-from tests.backend.office import due, keeping
+from tests.backend.office import due, expiry, keeping
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.model import open_office
@@ -326,6 +327,29 @@ def test_manifests_that_have_ended_are_wiped_in_steps_and_keep_their_versions(
     assert left - {5} == {3, 1, 0}
     versions = "SELECT version FROM manifests ORDER BY device_id"
     assert [row[0] for row in town.office.ledger.execute(versions)] == before
+
+
+def test_the_thread_erases_a_tenth_of_its_time(
+    tmp_path: Path, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In between it waits, and ends at once when its process does."""
+    monkeypatch.setattr(due, "BATCH", 1)
+    town = Town(tmp_path, objects=interrupted)
+    for _ in range(3):
+        town.receive(town.photo(ALLOWED), "2020-01-01T00:00:00.000Z")
+    interrupted.then = [lambda: time.sleep(0.1)]
+    monkeypatch.setattr(expiry, "FIRST_S", 0.0)
+    began_s = time.monotonic()
+
+    with expiry.Expiry(town.office.keeping).running():
+        until(lambda: len(interrupted.tried) == 2)
+        paused_s = time.monotonic() - began_s
+        interrupted.then = [lambda: time.sleep(1)]
+        until(lambda: len(interrupted.tried) == 3)
+        ended_s = time.monotonic()
+
+    assert paused_s >= 0.1 / expiry.SHARE
+    assert time.monotonic() - ended_s < 0.5 / expiry.SHARE
 
 
 def test_what_opens_nothing_any_more_goes_without_a_sign_in(town: Town) -> None:
