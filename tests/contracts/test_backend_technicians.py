@@ -1,5 +1,7 @@
 """A technician over the wire: what the certificate opens, whose records it delivers, the mark."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -12,6 +14,7 @@ from tests.backend.identity.register import Register
 from tests.backend.process import Backend
 from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
+from tests.backend.wire.tus import NO_SUCH_UPLOAD
 from tests.support.engines import has
 from tests.support.enrolment import Van, enrolled, technician
 from tests.support.factory import RecordMaker, new_id
@@ -127,6 +130,23 @@ def test_she_finishes_what_the_device_began(van: Van, ada: Wire) -> None:
     assert answer.status_code == 204
     assert marks(van.backend).by(capture_id) == name_of(ada)
     assert "receipt" in van.wire().receipts(capture_id).json()[capture_id]
+
+
+def test_what_is_dropped_while_she_sends_it_is_to_be_begun_again(van: Van, ada: Wire) -> None:
+    """It is held here until her first bytes wait to be marked."""
+    capture_id = new_id()
+    content = record(van.maker, capture_id)
+    ada.post(capture_id, content)
+    store = Store(van.backend.data)
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        with store.held(capture_id):
+            sent = elsewhere.submit(ada.patch, capture_id, 0, content)
+            time.sleep(0.7)
+            store.drop(capture_id)
+        answer = sent.result()
+
+    assert (answer.status_code, answer.text) == (404, f"{NO_SUCH_UPLOAD}\n")
 
 
 def test_a_device_that_comes_back_finishes_what_she_began(van: Van, ada: Wire) -> None:

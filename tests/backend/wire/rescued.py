@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
-from tests.backend.engines.sql import Room, statements
+from tests.backend.engines.sql import Conflict, Room, statements
 from tests.backend.identity.closings import A_TECHNICIAN
-from tests.backend.wire.store import Store
+from tests.backend.wire.store import NoUploadError, Store
 
 RESCUED: Final = Room(
     "rescued",
@@ -43,9 +43,16 @@ class Rescues:
         self._db.migrate(RESCUED)
 
     def mark(self, capture_id: str, technician: str) -> None:
-        """Somebody has a hand in this upload. Durable when it returns; the first name stays."""
+        """Somebody has a hand in this upload. Durable when it returns; the first name stays.
+
+        Raises:
+            NoUploadError: it was dropped meanwhile.
+        """
         into = "INSERT INTO rescued VALUES (?, ?) ON CONFLICT DO NOTHING"
-        self._db.execute(into, (capture_id, technician))
+        try:
+            self._db.execute(into, (capture_id, technician))
+        except Conflict as error:
+            raise NoUploadError(f"{capture_id} was dropped meanwhile") from error
 
     def by(self, capture_id: str) -> str | None:
         """Who brought this record; None where its device did."""

@@ -126,7 +126,7 @@ class Tus:
             async with aclosing(pieces(request, upload.length - start, most)) as body:
                 async for piece in body:
                     if technician is not None and came.offset == start:
-                        await asked(self._rescues.mark, upload.capture_id, technician)
+                        await self._mark(upload, technician)
                     is_whole = len(piece) == upload.length
                     if not is_whole:
                         await self._keep(upload, came.offset, piece)
@@ -139,6 +139,12 @@ class Tus:
                 await self._keep(upload, start, came.whole)
             raise
         return came
+
+    async def _mark(self, upload: Upload, technician: str) -> None:
+        try:
+            await asked(self._rescues.mark, upload.capture_id, technician)
+        except NoUploadError as error:
+            raise HTTPException(404, NO_SUCH_UPLOAD) from error
 
     async def _keep(self, upload: Upload, at: int, piece: bytes) -> None:
         try:
