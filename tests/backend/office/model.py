@@ -55,8 +55,14 @@ class Office:
         return zone or self.settings.zone
 
     def take_in(self, opened: recordfile.RecordFile) -> None:
-        """A record has just got its receipt: the worker of this process is to file it now."""
-        self.inbox.put(claims.read(opened))
+        """A record has just got its receipt: the worker of this process is to file it now.
+
+        Raises nothing: who sent it is to have the receipt, and a worker fetches it all the same.
+        """
+        try:
+            self.inbox.put(claims.read(opened))
+        except Exception:  # a bug that this record meets
+            log.exception("record=not_read capture_id=%s", opened.label.capture_id)
 
     def received_of(self, device_id: str) -> list[str]:
         """Ids of all of a device that has its receipt, erased or not, filed already or not yet."""

@@ -161,6 +161,21 @@ def test_what_stays_in_memory_is_small_however_much_a_device_says(town: Town) ->
     assert len(pickle.dumps(said)) < 4000
 
 
+def test_a_bug_in_reading_what_a_record_says_takes_no_receipt_away(
+    town: Town, other: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Here the record has no words at all; a worker fetches it as it is."""
+    made = town.photo(ALLOWED)
+    opened: Any = town.keep(made)
+
+    town.office.take_in(replace(opened, record=None))
+
+    capture_id = made.label.capture_id
+    assert f"record=not_read capture_id={capture_id}" in caplog.text
+    Worker(other).step()
+    assert town.shown(ALLOWED) == [capture_id]
+
+
 def test_a_photo_of_an_order_without_photos_is_erased_by_whoever_files_it(
     town: Town, other: Office
 ) -> None:
