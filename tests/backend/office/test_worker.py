@@ -146,6 +146,17 @@ def test_of_what_is_received_faster_than_it_is_filed_only_some_stays_in_memory(
 
     assert inbox.take("0") is None
     assert inbox.take("1") == replace(said, columns=said.columns | {"capture_id": "1"})
+    assert inbox.came(2 * MOST_KEPT) == [str(number) for number in range(1, MOST_KEPT + 1)]
+
+
+def test_of_what_another_process_files_nothing_stays_in_memory(town: Town, other: Office) -> None:
+    made = town.photo(ALLOWED)
+    town.office.take_in(town.keep(made))
+    Worker(other).step()
+
+    Worker(town.office).step()
+
+    assert town.office.inbox.take(made.label.capture_id) is None
 
 
 def test_what_stays_in_memory_is_small_however_much_a_device_says(town: Town) -> None:

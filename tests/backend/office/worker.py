@@ -35,7 +35,7 @@ class Worker:
         self._unfiled = office.store.unfiled
         self._ended = Event()
         self._look_s = 0.0
-        self._own: list[str] = []
+        self._has_more = False
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -63,15 +63,16 @@ class Worker:
         except Exception:  # a bug; receipts are given meanwhile, and filing is not to end unseen
             log.exception("filing=failed")
         else:
-            return 0.0 if self._own else max(self._look_s - time.monotonic(), 0.0)
+            return 0.0 if self._has_more else max(self._look_s - time.monotonic(), 0.0)
         self._look_s = 0.0
         return TRIED_S
 
     def _take(self) -> list[str]:
         """What its own process has received, some after the other; at a look, what else is due."""
-        self._own += self._office.inbox.came()
-        own, self._own = self._own[:MOST], self._own[MOST:]
+        own = self._office.inbox.came(MOST)
+        self._has_more = len(own) == MOST
         taken, now_s = self._unfiled.take_of(own, datetime.now(UTC)), time.monotonic()
+        self._office.inbox.drop({*own} - {*taken})
         if now_s < self._look_s:
             return taken
         others = self._unfiled.take(datetime.now(UTC))
