@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from agent.models import CaptureId, rfc3339
+from tests.backend.engines.away import Away
 from tests.backend.office import claims
 from tests.backend.office.demo import ALLOWED, OPTED_OUT, RIGHT_DOOR
 from tests.backend.office.inbox import MOST_KEPT, Inbox
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import RECEIVED, Town
-from tests.backend.office.worker import Worker
+from tests.backend.office.worker import TRIED_S, Worker
 from tests.backend.wire.store import Store
 from tests.backend.wire.unfiled import AGAIN, LEASE, MOST, OWN
 from tests.support.engines import only_sqlite
@@ -247,6 +248,72 @@ def test_a_record_that_cannot_be_filed_stops_no_other_and_is_logged_once(
     Worker(other).step()
 
     assert town.shown(ALLOWED) == [lost]
+
+
+@pytest.fixture
+def denied(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Captures whose objects the engine does not give out, as where a part of its disks is away."""
+    ids = set[str]()
+    given = Store.received
+
+    def get(store: Store, capture_id: str) -> bytes:
+        if capture_id in ids:
+            raise Away("denied here")
+        return given(store, capture_id)
+
+    monkeypatch.setattr(Store, "received", get)
+    return ids
+
+
+def test_records_whose_objects_alone_are_away_stop_no_other_and_are_tried_again(
+    town: Town, other: Office, denied: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    first, bad, worse, last = (received(town) for _ in range(4))
+    denied |= {bad, worse}
+
+    assert Worker(other).step() != TRIED_S
+
+    assert sorted(town.shown(ALLOWED)) == sorted([first, last])
+    assert [other.store.unfiled.has(one) for one in (first, bad, worse, last)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert caplog.text.count("event=away") == 1
+    denied.clear()
+    assert sorted(other.store.unfiled.take(datetime.now(UTC) + AGAIN)) == sorted([bad, worse])
+
+
+def test_while_no_object_can_be_had_the_worker_waits(
+    town: Town, other: Office, denied: set[str]
+) -> None:
+    denied |= {received(town), received(town)}
+
+    assert Worker(other).step() == TRIED_S
+
+
+def test_marks_of_what_was_filed_go_also_when_the_rows_are_away_after_it(
+    town: Town, other: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else they are another worker's 15 s later, and counted as waiting until then."""
+    first, bad = received(town), received(town)
+    file, unfiled = Office.file, other.store.unfiled
+
+    def away(*_: object) -> bool:
+        raise Away("gone here")
+
+    def fails(office: Office, capture_id: str) -> None:
+        if capture_id == bad:
+            raise Away("gone here")
+        file(office, capture_id)
+
+    monkeypatch.setattr(Office, "file", fails)
+    monkeypatch.setattr(unfiled, "put_off", away)
+
+    assert Worker(other).step() == TRIED_S
+
+    assert [unfiled.has(one) for one in (first, bad)] == [False, True]
 
 
 @only_sqlite

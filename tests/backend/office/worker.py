@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Event, Thread
@@ -56,8 +56,7 @@ class Worker:
     def step(self) -> float:
         """Files what is due, up to twice MOST records; returns how long to wait, in seconds."""
         try:
-            taken = self._take()
-            self._unfiled.done([one for one in taken if self._files(one)])
+            self._file(self._take())
         except Away as error:
             note_away(error)
         except Exception:  # a bug; receipts are given meanwhile, and filing is not to end unseen
@@ -80,18 +79,39 @@ class Worker:
         self._look_s = now_s + (LOOK_S[self._office.store.db.engine] if is_all else 0.0)
         return taken + others
 
-    def _files(self, capture_id: str) -> bool:
-        """False where it cannot be filed: the others go on, and it is tried again. Raises Away."""
+    def _file(self, taken: Sequence[str]) -> None:
+        """Each, also after one that is Away by itself, as long as they are this worker's.
+
+        Raises:
+            Away: of the rows; or of the objects, where not one record was filed.
+        """
+        filed, away, ends_s = list[str](), None, time.monotonic() + LEASE.total_seconds()
+        try:
+            for capture_id in taken:
+                error = self._tried(capture_id)
+                if error is None:
+                    filed.append(capture_id)
+                elif isinstance(error, Away):
+                    away = error
+                    if time.monotonic() > ends_s:
+                        break
+        finally:
+            self._unfiled.done(filed)
+        if away is not None:
+            if not filed:
+                raise away
+            note_away(away)
+
+    def _tried(self, capture_id: str) -> Exception | None:
+        """Why it cannot be filed: then it is tried again later. Raises Away, of the rows."""
         try:
             self._office.file(capture_id)
-        except Exception as error:  # also a bug: one that this record meets stops no other
+        except Exception as error:  # noqa: BLE001 - a bug that this record meets stops no other
             is_new = self._unfiled.put_off(capture_id, type(error).__name__, datetime.now(UTC))
-            if isinstance(error, Away):
-                raise
-            if is_new:
+            if is_new and not isinstance(error, Away):
                 _tell(capture_id, error)
-            return False
-        return True
+            return error
+        return None
 
 
 def _tell(capture_id: str, error: Exception) -> None:
