@@ -358,6 +358,21 @@ def test_two_names_do_not_wait_for_each_other(site: Site, database: Database) ->
         pass
 
 
+def test_of_one_name_two_wait_for_each_other_and_of_two_none_where_it_can(
+    site: Site, database: Database
+) -> None:
+    other = site.open(patience_s=0.1)
+
+    with database.apart(), database.together("van-7"):
+        with pytest.raises(Away), other.together("van-7"):
+            pass
+        if database.engine == "postgresql":
+            with other.together("van-8"):
+                pass
+            with other.together():
+                pass
+
+
 def test_what_is_apart_is_all_or_nothing_and_waits_only_for_rows_where_it_can(
     site: Site, database: Database
 ) -> None:

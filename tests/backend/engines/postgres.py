@@ -167,7 +167,7 @@ atexit.register(close_pools)
 class Postgres(Database):
     """All tables of a backend in one schema; `name` is that of the SQLite file beside which it is.
 
-    `together` of two names wait for each other no more than two files do.
+    `together` of two databases wait for each other no more than two files do.
     Text cannot hold a NUL here: U+FFFD stands for it. No device's text that is kept has one
     (labels are printable, ids have a pattern, JSON escapes it); a person's may.
 
@@ -197,6 +197,8 @@ class Postgres(Database):
     @contextmanager
     def _locked(self, lock: str | None, *, hurried: bool = True) -> Iterator[None]:
         if self._bound() is not None:
+            if lock is not None:
+                self._ask(_LOCK, (lock,))
             yield
             return
         with (

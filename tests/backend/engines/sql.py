@@ -141,17 +141,21 @@ class Database(ABC):
 
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> None:
         """The same statement for each row: for all, or none. Raises Conflict, Away."""
-        with self.together():
+        with self.apart():
             for row in rows:
                 self.execute(sql, row)
 
-    def together(self) -> AbstractContextManager[None]:
+    def together(self, name: str | None = None) -> AbstractContextManager[None]:
         """All steps inside happen, durably, or none; inside another one it is part of that.
 
-        No other `together` of this database runs meanwhile, in whatever process: what was read
-        inside is still so. Waits for the other one so long. Raises Away.
+        No other `together` of this database and name runs meanwhile, in whatever process: what was
+        read inside is still so, as far as it is changed under this name alone. Waits for the other
+        one so long. On SQLite no other one runs, of whatever name. Raises Away.
+
+        Args:
+            name: of what it is about, a device for example: who is about others need not wait.
         """
-        return self._locked(self._name)
+        return self._locked(self._name if name is None else f"{self._name}.{name}")
 
     def apart(self) -> AbstractContextManager[None]:
         """The same, while others run; lock the rows that are to stay as they were read.

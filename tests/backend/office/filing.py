@@ -76,15 +76,15 @@ class Filing:
         names = ", ".join(f":{name}" for name in row)
         into = f"""INSERT INTO captures ({", ".join(row)}) VALUES ({names})
             ON CONFLICT (capture_id) DO NOTHING"""
-        with self._ledger.together():
+        with self._ledger.together(row["device_id"]):
             self._ledger.execute(into, row)
             if said.boot is not None:
                 self._date(said.boot)
-            self._settle(row["capture_id"])
+            self._reckon_done(self._settle(row["capture_id"]))
 
     def take_in_anew(self, said: Claims, received_at: str) -> None:
         """The same of one that was filed without its body. Durable when it returns."""
-        with self._ledger.together():
+        with self._ledger.together(said.columns["device_id"]):
             self.forget(said.columns["capture_id"])
             self.take_in(said, received_at)
 
@@ -188,17 +188,19 @@ class Filing:
         found = [one for row in devices for one in self._photos(which, device=row["device_id"])]
         return sorted(found, key=lambda photo: photo.received_at)
 
-    def conclude_anew(self, capture_ids: Sequence[str], since: datetime) -> None:
+    def conclude_anew(self, device_id: str, capture_ids: Sequence[str], since: datetime) -> None:
         """What took these back since then, and what they did, is reckoned by what is believed.
 
         In one step, so that a photo which stays taken back is never seen in between.
         """
         undo = """UPDATE captures SET taken_back_at = NULL
             WHERE capture_id = ? AND taken_back_at >= ?"""
-        with self._ledger.together():
+        with self._ledger.together(device_id):
+            numbers = set[str]()
             for capture_id in capture_ids:
                 self._ledger.execute(undo, (capture_id, rfc3339(since)))
-                self._settle(capture_id)
+                numbers |= self._settle(capture_id)
+            self._reckon_done(numbers)
 
     def voids(self) -> list[Void]:
         """What drivers took back: the latest LISTED, latest first; `how_many_voids` counts all."""
@@ -256,18 +258,22 @@ class Filing:
         change = """UPDATE captures SET number = ?, bound_by = ? WHERE capture_id = ?
             AND kind = 'photo' AND erased_at IS NULL AND (number IS NULL OR bound_by = ?)
             AND bound_by <> ?"""
-        with self._ledger.together():
-            before = self._photos("c.capture_id = :id", id=capture_id)
+        query = "SELECT device_id, number FROM captures WHERE capture_id = ?"
+        found = self._ledger.execute(query, (capture_id,)).fetchone()
+        if found is None:
+            raise CannotBindError("not waiting to be bound: it is not filed, or it is gone")
+        with self._ledger.together(found["device_id"]):
+            before = self._ledger.execute(query, (capture_id,)).fetchone()
             row = (number, BY_DISPATCH, capture_id, BY_DISPATCH, claims.UNOPENED_BODY)
             if self._ledger.execute(change, row).rowcount == 0:
                 raise CannotBindError("not waiting to be bound: the device bound it, or it is gone")
-            self._settle(capture_id)
-            if before and before[0].number is not None:
-                self._reckon_done(before[0].number)
+            self._reckon_done({before["number"], *self._settle(capture_id)} - {None})
 
-    def _settle(self, capture_id: str) -> None:
+    def _settle(self, capture_id: str) -> set[str]:
         """Draw the conclusions from a record just filed or bound, whichever came first.
 
+        Returns of which orders it is to be reckoned whether they are done. While the device's
+        records are locked: nobody else's take back what it sent.
         What takes it back is found by what it is about, and not among all of its device (`|| ''`).
         """
         taken_back = f"""UPDATE captures SET taken_back_at = found.at FROM
@@ -285,15 +291,22 @@ class Filing:
         changed = self._ledger.execute(taken_back, {"id": capture_id}).fetchall()
         query = "SELECT number, kind FROM captures WHERE capture_id = ?"
         changed += self._ledger.execute(query, (capture_id,))
-        for number in {row["number"] for row in changed if row["kind"] == Kind.PHOTO} - {None}:
-            self._reckon_done(number)
+        return {row["number"] for row in changed if row["kind"] == Kind.PHOTO} - {None}
 
-    def _reckon_done(self, number: str) -> None:
-        """A stop is done while it has a photo that nobody took back."""
+    def _reckon_done(self, numbers: set[str]) -> None:
+        """A stop is done while it has a photo that nobody took back.
+
+        Two devices may deliver to one order at once: who changed its photos locks its row until
+        the end, and sees in the next statement what the one before has changed. By number, so that
+        of two who have the same orders none waits for the other for good.
+        """
+        lock = "UPDATE orders SET done = done WHERE number = :number"
         change = f"""UPDATE orders SET done = EXISTS (SELECT 1 FROM captures c
             WHERE c.number = orders.number AND c.kind = 'photo' AND c.taken_back_at IS NULL
             AND (:simulated OR NOT c.simulated) AND NOT {_REVOKED}) WHERE number = :number"""
-        self._ledger.execute(change, {"simulated": self.show_simulated, "number": number})
+        for number in sorted(numbers):
+            self._ledger.execute(lock, {"number": number})
+            self._ledger.execute(change, {"simulated": self.show_simulated, "number": number})
 
     def _order_of(self, row: dict[str, Any], stop_id: str | None) -> str | None:
         """The order that the device bound; only of stops which its manifest had."""

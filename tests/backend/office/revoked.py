@@ -34,8 +34,10 @@ class RevokedKeys:
             WHERE excluded.since < revoked_keys.since"""
         with self.ledger.together():
             self.ledger.execute(upsert, (kid, device_id, rfc3339(since)))
+        with self.ledger.together(device_id):
+            pass  # what is being filed by the list before is there then
         for capture_ids in self._batches(device_id):
-            self.filing.conclude_anew(capture_ids, since)
+            self.filing.conclude_anew(device_id, capture_ids, since)
 
     def _batches(self, device_id: str) -> Iterator[list[str]]:
         """Ids of all that a device sent."""

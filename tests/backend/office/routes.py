@@ -24,6 +24,14 @@ class Issued:
     token: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """What is to be in a device's next manifest; the last version is 0 before the first."""
+
+    content: dict[str, Any]
+    last_version: int
+
+
 class Routes:
     """Which device drives what today."""
 
@@ -102,27 +110,33 @@ class Routes:
         grows when this database was lost or put back from a copy. One that another key than `kid`
         signed is made anew.
         """
-        found = self._ledger.execute(
-            "SELECT * FROM assignments WHERE device_id = ? AND ends > ?", (device_id, rfc3339(now))
-        ).fetchone()
-        if found is None:
+        found = self._found(device_id, now, kid)
+        if not isinstance(found, _Changed):
+            return found
+        with self._ledger.together(device_id):  # of two who ask at once, one issues it
+            found = self._found(device_id, now, kid)
+            return self._issue(found, now, sign) if isinstance(found, _Changed) else found
+
+    def _found(self, device_id: str, now: datetime, kid: str) -> "Issued | _Changed | None":
+        """The manifest as it stands, or what is to be in the next one; None without a route."""
+        query = "SELECT * FROM assignments WHERE device_id = ? AND ends > ?"
+        assignment = self._ledger.execute(query, (device_id, rfc3339(now))).fetchone()
+        if assignment is None:
             return None
-        content = self._content(found)
-        text = json.dumps(content, separators=(",", ":"))
+        content = self._content(assignment)
+        last = self._last(device_id)
+        is_same = last is not None and last["content"] == _text(content)
+        if last is not None and is_same and signing.key_id(last["token"]) == kid:
+            return Issued(last["version"], last["token"])
+        return _Changed(content, last["version"] if last else 0)
+
+    def _issue(self, changed: "_Changed", now: datetime, sign: Sign) -> Issued:
         upsert = """INSERT INTO manifests VALUES (?, ?, ?, ?) ON CONFLICT (device_id) DO UPDATE
             SET version = excluded.version, content = excluded.content, token = excluded.token"""
-        with self._ledger.together():
-            last = self._last(device_id)
-            if (
-                last is not None
-                and last["content"] == text
-                and signing.key_id(last["token"]) == kid
-            ):
-                return Issued(last["version"], last["token"])
-            version = max(last["version"] + 1 if last else 1, int(now.timestamp()))
-            token = sign({"v": 1, "version": version, **content})
-            row = (device_id, version, text, token)
-            self._ledger.execute(upsert, row)
+        content = changed.content
+        version = max(changed.last_version + 1, int(now.timestamp()))
+        token = sign({"v": 1, "version": version, **content})
+        self._ledger.execute(upsert, (content["device_id"], version, _text(content), token))
         return Issued(version, token)
 
     def forget_ended(self, now: datetime, most: int) -> int:
@@ -153,6 +167,10 @@ class Routes:
             "stops": [_stop(order) for order in orders],
             "practice_codes": self._practice_codes,
         }
+
+
+def _text(content: dict[str, Any]) -> str:
+    return json.dumps(content, separators=(",", ":"))
 
 
 def _stop(order: Order) -> dict[str, Any]:

@@ -83,9 +83,9 @@ def test_a_device_of_a_year_is_reckoned_anew_in_steps_between_which_others_file(
     seen: list[list[str]] = []
     together, ledger = town.office.ledger.together, town.office.ledger
 
-    def steps() -> AbstractContextManager[None]:
+    def steps(name: str | None = None) -> AbstractContextManager[None]:
         seen.append(town.shown(RIGHT_DOOR))
-        return together()
+        return together(name)
 
     monkeypatch.setattr(ledger, "together", steps)
     revoke(town)

@@ -1,0 +1,124 @@
+"""Who files, revokes and asks for a route at once: what waits for what, and what comes out.
+
+With `--database postgresql` as well as on SQLite, where everybody waits for everybody.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.record import signing
+from tests.backend.engines.opening import PER_FOLDER, URL
+from tests.backend.engines.postgres import close_pools
+from tests.backend.office import claims
+from tests.backend.office.claims import Claims
+from tests.backend.office.demo import ALLOWED, ROUTE
+from tests.backend.office.model import Office, open_office
+from tests.backend.office.town import RECEIVED, Town
+from tests.backend.wire.store import Store
+from tests.support.factory import Made, RecordMaker
+from tests.support.postgres import running_postgres
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+@pytest.fixture
+def other(town: Town) -> Office:
+    """As another process has it."""
+    return open_office(Store(town.folder))
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def on_postgresql(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Town]:
+    with running_postgres(fsync=False) as server, monkeypatch.context() as changed:
+        changed.setenv(URL, server.url)
+        changed.delenv(PER_FOLDER, raising=False)
+        yield Town(tmp_path / "town")
+        close_pools()
+
+
+def said(town: Town, made: Made) -> Claims:
+    return claims.read(town.office.store.open(made.content))
+
+
+def waited(elsewhere: ThreadPoolExecutor, do: Callable[..., Any], *args: Any) -> Future[Any]:
+    """It has begun, and stands where it has to wait."""
+    begun = elsewhere.submit(do, *args)
+    time.sleep(0.3)
+    return begun
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whose", ["van-8", None])
+def test_on_postgresql_filing_waits_neither_for_another_device_nor_for_the_fleet(
+    on_postgresql: Town, elsewhere: ThreadPoolExecutor, whose: str | None
+) -> None:
+    town = on_postgresql
+    said_of = said(town, town.photo(ALLOWED))
+    other = open_office(Store(town.folder))
+
+    with town.office.ledger.together(whose):
+        elsewhere.submit(other.filing.take_in, said_of, RECEIVED).result(1)
+        assert town.shown(ALLOWED) == [said_of.columns["capture_id"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whose", ["van-7", None])
+def test_on_postgresql_a_manifest_that_stays_as_it_is_waits_for_nobody(
+    on_postgresql: Town, elsewhere: ThreadPoolExecutor, whose: str | None
+) -> None:
+    town = on_postgresql
+    before = town.manifest()
+
+    with town.office.ledger.together(whose):
+        assert elsewhere.submit(town.manifest).result(1) == before
+
+
+def test_an_order_stays_done_while_two_devices_deliver_and_take_back_at_once(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+) -> None:
+    """Who takes back reckons after the other one has delivered, and not by what it saw before."""
+    first = town.photo(ALLOWED)
+    town.receive(first)
+    void = said(town, town.void(first.label.capture_id))
+    stop = town.office.orders.find(ALLOWED).stop_id
+    town.office.routes.assign(ROUTE, "van-8")
+    record = {"stop": {"id": stop, "bound_by": "place"}, "simulated": False}
+    second = said(town, RecordMaker("van-8").make(first.label.kind, record, b"a picture"))
+
+    with town.office.ledger.together("van-8"):
+        town.office.filing.take_in(second, RECEIVED)
+        took_back = waited(elsewhere, other.filing.take_in, void, RECEIVED)
+    took_back.result()
+
+    assert town.shown(ALLOWED) == [second.columns["capture_id"]]
+    assert town.office.orders.find(ALLOWED).done
+
+
+def test_what_is_filed_while_its_key_is_revoked_is_not_believed(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+) -> None:
+    photo = said(town, town.photo(ALLOWED))
+    kid = signing.thumbprint(town.van.key.public_key())
+    revoke = other.revoked_keys.add
+    since = town.manifest().begins
+
+    with town.office.ledger.together(town.van.device_id):
+        town.office.filing.take_in(photo, RECEIVED)
+        revoked = waited(elsewhere, revoke, kid, town.van.device_id, since)
+    revoked.result()
+
+    assert not town.office.orders.find(ALLOWED).done
