@@ -83,10 +83,15 @@ class Filing:
             self._reckon_done(self._settle(row["capture_id"]))
 
     def take_in_anew(self, said: Claims, received_at: str) -> None:
-        """The same of one that was filed without its body. Durable when it returns."""
+        """The same of one that is still filed without its body. Durable when it returns.
+
+        Instances that start together are at the same ones: the second changes nothing.
+        """
+        gone = "DELETE FROM captures WHERE capture_id = ? AND bound_by = ? AND erased_at IS NULL"
+        row = (said.columns["capture_id"], claims.UNOPENED_BODY)
         with self._ledger.together(said.columns["device_id"]):
-            self.forget(said.columns["capture_id"])
-            self.take_in(said, received_at)
+            if self._ledger.execute(gone, row).rowcount == 1:
+                self.take_in(said, received_at)
 
     def _date(self, told: BootTime) -> None:
         """The best source of a boot dates it, in whatever order its `time` records come."""
@@ -118,7 +123,7 @@ class Filing:
         return [tuple(row) for row in self._ledger.execute(query)]
 
     def forget(self, capture_id: str) -> None:
-        """Before it is filed anew."""
+        """As if it was never filed: for tests."""
         self._ledger.execute("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
 
     def is_erased(self, capture_id: str) -> bool:

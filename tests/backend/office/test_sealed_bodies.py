@@ -6,10 +6,11 @@ import pyrage  # noqa: TID251 - makes identities, which no device does
 import pytest
 
 from agent.record.sealing import Recipients
+from tests.backend.office import claims
 from tests.backend.office.demo import ALLOWED
 from tests.backend.office.filing import CannotBindError
 from tests.backend.office.model import open_office
-from tests.backend.office.town import Town
+from tests.backend.office.town import NOON, RECEIVED, Town
 from tests.backend.seals import Seals
 from tests.backend.settings import WrongSettingError
 from tests.backend.wire.store import Store
@@ -129,3 +130,25 @@ def test_it_is_filed_once_its_identity_has_come(town: Town, tmp_path: Path) -> N
     assert (before, town.shown(ALLOWED)) == ([], [capture_id])
     assert town.office.filing.waiting() == []
     assert has(town.office.store.photo, capture_id)
+
+
+def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
+    town: Town, tmp_path: Path
+) -> None:
+    """It read the list of what cannot be opened before the first had filed it anew."""
+    for file in (tmp_path / "keys" / "identities").iterdir():
+        file.unlink()
+    made = [town.stray(), town.stray()]
+    bound, discarded = map(town.receive, made)
+    escrow(tmp_path).rename(tmp_path / "keys" / "identities" / "escrow.txt")
+    first, second = (open_office(Store(tmp_path)) for _ in range(2))
+    said = [claims.read(second.store.open(one.content)) for one in made]
+    first.open_anew()
+    first.filing.bind(bound, ALLOWED)
+    first.keeping.discard(discarded, NOON)
+
+    for one in said:
+        second.filing.take_in_anew(one, RECEIVED)
+
+    assert town.shown(ALLOWED) == [bound]
+    assert second.filing.is_erased(discarded)
