@@ -131,6 +131,21 @@ def test_what_is_erased_without_a_line_is_gone_and_the_others_stay(objects: Obje
     assert objects.get(third, copy_name(Shows.LABEL)) == b"copy"
 
 
+def test_a_line_is_found_without_knowing_the_record_also_once_it_was_erased(
+    objects: Objects,
+) -> None:
+    one = new_id()
+    with pytest.raises(Missing):
+        objects.line_found(one)
+    objects.put(one, copy_name(Shows.LABEL), b"copy")
+    objects.put(one, RECORD, CONTENT)
+    assert objects.line_found(one) == b"label"
+
+    objects.erase(one, b"label")
+
+    assert objects.line_found(one) == b"label"
+
+
 @pytest.fixture
 def fleet(opened: Opened, tmp_path: Path) -> Fleet:
     return Fleet(tmp_path / "fleet", objects=opened.objects)

@@ -71,6 +71,9 @@ class Folder:
     def line(self, capture_id: str, name: str) -> bytes:
         return _read(self._path(capture_id, name)).partition(b"\n")[0]
 
+    def line_found(self, capture_id: str) -> bytes:
+        return _read(self._folder / _RECORD.format(capture_id)).partition(b"\n")[0]
+
     def remove(self, capture_id: str, name: str) -> None:
         self._path(capture_id, name).unlink(missing_ok=True)
 

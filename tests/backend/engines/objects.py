@@ -70,6 +70,9 @@ class Objects(Protocol):
             Missing: there is no record.
         """
 
+    def line_found(self, capture_id: str) -> bytes:
+        """The same of a record of which nothing else is known any more. Raises Missing."""
+
     def remove(self, capture_id: str, name: str) -> None:
         """Removes one object, if it is there."""
 

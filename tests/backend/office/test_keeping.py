@@ -66,6 +66,22 @@ def test_a_photo_taken_back_or_replaced_is_kept_for_7_days_from_then(town: Town)
     assert len(town.shown(RIGHT_DOOR)) == 1
 
 
+def test_a_record_whose_upload_was_lost_is_erased_and_keeps_its_label(town: Town) -> None:
+    """As where the two files of SQLite were copied at different moments."""
+    held, gone = town.receive(town.photo(ALLOWED)), town.receive(town.photo(RIGHT_DOOR))
+    store, line = town.office.store, town.office.store.line(gone)
+    town.office.keeping.expire_one(held, after(30))
+    label = store.label(held)
+    store.db.execute("DELETE FROM uploads")
+
+    assert town.office.keeping.expire(after(30)) == 1
+    store.erase(held)  # interrupted, it is done again
+
+    assert (store.line(gone), store.label(held)) == (line, label)
+    assert not any(town.kept(gone))
+    assert list(store.objects.bodies()) == []
+
+
 def test_what_another_process_is_erasing_is_left_to_it(town: Town) -> None:
     """Not what is to go at once: that waits for it, and is told when it takes too long."""
     busy, free = town.receive(town.photo(ALLOWED)), town.receive(town.photo(RIGHT_DOOR))

@@ -53,8 +53,15 @@ class Records(ABC):
         return self._received(capture_id, self.sha256_of(capture_id))
 
     def line(self, capture_id: str) -> bytes:
-        """Returns the label line of a record, also once erased. Any thread may ask; as received."""
-        return self.objects.line(capture_id, self.sha256_of(capture_id))
+        """Returns the label line of a record, also once erased. Any thread may ask; as received.
+
+        Where rows do not know it, of a database that was lost by half, it is looked for.
+        """
+        try:
+            sha256 = self.sha256_of(capture_id)
+        except Missing:
+            return self.objects.line_found(capture_id)
+        return self.objects.line(capture_id, sha256)
 
     def photo(self, capture_id: str) -> bytes:
         """Returns the photo as the device made it. Raises Missing, as once erased, and Changed."""
