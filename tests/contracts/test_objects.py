@@ -385,6 +385,39 @@ def test_what_was_archived_and_came_back_with_a_copy_of_the_bucket_is_erased_onc
     assert list(store.objects.ids()) == []
 
 
+@pytest.mark.parametrize("end", [b"", b"damaged"])
+def test_what_was_archived_and_came_back_damaged_or_bare_is_erased_once_more(
+    fleet: Fleet, opened: Opened, tmp_path: Path, end: bytes
+) -> None:
+    """A copy of a bucket that has no metadata, or not all bytes: of the label alone it is known."""
+    store, made = fleet.town.office.store, fleet.take(fleet.sealed())
+    one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
+    now = datetime.now(UTC)
+    fleet.town.office.keeping.expire(now + timedelta(days=31))
+    archive(fleet.town.office, f"{now:%Y-%m}", tmp_path / "archives", now + timedelta(days=62))
+    opened.overwrite(one, sha256, made.content + end)
+
+    assert terminal(fleet.town, "returned")[0] == one
+    assert terminal(fleet.town, "returned", "--delete")[0] == one
+
+    assert list(store.objects.ids()) == []
+
+
+def test_a_label_that_was_put_outlives_a_body_that_came_back_with_another(
+    town: Town, opened: Opened
+) -> None:
+    one, store = town.receive(town.photo(demo.LEFT_DOOR)), town.office.store
+    if opened.objects.lays_open:
+        pytest.skip("label and body are one file")
+    town.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)
+    opened.overwrite(one, store.sha256_of(one), b"another\nthing")
+
+    assert terminal(town, "returned", "--delete")[0] == one
+
+    assert store.label(one)["capture_id"] == one
+    assert list(store.objects.bodies()) == []
+
+
 def test_what_is_due_by_the_retention_is_erased_and_what_is_held_is_not(town: Town) -> None:
     held, due = (town.receive(town.photo(one)) for one in (demo.ALLOWED, demo.LEFT_DOOR))
     town.office.keeping.hold(demo.ALLOWED, "CASE-7", NOON)

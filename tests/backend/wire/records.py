@@ -3,6 +3,7 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import Any, Final
 
 from agent.errors import NotGenuine
@@ -113,11 +114,7 @@ class Records(ABC):
         A label that is not as received is erased too. Durable when it returns; after an
         interruption, do it again.
         """
-        try:
-            line = self.line(capture_id)
-            label = _payload(line)
-        except Missing:  # or Changed
-            line, label = b"", {}
+        line, label = self._kept_label(capture_id)
         self.objects.erase(capture_id, line)
         if label and self.objects.lays_open:
             self.objects.put(capture_id, TEXT, _text({"label": label}))
@@ -128,6 +125,14 @@ class Records(ABC):
             return hashlib.sha256(self.objects.get(capture_id, name)).hexdigest() != sha256
         except Missing:
             return True
+
+    def _kept_label(self, capture_id: str) -> tuple[bytes, dict[str, Any]]:
+        """Line and payload: the record's, else the one that was put when that was erased before."""
+        for ask in (self.line, self.objects.line_found):
+            with suppress(Missing):  # or Changed
+                line = ask(capture_id)
+                return line, _payload(line)
+        return b"", {}
 
     def _received(self, capture_id: str, sha256: str) -> bytes:
         content = self.objects.get(capture_id, sha256)

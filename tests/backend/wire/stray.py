@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from agent.errors import RecordDamaged
+from agent.record import file as recordfile
 from tests.backend import keys
 from tests.backend.engines.objects import Missing
 from tests.backend.faults.switches import Switches
@@ -65,7 +66,7 @@ def _was_erased(office: Office, capture_id: str) -> bool:
     if office.store.find(capture_id) is not None:
         return False
     try:
-        label = office.store.open(office.store.objects.found(capture_id)).label
+        label, _ = recordfile.open_label(office.store.line(capture_id))
     except (Missing, RecordDamaged):
         return False
     return label.capture_id == capture_id and archive.has(office.ledger, label)
