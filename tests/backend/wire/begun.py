@@ -1,5 +1,6 @@
 """What has no receipt yet, and whose it is: quotas count it, and what nobody finishes is found."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from tests.backend.engines.sql import Database, Room, statements
@@ -28,6 +29,9 @@ came. `owner`: whose quota it counts to; empty for nobody's.
 An earlier version kept the rows of what has its receipt, and made those of others a moment later.
 """
 
+AT_ONCE: Final = 1000
+"""Rows that are read at once."""
+
 
 class Begun:
     """The rows, each kept and lost in one step with what makes it so. Raises Away."""
@@ -43,6 +47,15 @@ class Begun:
     def end(self, capture_id: str) -> None:
         """Within the step that keeps its receipt."""
         self._db.execute("DELETE FROM begun WHERE capture_id = ?", (capture_id,))
+
+    def all(self) -> Iterator[str]:
+        """Ids of all that has no receipt, also what was refused; a batch is read at once."""
+        query = f"""SELECT capture_id FROM begun WHERE capture_id > ?
+            ORDER BY capture_id LIMIT {AT_ONCE}"""
+        after = ""
+        while found := [row["capture_id"] for row in self._db.execute(query, (after,))]:
+            yield from found
+            after = found[-1]
 
     def forget_ended(self) -> None:
         """What processes of an earlier version left."""

@@ -1,7 +1,8 @@
 """How much of one device lies here without a receipt, and how long.
 
 Nothing of it is lost with what is dropped: a device keeps a record until that has a receipt, and
-sends it anew when its upload is not there any more.
+sends it anew when its upload is not there any more. After the database was restored that is so once
+`objects stray --take-in` is done (FLEET.md).
 """
 
 import logging

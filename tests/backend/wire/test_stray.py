@@ -1,0 +1,131 @@
+"""After a database was restored to an earlier time: what got its receipt since is not lost."""
+
+import argparse
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backend.faults.switches import Switches
+from tests.backend.office.demo import ALLOWED, LEFT_DOOR
+from tests.backend.office.fleet import Fleet
+from tests.backend.office.worker import Worker
+from tests.backend.wire import stray
+from tests.backend.wire.store import Verdict
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    return Fleet(tmp_path / "backend")
+
+
+def taking_in(fleet: Fleet) -> Iterator[str]:
+    """What `objects stray --take-in` prints, as it goes on."""
+    parser = argparse.ArgumentParser()
+    stray.add_to(parser.add_subparsers(dest="command"))
+    words = ["objects", "stray", "--take-in"]
+    return stray.run(parser.parse_args(words), fleet.town.office)
+
+
+def set_back(fleet: Fleet, capture_id: str, **before: Any) -> None:
+    """Its rows as they were when it was begun, or with what they had then in its place."""
+    store = fleet.town.office.store
+    with store.db.together():
+        upload = store.find(capture_id)
+        assert upload is not None
+        store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
+        store.create(replace(upload, **before), "device van-7")
+    fleet.town.office.ledger.execute("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
+
+
+def accepted(fleet: Fleet, capture_id: str) -> bool:
+    verdict = fleet.town.office.store.verdict(capture_id)
+    return verdict is not None and verdict.accepted
+
+
+def refuse(fleet: Fleet, capture_id: str) -> None:
+    """As it was until a repair."""
+    fleet.town.office.store.settle(
+        Verdict(capture_id, "2026-12-01T09:00:00.000Z", "damaged", "jws")
+    )
+
+
+@pytest.mark.parametrize("was_refused", [False, True])
+def test_what_was_begun_before_and_got_its_receipt_after_is_taken_in(
+    fleet: Fleet, was_refused: bool
+) -> None:
+    """Its device has deleted it: it was dropped after 7 days, or 30 where it was refused."""
+    made, office = fleet.take(fleet.sealed()), fleet.town.office
+    one = made.label.capture_id
+    set_back(fleet, one)
+    if was_refused:
+        refuse(fleet, one)
+
+    assert list(taking_in(fleet)) == [f"{one} taken in", "taken in: 1; left as they are: 0"]
+
+    assert accepted(fleet, one)
+    Worker(office).step()
+    assert fleet.town.shown(ALLOWED) == [one]
+    office.keeping.expire(datetime.now(UTC) + timedelta(days=29))
+    assert office.store.received(one) == made.content
+    assert list(taking_in(fleet)) == ["taken in: 0; left as they are: 0"]
+
+
+def test_what_is_on_its_way_is_passed_over(fleet: Fleet) -> None:
+    """Begun, come by half, or refused: no object of it was accepted, and its device has it."""
+    fleet.begin(fleet.sealed(), cut=10)
+    fleet.take(fleet.sealed(LEFT_DOOR), refuse="damaged")
+
+    assert list(taking_in(fleet)) == ["taken in: 0; left as they are: 0"]
+
+
+def test_an_upload_of_other_bytes_stays_and_so_does_the_object(fleet: Fleet) -> None:
+    made, store = fleet.take(fleet.sealed()), fleet.town.office.store
+    one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
+    set_back(fleet, one, length=7)
+
+    told = list(taking_in(fleet))
+
+    assert told[0].startswith(f"{one} left as it is: its upload is of 7 other bytes")
+    assert told[1] == "taken in: 0; left as they are: 1"
+    assert store.objects.get(one, sha256) == made.content
+    upload = store.find(one)
+    assert upload is not None
+    assert (upload.length, accepted(fleet, one)) == (7, False)
+
+
+def test_what_a_technician_brought_of_a_device_that_nobody_vouches_for_stays(fleet: Fleet) -> None:
+    """The intake would drop it, since it is on the card: it is not any more."""
+    made, store = fleet.take(fleet.sealed()), fleet.town.office.store
+    one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
+    set_back(fleet, one, device_id=None)
+    store.db.execute("DELETE FROM certificates")
+
+    assert "no evidence certificate" in next(taking_in(fleet))
+
+    assert store.objects.get(one, sha256) == made.content
+    upload = store.find(one)
+    assert upload is not None
+    assert upload.device_id is None
+
+
+def test_what_gets_its_receipt_meanwhile_keeps_that(fleet: Fleet) -> None:
+    """A live intake had just put its object."""
+    store = fleet.town.office.store
+    ids = [fleet.take(fleet.sealed()).label.capture_id for _ in range(2)]
+    for one in ids:
+        set_back(fleet, one)
+    first, second = sorted(ids)
+    goes_on = taking_in(fleet)
+
+    assert next(goes_on) == f"{first} taken in"
+    upload = store.find(second)
+    assert upload is not None
+    verdict = fleet.intake.judge(upload, Switches(), store.received(second))
+
+    assert list(goes_on)[-1] == "taken in: 1; left as they are: 0"
+    assert store.verdict(second) == verdict
