@@ -40,11 +40,19 @@ class _File:
     """A month's.
 
     Attributes:
-        ids: of all that is in it, flushed: some 100 bytes of memory for each record of the month.
+        places: where the line begins of each that is in it, flushed: some 150 bytes of memory for
+            each record of the month.
     """
 
     path: Path
-    ids: set[str]
+    places: dict[str, int]
+
+    def label(self, capture_id: str) -> Label:
+        """Of one that is in it."""
+        with self.path.open("rb") as opened:
+            opened.seek(self.places[capture_id])
+            label, _ = recordfile.open_label(json.loads(opened.readline())["label"].encode())
+        return label
 
 
 def archive(office: Office, month: str, folder: Path, now: datetime) -> str:
@@ -70,9 +78,9 @@ def archive(office: Office, month: str, folder: Path, now: datetime) -> str:
                 left += len(ids) - _take_out(office, device_id, ids, file)
         digest = _digest(file.path)
         change = "UPDATE archives SET records = ?, sha256 = ? WHERE month = ?"
-        office.ledger.execute(change, (len(file.ids), digest, month))
+        office.ledger.execute(change, (len(file.places), digest, month))
     words = f"; {left} stay: their labels or uploads are not as received" if left else ""
-    return f"{file.path}: {len(file.ids)} records, sha256 {digest}{words}"
+    return f"{file.path}: {len(file.places)} records, sha256 {digest}{words}"
 
 
 def months(ledger: Database) -> list[str]:
@@ -128,7 +136,16 @@ def _opened(ledger: Database, month: str, folder: Path) -> _File:
     _flush(folder)
     into = "INSERT INTO archives VALUES (?, 0, '') ON CONFLICT (month) DO NOTHING"
     ledger.execute(into, (month,))
-    return _File(path, {said["capture_id"] for said in _lines(path)})
+    return _File(path, _places(path))
+
+
+def _places(path: Path) -> dict[str, int]:
+    found, place = {}, 0
+    with path.open("rb") as file:
+        for line in file:
+            found[json.loads(line)["capture_id"]] = place
+            place += len(line)
+    return found
 
 
 def _flush(folder: Path) -> None:
@@ -176,9 +193,10 @@ def _take_out(office: Office, device_id: str, ids: Sequence[str], file: _File) -
         whole = [one for one in ids if store.find(one) is not None]
         found = [one for one in threads.map(partial(_labelled, store), whole) if one is not None]
         _add(office, file, found)
-        _note(ledger, device_id, [label for label, _ in found])
-        # Of what an interrupted run has taken out by half, the rest goes now.
-        out = ({*ids} - {*whole}) & file.ids | {label.capture_id for label, _ in found}
+        # Also what an interrupted run has taken out by half, and what a restore brought back.
+        out = {*ids} & file.places.keys()
+        labels = {label.capture_id: label for label, _ in found}
+        _note(ledger, device_id, [labels.get(one) or file.label(one) for one in out])
         if out:
             marks = ", ".join("?" * len(out))
             store.db.execute(f"DELETE FROM uploads WHERE capture_id IN ({marks})", [*out])
@@ -189,12 +207,15 @@ def _take_out(office: Office, device_id: str, ids: Sequence[str], file: _File) -
 
 def _add(office: Office, file: _File, found: Sequence[tuple[Label, bytes]]) -> None:
     """Flushed when it returns; what an interrupted run has added is there already."""
-    new = [(label, line) for label, line in found if label.capture_id not in file.ids]
+    new = [(label, line) for label, line in found if label.capture_id not in file.places]
+    places = {}
     with file.path.open("ab") as opened:
-        opened.writelines(_line(office, label, line) for label, line in new)
+        for label, line in new:
+            places[label.capture_id] = opened.tell()
+            opened.write(_line(office, label, line))
         opened.flush()
         os.fsync(opened.fileno())
-    file.ids.update(label.capture_id for label, _ in new)
+    file.places.update(places)
 
 
 def _labelled(store: Store, capture_id: str) -> tuple[Label, bytes] | None:

@@ -187,6 +187,37 @@ def test_another_folder_is_refused_also_where_the_first_run_died(
     assert "1 records" in archive(town.office, "2026-05", into, LATER)
 
 
+def test_rows_that_a_restore_brought_back_go_out_again_without_their_labels(
+    town: Town, into: Path, tmp_path: Path
+) -> None:
+    """PostgreSQL was set back to a time before the run, and the bucket was not."""
+    came(town, MAY, MAY, JUNE)
+    town.office.keeping.expire(LATER)
+    ending = Ending(Register(town.folder), town.office)
+    ends = ending.chains("van-7")
+    before = [
+        (db, table, db.execute(f"SELECT * FROM {table}").fetchall())
+        for db, table in (
+            (town.office.store.db, "uploads"),
+            (town.office.store.db, "verdicts"),
+            (town.office.ledger, "captures"),
+        )
+    ]
+    told = archive(town.office, "2026-05", into, LATER)
+    for table in ("archived_runs", "archives"):
+        town.office.ledger.execute(f"DELETE FROM {table}")
+    for db, table, found in before:
+        marks = ", ".join("?" * len(found[0]))
+        for row in found:
+            db.execute(f"INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO NOTHING", row)
+
+    assert archive(town.office, "2026-05", into, LATER) == told
+
+    assert len(rows(town)) == 1
+    assert ending.chains("van-7") == ends
+    assert problems(town, tmp_path, into / "2026-05.jsonl") == 0
+
+
 def test_two_at_once_write_one_after_the_other(town: Town, into: Path) -> None:
     came(town, MAY)
     town.office.keeping.expire(LATER)
