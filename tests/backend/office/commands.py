@@ -45,7 +45,9 @@ def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
         case "export-device":
             if not office.received_of(options.device_id) and not options.archive:
                 raise NotDone(f"nothing came from a device {options.device_id}")
-            export.export_device(office, options.device_id, options.zip, options.archive)
+            left_out = export.export_device(office, options.device_id, options.zip, options.archive)
+            if left_out:
+                return f"written: {options.zip}\n{_without(len(left_out))}"
         case "export-evidence":
             return evidence.run(options, office, now)
         case _:
@@ -76,6 +78,11 @@ def _hold(options: argparse.Namespace, office: Office, now: datetime) -> str:
     gone = office.keeping.hold(options.number, options.case_number, now)
     but = f"; {gone} of its records were being erased already, and are gone" if gone else ""
     return f"order {options.number}: nothing is erased until it is released{but}"
+
+
+def _without(count: int) -> str:
+    records = "1 record" if count == 1 else f"{count} records"
+    return f"without {records} whose label is not here any more: left-out.txt in it says which"
 
 
 def _kept(office: Office) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tests.backend.engines.objects import Changed, Missing
 from tests.backend.office import erased
 from tests.backend.office.archive import lines_of
 from tests.backend.office.model import Office
+
+LEFT_OUT: Final = "Of these records the label is not here any more; `doorstep verify` finds a gap."
 
 
 def export_order(office: Office, number: str, into: Path) -> None:
@@ -46,7 +48,7 @@ def export_order(office: Office, number: str, into: Path) -> None:
 
 def export_device(
     office: Office, device_id: str, into: Path, archives: Sequence[Path] = ()
-) -> None:
+) -> list[str]:
     """Write a zip of a device's records, without photos: those are the customers'.
 
     What is in files of `archive` by now is in it where these are given.
@@ -55,20 +57,32 @@ def export_device(
     is erased. `labels/receipts/<capture_id>.jws` is what was signed about it: its receipt, and
     when it was erased. `records/<capture_id>.json` is record.json while that is kept.
 
+    Returns the ids of those whose label is not there any more: `verify` finds gaps in their places,
+    and `left-out.txt` names them.
+
     Raises:
         FileExistsError: `into` is there.
     """
+    left_out = []
     with new_zip(into) as archive:
         for said in lines_of(device_id, archives):
             archive.writestr(f"labels/{said['capture_id']}.rec", f"{said['label']}\n")
             archive.writestr(f"labels/receipts/{said['capture_id']}.jws", said["signed"])
         for capture_id in office.received_of(device_id):
-            archive.writestr(f"labels/{capture_id}.rec", office.store.line(capture_id) + b"\n")
+            try:
+                line = office.store.line(capture_id)
+            except Missing:
+                left_out.append(capture_id)
+            else:
+                archive.writestr(f"labels/{capture_id}.rec", line + b"\n")
             signed = erased.signed_about(office, capture_id)
             archive.writestr(f"labels/receipts/{capture_id}.jws", signed)
             record = office.store.record(capture_id)
             if record:
                 archive.writestr(f"records/{capture_id}.json", as_text(record))
+        if left_out:
+            archive.writestr("left-out.txt", "\n".join([LEFT_OUT, *left_out, ""]))
+    return left_out
 
 
 def _add_record(archive: zipfile.ZipFile, office: Office, capture_id: str) -> None:
@@ -84,10 +98,14 @@ def _add_record(archive: zipfile.ZipFile, office: Office, capture_id: str) -> No
 
 @contextmanager
 def new_zip(into: Path) -> Iterator[zipfile.ZipFile]:
-    """For its owner's eyes only."""
+    """For its owner's eyes only. After an error inside there is none, and the name is free."""
     descriptor = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-        yield archive
+    try:
+        with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+            yield archive
+    except BaseException:  # Ctrl-C too
+        into.unlink()
+        raise
 
 
 def as_text(found: Any) -> bytes:

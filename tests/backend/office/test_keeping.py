@@ -296,6 +296,47 @@ def test_an_export_by_device_verifies_and_has_no_photos(town: Town, tmp_path: Pa
     assert examine((tmp_path / "out/labels").glob("*.rec"), None).problems == 0
 
 
+def test_a_label_that_was_lost_is_left_out_of_an_export_and_the_gap_is_noticed(
+    town: Town, tmp_path: Path
+) -> None:
+    ids = [town.receive(town.photo(ALLOWED)) for _ in range(3)]
+    town.office.store.objects.erase(ids[1])
+    into = tmp_path / "device.zip"
+
+    assert export_device(town.office, "van-7", into) == [ids[1]]
+
+    archive = ZipFile(into)
+    assert f"labels/{ids[1]}.rec" not in archive.namelist()
+    assert f"labels/receipts/{ids[1]}.jws" in archive.namelist()
+    assert ids[1] in archive.read("left-out.txt").decode()
+    archive.extractall(tmp_path / "out")
+    assert examine((tmp_path / "out/labels").glob("*.rec"), None).problems == 1
+
+
+def test_the_command_says_what_an_export_leaves_out(town: Town, tmp_path: Path) -> None:
+    lost, into = town.receive(town.photo(ALLOWED)), tmp_path / "device.zip"
+    town.office.store.objects.erase(lost)
+    parser = argparse.ArgumentParser()
+    commands.add_to(parser)
+    options = parser.parse_args(["export-device", "van-7", str(into)])
+
+    told = commands.run(options, town.office, CAME)
+
+    assert told.splitlines()[0] == f"written: {into}"
+    assert told.splitlines()[1].startswith("without 1 record whose label is not here any more")
+
+
+def test_an_export_that_does_not_end_leaves_no_half_zip(town: Town, tmp_path: Path) -> None:
+    town.receive(town.photo(ALLOWED))
+    into = tmp_path / "device.zip"
+
+    with pytest.raises(FileNotFoundError):
+        export_device(town.office, "van-7", into, [tmp_path / "no-such.jsonl"])
+
+    assert not into.exists()
+    assert export_device(town.office, "van-7", into) == []
+
+
 def test_an_exported_label_says_that_its_body_was_erased_and_when(
     town: Town, tmp_path: Path
 ) -> None:
