@@ -195,7 +195,7 @@ def _take_out(office: Office, device_id: str, ids: Sequence[str], file: _File) -
         _add(office, file, found)
         # Also what an interrupted run has taken out by half, and what a restore brought back.
         out = {*ids} & file.places.keys()
-        labels = {label.capture_id: label for label, _ in found}
+        labels: dict[str, Label] = {label.capture_id: label for label, _ in found}
         _note(ledger, device_id, [labels.get(one) or file.label(one) for one in out])
         if out:
             marks = ", ".join("?" * len(out))
@@ -208,7 +208,7 @@ def _take_out(office: Office, device_id: str, ids: Sequence[str], file: _File) -
 def _add(office: Office, file: _File, found: Sequence[tuple[Label, bytes]]) -> None:
     """Flushed when it returns; what an interrupted run has added is there already."""
     new = [(label, line) for label, line in found if label.capture_id not in file.places]
-    places = {}
+    places: dict[str, int] = {}
     with file.path.open("ab") as opened:
         for label, line in new:
             places[label.capture_id] = opened.tell()
