@@ -15,7 +15,7 @@ import pytest
 
 from tests.backend.engines.away import Away
 from tests.backend.engines.postgres import Postgres as OnPostgres
-from tests.backend.engines.sql import Column, Conflict, Database, Only, Room, statements
+from tests.backend.engines.sql import Column, Conflict, Database, Only, Room, Step, statements
 from tests.backend.engines.sqlite import Sqlite
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.waiting import until
@@ -451,6 +451,48 @@ def test_who_starts_while_another_migrates_waits_however_long(server: Postgres) 
     assert hasty.execute("SELECT count(*) FROM migrations").fetchone()[0] == 1
     with first.together(), pytest.raises(Away), hasty.together():
         pass  # limits are as before
+
+
+@pytest.mark.slow
+def test_who_reads_is_served_while_a_new_column_waits_for_a_long_dump(server: Postgres) -> None:
+    site = on(server)
+    reader, starting, dump = site.open(), site.open(), site.open()
+    reader.migrate(ROOM)
+    coloured = Room("doors", [*ROOM.migrations, [Column("doors", "colour TEXT")]])
+    begun = threading.Thread(target=starting.migrate, args=(coloured,))
+    waits = """SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+        AND query LIKE 'ALTER TABLE doors ADD COLUMN colour%'"""
+
+    with dump.together():
+        doors(dump)  # what it has read stays locked until its end, as of pg_dump's
+        begun.start()
+        for _ in range(2):
+            until(lambda: reader.execute(waits).fetchone() is not None, every_s=0.01)
+            doors(reader)  # behind it
+        assert begun.is_alive()
+    begun.join(10)
+
+    assert reader.execute("SELECT colour FROM doors").fetchall() == []
+    assert len(reader.execute("SELECT * FROM migrations").fetchall()) == 2
+
+
+@pytest.mark.slow
+def test_an_index_that_is_made_after_a_column_keeps_nobody_from_reading(server: Postgres) -> None:
+    """The column is there by then, and not locked with all that follows."""
+    site = on(server)
+    reader, starting = site.open(), site.open()
+    reader.migrate(ROOM)
+    lasting: list[list[Step]] = [[Column("doors", "colour TEXT")], ["SELECT pg_sleep(2)"]]
+    begun = threading.Thread(
+        target=starting.migrate, args=(Room("doors", [*ROOM.migrations, *lasting]),)
+    )
+    begun.start()
+    asleep = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(2)%'"
+    until(lambda: reader.execute(asleep).fetchone() is not None)
+
+    assert reader.execute("SELECT colour FROM doors").fetchall() == []
+    assert begun.is_alive()
+    begun.join(10)
 
 
 def _migrate(kind: str, words: tuple[str, str], at_once: Barrier) -> None:

@@ -1,7 +1,9 @@
 """PostgreSQL: a pool of connections for each process, bounded in time whatever the server does."""
 
 import atexit
+import logging
 import re
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -27,6 +29,8 @@ from tests.backend.engines.sql import (
     UnfitError,
 )
 
+log = logging.getLogger(__name__)
+
 _Found = TypeVar("_Found")
 
 CONNECT_S: Final = 2
@@ -46,6 +50,15 @@ ANSWER_S: Final = 2.5
 
 MIGRATION_S: Final = 3600.0
 """The same while tables are changed: an index of a fleet's year takes minutes."""
+
+COLUMN_LOCK_MS: Final = 200
+"""Longest wait for a table that gets a column: whoever asks it then waits behind, also to read.
+
+Below LOCK_MS, so that they are not told Away.
+"""
+
+COLUMN_AGAIN_S: Final = 2.0
+"""Between two such waits: who reads waits in a tenth of the time, while a dump of hours goes on."""
 
 _LOCK: Final = b"""SELECT pg_advisory_xact_lock(
     hashtextextended(coalesce(current_schema(), '') || '.' || %s, 0))"""
@@ -243,7 +256,23 @@ class Postgres(Database):
         self._ask(statement.encode(), None)
 
     def _add(self, column: Column) -> None:
-        self._change(f"ALTER TABLE {column.table} ADD COLUMN {column.definition}")
+        change = f"ALTER TABLE {column.table} ADD COLUMN {column.definition}"
+        while not self._changes_soon(change):
+            log.warning("migration=waits table=%s: has a dump, or a person, it open?", column.table)
+            time.sleep(COLUMN_AGAIN_S)
+
+    def _changes_soon(self, statement: str) -> bool:
+        """Whether it has the lock soon enough; else nobody waits behind it any more."""
+        step = self._bound()
+        assert step is not None, "a step of a migration is within one"
+        try:
+            with step.transaction():  # a savepoint: what fails inside is undone alone
+                step.execute(f"SET LOCAL lock_timeout = {COLUMN_LOCK_MS}".encode())
+                step.execute(statement.encode())
+                step.execute(b"SET LOCAL lock_timeout = 0")
+        except errors.LockNotAvailable:
+            return False
+        return True
 
     def _has_table(self, name: str) -> bool:
         return bool(self.execute("SELECT to_regclass(?) IS NOT NULL", (name,)).fetchone()[0])

@@ -183,16 +183,18 @@ class Database(ABC):
     def migrate(self, room: Room) -> None:
         """Brings a room's tables to this version; several processes may be at it. Raises Away.
 
-        An index of millions of rows takes its time; who writes there meanwhile is told Away.
+        Each number is a step of its own, so that no table stays locked with what comes after. An
+        index of millions of rows takes its time; who writes there meanwhile is told Away. A column
+        waits until nobody uses its table, and lets others read there meanwhile.
         """
-        if self._migrated(room) >= len(room.migrations):
-            return
-        with self._locked("migrations", hurried=False):
-            self._change(_DONE)
-            for number in range(self._migrated(room), len(room.migrations)):
-                for step in room.migrations[number]:
-                    self._take(step)
-                self.execute("INSERT INTO migrations VALUES (?, ?)", (room.name, number))
+        while self._migrated(room) < len(room.migrations):
+            with self._locked("migrations", hurried=False):
+                self._change(_DONE)
+                number = self._migrated(room)  # another process may have been quicker
+                if number < len(room.migrations):
+                    for step in room.migrations[number]:
+                        self._take(step)
+                    self.execute("INSERT INTO migrations VALUES (?, ?)", (room.name, number))
 
     @abstractmethod
     def close(self) -> None:
@@ -228,7 +230,8 @@ class Database(ABC):
         """A statement that defines something; no values in it."""
 
     @abstractmethod
-    def _add(self, column: Column) -> None: ...
+    def _add(self, column: Column) -> None:
+        """Within a step; waits however long, and holds up nobody who reads."""
 
     @abstractmethod
     def _has_table(self, name: str) -> bool: ...
