@@ -11,7 +11,7 @@ from agent.rule import reach
 from agent.rule.manifest import PhotoRule
 from hardware.clock import ClockSource
 from tests.backend.engines.objects import Missing
-from tests.backend.engines.sql import Database, Row
+from tests.backend.engines.sql import Database, Result
 from tests.backend.office import claims, photos, picture
 from tests.backend.office.claims import BootTime, Claims
 from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
@@ -51,6 +51,8 @@ _FLAGGED: Final = f"c.kind = 'photo' AND c.verdict <> '{Verdict.OK}'"
 
 _VOIDS: Final = "v.kind = 'void' AND (:simulated OR NOT v.simulated) AND v.erased_at IS NULL"
 _BELIEVED_VOIDS: Final = f"{_VOIDS} AND NOT {_IS_REVOKED.format('v')}"
+
+_NUMBERS: Final = "SELECT capture_id, chain, seq FROM captures WHERE device_id = ?"
 
 
 class Filing:
@@ -140,11 +142,18 @@ class Filing:
         query = "SELECT capture_id FROM captures WHERE device_id = ? ORDER BY received_at"
         return [row[0] for row in self._ledger.execute(query, (device_id,))]
 
-    def numbers_of(self, device_id: str) -> dict[str, Row]:
-        """Of each record of a device its `chain` and `seq`, as far as rows have them; by id."""
-        query = """SELECT capture_id, chain, seq FROM captures
-            WHERE device_id = ? AND chain IS NOT NULL"""
-        return {row["capture_id"]: row for row in self._ledger.execute(query, (device_id,))}
+    def numbers_of(self, device_id: str) -> Result:
+        """All that a device sent, as it came in: `capture_id`, `chain` and `seq`.
+
+        The last two are NULL of what an earlier version filed.
+        """
+        return self._ledger.execute(f"{_NUMBERS} ORDER BY received_at", (device_id,))
+
+    def numbers_beside(self, device_id: str, chain: str, seq: int) -> Result:
+        """The same of what has the number before, the same or the next, and of what has none."""
+        query = f"""{_NUMBERS} AND (chain = ? AND seq BETWEEN ? AND ? OR chain IS NULL)
+            ORDER BY received_at"""
+        return self._ledger.execute(query, (device_id, chain, seq - 1, seq + 1))
 
     def is_unwanted(self, capture_id: str) -> bool:
         """Whether this record is of an order that takes no photo, or takes none any more."""

@@ -1,15 +1,16 @@
 """The office's model, wired by hand; orders.py says what a page asks of which part."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from agent.models import Label
 from agent.record import file as recordfile
 from tests.backend.engines.objects import Missing
-from tests.backend.engines.sql import Database
+from tests.backend.engines.sql import Database, Row
 from tests.backend.office import claims
 from tests.backend.office.access import Access
 from tests.backend.office.filing import Filing
@@ -71,9 +72,23 @@ class Office:
 
     def numbered_of(self, device_id: str) -> Iterator[Numbered]:
         """The same with their numbers; of what is not filed yet, or long ago, its label is read."""
-        filed = self.filing.numbers_of(device_id)
-        for capture_id in self.received_of(device_id):
-            if said := filed.get(capture_id) or self.store.label(capture_id):
+        unfiled = self.store.unfiled.of_device(device_id)  # as above
+        return self._numbered(self.filing.numbers_of(device_id), unfiled)
+
+    def numbered_beside(self, label: Label) -> Iterator[Numbered]:
+        """Of these what has the number before, the same or the next in its chain; and itself."""
+        unfiled = self.store.unfiled.of_device(label.device_id)  # as above
+        filed = self.filing.numbers_beside(label.device_id, label.chain, label.seq)
+        for one in self._numbered(filed, unfiled):
+            if one.chain == label.chain and abs(one.seq - label.seq) <= 1:
+                yield one
+
+    def _numbered(self, filed: Iterable[Row], unfiled: Iterable[str]) -> Iterator[Numbered]:
+        rows = {row["capture_id"]: row for row in filed}
+        for capture_id in dict.fromkeys([*rows, *unfiled]):
+            row = rows.get(capture_id)
+            said = row if row and row["chain"] else self.store.label(capture_id)
+            if said:
                 yield Numbered(capture_id, said["chain"], said["seq"])
 
     def file(self, capture_id: str) -> None:

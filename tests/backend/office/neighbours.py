@@ -30,9 +30,8 @@ class Neighbour:
 def neighbours(office: Office, label: Label) -> list[Neighbour]:
     """Those received with the number before, the same (a fork) or the next; by number."""
     found = []
-    for capture_id, chain, seq in office.numbered_of(label.device_id):
-        is_beside = chain == label.chain and abs(seq - label.seq) <= 1
-        if is_beside and capture_id != label.capture_id:
+    for capture_id, _, seq in office.numbered_beside(label):
+        if capture_id != label.capture_id:
             with suppress(Missing):
                 found.append(Neighbour(capture_id, seq, office.store.line(capture_id)))
     return sorted(found, key=lambda one: one.seq)

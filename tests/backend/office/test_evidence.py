@@ -90,6 +90,22 @@ def test_of_the_neighbours_there_are_digests_alone(
     assert "labels of the neighbours are not here" in fleet.read("README.txt")
 
 
+def test_neighbours_that_an_earlier_version_filed_or_that_are_not_filed_yet_are_found_too(
+    fleet: Fleet, between: tuple[Made, Made, Made]
+) -> None:
+    before, made, after = between
+    ledger, store = fleet.town.office.ledger, fleet.town.office.store
+    change = "UPDATE captures SET chain = NULL, seq = NULL WHERE capture_id = ?"
+    ledger.execute(change, (before.label.capture_id,))
+    fleet.town.office.filing.forget(after.label.capture_id)
+    into = "INSERT INTO unfiled (capture_id, due) VALUES (?, '')"
+    store.db.execute(into, (after.label.capture_id,))
+
+    fleet.export(made.label.capture_id)
+
+    assert [one["seq"] for one in json.loads(fleet.read("neighbours.json"))] == [1, 3]
+
+
 def test_with_their_labels_the_links_verify_and_the_readme_warns(
     fleet: Fleet, between: tuple[Made, Made, Made]
 ) -> None:
