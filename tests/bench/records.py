@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg  # noqa: TID251 - the test's own side: it fills tables
 
-from agent.models import rfc3339
+from agent.models import Verdict, rfc3339
 from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE
 from tests.backend.engines.sql import Database
@@ -40,8 +40,8 @@ _JWS: Final = signing.sign(
 class Month:
     """So many records of DEVICES, the last of them a moment ago, each of an order of its own.
 
-    A thousandth waits for dispatch, a twentieth was looked at, and of the last fifth a fiftieth
-    takes another one back.
+    A hundredth waits for dispatch, a tenth is blurred, a twentieth was looked at, and of the last
+    fifth a fiftieth takes another one back.
     """
 
     records: int
@@ -112,7 +112,7 @@ class Month:
 
     def _capture(self, number: int) -> Row:
         is_void, by = self._is_void(number), number + DEVICES
-        waits = number % 1000 == 7 and not is_void
+        waits = number % 100 == 7 and not is_void
         about = capture_id(number - DEVICES) if is_void else None
         taken_back_at = self._at(by) if self._is_void(by) else None
         at, device = self._at(number), number % DEVICES
@@ -133,7 +133,7 @@ class Month:
             _number(number) if is_bound else None,
             4.0,
             5.0,
-            "ok",
+            Verdict.BLURRED if number % 10 == 3 else Verdict.OK,
             False,
             taken_back_at,
             "kid",

@@ -94,6 +94,10 @@ class Site:
     def fleet_page(self) -> None:
         assert "van-" in got(self.dispatch, f"{self.backend.base_url}/pages/fleet").text
 
+    def dispatchs_page(self) -> None:
+        page = got(self.dispatch, f"{self.backend.base_url}/pages/dispatch").text
+        assert "Look and decide" in page
+
     def metrics(self) -> None:
         assert got(self.puller.session, f"{self.puller.base_url}/metrics")
 
@@ -104,6 +108,7 @@ QUESTIONS: Final[Mapping[str, Callable[[Site], None]]] = {
     "GET /manifest, 150 stops": Site.manifest,
     "a customer's page, and its photo": Site.customers_page,
     "the fleet page": Site.fleet_page,
+    "dispatch's page": Site.dispatchs_page,
 }
 
 

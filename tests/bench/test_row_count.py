@@ -76,7 +76,6 @@ def test_no_question_reads_a_table_that_grows_from_end_to_end(
 def _look_around(site: Site, backend: Backend, folder: Path) -> None:
     """What is not asked for every day."""
     site.metrics()
-    row_count.got(site.dispatch, f"{backend.base_url}/pages/dispatch")
     row_count.got(site.customer, f"{backend.base_url}/pages/orders")
     backend.command("expire")
     backend.command("hold", row_count.number(1), "CASE-7")
@@ -84,4 +83,5 @@ def _look_around(site: Site, backend: Backend, folder: Path) -> None:
     backend.command("export-order", row_count.number(1), str(folder / "order.zip"))
     backend.command("export-device", row_count.VAN, str(folder / "van.zip"))
     backend.command("devices", "revoke", row_count.VAN, "--evidence", "2026-01-01T00:00:00Z")
+    site.dispatchs_page()  # with what came of that key
     backend.command("devices", "gone", row_count.VAN)

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from agent.rule.manifest import PhotoRule
 from tests.backend.office.access import Dispatch
-from tests.backend.office.filing import CannotBindError
+from tests.backend.office.filing import COUNTED, CannotBindError
 from tests.backend.office.model import Office
 from tests.backend.office.orders import Order
 from tests.backend.office.photos import Photo
@@ -65,6 +65,8 @@ class DispatchPages:
             waiting_in_all=filing.how_many_wait(),
             flagged_in_all=filing.how_many_flagged(),
             voids_in_all=filing.how_many_voids(),
+            revoked_in_all=filing.how_many_revoked(),
+            counted_to=COUNTED,
             zone=self._office.settings.zone,
             fleet=fleet,
         )

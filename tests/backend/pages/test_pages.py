@@ -4,13 +4,14 @@ import hashlib
 import re
 import time
 from dataclasses import fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from agent.models import Kind
 from agent.record import file as recordfile
+from agent.record import signing
 from tests.backend.office import filing
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import (
@@ -26,16 +27,18 @@ from tests.backend.office.demo import (
 )
 from tests.backend.office.orders import Order
 from tests.backend.office.town import NOON, PICTURE
-from tests.backend.pages import words
+from tests.backend.pages import dispatch, words
 from tests.backend.pages.live import Browser, Live, live_town
 from tests.backend.settings import Retention
 from tests.backend.wire import asking
 from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
+from tests.support.factory import RecordMaker
 
 OWNER, SECOND, THIRD, FOURTH = (Customer(f"c-{number}") for number in (1, 2, 3, 4))
 AGENT = Agent("17")
 MINUTE = timedelta(minutes=1)
+EVER = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def images(text: str) -> list[str]:
@@ -475,21 +478,48 @@ def test_the_demos_accounts_can_sign_in(live: Live) -> None:
         assert browser.get(answer.headers["Location"].removeprefix("/pages")).status_code == 200
 
 
-def test_dispatchs_lists_are_short_and_say_how_many_more_there_are(
-    live: Live, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def much(live: Live, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """More than is listed of all that dispatch has; ids of what waits."""
     monkeypatch.setattr(filing, "LISTED", 2)
     town, rescues = live.town, Rescues(live.town.office.store)
     blurred = {"quality": {"verdict": "blurred"}}
-    waiting = [town.receive(town.stray(), f"2026-12-01T11:0{n}:00.000Z") for n in range(3)]
+    waiting: list[str] = [
+        town.receive(town.stray(), f"2026-12-01T11:0{n}:00.000Z") for n in range(3)
+    ]
     for _ in range(3):
         town.receive(town.void(town.receive(town.photo(ALLOWED))))
         town.receive(town.photo(LEFT_DOOR, **blurred))
+    revoked = RecordMaker("van-0043")
+    for _ in range(3):
+        said = {"simulated": False, "quality": {"verdict": "ok"}}
+        town.receive(revoked.make(Kind.PHOTO, said, PICTURE))
+    town.office.revoked_keys.add(signing.thumbprint(revoked.key.public_key()), "van-0043", EVER)
     for capture_id, technician in zip(waiting, ("ada", "bob", "eve"), strict=True):
         rescues.mark(capture_id, technician)
+    return waiting
+
+
+def test_dispatchs_lists_are_short_and_say_how_many_more_there_are(
+    live: Live, much: list[str]
+) -> None:
+    page = live.browser(Dispatch()).get("/dispatch").text
+
+    assert page.count("and 1 more") == 4
+    assert [one in page for one in much] == [True, True, False]
+    assert re.findall("Rescued by ([a-z]+)", page) == ["ada", "bob"]
+    assert page.count("Key revoked") == 2
+
+
+@pytest.mark.usefixtures("much")
+def test_dispatchs_lists_are_counted_so_far_and_no_further(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filing, "COUNTED", 2)
+    monkeypatch.setattr(dispatch, "COUNTED", 2)
 
     page = live.browser(Dispatch()).get("/dispatch").text
 
-    assert page.count("and 1 more") == 3
-    assert [one in page for one in waiting] == [True, True, False]
-    assert re.findall("Rescued by ([a-z]+)", page) == ["ada", "bob"]
+    assert page.count("There are more than 2. These are the oldest 2.") == 3
+    assert page.count("There are more than 2. These are the latest 2.") == 1
+    assert " more</p>" not in page
