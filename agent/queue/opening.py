@@ -76,7 +76,8 @@ def check_files(path: Path) -> None:
     if os.path.lexists(f"{path}-journal"):  # Doorstep's queues never have one
         raise corrupt("there is a journal beside it")
     log, index, _ = parts(path)
-    if path.stat().st_size == 0 and (log.exists() or index.exists()):
+    has_log = log.exists() or index.exists()  # asked first: who makes the queue fills it before
+    if has_log and path.stat().st_size == 0:
         raise corrupt("emptied")  # SQLite would wait for those who still have it open
 
 
