@@ -162,6 +162,7 @@ def test_what_is_due_goes_also_after_the_database_was_away(
     monkeypatch.setattr(expiry, "FIRST_S", 0.05)
     monkeypatch.setattr(expiry, "AGAIN_S", 0.05)
     monkeypatch.setattr(expiry, "EVERY_S", 0.05)
+    monkeypatch.setattr(expiry, "PAUSE_AT_MOST_S", 0.05)  # a step that waited is long
     with live_town(tmp_path) as live:
         store = live.town.office.store
         with live.town.office.ledger.together():
