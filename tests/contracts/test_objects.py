@@ -366,16 +366,20 @@ def test_what_was_erased_and_came_back_with_a_copy_of_the_bucket_is_erased_once_
     assert list(store.objects.bodies()) == [kept]
 
 
+def archived(fleet: Fleet, folder: Path) -> tuple[str, str, bytes]:
+    """A record that was erased, and whose rows are in a file: id, digest, and what it was."""
+    made, now = fleet.take(fleet.sealed()), datetime.now(UTC)
+    fleet.town.office.keeping.expire(now + timedelta(days=31))
+    archive(fleet.town.office, f"{now:%Y-%m}", folder / "archives", now + timedelta(days=62))
+    return made.label.capture_id, hashlib.sha256(made.content).hexdigest(), made.content
+
+
 def test_what_was_archived_and_came_back_with_a_copy_of_the_bucket_is_erased_once_more(
     fleet: Fleet, tmp_path: Path
 ) -> None:
     """Its rows are gone, and to be taken in again is the last thing it is to be."""
-    store, made = fleet.town.office.store, fleet.take(fleet.sealed())
-    one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
-    now = datetime.now(UTC)
-    fleet.town.office.keeping.expire(now + timedelta(days=31))
-    archive(fleet.town.office, f"{now:%Y-%m}", tmp_path / "archives", now + timedelta(days=62))
-    store.objects.put(one, sha256, made.content)
+    store, (one, sha256, content) = fleet.town.office.store, archived(fleet, tmp_path)
+    store.objects.put(one, sha256, content)
 
     told = terminal(fleet.town, "stray", "--take-in")
     assert told[0].startswith(f"{one} left as it is: it was erased and archived")
@@ -390,12 +394,8 @@ def test_what_was_archived_and_came_back_damaged_or_bare_is_erased_once_more(
     fleet: Fleet, opened: Opened, tmp_path: Path, end: bytes
 ) -> None:
     """A copy of a bucket that has no metadata, or not all bytes: of the label alone it is known."""
-    store, made = fleet.town.office.store, fleet.take(fleet.sealed())
-    one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
-    now = datetime.now(UTC)
-    fleet.town.office.keeping.expire(now + timedelta(days=31))
-    archive(fleet.town.office, f"{now:%Y-%m}", tmp_path / "archives", now + timedelta(days=62))
-    opened.overwrite(one, sha256, made.content + end)
+    store, (one, sha256, content) = fleet.town.office.store, archived(fleet, tmp_path)
+    opened.overwrite(one, sha256, content + end)
 
     assert terminal(fleet.town, "returned")[0] == one
     assert terminal(fleet.town, "returned", "--delete")[0] == one

@@ -191,7 +191,7 @@ class Postgres(Database):
     """
 
     engine = "postgresql"
-    row_lock = " FOR UPDATE"
+    _row_lock = " FOR UPDATE"
     free_row_lock = " FOR UPDATE SKIP LOCKED"
 
     def __init__(

@@ -119,14 +119,14 @@ class Database(ABC):
 
     Attributes:
         engine: `sqlite` or `postgresql`.
-        row_lock: what ends a query that locks the rows that it finds; nothing on SQLite, which has
-            one lock for all.
-        free_row_lock: the same, and it finds only those that nobody else has locked.
+        free_row_lock: what ends a query that locks the rows that it finds, of those that nobody
+            else has locked; nothing on SQLite, which has one lock for all.
     """
 
     engine: str
-    row_lock: str
     free_row_lock: str
+    _row_lock: str
+    """The same, of all rows: it waits for who has locked one."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -176,7 +176,7 @@ class Database(ABC):
             query: finds one row of one table.
             waits: without, a row that somebody else holds is none; not on SQLite.
         """
-        lock = self.row_lock if waits else self.free_row_lock
+        lock = self._row_lock if waits else self.free_row_lock
         with self._locked(None):
             yield self.execute(query + lock, parameters).fetchone()
 

@@ -42,7 +42,7 @@ class Sqlite(Database):
     """
 
     engine = "sqlite"
-    row_lock = ""
+    _row_lock = ""
     free_row_lock = ""
 
     def __init__(self, file: Path, *, durable: bool, patience_s: float) -> None:

@@ -1,12 +1,26 @@
-"""A fleet whose records are exported as evidence."""
+"""A fleet whose records are exported as evidence, and an office that two processes have."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.backend.office.fleet import Fleet
+from tests.backend.office.model import Office, open_office
+from tests.backend.office.town import Town
+from tests.backend.wire.store import Store
 
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Fleet:
     return Fleet(tmp_path / "backend")
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+@pytest.fixture
+def other(town: Town) -> Office:
+    """As another process has it, which received nothing itself."""
+    return open_office(Store(town.folder))

@@ -12,7 +12,7 @@ from tests.backend.engines.away import Away
 from tests.backend.engines.sql import Database
 from tests.backend.identity.register import Register
 from tests.backend.office.due import Due, Dues
-from tests.backend.office.filing import CannotBindError
+from tests.backend.office.filing import CannotBindError, Filing
 from tests.backend.office.orders import Orders
 from tests.backend.office.routes import Routes
 from tests.backend.pages.accounts import ACCOUNTS
@@ -85,12 +85,15 @@ class Keeping:
         store: Store,
         orders: Orders,
         routes: Routes,
+        filing: Filing,
+        *,
         retention: Retention,
     ) -> None:
         self._ledger = ledger
         self._store = store
         self._orders = orders
         self._routes = routes
+        self._filing = filing
         self._retention = retention
         self._dues = Dues(ledger, retention)
         self._uploads = Quota(store)
@@ -222,7 +225,7 @@ class Keeping:
             waits: for another process that is at it. Without, that one goes on: of several that
                 erase what is due, each does a part.
         """
-        if self._is_erased(capture_id):
+        if self._filing.is_erased(capture_id):
             return False  # before its row is held: that is six questions
         with self._store.held(capture_id, waits=waits) as upload:
             if upload is None and self._store.find(capture_id) is not None:
@@ -282,7 +285,7 @@ class Keeping:
         found = [one["capture_id"] for one in self._ledger.execute(query, (number,))]
         for capture_id in found:
             self._await_end(capture_id)
-        return sum(self._is_erased(capture_id) for capture_id in found)
+        return sum(self._filing.is_erased(capture_id) for capture_id in found)
 
     def _await_end(self, capture_id: str) -> None:
         """Of its erasing, where that is under way: who erases holds its row."""
@@ -319,10 +322,6 @@ class Keeping:
         change = """UPDATE captures SET erased_at = ?, erased_why = ?, number = NULL,
             distance_m = NULL, accuracy_m = NULL, reason = NULL WHERE capture_id = ?"""
         self._ledger.execute(change, (rfc3339(now), why, capture_id))
-
-    def _is_erased(self, capture_id: str) -> bool:
-        query = "SELECT 1 FROM captures WHERE capture_id = ? AND erased_at IS NOT NULL"
-        return self._ledger.execute(query, (capture_id,)).fetchone() is not None
 
     def _forget_access(self, now: datetime) -> None:
         """What opens nothing any more; and says from when on no look is forgotten."""

@@ -160,6 +160,6 @@ def open_office(store: Store, *, show_simulated: bool = False) -> Office:
     routes = Routes(ledger, orders, settings.practice_codes)
     filing = Filing(ledger, store, orders, show_simulated=show_simulated)
     access = Access(ledger, orders, filing)
-    keeping = Keeping(ledger, store, orders, routes, settings.retention)
+    keeping = Keeping(ledger, store, orders, routes, filing, retention=settings.retention)
     revoked = RevokedKeys(ledger, filing)
     return Office(store, ledger, settings, orders, routes, filing, access, keeping, revoked)

@@ -25,17 +25,6 @@ from tests.support.postgres import running_postgres
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path)
-
-
-@pytest.fixture
-def other(town: Town) -> Office:
-    """As another process has it."""
-    return open_office(Store(town.folder))
-
-
-@pytest.fixture
 def elsewhere() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(1) as pool:
         yield pool

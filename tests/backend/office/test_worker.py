@@ -5,7 +5,6 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -25,17 +24,6 @@ from tests.support.engines import only_sqlite
 from tests.support.waiting import until
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path)
-
-
-@pytest.fixture
-def other(town: Town) -> Office:
-    """As another process has it, which received nothing itself."""
-    return open_office(Store(town.folder))
 
 
 @pytest.fixture
