@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +18,7 @@ from agent.models import CaptureId, Kind
 from agent.record import signing
 from tests.backend.engines.opening import URL, open_database
 from tests.backend.engines.postgres import STATEMENT_MS, close_pools
-from tests.backend.office.model import Office, open_office
-from tests.backend.office.orders import Address, Order
+from tests.backend.office.model import open_office
 from tests.backend.office.town import PICTURE
 from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.process import Backend
@@ -29,6 +28,7 @@ from tests.bench import records
 from tests.bench.figures import Figure
 from tests.bench.fleet import stock
 from tests.bench.rig import Rig
+from tests.bench.route import STOPS, number, send_out
 from tests.support.device import environment
 from tests.support.enrolment import enrolled
 from tests.support.factory import RecordMaker, new_id
@@ -42,9 +42,6 @@ TIMES_FEW: Final = 1.5
 """What a hundred times as many rows may cost, but for noise."""
 
 VAN: Final = "bench-rows"
-STOPS: Final = 150
-"""Of the one route that is asked for: a day's."""
-
 STARTS: Final = 3
 SCRAPES: Final = 3
 STEPS: Final = 30
@@ -207,7 +204,9 @@ def fill(folder: Path, count: int) -> None:
 
 def asked_by(backend: Backend, folder: Path, opened: ExitStack) -> Site:
     """Makes a route to ask for, and signs everybody in."""
-    _send_out(open_office(Store(folder)))
+    office = open_office(Store(folder))
+    send_out(office, VAN)
+    Accounts(office.ledger).add_all(map(_account, ("customer", "dispatch")))
     key = signing.new_key()
     van, pem = enrolled(backend, folder, VAN, key), folder / "puller.pem"
     backend.command("clients", "add", "puller", "--out", str(pem))
@@ -229,30 +228,9 @@ def _restarted_s(backend: Backend) -> float:
     return time.monotonic() - began_s
 
 
-def _send_out(office: Office) -> None:
-    """A route of its own for the van that is asked, and two accounts."""
-    office.orders.add_customer("customer", "A customer")
-    office.orders.add_address(Address("door", "customer", "1 Example Street"))
-    stops = range(1, STOPS + 1)
-    with office.ledger.together():
-        for one in stops:
-            order = Order(number(one), "customer", "door", f"stop-{one}", (f"D{one}",), 52.5, 13.4)
-            office.orders.add(order)
-    now = datetime.now(UTC)
-    office.routes.plan("r-rows", [number(one) for one in stops], now, now + timedelta(hours=12))
-    office.routes.assign("r-rows", VAN)
-    accounts = Accounts(office.ledger)
-    accounts.add_all(map(_account, ("customer", "dispatch")))
-
-
 def _account(role: str) -> Account:
     """Its role, name and password are one word."""
     return Account(role, role, role)
-
-
-def number(stop: int) -> str:
-    """Of an order on that route."""
-    return f"o-{stop}"
 
 
 def photo(maker: RecordMaker, stop: int) -> Any:

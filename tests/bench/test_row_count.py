@@ -12,6 +12,7 @@ from tests.backend.engines.opening import PER_FOLDER, URL
 from tests.backend.engines.postgres import close_pools
 from tests.backend.process import Backend
 from tests.bench import records, row_count
+from tests.bench.route import number
 from tests.bench.row_count import QUESTIONS, Site
 from tests.support.filed import await_filed
 from tests.support.postgres import Postgres
@@ -78,9 +79,9 @@ def _look_around(site: Site, backend: Backend, folder: Path) -> None:
     site.metrics()
     row_count.got(site.customer, f"{backend.base_url}/pages/orders")
     backend.command("expire")
-    backend.command("hold", row_count.number(1), "CASE-7")
+    backend.command("hold", number(1), "CASE-7")
     backend.command("export-evidence", site.sent, "--out", str(folder / "evidence"))
-    backend.command("export-order", row_count.number(1), str(folder / "order.zip"))
+    backend.command("export-order", number(1), str(folder / "order.zip"))
     backend.command("export-device", row_count.VAN, str(folder / "van.zip"))
     backend.command("devices", "revoke", row_count.VAN, "--evidence", "2026-01-01T00:00:00Z")
     site.dispatchs_page()  # with what came of that key
