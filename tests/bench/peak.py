@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from tests.bench import minutely
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
 from tests.peak import misfortunes, missing, plan, servers
@@ -39,7 +40,7 @@ def measure(rig: Rig) -> list[Figure]:
     with servers.engines(folder) as engines:
         return [
             *_drain("1 process, SQLite and files", servers.embedded(folder / "one"), FEW, records),
-            *_drain("1 instance", _spread(folder, engines, 1), FEW, records),
+            *_drain("1 instance", _spread(folder, engines, 1), FEW, records, rig.asked),
             *_drain("2 instances", _spread(folder, engines, 2), FEW, records),
             *_drain("2 instances", _spread(folder, engines, 2, "many"), MANY, records),
         ]
@@ -75,10 +76,16 @@ def _spread(
 
 
 def _drain(
-    name: str, started: AbstractContextManager[Servers], devices: int, records: int
+    name: str,
+    started: AbstractContextManager[Servers],
+    devices: int,
+    records: int,
+    asked: int = 0,
 ) -> Iterator[Figure]:
+    """And then `asked` manifests of one device."""
     with started as one:
         outcome = play(one, plan.waiting(devices, records))
+        manifests = list(minutely.measure(one, asked)) if asked else []
         erasing = list(_erasing(one, outcome.records)) if one.engines else []
     what = f"{name}, {devices} devices"
     yield Figure(f"{what}: records a second", "", [outcome.records / outcome.seconds])
@@ -88,6 +95,7 @@ def _drain(
     if outcome.s3_requests:
         requests = [outcome.s3_requests / outcome.records]
         yield Figure("  S3 requests per record", "", requests, at_most=S3_REQUESTS, digits=2)
+    yield from manifests
     yield from erasing
 
 
