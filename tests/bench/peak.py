@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench import minutely
+from tests.bench.device import memory_of
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
 from tests.peak import misfortunes, missing, plan, servers
@@ -86,11 +87,13 @@ def _drain(
     with started as one:
         outcome = play(one, plan.waiting(devices, records))
         manifests = list(minutely.measure(one, asked)) if asked else []
+        memory_mb = [memory_of(each.backend.pid).peak_mb for each in one.intakes]
         erasing = list(_erasing(one, outcome.records)) if one.engines else []
     what = f"{name}, {devices} devices"
     yield Figure(f"{what}: records a second", "", [outcome.records / outcome.seconds])
     yield from _processor(outcome)
     yield _wait(outcome)
+    yield Figure("  memory of a process, at most (VmHWM)", "MB", memory_mb, digits=0)
     yield from _sums(outcome)
     if outcome.s3_requests:
         requests = [outcome.s3_requests / outcome.records]
