@@ -98,6 +98,8 @@ def _drain(
     if outcome.s3_requests:
         requests = [outcome.s3_requests / outcome.records]
         yield Figure("  S3 requests per record", "", requests, at_most=S3_REQUESTS, digits=2)
+        wal_kb = outcome.wal_bytes / outcome.records / 1e3
+        yield Figure("  PostgreSQL's log (WAL) per record", "KB", [wal_kb])
     yield from manifests
     yield from erasing
 

@@ -65,6 +65,7 @@ class Outcome:
         seconds: from the begin to the last receipt.
         used_s: of a processor, by whom.
         s3_requests: by the engine's own count, also of filing.
+        wal_bytes: what PostgreSQL wrote to the log that is archived.
         others: records without a receipt, in words.
     """
 
@@ -74,6 +75,7 @@ class Outcome:
     seconds: float = 0.0
     used_s: dict[str, float] = field(default_factory=dict)
     s3_requests: int = 0
+    wal_bytes: int = 0
     others: list[str] = field(default_factory=list)
     judged: Judged = field(default_factory=lambda: Judged(set(), set(), set()))
 
@@ -100,7 +102,7 @@ def play(
     """
     with _fleet(servers, presses) as fleet:
         fleet.await_ready()
-        used_s, requests = servers.used_s(), servers.s3_requests()
+        used_s, requests, wal_bytes = servers.used_s(), servers.s3_requests(), servers.wal_bytes()
         generator_s = fleet.used_s()
         outcome = Outcome(len(presses))
         within_s = max(one.at_s for one in presses) + OVER_WITHIN_S
@@ -111,6 +113,7 @@ def play(
             name: after_s - used_s[name] for name, after_s in servers.used_s().items()
         } | {"devices": fleet.used_s() - generator_s}
         outcome.s3_requests = servers.s3_requests() - requests
+        outcome.wal_bytes = servers.wal_bytes() - wal_bytes
         held = fleet.end()
     outcome.others = held.others
     outcome.judged = judged(held.receipts, kept(servers))

@@ -91,6 +91,11 @@ class Servers:
     def s3_requests(self) -> int:
         return 0 if self.engines is None else self.engines.s3_requests(self.bucket)
 
+    def wal_bytes(self) -> int:
+        """Written to PostgreSQL's log until now; 0 without one."""
+        query = "SELECT pg_current_wal_lsn() - '0/0'"
+        return 0 if self.engines is None else int(self.engines.postgres.asked(query))
+
 
 @contextmanager
 def engines(folder: Path, *, fsync: bool = True) -> Iterator[Engines]:
