@@ -33,6 +33,9 @@ from tests.backend.wire.store import Store
 CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Hashes that a test can make by the dozen."""
 
+OPEN_AT_ONCE: Final = 50
+"""Browsers with a connection, one that is used again aside: the server takes 200 of one address."""
+
 TIMEOUT_S: Final = 60.0
 """Longest wait for a page, or for a photo whose copy is made while other tests run."""
 
@@ -101,6 +104,8 @@ class Browser:
     session: requests.Session = field(default_factory=requests.Session)
 
     def __post_init__(self) -> None:
+        for older in self.live.sessions[:-OPEN_AT_ONCE]:
+            older.close()
         self.live.sessions.append(self.session)
         self.session.trust_env = False
         self.session.verify = str(self.live.ca_file)
