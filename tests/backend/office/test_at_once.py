@@ -1,4 +1,4 @@
-"""Who files, revokes and asks for a route at once: what waits for what, and what comes out.
+"""Who files, binds, revokes, erases and asks for a route at once: what waits for what.
 
 With `--database postgresql` as well as on SQLite, where everybody waits for everybody.
 """
@@ -6,6 +6,7 @@ With `--database postgresql` as well as on SQLite, where everybody waits for eve
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from tests.backend.engines.opening import PER_FOLDER, URL
 from tests.backend.engines.postgres import close_pools
 from tests.backend.office import claims
 from tests.backend.office.claims import Claims
-from tests.backend.office.demo import ALLOWED, ROUTE
+from tests.backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR, ROUTE
 from tests.backend.office.model import Office, open_office
-from tests.backend.office.town import RECEIVED, Town
+from tests.backend.office.routes import Issued
+from tests.backend.office.town import KEY, KID, NOON, RECEIVED, Town
+from tests.backend.wire import manifest
 from tests.backend.wire.store import Store
 from tests.support.factory import Made, RecordMaker
 from tests.support.postgres import running_postgres
@@ -111,3 +114,80 @@ def test_what_is_filed_while_its_key_is_revoked_is_not_believed(
     revoked.result()
 
     assert not town.office.orders.find(ALLOWED).done
+
+
+def test_a_photo_that_two_bind_at_once_is_of_the_last_ones_order_alone(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+) -> None:
+    """The second reckons by where the first has put it, and not by what it saw before."""
+    stray = town.receive(town.stray())
+
+    with town.office.ledger.apart():
+        town.office.filing.bind(stray, LEFT_DOOR)
+        bound = waited(elsewhere, other.filing.bind, stray, RIGHT_DOOR)
+    bound.result()
+
+    assert (town.shown(LEFT_DOOR), town.shown(RIGHT_DOOR)) == ([], [stray])
+    done = [town.office.orders.find(number).done for number in (LEFT_DOOR, RIGHT_DOOR)]
+    assert done == [False, True]
+
+
+def test_what_a_retake_replaces_is_taken_back_also_where_it_is_filed_while_that_is_bound(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+) -> None:
+    replaced = town.photo(LEFT_DOOR)
+    retake = town.receive(town.stray(retake_of=replaced.label.capture_id))
+    late = said(town, replaced)
+
+    with town.office.ledger.apart():
+        town.office.filing.bind(retake, LEFT_DOOR)
+        filed = waited(elsewhere, other.filing.take_in, late, RECEIVED)
+    filed.result()
+
+    assert town.shown(LEFT_DOOR) == [retake]
+
+
+def issued(office: Office) -> Issued:
+    found = office.routes.manifest("van-7", NOON, lambda what: manifest.sign(what, KEY), KID)
+    assert found is not None
+    return found
+
+
+def test_of_two_who_ask_for_a_changed_manifest_at_once_one_makes_it(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+) -> None:
+    with town.office.ledger.apart():
+        first = issued(town.office)
+        second = waited(elsewhere, issued, other)
+
+    assert second.result() == first
+
+
+def test_a_manifest_that_changes_while_one_is_made_has_another_number(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+) -> None:
+    """Else a device that has the first takes no second: it photographs on where nobody may."""
+
+    def changed() -> Issued:
+        other.orders.set_opted_out(ALLOWED, opted_out=True)
+        return issued(other)
+
+    with town.office.ledger.apart():
+        first = issued(town.office)
+        second = waited(elsewhere, changed)
+
+    assert second.result().version == first.version + 1
+
+
+@pytest.mark.slow
+def test_on_postgresql_who_erases_passes_over_what_another_process_is_at(
+    on_postgresql: Town, elsewhere: ThreadPoolExecutor
+) -> None:
+    town, later = on_postgresql, NOON + timedelta(days=40)
+    ids = [town.receive(town.photo(ALLOWED)) for _ in range(5)]
+    other = open_office(Store(town.folder))
+
+    with town.office.store.held(ids[2]):
+        assert elsewhere.submit(other.keeping.expire, later).result(1) == 4
+
+    assert other.keeping.expire(later) == 1
