@@ -110,18 +110,24 @@ class Postgres:
         self.tell("SELECT pg_switch_wal()")
         until(lambda: self._archived() > before)
 
-    def restore(self) -> Self:
-        """What the backup and the archive have, in place of a cluster that is lost."""
+    def restore(self, to: str | None = None) -> Self:
+        """What the backup and the archive have, in place of a cluster that is lost.
+
+        Args:
+            to: a time as PostgreSQL tells it; without, all that was archived.
+        """
         shutil.rmtree(self.folder / "cluster")
         (self.folder / "backup").rename(self.folder / "cluster")
         (self.folder / "cluster" / "recovery.signal").touch()
-        self.start(restore_command="cp ../archive/%f %p")
+        target = {"recovery_target_time": to, "recovery_target_action": "promote"} if to else {}
+        self.start(restore_command="cp ../archive/%f %p", **target)
         until(lambda: not self.asked("SELECT pg_is_in_recovery()"), 60.0)
         return self
 
     def follow(self, primary: "Postgres") -> Self:
-        """As a standby of it, for which each of its commits waits from then on."""
+        """As a standby of it, for which each of its commits waits; in place of what it was."""
         self._own(self.folder)
+        shutil.rmtree(self.folder / "cluster", ignore_errors=True)
         self._copy(primary, "cluster", "--write-recovery-conf")
         self.start()
         primary.tell("ALTER SYSTEM SET synchronous_standby_names = '*'")
