@@ -21,8 +21,13 @@ PER_FOLDER: Final = "DOORSTEP_DATABASE_PER_FOLDER"
 PATIENCE_S: Final = 5.0
 """Longest wait for another process that writes. Source: sqlite3's default."""
 
-CONNECTIONS: Final = 8
-"""Of one pool to PostgreSQL: a step takes one, and what asks another database inside one more."""
+HOLDERS: Final = 12
+"""Threads of one process that may hold a connection while they ask another database: those of the
+intake (4, wire/intake.py) and of people's pages (6, wire/asking.py), expiry and filing.
+"""
+
+CONNECTIONS: Final = HOLDERS + 2
+"""Of one pool to PostgreSQL: while all of these hold one, somebody always goes on."""
 
 
 def open_database(

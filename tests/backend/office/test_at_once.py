@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -22,8 +23,10 @@ from tests.backend.office.model import Office, open_office
 from tests.backend.office.routes import Issued
 from tests.backend.office.town import KEY, KID, NOON, RECEIVED, Town
 from tests.backend.wire import manifest
+from tests.backend.wire.asking import PEOPLES_THREADS
+from tests.backend.wire.intake import AT_ONCE
 from tests.backend.wire.store import Store
-from tests.support.factory import Made, RecordMaker
+from tests.support.factory import Made, RecordMaker, new_id
 from tests.support.postgres import running_postgres
 
 
@@ -77,6 +80,23 @@ def test_on_postgresql_a_manifest_that_stays_as_it_is_waits_for_nobody(
 
     with town.office.ledger.together(whose):
         assert elsewhere.submit(town.manifest).result(1) == before
+
+
+@pytest.mark.slow
+def test_whoever_holds_a_connection_is_given_another_one(on_postgresql: Town) -> None:
+    """All that can, at once: none is told that all are taken, which takes 2 s."""
+    office, threads = on_postgresql.office, AT_ONCE + PEOPLES_THREADS + len(("filing", "expiry"))
+    all_hold = Barrier(threads)
+
+    def ask_inside() -> bool:
+        with office.store.held(new_id()):
+            all_hold.wait(5)
+            return office.filing.is_filed(new_id())
+
+    with ThreadPoolExecutor(threads) as pool:
+        asked = [pool.submit(ask_inside) for _ in range(threads)]
+
+    assert [one.result() for one in asked] == [False] * threads
 
 
 def test_an_order_stays_done_while_two_devices_deliver_and_take_back_at_once(

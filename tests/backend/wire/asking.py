@@ -16,7 +16,9 @@ WITHIN_S: Final = 2.8
 """Longest wait for a turn and an answer: a device is told 503 in 3 s."""
 
 PEOPLES_THREADS: Final = 6
-"""Questions of people's pages at once: fewer than PostgreSQL has connections for (engines/)."""
+"""Questions of people's pages at once: each may hold one connection, and ask on another one
+(HOLDERS in engines/opening.py).
+"""
 
 _PEOPLE: Final = ThreadPoolExecutor(PEOPLES_THREADS, "page")
 

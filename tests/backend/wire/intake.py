@@ -16,7 +16,6 @@ from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
 from tests.backend.engines.away import Away
 from tests.backend.engines.objects import Missing
-from tests.backend.engines.opening import CONNECTIONS
 from tests.backend.faults.switches import ReceiptMode, Step, Switches
 from tests.backend.identity.admission import device_of, technician_of
 from tests.backend.identity.register import Register
@@ -26,8 +25,10 @@ from tests.backend.wire.store import Store, Upload, Verdict, WrongOffsetError
 log = logging.getLogger(__name__)
 
 
-AT_ONCE: Final = CONNECTIONS // 2
-"""Records that are taken in at once: each holds one connection, and asks on another one."""
+AT_ONCE: Final = 4
+"""Records that are taken in at once: each holds one connection, and asks on another one (HOLDERS in
+engines/opening.py).
+"""
 
 TURN_S: Final = 1.5
 """Longest wait for that, as for a lock: a device is answered in 3 s."""
