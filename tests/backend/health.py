@@ -36,6 +36,14 @@ class Check:
     name: str
     ask: Callable[[], None]
 
+    def trouble(self) -> str | None:
+        """Why it does not answer; None where it does."""
+        try:
+            self.ask()
+        except OSError as error:
+            return f"{self.name}: {error}"
+        return None
+
 
 def database(name: str, asked: Database) -> Check:
     """It is read."""
@@ -56,7 +64,7 @@ class Readiness:
     def __init__(self, checks: Sequence[Check]) -> None:
         self._checks = checks
         self._threads = ThreadPoolExecutor(len(checks), "readiness")
-        self._asked: dict[str, asyncio.Future[None]] = {}
+        self._asked: dict[str, asyncio.Future[str | None]] = {}
 
     async def missing(self) -> list[str]:
         """What does not answer, and why; nothing where all do."""
@@ -66,15 +74,12 @@ class Readiness:
     async def _missing(self, check: Check) -> str | None:
         asked = self._asked.get(check.name)
         if asked is None or asked.done():
-            asked = asyncio.get_running_loop().run_in_executor(self._threads, check.ask)
+            asked = asyncio.get_running_loop().run_in_executor(self._threads, check.trouble)
             self._asked[check.name] = asked
         try:
-            await asyncio.wait_for(asyncio.shield(asked), WITHIN_S)
+            return await asyncio.wait_for(asyncio.shield(asked), WITHIN_S)
         except TimeoutError:
             return f"{check.name}: no answer within {WITHIN_S:g} s"
-        except OSError as error:
-            return f"{check.name}: {error}"
-        return None
 
 
 class Health:

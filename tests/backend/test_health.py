@@ -1,6 +1,7 @@
 """Health and readiness: what is told, to whom, and how soon."""
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
+from tests.backend import health
 from tests.backend.engines.away import Away
 from tests.backend.health import Check, Readiness
 from tests.backend.pages.live import Live, live_town
@@ -64,6 +66,30 @@ def test_who_is_spoken_for_is_not_told(live: Live) -> None:
     """A proxy says so of everybody; without one it is said by whoever likes."""
     for path in ("/healthz", "/readyz"):
         assert asked(live, path, **{"X-Forwarded-For": "127.0.0.1"}).status_code == 404
+
+
+def test_what_fails_once_nobody_waits_for_it_leaves_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    go_on, ends = threading.Event(), threading.Event()
+    monkeypatch.setattr(health, "WITHIN_S", 0.1)
+
+    def fail_late() -> None:
+        go_on.wait(60)
+        ends.set()
+        raise Away("away")
+
+    async def poll() -> list[list[str]]:
+        readiness = Readiness([Check("store", fail_late)])
+        first = await readiness.missing()
+        go_on.set()
+        await asyncio.to_thread(ends.wait)
+        await asyncio.sleep(0.1)
+        return [first, await readiness.missing()]
+
+    assert asyncio.run(poll()) == [["store: no answer within 0.1 s"], ["store: away"]]
+    gc.collect()
+    assert caplog.records == []
 
 
 @pytest.mark.slow
