@@ -5,15 +5,19 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
 from tests.backend import health
 from tests.backend.engines.away import Away
+from tests.backend.engines.opening import open_database
 from tests.backend.health import Check, Readiness
 from tests.backend.pages.live import Live, live_town
 from tests.support.engines import only_folder
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +54,20 @@ def test_what_does_not_answer_is_named_in_one_line(live: Live) -> None:
     place = live.town.folder / "received"
     place.rename(away := place.with_suffix(".away"))
     try:
-        answer = asked(live, "/readyz")
+        trouble = until(lambda: trouble_of(live))
         alive = asked(live, "/healthz")
     finally:
         away.rename(place)
 
-    assert answer.status_code == 503
-    assert answer.text.startswith("objects: received/ takes no file (")
-    assert answer.text.count("\n") == 1
+    assert trouble.startswith("objects: received/ takes no file (")
+    assert trouble.count("\n") == 1
     assert alive.status_code == 200
-    assert asked(live, "/readyz").status_code == 200
+    until(lambda: asked(live, "/readyz").ok)
+
+
+def trouble_of(live: Live) -> str:
+    answer = asked(live, "/readyz")
+    return answer.text if answer.status_code == 503 else ""
 
 
 def test_who_is_spoken_for_is_not_told(live: Live) -> None:
@@ -68,11 +76,41 @@ def test_who_is_spoken_for_is_not_told(live: Live) -> None:
         assert asked(live, path, **{"X-Forwarded-For": "127.0.0.1"}).status_code == 404
 
 
+def test_a_row_that_waits_for_an_intake_is_ready(tmp_path: Path) -> None:
+    """On SQLite everybody waits for who writes."""
+    database, intake = open_database(tmp_path, "backend"), open_database(tmp_path, "backend")
+    check, began = health.database("backend", database), threading.Event()
+
+    def take_in() -> None:
+        with intake.apart():
+            began.set()
+            time.sleep(0.5)
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(take_in)
+        began.wait()
+        assert missing(check) == []
+    assert database.execute("SELECT count(*) FROM probes").fetchone()[0] == 0
+
+
+def test_who_asks_often_is_told_what_was_just_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "FRESH_S", 60.0)
+    looks: list[int] = []
+
+    async def poll() -> list[list[str]]:
+        readiness = Readiness([Check("store", lambda: looks.append(1))])
+        return [await readiness.missing() for _ in range(5)]
+
+    assert asyncio.run(poll()) == [[]] * 5
+    assert looks == [1]
+
+
 def test_what_fails_once_nobody_waits_for_it_leaves_no_traceback(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     go_on, ends = threading.Event(), threading.Event()
     monkeypatch.setattr(health, "WITHIN_S", 0.1)
+    monkeypatch.setattr(health, "FRESH_S", 0.0)
 
     def fail_late() -> None:
         go_on.wait(60)
@@ -93,8 +131,9 @@ def test_what_fails_once_nobody_waits_for_it_leaves_no_traceback(
 
 
 @pytest.mark.slow
-def test_each_has_so_long_and_is_not_asked_twice_at_once() -> None:
+def test_each_has_so_long_and_is_not_asked_twice_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that stalls holds up neither the others nor, asked again and again, the threads."""
+    monkeypatch.setattr(health, "FRESH_S", 0.0)
     go_on, asked_at = threading.Event(), []
 
     def stall() -> None:

@@ -55,9 +55,14 @@ class Scene:
         answer = self.person.get(f"{self.backend.base_url}{PREFIX}/delivery-photos", timeout=30)
         return answer.status_code
 
-    def is_ready(self) -> bool:
+    def unready(self) -> str:
+        """Why no record can be taken in, as /readyz says it; empty where one can."""
         url = f"{self.backend.base_url}/readyz"
-        return requests.get(url, verify=str(self.backend.ca_file), timeout=30).ok
+        answer = requests.get(url, verify=str(self.backend.ca_file), timeout=30)
+        return "" if answer.ok else answer.text
+
+    def is_ready(self) -> bool:
+        return not self.unready()
 
     def log(self) -> str:
         return (self.backend.data / "backend.log").read_text()
@@ -278,26 +283,36 @@ class Misfortune:
     """What happens, what the log says of it, what a page is meanwhile, how much is sent.
 
     While nothing can be written, a page is 503 once a minute: it notes that the session was used.
+
+    Attributes:
+        unready: what /readyz names; None where a row and an object of a byte are still taken.
     """
 
     happens: Callable[[Scene], AbstractContextManager[None]]
     says: str
     page: int = 200
     photo: bytes = PHOTO
+    unready: str | None = None
 
+
+ROWS: Final = "database backend: "
+OBJECTS: Final = "objects: "
+LATE: Final = "no answer within 2 s"
 
 OUTAGES: Final = (
-    Misfortune(ended, "Connection refused", 503),
-    Misfortune(stalled, "no answer within 2.5 s", 503),
+    Misfortune(ended, "Connection refused", 503, unready=ROWS),
+    Misfortune(stalled, "no answer within 2.5 s", 503, unready=ROWS),
     Misfortune(locked, "canceling statement due to lock timeout"),
     Misfortune(full, "No space left on device", photo=PHOTO * 5),
-    Misfortune(read_only, "cannot execute INSERT in a read-only transaction", 503),
+    Misfortune(read_only, "cannot execute INSERT in a read-only transaction", 503, unready=ROWS),
     Misfortune(restarted_in_the_middle, "terminating connection due to administrator command"),
-    Misfortune(refused, "does not answer"),
-    Misfortune(paused, "does not answer (Read timeout"),
-    Misfortune(slow, "does not answer (Read timeout"),
-    Misfortune(denying, "look at AWS_ACCESS_KEY_ID, its secret, and what it may do there"),
-    Misfortune(without_its_bucket, "make it, or give another one in --objects"),
+    Misfortune(refused, "does not answer", unready=OBJECTS),
+    Misfortune(paused, "does not answer (Read timeout", unready=OBJECTS),
+    Misfortune(slow, "does not answer (Read timeout", unready=OBJECTS),
+    Misfortune(
+        denying, "look at AWS_ACCESS_KEY_ID, its secret, and what it may do there", unready=OBJECTS
+    ),
+    Misfortune(without_its_bucket, "make it, or give another one in --objects", unready=OBJECTS),
     Misfortune(vanishing, "is read back differently than written: no receipt"),
     Misfortune(changing, "is read back differently than written: no receipt"),
 )
@@ -316,6 +331,11 @@ def test_nothing_is_acknowledged_that_is_not_there_and_it_heals_by_itself(
         answer = wire.post(capture_id, content, content)
         took_s = time.monotonic() - began_s
         page = scene.page()
+        if one.unready is not None:
+            unready = until(scene.unready, every_s=0.2)
+            assert unready.startswith(one.unready)
+            assert "database orders" not in unready
+            assert one.says in unready or unready == f"{one.unready}{LATE}\n"
         until(lambda: one.says in scene.log()[logged:], told=lambda: scene.log()[logged:])
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")

@@ -4,7 +4,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -12,6 +13,7 @@ from uuid import uuid4
 import psycopg  # noqa: TID251 - the test's own side
 import pytest
 
+from tests.backend import health
 from tests.backend.engines import postgres
 from tests.backend.engines.away import Away
 from tests.backend.engines.opening import CONNECTIONS
@@ -229,13 +231,45 @@ def _fill(database: Database) -> None:
         database.execute(f"INSERT INTO heavy {row}")
 
 
+def test_a_full_disk_is_not_ready_before_a_record_finds_no_room(server: Postgres) -> None:
+    """A row alone still goes where another one was."""
+    with _small_disk(server, "140m") as place:
+        own = Postgres(place / "own", fsync=False).make().start()
+        try:
+            check = health.database("backend", opened(own.url))
+            assert check.trouble() is None
+            _fill_up(place / "ballast")
+            assert "No space left on device" in str(check.trouble())
+            (place / "ballast").unlink()
+            assert check.trouble() is None
+        finally:
+            own.stop()
+
+
+def _fill_up(ballast: Path) -> None:
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def test_who_asks_whether_it_is_ready_waits_for_no_other_and_leaves_nothing(url: str) -> None:
+    databases = [opened(url) for _ in range(8)]
+    checks = [health.database("backend", one) for one in databases]
+    with databases[0].apart():
+        checks[0].ask()  # and has not ended yet
+        with ThreadPoolExecutor(8) as pool, soon():
+            asked = [pool.submit(check.trouble) for check in checks[1:] * 20]
+
+    assert {one.result() for one in asked} == {None}
+    assert databases[0].execute("SELECT count(*) FROM probes").fetchone()[0] == 0
+
+
 @contextmanager
-def _small_disk(server: Postgres) -> Iterator[Path]:
+def _small_disk(server: Postgres, size: str = "2m") -> Iterator[Path]:
     place = server.folder / "small"
     place.mkdir()
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m,uid=postgres,mode=700", "none", place], check=True
-    )
+    options = f"size={size},uid=postgres,mode=700"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", place], check=True)
     try:
         yield place
     finally:

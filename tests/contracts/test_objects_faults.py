@@ -4,7 +4,9 @@ import base64
 import hashlib
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,7 @@ def test_a_stall_ends_within_three_seconds_and_is_over_when_the_engine_goes_on(
             lambda: objects.erase(kept, b"label"),
             lambda: objects.line(kept, RECORD),
             objects.begin,
+            objects.check,
         ]
         told = [away_within_s(ask) for ask in asked]
     finally:
@@ -178,13 +181,45 @@ def test_the_engine_refuses_what_arrives_otherwise_than_it_was_sent(engine: Engi
     assert engine.keys(name) == {}
 
 
+def seen(objects: S3) -> list[Any]:
+    """What it asks from now on."""
+    asked: list[Any] = []
+    events = objects._client.meta.events  # noqa: SLF001 - what boto3 sends is seen there alone
+    events.register("before-send.s3", lambda request, **_: asked.append(request))
+    return asked
+
+
+def test_whether_it_takes_something_is_two_requests_and_leaves_nothing(engine: Engine) -> None:
+    """Also where versions were kept before, a process died in between, and many ask at once."""
+    name = f"b-{uuid4()}"
+    objects, admin = engine.bucket(name), engine.admin
+    for status in ("Enabled", "Suspended"):
+        admin.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": status})
+    asked = seen(objects)
+    with pytest.MonkeyPatch.context() as dies:
+        dies.setattr(S3, "_delete", die)
+        with pytest.raises(KeyboardInterrupt):
+            objects.check()
+    assert list(engine.keys(name)) == ["readiness/probe"]
+    assert list(objects.ids()) == []
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: objects.check(), range(40)))
+
+    left = admin.list_object_versions(Bucket=name)
+    assert left.get("Versions", []) == left.get("DeleteMarkers", []) == []
+    assert Counter(request.method for request in asked) == {"PUT": 41, "DELETE": 40, "GET": 1}
+
+
+def die(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_record_takes_two_requests_at_its_intake(engine: Engine, tmp_path: Path) -> None:
     objects = engine.bucket(f"b-{uuid4()}")
     fleet = Fleet(tmp_path / "fleet", objects=objects)
-    asked: list[Any] = []
     made = fleet.sealed(demo.ALLOWED)
-    events = objects._client.meta.events  # noqa: SLF001 - what boto3 sends is seen there alone
-    events.register("before-send.s3", lambda request, **_: asked.append(request))
+    asked = seen(objects)
 
     fleet.take(made)
 
@@ -202,6 +237,7 @@ def test_an_engine_without_room_takes_nothing_and_says_so(own: Engine) -> None:
     with own.without_room(name):
         words, took_s = away_within_s(lambda: objects.put(new_id(), RECORD, CONTENT))
         assert objects.get(kept, RECORD) == CONTENT
+        assert away_within_s(objects.check)[0] == words
 
     assert re.search("make room|whether its disks have room", words)
     assert took_s < 3.5

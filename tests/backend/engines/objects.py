@@ -48,7 +48,7 @@ class Objects(Protocol):
         """
 
     def check(self) -> None:
-        """Asks whether an object can be kept now. Raises Away, as a full disk is too."""
+        """Puts a byte that is no capture's, and deletes it. Raises Away, as a full disk is too."""
 
     def put(self, capture_id: str, name: str, content: bytes) -> None:
         """Keeps an object, in place of one of this name: whole or not at all.

@@ -30,6 +30,9 @@ logging.getLogger("botocore").setLevel(logging.WARNING)
 LABEL: Final = "label"
 """The object that is left of an erased record."""
 
+_PROBE: Final = ("readiness", "probe")
+"""An object that is put and deleted to see whether one can be kept; it is no capture's."""
+
 DIGEST: Final = "sha256"
 """User metadata of each object: whoever writes over it without knowing of it is found out."""
 
@@ -130,12 +133,14 @@ class S3:
             self._client.create_bucket(Bucket=self._bucket)
 
     def begin(self) -> list[str]:
-        self.check()
+        with self._asking():
+            self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
         return [said for check in (self._check_versioning, self._check_lock) for said in check()]
 
     def check(self) -> None:
-        with self._asking():
-            self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+        """One key for all: what a death leaves, the next one who asks deletes."""
+        self.put(*_PROBE, b"\0")
+        self._delete("/".join(_PROBE), "null")  # else it would leave a mark where versions were
 
     def put(self, capture_id: str, name: str, content: bytes) -> None:
         md5 = hashlib.md5(content, usedforsecurity=False).digest()
