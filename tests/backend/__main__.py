@@ -55,7 +55,7 @@ NO_PROXY: Final = f"{FILE}: proxy names nobody: with --behind-proxy no device wo
 
 def main() -> None:
     options = _options()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    loglines.begin()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     loglines.limit()
     os.umask(0o077)

@@ -1,6 +1,7 @@
-"""Keeps the log short when strangers make the libraries complain."""
+"""When a line of the log was written; and the log stays short when strangers make it long."""
 
 import logging
+import os
 import time
 from collections import Counter
 from typing import Final
@@ -15,6 +16,22 @@ NOISY: Final = (
     "tests.backend.reports.intake",
 )
 """Whoever can open a connection makes these write a line, and asyncio a traceback."""
+
+
+class Dated(logging.Formatter):
+    """Begins with the time in UTC, to the millisecond, as in RFC 3339; a traceback does once."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+
+def begin() -> None:
+    """Writes to standard error from now on; journald has the time of each line itself."""
+    dated = "" if "JOURNAL_STREAM" in os.environ else "%(asctime)s "
+    lines = logging.StreamHandler()
+    lines.setFormatter(Dated(f"{dated}%(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
 
 
 class AFewPerMinute(logging.Filter):
