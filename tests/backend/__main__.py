@@ -13,8 +13,8 @@ from typing import Final
 
 from tests.backend import keys
 from tests.backend.app import create_app
+from tests.backend.engines import chosen
 from tests.backend.engines.away import Away
-from tests.backend.engines.chosen import objects_of, remember
 from tests.backend.engines.objects import Missing
 from tests.backend.engines.opening import URL
 from tests.backend.engines.sql import UnfitError
@@ -50,6 +50,11 @@ log = logging.getLogger(__name__)
 RECEIPT_KEY: Final = "receipt-key.pem"
 """The public half of what signs receipts."""
 
+NO_BACKEND: Final = "{} has no backend in it: is --data right?"
+NO_ROWS: Final = (
+    f"{{}} is a backend's folder and has no backend.db: are its rows on PostgreSQL? Set {URL}"
+)
+
 NO_PROXY: Final = f"{FILE}: proxy names nobody: with --behind-proxy no device would get in"
 
 
@@ -70,8 +75,9 @@ def main() -> None:
 def _run(options: argparse.Namespace, data: Path) -> None:
     if options.command is not None:
         if not options.database and not (data / "backend.db").exists():
-            sys.exit(f"{data} has no backend in it: is --data right?")
-        office = open_office(Store(data, objects_of(data, options.objects)))
+            is_its_folder = (data / "keys").exists() or (data / chosen.FILE).exists()
+            sys.exit(NO_ROWS.format(data) if is_its_folder else NO_BACKEND.format(data))
+        office = open_office(Store(data, chosen.objects_of(data, options.objects)))
         try:
             if options.command == "pull":
                 signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
@@ -96,12 +102,12 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     with keys.alone(data):
         certificates = keys.certificates(data / "ca", options.name)
         key = keys.receipt_key(data / "keys" / "receipt.pem", data / RECEIPT_KEY)
-        documents = FleetDocuments(data)
-        documents.settle()
-        store = Store(data, objects_of(data, options.objects))
+        store = Store(data, chosen.objects_of(data, options.objects))
         for said in store.objects.begin():
             log.warning("objects=not_checked why=%s", said)
-        remember(data, options.objects)
+        chosen.remember(data, options.objects, store.db, store.objects)
+        documents = FleetDocuments(data)
+        documents.settle()
         parts.take_over(store)
         office = open_office(store, show_simulated=options.show_simulated)
     if options.behind_proxy and not office.settings.proxy:

@@ -13,16 +13,18 @@ import pytest
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
 
 from agent.models import Item, Kind, State
+from tests.backend.engines import chosen, opening
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import PICTURE
 from tests.backend.pages import PREFIX
-from tests.backend.process import Backend
+from tests.backend.process import Backend, running_backend
 from tests.backend.wire.store import Store
 from tests.support.buckets import Engine
 from tests.support.factory import add, new_id
 from tests.support.filed import await_filed
 from tests.support.people import CUSTOMER, browser, form_of
+from tests.support.postgres import running_postgres
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 from tests.support.waiting import until
 from tests.support.wire import record, speaking_to, stranger
@@ -182,8 +184,37 @@ def test_what_has_no_row_is_listed_by_a_command_and_a_wrong_bucket_ends_the_star
         (tmp_path / "another", "make it, or give another one in --objects"),
         (scene.backend.data, f"the records are in s3://{scene.bucket}"),
     ):
-        with pytest.raises(RuntimeError, match=re.escape(why)):
-            Backend(data, switches=False, objects=elsewhere).start()
+        not_started(data, elsewhere, why)
+
+
+def test_folders_over_one_database_have_one_bucket(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is wrong is not remembered; and with all records copied, another one is right."""
+    ours, other = f"b-{uuid4()}", f"b-{uuid4()}"
+    for bucket in (ours, other):
+        engine.bucket(bucket)
+    for name in (opening.PER_FOLDER, chosen.PER_FOLDER):
+        monkeypatch.delenv(name, raising=False)
+    with running_postgres(fsync=False) as server:
+        monkeypatch.setenv(opening.URL, server.url)
+        not_started(tmp_path / "one", engine.address("nobodys"), "make it, or give another one")
+
+        with running_backend(tmp_path / "one", objects=engine.address(ours)):
+            documents = server.asked("SELECT count(*) FROM fleet_documents")
+            both = f"in the bucket {ours}, and not in {other}"
+            not_started(tmp_path / "two", engine.address(other), both)
+            not_started(tmp_path / "keys alone", None, f"in the bucket {ours}: give it")
+            assert server.asked("SELECT count(*) FROM fleet_documents") == documents
+        server.tell(f"UPDATE bucket SET name = '{other}'")
+
+        with running_backend(tmp_path / "two", objects=engine.address(other)):
+            not_started(tmp_path / "one", None, f"in the bucket {other}, and not in {ours}")
+
+
+def not_started(data: Path, objects: str | None, why: str) -> None:
+    with pytest.raises(RuntimeError, match=re.escape(why)):
+        Backend(data, switches=False, objects=objects).start()
 
 
 def receipts(wire: Any, capture_id: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.backend.engines.opening import URL
-from tests.backend.process import REPOSITORY, running_backend
+from tests.backend.process import REPOSITORY, Backend, running_backend
 from tests.support.enrolment import Van, enrolled
 from tests.support.factory import RecordMaker, new_id
 from tests.support.postgres import Postgres, running_postgres
@@ -55,6 +55,17 @@ def test_a_device_is_let_in_and_its_record_outlives_both_servers(
     assert "receipt" in van.wire().receipts(capture_id).json()[capture_id]
     assert "van-7" in van.backend.command("devices", "list")
     assert list(van.backend.data.glob("*.db*")) == []
+
+
+def test_a_command_without_the_database_says_that_it_is_missing(
+    van: Van, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(URL)
+
+    with pytest.raises(ValueError, match=r"has no backend\.db: .* Set DOORSTEP_DATABASE"):
+        van.backend.command("devices", "list")
+    with pytest.raises(ValueError, match=r"has no backend in it: is --data right\?"):
+        Backend(tmp_path, switches=False).command("devices", "list")
 
 
 def test_a_database_that_is_not_there_is_a_sentence_and_no_traceback(

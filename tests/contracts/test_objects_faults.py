@@ -120,6 +120,24 @@ def test_an_address_that_cannot_be_is_told() -> None:
         S3(read_address("s3://b?endpoint=nowhere"))
 
 
+def test_keys_that_are_not_in_the_environment_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    address = read_address("s3://b?endpoint=http://127.0.0.1:1")
+    both = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "half")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    with pytest.raises(WrongSettingError, match=both):
+        S3(address)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(Away, match=both):
+        S3(address).begin()
+
+
 @only_folder
 def test_a_folder_with_records_goes_by_no_bucket(tmp_path: Path) -> None:
     """Else an opt-out would be looked for where its photo is not."""

@@ -1,4 +1,4 @@
-"""Which engine a backend's folder goes by: said once, and remembered, since two would be none."""
+"""Where a backend's objects are: said once, and remembered, since two places would be none."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Final
 from tests.backend.engines.folder import Folder
 from tests.backend.engines.objects import Objects
 from tests.backend.engines.opening import schema_of
+from tests.backend.engines.sql import Database, Room, statements
 from tests.backend.settings import WrongSettingError
 
 FILE: Final = "objects.txt"
@@ -16,6 +17,15 @@ PER_FOLDER: Final = "DOORSTEP_OBJECTS_PER_FOLDER"
 """In the environment: URL of an S3 engine where each folder that says nothing else has a bucket of
 its own, which is made. For tests, whose backends are many.
 """
+
+BUCKET: Final = Room(
+    "bucket",
+    [
+        statements("""CREATE TABLE IF NOT EXISTS bucket (
+            one BOOLEAN PRIMARY KEY CHECK (one), name TEXT NOT NULL)""")
+    ],
+)
+"""In `backend`: one row, for instances whose folders are not one; none where objects are files."""
 
 
 def objects_of(folder: Path, given: str | None = None) -> Objects:
@@ -48,7 +58,30 @@ def objects_of(folder: Path, given: str | None = None) -> Objects:
     return S3(found)
 
 
-def remember(folder: Path, given: str | None) -> None:
-    """For the next start, and for commands; once the bucket was found to be right."""
+def remember(folder: Path, given: str | None, database: Database, objects: Objects) -> None:
+    """For the next start, and for commands; once the bucket was found to be right.
+
+    Raises:
+        WrongSettingError: another instance, started meanwhile, has another one.
+    """
+    if objects.bucket is not None:
+        into = "INSERT INTO bucket VALUES (TRUE, ?) ON CONFLICT DO NOTHING"
+        database.execute(into, (objects.bucket,))
+    check(database, objects)
     if given is not None:
         (folder / FILE).write_text(f"{given}\n")
+
+
+def check(database: Database, objects: Objects) -> None:
+    """Raises WrongSettingError where the records of this database are in another bucket."""
+    database.migrate(BUCKET)
+    row = database.execute("SELECT name FROM bucket").fetchone()
+    if row is None or row["name"] == objects.bucket:
+        return
+    said = f"the records of this database are in the bucket {row['name']}"
+    if objects.bucket is None:
+        raise WrongSettingError(f"--objects: {said}: give it, as s3://{row['name']}?endpoint=URL")
+    raise WrongSettingError(
+        f"--objects: {said}, and not in {objects.bucket}; when all were copied there, tell the "
+        f"database: UPDATE bucket SET name = '{objects.bucket}'"
+    )

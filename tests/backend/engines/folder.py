@@ -36,6 +36,7 @@ class Folder:
     """Files below one folder; an erased record's is its label line alone."""
 
     lays_open: Final = True
+    bucket: Final = None
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

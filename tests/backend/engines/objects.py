@@ -35,10 +35,14 @@ class Objects(Protocol):
     Attributes:
         lays_open: whether PHOTO and TEXT of a record are kept beside it; else it is opened anew
             for each question.
+        bucket: its name; None where objects are files.
     """
 
     @property
     def lays_open(self) -> bool: ...
+
+    @property
+    def bucket(self) -> str | None: ...
 
     def begin(self) -> list[str]:
         """Before anything is served; returns what could not be checked, in sentences.

@@ -15,7 +15,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import boto3  # noqa: TID251 - this is its door
 from botocore.config import Config  # noqa: TID251 - as boto3
-from botocore.exceptions import BotoCoreError, ClientError  # noqa: TID251 - as boto3
+from botocore.exceptions import (  # noqa: TID251 - as boto3
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 
 from agent.record.file import LABEL_LIMIT_BYTES
 from tests.backend.engines.away import Away
@@ -60,6 +65,8 @@ _NONE: Final = frozenset({"NoSuchKey", "404", "ObjectLockConfigurationNotFoundEr
 
 _LOOK: Final = "look whether the engine runs, and whether its address is right"
 
+_NO_KEYS: Final = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
+
 _ROUNDS: Final = 3
 """Of looking what is left of a capture: who put a copy meanwhile did so in one of them."""
 
@@ -94,7 +101,7 @@ def connect(address: Address, key_id: str | None = None, secret: str | None = No
     """A client whose every request ends within 3 s; without keys, by those of the environment.
 
     Raises:
-        WrongSettingError: the endpoint is no URL.
+        WrongSettingError: the endpoint is no URL, or half of the keys is not there.
     """
     by_path = Config(s3={"addressing_style": "path"}) if address.endpoint else Config()
     try:
@@ -108,6 +115,8 @@ def connect(address: Address, key_id: str | None = None, secret: str | None = No
         )
     except ValueError as error:
         raise WrongSettingError(f"--objects: {error}") from error
+    except PartialCredentialsError as error:
+        raise WrongSettingError(f"bucket {address.bucket}: {_NO_KEYS}") from error
 
 
 class _UnknownHere(Exception):
@@ -122,6 +131,10 @@ class S3:
     def __init__(self, address: Address) -> None:
         self._bucket = address.bucket
         self._client = connect(address)
+
+    @property
+    def bucket(self) -> str:
+        return self._bucket
 
     def make(self) -> None:
         """The bucket, where there is none; the keys must be allowed to."""
@@ -250,6 +263,8 @@ class S3:
             yield
         except ClientError as error:
             raise _meaning(error, self._bucket, key) from error
+        except NoCredentialsError as error:
+            raise Away(f"bucket {self._bucket}: {_NO_KEYS}") from error
         except BotoCoreError as error:
             raise Away(f"bucket {self._bucket} does not answer ({error}): {_LOOK}") from error
 

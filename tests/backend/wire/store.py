@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.models import rfc3339
+from tests.backend.engines import chosen
 from tests.backend.engines.away import Away
-from tests.backend.engines.chosen import objects_of
 from tests.backend.engines.objects import REFUSED, Missing, Objects
 from tests.backend.engines.opening import open_database
 from tests.backend.engines.sql import Column, Conflict, Database, Only, Room, statements
@@ -126,9 +126,10 @@ class Store(Records):
     def __init__(self, folder: Path, objects: Objects | None = None) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        super().__init__(objects or objects_of(folder), Seals(folder))
+        super().__init__(objects or chosen.objects_of(folder), Seals(folder))
         self._db = open_database(folder, "backend")
         self._db.migrate(UPLOADS)
+        chosen.check(self._db, self.objects)
         self.unfiled = Unfiled(self._db)
         self.begun = Begun(self._db)
 
