@@ -1,9 +1,12 @@
 """`python -m tests.herd`: 5,000 devices come back, beside other ways to retry."""
 
+import argparse
+
 from tests.herd.scenarios import AGENTS, BACKOFFS, SCENARIOS, peaks
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m tests.herd", description=__doc__).parse_args()
     print(f"{AGENTS} devices: first tries in the busiest second (all requests)")
     print(f"{'':<32}" + "".join(f"{name:>16}" for name in BACKOFFS))
     for scenario in SCENARIOS:

@@ -1,11 +1,14 @@
 """`python -m tests.quality`: blur on real photographs, before and now."""
 
+import argparse
+
 from tests.quality import judging, table
 from tests.quality.photographs import PLACES
 
 
 def main() -> None:
     """Judge every photograph, spoilt in every way, and print the tables."""
+    argparse.ArgumentParser(prog="python -m tests.quality", description=__doc__).parse_args()
     print("\n".join(table.lines(list(judging.judged(PLACES, judging.ALL)))))
 
 

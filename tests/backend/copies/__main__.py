@@ -1,10 +1,13 @@
 """`python -m tests.backend.copies`: what is blurred and what is missed, as tables."""
 
+import argparse
+
 from tests.backend.copies import measuring
 from tests.backend.copies.faces import FaceFinder
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m tests.backend.copies", description=__doc__).parse_args()
     for line in measuring.lines(FaceFinder()):
         print(line, flush=True)
 
