@@ -252,6 +252,19 @@ def _fill_up(ballast: Path) -> None:
             file.write(bytes(4096))
 
 
+def test_without_its_synchronous_standby_it_is_not_ready(server: Postgres, url: str) -> None:
+    """A receipt would wait for it too."""
+    check = health.database("backend", opened(url))
+    server.tell("ALTER SYSTEM SET synchronous_standby_names = 'away'")
+    server.tell("SELECT pg_reload_conf()")
+    try:
+        until(lambda: "no answer within 2.5 s" in str(check.trouble()))
+    finally:
+        server.tell("ALTER SYSTEM RESET synchronous_standby_names")
+        server.tell("SELECT pg_reload_conf()")
+    until(lambda: check.trouble() is None)
+
+
 def test_who_asks_whether_it_is_ready_waits_for_no_other_and_leaves_nothing(url: str) -> None:
     databases = [opened(url) for _ in range(8)]
     checks = [health.database("backend", one) for one in databases]
