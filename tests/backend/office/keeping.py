@@ -23,6 +23,7 @@ from tests.backend.settings import Retention
 from tests.backend.wire.quota import Quota
 from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
+from tests.backend.wire.tries import IN_VAIN, Tries
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,6 @@ LOOK_BACK: Final = timedelta(days=1)
 
 ERASING_TRIES: Final = 10
 """Waits for a row of 1.5 s each (LOCK_MS): the five requests to S3 for one record have 3 s each."""
-
-IN_VAIN: Final = 10
-"""Records in a row that cannot be erased before the rest is left to the next round: half a minute
-of an engine that is away, and seldom chance where half of all objects cannot be read."""
 
 
 class NotDone(Exception):
@@ -66,14 +63,6 @@ class Hold:
     number: str
     case_number: str
     since: datetime
-
-
-@dataclass(slots=True)
-class _Tries:
-    """Of one round: records in a row that could not be erased, and how many of them end it."""
-
-    most: int
-    in_vain: int = 0
 
 
 class Keeping:
@@ -116,16 +105,16 @@ class Keeping:
         """The same in steps, each of some records or rows; how many records each erased.
 
         Whoever stops in between leaves the rest due. What cannot be reached stops nothing that can
-        be; Away is raised in the end, where IN_VAIN records in a row could not be, or the rows.
+        be; Away is raised in the end, where IN_VAIN in a row could not be, or the rows.
         """
-        before = now - timedelta(days=self._retention.photo_days)
+        before, tries = now - timedelta(days=self._retention.photo_days), Tries(IN_VAIN)
         away = None
         for part in (
-            self._erase_records(now),
-            self._erase_hopeless(before),
-            self._drop_uploads(now),
+            self._erase_records(now, tries),
+            self._erase_hopeless(before, tries),
+            self._drop_uploads(now, tries),
             self._forget(now, before),
-            self._erase_unwanted(now),
+            self._erase_unwanted(now, tries),
         ):
             try:
                 yield from part
@@ -134,29 +123,28 @@ class Keeping:
         if away is not None:
             raise away
 
-    def _erase_records(self, now: datetime) -> Iterator[int]:
-        tries = _Tries(IN_VAIN)
+    def _erase_records(self, now: datetime, tries: Tries) -> Iterator[int]:
         for due in self._dues.all(now):
             yield self._erase_all(due, now, tries, waits=False)
 
-    def _erase_unwanted(self, now: datetime) -> Iterator[int]:
+    def _erase_unwanted(self, now: datetime, tries: Tries) -> Iterator[int]:
         """What a process left that died between an opt-out and its erasing; or this one could not.
 
         So as one begins, after a failure, and else once in LOOK_BACK.
         """
         if self._looked_back_at is not None and now < self._looked_back_at + LOOK_BACK:
             return
-        self._looked_back_at, tries = now, _Tries(IN_VAIN)
+        self._looked_back_at = now
         for due in self._dues.unwanted():
             yield self._erase_all(due, now, tries, waits=False)
 
-    def _erase_hopeless(self, before: datetime) -> Iterator[int]:
-        tries = _Tries(IN_VAIN)
+    def _erase_hopeless(self, before: datetime, tries: Tries) -> Iterator[int]:
         for hopeless in self._store.unfiled.hopeless(before):
-            yield sum(self._erases(self._erase_unfiled, one, tries) for one in hopeless)
+            yield self._erased(hopeless, self._erase_unfiled, tries)
 
-    def _drop_uploads(self, now: datetime) -> Iterator[int]:
-        for _ in self._uploads.expire(now, self._retention.open_days, self._retention.refused_days):
+    def _drop_uploads(self, now: datetime, tries: Tries) -> Iterator[int]:
+        days = self._retention.open_days, self._retention.refused_days
+        for _ in self._uploads.expire(now, *days, tries):
             yield 0
 
     def _forget(self, now: datetime, before: datetime) -> Iterator[int]:
@@ -178,45 +166,35 @@ class Keeping:
 
     def expire_one(self, capture_id: str, now: datetime) -> None:
         """Erase this record alone, if it is due. Any thread may; interrupted, run it again."""
-        self._erase_all(self._dues.one(capture_id, now), now, _Tries(1))
+        self._erase_all(self._dues.one(capture_id, now), now, Tries(1))
 
     def expire_order(self, number: str, now: datetime) -> None:
         """Erase the photos of this order, if it takes none."""
-        self._erase_all(self._dues.of_orders([number]), now, _Tries(1))
+        self._erase_all(self._dues.of_orders([number]), now, Tries(1))
 
     def expire_address(self, address: str, now: datetime) -> None:
         """Erase the photos of what goes to this address, where it takes none."""
-        self._erase_all(self._dues.of_address(address), now, _Tries(1))
+        self._erase_all(self._dues.of_address(address), now, Tries(1))
 
     def _erase_all(
-        self, due: Sequence[Due], now: datetime, tries: _Tries, *, waits: bool = True
+        self, due: Sequence[Due], now: datetime, tries: Tries, *, waits: bool = True
     ) -> int:
         erase = partial(self._erase_due, now=now, waits=waits)
-        erased = sum(self._erases(erase, capture_id, tries) for capture_id, _ in due)
-        if erased:
-            log.info("erased=%d", erased)
-        return erased
+        return self._erased([capture_id for capture_id, _ in due], erase, tries)
 
-    def _erases(self, erase: Callable[[str], bool], capture_id: str, tries: _Tries) -> bool:
-        """False where it cannot be erased: the others go on, and it stays due.
-
-        Raises:
-            Away: as many in a row could not be as are tried; so much is away altogether.
-        """
+    def _erased(
+        self, capture_ids: Sequence[str], erase: Callable[[str], bool], tries: Tries
+    ) -> int:
+        before = tries.erased
         try:
-            is_erased = erase(capture_id)
-        except Away as error:
-            log.warning("record=not_erased capture_id=%s why=%r", capture_id, str(error))
-            self._looked_back_at = None
-            tries.in_vain += 1
-            if tries.in_vain == tries.most:
-                raise
-            return False
-        except Exception:  # a bug that this record meets: the others are to go in their time
-            log.exception("record=not_erased capture_id=%s", capture_id)
-            return False
-        tries.in_vain = 0
-        return is_erased
+            for capture_id in capture_ids:
+                tries.erased += tries.does(erase, capture_id)
+        finally:
+            if tries.failed:
+                self._looked_back_at = None
+            if erased := tries.erased - before:
+                log.info("erased=%d", erased)
+        return erased
 
     def _erase_due(self, capture_id: str, now: datetime, *, waits: bool) -> bool:
         """Unless another process has done so meanwhile, or it is held by now.

@@ -23,6 +23,7 @@ from tests.backend.pages.limits import SignInLimit, Try
 from tests.backend.pages.live import CHEAP
 from tests.backend.pages.sessions import Sessions
 from tests.backend.wire.store import Store
+from tests.backend.wire.tries import IN_VAIN
 from tests.support.factory import new_id
 from tests.support.waiting import until
 
@@ -237,7 +238,7 @@ def test_where_nothing_can_be_reached_few_are_tried_and_rows_go_all_the_same(
     with pytest.raises(Away):
         town.office.keeping.expire(CAME + 40 * DAY)
 
-    assert len(interrupted.tried) == keeping.IN_VAIN
+    assert len(interrupted.tried) == IN_VAIN
     assert count(town, "routes") == 0
 
 

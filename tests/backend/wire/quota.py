@@ -8,10 +8,13 @@ sends it anew when its upload is not there any more. After the database was rest
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
+from uuid import uuid4
 
 from agent.models import rfc3339
 from tests.backend.wire.store import Store
+from tests.backend.wire.tries import Tries
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +41,11 @@ _DUE: Final = """SELECT b.capture_id FROM begun b JOIN uploads u USING (capture_
     WHERE (v.accepted IS NULL AND coalesce(u.last_byte_at, '') <= :open
     OR NOT v.accepted AND v.at <= :refused)"""
 
+_LAST: Final = "~"
+"""Behind every id."""
+
 AT_ONCE: Final = 500
-"""Uploads of one question of what is due: each is dropped before the next question."""
+"""Uploads of one question of what is due: each is tried before the next question."""
 
 
 def owner_of(scope: Any) -> str:
@@ -65,20 +71,32 @@ class Quota:
         lengths = [length for _, length in self._of(owner, "v.accepted IS NULL")]
         return len(lengths) < MOST_OPEN and sum(lengths) + length <= MOST_OPEN_BYTES
 
-    def expire(self, now: datetime, open_days: int, refused_days: int) -> Iterator[int]:
+    def expire(
+        self, now: datetime, open_days: int, refused_days: int, tries: Tries
+    ) -> Iterator[int]:
         """Drop what got no byte, or was refused, so long ago; how many uploads, batch by batch.
 
-        What has a receipt is not touched. Interrupted, run it again.
+        What has a receipt is not touched. From a random id on, and then the rest: what cannot be
+        dropped is before no other for long. Interrupted, run it again.
+
+        Raises:
+            Away: the rows, or so many in a row as end these tries.
         """
         before = {
             "open": rfc3339(now - timedelta(days=open_days)),
             "refused": rfc3339(now - timedelta(days=refused_days)),
         }
         self._store.begun.forget_ended()
-        while found := self._store.db.execute(f"{_DUE} LIMIT {AT_ONCE}", before).fetchall():
-            dropped = sum(self._drop(capture_id, before) for (capture_id,) in found)
-            log.info("uploads_dropped=%d", dropped)
-            yield dropped
+        query = f"""{_DUE} AND b.capture_id > :after AND b.capture_id <= :until
+            ORDER BY b.capture_id LIMIT {AT_ONCE}"""
+        begin, drop = str(uuid4()), partial(self._drop, before=before)
+        for span in ({"after": begin, "until": _LAST}, {"after": "", "until": begin}):
+            while found := self._store.db.execute(query, before | span).fetchall():
+                dropped = sum(tries.does(drop, capture_id) for (capture_id,) in found)
+                if dropped:
+                    log.info("uploads_dropped=%d", dropped)
+                yield dropped
+                (span["after"],) = found[-1]
 
     def _drop(self, capture_id: str, before: Mapping[str, str]) -> bool:
         """Unless its device went on with it meanwhile, or another process has dropped it.

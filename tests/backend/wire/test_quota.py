@@ -1,11 +1,13 @@
 """What lies at the backend without a receipt: so much of one device, and so long."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.backend.engines.away import Away
 from tests.backend.engines.objects import REFUSED
 from tests.backend.office import expiry
 from tests.backend.office.demo import ALLOWED
@@ -14,7 +16,8 @@ from tests.backend.pages.live import Live, live_town
 from tests.backend.wire import quota
 from tests.backend.wire.quota import Quota
 from tests.backend.wire.store import Store, Upload, Verdict
-from tests.support.engines import has
+from tests.backend.wire.tries import IN_VAIN, Tries
+from tests.support.engines import has, only_folder
 from tests.support.factory import new_id
 from tests.support.waiting import until
 from tests.support.wire import Wire, record, speaking_to, stranger
@@ -114,6 +117,94 @@ def test_what_is_not_whole_goes_7_days_after_its_last_byte_and_what_was_refused_
     assert not has(store.objects.get, since, REFUSED)
     assert all(store.find(one) for one in (fresh, later, delivered))
     store.create(Upload(old, 10, "0" * 64, ""))
+
+
+def lie_lost(store: Store, lost: Collection[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Where nobody can reach them; returns which were tried, as that comes."""
+    erase, tried = store.objects.erase, list[str]()
+
+    def erases(capture_id: str, line: bytes = b"") -> None:
+        tried.append(capture_id)
+        if capture_id in lost:
+            raise Away(capture_id)
+        erase(capture_id, line)
+
+    monkeypatch.setattr(store.objects, "erase", erases)
+    return tried
+
+
+def expire(store: Store) -> int:
+    return sum(Quota(store).expire(NOW, 7, 30, Tries(IN_VAIN)))
+
+
+OLD = "2026-01-01T09:00:00.000Z"
+
+
+def test_what_cannot_be_dropped_keeps_no_other_and_is_due_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(quota, "AT_ONCE", 2)
+    ids = sorted(refused(store, OLD) for _ in range(6))
+    with monkeypatch.context() as away:
+        lie_lost(store, ids[::2], away)
+        assert expire(store) == 3
+
+    assert [store.find(one) is None for one in ids] == [False, True] * 3
+    assert all(store.verdict(one) and has(store.objects.get, one, REFUSED) for one in ids[::2])
+    assert caplog.text.count("record=not_erased") == 3
+    assert expire(store) == 3
+    assert list(store.objects.ids()) == list(store.begun.all()) == []
+
+
+def test_however_many_cannot_be_dropped_the_others_go_in_the_next_rounds(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *lost, good = sorted(refused(store, OLD) for _ in range(3 * IN_VAIN))
+    lie_lost(store, lost, monkeypatch)
+
+    for _ in range(100):  # in a third of these it is among the first that are tried
+        with suppress(Away):
+            expire(store)
+
+    assert store.find(good) is None
+    assert list(store.begun.all()) == lost
+
+
+def test_where_nothing_can_be_reached_few_are_tried(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = lie_lost(store, {refused(store, OLD) for _ in range(2 * IN_VAIN)}, monkeypatch)
+
+    with pytest.raises(Away):
+        expire(store)
+
+    assert len(tried) == IN_VAIN
+
+
+@only_folder
+def test_a_file_that_cannot_be_removed_keeps_no_other(store: Store) -> None:
+    ids = [refused(store, OLD) for _ in range(3)]
+    stuck = store.folder / "refused" / f"{ids[0]}.rec"
+    stuck.unlink()
+    stuck.mkdir()
+
+    assert expire(store) == 2
+
+    assert list(store.begun.all()) == [ids[0]]
+    stuck.rmdir()
+    assert expire(store) == 1
+
+
+def test_what_another_process_is_at_keeps_no_other(store: Store) -> None:
+    busy, _ = refused(store, OLD), refused(store, OLD)
+    other = Store(store.folder)
+    if other.db.engine == "sqlite":
+        pytest.skip("it has one lock for all")
+
+    with other.held(busy):
+        assert expire(store) == 1
+
+    assert list(store.begun.all()) == [busy]
 
 
 def test_a_device_with_too_many_is_told_when_to_come_back_and_may_finish_what_it_has(
