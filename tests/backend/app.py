@@ -131,8 +131,8 @@ def create_app(
 
     Without an `office` it takes records in and files none, and has no manifests; without a `site`
     it has no pages for people; without `documents` no fleet document. Without an `identity` it
-    asks nobody for a certificate; with one it asks for those that are `shown`, and only then are
-    there `reports` of devices.
+    asks nobody for a certificate; with one it asks for those that are `shown`, and only then, and
+    with an `office`, are there `reports` of devices.
     """
     # Intake asks while it holds the file of rows: on a connection that nobody waits on with it
     vouching = None if identity is None else Register(store.folder)
@@ -160,8 +160,9 @@ def create_app(
             routes += RetireRoute(Ending(identity.register, office)).routes()
         register, clients = identity.register, identity.clients
         middleware.append(Middleware(Admission, register=register, clients=clients, shown=shown))
-    if reports is not None:
-        routes += FleetRoutes(Fleet(store.folder), reports, store.unfiled).routes()
+    if reports is not None and office is not None:
+        fleet, unfiled = Fleet(store.folder), store.unfiled
+        routes += FleetRoutes(fleet, reports, unfiled, office.keeping).routes()
         middleware.append(Middleware(ReportIntake, reports=reports))
     if with_switches:
         controls = Controls(store, panel, counts)

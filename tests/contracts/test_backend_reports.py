@@ -289,6 +289,7 @@ def test_the_fleet_is_numbers_for_prometheus(van: Van, puller: Wire) -> None:
     assert answer.headers["Content-Type"] == CONTENT_TYPE
     assert wanted in lines
     assert f'doorstep_waiting_records{{device="{van.device_id}"}} 3.0' in lines
+    assert "doorstep_erasure_overdue_seconds 0.0" in lines
     assert "doorstep_quiet" not in answer.text
 
 

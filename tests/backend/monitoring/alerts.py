@@ -134,6 +134,15 @@ OF_THE_FLEET: Final = (
         "comes back from a copy only",
     ),
     Rule(
+        "DoorstepErasingLags",
+        "max(doorstep_erasure_overdue_seconds) > 86400",
+        "1h",
+        Severity.TODAY,
+        "what should have been erased {{ $value | humanizeDuration }} ago is still there",
+        "in the office: the backend's log says why (record=not_erased, event=away, expiry=failed); "
+        "where it says nothing there is more than instances erase beside their work: say `expire`",
+    ),
+    Rule(
         "DoorstepTlsEnds",
         "min by (device) (doorstep_tls_end_timestamp_seconds) - time() > 0 < 7 * 86400",
         "1h",

@@ -72,7 +72,7 @@ def test_prometheus_reads_the_numbers_as_they_should_be() -> None:
     said = report(bench_mode=True, queue=waits(2, NOW, refused=4), needs=["full"])
     device = Device("van-1", DeviceState.IN, said, None, said.needs, ())
 
-    command, given = ["promtool", "check", "metrics"], exposition([device], Backlog(3, NOW))
+    command, given = ["promtool", "check", "metrics"], exposition([device], Backlog(3, NOW), 90.0)
     ran = subprocess.run(command, input=given, capture_output=True, check=False)
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from random import random, shuffle
 from typing import Final
 
-from agent.models import rfc3339
+from agent.models import from_rfc3339, rfc3339
 from tests.backend.engines.sql import Database
 from tests.backend.office.orders import TAKES_NO_PHOTO
 from tests.backend.settings import Retention
@@ -21,11 +21,17 @@ _FREE: Final = """c.erased_at IS NULL
 """Not erased yet, and of no order that is held."""
 
 _OVER: Final = (
-    ("taken back", "taken_back_at", "c.taken_back_at <= :void AND c.taken_back_at IS NOT NULL"),
-    ("practice", "received_at", "c.kind = 'test' AND c.received_at <= :test"),
-    ("its time is over", "received_at", "c.received_at <= :photo"),
+    (
+        "taken back",
+        "taken_back_at",
+        "void",
+        "c.taken_back_at <= :void AND c.taken_back_at IS NOT NULL",
+    ),
+    ("practice", "received_at", "test", "c.kind = 'test' AND c.received_at <= :test"),
+    ("its time is over", "received_at", "photo", "c.received_at <= :photo"),
 )
-"""Why, since when, and which; each has an index of what is not erased yet (ledger.py)."""
+"""Why, since when, until when that is due, and which; each has an index of what is not erased yet
+(ledger.py)."""
 
 _LAST: Final = "~"
 """Behind every time, as texts are compared."""
@@ -51,7 +57,7 @@ class Dues:
         that are at it at once seldom meet.
         """
         before = self._before(now)
-        for why, since, which in _OVER:
+        for why, since, _, which in _OVER:
             each = f"SELECT c.{since}, c.capture_id FROM captures c WHERE {which} AND {_FREE}"
             begin = self._somewhere(each, before)
             for span in ({"after": begin, "until": _LAST}, {"after": "", "until": begin}):
@@ -74,11 +80,24 @@ class Dues:
         first, last = (datetime.fromisoformat(since) for since, _ in ends)
         return rfc3339(first + random() * (last - first))
 
+    def overdue_s(self, now: datetime) -> float:
+        """For how long that has been due already which is due first; 0 where nothing is.
+
+        Not what is of an order that takes no photo: nothing finds the first of that.
+        """
+        before, found_s = self._before(now), [0.0]
+        for _, since, until, which in _OVER:
+            query = f"""SELECT c.{since} FROM captures c WHERE {which} AND {_FREE}
+                ORDER BY 1 LIMIT 1"""
+            for (first,) in self._ledger.execute(query, before):
+                found_s.append((from_rfc3339(before[until]) - from_rfc3339(first)).total_seconds())
+        return max(found_s)
+
     def one(self, capture_id: str, now: datetime) -> list[Due]:
         """This record alone, if it is due."""
         reasons = (
             (_NO_PHOTO, f"c.kind = 'photo' AND {TAKES_NO_PHOTO}"),
-            *((why, which) for why, _, which in _OVER),
+            *((why, which) for why, *_, which in _OVER),
         )
         for why, which in reasons:
             query = f"""SELECT 1 FROM captures c LEFT JOIN orders o ON o.number = c.number

@@ -159,6 +159,10 @@ class Keeping:
         while self._forget_views():
             yield 0
 
+    def overdue_s(self, now: datetime) -> float:
+        """How long a record has been due by its time and is not erased, at most; 0 for none."""
+        return self._dues.overdue_s(now)
+
     def due(self, now: datetime) -> int:
         """How many records are due: after `expire`, those that it left."""
         found = [*self._dues.all(now), *self._dues.unwanted()]

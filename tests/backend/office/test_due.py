@@ -1,7 +1,7 @@
 """What is due goes in steps that stay short, however much it is; and who stops leaves the rest."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,14 +9,14 @@ from threading import Thread
 
 import pytest
 
-from agent.models import rfc3339
+from agent.models import Kind, rfc3339
 from tests.backend.engines.away import Away
 from tests.backend.engines.folder import Folder
 from tests.backend.office import due, expiry, keeping
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.model import open_office
-from tests.backend.office.town import NOON, Town
+from tests.backend.office.town import NOON, PICTURE, Town
 from tests.backend.office.worker import Worker
 from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.pages.limits import SignInLimit, Try
@@ -65,7 +65,7 @@ class Interrupted(Folder):
         super().__init__(folder)
         self.then: list[Callable[[], object]] = []
         self.bad: list[str] = []
-        self.lost: Sequence[str] = ()
+        self.lost: Collection[str] = ()
         self.tried: list[str] = []
 
     def erase(self, capture_id: str, line: bytes = b"") -> None:
@@ -240,6 +240,29 @@ def test_where_nothing_can_be_reached_few_are_tried_and_rows_go_all_the_same(
 
     assert len(interrupted.tried) == IN_VAIN
     assert count(town, "routes") == 0
+
+
+def test_how_long_erasing_lags_is_told_by_what_is_due_first_and_not_held(
+    tmp_path: Path, interrupted: Interrupted
+) -> None:
+    """By each time of the table."""
+    town = Town(tmp_path, objects=interrupted)
+    keeping, hour = town.office.keeping, timedelta(hours=1)
+    late = rfc3339(CAME - hour)
+    practice = town.receive(town.van.make(Kind.TEST, {}, PICTURE), rfc3339(CAME + 29 * DAY))
+    taken = town.receive(town.photo(ALLOWED), rfc3339(CAME + 10 * DAY))
+    town.receive(town.void(taken), rfc3339(CAME + 23 * DAY - 2 * hour))
+    bound, held = (town.receive(town.photo(one), late) for one in (RIGHT_DOOR, CHANGES_MIND))
+    keeping.hold(CHANGES_MIND, "CASE-7", CAME)
+    assert keeping.overdue_s(CAME + 23 * DAY) == 0.0
+
+    def after(erased: str) -> float:
+        interrupted.lost = {practice, taken, bound, held} - {erased}
+        keeping.expire(CAME + 30 * DAY)
+        return keeping.overdue_s(CAME + 30 * DAY + 3 * hour)
+
+    assert keeping.overdue_s(CAME + 30 * DAY) == 2 * 3600
+    assert [after(one) for one in (taken, bound, practice)] == [4 * 3600, 3 * 3600, 0.0]
 
 
 def test_what_a_process_left_that_died_after_an_opt_out_is_found(

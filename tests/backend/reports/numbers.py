@@ -12,6 +12,7 @@ from tests.backend.wire.unfiled import Backlog
 FLEET_HELP: Final[Mapping[str, str]] = {
     "doorstep_unfiled_records": "Records with a receipt that are on no page yet; 10,001 is more.",
     "doorstep_oldest_unfiled_timestamp_seconds": "When the first of them got its receipt.",
+    "doorstep_erasure_overdue_seconds": "How long a record is due and not erased, at most.",
     "doorstep_device_state": "1, with what the register says of the device: in or revoked.",
     "doorstep_report_timestamp_seconds": "When the device last said how it is, to the hour.",
     **{
@@ -34,17 +35,22 @@ ONLY_WHERE_NOT_0: Final = frozenset({"doorstep_refused_records", "doorstep_bench
 """10,000 noughts say nothing, and are a megabyte."""
 
 
-def exposition(devices: Iterable[Device], backlog: Backlog | None) -> bytes:
-    """What Prometheus reads; nothing of devices that are gone, nor of a backlog not known now."""
+def exposition(
+    devices: Iterable[Device], backlog: Backlog | None, overdue_s: float | None
+) -> bytes:
+    """What Prometheus reads; nothing of devices that are gone, nor of what is not known now."""
     told = ((one.device_id, samples(one)) for one in devices if one.state is not DeviceState.GONE)
-    return metrics.exposition(told, FLEET_HELP, () if backlog is None else _unfiled(backlog))
+    return metrics.exposition(told, FLEET_HELP, _of_no_device(backlog, overdue_s))
 
 
-def _unfiled(backlog: Backlog) -> Iterator[Sample]:
-    yield Sample("doorstep_unfiled_records", backlog.records)
-    if backlog.since is not None:
-        oldest_s = backlog.since.timestamp()
-        yield Sample("doorstep_oldest_unfiled_timestamp_seconds", oldest_s)
+def _of_no_device(backlog: Backlog | None, overdue_s: float | None) -> Iterator[Sample]:
+    if backlog is not None:
+        yield Sample("doorstep_unfiled_records", backlog.records)
+        if backlog.since is not None:
+            oldest_s = backlog.since.timestamp()
+            yield Sample("doorstep_oldest_unfiled_timestamp_seconds", oldest_s)
+    if overdue_s is not None:
+        yield Sample("doorstep_erasure_overdue_seconds", overdue_s)
 
 
 def samples(device: Device) -> Iterator[Sample]:

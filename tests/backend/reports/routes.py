@@ -3,11 +3,11 @@
 import asyncio
 import json
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from starlette.routing import Route
 from agent.models import rfc3339
 from agent.status.metrics import CONTENT_TYPE
 from tests.backend.engines.away import Away
+from tests.backend.office.keeping import Keeping
 from tests.backend.reports import numbers
 from tests.backend.reports.asked import Asked, NotAskedRightError
 from tests.backend.reports.fleet import Device, Fleet
@@ -30,6 +31,8 @@ METRICS: Final = "/metrics"
 KEPT_S: Final = 10.0
 """How long one answer to /metrics is given again: who scrapes does so each minute or less often."""
 
+T = TypeVar("T")
+
 HEADERS: Final = {"Cache-Control": "no-store"}
 
 
@@ -39,9 +42,10 @@ class FleetRoutes:
     Whatever takes longer with more devices is done in a thread, so that devices are served.
     """
 
-    def __init__(self, fleet: Fleet, reports: Reports, unfiled: Unfiled) -> None:
+    def __init__(self, fleet: Fleet, reports: Reports, unfiled: Unfiled, keeping: Keeping) -> None:
         self._fleet = fleet
         self._unfiled = unfiled
+        self._keeping = keeping
         self._reports = reports
         self._one_at_a_time = asyncio.Lock()
         self._made: tuple[float, bytes] = (-KEPT_S, b"")
@@ -73,21 +77,26 @@ class FleetRoutes:
                 devices = self._devices()
 
                 def made() -> bytes:
-                    return numbers.exposition(devices, self._backlog())
+                    return numbers.exposition(devices, *self._of_no_device())
 
                 self._made = time.monotonic(), await asyncio.to_thread(made)
         return Response(self._made[1], headers=HEADERS, media_type=CONTENT_TYPE)
 
-    def _backlog(self) -> Backlog | None:
-        """None while it cannot be asked: all else is told."""
-        try:
-            return self._unfiled.backlog()
-        except Away as error:
-            note_away(error)
-            return None
+    def _of_no_device(self) -> tuple[Backlog | None, float | None]:
+        now = datetime.now(UTC)
+        return _known(self._unfiled.backlog), _known(lambda: self._keeping.overdue_s(now))
 
     def _devices(self, after: str = "") -> Generator[Device]:
         return self._fleet.devices(datetime.now(UTC), self._reports.unreadable(), after)
+
+
+def _known(ask: Callable[[], T]) -> T | None:
+    """None while it cannot be asked: all else is told."""
+    try:
+        return ask()
+    except Away as error:
+        note_away(error)
+        return None
 
 
 def page(devices: Iterator[Device], asked: Asked) -> dict[str, Any]:

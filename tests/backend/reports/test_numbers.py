@@ -11,6 +11,7 @@ from agent.status.metrics import HELP
 from agent.status.troubles import Trouble
 from tests.backend.engines.opening import open_database
 from tests.backend.identity.known import DeviceState
+from tests.backend.office.model import open_office
 from tests.backend.reports.fleet import Device, Fleet
 from tests.backend.reports.numbers import FLEET_HELP, exposition
 from tests.backend.reports.routes import FleetRoutes
@@ -35,37 +36,38 @@ def device(**changes: Any) -> Device:
 
 
 def lines(*devices: Device) -> list[str]:
-    text = exposition(devices, Backlog(0, None)).decode()
-    return [one for one in text.splitlines() if not one.startswith("#")][1:]
+    text = exposition(devices, Backlog(0, None), 0.0).decode()
+    return [one for one in text.splitlines() if not one.startswith("#")][2:]
 
 
-def test_what_waits_to_be_filed_is_of_no_device() -> None:
+def test_what_waits_to_be_filed_or_erased_is_of_no_device() -> None:
     nothing, waiting = (
-        dict(one.split() for one in exposition([], backlog).decode().splitlines() if one[0] != "#")
-        for backlog in (Backlog(0, None), Backlog(7, NOW))
+        dict(one.split() for one in exposition([], *has).decode().splitlines() if one[0] != "#")
+        for has in ((Backlog(0, None), 0.0), (Backlog(7, NOW), 90.5))
     )
 
-    assert nothing == {"doorstep_unfiled_records": "0.0"}
+    assert nothing == {"doorstep_unfiled_records": "0.0", "doorstep_erasure_overdue_seconds": "0.0"}
     assert waiting.keys() == {*nothing, "doorstep_oldest_unfiled_timestamp_seconds"}
     assert float(waiting["doorstep_unfiled_records"]) == 7
     assert float(waiting["doorstep_oldest_unfiled_timestamp_seconds"]) == NOW.timestamp()
+    assert float(waiting["doorstep_erasure_overdue_seconds"]) == 90.5
 
 
 @only_sqlite
-def test_a_backlog_that_cannot_be_asked_for_is_left_out(
+def test_what_cannot_be_asked_for_is_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Of a table that grows just when something is wrong; the devices are told all the same."""
-    Store(tmp_path)
+    office = open_office(Store(tmp_path))
     database = open_database(tmp_path, "backend", patience_s=0.1)
-    routes = FleetRoutes(Fleet(tmp_path), Reports(tmp_path), Unfiled(database))
+    routes = FleetRoutes(Fleet(tmp_path), Reports(tmp_path), Unfiled(database), office.keeping)
 
     with ThreadPoolExecutor(1) as another, database.together():
-        backlog = another.submit(routes._backlog).result()  # noqa: SLF001 - /metrics asks it
+        backlog, overdue_s = another.submit(routes._of_no_device).result()  # noqa: SLF001 - /metrics asks it
 
-    assert backlog is None
+    assert (backlog, overdue_s) == (None, 0.0)
     assert "event=away" in caplog.text
-    assert exposition([], backlog) == b""
+    assert exposition([], backlog, None) == b""
 
 
 def test_a_device_with_which_all_is_well_has_few() -> None:
