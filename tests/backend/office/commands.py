@@ -5,10 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tests.backend.engines.away import Away
 from tests.backend.office import archive, evidence, export
 from tests.backend.office.keeping import NotDone, plain_language
 from tests.backend.office.model import Office
 from tests.backend.pages import commands as account
+from tests.backend.wire.tries import IN_VAIN, Tries
 
 
 def add_to(parser: argparse.ArgumentParser) -> Any:
@@ -66,9 +68,21 @@ def _changed(options: argparse.Namespace, office: Office, now: datetime) -> str:
 
 
 def _expire(office: Office, now: datetime) -> str:
-    erased, left = office.keeping.expire(now), office.keeping.due(now)
-    why = f"; {left} are still due: another process is at them, or the log says why not"
-    return f"erased {erased} records{why if left else ''}"
+    """Raises Away, which says too what was done before."""
+    tries = Tries(IN_VAIN)
+    try:
+        for _ in office.keeping.steps(now, tries):
+            pass
+        has_more = office.keeping.overdue_s(now) > 0
+    except Away as error:
+        raise Away(f"{_erased(tries)}; the rest is left, say it again later: {error}") from error
+    more = "; more is due: what could not be erased, or what another process is at"
+    return f"{_erased(tries)}{more if has_more else ''}"
+
+
+def _erased(tries: Tries) -> str:
+    failed = f"; {tries.failed} could not be erased: the log says why (record=not_erased)"
+    return f"erased {tries.erased} records{failed if tries.failed else ''}"
 
 
 def _hold(options: argparse.Namespace, office: Office, now: datetime) -> str:

@@ -1,6 +1,5 @@
 """A fleet whose records are exported as evidence, and a terminal of its office."""
 
-import argparse
 import hashlib
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,6 @@ from tests.backend.faults.switches import Switches
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles
 from tests.backend.identity.register import Register
-from tests.backend.office import commands
 from tests.backend.office.demo import ALLOWED
 from tests.backend.office.town import NOON, Town
 from tests.backend.office.worker import Worker
@@ -66,11 +64,8 @@ class Fleet:
         return made
 
     def export(self, capture_id: str, *words: str) -> str:
-        parser = argparse.ArgumentParser()
-        commands.add_to(parser)
         out = () if "--out" in words else ("--out", str(self.out))
-        options = parser.parse_args(["export-evidence", capture_id, *words, *out])
-        return commands.run(options, self.town.office, NOON)
+        return self.town.said("export-evidence", capture_id, *words, *out)
 
     @property
     def out(self) -> Path:

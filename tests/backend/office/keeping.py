@@ -97,18 +97,21 @@ class Keeping:
     def expire(self, now: datetime) -> int:
         """Erase what is due at `now`; returns how many records. Interrupted, run it again.
 
-        Not what another process is at, nor what cannot be erased: `due` says how many are left.
+        Not what another process is at, nor what cannot be erased: `overdue_s` says that some is.
         """
         return sum(self.steps(now))
 
-    def steps(self, now: datetime) -> Iterator[int]:
+    def steps(self, now: datetime, tries: Tries | None = None) -> Iterator[int]:
         """The same in steps, each of some records or rows; how many records each erased.
 
         Whoever stops in between leaves the rest due. What cannot be reached stops nothing that can
         be; Away is raised in the end, where IN_VAIN in a row could not be, or the rows.
+
+        Args:
+            tries: counts, for whoever tells what came of it.
         """
-        before, tries = now - timedelta(days=self._retention.photo_days), Tries(IN_VAIN)
-        away = None
+        before, away = now - timedelta(days=self._retention.photo_days), None
+        tries = tries or Tries(IN_VAIN)
         for part in (
             self._erase_records(now, tries),
             self._erase_hopeless(before, tries),
@@ -162,11 +165,6 @@ class Keeping:
     def overdue_s(self, now: datetime) -> float:
         """How long a record has been due by its time and is not erased, at most; 0 for none."""
         return self._dues.overdue_s(now)
-
-    def due(self, now: datetime) -> int:
-        """How many records are due: after `expire`, those that it left."""
-        found = [*self._dues.all(now), *self._dues.unwanted()]
-        return len({capture_id for batch in found for capture_id, _ in batch})
 
     def expire_one(self, capture_id: str, now: datetime) -> None:
         """Erase this record alone, if it is due. Any thread may; interrupted, run it again."""

@@ -212,6 +212,34 @@ def test_what_cannot_be_reached_stops_no_other(
     assert town.office.keeping.expire(CAME + 40 * DAY) == 3
 
 
+def test_the_command_says_what_it_erased_and_how_much_it_could_not(
+    tmp_path: Path, interrupted: Interrupted
+) -> None:
+    town, now = Town(tmp_path, objects=interrupted), CAME + 40 * DAY
+    lost, bad, _ = (town.receive(town.photo(ALLOWED)) for _ in range(3))
+    interrupted.lost, interrupted.bad = [lost], [bad]
+
+    told = town.said("expire", now=now)
+    assert told.startswith("erased 1 records; 2 could not be erased: the log says why")
+    assert "; more is due" in told
+    interrupted.lost, interrupted.bad = (), []
+    assert town.said("expire", now=now) == "erased 2 records"
+
+
+@pytest.mark.usefixtures("in_order")
+def test_the_command_says_what_it_erased_before_the_rest_could_not_be_reached(
+    tmp_path: Path, interrupted: Interrupted
+) -> None:
+    town = Town(tmp_path, objects=interrupted)
+    ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(IN_VAIN + 4)]
+    interrupted.lost = ids[3:]
+
+    with pytest.raises(
+        Away, match=f"erased 3 records; {IN_VAIN} could not be erased.* again later"
+    ):
+        town.said("expire", now=CAME + 40 * DAY)
+
+
 def test_however_many_cannot_be_reached_side_by_side_the_others_go_in_the_next_rounds(
     tmp_path: Path, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
 ) -> None:

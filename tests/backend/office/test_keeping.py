@@ -1,6 +1,5 @@
 """Retention: what the table says, what happens by it, and what people are told about it."""
 
-import argparse
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,6 @@ from tests.backend.engines.away import Away
 from tests.backend.engines.sql import Conflict
 from tests.backend.identity.fleet import KeyFiles
 from tests.backend.keys import receipt_key as make_key
-from tests.backend.office import commands
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.export import export_device, export_order
@@ -90,18 +88,12 @@ def test_what_another_process_is_erasing_is_left_to_it(town: Town) -> None:
         pytest.skip("it has one lock for all")
 
     with other.held(busy):
-        assert _said(town, "expire", now=after(30)).startswith("erased 1 records; 1 are still due")
+        assert town.said("expire", now=after(31)).startswith("erased 1 records; more is due")
         with pytest.raises(Away):
-            town.office.keeping.expire_one(busy, after(30))
+            town.office.keeping.expire_one(busy, after(31))
 
     assert (town.kept(busy)[0], town.kept(free)[0]) == (True, False)
-    assert _said(town, "expire", now=after(30)) == "erased 1 records"
-
-
-def _said(town: Town, *words: str, now: datetime) -> str:
-    parser = argparse.ArgumentParser()
-    commands.add_to(parser)
-    return commands.run(parser.parse_args(words), town.office, now)
+    assert town.said("expire", now=after(31)) == "erased 1 records"
 
 
 def test_practice_is_kept_for_a_day(town: Town) -> None:
@@ -316,11 +308,8 @@ def test_a_label_that_was_lost_is_left_out_of_an_export_and_the_gap_is_noticed(
 def test_the_command_says_what_an_export_leaves_out(town: Town, tmp_path: Path) -> None:
     lost, into = town.receive(town.photo(ALLOWED)), tmp_path / "device.zip"
     town.office.store.objects.erase(lost)
-    parser = argparse.ArgumentParser()
-    commands.add_to(parser)
-    options = parser.parse_args(["export-device", "van-7", str(into)])
 
-    told = commands.run(options, town.office, CAME)
+    told = town.said("export-device", "van-7", str(into), now=CAME)
 
     assert told.splitlines()[0] == f"written: {into}"
     assert told.splitlines()[1].startswith("without 1 record whose label is not here any more")

@@ -1,5 +1,6 @@
 """The demo's town in a folder and a van that delivers in it: what the office's tests begin with."""
 
+import argparse
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from agent.record import signing
 from agent.record.file import RecordFile
 from agent.rule.manifest import Manifest, read
 from tests.backend.engines.objects import Objects
-from tests.backend.office import demo
+from tests.backend.office import commands, demo
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.worker import Worker
 from tests.backend.wire import manifest
@@ -110,6 +111,12 @@ class Town:
         has_body = has(store.received, capture_id)
         assert has_body == bool(store.record(capture_id))
         return is_photo, has_body
+
+    def said(self, *words: str, now: datetime = NOON) -> str:
+        """What an office command prints."""
+        parser = argparse.ArgumentParser()
+        commands.add_to(parser)
+        return commands.run(parser.parse_args(words), self.office, now)
 
     def file(self, name: str) -> Path:
         """As it is looked at from outside."""
