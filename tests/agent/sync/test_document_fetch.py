@@ -17,6 +17,7 @@ import pytest
 
 from agent.command.capture_process import answer as capture_answers
 from agent.config import BackendSettings
+from agent.models import Kind
 from agent.process import control
 from agent.queue.paths import Layout
 from agent.record import signing
@@ -31,16 +32,19 @@ from hardware.clock import BUILT, ClockSource
 from tests.backend import process
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
+from tests.backend.office.town import PICTURE
 from tests.backend.wire.manifest import sign as sign_manifest
 from tests.backend.wire.store import Store
 from tests.support import device as devices
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.card import full
-from tests.support.factory import small_disk
+from tests.support.factory import RecordMaker, small_disk
+from tests.support.filed import await_filed
 from tests.support.fleet import ALLOWED, SIGNED, fleet_device, reason, stored
 from tests.support.rawserver import RawServer, head, raw_server, whole
 from tests.support.roads import payload_of, signed
 from tests.support.sending import QUICK, device_queue, sender
+from tests.support.wire import speaking_to
 
 TOKEN: Final = signed(payload_of(ALLOWED))
 TAG: Final = '"7-abc"'
@@ -461,6 +465,15 @@ def stand_at(device: Bench, number: str) -> None:
     device.parts.fix(lat_deg=lat_deg, lon_deg=lon_deg, utc=None)
 
 
+def deliver(backend: process.Backend, office: Office, device_id: str, number: str) -> None:
+    stop = {"id": office.orders.find(number).stop_id, "bound_by": "code", "ring": "inside"}
+    made = RecordMaker(device_id).make(Kind.PHOTO, {"stop": stop, "simulated": False}, PICTURE)
+    with speaking_to(backend.base_url, backend.ca_file) as wire:
+        answer = wire.post(made.label.capture_id, made.content, made.content)
+    assert answer.status_code == 201
+    await_filed(backend.data)
+
+
 @pytest.mark.slow
 def test_a_route_may_go_to_another_device_in_the_middle(
     tmp_path: Path, backend: process.Backend, office: Office
@@ -475,7 +488,7 @@ def test_a_route_may_go_to_another_device_in_the_middle(
             stand_at(device, demo.ALLOWED)
             sync(device)
         before = first.press(), second.press()
-        office.orders.set_done(demo.LEFT_DOOR)
+        deliver(backend, office, "first", demo.LEFT_DOOR)
         office.routes.assign(demo.ROUTE, "second")
         for device in (first, second):
             sync(device)

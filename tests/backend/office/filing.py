@@ -138,10 +138,6 @@ class Filing:
             WHERE bound_by = '{claims.UNOPENED_BODY}' AND erased_at IS NULL"""
         return [tuple(row) for row in self._ledger.execute(query)]
 
-    def forget(self, capture_id: str) -> None:
-        """As if it was never filed: for tests."""
-        self._ledger.execute("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
-
     def is_erased(self, capture_id: str) -> bool:
         query = "SELECT 1 FROM captures WHERE capture_id = ? AND erased_at IS NOT NULL"
         return self._ledger.execute(query, (capture_id,)).fetchone() is not None

@@ -198,10 +198,6 @@ class Orders:
             WHERE device_id = ? AND number = ?"""
         return self._ledger.execute(query, (device_id, number)).fetchone() is not None
 
-    def set_done(self, number: str, *, done: bool = True) -> None:
-        """What the office knows without a photo: handed over, signed for, brought back."""
-        self._ledger.execute("UPDATE orders SET done = ? WHERE number = ?", (done, number))
-
     def set_opted_out(self, number: str, *, opted_out: bool) -> None:
         """Raises NoSuchOrder. Use `Office.opt_out_order`, which erases as well."""
         change = "UPDATE orders SET opted_out = ? WHERE number = ?"

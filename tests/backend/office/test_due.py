@@ -169,7 +169,7 @@ def test_what_waits_to_be_filed_and_was_not_tried_stays(town: Town) -> None:
 
     assert town.office.keeping.expire(CAME + 40 * DAY) == 0
 
-    assert town.office.store.unfiled.count() == 1
+    assert town.office.store.unfiled.backlog().records == 1
 
 
 def test_one_that_cannot_be_erased_stops_no_other(

@@ -11,6 +11,7 @@ import pytest
 from agent.record import certificates, sealing, signing
 from agent.record import file as recordfile
 from agent.record.certificates import Expected
+from tests.backend.faults.switches import Switches
 from tests.backend.identity.closings import THE_OFFICE, How
 from tests.backend.identity.ending import Ending
 from tests.backend.identity.register import Register
@@ -97,7 +98,7 @@ def test_neighbours_that_an_earlier_version_filed_or_that_are_not_filed_yet_are_
     ledger, store = fleet.town.office.ledger, fleet.town.office.store
     change = "UPDATE captures SET chain = NULL, seq = NULL WHERE capture_id = ?"
     ledger.execute(change, (before.label.capture_id,))
-    fleet.town.office.filing.forget(after.label.capture_id)
+    ledger.execute("DELETE FROM captures WHERE capture_id = ?", (after.label.capture_id,))
     into = "INSERT INTO unfiled (capture_id, due) VALUES (?, '')"
     store.db.execute(into, (after.label.capture_id,))
 
@@ -210,9 +211,9 @@ def test_what_cannot_be_exported_is_said_in_a_sentence_and_nothing_is_written(
     fleet: Fleet,
 ) -> None:
     begun, refused = fleet.sealed(), fleet.take(fleet.sealed(), refuse="damaged")
-    unfiled, altered = fleet.take(fleet.sealed()), fleet.take(fleet.sealed())
+    altered, unfiled = fleet.take(fleet.sealed()), fleet.sealed()
     fleet.begin(begun, cut=100)
-    fleet.town.office.filing.forget(unfiled.label.capture_id)
+    fleet.intake.judge(fleet.begin(unfiled), Switches())
     name = hashlib.sha256(altered.content).hexdigest()
     content = altered.content[:-1] + bytes([altered.content[-1] ^ 1])
     fleet.town.office.store.objects.put(altered.label.capture_id, name, content)

@@ -49,7 +49,7 @@ def test_what_another_process_received_is_filed(town: Town, other: Office) -> No
 
     assert town.shown(ALLOWED) == [capture_id]
     assert town.is_done(ALLOWED)
-    assert other.store.unfiled.count() == 0
+    assert other.store.unfiled.backlog().records == 0
 
 
 def test_what_is_not_filed_yet_counts_as_received_once(town: Town, other: Office) -> None:
@@ -75,7 +75,7 @@ def test_a_worker_is_woken_by_what_its_own_process_receives(town: Town, beside: 
 
         beside.take_in(beside.store.open(made.content))
 
-        until(lambda: town.office.store.unfiled.count() == 0)
+        until(lambda: town.office.store.unfiled.backlog().records == 0)
         assert town.shown(number) == [made.label.capture_id]
 
 
@@ -122,7 +122,7 @@ def test_of_more_than_it_takes_at_once_nothing_waits_for_a_look(town: Town, othe
     assert worker.step() == 0.0
     worker.step()
 
-    assert other.store.unfiled.count() == 0
+    assert other.store.unfiled.backlog().records == 0
 
 
 def test_of_what_is_received_faster_than_it_is_filed_only_some_stays_in_memory(
@@ -403,4 +403,4 @@ def test_a_receipt_that_is_signed_anew_is_not_filed_anew(town: Town) -> None:
 
     town.office.store.settle(verdict)
 
-    assert town.office.store.unfiled.count() == 0
+    assert town.office.store.unfiled.backlog().records == 0

@@ -149,10 +149,6 @@ class Unfiled:
             WHERE u.device_id = ?"""
         return [row["capture_id"] for row in self._db.execute(query, (device_id,))]
 
-    def count(self) -> int:
-        """How many there are."""
-        return int(self._db.execute("SELECT count(*) FROM unfiled").fetchone()[0])
-
     def backlog(self) -> Backlog:
         """How many, and since when: as quick when a fleet's day waits."""
         some = f"(SELECT 1 FROM unfiled LIMIT {MOST_COUNTED}) AS counted"
