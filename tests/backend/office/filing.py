@@ -1,24 +1,20 @@
-"""Which order a record belongs to, and which photos may be shown of it."""
+"""Which order a record belongs to."""
 
-import hashlib
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from agent.models import BoundBy, Kind, Reason, Verdict, rfc3339
+from agent.models import BoundBy, Kind, Reason, rfc3339
 from agent.rule import reach
 from agent.rule.manifest import PhotoRule
 from hardware.clock import ClockSource
-from tests.backend.engines.objects import Missing
 from tests.backend.engines.sql import Database, Result
-from tests.backend.office import claims, photos, picture
+from tests.backend.office import claims
 from tests.backend.office.claims import BootTime, Claims
 from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
-from tests.backend.office.photos import Filed, Original, Photo, Void
+from tests.backend.office.photos import Filed
+from tests.backend.office.showing import IS_REVOKED, REVOKED, Showing
 from tests.backend.wire.store import Store
-
-log = logging.getLogger(__name__)
 
 BY_DISPATCH: Final = "dispatch"
 """`bound_by` of a photo that a person bound; the device's own words are in `BoundBy`."""
@@ -26,64 +22,22 @@ BY_DISPATCH: Final = "dispatch"
 _BY_LABEL: Final = {BoundBy.CODE, claims.LABEL_ELSEWHERE, claims.LABEL_UNPLACED}
 """`bound_by` of what a label named, whether its stop was in reach or not."""
 
-_IS_REVOKED: Final = """coalesce((SELECT TRUE FROM revoked_keys r WHERE r.device_id = {0}.device_id
-    AND ({0}.kid IS NULL OR {0}.kid = r.kid) AND {0}.received_at >= r.since LIMIT 1), FALSE)"""
-"""Whether the key that signed this capture was not believed any more when it came (revoked.py).
-
-Asked of one row after the other: of EXISTS PostgreSQL makes a join, and reads all before a LIMIT.
-"""
-
-_REVOKED: Final = _IS_REVOKED.format("c")
-
-_SHOWN: Final = (
-    "c.erased_at IS NULL AND c.taken_back_at IS NULL AND (:simulated OR NOT c.simulated)"
-    f" AND NOT {_REVOKED}"
-)
-
-
-LISTED: Final = 50
-"""Photos or voids in one of dispatch's lists: more than one person looks through at once."""
-
-COUNTED: Final = 1_000
-"""How far such a list is counted: of a fleet's month a count of all would be a page's whole time.
-
-Each `how_many` is up to one more.
-"""
-
 
 class CannotBindError(ValueError):
     """Dispatch asked for what would show a photo to the wrong person, or is over."""
 
 
-_WAITS: Final = "c.kind = 'photo' AND c.number IS NULL"
-_FLAGGED: Final = f"c.kind = 'photo' AND c.verdict <> '{Verdict.OK}'"
-
-_UNTRUSTED: Final = (
-    "c.device_id = :device_id AND c.received_at >= :since AND c.kind = 'photo'"
-    f" AND c.erased_at IS NULL AND {_REVOKED}"
-)
-
-_VOIDS: Final = "v.kind = 'void' AND (:simulated OR NOT v.simulated) AND v.erased_at IS NULL"
-_BELIEVED_VOIDS: Final = f"{_VOIDS} AND NOT {_IS_REVOKED.format('v')}"
-
 _NUMBERS: Final = "SELECT capture_id, chain, seq FROM captures WHERE device_id = ?"
 
 
-class Filing:
-    """Files records as they come in, in whatever order, and answers what may be shown.
-
-    Args:
-        show_simulated: whether records made with simulated parts count; else they are kept, shown
-            to nobody, and deliver nothing.
-    """
+class Filing(Showing):
+    """Files records as they come in, in whatever order, and answers what may be shown."""
 
     def __init__(
         self, ledger: Database, store: Store, orders: Orders, *, show_simulated: bool
     ) -> None:
-        self._ledger = ledger
-        self._store = store
+        super().__init__(ledger, store, show_simulated=show_simulated)
         self._orders = orders
-        self.show_simulated = show_simulated
 
     def take_in(self, said: Claims, received_at: str) -> None:
         """File a record that has its receipt; again does nothing. Durable when it returns."""
@@ -127,7 +81,7 @@ class Filing:
     def filed(self, capture_id: str) -> Filed | None:
         """What became of a record, shown or not; None where it was not filed."""
         query = f"""SELECT c.number, c.received_at, c.erased_at, c.erased_why, c.taken_back_at,
-            c.bound_by IS NOT DISTINCT FROM ?, {_REVOKED}, c.simulated
+            c.bound_by IS NOT DISTINCT FROM ?, {REVOKED}, c.simulated
             FROM captures c WHERE c.capture_id = ?"""
         row = self._ledger.execute(query, (claims.UNOPENED_BODY, capture_id)).fetchone()
         return None if row is None else Filed(*row[:5], *map(bool, row[5:]))
@@ -171,58 +125,6 @@ class Filing:
             WHERE c.capture_id = ? AND c.kind = 'photo' AND {TAKES_NO_PHOTO}"""
         return self._ledger.execute(query, (capture_id,)).fetchone() is not None
 
-    def photos_of(self, number: str) -> list[Photo]:
-        """What may be shown of an order, by time of arrival; none where it takes no photo."""
-        where = f"c.kind = 'photo' AND c.number = :number AND NOT {TAKES_NO_PHOTO} AND {_SHOWN}"
-        return self._photos(where, number=number)
-
-    def photo(self, capture_id: str) -> Photo | None:
-        """This photo if it may be shown to anybody: bound and visible, or waiting for dispatch."""
-        found = self._photos(
-            f"c.kind = 'photo' AND c.capture_id = :id AND {_SHOWN} "
-            f"AND (c.number IS NULL OR NOT {TAKES_NO_PHOTO})",
-            id=capture_id,
-        )
-        return found[0] if found else None
-
-    def waiting(self) -> list[Photo]:
-        """Bound by nothing certain, or to a stop this device never had: for dispatch alone.
-
-        The LISTED that wait longest; `how_many_wait` counts on.
-        """
-        return self._photos(f"{_WAITS} AND {_SHOWN}", LISTED)
-
-    def how_many_wait(self) -> int:
-        return self._count(f"{_WAITS} AND {_SHOWN}")
-
-    def flagged(self) -> list[Photo]:
-        """Photos whose quality check found something; the picture itself is not dispatch's.
-
-        The oldest LISTED; `how_many_flagged` counts on.
-        """
-        return self._photos(f"{_FLAGGED} AND {_SHOWN}", LISTED)
-
-    def how_many_flagged(self) -> int:
-        return self._count(f"{_FLAGGED} AND {_SHOWN}")
-
-    def revoked(self) -> list[Photo]:
-        """Photos by a key that was not believed any more when they came: shown to nobody.
-
-        The oldest LISTED; `how_many_revoked` counts on.
-        """
-        each = (self._photos(_UNTRUSTED, LISTED, **dict(one)) for one in self._mistrusted())
-        found = [photo for photos_of_one in each for photo in photos_of_one]
-        return sorted(found, key=lambda photo: photo.received_at)[:LISTED]
-
-    def how_many_revoked(self) -> int:
-        each = (self._count(_UNTRUSTED, **dict(one)) for one in self._mistrusted())
-        return min(sum(each), COUNTED + 1)
-
-    def _mistrusted(self) -> Result:
-        """Devices with a key that is not believed any more, and since when at the earliest."""
-        query = "SELECT device_id, min(since) AS since FROM revoked_keys GROUP BY device_id"
-        return self._ledger.execute(query)
-
     def conclude_anew(self, device_id: str, capture_ids: Sequence[str], since: datetime) -> None:
         """What took these back since then, and what they did, is reckoned by what is believed.
 
@@ -236,30 +138,6 @@ class Filing:
                 self._ledger.execute(undo, (capture_id, rfc3339(since)))
                 numbers |= self._settle(capture_id)
             self._reckon_done(numbers)
-
-    def voids(self) -> list[Void]:
-        """What drivers took back: the latest LISTED, latest first; `how_many_voids` counts on."""
-        query = f"""SELECT v.*, c.number AS taken FROM captures v
-            LEFT JOIN captures c ON c.capture_id = v.about AND c.device_id = v.device_id
-            WHERE {_BELIEVED_VOIDS} ORDER BY v.received_at DESC LIMIT :listed"""
-        values = {"simulated": self.show_simulated, "listed": LISTED}
-        return [photos.void(row) for row in self._ledger.execute(query, values)]
-
-    def how_many_voids(self) -> int:
-        return self._count(_BELIEVED_VOIDS, "v")
-
-    def original(self, capture_id: str) -> Original:
-        """What there is of a photo; its record is read once, and from S3 that takes a while."""
-        found = self.photo(capture_id)
-        may_be_shown = found is not None and found.bound_by != claims.UNOPENED_BODY
-        try:
-            content = self._store.photo(capture_id)
-        except Missing as error:
-            if may_be_shown:
-                log.warning("photo=not_shown why=%s", error)
-            return Original(None, can_be_shown=False)
-        is_picture = may_be_shown and picture.is_picture(content)
-        return Original(hashlib.sha256(content).hexdigest(), can_be_shown=is_picture)
 
     def candidates(self, capture_id: str) -> list[Order]:
         """Orders that a waiting photo could be of, on its device's routes, the likeliest first.
@@ -313,7 +191,7 @@ class Filing:
             (SELECT c.capture_id AS id, min(CASE WHEN o.received_at > c.received_at
                 THEN o.received_at ELSE c.received_at END) AS at
             FROM captures c JOIN captures o ON c.device_id = o.device_id || ''
-            WHERE c.taken_back_at IS NULL AND NOT {_IS_REVOKED.format("o")}
+            WHERE c.taken_back_at IS NULL AND NOT {IS_REVOKED.format("o")}
             AND (o.kind = 'void' AND o.about = c.capture_id
                  OR o.kind = 'photo' AND o.retake_of = c.capture_id AND o.number IS NOT NULL
                     AND (c.number IS NULL OR o.number = c.number))
@@ -336,7 +214,7 @@ class Filing:
         lock = "UPDATE orders SET done = done WHERE number = :number"
         change = f"""UPDATE orders SET done = EXISTS (SELECT 1 FROM captures c
             WHERE c.number = orders.number AND c.kind = 'photo' AND c.taken_back_at IS NULL
-            AND (:simulated OR NOT c.simulated) AND NOT {_REVOKED}) WHERE number = :number"""
+            AND (:simulated OR NOT c.simulated) AND NOT {REVOKED}) WHERE number = :number"""
         for number in sorted(numbers):
             self._ledger.execute(lock, {"number": number})
             self._ledger.execute(change, {"simulated": self.show_simulated, "number": number})
@@ -350,24 +228,6 @@ class Filing:
         except NoSuchOrder:
             return None
         return number if self._orders.was_carried_by(row["device_id"], number) else None
-
-    def _count(self, where: str, name: str = "c", **values: Any) -> int:
-        """In order: by the index that the list goes by, whatever the planner thinks is frequent."""
-        some = f"""SELECT 1 FROM captures {name} WHERE {where}
-            ORDER BY {name}.received_at LIMIT {COUNTED + 1}"""
-        query = f"SELECT count(*) FROM ({some}) AS counted"
-        (row,) = self._ledger.execute(query, {"simulated": self.show_simulated, **values})
-        return int(row[0])
-
-    def _photos(self, where: str, most: int | None = None, **values: Any) -> list[Photo]:
-        query = f"""SELECT c.*, t.utc AS dated_utc, t.monotonic_ns AS dated_ns,
-            t.source AS dated_by FROM captures c
-            LEFT JOIN orders o USING (number) LEFT JOIN times t USING (device_id, boot_id)
-            WHERE {where} ORDER BY c.received_at, c.monotonic_ns"""
-        if most is not None:
-            query += f" LIMIT {most}"
-        rows = self._ledger.execute(query, {"simulated": self.show_simulated, **values})
-        return photos.from_rows(rows)
 
 
 def _is_certain(row: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ The office's model in one look; every part works on one `Office` (office.py):
     office.orders    Orders    who ordered what to where; opt-outs; the rule per stop (this file)
     office.routes    Routes    route -> device -> what its manifest says (routes.py)
     office.filing    Filing    records and the orders they belong to: photos to show, to bind,
-                               voids, quality flags (filing.py)
+                               voids, quality flags (filing.py, showing.py)
     office.access    Access    who may see a photo, one-time codes, the view log (access.py)
     office.keeping   Keeping   retention, hold, erasing (keeping.py)
     office.settings  Settings  the retention table, practice codes (settings.py)

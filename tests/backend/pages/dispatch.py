@@ -8,10 +8,11 @@ from starlette.routing import Route
 
 from agent.rule.manifest import PhotoRule
 from tests.backend.office.access import Dispatch
-from tests.backend.office.filing import COUNTED, CannotBindError
+from tests.backend.office.filing import CannotBindError
 from tests.backend.office.model import Office
 from tests.backend.office.orders import Order
 from tests.backend.office.photos import Photo
+from tests.backend.office.showing import COUNTED
 from tests.backend.pages import PREFIX, words
 from tests.backend.pages.door import NOT_HERE, Door, Render, Visit
 from tests.backend.pages.fleet import FleetPages

@@ -12,7 +12,7 @@ import pytest
 from agent.models import Kind
 from agent.record import file as recordfile
 from agent.record import signing
-from tests.backend.office import filing
+from tests.backend.office import showing
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import (
     ACCOUNTS,
@@ -481,7 +481,7 @@ def test_the_demos_accounts_can_sign_in(live: Live) -> None:
 @pytest.fixture
 def much(live: Live, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """More than is listed of all that dispatch has; ids of what waits."""
-    monkeypatch.setattr(filing, "LISTED", 2)
+    monkeypatch.setattr(showing, "LISTED", 2)
     town, rescues = live.town, Rescues(live.town.office.store)
     blurred = {"quality": {"verdict": "blurred"}}
     waiting: list[str] = [
@@ -515,7 +515,7 @@ def test_dispatchs_lists_are_short_and_say_how_many_more_there_are(
 def test_dispatchs_lists_are_counted_so_far_and_no_further(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filing, "COUNTED", 2)
+    monkeypatch.setattr(showing, "COUNTED", 2)
     monkeypatch.setattr(dispatch, "COUNTED", 2)
 
     page = live.browser(Dispatch()).get("/dispatch").text
