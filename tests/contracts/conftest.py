@@ -9,6 +9,8 @@ from uuid import uuid4
 import pytest
 
 from tests.backend import keys
+from tests.backend.office.fleet import Fleet
+from tests.backend.office.town import Town
 from tests.backend.process import Backend, running_backend
 from tests.support import nginx
 from tests.support.buckets import Engine
@@ -16,6 +18,7 @@ from tests.support.ceph import ceph_engine
 from tests.support.enrolment import Van, enrolled, technician
 from tests.support.factory import RecordMaker
 from tests.support.instances import address, instance
+from tests.support.opened import Opened, bucket, folder
 from tests.support.s3 import s3_engine
 from tests.support.wire import Wire, speaking_to, stranger
 
@@ -116,3 +119,19 @@ def proxied(behind: Backend, tmp_path: Path) -> Iterator[Van]:
     van = Van(behind, tmp_path, enrolled(behind, tmp_path, maker.device_id, maker.key), maker)
     with van.opened:
         yield van
+
+
+@pytest.fixture(params=[folder, pytest.param(bucket, marks=pytest.mark.slow)])
+def opened(request: pytest.FixtureRequest) -> Opened:
+    opener: Callable[[pytest.FixtureRequest], Opened] = request.param
+    return opener(request)
+
+
+@pytest.fixture
+def town(opened: Opened, tmp_path: Path) -> Town:
+    return Town(tmp_path / "town", objects=opened.objects)
+
+
+@pytest.fixture
+def fleet(opened: Opened, tmp_path: Path) -> Fleet:
+    return Fleet(tmp_path / "fleet", objects=opened.objects)

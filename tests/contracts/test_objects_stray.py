@@ -1,0 +1,166 @@
+"""Objects that have no rows, and those that were erased and are there again, on every engine."""
+
+import argparse
+import hashlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.models import Kind
+from tests.backend.engines.objects import Missing
+from tests.backend.office import demo
+from tests.backend.office.archive import archive
+from tests.backend.office.fleet import Fleet
+from tests.backend.office.town import PICTURE, Town
+from tests.backend.office.worker import Worker
+from tests.backend.wire import stray
+from tests.support.factory import RecordMaker, new_id
+from tests.support.opened import Opened
+
+CONTENT = b"label\n" + bytes(range(256)) * 1600
+RECORD = hashlib.sha256(CONTENT).hexdigest()
+
+
+def terminal(town: Town, *words: str) -> list[str]:
+    """What `objects ...` prints."""
+    parser = argparse.ArgumentParser()
+    stray.add_to(parser.add_subparsers(dest="command"))
+    return list(stray.run(parser.parse_args(["objects", *words]), town.office))
+
+
+def test_objects_without_a_row_are_listed_and_deleted_when_asked_to(town: Town) -> None:
+    known, lost = town.receive(town.photo(demo.ALLOWED)), new_id()
+    store = town.office.store
+    store.objects.put(lost, RECORD, CONTENT)
+
+    told = terminal(town, "stray")
+    assert told[0] == lost
+    assert "nothing was deleted" in told[1]
+    assert terminal(town, "stray", "--delete")[0] == lost
+    assert list(store.objects.ids()) == [known]
+
+
+def test_what_a_device_sends_again_while_strays_are_deleted_stays(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row comes just after it was looked for."""
+    one, store = town.receive(town.photo(demo.ALLOWED)), town.office.store
+    monkeypatch.setattr(store, "find", lambda _: None)
+
+    told = terminal(town, "stray", "--delete")
+
+    monkeypatch.undo()
+    assert told == ["captures with objects and without an upload: 0; deleted"]
+    assert town.kept(one) == (True, True)
+
+
+def test_records_whose_rows_were_lost_get_them_back_and_others_stay_as_they_are(
+    fleet: Fleet,
+) -> None:
+    town, store = fleet.town, fleet.town.office.store
+    made = fleet.take(fleet.sealed())
+    one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
+    foreign, garbage, elsewhere = RecordMaker().make(Kind.PHOTO, {}, PICTURE), new_id(), new_id()
+    for name, content in (
+        (foreign.label.capture_id, foreign.content),
+        (garbage, CONTENT),
+        (elsewhere, made.content),
+    ):
+        store.objects.put(name, hashlib.sha256(content).hexdigest(), content)
+    lose_rows(town, one)
+    assert terminal(town, "stray")[-1].startswith("captures with objects and without an upload: 4;")
+
+    told = dict(line.split(" ", 1) for line in terminal(town, "stray", "--take-in"))
+
+    assert told[one] == "taken in"
+    assert "no evidence certificate" in told[foreign.label.capture_id]
+    assert told[garbage].startswith("left as it is")
+    assert told[elsewhere] == f"left as it is: it is the record {one}"
+    assert told["taken"] == "in: 1; left as they are: 3"
+    verdict = store.verdict(one)
+    assert verdict is not None
+    assert verdict.accepted
+    assert store.objects.get(one, sha256) == made.content
+    Worker(town.office).step()
+    assert town.shown(demo.ALLOWED) == [one]
+    assert terminal(town, "stray", "--take-in")[-1] == "taken in: 0; left as they are: 3"
+    assert store.find(garbage) is None
+
+
+def lose_rows(town: Town, capture_id: str) -> None:
+    """As a database does that was restored to an earlier time."""
+    town.office.store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
+    town.office.ledger.execute("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
+
+
+def test_what_was_erased_and_came_back_with_a_copy_of_the_bucket_is_erased_once_more(
+    town: Town,
+) -> None:
+    kept, erased = (town.receive(town.photo(one)) for one in (demo.ALLOWED, demo.LEFT_DOOR))
+    store = town.office.store
+    sha256, content = store.sha256_of(erased), store.received(erased)
+    town.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)
+    assert terminal(town, "returned")[0].endswith(": 0; nothing was deleted: --delete does")
+    store.objects.put(erased, sha256, content)
+
+    assert terminal(town, "returned")[0] == erased
+    assert store.objects.get(erased, sha256) == content
+    assert terminal(town, "returned", "--delete")[0] == erased
+
+    with pytest.raises(Missing):
+        store.objects.get(erased, sha256)
+    assert store.label(erased)["capture_id"] == erased
+    assert list(store.objects.bodies()) == [kept]
+
+
+def archived(fleet: Fleet, folder: Path) -> tuple[str, str, bytes]:
+    """A record that was erased, and whose rows are in a file: id, digest, and what it was."""
+    made, now = fleet.take(fleet.sealed()), datetime.now(UTC)
+    fleet.town.office.keeping.expire(now + timedelta(days=31))
+    archive(fleet.town.office, f"{now:%Y-%m}", folder / "archives", now + timedelta(days=62))
+    return made.label.capture_id, hashlib.sha256(made.content).hexdigest(), made.content
+
+
+def test_what_was_archived_and_came_back_with_a_copy_of_the_bucket_is_erased_once_more(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    """Its rows are gone, and to be taken in again is the last thing it is to be."""
+    store, (one, sha256, content) = fleet.town.office.store, archived(fleet, tmp_path)
+    store.objects.put(one, sha256, content)
+
+    told = terminal(fleet.town, "stray", "--take-in")
+    assert told[0].startswith(f"{one} left as it is: it was erased and archived")
+    assert terminal(fleet.town, "returned")[0] == one
+    assert terminal(fleet.town, "returned", "--delete")[0] == one
+
+    assert list(store.objects.ids()) == []
+
+
+@pytest.mark.parametrize("end", [b"", b"damaged"])
+def test_what_was_archived_and_came_back_damaged_or_bare_is_erased_once_more(
+    fleet: Fleet, opened: Opened, tmp_path: Path, end: bytes
+) -> None:
+    """A copy of a bucket that has no metadata, or not all bytes: of the label alone it is known."""
+    store, (one, sha256, content) = fleet.town.office.store, archived(fleet, tmp_path)
+    opened.overwrite(one, sha256, content + end)
+
+    assert terminal(fleet.town, "returned")[0] == one
+    assert terminal(fleet.town, "returned", "--delete")[0] == one
+
+    assert list(store.objects.ids()) == []
+
+
+def test_a_label_that_was_put_outlives_a_body_that_came_back_with_another(
+    town: Town, opened: Opened
+) -> None:
+    one, store = town.receive(town.photo(demo.LEFT_DOOR)), town.office.store
+    if opened.objects.lays_open:
+        pytest.skip("label and body are one file")
+    town.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)
+    opened.overwrite(one, store.sha256_of(one), b"another\nthing")
+
+    assert terminal(town, "returned", "--delete")[0] == one
+
+    assert store.label(one)["capture_id"] == one
+    assert list(store.objects.bodies()) == []
