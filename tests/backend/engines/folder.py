@@ -70,10 +70,10 @@ class Folder:
         return _whole(capture_id, content)
 
     def line(self, capture_id: str, name: str) -> bytes:
-        return _read(self._path(capture_id, name)).partition(b"\n")[0]
+        return _first_line(self._path(capture_id, name))
 
     def line_found(self, capture_id: str) -> bytes:
-        return _read(self._folder / _RECORD.format(capture_id)).partition(b"\n")[0]
+        return _first_line(self._folder / _RECORD.format(capture_id))
 
     def remove(self, capture_id: str, name: str) -> None:
         self._path(capture_id, name).unlink(missing_ok=True)
@@ -95,7 +95,7 @@ class Folder:
 
     def bodies(self) -> Iterator[str]:
         records = (self._folder / "received").glob("*.rec")
-        yield from sorted(path.stem for path in records if path.read_bytes().partition(b"\n")[2])
+        yield from sorted(path.stem for path in records if _has_body(path))
 
     def _path(self, capture_id: str, name: str) -> Path:
         assert name in _PLACES or is_record(name), f"{name} names no object"
@@ -122,11 +122,28 @@ def _told(path: Path) -> Iterator[None]:
         raise Away(f"{why}: look for room on its disk, and whether it can be written") from error
 
 
-def _read(path: Path) -> bytes:
+@contextmanager
+def _there(path: Path) -> Iterator[None]:
     try:
-        return path.read_bytes()
+        yield
     except FileNotFoundError as error:
         raise Missing(f"there is no {path.parent.name}/{path.name}") from error
+
+
+def _read(path: Path) -> bytes:
+    with _there(path):
+        return path.read_bytes()
+
+
+def _first_line(path: Path) -> bytes:
+    with _there(path), path.open("rb") as file:
+        return file.readline().removesuffix(b"\n")
+
+
+def _has_body(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.readline()
+        return file.read(1) != b""
 
 
 def _whole(capture_id: str, content: bytes) -> bytes:
