@@ -2,6 +2,7 @@
 
 import re
 import sqlite3  # noqa: TID251 - the backend's own door
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,10 @@ _TYPES: Final = {
 _TYPE: Final = re.compile("|".join(rf"\b{name}\b" for name in _TYPES))
 
 
+AGAIN_S: Final = 0.01
+"""Until a refused change to WAL is tried again: another process takes some milliseconds for it."""
+
+
 class Sqlite(Database):
     """A file of the backend's folder; it is made where there is none. WAL, foreign keys.
 
@@ -53,9 +58,24 @@ class Sqlite(Database):
             self._db = sqlite3.connect(
                 file, patience_s, isolation_level=None, check_same_thread=False
             )
+            self._write_ahead()
             synchronous = "FULL" if durable else "NORMAL"
-            for one in ("journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"):
+            for one in (f"synchronous = {synchronous}", "foreign_keys = ON"):
                 self._db.execute(f"PRAGMA {one}").fetchall()
+
+    def _write_ahead(self) -> None:
+        """SQLite itself does not wait for another process that is just making the same file so."""
+        ends_s = time.monotonic() + self._patience_s
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL").fetchall()
+            except sqlite3.OperationalError as error:
+                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > ends_s:
+                    raise
+                time.sleep(AGAIN_S)
+            else:
+                return
 
     def execute(self, sql: str, parameters: Parameters = ()) -> Result:
         with self._alone(), _told():

@@ -1,0 +1,45 @@
+"""What only SQLite's file asks for: who opens it first makes it one of WAL, while others wait."""
+
+import sqlite3  # noqa: TID251 - the test's own side
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from tests.backend.engines.away import Away
+from tests.backend.engines.sqlite import Sqlite
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "backend.db"
+
+
+@pytest.fixture
+def other(file: Path) -> Iterator[sqlite3.Connection]:
+    """It has just begun to write to a file that is not of WAL yet: SQLite waits for no such one."""
+    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    with closing(connection) as opened:
+        opened.execute("BEGIN IMMEDIATE")
+        yield opened
+
+
+def test_who_opens_a_file_that_another_one_is_making_waits(
+    file: Path, other: sqlite3.Connection
+) -> None:
+    ends = Timer(0.3, other.execute, ["COMMIT"])
+    ends.start()
+
+    with closing(Sqlite(file, durable=True, patience_s=10)) as database:
+        (mode,) = database.execute("PRAGMA journal_mode").fetchall()
+
+    ends.join()
+    assert mode == ("wal",)
+
+
+@pytest.mark.usefixtures("other")
+def test_and_no_longer_than_its_patience(file: Path) -> None:
+    with pytest.raises(Away, match="locked"):
+        Sqlite(file, durable=True, patience_s=0.1)
