@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend.office import due
 from tests.backend.office.fleet import Fleet
+from tests.backend.office.interrupted import Interrupted
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import Town
 from tests.backend.wire.store import Store
@@ -24,3 +26,15 @@ def town(tmp_path: Path) -> Town:
 def other(town: Town) -> Office:
     """As another process has it, which received nothing itself."""
     return open_office(Store(town.folder))
+
+
+@pytest.fixture
+def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest is erased first."""
+    monkeypatch.setattr(due, "random", lambda: 0.0)
+    monkeypatch.setattr(due, "shuffle", lambda _: None)
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Interrupted:
+    return Interrupted(tmp_path)

@@ -1,8 +1,7 @@
 """What is due goes in steps that stay short, however much it is; and who stops leaves the rest."""
 
 import time
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -11,10 +10,10 @@ import pytest
 
 from agent.models import Kind, rfc3339
 from tests.backend.engines.away import Away
-from tests.backend.engines.folder import Folder
 from tests.backend.office import due, expiry, keeping
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
+from tests.backend.office.interrupted import Interrupted
 from tests.backend.office.model import open_office
 from tests.backend.office.town import NOON, PICTURE, Town
 from tests.backend.office.worker import Worker
@@ -23,7 +22,6 @@ from tests.backend.pages.limits import SignInLimit, Try
 from tests.backend.pages.live import CHEAP
 from tests.backend.pages.sessions import Sessions
 from tests.backend.wire.store import Store
-from tests.backend.wire.tries import IN_VAIN
 from tests.support.factory import new_id
 from tests.support.waiting import until
 
@@ -53,42 +51,6 @@ def test_a_step_erases_so_many_and_whoever_stops_leaves_the_rest_due(
 
     assert [one for one in town.office.keeping.steps(CAME + 30 * DAY) if one] == [2, 1]
     assert {town.kept(one) for one in ids} == {(False, False)}
-
-
-class Interrupted(Folder):
-    """Something comes in between once, as soon as a record was erased.
-
-    A bug meets the bad; the lost lie where nobody can read them.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.then: list[Callable[[], object]] = []
-        self.bad: list[str] = []
-        self.lost: Collection[str] = ()
-        self.tried: list[str] = []
-
-    def erase(self, capture_id: str, line: bytes = b"") -> None:
-        self.tried.append(capture_id)
-        if capture_id in self.bad:
-            raise ValueError(capture_id)
-        if capture_id in self.lost:
-            raise Away(capture_id)
-        super().erase(capture_id, line)
-        while self.then:
-            self.then.pop()()
-
-
-@pytest.fixture
-def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest is erased first."""
-    monkeypatch.setattr(due, "random", lambda: 0.0)
-    monkeypatch.setattr(due, "shuffle", lambda _: None)
-
-
-@pytest.fixture
-def interrupted(tmp_path: Path) -> Interrupted:
-    return Interrupted(tmp_path)
 
 
 @pytest.mark.usefixtures("in_order")
@@ -170,104 +132,6 @@ def test_what_waits_to_be_filed_and_was_not_tried_stays(town: Town) -> None:
     assert town.office.keeping.expire(CAME + 40 * DAY) == 0
 
     assert town.office.store.unfiled.backlog().records == 1
-
-
-def test_one_that_cannot_be_erased_stops_no_other(
-    tmp_path: Path,
-    interrupted: Interrupted,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.setattr(due, "BATCH", 1)
-    town = Town(tmp_path, objects=interrupted)
-    bad, good = (town.receive(town.photo(ALLOWED)) for _ in range(2))
-    first = min(bad, good)
-    interrupted.bad = [first]
-
-    assert town.office.keeping.expire(CAME + 40 * DAY) == 1
-
-    assert f"record=not_erased capture_id={first}" in caplog.text
-    assert {town.kept(bad)[0], town.kept(good)[0]} == {True, False}
-    interrupted.bad.clear()
-    assert town.office.keeping.expire(CAME + 40 * DAY) == 1
-
-
-def _at(minute: int) -> str:
-    return rfc3339(CAME + timedelta(minutes=minute))
-
-
-def test_what_cannot_be_reached_stops_no_other(
-    tmp_path: Path, interrupted: Interrupted, caplog: pytest.LogCaptureFixture
-) -> None:
-    """As on a lost disk among many: it is tried again, and the others are gone."""
-    town = Town(tmp_path, objects=interrupted)
-    ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(6)]
-    interrupted.lost = ids[::2]
-
-    assert town.office.keeping.expire(CAME + 40 * DAY) == 3
-
-    assert [town.kept(one)[0] for one in ids] == [True, False] * 3
-    assert f"record=not_erased capture_id={ids[0]}" in caplog.text
-    interrupted.lost = ()
-    assert town.office.keeping.expire(CAME + 40 * DAY) == 3
-
-
-def test_the_command_says_what_it_erased_and_how_much_it_could_not(
-    tmp_path: Path, interrupted: Interrupted
-) -> None:
-    town, now = Town(tmp_path, objects=interrupted), CAME + 40 * DAY
-    lost, bad, _ = (town.receive(town.photo(ALLOWED)) for _ in range(3))
-    interrupted.lost, interrupted.bad = [lost], [bad]
-
-    told = town.said("expire", now=now)
-    assert told.startswith("erased 1 records; 2 could not be erased: the log says why")
-    assert "; more is due" in told
-    interrupted.lost, interrupted.bad = (), []
-    assert town.said("expire", now=now) == "erased 2 records"
-
-
-@pytest.mark.usefixtures("in_order")
-def test_the_command_says_what_it_erased_before_the_rest_could_not_be_reached(
-    tmp_path: Path, interrupted: Interrupted
-) -> None:
-    town = Town(tmp_path, objects=interrupted)
-    ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(IN_VAIN + 4)]
-    interrupted.lost = ids[3:]
-
-    with pytest.raises(
-        Away, match=f"erased 3 records; {IN_VAIN} could not be erased.* again later"
-    ):
-        town.said("expire", now=CAME + 40 * DAY)
-
-
-def test_however_many_cannot_be_reached_side_by_side_the_others_go_in_the_next_rounds(
-    tmp_path: Path, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(due, "BATCH", 2)
-    monkeypatch.setattr(keeping, "IN_VAIN", 3)
-    town = Town(tmp_path, objects=interrupted)
-    ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(12)]
-    interrupted.lost = ids[:8]
-
-    for _ in range(100):  # two in three begin before the last of these
-        with suppress(Away):
-            town.office.keeping.expire(CAME + 40 * DAY)
-
-    assert [town.kept(one)[0] for one in ids] == [True] * 8 + [False] * 4
-
-
-def test_where_nothing_can_be_reached_few_are_tried_and_rows_go_all_the_same(
-    tmp_path: Path, interrupted: Interrupted
-) -> None:
-    town = Town(tmp_path, objects=interrupted)
-    interrupted.lost = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(12)]
-    town.office.routes.plan("old", [ALLOWED], CAME, CAME + timedelta(hours=1))
-
-    with pytest.raises(Away):
-        town.office.keeping.expire(CAME + 40 * DAY)
-
-    assert len(interrupted.tried) == IN_VAIN
-    assert count(town, "routes") == 0
 
 
 def test_how_long_erasing_lags_is_told_by_what_is_due_first_and_not_held(
