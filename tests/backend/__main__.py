@@ -40,7 +40,7 @@ from tests.backend.serving import (
     listen,
     server_config,
 )
-from tests.backend.settings import FILE, WrongSettingError
+from tests.backend.settings import FILE, WrongSettingError, read_settings
 from tests.backend.wire import loglines, parts, stray
 from tests.backend.wire.listener import Crowd
 from tests.backend.wire.store import Store
@@ -74,7 +74,7 @@ def main() -> None:
 
 def _run(options: argparse.Namespace, data: Path) -> None:
     if options.command is not None:
-        if not options.database and not (data / "backend.db").exists():
+        if not (data if options.database else data / "backend.db").exists():
             is_its_folder = (data / "keys").exists() or (data / chosen.FILE).exists()
             sys.exit(NO_ROWS.format(data) if is_its_folder else NO_BACKEND.format(data))
         office = open_office(Store(data, chosen.objects_of(data, options.objects)))
@@ -93,6 +93,8 @@ def _run(options: argparse.Namespace, data: Path) -> None:
         except (NotDone, Missing, NoSuchOrder, FileExistsError) as error:
             sys.exit(str(error))
         return
+    if options.behind_proxy and not read_settings(data).proxy:
+        raise WrongSettingError(NO_PROXY)
     data.mkdir(parents=True, exist_ok=True)
     data.chmod(0o700)  # what was made before, by whatever umask, is its owner's too
     _serve(options, data)
@@ -110,8 +112,6 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
         documents.settle()
         parts.take_over(store)
         office = open_office(store, show_simulated=options.show_simulated)
-    if options.behind_proxy and not office.settings.proxy:
-        raise WrongSettingError(NO_PROXY)
     office.store.unfiled.free()
     office.open_anew()
     devices.write_revoked(data, office, documents)

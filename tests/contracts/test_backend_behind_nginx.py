@@ -162,13 +162,14 @@ def test_it_is_believed_by_an_instance_behind_a_proxy_alone(tmp_path: Path) -> N
     assert answer.status_code == 403
 
 
-def test_without_a_proxy_it_does_not_start(tmp_path: Path) -> None:
-    ran = subprocess.run(
-        command(tmp_path), cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
+def test_without_a_proxy_it_makes_no_key_and_does_not_start(tmp_path: Path) -> None:
+    data = tmp_path / "backend"
+
+    ran = subprocess.run(command(data), cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
     assert ran.returncode == 1
     assert ran.stderr.startswith("backend.toml: proxy names nobody")
+    assert not data.exists()
 
 
 def test_it_listens_at_the_address_that_it_is_given(tmp_path: Path) -> None:

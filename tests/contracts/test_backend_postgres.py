@@ -84,3 +84,21 @@ def test_a_database_that_is_not_there_is_a_sentence_and_no_traceback(
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].endswith('database "none" does not exist')
     assert "Traceback" not in ended.stderr
+
+
+def test_a_command_over_a_folder_without_keys_makes_none(url: str, tmp_path: Path) -> None:
+    """A folder that is spelled wrong is no second CA over the same rows."""
+    data = tmp_path / "new"
+    words = ["--data", str(data), "--database", url, "devices", "list"]
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.backend", *words],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert "is --data right?" in ended.stderr
+    assert not data.exists()
