@@ -83,7 +83,7 @@ def _run(options: argparse.Namespace, data: Path) -> None:
                 signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
                 for line in pull.run(options, data):
                     print(line, flush=True)
-            elif options.command in {"devices", "clients", "technicians", "fleet"}:
+            elif options.command in {"devices", "clients", "technicians", "fleet", "certificate"}:
                 print(Desk.of(data, office).run(options))
             elif options.command == "objects":
                 for line in stray.run(options, office):

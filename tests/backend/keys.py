@@ -105,6 +105,12 @@ def certificates(folder: Path, names: Iterable[str] = ()) -> Certificates:
     return found
 
 
+def put_server(found: Certificates, key: signing.PrivateKey, chain: bytes) -> None:
+    """Replaces the server's key and certificate; who loads both in between has two that differ."""
+    write_whole(found.key_file, signing.private_pem(key), mode=0o600)
+    write_whole(found.chain_file, chain, mode=0o644)
+
+
 class KeyInUse:
     """The private key in a file: the one that lies there now, also once a command replaced it."""
 

@@ -1,6 +1,7 @@
 """The backend behind a real nginx: whose certificate is passed on, and whose word is not."""
 
 import socket
+import ssl
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,11 @@ from uuid import uuid4
 import pytest
 
 from agent.record import signing
+from tests.backend import keys
 from tests.backend.identity.authority import Authority
+from tests.backend.keys import Certificates
 from tests.backend.process import REPOSITORY, Backend
+from tests.support import nginx
 from tests.support.enrolment import (
     Enrolled,
     Van,
@@ -24,7 +28,7 @@ from tests.support.enrolment import (
     kept,
 )
 from tests.support.factory import new_id
-from tests.support.instances import instance, raw, told
+from tests.support.instances import address, instance, raw, told
 from tests.support.wire import proven, record, speaking_to
 
 pytestmark = pytest.mark.slow
@@ -170,6 +174,31 @@ def test_without_a_proxy_it_makes_no_key_and_does_not_start(tmp_path: Path) -> N
     assert ran.returncode == 1
     assert ran.stderr.startswith("backend.toml: proxy names nobody")
     assert not data.exists()
+
+
+def test_nginx_is_known_by_a_name_of_the_servers_next_certificate(tmp_path: Path) -> None:
+    """To whoever trusts the fleet's CA, as devices do; the first one had no such name."""
+    with instance(tmp_path / "backend") as backend:
+        ca = keys.certificates(backend.data / "ca")
+        with (
+            nginx.before([address(backend)], ca, tmp_path / "first") as url,
+            pytest.raises(ssl.SSLCertVerificationError, match=r"fleet\.example"),
+        ):
+            shake_hands(url, ca, "fleet.example")
+
+        backend.command("certificate", "fleet.example")
+
+        with nginx.before([address(backend)], ca, tmp_path / "next") as url:
+            shake_hands(url, ca, "fleet.example")
+            shake_hands(url, ca, "127.0.0.1")
+
+
+def shake_hands(url: str, ca: Certificates, name: str) -> None:
+    """Asks who is there to show that it is `name`. Raises ssl.SSLCertVerificationError."""
+    context = ssl.create_default_context(cafile=str(ca.ca_file))
+    port = int(url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), 10) as plain:
+        context.wrap_socket(plain, server_hostname=name).close()
 
 
 def test_it_listens_at_the_address_that_it_is_given(tmp_path: Path) -> None:

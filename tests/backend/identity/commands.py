@@ -20,7 +20,7 @@ from tests.backend.identity.ending import Ending
 from tests.backend.identity.est import Identity
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
 from tests.backend.identity.known import DeviceState, Label, Listed
-from tests.backend.identity.names import NameRefusedError, names_in
+from tests.backend.identity.names import NameRefusedError, canonical, names_in
 from tests.backend.identity.register import Register
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.model import Office
@@ -54,6 +54,8 @@ def add_to(commands: Any) -> None:
     gone.add_argument("--to", metavar="OTHER", help="the device that gets its route")
     _add_others(commands, Kind.CLIENT, "other systems that may ask for a status")
     _add_others(commands, Kind.TECHNICIAN, "people who deliver what cards of devices hold")
+    server = commands.add_parser("certificate", help="the server's next one, for a year; nginx's")
+    server.add_argument("names", nargs="+", metavar="NAME", help="all of them, beside loopback's")
     fleet = commands.add_parser("fleet", help="the signed document that tells devices the keys")
     what = fleet.add_subparsers(dest="what", required=True)
     what.add_parser("publish", help="make its next version, and name the keys in it")
@@ -105,12 +107,13 @@ class Desk:
             NotDone: there is no such device or key.
             FileExistsError: the file for the tokens is there.
         """
-        commands: dict[tuple[str, str], Callable[[argparse.Namespace], str]] = {
+        commands: dict[tuple[str, str | None], Callable[[argparse.Namespace], str]] = {
             ("devices", "add"): self.add,
             ("devices", "list"): lambda _: self.listed(),
             ("devices", "revoke"): lambda given: self.revoke(given.id, given.evidence),
             ("devices", "names"): lambda given: self.name(given.id, given.names),
             ("devices", "gone"): lambda given: self.gone(given.id, given.to),
+            ("certificate", None): lambda given: self.certify(given.names),
             ("fleet", "publish"): lambda _: self._told(self.documents.publish()),
             ("fleet", "rotate"): self.rotate,
             ("fleet", "revoke"): lambda given: self.revoke_key(given.kid),
@@ -121,7 +124,7 @@ class Desk:
                 (f"{kind}s", "list"): partial(self.others_listed, kind),
                 (f"{kind}s", "revoke"): partial(self.revoke_other, kind),
             }
-        return commands[options.command, options.what](options)
+        return commands[options.command, getattr(options, "what", None)](options)
 
     def add(self, given: argparse.Namespace) -> str:
         ids: list[str] = given.ids
@@ -161,12 +164,33 @@ class Desk:
         except (LookupError, NameRefusedError) as error:
             raise NotDone(f"{error}; nothing was changed") from error
         lines = [f"{device_id}: {', '.join(given) or 'no name'}"]
-        for name, one in self.identity.names.still_certified(device_id, given, datetime.now(UTC)):
-            words = f"who has the card of {one.device_id} can answer for it until then"
-            lines.append(
-                f"{name}: also certified for {one.device_id} to {one.until:%Y-%m-%d}: {words}"
-            )
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._still_certified(device_id, given)])
+
+    def certify(self, names: Sequence[str]) -> str:
+        """The server's own next certificate, by another key; nginx is given a copy."""
+        key, found = signing.new_key(), keys.certificates(self.folder / "ca")
+        try:
+            own = tuple(dict.fromkeys([*map(canonical, names), *keys.HOSTS]))
+            for name in own:
+                self.identity.names.check_free(name)
+        except NameRefusedError as error:
+            raise NotDone(f"{error}; nothing was changed") from error
+        made = self.identity.authority.serve(own[0], key.public_key(), own, datetime.now(UTC))
+        with keys.alone(self.folder):
+            keys.put_server(found, key, certificates.pem([made]))
+        until = f"until {made.not_valid_after_utc:%Y-%m-%d}"
+        files = f"written: {found.chain_file} and {found.key_file.name}"
+        lines = [f"{', '.join(own)}: {until}; {files}"]
+        return "\n".join([*lines, *self._still_certified("", own)])
+
+    def _still_certified(self, device_id: str, names: Sequence[str]) -> list[str]:
+        """Who else has a certificate for these names."""
+        found = self.identity.names.still_certified(device_id, names, datetime.now(UTC))
+        return [
+            f"{name}: also certified for {one.device_id} to {one.until:%Y-%m-%d}: "
+            f"who has the card of {one.device_id} can answer for it until then"
+            for name, one in found
+        ]
 
     def add_other(self, kind: Kind, given: argparse.Namespace) -> str:
         """Key and certificate go into one file, which nobody else here has."""

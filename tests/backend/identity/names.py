@@ -133,6 +133,10 @@ class Names:
     def _check(self, name: str, device_id: str) -> None:
         if is_among(name, self._own()):
             raise NameRefusedError(f"{name}: the backend's own name, which no device gets")
+        self.check_free(name, device_id)
+
+    def check_free(self, name: str, device_id: str = "") -> None:
+        """Raises NameRefusedError where another device than this one has it, or is called so."""
         query = "SELECT device_id FROM names WHERE name = ? AND device_id != ?"
         if (found := self._db.execute(query, (name, device_id)).fetchone()) is not None:
             words = f"`devices names {found[0]}` with what it keeps takes it away"

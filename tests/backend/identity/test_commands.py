@@ -15,12 +15,14 @@ from tests.backend.engines.opening import open_database
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.clients import Clients, Kind
 from tests.backend.identity.commands import Desk, add_to
+from tests.backend.identity.names import names_in
 from tests.backend.office import demo
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.town import NOON, Town
 from tests.support.engines import only_sqlite
 
 VAN = "van-7"
+NEXT_YEAR, MINUTE = timedelta(days=365), timedelta(minutes=1)
 
 
 class Terminal:
@@ -238,3 +240,43 @@ def test_the_id_of_a_key_may_begin_with_a_dash(terminal: Terminal) -> None:
 
     with pytest.raises(NotDone, match=kid):
         terminal.type("fleet", "revoke", kid)
+
+
+def test_the_servers_next_certificate_is_for_a_year_and_its_key_for_its_owner_alone(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    before = (tmp_path / "ca" / "server-key.pem").read_bytes()
+
+    said = terminal.type("certificate", "Fleet.example", "10.8.0.1")
+
+    key = tmp_path / "ca" / "server-key.pem"
+    made = certificates.read_pem((tmp_path / "ca" / "server.pem").read_bytes())[0]
+    made.verify_directly_issued_by(terminal.authority.certificate)
+    assert names_in(made) == {"fleet.example", "10.8.0.1", *keys.HOSTS}
+    assert timedelta(0) <= NEXT_YEAR - (made.not_valid_after_utc - datetime.now(UTC)) < MINUTE
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert key.read_bytes() != before
+    assert made.public_key() == signing.read_private_key(key).public_key()
+    assert f"until {made.not_valid_after_utc:%Y-%m-%d}" in said
+
+
+def test_no_device_gets_a_name_of_the_servers_next_certificate(terminal: Terminal) -> None:
+    terminal.type("devices", "add", VAN)
+    terminal.type("certificate", "fleet.example")
+
+    with pytest.raises(NotDone, match="the backend's own name"):
+        terminal.type("devices", "names", VAN, "fleet.example")
+
+
+@pytest.mark.parametrize("name", ["van-7.example", VAN, "fleet example"])
+def test_a_name_that_a_device_has_or_that_is_none_gives_no_certificate(
+    terminal: Terminal, tmp_path: Path, name: str
+) -> None:
+    terminal.type("devices", "add", VAN)
+    terminal.type("devices", "names", VAN, "van-7.example")
+    before = (tmp_path / "ca" / "server.pem").read_bytes()
+
+    with pytest.raises(NotDone, match="nothing was changed"):
+        terminal.type("certificate", "fleet.example", name)
+
+    assert (tmp_path / "ca" / "server.pem").read_bytes() == before
