@@ -29,6 +29,9 @@ from tests.backend.wire.intake import Intake
 _DEVICE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """What a device's configuration takes as its id (agent/config.py)."""
 
+MOST_AFTER: Final = 1_000_000_000
+"""A slip of the hand must not use up the versions that there are."""
+
 
 def add_to(commands: Any) -> None:
     """`devices ...` and `fleet ...`, beside the office's own commands."""
@@ -58,7 +61,10 @@ def add_to(commands: Any) -> None:
     server.add_argument("names", nargs="+", metavar="NAME", help="all of them, beside loopback's")
     fleet = commands.add_parser("fleet", help="the signed document that tells devices the keys")
     what = fleet.add_subparsers(dest="what", required=True)
-    what.add_parser("publish", help="make its next version, and name the keys in it")
+    publish = what.add_parser("publish", help="make its next version, and name the keys in it")
+    publish.add_argument(
+        "--after", type=int, default=0, metavar="N", help="above N: devices have that one already"
+    )
     rotate = what.add_parser("rotate", help="sign receipts and manifests with a new key")
     other = rotate.add_mutually_exclusive_group()
     other.add_argument("--fleet-key", action="store_true", help="a new fleet key instead")
@@ -114,7 +120,7 @@ class Desk:
             ("devices", "names"): lambda given: self.name(given.id, given.names),
             ("devices", "gone"): lambda given: self.gone(given.id, given.to),
             ("certificate", None): lambda given: self.certify(given.names),
-            ("fleet", "publish"): lambda _: self._told(self.documents.publish()),
+            ("fleet", "publish"): lambda given: self.publish(given.after),
             ("fleet", "rotate"): self.rotate,
             ("fleet", "revoke"): lambda given: self.revoke_key(given.kid),
         }
@@ -235,6 +241,13 @@ class Desk:
             lines.append(f"its route, where it had one: handed on to {to}")
         lines += ends_told(closing, ending.chains(device_id))
         return "\n".join(lines)
+
+    def publish(self, after: int) -> str:
+        if after > MOST_AFTER:
+            raise NotDone(
+                f"--after {after}: no device has more than {MOST_AFTER}; nothing was made"
+            )
+        return self._told(self.documents.publish(after))
 
     def rotate(self, given: argparse.Namespace) -> str:
         if given.identity:

@@ -105,10 +105,15 @@ class FleetDocuments:
                 self._publish(said)
             keys.put_public(self._files.fleet_public, self.fleet_key().public_key())
 
-    def publish(self) -> int:
-        """Makes the next version, signed by the next fleet key where one is named; returns it."""
+    def publish(self, after: int = 0) -> int:
+        """Makes the next version, signed by the next fleet key where one is named; returns it.
+
+        Args:
+            after: it is above this one too, which devices have and a restored database has not.
+        """
         with self._db.together():
-            return self._publish(self._newest())
+            said = self._newest()
+            return self._publish({**said, "version": max(said["version"], after)})
 
     def rotate(self) -> int:
         """A new key signs from now on; the one before stays good for what is dated earlier."""

@@ -280,3 +280,10 @@ def test_a_name_that_a_device_has_or_that_is_none_gives_no_certificate(
         terminal.type("certificate", "fleet.example", name)
 
     assert (tmp_path / "ca" / "server.pem").read_bytes() == before
+
+
+def test_after_a_restore_the_next_document_is_above_what_devices_have(terminal: Terminal) -> None:
+    assert terminal.type("fleet", "publish", "--after", "1000").startswith("fleet document 1001\n")
+    assert terminal.type("fleet", "publish", "--after", "7").startswith("fleet document 1002\n")
+    with pytest.raises(NotDone, match="nothing was made"):
+        terminal.type("fleet", "publish", "--after", "9007199254740991")
