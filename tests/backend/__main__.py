@@ -103,7 +103,6 @@ def _run(options: argparse.Namespace, data: Path) -> None:
 def _serve(options: argparse.Namespace, data: Path) -> None:
     with keys.alone(data):
         certificates = keys.certificates(data / "ca", options.name)
-        key = keys.receipt_key(data / "keys" / "receipt.pem", data / RECEIPT_KEY)
         store = Store(data, chosen.objects_of(data, options.objects))
         for said in store.objects.begin():
             log.warning("objects=not_checked why=%s", said)
@@ -125,7 +124,7 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     panel, counts = Panel(), Counts()
     app = create_app(
         store,
-        key,
+        documents.key_in_use,
         panel,
         counts,
         with_switches=options.switches,

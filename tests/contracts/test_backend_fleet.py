@@ -6,6 +6,7 @@ from agent.record import signing
 from agent.rule.manifest import read
 from agent.trust import fleet
 from agent.trust.fleet import Fleet
+from tests.backend import keys
 from tests.backend.office import demo
 from tests.backend.office.model import open_office
 from tests.backend.wire.store import Store
@@ -41,6 +42,27 @@ def test_a_device_reads_the_fleet_document_and_its_changes(van: Van) -> None:
     assert found.receipt_keys[kid].until is None
 
 
+def test_an_instance_whose_keys_are_a_copy_of_before_a_change_acknowledges_nothing(
+    van: Van,
+) -> None:
+    """Of another machine: its receipt would be dated after the key's end, and would stay so."""
+    key = van.backend.data / "keys" / "receipt.pem"
+    old = key.read_bytes()
+    van.backend.command("fleet", "rotate")
+    new = key.read_bytes()
+    wire, capture_id = van.wire(), new_id()
+    content = record(van.maker, capture_id)
+
+    keys.write_whole(key, old, mode=0o600)
+    refused = wire.post(capture_id, content, content)
+    keys.write_whole(key, new, mode=0o600)
+    given = wire.receipts(capture_id).json()[capture_id]["receipt"]
+
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
+    assert "Doorstep-Receipt" not in refused.headers
+    assert proven(van.backend.receipt_key_file, given)
+
+
 def test_receipts_by_a_compromised_key_are_signed_anew_with_their_date(van: Van) -> None:
     wire, capture_id = van.wire(), new_id()
     content = record(van.maker, capture_id)
@@ -64,8 +86,8 @@ def test_a_manifest_is_the_certificates_and_by_a_key_of_the_fleet_document(van: 
     van.backend.command("fleet", "rotate")
 
     after = van.get("/manifest", **{"If-None-Match": before.headers["ETag"]})
-    keys = {kid: signer.key for kid, signer in fleet_of(van).manifest_keys.items()}
-    old, new = (read(answer.text, keys, van.device_id) for answer in (before, after))
+    known = {kid: signer.key for kid, signer in fleet_of(van).manifest_keys.items()}
+    old, new = (read(answer.text, known, van.device_id) for answer in (before, after))
     assert signing.key_id(after.text) != signing.key_id(before.text)
     assert fleet_of(van).manifest_keys[signing.key_id(after.text)].until is None
     assert (new.stops, new.version > old.version) == (old.stops, True)

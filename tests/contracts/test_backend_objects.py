@@ -1,6 +1,7 @@
 """The real process with its records in a bucket: a device's, a customer's look, and their end."""
 
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -207,6 +208,8 @@ def test_folders_over_one_database_have_one_bucket(
             not_started(tmp_path / "keys alone", None, f"in the bucket {ours}: give it")
             assert server.asked("SELECT count(*) FROM fleet_documents") == documents
         server.tell(f"UPDATE bucket SET name = '{other}'")
+        shutil.copytree(tmp_path / "one" / "keys", tmp_path / "two" / "keys", dirs_exist_ok=True)
+        shutil.copy(tmp_path / "one" / "recipients.txt", tmp_path / "two")
 
         with running_backend(tmp_path / "two", objects=engine.address(other)):
             not_started(tmp_path / "one", None, f"in the bucket {other}, and not in {ours}")

@@ -11,9 +11,11 @@ from agent.models import rfc3339
 from agent.record import signing
 from agent.trust.fleet import TYPE
 from tests.backend import keys
+from tests.backend.engines.away import Away
 from tests.backend.engines.opening import open_database
 from tests.backend.engines.sql import Room, statements
 from tests.backend.seals import Seals
+from tests.backend.settings import WrongSettingError
 from tests.backend.wire.manifest import tag_of
 
 DOCUMENTS: Final = Room(
@@ -27,6 +29,8 @@ CREATE TABLE IF NOT EXISTS fleet_documents (
     ],
 )
 """In `backend`; `signer` and `next` are thumbprints. All are kept: they lead to the newest."""
+
+COPY: Final = "copy keys/ from the machine where it was changed last"
 
 FIRST: Final[Mapping[str, Any]] = {
     "v": 1,
@@ -89,16 +93,35 @@ class FleetDocuments:
         self._now = now
         self._files = KeyFiles(folder)
         self._seals = Seals(folder)
-        keys.receipt_key(self._files.signs, self._files.signs_public)
+        self._signs = keys.receipt_key(self._files.signs, self._files.signs_public)
         if not self._files.fleet.exists():
             keys.put_key(self._files.fleet, signing.new_key())
         self._db = open_database(folder, "backend")
         self._db.migrate(DOCUMENTS)
 
+    def key_in_use(self) -> signing.PrivateKey:
+        """What signs receipts and manifests, while devices believe it.
+
+        Raises:
+            Away: a command changed the key elsewhere, and it has not been copied here yet; a
+                receipt by the old one stays, and no device ever believes it.
+        """
+        key, said = self._signs(), self._newest()
+        if signing.jwk(key.public_key()) != said["receipt_keys"][0]["jwk"]:
+            raise Away(
+                f"keys/receipt.pem is not the key of fleet document {said['version']}: {COPY}"
+            )
+        return key
+
     def settle(self) -> None:
-        """Publishes where the newest document does not name the keys in use; at each start."""
+        """Publishes where the newest document does not name the keys in use; at each start.
+
+        Raises:
+            WrongSettingError: they are a copy of before a command changed them, or no copy.
+        """
         with self._db.together():
             said = self._newest()
+            self._check_signer(said)
             is_so = said == _with_key(said, self._key().public_key(), self._now())
             seals_so = said["recipients"] == list(self._seals.recipients().names)
             if said["version"] == 0 or not is_so or not seals_so:
@@ -189,7 +212,29 @@ class FleetDocuments:
         """The key that signed the newest document."""
         return signing.read_private_key(self._files.fleet)
 
+    def _check_signer(self, said: Mapping[str, Any]) -> None:
+        """Documents by a key that devices do not expect would be believed by none of them."""
+        query = "SELECT signer, next FROM fleet_documents WHERE version = ?"
+        row = self._db.execute(query, (said["version"],)).fetchone()
+        if row is not None and signing.thumbprint(self.fleet_key().public_key()) not in tuple(row):
+            raise WrongSettingError(
+                f"keys/fleet.pem did not sign fleet document {said['version']}: {COPY}; where it "
+                "is lost for good, `fleet publish` goes on by this one, and devices need the new "
+                "fleet-key.pem"
+            )
+
+    def _check_current(self, said: Mapping[str, Any]) -> None:
+        """Who publishes by an old key would bring it back."""
+        kid = signing.thumbprint(self._key().public_key())
+        ended = [_kid(one) for one in said["receipt_keys"] if one["until"] is not None]
+        if kid in [*ended, *(one["kid"] for one in said["revoked"])]:
+            raise WrongSettingError(
+                f"keys/receipt.pem was retired by fleet document {said['version']} or before: "
+                f"{COPY}; without the file a new key is made"
+            )
+
     def _publish(self, said: dict[str, Any], next_key: signing.PublicKey | None = None) -> int:
+        self._check_current(said)
         if next_key is None:
             self._promote(said)
         named = None if next_key is None else signing.jwk(next_key)

@@ -10,7 +10,9 @@ from agent.record import signing
 from agent.trust import fleet
 from agent.trust.fleet import Fleet
 from tests.backend import keys
+from tests.backend.engines.away import Away
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
+from tests.backend.settings import WrongSettingError
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
@@ -84,6 +86,53 @@ def test_a_key_that_was_changed_before_a_power_cut_is_told_at_the_next_start(
     found = maker.fetch()
     assert found.receipt_keys[maker.kid()].until is None
     assert found.receipt_keys[old].until is not None
+
+
+def test_a_copy_of_before_a_change_signs_nothing_until_the_new_key_is_there(maker: Maker) -> None:
+    """Of another machine: a receipt dated after the key's end would never be believed."""
+    old = maker.files.signs.read_bytes()
+    maker.documents.rotate()
+    new = maker.files.signs.read_bytes()
+
+    maker.files.signs.write_bytes(old)
+    with pytest.raises(Away, match="not the key of fleet document 2"):
+        maker.documents.key_in_use()
+    maker.files.signs.write_bytes(new)
+
+    assert signing.private_pem(maker.documents.key_in_use()) == new
+
+
+@pytest.mark.parametrize("is_revoked", [False, True])
+def test_neither_a_start_nor_a_command_brings_an_old_key_back(
+    maker: Maker, tmp_path: Path, *, is_revoked: bool
+) -> None:
+    old, kid = maker.files.signs.read_bytes(), maker.kid()
+    if is_revoked:
+        maker.documents.revoke(kid)
+    else:
+        maker.documents.rotate()
+    token = maker.documents.served(None)
+
+    maker.files.signs.write_bytes(old)
+    for act in (FleetDocuments.settle, FleetDocuments.publish):
+        with pytest.raises(WrongSettingError, match="was retired by fleet document 2"):
+            act(FleetDocuments(tmp_path))
+
+    assert maker.documents.served(None) == token
+
+
+def test_a_start_by_another_fleet_key_is_refused_until_it_is_published(
+    maker: Maker, tmp_path: Path
+) -> None:
+    """As of a machine that nothing was copied to; or the key is lost for good."""
+    keys.put_key(maker.files.fleet, signing.new_key())
+
+    with pytest.raises(WrongSettingError, match="did not sign fleet document 1"):
+        FleetDocuments(tmp_path).settle()
+    maker.documents.publish()
+
+    FleetDocuments(tmp_path).settle()
+    assert signing.claimed(maker.documents.served(None))["version"] == 2
 
 
 def test_a_compromised_key_in_use_is_replaced(maker: Maker) -> None:

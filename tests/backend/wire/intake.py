@@ -140,11 +140,13 @@ class Intake:
             return error
         try:
             self._put(upload, content, switches, accepted=not isinstance(opened, Refusal))
+            found = self._verdict(upload, opened)
         except Away as error:
             self._keep_for_later(upload, unkept)
             return error
         was_refused = verdict is not None
-        return self._settle(upload, content, opened, switches, was_refused=was_refused), opened
+        self._settle(upload, content, opened, found, switches, was_refused=was_refused)
+        return found, opened
 
     def _content(self, upload: Upload, unkept: bytes | None) -> bytes:
         if unkept is not None:
@@ -240,6 +242,12 @@ class Intake:
             self._store.settle(replace(verdict, jws=jws))
         return True
 
+    def _verdict(self, upload: Upload, opened: recordfile.RecordFile | Refusal) -> Verdict:
+        """Dated before its key is read: one that ends meanwhile ends later. Raises Away."""
+        reason = opened.reason if isinstance(opened, Refusal) else None
+        at = rfc3339(datetime.now(UTC))
+        return Verdict(upload.capture_id, at, reason, self._signed(upload, at, reason))
+
     def _signed(self, upload: Upload, at: str, reason: str | None) -> str:
         return signing.sign(_payload(upload, at, reason), self._key, typ=_type(reason))
 
@@ -253,21 +261,18 @@ class Intake:
         upload: Upload,
         content: bytes,
         opened: recordfile.RecordFile | Refusal,
+        verdict: Verdict,
         switches: Switches,
         *,
         was_refused: bool,
-    ) -> Verdict:
-        reason = opened.reason if isinstance(opened, Refusal) else None
+    ) -> None:
         if isinstance(opened, recordfile.RecordFile):
             self._unpack(upload, content, opened)
-        at = rfc3339(datetime.now(UTC))
-        verdict = Verdict(upload.capture_id, at, reason, self._signed(upload, at, reason))
         self._store.settle(verdict)
         switches.reach(Step.VERDICT)
         self._store.release(upload, was_refused=was_refused, accepted=verdict.accepted)
         switches.reach(Step.PIECES)
-        log.info("verdict=%s capture_id=%s", reason or "received", upload.capture_id)
-        return verdict
+        log.info("verdict=%s capture_id=%s", verdict.reason or "received", upload.capture_id)
 
     def _unpack(self, upload: Upload, content: bytes, opened: recordfile.RecordFile) -> None:
         self._store.unpack(opened, content)

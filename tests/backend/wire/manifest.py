@@ -50,7 +50,7 @@ class ManifestRoute:
         the path or query, which proxies log. That proves nothing: whoever knows its id reads it.
         """
         device_id = device_of(request.scope) or basic(request)[0]
-        key = self._key()
+        key = await asked(self._key)
 
         def signed(payload: dict[str, Any]) -> str:
             stops = len(payload["stops"])
