@@ -32,10 +32,11 @@ LEFT = {
     | {"ProtectClock", "SystemCallFilter_clock", "SystemCallFilter_privileged"}
     | {"ProcSubset", "UMask"},
     "serve": EVERYWHERE | NETWORK | {"DeviceAllow"},
+    "backend@": EVERYWHERE | NETWORK | {"DeviceAllow"},
 }
 """DeviceAllow of who has ProtectClock=: systemd lets it read the real-time clock."""
 
-MOST = {"capture": 18, "sync": 11, "prune": 5, "serve": 11}
+MOST = {"capture": 18, "sync": 11, "prune": 5, "serve": 11, "backend@": 11}
 """Of 100: 20 is the limit for any of them."""
 
 
@@ -46,6 +47,12 @@ def _run(*command: str) -> str:
     return done.stdout
 
 
+def _file(unit: str) -> Path:
+    """Of a device, or the server's."""
+    folder = SYSTEMD.parent / "tests/backend" if unit == "backend@" else SYSTEMD
+    return folder / f"doorstep-{unit}.service"
+
+
 def _left(unit: Path) -> set[str]:
     said = _run("systemd-analyze", "security", "--offline=true", "--json=short", str(unit))
     found: list[dict[str, Any]] = json.loads(said)
@@ -54,12 +61,12 @@ def _left(unit: Path) -> set[str]:
 
 @pytest.mark.parametrize("unit", LEFT)
 def test_a_unit_may_do_what_it_needs_and_no_more(unit: str) -> None:
-    assert _left(SYSTEMD / f"doorstep-{unit}.service") == LEFT[unit]
+    assert _left(_file(unit)) == LEFT[unit]
 
 
 @pytest.mark.parametrize("unit", MOST)
 def test_a_unit_is_exposed_no_more_than_it_was(unit: str) -> None:
-    file = str(SYSTEMD / f"doorstep-{unit}.service")
+    file = str(_file(unit))
 
     _run("systemd-analyze", "security", "--offline=true", f"--threshold={MOST[unit]}", file)
 
@@ -74,7 +81,7 @@ IMPLIED = {"RestrictSUIDSGID", "NoNewPrivileges", "DevicePolicy"}
 
 @pytest.mark.parametrize("unit", LEFT)
 def test_each_line_that_is_taken_away_is_seen(unit: str, tmp_path: Path) -> None:
-    file = SYSTEMD / f"doorstep-{unit}.service"
+    file = _file(unit)
     lines = file.read_text().splitlines()
     hardening = [line for line in lines if HARDENS.match(line)]
     assert len(hardening) >= 18

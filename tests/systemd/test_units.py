@@ -1,5 +1,6 @@
 """The files under systemd/ are what systemd accepts, and make the folders the agent expects."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,10 +10,13 @@ import pytest
 
 from agent.config import ServeSettings, StateSettings
 from agent.queue.paths import Layout
+from tests.backend.serving import FINISH_S
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 TRIAL = SYSTEMD.parent / "scripts/provisioning/roles/doorstep_trial/files/doorstep-trial.service"
 """Of no release, since it tries them."""
+BACKEND = SYSTEMD.parent / "tests/backend/doorstep-backend@.service"
+"""Of a server's."""
 
 pytestmark = pytest.mark.slow
 
@@ -27,9 +31,10 @@ def _run(*command: str) -> str:
 def test_units_are_accepted(tmp_path: Path) -> None:
     """systemd-analyze has nothing to say of any unit once its program exists."""
     program = shutil.which("true")
-    for unit in [*SYSTEMD.glob("doorstep-*.*"), TRIAL]:
+    for unit in [*SYSTEMD.glob("doorstep-*.*"), TRIAL, BACKEND]:
         text = unit.read_text().replace("/opt/doorstep/current/bin/doorstep", str(program))
-        (tmp_path / unit.name).write_text(text)
+        text = text.replace("/opt/doorstep-backend/.venv/bin/python", str(program))
+        (tmp_path / unit.name.replace("@", "@8101")).write_text(text)
 
     said = _run("systemd-analyze", "verify", *map(str, sorted(tmp_path.iterdir())))
 
@@ -151,6 +156,12 @@ def test_serve_listens_on_its_default_port_and_no_other() -> None:
 
     assert "SocketBindDeny=any" in serve
     assert f"SocketBindAllow=tcp:{ServeSettings().address[1]}" in serve
+
+
+def test_the_backend_may_finish_what_is_under_way_before_it_is_killed() -> None:
+    stop = re.findall(r"^TimeoutStopSec=(\d+)$", BACKEND.read_text(), re.MULTILINE)
+
+    assert [int(one) > FINISH_S + 1 for one in stop] == [True]
 
 
 def test_no_unit_lets_systemd_change_the_owners() -> None:
