@@ -124,6 +124,8 @@ class FleetDocuments:
             self._check_signer(said)
             is_so = said == _with_key(said, self._key().public_key(), self._now())
             seals_so = said["recipients"] == list(self._seals.recipients().names)
+            if not seals_so:
+                self._check_recipients(said)
             if said["version"] == 0 or not is_so or not seals_so:
                 self._publish(said)
             keys.put_public(self._files.fleet_public, self.fleet_key().public_key())
@@ -221,6 +223,16 @@ class FleetDocuments:
                 f"keys/fleet.pem did not sign fleet document {said['version']}: {COPY}; where it "
                 "is lost for good, `fleet publish` goes on by this one, and devices need the new "
                 "fleet-key.pem"
+            )
+
+    def _check_recipients(self, said: Mapping[str, Any]) -> None:
+        """Who starts by an old list would have devices seal to whom a command took out of it."""
+        names = list(self._seals.recipients().names)
+        rows = self._db.execute("SELECT payload FROM fleet_documents")
+        if names in [json.loads(row[0])["recipients"] for row in rows]:
+            raise WrongSettingError(
+                f"recipients.txt is older than fleet document {said['version']}: {COPY}, and "
+                "recipients.txt; where it is meant so, `fleet publish` first"
             )
 
     def _check_current(self, said: Mapping[str, Any]) -> None:

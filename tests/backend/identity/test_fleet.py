@@ -121,6 +121,32 @@ def test_neither_a_start_nor_a_command_brings_an_old_key_back(
     assert maker.documents.served(None) == token
 
 
+def test_a_start_by_an_old_list_of_recipients_is_refused_until_it_is_published(
+    maker: Maker, tmp_path: Path
+) -> None:
+    """As of a machine that was not copied to: devices would seal to the old identity again."""
+    path = tmp_path / "recipients.txt"
+    old = path.read_text()
+    maker.documents.rotate_identity()
+
+    path.write_text(old)
+    with pytest.raises(WrongSettingError, match=r"recipients\.txt is older than fleet document 2"):
+        FleetDocuments(tmp_path).settle()
+    maker.documents.publish()
+
+    FleetDocuments(tmp_path).settle()
+    assert signing.claimed(maker.documents.served(None))["recipients"] == old.split()
+
+
+def test_a_start_by_an_own_list_of_recipients_names_it(maker: Maker, tmp_path: Path) -> None:
+    path = tmp_path / "recipients.txt"
+    path.write_text("\n".join(reversed(path.read_text().splitlines())))
+
+    FleetDocuments(tmp_path).settle()
+
+    assert signing.claimed(maker.documents.served(None))["version"] == 2
+
+
 def test_a_start_by_another_fleet_key_is_refused_until_it_is_published(
     maker: Maker, tmp_path: Path
 ) -> None:
