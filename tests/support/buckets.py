@@ -1,10 +1,13 @@
 """What tests ask of a real S3 engine, whichever it is: its buckets, by two sets of keys."""
 
+import os
+import signal
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from subprocess import Popen
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3  # noqa: TID251 - the test's own side
 from botocore.config import Config  # noqa: TID251 - as boto3
@@ -117,3 +120,9 @@ class Engine(ABC):
         return {
             key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in sorted(keys)
         }
+
+
+def stop(process: Popen[Any]) -> None:
+    """Returns once none of its threads runs: on a busy machine some go on after the signal."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)

@@ -15,7 +15,7 @@ from typing import Final
 from uuid import uuid4
 
 from tests.backend.engines.s3 import S3
-from tests.support.buckets import ADMIN, BACKEND, UP_WITHIN_S, Engine
+from tests.support.buckets import ADMIN, BACKEND, UP_WITHIN_S, Engine, stop
 from tests.support.nmea import free_port
 
 PACKAGES: Final = "ceph-mon ceph-osd radosgw"
@@ -130,7 +130,7 @@ class Ceph(Engine):
 
     def pause(self) -> None:
         """radosgw waits for its disk, which answers nothing."""
-        self._processes["osd"].send_signal(signal.SIGSTOP)
+        stop(self._processes["osd"])
 
     def go_on(self) -> None:
         self._processes["osd"].send_signal(signal.SIGCONT)

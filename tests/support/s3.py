@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from tests.backend.engines.away import Away
 from tests.backend.engines.s3 import connect, read_address
-from tests.support.buckets import ADMIN, BACKEND, UP_WITHIN_S, Engine
+from tests.support.buckets import ADMIN, BACKEND, UP_WITHIN_S, Engine, stop
 from tests.support.waiting import until
 
 WEED: Final = Path(sys.executable).with_name("weed")
@@ -72,7 +72,7 @@ class SeaweedFS(Engine):
 
     def pause(self) -> None:
         """It answers nothing, and its connections stay."""
-        self.signal(signal.SIGSTOP)
+        stop(self._process)
 
     def go_on(self) -> None:
         self.signal(signal.SIGCONT)
