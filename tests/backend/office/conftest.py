@@ -32,7 +32,6 @@ def other(town: Town) -> Office:
 def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest is erased first."""
     monkeypatch.setattr(due, "random", lambda: 0.0)
-    monkeypatch.setattr(due, "shuffle", lambda _: None)
 
 
 @pytest.fixture

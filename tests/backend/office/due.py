@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from random import random, shuffle
+from random import random
 from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
@@ -66,7 +66,6 @@ class Dues:
                 last = before | span | {"id": ""}
                 while found := self._ledger.execute(query, last).fetchall():
                     last["after"], last["id"] = found[-1]
-                    shuffle(found)  # for others that are at these too
                     yield [(capture_id, why) for _, capture_id in found]
 
     def _somewhere(self, each: str, before: dict[str, str]) -> str:
