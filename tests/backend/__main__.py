@@ -5,6 +5,7 @@ import logging
 import os
 import shlex
 import signal
+import socket
 import sys
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -58,6 +59,9 @@ NO_ROWS: Final = (
 NO_PROXY: Final = f"{FILE}: proxy names nobody: with --behind-proxy no device would get in"
 
 
+TAKEN: Final = "--port: nobody can be heard at {}:{} ({}): is another instance there?"
+
+
 def main() -> None:
     options = _options()
     loglines.begin()
@@ -73,31 +77,38 @@ def main() -> None:
 
 
 def _run(options: argparse.Namespace, data: Path) -> None:
+    has_rows = bool(options.database) or (data / "backend.db").exists()
     if options.command is not None:
-        if not (data if options.database else data / "backend.db").exists():
-            is_its_folder = (data / "keys").exists() or (data / chosen.FILE).exists()
-            sys.exit(NO_ROWS.format(data) if is_its_folder else NO_BACKEND.format(data))
-        office = open_office(Store(data, chosen.objects_of(data, options.objects)))
-        try:
-            if options.command == "pull":
-                signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
-                for line in pull.run(options, data):
-                    print(line, flush=True)
-            elif options.command in {"devices", "clients", "technicians", "fleet", "certificate"}:
-                print(Desk.of(data, office).run(options))
-            elif options.command == "objects":
-                for line in stray.run(options, office):
-                    print(line, flush=True)
-            else:
-                print(commands.run(options, office, datetime.now(UTC)))
-        except (NotDone, Missing, NoSuchOrder, FileExistsError) as error:
-            sys.exit(str(error))
+        _command(options, data, has_rows=has_rows)
         return
     if options.behind_proxy and not read_settings(data).proxy:
         raise WrongSettingError(NO_PROXY)
+    if not has_rows and (data / chosen.FILE).exists():
+        raise WrongSettingError(NO_ROWS.format(data))  # else it would begin with none
     data.mkdir(parents=True, exist_ok=True)
     data.chmod(0o700)  # what was made before, by whatever umask, is its owner's too
     _serve(options, data)
+
+
+def _command(options: argparse.Namespace, data: Path, *, has_rows: bool) -> None:
+    if not has_rows or not data.exists():
+        is_its_folder = (data / "keys").exists() or (data / chosen.FILE).exists()
+        sys.exit((NO_ROWS if is_its_folder else NO_BACKEND).format(data))
+    office = open_office(Store(data, chosen.objects_of(data, options.objects)))
+    try:
+        if options.command == "pull":
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
+            for line in pull.run(options, data):
+                print(line, flush=True)
+        elif options.command in {"devices", "clients", "technicians", "fleet", "certificate"}:
+            print(Desk.of(data, office).run(options))
+        elif options.command == "objects":
+            for line in stray.run(options, office):
+                print(line, flush=True)
+        else:
+            print(commands.run(options, office, datetime.now(UTC)))
+    except (NotDone, Missing, NoSuchOrder, FileExistsError) as error:
+        sys.exit(str(error))
 
 
 def _serve(options: argparse.Namespace, data: Path) -> None:
@@ -136,13 +147,20 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
         reports=reports,
     )
 
-    listener = listen(options.port, behind or HOST, Crowd(proxies=proxies))
+    listener = _listener(behind or HOST, options.port, proxies)
     host, port = listener.getsockname()
     _announce(options, f"{'http' if behind else 'https'}://{host}:{port}", data, certificates)
     asks = identity is not None
     context = None if behind else certificates.server_context(asks_for_clients=asks)
     idle_s = BEHIND_PROXY_IDLE_S if behind else IDLE_S
     FinishingServer(server_config(app, context, idle_s, proxies)).run(sockets=[listener])
+
+
+def _listener(host: str, port: int, proxies: Collection[str]) -> socket.socket:
+    try:
+        return listen(port, host, Crowd(proxies=proxies))
+    except OSError as error:
+        raise WrongSettingError(TAKEN.format(host, port, error.strerror)) from error
 
 
 def _shown(identity: Identity | None, proxies: Collection[str]) -> Shown:

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from agent.models import rfc3339
 from tests.backend.wire.store import Store
-from tests.backend.wire.tries import Tries
+from tests.backend.wire.tries import IN_VAIN, Tries
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +64,13 @@ class Quota:
         self._store = store
 
     def admits(self, owner: str, length: int) -> bool:
-        """Whether this owner may begin another upload; the oldest of its refused ones make room."""
-        refused = self._of(owner, "NOT v.accepted")
+        """Whether this owner may begin another upload; the oldest of its refused ones make room.
+
+        One that cannot be dropped stays, and is tried again at the next.
+        """
+        refused, tries = self._of(owner, "NOT v.accepted"), Tries(IN_VAIN)
         for capture_id, _ in refused[: max(0, len(refused) - MOST_REFUSED + 1)]:
-            self._store.drop(capture_id)
+            tries.does(self._store.drop, capture_id)
         lengths = [length for _, length in self._of(owner, "v.accepted IS NULL")]
         return len(lengths) < MOST_OPEN and sum(lengths) + length <= MOST_OPEN_BYTES
 
@@ -107,9 +110,7 @@ class Quota:
         with self._store.held(capture_id):
             still = f"{_DUE} AND b.capture_id = :id"
             found = self._store.db.execute(still, {**before, "id": capture_id}).fetchone()
-            if found is not None:
-                self._store.drop(capture_id)
-        return found is not None
+            return found is not None and self._store.drop(capture_id)
 
     def _of(self, owner: str, which: str) -> list[tuple[str, int]]:
         """Ids and announced lengths of an owner's uploads, oldest first."""

@@ -283,12 +283,13 @@ class Store(Records):
         query = "SELECT kid FROM devices WHERE device_id = ?"
         return str(self._db.execute(query, (device_id,)).fetchone()[0])
 
-    def drop(self, capture_id: str) -> None:
-        """Loses an upload that has no receipt, and its refusal: the id can be created again."""
+    def drop(self, capture_id: str) -> bool:
+        """Loses an upload and its refusal: the id can be created again. False with a receipt."""
         with self.held(capture_id):
             verdict = self.verdict(capture_id)
-            if verdict is None or not verdict.accepted:
+            if is_dropped := verdict is None or not verdict.accepted:
                 self.lose(capture_id)
+        return is_dropped
 
     def lose(self, capture_id: str) -> None:
         """The same, whatever was signed about it: for tests alone."""

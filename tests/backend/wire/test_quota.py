@@ -133,6 +133,18 @@ def lie_lost(store: Store, lost: Collection[str], monkeypatch: pytest.MonkeyPatc
     return tried
 
 
+def test_a_refused_upload_that_cannot_be_dropped_keeps_no_device_out(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota, "MOST_REFUSED", 2)
+    stuck, *others = (refused(store, f"2026-12-01T09:00:{n:02}.000Z") for n in range(3))
+    lie_lost(store, [stuck], monkeypatch)
+
+    assert Quota(store).admits("device van-7", 10)
+
+    assert [store.find(one) is None for one in (stuck, *others)] == [False, True, False]
+
+
 def expire(store: Store) -> int:
     return sum(Quota(store).expire(NOW, 7, 30, Tries(IN_VAIN)))
 

@@ -1,0 +1,45 @@
+"""A start of the backend that cannot be: a sentence, and nothing is made."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.backend.process import REPOSITORY
+from tests.support.device import environment
+
+pytestmark = pytest.mark.slow
+
+
+def test_without_its_database_a_folder_gets_no_other_one(tmp_path: Path) -> None:
+    """Its rows are on PostgreSQL, and whoever starts it by hand forgot the environment."""
+    (tmp_path / "objects.txt").write_text("s3://records?endpoint=http://127.0.0.1:1\n")
+
+    assert "Set DOORSTEP_DATABASE" in why_not(tmp_path)
+
+    assert [one.name for one in tmp_path.iterdir()] == ["objects.txt"]
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        assert f"127.0.0.1:{port} (Address already in use)" in why_not(tmp_path, "--port", port)
+
+
+def why_not(data: Path, *words: str) -> str:
+    """The last line of a start that ends with 1 and no traceback, on SQLite."""
+    with environment(DOORSTEP_DATABASE=""):
+        ran = subprocess.run(
+            [sys.executable, "-m", "tests.backend", "--data", str(data), *words],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    return ran.stderr.splitlines()[-1]
