@@ -62,7 +62,7 @@ class Asker:
 def _processor(
     servers: Servers, how: str, times: int, ask: Callable[[], object]
 ) -> Iterator[Figure]:
-    before_s = servers.used_s()
+    before_s, before_bytes = servers.used_s(), servers.wal_bytes()
     for _ in range(times):
         ask()
     note = f"{STOPS} stops; with a report that says something new"
@@ -71,3 +71,5 @@ def _processor(
             what = f"  GET /manifest, {how}: {name}"
             yield Figure(what, "ms", [(used_s - before_s[name]) / times * 1e3], note=note)
             note = ""
+    wal_kb = (servers.wal_bytes() - before_bytes) / times / 1e3
+    yield Figure(f"  GET /manifest, {how}: PostgreSQL's log", "KB", [wal_kb])
