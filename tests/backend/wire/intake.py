@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from threading import BoundedSemaphore
 from typing import Any, Final
 
 from agent.errors import RecordDamaged
@@ -21,6 +20,7 @@ from tests.backend.identity.admission import device_of, technician_of
 from tests.backend.identity.register import Register
 from tests.backend.office.model import Office
 from tests.backend.wire.store import Store, Upload, Verdict, WrongOffsetError
+from tests.backend.wire.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Intake:
         self._office = office
         self._register = register
         self._strange_key = signing.new_key()
-        self._turns = BoundedSemaphore(AT_ONCE)
+        self._turns = Turns(AT_ONCE)
 
     def judge(self, upload: Upload, switches: Switches, unkept: bytes | None = None) -> Verdict:
         """Returns the verdict on an upload whose bytes have all come.
@@ -105,13 +105,8 @@ class Intake:
     def _in_turn(
         self, upload: Upload, switches: Switches, unkept: bytes | None
     ) -> "Judged | Exception":
-        if not self._turns.acquire(timeout=TURN_S):
-            raise Away("this process takes in as many records at once as it can")
-        try:
-            with self._store.held(upload.capture_id) as found:
-                return self._judge(found, switches, unkept)
-        finally:
-            self._turns.release()
+        with self._turns.turn(TURN_S), self._store.held(upload.capture_id) as found:
+            return self._judge(found, switches, unkept)
 
     def _judge(
         self, upload: Upload | None, switches: Switches, unkept: bytes | None
