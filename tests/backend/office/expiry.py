@@ -24,7 +24,7 @@ EVERY_S: Final = 3600.0
 """A retention is counted in days, and an hour is 4 % of the shortest."""
 
 SHARE: Final = 0.1
-"""Of its time in which it erases: 6 records a second, as bench peak has it, where an instance that
+"""Of its time in which it erases: 5 records a second, as bench peak has it, where an instance that
 takes in all that it can has 2 a second due on a day's average. Devices are at the objects too."""
 
 PAUSE_AT_MOST_S: Final = 20.0
