@@ -91,9 +91,11 @@ def _run(options: argparse.Namespace, data: Path) -> None:
 
 
 def _command(options: argparse.Namespace, data: Path, *, has_rows: bool) -> None:
-    if not has_rows or not data.exists():
-        is_its_folder = (data / "keys").exists() or (data / chosen.FILE).exists()
-        sys.exit((NO_ROWS if is_its_folder else NO_BACKEND).format(data))
+    has_keys = (data / "keys").exists()
+    if not has_rows and (has_keys or (data / chosen.FILE).exists()):
+        sys.exit(NO_ROWS.format(data))
+    if not has_keys:  # else a command over the same rows would make a second CA, and sign by it
+        sys.exit(NO_BACKEND.format(data))
     office = open_office(Store(data, chosen.objects_of(data, options.objects)))
     try:
         if options.command == "pull":

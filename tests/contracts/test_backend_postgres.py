@@ -86,10 +86,15 @@ def test_a_database_that_is_not_there_is_a_sentence_and_no_traceback(
     assert "Traceback" not in ended.stderr
 
 
-def test_a_command_over_a_folder_without_keys_makes_none(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_command_over_a_folder_without_keys_makes_none(
+    url: str, tmp_path: Path, *, is_there: bool
+) -> None:
     """A folder that is spelled wrong is no second CA over the same rows."""
     data = tmp_path / "new"
-    words = ["--data", str(data), "--database", url, "devices", "list"]
+    if is_there:
+        data.mkdir()
+    words = ["--data", str(data), "--database", url, "fleet", "publish"]
 
     ended = subprocess.run(
         [sys.executable, "-m", "tests.backend", *words],
@@ -101,4 +106,4 @@ def test_a_command_over_a_folder_without_keys_makes_none(url: str, tmp_path: Pat
 
     assert ended.returncode == 1
     assert "is --data right?" in ended.stderr
-    assert not data.exists()
+    assert list(tmp_path.rglob("*")) == [data] * is_there
