@@ -3,6 +3,7 @@
 import subprocess
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -312,6 +313,14 @@ def test_a_database_that_does_not_fit_is_refused_with_how_to_make_one(
 
     with pytest.raises(UnfitError, match=f"{name} {why}.*; make it with TEMPLATE template0"):
         opened(server.database(name))
+
+
+@pytest.mark.parametrize("url", ["postgresql:/me:secret@host/name", "postgresql://me:secret%zz@h"])
+def test_a_url_that_is_none_is_told_without_its_password(url: str) -> None:
+    with pytest.raises(UnfitError, match="expected postgresql://") as told:
+        opened(url)
+
+    assert "secret" not in "".join(traceback.format_exception(told.value))
 
 
 def test_it_says_who_it_is_and_asks_no_more_than_so_many_at_once(

@@ -19,7 +19,7 @@ from psycopg.abc import PQGen  # noqa: TID251 - as above
 from psycopg.conninfo import conninfo_to_dict  # noqa: TID251 - as above
 
 from tests.backend.engines.away import Away
-from tests.backend.engines.opening import CONNECTIONS
+from tests.backend.engines.opening import CONNECTIONS, URL
 from tests.backend.engines.sql import (
     Column,
     Conflict,
@@ -66,6 +66,9 @@ _LOCK: Final = b"""SELECT pg_advisory_xact_lock(
 
 _UNFIT: Final = "PostgreSQL: the database {} {}; make it with TEMPLATE template0 ENCODING 'UTF8' \
 LOCALE 'C'"
+
+_NO_URL: Final = f"{URL}, or --database: expected postgresql://USER:PASSWORD@HOST:PORT/NAME, where \
+a % of the password is %25, and each of : / ? # @ written so too"
 
 _AWAY: Final = (errors.ReadOnlySqlTransaction, errors.IdleInTransactionSessionTimeout)
 """What psycopg counts among errors of PostgreSQL's own."""
@@ -140,7 +143,7 @@ def _made(key: _Key) -> Pool:
         "lock_timeout": min(LOCK_MS, int(key.patience_s * 1000)),
         "idle_in_transaction_session_timeout": IDLE_MS,
     }
-    options = str(conninfo_to_dict(key.url).get("options") or "")
+    options = str(_parsed(key.url).get("options") or "")
     options += "".join(f" -c {name}={value}" for name, value in limits.items())
     options += "" if key.durable else " -c synchronous_commit=off"
     options += "" if key.schema is None else f" -c search_path={key.schema}"
@@ -165,6 +168,14 @@ def _made(key: _Key) -> Pool:
         num_workers=1,
         open=True,
     )
+
+
+def _parsed(url: str) -> dict[str, Any]:
+    """Raises UnfitError, which does not quote it as libpq does: it may have a password."""
+    try:
+        return conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise UnfitError(_NO_URL) from None
 
 
 def close_pools(schema: str | None = None) -> None:
