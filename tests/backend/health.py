@@ -93,15 +93,17 @@ class Readiness:
         self._checks = checks
         self._threads = ThreadPoolExecutor(len(checks), "readiness")
         self._asked: dict[str, asyncio.Future[str | None]] = {}
+        self._one_at_a_time = asyncio.Lock()
         self._told: list[str] = []
         self._fresh_until_s = 0.0
 
     async def missing(self) -> list[str]:
         """What does not answer, and why; nothing where all do. As it was FRESH_S ago at most."""
-        if time.monotonic() >= self._fresh_until_s:
-            told = await asyncio.gather(*[self._missing(check) for check in self._checks])
-            self._told = [one for one in told if one is not None]
-            self._fresh_until_s = time.monotonic() + FRESH_S
+        async with self._one_at_a_time:  # else one that stalls has the others asked by each
+            if time.monotonic() >= self._fresh_until_s:
+                told = await asyncio.gather(*[self._missing(check) for check in self._checks])
+                self._told = [one for one in told if one is not None]
+                self._fresh_until_s = time.monotonic() + FRESH_S
         return self._told
 
     async def _missing(self, check: Check) -> str | None:

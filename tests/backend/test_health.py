@@ -105,6 +105,25 @@ def test_who_asks_often_is_told_what_was_just_so(monkeypatch: pytest.MonkeyPatch
     assert looks == [1]
 
 
+def test_while_one_stalls_the_others_are_asked_once_however_many_ask() -> None:
+    looks: list[int] = []
+
+    async def poll() -> None:
+        checks = [
+            Check("store", lambda: looks.append(1)),
+            Check("objects", lambda: time.sleep(0.3)),
+        ]
+        readiness = Readiness(checks)
+        asked = []
+        for _ in range(5):
+            asked.append(asyncio.create_task(readiness.missing()))
+            await asyncio.sleep(0.02)
+        assert await asyncio.gather(*asked) == [[]] * 5
+
+    asyncio.run(poll())
+    assert looks == [1]
+
+
 def test_what_fails_once_nobody_waits_for_it_leaves_no_traceback(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
