@@ -7,12 +7,15 @@ sends it anew when its upload is not there any more. After the database was rest
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from random import shuffle
 from typing import Any, Final
 from uuid import uuid4
 
 from agent.models import rfc3339
+from tests.backend.engines.away import Away
 from tests.backend.wire.store import Store
 from tests.backend.wire.tries import IN_VAIN, Tries
 
@@ -66,11 +69,14 @@ class Quota:
     def admits(self, owner: str, length: int) -> bool:
         """Whether this owner may begin another upload; the oldest of its refused ones make room.
 
-        One that cannot be dropped stays, and is tried again at the next.
+        However many cannot be dropped stay, and are tried again at the next.
         """
         refused, tries = self._of(owner, "NOT v.accepted"), Tries(IN_VAIN)
-        for capture_id, _ in refused[: max(0, len(refused) - MOST_REFUSED + 1)]:
-            tries.does(self._store.drop, capture_id)
+        too_many = refused[: max(0, len(refused) - MOST_REFUSED + 1)]
+        shuffle(too_many)  # what is stuck is before no other for long
+        with suppress(Away):  # where the rows are away, the next question says so
+            for capture_id, _ in too_many:
+                tries.does(self._store.drop, capture_id)
         lengths = [length for _, length in self._of(owner, "v.accepted IS NULL")]
         return len(lengths) < MOST_OPEN and sum(lengths) + length <= MOST_OPEN_BYTES
 

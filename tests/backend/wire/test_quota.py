@@ -145,6 +145,18 @@ def test_a_refused_upload_that_cannot_be_dropped_keeps_no_device_out(
     assert [store.find(one) is None for one in (stuck, *others)] == [False, True, False]
 
 
+def test_however_many_refused_uploads_cannot_be_dropped_no_device_is_kept_out(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota, "MOST_REFUSED", 2)
+    ids = [refused(store, f"2026-12-01T09:00:{n:02}.000Z") for n in range(IN_VAIN + 3)]
+    lie_lost(store, ids[:IN_VAIN], monkeypatch)
+
+    assert all(Quota(store).admits("device van-7", 10) for _ in range(100))
+
+    assert list(store.begun.all()) == sorted([*ids[:IN_VAIN], ids[-1]])
+
+
 def expire(store: Store) -> int:
     return sum(Quota(store).expire(NOW, 7, 30, Tries(IN_VAIN)))
 
