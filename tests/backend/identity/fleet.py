@@ -164,6 +164,8 @@ class FleetDocuments:
     def revoke(self, kid: str) -> int:
         """Lists a key as compromised: nothing that it signed counts, of whatever date.
 
+        Said again it changes nothing: what is to be done after it may have been cut short.
+
         Raises:
             NoSuchKeyError: no document names it, or it is the fleet key.
         """
@@ -178,6 +180,8 @@ class FleetDocuments:
                 f"{kid} is the fleet key: whoever has it can sign any document, so that none can "
                 "revoke it; give every device a new one and enrol it again"
             )
+        if kid in [one["kid"] for one in said["revoked"]]:
+            return int(said["version"])
         if kid not in [_kid(one) for one in said["receipt_keys"]]:
             raise NoSuchKeyError(f"no key {kid} in use or retired: `fleet publish` names all")
         if kid == signing.thumbprint(self._key().public_key()):

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.models import rfc3339
 from agent.record import certificates, signing
+from agent.record.receipt import RECEIPT_TYPE
 from agent.record.verify.papers import REVOKED_TYPE
 from tests.backend import keys
 from tests.backend.engines.opening import open_database
@@ -19,7 +21,9 @@ from tests.backend.identity.names import names_in
 from tests.backend.office import demo
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.town import NOON, Town
+from tests.backend.wire.store import Upload, Verdict
 from tests.support.engines import only_sqlite
+from tests.support.factory import new_id
 
 VAN = "van-7"
 NEXT_YEAR, MINUTE = timedelta(days=365), timedelta(minutes=1)
@@ -182,6 +186,25 @@ def test_fleet_commands_say_which_keys_there_are(terminal: Terminal) -> None:
     assert f"{kid} revoked on " in terminal.type("fleet", "revoke", kid)
     with pytest.raises(NotDone, match="no key nothing"):
         terminal.type("fleet", "revoke", "nothing")
+
+
+def test_a_revocation_that_was_cut_short_signs_the_rest_anew_when_it_is_said_again(
+    terminal: Terminal,
+) -> None:
+    """There may be millions of receipts, and the database goes away in between."""
+    store, key = terminal.town.office.store, terminal.desk.documents.key_in_use()
+    kid = signing.thumbprint(key.public_key())
+    for _ in range(2):
+        upload = Upload(new_id(), 1, "0" * 64, "")
+        store.create(upload)
+        receipt = signing.sign({}, key, typ=RECEIPT_TYPE)
+        store.settle(Verdict(upload.capture_id, rfc3339(NOON), None, receipt))
+    terminal.desk.documents.revoke(kid)  # and the command dies
+
+    said = terminal.type("fleet", "revoke", kid).splitlines()
+
+    assert (said[0], said[-1]) == ("fleet document 2", "signed anew: 2 receipts and refusals")
+    assert all(signing.key_id(one.jws) != kid for one in store.verdicts())
 
 
 def test_a_technician_gets_key_and_certificate_in_a_file_of_their_own(
