@@ -149,7 +149,7 @@ def create_app(
         routes += FleetRoute(documents).routes()
     proxies = () if office is None else office.settings.proxy
     middleware = [
-        Middleware(Health, readiness=_readiness(store, office), proxies=proxies),
+        Middleware(Health, readiness=_readiness(store, office, key), proxies=proxies),
         Middleware(WholeBodies),
         Middleware(Faults, panel=panel, counts=counts),
         Middleware(Outage),
@@ -190,8 +190,11 @@ def create_app(
     return app
 
 
-def _readiness(store: Store, office: Office | None) -> Readiness:
+def _readiness(
+    store: Store, office: Office | None, key: Callable[[], signing.PrivateKey]
+) -> Readiness:
     checks = [health.database("backend", store.db), health.objects(store.objects)]
+    checks.append(health.Check("keys", key))
     if office is not None and office.ledger.engine == "sqlite":  # on PostgreSQL both are one
         checks.append(health.database("orders", office.ledger))
     return Readiness(checks)

@@ -19,7 +19,7 @@ ALIVE: Final = "/healthz"
 """This process answers."""
 
 READY: Final = "/readyz"
-"""And its databases and objects take something: it can take a record in."""
+"""And its databases and objects take something, and its key signs: it can take a record in."""
 
 WITHIN_S: Final = 2.0
 """Longest wait for one of them: whoever asks gives up after some seconds too."""
@@ -52,7 +52,7 @@ class Check:
     """
 
     name: str
-    ask: Callable[[], None]
+    ask: Callable[[], object]
 
     def trouble(self) -> str | None:
         """Why it does not answer; None where it does."""

@@ -12,6 +12,7 @@ from tests.backend.office.model import open_office
 from tests.backend.wire.store import Store
 from tests.support.enrolment import Van
 from tests.support.factory import new_id
+from tests.support.waiting import until
 from tests.support.wire import named, proven, record
 
 
@@ -55,10 +56,12 @@ def test_an_instance_whose_keys_are_a_copy_of_before_a_change_acknowledges_nothi
 
     keys.write_whole(key, old, mode=0o600)
     refused = wire.post(capture_id, content, content)
+    trouble = until(lambda: van.get("/readyz").text.partition("keys: ")[2])
     keys.write_whole(key, new, mode=0o600)
     given = wire.receipts(capture_id).json()[capture_id]["receipt"]
 
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
+    assert trouble.startswith("keys/receipt.pem is not the key of fleet document ")
     assert "Doorstep-Receipt" not in refused.headers
     assert proven(van.backend.receipt_key_file, given)
 

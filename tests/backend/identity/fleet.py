@@ -109,7 +109,8 @@ class FleetDocuments:
         key, said = self._signs(), self._newest()
         if signing.jwk(key.public_key()) != said["receipt_keys"][0]["jwk"]:
             raise Away(
-                f"keys/receipt.pem is not the key of fleet document {said['version']}: {COPY}"
+                f"keys/receipt.pem is not the key of fleet document {said['version']}: {COPY}; "
+                "where that was here and a command was cut short, `fleet publish`"
             )
         return key
 
