@@ -12,14 +12,21 @@ from tests.support.factory import new_id
 from tests.support.wire import speaking_to
 
 
-@pytest.fixture(params=[None, "8:1234"])
-def journal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether journald keeps what is logged."""
+@pytest.fixture(params=["nobody", "another", "this"])
+def journal(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> bool:
+    """Whether journald keeps what is logged; a shell's stream may be another one."""
+    (tmp_path / "backend").mkdir(mode=0o700)
+    log = tmp_path / "backend" / "backend.log"
+    log.touch()
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
-    if request.param is not None:
-        monkeypatch.setenv("JOURNAL_STREAM", request.param)
-    return request.param is not None
+    if request.param != "nobody":
+        found = (log if request.param == "this" else tmp_path).stat()
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+    is_this: bool = request.param == "this"
+    return is_this
 
 
 def test_each_line_begins_with_its_time_where_nobody_else_says_it(

@@ -28,10 +28,15 @@ class Dated(logging.Formatter):
 
 def begin() -> None:
     """Writes to standard error from now on; journald has the time of each line itself."""
-    dated = "" if "JOURNAL_STREAM" in os.environ else "%(asctime)s "
+    dated = "" if _is_journald(os.fstat(2)) else "%(asctime)s "
     lines = logging.StreamHandler()
     lines.setFormatter(Dated(f"{dated}%(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[lines])
+
+
+def _is_journald(error: os.stat_result) -> bool:
+    """Others inherit the variable too. Source: systemd.exec(5), $JOURNAL_STREAM."""
+    return os.environ.get("JOURNAL_STREAM") == f"{error.st_dev}:{error.st_ino}"
 
 
 class AFewPerMinute(logging.Filter):
