@@ -3,12 +3,13 @@
 import argparse
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 from agent.models import from_rfc3339
 from agent.record import certificates, signing
@@ -141,14 +142,15 @@ class Desk:
         for one in ids:
             if kind := self.identity.clients.kind_of(one):
                 raise NotDone(f"{one}: a {kind} is called so; take another id")
-        if tokens is not None and tokens.exists():
-            raise FileExistsError(f"{tokens} is there already: nobody was let in")
         new = bool(given.new_signing_key)
-        lines = "\n".join(f"{one} {self.register.let_in(one, new_signing_key=new)}" for one in ids)
         if tokens is None:
-            return lines
-        _write_new(tokens, f"{lines}\n".encode())
+            return self._let_in(ids, new=new)
+        with _new(tokens) as file:
+            file.write(f"{self._let_in(ids, new=new)}\n".encode())
         return f"written: {tokens}"
+
+    def _let_in(self, ids: Sequence[str], *, new: bool) -> str:
+        return "\n".join(f"{one} {self.register.let_in(one, new_signing_key=new)}" for one in ids)
 
     def listed(self) -> str:
         closing = self.register.closing
@@ -203,15 +205,14 @@ class Desk:
         name, out = given.name, given.out
         if not _DEVICE_ID.fullmatch(name):
             raise NotDone(f"{name} is no name: letters, digits, . _ - and at most 63")
-        if out.exists():
-            raise FileExistsError(f"{out} is there already: nobody was let in")
         key = signing.new_key()
         made = self.identity.authority.client(name, key.public_key(), datetime.now(UTC))
-        try:
-            self.identity.clients.add(name, made, kind)
-        except NameTakenError as error:
-            raise NotDone(str(error)) from error
-        _write_new(out, signing.private_pem(key) + certificates.pem([made]))
+        with _new(out) as file:
+            file.write(signing.private_pem(key) + certificates.pem([made]))
+            try:
+                self.identity.clients.add(name, made, kind)
+            except NameTakenError as error:
+                raise NotDone(str(error)) from error
         return f"{name}: until {made.not_valid_after_utc:%Y-%m-%d}; written: {out}"
 
     def others_listed(self, kind: Kind, _: argparse.Namespace) -> str:
@@ -297,11 +298,26 @@ def write_revoked(folder: Path, office: Office, documents: FleetDocuments) -> No
         keys.write_whole(folder / "revoked.jws", token.encode(), mode=0o644)
 
 
-def _write_new(file: Path, content: bytes) -> None:
-    """For its owner alone. Raises FileExistsError."""
+@contextmanager
+def _new(file: Path) -> Iterator[BinaryIO]:
+    """For its owner alone; gone again where what is done meanwhile fails.
+
+    Raises:
+        FileExistsError, NotDone: it cannot be made.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    with os.fdopen(os.open(file, flags, 0o600), "wb") as opened:
-        opened.write(content)
+    try:
+        descriptor = os.open(file, flags, 0o600)
+    except FileExistsError:
+        raise FileExistsError(f"{file} is there already: nobody was let in") from None
+    except OSError as error:
+        raise NotDone(f"{file}: {error.strerror}: nobody was let in") from error
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            yield opened
+    except BaseException:
+        file.unlink()
+        raise
 
 
 def _is_evidence(label: Label) -> bool:

@@ -207,6 +207,19 @@ def test_a_revocation_that_was_cut_short_signs_the_rest_anew_when_it_is_said_aga
     assert all(signing.key_id(one.jws) != kid for one in store.verdicts())
 
 
+@pytest.mark.parametrize(
+    "words", [("clients", "add", "board", "--out"), ("devices", "add", VAN, "--tokens")]
+)
+def test_a_file_that_cannot_be_made_lets_nobody_in(
+    terminal: Terminal, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """As of root's folder: what would be in it would be lost, and the old token with it."""
+    with pytest.raises(NotDone, match="No such file or directory: nobody was let in"):
+        terminal.type(*words, str(tmp_path / "none" / "file"))
+
+    assert "let in yet" in terminal.type(words[0], "list")
+
+
 def test_a_technician_gets_key_and_certificate_in_a_file_of_their_own(
     terminal: Terminal, tmp_path: Path
 ) -> None:
