@@ -30,6 +30,9 @@ from tests.backend.wire.intake import Intake
 _DEVICE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """What a device's configuration takes as its id (agent/config.py)."""
 
+COMMON_CHARS: Final = 64
+"""Longest common name; a host's may be longer. Source: RFC 5280, ub-common-name."""
+
 MOST_AFTER: Final = 1_000_000_000
 """A slip of the hand must not use up the versions that there are."""
 
@@ -183,7 +186,8 @@ class Desk:
                 self.identity.names.check_free(name)
         except NameRefusedError as error:
             raise NotDone(f"{error}; nothing was changed") from error
-        made = self.identity.authority.serve(own[0], key.public_key(), own, datetime.now(UTC))
+        common = next(name for name in own if len(name) <= COMMON_CHARS)
+        made = self.identity.authority.serve(common, key.public_key(), own, datetime.now(UTC))
         with keys.alone(self.folder):
             keys.put_server(found, key, certificates.pem([made]))
         until = f"until {made.not_valid_after_utc:%Y-%m-%d}"

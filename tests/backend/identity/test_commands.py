@@ -296,6 +296,15 @@ def test_the_servers_next_certificate_is_for_a_year_and_its_key_for_its_owner_al
     assert f"until {made.not_valid_after_utc:%Y-%m-%d}" in said
 
 
+def test_a_name_too_long_for_a_common_name_is_certified(terminal: Terminal, tmp_path: Path) -> None:
+    name = f"{'a' * 40}.{'b' * 40}.example"
+
+    terminal.type("certificate", name)
+
+    made = certificates.read_pem((tmp_path / "ca" / "server.pem").read_bytes())[0]
+    assert names_in(made) == {name, *keys.HOSTS}
+
+
 def test_no_device_gets_a_name_of_the_servers_next_certificate(terminal: Terminal) -> None:
     terminal.type("devices", "add", VAN)
     terminal.type("certificate", "fleet.example")
