@@ -12,9 +12,13 @@ from typing import Final
 import trustme
 
 from agent.record import signing
+from tests.backend.settings import WrongSettingError
 
 HOSTS: Final = ("127.0.0.1", "localhost")
 """Names in the server's certificate, always: the backend listens on loopback and nowhere else."""
+
+NOT_ONE: Final = "{} is not the certificate of {}: was a command cut short in between, or a copy? \
+`certificate NAME...` makes both anew"
 
 NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
 """X509_V_FLAG_NO_CHECK_TIME. Source: OpenSSL, x509_vfy.h; X509_VERIFY_PARAM_set_flags(3)."""
@@ -57,7 +61,10 @@ class Certificates:
         Its dates are left to the application, which can say what is wrong: TLS cannot.
         """
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self.chain_file, self.key_file)
+        try:
+            context.load_cert_chain(self.chain_file, self.key_file)
+        except ssl.SSLError as error:
+            raise WrongSettingError(NOT_ONE.format(self.chain_file, self.key_file.name)) from error
         if asks_for_clients:
             context.load_verify_locations(self.ca_file)
             context.verify_mode = ssl.CERT_OPTIONAL

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.record import signing
+from tests.backend import keys
 from tests.backend.process import REPOSITORY
 from tests.support.device import environment
 
@@ -27,6 +29,14 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
 
         assert f"127.0.0.1:{port} (Address already in use)" in why_not(tmp_path, "--port", port)
+
+
+def test_a_server_key_of_another_certificate_is_told(tmp_path: Path) -> None:
+    """As where `certificate` died between the two files."""
+    keys.certificates(tmp_path / "ca")
+    keys.put_key(tmp_path / "ca" / "server-key.pem", signing.new_key())
+
+    assert "server.pem is not the certificate of server-key.pem" in why_not(tmp_path)
 
 
 def why_not(data: Path, *words: str) -> str:
