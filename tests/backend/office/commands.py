@@ -73,7 +73,7 @@ def _expire(office: Office, now: datetime) -> str:
     try:
         for _ in office.keeping.steps(now, tries):
             pass
-        has_more = office.keeping.overdue_s(now) > 0
+        has_more = tries.failed > 0 or office.keeping.overdue_s(now) > 0
     except Away as error:
         raise Away(f"{_erased(tries)}; the rest is left, say it again later: {error}") from error
     more = "; more is due: what could not be erased, or what another process is at"

@@ -72,6 +72,17 @@ def test_the_command_says_what_it_erased_and_how_much_it_could_not(
     assert town.said("expire", now=now) == "erased 2 records"
 
 
+def test_the_command_says_that_more_is_due_also_of_an_order_that_takes_no_photo(
+    tmp_path: Path, interrupted: Interrupted
+) -> None:
+    """Its time is not over, and nothing finds it among what is overdue."""
+    town = Town(tmp_path, objects=interrupted)
+    interrupted.lost = [town.receive(town.photo(ALLOWED))]
+    town.office.ledger.execute("UPDATE orders SET gift = TRUE WHERE number = ?", (ALLOWED,))
+
+    assert "; more is due" in town.said("expire", now=CAME + DAY)
+
+
 @pytest.mark.usefixtures("in_order")
 def test_the_command_says_what_it_erased_before_the_rest_could_not_be_reached(
     tmp_path: Path, interrupted: Interrupted
