@@ -156,9 +156,19 @@ def put_public(path: Path, key: signing.PublicKey) -> None:
 
 
 def write_whole(path: Path, content: bytes, *, mode: int) -> None:
-    """Writes or replaces a file: whole or not at all, whatever other process does so too."""
+    """Writes or replaces a file: whole or not at all, whatever other process does so too.
+
+    Durable when it returns: what a fleet document names is not lost with it by a power cut.
+    """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     part.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

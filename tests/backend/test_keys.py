@@ -1,6 +1,8 @@
 """The files of keys, which several processes may write and read at once."""
 
 import multiprocessing
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -8,6 +10,7 @@ from pathlib import Path
 
 from agent.record import signing
 from tests.backend import keys
+from tests.backend.process import REPOSITORY
 
 TIMES = 200
 
@@ -59,3 +62,25 @@ def test_who_has_a_folder_alone_has_it_alone(tmp_path: Path) -> None:
 def count(counted: Path) -> None:
     with keys.alone(counted.parent):
         counted.write_text(str(int(counted.read_text()) + 1))
+
+
+PUT = """
+import sys
+from pathlib import Path
+from agent.record import signing
+from tests.backend import keys
+keys.put_key(Path(sys.argv[1]), signing.new_key())
+"""
+
+
+def test_a_key_is_on_the_disk_before_its_name_and_that_before_it_is_gone_by(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    trace = ["strace", "-y", "-o", str(calls), "-e", "trace=fsync,rename"]
+    words = [*trace, sys.executable, "-c", PUT, str(tmp_path / "receipt.pem")]
+
+    subprocess.run(words, cwd=REPOSITORY, check=True, timeout=60)
+
+    said = [one for one in calls.read_text().splitlines() if str(tmp_path) in one]
+    assert [one.partition("(")[0] for one in said] == ["fsync", "rename", "fsync"]
+    assert f"<{tmp_path}/receipt.pem." in said[0]
+    assert f"<{tmp_path}>" in said[2]
