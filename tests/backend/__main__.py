@@ -17,7 +17,7 @@ from tests.backend.app import create_app
 from tests.backend.engines import chosen
 from tests.backend.engines.away import Away
 from tests.backend.engines.objects import Missing
-from tests.backend.engines.opening import URL
+from tests.backend.engines.opening import URL, rows_are_there
 from tests.backend.engines.sql import UnfitError
 from tests.backend.faults.switches import Counts, Panel
 from tests.backend.identity import commands as devices
@@ -52,9 +52,6 @@ RECEIPT_KEY: Final = "receipt-key.pem"
 """The public half of what signs receipts."""
 
 NO_BACKEND: Final = "{} has no backend in it: is --data right?"
-NO_ROWS: Final = (
-    f"{{}} is a backend's folder and has no backend.db: are its rows on PostgreSQL? Set {URL}"
-)
 
 NO_PROXY: Final = f"{FILE}: proxy names nobody: with --behind-proxy no device would get in"
 
@@ -77,23 +74,22 @@ def main() -> None:
 
 
 def _run(options: argparse.Namespace, data: Path) -> None:
-    has_rows = bool(options.database) or (data / "backend.db").exists()
     if options.command is not None:
-        _command(options, data, has_rows=has_rows)
+        _command(options, data)
         return
     if options.behind_proxy and not read_settings(data).proxy:
         raise WrongSettingError(NO_PROXY)
-    if not has_rows and (data / chosen.FILE).exists():
-        raise WrongSettingError(NO_ROWS.format(data))  # else it would begin with none
+    chosen.check_rows(data)
     data.mkdir(parents=True, exist_ok=True)
     data.chmod(0o700)  # what was made before, by whatever umask, is its owner's too
     _serve(options, data)
 
 
-def _command(options: argparse.Namespace, data: Path, *, has_rows: bool) -> None:
+def _command(options: argparse.Namespace, data: Path) -> None:
     has_keys = (data / "keys").exists()
-    if not has_rows and (has_keys or (data / chosen.FILE).exists()):
-        sys.exit(NO_ROWS.format(data))
+    if has_keys and not rows_are_there(data):
+        sys.exit(chosen.NO_ROWS.format(data))
+    chosen.check_rows(data)
     if not has_keys:  # else a command over the same rows would make a second CA, and sign by it
         sys.exit(NO_BACKEND.format(data))
     office = open_office(Store(data, chosen.objects_of(data, options.objects)))

@@ -107,14 +107,16 @@ class Readiness:
         return self._told
 
     async def _missing(self, check: Check) -> str | None:
-        asked = self._asked.get(check.name)
+        asked, before = self._asked.get(check.name), None
         if asked is None or asked.done():
+            before = asked.result() if asked else None  # it may be later than was waited for
             asked = asyncio.get_running_loop().run_in_executor(self._threads, check.trouble)
             self._asked[check.name] = asked
         try:
             return await asyncio.wait_for(asyncio.shield(asked), WITHIN_S)
         except TimeoutError:
-            return f"{check.name}: no answer within {WITHIN_S:g} s"
+            why = f"; the time before: {before.removeprefix(f'{check.name}: ')}" if before else ""
+            return f"{check.name}: no answer within {WITHIN_S:g} s{why}"
 
 
 class Health:

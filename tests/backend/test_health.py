@@ -149,6 +149,26 @@ def test_what_fails_once_nobody_waits_for_it_leaves_no_traceback(
     assert caplog.records == []
 
 
+def test_why_is_told_also_where_that_comes_later_than_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "WITHIN_S", 0.1)
+    monkeypatch.setattr(health, "FRESH_S", 0.0)
+
+    def fail_late() -> None:
+        time.sleep(0.2)
+        raise Away("connection refused")
+
+    async def poll() -> list[list[str]]:
+        readiness = Readiness([Check("store", fail_late)])
+        first = await readiness.missing()
+        await asyncio.sleep(0.3)
+        return [first, await readiness.missing()]
+
+    late = "store: no answer within 0.1 s"
+    assert asyncio.run(poll()) == [[late], [f"{late}; the time before: connection refused"]]
+
+
 @pytest.mark.slow
 def test_each_has_so_long_and_is_not_asked_twice_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that stalls holds up neither the others nor, asked again and again, the threads."""

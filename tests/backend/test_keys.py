@@ -8,6 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from agent.record import signing
 from tests.backend import keys
 from tests.backend.process import REPOSITORY
@@ -73,6 +75,7 @@ keys.put_key(Path(sys.argv[1]), signing.new_key())
 """
 
 
+@pytest.mark.slow
 def test_a_key_is_on_the_disk_before_its_name_and_that_before_it_is_gone_by(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     trace = ["strace", "-y", "-o", str(calls), "-e", "trace=fsync,rename"]

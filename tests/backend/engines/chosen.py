@@ -6,12 +6,16 @@ from typing import Final
 
 from tests.backend.engines.folder import Folder
 from tests.backend.engines.objects import Objects
-from tests.backend.engines.opening import schema_of
+from tests.backend.engines.opening import URL, rows_are_there, schema_of
 from tests.backend.engines.sql import Database, Room, statements
 from tests.backend.settings import WrongSettingError
 
 FILE: Final = "objects.txt"
 """The address that was given at the first start, in the backend's folder; without it, files."""
+
+NO_ROWS: Final = (
+    f"{{}} is a backend's folder and has no backend.db: are its rows on PostgreSQL? Set {URL}"
+)
 
 PER_FOLDER: Final = "DOORSTEP_OBJECTS_PER_FOLDER"
 """In the environment: URL of an S3 engine where each folder that says nothing else has a bucket of
@@ -56,6 +60,12 @@ def objects_of(folder: Path, given: str | None = None) -> Objects:
             f"write its address into {folder / FILE}"
         )
     return S3(found)
+
+
+def check_rows(folder: Path) -> None:
+    """Raises WrongSettingError where rows are elsewhere: a new database here would know none."""
+    if (folder / FILE).exists() and not rows_are_there(folder):
+        raise WrongSettingError(NO_ROWS.format(folder))
 
 
 def remember(folder: Path, given: str | None, database: Database, objects: Objects) -> None:

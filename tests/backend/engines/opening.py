@@ -30,6 +30,11 @@ CONNECTIONS: Final = HOLDERS + 2
 """Of one pool to PostgreSQL: while all of these hold one, somebody always goes on."""
 
 
+def rows_are_there(folder: Path) -> bool:
+    """Whether the folder has its rows, or the environment says where they are."""
+    return bool(os.environ.get(URL)) or (folder / "backend.db").exists()
+
+
 def open_database(
     folder: Path, name: str, *, durable: bool = True, patience_s: float = PATIENCE_S
 ) -> Database:

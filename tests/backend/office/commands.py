@@ -77,7 +77,10 @@ def _expire(office: Office, now: datetime) -> str:
     except Away as error:
         raise Away(f"{_erased(tries)}; the rest is left, say it again later: {error}") from error
     more = "; more is due: what could not be erased, or what another process is at"
-    return f"{_erased(tries)}{more if has_more else ''}"
+    told = f"{_erased(tries)}{more if has_more else ''}"
+    if tries.failed:
+        raise NotDone(told)
+    return told
 
 
 def _erased(tries: Tries) -> str:

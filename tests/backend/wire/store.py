@@ -125,6 +125,7 @@ class Store(Records):
 
     def __init__(self, folder: Path, objects: Objects | None = None) -> None:
         self.folder = folder
+        chosen.check_rows(folder)
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(objects or chosen.objects_of(folder), Seals(folder))
         self._db = open_database(folder, "backend")
