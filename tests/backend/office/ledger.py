@@ -108,6 +108,12 @@ CREATE TABLE IF NOT EXISTS archived_runs (
 without a gap is one run, however long, so that a gap is noticed as ever.
 """
 
+_SQLITE_INDEXES: Final = (
+    "CREATE INDEX IF NOT EXISTS captures_of_order ON captures (number) WHERE number IS NOT NULL",
+    "DROP INDEX IF EXISTS captures_by_order",
+)
+"""It took the index of an order's captures for those of none, and sorted all of these."""
+
 _SQLITE_VIEWS: Final = (
     """CREATE TRIGGER IF NOT EXISTS views_are_not_amended BEFORE UPDATE ON views
     BEGIN SELECT RAISE(ABORT, 'the view log is append-only'); END""",
@@ -142,6 +148,7 @@ OFFICE: Final = Room(
         statements(_INDEXES),
         statements(_ARCHIVES),
         [Column("captures", "chain TEXT"), Column("captures", "seq BIGINT")],
+        [Only("sqlite", one) for one in _SQLITE_INDEXES],
     ],
 )
 """In `orders`. A view can be removed only from before `view_horizon`, which retention moves
