@@ -71,15 +71,7 @@ def test_a_command_without_the_database_says_that_it_is_missing(
 def test_a_database_that_is_not_there_is_a_sentence_and_no_traceback(
     server: Postgres, tmp_path: Path
 ) -> None:
-    words = ["--data", str(tmp_path / "new"), "--database", server.database("none")]
-
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.backend", *words],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = ran("--data", str(tmp_path / "new"), "--database", server.database("none"))
 
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].endswith('database "none" does not exist')
@@ -94,16 +86,20 @@ def test_a_command_over_a_folder_without_keys_makes_none(
     data = tmp_path / "new"
     if is_there:
         data.mkdir()
-    words = ["--data", str(data), "--database", url, "fleet", "publish"]
 
-    ended = subprocess.run(
+    ended = ran("--data", str(data), "--database", url, "fleet", "publish")
+
+    assert ended.returncode == 1
+    assert "is --data right?" in ended.stderr
+    assert list(tmp_path.rglob("*")) == [data] * is_there
+
+
+def ran(*words: str) -> subprocess.CompletedProcess[str]:
+    """A start or a command of the backend that ends by itself."""
+    return subprocess.run(
         [sys.executable, "-m", "tests.backend", *words],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=False,
     )
-
-    assert ended.returncode == 1
-    assert "is --data right?" in ended.stderr
-    assert list(tmp_path.rglob("*")) == [data] * is_there
