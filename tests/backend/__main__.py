@@ -86,11 +86,11 @@ def _run(options: argparse.Namespace, data: Path) -> None:
 
 
 def _command(options: argparse.Namespace, data: Path) -> None:
-    has_keys = (data / "keys").exists()
+    chosen.check_rows(data)
+    has_keys, own_rows = ((data / name).exists() for name in ("keys", "backend.db"))
     if has_keys and not rows_are_there(data):
         sys.exit(chosen.NO_ROWS.format(data))
-    chosen.check_rows(data)
-    if not has_keys:  # else a command over the same rows would make a second CA, and sign by it
+    if not (has_keys or own_rows):  # else it would make a second CA over the same rows, and sign
         sys.exit(NO_BACKEND.format(data))
     office = open_office(Store(data, chosen.objects_of(data, options.objects)))
     try:
