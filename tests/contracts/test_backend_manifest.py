@@ -14,6 +14,7 @@ import pytest
 from agent.models import Kind
 from agent.record import signing
 from agent.rule.manifest import Manifest, read
+from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import PICTURE
@@ -199,6 +200,7 @@ def test_manifests_are_counted_and_can_be_faulty_like_all_device_requests(site: 
 def test_the_offices_commands(tmp_path: Path) -> None:
     """One process each, as from a terminal or a timer."""
     demo.settle(open_office(Store(tmp_path)))
+    FleetDocuments(tmp_path)  # and keys: without any it is nobody's folder
 
     def command(*words: str) -> str:
         told = [sys.executable, "-m", "tests.backend", "--data", str(tmp_path), *words]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 from tests.backend.office.keeping import NotDone
@@ -46,6 +47,7 @@ def data(device: Served, tmp_path: Path) -> Path:
     """A backend's folder whose authority is the device's."""
     (tmp_path / "ca").mkdir()
     shutil.copy(device.ca_file, tmp_path / "ca" / "ca.pem")
+    FleetDocuments(tmp_path)  # and keys: without any it is nobody's folder
     Register(tmp_path)
     return tmp_path
 
