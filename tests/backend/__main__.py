@@ -55,7 +55,6 @@ NO_BACKEND: Final = "{} has no backend in it: is --data right?"
 
 NO_PROXY: Final = f"{FILE}: proxy names nobody: with --behind-proxy no device would get in"
 
-
 TAKEN: Final = "--port: nobody can be heard at {}:{} ({}): is another instance there?"
 
 

@@ -116,8 +116,8 @@ class Quota:
 
     def _look_to(self, span: Mapping[str, str]) -> str | None:
         """Up to where the next question goes, by id; None at the end."""
-        row = self._store.db.execute(_NEXT, {**span, "most": AT_ONCE}).fetchone()
-        return None if row is None else row[0]
+        ((to,),) = self._store.db.execute(_NEXT, {**span, "most": AT_ONCE})
+        return None if to is None else str(to)
 
     def _drop(self, capture_id: str, before: Mapping[str, str]) -> bool:
         """Unless its device went on with it meanwhile, or another process has dropped it.

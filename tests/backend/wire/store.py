@@ -293,7 +293,7 @@ class Store(Records):
         return is_dropped
 
     def lose(self, capture_id: str) -> None:
-        """The same, whatever was signed about it: for tests alone."""
+        """The same, whatever was signed about it, which only tests want."""
         with self.held(capture_id):
             self._db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
             self.objects.erase(capture_id)  # after it: a row that is held no more is noticed there
