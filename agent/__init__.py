@@ -1,3 +1,3 @@
 """Proof-of-delivery capture: one press, one durable, dated, signed record."""
 
-__version__ = "2026.11.7"
+__version__ = "2026.12.0"

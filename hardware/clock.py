@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Protocol
 
-BUILT: Final = datetime(2026, 11, 26, tzinfo=UTC)
+BUILT: Final = datetime(2026, 11, 29, tzinfo=UTC)
 """No time before it is believed, whoever says it: no device runs before its program was built.
 
 Each release moves it.
