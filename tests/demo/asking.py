@@ -1,12 +1,14 @@
 """Dispatch asks the device on the road how it is, and looks at what the backend knows of all."""
 
+import http.client
 import json
-import shutil
-import subprocess
+import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import wrap
 from typing import Final
+from urllib.parse import urlsplit
 
 from agent.status import words
 from tests.backend.process import Backend
@@ -18,6 +20,9 @@ CLIENT: Final = "dispatch"
 WIDTH: Final = 72
 """Columns of a line: it is shown further in, on a terminal of 80."""
 
+WITHIN_S: Final = 10.0
+"""Longest wait for each step of an answer, of servers on this machine."""
+
 
 def name_of(device_id: str) -> str:
     """What a device's own server is called: only the office gives such names."""
@@ -25,7 +30,7 @@ def name_of(device_id: str) -> str:
 
 
 class Asking:
-    """Dispatch's own program: `curl`, with a certificate for it."""
+    """Dispatch's own program: an HTTPS client with a certificate for it."""
 
     def __init__(self, backend: Backend, folder: Path) -> None:
         self._backend = backend
@@ -33,14 +38,12 @@ class Asking:
         backend.command("clients", "add", CLIENT, "--out", str(self._file))
 
     def device(self, van: Van) -> Iterator[str]:
-        """What `doorstep serve` on a device answers, in words; raises ValueError as `_curl`."""
-        port, name = van.serve(), name_of(van.device_id)
-        address = f"https://{name}:{port}/v1/status"
-        text = self._curl("--connect-to", f"{name}:{port}:127.0.0.1:{port}", address)
-        yield f"curl --cert {CLIENT}.pem --cacert ca.pem \\"
-        yield f"    --connect-to {name}:{port}:127.0.0.1:{port} \\"
-        yield f"    {address}"
-        yield f"{len(text)} bytes of JSON, which in words say:"
+        """What `doorstep serve` on a device answers, in words; raises ValueError as `_get`."""
+        address = f"https://{name_of(van.device_id)}:{van.serve()}/v1/status"
+        text = self._get(address)
+        yield f"GET {address}"
+        yield f"with {CLIENT}.pem, the certificate of dispatch: {len(text)} bytes of JSON."
+        yield "In words they say:"
         for line in words.lines(json.loads(text)):
             if line.startswith("sync "):
                 return
@@ -48,20 +51,34 @@ class Asking:
 
     def fleet(self) -> Iterator[str]:
         """What each device told last, on a request that it made anyway."""
-        text = self._curl(f"{self._backend.base_url}/fleet/status")
+        text = self._get(f"{self._backend.base_url}/fleet/status")
         for one in json.loads(text)["devices"]:
             needs = [need["what"] for need in one["needs"]]
             line = f"{one['id']}   {'; '.join(needs) or 'needs nobody'}"
             yield from wrap(line, WIDTH, subsequent_indent=" " * 10)
 
-    def _curl(self, *arguments: str) -> str:
-        """An answer; raises ValueError where there is none, and says why."""
-        curl = shutil.which("curl")
-        if curl is None:
-            raise ValueError("curl is missing. On Debian: apt install curl")
-        command = [curl, "--silent", "--show-error", "--fail-with-body", "--max-time", "10"]
-        command += ["--cert", str(self._file), "--cacert", str(self._backend.ca_file)]
-        ended = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-        if ended.returncode != 0:
-            raise ValueError(f"curl {arguments[-1]}: {ended.stdout}{ended.stderr}")
-        return ended.stdout
+    def _get(self, address: str) -> str:
+        """Return the body of a 200 from a server on this machine, whatever its name.
+
+        Raises:
+            ValueError: there was no answer, or not a 200; the message says which.
+        """
+        parts = urlsplit(address)
+        name, port = parts.hostname or "", parts.port or 443
+        trust = ssl.create_default_context(cafile=self._backend.ca_file)
+        trust.load_cert_chain(self._file)
+        try:
+            with (
+                socket.create_connection(("127.0.0.1", port), WITHIN_S) as plain,
+                trust.wrap_socket(plain, server_hostname=name) as line,
+            ):
+                connection = http.client.HTTPConnection(name, port)
+                connection.sock = line
+                connection.request("GET", parts.path)
+                answer = connection.getresponse()
+                text = answer.read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            raise ValueError(f"GET {address}: no answer: {error}") from error
+        if answer.status != http.client.OK:
+            raise ValueError(f"GET {address}: answered with {answer.status}: {text}")
+        return text

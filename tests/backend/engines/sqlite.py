@@ -56,7 +56,7 @@ class Sqlite(Database):
         self._patience_s = patience_s
         with _told():
             self._db = sqlite3.connect(
-                file, patience_s, isolation_level=None, check_same_thread=False
+                file, timeout=patience_s, isolation_level=None, check_same_thread=False
             )
             self._write_ahead()
             synchronous = "FULL" if durable else "NORMAL"
