@@ -9,7 +9,7 @@ from tests.support.device import REPOSITORY
 
 
 def test_build_date_is_at_most_a_month_before_the_version() -> None:
-    """A build date in the future would refuse today's clocks, an old one would believe past ones."""
+    """A later build date would refuse a right clock, an earlier one would believe a wrong one."""
     year, month = (int(part) for part in __version__.split(".")[:2])
 
     assert 12 * year + month - (12 * BUILT.year + BUILT.month) in {0, 1}

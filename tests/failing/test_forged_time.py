@@ -26,7 +26,6 @@ from tests.support.tusscript import TusScript, receipt
 pytestmark = pytest.mark.slow
 
 UNSYNCED: Final = '[[at]]\nsecond = 0\nclock = "unsynced"\ngnss_time = false\n'
-FAR_AHEAD: Final = {**os.environ, **faked(TEN_YEARS_AHEAD)}
 
 
 @dataclass
@@ -132,12 +131,13 @@ def test_prune_goes_by_what_a_receipt_and_the_clock_said_together(
         send(van)
         van.await_that(lambda: kept(van).agreed is not None)
         van.press()  # the newest stays
-        too_soon = prune(van, env=FAR_AHEAD)
+        far_ahead = {**os.environ, **faked(TEN_YEARS_AHEAD)}
+        too_soon = prune(van, env=far_ahead)
         van.configure(retention={"file_hours": 0}, backend=towards(server))
         agreed = kept(van)
         store = TrustStore(van.layout)
         store.keep_time(_of_another_boot(agreed))
-        in_another_boot = prune(van, env=FAR_AHEAD)
+        in_another_boot = prune(van, env=far_ahead)
         store.keep_time(agreed)
         due = prune(van)
 

@@ -48,6 +48,7 @@ def disk(folder: Path, uuid: str) -> Path:
 UUID = "12345678-1234-1234-1234-123456789abc"
 
 
+@pytest.mark.slow
 def test_file_is_erased_and_goes_and_once_more_is_no_matter(tmp_path: Path) -> None:
     image = disk(tmp_path, UUID)
     with image.open("rb") as held:
@@ -58,6 +59,7 @@ def test_file_is_erased_and_goes_and_once_more_is_no_matter(tmp_path: Path) -> N
     assert erase(StateDisk(image, UUID)) == 0
 
 
+@pytest.mark.slow
 def test_another_file_system_there_by_now_is_left_alone(tmp_path: Path) -> None:
     """Disks change their names from one start to the next."""
     image = disk(tmp_path, UUID.replace("1", "2"))

@@ -16,6 +16,7 @@ def made(folder: Path, *options: str) -> bytes:
     return image.read_bytes()[OFFSET : OFFSET + LENGTH]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block_bytes", ["1024", "4096"])
 def test_a_new_file_system_is_read(tmp_path: Path, block_bytes: str) -> None:
     options = ["-L", "doorstep-state", "-U", "12345678-1234-1234-1234-123456789abc"]
@@ -27,6 +28,7 @@ def test_a_new_file_system_is_read(tmp_path: Path, block_bytes: str) -> None:
     assert (found.is_dirty, found.is_odd) == (False, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("at", "content"), [(0xE4, b"\x01"), (0x60, b"\x08"), (0x200, b"data=")])
 def test_what_mkfs_leaves_on_no_device_is_odd(tmp_path: Path, at: int, content: bytes) -> None:
     block = bytearray(made(tmp_path))
@@ -38,6 +40,7 @@ def test_what_mkfs_leaves_on_no_device_is_odd(tmp_path: Path, at: int, content: 
     assert found.is_odd
 
 
+@pytest.mark.slow
 def test_a_journal_that_is_not_played_back_is_told(tmp_path: Path) -> None:
     block = bytearray(made(tmp_path))
     bits = struct.unpack_from("<I", block, 0x60)[0]

@@ -48,6 +48,7 @@ def pixels(content: bytes) -> Any:
     return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
 
 
+@pytest.mark.slow
 def test_exiftool_finds_no_place_time_or_device_in_the_copy(tmp_path: Path) -> None:
     before, after = read(tmp_path, CHATTY), read(tmp_path, customer_copy(CHATTY))
 
@@ -77,6 +78,7 @@ def test_the_picture_is_the_same_bit_for_bit() -> None:
     assert customer_copy(copy) == copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [">", "<"])
 def test_a_rotation_stays_and_is_all_that_stays(tmp_path: Path, order: str) -> None:
     """A phone held upright; both byte orders that TIFF has."""
