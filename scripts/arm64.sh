@@ -2,6 +2,9 @@
 # A Debian 13 for arm64, run by qemu-user: the wheels that a device installs, and the fast tests.
 # Sourced by scripts/test, in the repository's folder; as root. All it leaves is in build/arm64/.
 
+# shellcheck source=scripts/debian.sh
+source scripts/debian.sh
+
 ARM64=build/arm64
 
 # gcc and swig build lgpio: Raspberry Pi OS has it in apt, Debian has not.
@@ -66,15 +69,12 @@ run_arm64_here() {
 
 # Made beside its place, and moved there when it is whole; kept until the packages change.
 make_root() {
-    local debian="deb http://deb.debian.org/debian"
     if [[ -f $ARM64/root.stamp && $(<"$ARM64/root.stamp") == "$ARM64_PACKAGES" ]]; then
         return
     fi
     mkdir -p "$ARM64"
     rm -rf "$ARM64/root" "$ARM64/root.part"
-    mmdebstrap --quiet --arch=arm64 --variant=minbase --include="$ARM64_PACKAGES" \
-        trixie "$ARM64/root.part" "$debian trixie main" "$debian trixie-updates main" \
-        "deb http://deb.debian.org/debian-security trixie-security main"
+    make_debian "$ARM64/root.part" arm64 "$ARM64_PACKAGES"
     mv "$ARM64/root.part" "$ARM64/root"
     echo "$ARM64_PACKAGES" >"$ARM64/root.stamp"
 }

@@ -22,8 +22,8 @@ Say = Callable[[str], None]
 def image(say: Say = print) -> Image:
     """The image as the sources ask for it now; builds what is missing (root, three to six minutes).
 
-    A root folder that is there is kept, whatever the mirrors have since: `rm -r build/device`
-    makes it anew.
+    An existing root folder is kept when the mirror has newer packages: `rm -r build/device`
+    makes a new one.
 
     Raises:
         subprocess.CalledProcessError: a tool failed; build/device/build.log says why.

@@ -2,20 +2,17 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from tests.device import packages
-
-MIRRORS: Final = (
-    "deb http://deb.debian.org/debian trixie main",
-    "deb http://deb.debian.org/debian trixie-updates main",
-    "deb http://deb.debian.org/debian-security trixie-security main",
-)
+from tests.support import debian
 
 PICAMERA2: Final = "picamera2==0.3.38"
 """As Raspberry Pi OS has it now; Debian has none."""
@@ -30,11 +27,13 @@ _MODULES: Final = INSIDE / "modules.sh"
 
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+_PROXIES: Final = frozenset({"http_proxy", "https_proxy", "no_proxy"})
+
 
 def digest() -> str:
-    """Of all that goes into the folder, but for what the mirrors have today."""
-    told = [*packages.wanted(), *MIRRORS, PICAMERA2, LGPIO, _MODULES.read_text()]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    """Return a digest of everything that the folder is made of, except the packages' versions."""
+    parts = [*packages.wanted(), debian.sources(), PICAMERA2, LGPIO, _MODULES.read_text()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def build(root: Path, log: Path) -> None:
@@ -44,12 +43,8 @@ def build(root: Path, log: Path) -> None:
         subprocess.CalledProcessError: a tool failed.
     """
     shutil.rmtree(root, ignore_errors=True)
-    include = "--include=" + ",".join(packages.wanted())
     with log.open("ab") as said:
-        words = ["mmdebstrap", "--variant=minbase", "--components=main", include]
-        subprocess.run(
-            [*words, "trixie", str(root), *MIRRORS], stdout=said, stderr=said, check=True
-        )
+        debian.make(root, packages.wanted(), said)
     with entered(root):
         shutil.copy(_MODULES, root / "tmp/modules.sh")
         inside(root, "sh /tmp/modules.sh", log)
@@ -63,6 +58,7 @@ def inside(root: Path, command: str, log: Path) -> None:
     clean = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
     clean |= {"PIP_CERT": "/tmp/host-ca.pem", "PIP_ROOT_USER_ACTION": "ignore"}
     clean |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_DEFAULT_TIMEOUT": "180"}
+    clean |= _registry()
     with log.open("ab") as said:
         said.write(f"== {command}\n".encode())
         said.flush()
@@ -73,6 +69,19 @@ def inside(root: Path, command: str, log: Path) -> None:
             stderr=said,
             check=True,
         )
+
+
+def _registry() -> dict[str, str]:
+    """Return the variables that lead pip and apt to this machine's registries."""
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    of_pip = re.findall(
+        r"^\S+\.((?:extra-)?index-url|proxy|trusted-host)='(.*)'$", listed, re.MULTILINE
+    )
+    names = (name for name in os.environ if name.lower() in _PROXIES)
+    # pip lists the environment first, and it wins
+    found = {f"PIP_{name.upper().replace('-', '_')}": value for name, value in reversed(of_pip)}
+    return found | {name: os.environ[name] for name in names}
 
 
 @contextmanager

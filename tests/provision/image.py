@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.backend.process import REPOSITORY
+from tests.support import debian
 
 KEPT: Final = REPOSITORY / "build" / "provision"
 """Images, by what went into them, and the technician's key."""
@@ -19,13 +20,6 @@ PACKAGES: Final = (
     *("iproute2", "procps", "ca-certificates", "netbase", "less", "zstd"),
 )
 """As little as an image with SSH and Python has: what else is needed, provisioning must bring."""
-
-SUITES: Final = (
-    "deb http://deb.debian.org/debian trixie main",
-    "deb http://deb.debian.org/debian trixie-updates main",
-    "deb http://deb.debian.org/debian-security trixie-security main",
-)
-"""Where it and its machines get packages."""
 
 TECHNICIAN: Final = "tech"
 """Logs in with the key and may sudo without a password, as an image's first user may."""
@@ -95,11 +89,11 @@ def image(*, prepared: bool = False) -> Path:
     A `prepared` one has all packages that provisioning installs: for what comes after them.
 
     Raises:
-        subprocess.CalledProcessError: mmdebstrap failed; what it said went to stderr.
+        subprocess.CalledProcessError: the root could not be made; stderr says why.
     """
     public = technicians_key().with_suffix(".pub").read_text()
     packages = [*PACKAGES, *(_provisioned_packages() if prepared else [])]
-    wants = "\n".join([*packages, *SUITES, *_files().values(), _SETUP, public])
+    wants = "\n".join([*packages, debian.sources(), *_files().values(), _SETUP, public])
     root = KEPT / f"root-{hashlib.sha256(wants.encode()).hexdigest()[:12]}"
     with (KEPT / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -111,9 +105,7 @@ def image(*, prepared: bool = False) -> Path:
 def _make(root: Path, packages: Sequence[str], public: str) -> None:
     part = KEPT / "root.part"
     shutil.rmtree(part, ignore_errors=True)
-    include = f"--include={','.join(packages)}"
-    made = ["mmdebstrap", "--quiet", "--variant=minbase", include, "trixie", str(part), *SUITES]
-    subprocess.run(made, check=True)
+    debian.make(part, packages)
     (part / "root" / "technician.pub").write_text(public)
     for path, text in _files().items():
         (part / path).parent.mkdir(parents=True, exist_ok=True)
