@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 from pathlib import Path
 from types import ModuleType
@@ -121,6 +122,34 @@ def test_a_device_in_use_is_not_touched(
 
     assert refused in said
     assert bool(said) == bool(refused)
+
+
+@pytest.mark.parametrize(
+    ("found", "camera", "refused"),
+    [
+        ({"pi": "yes", "kernel": "6.12.48+deb13-arm64"}, "picamera2", True),
+        ({"pi": "yes", "kernel": ""}, "picamera2", True),
+        ({"pi": "yes", "kernel": "6.12.47+rpt-rpi-v8"}, "picamera2", False),
+        ({"pi": "yes", "kernel": "6.12.47+rpt-rpi-2712"}, "picamera2", False),
+        ({"pi": "yes", "kernel": "6.12.48+deb13-arm64"}, "v4l2", False),
+        ({"kernel": "6.12.48+deb13-amd64"}, "picamera2", False),
+    ],
+)
+def test_kernel_without_the_parts_drivers_is_refused_on_a_pi(
+    found: dict[str, str], camera: str, *, refused: bool
+) -> None:
+    """Debian's own kernel boots a Pi, and then finds neither camera nor gauge."""
+    reason = filters.foreign_kernel(found, camera)
+
+    assert bool(reason) == refused
+    assert not refused or "write Raspberry Pi OS (64-bit" in reason
+
+
+def test_probe_reports_the_running_kernel() -> None:
+    """The decision above is made of what this probe prints."""
+    probe = PROVISIONING / "roles/doorstep_preflight/files/look-as-root.sh"
+
+    assert _probed(probe.read_text())["kernel"] == os.uname().release
 
 
 @pytest.mark.parametrize("status", ["", "not JSON", "[]", "null", '{"v": 1}'])

@@ -221,6 +221,28 @@ def later(clock: str, minutes: int) -> str:
     return f"{at // 60:02}:{at % 60:02}"
 
 
+PI_KERNEL = "+rpt-rpi-"
+"""In `uname -r` of Raspberry Pi OS, as in 6.12.47+rpt-rpi-v8. Source: its linux-image packages."""
+
+
+def foreign_kernel(found: Mapping[str, str], camera: str) -> str:
+    """Return why a Raspberry Pi's kernel cannot drive the parts, or nothing.
+
+    Args:
+        found: what the probe printed as root.
+        camera: `camera.kind` of the device.
+    """
+    kernel = found.get("kernel", "")
+    if camera != "picamera2" or "pi" not in found or PI_KERNEL in kernel:
+        return ""
+    return (
+        f"its kernel, {kernel}, is not that of Raspberry Pi OS: Debian's has no drivers for the "
+        "Pi's camera, the battery gauge and the power-off line; write Raspberry Pi OS (64-bit, "
+        "based on Debian 13) onto its card, or set doorstep_allow_kernel: true if your own kernel "
+        "has these drivers"
+    )
+
+
 def on_the_road(found: Mapping[str, str]) -> str:
     """Why a device must not be touched now, or nothing; of what the probe found as root.
 
@@ -392,6 +414,7 @@ class FilterModule:
             of_version,
             token,
             tokenless,
+            foreign_kernel,
             later,
         )
         found += (

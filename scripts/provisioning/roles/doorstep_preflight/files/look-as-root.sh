@@ -2,6 +2,7 @@
 # Says what is on a device already, and whether it is in use; it changes nothing.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 echo "uid=$(id -u)"
+echo "kernel=$(uname -r)"
 echo "room_mb=$(df -Pm / /opt /var 2>/dev/null | awk 'NR > 1 && (m == "" || $4 < m) { m = $4 } END { print m }')"
 [ -e /run/doorstep-unfinished ] && echo "unfinished=yes"
 config=/etc/doorstep/config.toml
