@@ -84,6 +84,7 @@ def test_a_device_that_the_inventory_does_not_name_is_told(tmp_path: Path) -> No
     assert (code, said) == (2, ["van-2: fleet.yml has no such device; nothing was touched"])
 
 
+@pytest.mark.slow
 def test_all_that_is_wrong_with_an_inventory_is_in_the_table(tmp_path: Path) -> None:
     settings = "{doorstep_timezon: UTC, doorstep_backend_url: , doorstep_state_mb: lots}"
     hosts = f"    van-1: {{ansible_host: 192.0.2.1}}\n    van-2: {settings}\n"
@@ -239,6 +240,7 @@ def test_a_list_is_not_tried_again_with_another_inventory(tmp_path: Path) -> Non
     assert "which was for /elsewhere/fleet.yml; this is for" in said[0]
 
 
+@pytest.mark.slow
 def test_what_a_run_left_is_tried_again(tmp_path: Path) -> None:
     """And nobody else; by another way to the same inventory too."""
     hosts = INVENTORY + "    van-2: {ansible_host: 192.0.2.2}\n"

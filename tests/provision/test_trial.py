@@ -255,6 +255,7 @@ def test_no_room_is_made_of_a_release_that_may_be_gone_back_to(tmp_path: Path) -
     assert {one.name for one in (places.opt / "releases").iterdir()} == {"1", "2", "3"}
 
 
+@pytest.mark.slow
 def test_a_release_that_is_being_deleted_when_the_power_goes_is_not_whole(tmp_path: Path) -> None:
     """Else the next deploy of it would take what is left for the release."""
     places = _with_a_third(tmp_path)
