@@ -6,7 +6,7 @@ The settings of the devices are in `hardware/settings.py`; this module adds the 
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from agent.errors import ConfigError
+from hardware.firmware import BUILD_PINS
 from hardware.settings import (
     BoardSettings,
     ButtonSettings,
@@ -346,8 +347,25 @@ def _is_endpoint(host: str, port: int) -> bool:
     return False
 
 
-def _shared_pins(sections: Mapping[str, Any]) -> list[str]:
-    users: dict[int, list[str]] = {}
+def configured_pins(config: Config) -> list[tuple[str, int]]:
+    """Return each setting of a pin that is in use, and its BCM number."""
+    return list(_pins({table.name: getattr(config, table.name) for table in fields(config)}))
+
+
+def pins_of_the_build(config: Config) -> list[str]:
+    """Return what is wrong with pins that the recommended build has for another part.
+
+    A device that runs with one goes on: only who checks the configuration is told.
+    """
+    return [
+        f"{name}: pin {pin} has another use in the recommended build ({BUILD_PINS[pin]}); "
+        "choose one that is free there: hardware/README.md, Wiring"
+        for name, pin in configured_pins(config)
+        if pin in BUILD_PINS
+    ]
+
+
+def _pins(sections: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     for table in ("buttons", "indicator", "lamp"):
         settings = sections.get(table)
         if settings is None or settings.kind != "gpio":
@@ -355,5 +373,11 @@ def _shared_pins(sections: Mapping[str, Any]) -> list[str]:
         for setting in fields(settings):
             pin = getattr(settings, setting.name)
             if setting.name.endswith("pin") and pin is not None:
-                users.setdefault(pin, []).append(f"{table}.{setting.name}")
+                yield f"{table}.{setting.name}", pin
+
+
+def _shared_pins(sections: Mapping[str, Any]) -> list[str]:
+    users: dict[int, list[str]] = {}
+    for name, pin in _pins(sections):
+        users.setdefault(pin, []).append(name)
     return [f"{' and '.join(names)}: share pin {pin}" for pin, names in users.items() if names[1:]]

@@ -4,8 +4,8 @@ import argparse
 import json
 from dataclasses import asdict, fields
 
-from agent.config import Config, load, path_of
-from agent.errors import ExitCode
+from agent.config import Config, load, path_of, pins_of_the_build
+from agent.errors import ConfigError, ExitCode
 from agent.record import receipt
 from agent.trust import authorities
 from agent.trust.keys import given_recipients, pinned
@@ -27,12 +27,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def check(config: Config) -> None:
-    """Read the files that the configuration names.
+    """Check the pins against the recommended build, and read the files that are named.
 
     Raises:
-        ConfigError: a key or a certificate cannot be read.
+        ConfigError: a pin has another use there; a key or a certificate cannot be read.
         ScriptError: the script of the simulated world is wrong.
     """
+    if wrong := pins_of_the_build(config):
+        raise ConfigError("\n".join(wrong))
     receipt.read_keys(config.backend.receipt_keys)
     given_recipients(config)
     if config.identity.fleet_key is not None:

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.capture import photo_credentials
-from agent.command import device_check, disk_check, groups_check, permissions, serve_check
+from agent.command import (
+    device_check,
+    disk_check,
+    groups_check,
+    permissions,
+    pins_check,
+    serve_check,
+)
 from agent.command.clock_words import keepers, told
 from agent.command.config import check
 from agent.command.finding import Finding, Level
@@ -31,6 +38,7 @@ from agent.trust.keys import fleet_in_hand, recipients_in_hand
 from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
 from hardware.errors import ScriptError
+from hardware.firmware import CONFIG as FIRMWARE_CONFIG
 from hardware.settings import ClockKind, PositionKind
 
 _REMEDIES: Final = {
@@ -63,6 +71,7 @@ def examine(path: Path, *, looks: bool = False) -> list[Finding]:
     findings = [
         valid,
         *device_check.findings(config, running, looks=looks),
+        *(Finding("pins", *found) for found in pins_check.findings(config, FIRMWARE_CONFIG)),
         *_manifest(running or {}),
         *_fleet(config, over_tls, running or {}),
         *(Finding("disk", *found) for found in disk_check.findings(config)),

@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from hardware.firmware import BUILD_PINS, claims
 from tests.documents.pages import REPOSITORY
 from tests.documents.wiring.circuit import (
     GROUND,
@@ -61,6 +62,17 @@ def test_no_default_pin_is_taken() -> None:
     """GNSS, gauge, clock, charger, a HAT's ID and sound have their pins."""
     assert {part.name: part.pin for part in DRIVEN if part.pin in TAKEN} == {}
     assert len({part.pin for part in DRIVEN}) == len(DRIVEN)
+
+
+def test_table_of_taken_pins_is_that_of_the_page() -> None:
+    """The page's config.txt and its table of wires take the pins of BUILD_PINS, and no others."""
+    lines = PAGE.partition("In `/boot/firmware/config.txt`:\n")[2].split("```")[1]
+    parts = "GNSS receiver|gauge, clock|external power|power off"
+    rows = re.findall(rf"^\| (?:{parts}) \| ([\d, ]+) \|", PAGE, re.MULTILINE)
+    wired = {int(pin) for pins in rows for pin in pins.split(", ")}
+
+    assert {claim.pin for claim in claims(lines)} == set(BUILD_PINS)
+    assert wired == set(BUILD_PINS)
 
 
 def test_each_position_of_the_header_is_one_thing() -> None:

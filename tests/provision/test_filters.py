@@ -46,7 +46,7 @@ INVENTORIES: dict[str, dict[str, Any]] = {
     "numbers, flags and one pin": {
         "doorstep_config": {
             "camera": {"mains_hz": 60},
-            "indicator": {"common_anode": True, "vibration_pin": 26},
+            "indicator": {"common_anode": True, "vibration_pin": 24},
             "policy": {"eph_factor": 2.45, "scanning": False},
         }
     },
@@ -313,6 +313,17 @@ def test_the_configuration_is_read_before_a_device_is_reached() -> None:
 
     assert [one.partition(":")[0] for one in said] == ["camera.mainz_hz", "camera.kind"]
     assert filters.misread(_rendered(), repository) == []
+
+
+def test_pin_of_the_recommended_build_is_refused_before_a_device_is_reached() -> None:
+    """The device's own `config --check` would refuse it, but only after the packages."""
+    wired = {"indicator": {"vibration_pin": 26}}
+
+    said = filters.misread(_rendered(doorstep_config=wired), str(PROVISIONING.parents[1]))
+
+    assert [one.partition(";")[0] for one in said] == [
+        "indicator.vibration_pin: pin 26 has another use in the recommended build (power off)"
+    ]
 
 
 def _finding(check: str, level: str, words: str = "so") -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from agent.config import Config, load
+from hardware.firmware import BUILD_PINS
 
 EXAMPLE = Path(__file__).parents[2] / "systemd/config.toml"
 
@@ -32,6 +33,15 @@ def test_what_is_commented_out_is_the_default() -> None:
             if setting.default not in {MISSING, None}:
                 assert setting.name not in active[name]
                 assert _plain(setting.default) == shown[name][setting.name], setting.name
+
+
+def test_example_offers_no_pin_twice_and_none_of_the_build() -> None:
+    """Each line may be uncommented as it is."""
+    shown = _uncommented().values()
+    pins = [value for table in shown for name, value in table.items() if name.endswith("pin")]
+
+    assert len(set(pins)) == len(pins)
+    assert not set(pins) & set(BUILD_PINS)
 
 
 def _uncommented() -> dict[str, dict[str, Any]]:

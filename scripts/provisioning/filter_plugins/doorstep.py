@@ -129,17 +129,16 @@ def misread(text: str, repository: str) -> list[str]:
     """What this release's reader, as later on the device, finds wrong with a `config.toml`."""
     if repository not in sys.path:
         sys.path.append(repository)
-    from agent.config import load  # noqa: PLC0415 - known only now
+    from agent.config import load, pins_of_the_build  # noqa: PLC0415 - known only now
     from agent.errors import ConfigError  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.toml"
         file.write_text(text, encoding="utf-8")
         try:
-            load(file)
+            return pins_of_the_build(load(file))
         except ConfigError as error:
             return str(error).replace(f"{file}: ", "").splitlines()
-    return []
 
 
 def wrong(settings: Mapping[str, Any]) -> list[str]:

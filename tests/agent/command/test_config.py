@@ -30,6 +30,25 @@ def test_config_check_prints_no_setting(device: Device, capsys: pytest.CaptureFi
     assert printed(capsys) == f"{device.config}: the configuration is valid\n"
 
 
+def test_config_check_refuses_each_pin_of_the_recommended_build(tmp_path: Path) -> None:
+    """Its power-off line is 26, for one; a part that is not on pins does not matter."""
+    wired = {"kind": "gpio", "red_pin": 23, "vibration_pin": 26}
+    device = Device(tmp_path, "", indicator=wired)
+
+    with pytest.raises(ConfigError) as refused:
+        check(load(device.config))
+    device.configure(indicator=wired | {"kind": "simulated"})
+    check(load(device.config))
+
+    assert [line.partition(";")[0] for line in str(refused.value).splitlines()] == [
+        f"indicator.{name}: pin {pin} has another use in the recommended build ({use})"
+        for name, pin, use in [
+            ("red_pin", 23, "external power"),
+            ("vibration_pin", 26, "power off"),
+        ]
+    ]
+
+
 def test_files_that_the_configuration_names_are_read_when_it_is_checked(tmp_path: Path) -> None:
     device = Device(tmp_path, "[[at]]\n")
     with pytest.raises(ScriptError):

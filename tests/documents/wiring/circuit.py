@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from hardware.firmware import BUILD_PINS
 from hardware.settings import (
     ButtonSettings,
     IndicatorSettings,
@@ -33,18 +34,13 @@ GROUND: Final = frozenset({6, 9, 14, 20, 25, 30, 34, 39})
 """The other positions, from the same source."""
 
 TAKEN: Final = {
+    **BUILD_PINS,
     0: "ID of a HAT",
     1: "ID of a HAT",
-    2: "I2C: fuel gauge and clock",
-    3: "I2C: fuel gauge and clock",
-    14: "UART: GNSS receiver",
-    15: "UART: GNSS receiver",
     18: "I2S",
     19: "I2S",
     20: "I2S",
     21: "I2S",
-    23: "external power",
-    26: "power off",
 }
 """What the build of hardware/README.md has for another use, or leaves free for sound by I2S."""
 
