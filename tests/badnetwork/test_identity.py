@@ -191,7 +191,7 @@ def test_revoked_in_the_middle_of_a_drain_nothing_changes_its_state_until_it_is_
         ended = van.run("enrol", load(van.config).est, input=token)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         van.await_that(lambda: states(van) == {"DELIVERED": RECORDS}, 60.0)
-        assert "event=resumed" in van.log("sync")
+        van.await_that(lambda: "event=resumed" in van.log("sync"))
         for item in items:
             received = scene.backend.received_file(item.capture_id).read_bytes()
             assert received == made.content(item)
