@@ -104,7 +104,11 @@ class CaptureLoop:
             now_ns=now_ns,
         )
         self._socket_presses = SocketPresses(
-            board.press, self.on_event, now_ns, bench_mode=config.device.bench_mode
+            board.press,
+            self.on_event,
+            self._touches.is_same,
+            now_ns,
+            bench_mode=config.device.bench_mode,
         )
         self.on_reply: Callable[[Reply], None] = lambda _reply: None
         board.buttons.listen(self.on_event)
@@ -131,10 +135,7 @@ class CaptureLoop:
         """Press a button for `user` and wait for what comes of it."""
         if not self.takes_commands:
             return BENCH_IS_OFF
-        edge_ns = self._now_ns()
-        if button is ButtonName.PHOTO and self._touches.is_same(edge_ns):
-            return SAME_PRESS  # a simulated contact would not even tell it
-        return self._socket_presses.press(button, edge_ns, held_s, user, timeout_s)
+        return self._socket_presses.press(button, held_s, user, timeout_s)
 
     def status(self) -> Reply:
         """What only this process knows."""

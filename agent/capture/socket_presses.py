@@ -1,7 +1,9 @@
 """Presses that come through the socket, each waiting for what comes of it."""
 
 import queue
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +15,9 @@ from hardware.button import ButtonEvent, ButtonName, Change
 Reply = dict[str, Any]
 
 SAME_PRESS: Final[Reply] = {"error": "counted as one with the press before", "exit": ExitCode.LATER}
+LET_GO_S: Final = 0.3
+"""How long after its release a button is not pressed again: until then its debounce may be shut."""
+
 BENCH_IS_OFF: Final[Reply] = {
     "error": "bench mode is off; set device.bench_mode to test",
     "exit": ExitCode.USAGE,
@@ -31,7 +36,8 @@ class SocketPresses:
     """Known by the edge of their press; every method may be called from any thread.
 
     `finger` presses the buttons of a simulated board; a real one's are left alone, and `on_event`
-    is told what they would.
+    is told what they would. `is_same` says of an edge whether the photo button's press before
+    counts for it too; it knows of every press of which `on_event` was told.
 
     Attributes:
         allowed: only on a simulated board and in bench mode, since nobody fires a camera in a
@@ -42,27 +48,34 @@ class SocketPresses:
         self,
         finger: Callable[[ButtonName, int, float], None] | None,
         on_event: Callable[[ButtonEvent], None],
+        is_same: Callable[[int], bool],
         now_ns: Callable[[], int],
         *,
         bench_mode: bool,
     ) -> None:
         self._finger = finger
         self._on_event = on_event
+        self._is_same = is_same
         self._now_ns = now_ns
+        self._pressing = threading.Lock()
+        self._free_ns = defaultdict[ButtonName, int](int)
         self._waiting: dict[int, _Waiting] = {}
         self.allowed = finger is not None or bench_mode
 
-    def press(
-        self, button: ButtonName, edge_ns: int, held_s: float, user: str, timeout_s: float
-    ) -> Reply:
+    def press(self, button: ButtonName, held_s: float, user: str, timeout_s: float) -> Reply:
         """Press a button for `user` and wait for what comes of it."""
         waiting = _Waiting(Trigger("command", user), queue.SimpleQueue())
-        self._waiting[edge_ns] = waiting
-        self._press(button, edge_ns, held_s)
+        edge_ns = self._touch(button, held_s, waiting)
+        if edge_ns is None:
+            return SAME_PRESS
         try:
+            if self._finger is None:
+                time.sleep(held_s)  # in the socket's thread
+                self._on_event(ButtonEvent(button, Change.RELEASED, self._now_ns()))
             return waiting.reply.get(timeout=timeout_s + held_s)
         except queue.Empty:
-            return {"error": "the capture process did not answer in time", "exit": ExitCode.FAULT}
+            words = f"capture is busy: no answer in {timeout_s:.0f} s; the press may still count"
+            return {"error": words, "exit": ExitCode.LATER}
         finally:
             self._waiting.pop(edge_ns, None)
 
@@ -77,11 +90,22 @@ class SocketPresses:
         if waiting is not None:
             waiting.reply.put(reply)
 
-    def _press(self, button: ButtonName, edge_ns: int, held_s: float) -> None:
-        if self._finger is not None:
-            self._finger(button, edge_ns, held_s)
-            return
-        for change in (Change.TOUCHED, Change.PRESSED):
-            self._on_event(ButtonEvent(button, change, edge_ns))
-        time.sleep(held_s)  # in the socket's thread
-        self._on_event(ButtonEvent(button, Change.RELEASED, self._now_ns()))
+    def _touch(self, button: ButtonName, held_s: float, waiting: _Waiting) -> int | None:
+        """Press the button unless it is down; the edge, or None where that is no press.
+
+        One at a time: a contact that is pressed while it is down tells nothing, so the second of
+        two clients would wait for an answer that never comes.
+        """
+        with self._pressing:
+            edge_ns = self._now_ns()
+            is_down = edge_ns < self._free_ns[button]
+            if is_down or (button is ButtonName.PHOTO and self._is_same(edge_ns)):
+                return None
+            self._free_ns[button] = edge_ns + round((held_s + LET_GO_S) * 1e9)
+            self._waiting[edge_ns] = waiting
+            if self._finger is not None:
+                self._finger(button, edge_ns, held_s)
+            else:
+                for change in (Change.TOUCHED, Change.PRESSED):
+                    self._on_event(ButtonEvent(button, change, edge_ns))
+            return edge_ns

@@ -136,7 +136,8 @@ class Technician:
         try:
             return errand.reply.get(timeout=timeout_s)
         except queue.Empty:
-            return {"error": "the capture process did not answer in time", "exit": ExitCode.FAULT}
+            words = f"capture is busy: no answer within {timeout_s:.0f} s; ask again"
+            return {"error": words, "exit": ExitCode.LATER}
 
     def serve(self, errand: Errand) -> None:
         """Do it, in the loop's thread; not where nobody waits for it any more."""

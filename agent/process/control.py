@@ -121,6 +121,8 @@ def ask(
         except PermissionError as error:
             words = f"{path}: {error.strerror}; ask as a member of its group"
             raise StorageFault(words) from error
+        except BlockingIOError as error:  # more wait to be let in than `listen` has places for
+            raise NotNow(f"{path}: too many clients at once; ask again") from error
         except OSError as error:
             raise NotNow(f"{path}: {error.strerror}") from error
         try:
@@ -221,6 +223,9 @@ def _answered(client: socket.socket, user: str, service: _Service, held: ExitSta
         request = _decoded(_read_line(client, service.limit_bytes, grow))
     except NotNow as error:
         return _error(str(error), error.exit_code)
+    except TimeoutError:
+        words = f"no whole line within {LINE_TIMEOUT_S:g} s; ask again"
+        return _error(words, ExitCode.LATER)
     except (OSError, ValueError) as error:
         return _error(f"not a request: {error}", ExitCode.USAGE)
     try:

@@ -127,7 +127,7 @@ def test_what_nobody_waits_for_any_more_is_not_done(tmp_path: Path) -> None:
         device.parts.now.pass_s(0.1)
         device.step()
 
-        assert answer["exit"] == 70
+        assert answer["exit"] == 75
         assert Signal.LOCATE not in device.parts.light.shown
 
 

@@ -8,7 +8,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ import pytest
 from agent.errors import DoorstepError, NotNow, StorageFault, UnknownItem
 from agent.process import control
 from tests.support.waiting import until
+
+STANDARD_STREAMS: Final = 3
 
 
 def echo(request: dict[str, Any], user: str) -> dict[str, Any]:
@@ -139,7 +141,29 @@ def test_too_many_clients_are_told_to_come_again(path: Path) -> None:
         line.close()
 
 
-STANDARD_STREAMS: Final = 3
+def test_client_that_finds_no_place_to_wait_is_told_to_come_again(tmp_path: Path) -> None:
+    """A process that is too busy to let anybody in: the kernel has only so many places."""
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as held:
+        listener.bind(str(tmp_path / "busy.sock"))
+        listener.listen(0)
+        held.enter_context(socket.socket(socket.AF_UNIX)).connect(listener.getsockname())
+
+        with pytest.raises(NotNow, match="too many clients at once; ask again"):
+            control.ask(tmp_path / "busy.sock", {}, 5)
+
+
+def test_line_that_does_not_come_in_time_is_not_now(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy machine may let a client wait between its connection and its line."""
+    monkeypatch.setattr(control, "LINE_TIMEOUT_S", 0.1)
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(5)
+        line.connect(str(path))
+
+        answer = json.loads(line.makefile().readline())
+
+    assert answer == {"error": "no whole line within 0.1 s; ask again", "exit": 75}
 
 
 @contextmanager
