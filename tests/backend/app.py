@@ -144,7 +144,8 @@ def create_app(
     if office is not None:
         routes += ManifestRoute(office.routes, key).routes()
     if site is not None:
-        routes += [Route(PREFIX, _into_the_pages), site.mount()]
+        routes += [Route(bare, _into_the_pages) for bare in ("/", PREFIX)]
+        routes.append(site.mount())
     if documents is not None:
         routes += FleetRoute(documents).routes()
     proxies = () if office is None else office.settings.proxy

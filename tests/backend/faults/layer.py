@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.backend.faults.switches import Counts, Panel, Switches
 from tests.backend.identity.admission import EST, is_for_clients
-from tests.backend.pages import PREFIX
+from tests.backend.pages import is_for_people
 from tests.backend.wire.connections import connection_of
 
 CONTROL_PATHS: Final = frozenset({"/switches", "/counts"})
@@ -75,8 +75,7 @@ class Faults:
 
 def _is_not_a_devices(path: str) -> bool:
     """Whether a test speaks, or a person or another system looks: never faulty, never counted."""
-    is_a_page = path == PREFIX or path.startswith(f"{PREFIX}/")
-    return path in CONTROL_PATHS or is_a_page or is_for_clients(path)
+    return path in CONTROL_PATHS or is_for_people(path) or is_for_clients(path)
 
 
 class _Body:

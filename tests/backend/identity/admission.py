@@ -15,7 +15,7 @@ from tests.backend.identity.closings import How
 from tests.backend.identity.known import CertificateState, Known, Label
 from tests.backend.identity.register import Register
 from tests.backend.identity.shown import Shown, by_tls
-from tests.backend.pages import PREFIX
+from tests.backend.pages import PREFIX, is_for_people
 from tests.backend.wire.asking import asked
 
 log = logging.getLogger(__name__)
@@ -200,4 +200,4 @@ def technician_of(scope: Any) -> str | None:
 
 def _is_open(scope: Scope) -> bool:
     path = scope["path"] if scope["type"] == "http" else PREFIX
-    return path in _OPEN or path == PREFIX or path.startswith(f"{PREFIX}/")
+    return path in _OPEN or is_for_people(path)

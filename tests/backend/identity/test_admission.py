@@ -64,6 +64,26 @@ def test_the_certificate_of_a_request_is_read_once_also_where_it_has_a_body(tmp_
     assert len(read) == 1
 
 
+@pytest.mark.parametrize("path", ["/", "/pages", "/pages/"])
+def test_a_person_needs_no_certificate_to_come_to_the_pages(tmp_path: Path, path: str) -> None:
+    """A customer types the bare address, and is not told to enrol."""
+    passed: list[Scope] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        passed.append(scope)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(_message: Message) -> None: ...
+
+    asked: Scope = {"type": "http", "path": path, "state": {}, "headers": []}
+    admission = Admission(app, Register(tmp_path), Clients(tmp_path), lambda _scope: None)
+    asyncio.run(admission(asked, receive, send))
+
+    assert passed == [asked]
+
+
 def issued(folder: Path) -> int:
     """The serial of the certificate of a device that is let in."""
     authority, now = Authority.of(keys.certificates(folder / "ca").folder), datetime.now(UTC)

@@ -54,6 +54,7 @@ ROLES: Final = {
 
 EXPECTED: Final = """
 route                                          nobody other owner unverified verified later dispatch device device2
+GET /                                             307   307   307        307      307   307      307    307     307
 GET /pages                                        307   307   307        307      307   307      307    307     307
 GET /pages/                                       303   303   303        303      303   303      303    303     303
 GET /pages/sign-in                                200   200   200        200      200   200      200    200     200
@@ -296,5 +297,5 @@ def test_a_waiting_photo_opens_for_dispatch_alone(scene: Scene, role: str) -> No
 
 
 def test_the_test_switches_are_not_there_unless_asked_for(scene: Scene) -> None:
-    for path in ("/switches", "/counts", "/", "/photos", "/orders"):
+    for path in ("/switches", "/counts", "/photos", "/orders"):
         assert scene.live.browser(OWNER).ask("GET", path).status_code == 404
