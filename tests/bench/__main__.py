@@ -36,6 +36,7 @@ from tests.bench import (
 )
 from tests.bench.figures import Figure, Verdict
 from tests.bench.rig import Rig
+from tests.support import needs
 
 SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "machine": machine.measure,
@@ -61,9 +62,24 @@ SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
 """The machine's own limits are always measured, first."""
 
 
+NEEDS: Final = {
+    "enrol": ("curl",),
+    "upload": ("node", "npm"),
+    "rows": ("initdb",),
+    "peak": peak.NEEDS,
+    "kills": peak.NEEDS,
+}
+"""What a section cannot do without, by the names of tests/support/needs.py.
+
+Other sections leave out what they cannot measure here, and say so.
+"""
+
+
 def main() -> int:
     """Measure, and print while it goes on; 1 when a figure was missed."""
     options = _options()
+    wanted = [name for name in SECTIONS if _is_wanted(name, options)]
+    needs.check(*dict.fromkeys(one for name in wanted for one in NEEDS.get(name, ())))
     os.environ.pop("DOORSTEP_CONFIG", None)
     began_s = time.monotonic()
     with (
@@ -74,7 +90,7 @@ def main() -> int:
         for name, text in (run | facts).items():
             print(f"{name:<9} {text}")
         rig = Rig(folder, backend, options.quick, options.full)
-        found = {name: _measured(name, rig) for name in SECTIONS if _is_wanted(name, options)}
+        found = {name: _measured(name, rig) for name in wanted}
     seconds = time.monotonic() - began_s
     _print_end(found, seconds)
     report = {

@@ -24,6 +24,7 @@ from tests.bench.rawdisk import RawDisk, sizes
 from tests.powercut import disk
 from tests.powercut.forked import ChildFailed, in_child, spread
 from tests.powercut.writelog import Cut, Entry, disks, plan, reached, read_log
+from tests.support import needs
 
 DISK_BYTES: Final = 32 << 20
 """Holds ext4's journal, a full log, what filled it, 28 photos, and what reading them writes."""
@@ -92,8 +93,8 @@ def missing() -> str:
     """What keeps the cuts from being made here, in words; nothing if nothing does."""
     if os.geteuid() != 0:
         return "mounting disks needs root"
-    if packages := disk.missing():
-        return f"apt install {' '.join(packages)}"
+    if words := needs.told(*disk.NEEDS):
+        return words
     absent = [one for one in ("/dev/fuse", "/dev/loop-control") if not Path(one).exists()]
     if absent:
         return f"there is no {' and no '.join(absent)}"

@@ -17,10 +17,13 @@ from tests.bench import minutely
 from tests.bench.device import memory_of
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
-from tests.peak import misfortunes, missing, plan, servers
+from tests.peak import misfortunes, plan, servers
 from tests.peak.play import Outcome, play
 from tests.peak.report import percentiles
 from tests.peak.servers import Engines, Servers
+from tests.support import needs
+
+NEEDS: Final = servers.NEEDS
 
 FEW: Final = 50
 MANY: Final = 200
@@ -66,7 +69,7 @@ def _note(killed: list[str], words: str) -> None:
 
 
 def _check() -> None:
-    if told := missing.told():
+    if told := needs.told(*NEEDS):
         raise RuntimeError(told)
 
 

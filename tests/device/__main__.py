@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from tests.device import image, office, provision
 from tests.device.furnish import NAME
@@ -13,12 +14,20 @@ from tests.device.machine import Image, Machine, overlay
 from tests.device.report import Report
 from tests.device.rig import device
 from tests.device.stages import FLEET_STAGES, STAGES
+from tests.support import needs
 from tests.support.nmea import free_port
+
+NEEDS: Final = (
+    *("qemu-system-x86_64", "qemu-img", "mmdebstrap", "mkfs.ext4", "mount"),
+    *("ssh", "scp", "ssh-keygen", "exiftool"),
+)
+"""Of all stages: none ends after an hour for want of a command."""
 
 
 def main() -> int:
     """Run the stages that were asked for, all without any; 1 where a check failed."""
     options = _options()
+    needs.check(*NEEDS, root=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with it
     image.BUILD.mkdir(parents=True, exist_ok=True)
     kept_report = image.BUILD / "report.txt"

@@ -1,8 +1,10 @@
 """Whether the rigs that the page names tell their options, and do nothing else then."""
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -31,3 +33,24 @@ def test_it_tells_its_options(rig: str) -> None:
 
 def test_the_page_names_them() -> None:
     assert len(RIGS) > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "rig", ["tests.provision", "tests.device", "tests.powercut", "tests.failing", "tests.bench"]
+)
+def test_it_names_what_is_missing_before_it_starts_work(rig: str, tmp_path: Path) -> None:
+    """Not after ten minutes, and not one after the other: here nothing of PATH is there."""
+    ended = subprocess.run(
+        [sys.executable, "-m", rig],
+        cwd=REPOSITORY,
+        env={**os.environ, "PATH": str(tmp_path), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "missing. On Debian: apt install " in ended.stderr
+    assert not list(tmp_path.iterdir())

@@ -6,7 +6,6 @@ Ends with 0 when nothing was lost and every command ended as its contract says.
 import argparse
 import logging
 import os
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from tests.failing.blows import Blow, all_blows, spread_out
 from tests.failing.works import WORKS
 from tests.failing.yard import Struck, prepare, yard
 from tests.powercut.forked import WORKERS, Forked
+from tests.support import needs
 from tests.support.factory import small_disk
 
 ALONE: Final = "DOORSTEP_FAILING_ALONE"
@@ -50,9 +50,7 @@ MISSED_SHARE: Final = 0.05
 
 def main() -> int:
     words = _arguments()
-    if os.geteuid() != 0 or shutil.which("strace") is None:
-        print("this mounts a disk: run it as root, with strace installed", file=sys.stderr)
-        return 2
+    needs.check("strace", "mkfs.ext4", "mount", "unshare", root=True)
     if ALONE not in os.environ:
         os.environ[ALONE] = "1"
         alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]

@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tests.peak import dispatch, misfortunes, missing, plan, report, servers
+from tests.peak import dispatch, misfortunes, plan, report, servers
 from tests.peak.dispatch import Looks
 from tests.peak.play import Outcome, play
+from tests.support import needs
 
 DEVICES: Final = 50
 RECORDS: Final = 12
@@ -31,9 +32,7 @@ INTAKES: Final = 2
 def main() -> int:
     """Play the peak; 0 only when each record has its receipt, and none is lost or double."""
     options = _options()
-    if told := missing.told():
-        print(told, file=sys.stderr)
-        return 2
+    needs.check(*servers.NEEDS)
     signal.signal(signal.SIGTERM, lambda _kind, _frame: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="doorstep-") as folder:
         outcome, looks = _play(Path(folder), options)

@@ -20,6 +20,9 @@ from tests.support.postgres import Postgres, running_postgres
 from tests.support.s3 import SeaweedFS, s3_engine
 from tests.support.sealed import IDENTITY_FILE, NAMES
 
+NEEDS: Final = ("initdb", "nginx")
+"""By the names of tests/support/needs.py; the S3 engine comes from PyPI."""
+
 BUCKET: Final = "records"
 
 S3_REQUESTS: Final = "SeaweedFS_s3_request_total{"

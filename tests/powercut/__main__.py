@@ -4,7 +4,6 @@ Ends with 0 when no state breaks a promise and every broken variant of the produ
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from tests.powercut.rig import Rig, Violation, catch, room, try_states
 from tests.powercut.scenarios import SCENARIOS
 from tests.powercut.variants import BROKEN, SOUND, Variant
 from tests.powercut.writelog import plan
+from tests.support import needs
 
 MEMORY: Final = Path("/dev/shm")
 """Images lie in memory: they are written thousands of times."""
@@ -70,12 +70,7 @@ class Score:
 
 def main() -> int:
     words = _arguments()
-    if os.geteuid() != 0:
-        print("the rig mounts disks: run it as root", file=sys.stderr)
-        return 2
-    if packages := disk.missing():
-        print(f"the rig needs: apt install {' '.join(packages)}", file=sys.stderr)
-        return 2
+    needs.check(*disk.NEEDS, root=True)
     be_alone(sys.argv[1:])
     began_s = time.monotonic()
     try:

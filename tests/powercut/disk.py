@@ -1,7 +1,6 @@
 """A disk whose every write is logged: an ext4 image behind QEMU, FUSE and a loop device."""
 
 import gc
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,18 +16,8 @@ READY_WITHIN_S: Final = 20.0
 FREE_WITHIN_S: Final = 10.0
 """Longest wait for whoever holds a disk: a process that was killed is gone in milliseconds."""
 
-PACKAGES: Final = {
-    "qemu-storage-daemon": "qemu-utils",
-    "mkfs.ext4": "e2fsprogs",
-    "mount": "mount",
-    "fusermount3": "fuse3",
-    "unshare": "util-linux",
-}
-
-
-def missing() -> list[str]:
-    """The packages to install before the rig can work."""
-    return sorted({package for tool, package in PACKAGES.items() if shutil.which(tool) is None})
+NEEDS: Final = ("qemu-storage-daemon", "mkfs.ext4", "mount", "fusermount3", "unshare")
+"""Commands, by the names of tests/support/needs.py."""
 
 
 def make(image: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.powercut import disk
 from tests.powercut.variants import BROKEN
+from tests.support import needs
 from tests.support.device import REPOSITORY
 from tests.support.waiting import until
 
@@ -24,8 +25,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 @pytest.fixture(autouse=True)
 def _parts() -> None:
-    if packages := disk.missing():
-        pytest.fail(f"the power-cut rig needs more: apt install {' '.join(packages)}")
+    if words := needs.told(*disk.NEEDS):
+        pytest.fail(words)
 
 
 def test_no_power_cut_breaks_a_promise() -> None:

@@ -6,17 +6,22 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from tests.provision.image import KEPT, TECHNICIAN, image, technicians_key
 from tests.provision.machine import machines
 from tests.provision.network import Network
 from tests.provision.office import office
+from tests.support import needs
+
+NEEDS: Final = ("mmdebstrap", "ssh", "ssh-keygen", "nft", "ip", "chronyd", "unshare", "mount")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.provision", description=__doc__)
     parser.add_argument("names", nargs="*", default=["van-1", "van-2", "van-3"])
     names: list[str] = parser.parse_args().names
+    needs.check(*NEEDS, root=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     lower = image()
     with tempfile.TemporaryDirectory(dir=KEPT, prefix="by-hand-") as made, Network() as network:

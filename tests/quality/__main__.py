@@ -4,11 +4,13 @@ import argparse
 
 from tests.quality import judging, table
 from tests.quality.photographs import PLACES
+from tests.support import needs
 
 
 def main() -> None:
     """Judge every photograph, spoilt in every way, and print the tables."""
     argparse.ArgumentParser(prog="python -m tests.quality", description=__doc__).parse_args()
+    needs.check("mate-backgrounds")
     print("\n".join(table.lines(list(judging.judged(PLACES, judging.ALL)))))
 
 
