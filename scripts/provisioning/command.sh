@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # What scripts/provision, scripts/deploy and scripts/collect-logs have in common: words, environment,
 # a run.
-# Sourced. Who sources it has `own_option`, which takes an option of its own and sets $used, and
-# `usage`.
+# Sourced. The script that sources it has `own_option`, which takes an option of its own and sets $used.
+
+# shellcheck source=scripts/help.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../help.sh"
 
 inventory=fleet.yml hosts=() more=() retry=no used=1
 
@@ -24,7 +26,7 @@ parse_command() {
                 more=("$@")
                 return
                 ;;
-            -h | --help) usage ;;
+            -h | --help) print_help ;;
             -*) own_option "$@" || return ;;
             *) hosts+=("$1") ;;
         esac
@@ -33,8 +35,7 @@ parse_command() {
 }
 
 no_such_option() {
-    echo "$1 is not an option of this; after -- it goes to ansible-playbook" >&2
-    return 2
+    refuse_word "$1 is not an option (after -- ansible-playbook gets it)"
 }
 
 # look_at_inventory ROOT LIST [VERSION]   LIST is who is to be tried again; ends the command where

@@ -6,10 +6,10 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tests.backend.process import REPOSITORY, running_backend
 from tests.bench import (
@@ -35,10 +35,11 @@ from tests.bench import (
     verify,
 )
 from tests.bench.figures import Figure, Verdict
+from tests.bench.options import SECTIONS, read_options
 from tests.bench.rig import Rig
 from tests.support import needs
 
-SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
+MEASURES: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "machine": machine.measure,
     "start": start.measure,
     "press": press.measure,
@@ -59,7 +60,7 @@ SECTIONS: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "kills": peak.kills,
     "verify": verify.measure,
 }
-"""The machine's own limits are always measured, first."""
+"""By the names of options.SECTIONS."""
 
 
 NEEDS: Final = {
@@ -77,7 +78,7 @@ Other sections leave out what they cannot measure here, and say so.
 
 def main() -> int:
     """Measure, and print while it goes on; 1 when a figure was missed."""
-    options = _options()
+    options = read_options()
     wanted = [name for name in SECTIONS if _is_wanted(name, options)]
     needs.check(*dict.fromkeys(one for name in wanted for one in NEEDS.get(name, ())))
     os.environ.pop("DOORSTEP_CONFIG", None)
@@ -106,7 +107,7 @@ def main() -> int:
 
 
 def _measured(name: str, rig: Rig) -> list[Figure]:
-    rows = SECTIONS[name](rig)
+    rows = MEASURES[name](rig)
     print()
     print("\n".join(figures.lines(name, rows)), flush=True)
     return rows
@@ -141,32 +142,6 @@ def _roomy_folder() -> Path:
     usual = Path(tempfile.gettempdir())
     is_same_disk = usual.stat().st_dev == REPOSITORY.stat().st_dev
     return usual if is_same_disk else REPOSITORY / "build"
-
-
-def _options(arguments: Sequence[str] | None = None) -> Any:
-    parser = argparse.ArgumentParser("scripts/bench", description=__doc__)
-    parser.add_argument(
-        "sections",
-        nargs="*",
-        metavar="SECTION",
-        help=f"which: {', '.join(SECTIONS)}; all when none is named",
-    )
-    parser.add_argument("--quick", action="store_true", help="under a minute; a look, no proof")
-    parser.add_argument("--full", action="store_true", help="1,000 uploads per line; an hour")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="every sample, as JSON")
-    parser.add_argument(
-        "--chart", type=Path, metavar="DIR", help="bench.svg and bench.png of a whole run"
-    )
-    parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help="where the state lies; else on this disk"
-    )
-    options = parser.parse_args(arguments)
-    unknown = [name for name in options.sections if name not in SECTIONS]
-    if unknown:
-        parser.error(f"unknown: {', '.join(unknown)}; one of: {', '.join(SECTIONS)}")
-    if options.chart and options.sections:
-        parser.error("the chart shows a whole run: name no sections with --chart")
-    return options
 
 
 if __name__ == "__main__":

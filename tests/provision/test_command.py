@@ -173,7 +173,10 @@ def _release(folder: Path) -> Path:
         ((), "Which release? scripts/deploy VERSION"),
         (("--wave", "1,half", "1"), "--wave needs numbers or percentages: --wave 1,5%,25%,100%"),
         (("--max-failures", "few", "1"), "--max-failures needs a number: --max-failures 1"),
-        (("--now", "1"), "--now is not an option of this; after -- it goes to ansible-playbook"),
+        (
+            ("--now", "1"),
+            "--now is not an option (after -- ansible-playbook gets it); see scripts/deploy --help",
+        ),
         (("--retry", "1"), "No run has come to its end yet: leave --retry out"),
         (("1", "van-9"), "van-9: fleet.yml has no such device; nothing was touched"),
     ],
