@@ -341,7 +341,8 @@ def plain_language(retention: Retention) -> list[Kept]:
         ),
         _kept(
             "A photo that the driver took back or replaced",
-            "Nobody. It waits for a question about the delivery.",
+            "Nobody on these pages: it waits for a question about the delivery. In a dispute, "
+            "whoever the office gives it to as evidence.",
             retention.void_days,
             "after it was taken back",
         ),
@@ -386,15 +387,20 @@ def plain_language(retention: Retention) -> list[Kept]:
             "A photo of an order with “Don’t take delivery photos”",
             "Nobody.",
             "Not at all: it is deleted when it arrives, and what is already here is deleted at "
-            "once",
+            "once. While there is an open case about the order, it is kept until that is closed",
         ),
         Kept(
             "All of an order, while there is an open case about it",
-            "As above.",
+            "As above, and in a dispute whoever the office gives it to as evidence.",
             "Until the case is closed",
         ),
     ]
 
 
-def _kept(what: str, for_whom: str, days: int, since: str) -> Kept:
-    return Kept(what, for_whom, f"{days} {'day' if days == 1 else 'days'} {since}", days)
+def days(count: int) -> str:
+    """Return a number of days as in `1 day`, `30 days`."""
+    return f"{count} day{'' if count == 1 else 's'}"
+
+
+def _kept(what: str, for_whom: str, count: int, since: str) -> Kept:
+    return Kept(what, for_whom, f"{days(count)} {since}", count)

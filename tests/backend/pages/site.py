@@ -19,6 +19,7 @@ from tests.backend.engines.away import Away
 from tests.backend.identity.ending import Ending
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Nobody, Viewer
+from tests.backend.office.keeping import days
 from tests.backend.office.model import Office
 from tests.backend.pages import PREFIX, fleet_words, words
 from tests.backend.pages.accounts import Accounts
@@ -82,6 +83,7 @@ class Site:
             lstrip_blocks=True,
         )
         self._templates.filters["day_and_time"] = words.day_and_time
+        self._templates.filters["days"] = days
         self._templates.filters["utc"] = rfc3339
         self._templates.filters.update(fleet_words.FILTERS)
 
@@ -146,7 +148,8 @@ class Site:
 
     def _render(self, template: str, status: int, viewer: Viewer, **values: Any) -> Response:
         common = {"prefix": PREFIX, "home": home(viewer), "simulated": self._simulated}
-        common["photo_days"] = self._office.settings.retention.photo_days
+        retention = self._office.settings.retention
+        common |= {"photo_days": retention.photo_days, "view_log_days": retention.view_log_days}
         text = self._templates.get_template(template).render(**common, **values)
         return HTMLResponse(text, status)
 

@@ -242,6 +242,36 @@ def test_no_photo_for_an_order_changes_the_next_manifest_and_deletes_the_photo(l
     assert live.town.rule(CHANGES_MIND) == "allowed"
 
 
+def test_pages_promise_no_deleting_while_a_case_is_open(live: Live) -> None:
+    """Wherever a page says "deleted at once", it also says what an open case changes."""
+    capture_id = live.town.receive(live.town.photo(CHANGES_MIND))
+    live.town.office.keeping.hold(CHANGES_MIND, "CASE-7", NOON)
+    browser = live.browser(FOURTH)
+    pages = [f"/orders/{CHANGES_MIND}", "/delivery-photos", "/what-is-kept"]
+
+    for page in pages:
+        promised = browser.get(page).text.partition("deleted at once")[2].partition("</section>")[0]
+        assert "open case" in promised, page
+    browser.send(f"/orders/{CHANGES_MIND}/delivery-photos", photos="off")
+
+    assert live.town.kept(capture_id) == (True, True)
+    assert images(browser.get(f"/orders/{CHANGES_MIND}").text) == []
+
+
+def test_dispatch_page_claims_no_order_for_a_photo_deleted_after_an_opt_out(live: Live) -> None:
+    """A deleted photo has no order any more, so the page speaks only of photos that wait."""
+    capture_id = live.town.receive(live.town.photo(CHANGES_MIND))
+
+    live.browser(FOURTH).send(f"/orders/{CHANGES_MIND}/delivery-photos", photos="off")
+
+    filed = live.town.office.filing.filed(capture_id)
+    assert filed is not None
+    assert filed.number is None
+    page = live.browser(Dispatch()).get("/dispatch").text
+    assert "No photo waits for an order." in page
+    assert "Every photo has its order" not in page
+
+
 def test_no_photo_for_an_address_concerns_all_that_goes_there(live: Live) -> None:
     browser = live.browser(FOURTH)
 
@@ -292,7 +322,8 @@ def test_customer_service_sees_a_photo_with_the_code_and_the_customer_reads_who_
     answer = agent.send("/service", number=f" {ALLOWED} ", code=shown[1], why="missing")
 
     assert answer.headers["Location"] == f"/pages/service/{ALLOWED}"
-    assert "Nobody of customer service." in customer.get(f"/orders/{ALLOWED}").text
+    nobody_yet = "Nobody of customer service in the last 365 days."
+    assert nobody_yet in customer.get(f"/orders/{ALLOWED}").text
     (image,) = images(agent.get(f"/service/{ALLOWED}").text)
     assert agent.get(image).content == PICTURE
     page = customer.get(f"/orders/{ALLOWED}").text
@@ -388,7 +419,7 @@ def test_dispatch_deletes_a_photo_that_is_of_no_order(live: Live) -> None:
     dispatch.send(f"/dispatch/{stray}/discard")
 
     assert live.town.kept(stray) == (False, False)
-    assert "None. Every photo has its order." in dispatch.get("/dispatch").text
+    assert "No photo waits for an order." in dispatch.get("/dispatch").text
 
 
 def test_dispatch_reads_quality_flags_and_what_was_taken_back_without_the_pictures(
