@@ -28,7 +28,9 @@ _BAND_PX: Final = 48
 """Rows that are worked on at once, as floats: 1.3 MB of a picture that is 2304 wide."""
 
 LENS_PX: Final = 0.7
-"""Standard deviation of a lens's blur: no edge is sharper than its pixels."""
+"""Standard deviation of the lens's blur in pixels, at every width of the picture.
+
+A camera's lens is made for its pixels: no edge is sharper than they are, and few are softer."""
 
 _WALLS: Final = ((92, 118, 172), (205, 214, 218), (120, 140, 150), (168, 190, 205))
 _DOORS: Final = (
@@ -103,7 +105,7 @@ def painted(seed: int, width_px: int, height_px: int) -> Image:
     room = _Room(canvas, eye, (dice.uniform(-0.1, 0.1), 0.38, 0.0))
     _paint_house(room, seed, dice)
     _paint_parcel(room, seed, dice)
-    cv2.GaussianBlur(canvas, (0, 0), max(LENS_PX, LENS_PX * width_px / 2304), dst=canvas)
+    cv2.GaussianBlur(canvas, (0, 0), LENS_PX, dst=canvas)
     canvas.setflags(write=False)
     return canvas
 
