@@ -13,7 +13,7 @@ from tests.device.furnish import NAME
 from tests.device.machine import Image, Machine, overlay
 from tests.device.report import Report
 from tests.device.rig import device
-from tests.device.stages import FLEET_STAGES, STAGES
+from tests.device.stages import FLEET_STAGES, NAMES, PROVISION, STAGES
 from tests.support import needs
 from tests.support.nmea import free_port
 
@@ -26,7 +26,7 @@ NEEDS: Final = (
 
 def main() -> int:
     """Run the stages that were asked for, all without any; 1 where a check failed."""
-    options = _options()
+    options = read_options(sys.argv[1:])
     needs.check(*NEEDS, root=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with it
     image.BUILD.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,8 @@ def main() -> int:
         return _fresh(made, report)
     names = options.stages or [*STAGES, *FLEET_STAGES]
     of_one = [name for name in names if name in STAGES]
-    if (options.login or of_one) and not _of_one(made, report, of_one, options):
+    needs_one = options.login or of_one or PROVISION in names
+    if needs_one and not _of_one(made, report, of_one, options):
         return report.end()
     for name in names:
         if name in FLEET_STAGES:
@@ -52,8 +53,8 @@ def main() -> int:
 def _of_one(made: Image, report: Report, names: Sequence[str], options: argparse.Namespace) -> bool:
     """What begins with the device of this state of the product; False where there is none."""
     kept = provision.kept(made)
-    if kept is None or options.provision:
-        with report.stage("provision", "a fresh machine, by the playbook over SSH"):
+    if kept is None or PROVISION in options.stages:
+        with report.stage(PROVISION, "a fresh machine, by the playbook over SSH"):
             provision.stage(made, report)
         kept = provision.kept(made)
     if kept is None:
@@ -96,11 +97,10 @@ def _sit(made: Image, report: Report, box: Machine) -> int:
     return 0
 
 
-def _options() -> argparse.Namespace:
+def read_options(words: Sequence[str]) -> argparse.Namespace:
+    """Return what the command line asks for; exit with 2 if a stage or an option is unknown."""
     parser = argparse.ArgumentParser(prog="scripts/test --device", description=__doc__)
-    parser.add_argument(
-        "stages", nargs="*", metavar="STAGE", help=", ".join([*STAGES, *FLEET_STAGES])
-    )
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(NAMES))
     parser.add_argument("--image", action="store_true", help="only build the machine's disk")
     parser.add_argument(
         "--fresh",
@@ -108,12 +108,10 @@ def _options() -> argparse.Namespace:
         help="only boot it, to be provisioned",
     )
     parser.add_argument("--login", action="store_true", help="only boot it, provisioned")
-    parser.add_argument("--provision", action="store_true", help="provision it anew")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     for name in options.stages:
-        if name not in STAGES and name not in FLEET_STAGES:
-            known = ", ".join([*STAGES, *FLEET_STAGES])
-            parser.error(f"{name}: no such stage; there are {known}")
+        if name not in NAMES:
+            parser.error(f"{name}: no such stage; there are {', '.join(NAMES)}")
     return options
 
 

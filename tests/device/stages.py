@@ -62,3 +62,9 @@ FLEET_STAGES: Final[dict[str, FleetStage]] = {
     "end": FleetStage("a rescue from a killed one's card, and one that retires", end_stage.run),
 }
 """In the order in which they run, after the others."""
+
+PROVISION: Final = "provision"
+"""The stage that makes the device the others begin with; it runs by itself if there is none."""
+
+NAMES: Final = (PROVISION, *STAGES, *FLEET_STAGES)
+"""Every stage that the command line takes."""
