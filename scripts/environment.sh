@@ -60,20 +60,3 @@ make_environment() {
         return 2
     }
 }
-
-# is_help ARGS...   whether one of the arguments before -- asks for help
-is_help() {
-    local argument
-    for argument; do
-        case $argument in
-            --) return 1 ;;
-            -h | --help) return 0 ;;
-        esac
-    done
-    return 1
-}
-
-# print_usage FILE   the comment at the top of a script is its help
-print_usage() {
-    sed -n '2,/^[^#]/ { /^#/ s/^# \{0,1\}//p }' "$1"
-}

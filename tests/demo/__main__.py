@@ -3,7 +3,6 @@
 Simulated is only what is hardware: camera, buttons, light, GPS, battery.
 """
 
-import argparse
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Accounts
 from tests.backend.process import Backend, running_backend
 from tests.demo import screen, story
+from tests.demo.options import read_options
 from tests.demo.play import play
 from tests.demo.round import play_round
 
@@ -29,7 +29,7 @@ SETTINGS: Final = 'zone = "Europe/Berlin"\n'
 
 def main() -> int:
     """Play the round; 0 only when everything came to what the story says."""
-    arguments = _arguments()
+    arguments = read_options()
     if arguments.play and not screen.is_there():
         print("--play needs a terminal, whose keys are the device's buttons.", file=sys.stderr)
         print("Start it in one, or without --play: then it plays by itself.", file=sys.stderr)
@@ -60,28 +60,6 @@ def _play_by_itself(folder: Path, backend: Backend, office: Office) -> int:
     print("\n".join(f"WRONG: {problem}" for problem in problems))
     print(f"{'INCOMPLETE' if problems else 'Complete'} in {time.monotonic() - began_s:.0f} s.")
     return 1 if problems else 0
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("scripts/demo", description=__doc__)
-    parser.add_argument(
-        "--keep",
-        type=Path,
-        metavar="DIR",
-        help="leave everything in DIR: received/, photos/, records/ of the backend, and demo-01/ "
-        "and demo-02/, the two devices with configuration, state/ and logs",
-    )
-    parser.add_argument(
-        "--serve",
-        action="store_true",
-        help="then leave the backend's pages up for a browser on this machine, until Ctrl-C",
-    )
-    parser.add_argument(
-        "--play",
-        action="store_true",
-        help="play by hand instead: a device in this terminal, its buttons and its world as keys",
-    )
-    return parser.parse_args()
 
 
 @contextmanager

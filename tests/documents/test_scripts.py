@@ -10,7 +10,10 @@ import pytest
 
 from tests.documents.pages import REPOSITORY
 
-SCRIPTS: Final = ("bench", "collect-logs", "deploy", "provision", "release", "wheelhouse")
+SCRIPTS: Final = (
+    *("bench", "check", "collect-logs", "demo", "deploy", "provision", "release", "test"),
+    "wheelhouse",
+)
 
 
 def ran(script: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,6 @@
 seconds, and an instance is killed. Then a table says what came of it.
 """
 
-import argparse
 import os
 import signal
 import sys
@@ -12,26 +11,20 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.peak import dispatch, misfortunes, plan, report, servers
 from tests.peak.dispatch import Looks
+from tests.peak.options import read_options
 from tests.peak.play import Outcome, play
 from tests.support import needs
-
-DEVICES: Final = 50
-RECORDS: Final = 12
-"""Of each device: 600 in all."""
-
-LASTS_S: Final = 60.0
-"""10 records a second, and 20 in the middle: a fleet of 10,000 makes 170 at its peak."""
 
 INTAKES: Final = 2
 
 
 def main() -> int:
     """Play the peak; 0 only when each record has its receipt, and none is lost or double."""
-    options = _options()
+    options = read_options()
     needs.check(*servers.NEEDS)
     signal.signal(signal.SIGTERM, lambda _kind, _frame: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="doorstep-") as folder:
@@ -44,7 +37,7 @@ def main() -> int:
     return 0 if outcome.is_good else 1
 
 
-def _play(folder: Path, options: argparse.Namespace) -> tuple[Outcome, Looks]:
+def _play(folder: Path, options: Any) -> tuple[Outcome, Looks]:
     began_s = time.monotonic()
 
     def say(words: str) -> None:
@@ -63,14 +56,6 @@ def _play(folder: Path, options: argparse.Namespace) -> tuple[Outcome, Looks]:
             )
             with dispatch.looking(spread) as looks:
                 return play(spread, presses, happens, say), looks
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("scripts/demo --fleet", description=__doc__)
-    parser.add_argument("--devices", type=int, default=DEVICES, help="how many devices")
-    parser.add_argument("--records", type=int, default=RECORDS, help="of each device")
-    parser.add_argument("--seconds", type=float, default=LASTS_S, help="how long they are made")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":
