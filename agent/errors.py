@@ -62,6 +62,17 @@ def not_read(path: Path, what: str, error: Exception) -> ConfigError:
     return unreadable(words, error)
 
 
+def is_missing(path: Path) -> bool:
+    """Return whether nothing is at `path`; False if that cannot be told: reading will say why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 class NotGenuine(DoorstepError, ValueError):
     """A signature, or what it covers, does not verify."""
 

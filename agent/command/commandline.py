@@ -26,7 +26,29 @@ NUMBER_MOST: Final = 2**63 - 1
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The words of one command; raises SystemExit where they are wrong, or ask for help."""
-    return _parser().parse_args(arguments)
+    return parsed(parser(), arguments)
+
+
+def parsed(whole: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse `arguments`: a path may be any bytes, every other word must be UTF-8.
+
+    Raises:
+        SystemExit: the words are wrong, or ask for help; argparse has said why.
+    """
+    found = whole.parse_args(arguments)
+    for name, value in vars(found).items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, str) and not _is_text(one):
+                whole.error(f"{name}: {printable(one)} is not UTF-8")
+    return found
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:  # it has what os.fsdecode makes of other bytes
+        return False
+    return True
 
 
 def serves(parsed: argparse.Namespace) -> bool:
@@ -62,11 +84,7 @@ def run_as_process(arguments: Sequence[str]) -> int:
     except SystemExit as ended:  # of argparse, which has told why
         code = int(ended.code or 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to stop
-    sys.stdout.flush()
-    if out.error is None or isinstance(out.error, BrokenPipeError):
-        return code
-    print(f"doorstep: cannot write to standard output: {out.error.strerror}", file=sys.stderr)
-    return code or ExitCode.FAULT
+    return code if streams.all_told(out, "doorstep") else code or ExitCode.FAULT
 
 
 def _end_at_once(code: int) -> None:
@@ -84,18 +102,19 @@ def _tell(error: Exception, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="PATH")
-    parser = argparse.ArgumentParser("doorstep", description="Proof-of-delivery capture.")
-    parser.add_argument("--version", action="version", version=f"doorstep {__version__}")
-    parser.add_argument(
+    whole = argparse.ArgumentParser("doorstep", description="Proof-of-delivery capture.")
+    whole.add_argument("--version", action="version", version=f"doorstep {__version__}")
+    whole.add_argument(
         "--config",
         type=Path,
         metavar="PATH",
         help="the configuration file (else $DOORSTEP_CONFIG, else /etc/doorstep/config.toml)",
     )
-    verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    verbs = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, help_text: str) -> argparse.ArgumentParser:
         return verbs.add_parser(name, help=help_text, parents=[common], description=help_text)
@@ -116,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(add)
     _add_rescue(add)
     _add_retire(add)
-    return parser
+    return whole
 
 
 _Add = Callable[[str, str], argparse.ArgumentParser]

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, fields
 
 from agent.config import Config, load, path_of, pins_of_the_build
-from agent.errors import ConfigError, ExitCode
+from agent.errors import ConfigError, ExitCode, is_missing
 from agent.record import receipt
 from agent.trust import authorities
 from agent.trust.keys import given_recipients, pinned
@@ -39,7 +39,8 @@ def check(config: Config) -> None:
     given_recipients(config)
     if config.identity.fleet_key is not None:
         pinned(config)
-    if config.identity.ca is not None and config.identity.ca.exists():  # else enrolment fetches it
+    authority = config.identity.ca
+    if authority is not None and not is_missing(authority):  # else enrolment fetches it
         authorities.given(config)
     if config.simulated.world is not None:
         read_script(config.simulated.world)

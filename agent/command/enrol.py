@@ -21,7 +21,7 @@ from agent.command import serve_part
 from agent.command.owners import Report, as_owner
 from agent.command.shared import owner_of
 from agent.config import Config, IdentityMode, load, path_of
-from agent.errors import ConfigError, DoorstepError, ExitCode
+from agent.errors import ConfigError, DoorstepError, ExitCode, is_missing
 from agent.queue.disk import write_durably
 from agent.queue.paths import Layout
 from agent.record import certificates
@@ -134,9 +134,15 @@ def _token(file: Path | None) -> Callable[[], str | None]:
 
 
 def _from_standard_input() -> str | None:
-    if sys.stdin.isatty():
-        return _tidy(getpass.getpass("one-time token: "), "the terminal")
-    return _tidy(sys.stdin.readline(TOKEN_LIMIT_CHARS + 2), "standard input") or None
+    try:
+        if sys.stdin.isatty():
+            return _tidy(getpass.getpass("one-time token: "), "the terminal")
+        return _tidy(sys.stdin.readline(TOKEN_LIMIT_CHARS + 2), "standard input") or None
+    except EOFError:  # Ctrl-D
+        return None
+    except OSError as error:
+        words = "give the token by --token FILE"
+        raise ConfigError(f"standard input cannot be read: {error.strerror}; {words}") from error
 
 
 def _tidy(text: str, where: str) -> str:
@@ -156,7 +162,7 @@ def _authority(config: Config, pin: str | None, as_sync: AsOwner) -> None:
     """See to `identity.ca`: whom everything after this is verified by."""
     path = config.identity.ca
     assert path is not None  # the configuration is checked
-    if pin is None or path.exists():
+    if pin is None or not is_missing(path):
         trusted = given(config)  # says what is wrong with the file
         if pin is not None:
             at_sync.pinned(trusted, pin)

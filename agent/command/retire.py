@@ -23,7 +23,15 @@ from agent.command.shared import owner_of
 from agent.command.state_disk import StateDisk
 from agent.command.unsent import Unsent
 from agent.config import DEFAULT_PATH, Config, load, path_of
-from agent.errors import ConfigError, DoorstepError, ExitCode, FailedElsewhere, NotNow, StorageFault
+from agent.errors import (
+    ConfigError,
+    DoorstepError,
+    ExitCode,
+    FailedElsewhere,
+    NotNow,
+    StorageFault,
+    is_missing,
+)
 from agent.models import printable, rfc3339
 from agent.queue.disk import disk_errors, lock, sync_folder, write_durably
 from agent.queue.paths import Layout
@@ -73,7 +81,7 @@ class Mark:
 def run(arguments: argparse.Namespace) -> int:
     """`doorstep retire DEVICE_ID [--give-up N]`."""
     path = path_of(arguments.config)
-    mark = None if path.exists() else _read(path.with_name(MARK))
+    mark = _read(path.with_name(MARK)) if is_missing(path) else None
     if mark is None:
         config = load(path)
         _check_named(config.device.id, arguments.device_id)

@@ -87,7 +87,7 @@ def _receipts(
 ) -> Mapping[str, Sequence[str]] | None:
     """Those in a folder, or in one file."""
     if given is not None:
-        paths = _files(given) if given.is_dir() else [_given(given)]
+        paths = _files(given) if os.path.isdir(given) else [_given(given)]  # noqa: PTH112 - a closed one is none
         return papers.read_receipts(paths, unusable)
     if not os.path.lexists(there):
         return None

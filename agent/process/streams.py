@@ -25,11 +25,30 @@ class Outlasting(io.FileIO):
 
 
 def outlast() -> Outlasting:
-    """Put such streams in place of this process's own; returns standard output."""
+    """Put such streams in place of this process's own; returns standard output.
+
+    Standard input is empty if it was closed, and its bytes that are no text become surrogates.
+    """
     _fill_closed()
+    if sys.stdin is None:  # it was closed
+        sys.stdin = os.fdopen(0, closefd=False)
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
     out, err = (Outlasting(number, "w", closefd=False) for number in (1, 2))
     sys.stdout, sys.stderr = _text(out, sys.stdout), _text(err, sys.stderr)
     return out
+
+
+def all_told(out: Outlasting, program: str) -> bool:
+    """Flush standard output; print an error and return False if the system did not take it all.
+
+    A reader that went away wanted no more: that is no error.
+    """
+    sys.stdout.flush()
+    if out.error is None or isinstance(out.error, BrokenPipeError):
+        return True
+    sys.stderr.write(f"{program}: cannot write to standard output: {out.error.strerror}\n")
+    return False
 
 
 def _fill_closed() -> None:

@@ -35,9 +35,9 @@ class Keeper:
         self.before = 0
         self.torn = 0
         self.others: list[str] = []
-        if folder.exists() and not folder.is_dir():
-            raise ConfigError(f"{folder}: not a folder")
         with disk_errors(f"cannot make {folder}"):
+            if folder.exists() and not folder.is_dir():
+                raise ConfigError(f"{folder}: not a folder")
             _make(folder)
             self._owner = folder.stat()
 

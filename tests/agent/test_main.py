@@ -85,6 +85,7 @@ def test_every_wrong_setting_is_told_at_once_and_nothing_is_started(
         ["queue", "--after", "many"],
         ["queue", "--after", "9223372036854775808"],
         ["queue", "--after", "9" * 5_000],
+        ["queue", "retry", "\udcff"],
         ["status", "--yaml"],
         ["verify"],
     ],

@@ -112,6 +112,19 @@ def test_an_error_that_cannot_be_told_ends_as_it_should(tmp_path: Path) -> None:
     assert [end(line, streams).returncode for streams in ("2>/dev/full", "2>&-")] == [2, 2]
 
 
+@pytest.mark.parametrize(
+    ("streams", "read"), [("<&-", "''"), ("< <(printf 'a\\xff')", "'a\\udcff'")]
+)
+def test_standard_input_is_read_whatever_it_is(streams: str, read: str) -> None:
+    """Closed, it is empty; bytes that are no text are no reason to end."""
+    code = "import sys; from agent.process import streams; streams.outlast()"
+    line = f'"$0" -c "$1" {streams}'
+    words = ["bash", "-c", line, sys.executable, f"{code}; print(ascii(sys.stdin.read()))"]
+    ended = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    assert (ended.stdout, ended.stderr) == (f"{read}\n", "")
+
+
 def test_nothing_is_written_where_a_closed_stream_was(device: Device) -> None:
     """The first file that is opened gets the number of one that is closed."""
     ended = end(["sync", "--once", "--config", str(device.config)], "<&- >&- 2>&-")
