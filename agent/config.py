@@ -5,7 +5,6 @@ The settings of the devices are in `hardware/settings.py`; this module adds the 
 
 import json
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
@@ -31,7 +30,7 @@ from hardware.settings import (
     Range,
     SimulatedSettings,
 )
-from hardware.settings_toml import TableReader
+from hardware.settings_toml import TableReader, read_document
 
 _Percent = Annotated[float, Range(0, 100, "a percentage")]
 _Score = Annotated[float, Range(0, 1_000_000, "a score")]
@@ -265,7 +264,7 @@ def load(path: Path) -> Config:
 def read_toml(path: Path) -> dict[str, Any]:
     """What a configuration file has in it. Raises ConfigError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_document(path)
     except OSError as error:
         reason = error.strerror or str(error)
         words = (

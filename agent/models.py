@@ -227,8 +227,17 @@ def to_the_hour(moment: datetime) -> datetime:
 
 
 def printable(text: str) -> str:
-    """One line of what a terminal shows and does not obey: what others wrote may hold anything."""
-    return "".join(one if one.isprintable() else " " for one in text)
+    r"""One line of what a terminal shows and does not obey: what others wrote may hold anything.
+
+    Bytes of a file's name that are not UTF-8 are shown as in `\xff`; all else becomes a space.
+    """
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # what os.fsdecode makes of such a byte
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character if character.isprintable() else " "
 
 
 def from_rfc3339(text: object) -> datetime:

@@ -8,6 +8,7 @@ import difflib
 import json
 import os
 import re
+import tomllib
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
@@ -24,6 +25,24 @@ _SHOWN_LIMIT: Final = 200
 
 _EXACT_FLOAT: Final = 2**53
 """Whole numbers up to this are floats too, exactly. Source: IEEE 754 binary64."""
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Parse a TOML file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not TOML, or not UTF-8; says in which line.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        number = error.object.count(b"\n", 0, error.start) + 1
+        line = error.object.splitlines()[number - 1][:_SHOWN_LIMIT]
+        shown = line.decode(errors="backslashreplace")
+        words = f"line {number}, `{shown}`, is not UTF-8; save the file as UTF-8"
+        raise ValueError(words) from error
 
 
 class _Wrong(Exception):

@@ -85,8 +85,9 @@ def _signers(answer: Answer, pinned: PublicKey) -> Keys:
     try:
         return fleet.walk([answer.body.decode("ascii")], pinned).receipt_keys
     except (NotGenuine, UnicodeDecodeError) as error:
+        what = "it is not ASCII" if isinstance(error, UnicodeDecodeError) else error
         words = "is identity.fleet_key this fleet's, and the one of now? Nothing was sent"
-        raise NotGenuine(f"the fleet document does not verify: {error}; {words}") from error
+        raise NotGenuine(f"the fleet document does not verify: {what}; {words}") from error
 
 
 def _lines(found: Card, tally: Tally, receipts: Path) -> list[str]:

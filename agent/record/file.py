@@ -141,7 +141,9 @@ def open_label(line: bytes) -> tuple[Label, signing.PublicKey]:
         token = line.decode("ascii")
         key = signing.embedded_key(token)
         payload = signing.verify(token, {signing.thumbprint(key): key})
-    except (NotGenuine, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise RecordDamaged("the label does not verify: it is not ASCII") from error
+    except NotGenuine as error:
         raise RecordDamaged(f"the label does not verify: {error}") from error
     return _label(payload), key
 

@@ -1,7 +1,6 @@
 """The world script: what surrounds a simulated board, by press number and second, from TOML."""
 
 import logging
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,7 +10,7 @@ from typing import Annotated, Any, Final, get_type_hints
 from hardware.clock import ClockSource
 from hardware.errors import ScriptError
 from hardware.settings import Match, Range
-from hardware.settings_toml import TableReader
+from hardware.settings_toml import TableReader, read_document
 
 _log = logging.getLogger(__name__)
 
@@ -150,7 +149,7 @@ def read_script(path: Path) -> tuple[Entry, ...]:
         ScriptError: names every problem: file, entry, value and what is allowed.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = read_document(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ScriptError(

@@ -194,6 +194,33 @@ def test_torn_files_are_named_and_not_sent(bench: Bench) -> None:
     assert bench.received() == [True, False, False]
 
 
+def test_a_file_name_that_is_not_utf8_is_told_escaped_and_stops_nothing(bench: Bench) -> None:
+    """A whole record is sent whatever its file is called; a torn one is named."""
+    whole, _ = bench.write(2)
+    path = bench.card / f"{whole.label.capture_id}.rec"
+    path.rename(os.fsdecode(os.fsencode(bench.card) + b"/\xff.rec"))
+    Path(os.fsdecode(os.fsencode(bench.card) + b"/j\xfcrgen.rec")).write_bytes(b"noise")
+
+    ended = bench.run()
+
+    assert ended.code == 65
+    assert "torn: j\\xfcrgen.rec: " in ended.out
+    assert ended.summary == "2 sent, 0 there already, 1 torn, 0 refused, 0 left"
+    assert bench.receipts() == bench.ids()
+
+
+def test_a_setting_that_is_not_utf8_is_told_with_its_line(bench: Bench) -> None:
+    bench.write(1)
+    bench.config.write_bytes(b'[backend]\nurl = "https://b"\n[identity]\nca = "J\xfcrgen.pem"\n')
+
+    ended = bench.run()
+
+    assert ended.code == 2
+    assert 'line 4, `ca = "J\\xfcrgen.pem"`, is not UTF-8; save the file as UTF-8' in ended.err
+    assert "codec" not in ended.err
+    assert bench.received() == [False]
+
+
 @pytest.mark.parametrize("name", ["records", "receipts"])
 def test_a_folder_that_is_a_link_leads_nowhere(bench: Bench, tmp_path: Path, name: str) -> None:
     """The card chose it; what it leads to is this computer's."""
