@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.backend import keys
+from agent.command.commandline import parsed
+from agent.models import printable
+from agent.process import streams
+from tests.backend import keys, unusable
 from tests.backend.app import create_app
 from tests.backend.engines import chosen
-from tests.backend.engines.away import Away
 from tests.backend.engines.objects import Missing
 from tests.backend.engines.opening import URL, rows_are_there
 from tests.backend.engines.sql import UnfitError
@@ -53,26 +55,49 @@ RECEIPT_KEY: Final = "receipt-key.pem"
 
 NO_BACKEND: Final = "{} has no backend in it: is --data right?"
 
+NO_FOLDER: Final = "--data: {} is a file; name a folder"
+
 NO_PROXY: Final = f"{FILE}: proxy names nobody: with --behind-proxy no device would get in"
+
+LAST_PORT: Final = 65_535
+"""Source: RFC 9293, section 3.1."""
+
+REFUSED: Final = (WrongSettingError, UnfitError, NotDone, Missing, NoSuchOrder)
+"""What was asked for cannot be done; says why."""
+
+NO_ADDRESS: Final = "--behind-proxy: {} is no address; give one of this machine, as 10.0.0.5"
 
 TAKEN: Final = "--port: nobody can be heard at {}:{} ({}): is another instance there?"
 
 
-def main() -> None:
-    options = _options()
+def main() -> int:
+    """Serve, or do one command; returns the exit code: 1 for what failed, 2 for wrong words."""
+    out = streams.outlast()
+    code = 0
+    try:
+        _begin(parsed(parser(), sys.argv[1:]))
+    except SystemExit as ended:  # of argparse, which has said why
+        code = int(ended.code or 0)
+    except (*REFUSED, OSError) as error:
+        what = unusable.told(error) if isinstance(error, OSError) else str(error)
+        print("\n".join(map(printable, what.splitlines())), file=sys.stderr)
+        code = 1
+    return code if streams.all_told(out, "tests.backend") else code or 1
+
+
+def _begin(options: argparse.Namespace) -> None:
     loglines.begin()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     loglines.limit()
     os.umask(0o077)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # the backend says it once
     os.environ[URL] = options.database
-    try:
-        _run(options, options.data.resolve())
-    except (WrongSettingError, UnfitError, Away) as error:
-        sys.exit(str(error))
+    _run(options, options.data.resolve())
 
 
 def _run(options: argparse.Namespace, data: Path) -> None:
+    if data.exists() and not data.is_dir():
+        raise WrongSettingError(NO_FOLDER.format(data))
     if options.command is not None:
         _command(options, data)
         return
@@ -88,24 +113,21 @@ def _command(options: argparse.Namespace, data: Path) -> None:
     chosen.check_rows(data)
     has_keys, own_rows = ((data / name).exists() for name in ("keys", "backend.db"))
     if has_keys and not rows_are_there(data):
-        sys.exit(chosen.NO_ROWS.format(data))
+        raise WrongSettingError(chosen.NO_ROWS.format(data))
     if not (has_keys or own_rows):  # else it would make a second CA over the same rows, and sign
-        sys.exit(NO_BACKEND.format(data))
+        raise WrongSettingError(NO_BACKEND.format(data))
     office = open_office(Store(data, chosen.objects_of(data, options.objects)))
-    try:
-        if options.command == "pull":
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
-            for line in pull.run(options, data):
-                print(line, flush=True)
-        elif options.command in {"devices", "clients", "technicians", "fleet", "certificate"}:
-            print(Desk.of(data, office).run(options))
-        elif options.command == "objects":
-            for line in stray.run(options, office):
-                print(line, flush=True)
-        else:
-            print(commands.run(options, office, datetime.now(UTC)))
-    except (NotDone, Missing, NoSuchOrder, FileExistsError) as error:
-        sys.exit(str(error))
+    if options.command == "pull":
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
+        for line in pull.run(options, data):
+            print(line, flush=True)
+    elif options.command in {"devices", "clients", "technicians", "fleet", "certificate"}:
+        print(Desk.of(data, office).run(options))
+    elif options.command == "objects":
+        for line in stray.run(options, office):
+            print(line, flush=True)
+    else:
+        print(commands.run(options, office, datetime.now(UTC)))
 
 
 def _serve(options: argparse.Namespace, data: Path) -> None:
@@ -156,6 +178,8 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
 def _listener(host: str, port: int, proxies: Collection[str]) -> socket.socket:
     try:
         return listen(port, host, Crowd(proxies=proxies))
+    except (socket.gaierror, UnicodeError) as error:
+        raise WrongSettingError(NO_ADDRESS.format(host)) from error
     except OSError as error:
         raise WrongSettingError(TAKEN.format(host, port, error.strerror)) from error
 
@@ -183,38 +207,45 @@ def _welcome(url: str) -> str:
     return "\n".join([f"pages: {url}{PREFIX}/", "role, account, password:", *accounts])
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.backend", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0, the default, picks a free one")
-    parser.add_argument("--data", type=Path, required=True, help="folder for all it keeps")
-    parser.add_argument(
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 5 or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a port number (0 to {LAST_PORT})")
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    whole = argparse.ArgumentParser(prog="python -m tests.backend", description=__doc__)
+    whole.add_argument(
+        "--port", type=_port, default=0, help=f"up to {LAST_PORT}; 0, the default, picks a free one"
+    )
+    whole.add_argument("--data", type=Path, required=True, help="folder for all it keeps")
+    whole.add_argument(
         "--database",
         metavar="URL",
         default=os.environ.get(URL, ""),
         help="postgresql://... for what it keeps in rows; by default what DOORSTEP_DATABASE says, "
         "which nobody else can read, or else SQLite in the folder",
     )
-    parser.add_argument(
+    whole.add_argument(
         "--name",
         action="append",
         default=[],
         help="a name or address in its certificate, for who reaches it through something else; "
         "at the first start",
     )
-    parser.add_argument("--switches", action="store_true", help="let tests misuse it on purpose")
-    parser.add_argument("--show-simulated", action="store_true", help="count simulated records too")
-    parser.add_argument(
-        "--demo-accounts", action="store_true", help="let the demo's people sign in"
-    )
-    parser.add_argument(
+    whole.add_argument("--switches", action="store_true", help="let tests misuse it on purpose")
+    whole.add_argument("--show-simulated", action="store_true", help="count simulated records too")
+    whole.add_argument("--demo-accounts", action="store_true", help="let the demo's people sign in")
+    whole.add_argument(
         "--without-identity", action="store_true", help="ask no device for a certificate"
     )
-    parser.add_argument(
+    whole.add_argument(
         "--objects",
         metavar="s3://BUCKET?endpoint=URL&region=NAME",
         help="keep records in this bucket; said at the first start, and remembered",
     )
-    parser.add_argument(
+    whole.add_argument(
         "--behind-proxy",
         nargs="?",
         const=HOST,
@@ -222,12 +253,12 @@ def _options() -> argparse.Namespace:
         help="speak HTTP without TLS at this address, loopback when left out, and believe what the "
         "proxies in backend.toml say of clients' certificates",
     )
-    verbs = commands.add_to(parser)
+    verbs = commands.add_to(whole)
     devices.add_to(verbs)
     pull.add_to(verbs)
     stray.add_to(verbs)
-    return parser.parse_args()
+    return whole
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

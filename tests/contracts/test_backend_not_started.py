@@ -31,6 +31,23 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         assert f"127.0.0.1:{port} (Address already in use)" in why_not(tmp_path, "--port", port)
 
 
+@pytest.mark.parametrize("words", [(), ("kept",)], ids=str)
+def test_a_file_where_its_folder_should_be_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "file").touch()
+
+    assert (
+        why_not(tmp_path / "file", *words)
+        == f"--data: {tmp_path / 'file'} is a file; name a folder"
+    )
+
+
+@pytest.mark.parametrize("words", [(), ("kept",)], ids=str)
+def test_a_file_of_rows_that_is_no_database_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "backend.db").write_bytes(b"no database" * 1000)
+
+    assert "is not an SQLite database" in why_not(tmp_path, *words)
+
+
 def test_a_server_key_of_another_certificate_is_told(tmp_path: Path) -> None:
     """As where `certificate` died between the two files."""
     keys.certificates(tmp_path / "ca")

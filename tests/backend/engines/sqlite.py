@@ -10,7 +10,18 @@ from threading import RLock
 from typing import Final
 
 from tests.backend.engines.away import Away
-from tests.backend.engines.sql import Column, Conflict, Database, Parameters, Result
+from tests.backend.engines.sql import (
+    Column,
+    Conflict,
+    Database,
+    Parameters,
+    Result,
+    UnfitError,
+)
+
+NO_DATABASE: Final = (
+    "a *.db file of this folder is not an SQLite database: put it back from a copy of the folder"
+)
 
 _AWAY: Final = {
     sqlite3.SQLITE_BUSY,
@@ -130,4 +141,8 @@ def _told() -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _AWAY:
             raise Away(str(error)) from error
+        raise
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF == sqlite3.SQLITE_NOTADB:
+            raise UnfitError(NO_DATABASE) from error
         raise

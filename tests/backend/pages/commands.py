@@ -31,6 +31,8 @@ def run(options: argparse.Namespace, ledger: Database) -> str:
             raise NotDone(f"there is no account {who}: nothing was changed")
         return f"account {who}: removed, and signed out everywhere"
     password = sys.stdin.readline().rstrip("\n")
+    if any("\ud800" <= one <= "\udfff" for one in password):  # bytes that are no text
+        raise NotDone("the password on standard input is not UTF-8: nothing was changed")
     if len(password) < SHORTEST_PASSWORD:
         raise NotDone(
             f"a password is read from standard input and has {SHORTEST_PASSWORD} characters or "

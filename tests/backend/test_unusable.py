@@ -1,0 +1,52 @@
+"""What an operator reads when a path that they gave cannot be used."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.backend import unusable
+from tests.backend.engines.away import Away
+from tests.backend.office.export import new_zip
+
+FAILS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing folder": (
+        lambda folder: (folder / "missing" / "new.zip").touch(),
+        "missing/new.zip: this path does not exist; make the folder",
+    ),
+    "target that exists": (
+        lambda folder: new_zip(folder / "file").__enter__(),
+        "file: this path exists already and is not overwritten; name another path",
+    ),
+    "file for a folder": (
+        lambda folder: (folder / "file" / "new.zip").touch(),
+        "new.zip: a part of this path is a file, where a folder is needed",
+    ),
+    "folder for a file": (
+        lambda folder: folder.read_bytes(),
+        "this is a folder, where a file is needed; name a file",
+    ),
+    "long name": (
+        lambda folder: (folder / ("x" * 300)).touch(),
+        "the name is too long; name a shorter one",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAILS)
+def test_a_path_that_cannot_be_used_is_named_with_the_remedy(tmp_path: Path, case: str) -> None:
+    """No number of an error, and none of Python's words: `[Errno 17]` helps nobody."""
+    fails, words = FAILS[case]
+    (tmp_path / "file").touch()
+
+    with pytest.raises(OSError, match="Errno") as raised:
+        fails(tmp_path)
+
+    told = unusable.told(raised.value)
+    assert words in told
+    assert told.startswith(str(tmp_path))
+    assert "Errno" not in told
+
+
+def test_an_engine_that_is_away_is_told_in_its_own_words() -> None:
+    assert unusable.told(Away("database is locked")) == "database is locked"
