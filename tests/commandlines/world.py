@@ -1,0 +1,85 @@
+"""What the command lines work on: a device, a card of another one, and a backend with a record."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from agent.models import CaptureId, Kind
+from agent.record import certificates, signing
+from tests.backend.office import demo
+from tests.backend.office.town import PICTURE, Town
+from tests.backend.process import Backend
+from tests.backend.seals import Seals
+from tests.support.authority import new_authority
+from tests.support.device import Device, empty_queue
+from tests.support.factory import RecordMaker
+from tests.support.sealed import IDENTITY_FILE, NAMES
+
+DEVICE_ID: Final = "van-7"
+
+CAPTURE_ID: Final = CaptureId("2b1d4f0a-9c3e-4e57-8a51-6f0e2d7c9b84")
+"""Of the one record that the backend has."""
+
+ORDER: Final = demo.ALLOWED
+"""The order that this record belongs to."""
+
+
+def make(folder: Path) -> None:
+    """Fill `folder`; nothing in it names the folder, so that a copy works as well."""
+    folder.mkdir()
+    empty_queue(folder)
+    Device(folder).config.rename(folder / "device.toml")
+    _trust(folder)
+    records = folder / "records"
+    records.mkdir()
+    RecordMaker().make().into(records)
+    Path(os.fsdecode(os.fsencode(records) + b"/\xff.rec")).write_bytes(b"torn")
+    (folder / "file").write_bytes(b"\xff\x00 no text")
+    (folder / "folder").mkdir()
+    (folder / "card.img").write_bytes(bytes(4096))
+    for name in ("closed", "closed-folder/file"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("closed")
+    _backend(folder / "backend")
+
+
+def close(folder: Path) -> None:
+    """Take this user's rights to what is unreadable, in a copy."""
+    (folder / "closed").chmod(0)
+    (folder / "closed-folder").chmod(0)
+
+
+def reopen(folder: Path) -> None:
+    """Give them back, so that the copy can be deleted."""
+    (folder / "closed-folder").chmod(0o700)
+
+
+def _trust(folder: Path) -> None:
+    """Settings of a device that may enrol, and of a technician; nobody answers at the address."""
+    authority, key = new_authority(), signing.new_key()
+    (folder / "ca.pem").write_bytes(authority.pem)
+    (folder / "fleet-key.pem").write_bytes(signing.public_pem(signing.new_key().public_key()))
+    made = certificates.pem([authority.issue(key.public_key(), "shop")])
+    (folder / "client.pem").write_bytes(signing.private_pem(key) + made)
+    names = {"ca": "ca.pem", "fleet_key": "fleet-key.pem"}
+    device = Device(
+        folder,
+        identity={"mode": "required", **names},
+        backend={"receipt_keys": []},
+    )
+    device.config.rename(folder / "enrolled.toml")
+    (folder / "technician.toml").write_text(
+        '[backend]\nurl = "https://127.0.0.1:9"\n[identity]\nca = "ca.pem"\n'
+        'fleet_key = "fleet-key.pem"\ntechnician = "client.pem"\n'
+    )
+
+
+def _backend(folder: Path) -> None:
+    """A folder that the backend itself has made, with one record."""
+    folder.mkdir(mode=0o700)
+    Seals(folder).know(IDENTITY_FILE, NAMES)
+    Backend(folder, switches=False, identity=True).start().stop()
+    town = Town(folder, show_simulated=True)
+    stop = {"id": town.office.orders.find(ORDER).stop_id, "bound_by": "code", "ring": "inside"}
+    record = {"stop": stop, "simulated": False, "quality": {"verdict": "ok"}}
+    town.receive(town.van.make(Kind.PHOTO, record, PICTURE, capture_id=CAPTURE_ID))
