@@ -158,7 +158,8 @@ class Item:
         attempts: booked so far, the running one included.
         suspected: how many bare 4xx answers it has had, and alarms for dead ends.
         due_s: CLOCK_BOOTTIME before which it is not sent.
-        answer: the last answer, or what is wrong, in words; a dead end outlasts lost lines.
+        answer: the last answer, or what is wrong, in words; a dead end outlasts lost lines. It
+            begins with the number of attempts that led nowhere, if there were any.
         decision: the backend's receipt or refusal, as a JWS.
         decided_utc: when the backend decided.
     """

@@ -114,7 +114,7 @@ class OutboxReader:
         return self._page(where, after, limit)
 
     def suspects(self, after: CaptureId | None, limit: int) -> list[Undelivered]:
-        """The same of those that are answered as if they were wrong, and still wait."""
+        """The same of those that are answered as if wrong, or are dead ends, and still wait."""
         return self._page([f"INDEXED BY captures_suspect WHERE {_SUSPECT}"], after, limit)
 
     def alarms(self, limit: int) -> list[Item]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from agent.errors import NotGenuine, UnknownSigner
@@ -98,6 +98,7 @@ class Attempt:
         if item.upload_url and item.upload_url.startswith(f"{backend.base}/files/"):
             self._url = item.upload_url  # else of a backend that was configured before
         self._is_created = False
+        self._sent_whole = False
         self._has_disagreed = False
 
     def run(self) -> Outcome:
@@ -109,8 +110,28 @@ class Attempt:
                 answer = self._request(coming)
             except NoAnswer as error:
                 return NoService(str(error), hindrance=error.hindrance)
+            self._sent_whole |= self._ends_record(coming, answer)
             coming = self._refusal(answer) or self._after(coming, answer)
-        return coming
+        return self._noted(coming)
+
+    def _ends_record(self, step: Step, answer: Answer) -> bool:
+        """Return whether the step sent the record's last byte, and something took or judged it.
+
+        A line that is cut before its answer is no sign of a server that loses records, and a proxy
+        may answer 413 before it has read anything.
+        """
+        match step:
+            case Create(content):
+                return content is not None and answer.status != _TOO_LONG
+            case Append(offset):
+                return offset + self.piece_bytes >= len(self._content)
+        return False
+
+    def _noted(self, outcome: Outcome) -> Outcome:
+        """Note that the whole record was sent for nothing; one that is to come later was not."""
+        if isinstance(outcome, Deferred | NoService) and outcome.hindrance is not Trouble.BUSY:
+            return replace(outcome, sent_whole=self._sent_whole)
+        return outcome
 
     def _request(self, step: Step) -> Answer:
         match step:

@@ -121,7 +121,7 @@ class Backoff:
         self._resume()
         if self._suspects >= SUSPECTS_IN_A_ROW:
             self._rest(now_s, None)
-        return min(SUSPECT_BASE_S * 2.0 ** min(before, 16), SUSPECT_CAP_S)
+        return suspect_wait_s(before)
 
     def is_hopeless(self, now_s: float) -> bool:
         """Whether somebody who waits for all to be sent had better come back later."""
@@ -165,3 +165,8 @@ class Backoff:
         self._failures += 1
         rest_s = self.wait_s(self._failures, asked_s)
         self.rest_until_s = now_s + min(rest_s, BACK_OFF_CAP_S)
+
+
+def suspect_wait_s(before: int) -> float:
+    """Return how long a record waits that has had `before` alarms already."""
+    return min(SUSPECT_BASE_S * 2.0 ** min(before, 16), SUSPECT_CAP_S)

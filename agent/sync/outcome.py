@@ -11,11 +11,13 @@ class Deferred:
     """This record could not be delivered now; `retry_after_s` is what the backend asked for.
 
     `hindrance` is None where it concerns this record alone.
+    `sent_whole` says that the record's last byte was sent and answered, but not with a receipt.
     """
 
     answer: str
     retry_after_s: float | None = None
     hindrance: Trouble | None = None
+    sent_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,14 @@ class NoService:
     """No answer, or none that a working backend gives: it concerns every record.
 
     `moved` says that the backend has more of the record than ever before: the line is bad, not
-    gone.
+    gone. `sent_whole` is as of Deferred.
     """
 
     answer: str
     retry_after_s: float | None = None
     moved: bool = False
     hindrance: Trouble = Trouble.NO_ANSWER
+    sent_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Final, assert_never
 from agent.models import Item
 from agent.queue.outbox import DEAD_END, Outbox
 from agent.record.receipt import Receipt, Refusal
-from agent.sync.backoff import Backoff
+from agent.sync.backoff import Backoff, suspect_wait_s
 from agent.sync.outcome import (
     Damaged,
     DeadEnd,
@@ -24,10 +24,16 @@ log = logging.getLogger(__name__)
 DEAD_ENDS: Final = 3
 """From here on a record's dead ends are an alarm: one or two may be a restart of the backend.
 
-The record goes on being tried as often as before: the backend can be mended without this device.
+The record is still tried: the backend can be mended without this device.
 """
 
-_NUMBERED: Final = re.compile(rf"{DEAD_END}(\d{{1,9}}): ", re.ASCII)
+SENT_WHOLE: Final = "sent whole "
+"""How the answer of a row begins whose record was sent whole without a receipt, before the number.
+
+From the third time on it is a dead end. That is counted in the same number.
+"""
+
+_NUMBERED: Final = re.compile(rf"(?:{DEAD_END}|{SENT_WHOLE})(\d{{1,9}}): ", re.ASCII)
 """The row counts them: a `sync --once` is a process of its own each time."""
 
 
@@ -55,13 +61,13 @@ class Settlement:
                 self._outbox.mark_refused(item, token, refused, reason)
                 backoff.signed(refused, delivered=False)
                 log.warning("event=refused capture_id=%s reason=%r", item.capture_id, reason)
-            case Deferred(answer, retry_after_s):
-                self._book(item, now_s, answer, retry_after_s)
-                self._defer(item, now_s, answer, is_news=_told(item, answer) != item.answer)
+            case Deferred(answer):
+                self._book(item, now_s, outcome)
+                self._defer(item, now_s, answer, is_news=_is_news(item, answer))
             case DeadEnd(answer):
                 self._count(item, now_s, answer)
             case NoService(answer, retry_after_s, moved):
-                self._book(item, now_s, answer, retry_after_s, failures=1 if moved else None)
+                self._book(item, now_s, outcome, failures=1 if moved else None)
                 if not self.is_stopping:  # else it was this side that hung up
                     backoff.lost(now_s, answer, retry_after_s, moved=moved)
             case Unauthorised(answer):
@@ -83,7 +89,7 @@ class Settlement:
             self._backoff.hindrance = hindrance(outcome)
 
     def _count(self, item: Item, now_s: float, answer: str) -> None:
-        times = _dead_ends(item) + 1
+        times = _times(item) + 1
         is_alarm = times >= DEAD_ENDS and not item.suspected
         wait_s = self._backoff.wait_s(item.attempts, None)
         numbered = f"{DEAD_END}{times}: {answer}"
@@ -101,22 +107,48 @@ class Settlement:
         self,
         item: Item,
         now_s: float,
-        answer: str,
-        retry_after_s: float | None,
+        outcome: Deferred | NoService,
         failures: int | None = None,
     ) -> None:
-        wait_s = self._backoff.wait_s(failures or item.attempts, retry_after_s)
-        self._outbox.book(item, now_s + wait_s, _told(item, answer))
+        """Book the next attempt.
+
+        A record that was sent whole three times waits as a suspect one does: each attempt may cost
+        the whole record again, on a mobile line.
+        """
+        answer, times = outcome.answer, _times(item) + 1
+        wait_s = self._backoff.wait_s(failures or item.attempts, outcome.retry_after_s)
+        if not outcome.sent_whole:
+            self._outbox.book(item, now_s + wait_s, _told(item, answer))
+        elif times < DEAD_ENDS:
+            self._outbox.book(item, now_s + wait_s, f"{SENT_WHOLE}{times}: {answer}")
+        else:
+            wait_s = max(wait_s, suspect_wait_s(item.suspected))
+            words = f"{DEAD_END}{times}: sent whole again, without a receipt: {answer}"
+            self._outbox.book(item, now_s + wait_s, words, suspected=True)
+            _log_suspect(item, answer, wait_s)
 
 
-def _dead_ends(item: Item) -> int:
+def _times(item: Item) -> int:
+    """Return how many attempts led nowhere, as the row counts them."""
     numbered = _NUMBERED.match(item.answer or "")
     return int(numbered[1]) if numbered else 0
 
 
 def _told(item: Item, answer: str) -> str:
-    """A dead end stays what the row tells, and counts: an attempt that failed did not mend it."""
-    return item.answer if item.answer and _dead_ends(item) else answer
+    """Return the row's answer after an attempt that counts for nothing; the number stays.
+
+    The words of a dead end stay too, because an attempt that failed did not mend it.
+    """
+    before = item.answer or ""
+    if not (numbered := _NUMBERED.match(before)):
+        return answer
+    return before if before.startswith(DEAD_END) else numbered[0] + answer
+
+
+def _is_news(item: Item, answer: str) -> bool:
+    """Return whether the row says something else; the words of a dead end say all."""
+    before = item.answer or ""
+    return not before.startswith(DEAD_END) and _NUMBERED.sub("", before, count=1) != answer
 
 
 def _log_suspect(item: Item, answer: str, wait_s: float) -> None:

@@ -16,6 +16,7 @@ from tests.scenarios.faults import Seen, check_chain, fault, state_of
 from tests.scenarios.sending_faults import CRADLE, Sending, by_switch
 from tests.support.device import Device, towards
 from tests.support.network import FaultProxy, Line
+from tests.support.waiting import until
 
 DAY: Final = timedelta(days=1)
 
@@ -142,6 +143,23 @@ def forgotten(folder: Path, backend: Backend) -> Seen:
     ):
         van.device.start("sync")
         van.until("event=link_lost")
+        states, light = [van.state()], van.light()
+        backend.set_switches(forget=True)
+        states.append(van.mended())
+        return Seen(van.device.log("sync"), light, states)
+
+
+@fault("the backend loses each record that it got whole")
+def lost_whole(folder: Path, backend: Backend) -> Seen:
+    silent = {"receipt": "none", "receipts_null": True}
+
+    def is_an_alarm(van: Sending) -> bool:
+        backend.set_switches(forget=True, **silent)
+        return "event=suspect" in van.device.log("sync")
+
+    with switched(backend, **silent), pressed(folder, backend, towards(backend)) as van:
+        van.device.start("sync")
+        until(lambda: is_an_alarm(van), 60, every_s=0.5)
         states, light = [van.state()], van.light()
         backend.set_switches(forget=True)
         states.append(van.mended())
