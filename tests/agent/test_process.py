@@ -120,7 +120,14 @@ def test_standard_input_is_read_whatever_it_is(streams: str, read: str) -> None:
     code = "import sys; from agent.process import streams; streams.outlast()"
     line = f'"$0" -c "$1" {streams}'
     words = ["bash", "-c", line, sys.executable, f"{code}; print(ascii(sys.stdin.read()))"]
-    ended = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        words,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert (ended.stdout, ended.stderr) == (f"{read}\n", "")
 
