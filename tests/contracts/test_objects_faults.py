@@ -113,7 +113,7 @@ def test_a_wrong_bucket_and_a_wrong_key_say_what_to_do(
 
 
 def test_an_address_that_cannot_be_is_told() -> None:
-    for text in ("s3://", "https://b", "s3://b/deep", "s3://b?key=1", "s3://k:s@b"):
+    for text in ("s3://", "https://b", "s3://b/deep", "s3://b?key=1", "s3://k:s@b", "s3://[b"):
         with pytest.raises(WrongSettingError, match="--objects: "):
             read_address(text)
     with pytest.raises(WrongSettingError, match="--objects: "):

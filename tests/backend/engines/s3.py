@@ -65,6 +65,8 @@ _NONE: Final = frozenset({"NoSuchKey", "404", "ObjectLockConfigurationNotFoundEr
 
 _LOOK: Final = "look whether the engine runs, and whether its address is right"
 
+_NO_ADDRESS: Final = "--objects: expected s3://BUCKET?endpoint=URL&region=NAME"
+
 _NO_KEYS: Final = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
 
 _ROUNDS: Final = 3
@@ -86,11 +88,14 @@ class Address:
 
 def read_address(text: str) -> Address:
     """Read `s3://BUCKET?endpoint=URL&region=NAME`. Raises WrongSettingError."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:  # half a bracket of IPv6
+        raise WrongSettingError(_NO_ADDRESS) from error
     given = parse_qs(parts.query)
     unknown = sorted(set(given) - {"endpoint", "region"})
     if parts.scheme != "s3" or not parts.netloc or parts.path.strip("/") or unknown:
-        raise WrongSettingError("--objects: expected s3://BUCKET?endpoint=URL&region=NAME")
+        raise WrongSettingError(_NO_ADDRESS)
     if "@" in parts.netloc:
         raise WrongSettingError("--objects: keys are read from the environment only")
     endpoint, region = given.get("endpoint", [None])[0], given.get("region", ["us-east-1"])[0]
