@@ -11,7 +11,7 @@ from agent.rule.reach import Place
 OPENS_S: Final = 60.0
 """How long after it was read a code opens a door where place allows no photo; nothing renews it.
 
-Longer, and the code of one door opens the next ones: with 15 minutes, 13 to 61 photos in 100
+Longer, and the code of one door opens the next ones: with 15 minutes, 13 to 54 photos in 100
 presses at forbidden doors instead of 1 to 4. Source: `python -m tests.rounds`, "if codes lasted".
 """
 

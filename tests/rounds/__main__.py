@@ -81,7 +81,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _line(cells: tuple[str, ...]) -> str:
     area, rule, *figures = cells
-    return f"{area:<7} {rule:<27}" + "".join(f"{figure:>11}" for figure in figures)
+    return f"{area:<9} {rule:<27}" + "".join(f"{figure:>11}" for figure in figures)
 
 
 if __name__ == "__main__":

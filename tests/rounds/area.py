@@ -146,4 +146,14 @@ TOWERS: Final = Area(
     radius_m=25,
     pace_s=90,
 )
-AREAS: Final = (SUBURB, CITY, TOWERS)
+TERRACES: Final = Area(
+    name="terraces",
+    doors=lambda dice: _street_doors(dice, 6.0, 6, 50, 1.0),  # one house in four
+    beside_wall=0.3,
+    interpolated=0.05,
+    ages=(Age(0.9, 0, 1), Age(0.1, 1, 60)),
+    depth_m=3,
+    radius_m=15,
+    pace_s=40,
+)
+AREAS: Final = (SUBURB, CITY, TOWERS, TERRACES)

@@ -13,6 +13,7 @@ from agent.rule.manifest import Manifest, PhotoRule, RouteStop
 from agent.rule.policy import Allowed, decide
 from agent.rule.reach import Circle, Ring
 from agent.rule.scanning import Code
+from tests.rounds.lasting import Lasting
 from tests.rounds.walk import M_PER_DEG, Press
 
 EPH_FACTOR: Final = 1.0
@@ -21,8 +22,7 @@ READABLE: Final = 0.97
 """Share of labels that a scan window reads: a guess, until real labels are measured."""
 
 CODE_LASTS_S: Final = 900.0
-CODE_REACHES_M: Final = 100.0
-"""How long a code would stay bound after its photo, and open doors: 15 minutes within 100 m."""
+"""How long after its photo, and how long for forbidden doors, "if codes lasted": 15 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Answer:
 
 @dataclass(slots=True)
 class Driver:
-    """Who presses on one round, and the code that is still bound."""
+    """Who presses on one round, and what a device remembers if codes last."""
 
     manifest: Manifest
     dice: random.Random
-    bound: tuple[str, int, Circle | None] | None = field(default=None)
+    lasting: Lasting = field(default_factory=lambda: Lasting(CODE_LASTS_S, CODE_LASTS_S))
 
     def reads(self) -> bool:
         return self.dice.random() < READABLE
@@ -61,20 +61,14 @@ def with_labels(driver: Driver, press: Press) -> Answer:
 
 
 def with_lasting_codes(driver: Driver, press: Press) -> Answer:
-    """What ours was before: the same, and a code stays bound for 100 m or 15 minutes."""
-    circle, code = circle_of(press), None
-    if driver.bound is not None:
-        last, since_ns, place = driver.bound
-        is_near = not circle or not place or reach.distance_m(circle, place) < CODE_REACHES_M
-        lasts = press.now_ns - since_ns < CODE_LASTS_S * 1e9
-        code = last if is_near and lasts else None
-        driver.bound = driver.bound if code else None
-    answer = _answer(driver, press, code)
-    if answer.stop:
-        return answer
-    answer = _label(driver, press)
-    if answer.stop and answer.stop.bound_by is BoundBy.CODE:
-        driver.bound = (press.door.stop.codes[0], press.now_ns, circle)
+    """Like `with_labels`, but a code stays bound for 15 minutes, within 100 m of its photo."""
+    circle, own = circle_of(press), press.door.stop.codes[0]
+    code = driver.lasting.code(press.now_ns, circle)
+    answer = _answer(driver, press, code.text if code else None)
+    if not answer.stop:
+        driver.lasting.bind(own, press.now_ns, circle)
+        answer = _label(driver, press)
+    driver.lasting.served(press.now_ns, circle, answer.stop)
     return answer
 
 
