@@ -5,12 +5,13 @@ from typing import Final
 
 from agent.capture import record_json
 from agent.capture.documents import Documents
+from agent.capture.served import Served, Unserved, made_photo
 from agent.capture.situation import Situation
 from agent.config import Config
-from agent.models import BoundBy
 from agent.rule import policy, reach, scanning
-from agent.rule.policy import Allowed, Refused
+from agent.rule.reach import Circle
 from hardware.board import Board
+from hardware.position import Fix
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +38,8 @@ class CameraGate:
         """What is known of that moment: each device is asked once."""
         board = self._board
         moment = board.clock.at(at_ns)
-        fix = record_json.without_false_time(board.position.last_fix(), board.clock)
-        circle = reach.where(fix, at_ns, self._config.policy.eph_factor)
+        fix = self._fix()
+        circle = self._circle(fix, at_ns)
         return Situation(
             moment,
             fix,
@@ -50,22 +51,27 @@ class CameraGate:
         )
 
     def bind(self, code: str, now_ns: int) -> None:
-        """From now on this code names the stop; not for a press that came while it was read."""
-        self._scan.bind(code, now_ns)
+        """Keep a code that was read: it names the stop of the next press."""
+        self._scan.bind(code, now_ns, self._circle(self._fix(), now_ns))
 
-    def looked(self, now_ns: int, known: Situation, answer: Allowed | Refused | None) -> None:
-        """A press was answered by looking; `answer` is None where a fault came of it."""
-        self._served_ns = now_ns
-        if not isinstance(answer, Allowed):
-            return
-        if answer.practice:
-            self._scan.refused()  # the next press is for a parcel again
-        elif answer.stop.bound_by is BoundBy.CODE:
-            self._scan.used(now_ns, known.circle)
+    def served(self, now_ns: int, known: Situation, served: Served | Unserved) -> None:
+        """Take note of a press that was served by what was `known`.
 
-    def refused(self) -> None:
-        """A press left no photo: its code must not speak for the next door."""
-        self._scan.refused()
+        The press ends the code that was read, even if it was decided without it: the code must not
+        name the stop of a press at the next door. Only if the photo is asked for again, the code
+        that spoke for it speaks once more.
+        """
+        if made_photo(served) or served.ends:
+            self._served_ns = now_ns
+        again_until_ns = served.again_until_ns if isinstance(served, Served) else None
+        if known.code is None or again_until_ns is None:
+            self._scan.forget()
+        else:
+            self._scan.repeat(again_until_ns)
+
+    def taken_back(self) -> None:
+        """End the code that was read: the press before does not count."""
+        self._scan.forget()
 
     def turn(self, now_ns: int, *, is_looking: bool) -> None:
         """Start or stop the sensor, as the rule says; once a second.
@@ -86,3 +92,10 @@ class CameraGate:
     def _may_stream(self, now_ns: int) -> bool:
         known, lingers = self.situation(now_ns), now_ns - self._served_ns <= STREAM_S * 1e9
         return policy.may_stream(known.manifest, known.circle, known.code, lingers=lingers)
+
+    def _fix(self) -> Fix | None:
+        board = self._board
+        return record_json.without_false_time(board.position.last_fix(), board.clock)
+
+    def _circle(self, fix: Fix | None, at_ns: int) -> Circle | None:
+        return reach.where(fix, at_ns, self._config.policy.eph_factor)

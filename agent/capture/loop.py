@@ -24,7 +24,7 @@ from agent.capture.housekeeping import Housekeeping
 from agent.capture.lights import Light
 from agent.capture.press import Capture, Press
 from agent.capture.scan_window import ScanWindow
-from agent.capture.served import Served, Unserved, made_photo
+from agent.capture.served import Served, Unserved
 from agent.capture.socket_presses import BENCH_IS_OFF, SAME_PRESS, Reply, SocketPresses
 from agent.capture.technician import Errand, Technician
 from agent.config import Config
@@ -211,10 +211,7 @@ class CaptureLoop:
         self._close_window("a press came before a label was read")
         press = self._press(edge_ns)
         served = self._capture.photo(press)
-        if made_photo(served) or served.ends:
-            self._gate.looked(self._now_ns(), press.known, served.answer)
-        else:
-            self._gate.refused()
+        self._gate.served(self._now_ns(), press.known, served)
         self._duties.due_ns = 0  # the sensor stops now, where it was on for this press only
         self.on_reply(self._settle(edge_ns, served))
         settles = isinstance(served.answer, Refused) and served.answer.code_settles
@@ -226,6 +223,7 @@ class CaptureLoop:
         if isinstance(served, str):
             self._socket_presses.answer(edge_ns, {"error": served, "exit": ExitCode.USAGE})
         else:
+            self._gate.taken_back()
             self._settle(edge_ns, served)
 
     def _press(self, edge_ns: int) -> Press:

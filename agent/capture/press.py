@@ -181,11 +181,12 @@ class Capture:
         )
         kind = Kind.TEST if answer.practice or self._config.device.bench_mode else Kind.PHOTO
         label = self._chain.keep(kind, known.moment, record, image, capture_id=capture_id)
-        once_more = retake_of is None and self._retakes.ask(  # never for a retake of a retake
-            capture_id, stop, report.verdict, self._now_ns()
-        )
-        signal = Signal.ONCE_MORE if once_more else Signal.SAVED
-        return Served(label, record, signal, answer, ends=shot.fault is not None)
+        again_until_ns = None
+        if retake_of is None:  # never for a retake of a retake
+            again_until_ns = self._retakes.ask(capture_id, stop, report.verdict, self._now_ns())
+        signal = Signal.SAVED if again_until_ns is None else Signal.ONCE_MORE
+        ends = shot.fault is not None
+        return Served(label, record, signal, answer, ends, again_until_ns)
 
     def _no_photo(
         self,

@@ -6,7 +6,10 @@ from typing import Final
 from agent.models import CaptureId, Stop, Verdict
 
 RETAKE_WINDOW_S: Final = 20.0
-"""How long a retake may follow: the driver is still at the door."""
+"""How long after the light "press once more" the retake may begin: the driver is still at the door.
+
+It counts from the end of the press before, when that light is shown, to the retake's first edge.
+"""
 
 _MENDABLE: Final = frozenset({Verdict.BLURRED, Verdict.COVERED})
 """What a second try can mend; dark and rain it cannot."""
@@ -36,12 +39,17 @@ class Retakes:
         is_it = asked is not None and edge_ns <= asked.until_ns and stop.id == asked.stop_id
         return asked.capture_id if asked and is_it else None
 
-    def ask(self, capture_id: CaptureId, stop: Stop, verdict: Verdict, now_ns: int) -> bool:
-        """Ask for a photo again where a second try can mend it; whether it was asked for."""
+    def ask(self, capture_id: CaptureId, stop: Stop, verdict: Verdict, now_ns: int) -> int | None:
+        """Ask for a photo again if a second try can help.
+
+        Returns:
+            Until when the retake may begin; None if none is asked for.
+        """
         if verdict not in _MENDABLE:
-            return False
-        self._asked = _Asked(capture_id, stop.id, now_ns + int(RETAKE_WINDOW_S * 1e9))
-        return True
+            return None
+        until_ns = now_ns + int(RETAKE_WINDOW_S * 1e9)
+        self._asked = _Asked(capture_id, stop.id, until_ns)
+        return until_ns
 
     def forget(self) -> None:
         """Something else came: what was asked for is not waited for any more."""

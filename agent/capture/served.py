@@ -16,6 +16,8 @@ class Served:
         signal: what the driver is shown.
         answer: the rule's; None where it was not asked, or something failed.
         ends: whether the process must end, since the camera is of no more use in it.
+        again_until_ns: if the photo is asked for again, until when (CLOCK_MONOTONIC) that press
+            may begin.
     """
 
     label: Label
@@ -23,6 +25,7 @@ class Served:
     signal: Signal
     answer: Allowed | Refused | None = None
     ends: bool = False
+    again_until_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

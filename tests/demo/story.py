@@ -98,10 +98,11 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
     Turn.ASKED,
     Turn.TAKEN_BACK,
     Step(
-        "put down elsewhere at the right door",
+        "put down elsewhere, its label read again",
         demo.RIGHT_DOOR,
         BoundBy.CODE,
         "door = 4",
+        label="DSTEP1007",
         aside_m=6.0,
         accuracy_m=9.0,
     ),

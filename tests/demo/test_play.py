@@ -211,6 +211,26 @@ def test_the_world_changes_while_it_runs(played: Terminal) -> None:
 
 
 @pytest.mark.slow
+def test_label_binds_no_photo_at_the_next_door(played: Terminal) -> None:
+    """Neither soon after its photo nor after that was taken back."""
+    played.type("nnnnn")
+    played.shows("order 1006 .* 8 m away")
+    played.type("sl")
+    played.shows("cyan +press: the label is read")
+    played.type("p")
+    played.shows("record 2, photo: order 1006, by its label; ok")
+    played.type("n")
+    played.shows("green +ready", "order 1007 .* 8 m away")  # later than 600 ms after the press
+    played.type("p")
+    played.shows("record 3, photo: one of several in reach; ok")
+
+    played.type("h")
+    played.shows("green +ready", "record 4 takes the last photo back")
+    played.type("p")
+    played.shows("record 5, photo: one of several in reach; ok")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["q", "\x03"])
 def test_it_ends_and_leaves_nothing(played: Terminal, tmp_path: Path, key: str) -> None:
     played.type(key)

@@ -4,7 +4,7 @@ import argparse
 import time
 from typing import Final
 
-from tests.rounds import stickers, streaming, tally
+from tests.rounds import labels, stickers, streaming, tally
 from tests.rounds.area import AREAS, NO_PHOTO_SHARE, SIGNATURE_SHARE, STOPS
 from tests.rounds.tally import Row
 
@@ -21,6 +21,20 @@ HEADS: Final = (
     "wrong",
     "unassigned",
     "by label",
+)
+
+LABEL_HEADS: Final = (
+    "area",
+    "a label",
+    "shown",
+    "used",
+    "of before",
+    "waiting",
+    "refused",
+    "waits",
+    "second",
+    "late",
+    "forbidden",
 )
 
 STREAMING_ROUNDS: Final = 10
@@ -46,6 +60,16 @@ def main() -> None:
     for put_up in stickers.rows(AREAS, options.rounds, options.seed):
         shares = (f"{put_up.photos_pct:.1f}", f"{put_up.shown_pct:.1f}")
         print(_line((put_up.area, put_up.owner, *shares)))
+    print("\nhow long a label speaks; photos by a label of another parcel, per 1,000 presses:")
+    print("shown: its customer sees them; used: of these, it had bound its own parcel's photo;")
+    print("of before: shown, by the rule until 2026.11.7; waiting: for dispatch, not shown")
+    print("refused, waits, second, late: % of presses, of photos, of second parcels' photos whose")
+    print("label was not read again, and of labels that were read; forbidden: as above\n")
+    print(_line(LABEL_HEADS))
+    spoken = labels.rows(AREAS, options.rounds, options.seed)
+    for spoke in spoken:
+        print(_line(_label_cells(spoke)))
+    print(f"\n{min(row.presses for row in spoken):,} presses or more for each line")
     print("\nthe camera streams, hours of a round; lingering: only for the minute after a press:\n")
     print(_line(("area", "waits", "round", "streams", "lingering")))
     for one in streaming.rows(AREAS, min(options.rounds, STREAMING_ROUNDS), options.seed):
@@ -76,6 +100,22 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.wrong_ambiguous_pct:.0f} %",
         f"{row.unassigned:.1f}",
         f"{row.unconfirmed:.1f}",
+    )
+
+
+def _label_cells(row: labels.Row) -> tuple[str, ...]:
+    return (
+        row.area,
+        row.memory,
+        f"{row.shown:.1f}",
+        f"{row.used:.1f}",
+        f"{row.of_before_pct:.1f} %",
+        f"{row.waiting:.1f}",
+        f"{row.refused_pct:.1f} %",
+        f"{row.waits_pct:.1f} %",
+        f"{row.second_waits_pct:.0f} %",
+        f"{row.late_pct:.1f} %",
+        f"{row.forbidden_pct:.1f}",
     )
 
 

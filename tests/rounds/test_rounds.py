@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.rounds import stickers, tally
+from tests.rounds import labels, stickers, tally
 from tests.rounds.area import AREAS, CITY, OPEN, ROOFTOP, SUBURB, WALL, Spread
 from tests.rounds.tally import Row
 
@@ -87,6 +87,19 @@ def test_a_code_that_outlives_its_door_opens_the_eye_at_the_next_one(
 
 
 @pytest.mark.slow
+def test_label_that_speaks_once_shows_a_tenth_of_the_wrong_photos() -> None:
+    """Of the rule before; and one label in a hundred of those that were read is late for it."""
+    found = {(row.area, row.memory): row for row in labels.rows(AREAS, rounds=10, seed=4)}
+
+    for area in AREAS:
+        before, ours = found[area.name, labels.BEFORE], found[area.name, labels.OURS]
+        assert before.used > 10 * max(1.0, ours.used)
+        assert ours.of_before_pct < 12
+        assert ours.late_pct < 1
+        assert ours.forbidden_pct < before.forbidden_pct
+
+
+@pytest.mark.slow
 def test_hardly_an_honest_label_is_taken_for_another_places(
     rows: dict[tuple[str, str], Row],
 ) -> None:
@@ -125,3 +138,4 @@ def test_the_table_is_printed() -> None:
 
     assert done.stdout.count("ours, by place") == len(AREAS)
     assert done.stdout.count("anybody on the route") == len(AREAS)
+    assert done.stdout.count(labels.BEFORE) == 1 + len(AREAS)

@@ -55,7 +55,7 @@ def doors(area: Area, dice: random.Random) -> list[Door]:
     found = []
     for number, building in enumerate(area.doors(dice)):
         error = INTERPOLATED if dice.random() < area.interpolated else ROOFTOP
-        point = mapped.setdefault(building, _plus(building, error.draw(dice)))
+        point = mapped.setdefault(building, plus(building, error.draw(dice)))
         lat_deg, lon_deg = _degrees(point)
         stop = RouteStop(
             id=f"s-{number:04}",
@@ -67,7 +67,7 @@ def doors(area: Area, dice: random.Random) -> list[Door]:
             photo=_rule(dice),
         )
         inside = step(dice, area.depth_m * math.sqrt(dice.random()))
-        found.append(Door(stop, _plus(building, inside)))
+        found.append(Door(stop, plus(building, inside)))
     return found
 
 
@@ -87,16 +87,17 @@ def presses(area: Area, all_doors: list[Door], dice: random.Random, visits: int)
         forbidden = door.stop.photo is PhotoRule.NO_PHOTO
         if door.stop.photo is not PhotoRule.SIGNATURE_REQUIRED:
             for _ in range(visits if forbidden else 1):
-                yield Press(door, _fix(area, door.spot, now_ns, dice), now_ns)
+                yield Press(door, seen_fix(area, door.spot, now_ns, dice), now_ns)
 
 
-def _fix(area: Area, spot: Spot, now_ns: int, dice: random.Random) -> Fix:
+def seen_fix(area: Area, spot: Spot, now_ns: int, dice: random.Random) -> Fix:
+    """Draw the last fix of a receiver at this place; it may be old."""
     age = dice.choices(area.ages, [age.share for age in area.ages])[0]
     age_s = dice.uniform(age.from_s, age.to_s)
     sky = WALL if dice.random() < area.beside_wall else OPEN
     walked = step(dice, dice.uniform(0, WALK_MPS * age_s))
     return fix_at(
-        _plus(_plus(spot, walked), sky.error.draw(dice)),
+        plus(plus(spot, walked), sky.error.draw(dice)),
         hdop=sky.hdop,
         eph_m=EPH_PER_HDOP_M * sky.hdop,
         speed_mps=0.5,
@@ -129,7 +130,8 @@ def _rule(dice: random.Random) -> PhotoRule:
     return PhotoRule.SIGNATURE_REQUIRED if is_signed else PhotoRule.ALLOWED
 
 
-def _plus(one: Spot, other: Spot) -> Spot:
+def plus(one: Spot, other: Spot) -> Spot:
+    """Add two ways."""
     return one[0] + other[0], one[1] + other[1]
 
 

@@ -119,18 +119,15 @@ def test_a_sticker_at_a_forbidden_door_opens_nothing_and_has_a_light_of_its_own(
     assert own["label"]["kind"] == Kind.PHOTO
 
 
-def test_a_code_does_not_open_the_next_door(tmp_path: Path) -> None:
-    """It binds a further photo for a minute, and then place decides again."""
+def test_label_opens_a_forbidden_door_for_one_photo(tmp_path: Path) -> None:
+    """A second photo there needs the label again."""
     with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
-        device.press()
-        device.parts.camera.label = "C1"
-        device.tick(0.1)
-        replies = [device.press(), device.press(5.0)]
-        device.parts.fix()
-        later = device.press(70.0)
+        scan(device, "C1")
+        device.parts.camera.label = ""
+        replies = [device.press(), device.press()]
 
-    assert [reply["label"]["kind"] for reply in replies] == ["photo", "photo"]
-    assert reason(later) == "no_photo_stop"
+    assert replies[0]["label"]["kind"] == "photo"
+    assert reason(replies[1]) == "no_photo_stop"
 
 
 def test_an_unknown_label_is_refused(tmp_path: Path) -> None:
@@ -207,21 +204,6 @@ def test_a_route_that_was_handed_on_allows_nothing(tmp_path: Path) -> None:
     """The device no longer knows where a photo is forbidden."""
     with round_of(tmp_path) as device:
         assert reason(device.press()) == "manifest_missing"
-
-
-def test_a_code_whose_photo_had_no_place_ends_where_there_is_one(tmp_path: Path) -> None:
-    """Out of the stairwell and on to the next door, within the minute."""
-    with round_of(tmp_path, FORBIDDEN, ALLOWED) as device:
-        device.parts.position.fix = None
-        device.hold_scan(held_s=0.2)
-        device.parts.camera.label = "C1"
-        device.tick(0.1)
-        inside = device.press()
-        device.parts.fix()
-        outside = device.press(5.0)
-
-    assert inside["record"]["stop"]["bound_by"] == "code"
-    assert reason(outside) == "no_photo_stop"
 
 
 # The sensor

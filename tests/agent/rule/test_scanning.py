@@ -1,4 +1,4 @@
-"""What was scanned, and how long it speaks; pure but for what it remembers."""
+"""Which of the codes in a picture counts, and for which press it speaks."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 from agent.rule import scanning
 from agent.rule.manifest import Manifest
 from agent.rule.reach import Circle
-from agent.rule.scanning import AGAIN_S, AWAY_M, BOUND_S, OPENS_S, Scan
+from agent.rule.scanning import OPENS_S, WAITS_S, WITHIN_M, Code, Scan
 from tests.support.fleet import HOME, NEXT
 from tests.support.roads import away, manifest_of, stop_at
 
@@ -87,103 +87,105 @@ def test_a_picture_with_a_code_of_the_route_is_not_one_of_an_unknown_label(
     assert scanning.unknown(route_with(("A1", "A2"), ("B1",)), seen) == unknown
 
 
-# How long a code speaks
+# For which press a code speaks
 
 
-@pytest.mark.parametrize(("later_s", "speaks"), [(BOUND_S - 1, True), (BOUND_S + 1, False)])
-def test_a_code_waits_fifteen_minutes_for_its_photo(later_s: float, *, speaks: bool) -> None:
+@pytest.mark.parametrize(("later_s", "speaks"), [(WAITS_S, True), (WAITS_S + 1, False)])
+def test_code_waits_for_its_press_for_five_minutes(later_s: float, *, speaks: bool) -> None:
     scan = Scan()
-    scan.bind("A1", 0)
+    scan.bind("A1", 0, at(HOME))
 
     assert said(scan, later_s, at(HOME)) == ("A1" if speaks else None)
 
 
-@pytest.mark.parametrize(("later_s", "speaks"), [(AGAIN_S - 1, True), (AGAIN_S + 1, False)])
-def test_after_a_photo_a_code_speaks_for_a_minute(later_s: float, *, speaks: bool) -> None:
+@pytest.mark.parametrize(("metres", "speaks"), [(WITHIN_M + 29, True), (WITHIN_M + 31, False)])
+def test_code_speaks_within_a_distance_of_where_it_was_read(metres: float, *, speaks: bool) -> None:
+    """Each place may be 15 m nearer to the other one than its fix says.
+
+    A fix that strays once does not end the code: only the press's own place counts.
+    """
     scan = Scan()
-    scan.bind("A1", 0)
-    scan.used(ns(100), at(HOME))
+    scan.bind("A1", 0, at(HOME))
 
-    assert said(scan, 100 + later_s, at(HOME)) == ("A1" if speaks else None)
+    assert said(scan, 1, at(away(HOME, 45.0, metres))) == ("A1" if speaks else None)
+    assert said(scan, 2, at(HOME)) == "A1"
 
 
-def test_each_photo_begins_the_minute_anew_but_not_the_fifteen() -> None:
+@pytest.mark.parametrize(("read", "pressed"), [(None, at(HOME)), (at(HOME), None), (None, None)])
+def test_code_waits_by_time_alone_where_a_place_is_unknown(
+    read: Circle | None, pressed: Circle | None
+) -> None:
     scan = Scan()
-    scan.bind("A1", 0)
-    for second in range(0, 900, 50):
-        assert said(scan, second, at(HOME)) == "A1"
-        scan.used(ns(second), at(HOME))
+    scan.bind("A1", 0, read)
 
-    assert scan.code(ns(901), at(HOME)) is None
+    assert said(scan, WAITS_S, pressed) == "A1"
+    assert said(scan, WAITS_S + 1, pressed) is None
+
+
+def test_code_is_forgotten_for_good() -> None:
+    scan = Scan()
+    scan.bind("A1", 0, at(HOME))
+    scan.forget()
+    scan.repeat(ns(20))
+
+    assert said(scan, 1, at(HOME)) is None
+
+
+@pytest.mark.parametrize(("begins_s", "speaks"), [(320.0, True), (320.1, False)])
+def test_code_speaks_for_a_retake_that_begins_in_time(begins_s: float, *, speaks: bool) -> None:
+    """Neither how long ago it was read counts then, nor a fix that strays; the edge counts."""
+    scan = Scan()
+    scan.bind("A1", 0, at(HOME))
+    scan.repeat(ns(320))
+
+    assert said(scan, 400, at(HOME)) is None, "asked once a second, also while a press waits"
+    assert said(scan, begins_s, at(NEXT)) == ("A1" if speaks else None)
+
+
+def test_code_is_repeated_only_once() -> None:
+    scan = Scan()
+    scan.bind("A1", 0, at(HOME))
+    scan.repeat(ns(20))
+    scan.repeat(ns(40))
+
+    assert said(scan, 15, at(HOME)) is None
+
+
+def test_code_that_is_read_again_starts_afresh() -> None:
+    """A second parcel of the same customer is scanned again."""
+    scan = Scan()
+    scan.bind("A1", 0, at(HOME))
+    scan.repeat(ns(20))
+    scan.bind("A1", ns(15), at(HOME))
+    again = scan.code(ns(60), at(HOME))
+
+    assert again == Code("A1", opens=True)
+
+
+def test_another_code_replaces_the_one_of_a_retake() -> None:
+    scan = Scan()
+    scan.bind("A1", 0, at(HOME))
+    scan.repeat(ns(20))
+    scan.bind("B1", ns(10), at(HOME))
+
+    assert said(scan, 15, at(HOME)) == "B1"
+    assert said(scan, 100, at(HOME)) == "B1"
 
 
 @pytest.mark.parametrize(("later_s", "opens"), [(OPENS_S, True), (OPENS_S + 1, False)])
-def test_a_code_opens_doors_for_a_minute_after_it_was_read_whatever_was_photographed(
-    later_s: float, *, opens: bool
-) -> None:
+def test_code_opens_doors_for_a_minute_after_it_was_read(later_s: float, *, opens: bool) -> None:
+    """A retake does not renew that: it opens nothing that the first photo could not."""
+    scan, retaken = Scan(), Scan()
+    scan.bind("A1", 0, at(HOME))
+    retaken.bind("A1", 0, at(HOME))
+    retaken.repeat(ns(70))
+
+    assert scan.code(ns(later_s), at(HOME)) == Code("A1", opens)
+    assert retaken.code(ns(later_s), at(HOME)) == Code("A1", opens)
+
+
+def test_code_does_not_speak_for_a_press_that_began_before_it_was_read() -> None:
     scan = Scan()
-    scan.bind("A1", 0)
-    for second in (10, 30, 59):
-        scan.used(ns(second), at(HOME))
-    code = scan.code(ns(later_s), at(HOME))
+    scan.bind("A1", ns(10), at(HOME))
 
-    assert code is not None
-    assert code.opens is opens
-
-
-@pytest.mark.parametrize(("metres", "speaks"), [(AWAY_M - 1, True), (AWAY_M + 1, False)])
-def test_a_code_speaks_within_a_hundred_metres_of_its_first_photo(
-    metres: float, *, speaks: bool
-) -> None:
-    """Of the first: a row of photos, each 90 m from the last, does not carry it along."""
-    scan = Scan()
-    scan.bind("A1", 0)
-    scan.used(0, at(HOME))
-    scan.used(ns(1), at(away(HOME, 45.0, 90.0)))
-    there = at(away(HOME, 45.0, metres))
-
-    assert said(scan, 2, there) == ("A1" if speaks else None)
-    assert said(scan, 3, at(HOME)) == ("A1" if speaks else None), "and it does not come back"
-
-
-def test_before_its_first_photo_a_code_may_be_carried_any_way() -> None:
-    """It is scanned at the van, and the door may be far."""
-    scan = Scan()
-    scan.bind("A1", 0)
-
-    assert said(scan, 60, at(NEXT)) == "A1"
-
-
-def test_where_nobody_knows_the_place_only_time_ends_a_code() -> None:
-    scan = Scan()
-    scan.bind("A1", 0)
-    scan.used(0, None)
-    scan.used(ns(1), at(HOME))
-
-    assert said(scan, 2) == "A1"
-    assert scan.code(ns(2), at(NEXT)) is None
-
-
-def test_a_refused_press_ends_the_code() -> None:
-    """It must not speak for the next door."""
-    scan = Scan()
-    scan.bind("B1", 0)
-    scan.refused()
-
-    assert scan.code(ns(1), None) is None
-
-
-def test_a_photo_without_a_code_makes_none() -> None:
-    scan = Scan()
-    scan.used(0, at(HOME))
-
-    assert scan.code(0, at(HOME)) is None
-
-
-def test_another_code_takes_the_place_of_the_first_with_nothing_of_its_photos() -> None:
-    scan = Scan()
-    scan.bind("A1", 0)
-    scan.used(0, at(HOME))
-    scan.bind("B1", ns(70))
-
-    assert said(scan, 71, at(NEXT)) == "B1"
+    assert said(scan, 9.9, at(HOME)) is None
