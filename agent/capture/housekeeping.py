@@ -125,6 +125,13 @@ class Housekeeping:
         except DoorstepError:
             return None
 
+    def is_shut_out(self) -> bool:
+        """Return whether the backend lets in none of the records that wait, as the queue tells."""
+        try:
+            return self._outbox.is_shut_out()
+        except DoorstepError:
+            return False
+
     def _receipt_keys(self) -> receipt.Keys | None:
         """The keys that allow to delete, as they are now; None, and a line in the log, without."""
         try:

@@ -27,15 +27,27 @@ Green is short: the driver walks on. Red is steady until the driver has had time
 
 
 def idle(
-    *, ready: bool, bench: bool, external: bool, charge: Charge, counts: Counts | None
+    *,
+    ready: bool,
+    bench: bool,
+    external: bool,
+    charge: Charge,
+    counts: Counts | None,
+    shut_out: bool = False,
 ) -> Signal:
-    """The idle signal; `external` says that something feeds the device: it is in its cradle.
+    """Return the idle signal.
 
-    There `counts` is None where the queue cannot be read, and `ready` says that all records are
-    in it, and others can be written.
+    Args:
+        ready: whether a press is served; in the cradle, whether all records are in the queue and
+            others can be written.
+        bench: whether bench mode is on.
+        external: whether something feeds the device, so that it is in its cradle.
+        charge: of the battery.
+        counts: what the queue holds; looked at in the cradle, None if the queue cannot be read.
+        shut_out: whether each record that waits was answered with 401 or 403.
     """
     if external:
-        return _in_the_cradle(ready=ready, counts=counts)
+        return _in_the_cradle(ready=ready, counts=counts, shut_out=shut_out)
     if charge is Charge.EMPTY:
         return Signal.FAULT  # no press is served, and it may not have been allowed to power off
     if not ready:
@@ -45,13 +57,18 @@ def idle(
     return Signal.BENCH if bench else Signal.READY
 
 
-def _in_the_cradle(*, ready: bool, counts: Counts | None) -> Signal:
-    """A queue that cannot be read is never green: nobody knows what waits in it."""
+def _in_the_cradle(*, ready: bool, counts: Counts | None, shut_out: bool) -> Signal:
+    """Return the signal in the cradle.
+
+    A queue that cannot be read is never green, because nobody knows what waits in it.
+    """
     if counts is None:
         return Signal.NOT_READY
     if not ready or counts.suspected or counts.refused or counts.damaged:
         return Signal.ASK_OFFICE
-    return Signal.SENDING if counts.waiting else Signal.ALL_SENT
+    if not counts.waiting:
+        return Signal.ALL_SENT
+    return Signal.ASK_OFFICE if shut_out else Signal.SENDING
 
 
 class Light:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from agent.errors import UnknownItem
 from agent.models import CaptureId, Item, Kept, Label, State, rfc3339
 from agent.queue.database import Connection, Database
-from agent.queue.reader import COLUMNS, OutboxReader, item_of
+from agent.queue.reader import COLUMNS, NOT_LET_IN, OutboxReader, item_of
 
 BOOKING_S: Final = 600.0
 """How long a claim keeps an item: an attempt lasts 540 s at most, and nobody else may begin one."""
@@ -144,6 +144,13 @@ class Outbox(OutboxReader):
             item,
             "due_s = :due, answer = :answer, suspected = suspected + :suspected",
             {"due": due_s, "answer": answer, "suspected": int(suspected)},
+        )
+
+    def note_let_in(self) -> None:
+        """Note that 401 and 403, the last answers of rows that wait, are out of date."""
+        self._write(
+            f"answer = :since || answer WHERE state = 'PENDING' AND ({NOT_LET_IN})",
+            {"since": "let in since; before: "},
         )
 
     def set_upload_url(self, item: Item, url: str) -> None:

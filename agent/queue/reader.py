@@ -21,6 +21,12 @@ _ALARMING: Final = "(state IN ('REFUSED', 'DAMAGED') OR suspected > 0)"
 _SUSPECT: Final = "state = 'PENDING' AND suspected > 0"
 """The same for another."""
 
+NOT_LET_IN: Final = " OR ".join(
+    f"answer GLOB '{asked} was answered 40[13]*'"
+    for asked in ("POST", "HEAD", "PATCH", "POST receipts")
+)
+"""Rows whose last answer was 401 or 403, in sync's words; what an answer quotes does not count."""
+
 NOT_DELIVERED: Final = (State.PENDING, State.REFUSED, State.DAMAGED)
 """The states of what the backend does not have."""
 
@@ -93,6 +99,17 @@ class OutboxReader:
                 raise corrupt("it has a row that no device makes")
         waiting, refused, damaged = (tally.get(one, 0) for one in ("PENDING", "REFUSED", "DAMAGED"))
         return Counts(waiting, suspected, refused, damaged, oldest["utc"] if oldest else None)
+
+    def is_shut_out(self) -> bool:
+        """Return whether records wait, and the last answer to each of them was 401 or 403.
+
+        The newest are looked at first: they were probably not tried yet.
+        """
+        waiting = "FROM captures INDEXED BY idx_captures_state WHERE state = 'PENDING'"
+        other = f"AND (answer IS NULL OR NOT ({NOT_LET_IN})) ORDER BY number DESC LIMIT 1"
+        with self._database.look() as sql:
+            is_any = sql.execute(f"SELECT 1 {waiting} LIMIT 1").fetchone()
+            return bool(is_any) and not sql.execute(f"SELECT 1 {waiting} {other}").fetchone()
 
     def items(self, state: State | None, after: int, limit: int) -> list[Item]:
         """Up to `limit` items in order of arrival, those with a number above `after`."""

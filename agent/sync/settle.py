@@ -46,6 +46,7 @@ class Settlement:
 
     def __init__(self, outbox: Outbox, backoff: Backoff) -> None:
         self.is_stopping = False
+        self._may_be_let_in = True  # what an earlier process was answered is in the rows
         self._outbox = outbox
         self._backoff = backoff
 
@@ -72,7 +73,9 @@ class Settlement:
                     backoff.lost(now_s, answer, retry_after_s, moved=moved)
             case Unauthorised(answer):
                 behind_s = backoff.paused(now_s, answer) + 0.001
-                self._outbox.book(item, behind_s, _told(item, answer))
+                # Plain words, which the cradle's light reads: a count below the alarm begins again.
+                told = _told(item, answer) if item.suspected else answer
+                self._outbox.book(item, behind_s, told)
             case Suspect(answer):
                 wait_s = backoff.suspected(now_s, answer, item.suspected)
                 self._outbox.book(item, now_s + wait_s, answer, suspected=True)
@@ -82,6 +85,19 @@ class Settlement:
                 log.error("event=damaged capture_id=%s what=%r", item.capture_id, what)
             case other:
                 assert_never(other)
+        self._note_entry(outcome)
+
+    def _note_entry(self, outcome: Outcome | Damaged) -> None:
+        """Note in the rows that the device is let in again; the cradle's light looks at them.
+
+        Once is enough until the next 401 or 403: the rows that wait are looked through.
+        """
+        match outcome:
+            case Unauthorised():
+                self._may_be_let_in = True
+            case Receipt() | Refusal() if self._may_be_let_in:
+                self._outbox.note_let_in()
+                self._may_be_let_in = False
 
     def _note(self, outcome: Outcome | Damaged) -> None:
         """What the status says of it; who is being stopped hangs up, and what is damaged stays."""

@@ -90,9 +90,6 @@ def by_switch(event: str, switches: Mapping[str, Any]) -> Callable[[Path, Backen
 fault("a captive portal answers")(by_switch("event=link_lost", {"portal": True}))
 fault("the backend fails (5xx)")(by_switch("event=link_lost", {"status": 500}))
 fault("the backend has no room (507)")(by_switch("event=link_lost", {"full": True}))
-fault("the backend does not let the device in (401, 403)")(
-    by_switch("event=paused", {"status": 401})
-)
 fault("a proxy answers 413")(
     by_switch("event=suspect", {"methods": ["POST"], "status": 413, "body": "too large"})
 )
@@ -104,6 +101,22 @@ fault("everything is sent, but no receipt comes")(
 )
 fault("the receipt is for another record")(by_switch("event=deferred", {"receipt": "other_id"}))
 fault("the receipt is forged")(by_switch("event=deferred", {"receipt": "other_key"}))
+
+
+@fault("the backend does not let the device in (401, 403)")
+def shut_out(folder: Path, backend: Backend) -> Seen:
+    """Each record that waits must have had its answer; after that the light stays."""
+    backend.set_switches(status=401)
+    try:
+        with sending(folder, backend) as van:
+            van.until("event=paused")
+            van.device.await_that(lambda: van.light() == ["ask_office"])
+            states, light = [van.state()], van.light()
+            states.append(van.mended())
+            van.device.await_that(lambda: van.light() == ["all_sent"])
+            return Seen(van.device.log("sync"), light, states)
+    finally:
+        backend.set_switches()
 
 
 @fault("the connection is cut in the middle of a record")

@@ -67,6 +67,43 @@ def test_a_restart_with_all_sent_is_green_and_one_with_a_record_never_was(tmp_pa
         assert _light(device) is Signal.ALL_SENT
 
 
+def test_a_device_that_is_shut_out_asks_for_the_office(tmp_path: Path) -> None:
+    """Amber once each waiting record had its 401 or 403; white while one was not tried yet."""
+    with bench(tmp_path, _in_the_cradle()) as device:
+        device.press()
+        device.tick(2.0)
+        rows = [row for row in device.rows() if row.state is State.PENDING]
+        lights = [_light(device)]
+        for row, asked in zip(rows, ("POST", "HEAD"), strict=True):
+            device.outbox.book(row, 9e9, f'{asked} was answered 403 "certificate revoked"')
+            lights.append(_light(device))
+        device.press()
+        device.tick(6.0)
+        lights.append(_light(device))
+        *_, newest = device.rows()
+        device.outbox.book(newest, 9e9, "POST receipts was answered 401")
+        lights.append(_light(device))
+
+    sending, office = Signal.SENDING, Signal.ASK_OFFICE
+    assert lights == [sending, sending, office, sending, office]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ['POST was answered 500 "POST was answered 403"', "PATCH was answered 413", "let in since"],
+)
+def test_another_answer_to_one_record_is_no_shutting_out(tmp_path: Path, answer: str) -> None:
+    with bench(tmp_path, _in_the_cradle()) as device:
+        device.press()
+        device.tick(2.0)
+        first, *others = [row for row in device.rows() if row.state is State.PENDING]
+        device.outbox.book(first, 9e9, answer)
+        for row in others:
+            device.outbox.book(row, 9e9, "POST was answered 403")
+
+        assert _light(device) is Signal.SENDING
+
+
 def test_a_record_that_lies_there_and_is_not_queued_is_for_the_office(tmp_path: Path) -> None:
     """It cannot be sent, and no count has it."""
     with bench(tmp_path, _in_the_cradle()) as device:

@@ -61,6 +61,18 @@ def test_in_the_cradle_it_follows_the_queue_and_is_green_only_where_nothing_wait
         assert shown is expected
 
 
+@pytest.mark.parametrize(
+    ("counts", "expected"), [(WAITING, Signal.ASK_OFFICE), (NOTHING, Signal.ALL_SENT)]
+)
+def test_in_the_cradle_a_device_that_is_shut_out_asks_for_the_office(
+    counts: Counts, expected: Signal
+) -> None:
+    told = {"ready": True, "bench": False, "charge": Charge.ENOUGH, "counts": counts}
+
+    assert lights.idle(external=True, shut_out=True, **told) is expected  # type: ignore[arg-type]
+    assert lights.idle(external=False, shut_out=True, **told) is Signal.READY  # type: ignore[arg-type]
+
+
 def test_bench_mode_shows_by_the_idle_light_of_a_ready_device() -> None:
     on_the_road = {"bench": True, "external": False, "charge": Charge.ENOUGH, "counts": None}
 

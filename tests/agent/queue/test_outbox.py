@@ -457,6 +457,7 @@ QUESTIONS: dict[str, Callable[[Outbox], object]] = {
     "items delivered": lambda outbox: outbox.items(State.DELIVERED, 5, 3),
     "items refused": lambda outbox: outbox.items(State.REFUSED, 5, 3),
     "alarms": lambda outbox: outbox.alarms(3),
+    "is shut out": lambda outbox: outbox.is_shut_out(),
     "add": lambda outbox: add(outbox, RecordMaker().make()),
 }
 

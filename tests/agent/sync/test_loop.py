@@ -202,6 +202,32 @@ def test_not_let_in_pauses_the_loop_and_changes_no_state(line: Line) -> None:
     assert line.device.state(first) == State.DELIVERED
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_rows_say_that_the_device_is_shut_out_until_it_is_let_in(line: Line, status: int) -> None:
+    """The cradle's light looks at them; also by a HEAD, and in a process that came afterwards."""
+    items = [line.device.press() for _ in range(3)]
+    line.device.outbox.book(items[1], 0.0, "tried before")
+    told = whole(status, b"certificate revoked")
+    line.tus.instead |= {f"{asked}": 9 * [told] for asked in ("POST /files", "HEAD /files")}
+    line.tus.instead["POST /receipts"] = 9 * [told]
+
+    seen = []
+    for _ in range(3):
+        line.steps(1)
+        seen.append(line.device.outbox.is_shut_out())
+        line.sender.clock.now_s += 10
+    line.tus.instead.clear()
+    with sender(line.device, line.server) as restarted:
+        restarted.clock.now_s += 400
+        restarted.sync.step()
+    seen.append(line.device.outbox.is_shut_out())
+
+    assert seen == [False, False, True, False]
+    states = [line.device.state(item) for item in items]
+    assert states.count(State.DELIVERED) == 1
+    assert "let in since; before: " in "".join(line.answer(item) or "" for item in items)
+
+
 def test_repeated_403_pauses_longer_up_to_300_s(line: Line) -> None:
     item = line.device.press()
     forbidden = whole(403)
