@@ -148,7 +148,7 @@ def test_dispatch_gives_a_photo_its_order_and_the_customer_sees_it(walk: Walk) -
     walk.follow("Look and decide")
     walk.look("12-which-order")
 
-    walk.tap(f"It is order {LEFT_DOOR}")
+    walk.tap(f"It is this: order {LEFT_DOOR}")
 
     walk.shows("No photo waits for an order.")
     walk.look("13-dispatch-done")

@@ -7,6 +7,7 @@ from typing import Final
 from playwright.sync_api import ConsoleMessage, Page, Request, Response, ViewportSize, expect
 
 from tests.backend.office.demo import ACCOUNTS
+from tests.backend.pages import axe
 
 PASSWORDS: Final = {account.who: account.password for account in ACCOUNTS}
 
@@ -51,11 +52,15 @@ class Walk:
         expect(self.page.locator("main")).to_contain_text(text)
 
     def look(self, name: str) -> None:
-        """Keep a picture of the page; nothing sticks out, nothing is too small for a thumb."""
+        """Keep a picture of the page and check it.
+
+        Nothing sticks out, nothing is too small for a thumb, and axe finds nothing.
+        """
         for image in self.page.locator("img").all():
             image.scroll_into_view_if_needed()
         self.page.mouse.wheel(0, -10_000)
         self.page.screenshot(path=self.screenshots / f"{name}.png", full_page=True)
+        assert axe.findings(self.page) == [], name
         for width_px in (PHONE["width"], NARROWEST_PX):
             self.page.set_viewport_size({"width": width_px, "height": PHONE["height"]})
             assert self._widest_px() <= width_px, f"{name} scrolls sideways at {width_px} px"
