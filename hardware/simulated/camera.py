@@ -211,6 +211,7 @@ class SimulatedCamera:
             seed=state.door,
             width_px=self._settings.width_px,
             height_px=self._settings.height_px,
+            house=state.house,
             light=state.light,
             lamp=lit and _lamp_shows(state),
             motion_px=state.motion_px,

@@ -97,20 +97,27 @@ class _Room:
 
 
 @lru_cache(maxsize=1)
-def painted(seed: int, width_px: int, height_px: int) -> Image:
-    """Return the room without light: height x width x 3, uint8, BGR; read-only, it is kept."""
+def painted(seed: int, house: int, width_px: int, height_px: int) -> Image:
+    """Return the room without light: height x width x 3, uint8, BGR; read-only, it is kept.
+
+    Args:
+        seed: chooses everything else in the room.
+        house: the house number on the plaque, 1 to 99; 0 lets the seed choose it.
+        width_px: width of the picture.
+        height_px: height of the picture.
+    """
     dice = np.random.default_rng([seed, 77])
     eye = (dice.uniform(-0.45, 0.45), dice.uniform(1.4, 1.55), dice.uniform(2.2, 2.4))
     canvas = np.zeros((height_px, width_px, 3), np.uint8)
     room = _Room(canvas, eye, (dice.uniform(-0.1, 0.1), 0.38, 0.0))
-    _paint_house(room, seed, dice)
+    _paint_house(room, seed, house or 7 + seed * 13 % 90, dice)
     _paint_parcel(room, seed, dice)
     cv2.GaussianBlur(canvas, (0, 0), LENS_PX, dst=canvas)
     canvas.setflags(write=False)
     return canvas
 
 
-def _paint_house(room: _Room, seed: int, dice: np.random.Generator) -> None:
+def _paint_house(room: _Room, seed: int, number: int, dice: np.random.Generator) -> None:
     half = dice.uniform(0.46, 0.54)
     room.paste(_floor(seed, dice), (-2.6, 0, -0.2), (5.2, 0, 0), (0, 0, 1.9))
     door = _door(seed, dice, half * 2)
@@ -125,7 +132,7 @@ def _paint_house(room: _Room, seed: int, dice: np.random.Generator) -> None:
         room.paste(frame, (x, 2.05, 0.02), (0.07, 0, 0), (0, -2.05, 0))
     sill = _flat((150, 154, 158), 60, 700, dice, grain=0.06)
     room.paste(sill, (-half - 0.07, 0.02, -_DOOR_DEPTH_M), (2 * half + 0.14, 0, 0), (0, 0, 0.2))
-    room.paste(_plaque(seed), (half + 0.2, 1.17, 0.01), (0.17, 0, 0), (0, -0.17, 0))
+    room.paste(_plaque(number), (half + 0.2, 1.17, 0.01), (0.17, 0, 0), (0, -0.17, 0))
     room.darken([(-2.6, 0, 0.0), (2.6, 0, 0.0), (2.6, 0, 0.12), (-2.6, 0, 0.12)], 0.45)
     room.paste(_mat(seed, dice), (-0.40, 0.012, 0.16), (0.80, 0, 0), (0, 0, 0.50))
 
@@ -249,10 +256,10 @@ def _panel(door: Image, upper_left: tuple[int, int], lower_right: tuple[int, int
     )
 
 
-def _plaque(seed: int) -> Image:
+def _plaque(number: int) -> Image:
     plaque = np.full((200, 200, 3), (120, 62, 30), np.uint8)
     cv2.rectangle(plaque, (6, 6), (193, 193), (235, 238, 240), 5)
-    _write(plaque, str(7 + seed * 13 % 90), 110, (100, 150), (240, 242, 244))
+    _write(plaque, str(number), 110, (100, 150), (240, 242, 244))
     return plaque
 
 
@@ -291,7 +298,7 @@ def _label(seed: int, dice: np.random.Generator) -> Image:
         if index % 2 == 0:
             cv2.rectangle(label, (at, 62), (at + int(width) - 1, 124), (28, 28, 28), -1)
         at += int(width)
-    _write(label, f"STOP {seed % 60 + 1:02d}", 26, (76, 40), (20, 20, 20))
+    _write(label, f"STOP {seed % 100:02d}", 26, (76, 40), (20, 20, 20))
     _write(label, "2.4 KG", 16, (184, 36), (30, 30, 30))
     _write(label, f"DS {4711 + seed * 37:06d}", 16, (112, 148), (30, 30, 30))
     cv2.line(label, (0, 54), (224, 54), (30, 30, 30), 2)

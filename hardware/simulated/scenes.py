@@ -47,6 +47,7 @@ class Scene:
         frame: chooses the sensor noise and the direction of motion; a burst counts it up.
         width_px: width of the picture.
         height_px: height of the picture.
+        house: the house number beside the door, 1 to 99; 0 lets the seed choose it.
         light: 1.0 is day, 0.3 dusk, 0.02 night without a street lamp.
         lamp: the device's white lamp is on.
         motion_px: length of the motion blur.
@@ -59,6 +60,7 @@ class Scene:
     frame: int = 0
     width_px: int = 2304
     height_px: int = 1296
+    house: int = 0
     light: float = 1.0
     lamp: bool = False
     motion_px: float = 0.0
@@ -90,7 +92,7 @@ def render(scene: Scene) -> Image:
 
     The room of the latest scene is kept, 9 MB at full size, so that a burst paints it once.
     """
-    room = painted(scene.seed, scene.width_px, scene.height_px)
+    room = painted(scene.seed, scene.house, scene.width_px, scene.height_px)
     light = _moved(_linear(room), scene) if scene.motion_px >= 1 else _linear(room)
     dice = _dice(scene, "noise")
     picture = np.empty_like(room)

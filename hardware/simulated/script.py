@@ -62,6 +62,7 @@ class State:
     """
 
     door: Annotated[int, Range(0, 99_999, "a number that chooses door and parcel")] = 1
+    house: Annotated[int, Range(0, 99, "a house number, 0 lets the door choose")] = 0
     light: Annotated[float, Range(0.001, 1, "a light, 1 is day, 0.3 dusk, 0.02 night")] = 1.0
     motion_px: Annotated[float, Range(0, 200, "a motion blur in pixels")] = 0.0
     noise: Annotated[float, Range(0, 50, "a factor of the sensor's noise")] = 1.0

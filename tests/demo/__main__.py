@@ -13,12 +13,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.backend.office import demo
 from tests.backend.office.model import Office
-from tests.backend.pages import PREFIX
-from tests.backend.pages.accounts import Accounts
 from tests.backend.process import Backend, running_backend
-from tests.demo import screen, story
+from tests.demo import people, screen, story
 from tests.demo.options import read_options
 from tests.demo.play import play
 from tests.demo.round import play_round
@@ -43,7 +40,8 @@ def main() -> int:
         )
         office = story.town(folder, "demo-01")
         if arguments.play:
-            play(folder, backend, office, _people(backend, office))
+            people.let_in(office)
+            play(folder, backend, office)
             code = 0
         else:
             code = _play_by_itself(folder, backend, office)
@@ -51,6 +49,8 @@ def main() -> int:
             print(f"Everything is in {folder}; look at {folder / 'photos'}")
         if arguments.serve:
             _serve(backend, office)
+        elif not arguments.play:
+            print("\n" + "\n".join(people.WITHOUT_PAGES))
     return code
 
 
@@ -79,23 +79,14 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 def _serve(backend: Backend, office: Office) -> None:
     """Let the demo's people sign in until Ctrl-C."""
-    print("\n" + "\n".join(_people(backend, office)))
-    print(f"They stay up until Ctrl-C; their CA is {backend.ca_file}", flush=True)
+    people.let_in(office)
+    told = [people.address(backend), *people.table(office), "", *people.AFTER_THE_ROUND, ""]
+    print("\n" + "\n".join(told))
+    print(f"The pages stay up until Ctrl-C. Their CA is {backend.ca_file}", flush=True)
     try:
         signal.pause()
     except KeyboardInterrupt:
         print()
-
-
-def _people(backend: Backend, office: Office) -> list[str]:
-    """Let the demo's people sign in; returns where and as whom, to be printed."""
-    Accounts(office.ledger).add_all(demo.ACCOUNTS)
-    said = [f"{one.role:<8} {one.who:<8} {one.password}" for one in demo.ACCOUNTS]
-    return [
-        f"The pages are at {backend.base_url}{PREFIX}/ and a browser asks about",
-        "the certificate, which is the demo's own. Sign in as",
-        *(f"  {left:<36}  {right}" for left, right in zip(said[::2], said[1::2], strict=True)),
-    ]
 
 
 if __name__ == "__main__":

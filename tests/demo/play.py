@@ -15,7 +15,7 @@ from agent.errors import DoorstepError
 from hardware.simulated.buttons import PRESS_S
 from tests.backend.office.model import Office
 from tests.backend.process import Backend
-from tests.demo import lights, outcome, world
+from tests.demo import lights, outcome, people, world
 from tests.demo.depot import depot, let_in
 from tests.demo.dispatch import Dispatch
 from tests.demo.driver import Van
@@ -57,13 +57,14 @@ KEYS: Final[Mapping[str, str]] = {
     "b": "battery low, full",
     "f": "camera fault, mended",
     "r": "revoked, let in again",
+    "a": "accounts, and what to try",
     "q": "quit",
 }
 """README has the same table."""
 
 
-def play(folder: Path, backend: Backend, office: Office, below: Sequence[str]) -> None:
-    """Until `q` or Ctrl-C: the device `demo-01` in the folder, and lines about the pages."""
+def play(folder: Path, backend: Backend, office: Office) -> None:
+    """Show the device `demo-01` in the folder until `q` or Ctrl-C."""
     with (
         FaultProxy(("127.0.0.1", backend.port)) as network,
         ThreadPoolExecutor(CLIENTS) as pool,  # around the devices: their end answers what is open
@@ -76,7 +77,7 @@ def play(folder: Path, backend: Backend, office: Office, below: Sequence[str]) -
         dispatch = Dispatch(backend, van, pool)
         player = Player(van, network, world.doors(office), pool, dispatch)
         with suppress(KeyboardInterrupt), screen() as terminal:
-            player.play(terminal, below)
+            player.play(terminal, people.address(backend), [*people.table(office)])
 
 
 class Player:
@@ -98,6 +99,7 @@ class Player:
         self._pool = pool
         self._at = 0
         self._changed: set[str] = set()
+        self._shows_accounts = False
         self._released_s = {"photo": 0.0, "scan": 0.0}
         self._asked: list[Future[Reply | None]] = []
         self._last = self._said = ""
@@ -106,14 +108,20 @@ class Player:
         self._light = lights.Watched(van.processes.folder / "capture.log")
         self._waits = _Waits(van, pool)
 
-    def play(self, terminal: Screen, below: Sequence[str]) -> None:
-        """Until `q` is typed."""
+    def play(self, terminal: Screen, pages: str, accounts: Sequence[str]) -> None:
+        """Show the device until `q` is typed.
+
+        Args:
+            terminal: where it is shown.
+            pages: where the pages are; always in view.
+            accounts: who can sign in there; in view instead of the keys after `a`.
+        """
         keys = ""
         while "q" not in keys:
             for key in keys:
                 self._type(key)
             self._hear()
-            terminal.show(self._view(below))
+            terminal.show(self._view(pages, accounts))
             keys = terminal.keys(TICK_S)
 
     def _type(self, key: str) -> None:
@@ -123,6 +131,8 @@ class Player:
             self._at = (self._at + 1) % len(self._doors)
             self._changed.discard("l")  # the parcel is put down
             self._arrange()
+        elif key == "a":
+            self._shows_accounts = not self._shows_accounts
         elif key == "r":
             self._dispatch.act()
         elif key in world.SWITCHES:
@@ -175,7 +185,7 @@ class Player:
         else:
             self._last = _record_line(reply, {door.stop_id: door.order for door in self._doors})
 
-    def _view(self, below: Sequence[str]) -> View:
+    def _view(self, pages: str, accounts: Sequence[str]) -> View:
         light, signal = self._light.look(), self._light.signal
         return View(
             light=light,
@@ -190,8 +200,8 @@ class Player:
                 ("waits", self._waits.words()),
                 ("said", self._said),
             ],
-            keys=tuple(KEYS.items()),
-            below=below,
+            keys=() if self._shows_accounts else tuple(KEYS.items()),
+            below=(pages, *accounts, *people.WHILE_PLAYING) if self._shows_accounts else (pages,),
         )
 
 

@@ -39,7 +39,7 @@ class View:
         meant: its name and what the driver should do.
         rows: a name and a line each.
         keys: a key and its words each.
-        below: lines for whoever looks at the pages.
+        below: lines for whoever looks at the pages; without keys there is room for a dozen.
     """
 
     light: Colour
@@ -91,7 +91,8 @@ def screen() -> Iterator[Screen]:
 
 
 def _drawn(view: View) -> RenderableType:
-    return Group(_light(view), "", _rows(view), "", _keys(view), "", *map(Text, view.below))
+    keys = (_keys(view), "") if view.keys else ()
+    return Group(_light(view), "", _rows(view), "", *keys, *map(Text, view.below))
 
 
 def _light(view: View) -> RenderableType:

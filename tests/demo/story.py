@@ -43,7 +43,7 @@ class Step:
     Attributes:
         at: the order whose door it is.
         comes_to: how the photo is bound, or why there is none.
-        world: what the world script says from this press on.
+        world: what the world script says from this press on, besides the door.
         label: the code that is held before the camera until this press.
         aside_m: how far north of the door the driver stands.
         accuracy_m: of the receiver there; None where it sees no satellite.
@@ -63,10 +63,10 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         "a door in daylight; the hand shakes",
         demo.ALLOWED,
         BoundBy.PLACE,
-        "door = 1\nmotion_px = 22.0",
+        "motion_px = 22.0",
     ),
     Step("the retake that amber asked for", demo.ALLOWED, BoundBy.PLACE, "motion_px = 0.0"),
-    Step("a confidential address", demo.CONFIDENTIAL, Reason.NO_PHOTO_STOP, "door = 2"),
+    Step("a confidential address", demo.CONFIDENTIAL, Reason.NO_PHOTO_STOP),
     Step(
         "the label of another stop, held up there",
         demo.CONFIDENTIAL,
@@ -91,7 +91,6 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         "the other label: the right door",
         demo.RIGHT_DOOR,
         BoundBy.CODE,
-        "door = 3",
         label="DSTEP1007",
         accuracy_m=9.0,
     ),
@@ -101,7 +100,6 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         "put down elsewhere, its label read again",
         demo.RIGHT_DOOR,
         BoundBy.CODE,
-        "door = 4",
         label="DSTEP1007",
         aside_m=6.0,
         accuracy_m=9.0,
@@ -110,7 +108,6 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         "a customer who wants no photos",
         demo.OPTED_OUT,
         Reason.NO_PHOTO_STOP,
-        "door = 5",
     ),
     Step("a door that may be photographed, as yet", demo.CHANGES_MIND, BoundBy.PLACE),
     Turn.OPTS_OUT,
@@ -121,7 +118,7 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         "a dark yard",
         YARD,
         BoundBy.PLACE,
-        "door = 6\nlight = 0.02",
+        "light = 0.02",
         aside_m=5.0,
         accuracy_m=12.0,
     ),
@@ -130,14 +127,14 @@ ROUND: Final[tuple[Step | Turn, ...]] = (
         "a delivery that is signed for",
         demo.SIGNATURE,
         Reason.SIGNATURE_STOP,
-        "door = 7\nlight = 0.3",
+        "light = 0.3",
     ),
     Turn.KILLED,
     Step(
         "a door up dark stairs",
         STAIRWELL,
         Reason.NO_POSITION,
-        "door = 8\nlight = 0.02",
+        "light = 0.02",
         accuracy_m=None,
     ),
     Step(
@@ -168,9 +165,12 @@ DONE_AT_SWAP: Final = {demo.ALLOWED, demo.LEFT_DOOR, demo.RIGHT_DOOR, demo.CHANG
 """What the second device must find done on its first route."""
 
 _MORE: Final = (
-    Order(YARD, "c-1", "a-1", "s-52be", ("DSTEP1009",), 52.5303, 13.3777),
-    Order(STAIRWELL, "c-2", "a-2", "s-e817", ("DSTEP1010",), 52.5323, 13.3777),
+    Order(YARD, "c-1", "a-9", "s-52be", ("DSTEP1009",), 52.5303, 13.3777),
+    Order(STAIRWELL, "c-2", "a-10", "s-e817", ("DSTEP1010",), 52.5323, 13.3777),
 )
+
+_HOUSES: Final = {one.number: demo.house_number(one) for one in (*demo.ORDERS, *_MORE)}
+"""The house number of every order: it chooses the rendered door, and is beside it."""
 
 
 def town(folder: Path, device_id: str) -> Office:
@@ -178,6 +178,7 @@ def town(folder: Path, device_id: str) -> Office:
     office = open_office(Store(folder), show_simulated=True)
     demo.settle(office)
     for order in _MORE:
+        office.orders.add_address(demo.address_of(order))
         office.orders.add(order)
     demo.send_out(office, device_id, datetime.now(UTC))
     return office
@@ -205,9 +206,10 @@ def worlds() -> Iterator[str]:
 def _script(steps: list[Step]) -> str:
     """By presses; a label is in front of the camera from the press before its own."""
     labels = [step.label for step in steps] + [""]
-    entries = [f'[[at]]\nsecond = 0\nlabel = "{labels[0]}"\n']
+    doors = [f"door = {house}\nhouse = {house}" for house in (_HOUSES[step.at] for step in steps)]
+    entries = [f'[[at]]\nsecond = 0\nlabel = "{labels[0]}"\n{doors[0]}\n']
     entries += [
-        f'[[at]]\npress = {n}\nlabel = "{labels[n]}"\n{step.world}\n'
+        f'[[at]]\npress = {n}\nlabel = "{labels[n]}"\n{doors[n - 1]}\n{step.world}\n'
         for n, step in enumerate(steps, start=1)
     ]
     return "\n".join(entries)

@@ -50,6 +50,7 @@ class Door:
     """A stop of the round, as whoever plays must know it."""
 
     order: str
+    house: int
     stop_id: str
     words: str
     code: str
@@ -64,10 +65,12 @@ def doors(office: Office) -> list[Door]:
 def _door(order: Order) -> Door:
     words = ", ".join(outcome.why(order)) or "photos allowed"
     if order.number in {demo.LEFT_DOOR, demo.RIGHT_DOOR}:
-        words += "; the next door is 8 m away"
-    told = f"order {order.number} of {order.customer}: {words}"
+        words += ", a door 8 m away"
+    line = demo.address_of(order).line
+    told = f"order {order.number} of {order.customer}, {line}: {words}"
     beside = Place(order.lat_deg + ASIDE_M / M_PER_DEG, order.lon_deg, ACCURACY_M)
-    return Door(order.number, order.stop_id, told, order.codes[0], beside)
+    house = demo.house_number(order)
+    return Door(order.number, house, order.stop_id, told, order.codes[0], beside)
 
 
 def words(changed: Collection[str]) -> str:
@@ -77,8 +80,9 @@ def words(changed: Collection[str]) -> str:
 
 
 def script(number: int, door: Door, changed: Collection[str]) -> str:
-    """The world script of a door; its number chooses how it looks."""
-    values = {"door": number, "label": door.code if "l" in changed else ""}
+    """Return the world script of a door; its number in the round chooses how it looks."""
+    label = door.code if "l" in changed else ""
+    values = {"door": number, "house": door.house, "label": label}
     for key in changed:
         values |= SWITCHES[key].setting
     lines = (f"{name} = {json.dumps(value)}\n" for name, value in values.items())

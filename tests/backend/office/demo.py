@@ -38,15 +38,19 @@ SHIFT: Final = timedelta(hours=12)
 
 ORDERS: Final = (
     Order(ALLOWED, "c-1", "a-1", "s-7f3a", ("DSTEP1001",), 0, 0),
-    Order(SIGNATURE, "c-1", "a-1", "s-1c90", ("DSTEP1002",), 0, 0, signature_required=True),
-    Order(CONFIDENTIAL, "c-2", "a-2", "s-e25b", ("DSTEP1003",), 0, 0, confidential=True),
-    Order(OPTED_OUT, "c-2", "a-2", "s-90d4", ("DSTEP1004",), 0, 0, opted_out=True),
-    Order(GIFT, "c-3", "a-3", "s-38ab", ("DSTEP1005",), 0, 0, gift=True),
-    Order(LEFT_DOOR, "c-3", "a-3", "s-b617", ("DSTEP1006A", "DSTEP1006B"), 0, 0),
-    Order(RIGHT_DOOR, "c-4", "a-4", "s-0cf2", ("DSTEP1007",), 0, 0),
-    Order(CHANGES_MIND, "c-4", "a-4", "s-d48e", ("DSTEP1008",), 0, 0),
+    Order(SIGNATURE, "c-1", "a-2", "s-1c90", ("DSTEP1002",), 0, 0, signature_required=True),
+    Order(CONFIDENTIAL, "c-2", "a-3", "s-e25b", ("DSTEP1003",), 0, 0, confidential=True),
+    Order(OPTED_OUT, "c-2", "a-4", "s-90d4", ("DSTEP1004",), 0, 0, opted_out=True),
+    Order(GIFT, "c-3", "a-5", "s-38ab", ("DSTEP1005",), 0, 0, gift=True),
+    Order(LEFT_DOOR, "c-3", "a-6", "s-b617", ("DSTEP1006A", "DSTEP1006B"), 0, 0),
+    Order(RIGHT_DOOR, "c-4", "a-7", "s-0cf2", ("DSTEP1007",), 0, 0),
+    Order(CHANGES_MIND, "c-4", "a-7", "s-d48e", ("DSTEP1008",), 0, 0),
 )
-"""Stop ids say nothing about number or order of the round."""
+"""Stop ids say nothing about number or order of the round.
+
+An address ends with its house number, which is also what a rendered door shows. The last two orders
+go to the same address.
+"""
 
 
 ACCOUNTS: Final = (
@@ -67,12 +71,22 @@ def settle(office: Office, places: Mapping[str, tuple[float, float]] = PLACES) -
             if account.role == "customer":
                 number = account.who.removeprefix("c-")
                 office.orders.add_customer(account.who, f"Demo customer {number}")
-                line = f"{number} Example Street"
-                office.orders.add_address(Address(f"a-{number}", account.who, line))
+        for address in {order.address: address_of(order) for order in ORDERS}.values():
+            office.orders.add_address(address)
         for order in ORDERS:
             if order.number in places:
                 lat_deg, lon_deg = places[order.number]
                 office.orders.add(replace(order, lat_deg=lat_deg, lon_deg=lon_deg))
+
+
+def house_number(order: Order) -> int:
+    """Return the house number of a demo order's address, from 1 to 99."""
+    return int(order.address.removeprefix("a-"))
+
+
+def address_of(order: Order) -> Address:
+    """Return the address that a demo order goes to."""
+    return Address(order.address, order.customer, f"{house_number(order)} Example Street")
 
 
 def send_out(office: Office, device_id: str, now: datetime) -> None:

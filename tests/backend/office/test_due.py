@@ -207,7 +207,7 @@ def test_an_opt_out_erases_what_it_is_about_and_leaves_the_rest_to_its_time(town
     mine = [town.receive(town.photo(number)) for number in (RIGHT_DOOR, CHANGES_MIND)]
 
     town.office.opt_out_order(RIGHT_DOOR, True)
-    town.office.opt_out_address("a-4", True)
+    town.office.opt_out_address("a-7", True)
 
     assert {town.kept(one) for one in mine} == {(False, False)}
     assert town.kept(old) == (True, True)

@@ -259,7 +259,7 @@ def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
     assert set(archive.namelist()) == parts | {"order.json", "views.json"}
     assert archive.read(f"{mine}/photo.jpg") == PICTURE
     text = "".join(archive.read(name).decode(errors="replace") for name in archive.namelist())
-    for said in ("Demo customer 3", "3 Example Street", "CASE-7", "agent 17", mine, taken):
+    for said in ("Demo customer 3", "6 Example Street", "CASE-7", "agent 17", mine, taken):
         assert said in text
     for secret in (other, "Demo customer 4", "DSTEP1007"):
         assert secret not in text

@@ -40,6 +40,16 @@ def test_doors_differ_by_seed() -> None:
         assert np.abs(one - other).mean() > 8
 
 
+def test_a_house_number_changes_the_plaque_and_nothing_else() -> None:
+    """The door of a seed stays the same, whichever number it is given."""
+    one, other = (render(replace(SMALL, noise=0, house=house)) for house in (1, 88))
+
+    rows, columns, _ = np.nonzero(one != other)
+    assert rows.size > 0
+    assert rows.max() - rows.min() < SMALL.height_px / 8
+    assert columns.max() - columns.min() < SMALL.width_px / 12
+
+
 def test_less_light_is_a_longer_exposure_then_gain_then_darkness() -> None:
     """As an automatic exposure has it, up to what the sensor can do."""
     taken = [exposure(Scene(light=light)) for light in (1.0, 0.5, 0.3, 0.1, 0.02)]
