@@ -12,22 +12,24 @@
     finger diary                        for ever: every change of light, with the uptime, s
     finger battery PCT [external]       what the power supply says
 
-Light is told by its name, with `+tone` while the buzzer sounds. The LED is dimmed by PWM at 100 Hz,
-and a tone is 2 kHz: a line counts as on while it was seen on within the last 12 ms.
+Light is told by its name, with `+tone` while the buzzer sounds. A tone is 2 kHz: its line counts as
+on while it was seen on within the last 12 ms. `Judge` says how the light is told.
 Nothing but the standard library: it runs in the machine.
 """
 
 import contextlib
 import json
+import random
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Self
 
-LINES = f"{next(Path('/sys/devices/platform').glob('gpio-sim.*/gpiochip*'))}/"
 PINS = {"red": 5, "green": 6, "blue": 13, "tone": 12, "lamp": 22}
+LED = ("red", "green", "blue")
 SUPPLY = Path("/sys/module/test_power/parameters")
 
 NAMES = {
@@ -42,9 +44,14 @@ NAMES = {
 }
 
 LINGERS_S = 0.012
-"""A line is on as long as it was seen so. Source: one period of PWM at 100 Hz, and a look more."""
+"""One period of the LED's PWM at 100 Hz, and a look more: what lasts for so long is no flicker."""
 
-LOOK_S = 0.001
+RED_LOOKS = 30
+"""Looks at red without green after which it is red and not amber, whose green is on for a third of
+the time: 0.65 ** 30 is 2 in a million."""
+
+LOOKS_S = (0.0005, 0.0035)
+"""Between two looks, by chance: at even steps each could fall into the same part of the PWM."""
 
 ANSWERS = ("green", "amber", "blue", "red")
 
@@ -52,8 +59,14 @@ SETTLED_S = 0.04
 """An answer is believed once it stood this long: a light that changes passes through others."""
 
 
+@cache
+def line(pin: int) -> Path:
+    """The folder of a line of gpio-sim."""
+    return next(Path("/sys/devices/platform").glob(f"gpio-sim.*/gpiochip*/sim_gpio{pin}"))
+
+
 def pull(pin: int, way: str) -> None:
-    Path(f"{LINES}sim_gpio{pin}/pull").write_text(f"pull-{way}")
+    (line(pin) / "pull").write_text(f"pull-{way}")
 
 
 def press(pin: int, held_s: float, *, bounces: bool = False) -> int:
@@ -76,6 +89,58 @@ def _bounce(pin: int, first: str, then: str) -> None:
             pull(pin, way)
 
 
+class Judge:
+    """Tells the light from one look after the other at its three lines.
+
+    Only amber is dimmed: its green is on for 3.5 of 10 ms. On a slow machine a look, or several,
+    find red alone; so red is believed after many looks, and what short lights showed adds up. While
+    one light follows another, their lines overlap by up to 10 ms; so every other light is believed
+    once it lasted for longer, amber once its green did.
+
+    Attributes:
+        light: what is believed now.
+        since_s: when that was first seen.
+        is_sure: whether the last look left no doubt about it.
+    """
+
+    def __init__(self) -> None:
+        self.light, self.since_s, self.is_sure = "dark", 0.0, True
+        self._run, self._run_s = "dark", 0.0  # red and amber are one
+        self._reds = 0  # looks since green was last seen beside red
+        self._green_s: tuple[float, float] | None = None  # when it was first and last seen there
+
+    def take(self, at_s: float, on: tuple[str, ...]) -> None:
+        """Take a look: the lines that are on, in the order of `PINS`."""
+        seen = NAMES[on]
+        run = "amber" if seen == "red" else seen
+        if run != self._run:
+            self._run, self._run_s = run, at_s
+        self._count(at_s, seen)
+        light = self._believed(at_s)
+        self.is_sure = light is not None
+        if light is not None and light != self.light:
+            self.light, self.since_s = light, self._run_s
+
+    def _count(self, at_s: float, seen: str) -> None:
+        if seen == "red":
+            self._reds += 1
+        elif seen != "dark":
+            self._reds = 0
+        if self._reds >= RED_LOOKS or seen not in {"dark", "red", "amber"}:
+            self._green_s = None
+        elif seen == "amber":
+            first_s = self._green_s[0] if self._green_s else at_s
+            self._green_s = first_s, at_s
+
+    def _believed(self, at_s: float) -> str | None:
+        if self._run != "amber":
+            return self._run if at_s - self._run_s >= LINGERS_S else None
+        if self._reds >= RED_LOOKS:
+            return "red"
+        first_s, last_s = self._green_s or (0.0, 0.0)
+        return "amber" if last_s - first_s >= LINGERS_S else None
+
+
 class Eye:
     """Looks at the lines from a thread of its own; each change with its time.
 
@@ -86,10 +151,10 @@ class Eye:
     def __init__(self) -> None:
         self.changes: list[tuple[float, str]] = []
         self._files = {
-            name: Path(f"{LINES}sim_gpio{pin}/value").open("rb", buffering=0)  # noqa: SIM115
-            for name, pin in PINS.items()
+            name: (line(pin) / "value").open("rb", buffering=0) for name, pin in PINS.items()
         }
         self._on_s = dict.fromkeys(PINS, -1.0)
+        self._judge = Judge()
         self._stops = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
@@ -109,19 +174,24 @@ class Eye:
     def _look(self) -> None:
         while not self._stops.is_set():
             at_s = time.monotonic()
+            before = self._judge.light
             seen = self._seen(at_s)
             if not self.changes or seen != self.changes[-1][1]:
-                self.changes.append((at_s, seen))
-            time.sleep(LOOK_S)
+                began_s = self._judge.since_s if self._judge.light != before else at_s
+                last_s = self.changes[-1][0] if self.changes else began_s
+                self.changes.append((max(began_s, last_s), seen))
+            rest()
 
     def _seen(self, at_s: float) -> str:
+        on = []
         for name, file in self._files.items():
             file.seek(0)
             if file.read(1) == b"1":
                 self._on_s[name] = at_s
-        on = [name for name in PINS if at_s - self._on_s[name] <= LINGERS_S]
-        light = NAMES[tuple(name for name in ("red", "green", "blue") if name in on)]
-        return "+".join([light, *(name for name in ("tone", "lamp") if name in on)])
+                on.append(name)
+        self._judge.take(at_s, tuple(name for name in on if name in LED))
+        lit = (name for name in ("tone", "lamp") if at_s - self._on_s[name] <= LINGERS_S)
+        return "+".join([self._judge.light, *lit])
 
 
 def answer(eye: Eye, edge_s: float, within_s: float = 60.0) -> tuple[str, float]:
@@ -205,29 +275,35 @@ def watch(seconds: float) -> None:
         print(f"{(at_s - began_s) * 1e3:8.1f} {seen}")
 
 
-def glance(files: list[BinaryIO]) -> str:
-    """The light now, from looks over one period of its PWM."""
-    on = [False] * len(files)
-    for _ in range(4):
-        for at, file in enumerate(files):
-            file.seek(0)
-            on[at] = on[at] or file.read(1) == b"1"
-        time.sleep(0.003)
-    lit = zip(("red", "green", "blue"), on, strict=True)
-    return NAMES[tuple(name for name, is_on in lit if is_on)]
+def rest() -> None:
+    time.sleep(random.uniform(*LOOKS_S))
+
+
+def glance(files: list[BinaryIO]) -> tuple[str, ...]:
+    """The LED's lines that are on now."""
+    on = []
+    for name, file in zip(LED, files, strict=True):
+        file.seek(0)
+        if file.read(1) == b"1":
+            on.append(name)
+    return tuple(on)
 
 
 def lights() -> Iterator[tuple[float, str]]:
-    """What the light is from now on, ten times a second, with the uptime in s."""
+    """The light from now on, ten times a second, with the uptime in s since when it is so."""
     with contextlib.ExitStack() as opened:
-        pins = (PINS[name] for name in ("red", "green", "blue"))
         files: list[BinaryIO] = [
-            opened.enter_context(Path(f"{LINES}sim_gpio{pin}/value").open("rb", buffering=0))
-            for pin in pins
+            opened.enter_context((line(PINS[name]) / "value").open("rb", buffering=0))
+            for name in LED
         ]
+        judge = Judge()
         while True:
-            yield time.clock_gettime(time.CLOCK_BOOTTIME), glance(files)
-            time.sleep(0.08)
+            judge.take(time.clock_gettime(time.CLOCK_BOOTTIME), glance(files))
+            if judge.is_sure:
+                yield judge.since_s, judge.light
+                time.sleep(0.08)
+            else:
+                rest()
 
 
 def diary() -> None:
@@ -241,13 +317,13 @@ def diary() -> None:
 def await_light(wanted: str, within_s: float) -> None:
     """A blink counts: ready is a green one. Ends with 1 where it did not come."""
     seen = set()
+    end_s = time.monotonic() + within_s
     for uptime_s, light in lights():
-        within_s -= 0.1
         seen.add(light)
         if light == wanted:
             print(f"{uptime_s:.2f}")
             return
-        if within_s < 0:
+        if time.monotonic() > end_s:
             sys.exit(f"only {', '.join(sorted(seen))}")
 
 
