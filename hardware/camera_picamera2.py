@@ -13,7 +13,7 @@ import atexit
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from threading import Condition, Thread
 from typing import Any, Final, NamedTuple
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from hardware.camera import Frame, Luma
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
+from hardware.patience import Patience
 from hardware.picamera2_frames import controls, frame, i420_to_bgr, i420_to_luma, streams
 from hardware.settings import Autofocus, CameraSettings
 
@@ -32,7 +33,7 @@ FOCUS_NS: Final = 600_000_000
 """Longest wait for a scan of the lens to end. Source: a scan may take 25 s (picamera2 #884)."""
 
 CALL_S: Final = 5.0
-"""Longest wait for start and stop; they take about half a second."""
+"""Longest wait for start and stop; they take about half a second. See `Patience`."""
 
 AF_PAUSE_IMMEDIATE: Final = 0
 AF_PAUSE_RESUME: Final = 2
@@ -104,12 +105,12 @@ class PiCamera:
         """
         if not self.streaming:
             raise CameraFailed("the camera is stopped: start it before taking frames")
-        return self._burst(after_ns, count, deadline_s, time.monotonic() + deadline_s)
+        return self._burst(after_ns, count, deadline_s, Patience(deadline_s))
 
     def _burst(
-        self, after_ns: int, count: int, deadline_s: float, due_s: float
+        self, after_ns: int, count: int, deadline_s: float, patience: Patience
     ) -> Generator[Frame]:
-        after_ns = self._focus(after_ns, due_s)
+        after_ns = self._focus(after_ns, patience)
         jobs: list[Any] = []
         try:
             with _translated("takes no request for a frame"):
@@ -117,11 +118,11 @@ class PiCamera:
                     job = self._picamera.capture_request(wait=False, flush=after_ns)
                     jobs.append(job)
             while jobs:
-                taken = self._taken(jobs.pop(0), due_s)
+                taken = self._taken(jobs.pop(0), patience)
                 yield taken
-                due_s = time.monotonic() + deadline_s
+                patience = Patience(deadline_s)
         finally:
-            self._give_back(jobs, time.monotonic() + deadline_s)
+            self._give_back(jobs, Patience(deadline_s))
 
     def look(self, deadline_s: float) -> Luma:
         """Return a picture as the protocol says; the lens stays free, and is not waited for.
@@ -130,10 +131,10 @@ class PiCamera:
         """
         if not self.streaming:
             raise CameraFailed("the camera is stopped: start it before looking")
-        due_s = time.monotonic() + deadline_s
+        patience = Patience(deadline_s)
         with _translated("takes no request for a picture"):
             job = self._picamera.capture_request(wait=False, flush=time.monotonic_ns())
-        rows, _ = self._read(job, due_s, "lores")
+        rows, _ = self._read(job, patience, "lores")
         with _translated("gave a picture that cannot be read"):
             return i420_to_luma(rows, *self._lores_px)
 
@@ -179,23 +180,21 @@ class PiCamera:
             self._scanning = metadata.get("AfState") == AF_STATE_SCANNING
             self._seen.notify_all()
 
-    def _focus(self, after_ns: int, due_s: float) -> int:
+    def _focus(self, after_ns: int, patience: Patience) -> int:
         """Wait for the lens and hold it; return from when on frames count."""
         if "AfMode" not in self._controls:
             return after_ns
         waited = False
         with self._seen:
-            while time.monotonic() < due_s:
+            while wait_s := patience.wait_s():
                 first_ns = self._first_frame_ns
                 now_ns = time.monotonic_ns()
-                if first_ns is None:
-                    left_s = due_s - now_ns / 1e9
-                elif self._scanning and now_ns < focus_due_ns(after_ns, first_ns):
-                    left_s = (focus_due_ns(after_ns, first_ns) - now_ns) / 1e9
-                else:
-                    break
+                if first_ns is not None:
+                    if not self._scanning or now_ns >= focus_due_ns(after_ns, first_ns):
+                        break
+                    wait_s = min(wait_s, (focus_due_ns(after_ns, first_ns) - now_ns) / 1e9)
                 waited = True
-                self._seen.wait(left_s)
+                self._seen.wait(wait_s)
         self._pause_lens(AF_PAUSE_IMMEDIATE)
         return max(after_ns, time.monotonic_ns()) if waited else after_ns
 
@@ -203,30 +202,34 @@ class PiCamera:
         with _translated("does not hold or release its lens"):
             self._picamera.set_controls({"AfPause": pause})
 
-    def _taken(self, job: Any, due_s: float) -> Frame:
-        rows, metadata = self._read(job, due_s, "main")
+    def _taken(self, job: Any, patience: Patience) -> Frame:
+        rows, metadata = self._read(job, patience, "main")
         with _translated("gave a frame that cannot be read"):
             return frame(i420_to_bgr(rows, self._width_px), metadata)
 
-    def _read(self, job: Any, due_s: float, stream: str) -> tuple[NDArray[np.uint8], Any]:
+    def _read(self, job: Any, patience: Patience, stream: str) -> tuple[NDArray[np.uint8], Any]:
         """Copy a stream's buffer and the metadata, and give the buffer back."""
-        request = self._request(job, due_s)
+        request = self._request(job, patience)
         with _translated(f"gave a {stream} picture that cannot be read"):
             try:
                 return request.make_array(stream), request.get_metadata()
             finally:
                 request.release()
 
-    def _request(self, job: Any, due_s: float) -> Any:
-        try:
-            return job.get_result(timeout=max(0.0, due_s - time.monotonic()))
-        except TimeoutError as error:
-            self._die()
-            raise CameraStalled("no frame before the deadline: the camera is stuck") from error
-        except PICAMERA_ERRORS as error:
-            raise CameraFailed(f"the camera reported an error: {error}") from error
+    def _request(self, job: Any, patience: Patience) -> Any:
+        while True:
+            wait_s = patience.wait_s()
+            try:
+                return job.get_result(timeout=wait_s)
+            except TimeoutError as error:
+                if wait_s:
+                    continue
+                self._die()
+                raise CameraStalled("no frame before the deadline: the camera is stuck") from error
+            except PICAMERA_ERRORS as error:
+                raise CameraFailed(f"the camera reported an error: {error}") from error
 
-    def _give_back(self, jobs: list[Any], due_s: float) -> None:
+    def _give_back(self, jobs: list[Any], patience: Patience) -> None:
         """Release what was asked for and is not wanted, and let the lens move again.
 
         What fails here costs no photo that was taken: a camera that is broken says so when it is
@@ -235,7 +238,7 @@ class PiCamera:
         for job in jobs:
             if not self._dead:
                 with suppress(CameraFailed):
-                    request = self._request(job, due_s)
+                    request = self._request(job, patience)
                     with _translated("does not take a buffer back"):
                         request.release()
         if not self._dead and "AfMode" in self._controls:
@@ -250,11 +253,15 @@ class PiCamera:
             raise CameraFailed("the camera has stalled: it opens again in a new process only")
         done: Future[None] = Future()
         Thread(target=_finish, args=(done, call), name=f"camera-{what}", daemon=True).start()
-        try:
-            done.result(CALL_S)
-        except TimeoutError as error:
+        patience = Patience(CALL_S)
+        while not done.done() and (wait_s := patience.wait_s()):
+            wait([done], wait_s)
+        if not done.done():
             self._die()
-            raise CameraStalled(f"the camera did not {what} within {CALL_S:.0f} s") from error
+            words = f"the camera did not {what} within {patience.waited_s():.0f} s"
+            raise CameraStalled(words)
+        try:
+            done.result()
         except PICAMERA_ERRORS as error:
             raise CameraFailed(f"the camera did not {what}: {error}") from error
 

@@ -7,6 +7,7 @@ no device.
 import logging
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any, Final
@@ -16,6 +17,7 @@ import numpy as np
 
 from hardware.camera import Frame, Luma, lores_px
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
+from hardware.patience import Patience
 from hardware.settings import CameraSettings
 
 log = logging.getLogger(__name__)
@@ -111,16 +113,15 @@ class WebCamera:
 
     def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
         """Yield frames as the protocol says."""
-        reader, due_s = self._running(), time.monotonic() + deadline_s
-        return self._burst(reader, after_ns, count, deadline_s, due_s)
+        return self._burst(self._running(), after_ns, count, deadline_s, Patience(deadline_s))
 
     def look(self, deadline_s: float) -> Luma:
         """Return a picture as the protocol says: the frame, scaled down."""
-        called_ns, due_s = time.monotonic_ns(), time.monotonic() + deadline_s
+        called_ns, patience = time.monotonic_ns(), Patience(deadline_s)
         with self._running() as frames:
-            taken = self._next(frames, due_s)
+            taken = self._next(frames, patience)
             while taken.sensor_time_ns <= called_ns:
-                taken = self._next(frames, due_s)
+                taken = self._next(frames, patience)
         return _small(taken)
 
     def close(self) -> None:
@@ -133,22 +134,24 @@ class WebCamera:
         return self._reader
 
     def _burst(
-        self, reader: "_Reader", after_ns: int, count: int, deadline_s: float, due_s: float
+        self, reader: "_Reader", after_ns: int, count: int, deadline_s: float, patience: Patience
     ) -> Generator[Frame]:
         with reader as frames:
             while count:
-                taken = self._next(frames, due_s)
+                taken = self._next(frames, patience)
                 if taken.exposure_began_ns > after_ns:
                     yield taken
                     count -= 1
-                    due_s = time.monotonic() + deadline_s
+                    patience = Patience(deadline_s)
 
-    def _next(self, frames: "SimpleQueue[Frame | None]", due_s: float) -> Frame:
-        try:
-            taken = frames.get(timeout=max(0.0, due_s - time.monotonic()))
-        except Empty:
+    def _next(self, frames: "SimpleQueue[Frame | None]", patience: Patience) -> Frame:
+        while (wait_s := patience.wait_s()) or not frames.empty():
+            with suppress(Empty):
+                taken = frames.get(timeout=wait_s)
+                break
+        else:
             self._dead = True
-            raise CameraStalled("no frame before the deadline: the webcam is stuck") from None
+            raise CameraStalled("no frame before the deadline: the webcam is stuck")
         if taken is None:
             self.stop()
             raise CameraFailed(

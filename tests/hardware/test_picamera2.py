@@ -36,6 +36,7 @@ from hardware.picamera2_frames import (
     streams,
 )
 from hardware.settings import Autofocus, CameraKind, CameraSettings
+from tests.support.sensor import work
 
 SETTINGS = CameraSettings(CameraKind.PICAMERA2, width_px=320, height_px=240)
 FIXED_LENS = CameraSettings(
@@ -458,6 +459,18 @@ def test_a_call_that_hangs_ends_at_its_deadline(what: str, monkeypatch: pytest.M
 
     assert not camera.streaming
     picamera.hang.set()
+
+
+def test_camera_starts_in_the_end_on_a_slow_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that works is not one that hangs, however long it takes by the clock."""
+    monkeypatch.setattr(camera_picamera2, "CALL_S", 0.05)
+
+    class Slow(Picamera):
+        def start(self) -> None:
+            work(0.1)
+            super().start()
+
+    assert started(Slow()).streaming
 
 
 def test_a_sensor_that_does_not_start_is_told() -> None:

@@ -26,10 +26,12 @@ from tests.scenarios.faults import (
     rows_of,
     state_of,
 )
+from tests.support.busy import busy
 from tests.support.card import full
-from tests.support.device import Device, device
+from tests.support.device import Device, device, environment
 from tests.support.factory import fill, remount, small_disk
 from tests.support.nmea import Receiver, free_port, gpsd
+from tests.support.sensor import install_late_picamera
 
 STALE_S: Final = 5.5
 """A fix older than 5 s is no place."""
@@ -389,6 +391,24 @@ def battery_empty(folder: Path, _: Backend) -> Seen:
 
 
 # Starting
+
+
+@fault("the processor is busy with other work at the start and at the first press")
+def busy_processor(folder: Path, _: Backend) -> Seen:
+    parts = folder / "parts"
+    with (
+        device(folder, camera={"kind": "picamera2"}) as van,
+        environment(PYTHONPATH=str(parts)),
+    ):
+        install_late_picamera(parts)
+        with busy(van.start("capture", ready=False).pid):
+            van.await_that(lambda: "ready" in van.lights(), 120.0)
+            reply = van.press()
+
+        check_nothing_lost(van, [reply])
+        return Seen(
+            van.log("capture"), van.lights()[:5], [reply["label"]["kind"], state_of(van, reply)]
+        )
 
 
 @fault("a second `doorstep capture` is started")
