@@ -38,7 +38,7 @@ class Photo:
         """How exactly the place is known, in one sentence for the customer."""
         match self.bound_by:
             case BoundBy.CODE:
-                return "The label of the parcel was read at the door."
+                return "The label of the parcel was read before the photo was taken."
             case BoundBy.PLACE if self.accuracy_m is not None:
                 return f"The place is known by satellite to about {self.accuracy_m:.0f} m."
             case BoundBy.PLACE:

@@ -71,7 +71,7 @@ def test_the_customer_reads_when_it_was_left_and_how_the_place_is_known(town: To
 
     assert by_place.left_at == datetime(2026, 12, 1, 9, 15, 2, tzinfo=UTC)
     assert by_place.how_placed() == "The place is known by satellite to about 10 m."
-    assert by_code.how_placed() == "The label of the parcel was read at the door."
+    assert by_code.how_placed() == "The label of the parcel was read before the photo was taken."
 
 
 def test_a_time_record_dates_the_photos_of_its_boot(town: Town) -> None:
