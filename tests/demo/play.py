@@ -57,7 +57,7 @@ KEYS: Final[Mapping[str, str]] = {
     "b": "battery low, full",
     "f": "camera fault, mended",
     "r": "revoked, let in again",
-    "a": "accounts, and what to try",
+    "a": "accounts, what to try",
     "q": "quit",
 }
 """README has the same table."""

@@ -143,6 +143,17 @@ def test_a_press_shows_its_light_and_its_record(played: Terminal) -> None:
 
 
 @pytest.mark.slow
+def test_accounts_and_what_to_try_fit_the_screen(played: Terminal) -> None:
+    """On 80x24 characters, from the heading to the last thing to try, and the keys come back."""
+    played.type("a")
+    played.shows("who +account +password +sees", "c-4 +demo-four-badger", "4. Press w, p, w")
+
+    played.type("a")
+
+    played.shows("photo button", "a accounts, what to try")
+
+
+@pytest.mark.slow
 def test_what_cannot_be_sent_waits_for_the_network(played: Terminal) -> None:
     played.shows("waits +0 to be sent")
     played.type("w")
