@@ -19,6 +19,9 @@ FAST_S = (0.001, 0.004)
 SLOW_S = (0.004, 0.06)
 """The same where the processor is busy elsewhere."""
 
+REST_S = 0.08
+"""From one look to the next where the first left no doubt, as `finger diary` looks."""
+
 Lit = tuple[str, float]
 """A light by its name, and how long it stays."""
 
@@ -49,7 +52,7 @@ def _played(lights: list[Lit], step_s: tuple[float, float], skew_s: float = 0.0)
                 on.add("green")
             judge.take(at_s, tuple(name for name in ("red", "green", "blue") if name in on))
             yield judge
-            at_s += chance.uniform(*step_s)
+            at_s += chance.uniform(*step_s) + REST_S * judge.is_sure
         before, began_s = light, began_s + lasts_s
 
 
@@ -74,13 +77,36 @@ def test_eye_sees_a_red_that_stays(step_s: tuple[float, float]) -> None:
     *_, judge = _played([("dark", 1.0), *PULSE, ("red", 20.0)], step_s)
 
     assert judge.light == "red"
-    assert judge.since_s == pytest.approx(4.0, abs=step_s[1])
+    assert judge.since_s == pytest.approx(4.0, abs=step_s[1] + REST_S)
 
 
 @pytest.mark.parametrize("step_s", [FAST_S, SLOW_S])
 def test_eye_sees_red_in_short_pulses(step_s: tuple[float, float]) -> None:
     """A single pulse may be too short to be sure of; several are not."""
     assert set(_told([("dark", 1.0), *LOW * 10], step_s)) == {"dark", "red"}
+
+
+@pytest.mark.parametrize("step_s", [FAST_S, SLOW_S])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(PULSE * 5, LOW * 20), (LOW * 20, PULSE * 5), ([("red", 4.0), ("dark", 0.1)], PULSE * 5)],
+)
+def test_eye_takes_pulses_for_no_earlier_light(
+    before: list[Lit], after: list[Lit], step_s: tuple[float, float]
+) -> None:
+    """What was seen of one light says nothing of the next."""
+    told = [light for light in _told([("dark", 1.0), *before, *after], step_s) if light != "dark"]
+
+    assert list(dict.fromkeys(told)) == [before[0][0], after[0][0]]
+    assert told == sorted(told, key=[before[0][0], after[0][0]].index)
+
+
+@pytest.mark.parametrize("step_s", [FAST_S, SLOW_S])
+def test_eye_dates_amber_that_follows_red_at_once(step_s: tuple[float, float]) -> None:
+    *_, judge = _played([("dark", 1.0), ("red", 4.0), ("amber", 2.0)], step_s)
+
+    assert judge.light == "amber"
+    assert judge.since_s == pytest.approx(5.0, abs=0.3)
 
 
 def test_eye_tells_no_light_that_is_only_the_change_to_another() -> None:

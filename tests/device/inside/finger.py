@@ -106,7 +106,7 @@ class Judge:
     def __init__(self) -> None:
         self.light, self.since_s, self.is_sure = "dark", 0.0, True
         self._run, self._run_s = "dark", 0.0  # red and amber are one
-        self._reds = 0  # looks since green was last seen beside red
+        self._reds, self._reds_s = 0, 0.0  # looks since green was last seen beside red
         self._green_s: tuple[float, float] | None = None  # when it was first and last seen there
 
     def take(self, at_s: float, on: tuple[str, ...]) -> None:
@@ -115,15 +115,17 @@ class Judge:
         run = "amber" if seen == "red" else seen
         if run != self._run:
             self._run, self._run_s = run, at_s
+            if self._reds >= RED_LOOKS:  # they said what they had to say
+                self._reds = 0
         self._count(at_s, seen)
-        light = self._believed(at_s)
-        self.is_sure = light is not None
+        light, since_s = self._believed(at_s)
+        self.is_sure = seen == light
         if light is not None and light != self.light:
-            self.light, self.since_s = light, self._run_s
+            self.light, self.since_s = light, since_s
 
     def _count(self, at_s: float, seen: str) -> None:
         if seen == "red":
-            self._reds += 1
+            self._reds, self._reds_s = self._reds + 1, self._reds_s if self._reds else at_s
         elif seen != "dark":
             self._reds = 0
         if self._reds >= RED_LOOKS or seen not in {"dark", "red", "amber"}:
@@ -132,13 +134,15 @@ class Judge:
             first_s = self._green_s[0] if self._green_s else at_s
             self._green_s = first_s, at_s
 
-    def _believed(self, at_s: float) -> str | None:
+    def _believed(self, at_s: float) -> tuple[str | None, float]:
+        """The light, None in doubt, and since when it would be."""
         if self._run != "amber":
-            return self._run if at_s - self._run_s >= LINGERS_S else None
+            return self._run if at_s - self._run_s >= LINGERS_S else None, self._run_s
         if self._reds >= RED_LOOKS:
-            return "red"
+            return "red", max(self._run_s, self._reds_s)
         first_s, last_s = self._green_s or (0.0, 0.0)
-        return "amber" if last_s - first_s >= LINGERS_S else None
+        lasted = last_s - first_s >= LINGERS_S and last_s >= self._run_s
+        return "amber" if lasted else None, first_s if self.light == "red" else self._run_s
 
 
 class Eye:
