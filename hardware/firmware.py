@@ -1,4 +1,4 @@
-"""Which pins a Raspberry Pi's config.txt gives to drivers of the kernel; pure."""
+"""The pins that a Raspberry Pi's config.txt gives to drivers of the kernel; pure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 CONFIG: Final = Path("/boot/firmware/config.txt")
-"""Where Raspberry Pi OS has it. Source: Raspberry Pi documentation, "config.txt"."""
+"""Its path on Raspberry Pi OS. Source: Raspberry Pi documentation, "config.txt"."""
 
 BUILD_PINS: Final[Mapping[int, str]] = {
     2: "I2C: fuel gauge and clock",

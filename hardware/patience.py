@@ -1,4 +1,4 @@
-"""Tells a device that hangs from one that is only slow, because the processor is busy elsewhere."""
+"""A wait that tells a device that hangs from one that is only slow."""
 
 import time
 from contextlib import suppress
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 MOST: Final = 3
-"""How many times its limit a wait may take at all, on however slow a processor.
+"""The longest wait in multiples of its limit, on any processor.
 
 So a start (5 s) and a first frame (2 s) together end before the unit's watchdog, which waits 30 s.
 """
@@ -16,7 +16,7 @@ LEAST_S: Final = 0.005
 
 
 class Patience:
-    """How long something may still be waited for, counted from when this was made.
+    """A time limit that does not count the time of a busy processor; it begins when this is made.
 
     On a slow processor work takes many times as long as usual, and nothing is broken. So the time
     does not count in which this process used a processor or waited for one. A device that hangs

@@ -17,7 +17,7 @@ fresh='' fresh_child=''
 test_fresh() {
     local commands command
     if (($# > 1)) || [[ ${1:---all} != --all ]]; then
-        echo "scripts/test --fresh: only --all may follow, but it was given: $*" >&2
+        echo "scripts/test --fresh: $*: only --all may follow --fresh" >&2
         exit 2
     fi
     mapfile -t commands < <(readme_commands "Try it" && readme_commands "Test it")

@@ -79,9 +79,14 @@ install_packages() {
                 ;;
         esac
     done
+    mkdir -p build
     if ((${#missing[@]})); then
         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "${wait[@]}" \
-            install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+            install -qq -y --no-install-recommends "${missing[@]}" >build/packages.log 2>&1 || {
+            tail -n 20 build/packages.log >&2
+            echo "The packages could not be installed; the whole log is in build/packages.log" >&2
+            return 2
+        }
     fi
     [[ $chrony == no ]] || unpack_chrony
 }
@@ -91,7 +96,7 @@ become_root() {
     as_root=()
     [[ $(id -u) != 0 ]] || return 0
     command -v sudo >/dev/null || {
-        echo "This needs root: run it as root, or as a user who may use sudo." >&2
+        echo "scripts/test needs root here: run it as root, or as a user who may use sudo." >&2
         return 2
     }
     # -E keeps the settings that lead to packages; -H keeps root's files out of the user's home.

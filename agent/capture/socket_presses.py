@@ -74,7 +74,7 @@ class SocketPresses:
                 self._on_event(ButtonEvent(button, Change.RELEASED, self._now_ns()))
             return waiting.reply.get(timeout=timeout_s + held_s)
         except queue.Empty:
-            words = f"capture is busy: no answer in {timeout_s:.0f} s; the press may still count"
+            words = f"capture is busy: no answer in {timeout_s:.0f} s; this press may still count"
             return {"error": words, "exit": ExitCode.LATER}
         finally:
             self._waiting.pop(edge_ns, None)

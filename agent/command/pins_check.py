@@ -48,7 +48,7 @@ def findings(config: Config, file: Path) -> Iterator[tuple[Level, str]]:
 def _text(file: Path) -> str:
     """Read it. Raises OSError, or ValueError with a reason in words."""
     if not stat.S_ISREG(file.stat().st_mode):
-        raise ValueError("is not a file")
+        raise ValueError("is not a regular file")
     with file.open("rb") as opened:
         content = opened.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:

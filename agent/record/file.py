@@ -142,7 +142,7 @@ def open_label(line: bytes) -> tuple[Label, signing.PublicKey]:
         key = signing.embedded_key(token)
         payload = signing.verify(token, {signing.thumbprint(key): key})
     except UnicodeDecodeError as error:
-        raise RecordDamaged("the label does not verify: it is not ASCII") from error
+        raise RecordDamaged("the record label does not verify: the label is not ASCII") from error
     except NotGenuine as error:
         raise RecordDamaged(f"the label does not verify: {error}") from error
     return _label(payload), key

@@ -37,7 +37,7 @@ class Keeper:
         self.others: list[str] = []
         with disk_errors(f"cannot make {folder}"):
             if folder.exists() and not folder.is_dir():
-                raise ConfigError(f"{folder}: not a folder")
+                raise ConfigError(f"{folder}: a file, not a folder; name another folder with --to")
             _make(folder)
             self._owner = folder.stat()
 

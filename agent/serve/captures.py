@@ -17,7 +17,7 @@ from agent.serve.answer import Answer, refused, told
 from hardware.clock import ClockSource
 
 SUSPECT: Final = "SUSPECT"
-"""Those of PENDING that are answered as if they were wrong, without a signature, or dead ends."""
+"""PENDING records that are answered as if wrong, without a signature, or that are dead ends."""
 
 STATES: Final = (*NOT_DELIVERED, SUSPECT)
 

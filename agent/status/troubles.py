@@ -130,7 +130,7 @@ TOLD: Final[Mapping[Trouble, Told]] = {
         _OFFICE,
     ),
     Trouble.SUSPECT: Told(
-        "records are answered as if wrong, or sent whole three times, without a signature",
+        "records were answered as if wrong, or sent whole three times, with no signed answer",
         "look for a proxy that answers for the backend; `doorstep queue` quotes what it says",
         _NETWORK,
     ),

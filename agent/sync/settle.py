@@ -28,7 +28,7 @@ The record is still tried: the backend can be mended without this device.
 """
 
 SENT_WHOLE: Final = "sent whole "
-"""How the answer of a row begins whose record was sent whole without a receipt, before the number.
+"""The start of a row's answer after its record was sent whole without a receipt; a number follows.
 
 From the third time on it is a dead end. That is counted in the same number.
 """

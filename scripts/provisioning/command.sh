@@ -35,7 +35,7 @@ parse_command() {
 }
 
 no_such_option() {
-    refuse_word "$1 is not an option (after -- ansible-playbook gets it)"
+    refuse_word "$1 is not an option here; after -- it goes to ansible-playbook"
 }
 
 # look_at_inventory ROOT LIST [VERSION]   LIST is who is to be tried again; ends the command where

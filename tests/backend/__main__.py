@@ -217,7 +217,10 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     whole = argparse.ArgumentParser(prog="python -m tests.backend", description=__doc__)
     whole.add_argument(
-        "--port", type=_port, default=0, help=f"up to {LAST_PORT}; 0, the default, picks a free one"
+        "--port",
+        type=_port,
+        default=0,
+        help=f"1 to {LAST_PORT} (default: 0, which picks a free port)",
     )
     whole.add_argument("--data", type=Path, required=True, help="folder for all it keeps")
     whole.add_argument(

@@ -11,7 +11,7 @@ ABOUT: Final = (
 
 DEVICES: Final = 50
 RECORDS: Final = 12
-"""Of each device: 600 in all."""
+"""Records of each device: 600 in all."""
 
 LASTS_S: Final = 60.0
 """10 records a second, and 20 in the middle: a fleet of 10,000 makes 170 at its peak."""
@@ -33,7 +33,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Any:
         "--seconds",
         type=float,
         default=LASTS_S,
-        help="time in which they are made (default: %(default)s)",
+        help="seconds in which the devices make their records (default: %(default)s)",
     )
     return parser.parse_args(arguments)
 

@@ -24,6 +24,8 @@ all:
 """
 """Nothing is reached, whatever goes wrong here."""
 
+SEE_HELP = "see scripts/deploy --help"
+
 
 def _ran(folder: Path, text: str, *words: str, command: str = "provision") -> tuple[int, list[str]]:
     """It runs with this environment's Ansible; its exit code, and the lines that it said."""
@@ -175,7 +177,7 @@ def _release(folder: Path) -> Path:
         (("--max-failures", "few", "1"), "--max-failures needs a number: --max-failures 1"),
         (
             ("--now", "1"),
-            "--now is not an option (after -- ansible-playbook gets it); see scripts/deploy --help",
+            f"--now is not an option here; after -- it goes to ansible-playbook; {SEE_HELP}",
         ),
         (("--retry", "1"), "No run has come to its end yet: leave --retry out"),
         (("1", "van-9"), "van-9: fleet.yml has no such device; nothing was touched"),

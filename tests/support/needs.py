@@ -62,7 +62,7 @@ def told(*names: str, root: bool = False) -> str:
         packages = dict.fromkeys(PACKAGES[one] for one in lacking)
         said.append(f"{', '.join(lacking)}: missing. On Debian: apt install {' '.join(packages)}")
     if root and os.geteuid() != 0:
-        said.append("This makes mounts and namespaces: run it as root.")
+        said.append("This rig mounts disks and makes namespaces: run the command as root.")
     return "\n".join(said)
 
 

@@ -235,7 +235,7 @@ def foreign_kernel(found: Mapping[str, str], camera: str) -> str:
     if camera != "picamera2" or "pi" not in found or PI_KERNEL in kernel:
         return ""
     return (
-        f"its kernel, {kernel}, is not that of Raspberry Pi OS: Debian's has no drivers for the "
+        f"the kernel {kernel} is not Raspberry Pi OS's: Debian's kernel has no drivers for the "
         "Pi's camera, the battery gauge and the power-off line; write Raspberry Pi OS (64-bit, "
         "based on Debian 13) onto its card, or set doorstep_allow_kernel: true if your own kernel "
         "has these drivers"

@@ -70,8 +70,8 @@ def test_file_that_cannot_be_read_is_not_checked(tmp_path: Path) -> None:
 
     assert [list(pins_check.findings(device, file)) for file in (missing, pipe, folder)] == [
         [(Level.NOTE, f"not checked: {missing}: No such file or directory")],
-        [(Level.NOTE, f"not checked: {pipe}: is not a file")],
-        [(Level.NOTE, f"not checked: {folder}: is not a file")],
+        [(Level.NOTE, f"not checked: {pipe}: is not a regular file")],
+        [(Level.NOTE, f"not checked: {folder}: is not a regular file")],
     ]
 
 

@@ -110,7 +110,7 @@ def test_an_agent_is_told_the_code_and_the_customer_reads_that_they_looked(
 ) -> None:
     walk.sign_in("c-1")
     walk.follow(f"Order {ALLOWED}")
-    walk.shows("Nobody of customer service in the last 365 days.")
+    walk.shows("Nobody of customer service has looked in the last 365 days.")
     walk.tap("Show a code")
     code = walk.page.locator(".code").inner_text()
     walk.look("6-code")
