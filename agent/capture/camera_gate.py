@@ -8,7 +8,9 @@ from agent.capture.documents import Documents
 from agent.capture.served import Served, Unserved, made_photo
 from agent.capture.situation import Situation
 from agent.config import Config
+from agent.models import BoundBy
 from agent.rule import policy, reach, scanning
+from agent.rule.policy import Allowed
 from agent.rule.reach import Circle
 from hardware.board import Board
 from hardware.position import Fix
@@ -54,23 +56,23 @@ class CameraGate:
         """Keep a code that was read: it names the stop of the next press."""
         self._scan.bind(code, now_ns, self._circle(self._fix(), now_ns))
 
-    def served(self, now_ns: int, known: Situation, served: Served | Unserved) -> None:
-        """Take note of a press that was served by what was `known`.
+    def served(self, now_ns: int, served: Served | Unserved) -> None:
+        """Take note of a press that was served.
 
         The press ends the code that was read, even if it was decided without it: the code must not
         name the stop of a press at the next door. Only if the photo is asked for again, the code
-        that spoke for it speaks once more.
+        that decided its stop speaks once more.
         """
         if made_photo(served) or served.ends:
             self._served_ns = now_ns
-        again_until_ns = served.again_until_ns if isinstance(served, Served) else None
-        if known.code is None or again_until_ns is None:
-            self._scan.forget()
-        else:
-            self._scan.repeat(again_until_ns)
+        again_until_ns = None
+        if isinstance(served, Served) and isinstance(served.answer, Allowed):
+            by_code = served.answer.practice or served.answer.stop.bound_by is BoundBy.CODE
+            again_until_ns = served.again_until_ns if by_code else None
+        self._scan.served(again_until_ns)
 
-    def taken_back(self) -> None:
-        """End the code that was read: the press before does not count."""
+    def cancelled(self) -> None:
+        """End the code that was read: the driver held the scan button."""
         self._scan.forget()
 
     def turn(self, now_ns: int, *, is_looking: bool) -> None:

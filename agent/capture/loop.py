@@ -211,7 +211,7 @@ class CaptureLoop:
         self._close_window("a press came before a label was read")
         press = self._press(edge_ns)
         served = self._capture.photo(press)
-        self._gate.served(self._now_ns(), press.known, served)
+        self._gate.served(self._now_ns(), served)
         self._duties.due_ns = 0  # the sensor stops now, where it was on for this press only
         self.on_reply(self._settle(edge_ns, served))
         settles = isinstance(served.answer, Refused) and served.answer.code_settles
@@ -220,10 +220,10 @@ class CaptureLoop:
 
     def _take_back(self, edge_ns: int) -> None:
         served = self._capture.void(self._press(edge_ns))
+        self._gate.cancelled()  # also a label that was read and is not needed any more
         if isinstance(served, str):
             self._socket_presses.answer(edge_ns, {"error": served, "exit": ExitCode.USAGE})
         else:
-            self._gate.taken_back()
             self._settle(edge_ns, served)
 
     def _press(self, edge_ns: int) -> Press:

@@ -20,7 +20,8 @@ WAITS_S: Final = 300.0
 
 A code that gets no press, because the parcel was handed over in person, waits for the next door's
 press. With 2 minutes it would bind 1.9 to 9.3 wrong photos in 1,000 presses instead of 2.1 to 10.9,
-but 15 of 100 labels would be read too early for their own press, instead of none.
+but 15 of 100 labels would be read too early for their own press. The simulation reads labels up to
+5 minutes before their press: that limit is made up, so 5 minutes is its own figure, not a finding.
 Source: `python -m tests.rounds`, "how long a label speaks" (2026-11-29).
 """
 
@@ -120,14 +121,19 @@ class Scan:
         is_away = read.here and here and _least_m(read.here, here) > self._within_m
         return at_ns - read.read_ns <= self._waits_s * 1e9 and not is_away
 
-    def repeat(self, until_ns: int) -> None:
-        """Let the code speak for one more press that begins by `until_ns`; only once."""
+    def served(self, again_until_ns: int | None) -> None:
+        """End the code, because a press was served; it may speak for one retake, and only for one.
+
+        Args:
+            again_until_ns: until when the retake may begin; None if no retake was asked for, or if
+                the press was not bound by the code.
+        """
         read = self._read
-        is_first = read is not None and read.again_until_ns is None
-        self._read = replace(read, again_until_ns=until_ns) if read and is_first else None
+        may_repeat = read and read.again_until_ns is None and again_until_ns is not None
+        self._read = replace(read, again_until_ns=again_until_ns) if read and may_repeat else None
 
     def forget(self) -> None:
-        """End the code: its press was served, or the last press was taken back."""
+        """End the code, because the driver took something back."""
         self._read = None
 
 

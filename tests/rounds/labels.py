@@ -11,7 +11,7 @@ from agent.models import BoundBy, Stop
 from agent.rule.manifest import Manifest, PhotoRule
 from agent.rule.policy import Allowed, Refused, decide
 from agent.rule.reach import Circle
-from agent.rule.scanning import Code, Scan
+from agent.rule.scanning import WAITS_S, WITHIN_M, Code, Scan
 from tests.rounds import walk
 from tests.rounds.area import Area
 from tests.rounds.lasting import Lasting
@@ -41,17 +41,19 @@ class Memory(Protocol):
         """Take note of a press; `stop` is None if it left no photo."""
 
 
-class Once(Scan):
-    """The product's own memory, told of presses as `CameraGate.served` tells it."""
+class Once:
+    """The product's own memory, which hears of presses as `CameraGate` tells it."""
+
+    def __init__(self, waits_s: float = WAITS_S, within_m: float = WITHIN_M) -> None:
+        self._scan = Scan(waits_s, within_m)
+        self.bind, self.code = self._scan.bind, self._scan.code
 
     def served(
-        self, at_ns: int, here: Circle | None, _stop: Stop | None, again_until_ns: int | None
+        self, _at_ns: int, _here: Circle | None, stop: Stop | None, again_until_ns: int | None
     ) -> None:
         """Take note of a press."""
-        if self.code(at_ns, here) is None or again_until_ns is None:
-            self.forget()
-        else:
-            self.repeat(again_until_ns)
+        is_by_code = stop is not None and stop.bound_by is BoundBy.CODE
+        self._scan.served(again_until_ns if is_by_code else None)
 
 
 BEFORE: Final = "until 2026.11.7"

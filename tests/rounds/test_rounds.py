@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.rounds import labels, stickers, tally
-from tests.rounds.area import AREAS, CITY, OPEN, ROOFTOP, SUBURB, WALL, Spread
+from tests.rounds.area import AREAS, CITY, OPEN, ROOFTOP, SUBURB, TERRACES, WALL, Spread
 from tests.rounds.tally import Row
 
 
@@ -39,7 +39,7 @@ def test_our_rule_opens_the_eye_at_fewer_forbidden_doors_than_the_nearest_stop_w
     for area in AREAS:
         ours, nearest = rows[area.name, "ours, by place"], rows[area.name, "nearest stop only"]
 
-        assert ours.forbidden_pct < 10
+        assert ours.forbidden_pct < (10 if area is TERRACES else 8)
         assert area is SUBURB or ours.forbidden_pct < nearest.forbidden_pct / 2
 
 

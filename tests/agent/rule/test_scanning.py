@@ -126,7 +126,7 @@ def test_code_is_forgotten_for_good() -> None:
     scan = Scan()
     scan.bind("A1", 0, at(HOME))
     scan.forget()
-    scan.repeat(ns(20))
+    scan.served(ns(20))
 
     assert said(scan, 1, at(HOME)) is None
 
@@ -136,7 +136,7 @@ def test_code_speaks_for_a_retake_that_begins_in_time(begins_s: float, *, speaks
     """Neither how long ago it was read counts then, nor a fix that strays; the edge counts."""
     scan = Scan()
     scan.bind("A1", 0, at(HOME))
-    scan.repeat(ns(320))
+    scan.served(ns(320))
 
     assert said(scan, 400, at(HOME)) is None, "asked once a second, also while a press waits"
     assert said(scan, begins_s, at(NEXT)) == ("A1" if speaks else None)
@@ -145,8 +145,8 @@ def test_code_speaks_for_a_retake_that_begins_in_time(begins_s: float, *, speaks
 def test_code_is_repeated_only_once() -> None:
     scan = Scan()
     scan.bind("A1", 0, at(HOME))
-    scan.repeat(ns(20))
-    scan.repeat(ns(40))
+    scan.served(ns(20))
+    scan.served(ns(40))
 
     assert said(scan, 15, at(HOME)) is None
 
@@ -155,7 +155,7 @@ def test_code_that_is_read_again_starts_afresh() -> None:
     """A second parcel of the same customer is scanned again."""
     scan = Scan()
     scan.bind("A1", 0, at(HOME))
-    scan.repeat(ns(20))
+    scan.served(ns(20))
     scan.bind("A1", ns(15), at(HOME))
     again = scan.code(ns(60), at(HOME))
 
@@ -165,7 +165,7 @@ def test_code_that_is_read_again_starts_afresh() -> None:
 def test_another_code_replaces_the_one_of_a_retake() -> None:
     scan = Scan()
     scan.bind("A1", 0, at(HOME))
-    scan.repeat(ns(20))
+    scan.served(ns(20))
     scan.bind("B1", ns(10), at(HOME))
 
     assert said(scan, 15, at(HOME)) == "B1"
@@ -178,7 +178,7 @@ def test_code_opens_doors_for_a_minute_after_it_was_read(later_s: float, *, open
     scan, retaken = Scan(), Scan()
     scan.bind("A1", 0, at(HOME))
     retaken.bind("A1", 0, at(HOME))
-    retaken.repeat(ns(70))
+    retaken.served(ns(70))
 
     assert scan.code(ns(later_s), at(HOME)) == Code("A1", opens)
     assert retaken.code(ns(later_s), at(HOME)) == Code("A1", opens)
