@@ -33,13 +33,15 @@ debian_sources() {
     "${PYTHON:-python3}" "${DEBIAN_SH%.sh}_sources.py"
 }
 
-# What is set here and is not apt's own default. mmdebstrap wants a file that is not empty.
+# What is set here and is not apt's own default, apart from programs that look for a proxy: the root
+# does not have them. mmdebstrap wants a file that is not empty.
 acquire_settings() {
     local settings=$1
     echo 'Dir::Etc "/nonexistent";' >"$settings/defaults.conf"
     APT_CONFIG=$settings/defaults.conf apt-config dump >"$settings/defaults" 2>/dev/null
     echo "// From the machine that made this root"
-    apt-config dump | grep '^Acquire' | grep -vxF -f "$settings/defaults" || true
+    apt-config dump | grep '^Acquire' | grep -vxF -f "$settings/defaults" |
+        grep -vi 'Proxy-\?Auto-\?Detect' || true
 }
 
 # mmdebstrap calls it before it fetches anything.
@@ -56,8 +58,12 @@ debian_command() {
         --help | -h) sed -n '2,/^$/s/^# \{0,1\}//p' "$DEBIAN_SH" ;;
         --sources) debian_sources ;;
         --hand-on) hand_on "$2" ;;
+        -*)
+            echo "$1 is not an option; see scripts/debian.sh --help" >&2
+            return 2
+            ;;
         *)
-            [[ $1 != -* && $# -ge 3 ]] || {
+            (($# >= 3)) || {
                 echo "scripts/debian.sh needs ROOT, ARCHITECTURE and PACKAGES; see --help" >&2
                 return 2
             }

@@ -52,6 +52,8 @@ refuse_if_missing() {
     [[ $(id -u) == 0 ]] || missing+=("the rights of root: use sudo")
     command -v mmdebstrap >/dev/null || missing+=("mmdebstrap: apt install mmdebstrap")
     command -v unshare >/dev/null || missing+=("unshare: apt install util-linux")
+    [[ ${missing[*]} ]] || unshare --mount --pid --fork true 2>/dev/null ||
+        missing+=("the right to make namespaces (CAP_SYS_ADMIN)")
     free_mb=$(df --output=avail -BM "$place" | tail -n 1 | tr -dc 0-9)
     ((free_mb >= FRESH_NEEDS_MB)) ||
         missing+=("$FRESH_NEEDS_MB MB in $place, which has $free_mb MB: set TMPDIR to another folder")
@@ -68,7 +70,7 @@ build_fresh() {
     fresh=$(mktemp -d "${TMPDIR:-/var/tmp}/doorstep-fresh.XXXXXX")
     root=$fresh/root
     echo "== fresh machine: building Debian 13" >&2
-    make_debian "$root" "$(dpkg --print-architecture)" \
+    TMPDIR=$fresh run_child make_debian "$root" "$(dpkg --print-architecture)" \
         ca-certificates,git,mount,passwd,python3,python3-venv,sudo 2>"$fresh/log" || {
         tail -n 5 "$fresh/log" >&2
         cannot_build "a mirror of Debian 13 that /etc/apt names and that answers"
@@ -101,13 +103,22 @@ in_fresh() {
     local status=0
     echo "== fresh machine, as $1: $2" >&2
     SECONDS=0
-    # In the background, so that bash handles a signal at once and not after the command.
-    enter_fresh "$fresh/root" "$1" "$2" </dev/null &
-    fresh_child=$!
-    wait "$fresh_child" || status=$?
-    fresh_child=''
+    run_child enter_fresh "$fresh/root" "$1" "$2" </dev/null || status=$?
     echo "== fresh machine, as $1: $2: exit $status after $SECONDS s" >&2
     ((status == 0)) || exit "$status"
+}
+
+# run_child COMMAND...   in the background, so that bash handles a signal at once, and in a process
+# group of its own, so that all of it can be killed
+run_child() {
+    local status=0
+    set -m
+    "$@" &
+    fresh_child=$!
+    set +m
+    wait "$fresh_child" || status=$?
+    fresh_child=''
+    return "$status"
 }
 
 # The commands have a process table of their own, whose first process is the shell below: all
@@ -144,7 +155,8 @@ registry_settings() {
     local name
     for name in $(compgen -e); do
         case $name in
-            PIP_INDEX_URL | PIP_EXTRA_INDEX_URL | PIP_CERT | PIP_DEFAULT_TIMEOUT | NPM_CONFIG_* | \
+            PIP_INDEX_URL | PIP_EXTRA_INDEX_URL | PIP_TRUSTED_HOST | PIP_CERT | PIP_CLIENT_CERT | \
+                PIP_DEFAULT_TIMEOUT | NPM_CONFIG_* | \
                 npm_config_* | *_proxy | *_PROXY | SSL_CERT_FILE | SSL_CERT_DIR | \
                 NODE_EXTRA_CA_CERTS | REQUESTS_CA_BUNDLE)
                 printf 'export %s=%q\n' "$name" "${!name}"
@@ -156,7 +168,7 @@ registry_settings() {
 # shellcheck disable=SC2317  # a trap calls it
 delete_fresh() {
     if [[ -n $fresh_child ]]; then
-        kill -KILL "$fresh_child" 2>/dev/null || true
+        kill -KILL -- "-$fresh_child" 2>/dev/null || true
         wait "$fresh_child" 2>/dev/null || true
     fi
     [[ -z $fresh ]] || rm -rf --one-file-system "$fresh"

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The help of the commands in scripts/. Sourced; nothing here installs or changes anything.
 
+HELP_FOLDER=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
 # print_help   prints the comment at the top of the command that was started, and ends it
 print_help() {
     print_header
@@ -8,7 +10,7 @@ print_help() {
 }
 
 print_header() {
-    sed -n '2,/^set/ { /^#/ s/^# \{0,1\}//p }' "${BASH_SOURCE[-1]}"
+    sed -n '2,/^set/ { /^#/ s/^# \{0,1\}//p }' "$HELP_FOLDER/${BASH_SOURCE[-1]##*/}"
 }
 
 # refuse_word WORDS   says what is wrong with the words of the command

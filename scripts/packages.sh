@@ -58,7 +58,7 @@ list_packages() {
 
 # install_packages TABLE   only what is missing, so that a second run needs no network
 install_packages() {
-    local missing=() names package shown why chrony=no
+    local missing=() names package shown why chrony=no as_root
     while read -r package shown why; do
         [[ -z $package ]] || is_installed "$package" "$shown" || missing+=("$package")
     done <<<"$1"
