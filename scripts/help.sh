@@ -37,6 +37,7 @@ check_words() {
     local told module=$1
     shift
     use_any_python
+    # shellcheck disable=SC2154  # the script has set root, and use_any_python sets python
     told=$(PYTHONPATH=$root "$python" -m "$module" "$@") || refuse_word "nothing was started" || exit
     [[ -z $told ]] || {
         echo "$told"
