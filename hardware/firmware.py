@@ -30,7 +30,7 @@ _BUSES: Final[Mapping[str, tuple[int, ...]]] = {
     "i2s": (18, 19, 20, 21),
     "enable_uart": (14, 15),
 }
-"""What these settings take on a board with 40 pins, if they are on.
+"""Pins that these settings take on a board with 40 pins, if they are on.
 
 Source: Raspberry Pi documentation, "GPIO and the 40-pin header" and "config.txt".
 """

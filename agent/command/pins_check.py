@@ -1,4 +1,4 @@
-"""What doctor finds of pins that the firmware's config.txt gives to other drivers."""
+"""The check, for doctor, of pins that the firmware's config.txt gives to other drivers."""
 
 import stat
 from collections.abc import Iterator
@@ -10,10 +10,13 @@ from agent.config import Config, configured_pins
 from hardware.firmware import claims, includes
 
 MOST_BYTES: Final = 65_536
-"""Of a config.txt that is read; that of Raspberry Pi OS has less than 2 KB."""
+"""The largest config.txt that is read; Raspberry Pi OS's has less than 2 KB."""
 
 _SHOWN_CHARACTERS: Final = 98
-"""Of a line. Source: Raspberry Pi documentation, "config.txt": the firmware reads no more."""
+"""The length of a line that is shown; the firmware reads no more of it.
+
+Source: Raspberry Pi documentation, "config.txt".
+"""
 
 
 def findings(config: Config, file: Path) -> Iterator[tuple[Level, str]]:

@@ -1,4 +1,4 @@
-"""What an operator reads when a path that they gave cannot be used."""
+"""The messages for a path that cannot be used."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -48,5 +48,5 @@ def test_a_path_that_cannot_be_used_is_named_with_the_remedy(tmp_path: Path, cas
     assert "Errno" not in told
 
 
-def test_an_engine_that_is_away_is_told_in_its_own_words() -> None:
+def test_told_keeps_the_words_of_an_engine_that_is_away() -> None:
     assert unusable.told(Away("database is locked")) == "database is locked"

@@ -1,4 +1,4 @@
-"""What the system did not let a command do, in a sentence: what happened, and what to do."""
+"""Error messages for what the system did not let a command do."""
 
 import errno
 import os

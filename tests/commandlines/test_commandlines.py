@@ -17,7 +17,7 @@ SAMPLE = 30
 """Some 20 s; `python -m tests.commandlines` tries 600."""
 
 
-def test_every_command_and_every_fault_is_among_them() -> None:
+def test_cases_cover_every_command_and_fault() -> None:
     cases = all_cases()
     kinds = Counter(one.what for one in cases)
     words = {word.partition("=")[0] for one in cases for word in one.words}

@@ -32,7 +32,7 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("kept",)], ids=str)
-def test_a_file_where_its_folder_should_be_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_backend_refuses_a_file_as_its_folder(tmp_path: Path, words: tuple[str, ...]) -> None:
     (tmp_path / "file").touch()
 
     assert (

@@ -39,7 +39,7 @@ def test_the_page_names_them() -> None:
 @pytest.mark.parametrize(
     "rig", ["tests.provision", "tests.device", "tests.powercut", "tests.failing", "tests.bench"]
 )
-def test_it_names_what_is_missing_before_it_starts_work(rig: str, tmp_path: Path) -> None:
+def test_rig_names_missing_commands_before_it_starts(rig: str, tmp_path: Path) -> None:
     """Not after ten minutes, and not one after the other: here nothing of PATH is there."""
     ended = subprocess.run(
         [sys.executable, "-m", rig],

@@ -27,7 +27,7 @@ HELD_UP_S: Final = 8.0
 
 
 class Memory(Protocol):
-    """What remembers a label that was read; all times are CLOCK_MONOTONIC."""
+    """A memory of the last label that was read; all times are CLOCK_MONOTONIC."""
 
     def bind(self, code: str, now_ns: int, here: Circle | None) -> None:
         """Keep a code that was read."""

@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from typing import Final
 
 NICE: Final = 10
-"""Of the process beside the other work: it gets a tenth. Source: sched_prio_to_weight in Linux."""
+"""The nice value that leaves the process a tenth of the processor.
+
+Source: sched_prio_to_weight in Linux.
+"""
 
 
 @contextmanager

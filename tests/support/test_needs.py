@@ -8,7 +8,7 @@ from tests.support import needs
 from tests.support.device import environment
 
 
-def test_all_that_is_missing_is_named_with_what_installs_it(
+def test_needs_names_packages_of_all_missing_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each package once, also if it brings two of the commands."""

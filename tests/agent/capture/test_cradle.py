@@ -92,7 +92,7 @@ def test_a_device_that_is_shut_out_asks_for_the_office(tmp_path: Path) -> None:
     "answer",
     ['POST was answered 500 "POST was answered 403"', "PATCH was answered 413", "let in since"],
 )
-def test_another_answer_to_one_record_is_no_shutting_out(tmp_path: Path, answer: str) -> None:
+def test_light_stays_white_if_one_answer_was_another(tmp_path: Path, answer: str) -> None:
     with bench(tmp_path, _in_the_cradle()) as device:
         device.press()
         device.tick(2.0)

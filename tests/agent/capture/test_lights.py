@@ -64,9 +64,7 @@ def test_in_the_cradle_it_follows_the_queue_and_is_green_only_where_nothing_wait
 @pytest.mark.parametrize(
     ("counts", "expected"), [(WAITING, Signal.ASK_OFFICE), (NOTHING, Signal.ALL_SENT)]
 )
-def test_in_the_cradle_a_device_that_is_shut_out_asks_for_the_office(
-    counts: Counts, expected: Signal
-) -> None:
+def test_idle_light_asks_for_the_office_if_shut_out(counts: Counts, expected: Signal) -> None:
     told = {"ready": True, "bench": False, "charge": Charge.ENOUGH, "counts": counts}
 
     assert lights.idle(external=True, shut_out=True, **told) is expected  # type: ignore[arg-type]

@@ -59,9 +59,7 @@ def loop(request: pytest.FixtureRequest) -> Iterator[Loop]:
 
 
 @pytest.mark.parametrize("button", list(ButtonName))
-def test_each_of_many_presses_at_once_is_answered_by_the_loop(
-    loop: Loop, button: ButtonName
-) -> None:
+def test_presses_are_answered_if_many_come_at_once(loop: Loop, button: ButtonName) -> None:
     """One counts, and the others are counted as one with it: nobody waits for the time-out."""
     with ThreadPoolExecutor(CLIENTS) as clients:
         told = [

@@ -209,7 +209,7 @@ def test_a_file_name_that_is_not_utf8_is_told_escaped_and_stops_nothing(bench: B
     assert bench.receipts() == bench.ids()
 
 
-def test_a_setting_that_is_not_utf8_is_told_with_its_line(bench: Bench) -> None:
+def test_sync_from_names_the_line_if_a_setting_is_not_utf8(bench: Bench) -> None:
     bench.write(1)
     bench.config.write_bytes(b'[backend]\nurl = "https://b"\n[identity]\nca = "J\xfcrgen.pem"\n')
 
