@@ -35,14 +35,44 @@ _BUSES: Final[Mapping[str, tuple[int, ...]]] = {
 Source: Raspberry Pi documentation, "GPIO and the 40-pin header" and "config.txt".
 """
 
-_DEFAULTS: Final[Mapping[str, tuple[int, ...]]] = {
-    "gpio-poweroff": (26,),
-    "gpio-shutdown": (3,),
-    "gpio-charger": (4,),
+_DEFAULTS: Final[Mapping[str, str]] = {
+    "dht11": "gpiopin=4",
+    "gpio-charger": "gpio=4",
+    "gpio-fan": "gpiopin=12",
+    "gpio-hog": "gpio=26",
+    "gpio-ir": "gpio_pin=18",
+    "gpio-ir-tx": "gpio_pin=18",
+    "gpio-key": "gpio=3",
+    "gpio-led": "gpio=19",
+    "gpio-poweroff": "gpiopin=26",
+    "gpio-shutdown": "gpio_pin=3",
+    "i2c-gpio": "i2c_gpio_sda=23,i2c_gpio_scl=24",
+    "pps-gpio": "gpiopin=18",
+    "pwm": "pin=18",
+    "pwm-2chan": "pin=18,pin2=19",
+    "pwm-ir-tx": "gpio_pin=18",
+    "rotary-encoder": "pin_a=4,pin_b=17",
+    "w1-gpio": "gpiopin=4",
 }
-"""Pins of overlays whose line names none. Source: Raspberry Pi kernel, the overlays' README."""
+"""Overlays with all their pins, and the pins they take if their line does not name others.
 
-_PIN_PARAMETER: Final = re.compile(r"gpio|gpiopin|\w*_pin|i2c_gpio_(sda|scl)")
+Source: Raspberry Pi kernel, arch/arm/boot/dts/overlays/README.
+"""
+
+_WITHOUT_PINS: Final = re.compile(
+    r"|vc4-f?kms-v3d(-pi[45])?|dwc2|nospi10|disable-(bt|wifi)|miniuart-bt"
+    r"|i2c-(rtc|sensor)|(imx|ov)[0-9]+"
+)
+"""Overlays that take no pin, or only those of I2C and UART.
+
+Those two buses have their pins in the recommended build: see `BUILD_PINS`.
+The empty name ends the parameters of the overlay before it.
+Source: the same README, and the config.txt of Raspberry Pi OS (RPi-Distro/pi-gen, 2026-06).
+"""
+
+_PIN_PARAMETER: Final = re.compile(
+    r"[\w-]*(gpio|pin)|pin2|pin_(?!func)\w+|interrupt|i2c_gpio_(sda|scl)"
+)
 """Parameters of overlays that are pins, by the same README. Other names may be pins as well."""
 
 _OFF: Final = frozenset({"off", "no", "n", "false", "0"})
@@ -73,25 +103,37 @@ _Place = tuple[str, int, str]
 def claims(text: str) -> list[Claim]:
     """Return the pins that lines of a config.txt are known to take, in the order of the lines.
 
-    An overlay may take more pins than its line names.
+    An overlay may take more pins than its line names: see `unknown_overlays`.
     """
     found: dict[str, list[Claim]] = {}  # by taker: a later line about the same one replaces it
     overlay = ""
-    for place, key, parameters in _settings(text):
+    for place, key, named in _settings(text):
+        parameters = named
         if key == "dtoverlay":
-            name = next(iter(parameters), "")
+            name = next(iter(named))
             overlay = f"{name} {place[1]}"
-            pins = _pins(parameters) or _DEFAULTS.get(name, ())
-            found[overlay] = [Claim(pin, *place) for pin in pins]
-        elif pins := _pins(parameters):
-            found[overlay] = [Claim(pin, *place) for pin in pins]
-        for name in parameters if key != "dtoverlay" else ():
-            pins = () if parameters[name] in _OFF else _BUSES.get(name, ())
-            found[f"{name} {place[2]}"] = [Claim(pin, *place) for pin in pins]
+            parameters = _parameters(_DEFAULTS.get(name, "")) | named
+        else:
+            for name in named:
+                pins = () if named[name] in _OFF else _BUSES.get(name, ())
+                found[f"{name} {place[2]}"] = [Claim(pin, *place) for pin in pins]
+        for name in filter(_PIN_PARAMETER.fullmatch, parameters):
+            found[f"{overlay} {name}"] = [Claim(pin, *place) for pin in _pin(parameters[name])]
     return sorted(
         (claim for taken in found.values() for claim in taken),
         key=lambda claim: (claim.number, claim.pin),
     )
+
+
+def unknown_overlays(text: str) -> list[tuple[str, int]]:
+    """Return line and number of each overlay that may take pins which `claims` does not know."""
+    return [
+        place[:2]
+        for place, key, parameters in _settings(text)
+        if key == "dtoverlay"
+        and (name := next(iter(parameters))) not in _DEFAULTS
+        and not _WITHOUT_PINS.fullmatch(name)
+    ]
 
 
 def includes(text: str) -> list[int]:
@@ -110,8 +152,11 @@ def _settings(text: str) -> Iterator[tuple[_Place, str, dict[str, str]]]:
         key, _, value = (part.strip() for part in line.partition("="))
         words = {"dtoverlay": value, "dtparam": value, "enable_uart": line}.get(key)
         if words is not None and section.lower() != "[none]":
-            parameters = dict(map(_parameter, re.split("[,:]", words)))
-            yield (line, number, section), key, parameters
+            yield (line, number, section), key, _parameters(words)
+
+
+def _parameters(words: str) -> dict[str, str]:
+    return dict(map(_parameter, re.split("[,:]", words)))
 
 
 def _parameter(word: str) -> tuple[str, str]:
@@ -120,11 +165,7 @@ def _parameter(word: str) -> tuple[str, str]:
     return name, value.lower() if is_set else "on"
 
 
-def _pins(parameters: Mapping[str, str]) -> tuple[int, ...]:
-    return tuple(
-        int(value)
-        for name, value in parameters.items()
-        if _PIN_PARAMETER.fullmatch(name)
-        and re.fullmatch("[0-9]{1,2}", value)
-        and int(value) <= _LAST_PIN
-    )
+def _pin(value: str) -> tuple[int, ...]:
+    """Return the pin, or nothing if `value` is no pin of the header."""
+    is_pin = re.fullmatch("[0-9]{1,2}", value) and int(value) <= _LAST_PIN
+    return (int(value),) if is_pin else ()

@@ -7,7 +7,7 @@ from typing import Final
 
 from agent.command.finding import Level
 from agent.config import Config, configured_pins
-from hardware.firmware import claims, includes
+from hardware.firmware import claims, includes, unknown_overlays
 
 MOST_BYTES: Final = 65_536
 """The largest config.txt that is read; Raspberry Pi OS's has less than 2 KB."""
@@ -34,7 +34,7 @@ def findings(config: Config, file: Path) -> Iterator[tuple[Level, str]]:
     for claim in claims(text):
         if claim.pin not in users:
             continue
-        where = f'"{claim.line[:_SHOWN_CHARACTERS]}" ({file}, line {claim.number})'
+        where = _place(claim.line, claim.number, file)
         words = f"{users[claim.pin]}: pin {claim.pin} is used by {where}"
         if claim.section:
             words += f", if {claim.section} is met, which was not checked"
@@ -42,10 +42,17 @@ def findings(config: Config, file: Path) -> Iterator[tuple[Level, str]]:
             is_well = False
         remedy = "choose another pin, or delete that line and restart the device"
         yield (Level.NOTE if claim.section else Level.FAILED), f"{words}: {remedy}"
+    for line, number in unknown_overlays(text):
+        where = _place(line, number, file)
+        yield Level.NOTE, f"not checked: {where} may use pins that doctor does not know"
     for number in includes(text):
         yield Level.NOTE, f"not checked: the file that {file} includes in line {number}"
     if is_well:
         yield Level.OK, f"no line of {file} is known to use a configured pin"
+
+
+def _place(line: str, number: int, file: Path) -> str:
+    return f'"{line[:_SHOWN_CHARACTERS]}" ({file}, line {number})'
 
 
 def _text(file: Path) -> str:

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from hardware.firmware import BUILD_PINS, claims
+from hardware.firmware import BUILD_PINS, claims, unknown_overlays
 from tests.documents.pages import REPOSITORY
 from tests.documents.wiring.circuit import (
     GROUND,
@@ -72,6 +72,7 @@ def test_table_of_taken_pins_is_that_of_the_page() -> None:
     wired = {int(pin) for pins in rows for pin in pins.split(", ")}
 
     assert {claim.pin for claim in claims(lines)} == set(BUILD_PINS)
+    assert unknown_overlays(lines) == []
     assert wired == set(BUILD_PINS)
 
 

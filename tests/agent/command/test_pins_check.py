@@ -44,6 +44,16 @@ def test_pin_of_an_overlay_under_a_condition_is_a_note(tmp_path: Path) -> None:
     assert "if [pi5] is met, which was not checked" in note[1]
 
 
+def test_overlay_that_is_not_known_is_a_note(tmp_path: Path) -> None:
+    """It may use a configured pin, but doctor cannot tell."""
+    words = f'not checked: "dtoverlay=uart3" ({tmp_path}/config.txt, line 1) may use pins that'
+
+    assert found(tmp_path, "dtoverlay=uart3\n")[0] == (
+        Level.NOTE,
+        f"{words} doctor does not know",
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
