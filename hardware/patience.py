@@ -8,7 +8,8 @@ from typing import Final
 MOST: Final = 3
 """The longest wait in multiples of its limit, on any processor.
 
-So a start (5 s) and a first frame (2 s) together end before the unit's watchdog, which waits 30 s.
+So the longest wait, a camera's start (5 s), ends after 15 s. The unit's watchdog waits 30 s, and
+capture feeds it after each wait for the camera.
 """
 
 LEAST_S: Final = 0.005

@@ -61,18 +61,24 @@ def shoot(
     A photo less sharp than `blurred_below` would be asked for again. `on_exposed` is called as soon
     as the last frame is there and the lamp is out.
 
+    A press holds up the loop's turns, and on a busy machine it may outlast the watchdog. Each wait
+    for the camera has a deadline and each step of work ends, so the watchdog is fed after each.
+
     Raises:
         CameraStalled: no frame within `deadline_s`, the last one aside.
         CameraFailed: the camera reported an error before that.
     """
     camera.start()
+    sd_notify.alive()
     with closing(camera.take(after_ns, BURST, deadline_s)) as frames:
         first = next(frames)
+        sd_notify.alive()
         if lamp is None or first.lux is None or first.lux >= LAMP_BELOW_LUX:
             burst = chain(iter([first]), frames)  # an iterator lets go of what it gave, a list not
             del first  # 9 MB, to be held only while it is the favourite
             return _one_of(burst, blurred_below, on_exposed, lamp=False)
     # The unlit burst is given back by now: the lit one needs its buffers.
+    sd_notify.alive()
     lamp.on()
 
     def put_out() -> None:
@@ -121,11 +127,7 @@ def _one_of(
 
 
 def _judged(frame: Frame) -> tuple[Frame, float]:
-    """A frame and its sharpness.
-
-    A press holds up the loop's turns. Each step of it has a deadline or is work, so each that ends
-    is a proof of life: on a machine that has much else to do, a press may outlast the watchdog.
-    """
+    """Return a frame and its sharpness."""
     sharpness = quality.sharpness(frame.pixels)
     sd_notify.alive()
     return frame, sharpness

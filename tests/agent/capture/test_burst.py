@@ -5,12 +5,14 @@ import weakref
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from inspect import GEN_CLOSED, getgeneratorstate
+from itertools import pairwise
 
 import pytest
 
 from agent.capture import burst, jpeg, quality
 from agent.capture.quality import Pixels
 from agent.config import Thresholds
+from agent.process import sd_notify
 from hardware.camera import Camera, Frame
 from hardware.errors import CameraStalled
 from hardware.simulated.scenes import Scene, render
@@ -261,6 +263,41 @@ def test_the_unlit_burst_is_given_back_before_the_lamp_is_lit() -> None:
     shoot(camera, lamp)
 
     assert lamp.lent_when_lit == 0
+
+
+@pytest.mark.parametrize("lux", [1.0, 2_000.0], ids=["lit", "by day"])
+def test_watchdog_is_fed_between_any_two_waits_for_the_camera(
+    monkeypatch: pytest.MonkeyPatch, lux: float
+) -> None:
+    """On a slow processor each wait may last three times its limit; their sum ends the process."""
+    steps: list[str] = []
+
+    class Waits(Pictures):
+        def start(self) -> None:
+            super().start()
+            steps.append("start")
+
+        def take(self, after_ns: int, count: int, deadline_s: float) -> Generator[Frame]:
+            taken = 0
+            try:
+                for frame in super().take(after_ns, count, deadline_s):
+                    steps.append("frame")
+                    taken += 1
+                    yield frame
+            finally:
+                if taken < count:
+                    steps.append("give back")
+
+    monkeypatch.setattr(sd_notify, "alive", lambda: steps.append("fed"))
+    camera = Waits(time.monotonic_ns)
+    lamp = camera.lamp = SetLamp()
+    camera.lux = lux
+
+    shoot(camera, lamp)
+
+    waits = {"start", "frame", "give back"}
+    assert [pair for pair in pairwise(steps) if set(pair) <= waits] == []
+    assert ("give back" in steps) is (lux < burst.LAMP_BELOW_LUX)
 
 
 def test_in_the_dark_without_a_lamp_the_photo_is_taken_all_the_same() -> None:
