@@ -17,10 +17,7 @@ from tests.device.stages import FLEET_STAGES, NAMES, PROVISION, STAGES
 from tests.support import needs
 from tests.support.nmea import free_port
 
-NEEDS: Final = (
-    *("qemu-system-x86_64", "qemu-img", "mmdebstrap", "mkfs.ext4", "mount"),
-    *("ssh", "scp", "ssh-keygen", "exiftool"),
-)
+NEEDS: Final = ("qemu-system-x86_64", "qemu-img", "mmdebstrap", "mkfs.ext4", "ssh", "exiftool")
 """Of all stages: none ends after an hour for want of a command."""
 
 

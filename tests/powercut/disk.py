@@ -16,7 +16,7 @@ READY_WITHIN_S: Final = 20.0
 FREE_WITHIN_S: Final = 10.0
 """Longest wait for whoever holds a disk: a process that was killed is gone in milliseconds."""
 
-NEEDS: Final = ("qemu-storage-daemon", "mkfs.ext4", "mount", "fusermount3", "unshare")
+NEEDS: Final = ("qemu-storage-daemon", "mkfs.ext4", "fusermount3")
 """Commands, by the names of tests/support/needs.py."""
 
 

@@ -14,7 +14,7 @@ from tests.provision.network import Network
 from tests.provision.office import office
 from tests.support import needs
 
-NEEDS: Final = ("mmdebstrap", "ssh", "ssh-keygen", "nft", "ip", "chronyd", "unshare", "mount")
+NEEDS: Final = ("mmdebstrap", "ssh", "nft", "ip", "chronyd")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from tests.support import needs
 def main() -> None:
     """Judge every photograph, spoilt in every way, and print the tables."""
     argparse.ArgumentParser(prog="python -m tests.quality", description=__doc__).parse_args()
-    needs.check("mate-backgrounds")
+    needs.check("mate")
     print("\n".join(table.lines(list(judging.judged(PLACES, judging.ALL)))))
 
 

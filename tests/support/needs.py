@@ -1,45 +1,30 @@
 """What a rig needs of this machine: asked before it starts work, and told all at once."""
 
 import os
+import re
 import shutil
 import sys
 from glob import glob
+from pathlib import Path
 from typing import Final
 
 from tests.support.chrony import UNPACKED
 
-PACKAGES: Final = {
-    "chronyd": "chrony",
-    "curl": "curl",
-    "exiftool": "libimage-exiftool-perl",
-    "fusermount3": "fuse3",
-    "initdb": "postgresql",
-    "ip": "iproute2",
-    "mate-backgrounds": "mate-backgrounds",
-    "mkfs.ext4": "e2fsprogs",
-    "mmdebstrap": "mmdebstrap",
-    "mount": "mount",
-    "nft": "nftables",
-    "nginx": "nginx-light",
-    "node": "nodejs",
-    "npm": "npm",
-    "qemu-img": "qemu-utils",
-    "qemu-storage-daemon": "qemu-utils",
-    "qemu-system-x86_64": "qemu-system-x86",
-    "scp": "openssh-client",
-    "ssh": "openssh-client",
-    "ssh-keygen": "openssh-client",
-    "strace": "strace",
-    "unshare": "util-linux",
-}
-"""Debian's package by the command, or by another name of what a rig needs."""
+_LISTS: Final = Path(__file__).parents[2] / "scripts/packages.sh"
 
-ELSEWHERE: Final = {
-    "chronyd": str(UNPACKED),
-    "initdb": "/usr/lib/postgresql/*/bin/initdb",
-    "mate-backgrounds": "/usr/share/backgrounds/mate",
-}
-"""Where to look for what need not be in a folder of PATH."""
+
+def listed(script: str) -> dict[str, tuple[str, str]]:
+    """Return what PACKAGES has, from the lists in such a script."""
+    lists = re.findall(r"^[A-Z]+_PACKAGES='\n(.*?)^'$", script, re.DOTALL | re.MULTILINE)
+    lines = (line.split() for one in lists for line in one.splitlines())
+    return {Path(shown).name: (package, shown) for package, shown, *_ in lines}
+
+
+PACKAGES: Final = listed(_LISTS.read_text())
+"""Debian's package, and the command or file that shows it, by the name of that command or file.
+
+Every Debian has `mount` and `unshare`, so they are not listed.
+"""
 
 SBIN: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 """An ordinary user's PATH lacks it on Debian, and so does root's after `su` without `-`."""
@@ -47,19 +32,14 @@ SBIN: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 
 def missing(*names: str) -> list[str]:
     """Return those of PACKAGES's `names` that this machine lacks, in their order."""
-    path = f"{os.environ.get('PATH', '')}:{SBIN}"
-    return [
-        one
-        for one in names
-        if shutil.which(one, path=path) is None and not glob(ELSEWHERE.get(one, ""))  # noqa: PTH207
-    ]
+    return [one for one in names if not _is_there(one, PACKAGES[one][1])]
 
 
 def told(*names: str, root: bool = False) -> str:
     """Return what is missing and what installs it, in sentences; nothing if all is there."""
     said = []
     if lacking := missing(*names):
-        packages = dict.fromkeys(PACKAGES[one] for one in lacking)
+        packages = dict.fromkeys(PACKAGES[one][0] for one in lacking)
         said.append(f"{', '.join(lacking)}: missing. On Debian: apt install {' '.join(packages)}")
     if root and os.geteuid() != 0:
         said.append("This rig mounts disks and makes namespaces: run the command as root.")
@@ -72,3 +52,12 @@ def check(*names: str, root: bool = False) -> None:
         sys.stderr.write(f"{words}\n")
         sys.exit(2)
     os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{SBIN}"
+
+
+def _is_there(name: str, shown: str) -> bool:
+    path = f"{os.environ.get('PATH', '')}:{SBIN}"
+    return (
+        shutil.which(name, path=path) is not None
+        or (shown.startswith("/") and bool(glob(shown)))  # noqa: PTH207
+        or (name == UNPACKED.name and UNPACKED.exists())
+    )
