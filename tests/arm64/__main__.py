@@ -4,6 +4,7 @@ Run by its path, so that what is installed is imported, and not the source besid
 `scripts/test --arm64` does that, where only what a device installs is installed.
 """
 
+import argparse
 import importlib
 import pkgutil
 import platform
@@ -134,6 +135,7 @@ def native() -> set[str]:
 
 def main() -> int:
     """Return 0 if all is well; a line for each module that is not, and for each wheel."""
+    argparse.ArgumentParser(prog="tests/arm64/__main__.py", description=__doc__).parse_args()
     print(f"{platform.machine()}, Python {platform.python_version()}")
     failed = 0
     names = modules()

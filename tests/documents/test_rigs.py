@@ -31,6 +31,24 @@ def test_it_tells_its_options(rig: str) -> None:
     assert told.stdout.startswith("usage: ")
 
 
+@pytest.mark.parametrize("module", ["arm64", "backend.monitoring", "documents.wiring"])
+@pytest.mark.parametrize(("word", "status"), [("--help", 0), ("--no-such-option", 2)])
+def test_module_that_prints_does_not_start_work(module: str, word: str, status: int) -> None:
+    """Its output may be redirected into a file of the repository."""
+    ended = subprocess.run(
+        [sys.executable, "-m", f"tests.{module}", word],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    said = ended.stderr if status else ended.stdout
+    assert (ended.returncode, said[:7]) == (status, "usage: ")
+    assert status == 0 or (ended.stdout == "" and word in said)
+
+
 def test_the_page_names_them() -> None:
     assert len(RIGS) > 10
 
