@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lists and installs Debian's packages for the tests. Sourced by scripts/test.
+# Lists and installs Debian's packages for the tests. Sourced by scripts/test, with scripts/root.sh.
 
 # A package, the command or file that shows that it is installed, and why tests need it.
 # A command rather than the package's name, because Node.js for one may come from elsewhere.
@@ -89,18 +89,6 @@ install_packages() {
         }
     fi
     [[ $chrony == no ]] || unpack_chrony
-}
-
-# become_root   leaves in $as_root what goes before a command that needs root
-become_root() {
-    as_root=()
-    [[ $(id -u) != 0 ]] || return 0
-    command -v sudo >/dev/null || {
-        echo "scripts/test needs root here: run it as root, or as a user who may use sudo." >&2
-        return 2
-    }
-    # -E keeps the settings that lead to packages; -H keeps root's files out of the user's home.
-    as_root=(sudo -E -H)
 }
 
 is_installed() {

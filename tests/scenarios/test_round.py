@@ -307,7 +307,7 @@ def test_the_backend_has_the_very_bytes_that_lie_on_the_card(demo: Round) -> Non
 )
 def test_the_demos_people_can_sign_in(demo: Round, who: str, password: str, sees: str) -> None:
     """At the address that the demo prints, under the banner that says what is simulated."""
-    found = re.search(r"https://\S+", demo.printed[demo.printed.index("The pages are at") :])
+    found = re.search(r"https://\S+", demo.printed[demo.printed.index("Pages: ") :])
     assert found
     with requests.Session() as browser:
         browser.trust_env = False

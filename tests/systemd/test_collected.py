@@ -181,9 +181,9 @@ def test_a_part_with_a_place_in_it_does_not_leave(device: Running) -> None:
 
 
 def test_a_device_whose_release_does_not_start_gives_the_rest(device: Running) -> None:
-    device.shell("mv /usr/local/bin/doorstep /root/")
+    device.shell("mv /usr/local/bin/doorstep /usr/local/bin/doorstep.away")
     parts = _collected(device)
-    device.shell("mv /root/doorstep /usr/local/bin/")
+    device.shell("mv /usr/local/bin/doorstep.away /usr/local/bin/doorstep")
 
     assert "No such file" in parts["status.json"]
     assert "NRestarts=" in parts["units.txt"]
