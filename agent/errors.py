@@ -66,10 +66,8 @@ def is_missing(path: Path) -> bool:
     """Return whether nothing is at `path`; False if that cannot be told: reading will say why."""
     try:
         path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, FileNotFoundError | NotADirectoryError)
     return False
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ConfigError, NotGenuine, NotNow, StorageFault, not_read
+from agent.errors import ConfigError, NotGenuine, NotNow, StorageFault, is_missing, not_read
 
 
 @pytest.mark.parametrize("error", [NotGenuine, NotNow, StorageFault, ConfigError])
@@ -23,3 +23,18 @@ def test_file_that_is_closed_to_this_user_is_told_so_and_how_it_is_opened() -> N
 
     place = "/etc/doorstep/fleet-ca.pem"
     assert told == f"{place} cannot be read by this process's user: `chmod 0644 {place}`"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("there", False), ("gone", True), ("there/below", True), ("loop", False), (300 * "x", False)],
+    ids=["there", "gone", "below a file", "a link to itself", "a name too long"],
+)
+def test_path_is_missing_only_if_nothing_is_there(
+    tmp_path: Path, name: str, *, expected: bool
+) -> None:
+    """A path that cannot be looked at is not missing, because reading it will say why."""
+    (tmp_path / "there").touch()
+    (tmp_path / "loop").symlink_to("loop")
+
+    assert is_missing(tmp_path / name) is expected
