@@ -98,7 +98,7 @@ class Attempt:
         if item.upload_url and item.upload_url.startswith(f"{backend.base}/files/"):
             self._url = item.upload_url  # else of a backend that was configured before
         self._is_created = False
-        self._sent_whole = False
+        self._sent_to = 0  # every byte before it was sent in this attempt, and answered
         self._has_disagreed = False
 
     def run(self) -> Outcome:
@@ -110,27 +110,29 @@ class Attempt:
                 answer = self._request(coming)
             except NoAnswer as error:
                 return NoService(str(error), hindrance=error.hindrance)
-            self._sent_whole |= self._ends_record(coming, answer)
+            self._note_sent(coming, answer)
             coming = self._refusal(answer) or self._after(coming, answer)
         return self._noted(coming)
 
-    def _ends_record(self, step: Step, answer: Answer) -> bool:
-        """Return whether the step sent the record's last byte, and something took or judged it.
+    def _note_sent(self, step: Step, answer: Answer) -> None:
+        """Note how much of the record this attempt has sent from the first byte on, without a gap.
 
-        A line that is cut before its answer is no sign of a server that loses records, and a proxy
-        may answer 413 before it has read anything.
+        A step whose connection is cut before the answer does not count, because that is no sign of
+        a server that loses records. A proxy may answer 413 before it has read anything.
         """
         match step:
-            case Create(content):
-                return content is not None and answer.status != _TOO_LONG
-            case Append(offset):
-                return offset + self.piece_bytes >= len(self._content)
-        return False
+            case Create(content) if content is not None and answer.status != _TOO_LONG:
+                self._sent_to = len(content)
+            case Append(offset) if offset <= self._sent_to:
+                self._sent_to = max(self._sent_to, offset + self.piece_bytes)
 
     def _noted(self, outcome: Outcome) -> Outcome:
-        """Note that the whole record was sent for nothing; one that is to come later was not."""
+        """Note whether this attempt sent the whole record for nothing.
+
+        A busy backend asks for the record later, so nothing is noted then.
+        """
         if isinstance(outcome, Deferred | NoService) and outcome.hindrance is not Trouble.BUSY:
-            return replace(outcome, sent_whole=self._sent_whole)
+            return replace(outcome, sent_whole=self._sent_to >= len(self._content))
         return outcome
 
     def _request(self, step: Step) -> Answer:

@@ -11,7 +11,8 @@ class Deferred:
     """This record could not be delivered now; `retry_after_s` is what the backend asked for.
 
     `hindrance` is None where it concerns this record alone.
-    `sent_whole` says that the record's last byte was sent and answered, but not with a receipt.
+    `sent_whole` says that this attempt sent the record from its first to its last byte, and the
+    answer was no receipt.
     """
 
     answer: str

@@ -621,6 +621,53 @@ def test_redirect_is_not_followed(line: Line) -> None:
     assert line.tus.asked == ["POST /files"]
 
 
+FAULT = tuple(whole(500))
+TOO_LONG = tuple(whole(413))
+NOTHING_TAKEN = tuple(whole(201, b"", Upload_Offset=0))
+FIRST_PIECE, SECOND_PIECE = (tuple(whole(204, b"", Upload_Offset=n * 262_144)) for n in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("posts", "patches", "sent_whole"),
+    [
+        ([FAULT], [], True),
+        ([NOTHING_TAKEN], [FAULT], True),
+        ([TOO_LONG, FAULT], [], False),
+        ([TOO_LONG], [FAULT], False),
+        ([TOO_LONG], [FIRST_PIECE, FAULT], False),
+        ([TOO_LONG], [FIRST_PIECE, SECOND_PIECE, FAULT], True),
+    ],
+    ids=["whole", "whole, then a piece", "413", "piece 1 of 3", "piece 2 of 3", "piece 3 of 3"],
+)
+def test_outcome_of_a_first_attempt_says_whether_it_sent_the_whole_record(
+    line: Line, posts: list[Iterable[bytes]], patches: list[Iterable[bytes]], *, sent_whole: bool
+) -> None:
+    """A proxy that answers 413 may not have read anything."""
+    line.tus.instead |= {"POST /files": posts, "PATCH /files": patches}
+
+    outcome = line.send()
+
+    assert isinstance(outcome, NoService)
+    assert outcome.sent_whole is sent_whole
+
+
+@pytest.mark.parametrize("bytes_there", [1, 2 * 262_144, 600_000])
+def test_outcome_of_an_attempt_that_sent_only_the_rest_does_not_say_sent_whole(
+    line: Line, bytes_there: int
+) -> None:
+    line.store(bytes_there)
+    pieces = -(-(len(line.content) - bytes_there) // 262_144)
+    honest = [
+        tuple(whole(204, b"", Upload_Offset=bytes_there + n * 262_144)) for n in range(1, pieces)
+    ]
+    line.tus.instead["PATCH /files"] = [*honest, FAULT]
+
+    outcome = line.send(attempts=2)
+
+    assert isinstance(outcome, NoService)
+    assert not outcome.sent_whole
+
+
 def expected(status: int, verb: str) -> type[Outcome]:
     """What an answer that says nothing but its status comes to."""
     if status in {409, 460} or (status in {404, 410} and verb == "PATCH /files"):

@@ -71,6 +71,12 @@ class Line:
         assert len(self.server.requests) > tried
         return (self.device.outbox.due_s() or 0.0) - self.sender.clock.now_s
 
+    def bytes_sent(self) -> int:
+        """Make one attempt; returns how many bytes of bodies it sent."""
+        tried = len(self.server.requests)
+        self.attempt()
+        return sum(len(one.body) for one in self.server.requests[tried:])
+
     @property
     def alarms(self) -> int:
         return self.device.outbox.counts().suspected
@@ -151,6 +157,32 @@ def test_lines_that_are_cut_and_busy_servers_are_no_dead_end(
 
     assert server.bodies == 8
     assert line.alarms == 0
+
+
+@pytest.mark.parametrize("photo_bytes", [270_000, 600_000], ids=["two pieces", "three pieces"])
+def test_server_that_keeps_the_offset_and_refuses_the_last_piece_is_no_dead_end(
+    line: Line, photo_bytes: int
+) -> None:
+    """Each attempt but the first costs the last piece only, so it is tried as often as before."""
+    tus = TusScript(line.server)
+    item = line.device.press(photo_bytes)
+    length = len(line.device.content(item))
+
+    def keeping(request: Request) -> Iterable[bytes]:
+        if request.method == "POST" and request.body:
+            return whole(413)
+        if request.method == "PATCH":
+            is_last = int(request.headers["upload-offset"]) + len(request.body) == length
+            return whole(500) if is_last else tus(request)
+        return tus(request)
+
+    line.server.script = keeping
+    first, *later = [line.bytes_sent() for _ in range(6)]
+
+    assert first >= length
+    assert set(later) == {length % 262_144}
+    assert line.alarms == 0
+    assert line.device.outbox.get(item.capture_id).answer == "sent whole 1: PATCH was answered 500"
 
 
 def test_record_that_only_waits_for_its_receipt_is_no_dead_end(line: Line) -> None:
