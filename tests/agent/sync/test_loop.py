@@ -228,6 +228,33 @@ def test_rows_say_that_the_device_is_shut_out_until_it_is_let_in(line: Line, sta
     assert "let in since; before: " in "".join(line.answer(item) or "" for item in items)
 
 
+@pytest.mark.parametrize("before", ["sent whole 2: POST was answered 500", "dead end 2: twice"])
+def test_row_that_counted_fruitless_attempts_says_that_the_device_is_shut_out(
+    line: Line, before: str
+) -> None:
+    """A count below the alarm begins again, because the cradle's light reads the plain words."""
+    item = line.device.press()
+    line.device.outbox.book(item, 0.0, before)
+    told = whole(403, b"certificate revoked")
+    line.tus.instead["POST /files"] = [told]
+
+    line.steps(1)
+
+    assert line.device.outbox.is_shut_out()
+
+
+def test_row_of_an_alarm_keeps_its_words_while_the_device_is_shut_out(line: Line) -> None:
+    item = line.device.press()
+    line.device.outbox.book(item, 0.0, "dead end 3: twice", suspected=True)
+    told = whole(403, b"certificate revoked")
+    line.tus.instead["POST /files"] = [told]
+
+    line.steps(1)
+
+    assert line.answer(item) == "dead end 3: twice"
+    assert line.device.outbox.counts().suspected == 1
+
+
 def test_repeated_403_pauses_longer_up_to_300_s(line: Line) -> None:
     item = line.device.press()
     forbidden = whole(403)
