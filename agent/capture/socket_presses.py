@@ -15,6 +15,7 @@ from hardware.button import ButtonEvent, ButtonName, Change
 Reply = dict[str, Any]
 
 SAME_PRESS: Final[Reply] = {"error": "counted as one with the press before", "exit": ExitCode.LATER}
+BUTTON_IS_DOWN: Final[Reply] = {"error": "the button is down; try again", "exit": ExitCode.LATER}
 LET_GO_S: Final = 0.3
 """How long after its release a button is not pressed again: until then its debounce may be shut."""
 
@@ -63,18 +64,27 @@ class SocketPresses:
         self.allowed = finger is not None or bench_mode
 
     def press(self, button: ButtonName, held_s: float, user: str, timeout_s: float) -> Reply:
-        """Press a button for `user` and wait for what comes of it."""
+        """Press a button for `user` and wait for what comes of it.
+
+        Args:
+            button: the button.
+            held_s: how long it is held.
+            user: who asks, for the record.
+            timeout_s: how long to wait for the answer after the release.
+        """
         waiting = _Waiting(Trigger("command", user), queue.SimpleQueue())
         edge_ns = self._touch(button, held_s, waiting)
-        if edge_ns is None:
-            return SAME_PRESS
+        if not isinstance(edge_ns, int):
+            return edge_ns
+        left_s = waits_s = timeout_s + held_s
         try:
             if self._finger is None:
                 time.sleep(held_s)  # in the socket's thread
+                left_s -= held_s
                 self._on_event(ButtonEvent(button, Change.RELEASED, self._now_ns()))
-            return waiting.reply.get(timeout=timeout_s + held_s)
+            return waiting.reply.get(timeout=left_s)
         except queue.Empty:
-            words = f"capture is busy: no answer in {timeout_s:.0f} s; this press may still count"
+            words = f"capture is busy: no answer in {waits_s:.1f} s; this press may still count"
             return {"error": words, "exit": ExitCode.LATER}
         finally:
             self._waiting.pop(edge_ns, None)
@@ -90,17 +100,18 @@ class SocketPresses:
         if waiting is not None:
             waiting.reply.put(reply)
 
-    def _touch(self, button: ButtonName, held_s: float, waiting: _Waiting) -> int | None:
-        """Press the button unless it is down; the edge, or None where that is no press.
+    def _touch(self, button: ButtonName, held_s: float, waiting: _Waiting) -> int | Reply:
+        """Press the button unless it is down; returns the edge, or why there is no press.
 
         One at a time: a contact that is pressed while it is down tells nothing, so the second of
         two clients would wait for an answer that never comes.
         """
         with self._pressing:
             edge_ns = self._now_ns()
-            is_down = edge_ns < self._free_ns[button]
-            if is_down or (button is ButtonName.PHOTO and self._is_same(edge_ns)):
-                return None
+            if button is ButtonName.PHOTO and self._is_same(edge_ns):
+                return SAME_PRESS
+            if edge_ns < self._free_ns[button]:
+                return BUTTON_IS_DOWN
             self._free_ns[button] = edge_ns + round((held_s + LET_GO_S) * 1e9)
             self._waiting[edge_ns] = waiting
             if self._finger is not None:

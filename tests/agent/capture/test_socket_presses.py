@@ -9,11 +9,12 @@ from typing import Final
 import pytest
 
 from agent.capture.gestures import Gestures, NoPress, Photo, Presses, SamePress, Scan
-from agent.capture.socket_presses import SAME_PRESS, SocketPresses
+from agent.capture.socket_presses import BUTTON_IS_DOWN, SAME_PRESS, Reply, SocketPresses
 from agent.errors import ExitCode
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.simulated.buttons import SimulatedButtons
 from hardware.simulated.world import World
+from tests.support.benchtop import SetTime
 
 CLIENTS: Final = 8
 HELD_S: Final = 0.02
@@ -58,9 +59,13 @@ def loop(request: pytest.FixtureRequest) -> Iterator[Loop]:
         yield Loop(buttons if request.param else None)
 
 
-@pytest.mark.parametrize("button", list(ButtonName))
-def test_presses_are_answered_if_many_come_at_once(loop: Loop, button: ButtonName) -> None:
-    """One counts, and the others are counted as one with it: nobody waits for the time-out."""
+@pytest.mark.parametrize(
+    ("button", "others"), [(ButtonName.PHOTO, SAME_PRESS), (ButtonName.SCAN, BUTTON_IS_DOWN)]
+)
+def test_presses_are_answered_if_many_come_at_once(
+    loop: Loop, button: ButtonName, others: Reply
+) -> None:
+    """One is served. The other photo presses count as one with it, and the scan button is down."""
     with ThreadPoolExecutor(CLIENTS) as clients:
         told = [
             clients.submit(loop.presses.press, button, HELD_S, "tester", 0.7)
@@ -69,14 +74,43 @@ def test_presses_are_answered_if_many_come_at_once(loop: Loop, button: ButtonNam
         answers = [one.result() for one in told]
 
     assert answers.count(SERVED) == 1
-    assert answers.count(SAME_PRESS) == CLIENTS - 1
+    assert answers.count(others) == CLIENTS - 1
+
+
+@pytest.mark.parametrize(
+    ("button", "half_a_second_later"),
+    [(ButtonName.PHOTO, SAME_PRESS), (ButtonName.SCAN, BUTTON_IS_DOWN)],
+)
+def test_press_while_the_button_is_held_says_that_it_is_down(
+    button: ButtonName, half_a_second_later: Reply
+) -> None:
+    """Held for 5 s; only photo presses within 0.6 s count as one with the press before."""
+    touches, now = Presses(), SetTime()
+
+    def finger(_button: ButtonName, edge_ns: int, _held_s: float) -> None:
+        touches.counts(edge_ns)
+        presses.answer(edge_ns, SERVED)
+
+    def press(after_s: float) -> Reply:
+        now.pass_s(after_s)
+        return presses.press(button, 5.0, "tester", 0.0)
+
+    presses = SocketPresses(finger, lambda _: None, touches.is_same, now, bench_mode=False)
+
+    told = [press(after_s) for after_s in (0.0, 0.5, 0.2, 4.5, 0.2)]
+
+    down = BUTTON_IS_DOWN
+    assert told == [SERVED, half_a_second_later, down, down, SERVED]
+    assert down == {"error": "the button is down; try again", "exit": ExitCode.LATER}
 
 
 def test_a_press_that_gets_no_answer_in_time_says_try_again_later(loop: Loop) -> None:
-    """The press may still count, so nothing is known to be broken."""
+    """The press may still count, so nothing is known to be broken. The message names the wait."""
     loop.answers = False
+    began_s = time.monotonic()
 
-    told = loop.presses.press(ButtonName.PHOTO, HELD_S, "tester", 0.1)
+    told = loop.presses.press(ButtonName.PHOTO, 0.5, "tester", 0.1)
 
+    assert 0.6 <= time.monotonic() - began_s < 1.0
     assert told["exit"] == ExitCode.LATER
-    assert "capture is busy" in told["error"]
+    assert "capture is busy: no answer in 0.6 s" in told["error"]
