@@ -192,7 +192,7 @@ class Duties:
             external=external,
             charge=charge,
             counts=self._housekeeping.counts() if external else None,
-            shut_out=external and self._housekeeping.is_shut_out(),
+            shut_out=self._housekeeping.is_shut_out,
         )
 
     def _is_ready(self) -> bool:

@@ -33,7 +33,7 @@ def idle(
     external: bool,
     charge: Charge,
     counts: Counts | None,
-    shut_out: bool = False,
+    shut_out: Callable[[], bool],
 ) -> Signal:
     """Return the idle signal.
 
@@ -44,7 +44,8 @@ def idle(
         external: whether something feeds the device, so that it is in its cradle.
         charge: of the battery.
         counts: what the queue holds; looked at in the cradle, None if the queue cannot be read.
-        shut_out: whether each record that waits was answered with 401 or 403.
+        shut_out: returns whether each record that waits was answered with 401 or 403; called only
+            if that decides the light, because the queue looks through all waiting rows.
     """
     if external:
         return _in_the_cradle(ready=ready, counts=counts, shut_out=shut_out)
@@ -57,7 +58,7 @@ def idle(
     return Signal.BENCH if bench else Signal.READY
 
 
-def _in_the_cradle(*, ready: bool, counts: Counts | None, shut_out: bool) -> Signal:
+def _in_the_cradle(*, ready: bool, counts: Counts | None, shut_out: Callable[[], bool]) -> Signal:
     """Return the signal in the cradle.
 
     A queue that cannot be read is never green, because nobody knows what waits in it.
@@ -68,7 +69,7 @@ def _in_the_cradle(*, ready: bool, counts: Counts | None, shut_out: bool) -> Sig
         return Signal.ASK_OFFICE
     if not counts.waiting:
         return Signal.ALL_SENT
-    return Signal.ASK_OFFICE if shut_out else Signal.SENDING
+    return Signal.ASK_OFFICE if shut_out() else Signal.SENDING
 
 
 class Light:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.capture.housekeeping import ASK_SHUT_OUT_S
 from agent.models import State
 from agent.queue import database, mending
 from agent.queue.disk import lock
@@ -24,10 +25,14 @@ def _in_the_cradle() -> Parts:
     return parts
 
 
-def _light(device: Bench) -> Signal:
-    """A second later."""
-    device.tick()
+def _light(device: Bench, after_s: float = 1.1) -> Signal:
+    device.tick(after_s)
     return device.parts.light.shown[-1]
+
+
+def _light_when_asked(device: Bench) -> Signal:
+    """Return the light after the queue was asked again whether the device is shut out."""
+    return _light(device, ASK_SHUT_OUT_S + 0.1)
 
 
 def _deliver_all(device: Bench) -> None:
@@ -76,16 +81,28 @@ def test_a_device_that_is_shut_out_asks_for_the_office(tmp_path: Path) -> None:
         lights = [_light(device)]
         for row, asked in zip(rows, ("POST", "HEAD"), strict=True):
             device.outbox.book(row, 9e9, f'{asked} was answered 403 "certificate revoked"')
-            lights.append(_light(device))
+            lights.append(_light_when_asked(device))
         device.press()
-        device.tick(6.0)
-        lights.append(_light(device))
+        lights.append(_light_when_asked(device))
         *_, newest = device.rows()
         device.outbox.book(newest, 9e9, "POST receipts was answered 401")
-        lights.append(_light(device))
+        lights.append(_light_when_asked(device))
 
     sending, office = Signal.SENDING, Signal.ASK_OFFICE
     assert lights == [sending, sending, office, sending, office]
+
+
+def test_queue_is_asked_only_every_10_s_whether_the_device_is_shut_out(tmp_path: Path) -> None:
+    """The question looks through all waiting rows, in the loop that serves presses."""
+    with bench(tmp_path, _in_the_cradle()) as device:
+        device.press()
+        lights = [_light_when_asked(device)]
+        for row in device.rows():
+            device.outbox.book(row, 9e9, "POST was answered 403")
+        lights += [_light(device, 3.0) for _ in range(4)]
+
+    sending, office = Signal.SENDING, Signal.ASK_OFFICE
+    assert lights == [sending, sending, sending, sending, office]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +118,7 @@ def test_light_stays_white_if_one_answer_was_another(tmp_path: Path, answer: str
         for row in others:
             device.outbox.book(row, 9e9, "POST was answered 403")
 
-        assert _light(device) is Signal.SENDING
+        assert _light_when_asked(device) is Signal.SENDING
 
 
 def test_a_record_that_lies_there_and_is_not_queued_is_for_the_office(tmp_path: Path) -> None:
