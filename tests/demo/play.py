@@ -129,7 +129,7 @@ class Player:
             self._press(key)
         elif key == "n":
             self._at = (self._at + 1) % len(self._doors)
-            self._changed.discard("l")  # the parcel is put down
+            self._changed -= {"l", "g"}  # the parcel is put down, and GPS is back on the way
             self._arrange()
         elif key == "a":
             self._shows_accounts = not self._shows_accounts
