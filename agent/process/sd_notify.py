@@ -5,6 +5,7 @@ Source: sd_notify(3). The datagram is all there is to it, and python-systemd nee
 
 import os
 import socket
+from contextlib import suppress
 from typing import Final
 
 EXTENDED_S: Final = 60
@@ -12,13 +13,18 @@ EXTENDED_S: Final = 60
 
 
 def ready() -> None:
-    """Say that start-up is done."""
+    """Say that start-up is done; wait while systemd is too busy to listen."""
     _send(b"READY=1")
 
 
 def alive() -> None:
-    """Feed the watchdog."""
-    _send(b"WATCHDOG=1")
+    """Feed the watchdog.
+
+    If systemd has not read the last messages yet, this one is left out: a press does not wait for
+    systemd, and the unread ones say the same.
+    """
+    with suppress(BlockingIOError):
+        _send(b"WATCHDOG=1", socket.MSG_DONTWAIT)
 
 
 def gets_on() -> None:
@@ -26,7 +32,9 @@ def gets_on() -> None:
 
     systemd ends a start that takes longer than TimeoutStartSec= and says nothing.
     """
-    _send(f"WATCHDOG=1\nEXTEND_TIMEOUT_USEC={EXTENDED_S * 1_000_000}".encode())
+    with suppress(BlockingIOError):  # as in `alive`
+        message = f"WATCHDOG=1\nEXTEND_TIMEOUT_USEC={EXTENDED_S * 1_000_000}"
+        _send(message.encode(), socket.MSG_DONTWAIT)
 
 
 def is_heard() -> bool:
@@ -34,10 +42,10 @@ def is_heard() -> bool:
     return bool(os.environ.get("NOTIFY_SOCKET"))
 
 
-def _send(message: bytes) -> None:
+def _send(message: bytes, flags: int = 0) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.connect("\0" + address[1:] if address.startswith("@") else address)
-        channel.send(message)
+        channel.send(message, flags)

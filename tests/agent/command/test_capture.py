@@ -15,7 +15,7 @@ from agent.capture.socket_presses import Reply
 from agent.command import capture, capture_process
 from agent.errors import StorageFault
 from agent.models import Reason
-from agent.process import control
+from agent.process import control, sd_notify
 from agent.queue.disk import lock
 from agent.record import signing
 from hardware.errors import DeviceError, DeviceMissing
@@ -270,6 +270,15 @@ def systemd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[socket.socket]
         line.setblocking(False)
         with environment(NOTIFY_SOCKET=str(path)):
             yield line
+
+
+def test_watchdog_is_fed_without_waiting_for_a_busy_systemd(systemd: socket.socket) -> None:
+    """A press hangs otherwise, once systemd has not read ten messages."""
+    for _ in range(100):
+        sd_notify.alive()
+        sd_notify.gets_on()
+
+    assert _is_told(systemd) == b"WATCHDOG=1"
 
 
 def test_under_systemd_red_is_held_before_the_process_ends(
