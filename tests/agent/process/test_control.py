@@ -238,18 +238,20 @@ def wide(tmp_path: Path) -> Iterator[Path]:
 def test_a_document_of_megabytes_comes_whole(wide: Path) -> None:
     began_s = time.monotonic()
 
-    assert control.ask(wide, {"text": "x" * 5_900_000}, 5) == {"chars": 5_900_000}
+    assert control.ask(wide, {"offer": "manifest", "text": "x" * 5_900_000}, 5) == {
+        "chars": 5_900_000
+    }
     assert time.monotonic() - began_s < 3
 
 
 @pytest.mark.parametrize("chars", [65_000, 65_536, 65_537, 131_072, 200_000])
 def test_a_document_of_any_length_comes_whole(wide: Path, chars: int) -> None:
-    assert control.ask(wide, {"text": "x" * chars}, 5) == {"chars": chars}
+    assert control.ask(wide, {"offer": "manifest", "text": "x" * chars}, 5) == {"chars": chars}
 
 
 def test_a_longer_one_is_not_read_on(wide: Path) -> None:
     with pytest.raises(DoorstepError, match="a line of more than 6000000 bytes"):
-        control.ask(wide, {"text": "x" * 6_200_000}, 5)
+        control.ask(wide, {"offer": "manifest", "text": "x" * 6_200_000}, 5)
 
 
 def test_where_no_document_may_come_a_long_line_is_not_read_on(path: Path) -> None:
@@ -261,14 +263,49 @@ def test_long_lines_are_read_one_at_a_time_and_short_ones_meanwhile(wide: Path) 
     """Sixteen at once would take a hundred megabytes."""
     with socket.socket(socket.AF_UNIX) as slow, socket.socket(socket.AF_UNIX) as second:
         slow.connect(str(wide))
-        slow.sendall(b'{"text": "' + b"x" * 1_000_000)  # the kernel holds 0.2 MB: the rest is read
+        slow.sendall(
+            b'{"offer": "manifest", "text": "' + b"x" * 1_000_000
+        )  # the kernel holds 0.2 MB: the rest is read
         second.connect(str(wide))
         second.settimeout(0.5)
         with pytest.raises(TimeoutError):
-            second.sendall(b'{"text": "' + b"x" * 5_000_000)
+            second.sendall(b'{"offer": "manifest", "text": "' + b"x" * 5_000_000)
         short = control.ask(wide, {"text": "short"}, 5)
         slow.sendall(b'"}\n')
         first = json.loads(slow.makefile().readline())
 
     assert short == {"chars": 5}
     assert first == {"chars": 1_000_000}
+
+
+LONG: Final = "x" * control.FREE_LINE_BYTES
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"offer": "manifest", "text": [' + b"[]," * 1_500_000 + b"0]}",
+        b'{"offer": ' + b'{"":' * 1_000_000 + b"0" + b"}" * 1_000_001,
+        b"{" + b",".join(b'"%d": 0' % number for number in range(400_000)) + b"}",
+        json.dumps({"status": LONG}).encode(),
+        json.dumps({"offer": "manifest", "text": LONG, "more": None}).encode(),
+        b'{"text": "\\\\", "offer": ["' + LONG.encode() + b'"]}',
+        b'{"text": "\\"", "offer": ["' + LONG.encode() + b'"]}',
+    ],
+    ids=["list", "nested", "members", "no offer", "null", "escaped backslash", "escaped quote"],
+)
+def test_long_line_that_is_no_flat_offer_is_refused_unparsed(wide: Path, line: bytes) -> None:
+    """Parsed, a line of 6 MB takes more than 200 MB: capture would be killed during a press."""
+    answer = say(wide, line + b"\n")
+
+    assert answer["error"].endswith(
+        "over 4096 bytes, and not an offer of strings and numbers alone"
+    )
+    assert answer["exit"] == 2
+
+
+@pytest.mark.parametrize("text", [LONG + '"[{', LONG + "\\", LONG + '\\"\n\u00e4', "\\" * 9_000])
+def test_long_offer_may_hold_any_text(wide: Path, text: str) -> None:
+    asked = {"text": text, "offer": "manifest", "v": -1.5e3}
+
+    assert control.ask(wide, asked, 5) == {"chars": len(text)}
