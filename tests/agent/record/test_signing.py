@@ -284,3 +284,12 @@ def test_a_key_that_is_not_known_is_told_from_a_signature_that_is_wrong() -> Non
 
     with pytest.raises(UnknownSigner, match=r"^signed by a key that is not trusted here$"):
         signing.verify(token, {})
+
+
+def test_verify_refuses_a_long_header_before_it_parses_it() -> None:
+    """The header is read before the signature is verified: parsed, 4 MB took 132 MB."""
+    _, payload, signature = signing.sign({"v": 1}, KEY).split(".")
+    header = "W10s" * 3_000  # [],[],... in base64
+
+    with pytest.raises(NotGenuine, match=r"^not a compact ES256 signature$"):
+        signing.verify(f"{header}.{payload}.{signature}", {})
