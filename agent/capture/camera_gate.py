@@ -1,6 +1,5 @@
 """When the camera streams: as the rule allows, and while a scan window is open."""
 
-import logging
 from typing import Final
 
 from agent.capture import record_json
@@ -14,8 +13,6 @@ from agent.rule.policy import Allowed
 from agent.rule.reach import Circle
 from hardware.board import Board
 from hardware.position import Fix
-
-_log = logging.getLogger(__name__)
 
 STREAM_S: Final = 60.0
 """How long the camera streams after a served press: a retake or a second parcel finds it warm."""
@@ -78,7 +75,9 @@ class CameraGate:
     def turn(self, now_ns: int, *, is_looking: bool) -> None:
         """Start or stop the sensor, as the rule says; once a second.
 
-        While a window `is_looking` for codes, it streams wherever it is.
+        While a window `is_looking` for codes, it streams wherever it is. Nothing may be logged or
+        counted here: the sensor starts at each door of the route, so the times at which it starts
+        and stops are the times at which the driver comes and leaves, pressed or not.
 
         Raises:
             CameraFailed: it does not start or stop.
@@ -86,10 +85,8 @@ class CameraGate:
         camera, may_stream = self._board.camera, is_looking or self._may_stream(now_ns)
         if camera.streaming and not may_stream:
             camera.stop()
-            _log.info("event=camera_stopped")
         elif not camera.streaming and may_stream:
             camera.start()
-            _log.info("event=camera_started")
 
     def _may_stream(self, now_ns: int) -> bool:
         known, lingers = self.situation(now_ns), now_ns - self._served_ns <= STREAM_S * 1e9

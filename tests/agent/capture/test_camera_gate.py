@@ -11,8 +11,11 @@ import pytest
 from agent.capture.burst import LAMP_SETTLE_MS
 from agent.capture.socket_presses import Reply
 from agent.models import Kind
+from agent.process import control
 from agent.rule.manifest import PhotoRule
 from agent.rule.scanning import WAITS_S
+from agent.status import metrics
+from agent.status.document import document, queue_part
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Luma
 from hardware.errors import CameraFailed, CameraStalled
@@ -29,6 +32,7 @@ from tests.support.fleet import (
     FORBIDDEN,
     HOME,
     NEXT,
+    NOON,
     SIGNED,
     fleet_device,
     offer,
@@ -696,6 +700,38 @@ def test_a_position_outside_the_globe_is_none(tmp_path: Path, place: tuple[float
 
 
 # The sensor
+
+
+def told(device: Bench, caplog: pytest.LogCaptureFixture) -> tuple[list[str], object, bytes]:
+    """What leaves the device without a press: its log, status document and metrics."""
+    with control.serve(device.layout.capture_socket, lambda *_: device.loop.status()):
+        made = document(device.config, queue_part(device.outbox), now=NOON)
+    made["disk"] = None  # of the machine that runs the test
+    numbers = metrics.exposition([("dev-1", metrics.samples(made))], metrics.HELP)
+    return caplog.messages, made, numbers
+
+
+def test_sensor_tells_nobody_that_a_driver_comes_to_a_door_and_leaves(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each press is a record; where a driver goes without a press is in no log and no figure."""
+    road = away(HOME, 0.0, 500.0)
+    with (
+        caplog.at_level("DEBUG"),
+        round_of(tmp_path, ALLOWED, ELSEWHERE, stop_at(road, 5, PhotoRule.NO_PHOTO)) as device,
+    ):
+        streamed, seen = [], []
+        for place in (away(HOME, 180.0, 500.0), HOME, road, NEXT, away(HOME, 180.0, 500.0)):
+            caplog.clear()
+            for _ in range(2):
+                device.parts.fix(lat_deg=place[0], lon_deg=place[1])
+                device.tick()
+            streamed.append(device.parts.camera.streaming)
+            seen.append(told(device, caplog))
+
+    assert streamed == [False, True, False, True, False]
+    assert seen[0][0] == []
+    assert seen == [seen[0]] * 5
 
 
 def test_nothing_but_a_window_opens_the_eye_where_nobody_knows_the_place(tmp_path: Path) -> None:
