@@ -1,56 +1,71 @@
-"""Who is connected: sixteen at most and for 20 s each, and the oldest gives way.
+"""Who is connected: sixteen at most, three of one address, for 20 s each; the oldest gives way.
 
-Refusing newcomers instead would let sixteen idle clients lock everybody out.
+Refusing newcomers instead would let sixteen idle clients lock everybody out. Without the limit per
+address, one machine that connects 190 times a second replaced each client on a slow line before its
+handshake was over.
 """
 
 import socket
 import threading
 import time
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 MOST: Final = 16
 """Connections at once: one puller, one Prometheus, somebody with curl, and room."""
 
+MOST_OF_ADDRESS: Final = 3
+"""Connections of one address at once: five hostile addresses leave a place for everybody else."""
+
 LONGEST_S: Final = 20.0
 """Longest life of a connection: an answer takes 10 ms, and a slow line some seconds."""
+
+
+class _Place(NamedTuple):
+    """Who has it, and since when (CLOCK_MONOTONIC)."""
+
+    address: str
+    began_s: float
 
 
 class Places:
     """The connections, oldest first."""
 
     def __init__(self) -> None:
-        self._began_s: dict[socket.socket, float] = {}
+        self._taken: dict[socket.socket, _Place] = {}
         self._changing = threading.Lock()
 
-    def take(self, client: socket.socket) -> None:
-        """One more; where there are too many, the oldest is ended."""
+    def take(self, client: socket.socket, address: str) -> None:
+        """Add one of this address; end the address's oldest if it has too many, else of all."""
         with self._changing:
-            while len(self._began_s) >= MOST:
-                self._end(next(iter(self._began_s)))
-            self._began_s[client] = time.monotonic()
+            same = [one for one, place in self._taken.items() if place.address == address]
+            if len(same) >= MOST_OF_ADDRESS:
+                self._end(same[0])
+            elif len(self._taken) >= MOST:
+                self._end(next(iter(self._taken)))
+            self._taken[client] = _Place(address, time.monotonic())
 
     def end_old(self) -> None:
         """End those that have lasted for too long."""
         before_s = time.monotonic() - LONGEST_S
         with self._changing:
-            for client in [one for one, began_s in self._began_s.items() if began_s < before_s]:
+            for client in [one for one, place in self._taken.items() if place.began_s < before_s]:
                 self._end(client)
 
     def end_all(self) -> None:
         """End every one of them."""
         with self._changing:
-            for client in list(self._began_s):
+            for client in list(self._taken):
                 self._end(client)
 
     def leave(self, client: socket.socket) -> None:
         """It has ended by itself: close it."""
         with self._changing:
-            self._began_s.pop(client, None)
+            self._taken.pop(client, None)
             client.close()
 
     def _end(self, client: socket.socket) -> None:
         """Wake its thread, which closes it."""
-        del self._began_s[client]
+        del self._taken[client]
         with suppress(OSError):  # the other end has gone
             socket.socket.shutdown(client, socket.SHUT_RDWR)  # below TLS, whose state is its own

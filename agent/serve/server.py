@@ -121,7 +121,7 @@ class StatusServer(ThreadingMixIn, TCPServer):
         except (OSError, ValueError) as error:  # it has gone already
             plain.close()
             raise ConnectionAbortedError from error
-        self._places.take(client)
+        self._places.take(client, str(address[0]))
         return client, address
 
     def answer(self, peer: Peer, method: str, target: str) -> Answer:

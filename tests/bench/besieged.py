@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from agent.serve.places import MOST_OF_ADDRESS
 from tests.support.served import Served
 
 IDLE: Final = 100
@@ -19,13 +20,18 @@ _LETTER_S: Final = 1.0
 _LOOK_S: Final = 0.2
 
 
+def _address(number: int) -> str:
+    """The address of one idle client: each has as many as it may, so that all places are taken."""
+    return f"127.0.1.{1 + number // MOST_OF_ADDRESS}"
+
+
 class Siege:
     """From when all are connected. One thread speaks slowly, and looks who is let stay."""
 
     def __init__(self, served: Served, connected_before: int) -> None:
         self.pid, self.before = served.pid, connected_before
-        self._idle = [served.connect(None) for _ in range(IDLE)]
-        self._slow = served.connect(served.client_file)
+        self._idle = [served.connect(None, _address(number)) for number in range(IDLE)]
+        self._slow = served.connect(served.client_file, "127.0.0.2")
         self._began_s = time.monotonic()
         self._gone_s: float | None = None
         self._ends = threading.Event()

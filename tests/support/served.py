@@ -89,9 +89,9 @@ class Served:
             context.load_cert_chain(client)
         return context
 
-    def connect(self, client: Path | None) -> ssl.SSLSocket:
-        """A connection over which anything may be said."""
-        plain = socket.create_connection(("127.0.0.1", self.port), WITHIN_S)
+    def connect(self, client: Path | None, source: str = "127.0.0.1") -> ssl.SSLSocket:
+        """A connection from `source` over which anything may be said."""
+        plain = socket.create_connection(("127.0.0.1", self.port), WITHIN_S, (source, 0))
         return self.context(client).wrap_socket(plain, server_hostname="127.0.0.1")
 
     def ask(

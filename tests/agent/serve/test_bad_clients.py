@@ -120,15 +120,35 @@ def test_a_client_that_asks_without_an_end_is_told_before_it_is_cut(
 
 
 def test_the_oldest_gives_way_and_no_newcomer_is_turned_away(hasty: Served) -> None:
-    """Sixteen idle clients, then a seventeenth."""
+    """Sixteen idle clients of several addresses, then a seventeenth."""
     with ExitStack() as open_ones:
         idle = [
-            open_ones.enter_context(closing(hasty.connect(hasty.client_file))) for _ in range(17)
+            open_ones.enter_context(closing(hasty.connect(hasty.client_file, _crowded(number))))
+            for number in range(17)
         ]
 
         assert ends_within(idle[0], SHORT_S / 2)
         assert not ends_within(idle[-1], SHORT_S / 4)
         assert hasty.ask("/v1/status").status == 200
+
+
+def _crowded(number: int) -> str:
+    """The address of the client with this number: each has as many clients as it may have."""
+    return f"127.0.1.{1 + number // places.MOST_OF_ADDRESS}"
+
+
+def test_address_with_three_connections_replaces_its_own_oldest(van: Served) -> None:
+    """A client on a slow line keeps its place, however often another machine connects."""
+    with closing(van.connect(van.client_file)) as slow, ExitStack() as open_ones:
+        silent = []
+        for _ in range(places.MOST + 1):
+            line = socket.create_connection(("127.0.0.1", van.port), 10, ("127.0.0.2", 0))
+            silent.append(open_ones.enter_context(line))
+            if len(silent) > places.MOST_OF_ADDRESS:
+                assert ends_within(silent[-1 - places.MOST_OF_ADDRESS], 2.0)
+        slow.sendall(b"GET /v1/status HTTP/1.1\r\nHost: v\r\n\r\n")
+
+        assert slow.recv(1_000).startswith(b"HTTP/1.1 200")
 
 
 @contextmanager
@@ -138,22 +158,22 @@ def crowd(van: Served, idle: int, dripping: int) -> Iterator[Sequence[socket.soc
     context = van.context(None)
     with ExitStack() as opened:
 
-        def connected() -> socket.socket:
-            plain = socket.create_connection(("127.0.0.1", van.port), 10)
+        def connected(source: str) -> socket.socket:
+            plain = socket.create_connection(("127.0.0.1", van.port), 10, (source, 0))
             line = context.wrap_socket(plain, server_hostname="127.0.0.1")
             return opened.enter_context(closing(line))
 
         def drip() -> None:
             while not over.is_set():
                 with suppress(OSError):
-                    line = connected()
+                    line = connected("127.0.0.2")
                     while not over.wait(0.1):
                         line.sendall(b"a")
 
         slow = [threading.Thread(target=drip) for _ in range(dripping)]
         for one in slow:
             one.start()
-        yield [connected() for _ in range(idle)]
+        yield [connected(_crowded(number)) for number in range(idle)]
         over.set()
         for one in slow:
             one.join()
