@@ -1,10 +1,14 @@
 """The fleet as numbers for Prometheus: few for each device, since there may be 10,000."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
+from agent import __version__
 from agent.status import metrics
 from agent.status.metrics import HELP, Sample
+from agent.status.troubles import Trouble
 from tests.backend.identity.known import DeviceState
 from tests.backend.reports.fleet import Device
 from tests.backend.wire.unfiled import Backlog
@@ -33,6 +37,11 @@ FLEET_HELP: Final[Mapping[str, str]] = {
 
 ONLY_WHERE_NOT_0: Final = frozenset({"doorstep_refused_records", "doorstep_bench_mode"})
 """10,000 noughts say nothing, and are a megabyte."""
+
+_REASONS: Final = frozenset(str(one) for one in Trouble)
+
+_RELEASE: Final = re.compile(r"([0-9]{4})\.([0-9]{1,2})\.([0-9]{1,4})")
+"""A release's year, month and number."""
 
 
 def exposition(
@@ -64,7 +73,36 @@ def samples(device: Device) -> Iterator[Sample]:
     yield Sample("doorstep_report_timestamp_seconds", received_s)
     for one in metrics.samples(device.report.document):
         if one.name in FLEET_HELP and one.name != "doorstep_needs" and _says_something(one):
-            yield one
+            yield from _with_known_labels(one)
+
+
+def _with_known_labels(sample: Sample) -> Iterator[Sample]:
+    """Yield a device's sample if it has no label, or one with a value of a closed list.
+
+    Prometheus keeps a series for each value that a label ever had: a device that chose its own
+    could fill the disk of the monitoring.
+    """
+    match sample.labels:
+        case {"agent": agent}:
+            yield replace(sample, labels={"agent": _release(agent)})
+        case {"why": why} if why in _REASONS:
+            yield sample
+        case labels if not labels:
+            yield sample
+
+
+def _release(agent: str) -> str:
+    """Return this backend's own release, or how the device's compares to it."""
+    ours, theirs = _RELEASE.fullmatch(__version__), _RELEASE.fullmatch(agent)
+    if ours is None or theirs is None:
+        return "unknown"
+    if (this := _numbers(ours)) == (that := _numbers(theirs)):
+        return __version__
+    return "older" if that < this else "newer"
+
+
+def _numbers(release: re.Match[str]) -> tuple[int, ...]:
+    return tuple(int(part) for part in release.groups())
 
 
 def _says_something(sample: Sample) -> bool:

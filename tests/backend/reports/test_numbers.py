@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agent import __version__
 from agent.status.metrics import HELP
 from agent.status.troubles import Trouble
 from tests.backend.engines.opening import open_database
@@ -118,6 +119,32 @@ def test_who_never_reported_is_counted() -> None:
 
     assert f'doorstep_device_state{{device="{DEVICE}",state="in"}} 1.0' in found
     assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("agent", "label"),
+    [
+        (__version__, __version__),
+        ("2026.11.7", "older"),
+        ("2999.1.0", "newer"),
+        ("", "unknown"),
+        ("2026.12.0-x", "unknown"),
+        ("२०२६.12.0", "unknown"),
+    ],
+)
+def test_numbers_tell_a_release_by_a_closed_list(agent: str, label: str) -> None:
+    """Prometheus keeps a series for each value that a label ever had."""
+    found = lines(device(report=report(agent=agent)))
+
+    assert found[-1] == f'doorstep_info{{agent="{label}",device="{DEVICE}"}} 1.0'
+
+
+def test_numbers_leave_out_why_a_record_waits_if_the_reason_is_unknown() -> None:
+    """Any word is kept in a report, since the device may be newer; a label has known words only."""
+    found = lines(device(report=report(queue=waits(1, NOW, why="made_up"))))
+
+    assert f'doorstep_waiting_records{{device="{DEVICE}"}} 1.0' in found
+    assert not [one for one in found if "waits_why" in one]
 
 
 def test_no_device_puts_a_line_of_its_own_into_the_numbers() -> None:
