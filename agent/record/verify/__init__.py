@@ -17,6 +17,8 @@ from agent.record.verify.papers import Papers
 
 _NO_PAPERS: Final = Papers()
 
+_NO_RECORD: Final = "any record: the folder has no file (*.rec) that could be read as one"
+
 _END: Final = "whether records are missing at the end of a chain: no folder can show that"
 
 
@@ -27,7 +29,7 @@ class Report:
     Attributes:
         lines: one per record by (chain, seq), one per gap and per file that is no record, then
             the summary; printable text, whatever the files hold.
-        problems: how many things do not verify; remarks are none.
+        problems: how many things do not verify; remarks are none. At least 1 without any record.
         verdict: on all of it.
         document: the same for programs, JSON types.
     """
@@ -65,6 +67,7 @@ def examine(
     A chain is one device's. It may begin after 1, since old records are pruned; inside it
     nothing may be missing, and a device's second chain must have its `chain_start`.
     What was removed from the end of a chain cannot be seen.
+    If not one record could be read, nothing was verified: that is a problem, and no remark.
     """
     seen = _look(paths, pinned, identities, papers)
     verdict = _verdict(seen, is_doubted=_is_doubted(seen, pinned, papers))
@@ -74,6 +77,8 @@ def examine(
 
 def _report(seen: _Seen, verdict: Verdict, not_checked: list[str]) -> Report:
     problems = len(seen.strangers) + len(seen.gaps) + sum(len(one.problems) for one in seen.records)
+    if not seen.records:
+        problems = max(problems, 1)
     dates = [each.erased for each in seen.records if each.erased is not None]
     erased = max(dates) if verdict is Verdict.ERASED else None
     open_count = sum(each != _END for each in not_checked)
@@ -81,7 +86,9 @@ def _report(seen: _Seen, verdict: Verdict, not_checked: list[str]) -> Report:
         *words.record_lines(seen.records, seen.gaps),
         *(f"file {each.name}  {each.problem}" for each in seen.strangers),
         *words.summary(seen.records, seen.keys, not_checked),
-        words.last_line(words.dated(verdict, erased), problems, open_count),
+        words.last_line(words.dated(verdict, erased), problems, open_count)
+        if seen.records
+        else words.nothing_read(verdict),
     ]
     document = {
         "verdict": verdict,
@@ -134,7 +141,8 @@ def _is_doubted(seen: _Seen, pinned: signing.PublicKey | None, papers: Papers) -
 def _verdict(seen: _Seen, *, is_doubted: bool) -> Verdict:
     """The worst of them; but where some bodies are there, the others are a remark."""
     found = [each.verdict for each in seen.records]
-    found += [Verdict.BROKEN] * bool(seen.strangers) + [Verdict.MISSING] * bool(seen.gaps)
+    is_missing = bool(seen.gaps) or not seen.records
+    found += [Verdict.BROKEN] * bool(seen.strangers) + [Verdict.MISSING] * is_missing
     verdict = worst(found)
     if verdict is Verdict.HOLDS:
         return Verdict.REMARKS if is_doubted else verdict
@@ -147,6 +155,7 @@ def _not_checked(seen: _Seen, pinned: signing.PublicKey | None, papers: Papers) 
     """What was not given, and what that leaves open."""
     yield from (f"file {each.name}: {each.why}" for each in seen.unread)
     if not seen.records:
+        yield _NO_RECORD
         return
     if pinned is None and not papers.authorities:
         yield "whose the keys are: neither --key nor --ca was given"

@@ -86,6 +86,11 @@ def last_line(verdict: str, problems: int, unchecked: int) -> str:
     return f"{verdict}: nothing that was checked contradicts it{rest}"
 
 
+def nothing_read(verdict: str) -> str:
+    """Return the last line of a report on no record at all."""
+    return f"{verdict}: not one record could be read, so nothing was verified"
+
+
 def counted(records: Sequence[Record]) -> list[str]:
     """What could not be looked at, each reason once."""
     found = Counter(words for each in records for words in each.unchecked)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from typing import Final
@@ -133,6 +134,57 @@ def test_a_folder_that_this_user_may_not_read_is_not_an_empty_one(
 
     assert code == 70
     assert f"cannot read {folder}: Permission denied" in capsys.readouterr().err
+
+
+def _with_others(folder: Path) -> None:
+    (folder / "README.txt").write_text("photos of the door")
+    (folder / "photo.jpg").write_bytes(b"\xff\xd8\xff\xd9")
+
+
+def _with_receipts(folder: Path) -> None:
+    (folder / "receipts").mkdir()
+    (folder / "receipts" / "0.jws").write_text(Office().receipt(RecordMaker().make()))
+
+
+def _with_no_records(folder: Path) -> None:
+    (folder / "x.rec").write_text("<html>Log in to the Wi-Fi</html>\n")
+
+
+def _with_unreadable_records(folder: Path) -> None:
+    for _ in range(2):
+        RecordMaker().make().into(folder).chmod(0)
+
+
+def _with_both(folder: Path) -> None:
+    _with_no_records(folder)
+    _with_unreadable_records(folder)
+
+
+@pytest.mark.parametrize(
+    ("fill", "verdict"),
+    [
+        (lambda _: None, "missing"),
+        (_with_others, "missing"),
+        (_with_receipts, "missing"),
+        (_with_unreadable_records, "missing"),
+        (_with_no_records, "broken"),
+        (_with_both, "broken"),
+    ],
+    ids=["empty", "other files", "receipts", "unreadable", "no records", "both"],
+)
+def test_a_folder_of_which_no_record_could_be_read_ends_with_65(
+    capsys: pytest.CaptureFixture[str], fill: Callable[[Path], None], verdict: str
+) -> None:
+    """Nothing was verified, and a program may look at the exit code alone."""
+    with owned_by_a_user() as folder:
+        fill(folder)
+        code, lines = main(["verify", str(folder)]), printed(capsys).splitlines()
+        code_json, said = main(["verify", str(folder), "--json"]), json.loads(printed(capsys))
+
+    assert (code, code_json) == (65, 65)
+    assert lines[-1] == f"{verdict}: not one record could be read, so nothing was verified"
+    assert said["verdict"] == verdict
+    assert [one for one in said["not_checked"] if one.startswith("any record: ")]
 
 
 def test_verify_needs_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,11 +75,16 @@ def test_a_whole_chain_verifies(tmp_path: Path, device: RecordMaker) -> None:
     assert line_of(report, "#5 ").endswith("holds with remarks: taken back by #13")
 
 
-def test_an_empty_folder_verifies_and_says_that_it_is_empty(tmp_path: Path) -> None:
+def test_a_folder_without_a_record_is_a_problem(tmp_path: Path) -> None:
+    """Nothing was verified, so nothing holds."""
     report = look(tmp_path)
 
-    assert report.problems == 0
-    assert "records: 0" in report.lines[0]
+    assert report.problems == 1
+    assert report.verdict == report.document["verdict"] == "missing"
+    assert report.lines[-2:] == [
+        "records: 0, chains: 0, with a problem: 0",
+        "missing: not one record could be read, so nothing was verified",
+    ]
 
 
 def test_a_body_that_was_altered_is_told_and_its_label_still_links(
