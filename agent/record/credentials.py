@@ -94,6 +94,7 @@ class Credentials:
         chain: the signer's certificate and those above it; empty where the manifest is invalid.
         capture: our assertion's content, as it is; empty where there is none.
         source: the digitalSourceType; empty where there is none.
+        agent: version of the program that made it; empty if it names no version of ours.
     """
 
     state: State
@@ -101,6 +102,7 @@ class Credentials:
     chain: Chain = ()
     capture: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+    agent: str = ""
 
 
 class PhotoSigner:
@@ -221,7 +223,7 @@ def _judged(photo: bytes, told: Mapping[str, Any]) -> Credentials:
         chain = tuple(map(certificates.read_der, jumbf.certificates_in(photo)))
     except NotGenuine as error:
         return Credentials(State.INVALID, (str(error),), (), capture, source)
-    return Credentials(worth, tuple(failures.values()), chain, capture, source)
+    return Credentials(worth, tuple(failures.values()), chain, capture, source, _agent(said))
 
 
 def _definition(source: Source, capture: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,6 +254,13 @@ def _source(said: Mapping[str, Any]) -> str:
     match _assertion(said, "c2pa.actions.v2").get("actions"):
         case [{"digitalSourceType": str(source)}, *_]:
             return source
+    return ""
+
+
+def _agent(said: Mapping[str, Any]) -> str:
+    match said.get("claim_generator_info"):
+        case [{"name": "doorstep", "version": str(version)}]:
+            return version
     return ""
 
 

@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
+from agent import __version__
 from agent.capture.exif import stamp
 from agent.capture.photo_facts import GpsFacts, PhotoFacts
+from agent.capture.photo_facts import source as origin
 from agent.models import Kind, Label
 from agent.record import certificates, sealing
 from agent.record import file as recordfile
 from agent.record.certificates import Chain
 from agent.record.credentials import PhotoSigner, Source
+from hardware.settings import CameraKind
 from tests.support.authority import Authority, new_authority
 from tests.support.factory import MOMENT, Made, RecordMaker
 from tests.support.sealed import RECIPIENTS
@@ -26,14 +29,23 @@ PLAIN += b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00 picture \xff\xd9"
 PLACE = {
     "lat_deg": 52.5200066,
     "lon_deg": -13.404954,
-    "alt_m": None,
+    "alt_m": 34.2,
     "accuracy_m": 9.5,
-    "hdop": None,
-    "satellites": None,
-    "mode": 2,
+    "hdop": 1.1,
+    "satellites": 9,
+    "mode": 3,
     "age_s": 0.4,
-    "utc": None,
+    "utc": "2026-12-01T09:15:01.600Z",
 }
+
+FIXED: Final = GpsFacts(
+    52.5200066, -13.404954, 3, 34.2, 9.5, 1.1, 9, MOMENT - timedelta(seconds=0.4)
+)
+"""The same place as EXIF has it."""
+
+
+MODELS: Final = {origin(kind): f"Doorstep {kind}" for kind in CameraKind}
+"""The camera in the EXIF, by the origin in the Content Credentials."""
 
 
 @dataclass
@@ -60,13 +72,13 @@ class Camera:
             device_id=label.device_id,
             make="Doorstep",
             model="",
-            software="doorstep",
+            software=f"doorstep {__version__}",
             utc=datetime.fromisoformat(label.utc) + timedelta(milliseconds=20.3),
             width_px=8,
             height_px=8,
             exposure_us=8000,
-            gain=None,
-            position=GpsFacts(PLACE["lat_deg"], PLACE["lon_deg"], 2),  # type: ignore[arg-type]
+            gain=2.104,
+            position=FIXED,
         )
 
     def make(
@@ -86,14 +98,17 @@ class Camera:
     ) -> Made:
         """The next record; what is given replaces what the device would say there."""
         label = self.maker._label(kind, recordfile.describe(b""))  # noqa: SLF001 - the label that will be signed
-        picture = stamp(plain, replace(self.facts(label), **exif or {})) if stamps else plain
+        facts = replace(self.facts(label), model=MODELS[source])
+        picture = stamp(plain, replace(facts, **exif or {})) if stamps else plain
         if signs:
             by = signer or self
             said = self.claim(label) | dict(claim or {})
             picture = PhotoSigner(by.maker.key, by.chain).sign(picture, source, said)
         picture += tail
         told = self.told(picture, signs=signs) | dict(photo or {})
-        inside = {"position": PLACE, "photo": told, "manifest": "off"} | dict(record or {})
+        inside = {"position": PLACE, "photo": told, "agent": __version__, "manifest": "off"} | dict(
+            record or {}
+        )
         body = recordfile.pack_body(inside, picture, MOMENT)
         media_type = recordfile.BODY_TYPE
         if self.seals:
@@ -124,6 +139,7 @@ class Camera:
             "width_px": 8,
             "height_px": 8,
             "exposure_us": 8000,
+            "gain": 2.1,
             "exposed_after_press_ms": 12.3,
             "credentials": signs,
             **why,

@@ -1,27 +1,19 @@
 """What is in an opened body: the photo against record.json, its EXIF and the label."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID
 
 from agent.errors import NotGenuine
-from agent.models import Kind, from_rfc3339
+from agent.models import Kind
 from agent.record import certificates, credentials, exif
 from agent.record.certificates import Certificate, Chain
 from agent.record.credentials import Credentials, NoLibrary, Source, State
 from agent.record.exif import Exif
 from agent.record.file import RecordFile
-
-_PLACE_DEG: Final = 1e-7
-"""How far two writings of a place may be apart: record.json has 7 digits (half of one is 5e-8),
-EXIF ten-thousandths of a second of arc (half of one is 1.4e-8). It is a centimetre."""
-
-_TIME: Final = timedelta(milliseconds=5)
-"""The same of a time: label and EXIF cut to a millisecond, record.json rounds to 0.1 ms."""
-
+from agent.record.verify import told_twice
+from agent.record.verify.told_twice import members
 
 _BOX: Final = b"jumb"
 """Stands in whatever holds Content Credentials. Source: ISO 19566-5, JUMBF superbox."""
@@ -45,6 +37,8 @@ def look(opened: RecordFile, authorities: Chain) -> Seen:
         seen.remarks.append("it says that a part of its device was simulated")
     if opened.others:
         seen.remarks.append(f"what no device puts there is in its body: {', '.join(opened.others)}")
+    seen.problems.extend(told_twice.against_itself(opened.record, opened.label))
+    seen.remarks.extend(told_twice.odd_receiver(opened.record, opened.label))
     if photo is None:
         if opened.label.kind in {Kind.PHOTO, Kind.TEST}:
             seen.problems.append(f"a {opened.label.kind} record without photo.jpg")
@@ -52,79 +46,38 @@ def look(opened: RecordFile, authorities: Chain) -> Seen:
     if opened.label.kind not in {Kind.PHOTO, Kind.TEST}:
         odd = seen.problems if opened.label.kind in set(Kind) else seen.remarks
         odd.append(f"a {opened.label.kind} record with a photo")
-    told = _object(opened.record, "photo")
+    told = members(opened.record, "photo")
     if told:
-        seen.problems.extend(_against_record(photo, told))
+        seen.problems.extend(told_twice.against_record(photo, told))
     else:
         seen.remarks.append("record.json describes no photo")
     if not (photo.startswith(b"\xff\xd8") and photo.endswith(b"\xff\xd9")):
         seen.problems.append("photo.jpg does not begin and end as a JPEG")
-    _exif(seen, photo, opened, told)
-    _credentials(seen, photo, opened, authorities)
+    found = _exif(seen, photo, opened, told)
+    _credentials(seen, photo, opened, found, authorities)
     return seen
 
 
-def _exif(seen: Seen, photo: bytes, opened: RecordFile, told: Mapping[str, Any]) -> None:
+def _exif(seen: Seen, photo: bytes, opened: RecordFile, told: Mapping[str, Any]) -> Exif:
     try:
-        found = exif.read(photo)
+        found, picture_px = exif.read(photo), exif.picture_px(photo)
     except ValueError as error:
         seen.problems.append(f"the EXIF of photo.jpg: {error}")
-        return
+        return Exif()
     if found is None and told:
         seen.problems.append("photo.jpg lost its EXIF: a device writes it into each")
     elif found is None:
         seen.remarks.append("photo.jpg has no EXIF")
     else:
-        seen.problems.extend(_against_exif(found, opened, told))
+        seen.problems.extend(told_twice.against_exif(found, opened.label, opened.record, told))
+        seen.problems.extend(told_twice.against_picture(picture_px, found))
+    return found or Exif()
 
 
-def _against_record(photo: bytes, told: Mapping[str, Any]) -> Iterator[str]:
-    if told.get("sha256") != hashlib.sha256(photo).hexdigest():
-        yield "photo.jpg is not the photo that record.json describes"
-    elif told.get("bytes", len(photo)) != len(photo):
-        yield f"photo.jpg has {len(photo)} bytes, and record.json says another number"
-
-
-def _against_exif(found: Exif, opened: RecordFile, told: Mapping[str, Any]) -> Iterator[str]:
-    """No place is repeated in words: they end up in files that many people see."""
-    label = opened.label
-    if found.unique_id != UUID(label.capture_id).hex:
-        yield "its EXIF has the id of another record"
-    if found.serial != label.device_id:
-        yield f"its EXIF names another device: {found.serial or 'none'!r:.80}"
-    wanted = told.get("width_px"), told.get("height_px")
-    if None not in wanted and found.size_px != wanted:
-        yield "its EXIF has another size than record.json"
-    if not _is_taken_then(found.taken, label.utc, told):
-        when = "no time in UTC" if found.taken is None else f"{found.taken:%Y-%m-%d %H:%M:%S} UTC"
-        yield f"its EXIF says {when}, and the label {label.utc}"
-    if not _is_there(found.place_deg, _object(opened.record, "position")):
-        yield "its EXIF has another place than record.json"
-
-
-def _is_taken_then(taken: datetime | None, label_utc: str, told: Mapping[str, Any]) -> bool:
-    """EXIF has the end of the exposure, the label the press."""
-    began_ms, exposure_us = _number(told, "exposed_after_press_ms"), _number(told, "exposure_us")
-    if taken is None or began_ms is None or exposure_us is None:
-        return taken is not None and not told
-    try:
-        after = timedelta(milliseconds=began_ms, microseconds=exposure_us)
-        return abs(taken - from_rfc3339(label_utc) - after) <= _TIME
-    except OverflowError:
-        return False
-
-
-def _is_there(place_deg: tuple[float, float] | None, position: Mapping[str, Any]) -> bool:
-    lat_deg, lon_deg = _number(position, "lat_deg"), _number(position, "lon_deg")
-    if place_deg is None or lat_deg is None or lon_deg is None:
-        return place_deg is None and not position
-    around_deg = abs(place_deg[1] - lon_deg)
-    apart_deg = abs(place_deg[0] - lat_deg), min(around_deg, abs(360 - around_deg))
-    return max(apart_deg) <= _PLACE_DEG
-
-
-def _credentials(seen: Seen, photo: bytes, opened: RecordFile, authorities: Chain) -> None:
-    told = _object(opened.record, "photo")
+def _credentials(
+    seen: Seen, photo: bytes, opened: RecordFile, photo_exif: Exif, authorities: Chain
+) -> None:
+    told = members(opened.record, "photo")
     if told.get("credentials") is not True and _BOX not in photo:
         if told.get("credentials") is False:
             why = str(told.get("credentials_missing"))[:80]
@@ -139,7 +92,7 @@ def _credentials(seen: Seen, photo: bytes, opened: RecordFile, authorities: Chai
         if told.get("credentials") is True:
             seen.problems.append("photo.jpg lost the Content Credentials that record.json tells of")
         return
-    wrong = list(_against_credentials(found, opened))
+    wrong = list(_against_credentials(found, opened, photo_exif))
     if found.state is not State.INVALID and not authorities:
         seen.unchecked.append("who certified the Content Credentials: no --ca")
     elif found.state is not State.INVALID and not _is_by_fleet(found, authorities):
@@ -169,10 +122,13 @@ def _is_outside(certificate: Certificate) -> bool:
     return not certificates.starts(certificate) <= now <= certificates.ends(certificate)
 
 
-def _against_credentials(found: Credentials, opened: RecordFile) -> Iterator[str]:
+def _against_credentials(found: Credentials, opened: RecordFile, photo_exif: Exif) -> Iterator[str]:
     if found.state is State.INVALID:
         yield f"its Content Credentials are invalid: {'; '.join(found.reasons)[:200]}"
         return
+    told = members(opened.record, "photo")
+    if told.get("credentials") is False or "credentials_missing" in told:
+        yield "photo.jpg has Content Credentials, and record.json says that it has none"
     if not certificates.is_for(found.chain[0], opened.key):
         yield "its Content Credentials are signed by another key than the label"
     if found.source != Source.CAPTURE and opened.record.get("simulated") is not True:
@@ -180,6 +136,10 @@ def _against_credentials(found: Credentials, opened: RecordFile) -> Iterator[str
             "its Content Credentials do not say that the device's own sensor took it, "
             "and record.json says nothing of a simulation"
         )
+    if found.source != told_twice.CAMERAS.get(photo_exif.model or "", found.source):
+        yield "its Content Credentials name another origin than the camera in its EXIF has"
+    if "agent" in opened.record and found.agent != opened.record["agent"]:
+        yield "its Content Credentials are by another version of the program than record.json"
     wanted = {name: getattr(opened.label, attribute) for name, attribute in _SAID_TWICE.items()}
     wanted["position"] = _position(opened.record)
     for name, value in wanted.items():
@@ -200,21 +160,6 @@ _SAID_TWICE: Final = {
 
 
 def _position(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    position = _object(record, "position")
+    position = members(record, "position")
     names = ("lat_deg", "lon_deg", "accuracy_m", "age_s")
     return {name: position.get(name) for name in names} if position else None
-
-
-def _object(members: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = members.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _number(members: Mapping[str, Any], name: str) -> float | None:
-    found = members.get(name)
-    if not isinstance(found, int | float) or isinstance(found, bool):
-        return None
-    try:
-        return float(found)
-    except OverflowError:
-        return None

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent import __version__
 from agent.record import certificates, credentials, signing
 from agent.record.credentials import Credentials, PhotoSigner, Source, State, Unsigned
 from tests.support.authority import new_authority
@@ -69,7 +70,9 @@ def test_no_machine_code_is_taken_from_the_current_folder(tmp_path: Path) -> Non
 def test_a_signed_photo_says_by_whom_of_what_and_when() -> None:
     found = credentials.read(SIGNED, ANCHOR)
 
-    assert found == Credentials(State.TRUSTED, (), VAN.chain, CAPTURE, Source.CAPTURE)
+    assert found == Credentials(
+        State.TRUSTED, (), VAN.chain, CAPTURE, Source.CAPTURE, agent=__version__
+    )
     assert len(SIGNED) - len(PLAIN) < MOST_BYTES
 
 
@@ -78,7 +81,9 @@ def test_without_the_fleets_authority_it_is_whole_and_by_somebody(anchor: str | 
     found = credentials.read(SIGNED, anchor)
 
     untrusted = ("signing certificate untrusted (signingCredential.untrusted)",)
-    assert found == Credentials(State.VALID, untrusted, VAN.chain, CAPTURE, Source.CAPTURE)
+    assert found == Credentials(
+        State.VALID, untrusted, VAN.chain, CAPTURE, Source.CAPTURE, agent=__version__
+    )
 
 
 def test_an_authority_below_the_root_goes_into_the_photo() -> None:

@@ -18,15 +18,25 @@ FACTS = PhotoFacts(
     capture_id="0b9ff0d2-6a0e-4a53-9d29-0c4f5b0c8c11",
     device_id="van-17",
     make="Doorstep",
-    model="",
+    model="Doorstep picamera2",
     software="doorstep",
     utc=datetime(2026, 12, 1, 9, 15, 2, 417_999, tzinfo=UTC),
     width_px=64,
     height_px=48,
     exposure_us=8000,
-    gain=None,
-    position=GpsFacts(-33.8567844, 151.2152967, 3),
+    gain=2.1,
+    position=GpsFacts(
+        -33.8567844,
+        151.2152967,
+        3,
+        -3.2,
+        9.5,
+        1.1,
+        9,
+        datetime(2026, 11, 30, 23, 59, 59, 999_999, tzinfo=UTC),
+    ),
 )
+TAKEN = datetime(2026, 12, 1, 9, 15, 2, 417_000, tzinfo=UTC)
 
 
 def test_what_the_device_writes_is_read_back() -> None:
@@ -35,11 +45,25 @@ def test_what_the_device_writes_is_read_back() -> None:
     assert found is not None
     assert found.place_deg == pytest.approx((-33.8567844, 151.2152967), abs=2e-8)
     assert replace(found, place_deg=None) == Exif(
-        taken=datetime(2026, 12, 1, 9, 15, 2, 417_000, tzinfo=UTC),
+        taken=TAKEN,
+        digitized=TAKEN,
+        modified=TAKEN,
         unique_id="0b9ff0d26a0e4a539d290c4f5b0c8c11",
         serial="van-17",
+        software="doorstep",
+        model="Doorstep picamera2",
         size_px=(64, 48),
-        place_deg=None,
+        exposure_us=8000,
+        iso=210,
+        alt_m=-3.2,
+        accuracy_m=9.5,
+        hdop=1.1,
+        satellites="9",
+        mode="3",
+        status="A",
+        datum="WGS-84",
+        method="GPS",
+        fix_utc=datetime(2026, 11, 30, 23, 59, 59, 999_000, tzinfo=UTC),
     )
 
 
@@ -62,6 +86,26 @@ def test_every_place_is_read_back_to_three_millimetres(lat_deg: float, lon_deg: 
 @pytest.mark.parametrize("photo", [PLAIN, b"", b"\xff\xd8", b"no picture"])
 def test_a_photo_without_exif_has_none(photo: bytes) -> None:
     assert exif.read(photo) is None
+
+
+def test_the_size_of_the_picture_is_that_of_its_one_frame_header() -> None:
+    """A second one could show another picture to another reader."""
+    frame = b"\xff\xc0\x00\x0b\x08\x00\x30\x00\x40\x01\x01\x11\x00"
+    photo = PLAIN[:2] + frame + PLAIN[2:]
+
+    assert exif.picture_px(stamp(photo, FACTS)) == (64, 48)
+    assert exif.picture_px(PLAIN) is None
+    assert exif.picture_px(PLAIN[:2] + frame + frame + PLAIN[2:]) is None
+
+
+def test_a_tag_that_is_there_twice_is_told() -> None:
+    """Readers differ in which of the two they believe."""
+    stamped = bytearray(stamp(PLAIN, FACTS))
+    at = stamped.index(b"\x90\x04\x00\x02")
+    stamped[at : at + 2] = b"\x90\x03"
+
+    with pytest.raises(ValueError, match="a tag twice"):
+        exif.read(bytes(stamped))
 
 
 def test_two_of_it_contradict_each_other() -> None:

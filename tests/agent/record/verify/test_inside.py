@@ -24,7 +24,7 @@ from hardware.clock import ClockSource, Moment
 from tests.support.authority import YEAR, Authority, new_authority
 from tests.support.benchtop import Parts, bench
 from tests.support.factory import MOMENT, Made, RecordMaker
-from tests.support.photographed import PLACE, Camera
+from tests.support.photographed import FIXED, PLACE, Camera
 from tests.support.sealed import IDENTITIES
 from tests.support.waiting import until
 
@@ -63,7 +63,7 @@ def test_a_sealed_one_is_opened_and_compared_the_same(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_a_device_really_keeps_holds(tmp_path: Path) -> None:
     """With a fix, and without one."""
-    with bench(tmp_path) as device:
+    with bench(tmp_path, camera={"kind": "picamera2"}) as device:
         device.press()
         device.parts.now.pass_s(30)
         device.parts.fix()
@@ -76,7 +76,7 @@ def test_what_a_device_really_keeps_holds(tmp_path: Path) -> None:
 
 def test_exif_may_be_off_by_what_it_cannot_say(tmp_path: Path, camera: Camera) -> None:
     taken = MOMENT + timedelta(milliseconds=20.3 + 4)
-    place = GpsFacts(52.5200066 + 5e-8, -13.404954 - 5e-8, 2)
+    place = replace(FIXED, lat_deg=52.5200066 + 5e-8, lon_deg=-13.404954 - 5e-8)
 
     assert not look(tmp_path, camera.make(exif={"utc": taken, "position": place})).problems
 
@@ -106,12 +106,18 @@ def test_exif_of_another_press_is_told(
     assert [each for each in words(report) if said in each], words(report)
 
 
+ALL_OF_A_FIX = ["state", "datum", "mode", "altitude", "accuracy", "HDOP", "satellites", "time"]
+
+
 def test_a_place_in_exif_that_record_json_does_not_have_is_told(
     tmp_path: Path, camera: Camera
 ) -> None:
     report = look(tmp_path, camera.make(record={"position": None}, claim={"position": None}))
 
-    assert words(report) == ["its EXIF has another place than record.json"]
+    assert words(report) == [
+        "its EXIF has another place than record.json",
+        f"its EXIF tells another fix than record.json: {', '.join(ALL_OF_A_FIX)}",
+    ]
 
 
 def test_a_simulated_device_is_a_remark(tmp_path: Path, camera: Camera) -> None:
