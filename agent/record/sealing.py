@@ -23,6 +23,21 @@ LEAST: Final = 2
 MOST: Final = 20
 """Each adds some 200 bytes to every record."""
 
+HEADER_LIMIT_BYTES: Final = 4096
+"""Longest age header that is opened: with `MOST` recipients `seal` makes 2235 bytes at most.
+
+The version has 22 bytes, each X25519 stanza 98, the line of the MAC 48. pyrage adds one stanza of
+random bytes ("grease"), of up to 205. Source: https://age-encryption.org/v1, "Header"; the source
+of the Rust crate `age`, `grease_the_joint`.
+"""
+
+STANZAS_LIMIT: Final = MOST + 1
+"""Most stanzas in a header that is opened: one per recipient, and one of grease."""
+
+_VERSION: Final = b"age-encryption.org/v1\n"
+_STANZA: Final = b"\n-> "
+_MAC: Final = b"\n--- "
+
 _X25519: Final = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 _POST_QUANTUM: Final = "age1pq1"
 _IDENTITY: Final = "AGE-SECRET-KEY-"
@@ -35,7 +50,7 @@ class NoRecipients(ValueError):
 
 
 class Unopened(NotGenuine):
-    """A sealed body that none of the identities opens: to others, or altered."""
+    """A sealed body that no identity opens: sealed to others, altered, or with a wrong header."""
 
 
 class NotIdentities(ValueError):
@@ -122,13 +137,30 @@ def read_identities(text: str) -> list[Identity]:
 
 
 def open_sealed(body: bytes, identities: Sequence[Identity]) -> bytes:
-    """What was sealed to one of them.
+    """Return what was sealed to one of these identities.
+
+    pyrage parses a header in quadratic time while it holds Python's lock, so it never sees a
+    header that is longer than `seal` makes one.
 
     Raises:
-        Unopened: to none of them, or it was altered.
+        Unopened: the body is sealed to others, was altered, or has a header that is too long.
     """
+    if not identities:
+        raise Unopened("sealed, and no identity was given")
+    if not _is_header_bounded(body):
+        raise Unopened("sealed: the age header is not one that a device writes")
     try:
         return bytes(pyrage.decrypt(body, [one.secret for one in identities]))
     except pyrage.DecryptError as error:
-        words = "sealed, and no identity was given" if not identities else f"sealed: {error}"
-        raise Unopened(words) from None
+        raise Unopened(f"sealed: {error}") from None
+
+
+def _is_header_bounded(body: bytes) -> bool:
+    """Return whether the header ends within the limits; the line of its MAC is its last one.
+
+    No other line of a header can begin like a MAC or a stanza: base64 has no `-`.
+    """
+    head = body[:HEADER_LIMIT_BYTES]
+    end = head.find(_MAC)
+    stanzas = head.count(_STANZA, 0, end)
+    return head.startswith(_VERSION) and end >= 0 and stanzas <= STANZAS_LIMIT

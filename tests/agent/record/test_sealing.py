@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.errors import NotGenuine
 from agent.record import sealing
-from agent.record.sealing import NoRecipients, NotIdentities, Recipients
+from agent.record.sealing import Identity, NoRecipients, NotIdentities, Recipients, Unopened
 from tests.support.sealed import ESCROW, IDENTITIES, NAMES, OFFICE, RECIPIENTS
 
 SEALED = sealing.seal(b"x" * 1000, RECIPIENTS)
@@ -52,6 +52,58 @@ def test_an_altered_body_does_not_open(data: st.DataObject) -> None:
 
     with pytest.raises(NotGenuine):
         sealing.open_sealed(SEALED[:at] + flipped + SEALED[at + 1 :], IDENTITIES)
+
+
+def _sealed_to(stanzas: int) -> tuple[bytes, list[Identity]]:
+    """A body sealed to as many, by pyrage alone, and the last one's identity."""
+    secrets = [pyrage.x25519.Identity.generate() for _ in range(stanzas)]
+    sealed = pyrage.encrypt(b"secret", [one.to_public() for one in secrets])
+    return bytes(sealed), sealing.read_identities(str(secrets[-1]))
+
+
+def test_a_body_opens_when_sealed_to_the_most_recipients() -> None:
+    """pyrage adds a stanza of random length now and then; the limits have room for it."""
+    for _ in range(20):
+        sealed, last = _sealed_to(sealing.MOST)
+
+        assert sealing.open_sealed(sealed, last) == b"secret"
+
+
+def test_a_header_is_refused_when_it_has_more_stanzas_than_a_device_writes() -> None:
+    """pyrage would open it, in a time that grows with the square of the header."""
+    sealed, last = _sealed_to(sealing.STANZAS_LIMIT + 1)
+
+    assert pyrage.decrypt(sealed, [last[0].secret]) == b"secret"
+    with pytest.raises(Unopened, match="not one that a device writes"):
+        sealing.open_sealed(sealed, last)
+
+
+HEADER, _, PAYLOAD = SEALED.partition(b"\n--- ")
+LONG = sealing.HEADER_LIMIT_BYTES
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        HEADER + b"\n-> a" + b" a" * LONG + b"\n\n--- " + PAYLOAD,
+        HEADER + b"\n-> " + b"a" * LONG + b"\n\n--- " + PAYLOAD,
+        HEADER + b"\n-> a" + (b"\n" + b"A" * 64) * (LONG // 64) + b"\n\n--- " + PAYLOAD,
+        HEADER + b"\n-> a\n" * sealing.STANZAS_LIMIT + b"\n--- " + PAYLOAD,
+        HEADER + b"\n-> a\n" * (LONG // 2),
+        b"age-encryption.org/" + b"v" * LONG + HEADER + b"\n--- " + PAYLOAD,
+        b"-----BEGIN AGE ENCRYPTED FILE-----\n" + SEALED,
+        HEADER,
+        b"",
+    ],
+    ids=[
+        *("many arguments", "a long argument", "many lines", "many stanzas", "no end"),
+        *("a long version", "armor", "cut off", "nothing"),
+    ],
+)
+def test_a_header_is_refused_before_it_is_parsed_when_it_exceeds_a_limit(hostile: bytes) -> None:
+    """The message is ours and not pyrage's, so pyrage did not see it."""
+    with pytest.raises(Unopened, match="not one that a device writes"):
+        sealing.open_sealed(hostile, IDENTITIES)
 
 
 ONE, TWO = NAMES
