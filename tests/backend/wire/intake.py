@@ -182,19 +182,26 @@ class Intake:
         return signing.sign(payload, key, typ=_type(verdict.reason))
 
     def _open(self, upload: Upload, content: bytes) -> recordfile.RecordFile | Refusal:
+        """Open a record whose key is vouched for: nobody parses a stranger's body."""
         try:
-            opened = self._store.open(content)
+            closed = recordfile.check(content)
+            if (refusal := self._distrusts(upload, closed)) is not None:
+                return refusal
+            return self._store.open_checked(closed)
         except RecordDamaged as error:
             log.warning("record=damaged capture_id=%s error=%s", upload.capture_id, error)
             return Refusal("damaged")
-        kid = signing.thumbprint(opened.key)
+
+    def _distrusts(self, upload: Upload, closed: recordfile.Closed) -> Refusal | None:
+        """Return why the label is refused; raise NotVouchedError if its key is not vouched for."""
+        label, kid = closed.label, signing.thumbprint(closed.key)
         if self._register is not None:
-            self._check_vouched(self._register, upload, opened.label.device_id, kid)
-        if opened.label.capture_id != upload.capture_id:
+            self._check_vouched(self._register, upload, label.device_id, kid)
+        if label.capture_id != upload.capture_id:
             return Refusal("wrong_id")
-        if self._register is None and self._store.pinned(opened.label.device_id, kid) != kid:
+        if self._register is None and self._store.pinned(label.device_id, kid) != kid:
             return Refusal("unknown_key")
-        return opened
+        return None
 
     def _check_vouched(self, register: Register, upload: Upload, device_id: str, kid: str) -> None:
         if is_anothers(upload, device_id):

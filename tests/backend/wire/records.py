@@ -34,7 +34,10 @@ class Records(ABC):
         Raises:
             RecordDamaged: it does not verify.
         """
-        found = recordfile.check(content)
+        return self.open_checked(recordfile.check(content))
+
+    def open_checked(self, found: recordfile.Closed) -> recordfile.RecordFile:
+        """Open a record whose label and digest were checked; raises as `open` does."""
         try:
             return recordfile.open_checked(found, self._seals.identities())
         except sealing.Unopened:

@@ -1,11 +1,15 @@
-"""What is signed anew while the backend serves."""
+"""What the intake looks at first, and what it signs anew while the backend serves."""
 
 from pathlib import Path
 
+import pytest
+
 from agent.record import signing
 from agent.record.receipt import REFUSAL_TYPE
+from tests.backend.faults.switches import Switches
+from tests.backend.office.fleet import Fleet
 from tests.backend.office.town import RECEIVED
-from tests.backend.wire.intake import Intake
+from tests.backend.wire.intake import Intake, NotVouchedError
 from tests.backend.wire.store import Store, Upload, Verdict
 from tests.support.factory import new_id
 
@@ -35,3 +39,19 @@ def test_a_receipt_that_is_given_while_refusals_are_signed_anew_stays_one(tmp_pa
     anew = store.verdict(first)
     assert anew is not None
     assert signing.key_id(anew.jws) == signing.thumbprint(NEW.public_key())
+
+
+def test_the_intake_opens_no_body_when_nobody_vouches_for_its_key(tmp_path: Path) -> None:
+    """The same body by the device's own key is opened, and refused: it holds no files."""
+    fleet = Fleet(tmp_path / "backend")
+    own = fleet.take(fleet.sealed(packed=b"no files"))
+    fleet.town.van.key = signing.new_key()
+    strange = fleet.begin(fleet.sealed(packed=b"no files"))
+
+    with pytest.raises(NotVouchedError, match="no evidence certificate"):
+        fleet.intake.judge(strange, Switches())
+
+    verdict = fleet.town.office.store.verdict(own.label.capture_id)
+    assert verdict is not None
+    assert verdict.reason == "damaged"
+    assert fleet.town.office.store.verdict(strange.capture_id) is None
