@@ -60,7 +60,8 @@ def examine(
     """Check the files at `paths`, one at a time, by themselves, each other, and the `papers`.
 
     What is sealed is opened by `identities`; what they do not open is told in a remark, and all
-    that its label says is checked all the same.
+    that its label says is checked all the same. A body is opened only if its record's key is the
+    given or a certified one, as far as that can be judged.
 
     Every record must be signed by `pinned`; without one, by a key that the fleet's authority
     certified for its device; without that, by the key of the device's earliest record here.
@@ -107,7 +108,15 @@ def _look(
     identities: Sequence[Identity],
     papers: Papers,
 ) -> _Seen:
-    found = [read(path, identities, papers.authorities) for path in sorted(paths)]
+    believed: dict[vouching.Owner, bool] = {}
+
+    def is_believed(record: Record) -> bool:
+        owner = record.label.device_id, record.kid
+        if owner not in believed:
+            believed[owner] = vouching.is_believed(record, papers, pinned)
+        return believed[owner]
+
+    found = [read(path, identities, papers.authorities, is_believed) for path in sorted(paths)]
     records = [each for each in found if isinstance(each, Record)]
     records.sort(key=lambda each: (each.label.chain, each.label.seq, each.name))
     certified = vouching.certified(records, papers, is_pinned=pinned is not None)

@@ -1,6 +1,6 @@
 """One file of a folder: a record whose label verifies, or a stranger."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -132,11 +132,19 @@ class Unread:
 
 
 def read(
-    path: Path, identities: Sequence[Identity], authorities: Chain = ()
+    path: Path,
+    identities: Sequence[Identity],
+    authorities: Chain,
+    is_believed: Callable[[Record], bool],
 ) -> Record | Stranger | Unread:
-    """Read one file as far as it can be believed; it is forgotten again.
+    """Read one file as far as it can be believed, and forget it again.
 
-    `authorities` are the fleet's, for the credentials in a photo.
+    Args:
+        path: of the file.
+        identities: they open sealed bodies.
+        authorities: the fleet's, for the credentials in a photo.
+        is_believed: whether somebody vouches for the key of a record. The body of any other record
+            is only compared with its label: nobody parses a stranger's bytes.
     """
     try:
         line, body, record = _labelled(path)
@@ -145,7 +153,8 @@ def read(
     except RecordDamaged as error:
         return Stranger(path.name, f"NOT A RECORD: {error}")
     if body:
-        _look_inside(record, line, body, identities, authorities)
+        opens = identities if is_believed(record) else None
+        _look_inside(record, line, body, opens, authorities)
     else:  # which the label allows: the chain still verifies
         record.remarks.append("only the label is left, its body was erased or withheld")
     if record.label.clock == ClockSource.UNSYNCED:
@@ -183,10 +192,18 @@ def _content(path: Path) -> bytes:
 
 
 def _look_inside(
-    record: Record, line: bytes, body: bytes, identities: Sequence[Identity], authorities: Chain
+    record: Record,
+    line: bytes,
+    body: bytes,
+    identities: Sequence[Identity] | None,
+    authorities: Chain,
 ) -> None:
+    """Compare the body with the label, and look into it; with None as identities only compare."""
     try:
         closed = recordfile.closed(line, record.label, record.key, body)
+        if identities is None:
+            record.unchecked.append("what is in bodies by keys that nobody vouches for")
+            return
         opened = recordfile.open_checked(closed, identities)
     except Unopened as error:
         record.remarks.append(str(error))

@@ -46,6 +46,17 @@ def certified(
     return frozenset(owner for owner, found in asked.items() if found is None)
 
 
+def is_believed(record: Record, papers: Papers, pinned: signing.PublicKey | None) -> bool:
+    """Return whether the key of this record is the given one, or certified for its device.
+
+    Without a given key and without an authority no key can be judged, and each is believed.
+    """
+    if pinned is not None:
+        return record.kid == signing.thumbprint(pinned)
+    found = _certificate(record.key, record.label.device_id, papers)
+    return not isinstance(found, Problem)
+
+
 def _certificate(key: signing.PublicKey, device_id: str, papers: Papers) -> str | Problem | None:
     """None where one is right, or none can be judged.
 

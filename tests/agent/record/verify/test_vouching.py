@@ -12,6 +12,7 @@ import pytest
 from agent.errors import ConfigError, NotGenuine
 from agent.models import rfc3339
 from agent.record import certificates, receipt, signing
+from agent.record import file as recordfile
 from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
 from agent.record.verify import Report, examine, papers
 from agent.record.verify.papers import Papers
@@ -106,6 +107,34 @@ def test_a_key_without_a_certificate_is_not_ours_where_the_authority_is_given(
     assert "no certificate is there for its key: it cannot be told from a stranger's" in words(
         alone
     )
+
+
+@pytest.mark.parametrize("is_given", [True, False])
+def test_a_body_stays_closed_when_nobody_vouches_for_its_key(
+    folder: Folder, camera: Camera, is_given: bool
+) -> None:
+    """Only its digest is checked: this one holds no files, and would be told as broken."""
+    body = b"no files"
+    label = replace(RecordMaker("van-7").make().label, body=recordfile.describe(body))
+    path = folder.records / f"{label.capture_id}.rec"
+    key = signing.new_key()
+    path.write_bytes(recordfile.sign(label, body, key))
+
+    def look() -> Report:
+        beside = Papers(() if is_given else (camera.authority.certificate,))
+        return examine([path], camera.maker.key.public_key() if is_given else None, papers=beside)
+
+    closed = look()
+    path.write_bytes(path.read_bytes() + b"!")
+
+    assert closed.verdict == "not ours"
+    assert (
+        "what is in bodies by keys that nobody vouches for (1 record)"
+        in (closed.document["not_checked"])
+    )
+    assert look().verdict == "broken"
+    path.write_bytes(recordfile.sign(label, body, key))
+    assert examine([path], key.public_key()).verdict == "broken"
 
 
 def test_a_key_that_was_given_needs_no_certificate(folder: Folder, camera: Camera) -> None:
