@@ -165,16 +165,17 @@ def issued(found: Sequence[Certificate], key: PublicKey, expected: Expected) -> 
 
 
 def path(leaf: Certificate, pool: Sequence[Certificate], trusted: Sequence[Certificate]) -> Chain:
-    """The chain from `leaf` by issuers in `pool` to a trusted authority; no date is looked at.
+    """Return the chain from `leaf` by issuers in `pool` to a trusted authority, whatever its dates.
 
     Raises:
-        NotTrusted: it leads to none.
+        NotTrusted: it leads to none, or is longer than CERTIFICATES_LIMIT: anybody can plant
+            hundreds of authorities that issue each other.
     """
     chain = [leaf]
     while not any(_is_by(chain[-1], authority) for authority in trusted):
         issuers = (one for one in pool if one not in chain and is_authority(one))
         issuer = next((one for one in issuers if _is_by(chain[-1], one)), None)
-        if issuer is None:
+        if issuer is None or len(chain) == CERTIFICATES_LIMIT:
             raise NotTrusted("by an authority that is not trusted here")
         chain.append(issuer)
     return tuple(chain)

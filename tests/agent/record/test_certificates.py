@@ -180,3 +180,21 @@ def test_pin_is_what_openssl_says_of_the_key(authority: Authority, tmp_path: Pat
     der = subprocess.run(words, shell=True, cwd=tmp_path, capture_output=True, check=True).stdout
 
     assert certificates.key_sha256(authority.certificate) == hashlib.sha256(der).hexdigest()
+
+
+@pytest.mark.parametrize("too_many", [0, 1])
+def test_a_path_is_refused_when_it_is_longer_than_the_limit(too_many: int) -> None:
+    """Planted authorities that issue each other would be tried in quadratic time."""
+    root = last = new_authority("root")
+    pool = []
+    for _ in range(certificates.CERTIFICATES_LIMIT - 1 + too_many):
+        last = last.below("region")
+        pool.append(last.certificate)
+    leaf = last.issue(PUBLIC, "van-7", evidence=True)
+
+    if too_many:
+        with pytest.raises(certificates.NotTrusted):
+            certificates.path(leaf, pool, [root.certificate])
+    else:
+        found = certificates.path(leaf, pool, [root.certificate])
+        assert len(found) == certificates.CERTIFICATES_LIMIT
