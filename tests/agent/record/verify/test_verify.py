@@ -392,13 +392,30 @@ def test_a_second_chain_needs_its_chain_start(
 
 @pytest.mark.parametrize("chain", ["0 sorts before", "z sorts behind"])
 @pytest.mark.parametrize("dated", [AFTER, UNDATED], ids=["dated", "undated"])
-def test_the_first_chain_needs_none(
+def test_the_first_chain_needs_none_if_it_was_pruned(
     tmp_path: Path, device: RecordMaker, chain: str, dated: dict[str, Any]
 ) -> None:
+    device.make()
     device.make().into(tmp_path)
     replace(device, chain=chain, seq=0, prev=None).make(Kind.CHAIN_START, **dated).into(tmp_path)
 
     assert look(tmp_path).problems == 0
+
+
+@pytest.mark.parametrize("chain", ["0 sorts before", "z sorts behind"])
+def test_a_backdated_chain_from_number_1_needs_its_chain_start(
+    tmp_path: Path, device: RecordMaker, chain: str
+) -> None:
+    """Nothing was pruned from it, and no device begins a chain with a photo."""
+    device.make(Kind.CHAIN_START).into(tmp_path)
+    forger = replace(device, chain=chain, seq=0, prev=None)
+    backdated = forger.make(utc="2026-11-30T09:00:00.000Z")
+    backdated.into(tmp_path)
+    report = look(tmp_path)
+
+    assert report.problems == 1
+    line = line_of(report, backdated.label.capture_id)
+    assert "MISSING: the chain_start of this first chain of van-7" in line
 
 
 @pytest.mark.parametrize("chain", ["0 sorts before", "z sorts behind"])

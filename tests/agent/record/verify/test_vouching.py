@@ -239,6 +239,7 @@ def test_what_is_certified_beats_what_was_there_first(folder: Folder, camera: Ca
 def test_both_keys_of_a_device_that_was_given_another_one_count(
     folder: Folder, camera: Camera
 ) -> None:
+    camera.maker.make("chain_start").into(folder.records)
     camera.make().into(folder.records)
     second = Camera(RecordMaker(camera.maker.device_id), camera.authority)
     second.maker.make("chain_start", utc="2026-12-02T09:00:00.000Z").into(folder.records)
