@@ -1,4 +1,4 @@
-"""What a JPEG's EXIF says of time, place and device: a reader of the tags that are compared.
+"""A reader of a JPEG's EXIF: only the tags that are compared.
 
 A reader of its own: piexif (1.1.3) allocates what a hostile count asks for, gigabytes of it.
 """

@@ -1,4 +1,4 @@
-"""Who is connected: sixteen at most, three of one address, for 20 s each; the oldest gives way.
+"""The open connections: sixteen at most, three per address, 20 s each; the oldest gives way.
 
 Refusing newcomers instead would let sixteen idle clients lock everybody out. Without the limit per
 address, one machine that connects 190 times a second replaced each client on a slow line before its
@@ -22,7 +22,7 @@ LONGEST_S: Final = 20.0
 
 
 class _Place(NamedTuple):
-    """Who has it, and since when (CLOCK_MONOTONIC)."""
+    """The client's address, and when the connection began (CLOCK_MONOTONIC)."""
 
     address: str
     began_s: float

@@ -1,4 +1,4 @@
-"""What a photo's EXIF and the JPEG itself say that label or record.json say too; pure.
+"""Facts that a photo's EXIF or the JPEG states and label or record.json state too; pure.
 
 No sentence repeats a place: reports end up in files that many people see.
 """
@@ -50,7 +50,7 @@ CAMERAS: Final = {
     "Doorstep v4l2": Source.COMPOSITE,
     "Doorstep simulated": Source.ALGORITHM,
 }
-"""What the Content Credentials of a photo say of its origin, by the model in its EXIF."""
+"""The origin that a photo's Content Credentials must name, by the camera model in its EXIF."""
 
 
 MANUAL: Final = "MANUAL"

@@ -465,7 +465,7 @@ def at_the_neighbours(device: Bench, after_s: float = 0.0) -> Reply:
 
 
 def by(reply: Reply) -> tuple[str | None, str]:
-    """What stop a photo was bound to, and by what."""
+    """Return the stop that a photo was bound to, and by what."""
     stop = reply["record"]["stop"]
     return stop["id"], stop["bound_by"]
 
@@ -703,7 +703,7 @@ def test_a_position_outside_the_globe_is_none(tmp_path: Path, place: tuple[float
 
 
 def told(device: Bench, caplog: pytest.LogCaptureFixture) -> tuple[list[str], object, bytes]:
-    """What leaves the device without a press: its log, status document and metrics."""
+    """Return all that the device tells without a press: log, status document and metrics."""
     with control.serve(device.layout.capture_socket, lambda *_: device.loop.status()):
         made = document(device.config, queue_part(device.outbox), now=NOON)
     made["disk"] = None  # of the machine that runs the test

@@ -133,7 +133,7 @@ def test_code_is_forgotten_for_good() -> None:
 
 @pytest.mark.parametrize(("begins_s", "speaks"), [(320.0, True), (320.1, False)])
 def test_code_speaks_for_a_retake_that_begins_in_time(begins_s: float, *, speaks: bool) -> None:
-    """Neither how long ago it was read counts then, nor a fix that strays; the edge counts."""
+    """Only the edge of the retake counts, not the age of the label or a fix that strays."""
     scan = Scan()
     scan.bind("A1", 0, at(HOME))
     scan.served(ns(320))

@@ -304,7 +304,7 @@ def written() -> set[str]:
 
 
 def test_each_field_that_a_device_writes_is_compared_or_excused() -> None:
-    """What is neither could be altered, and nobody would see it."""
+    """A pair that is neither compared nor excused could be altered unnoticed."""
     compared = {name for fact in SAME.values() for name in fact}
     compared |= {name for pair in TIED for name in pair}
 
