@@ -1,5 +1,6 @@
 """The kept connection of the HTTP door, and its TLS: what urllib3 and requests do not do so."""
 
+import http.client
 import socket
 import ssl
 from collections.abc import Callable
@@ -54,6 +55,21 @@ class _Connection(HTTPSConnection):
         super().__init__(*args, **kwargs | {"socket_options": options})
         self._stall = stall
         self._send_s = send_s
+        self._begun: http.client.HTTPResponse | None = None
+        self.response_class = self._begin  # type: ignore[assignment]  # called as the class would be
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 does
+        """Return the answer; close one that urllib3 refuses, which keeps its socket open."""
+        try:
+            return super().getresponse()
+        except BaseException:
+            if self._begun is not None:
+                self._begun.close()
+            raise
+
+    def _begin(self, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
+        self._begun = http.client.HTTPResponse(*args, **kwargs)
+        return self._begun
 
     def _new_conn(self) -> socket.socket:
         line = super()._new_conn()

@@ -118,7 +118,6 @@ def ended(answer: Iterable[bytes]) -> Iterator[bytes]:
     raise ConnectionAbortedError
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("answer", "expected"), ANSWERS)
 def test_what_a_record_was_answered_is_told_until_one_gets_through(
     line: Line, answer: Iterable[bytes], expected: Trouble | None
@@ -155,7 +154,6 @@ def test_what_hindered_a_record_that_waits_no_more_is_forgotten(line: Line) -> N
 # --- what asking for a document was answered, while nothing waits
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
