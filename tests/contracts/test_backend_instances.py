@@ -16,7 +16,7 @@ from agent.models import CaptureId, Kind
 from agent.record import signing
 from tests.backend.engines.opening import PER_FOLDER, URL
 from tests.backend.office import demo
-from tests.backend.office.demo import ACCOUNTS, ALLOWED
+from tests.backend.office.demo import ACCOUNTS, ALLOWED, SIGNATURE
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import PICTURE
 from tests.backend.pages import PREFIX
@@ -33,7 +33,7 @@ from tests.support.postgres import running_postgres
 from tests.support.waiting import until
 from tests.support.wire import speaking_to
 
-AGENT = ACCOUNTS[4]
+AGENT, DISPATCH = ACCOUNTS[4:6]
 
 pytestmark = pytest.mark.slow
 
@@ -47,9 +47,10 @@ class Pair:
     office: Office
     van: RecordMaker = field(default_factory=lambda: RecordMaker("van-7"))
 
-    def send(self, to: Backend) -> CaptureId:
+    def send(self, to: Backend, bound_by: str = "code") -> CaptureId:
         """A photo of an order; it has its receipt."""
-        stop = {"id": self.office.orders.find(ALLOWED).stop_id, "bound_by": "code", "ring": "near"}
+        stop_id = self.office.orders.find(ALLOWED).stop_id
+        stop = {"id": stop_id, "bound_by": bound_by, "ring": "near"}
         made = self.van.make(Kind.PHOTO, {"stop": stop, "simulated": True}, PICTURE)
         with speaking_to(to.base_url, to.ca_file) as wire:
             answer = wire.post(made.label.capture_id, made.content, made.content)
@@ -88,7 +89,7 @@ def module_pair(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def pair(module_pair: Pair) -> Pair:
     """With accounts anew, and nobody signed in."""
-    Accounts(module_pair.office.ledger).add_all([CUSTOMER, AGENT])
+    Accounts(module_pair.office.ledger).add_all([CUSTOMER, AGENT, DISPATCH])
     module_pair.office.ledger.execute("DELETE FROM sign_in_tries")
     return module_pair
 
@@ -181,23 +182,42 @@ def test_a_one_time_code_is_used_once_also_at_both_at_once(pair: Pair) -> None:
             sign_in(session, pair.one.base_url, pair.one.base_url, AGENT)
             page = session.get(f"{pair.one.base_url}{PREFIX}/service", timeout=30)
             said = {"number": ALLOWED, "code": code, "why": "where", "form": form_of(page)}
-            cookie = {"Cookie": f"{COOKIE}={session.cookies[COOKIE]}"}
-
-        def give(at: Backend, said: dict[str, str] = said, cookie: dict[str, str] = cookie) -> int:
-            url = f"{at.base_url}{PREFIX}/service"
-            return requests.post(
-                url,
-                data=said,
-                headers=cookie,
-                verify=str(at.ca_file),
-                timeout=30,
-                allow_redirects=False,
-            ).status_code
-
-        with ThreadPoolExecutor(2) as both:
-            answers = sorted(both.map(give, (pair.one, pair.two)))
+            answers = at_both(pair, session, f"{PREFIX}/service", said, said)
 
         assert answers == [303, 403]
+
+
+def test_of_two_dispatchers_who_bind_one_photo_at_once_the_second_one_is_refused(
+    pair: Pair,
+) -> None:
+    orders = [{"number": number} for number in (ALLOWED, SIGNATURE)]
+    for _ in range(5):
+        photo = pair.send(pair.one, "ambiguous")
+        await_filed(pair.one.data)
+        with browser(pair.one, DISPATCH) as session:
+            page = session.get(f"{pair.one.base_url}{PREFIX}/dispatch/{photo}", timeout=30)
+            said = [one | {"form": form_of(page)} for one in orders]
+            answers = at_both(pair, session, f"{PREFIX}/dispatch/{photo}/bind", *said)
+
+        assert answers == [303, 409]
+
+
+def at_both(pair: Pair, session: requests.Session, path: str, *said: dict[str, str]) -> list[int]:
+    """The statuses of a form that each instance is sent at once, in ascending order."""
+    cookie = {"Cookie": f"{COOKIE}={session.cookies[COOKIE]}"}
+
+    def give(at: Backend, form: dict[str, str]) -> int:
+        return requests.post(
+            f"{at.base_url}{path}",
+            data=form,
+            headers=cookie,
+            verify=str(at.ca_file),
+            timeout=30,
+            allow_redirects=False,
+        ).status_code
+
+    with ThreadPoolExecutor(2) as both:
+        return sorted(both.map(give, (pair.one, pair.two), said))
 
 
 def test_what_one_received_and_did_not_file_before_it_died_the_other_files(pair: Pair) -> None:

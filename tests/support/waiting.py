@@ -2,12 +2,23 @@
 
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from concurrent.futures import Executor, Future
+from typing import Any, Final, TypeVar
 
 Seen = TypeVar("Seen")
 
 LOOK_S: Final = 0.005
 """From look to look: a hundredth of what most of these waits take, so that none is rounded up."""
+
+BEGUN_S: Final = 0.3
+"""Until what was begun has to wait: ten times as long as a step of the backend takes."""
+
+
+def waited(pool: Executor, do: Callable[..., Seen], *args: Any, **more: Any) -> Future[Seen]:
+    """Begin this in another thread, and return once it is done or has to wait."""
+    begun = pool.submit(do, *args, **more)
+    time.sleep(BEGUN_S)
+    return begun
 
 
 def until(

@@ -1,5 +1,7 @@
 """A fleet whose records are exported as evidence, and an office that two processes have."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,10 @@ def in_order(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def interrupted(tmp_path: Path) -> Interrupted:
     return Interrupted(tmp_path)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[ThreadPoolExecutor]:
+    """What another person does meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool

@@ -27,6 +27,10 @@ class CannotBindError(ValueError):
     """Dispatch asked for what would show a photo to the wrong person, or is over."""
 
 
+class NotWaitingError(CannotBindError):
+    """A photo that does not wait for an order: it has one, or it is gone."""
+
+
 _NUMBERS: Final = "SELECT capture_id, chain, seq FROM captures WHERE device_id = ?"
 
 
@@ -157,28 +161,45 @@ class Filing(Showing):
             orders.sort(key=lambda order: order.stop_id != named)
         return orders
 
-    def bind(self, capture_id: str, number: str) -> None:
-        """Say which order a waiting photo is of, or say it anew; it is shown from then on.
+    def bind(self, capture_id: str, number: str, *, before: str | None = None) -> None:
+        """Say which order a photo is of; the photo is shown from then on.
+
+        Of two who bind one photo at once the second one changes nothing. The locks are taken in
+        the order that README.md says, and everything is read after them.
+
+        Args:
+            before: the order that the photo has, for a correction; None if the photo waits.
 
         Raises:
-            CannotBindError: the device bound it itself, it is gone, or the order takes no photo.
+            NotWaitingError: the device bound it itself, it is gone, or it is not on `before`.
+            CannotBindError: the order takes no photo.
             NoSuchOrder: there is none.
         """
-        if self._orders.find(number).photo is PhotoRule.NO_PHOTO:
-            raise CannotBindError("this order takes no photo: discard it, or bind another order")
-        change = """UPDATE captures SET number = ?, bound_by = ? WHERE capture_id = ?
-            AND kind = 'photo' AND erased_at IS NULL AND (number IS NULL OR bound_by = ?)
-            AND bound_by <> ?"""
-        query = "SELECT device_id, number FROM captures WHERE capture_id = ?"
+        query = "SELECT device_id FROM captures WHERE capture_id = ?"
         found = self._ledger.execute(query, (capture_id,)).fetchone()
         if found is None:
-            raise CannotBindError("not waiting to be bound: it is not filed, or it is gone")
-        with self._ledger.together(found["device_id"]):
-            before = self._ledger.execute(query, (capture_id,)).fetchone()
-            row = (number, BY_DISPATCH, capture_id, BY_DISPATCH, claims.UNOPENED_BODY)
-            if self._ledger.execute(change, row).rowcount == 0:
-                raise CannotBindError("not waiting to be bound: the device bound it, or it is gone")
-            self._reckon_done({before["number"], *self._settle(capture_id)} - {None})
+            raise NotWaitingError("not waiting to be bound: it is not filed, or it is gone")
+        numbers = {one for one in (number, before) if one is not None}
+        with self._store.held(capture_id), self._ledger.together(found["device_id"]):
+            self._orders.lock(numbers)
+            self._orders.lock_address_of(number)
+            if self._orders.find(number).photo is PhotoRule.NO_PHOTO:
+                raise CannotBindError(
+                    "this order takes no photo: discard it, or bind another order"
+                )
+            self._put_on(capture_id, number, before)
+            self._reckon_done(numbers | self._settle(capture_id))
+
+    def _put_on(self, capture_id: str, number: str, before: str | None) -> None:
+        """Raise NotWaitingError if it is not on `before`, or not dispatch's to bind."""
+        change = """UPDATE captures SET number = ?, bound_by = ? WHERE capture_id = ?
+            AND kind = 'photo' AND erased_at IS NULL AND number IS NOT DISTINCT FROM ?
+            AND (number IS NULL OR bound_by = ?) AND bound_by <> ?"""
+        row = (number, BY_DISPATCH, capture_id, before, BY_DISPATCH, claims.UNOPENED_BODY)
+        if self._ledger.execute(change, row).rowcount == 0:
+            raise NotWaitingError(
+                "not waiting to be bound: somebody else or the device bound it, or it is gone"
+            )
 
     def _settle(self, capture_id: str) -> set[str]:
         """Draw the conclusions from a record just filed or bound, whichever came first.
@@ -208,15 +229,13 @@ class Filing(Showing):
         """A stop is done while it has a photo that nobody took back.
 
         Two devices may deliver to one order at once: who changed its photos locks its row until
-        the end, and sees in the next statement what the one before has changed. By number, so that
-        of two who have the same orders none waits for the other for good.
+        the end, and sees in the next statement what the one before has changed.
         """
-        lock = "UPDATE orders SET done = done WHERE number = :number"
         change = f"""UPDATE orders SET done = EXISTS (SELECT 1 FROM captures c
             WHERE c.number = orders.number AND c.kind = 'photo' AND c.taken_back_at IS NULL
             AND (:simulated OR NOT c.simulated) AND NOT {REVOKED}) WHERE number = :number"""
-        for number in sorted(numbers):
-            self._ledger.execute(lock, {"number": number})
+        self._orders.lock(numbers)
+        for number in numbers:
             self._ledger.execute(change, {"simulated": self.show_simulated, "number": number})
 
     def _order_of(self, row: dict[str, Any], stop_id: str | None) -> str | None:

@@ -12,7 +12,7 @@ from tests.backend.engines.away import Away
 from tests.backend.engines.sql import Database
 from tests.backend.identity.register import Register
 from tests.backend.office.due import Due, Dues
-from tests.backend.office.filing import CannotBindError, Filing
+from tests.backend.office.filing import Filing, NotWaitingError
 from tests.backend.office.orders import Orders
 from tests.backend.office.routes import Routes
 from tests.backend.pages.accounts import ACCOUNTS
@@ -229,7 +229,7 @@ class Keeping:
         """Erase a photo that waits to be bound and is of no order that takes one.
 
         Raises:
-            CannotBindError: it is not waiting.
+            NotWaitingError: somebody bound or deleted it.
         """
         query = """SELECT 1 FROM captures WHERE capture_id = ? AND kind = 'photo'
             AND number IS NULL AND erased_at IS NULL"""
@@ -238,7 +238,7 @@ class Keeping:
             self._ledger.holding(query, (capture_id,)) as found,  # who binds it comes after, or did
         ):
             if found is None:
-                raise CannotBindError("not waiting to be bound: nothing was erased")
+                raise NotWaitingError("not waiting to be bound: nothing was erased")
             self._erase(capture_id, "discarded by dispatch", now)
 
     def hold(self, number: str, case_number: str, now: datetime) -> int:

@@ -35,7 +35,7 @@ What a page asks:
 Why a stop takes no photo stays here: a manifest has the rule and the stop's id, never a reason.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -197,6 +197,21 @@ class Orders:
         query = """SELECT 1 FROM route_orders JOIN route_devices USING (route)
             WHERE device_id = ? AND number = ?"""
         return self._ledger.execute(query, (device_id, number)).fetchone() is not None
+
+    def lock(self, numbers: Collection[str]) -> None:
+        """Lock orders until the end of the step that this is part of, in ascending order.
+
+        So two who want the same orders never wait for each other for good. What is read afterwards
+        is what the one before has left.
+        """
+        for number in sorted(numbers):
+            self._ledger.execute("UPDATE orders SET done = done WHERE number = ?", (number,))
+
+    def lock_address_of(self, number: str) -> None:
+        """The same of the address of an order, after the orders: its customer may opt out there."""
+        change = """UPDATE addresses SET opted_out = opted_out
+            WHERE address = (SELECT address FROM orders WHERE number = ?)"""
+        self._ledger.execute(change, (number,))
 
     def set_opted_out(self, number: str, *, opted_out: bool) -> None:
         """Raises NoSuchOrder. Use `Office.opt_out_order`, which erases as well."""

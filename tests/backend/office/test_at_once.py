@@ -3,13 +3,11 @@
 With `--database postgresql` as well as on SQLite, where everybody waits for everybody.
 """
 
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
-from typing import Any
 
 import pytest
 
@@ -18,7 +16,7 @@ from tests.backend.engines.opening import PER_FOLDER, URL
 from tests.backend.engines.postgres import close_pools
 from tests.backend.office import claims
 from tests.backend.office.claims import Claims
-from tests.backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR, ROUTE
+from tests.backend.office.demo import ALLOWED, LEFT_DOOR, ROUTE
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.routes import Issued
 from tests.backend.office.town import KEY, KID, NOON, RECEIVED, Town
@@ -28,12 +26,7 @@ from tests.backend.wire.intake import AT_ONCE
 from tests.backend.wire.store import Store
 from tests.support.factory import Made, RecordMaker, new_id
 from tests.support.postgres import running_postgres
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
+from tests.support.waiting import waited
 
 
 @pytest.fixture
@@ -47,13 +40,6 @@ def on_postgresql(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[T
 
 def said(town: Town, made: Made) -> Claims:
     return claims.read(town.office.store.open(made.content))
-
-
-def waited(elsewhere: ThreadPoolExecutor, do: Callable[..., Any], *args: Any) -> Future[Any]:
-    """It has begun, and stands where it has to wait."""
-    begun = elsewhere.submit(do, *args)
-    time.sleep(0.3)
-    return begun
 
 
 @pytest.mark.slow
@@ -134,22 +120,6 @@ def test_what_is_filed_while_its_key_is_revoked_is_not_believed(
     revoked.result()
 
     assert not town.office.orders.find(ALLOWED).done
-
-
-def test_a_photo_that_two_bind_at_once_is_of_the_last_ones_order_alone(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor
-) -> None:
-    """The second reckons by where the first has put it, and not by what it saw before."""
-    stray = town.receive(town.stray())
-
-    with town.office.ledger.apart():
-        town.office.filing.bind(stray, LEFT_DOOR)
-        bound = waited(elsewhere, other.filing.bind, stray, RIGHT_DOOR)
-    bound.result()
-
-    assert (town.shown(LEFT_DOOR), town.shown(RIGHT_DOOR)) == ([], [stray])
-    done = [town.office.orders.find(number).done for number in (LEFT_DOOR, RIGHT_DOOR)]
-    assert done == [False, True]
 
 
 def test_what_a_retake_replaces_is_taken_back_also_where_it_is_filed_while_that_is_bound(

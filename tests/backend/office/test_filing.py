@@ -22,7 +22,7 @@ from tests.backend.office.demo import (
     SIGNATURE,
 )
 from tests.backend.office.export import export_device
-from tests.backend.office.filing import CannotBindError
+from tests.backend.office.filing import CannotBindError, NotWaitingError
 from tests.backend.office.ledger import open_ledger
 from tests.backend.office.town import NOON, PICTURE, Town
 from tests.support.engines import only_sqlite, take_column
@@ -259,12 +259,14 @@ def test_dispatch_can_correct_itself_but_not_the_device(town: Town) -> None:
     stray, certain = town.receive(town.stray()), town.receive(town.photo(ALLOWED))
     town.office.filing.bind(stray, LEFT_DOOR)
 
-    town.office.filing.bind(stray, RIGHT_DOOR)
+    with pytest.raises(NotWaitingError):
+        town.office.filing.bind(stray, RIGHT_DOOR)
+    town.office.filing.bind(stray, RIGHT_DOOR, before=LEFT_DOOR)
 
     assert (town.shown(LEFT_DOOR), town.shown(RIGHT_DOOR)) == ([], [stray])
     assert (town.is_done(LEFT_DOOR), town.is_done(RIGHT_DOOR)) == (False, True)
     with pytest.raises(CannotBindError, match="not waiting"):
-        town.office.filing.bind(certain, RIGHT_DOOR)
+        town.office.filing.bind(certain, RIGHT_DOOR, before=ALLOWED)
 
 
 @pytest.mark.parametrize("number", FORBIDDEN)

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from agent.rule.manifest import PhotoRule
 from tests.backend.office.access import Dispatch
-from tests.backend.office.filing import CannotBindError
+from tests.backend.office.filing import CannotBindError, NotWaitingError
 from tests.backend.office.model import Office
 from tests.backend.office.orders import Order
 from tests.backend.office.photos import Photo
@@ -23,6 +23,12 @@ from tests.backend.wire.rescued import Rescues
 
 NOT_THIS_ORDER: Final = "This order was not on the device’s route, or takes no photo."
 """Why dispatch cannot bind a photo to any number that they type."""
+
+NOT_WAITING: Final = (
+    "This photo does not wait for an order any more, for example because somebody else assigned "
+    "or deleted it. Nothing was changed."
+)
+"""Why of two people at one photo the second one changed nothing."""
 
 
 class DispatchPages:
@@ -85,19 +91,24 @@ class DispatchPages:
         )
 
     def bind(self, visit: Visit[Dispatch]) -> Response:
-        photo = self._waiting_photo(visit)
+        photo = self._still_waiting_photo(visit)
         number = visit.form.get("number", "")
         if number not in [order.number for order in self._candidates(photo)]:
             raise HTTPException(409, NOT_THIS_ORDER)
         try:
             self._office.filing.bind(photo.capture_id, number)
+        except NotWaitingError as error:
+            raise HTTPException(409, NOT_WAITING) from error
         except CannotBindError as error:
             raise HTTPException(409, NOT_THIS_ORDER) from error
         return RedirectResponse(f"{PREFIX}/dispatch", 303)
 
     def discard(self, visit: Visit[Dispatch]) -> Response:
-        photo = self._waiting_photo(visit)
-        self._office.keeping.discard(photo.capture_id, visit.now)
+        photo = self._still_waiting_photo(visit)
+        try:
+            self._office.keeping.discard(photo.capture_id, visit.now)
+        except NotWaitingError as error:
+            raise HTTPException(409, NOT_WAITING) from error
         return RedirectResponse(f"{PREFIX}/dispatch", 303)
 
     def _waiting_photo(self, visit: Visit[Dispatch]) -> Photo:
@@ -105,6 +116,15 @@ class DispatchPages:
         if photo is None or photo.number is not None:
             raise HTTPException(404, NOT_HERE)
         return photo
+
+    def _still_waiting_photo(self, visit: Visit[Dispatch]) -> Photo:
+        """The same for a form; its page was loaded while the photo waited, so it answers why."""
+        photo = self._office.filing.photo(visit.path["capture_id"])
+        if photo is not None and photo.number is None:
+            return photo
+        if self._office.filing.is_filed(visit.path["capture_id"]):
+            raise HTTPException(409, NOT_WAITING)
+        raise HTTPException(404, NOT_HERE)
 
     def _candidates(self, photo: Photo) -> list[Order]:
         """Orders that take a photo: of the others dispatch reads neither number nor place here."""

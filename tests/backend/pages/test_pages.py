@@ -397,6 +397,21 @@ def test_dispatch_binds_a_photo_and_then_sees_it_no_more(live: Live) -> None:
     assert dispatch.get(image).status_code == dispatch.get(f"/dispatch/{stray}").status_code == 404
 
 
+@pytest.mark.parametrize("what", ["bind", "discard"])
+def test_dispatch_reads_why_nothing_is_changed_if_another_one_was_first(
+    live: Live, what: str
+) -> None:
+    stray = live.town.receive(live.town.stray())
+    first, second = live.browser(Dispatch()), live.browser(Dispatch())
+    first.send(f"/dispatch/{stray}/bind", number=LEFT_DOOR)
+
+    answer = second.send(f"/dispatch/{stray}/{what}", number=RIGHT_DOOR)
+
+    assert answer.status_code == 409
+    assert dispatch.NOT_WAITING in answer.text
+    assert live.town.shown(LEFT_DOOR) == [stray]
+
+
 @pytest.mark.parametrize("number", [CONFIDENTIAL, GIFT, OPTED_OUT, "2001", "9999", ""])
 def test_dispatch_binds_only_to_an_order_of_the_route_that_takes_photos(
     live: Live, number: str

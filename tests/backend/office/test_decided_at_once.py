@@ -1,0 +1,92 @@
+"""Two people decide about one photo, order, route or month at once: the second one sees the first.
+
+With `--database postgresql` as well as on SQLite. The same with two processes: `tests/races/`.
+"""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backend.office.demo import LEFT_DOOR, RIGHT_DOOR
+from tests.backend.office.filing import CannotBindError, NotWaitingError
+from tests.backend.office.interrupted import Interrupted
+from tests.backend.office.model import Office, open_office
+from tests.backend.office.town import NOON, Town
+from tests.backend.wire.store import Store
+from tests.support.waiting import waited
+
+
+def test_of_two_who_bind_a_photo_at_once_the_second_one_changes_nothing(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+) -> None:
+    """The second one looks where the first one has put it, and reads that it waits no more."""
+    stray = town.receive(town.stray())
+
+    with town.office.ledger.apart():
+        town.office.filing.bind(stray, LEFT_DOOR)
+        bound = waited(elsewhere, other.filing.bind, stray, RIGHT_DOOR)
+
+    with pytest.raises(NotWaitingError):
+        bound.result()
+    assert (town.shown(LEFT_DOOR), town.shown(RIGHT_DOOR)) == ([stray], [])
+    done = [town.office.orders.find(number).done for number in (LEFT_DOOR, RIGHT_DOOR)]
+    assert done == [True, False]
+
+
+@pytest.mark.parametrize("of", ["order", "address"])
+def test_a_photo_is_not_bound_to_an_order_that_opts_out_meanwhile(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor, of: str
+) -> None:
+    """Else it stays there, and is shown when the customer opts in again."""
+    stray = town.receive(town.stray())
+    office = town.office
+
+    def opt_out(opted_out: bool) -> None:
+        if of == "order":
+            office.opt_out_order(LEFT_DOOR, opted_out)
+        else:
+            office.opt_out_address(office.orders.find(LEFT_DOOR).address, opted_out)
+
+    with office.ledger.together(town.van.device_id):
+        bound = waited(elsewhere, other.filing.bind, stray, LEFT_DOOR)
+        opt_out(True)
+
+    with pytest.raises(CannotBindError, match="takes no photo"):
+        bound.result()
+    opt_out(False)
+    assert (town.shown(LEFT_DOOR), town.kept(stray)) == ([], (True, True))
+
+
+@pytest.mark.parametrize("of", ["order", "address"])
+def test_an_opt_out_waits_for_who_binds_and_erases_what_was_bound(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor, of: str
+) -> None:
+    stray, order = town.receive(town.stray()), town.office.orders.find(LEFT_DOOR)
+    opt_out = other.opt_out_order if of == "order" else other.opt_out_address
+    whose = LEFT_DOOR if of == "order" else order.address
+
+    with town.office.ledger.apart():
+        town.office.filing.bind(stray, LEFT_DOOR)
+        opted_out = waited(elsewhere, opt_out, whose, True)
+    opted_out.result()
+
+    assert town.kept(stray) == (False, False)
+
+
+def test_a_photo_that_is_being_erased_is_not_bound(
+    town: Town, interrupted: Interrupted, tmp_path: Path, elsewhere: ThreadPoolExecutor
+) -> None:
+    """Its time is over, and its file is gone already: who binds it waits, and reads that."""
+    stray = town.receive(town.stray())
+    erasing = open_office(Store(tmp_path, interrupted))
+    bound: list[Future[Any]] = []
+    bind = town.office.filing.bind
+    interrupted.then.append(lambda: bound.append(waited(elsewhere, bind, stray, LEFT_DOOR)))
+
+    erasing.keeping.expire(NOON + timedelta(days=40))
+
+    with pytest.raises(NotWaitingError):
+        bound[0].result()
