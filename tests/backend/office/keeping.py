@@ -255,12 +255,12 @@ class Keeping:
             NotDone: it is held already; a second case would end with the first one's release.
             Away: it is held, and what was being erased has not ended in time.
         """
+        upsert = """INSERT INTO holds VALUES (?, ?, ?) ON CONFLICT (number) DO UPDATE
+            SET case_number = holds.case_number RETURNING case_number"""
         row = (self._orders.find(number).number, case_number, rfc3339(now))
-        held = [hold.case_number for hold in self.holds() if hold.number == number]
-        if held and held != [case_number]:
-            raise NotDone(f"order {number} is held for {held[0]} already")
-        if not held:
-            self._ledger.execute("INSERT INTO holds VALUES (?, ?, ?)", row)
+        (held_for,) = self._ledger.execute(upsert, row).fetchone()  # of two at once the first
+        if held_for != case_number:
+            raise NotDone(f"order {number} is held for {held_for} already")
         query = "SELECT capture_id FROM captures WHERE number = ? AND erased_at IS NULL"
         found = [one["capture_id"] for one in self._ledger.execute(query, (number,))]
         for capture_id in found:

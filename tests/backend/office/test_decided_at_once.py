@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.backend.office.demo import LEFT_DOOR, RIGHT_DOOR
+from tests.backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.filing import CannotBindError, NotWaitingError
 from tests.backend.office.interrupted import Interrupted
+from tests.backend.office.keeping import NotDone
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import NOON, Town
 from tests.backend.wire.store import Store
@@ -90,3 +91,19 @@ def test_a_photo_that_is_being_erased_is_not_bound(
 
     with pytest.raises(NotWaitingError):
         bound[0].result()
+
+
+@pytest.mark.parametrize("cases", [("CASE-7", "CASE-8"), ("CASE-7", "CASE-7")])
+def test_of_two_who_hold_an_order_at_once_the_second_one_reads_for_whom_it_is_held(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor, cases: tuple[str, str]
+) -> None:
+    with town.office.ledger.together():
+        town.office.keeping.hold(ALLOWED, cases[0], NOON)
+        held = waited(elsewhere, other.keeping.hold, ALLOWED, cases[1], NOON)
+
+    if cases[0] == cases[1]:
+        assert held.result() == 0
+    else:
+        with pytest.raises(NotDone, match="held for CASE-7 already"):
+            held.result()
+    assert [one.case_number for one in other.keeping.holds()] == ["CASE-7"]
