@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
 
-from agent.models import from_rfc3339
+from agent.models import from_rfc3339, rfc3339
 from agent.record import certificates, signing
 from agent.record.verify.papers import REVOKED_TYPE
 from tests.backend import keys
@@ -233,14 +233,13 @@ class Desk:
         return f"{given.name}: shut out here; devices let it in until it is off their serve.clients"
 
     def gone(self, device_id: str, to: str | None) -> str:
-        ending = Ending(self.register, self.office)
-        before = self.register.closing(device_id)
+        ending, now = Ending(self.register, self.office), datetime.now(UTC)
         try:
-            closing = ending.now(device_id, How.GONE, THE_OFFICE, datetime.now(UTC), to=to)
+            closing = ending.now(device_id, How.GONE, THE_OFFICE, now, to=to)
         except LookupError as error:
             raise NotDone(str(error)) from error
         lines = [f"{device_id}: {told(closing)}"]
-        if before is not None:
+        if rfc3339(closing.at) != rfc3339(now):
             lines.append("that was so before; the first time counts")
         if to is not None:
             lines.append(f"its route, where it had one: handed on to {to}")

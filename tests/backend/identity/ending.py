@@ -15,7 +15,11 @@ from tests.backend.wire.asking import asked
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Ends devices. Interrupted, it is done again: the register is the last to change."""
+    """Ends devices. Interrupted, it is done again: the register is the last to change.
+
+    Of two ends at once the second one waits, and sees what the first one did: no route is handed on
+    to a device that is just ending, and none is taken from a device that has just got it.
+    """
 
     register: Register
     office: Office
@@ -31,11 +35,13 @@ class Ending:
         self._check(device_id)
         if to == device_id:
             raise LookupError(f"{to} is the device that ends: nothing was changed")
-        if to is not None and self.register.state(to) is not DeviceState.IN:
-            raise LookupError(f"{to} is not let in: nothing was changed")
-        if to is not None:
-            self.office.routes.hand_on(device_id, to, at)
-        return self._close(Closing(device_id, at, how, by, self.chains(device_id)))
+        chains = self.chains(device_id)  # before the lock: a year of labels may take minutes
+        with self.register.ending():
+            if to is not None and self.register.state(to) is not DeviceState.IN:
+                raise LookupError(f"{to} is not let in: nothing was changed")
+            if to is not None:
+                self.office.routes.hand_on(device_id, to, at)
+            return self._close(Closing(device_id, at, how, by, chains))
 
     async def while_serving(self, device_id: str, how: How, by: str, at: datetime) -> Closing:
         """The same; devices are served meanwhile."""
@@ -60,5 +66,6 @@ class Ending:
             raise LookupError(f"no device {device_id}: `devices list` names all")
 
     def _close(self, closing: Closing) -> Closing:
-        self.office.routes.unassign(closing.device_id)
-        return self.register.close(closing)
+        with self.register.ending():
+            self.office.routes.unassign(closing.device_id)
+            return self.register.close(closing)

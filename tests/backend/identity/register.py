@@ -4,6 +4,7 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -88,6 +89,10 @@ class Register:
         """
         with self._db.together():
             self._shut_out(device_id, state)
+
+    def ending(self) -> AbstractContextManager[None]:
+        """Hold the lock of whoever ends a device; routes change inside it. Raises Away."""
+        return self._db.together("ending")
 
     def close(self, closing: Closing) -> Closing:
         """Ends a device for good, and keeps where its chains ended; again changes nothing.

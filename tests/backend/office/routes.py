@@ -78,30 +78,31 @@ class Routes:
     def unassign(self, device_id: str) -> None:
         """Take its route from a device: it has an empty manifest from then on."""
         take = "UPDATE assignments SET route = NULL WHERE device_id = ?"
-        self._ledger.execute(take, (device_id,))
+        with self._ledger.together():
+            self._ledger.execute(take, (device_id,))
 
     def hand_on(self, device_id: str, other: str, now: datetime) -> None:
         """Give a device's route to another: whole, or behind its own what is not done yet.
 
         It stays planned as it was: what the first device still has to send is bound all the same.
         """
-        query = """SELECT route FROM assignments
-            WHERE device_id = ? AND route IS NOT NULL AND ends > ?"""
-        found = [
-            self._ledger.execute(query, (one, rfc3339(now))).fetchone()
-            for one in (device_id, other)
-        ]
-        if found[0] is None:
-            return
-        given = found[0]["route"]
-        if found[1] is None:
-            self.assign(given, other)
-            return
         append = """INSERT INTO route_orders SELECT :to, r.number, r.place + 1 + coalesce(
                 (SELECT max(place) FROM route_orders WHERE route = :to), 0)
             FROM route_orders r JOIN orders o ON o.number = r.number
             WHERE r.route = :of AND NOT o.done ON CONFLICT DO NOTHING"""
-        self._ledger.execute(append, {"to": found[1]["route"], "of": given})
+        with self._ledger.together():  # of two who hand on to one device the second one appends
+            given, own = self._route_of(device_id, now), self._route_of(other, now)
+            if given is not None and own is None:
+                self.assign(given, other)
+            elif given is not None:
+                self._ledger.execute(append, {"to": own, "of": given})
+
+    def _route_of(self, device_id: str, now: datetime) -> str | None:
+        """None where it has none, or one that has ended."""
+        query = """SELECT route FROM assignments
+            WHERE device_id = ? AND route IS NOT NULL AND ends > ?"""
+        row = self._ledger.execute(query, (device_id, rfc3339(now))).fetchone()
+        return None if row is None else str(row["route"])
 
     def manifest(self, device_id: str, now: datetime, sign: Sign, kid: str) -> Issued | None:
         """The manifest for this device; None when it has no route today, or that has ended.

@@ -107,3 +107,23 @@ def test_of_two_who_hold_an_order_at_once_the_second_one_reads_for_whom_it_is_he
         with pytest.raises(NotDone, match="held for CASE-7 already"):
             held.result()
     assert [one.case_number for one in other.keeping.holds()] == ["CASE-7"]
+
+
+def test_of_two_routes_that_are_handed_to_one_device_at_once_none_is_lost(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+) -> None:
+    """The second one goes behind the first, as if they came one after the other."""
+    routes, begins = town.office.routes, NOON - timedelta(hours=1)
+    for van, number in (("van-1", LEFT_DOOR), ("van-2", RIGHT_DOOR)):
+        routes.plan(f"r-{van}", [number], begins, NOON + timedelta(hours=8))
+        routes.assign(f"r-{van}", van)
+
+    with town.office.ledger.together():
+        handed_on = waited(elsewhere, other.routes.hand_on, "van-1", "van-9", NOON)
+        routes.hand_on("van-2", "van-9", NOON)
+    handed_on.result()
+
+    (route,) = town.office.ledger.execute(
+        "SELECT route FROM assignments WHERE device_id = 'van-9'"
+    ).fetchone()
+    assert [one.number for one in town.office.orders.on_route(route)] == [RIGHT_DOOR, LEFT_DOOR]

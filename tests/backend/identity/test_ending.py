@@ -1,0 +1,111 @@
+"""Two ends of devices at once: no route is lost, and none is on a device that has ended."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backend.identity.closings import ITSELF, THE_OFFICE, Closing, How
+from tests.backend.identity.ending import Ending
+from tests.backend.identity.known import DeviceState
+from tests.backend.identity.register import Register
+from tests.backend.office.demo import LEFT_DOOR, RIGHT_DOOR
+from tests.backend.office.model import open_office
+from tests.backend.office.town import NOON, Town
+from tests.backend.wire.store import Store
+from tests.support.waiting import waited
+
+
+class Interrupted(Register):
+    """Something comes in between once, as soon as somebody has read the state of `van-2`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.then: list[Callable[[], object]] = []
+
+    def state(self, device_id: str) -> DeviceState | None:
+        found = super().state(device_id)
+        while device_id == "van-2" and self.then:
+            self.then.pop()()
+        return found
+
+
+@dataclass
+class Desks:
+    """Two desks of one office; at `first` something comes in between."""
+
+    town: Town
+    pool: ThreadPoolExecutor
+    begun: list[Future[Closing]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        folder = self.town.folder
+        self.register = Interrupted(folder)
+        self.first = Ending(self.register, self.town.office)
+        self.second = Ending(Register(folder), open_office(Store(folder)))
+
+    def meanwhile(self, do: Callable[..., Closing], *args: Any, **more: Any) -> None:
+        """Begin this at the other desk in between, and go on once it is done or has to wait."""
+        self.register.then.append(
+            lambda: self.begun.append(waited(self.pool, do, *args, **more)),
+        )
+
+    def carried(self) -> dict[str, list[str]]:
+        query = "SELECT device_id, route FROM assignments WHERE route IS NOT NULL"
+        rows = self.town.office.ledger.execute(query).fetchall()
+        on_route = self.town.office.orders.on_route
+        return {van: [one.number for one in on_route(route)] for van, route in rows}
+
+
+@pytest.fixture
+def desks(tmp_path: Path) -> Iterator[Desks]:
+    """With three devices that are let in; `van-1` and `van-2` have a route of one order."""
+    with ThreadPoolExecutor(1) as pool:
+        desks = Desks(Town(tmp_path), pool)
+        routes = desks.town.office.routes
+        routes.unassign(desks.town.van.device_id)
+        for van, number in (("van-1", LEFT_DOOR), ("van-2", RIGHT_DOOR)):
+            routes.plan(f"r-{van}", [number], NOON - timedelta(hours=1), NOON + timedelta(hours=8))
+            routes.assign(f"r-{van}", van)
+        for van in ("van-1", "van-2", "van-3"):
+            desks.register.let_in(van)
+        yield desks
+
+
+def test_a_route_is_not_lost_to_a_device_that_hands_on_its_own_meanwhile(desks: Desks) -> None:
+    """The second one waits, and takes both routes along."""
+    desks.meanwhile(desks.second.now, "van-2", How.GONE, THE_OFFICE, NOON, to="van-3")
+
+    desks.first.now("van-1", How.GONE, THE_OFFICE, NOON, to="van-2")
+
+    desks.begun[0].result()
+    assert desks.carried() == {"van-3": [RIGHT_DOOR, LEFT_DOOR]}
+
+
+def test_a_route_is_on_no_device_that_ended_while_it_was_handed_there(desks: Desks) -> None:
+    """As if one came after the other: it was handed on, and then went back."""
+    retire = desks.second.while_serving
+    desks.meanwhile(lambda: asyncio.run(retire("van-2", How.RETIRED, ITSELF, NOON)))
+
+    desks.first.now("van-1", How.GONE, THE_OFFICE, NOON, to="van-2")
+
+    desks.begun[0].result()
+    assert desks.carried() == {}
+
+
+def test_a_route_stays_where_it_is_if_its_heir_has_just_ended(desks: Desks) -> None:
+    """The command can be repeated, with another heir."""
+    desks.second.now("van-2", How.GONE, THE_OFFICE, NOON, to="van-3")
+
+    with pytest.raises(LookupError, match="van-2 is not let in: nothing was changed"):
+        desks.first.now("van-1", How.GONE, THE_OFFICE, NOON, to="van-2")
+    assert desks.register.state("van-1") is DeviceState.IN
+
+    desks.first.now("van-1", How.GONE, THE_OFFICE, NOON, to="van-3")
+
+    assert desks.carried() == {"van-3": [RIGHT_DOOR, LEFT_DOOR]}
