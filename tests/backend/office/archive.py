@@ -127,15 +127,18 @@ def _bounds(month: str) -> tuple[datetime, datetime]:
 
 
 def _opened(ledger: Database, month: str, folder: Path) -> _File:
-    """Its file, and a row that says so before there is a line in it. Raises NotDone."""
+    """Its file, and a row that says so before there is a line in it. Raises NotDone.
+
+    The row decides between two who archive one month into different folders at once.
+    """
     path = folder / f"{month}.jsonl"
-    query = "SELECT 1 FROM archives WHERE month = ?"
-    if ledger.execute(query, (month,)).fetchone() and not path.exists():
-        raise NotDone(f"{month} was archived before: put {path.name} back into {folder}")
+    is_new = not path.exists()
     _mend(path)
     _flush(folder)
     into = "INSERT INTO archives VALUES (?, 0, '') ON CONFLICT (month) DO NOTHING"
-    ledger.execute(into, (month,))
+    if ledger.execute(into, (month,)).rowcount == 0 and is_new:
+        path.unlink()
+        raise NotDone(f"{month} was archived before: put {path.name} back into {folder}")
     return _File(path, _places(path))
 
 

@@ -218,8 +218,8 @@ class Keeping:
     def _erase_unfiled(self, capture_id: str) -> bool:
         """It is damaged, or not there: nobody knows of which order it is. Its mark goes too."""
         with self._store.held(capture_id):
-            if not self._store.unfiled.has(capture_id):
-                return False  # filed after all: it is due as any other
+            if self._filing.is_filed(capture_id) or not self._store.unfiled.has(capture_id):
+                return False  # filed after all: it is due as any other, and may be held
             self._store.erase(capture_id)
             self._store.unfiled.done([capture_id])
         log.warning("record=given_up capture_id=%s", capture_id)

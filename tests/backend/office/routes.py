@@ -149,9 +149,10 @@ class Routes:
 
     def forget(self, before: datetime, most: int) -> int:
         """Drop up to so many routes that ended before a time; returns how many."""
-        gone = """DELETE FROM routes WHERE route IN
-            (SELECT route FROM routes WHERE ends <= ? LIMIT ?)"""
-        return self._ledger.execute(gone, (rfc3339(before), most)).rowcount
+        gone = """DELETE FROM routes WHERE ends <= :before AND route IN
+            (SELECT route FROM routes WHERE ends <= :before LIMIT :most)"""
+        values = {"before": rfc3339(before), "most": most}
+        return self._ledger.execute(gone, values).rowcount
 
     def _last(self, device_id: str) -> Row | None:
         query = "SELECT * FROM manifests WHERE device_id = ?"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.backend.office.archive import archive
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.filing import CannotBindError, NotWaitingError
 from tests.backend.office.interrupted import Interrupted
@@ -127,3 +128,33 @@ def test_of_two_routes_that_are_handed_to_one_device_at_once_none_is_lost(
         "SELECT route FROM assignments WHERE device_id = 'van-9'"
     ).fetchone()
     assert [one.number for one in town.office.orders.on_route(route)] == [RIGHT_DOOR, LEFT_DOOR]
+
+
+def test_a_route_that_is_planned_again_is_not_dropped_as_an_old_one(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+) -> None:
+    long_ago = NOON - timedelta(days=60)
+    routes, find = town.office.routes, "SELECT 1 FROM routes WHERE route = 'daily'"
+    routes.plan("daily", [ALLOWED], long_ago, long_ago + timedelta(hours=8))
+
+    with town.office.ledger.together():
+        routes.plan("daily", [ALLOWED], NOON, NOON + timedelta(hours=8))
+        forgot = waited(elsewhere, other.routes.forget, NOON - timedelta(days=30), 10)
+
+    assert forgot.result() == 0
+    assert town.office.ledger.execute(find).fetchone() is not None
+
+
+def test_a_month_is_archived_into_one_of_two_folders_at_once(
+    town: Town, other: Office, elsewhere: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    """Else half of its labels are in a file that nobody knows of."""
+    folder = tmp_path / "second"
+
+    with town.office.ledger.apart():
+        archive(town.office, "2026-05", tmp_path / "first", NOON)
+        archived = waited(elsewhere, archive, other, "2026-05", folder, NOON)
+
+    with pytest.raises(NotDone, match=r"put 2026-05.jsonl back"):
+        archived.result()
+    assert not list(folder.glob("*.jsonl"))

@@ -14,13 +14,14 @@ from tests.backend.engines.away import Away
 from tests.backend.engines.sql import Conflict
 from tests.backend.identity.fleet import KeyFiles
 from tests.backend.keys import receipt_key as make_key
+from tests.backend.office import claims
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.export import export_device, export_order
 from tests.backend.office.filing import CannotBindError
 from tests.backend.office.keeping import NotDone, plain_language
 from tests.backend.office.orders import NoSuchOrder
-from tests.backend.office.town import PICTURE, Town
+from tests.backend.office.town import PICTURE, RECEIVED, Town
 from tests.backend.settings import Retention, Settings, read_settings
 from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
@@ -133,6 +134,21 @@ def test_nothing_of_a_held_order_is_erased_until_it_is_released(town: Town) -> N
     town.office.keeping.release(CHANGES_MIND, after(366))
 
     assert town.kept(held) == (False, False)
+
+
+def test_what_a_worker_has_just_filed_is_not_given_up_although_its_mark_is_still_there(
+    town: Town,
+) -> None:
+    """It could not be filed for a month, and then its object was put back."""
+    made = town.photo(ALLOWED)
+    opened, capture_id = town.keep(made), made.label.capture_id
+    town.office.store.unfiled.put_off(capture_id, "Missing", CAME)
+    town.office.filing.take_in(claims.read(opened), RECEIVED)
+    town.office.keeping.hold(ALLOWED, "CASE-7", CAME)
+
+    town.office.keeping.expire(after(31))
+
+    assert town.kept(capture_id) == (True, True)
 
 
 def test_a_hold_of_no_order_is_refused(town: Town) -> None:
