@@ -1,0 +1,1 @@
+"""Two processes of the backend do two things at the same moment, round after round."""

@@ -1,0 +1,130 @@
+"""Two processes over one backend's rows and objects, each with an office of its own."""
+
+import asyncio
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from tests.backend.engines.sql import Conflict, Database
+from tests.backend.identity.closings import ITSELF, How
+from tests.backend.identity.commands import Desk
+from tests.backend.identity.ending import Ending
+from tests.backend.office.filing import CannotBindError
+from tests.backend.office.keeping import NotDone
+from tests.backend.office.model import open_office
+from tests.backend.wire.store import Store
+
+REFUSED: Final = (CannotBindError, NotDone)
+"""The backend changed nothing and says why."""
+
+BROKE: Final = (Conflict, OSError)
+"""A person reads that something broke, and not why; any other error ends the process."""
+
+ANSWER_S: Final = 60.0
+"""Longest wait for both: ten times as long as an engine may take for one step."""
+
+
+class Deed(NamedTuple):
+    """What one process does; `verb` is a key of VERBS."""
+
+    verb: str
+    words: tuple[str, ...]
+
+
+class Said(NamedTuple):
+    """What came of it; `why` is empty where it was done. Refused, it `broke` or says why not."""
+
+    done: bool
+    why: str = ""
+    broke: bool = False
+
+
+def _retire(desk: Desk, device_id: str) -> None:
+    ending = Ending(desk.register, desk.office)
+    asyncio.run(ending.while_serving(device_id, How.RETIRED, ITSELF, datetime.now(UTC)))
+
+
+VERBS: Final[dict[str, Callable[..., object]]] = {
+    "bind": lambda desk, photo, number: desk.office.filing.bind(photo, number),
+    "discard": lambda desk, photo: desk.office.keeping.discard(photo, datetime.now(UTC)),
+    "opt out": lambda desk, number: desk.office.opt_out_order(number, True),
+    "opt out address": lambda desk, address: desk.office.opt_out_address(address, True),
+    "gone": lambda desk, device_id, to: desk.gone(device_id, to),
+    "retire": _retire,
+    "hold": lambda desk, number, case: desk.office.keeping.hold(number, case, datetime.now(UTC)),
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two processes, ready to act."""
+
+    ends: tuple["Connection[Any, Any]", "Connection[Any, Any]"]
+
+    def act(self, deeds: tuple[Deed, Deed], late_s: float) -> tuple[Said, Said]:
+        """Return what both said.
+
+        Args:
+            late_s: how much later the second one begins; the first one, if it is negative.
+        """
+        for end, deed, wait_s in zip(self.ends, deeds, (-late_s, late_s), strict=True):
+            end.send((deed, max(wait_s, 0.0)))
+        said = []
+        for end in self.ends:
+            assert end.poll(ANSWER_S), f"no answer within {ANSWER_S:g} s"
+            said.append(end.recv())
+        return said[0], said[1]
+
+
+@contextmanager
+def pair(folder: Path, *, locks: bool = True) -> Iterator[Pair]:
+    """Run both over the backend in this folder, on the engines that the environment names.
+
+    Args:
+        locks: False breaks the backend: nothing waits for a lock that has a name. It shows that
+            the rig can see a wrong end. SQLite has no such lock, so that this breaks nothing there.
+    """
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(2)
+    pipes = [context.Pipe() for _ in range(2)]
+    processes = [
+        context.Process(target=_run, args=(folder, theirs, barrier, locks), daemon=True)
+        for _, theirs in pipes
+    ]
+    for one in processes:
+        one.start()
+    try:
+        for ours, _ in pipes:
+            assert ours.poll(ANSWER_S), "a process did not open its office"
+            ours.recv()
+        yield Pair((pipes[0][0], pipes[1][0]))
+    finally:
+        for one in processes:
+            one.kill()
+            one.join()
+
+
+def _run(folder: Path, end: "Connection[Any, Any]", barrier: Barrier, locks: bool) -> None:
+    if not locks:
+        Database.together = lambda self, name=None: self.apart()  # type: ignore[method-assign] # noqa: ARG005
+    desk = Desk.of(folder, open_office(Store(folder)))
+    end.send("ready")
+    while True:
+        deed, wait_s = end.recv()
+        barrier.wait()
+        time.sleep(wait_s)
+        try:
+            VERBS[deed.verb](desk, *deed.words)
+        except REFUSED as error:
+            end.send(Said(done=False, why=str(error)))
+        except BROKE as error:
+            end.send(Said(done=False, why=str(error), broke=True))
+        else:
+            end.send(Said(done=True))
