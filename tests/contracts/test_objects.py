@@ -1,6 +1,7 @@
 """What every engine for objects promises: the folder, and a bucket of a real S3 engine."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,24 @@ def test_what_was_put_is_got_byte_for_byte_and_the_last_one_counts(objects: Obje
 
     assert [objects.get(one, name) for name in (RECORD, REFUSED, copy)] == [CONTENT, b"", b"last"]
     assert objects.line(one, RECORD) == b"label"
+
+
+def test_what_two_put_at_once_is_whole_for_whoever_reads_meanwhile(objects: Objects) -> None:
+    """Two instances make the same copy of a photo when two people look at the same moment."""
+    one, name = new_id(), copy_name(Shows.LABEL)
+    objects.put(one, name, CONTENT)
+
+    def put_and_get() -> set[bytes]:
+        found = set()
+        for _ in range(20):
+            objects.put(one, name, CONTENT)
+            found.add(objects.get(one, name))
+        return found
+
+    with ThreadPoolExecutor(2) as both:
+        read = [both.submit(put_and_get) for _ in range(2)]
+
+    assert [one.result() for one in read] == [{CONTENT}, {CONTENT}]
 
 
 def test_what_is_not_there_is_missing(objects: Objects) -> None:

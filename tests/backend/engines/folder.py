@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from tests.backend.copies.shows import Shows
 from tests.backend.engines.away import Away
@@ -103,12 +104,16 @@ class Folder:
 
     @staticmethod
     def _write(path: Path, content: bytes, *, durable: bool) -> None:
-        part = path.with_name(f"{path.name}.part")
+        part = path.with_name(f"{path.name}.{uuid4().hex}.part")  # another process may write it too
         with _told(path):
-            part.write_bytes(content)
-            if durable:
-                _flush(part)
-            part.rename(path)
+            try:
+                part.write_bytes(content)
+                if durable:
+                    _flush(part)
+                part.rename(path)
+            except OSError:
+                part.unlink(missing_ok=True)
+                raise
             if durable:
                 _flush(path.parent)
 
