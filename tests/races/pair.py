@@ -53,6 +53,9 @@ def _retire(desk: Desk, device_id: str) -> None:
 
 VERBS: Final[dict[str, Callable[..., object]]] = {
     "bind": lambda desk, photo, number: desk.office.filing.bind(photo, number),
+    "correct": lambda desk, photo, number, before: desk.office.filing.bind(
+        photo, number, before=before
+    ),
     "discard": lambda desk, photo: desk.office.keeping.discard(photo, datetime.now(UTC)),
     "opt out": lambda desk, number: desk.office.opt_out_order(number, True),
     "opt out address": lambda desk, address: desk.office.opt_out_address(address, True),

@@ -1,15 +1,17 @@
 """The races: what two processes do at once, and which ends are wrong."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from agent.models import Kind
 from tests.backend.identity.commands import Desk
 from tests.backend.identity.known import DeviceState
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR, SIGNATURE
-from tests.backend.office.town import Town
+from tests.backend.office.town import PICTURE, Town
 from tests.races.pair import Deed, Said
+from tests.support.factory import Made, RecordMaker
 
 Judge = Callable[[Said, Said], str]
 """Says in words what is wrong; empty where nothing is."""
@@ -24,6 +26,7 @@ class Site:
 
     town: Town
     desk: Desk
+    second: RecordMaker = field(default_factory=lambda: RecordMaker("van-8"))
 
     def reset(self) -> None:
         """Everybody takes photos, and nothing is held."""
@@ -99,6 +102,31 @@ def two_bind(site: Site, _: int) -> Round:
         return "" if is_so else f"it is shown on another order than was said: {shown}"
 
     return (Deed("bind", (photo, LEFT_DOOR)), Deed("bind", (photo, RIGHT_DOOR))), judge
+
+
+def _stray(site: Site, van: RecordMaker) -> Made:
+    stop = {"id": site.town.office.orders.find(LEFT_DOOR).stop_id, "bound_by": "ambiguous"}
+    return van.make(Kind.PHOTO, {"stop": stop, "simulated": False}, PICTURE)
+
+
+def two_correct(site: Site, _: int) -> Round:
+    """Two photos, each on the other's order, are corrected: none waits for the other for good."""
+    site.reset()
+    photos = [site.town.receive(_stray(site, van)) for van in (site.town.van, site.second)]
+    for photo, number in zip(photos, (LEFT_DOOR, RIGHT_DOOR), strict=True):
+        site.town.office.filing.bind(photo, number)
+
+    def judge(*said: Said) -> str:
+        if not all(one.done for one in said):
+            return f"a correction was refused: {said[0].why or said[1].why}"
+        shown = [photos[0] in site.town.shown(RIGHT_DOOR), photos[1] in site.town.shown(LEFT_DOOR)]
+        return "" if all(shown) else "a correction is lost"
+
+    deeds = (
+        Deed("correct", (photos[0], RIGHT_DOOR, LEFT_DOOR)),
+        Deed("correct", (photos[1], LEFT_DOOR, RIGHT_DOOR)),
+    )
+    return deeds, judge
 
 
 def bind_and_discard(site: Site, _: int) -> Round:
@@ -183,6 +211,7 @@ RACES: Final[dict[str, Callable[[Site, int], Round]]] = {
     "bind-opt-out": bind_and_opt_out,
     "bind-opt-out-address": bind_and_opt_out_address,
     "bind-bind": two_bind,
+    "correct-correct": two_correct,
     "bind-discard": bind_and_discard,
     "gone-gone": two_gone,
     "gone-chain": chain_gone,
