@@ -99,8 +99,13 @@ class Accounts:
                 self.add(account)
 
     def remove(self, who: str) -> bool:
-        """Remove an account; its sessions end. False when there is none."""
-        gone = self._ledger.execute("DELETE FROM accounts WHERE who = ?", (who,))
+        """Remove an account, with its sessions and what they opened. False when there is none."""
+        codes = """DELETE FROM one_time_codes
+            WHERE number IN (SELECT number FROM orders WHERE customer = ?)"""
+        with self._ledger.together():
+            gone = self._ledger.execute("DELETE FROM accounts WHERE who = ?", (who,))
+            self._ledger.execute("DELETE FROM grants WHERE agent = ?", (who,))
+            self._ledger.execute(codes, (who,))
         return gone.rowcount == 1
 
     def find(self, who: str) -> SignedIn | None:
@@ -126,12 +131,17 @@ class Accounts:
         )
         return found if fits and await asked_by_people(self.find, who) == found else None
 
-    def know(self, who: str, now: datetime) -> str:
-        """What to give a browser in which this account has just been signed in."""
+    def know(self, by: SignedIn, now: datetime) -> str:
+        """Return what to give a browser in which this account has just been signed in.
+
+        The browser stays unknown if the account has changed since its password was given.
+        """
         given = secrets.token_urlsafe(32)
         self._ledger.execute("DELETE FROM browsers WHERE ends <= ?", (rfc3339(now),))
-        row = (digest(given), rfc3339(now + KNOWN_FOR), who)
-        self._ledger.execute("INSERT INTO browsers VALUES (?, ?, ?)", row)
+        row = (digest(given), rfc3339(now + KNOWN_FOR), by.who)
+        with unchanged(self._ledger, by) as is_so:
+            if is_so:
+                self._ledger.execute("INSERT INTO browsers VALUES (?, ?, ?)", row)
         return given
 
     def knows(self, who: str, given: str, now: datetime) -> bool:
@@ -145,6 +155,19 @@ class Accounts:
             return self._hasher.verify(known, password)
         except VerifyMismatchError:
             return False
+
+
+@contextmanager
+def unchanged(ledger: Database, by: SignedIn) -> Iterator[bool]:
+    """Hold an account, and give whether it is as it was when its password was given.
+
+    Until the end of the block no other process changes or removes the account: a row that refers
+    to it is either refused, or deleted with it. A comparison within the INSERT is not enough. The
+    INSERT reads the old account, and its foreign key a moment later finds the new one of this name.
+    """
+    query = "SELECT role, hash FROM accounts WHERE who = ?"
+    with ledger.holding(query, (by.who,)) as found:
+        yield found == by.standing
 
 
 def digest(given: str) -> str:

@@ -26,7 +26,7 @@ class CustomerPages:
             door.page("/orders", Customer, self.orders),
             door.page("/orders/{number}", Customer, self.order),
             door.action("/orders/{number}/delivery-photos", Customer, self.choose_for_order),
-            door.action("/orders/{number}/code", Customer, self.code),
+            door.granting("/orders/{number}/code", Customer, self.code),
             door.page("/delivery-photos", Customer, self.addresses),
             door.action("/addresses/{address}/delivery-photos", Customer, self.choose_for_address),
         ]

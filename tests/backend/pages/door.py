@@ -103,6 +103,20 @@ class Door:
         """What a form of one role does; the form must be of this session."""
         return self._route(path, "POST", role, answer)
 
+    def granting(
+        self, path: str, role: type[V_co], answer: Callable[[Visit[V_co]], Response]
+    ) -> Route:
+        """An action that opens something for a while; a session that has ended opens nothing.
+
+        The account of the session stays as it is until the answer is there (`Sessions.held`).
+        """
+
+        def granted(visit: Visit[V_co]) -> Response:
+            with self._sessions.held(visit.cookie, visit.now) as viewer:
+                return answer(visit) if viewer == visit.viewer else RedirectResponse(SIGN_IN, 303)
+
+        return self._route(path, "POST", role, granted)
+
     def signed_in(self, path: str, answer: Answer[Viewer]) -> Route:
         """What every role may ask for; the answer looks at who it is."""
         return self._route(path, "GET", (Customer, Agent, Dispatch), answer)

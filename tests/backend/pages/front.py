@@ -93,7 +93,7 @@ class FrontPages:
         cookie = self._sessions.open(signed_in, visit.now)
         answer = _with_cookie(RedirectResponse(home(signed_in.viewer), 303), cookie)
         if not made.browser:
-            _set(answer, KNOWN_COOKIE, self._accounts.know(made.name, visit.now), KNOWN_FOR)
+            _set(answer, KNOWN_COOKIE, self._accounts.know(signed_in, visit.now), KNOWN_FOR)
         return answer
 
     def _later(self, visit: Visit[Viewer], status: int, why: str, after_s: int) -> Response:

@@ -35,7 +35,7 @@ class ServicePages:
     def routes(self, door: Door) -> list[Route]:
         return [
             door.page("/service", Agent, self.ask),
-            door.action("/service", Agent, self.verify),
+            door.granting("/service", Agent, self.verify),
             door.page("/service/{number}", Agent, self.order),
         ]
 

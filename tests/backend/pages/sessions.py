@@ -7,14 +7,15 @@ reads the database, or a backup of it, is signed in as nobody.
 import hashlib
 import hmac
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
 from agent.models import from_rfc3339, rfc3339
-from tests.backend.engines.sql import Conflict, Database, Room, statements
+from tests.backend.engines.sql import Database, Room, statements
 from tests.backend.office.access import Nobody, Viewer
-from tests.backend.pages.accounts import SignedIn, digest, viewer_of
+from tests.backend.pages.accounts import SignedIn, digest, unchanged, viewer_of
 
 IDLE: Final = timedelta(minutes=30)
 """A session ends so long after the last page. A phone left on a table is closed by then."""
@@ -65,11 +66,11 @@ class Sessions:
         It opens nothing where the account is not any more as it was when its password was given.
         """
         self.forget_ended(now)
-        into = """INSERT INTO sessions SELECT ?, who, ?, ? FROM accounts
-            WHERE who = ? AND role = ? AND hash = ?"""
         cookie, at = secrets.token_urlsafe(32), rfc3339(now)
-        with suppress(Conflict):  # the account goes in this moment
-            self._ledger.execute(into, (digest(cookie), at, at, by.who, *by.standing))
+        row = (digest(cookie), by.who, at, at)
+        with unchanged(self._ledger, by) as is_so:
+            if is_so:
+                self._ledger.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", row)
         return cookie
 
     def forget_ended(self, now: datetime) -> None:
@@ -89,6 +90,19 @@ class Sessions:
             change = "UPDATE sessions SET used = ? WHERE cookie = ? AND used < ?"
             self._ledger.execute(change, (rfc3339(now), digest(cookie), rfc3339(now)))
         return viewer_of(found["role"], found["who"])
+
+    @contextmanager
+    def held(self, cookie: str, now: datetime) -> Iterator[Viewer]:
+        """Give whose session this is, and keep that account as it is until the end of the block.
+
+        A change or removal of the account by another process waits, and then ends what the block
+        has opened for it.
+        """
+        query = """SELECT role, who FROM accounts WHERE who = (SELECT who FROM sessions
+            WHERE cookie = ? AND used >= ? AND began >= ?)"""
+        row = (digest(cookie), rfc3339(now - IDLE), rfc3339(now - LONGEST))
+        with self._ledger.holding(query, row) as found:
+            yield Nobody() if found is None else viewer_of(*found)
 
     def close(self, cookie: str) -> None:
         self._ledger.execute("DELETE FROM sessions WHERE cookie = ?", (digest(cookie),))

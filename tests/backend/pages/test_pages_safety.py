@@ -150,7 +150,9 @@ def test_a_browser_that_was_here_is_known_for_its_account_only_and_guesses_no_mo
 @pytest.mark.parametrize("end", ["password", "removed", "90 days"])
 def test_a_browser_is_forgotten_with_the_password(live: Live, end: str) -> None:
     accounts = Accounts(live.town.office.ledger, CHEAP)
-    given = accounts.know(PERSON.who, NOON)
+    signed_in = accounts.find(PERSON.who)
+    assert signed_in is not None
+    given = accounts.know(signed_in, NOON)
     assert accounts.knows(PERSON.who, given, NOON)
 
     match end:

@@ -1,0 +1,134 @@
+"""Who signs in or is let in while the account changes: what an ended session opens.
+
+With `--database postgresql` as well as on SQLite, where everybody waits for everybody.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.backend.engines.opening import PER_FOLDER, URL
+from tests.backend.engines.postgres import close_pools
+from tests.backend.office.access import Agent, Customer, Nobody
+from tests.backend.office.demo import ALLOWED
+from tests.backend.office.ledger import open_ledger
+from tests.backend.office.town import NOON
+from tests.backend.pages.accounts import Account, Accounts
+from tests.backend.pages.door import SIGN_IN
+from tests.backend.pages.live import CHEAP, Live
+from tests.backend.pages.sessions import Sessions
+from tests.support.postgres import running_postgres, told
+
+AGENT: Final = Account("agent", "17", "x")
+CUSTOMER: Final = Account("customer", "c-1", "x")
+
+PAUSE: Final = """CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(0.8); RETURN NEW; END $$;
+    CREATE TRIGGER pause BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION pause()"""
+"""An INSERT into a table waits between what it has read and what its foreign keys find."""
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+@pytest.fixture
+def on_postgresql(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with running_postgres(fsync=False) as server, monkeypatch.context() as changed:
+        changed.setenv(URL, server.url)
+        changed.delenv(PER_FOLDER, raising=False)
+        yield server.url
+        close_pools()
+
+
+def waited(elsewhere: ThreadPoolExecutor, do: Callable[..., Any], *args: Any) -> Future[Any]:
+    """It has begun, and stands where it has to wait."""
+    begun = elsewhere.submit(do, *args)
+    time.sleep(0.3)
+    return begun
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["sessions", "browsers"])
+def test_what_an_old_password_opened_ends_with_its_change_also_at_once(
+    on_postgresql: str, tmp_path: Path, elsewhere: ThreadPoolExecutor, table: str
+) -> None:
+    """14 of 300 sessions outlived it: the INSERT found the account as it was before the change,
+    and its foreign key a moment later the one after it."""
+    ledger = open_ledger(tmp_path)
+    accounts, sessions = Accounts(ledger, CHEAP), Sessions(ledger)
+    accounts.add(CUSTOMER)
+    before = accounts.find(CUSTOMER.who)
+    assert before is not None
+    told(on_postgresql, PAUSE.format(table))
+
+    opens = sessions.open if table == "sessions" else accounts.know
+    begun = waited(elsewhere, opens, before, NOON)
+    accounts.add(Account(CUSTOMER.role, CUSTOMER.who, "another"))
+    given = begun.result()
+
+    assert sessions.viewer(given, NOON) == Nobody()
+    assert not accounts.knows(CUSTOMER.who, given, NOON)
+
+
+@pytest.mark.parametrize("password", ["another", None])
+def test_what_an_agent_may_see_ends_with_the_account(live: Live, password: str | None) -> None:
+    """Whoever has the number next begins without it."""
+    browser, access = live.browser(Agent("17")), live.town.office.access
+    code = access.one_time_code(ALLOWED, NOON)
+    assert browser.send("/service", number=ALLOWED, code=code, why="where").status_code == 303
+    assert access.may_see_order(Agent("17"), ALLOWED, NOON)
+    accounts = Accounts(live.town.office.ledger, CHEAP)
+
+    if password is None:
+        accounts.remove("17")
+    else:
+        accounts.add(Account("agent", "17", password))
+
+    assert not access.may_see_order(Agent("17"), ALLOWED, NOON)
+
+
+def test_a_code_ends_with_the_account_of_its_customer(live: Live) -> None:
+    access = live.town.office.access
+    code = access.one_time_code(ALLOWED, NOON)
+
+    Accounts(live.town.office.ledger, CHEAP).remove("c-1")
+
+    assert not access.verify(Agent("17"), ALLOWED, code, "where", NOON)
+
+
+def test_an_account_that_changes_while_its_agent_gives_a_code_may_see_nothing(
+    live: Live, elsewhere: ThreadPoolExecutor
+) -> None:
+    browser, town = live.browser(Agent("17")), live.town
+    code = town.office.access.one_time_code(ALLOWED, NOON)
+
+    def give() -> tuple[int, str | None]:
+        answer = browser.send("/service", number=ALLOWED, code=code, why="where")
+        return answer.status_code, answer.headers.get("Location")
+
+    with town.office.ledger.apart():
+        Accounts(town.office.ledger, CHEAP).add(AGENT)
+        given = waited(elsewhere, give)
+
+    assert given.result() == (303, SIGN_IN)
+    assert not town.office.access.may_see_order(Agent("17"), ALLOWED, NOON)
+
+
+def test_an_account_that_changes_while_its_customer_asks_for_a_code_is_given_none(
+    live: Live, elsewhere: ThreadPoolExecutor
+) -> None:
+    browser, ledger = live.browser(Customer("c-1")), live.town.office.ledger
+
+    with ledger.apart():
+        Accounts(ledger, CHEAP).add(CUSTOMER)
+        given = waited(elsewhere, browser.send, f"/orders/{ALLOWED}/code")
+
+    assert given.result().headers.get("Location") == SIGN_IN
+    assert ledger.execute("SELECT count(*) FROM one_time_codes").fetchone()[0] == 0
