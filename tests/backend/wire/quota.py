@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from agent.models import rfc3339
 from tests.backend.engines.away import Away
-from tests.backend.wire.store import Store
+from tests.backend.wire.store import Store, Upload, UploadExistsError
 from tests.backend.wire.tries import IN_VAIN, Tries
 
 log = logging.getLogger(__name__)
@@ -68,13 +68,36 @@ def owner_of(scope: Any) -> str:
 
 
 class Quota:
-    """Counts what has no receipt. Two that begin at once may be one more than the limit."""
+    """Counts what has no receipt, and begins no more of one owner than fit."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def begin(self, upload: Upload, owner: str) -> bool:
+        """Begin an upload, and return whether there was room for it.
+
+        No other upload of this owner begins between the count and the new row, at whatever
+        instance.
+
+        Raises:
+            UploadExistsError: one of this id was begun before.
+            Away: the rows cannot be asked, or others of this owner are in the way for too long.
+        """
+        if self._store.find(upload.capture_id) is not None:
+            raise UploadExistsError(f"{upload.capture_id} was begun before")
+        self._make_room(owner)
+        with self._store.db.together(f"quota {owner}"):
+            if is_begun := self._fits(owner, upload.length):
+                self._store.create(upload, owner)
+        return is_begun
+
     def admits(self, owner: str, length: int) -> bool:
-        """Whether this owner may begin another upload; the oldest of its refused ones make room.
+        """Return whether this owner could begin another upload now; makes room for it."""
+        self._make_room(owner)
+        return self._fits(owner, length)
+
+    def _make_room(self, owner: str) -> None:
+        """Drop the oldest refused uploads of an owner that has too many.
 
         However many cannot be dropped stay, and are tried again at the next.
         """
@@ -84,6 +107,8 @@ class Quota:
         with suppress(Away):  # where the rows are away, the next question says so
             for capture_id, _ in too_many:
                 tries.does(self._store.drop, capture_id)
+
+    def _fits(self, owner: str, length: int) -> bool:
         lengths = [length for _, length in self._of(owner, "v.accepted IS NULL")]
         return len(lengths) < MOST_OPEN and sum(lengths) + length <= MOST_OPEN_BYTES
 

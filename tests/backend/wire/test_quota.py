@@ -1,9 +1,12 @@
 """What lies at the backend without a receipt: so much of one device, and so long."""
 
+import time
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -285,3 +288,35 @@ def test_what_is_due_goes_also_after_the_database_was_away(
         old = refused(store, "2026-01-01T00:00:00.000Z")
 
         until(lambda: store.find(old) is None)
+
+
+def test_uploads_that_begin_at_once_are_no_more_than_fit(live: Live) -> None:
+    """48 began at once at two instances where 33 fitted: each counted before another one began."""
+    begin = Barrier(12)
+
+    def post(_: int) -> int:
+        with speaking_to(live.url, live.ca_file) as wire:
+            begin.wait(10)
+            return int(wire.post(new_id(), b"a record").status_code)
+
+    with ThreadPoolExecutor(12) as pool:
+        statuses = sorted(pool.map(post, range(12)))
+
+    assert statuses == [201] * 3 + [429] * 9
+
+
+def test_an_upload_of_the_same_device_waits_for_one_that_is_begun_elsewhere(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota, "MOST_OPEN", 1)
+    first, second = (Upload(new_id(), 10, "0" * 64, "") for _ in range(2))
+    other = Store(store.folder)
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        with store.db.apart():
+            assert Quota(store).begin(first, "device van-7")
+            begun = elsewhere.submit(Quota(other).begin, second, "device van-7")
+            time.sleep(0.3)
+        assert not begun.result()
+
+    assert list(store.begun.all()) == [first.capture_id]

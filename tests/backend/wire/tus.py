@@ -87,13 +87,12 @@ class Tus:
         return await self._answer(request, upload, came, 201, {"Location": location})
 
     def _begin(self, owner: str, upload: Upload) -> None:
-        is_new = self._store.find(upload.capture_id) is None
-        if is_new and not self._quota.admits(owner, upload.length):
-            raise HTTPException(429, TOO_MANY, {"Retry-After": str(RETRY_AFTER_S)})
         try:
-            self._store.create(upload, owner)
+            is_begun = self._quota.begin(upload, owner)
         except UploadExistsError as error:
             raise HTTPException(409, f"{error}: ask for its offset with HEAD") from error
+        if not is_begun:
+            raise HTTPException(429, TOO_MANY, {"Retry-After": str(RETRY_AFTER_S)})
 
     async def head(self, request: Request) -> Response:
         upload, offset = await asked(self._asked_for, request)
