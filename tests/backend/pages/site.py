@@ -109,6 +109,7 @@ class Site:
                 Away: self._away,
             },
         )
+        app.router.redirect_slashes = False  # Starlette's would lead where the Host header says
         return Mount(PREFIX, app)
 
     def _fleet_pages(self) -> FleetPages | None:

@@ -545,3 +545,19 @@ def test_while_the_database_is_away_a_page_says_so_and_nobody_is_signed_out(live
     assert "We cannot do this now" in away.text
     assert "Content-Security-Policy" in away.headers
     assert browser.get(f"/orders/{ALLOWED}").status_code == 200
+
+
+def test_no_page_leads_where_the_host_header_says(live: Live) -> None:
+    """A redirect of `/pages/orders/` did: whoever has a page fetched under another name, through a
+    cache for example, could send its next reader anywhere."""
+    browser = live.browser(OWNER)
+    said = dict.fromkeys(["Host", "X-Forwarded-Host", "Forwarded", "X-Original-Host"], "evil.test")
+    asked = [one.split() for one in routes(live.app.routes) if "/files" not in one]
+    for method, path in asked:
+        for slash in ("", "/", "//", "/?next=x"):
+            place = path.replace("{number}", ALLOWED) + slash
+
+            answer = browser.ask(method, place, None, said)
+
+            assert "evil.test" not in f"{answer.headers}{answer.text}", place
+            assert "://" not in answer.headers.get("Location", ""), place
