@@ -189,3 +189,23 @@ def test_more_than_may_fail_in_a_wave_end_it() -> None:
 
     assert deploy.too_many(outcomes, outcomes, 2) == ""
     assert deploy.too_many(outcomes, outcomes, 1) == "van-1, van-2"
+
+
+def test_a_changed_release_ends_a_rollout_whatever_may_fail() -> None:
+    changed = {"verdict": "not done", "counts": False, "ends": True}
+    outcomes = {"van-1": {"doorstep_deploy_outcome": changed}, "van-2": {}}
+
+    assert deploy.too_many(outcomes, outcomes, 99) == "van-1"
+
+
+def test_a_tar_that_differs_or_is_gone_is_another_release(tmp_path: Path) -> None:
+    tar = _release(tmp_path, *WHEELS, UNIT) / "amd64.tar"
+    was = deploy.sha256(str(tar))
+    assert deploy.changed(str(tar), was) == ""
+
+    with tar.open("ab") as opened:
+        opened.write(b"one more")
+    assert "amd64.tar is not what it was when the roll-out began" in deploy.changed(str(tar), was)
+
+    tar.unlink()
+    assert "amd64.tar is not what it was when the roll-out began" in deploy.changed(str(tar), was)

@@ -1,6 +1,7 @@
 """What a deploy decides: whether a release is fit to be sent, and what came of it on a device.
 
-`doorstep_release.py FOLDER` says what is wrong with a release, before a device is reached.
+`doorstep_release.py FOLDER` says what is wrong with a release, before a device is reached; of one
+that is fit it prints the digests that the whole roll-out uses.
 """
 
 import hashlib
@@ -33,7 +34,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filters by their names in the playbook."""
-        found = (amiss, sha256, digest, room_mb, off_power, findings, outcome, too_many)
+        found = (amiss, changed, sha256, digest, room_mb, off_power, findings, outcome, too_many)
         return {f"doorstep_{one.__name__}": one for one in found}
 
 
@@ -79,6 +80,40 @@ def _amiss_in(tar: Path, wanted: str | None, architecture: str) -> str:
         remedy = "call the folder as the version in it, or build it again"
         return f"{tar.name} is not of {version}, as its folder is called: {remedy}"
     return "" if "doorstep-capture.service" in names else f"{tar.name} has no units: build it again"
+
+
+def read(folder: str) -> dict[str, dict[str, str]]:
+    """Return what tells this release from any other, by architecture.
+
+    A roll-out reads it once. `sha256` is of the tar, `digest` is that of `digest`.
+    """
+    tars = {arch: Path(folder) / f"{arch}.tar" for arch in MACHINES}
+    return {
+        arch: {"sha256": sha256(str(tar)), "digest": digest(str(tar))}
+        for arch, tar in tars.items()
+        if tar.is_file()
+    }
+
+
+def changed(tar: str, was: str) -> str:
+    """Return why a tar is not what the roll-out began with; nothing where it is.
+
+    Args:
+        tar: of one architecture.
+        was: its `sha256` then.
+    """
+    place = Path(tar)
+    try:
+        is_same = sha256(tar) == was
+    except OSError:
+        is_same = False
+    return (
+        ""
+        if is_same
+        else f"{place.parent.name}: {place.name} is not what it was when the roll-out began, so no "
+        f"other device gets it: look who wrote to {place.parent}, and deploy again with the build "
+        "that is meant"
+    )
 
 
 def sha256(file: str) -> str:
@@ -156,11 +191,14 @@ def lost() -> dict[str, Any]:
 
 
 def too_many(hosts: Iterable[str], hostvars: Mapping[str, Any], most: int) -> str:
-    """Which devices end the roll-out, where they are more than may fail in a wave; or nothing."""
-    bad = [
-        host for host in hosts if hostvars[host].get("doorstep_deploy_outcome", {}).get("counts")
-    ]
-    return ", ".join(bad) if len(bad) > int(most) else ""
+    """Which devices end the roll-out, where they are more than may fail in a wave; or nothing.
+
+    One that found the release changed ends it in any case.
+    """
+    told = {host: hostvars[host].get("doorstep_deploy_outcome", {}) for host in hosts}
+    bad = [host for host, outcome in told.items() if outcome.get("counts")]
+    ends = [host for host, outcome in told.items() if outcome.get("ends")]
+    return ", ".join(ends or (bad if len(bad) > int(most) else []))
 
 
 def _line(text: object) -> str:
@@ -170,10 +208,13 @@ def _line(text: object) -> str:
 
 
 def main(folder: str) -> int:
-    """Prints what is wrong."""
+    """Print what is wrong; else what the roll-out is to go by, as JSON in one line."""
     wrong = amiss(folder)
-    sys.stderr.write(f"{wrong}\n" if wrong else "")
-    return 2 if wrong else 0
+    if wrong:
+        sys.stderr.write(f"{wrong}\n")
+        return 2
+    sys.stdout.write(f"{json.dumps(read(folder))}\n")
+    return 0
 
 
 if __name__ == "__main__":

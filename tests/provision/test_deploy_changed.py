@@ -1,0 +1,129 @@
+"""A roll-out whose release changes in its folder between two waves: it ends there."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.support.device import REPOSITORY
+
+pytestmark = pytest.mark.slow
+
+PLAYBOOK: Final = Path(sys.executable).with_name("ansible-playbook")
+PROVISIONING: Final = REPOSITORY / "scripts" / "provisioning"
+VERSION: Final = "2026.12.0"
+
+DEVICES: Final = ("van-1", "van-2", "van-3")
+
+
+def _release(folder: Path, build: str) -> Path:
+    """A release that is whole, of one architecture; another build of the same version differs."""
+    place = folder / VERSION
+    place.mkdir(exist_ok=True)
+    files = {
+        f"./doorstep-{VERSION}-py3-none-any.whl": build,
+        "./units/doorstep-capture.service": "",
+        "./SHA256SUMS": build,
+    }
+    with tarfile.open(place / "amd64.tar", "w") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    digest = hashlib.sha256((place / "amd64.tar").read_bytes()).hexdigest()
+    (place / "SHA256SUMS").write_text(f"{digest}  amd64.tar\n")
+    return place
+
+
+def _read(release: Path) -> dict[str, Any]:
+    """What `scripts/deploy` reads of it, once."""
+    program = PROVISIONING / "filter_plugins" / "doorstep_release.py"
+    ran = subprocess.run(
+        [sys.executable, program, release], capture_output=True, text=True, check=True
+    )
+    return dict(json.loads(ran.stdout or "{}"))
+
+
+def _roles(folder: Path) -> Path:
+    """The role of a deploy, of which nothing that a device does is left: this machine is none."""
+    shutil.copytree(PROVISIONING / "roles" / "doorstep_deploy", folder / "doorstep_deploy")
+    tasks = folder / "doorstep_deploy" / "tasks"
+    for name in ("road", "room", "install"):
+        (tasks / f"{name}.yml").write_text(yaml.safe_dump([{"ansible.builtin.debug": None}]))
+    outcome = {"verdict": "done", "todo": "it was brought", "counts": False}
+    done = [{"ansible.builtin.set_fact": {"doorstep_deploy_outcome": outcome}}]
+    (tasks / "try.yml").write_text(yaml.safe_dump(done))
+    return folder
+
+
+def _waves(release: Path, other: Path) -> list[dict[str, Any]]:
+    """The waves of deploy.yml; after the first one, the other release takes this one's place."""
+    plays = yaml.safe_load((PROVISIONING / "deploy.yml").read_text())
+    play = next(one for one in plays if "serial" in one)
+    machine = {"architecture": "amd64"}
+    play |= {"hosts": "all", "become": False, "roles": ["doorstep_deploy"], "vars_files": []}
+    play["vars"] = {
+        "doorstep_id": "{{ inventory_hostname }}",
+        "doorstep_preflight_found": {"release": "2026.11.7"},
+        "doorstep_preflight_machine": machine,
+        "deploy_release": str(release),
+    }
+    change = {
+        "ansible.builtin.shell": f"cp {other}/amd64.tar {other}/SHA256SUMS {release}/",
+        "when": "inventory_hostname == 'van-1'",
+    }
+    play["post_tasks"] = [*play["post_tasks"], change]
+    say = "{{ inventory_hostname }}: {{ doorstep_deploy_outcome.todo | default('not tried') }}"
+    told = {
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.fail": {"msg": f"TOLD {say}"}}],
+    }
+    return [play, told]
+
+
+@pytest.mark.parametrize("failures", [0, 99])
+def test_a_release_that_changes_between_two_waves_ends_the_rollout(
+    tmp_path: Path, failures: int
+) -> None:
+    """However many devices of a wave may fail: the next ones would run what nobody has tried."""
+    release = _release(tmp_path, "first")
+    (tmp_path / "other").mkdir()
+    other = _release(tmp_path / "other", "second")
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(_waves(release, other)))
+    hosts = {name: {"ansible_connection": "local"} for name in DEVICES}
+    (tmp_path / "fleet.yml").write_text(json.dumps({"all": {"hosts": hosts}}))
+    own = {"ANSIBLE_CONFIG": str(PROVISIONING / "ansible.cfg")}
+    own |= {"ANSIBLE_ROLES_PATH": str(_roles(tmp_path / "roles"))}
+    own |= {"ANSIBLE_FILTER_PLUGINS": str(PROVISIONING / "filter_plugins")}
+    own |= {"DOORSTEP_PROVISION_DIR": str(tmp_path), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "temp")}
+    given = {"deploy_waves": [1], "deploy_max_failures": failures, "deploy_read": _read(release)}
+
+    ran = subprocess.run(
+        [PLAYBOOK, "-i", tmp_path / "fleet.yml", "-e", json.dumps(given), tmp_path / "play.yml"],
+        env=os.environ | {"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"} | own,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+    lines = (ran.stdout + ran.stderr).splitlines()
+    told = dict(
+        line.partition("TOLD ")[2].split(": ", 1)
+        for line in lines
+        if line.startswith("fatal: ") and "TOLD " in line
+    )
+    assert set(told) == set(DEVICES), ran.stdout + ran.stderr
+    assert told["van-1"] == "it was brought"
+    assert "amd64.tar is not what it was when the roll-out began" in told["van-2"]
+    assert told["van-3"] == "not tried"
