@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 from collections.abc import Collection
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -127,13 +126,14 @@ def _command(options: argparse.Namespace, data: Path) -> None:
         for line in stray.run(options, office):
             print(line, flush=True)
     else:
-        print(commands.run(options, office, datetime.now(UTC)))
+        print(commands.run(options, office, office.ledger.now()))
 
 
 def _serve(options: argparse.Namespace, data: Path) -> None:
     with keys.alone(data):
         certificates = keys.certificates(data / "ca", options.name)
         store = Store(data, chosen.objects_of(data, options.objects))
+        store.db.now()  # an instance whose clock is wrong does not even start
         for said in store.objects.begin():
             log.warning("objects=not_checked why=%s", said)
         chosen.remember(data, options.objects, store.db, store.objects)

@@ -142,7 +142,7 @@ def create_app(
         Route("/receipts", Receipts(store, intake).answer, methods=["POST"]),
     ]
     if office is not None:
-        routes += ManifestRoute(office.routes, key).routes()
+        routes += ManifestRoute(office.routes, key, office.ledger.now).routes()
     if site is not None:
         routes += [Route(bare, _into_the_pages) for bare in ("/", PREFIX)]
         routes.append(site.mount())
@@ -195,7 +195,7 @@ def _readiness(
     store: Store, office: Office | None, key: Callable[[], signing.PrivateKey]
 ) -> Readiness:
     checks = [health.database("backend", store.db), health.objects(store.objects)]
-    checks.append(health.Check("keys", key))
+    checks += [health.Check("keys", key), health.Check("clock", store.db.now)]
     if office is not None and office.ledger.engine == "sqlite":  # on PostgreSQL both are one
         checks.append(health.database("orders", office.ledger))
     return Readiness(checks)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Final
@@ -356,6 +357,31 @@ def test_two_names_do_not_wait_for_each_other(site: Site, database: Database) ->
 
     with database.together(), other.together():
         pass
+
+
+def test_beside_a_name_nobody_is_together_under_it_and_others_are_beside_it_where_it_can(
+    site: Site, database: Database
+) -> None:
+    other = site.open(patience_s=0.1)
+
+    with database.beside("keys"), pytest.raises(Away), other.together("keys"):
+        pass
+    with database.together("keys"), pytest.raises(Away), other.beside("keys"):
+        pass
+    if database.engine == "postgresql":
+        with database.beside("keys"), other.beside("keys"):
+            pass
+
+
+def test_the_time_is_now_and_has_passed_also_within_a_step(database: Database) -> None:
+    before = datetime.now(UTC)
+
+    with database.together():
+        first = database.now()
+        second = database.now()
+
+    assert before <= first < second <= datetime.now(UTC)
+    assert first.tzinfo is UTC
 
 
 def test_of_one_name_two_wait_for_each_other_and_of_two_none_where_it_can(

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from threading import Lock, local
 from typing import Any, Final, Self, TypeVar
@@ -19,6 +20,7 @@ from psycopg.abc import PQGen  # noqa: TID251 - as above
 from psycopg.conninfo import conninfo_to_dict  # noqa: TID251 - as above
 
 from tests.backend.engines.away import Away
+from tests.backend.engines.clock import check_own
 from tests.backend.engines.opening import CONNECTIONS, URL
 from tests.backend.engines.sql import (
     Column,
@@ -63,6 +65,9 @@ COLUMN_AGAIN_S: Final = 2.0
 _LOCK: Final = b"""SELECT pg_advisory_xact_lock(
     hashtextextended(coalesce(current_schema(), '') || '.' || %s, 0))"""
 """By schema and name; while a schema is made there is none yet, and NULL would lock nothing."""
+
+_LOCK_BESIDE: Final = _LOCK.replace(b"xact_lock(", b"xact_lock_shared(")
+"""The same for any number of transactions at once, none of which has it for itself."""
 
 _UNFIT: Final = "PostgreSQL: the database {} {}; make it with TEMPLATE template0 ENCODING 'UTF8' \
 LOCALE 'C'"
@@ -215,6 +220,22 @@ class Postgres(Database):
     def execute(self, sql: str, parameters: Parameters = ()) -> Result:
         return self._ask(translated(sql), _without_nul(parameters))
 
+    @contextmanager
+    def beside(self, name: str) -> Iterator[None]:
+        with self.apart():
+            self._ask(_LOCK_BESIDE, (f"{self._name}.{name}",))
+            yield
+
+    def now(self) -> datetime:
+        with _told(), self._in_hand() as connection:
+            began_s = time.monotonic()
+            row = connection.execute(b"SELECT clock_timestamp()").fetchone()
+            own, took_s = datetime.now(UTC), time.monotonic() - began_s
+        assert row is not None, "a SELECT without FROM has a row"
+        told: datetime = row[0]
+        check_own(told, own, took_s)
+        return told.astimezone(UTC)
+
     def close(self) -> None:
         """The process's connections stay: others may use them."""
 
@@ -243,11 +264,17 @@ class Postgres(Database):
                 self._here.connection = None
 
     def _ask(self, query: bytes, parameters: Parameters | None) -> Result:
-        with _told():
-            if (bound := self._bound()) is not None:
-                return _result(bound.execute(query, parameters))
-            with self._taken() as taken:
-                return _result(taken.execute(query, parameters))
+        with _told(), self._in_hand() as connection:
+            return _result(connection.execute(query, parameters))
+
+    @contextmanager
+    def _in_hand(self) -> Iterator[_Connection]:
+        """The connection of this thread's `together`; without one, any."""
+        if (bound := self._bound()) is not None:
+            yield bound
+            return
+        with self._taken() as taken:
+            yield taken
 
     @contextmanager
     def _taken(self) -> Iterator[_Connection]:

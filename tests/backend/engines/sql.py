@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, SupportsIndex
 
 Parameters = Sequence[Any] | Mapping[str, Any]
@@ -179,6 +180,26 @@ class Database(ABC):
         lock = self._row_lock if waits else self.free_row_lock
         with self._locked(None):
             yield self.execute(query + lock, parameters).fetchone()
+
+    @abstractmethod
+    def beside(self, name: str) -> AbstractContextManager[None]:
+        """`apart`, but no `together` of this name runs meanwhile; others `beside` it do.
+
+        Inside another one its lock is kept until the end of that. Raises Away.
+        """
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """Return the time that dates rows, in UTC: one clock for all processes of a backend.
+
+        It is the database's; on SQLite this machine's, where all of them are. The time that is
+        returned has passed already, also by the clock that told it.
+
+        Raises:
+            Away: the database cannot be asked.
+            WrongClock: this machine's clock is not the database's. Whoever asks for the time so
+                neither serves nor erases until both agree again.
+        """
 
     def migrate(self, room: Room) -> None:
         """Brings a room's tables to this version; several processes may be at it. Raises Away.

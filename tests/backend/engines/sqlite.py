@@ -4,7 +4,8 @@ import re
 import sqlite3  # noqa: TID251 - the backend's own door
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 from typing import Final
@@ -93,6 +94,12 @@ class Sqlite(Database):
             cursor = self._db.execute(sql, parameters)
             names = [column[0] for column in cursor.description or ()]
             return Result(names, cursor.fetchall(), cursor.rowcount)
+
+    def beside(self, name: str) -> AbstractContextManager[None]:
+        return self._locked(name)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
     def close(self) -> None:
         self._db.close()

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -113,13 +113,13 @@ class Admission:
         register: Register,
         clients: Clients,
         shown: Shown = by_tls,
-        now: Clock = lambda: datetime.now(UTC),
+        now: Clock | None = None,
     ) -> None:
         self._app = app
         self._register = register
         self._clients = clients
         self._shown = shown
-        self._now = now
+        self._now = now or register.now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _is_open(scope):

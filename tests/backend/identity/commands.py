@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Self
@@ -187,7 +187,9 @@ class Desk:
         except NameRefusedError as error:
             raise NotDone(f"{error}; nothing was changed") from error
         common = next(name for name in own if len(name) <= COMMON_CHARS)
-        made = self.identity.authority.serve(common, key.public_key(), own, datetime.now(UTC))
+        made = self.identity.authority.serve(
+            common, key.public_key(), own, self.office.ledger.now()
+        )
         with keys.alone(self.folder):
             keys.put_server(found, key, certificates.pem([made]))
         until = f"until {made.not_valid_after_utc:%Y-%m-%d}"
@@ -197,7 +199,7 @@ class Desk:
 
     def _still_certified(self, device_id: str, names: Sequence[str]) -> list[str]:
         """Who else has a certificate for these names."""
-        found = self.identity.names.still_certified(device_id, names, datetime.now(UTC))
+        found = self.identity.names.still_certified(device_id, names, self.office.ledger.now())
         return [
             f"{name}: also certified for {one.device_id} to {one.until:%Y-%m-%d}: "
             f"who has the card of {one.device_id} can answer for it until then"
@@ -210,7 +212,7 @@ class Desk:
         if not _DEVICE_ID.fullmatch(name):
             raise NotDone(f"{name} is no name: letters, digits, . _ - and at most 63")
         key = signing.new_key()
-        made = self.identity.authority.client(name, key.public_key(), datetime.now(UTC))
+        made = self.identity.authority.client(name, key.public_key(), self.office.ledger.now())
         with _new(out) as file:
             file.write(signing.private_pem(key) + certificates.pem([made]))
             try:
@@ -233,7 +235,7 @@ class Desk:
         return f"{given.name}: shut out here; devices let it in until it is off their serve.clients"
 
     def gone(self, device_id: str, to: str | None) -> str:
-        ending, now = Ending(self.register, self.office), datetime.now(UTC)
+        ending, now = Ending(self.register, self.office), self.office.ledger.now()
         try:
             closing = ending.now(device_id, How.GONE, THE_OFFICE, now, to=to)
         except LookupError as error:

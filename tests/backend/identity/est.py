@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, Self
@@ -97,7 +97,7 @@ class Est:
         body = await _body(request)  # first: the token may be another when that has come
         if not await asked(self._register.is_token, device_id, token):
             raise unauthorised(WRONG_TOKEN)
-        key, now = _key(body, device_id), datetime.now(UTC)
+        key, now = _key(body, device_id), await asked(self._register.now)
         issue = self._tls(device_id, key, now)
         try:
             known = await asked(self._register.enrol, device_id, key, now, issue)
@@ -107,7 +107,7 @@ class Est:
 
     async def renew(self, request: Request) -> Response:
         device_id = _certified(request)
-        key, now = _key(await _body(request), device_id), datetime.now(UTC)
+        key, now = _key(await _body(request), device_id), await asked(self._register.now)
         issue = self._tls(device_id, key, now)
         with _told_why_not():
             known = await asked(self._register.renew, device_id, key, now, issue)
@@ -115,7 +115,7 @@ class Est:
 
     async def vouch(self, request: Request) -> Response:
         device_id = _certified(request)
-        key, now = _key(await _body(request), device_id), datetime.now(UTC)
+        key, now = _key(await _body(request), device_id), await asked(self._register.now)
         with _told_why_not():
             issue = partial(self._authority.evidence, device_id, key)
             known = await asked(self._register.vouch, device_id, key, now, issue)
@@ -124,7 +124,7 @@ class Est:
     async def serve(self, request: Request) -> Response:
         """For a server of the device: under names that the office gave it, and no other."""
         device_id, body = _certified(request), await _body(request)
-        key, now = _key(body, device_id), datetime.now(UTC)
+        key, now = _key(body, device_id), await asked(self._register.now)
         wanted = _names(body)
         if (words := await asked(self._names.objection, device_id, wanted)) is not None:
             raise HTTPException(403, words)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,10 +87,7 @@ class FleetDocuments:
     Whatever makes one runs `together`: of two at once the second goes by what the first made.
     """
 
-    def __init__(
-        self, folder: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
-        self._now = now
+    def __init__(self, folder: Path, now: Callable[[], datetime] | None = None) -> None:
         self._files = KeyFiles(folder)
         self._seals = Seals(folder)
         self._signs = keys.receipt_key(self._files.signs, self._files.signs_public)
@@ -98,6 +95,7 @@ class FleetDocuments:
             keys.put_key(self._files.fleet, signing.new_key())
         self._db = open_database(folder, "backend")
         self._db.migrate(DOCUMENTS)
+        self._now = now or self._db.now
 
     def key_in_use(self) -> signing.PrivateKey:
         """What signs receipts and manifests, while devices believe it.
@@ -255,7 +253,8 @@ class FleetDocuments:
         if next_key is None:
             self._promote(said)
         named = None if next_key is None else signing.jwk(next_key)
-        payload = _with_key(said, self._key().public_key(), self._now())
+        with self._db.together(keys.CHANGE):
+            payload = _with_key(said, self._key().public_key(), self._now())
         recipients = list(self._seals.recipients().names)
         payload |= {"version": said["version"] + 1, "next_fleet_key": named}
         payload |= {"recipients": recipients}

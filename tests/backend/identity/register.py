@@ -59,6 +59,10 @@ class Register:
     def __init__(self, folder: Path) -> None:
         self._db = opened(folder)
 
+    def now(self) -> datetime:
+        """Return the time that dates its rows (`Database.now`)."""
+        return self._db.now()
+
     def let_in(self, device_id: str, *, new_signing_key: bool = False) -> str:
         """Lets a device in, for the first time or again; returns the one token that enrols it.
 

@@ -1,6 +1,5 @@
 """POST /retire: a device ends for good, by itself or in the hands of a technician."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -11,6 +10,7 @@ from starlette.routing import Route
 from tests.backend.identity.admission import device_of, technician_of
 from tests.backend.identity.closings import ITSELF, How
 from tests.backend.identity.ending import Ending
+from tests.backend.wire.asking import asked
 from tests.backend.wire.questions import json_object
 
 EXPECTED: Final = 'expected {"device_id": "..."}'
@@ -35,7 +35,7 @@ class RetireRoute:
         technician = technician_of(request.scope)
         if technician is None and device_id != device_of(request.scope):
             raise HTTPException(403, ITSELF_ONLY)
-        by, now = technician or ITSELF, datetime.now(UTC)
+        by, now = technician or ITSELF, await asked(self._ending.register.now)
         try:
             closing = await self._ending.while_serving(device_id, How.RETIRED, by, now)
         except LookupError as error:

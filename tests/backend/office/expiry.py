@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import Final
 
@@ -61,7 +60,7 @@ class Expiry:
         """Returns how long to wait, in seconds."""
         try:
             began_s = time.monotonic()
-            for _ in self._keeping.steps(datetime.now(UTC)):
+            for _ in self._keeping.steps(self._keeping.now()):
                 took_s = time.monotonic() - began_s
                 if self._ended.wait(min(took_s * (1 / SHARE - 1), PAUSE_AT_MOST_S)):
                     break

@@ -94,6 +94,10 @@ class Keeping:
         self._tries = SignInLimit(ledger)
         self._looked_back_at: datetime | None = None
 
+    def now(self) -> datetime:
+        """Return the time by which records are due (`Database.now`)."""
+        return self._ledger.now()
+
     def expire(self, now: datetime) -> int:
         """Erase what is due at `now`; returns how many records. Interrupted, run it again.
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -117,7 +116,7 @@ class Office:
         if self.filing.is_erased(capture_id):
             self.store.erase(capture_id)
         elif self.filing.is_unwanted(capture_id):
-            self.keeping.expire_one(capture_id, datetime.now(UTC))
+            self.keeping.expire_one(capture_id, self.ledger.now())
 
     def opt_out_order(self, number: str, opted_out: bool) -> None:
         """ "Don't take delivery photos" of this order: from the next manifest on, and erased here.
@@ -126,12 +125,12 @@ class Office:
             NoSuchOrder: there is none.
         """
         self.orders.set_opted_out(number, opted_out=opted_out)
-        self.keeping.expire_order(number, datetime.now(UTC))
+        self.keeping.expire_order(number, self.ledger.now())
 
     def opt_out_address(self, address: str, opted_out: bool) -> None:
         """The same for every order that goes to this address. Raises LookupError."""
         self.orders.set_address_opted_out(address, opted_out=opted_out)
-        self.keeping.expire_address(address, datetime.now(UTC))
+        self.keeping.expire_address(address, self.ledger.now())
 
     def open_anew(self) -> None:
         """File what was sealed to nobody here, once an identity for it has come."""

@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import Final
 
@@ -33,6 +32,7 @@ class Worker:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._unfiled = office.store.unfiled
+        self._now = office.store.db.now
         self._ended = Event()
         self._look_s = 0.0
         self._has_more = False
@@ -70,11 +70,11 @@ class Worker:
         """What its own process has received, some after the other; at a look, what else is due."""
         own = self._office.inbox.came(MOST)
         self._has_more = len(own) == MOST
-        taken, now_s = self._unfiled.take_of(own, datetime.now(UTC)), time.monotonic()
+        taken, now_s = self._unfiled.take_of(own, self._now()), time.monotonic()
         self._office.inbox.drop({*own} - {*taken})
         if now_s < self._look_s:
             return taken
-        others = self._unfiled.take(datetime.now(UTC))
+        others = self._unfiled.take(self._now())
         is_all = len(others) < MOST
         self._look_s = now_s + (LOOK_S[self._office.store.db.engine] if is_all else 0.0)
         return taken + others
@@ -107,7 +107,7 @@ class Worker:
         try:
             self._office.file(capture_id)
         except Exception as error:  # noqa: BLE001 - a bug that this record meets stops no other
-            is_new = self._unfiled.put_off(capture_id, type(error).__name__, datetime.now(UTC))
+            is_new = self._unfiled.put_off(capture_id, type(error).__name__, self._now())
             if is_new and not isinstance(error, Away):
                 _tell(capture_id, error)
             return error

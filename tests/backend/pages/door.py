@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from inspect import iscoroutinefunction
 from typing import Any, Final, Generic, Protocol, TypeVar, assert_never
 from urllib.parse import parse_qs
@@ -82,10 +82,6 @@ class Render(Protocol):
     def __call__(
         self, visit: Visit[Viewer], template: str, status: int = 200, **values: Any
     ) -> Response: ...
-
-
-def real_time() -> datetime:
-    return datetime.now(UTC)
 
 
 class Door:

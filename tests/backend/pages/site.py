@@ -25,7 +25,7 @@ from tests.backend.pages import PREFIX, fleet_words, words
 from tests.backend.pages.accounts import Accounts
 from tests.backend.pages.customer import CustomerPages
 from tests.backend.pages.dispatch import DispatchPages
-from tests.backend.pages.door import COOKIE, Clock, Door, Visit, home, real_time
+from tests.backend.pages.door import COOKIE, Clock, Door, Visit, home
 from tests.backend.pages.fleet import FleetPages
 from tests.backend.pages.front import FrontPages
 from tests.backend.pages.pictures import Pictures
@@ -62,7 +62,7 @@ class Site:
     def __init__(
         self,
         office: Office,
-        now: Clock = real_time,
+        now: Clock | None = None,
         accounts: Accounts | None = None,
         register: Register | None = None,
         reports: Reports | None = None,
@@ -74,7 +74,7 @@ class Site:
         self._simulated = office.filing.show_simulated
         self._office = office
         self._copies = Copies(office.store)
-        self._now = now
+        self._now = now or office.ledger.now
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
             autoescape=True,
@@ -130,7 +130,8 @@ class Site:
         assert isinstance(error, HTTPException)
         cookie = request.cookies.get(COOKIE, "")
         try:
-            viewer = await asked_by_people(self.sessions.viewer, cookie, self._now())
+            now = await asked_by_people(self._now)
+            viewer = await asked_by_people(self.sessions.viewer, cookie, now)
         except Away as away:
             return await self._away(request, away)
         form = self.sessions.form_token(cookie)

@@ -1,7 +1,6 @@
 """Takes the report off whatever request of a device it rides on; the request goes on unharmed."""
 
 import logging
-from datetime import UTC, datetime
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -35,11 +34,12 @@ class ReportIntake:
         device_id = device_of(scope)
         if not said or device_id is None:
             return
-        found = read(b",".join(said).decode("latin-1"), device_id, datetime.now(UTC))
-        if not isinstance(found, Report):
-            self._reports.note_unreadable(device_id, found)
-            return
         try:
-            await asked(self._reports.note, found)
+            now = await asked(self._reports.now)
+            found = read(b",".join(said).decode("latin-1"), device_id, now)
+            if isinstance(found, Report):
+                await asked(self._reports.note, found)
+            else:
+                self._reports.note_unreadable(device_id, found)
         except Away as error:
             log.warning("event=report_lost device_id=%s why=%r", device_id, str(error))

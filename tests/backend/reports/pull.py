@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -122,7 +123,8 @@ class _Keeping:
 
         A certificate that was issued once is as good for TLS as ever.
         """
-        known = self._fleet.find(found.device_id, datetime.now(UTC), {})
+        found = replace(found, received_at=self._reports.now())
+        known = self._fleet.find(found.device_id, found.received_at, {})
         if known is None:
             return f"{found.device_id} is not in the register: not kept; is --data right?"
         if known.state is not DeviceState.IN:

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -62,7 +62,7 @@ class FleetRoutes:
             asked = Asked.read(request.query_params.multi_items())
         except NotAskedRightError as error:
             return _json({"error": str(error)}, 400)
-        devices = self._devices(asked.after)
+        devices = self._devices(await self._now(), asked.after)
 
         def answer() -> Response:
             with closing(devices):  # here: its database is the thread's that has begun with it
@@ -74,20 +74,23 @@ class FleetRoutes:
         """All devices; made anew at most every ten seconds, however many ask."""
         async with self._one_at_a_time:
             if time.monotonic() - self._made[0] >= KEPT_S:
-                devices = self._devices()
+                now = await self._now()
+                devices = self._devices(now)
 
                 def made() -> bytes:
-                    return numbers.exposition(devices, *self._of_no_device())
+                    return numbers.exposition(devices, *self._of_no_device(now))
 
                 self._made = time.monotonic(), await asyncio.to_thread(made)
         return Response(self._made[1], headers=HEADERS, media_type=CONTENT_TYPE)
 
-    def _of_no_device(self) -> tuple[Backlog | None, float | None]:
-        now = datetime.now(UTC)
+    async def _now(self) -> datetime:
+        return await asyncio.to_thread(self._reports.now)
+
+    def _of_no_device(self, now: datetime) -> tuple[Backlog | None, float | None]:
         return _known(self._unfiled.backlog), _known(lambda: self._keeping.overdue_s(now))
 
-    def _devices(self, after: str = "") -> Generator[Device]:
-        return self._fleet.devices(datetime.now(UTC), self._reports.unreadable(), after)
+    def _devices(self, now: datetime, after: str = "") -> Generator[Device]:
+        return self._fleet.devices(now, self._reports.unreadable(), after)
 
 
 def _known(ask: Callable[[], T]) -> T | None:

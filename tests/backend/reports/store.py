@@ -54,6 +54,10 @@ class Reports:
         self._unreadable: dict[str, str] = {}
         self._logged: set[str] = set()
 
+    def now(self) -> datetime:
+        """Return the time that dates its rows (`Database.now`)."""
+        return self._db.now()
+
     def note(self, report: Report) -> None:
         """Keep it in place of the one before. A power cut may take the last of them.
 

@@ -64,7 +64,7 @@ def test_what_cannot_be_asked_for_is_left_out(
     routes = FleetRoutes(Fleet(tmp_path), Reports(tmp_path), Unfiled(database), office.keeping)
 
     with ThreadPoolExecutor(1) as another, database.together():
-        backlog, overdue_s = another.submit(routes._of_no_device).result()  # noqa: SLF001 - /metrics asks it
+        backlog, overdue_s = another.submit(routes._of_no_device, NOW).result()  # noqa: SLF001 - /metrics asks it
 
     assert (backlog, overdue_s) == (None, 0.0)
     assert "event=away" in caplog.text

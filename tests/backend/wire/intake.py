@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from agent.errors import RecordDamaged
@@ -13,6 +12,7 @@ from agent.models import rfc3339
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
+from tests.backend import keys
 from tests.backend.engines.away import Away
 from tests.backend.engines.objects import Missing
 from tests.backend.faults.switches import ReceiptMode, Step, Switches
@@ -245,10 +245,15 @@ class Intake:
         return True
 
     def _verdict(self, upload: Upload, opened: recordfile.RecordFile | Refusal) -> Verdict:
-        """Dated before its key is read: one that ends meanwhile ends later. Raises Away."""
+        """Return what is signed, dated before its key is read.
+
+        A key that ends meanwhile ends later: its end is set once this is durable.
+        Raises Away.
+        """
         reason = opened.reason if isinstance(opened, Refusal) else None
-        at = rfc3339(datetime.now(UTC))
-        return Verdict(upload.capture_id, at, reason, self._signed(upload, at, reason))
+        with self._store.db.beside(keys.CHANGE):
+            at = rfc3339(self._store.db.now())
+            return Verdict(upload.capture_id, at, reason, self._signed(upload, at, reason))
 
     def _signed(self, upload: Upload, at: str, reason: str | None) -> str:
         return signing.sign(_payload(upload, at, reason), self._key, typ=_type(reason))

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -34,7 +34,7 @@ class ManifestRoute:
         self,
         routes: Routes,
         key: Callable[[], signing.PrivateKey],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._routes = routes
         self._key = key
@@ -58,7 +58,8 @@ class ManifestRoute:
             return sign(payload, key)
 
         kid = signing.thumbprint(key.public_key())
-        issued = await asked(self._routes.manifest, device_id, self._now(), signed, kid)
+        now = await asked(self._now)
+        issued = await asked(self._routes.manifest, device_id, now, signed, kid)
         if issued is None:
             raise HTTPException(404, NO_ROUTE)
         return signed_answer(request, issued.token)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -151,7 +151,7 @@ class Store(Records):
         row = (upload.capture_id, upload.length, upload.sha256, upload.metadata, upload.device_id)
         try:
             with self._db.apart():
-                self._db.execute(into, (*row, rfc3339(datetime.now(UTC))))
+                self._db.execute(into, (*row, rfc3339(self._db.now())))
                 self.begun.book(upload.capture_id, owner)
         except Conflict as error:
             raise UploadExistsError(f"{upload.capture_id} was begun before") from error
@@ -200,7 +200,7 @@ class Store(Records):
                 piece = content[begin : begin + PIECE_BYTES]
                 self._db.execute(into, (upload.capture_id, at + begin, piece))
             change = "UPDATE uploads SET received = ?, last_byte_at = ? WHERE capture_id = ?"
-            last_byte_at = rfc3339(when or datetime.now(UTC))
+            last_byte_at = rfc3339(when or self._db.now())
             self._db.execute(change, (at + len(content), last_byte_at, upload.capture_id))
 
     def cut_back(self, upload: Upload, at: int, to: int) -> None:
