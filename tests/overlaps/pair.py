@@ -1,0 +1,59 @@
+"""The two instances that a round asks, over one folder and one PostgreSQL."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.backend.engines.opening import PER_FOLDER, URL
+from tests.backend.engines.postgres import close_pools
+from tests.backend.office import demo
+from tests.backend.office.model import Office, open_office
+from tests.backend.process import Backend
+from tests.backend.wire.store import Store
+from tests.support.postgres import running_postgres
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two instances, and the office beside them."""
+
+    one: Backend
+    two: Backend
+    office: Office
+
+
+@contextmanager
+def running_pair(objects: str | None = None) -> Iterator[Pair]:
+    """Run both over a new folder; end them in the end.
+
+    Args:
+        objects: where records are, as `--objects` says it; None for the folder.
+    """
+    with running_postgres(fsync=False) as server, TemporaryDirectory() as folder:
+        before = {name: os.environ.pop(name, None) for name in (URL, PER_FOLDER)}
+        os.environ[URL] = server.url
+        data = Path(folder) / "backend"
+        instances = [Backend(data, switches=True, objects=objects) for _ in range(2)]
+        try:
+            for one in instances:
+                one.start()
+            office = open_office(Store(data))
+            demo.settle(office)
+            yield Pair(instances[0], instances[1], office)
+        finally:
+            for one in instances:
+                one.kill()
+            close_pools()
+            del os.environ[URL]
+            os.environ.update({name: said for name, said in before.items() if said is not None})
+
+
+def at_once(*acts: Callable[[], object]) -> None:
+    """Do all of them, each in a thread of its own; raise what one raised."""
+    with ThreadPoolExecutor(len(acts)) as pool:
+        for begun in [pool.submit(act) for act in acts]:
+            begun.result()
