@@ -7,13 +7,13 @@ import argparse
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from agent.errors import ConfigError, ExitCode, NotGenuine, StorageFault, StorageFull, not_read
-from agent.queue import superblock
+from agent.queue import owned, superblock
 from agent.record import certificates
 from agent.record.certificates import Chain
 from agent.rescue import found, mounting, places, source, summary
@@ -120,7 +120,13 @@ def _history(place: Place) -> str:
 def _rescued(state: State, ours: Chain, target: Path | None) -> int:
     whose = owner(state.folder, ours)
     is_foreign = whose.fleet is Fleet.ANOTHERS
-    keeper = None if target is None or is_foreign else Keeper(target)
+    with nullcontext() if target is None or is_foreign else owned.opened(target) as folder:
+        keeper = None if folder is None else Keeper(folder)
+        return _report(state, whose, keeper, target)
+
+
+def _report(state: State, whose: Owner, keeper: Keeper | None, target: Path | None) -> int:
+    is_foreign = whose.fleet is Fleet.ANOTHERS
     tally = Tally()
     for one in found.files(state.folder):
         if keeper is not None:

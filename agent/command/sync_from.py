@@ -1,15 +1,23 @@
 """`doorstep sync --from DIR`: brings a dead device's records, under a technician's certificate."""
 
 import argparse
-import os
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from agent.command.progress import progress_bar
 from agent.config import BackendSettings, path_of
-from agent.errors import ConfigError, ExitCode, NotGenuine, NotNow
+from agent.errors import (
+    ConfigError,
+    ExitCode,
+    NotGenuine,
+    NotNow,
+    StorageFault,
+    StorageFull,
+)
 from agent.models import printable
+from agent.queue import owned
+from agent.queue.owned import OwnedFolder
 from agent.record.receipt import Keys
 from agent.record.signing import PublicKey
 from agent.status.troubles import Trouble
@@ -27,30 +35,32 @@ def run(arguments: argparse.Namespace) -> int:
     told = technician.load(path_of(arguments.config))
     pinned = told.pinned()
     found = card.read(folder)
-    receipts = _receipts(folder, arguments.receipts)
-    backend = Watched(BackendSettings(told.backend.url), tls=told.tls())
-    with closing(backend), progress_bar() as progress:
-        keys = _signers(_fleet(backend), pinned)
-        tally = Bringing(backend, keys, receipts, _objection(backend)).all_of(found, progress)
-    print("\n".join(map(printable, _lines(found, tally, receipts))))
+    with _receipts(folder, arguments.receipts) as receipts:
+        backend = Watched(BackendSettings(told.backend.url), tls=told.tls())
+        with closing(backend), progress_bar() as progress:
+            keys = _signers(_fleet(backend), pinned)
+            tally = Bringing(backend, keys, receipts, _objection(backend)).all_of(found, progress)
+    print("\n".join(map(printable, _lines(found, tally, receipts.path))))
     if tally.left:
         return ExitCode.LATER
     return ExitCode.NOT_GENUINE if found.torn or tally.refused else ExitCode.DONE
 
 
-def _receipts(folder: Path, given: Path | None) -> Path:
+@contextmanager
+def _receipts(folder: Path, given: Path | None) -> Iterator[OwnedFolder]:
     """Where they go; asked before anything is sent, since they are what a second run goes by."""
     receipts = given or folder / "receipts"
     remedy = "--receipts DIR2 names another folder for the receipts"
     if given is None and receipts.is_symlink():
         raise ConfigError(f"{receipts}: a link, which the card chose; {remedy}")
-    try:
-        receipts.mkdir(exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{receipts}: cannot be made: {error.strerror}; {remedy}") from error
-    if not os.access(receipts, os.W_OK):
-        raise ConfigError(f"{receipts}: cannot be written to; {remedy}")
-    return receipts
+    with ExitStack() as held:
+        try:
+            found = held.enter_context(owned.opened(receipts))
+        except (ConfigError, StorageFault, StorageFull) as error:
+            raise ConfigError(f"{error}; {remedy}") from error
+        if not found.is_writable():
+            raise ConfigError(f"{receipts}: cannot be written to; {remedy}")
+        yield found
 
 
 def _fleet(backend: Watched) -> Answer:

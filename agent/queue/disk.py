@@ -59,7 +59,12 @@ def disk_errors(doing: str) -> Iterator[None]:
 
 
 def write_durably(
-    target: Path, content: bytes, mode: int = FILE_MODE, *, whole: bool = False
+    target: Path,
+    content: bytes,
+    mode: int = FILE_MODE,
+    *,
+    whole: bool = False,
+    at: int | None = None,
 ) -> None:
     """Write `content` to a new file `target`; when this returns it survives a power cut.
 
@@ -68,38 +73,40 @@ def write_durably(
     `whole` at any time: then one that was there is replaced, and a `target` stays, whole, also
     where the last flush fails.
     A `.part` that such a cut left is overwritten; there is one writer per target.
+    With `at`, a descriptor of a folder, `target` is a name in that folder.
 
     Raises:
         StorageFull: no space; nothing is left behind.
         StorageFault: any other disk error; nothing new is left behind where the disk still deletes,
             but for a `whole` one.
     """
-    part = target.with_suffix(".part")
+    part, folder = target.with_suffix(".part"), target.parent if at is None else at
     with disk_errors(f"cannot write {target.name}"):
         left = part
         try:
-            part.unlink(missing_ok=True)
-            with _new_file(part, content, mode) as descriptor:
-                is_short = not whole and flushes_names(target.parent)
+            with suppress(FileNotFoundError):
+                os.unlink(part, dir_fd=at)
+            with _new_file(part, content, mode, at) as descriptor:
+                is_short = not whole and flushes_names(folder)
                 if not is_short:
                     os.fsync(descriptor)
-                part.rename(target)
+                os.rename(part, target, src_dir_fd=at, dst_dir_fd=at)
                 if not whole:  # else what it replaced is gone, and this one is whole
                     left = target
                 if is_short:
                     os.fsync(descriptor)
                 else:
-                    sync_folder(target.parent)
+                    sync_folder(folder)
         except OSError:
             with suppress(OSError):
-                left.unlink()
+                os.unlink(left, dir_fd=at)
             raise
 
 
 @contextmanager
-def _new_file(path: Path, content: bytes, mode: int) -> Iterator[int]:
+def _new_file(path: Path, content: bytes, mode: int, at: int | None) -> Iterator[int]:
     """A file with its content, not yet flushed; its descriptor."""
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode, dir_fd=at)
     try:
         os.fchmod(descriptor, mode)
         view = memoryview(content)
@@ -110,17 +117,17 @@ def _new_file(path: Path, content: bytes, mode: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def flushes_names(folder: Path, system: Path = Path("/")) -> bool:
+def flushes_names(folder: Path | int, system: Path = Path("/")) -> bool:
     """Whether flushing a new file in `folder` makes its name durable too, as ext4's journal does.
 
     Each disk is asked once per process: only `barrier` can change while it is mounted, and without
     barriers no way is durable.
 
     Args:
-        folder: where the file is.
+        folder: where the file is; its path, or a descriptor of it.
         system: what /proc and /sys are below.
     """
-    return _orders(folder.stat().st_dev, system)
+    return _orders(os.stat(folder).st_dev, system)  # noqa: PTH116 - or a descriptor
 
 
 @cache
@@ -134,9 +141,13 @@ def _orders(device: int, system: Path) -> bool:
     return _ORDERED.issubset(options)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames and deletions in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync_folder(folder: Path | int) -> None:
+    """Make renames and deletions in `folder`, a path or a descriptor, durable."""
+    flags = os.O_RDONLY | os.O_DIRECTORY
+    if isinstance(folder, Path):
+        descriptor = os.open(folder, flags)
+    else:  # another one of it: what was opened with O_PATH cannot be flushed
+        descriptor = os.open(".", flags, dir_fd=folder)
     try:
         os.fsync(descriptor)
     finally:
@@ -199,16 +210,17 @@ def look(path: Path) -> Look | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def read_plain(path: Path, limit_bytes: int) -> bytes | None:
+def read_plain(path: Path, limit_bytes: int, at: int | None = None) -> bytes | None:
     """The first `limit_bytes` of a plain file; None of a link, a pipe or a folder.
 
     Neither follows a link nor waits for a pipe that another user may have put there.
+    `at` is a descriptor of the folder that `path` is a name in.
 
     Raises:
         OSError: it is gone, or cannot be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link, a socket
             return None

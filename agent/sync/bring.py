@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, assert_never
 
 from agent.errors import NotGenuine
 from agent.models import Item
-from agent.queue import disk
+from agent.queue.disk import RECORD_MODE
+from agent.queue.owned import OwnedFolder
 from agent.record.receipt import Keys, Receipt, Refusal, read_receipt
 from agent.sync.card import Card, Found
 from agent.sync.delivery import Delivery
@@ -73,7 +73,7 @@ class Bringing:
         self,
         backend: Watched,
         keys: Keys,
-        receipts: Path,
+        receipts: OwnedFolder,
         objection: Callable[[], str | None],
     ) -> None:
         self._backend = backend
@@ -137,13 +137,12 @@ class Bringing:
                 assert_never(other)
 
     def _keep(self, item: Item, token: str) -> None:
-        file = self._receipts / f"{item.capture_id}.jws"
-        disk.write_durably(file, f"{token}\n".encode(), disk.RECORD_MODE, whole=True)
+        name = f"{item.capture_id}.jws"
+        self._receipts.write(name, f"{token}\n".encode(), RECORD_MODE, whole=True)
 
     def _has_receipt(self, item: Item) -> bool:
         with suppress(OSError, NotGenuine, ValueError):
-            file = self._receipts / f"{item.capture_id}.jws"
-            content = disk.read_plain(file, RECEIPT_LIMIT_BYTES)
+            content = self._receipts.read(f"{item.capture_id}.jws", RECEIPT_LIMIT_BYTES)
             read_receipt((content or b"").decode("ascii").split()[0], item, self._keys)
             return True
         return False

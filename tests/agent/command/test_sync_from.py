@@ -448,3 +448,38 @@ def test_receipts_of_a_queue_have_no_folder(
 ) -> None:
     assert main(["sync", "--once", "--receipts", str(tmp_path)]) == 2
     assert "--receipts goes with --from" in capsys.readouterr().err
+
+
+NOBODY = 65_534
+
+
+@pytest.mark.slow
+def test_roots_receipts_belong_to_the_owner_of_the_card(bench: Bench) -> None:
+    """Whoever copied the card goes on with it, and no link of theirs has root write elsewhere."""
+    if os.geteuid() != 0:
+        pytest.fail("only root writes into another user's folder; run this test as root")
+    bench.write(1)
+    os.chown(bench.card, NOBODY, NOBODY)
+
+    ended = bench.run()
+
+    assert ended.code == 0, ended.err
+    receipts = bench.card / "receipts"
+    assert {path.stat().st_uid for path in [receipts, *receipts.iterdir()]} == {NOBODY}
+
+
+@pytest.mark.slow
+def test_root_keeps_no_receipt_behind_another_users_link(bench: Bench, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.fail("only root writes into another user's folder; run this test as root")
+    bench.write(1)
+    (tmp_path / "roots").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "roots")
+    os.chown(tmp_path / "link", NOBODY, NOBODY, follow_symlinks=False)
+
+    ended = bench.run(None, "--receipts", str(tmp_path / "link"))
+
+    assert ended.code == 2
+    assert "link: a link that another user made" in ended.err
+    assert list((tmp_path / "roots").iterdir()) == []
+    assert bench.received() == [False]

@@ -21,8 +21,6 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
-NOBODY = 65_534
-
 
 @pytest.fixture(autouse=True)
 def _as_root() -> None:
@@ -90,18 +88,6 @@ def test_second_run_saves_what_is_missing_and_nothing_twice(tmp_path: Path) -> N
     assert "2 were there before" in ended.stdout
     assert cards.saved(target) == cards.contents(*made)
     assert {path: path.stat().st_ino for path in kept} == kept
-
-
-def test_what_is_saved_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
-    image = cards.file_system(cards.state(tmp_path / "state", *cards.some(1)), tmp_path / "c.img")
-    home = tmp_path / "home"
-    home.mkdir()
-    os.chown(home, NOBODY, NOBODY)
-
-    assert rescue(image, "--to", home / "saved").returncode == 0
-    assert {path.stat().st_uid for path in [home / "saved", *(home / "saved").iterdir()]} == {
-        NOBODY
-    }
 
 
 @pytest.mark.parametrize("where", ["partition", "folder of the root", "file of the root"])
