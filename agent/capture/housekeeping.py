@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from agent.capture import record_json
-from agent.capture.chain import Chain
+from agent.capture.chain import Chain, NotQueued
+from agent.capture.dating import Dates
 from agent.capture.documents import Documents
 from agent.capture.kept_status import KeptStatus
 from agent.capture.record_json import Setting
@@ -20,7 +21,7 @@ from agent.queue.paths import Layout
 from agent.record import receipt
 from agent.rule.policy import Absent
 from hardware.board import Board
-from hardware.clock import ClockSource
+from hardware.clock import ClockSource, Moment
 from hardware.told import Told
 
 _log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Housekeeping:
         outbox: Outbox,
         documents: Documents,
         *,
+        dates: Dates,
         now_ns: Callable[[], int],
     ) -> None:
         self._board = board
@@ -52,6 +54,7 @@ class Housekeeping:
         self._keyless: Told[str | None] = Told(None)
         self._reserve_bytes = config.state.reserve_mb * 1_000_000
         self._documents = documents
+        self._dates = dates
         self._dated_by = ClockSource.NTP  # until the queue can be asked: at the first turn
         self._has_asked = False
         self._writable = Told(last=True)
@@ -100,6 +103,7 @@ class Housekeeping:
 
     def kept(self, label: Label) -> None:
         """A record was written, so others can be."""
+        self._dates = self._dates.after_label(label)
         clock = ClockSource(label.clock)
         if self._dated_by.beats(clock):
             self._dated_by = clock
@@ -161,17 +165,27 @@ class Housekeeping:
         return disk.room_bytes(self._layout.records, self._layout.ballast)
 
     def _date_boot(self) -> None:
-        """Write a `time` record where this boot has records with a worse date.
+        """Write a `time` record if records of this boot have a worse date, or a contrary one.
 
-        A better source writes another: the best one of a boot dates all its records. The queue
-        knows of earlier ones, and is asked only when something may have changed.
+        The last one of the best source dates the boot. The queue knows of earlier ones, and is
+        asked only when something may have changed.
         """
         moment = self._board.clock.now()
-        if not moment.source.beats(self._dated_by):
-            return
-        if moment.source.beats(self._outbox.dated_by()):
-            setting = Setting(
-                simulated=self._board.simulated, manifest=self._documents.manifest.version()
-            )
-            self._chain.keep(Kind.TIME, moment, record_json.time_record(setting, moment))
-        self._dated_by = moment.source
+        if self._dates.need_another(moment):
+            self._keep_time(moment)
+        elif moment.source.beats(self._dated_by):
+            if moment.source.beats(self._outbox.dated_by()):
+                self._keep_time(moment)
+            self._dated_by = moment.source
+
+    def _keep_time(self, moment: Moment) -> None:
+        setting = Setting(
+            simulated=self._board.simulated, manifest=self._documents.manifest.version()
+        )
+        told = record_json.time_record(setting, moment)
+        try:
+            label = self._chain.keep(Kind.TIME, moment, told)
+        except NotQueued as error:  # it exists all the same
+            self._dates = self._dates.after_label(error.label)
+            raise
+        self._dates = self._dates.after_label(label)

@@ -8,6 +8,7 @@ from typing import Final, assert_never
 
 from agent.capture.camera_gate import CameraGate
 from agent.capture.chain import Chain
+from agent.capture.dating import Dates
 from agent.capture.documents import Documents
 from agent.capture.duties import Duties, Stage
 from agent.capture.gestures import (
@@ -65,6 +66,7 @@ class CaptureLoop:
         outbox: Outbox,
         *,
         documents: Documents,
+        dates: Dates,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._now_ns = now_ns
@@ -75,7 +77,9 @@ class CaptureLoop:
         self._light = Light(board.indicator, now_ns)
         self._window = ScanWindow(config, board, documents.manifest)
         self._gate = CameraGate(config, board, documents)
-        self._housekeeping = Housekeeping(config, board, chain, outbox, documents, now_ns=now_ns)
+        self._housekeeping = Housekeeping(
+            config, board, chain, outbox, documents, dates=dates, now_ns=now_ns
+        )
         self._capture = Capture(
             config,
             board,

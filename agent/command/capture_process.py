@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from agent.capture import dating
 from agent.capture.chain import Chain, NotQueued
 from agent.capture.device_key import device_key, own_keys
 from agent.capture.documents import OFFERS, Documents
@@ -141,6 +142,7 @@ def capture_loop(
         last = labels.head(layout, seen, key.public_key(), config.device.id)
         why = _why_new_chain(last, any_record=bool(seen), key_is_new=key_is_new)
         head = Head(str(uuid.uuid4()), 0, None) if last is None or why else last
+        dates = dating.of_boot(seen, boot_id())
         documents = Documents(config, TrustStore(layout), board.clock, Evidence(config, key))
         chain = Chain(
             layout,
@@ -153,7 +155,9 @@ def capture_loop(
         )
         if why:
             _start_chain(board, chain, documents, why)
-        yield CaptureLoop(config, board, chain, outbox, documents=documents, now_ns=now_ns)
+        yield CaptureLoop(
+            config, board, chain, outbox, documents=documents, dates=dates, now_ns=now_ns
+        )
 
 
 def _start_chain(board: Board, chain: Chain, documents: Documents, why: str) -> None:

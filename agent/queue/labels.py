@@ -43,6 +43,7 @@ class Glance:
     clock: str
     monotonic_ns: int
     is_plain_photo: bool
+    is_time: bool
 
 
 _FIRST_BYTES: Final = 2_048
@@ -103,6 +104,7 @@ def _glance(capture_id: CaptureId, kid: str, payload: dict[str, Any]) -> Glance:
         payload["clock"],
         payload["monotonic_ns"],
         payload["kind"] == Kind.PHOTO and payload["body"]["type"] == recordfile.BODY_TYPE,
+        payload["kind"] == Kind.TIME,
     )
     is_sound = type(seen.seq) is int is type(seen.monotonic_ns)
     is_sound &= type(seen.chain) is str is type(seen.utc)

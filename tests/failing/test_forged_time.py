@@ -120,6 +120,45 @@ def test_a_few_seconds_of_gps_ten_years_ahead_cost_half_a_year_and_the_network_h
         assert van.press()["label"]["clock"] == "ntp"
 
 
+def test_a_boot_is_dated_again_after_its_gps_was_in_2036_and_came_back(tmp_path: Path) -> None:
+    """A restart in between writes no third `time` record, and `verify` holds with both."""
+    ahead: list[timedelta] = []
+
+    def says() -> bytes:
+        if not ahead:
+            return b'{"class":"TPV","mode":1}\n'
+        utc = rfc3339(datetime.now(UTC) + ahead[-1])
+        tpv = {"class": "TPV", "mode": 3, "lat": 52.5, "lon": 13.4, "eph": 9.0, "time": utc}
+        return json.dumps(tpv).encode() + b"\n"
+
+    def years(van: Device) -> list[str]:
+        return [row["utc"][:4] for row in van.queue() if row["kind"] == "time"]
+
+    with (
+        told_by_gpsd(says) as address,
+        device(tmp_path, UNSYNCED, position={"kind": "gpsd", "gpsd": address}) as van,
+    ):
+        van.start("capture")
+        undated = van.press()
+        ahead.append(timedelta(days=3650))
+        van.await_that(lambda: len(years(van)) == 1)
+        wrong = van.press()
+        ahead.append(timedelta())
+        van.await_that(lambda: len(years(van)) == 2)
+        van.stop("capture", signal.SIGKILL)
+        van.start("capture")
+        right = van.press()
+        time.sleep(TWO_TICKS_S)
+        verified = van.run("verify", str(van.layout.records))
+
+        now = datetime.now(UTC).year
+        assert years(van) == [str(now + 10), str(now)]
+        assert undated["label"]["clock"] == "unsynced"
+        assert [one["label"]["clock"] for one in (wrong, right)] == ["gnss", "gnss"]
+        assert wrong["label"]["utc"] > right["label"]["utc"]
+        assert verified.returncode == 0, verified.stdout
+
+
 def test_prune_goes_by_what_a_receipt_and_the_clock_said_together(
     tmp_path: Path, server: RawServer
 ) -> None:

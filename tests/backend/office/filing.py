@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from agent.models import BoundBy, Kind, Reason, rfc3339
+from agent.models import BoundBy, Kind, Reason, from_rfc3339, rfc3339
 from agent.rule import reach
 from agent.rule.manifest import PhotoRule
 from hardware.clock import ClockSource
-from tests.backend.engines.sql import Database, Result
+from hardware.floor import AGREES_WITHIN
+from tests.backend.engines.sql import Database, Result, Row
 from tests.backend.office import claims
 from tests.backend.office.claims import BootTime, Claims
 from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder, Order, Orders
@@ -34,6 +35,12 @@ class NotWaitingError(CannotBindError):
 _NUMBERS: Final = "SELECT capture_id, chain, seq FROM captures WHERE device_id = ?"
 
 
+def _dates_better(told: BootTime, known: Row) -> bool:
+    source = ClockSource(known["source"])
+    is_later = told.monotonic_ns > known["monotonic_ns"]
+    return told.source.beats(source) or (told.source is source and is_later)
+
+
 class Filing(Showing):
     """Files records as they come in, in whatever order, and answers what may be shown."""
 
@@ -53,7 +60,7 @@ class Filing(Showing):
         with self._ledger.together(row["device_id"]):
             self._ledger.execute(into, row)
             if said.boot is not None:
-                self._date(said.boot)
+                self._date(said.boot, received_at)
             self._reckon_done(self._settle(row["capture_id"]))
 
     def take_in_anew(self, said: Claims, received_at: str) -> None:
@@ -67,11 +74,17 @@ class Filing(Showing):
             if self._ledger.execute(gone, row).rowcount == 1:
                 self.take_in(said, received_at)
 
-    def _date(self, told: BootTime) -> None:
-        """The best source of a boot dates it, in whatever order its `time` records come."""
-        query = "SELECT source FROM times WHERE device_id = ? AND boot_id = ?"
+    def _date(self, told: BootTime, received_at: str) -> None:
+        """The last one by the best source dates a boot, in whatever order its `time` records come.
+
+        A device writes another one by the same source if what that source says now contradicts
+        it. A date later than the record's receipt, by more than clocks differ, was never true.
+        """
+        if from_rfc3339(told.utc) - from_rfc3339(received_at) > AGREES_WITHIN:
+            return
+        query = "SELECT source, monotonic_ns FROM times WHERE device_id = ? AND boot_id = ?"
         known = self._ledger.execute(query, (told.device_id, told.boot_id)).fetchone()
-        if known is None or told.source.beats(ClockSource(known["source"])):
+        if known is None or _dates_better(told, known):
             upsert = """INSERT INTO times VALUES (?, ?, ?, ?, ?)
                 ON CONFLICT (device_id, boot_id) DO UPDATE
                 SET monotonic_ns = excluded.monotonic_ns, utc = excluded.utc,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from agent.models import BoundBy
 from hardware.clock import ClockSource
+from hardware.floor import AGREES_WITHIN
 from tests.backend.engines.sql import Row
 
 
@@ -120,15 +121,22 @@ def void(row: Row) -> Void:
 
 
 def _left_at(row: Row) -> datetime | None:
-    """By its own clock, or by a `time` record of its boot whose source is better; else unknown."""
+    """By its own clock, or by the `time` record of its boot; else unknown.
+
+    That one counts if its source is better, or as good and contradicts the label: a device writes
+    it once its source has changed its mind.
+    """
     clock = ClockSource(row["clock"])
-    if row["dated_by"] is None or not ClockSource(row["dated_by"]).beats(clock):
-        return None if clock is ClockSource.UNSYNCED else _instant(row["utc"])
+    own = None if clock is ClockSource.UNSYNCED else _instant(row["utc"])
+    if row["dated_by"] is None or clock.beats(by := ClockSource(row["dated_by"])):
+        return own
     since_us = (row["monotonic_ns"] - row["dated_ns"]) // 1000
     try:
-        return _instant(row["dated_utc"]) + timedelta(microseconds=since_us)
+        dated = _instant(row["dated_utc"]) + timedelta(microseconds=since_us)
     except OverflowError:
-        return None
+        return own
+    is_contrary = own is not None and abs(dated - own) > AGREES_WITHIN
+    return dated if by.beats(clock) or is_contrary else own
 
 
 def _instant(text: str) -> datetime:

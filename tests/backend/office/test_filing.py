@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.models import CaptureId, Kind
+from agent.models import CaptureId, Kind, rfc3339
 from agent.record import file as recordfile
 from tests.backend.office.demo import (
     ALLOWED,
@@ -132,6 +132,54 @@ def test_the_best_time_record_of_a_boot_dates_its_photos(
     (shown,) = town.office.filing.photos_of(ALLOWED)
 
     assert shown.left_at == datetime(2026, 12, 1, 9, 15, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_last_of_equal_time_records_dates_a_boot(town: Town, order: tuple[int, ...]) -> None:
+    """The receiver was months behind for a while: a device then contradicts its own record."""
+    photo = town.photo(ALLOWED)
+    dark = {"clock": "unsynced", "monotonic_ns": 90 * 10**9}
+    town.receive(town.van.make(Kind.PHOTO, _record(photo.content), PICTURE, **dark))
+    said = [("2026-11-30T09:15:00.000Z", 0), ("2026-12-01T09:16:00.000Z", 60 * 10**9)]
+    told = [town.van.make(Kind.TIME, {"time": _time(*one)}, clock="gnss") for one in said]
+
+    for number in order:
+        town.receive(told[number])
+
+    (shown,) = town.office.filing.photos_of(ALLOWED)
+    assert shown.left_at == datetime(2026, 12, 1, 9, 16, 30, tzinfo=UTC)
+
+
+def test_a_time_record_from_the_future_dates_nothing(town: Town) -> None:
+    """It was received before it says that it was made, and may be the last one of its boot."""
+    photo = town.photo(ALLOWED)
+    dark = {"clock": "unsynced", "monotonic_ns": 0}
+    town.receive(town.van.make(Kind.PHOTO, _record(photo.content), PICTURE, **dark))
+    for utc, at_ns in (("2036-12-01T09:15:00.000Z", 1), ("2026-12-01T09:15:00.000Z", 0)):
+        town.receive(town.van.make(Kind.TIME, {"time": _time(utc, at_ns)}, clock="gnss"))
+
+    (shown,) = town.office.filing.photos_of(ALLOWED)
+    assert shown.left_at == datetime(2026, 12, 1, 9, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("hours", "counts"), [(-30, True), (-20, False)])
+def test_a_label_that_its_boot_contradicts_gives_way(
+    town: Town, hours: int, *, counts: bool
+) -> None:
+    """A photo that was taken while the receiver was wrong says so with a source as good."""
+    photo, at = town.photo(ALLOWED), datetime(2026, 12, 1, 9, 15, tzinfo=UTC)
+    wrong = at + timedelta(hours=hours)
+    label = {"clock": "gnss", "monotonic_ns": 0, "utc": rfc3339(wrong)}
+    town.receive(town.van.make(Kind.PHOTO, _record(photo.content), PICTURE, **label))
+
+    town.receive(town.van.make(Kind.TIME, {"time": _time(rfc3339(at), 0)}, clock="gnss"))
+
+    (shown,) = town.office.filing.photos_of(ALLOWED)
+    assert shown.left_at == (at if counts else wrong)
+
+
+def _time(utc: str, at_ns: int) -> dict[str, Any]:
+    return {"utc": utc, "monotonic_ns": at_ns}
 
 
 def test_further_photos_add(town: Town) -> None:
