@@ -185,15 +185,18 @@ class Intake:
         """Open a record whose key is vouched for: nobody parses a stranger's body."""
         try:
             closed = recordfile.check(content)
-            if (refusal := self._distrusts(upload, closed)) is not None:
+            if (refusal := self.distrusts(upload, closed)) is not None:
                 return refusal
             return self._store.open_checked(closed)
         except RecordDamaged as error:
             log.warning("record=damaged capture_id=%s error=%s", upload.capture_id, error)
             return Refusal("damaged")
 
-    def _distrusts(self, upload: Upload, closed: recordfile.Closed) -> Refusal | None:
-        """Return why the label is refused; raise NotVouchedError if its key is not vouched for."""
+    def distrusts(self, upload: Upload, closed: recordfile.Closed) -> Refusal | None:
+        """Return why the label is refused; raise NotVouchedError if its key is not vouched for.
+
+        Asked before a body is opened.
+        """
         label, kid = closed.label, signing.thumbprint(closed.key)
         if self._register is not None:
             self._check_vouched(self._register, upload, label.device_id, kid)

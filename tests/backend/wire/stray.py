@@ -150,9 +150,10 @@ def _restore(office: Office, intake: Intake, capture_id: str) -> None:
     store = office.store
     try:
         content = store.objects.found(capture_id)
-        label = store.open(content).label
+        closed = recordfile.check(content)
     except (Missing, RecordDamaged) as error:
         raise _LeftError(str(error)) from error
+    label = closed.label
     if label.capture_id != capture_id:
         raise _LeftError(f"it is the record {label.capture_id}")
     if archive.has(office.ledger, label):
@@ -160,10 +161,12 @@ def _restore(office: Office, intake: Intake, capture_id: str) -> None:
     digest = hashlib.sha256(content).hexdigest()
     upload = Upload(capture_id, len(content), digest, "", label.device_id)
     try:
+        if intake.distrusts(upload, closed) is None:
+            store.open_checked(closed)  # if damaged it would be refused, and its object dropped
         with store.held(capture_id) as known:
             _begin(store, upload, known)
             intake.judge(upload, Switches(), content)
-    except (NotVouchedError, UploadExistsError) as error:
+    except (NotVouchedError, RecordDamaged, UploadExistsError) as error:
         raise _LeftError(str(error)) from error
 
 

@@ -98,6 +98,26 @@ def test_an_upload_of_other_bytes_stays_and_so_does_the_object(fleet: Fleet) -> 
     assert (upload.length, accepted(fleet, one)) == (7, False)
 
 
+@pytest.mark.parametrize(
+    ("is_vouched", "why"), [(True, "signed, but the body"), (False, "no evidence certificate")]
+)
+def test_take_in_opens_no_body_when_nobody_vouches_for_its_key(
+    fleet: Fleet, why: str, *, is_vouched: bool
+) -> None:
+    """A body that cannot be opened tells which came first; the object stays in both cases."""
+    made, store = fleet.sealed(packed=b"no files"), fleet.town.office.store
+    one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
+    store.objects.put(one, sha256, made.content)
+    if not is_vouched:
+        store.db.execute("DELETE FROM certificates")
+
+    told = next(taking_in(fleet))
+
+    assert told.startswith(f"{one} left as it is: {why}"), told
+    assert store.objects.get(one, sha256) == made.content
+    assert store.find(one) is None
+
+
 def test_what_a_technician_brought_of_a_device_that_nobody_vouches_for_stays(fleet: Fleet) -> None:
     """The intake would drop it, since it is on the card: it is not any more."""
     made, store = fleet.take(fleet.sealed()), fleet.town.office.store
