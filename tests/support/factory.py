@@ -69,6 +69,17 @@ class RecordMaker:
     prev: str | None = None
     sealed_to: Recipients | None = None
 
+    @classmethod
+    def begun(cls, device_id: str = "van-7", **fields: Any) -> "RecordMaker":
+        """Return a maker whose `chain_start` is made, as a device makes it first: 2 is next.
+
+        A folder without that record looks as if it had been pruned. A chain whose number 1 is
+        anything else is none of a device's, and `verify` says so.
+        """
+        maker = cls(device_id, **fields)
+        maker.make(Kind.CHAIN_START, {"why": "the first start", "manifest": "off"})
+        return maker
+
     def make(
         self,
         kind: str = Kind.PHOTO,

@@ -52,7 +52,7 @@ MODELS: Final = {origin(kind): f"Doorstep {kind}" for kind in CameraKind}
 class Camera:
     """A device of a fleet: its records have a photo each; the authority is the fleet's."""
 
-    maker: RecordMaker = field(default_factory=RecordMaker)
+    maker: RecordMaker = field(default_factory=RecordMaker.begun)
     authority: Authority = field(default_factory=new_authority)
     seals: bool = False
 

@@ -66,8 +66,8 @@ def examine(
     Every record must be signed by `pinned`; without one, by a key that the fleet's authority
     certified for its device; without that, by the key of the device's earliest record here.
     A chain is one device's. It may begin after 1, since old records are pruned; inside it
-    nothing may be missing, and each of a device's chains must have its `chain_start`, except the
-    earliest one if it does not begin at 1.
+    nothing may be missing, and each of a device's chains must have its `chain_start` as number 1,
+    except the earliest one if that does not begin at 1.
     What was removed from the end of a chain cannot be seen.
     If not one record could be read, nothing was verified: that is a problem, and no remark.
     """

@@ -1,6 +1,6 @@
 """Whether records are in sequence: keys, chains, gaps, forks."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -95,22 +95,22 @@ def originals(records: list[Record]) -> list[Record]:
 
 
 def check_starts(records: list[Record]) -> None:
-    """Name chains without their `chain_start`, where a device has several.
+    """Name chains without their `chain_start`.
 
-    Only the earliest one may lack it, because old records are pruned. If its number 1 is there,
-    nothing was pruned: no device begins a chain with anything else, however early it is dated.
+    Only the earliest chain of a device may lack it, because old records are pruned. If its number
+    1 is there, nothing was pruned, and every release of the agent gave that number to a
+    `chain_start`.
     """
     chains: dict[str, list[Record]] = defaultdict(list)
     for each in records:
         chains[each.label.chain].append(each)
-    of_device = Counter(chain[0].label.device_id for chain in chains.values())
     devices: set[str] = set()
     for chain in sorted(chains.values(), key=_began):
         first = chain[0].label
         which = "second" if first.device_id in devices else "first"
         is_pruned = which == "first" and first.seq > 1
         is_whole = (first.seq, first.kind) == (1, Kind.CHAIN_START)
-        if of_device[first.device_id] > 1 and not is_pruned and not is_whole:
+        if not is_pruned and not is_whole:
             words = f"the chain_start of this {which} chain of {first.device_id}"
             chain[0].fails(Verdict.MISSING, words)
         devices.add(first.device_id)

@@ -102,7 +102,7 @@ class Bench:
 @pytest.fixture
 def bench(running: Backend, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
     running.set_switches()
-    maker = RecordMaker(device_id=f"van-{uuid4()}")
+    maker = RecordMaker.begun(device_id=f"van-{uuid4()}")
     enrolled_beside(running.data, tmp_path, maker.device_id, maker.key)
     name = f"ada-{uuid4()}"
     technician(running, tmp_path, name)

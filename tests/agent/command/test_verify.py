@@ -63,7 +63,7 @@ def test_a_folder_with_all_that_vouches_for_it_holds(
 
     lines = printed(capsys).splitlines()
     said = "holds; Content Credentials by the fleet; received 2026-12-01 09:20:02 UTC"
-    assert [line[-len(said) :] for line in lines[:3]] == [said] * 3
+    assert [line[-len(said) :] for line in lines[1:4]] == [said] * 3
     assert [line for line in lines if line.startswith("not checked: ")] == [
         "not checked: whether records are missing at the end of a chain: no folder can show that"
     ]
@@ -84,7 +84,7 @@ def test_the_same_for_programs(evidence: Evidence, capsys: pytest.CaptureFixture
 def test_a_missing_number_is_one_entry_for_programs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    maker = RecordMaker()
+    maker = RecordMaker.begun()
     paths = [maker.make("time").into(tmp_path) for _ in range(5)]
     for path in paths[1:3]:
         path.unlink()
@@ -93,14 +93,14 @@ def test_a_missing_number_is_one_entry_for_programs(
     said = json.loads(printed(capsys))
     assert said["verdict"] == "missing"
     assert said["missing"] == [
-        {"chain": maker.chain, "from_seq": 2, "to_seq": 3, "verdict": "missing"}
+        {"chain": maker.chain, "from_seq": 3, "to_seq": 4, "verdict": "missing"}
     ]
 
 
 def test_verify_of_a_good_folder_ends_with_0_and_of_an_altered_one_with_65(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    maker = RecordMaker()
+    maker = RecordMaker.begun()
     for made in [maker.make() for _ in range(3)]:
         path = made.into(tmp_path)
 
@@ -116,7 +116,7 @@ def test_a_folder_of_labels_ends_with_0_and_says_withheld(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The chain verifies; nothing is said of the photos."""
-    made = RecordMaker().make()
+    made = RecordMaker.begun().make()
     (tmp_path / f"{made.label.capture_id}.rec").write_bytes(made.line + b"\n")
 
     assert main(["verify", str(tmp_path)]) == 0
@@ -127,7 +127,7 @@ def test_a_folder_that_this_user_may_not_read_is_not_an_empty_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with owned_by_a_user() as folder:
-        RecordMaker().make().into(folder)
+        RecordMaker.begun().make().into(folder)
         folder.chmod(0o300)
         code = main(["verify", str(folder)])
         folder.chmod(0o700)
@@ -143,7 +143,7 @@ def _with_others(folder: Path) -> None:
 
 def _with_receipts(folder: Path) -> None:
     (folder / "receipts").mkdir()
-    (folder / "receipts" / "0.jws").write_text(Office().receipt(RecordMaker().make()))
+    (folder / "receipts" / "0.jws").write_text(Office().receipt(RecordMaker.begun().make()))
 
 
 def _with_no_records(folder: Path) -> None:
@@ -152,7 +152,7 @@ def _with_no_records(folder: Path) -> None:
 
 def _with_unreadable_records(folder: Path) -> None:
     for _ in range(2):
-        RecordMaker().make().into(folder).chmod(0)
+        RecordMaker.begun().make().into(folder).chmod(0)
 
 
 def _with_both(folder: Path) -> None:
@@ -332,7 +332,7 @@ def test_a_devices_certificate_is_no_authority(
 def test_what_this_user_may_not_read_is_not_checked_and_no_forgery(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    maker = RecordMaker()
+    maker = RecordMaker.begun()
     with owned_by_a_user() as folder:
         maker.make("time").into(folder)
         closed = maker.make("time").into(folder)
@@ -376,7 +376,7 @@ sys.exit(main(["verify", *sys.argv[1:]]))
 
 @pytest.mark.slow
 def test_verify_loads_nothing_of_a_device(tmp_path: Path) -> None:
-    RecordMaker().make().into(tmp_path)
+    RecordMaker.begun().make().into(tmp_path)
 
     command = [sys.executable, "-c", _WITHOUT_HEAVY, str(tmp_path)]
     told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)

@@ -160,6 +160,7 @@ def test_a_record_in_the_other_spelling_of_its_signature_is_adopted_and_the_chai
     card: Card,
 ) -> None:
     """Where no row says which bytes were written: it is the same record, whoever respelled it."""
+    card.device = RecordMaker.begun()
     card.queued()
     orphan = with_other_spelling(card.made())
     orphan.into(card.layout.records)

@@ -19,7 +19,7 @@ from tests.backend.office.worker import Worker
 from tests.backend.seals import Seals
 from tests.backend.wire.intake import Intake
 from tests.backend.wire.store import Upload
-from tests.support.factory import Made
+from tests.support.factory import Made, RecordMaker
 
 
 class Fleet:
@@ -30,7 +30,7 @@ class Fleet:
     ) -> None:
         self.folder = folder
         folder.mkdir()
-        self.town = Town(folder, objects=objects)
+        self.town = Town(folder, van=RecordMaker.begun(), objects=objects)
         ca = keys.certificates(folder / "ca")
         FleetDocuments(folder).settle()
         register = Register(folder) if identity else None

@@ -82,8 +82,8 @@ def test_of_the_neighbours_there_are_digests_alone(
     fleet.export(made.label.capture_id)
 
     assert json.loads(fleet.read("neighbours.json")) == [
-        {"seq": 1, "label_sha256": made.label.prev},
-        {"seq": 3, "label_sha256": after.label_sha256},
+        {"seq": 2, "label_sha256": made.label.prev},
+        {"seq": 4, "label_sha256": after.label_sha256},
     ]
     everything = b"".join(path.read_bytes() for path in fleet.out.rglob("*") if path.is_file())
     for other in (before, after):
@@ -104,7 +104,7 @@ def test_neighbours_that_an_earlier_version_filed_or_that_are_not_filed_yet_are_
 
     fleet.export(made.label.capture_id)
 
-    assert [one["seq"] for one in json.loads(fleet.read("neighbours.json"))] == [1, 3]
+    assert [one["seq"] for one in json.loads(fleet.read("neighbours.json"))] == [2, 4]
 
 
 def test_with_their_labels_the_links_verify_and_the_readme_warns(
@@ -130,9 +130,9 @@ def test_a_neighbour_that_has_not_come_and_a_fork_are_said(fleet: Fleet) -> None
     fleet.export(made.label.capture_id)
 
     readme = fleet.read("README.txt")
-    assert "Number 1 has not come here." in readme
-    assert "another record has number 2 too" in readme
-    assert "Number 3 has not come here, or there is none yet." in readme
+    assert "Number 2 has not come here." in readme
+    assert "another record has number 3 too" in readme
+    assert "Number 4 has not come here, or there is none yet." in readme
 
 
 def test_no_identity_and_no_private_key_leaves(fleet: Fleet) -> None:
@@ -310,7 +310,7 @@ def test_who_brought_it_and_how_its_device_ended_is_said(fleet: Fleet) -> None:
     said = re.sub(r"\s+", " ", fleet.read("README.txt"))
     assert "ada brought it from the device's card, under a technician's certificate." in said
     assert "The device is gone since 2026-12-01 12:00 UTC, by the office." in said
-    assert "Its chain was closed then at number 1." in said
+    assert "Its chain was closed then at number 2." in said
     assert fleet.problems()[0] == 0
 
 

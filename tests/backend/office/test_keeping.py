@@ -26,6 +26,7 @@ from tests.backend.settings import Retention, Settings, read_settings
 from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
 from tests.support.engines import only_folder
+from tests.support.factory import RecordMaker
 
 CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
 JUST = timedelta(milliseconds=1)
@@ -33,7 +34,7 @@ JUST = timedelta(milliseconds=1)
 
 @pytest.fixture
 def town(tmp_path: Path) -> Town:
-    return Town(tmp_path)
+    return Town(tmp_path, van=RecordMaker.begun())
 
 
 def after(days: int) -> datetime:
@@ -50,7 +51,7 @@ def test_a_photo_is_kept_for_30_days_and_its_label_longer(town: Town) -> None:
     assert town.kept(bound) == town.kept(stray) == (False, False)
     assert town.office.filing.of_order(ALLOWED) == []
     assert town.office.filing.waiting() == []
-    assert town.office.store.label(bound)["seq"] == 1
+    assert town.office.store.label(bound)["seq"] == 2
     assert town.office.keeping.expire(after(30)) == 0
 
 

@@ -160,7 +160,7 @@ OPENED = recordfile.unpack(Camera().make(signs=False).content)
 
 def test_what_else_is_in_a_body_is_named(tmp_path: Path) -> None:
     """An expert who unpacks it must not take what lies there for the fleet's."""
-    device, more = RecordMaker(), tarfile.TarInfo("fleet-key.pem")
+    device, more = RecordMaker.begun(), tarfile.TarInfo("fleet-key.pem")
     body = recordfile.pack_body({"manifest": "off"}, None, MOMENT)
     body = body[:-1024] + more.tobuf(tarfile.USTAR_FORMAT) + bytes(1024)
     label = device.make("time", body=recordfile.describe(body)).label
@@ -208,7 +208,7 @@ def test_a_photo_with_something_behind_it_is_told(tmp_path: Path, camera: Camera
 def test_a_photo_without_exif_and_a_record_that_says_nothing_of_it_are_remarks(
     tmp_path: Path,
 ) -> None:
-    report = look(tmp_path, RecordMaker().make())
+    report = look(tmp_path, RecordMaker.begun().make())
 
     assert words(report) == ["record.json describes no photo", "photo.jpg has no EXIF"]
     assert report.verdict == "holds with remarks"
@@ -260,7 +260,7 @@ def test_each_part_of_the_place_that_a_device_claims_is_compared(
 def test_credentials_by_another_device_of_the_fleet_are_told(
     tmp_path: Path, camera: Camera
 ) -> None:
-    other = Camera(RecordMaker("van-8"), camera.authority)
+    other = Camera(RecordMaker.begun("van-8"), camera.authority)
     report = look(tmp_path, camera.make(signer=other), camera)
 
     assert words(report) == ["its Content Credentials are signed by another key than the label"]
@@ -294,7 +294,7 @@ def test_a_certificate_that_has_ended_since_is_a_remark(tmp_path: Path) -> None:
     root, key = new_authority(), signing.new_key()
     starts, life = datetime.now(UTC) - YEAR, YEAR + timedelta(seconds=4)
     region = root.issue(key.public_key(), "region", ca=True, starts=starts, life=life)
-    cameras = [Camera(RecordMaker(name), root) for name in ("van-7", "van-8")]
+    cameras = [Camera(RecordMaker.begun(name), root) for name in ("van-7", "van-8")]
     keys = [camera.maker.key.public_key() for camera in cameras]
     ended = root.issue(keys[0], "van-7", evidence=True, starts=starts, life=life)
     below = Authority(key, region).issue(keys[1], "van-8", evidence=True)

@@ -162,7 +162,7 @@ TIED: Final[Mapping[tuple[str, str], tuple[str, Any]]] = {
         b"ASCII\0\0\0MANUAL",
     ),
     ("exif.Model", "credentials.source"): ("exif.Model", b"Doorstep simulated"),
-    ("label.key", "credentials.chain"): ("credentials.chain", RecordMaker()),
+    ("label.key", "credentials.chain"): ("credentials.chain", RecordMaker.begun()),
 }
 """Fields of which one says what the other may say, and a value that contradicts."""
 

@@ -31,8 +31,15 @@ from tests.support.factory import (
 
 
 @pytest.fixture
-def device() -> RecordMaker:
+def new() -> RecordMaker:
+    """A device that has made no record yet."""
     return RecordMaker(chain="3f2a9c51-chain")
+
+
+@pytest.fixture
+def device() -> RecordMaker:
+    """A device whose `chain_start` was delivered and pruned: its next record is number 2."""
+    return RecordMaker.begun(chain="3f2a9c51-chain")
 
 
 def look(folder: Path, pinned: signing.PublicKey | None = None) -> Report:
@@ -45,19 +52,19 @@ def line_of(report: Report, words: str) -> str:
     return found[0]
 
 
-def test_a_whole_chain_verifies(tmp_path: Path, device: RecordMaker) -> None:
+def test_a_whole_chain_verifies(tmp_path: Path, new: RecordMaker) -> None:
     """One line per record in words, by number, then the summary."""
-    device.make(Kind.CHAIN_START).into(tmp_path)
-    made = [device.make(Kind.TIME) for _ in range(11)]
+    new.make(Kind.CHAIN_START).into(tmp_path)
+    made = [new.make(Kind.TIME) for _ in range(11)]
     for each in made:
         each.into(tmp_path)
-    device.make(Kind.VOID, about=made[3].label.capture_id).into(tmp_path)
-    report = look(tmp_path, device.key.public_key())
+    new.make(Kind.VOID, about=made[3].label.capture_id).into(tmp_path)
+    report = look(tmp_path, new.key.public_key())
 
     assert report.problems == 0
     numbers = [line.split("#")[1].split()[0] for line in report.lines if line.startswith("chain ")]
     assert numbers == [str(number) for number in range(1, 14)]
-    line = line_of(report, "#2 ")
+    line = line_of(report, "#2  ")
     assert line.split() == [
         "chain",
         "3f2a9c51...",
@@ -98,7 +105,7 @@ def test_a_body_that_was_altered_is_told_and_its_label_still_links(
     report = look(tmp_path)
 
     assert report.problems == 1
-    line = line_of(report, "#2 ")
+    line = line_of(report, "#3  ")
     assert "BROKEN: the body is not what the label says: its digest differs" in line
     assert path.name in line
     assert report.lines[-1] == "broken: 1 problem, not everything verifies"
@@ -108,7 +115,7 @@ def test_a_body_that_was_cut_is_told_with_both_sizes(tmp_path: Path, device: Rec
     path = device.make().into(tmp_path)
     path.write_bytes(path.read_bytes()[:-512])
 
-    assert "2560 bytes, 3072 expected" in line_of(look(tmp_path), "#1 ")
+    assert "2560 bytes, 3072 expected" in line_of(look(tmp_path), "#2  ")
 
 
 def test_a_body_that_was_withheld_is_told_and_its_label_still_links(
@@ -120,7 +127,7 @@ def test_a_body_that_was_withheld_is_told_and_its_label_still_links(
     report = look(tmp_path)
 
     assert report.problems == 0
-    assert "only the label is left" in line_of(report, "#2 ")
+    assert "only the label is left" in line_of(report, "#3  ")
 
 
 @pytest.mark.parametrize("photo", [None, b"another picture"])
@@ -132,7 +139,7 @@ def test_a_photo_that_is_not_the_described_one_is_told(
     content = recordfile.sign(made.label, body, device.key)
     Made(made.label, content).into(tmp_path)
 
-    assert "BROKEN: " in line_of(look(tmp_path), "#1 ")
+    assert "BROKEN: " in line_of(look(tmp_path), "#2  ")
 
 
 def test_a_missing_record_inside_the_chain_is_a_gap(tmp_path: Path, device: RecordMaker) -> None:
@@ -143,12 +150,12 @@ def test_a_missing_record_inside_the_chain_is_a_gap(tmp_path: Path, device: Reco
     report = look(tmp_path)
 
     assert report.problems == 1
-    assert line_of(report, "MISSING").split("  ")[1:] == ["#3 to #4", "MISSING: not in this folder"]
+    assert line_of(report, "MISSING").split("  ")[1:] == ["#4 to #5", "MISSING: not in this folder"]
 
 
 def test_a_chain_may_begin_later(tmp_path: Path, device: RecordMaker) -> None:
     """Delivered records are pruned; the device's folder still verifies."""
-    for _ in range(40):
+    for _ in range(39):
         device.make()
     device.make().into(tmp_path)
     report = look(tmp_path)
@@ -177,7 +184,7 @@ def test_a_record_after_either_side_of_a_fork_follows(tmp_path: Path, device: Re
     copied.make().into(tmp_path)
     copied.make(Kind.TIME).into(tmp_path)
 
-    assert line_of(look(tmp_path), "#3 ").endswith("holds")
+    assert line_of(look(tmp_path), "#4  ").endswith("holds")
 
 
 def test_two_records_that_follow_the_same_one_are_a_fork(
@@ -210,7 +217,7 @@ def test_a_record_that_follows_another_one_is_told(tmp_path: Path, device: Recor
     report = look(tmp_path)
 
     assert report.problems == 1
-    assert "BROKEN: it does not follow the #1 here" in line_of(report, "#2 ")
+    assert "BROKEN: it does not follow the #2 here" in line_of(report, "#3  ")
 
 
 def test_a_copy_is_no_fork(tmp_path: Path, device: RecordMaker) -> None:
@@ -259,7 +266,7 @@ def test_two_records_that_follow_two_spellings_of_the_same_one_are_a_fork(
     first = device.make()
     first.into(tmp_path)
     device.make().into(tmp_path)
-    device.make(seq=3, prev=with_other_spelling(first).label_sha256).into(tmp_path)
+    device.make(seq=4, prev=with_other_spelling(first).label_sha256).into(tmp_path)
     report = look(tmp_path)
 
     forks = [line for line in report.lines if "FORKED: 2 records follow the same one" in line]
@@ -270,7 +277,7 @@ def test_another_key_than_the_given_one_does_not_verify(
     tmp_path: Path, device: RecordMaker
 ) -> None:
     device.make().into(tmp_path)
-    RecordMaker().make().into(tmp_path)
+    RecordMaker.begun().make().into(tmp_path)
     report = look(tmp_path, device.key.public_key())
 
     assert report.problems == 1
@@ -282,7 +289,7 @@ def test_without_a_given_key_each_device_keeps_its_first_one(
 ) -> None:
     """Two devices have two keys; one device has one."""
     device.make().into(tmp_path)
-    RecordMaker("van-8").make().into(tmp_path)
+    RecordMaker.begun("van-8").make().into(tmp_path)
     assert look(tmp_path).problems == 0
 
     forger = replace(device, key=signing.new_key())
@@ -317,7 +324,7 @@ def test_who_begins_a_pruned_chain_does_not_own_it(tmp_path: Path, device: Recor
     made = [device.make() for _ in range(3)]
     for each in made[1:]:
         each.into(tmp_path)
-    stranger = RecordMaker("van-8", chain=device.chain).make()
+    stranger = RecordMaker.begun("van-8", chain=device.chain).make()
     stranger.into(tmp_path)
     report = look(tmp_path)
 
@@ -331,7 +338,7 @@ def test_where_nothing_tells_whose_a_chain_is_nobody_has_it(
 ) -> None:
     device.make()
     device.make().into(tmp_path)
-    RecordMaker("van-8", chain=device.chain).make().into(tmp_path)
+    RecordMaker.begun("van-8", chain=device.chain).make().into(tmp_path)
     report = look(tmp_path)
 
     assert report.verdict == "forked"
@@ -364,7 +371,7 @@ def test_one_key_does_not_make_two_devices_one_chain(tmp_path: Path, device: Rec
     report = look(tmp_path, device.key.public_key())
 
     assert report.problems == 1
-    assert "of van-8, in a chain of van-7" in line_of(report, "#2 ")
+    assert "of van-8, in a chain of van-7" in line_of(report, "#3  ")
 
 
 AFTER: Final[dict[str, Any]] = {"utc": "2026-12-01T12:00:00.000Z"}
@@ -377,11 +384,11 @@ UNDATED: Final[dict[str, Any]] = {"utc": "1971-01-01T00:00:00.000Z", "clock": "u
 @pytest.mark.parametrize("dated", [AFTER, UNDATED], ids=["dated", "undated"])
 @pytest.mark.parametrize("chain", ["0 sorts before", "z sorts behind"])
 def test_a_second_chain_needs_its_chain_start(
-    tmp_path: Path, device: RecordMaker, chain: str, dated: dict[str, Any]
+    tmp_path: Path, new: RecordMaker, chain: str, dated: dict[str, Any]
 ) -> None:
     """Else what was removed from the end of the first one could go on in another."""
-    device.make(Kind.CHAIN_START, **(UNDATED if dated == UNDATED else {})).into(tmp_path)
-    second = replace(device, chain=chain, seq=0, prev=None).make(**dated)
+    new.make(Kind.CHAIN_START, **(UNDATED if dated == UNDATED else {})).into(tmp_path)
+    second = replace(new, chain=chain, seq=0, prev=None).make(**dated)
     second.into(tmp_path)
     report = look(tmp_path)
 
@@ -404,17 +411,32 @@ def test_the_first_chain_needs_none_if_it_was_pruned(
 
 @pytest.mark.parametrize("chain", ["0 sorts before", "z sorts behind"])
 def test_a_backdated_chain_from_number_1_needs_its_chain_start(
-    tmp_path: Path, device: RecordMaker, chain: str
+    tmp_path: Path, new: RecordMaker, chain: str
 ) -> None:
     """Nothing was pruned from it, and no device begins a chain with a photo."""
-    device.make(Kind.CHAIN_START).into(tmp_path)
-    forger = replace(device, chain=chain, seq=0, prev=None)
+    new.make(Kind.CHAIN_START).into(tmp_path)
+    forger = replace(new, chain=chain, seq=0, prev=None)
     backdated = forger.make(utc="2026-11-30T09:00:00.000Z")
     backdated.into(tmp_path)
     report = look(tmp_path)
 
     assert report.problems == 1
     line = line_of(report, backdated.label.capture_id)
+    assert "MISSING: the chain_start of this first chain of van-7" in line
+
+
+@pytest.mark.parametrize("kind", [Kind.PHOTO, Kind.TIME, "a later version's"])
+def test_a_single_chain_from_number_1_needs_its_chain_start(
+    tmp_path: Path, new: RecordMaker, kind: str
+) -> None:
+    """Every release began each chain with one; the rest of a forged chain may be flawless."""
+    first = new.make(kind)
+    for each in (first, new.make(), new.make()):
+        each.into(tmp_path)
+    report = look(tmp_path)
+
+    assert (report.problems, report.verdict) == (1, found.Verdict.MISSING)
+    line = line_of(report, first.label.capture_id)
     assert "MISSING: the chain_start of this first chain of van-7" in line
 
 
@@ -430,14 +452,14 @@ def test_a_pruned_chain_without_a_date_is_the_first_one(
 
 
 def test_a_chain_that_was_never_dated_and_lost_its_start_verifies_beside_a_new_one(
-    tmp_path: Path, device: RecordMaker
+    tmp_path: Path, new: RecordMaker
 ) -> None:
     """The start was delivered and pruned; then the state was lost, and GNSS came back."""
-    old = replace(device, chain="old", seq=4, prev="0" * 64)
+    old = replace(new, chain="old", seq=4, prev="0" * 64)
     for _ in range(3):
         old.make(**UNDATED).into(tmp_path)
-    device.make(Kind.CHAIN_START, **UNDATED).into(tmp_path)
-    device.make().into(tmp_path)
+    new.make(Kind.CHAIN_START, **UNDATED).into(tmp_path)
+    new.make().into(tmp_path)
     report = look(tmp_path)
 
     assert report.problems == 0
@@ -446,22 +468,20 @@ def test_a_chain_that_was_never_dated_and_lost_its_start_verifies_beside_a_new_o
 
 @pytest.mark.parametrize("kind", [Kind.PHOTO, Kind.CHAIN_START], ids=["another", "the chain_start"])
 def test_a_second_chain_that_is_cut_off_at_its_beginning_does_not_verify(
-    tmp_path: Path, device: RecordMaker, kind: Kind
+    tmp_path: Path, new: RecordMaker, kind: Kind
 ) -> None:
     """Whatever was removed from the end of the first one and from the beginning of this one."""
-    device.make(Kind.CHAIN_START).into(tmp_path)
-    second = replace(device, chain="second", seq=4, prev="0" * 64).make(kind, **AFTER)
+    new.make(Kind.CHAIN_START).into(tmp_path)
+    second = replace(new, chain="second", seq=4, prev="0" * 64).make(kind, **AFTER)
     second.into(tmp_path)
 
     assert "MISSING: the chain_start" in line_of(look(tmp_path), second.label.capture_id)
 
 
-def test_a_second_chain_that_says_why_it_began_verifies(
-    tmp_path: Path, device: RecordMaker
-) -> None:
+def test_a_second_chain_that_says_why_it_began_verifies(tmp_path: Path, new: RecordMaker) -> None:
     """The first one may have been pruned from its beginning."""
-    replace(device, seq=40, prev="0" * 64).make().into(tmp_path)
-    second = replace(device, chain="second")
+    replace(new, seq=40, prev="0" * 64).make().into(tmp_path)
+    second = replace(new, chain="second")
     for kind in (Kind.CHAIN_START, Kind.PHOTO):
         second.make(kind, **AFTER).into(tmp_path)
 
@@ -502,7 +522,7 @@ def test_what_a_void_takes_back_may_be_elsewhere(tmp_path: Path, device: RecordM
 def test_a_device_takes_back_its_own_records_only(tmp_path: Path, device: RecordMaker) -> None:
     made = device.make()
     made.into(tmp_path)
-    RecordMaker("van-8").make(Kind.VOID, about=made.label.capture_id).into(tmp_path)
+    RecordMaker.begun("van-8").make(Kind.VOID, about=made.label.capture_id).into(tmp_path)
     report = look(tmp_path)
 
     assert report.problems == 1
@@ -603,5 +623,5 @@ def test_no_single_change_to_the_folder_goes_unnoticed(
     assert look(folder, device.key.public_key()).problems >= 1
 
 
-CHAINED = RecordMaker()
+CHAINED = RecordMaker.begun()
 MADE = [CHAINED.make() for _ in range(4)]
