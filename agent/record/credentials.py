@@ -28,6 +28,12 @@ LABEL: Final = "doorstep.capture"
 OUTSIDE: Final = "outside its validity"
 """Why a photo is not signed: its certificate is not for now, by this machine's clock."""
 
+PHOTO_LIMIT_BYTES: Final = 16_777_216
+"""Longest photo whose manifest is looked for: c2pa takes twice its length in memory.
+
+A camera of 12 megapixels makes 12 MB of noise at quality 95, and 3 MB of a door.
+"""
+
 _IPTC: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _JPEG: Final = "image/jpeg"
 
@@ -189,10 +195,14 @@ def read(photo: bytes, anchor_pem: str | None) -> Credentials | None:
     in which a device writes it is accepted: no byte of the photo can be another one, but for the
     signature's second spelling (`signing.other_spelling`).
 
+    A photo of more than PHOTO_LIMIT_BYTES is INVALID: no device makes one.
+
     Raises:
         NoLibrary: c2pa cannot be loaded.
     """
     c2pa = load()
+    if len(photo) > PHOTO_LIMIT_BYTES:
+        return Credentials(State.INVALID, (f"longer than {PHOTO_LIMIT_BYTES} bytes",))
     trust = {"trust": {"user_anchors": anchor_pem}} if anchor_pem else {}
     try:
         context = c2pa.Context.from_dict({**_SETTINGS, **trust})

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from agent.record.segments import before_picture
+
 _SIZES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
 """Bytes of one value of a type. Source: TIFF 6.0, section 2."""
 
@@ -23,6 +25,14 @@ _LAT_REF, _LAT, _LON_REF, _LON, _ALT_REF, _ALT, _GPS_TIME = 1, 2, 3, 4, 5, 6, 7
 _SATELLITES, _STATUS, _MODE, _DOP, _DATUM, _METHOD = 8, 9, 10, 11, 18, 27
 _GPS_DATE, _ACCURACY = 29, 31
 """Source: EXIF 2.32, sections 4.6.3 to 4.6.6."""
+
+_COMPARED: Final = frozenset(
+    {_EXIF_AT, _GPS_AT, _MODEL, _SOFTWARE, _EXPOSURE, _ISO, _WIDTH, _HEIGHT, _UNIQUE_ID, _SERIAL}
+    | {*_OFFSETS, *_OFFSETS.values(), *_SUBSECONDS.values()}
+    | {_LAT_REF, _LAT, _LON_REF, _LON, _ALT_REF, _ALT, _GPS_TIME, _SATELLITES, _STATUS, _MODE}
+    | {_DOP, _DATUM, _METHOD, _GPS_DATE, _ACCURACY}
+)
+"""All tags that are read."""
 
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of a frame header, which has the size of the picture. Source: ITU-T T.81, table B.1."""
@@ -78,8 +88,11 @@ def read(jpeg: bytes) -> Exif | None:
     Raises:
         ValueError: it is garbled, or there is more than one; in words.
     """
-    segments = _segments(jpeg)
-    found = [one[6:] for mark, one in segments if mark == 0xE1 and one.startswith(b"Exif\0\0")]
+    found = [
+        one[6:]
+        for mark, one in before_picture(jpeg)
+        if mark == 0xE1 and one.startswith(b"Exif\0\0")
+    ]
     if len(found) > 1:
         raise ValueError("there are two of it")
     try:
@@ -94,23 +107,11 @@ def picture_px(jpeg: bytes) -> tuple[int, int] | None:
     Raises:
         ValueError: the JPEG is cut off; in words.
     """
-    frames = [one for mark, one in _segments(jpeg) if mark in _FRAMES]
+    frames = [one for mark, one in before_picture(jpeg) if mark in _FRAMES]
     if len(frames) != 1 or len(frames[0]) < 5:
         return None
     height_px, width_px = struct.unpack(">HH", frames[0][1:5])
     return width_px, height_px
-
-
-def _segments(jpeg: bytes) -> list[tuple[int, bytes]]:
-    """Marker and content of the segments before the picture. Source: ITU-T T.81, B.1.1.4."""
-    found, at = [], 2
-    while jpeg[at : at + 1] == b"\xff" and (marker := jpeg[at + 1 : at + 2]) not in (b"\xda", b""):
-        length = int.from_bytes(jpeg[at + 2 : at + 4], "big")
-        if length < 2 or at + 2 + length > len(jpeg):
-            raise ValueError("the JPEG's segments are cut off")
-        found.append((marker[0], jpeg[at + 4 : at + 2 + length]))
-        at += 2 + length
-    return found
 
 
 def _read(tiff: bytes) -> Exif:
@@ -151,18 +152,24 @@ def _read(tiff: bytes) -> Exif:
 
 
 def _directory(tiff: bytes, order: str, at: int) -> dict[int, tuple[int, bytes]]:
-    """Type and bytes of each tag; types that are not read here are passed over."""
+    """Return type and bytes of each tag that is compared; other types and tags are passed over.
+
+    A tag may name the same bytes as others: all of 64 KB could be copied five thousand times.
+    """
     (count,) = struct.unpack(f"{order}H", tiff[at : at + 2])
-    tags = {}
+    tags: dict[int, tuple[int, bytes]] = {}
+    seen = set()
     for entry in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind, number, place = struct.unpack(f"{order}HHII", tiff[entry : entry + 12])
         length = _SIZES.get(kind, 0) * number
         begins = entry + 8 if length <= 4 else place
         if begins + length > len(tiff):
             raise ValueError("it ends before its values")
-        if tag in tags:
+        if tag in seen:
             raise ValueError("it has a tag twice")
-        tags[tag] = kind, tiff[begins : begins + length]
+        seen.add(tag)
+        if tag in _COMPARED:
+            tags[tag] = kind, tiff[begins : begins + length]
     return tags
 
 

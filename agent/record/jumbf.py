@@ -8,6 +8,7 @@ Source: C2PA Technical Specification 2.2 section 11; RFC 9052 section 4.2 (COSE_
 from typing import Final
 
 from agent.errors import NotGenuine
+from agent.record.segments import APP11, SCAN, before_picture
 
 _ANOTHER: Final = "they are not in the form in which a device writes them"
 
@@ -23,8 +24,6 @@ _COSE_SIGN1: Final = 0xD2
 _X5CHAIN: Final = 33
 """The signer's certificates in a COSE header. Source: RFC 9360 section 2."""
 
-_APP11: Final = 0xEB
-_SCAN: Final = 0xDA
 _FIRST_OF_ONE: Final = b"JP\x02\x11\x00\x00\x00\x01"
 
 _OTHER: Final = 7
@@ -51,19 +50,14 @@ def certificates_in(photo: bytes) -> list[bytes]:
 
 def _store(photo: bytes) -> _Box:
     """The manifest store: in one segment, alone."""
-    found = [content for marker, content in _segments(photo) if marker == _APP11]
-    _require(len(found) == 1 and found[0].startswith(_FIRST_OF_ONE), "segment")
+    segments = before_picture(photo)
+    found = [content for marker, content in segments if marker == APP11]
+    _require(
+        segments[-1][0] == SCAN and len(found) == 1 and found[0].startswith(_FIRST_OF_ONE),
+        "segment",
+    )
     (store,) = _boxes(found[0].removeprefix(_FIRST_OF_ONE))
     return store
-
-
-def _segments(photo: bytes) -> list[tuple[int, bytes]]:
-    found, at = [], 2
-    while (marker := photo[at + 1]) != _SCAN:
-        end = at + 2 + int.from_bytes(photo[at + 2 : at + 4], "big")
-        found.append((marker, photo[at + 4 : end]))
-        at = end
-    return found
 
 
 def _boxes(content: bytes) -> list[_Box]:

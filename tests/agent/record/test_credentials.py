@@ -15,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import __version__
-from agent.record import certificates, credentials, signing
+from agent.errors import NotGenuine
+from agent.record import certificates, credentials, jumbf, signing
 from agent.record.credentials import Credentials, PhotoSigner, Source, State, Unsigned
 from tests.support.authority import new_authority
 from tests.support.credentialed import CAPTURE, Van, photo
 from tests.support.device import REPOSITORY
+from tests.support.peak import peak_mb
 from tests.support.waiting import until
 
 VAN = Van()
@@ -199,6 +201,30 @@ def test_whatever_stands_in_a_photo_is_read_without_a_fault(junk: bytes, at: int
     assert worth(SIGNED[:at] + junk + SIGNED[at + len(junk) :]) in {State.INVALID, None} or (
         junk == SIGNED[at : at + len(junk)]
     )
+
+
+@pytest.mark.parametrize("filling", [b"\xff\xfe\x00\x02", b"\x00\x00\x00\x00"])
+def test_form_is_looked_for_in_little_memory_however_many_segments_there_are(
+    filling: bytes,
+) -> None:
+    """Seven megabytes of them took 242 MB."""
+    hostile = SIGNED[:2] + filling * 50_000 + SIGNED[2:]
+
+    def look() -> None:
+        with pytest.raises(NotGenuine):
+            jumbf.certificates_in(hostile)
+
+    assert peak_mb(look) < 1
+
+
+def test_photo_longer_than_any_of_a_device_is_not_read() -> None:
+    """c2pa took 62 MB for one of 27 MB."""
+    largest = PLAIN + bytes(credentials.PHOTO_LIMIT_BYTES - len(PLAIN))
+
+    assert credentials.read(largest, None) is None
+    found = credentials.read(largest + b"\0", None)
+    assert found is not None
+    assert (found.state, found.reasons) == (State.INVALID, ("longer than 16777216 bytes",))
 
 
 def test_a_manifest_of_another_form_is_not_taken_for_a_devices() -> None:

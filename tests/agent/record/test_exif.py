@@ -1,5 +1,6 @@
 """The reader of EXIF: what the device writes is read back, and whatever else crashes nothing."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from agent.capture.exif import stamp
 from agent.capture.photo_facts import GpsFacts, PhotoFacts
 from agent.record import exif
 from agent.record.exif import Exif
+from agent.record.segments import SEGMENTS_LIMIT
+from tests.support.peak import peak_mb
 
 PLAIN = b"\xff\xd8\xff\xdb\x00\x03!\xff\xda picture \xff\xd9"
 FACTS = PhotoFacts(
@@ -124,6 +127,29 @@ def test_a_value_beyond_its_end_is_told(at: int) -> None:
 
     with pytest.raises(ValueError, match="ends before its values"):
         exif.read(bytes(stamped))
+
+
+def test_exif_takes_little_memory_if_many_tags_share_one_long_value() -> None:
+    """Each of these 4,000 tags names the same 15 KB, and only a few tags are compared."""
+    entries = b"".join(
+        tag.to_bytes(2) + b"\x00\x07" + (15_000).to_bytes(4) + (8).to_bytes(4)
+        for tag in range(0x1000, 0x1FA0)
+    )
+    tiff = b"MM\0*\0\0\0\x08" + (4_000).to_bytes(2) + entries + bytes(4)
+    segment = b"\xff\xe1" + (len(tiff) + 8).to_bytes(2) + b"Exif\0\0" + tiff
+    photo = b"\xff\xd8" + segment + b"\xff\xda"
+
+    assert peak_mb(lambda: exif.read(photo)) < 2
+
+
+@pytest.mark.parametrize("read", [exif.read, exif.picture_px])
+def test_more_segments_than_a_photo_has_are_refused(read: Callable[[bytes], object]) -> None:
+    """Eight million empty ones fit into one upload, and each would take a hundred bytes."""
+    empty = b"\xff\xfe\x00\x02"
+
+    read(b"\xff\xd8" + empty * SEGMENTS_LIMIT + b"\xff\xda")
+    with pytest.raises(ValueError, match="more than 256 segments"):
+        read(b"\xff\xd8" + empty * (SEGMENTS_LIMIT + 1) + b"\xff\xda")
 
 
 @given(st.data())
