@@ -25,6 +25,13 @@ BODY_TYPE: Final = "application/x-tar"
 LABEL_LIMIT_BYTES: Final = 8192
 """Longest label line that is read: ten times what we write, so that garbage is told early."""
 
+RECORD_JSON_LIMIT_BYTES: Final = 65_536
+"""Longest record.json that is read: ours have 2 KB. Once parsed it takes up to 40 times its length.
+"""
+
+MEMBERS_LIMIT: Final = 16
+"""Most files in a body that is opened: devices pack two, and 65,000 fit into one upload."""
+
 _TEXT_LIMIT: Final = 128
 """Longest text in a label, in characters: our ids have 36, a device id at most 63."""
 
@@ -256,6 +263,8 @@ def open_checked(found: Closed, identities: Sequence[Identity] = ()) -> RecordFi
 def _open_body(body: bytes) -> tuple[dict[str, Any], bytes | None, tuple[str, ...]]:
     try:
         members = dict(_members(body))
+        if len(members["record.json"]) > RECORD_JSON_LIMIT_BYTES:
+            raise ValueError(f"record.json has over {RECORD_JSON_LIMIT_BYTES} bytes")  # noqa: TRY301 - one way out
         record = signing.read_json(members["record.json"])
     except (tarfile.TarError, KeyError, ValueError, RecursionError) as error:
         raise RecordDamaged(f"signed, but the body does not open: {error}") from error
@@ -267,7 +276,7 @@ def _open_body(body: bytes) -> tuple[dict[str, Any], bytes | None, tuple[str, ..
 
 def _members(body: bytes) -> Iterator[tuple[str, bytes]]:
     """Plain files only; `tarfile.open` would follow links, long names, sparse maps and loops."""
-    seen, offset = set(), 0
+    seen, offset = set[str](), 0
     while (header := body[offset : offset + tarfile.BLOCKSIZE]).strip(b"\0"):
         member = tarfile.TarInfo.frombuf(header, "ascii", "strict")
         start = offset + tarfile.BLOCKSIZE
@@ -275,6 +284,8 @@ def _members(body: bytes) -> Iterator[tuple[str, bytes]]:
             raise ValueError(f"{member.name!r} is not a whole plain file")
         if member.name in seen or not re.fullmatch(r"[\w-]+\.[\w.-]+", member.name, re.ASCII):
             raise ValueError(f"{member.name!r} is there twice, or its name is no plain one")
+        if len(seen) == MEMBERS_LIMIT:
+            raise ValueError(f"it has more than {MEMBERS_LIMIT} files")
         seen.add(member.name)
         yield member.name, body[start : start + member.size]
         offset = start + member.size + -member.size % tarfile.BLOCKSIZE

@@ -297,6 +297,24 @@ def test_a_signed_body_that_is_no_plain_archive_is_refused(body: bytes) -> None:
         recordfile.unpack(with_body(body))
 
 
+def test_largest_record_json_is_read_and_a_larger_one_is_not() -> None:
+    """A record.json of 25 MB took 227 MB and half a second, in the backend and in verify."""
+    largest = b"{}".ljust(recordfile.RECORD_JSON_LIMIT_BYTES)
+
+    assert recordfile.unpack(with_body(tar(member("record.json"), content=largest))).record == {}
+    with pytest.raises(RecordDamaged, match="over 65536 bytes"):
+        recordfile.unpack(with_body(tar(member("record.json"), content=largest + b" ")))
+
+
+def test_a_body_of_as_many_files_as_allowed_opens_and_of_more_does_not() -> None:
+    """65,000 fit into one upload, and take a second."""
+    many = [member("record.json"), *(member(f"{number}.bin") for number in range(15))]
+
+    assert len(recordfile.unpack(with_body(tar(*many))).others) == recordfile.MEMBERS_LIMIT - 1
+    with pytest.raises(RecordDamaged, match="more than 16 files"):
+        recordfile.unpack(with_body(tar(*many, member("x.bin"))))
+
+
 def test_an_archive_by_another_maker_opens() -> None:
     """The refusals around this test are for what they say, not for the maker."""
     opened = recordfile.unpack(with_body(tar(member("record.json"), member("later.bin"))))
