@@ -21,6 +21,15 @@ REVOKED_TYPE: Final = "doorstep-revoked"
 _FILE_LIMIT_BYTES: Final = 16_777_216
 """Longest file of receipts or certificates that is read: twenty thousand receipts."""
 
+_LIST_LIMIT_CHARS: Final = 1_048_576
+"""Longest list of revoked keys that is looked at: eight thousand devices.
+
+It is parsed before its signature is verified, or without: 14 MB took 329 MB and 1.3 s.
+"""
+
+_RECEIPTS_LIMIT: Final = 20_000
+"""Most receipts in one file: a driver's of half a year, in one file for all records."""
+
 _TOKEN_LIMIT_CHARS: Final = 65_536
 """Longest receipt that is looked at; ours have 400."""
 
@@ -79,7 +88,7 @@ def read_receipts(paths: Sequence[Path], unusable: list[str]) -> Mapping[str, Se
     found: dict[str, list[str]] = defaultdict(list)
     for path in sorted(paths):
         try:
-            tokens = _text(path).split()
+            tokens = _tokens(path)
         except ValueError as error:
             unusable.append(f"{path.name}: {error}")
             continue
@@ -95,6 +104,14 @@ def read_receipts(paths: Sequence[Path], unusable: list[str]) -> Mapping[str, Se
         if wrong:
             unusable.append(f"{path.name}: {len(wrong)} of {len(tokens)}: {wrong[0]}")
     return found
+
+
+def _tokens(path: Path) -> list[str]:
+    """Raises ValueError, as `content` does, also for more than _RECEIPTS_LIMIT."""
+    tokens = _text(path).split(maxsplit=_RECEIPTS_LIMIT)
+    if len(tokens) > _RECEIPTS_LIMIT:
+        raise ValueError(f"more than {_RECEIPTS_LIMIT} receipts: put them into several files")
+    return tokens
 
 
 def _about(token: str) -> str:
@@ -117,6 +134,8 @@ def read_listed(path: Path, fleet_key: signing.PublicKey | None) -> Listed:
         token = _text(path).strip()
     except ValueError as error:
         raise ConfigError(f"{path}: not a list of revoked keys (JWS): {error}") from error
+    if len(token) > _LIST_LIMIT_CHARS:
+        raise NotGenuine(f"{path}: too long for a list of revoked keys")
     try:
         if fleet_key is None:
             payload = signing.claimed(token, typ=REVOKED_TYPE)

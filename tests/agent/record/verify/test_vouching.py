@@ -17,8 +17,9 @@ from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
 from agent.record.verify import Report, examine, papers
 from agent.record.verify.papers import Papers
 from tests.support.authority import Authority, new_authority
-from tests.support.factory import MOMENT, RecordMaker, with_other_spelling
+from tests.support.factory import MOMENT, RecordMaker, encoded, with_other_spelling
 from tests.support.outsider import GARBAGE, NAMES, RECEIVED, Office
+from tests.support.peak import peak_mb
 from tests.support.photographed import Camera
 
 JUST: Final = timedelta(milliseconds=1)
@@ -333,6 +334,27 @@ def test_receipts_may_stand_in_one_file_line_by_line(
     (folder.receipts / "all").write_text("\n".join([*map(office.receipt, made), ""]))
 
     assert verdict(folder.look(fleet_key=office.fleet_key.public_key())) == "holds"
+
+
+def test_file_with_more_receipts_than_are_read_is_named(folder: Folder) -> None:
+    """Two million short words took 164 MB and a second."""
+    (folder.receipts / "all").write_text("a.b.c\n" * 500_000)
+
+    assert peak_mb(lambda: folder.look().verdict) < 12
+    assert folder.unusable == ["all: more than 20000 receipts: put them into several files"]
+
+
+@pytest.mark.parametrize("is_pinned", [False, True])
+def test_list_that_is_too_long_is_refused_unparsed(
+    folder: Folder, office: Office, is_pinned: bool
+) -> None:
+    """It is parsed before its signature is verified: 14 MB took 329 MB and 1.3 s."""
+    header, _, signature = office.listed().split(".")
+    payload = encoded(b'{"v":1,"revoked":[' + b"[]," * 300_000 + b"0]}")
+    folder.list.write_text(f"{header}.{payload}.{signature}")
+
+    with pytest.raises(NotGenuine, match="too long for a list of revoked keys"):
+        folder.look(fleet_key=office.fleet_key.public_key() if is_pinned else None)
 
 
 def test_a_receipt_in_the_place_of_another_records_is_told(
