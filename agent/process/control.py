@@ -64,6 +64,9 @@ _FLAT: Final = re.compile(rb" ?\{%b(?:,%b){0,7}\} ?" % (_MEMBER, _MEMBER))
 Each repetition is bounded or ends at a quote, so the time grows with the length of the line only.
 """
 
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Half of a character above U+FFFF; without its other half no text that holds it can be written."""
+
 Line = dict[str, Any]
 Answering = Callable[[Line, str], Line]
 """From a request and the name of the user who sent it to the answer."""
@@ -89,8 +92,8 @@ def serve(path: Path, answer: Answering, *, limit_bytes: int = LINE_LIMIT_BYTES)
     """Answer on a socket at `path`, mode 0660, until the block ends; each client has a thread.
 
     A socket that a dead process left is replaced. What `answer` raises as a DoorstepError becomes
-    `{"error": ..., "exit": ...}`; so does a line that is no JSON object, or is longer than
-    `limit_bytes`, or is longer than FREE_LINE_BYTES and is no flat offer.
+    `{"error": ..., "exit": ...}`; so does a line that is no JSON object of Unicode text, or is
+    longer than `limit_bytes`, or is longer than FREE_LINE_BYTES and is no flat offer.
 
     Raises:
         NotNow: another process listens there.
@@ -332,4 +335,6 @@ def _decoded(line: bytes) -> Line:
         raise ValueError("JSON nested too deeply") from error
     if not isinstance(found, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - told like any other bad line
+    if _SURROGATE.search(line):
+        json.dumps(found, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
     return found

@@ -187,8 +187,8 @@ def _revoked(payload: Mapping[str, Any]) -> list[str]:
 
 def _recipients(payload: Mapping[str, Any]) -> Recipients | None:
     found = _list(payload, "recipients") if payload.get("recipients") is not None else []
-    if not all(isinstance(one, str) for one in found):
-        raise _wrong("recipients", "not a list of texts")
+    if not all(isinstance(one, str) and one.isascii() for one in found):
+        raise _wrong("recipients", "not a list of texts in ASCII")
     try:
         return Recipients.of(found) if found else None
     except NoRecipients as error:
@@ -204,8 +204,8 @@ def _list(payload: Mapping[str, Any], name: str) -> list[Any]:
 
 def _text_or_none(payload: Mapping[str, Any], name: str) -> str | None:
     found = payload.get(name)
-    if found is not None and not isinstance(found, str):
-        raise _wrong(name, "neither a text nor null")
+    if found is not None and not (isinstance(found, str) and found.isascii()):
+        raise _wrong(name, "neither a text in ASCII nor null")
     return found
 
 

@@ -304,6 +304,20 @@ def test_long_line_that_is_no_flat_offer_is_refused_unparsed(wide: Path, line: b
     assert answer["exit"] == 2
 
 
+@pytest.mark.parametrize("text", ["\\ud83d", LONG + "\\udc00", "\\uD83D\\ud83d"])
+def test_text_with_half_a_character_is_no_request(wide: Path, text: str) -> None:
+    """It cannot be encoded again, so it ended the thread of whoever offered a certificate."""
+    answer = say(wide, b'{"offer": "evidence", "text": "%b"}\n' % text.encode())
+
+    assert answer["exit"] == 2
+    assert answer["error"].startswith("not a request: ")
+
+
+@pytest.mark.parametrize("text", ["\U0001f4e6", LONG + "\U0001f4e6"])
+def test_text_may_hold_any_whole_character(wide: Path, text: str) -> None:
+    assert control.ask(wide, {"offer": "evidence", "text": text}, 5) == {"chars": len(text)}
+
+
 @pytest.mark.parametrize("text", [LONG + '"[{', LONG + "\\", LONG + '\\"\n\u00e4', "\\" * 9_000])
 def test_long_offer_may_hold_any_text(wide: Path, text: str) -> None:
     asked = {"text": text, "offer": "manifest", "v": -1.5e3}

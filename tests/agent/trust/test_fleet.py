@@ -1,6 +1,7 @@
 """The fleet document: who may sign what, and what does not change it."""
 
 import itertools
+import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -143,6 +144,18 @@ def test_one_malformed_member_refuses_the_whole(changes: dict[str, Any], where: 
         fleet.read(signed_fleet(OFFICE.payload() | changes, OFFICE.key), [PINNED])
 
     assert len(str(raised.value)) < 250
+
+
+@pytest.mark.parametrize("name", ["recipients", "next_ca"])
+def test_text_that_cannot_be_encoded_refuses_the_whole(name: str) -> None:
+    """JSON can say half a surrogate pair; the readers of recipients and certificates cannot."""
+    said = {"recipients": [NAMES[0], "half"], "next_ca": "half"}
+    payload = json.dumps(OFFICE.payload() | {name: said[name]}).replace("half", r"\ud800")
+    header = {"alg": "ES256", "kid": kid(OFFICE.key), "typ": fleet.TYPE}
+    token = signed_by_hand(header, payload.encode(), OFFICE.key)
+
+    with pytest.raises(NotGenuine, match=f"malformed: {name}: "):
+        fleet.read(token, [PINNED])
 
 
 def test_a_document_whose_only_key_is_revoked_is_refused() -> None:
