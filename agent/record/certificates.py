@@ -30,7 +30,7 @@ Chain = tuple[Certificate, ...]
 CERTIFICATES_LIMIT: Final = 16
 """Most certificates in one answer or file: three would do, and each costs a signature to check."""
 
-_FOREIGN: Final = (
+UNREADABLE: Final = (
     ValueError,  # binascii's too
     TypeError,
     RecursionError,
@@ -191,7 +191,7 @@ def is_authority(certificate: Certificate) -> bool:
     """Whether it may issue others."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except _FOREIGN:
+    except UNREADABLE:
         return False
     return found.value.ca
 
@@ -274,7 +274,7 @@ def key_sha256(certificate: Certificate) -> str:
 def _is_by(certificate: Certificate, issuer: Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, *_FOREIGN):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 
@@ -318,5 +318,5 @@ def _readable(what: str) -> Iterator[None]:
         raise
     except x509.ExtensionNotFound as error:
         raise NotGenuine(f"{what}: {str(error)[:120]}") from error
-    except _FOREIGN as error:
+    except UNREADABLE as error:
         raise NotGenuine(f"{what}, or damaged") from error

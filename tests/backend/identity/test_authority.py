@@ -15,7 +15,7 @@ from agent.record import certificates, credentials, signing
 from agent.record.credentials import PhotoSigner, Source
 from tests.backend import keys
 from tests.backend.identity.authority import Authority
-from tests.backend.identity.request import BadRequestError, read
+from tests.backend.identity.request import BadRequestError, names, read
 from tests.support.credentialed import CAPTURE, photo
 from tests.support.enrolment import asked
 
@@ -124,6 +124,40 @@ def test_who_does_not_hold_the_key_gets_no_certificate_for_it() -> None:
 def test_garbage_is_refused_with_words(body: bytes) -> None:
     with pytest.raises(BadRequestError, match="not a PKCS #10 request"):
         read(body, "van-7")
+
+
+def _altered(der: bytes, old: bytes, new: bytes) -> bytes:
+    assert der.count(old) == 1
+    return base64.b64encode(der.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"\x02\x01\x00\x30", b"\x02\x01\x08\x30"),
+        (b"\x0c\x05van-7", b"\x0c\x05\xffan-7"),
+        (b"\x0c\x05van-7", b"\x03\x05van-7"),
+    ],
+    ids=["version", "not UTF-8", "no text"],
+)
+def test_request_that_the_library_cannot_read_is_refused_with_words(old: bytes, new: bytes) -> None:
+    """Some of it the library says at a later look, by exceptions of its own."""
+    der = base64.b64decode(asked("van-7", signing.new_key()))
+
+    with pytest.raises(BadRequestError):
+        read(_altered(der, old, new), "van-7")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"\x82\x04x.de", b"\x82\x04x\xff.d"), (b"\x82\x04x.de", b"\x83\x04x.de")],
+    ids=["no ASCII", "kind of name"],
+)
+def test_names_that_the_library_cannot_read_are_refused_with_words(old: bytes, new: bytes) -> None:
+    der = certificates.request(signing.new_key(), "van-7", ["x.de"]).der
+
+    with pytest.raises(BadRequestError, match="a name in the request"):
+        names(_altered(der, old, new))
 
 
 def test_line_breaks_in_a_request_do_not_matter() -> None:
