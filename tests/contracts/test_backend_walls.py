@@ -259,7 +259,11 @@ def test_each_request_has_its_own_limits_also_when_it_comes_with_the_end_of_the_
     assert answers.count(b"HTTP/1.1 404") == 4
 
 
-@pytest.mark.parametrize("metadata", ["filetype " + "YWFh" * 1000, "filetype YQ==,filetype YQ=="])
+@pytest.mark.parametrize(
+    "metadata",
+    ["filetype " + "YWFh" * 1000, "filetype YQ==,filetype YQ==", "filetype \xe4", "filetype /w=="],
+    ids=["long", "twice", "not ASCII", "not UTF-8"],
+)
 def test_what_is_announced_is_short_and_said_once(wire: Wire, metadata: str) -> None:
     said = announce(new_id(), b"x")
     long = {"Upload-Metadata": said["Upload-Metadata"].rpartition(",")[0] + "," + metadata}
