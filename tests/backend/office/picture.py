@@ -24,6 +24,16 @@ from tests.backend.office.segments import (
 MAX_SEGMENTS: Final = 256
 """A photo of a device has 12, one of a phone some 30, a progressive one some 10 scans more."""
 
+MAX_SCANS: Final = 32
+"""Encoders write 10 scans of a progressive picture. A decoder goes over the whole of it for each:
+210 scans of 12 megapixels, in 76 KB, took 1.5 s.
+"""
+
+MAX_RATIO: Final = 4
+"""Longest side by the shortest: a device's is 16 by 9. Labels are looked for in a turned copy whose
+area is that of the longest side squared: 1,750 bytes of 56 x 5310 pixels took 1 s and 116 MB.
+"""
+
 MAX_SIDE_PX: Final = 9216
 """Twice the longest side that a device's camera can be set to: 4608 pixels."""
 
@@ -85,11 +95,13 @@ def _check(parts: Parts) -> None:
             raise ValueError(f"not a photo: it has a segment {marker:02X} that no picture has")
     markers = [marker for marker, _ in parts]
     frames = [segment for marker, segment in parts if marker in FRAMES]
-    if len(frames) != 1 or SOS not in markers:
+    if len(frames) != 1 or not 1 <= markers.count(SOS) <= MAX_SCANS:
         raise ValueError(f"not a photo: {len(frames)} frames, {markers.count(SOS)} scans")
     width, height = frame_size(frames[0])
     if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX) or width * height > MAX_PIXELS:
         raise ValueError(f"not a photo: it declares {width} x {height} pixels")
+    if max(width, height) > MAX_RATIO * min(width, height):
+        raise ValueError(f"not a photo: it is too narrow, {width} x {height} pixels")
 
 
 def _jfif(parts: Parts) -> bytes:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from agent.capture import exif
 from agent.record import credentials
 from tests.agent.capture.test_exif import FACTS, PLAIN
-from tests.backend.office.picture import customer_copy
+from tests.backend.office.picture import MAX_SCANS, customer_copy
+from tests.backend.office.segments import segments
 from tests.backend.office.town import PICTURE
 from tests.support.credentialed import Van
 
@@ -183,6 +184,24 @@ def test_a_picture_that_declares_too_many_pixels_is_shown_to_nobody(size: tuple[
 
 def test_the_largest_picture_of_a_devices_camera_is_shown() -> None:
     assert customer_copy(declared(4608, 2592))
+
+
+@pytest.mark.parametrize("size", [(64, 257), (257, 64), (1, 9216)])
+def test_a_picture_narrower_than_any_photo_is_shown_to_nobody(size: tuple[int, int]) -> None:
+    """Labels are looked for in a turned copy, whose area is that of the longest side squared."""
+    assert customer_copy(declared(64, 256))
+    with pytest.raises(ValueError, match="too narrow"):
+        customer_copy(declared(*size))
+
+
+def test_a_picture_of_more_scans_than_encoders_write_is_shown_to_nobody() -> None:
+    """A decoder goes over the whole picture for each."""
+    parts = list(segments(PICTURE))
+    head, scan = b"".join(one for _, one in parts[:-2]), parts[-2][1]
+
+    assert customer_copy(PICTURE[:2] + head + scan * MAX_SCANS + PICTURE[-2:])
+    with pytest.raises(ValueError, match="33 scans"):
+        customer_copy(PICTURE[:2] + head + scan * (MAX_SCANS + 1) + PICTURE[-2:])
 
 
 @pytest.mark.parametrize(
