@@ -62,7 +62,7 @@ def _result(text: bytes) -> Report:
         if "error" in told:
             raise FailedElsewhere(str(told["error"]), int(told["exit"]))
         done = told["done"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise FailedElsewhere("a part ended without a word", ExitCode.FAULT) from error
     if not isinstance(done, dict):
         raise FailedElsewhere("a part told something else", ExitCode.FAULT)

@@ -1,0 +1,1 @@
+"""Mutated inputs for each parser of foreign bytes, with limits on time and memory."""

@@ -1,0 +1,14 @@
+"""The samples in `corpus/`: genuine inputs that the product made, and inputs of former findings."""
+
+from pathlib import Path
+from typing import Final
+
+FOLDER: Final = Path(__file__).with_name("corpus")
+
+ADDED: Final = "found-"
+"""How the name of an input begins that once was a finding."""
+
+
+def samples(parser: str) -> list[bytes]:
+    """Return the samples of one parser, in the order of their names; none of an unknown one."""
+    return [path.read_bytes() for path in sorted((FOLDER / parser).glob("*"))]

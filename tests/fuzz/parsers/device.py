@@ -1,0 +1,249 @@
+"""What a device reads of other processes, of servers and of people."""
+
+import json
+import socket
+import sqlite3  # noqa: TID251 - its errors are documented ones of the queue
+import tempfile
+from contextlib import closing, suppress
+from dataclasses import fields
+from functools import cache
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import urllib3  # noqa: TID251 - its errors are documented ones of the HTTP door
+
+from agent.capture import barcodes
+from agent.command import owners
+from agent.errors import DoorstepError, FailedElsewhere, NotNow
+from agent.models import Item
+from agent.process import control
+from agent.queue import labels, opening, superblock
+from agent.queue.paths import Layout
+from agent.serve import answers, captures
+from agent.serve.answer import Answer as Told
+from agent.serve.connection import HEAD_LIMIT_BYTES, Connection
+from agent.status import findings, kept
+from agent.status.document import believable, believable_queue
+from agent.sync import connection, retirement, tus
+from agent.sync.attempt import Attempt
+from agent.sync.http import ANSWER_LIMIT_BYTES, Client
+from agent.sync.stall import StallLimit
+from agent.sync.tls import Tls
+from agent.trust.store import TrustStore
+from hardware import chrony, position_gpsd
+from tests.fuzz.parsers.keys import CAPTURE_ID, DEVICE, SIGNERS
+from tests.fuzz.parsers.parser import Parser
+from tests.fuzz.shapes import Shape
+
+_ANSWER_BYTES: Final = 100_000
+"""Longest answer: it waits whole in the kernel, as nobody else writes."""
+
+
+@cache
+def _layout() -> Layout:
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    layout = Layout(folder / "state", folder / "run")
+    layout.make()
+    return layout
+
+
+def _gpsd(line: bytes) -> object:
+    before = position_gpsd.Sky()
+    found = position_gpsd.parse(line, 10**9, before)
+    return found, position_gpsd.parse(line, 10**9, found) if isinstance(found, type(before)) else 0
+
+
+def _label_in_a_folder(content: bytes) -> object:
+    (_layout().records / f"{CAPTURE_ID}.rec").write_bytes(content)
+    return labels.glances(_layout())
+
+
+def _kept_status(content: bytes) -> object:
+    _layout().status_file.write_bytes(content)
+    return json.dumps(believable_queue(kept.read(_layout())))
+
+
+def _doctor(content: bytes) -> object:
+    _layout().doctor_file.write_bytes(content)
+    return json.dumps(findings.read(_layout()))
+
+
+def _answer_of_a_process(content: bytes) -> object:
+    """As `doorstep status` reads what capture and sync say of themselves."""
+    return json.dumps(believable(control._decoded(content)))  # noqa: SLF001 - asked over a socket
+
+
+def _time(content: bytes) -> object:
+    """Time and versions in `trust/`, which capture wrote and others read."""
+    store = TrustStore(_layout())
+    for name in ("time.json", "fleet.version", "manifest.version", "fleet.jws"):
+        (_layout().trust / name).write_bytes(content)
+    known = store.time()
+    if known.floor is not None:
+        known.floor.isoformat()
+    if known.agreed is not None:
+        known.agreed.utc.isoformat()
+    if known.allowance is not None:
+        known.allowance.base.isoformat()
+    return known, store.fleet_version(DEVICE), store.manifest_version(), store.fleet()
+
+
+def _server_answer(content: bytes) -> tus.Answer:
+    """Headers, an empty line and a body."""
+    head, _, body = content.partition(b"\n\n")
+    lines = [line.partition(": ") for line in head.decode("latin-1").split("\n")]
+    return tus.Answer(200, {name: value for name, _, value in lines}, body)
+
+
+def _tus(content: bytes) -> object:
+    answer = _server_answer(content)
+    return (
+        tus.own_address("https://backend.example/base", answer.headers.get("Location")),
+        tus.number(answer, "Upload-Offset"),
+        tus.retry_after_s(answer),
+        tus.quoted("POST", answer),
+    )
+
+
+def _retired(content: bytes) -> object:
+    return retirement.judged(tus.Answer(200, {}, content), DEVICE)
+
+
+class _NoBackend:
+    base = "https://backend.example"
+
+
+def _receipts(content: bytes) -> object:
+    """The answer to the question for receipts."""
+    given: Any = {one.name: None for one in fields(Item)} | {"capture_id": CAPTURE_ID}
+    item = Item(**given)
+    nothing: Any = lambda *_: None  # noqa: E731 - nobody asks what it returns
+    attempt = Attempt(_NoBackend(), SIGNERS, nothing, item, b"")  # type: ignore[arg-type]
+    return attempt._after_ask_for_receipt(tus.Answer(200, {}, content))  # noqa: SLF001 - of an answer
+
+
+class _Line(socket.socket):
+    """A client's end without TLS, which has verified whoever it is."""
+
+    def do_handshake(self) -> None:
+        """Nothing is left to do."""
+
+    def getpeercert(self) -> dict[str, object]:
+        return {}
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Drop the answer: nobody would read it here."""
+        del flags
+        return len(data)
+
+
+def _answered(content: bytes) -> object:
+    """What any server may answer to sync, behind TLS."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * _ANSWER_BYTES)
+        ours.settimeout(5)
+        theirs.settimeout(5)
+        ours.sendall(content)
+        ours.shutdown(socket.SHUT_WR)
+        line = connection._Connection(_stall(), 5.0, "backend.example", 443)  # noqa: SLF001
+        line.sock = theirs
+        line.request("GET", "/", preload_content=False)
+        with closing(line.getresponse()) as answer:
+            pieces: Any = _client()._pieces(answer, ANSWER_LIMIT_BYTES)  # noqa: SLF001
+            return answer.status, dict(answer.headers), b"".join(pieces)
+
+
+@cache
+def _stall() -> StallLimit:
+    return StallLimit(60, 60, lambda: None)
+
+
+@cache
+def _client() -> Client:
+    return Client(Tls(None))
+
+
+class _Server:
+    def answer(self, peer: object, method: str, target: str) -> Told:
+        del peer, method
+        with suppress(ValueError):
+            captures.wanted(answers._parameters(answers._split(target).query, frozenset()))  # noqa: SLF001
+        return Told(200, b"{}")
+
+
+def _http(content: bytes) -> object:
+    """Requests over a connection to `doorstep serve`, and what they are answered."""
+    ours, theirs = socket.socketpair()
+    with ours, _Line(fileno=theirs.detach()) as line:
+        ours.settimeout(5)
+        line.settimeout(5)
+        ours.sendall(content)
+        ours.shutdown(socket.SHUT_WR)
+        Connection(line, ("127.0.0.1", 1), _Server())  # type: ignore[arg-type]
+    return None
+
+
+def _address(content: bytes) -> object:
+    address = answers._split(content.decode("latin-1"))  # noqa: SLF001 - the whole needs a queue
+    allowed = frozenset({"state", "after", "limit"})
+    return captures.wanted(answers._parameters(address.query, allowed))  # noqa: SLF001
+
+
+def _barcodes(content: bytes) -> object:
+    """A picture of one byte a pixel; the first two bytes are its width."""
+    width = int.from_bytes(content[:2], "big") % 2_000 or 1
+    height = (len(content) - 2) // width if len(content) > 2 else 0
+    luma = np.frombuffer(content, np.uint8, max(height, 0) * width, 2 if height else 0)
+    found = luma.reshape(max(height, 0), width)
+    return barcodes.read(found), barcodes.is_dark(found)
+
+
+def _queue(content: bytes) -> object:
+    """As capture opens the queue's database, and as others do."""
+    path = _layout().state / "fuzzed.db"
+    for part in opening.parts(path):
+        part.unlink(missing_ok=True)
+    path.write_bytes(content)
+    path.chmod(0o600)
+    for migrates in (True, False):
+        with (
+            suppress(NotNow),
+            closing(opening.open_database(path, migrates=migrates, patience_s=0.1)),
+        ):
+            pass
+    return None
+
+
+_QUEUE: Final = (sqlite3.Error, UnicodeDecodeError, DoorstepError)
+"""What SQLite raises, and what sqlite3 does of a text that is not UTF-8."""
+
+DEVICE_PARSERS: Final = (
+    Parser("socket", control._request, (ValueError,), Shape.JSON, control.DOCUMENT_LIMIT_BYTES),  # noqa: SLF001 - read off a socket
+    Parser(
+        "process-answer", _answer_of_a_process, (ValueError,), Shape.JSON, control.LINE_LIMIT_BYTES
+    ),
+    Parser("gpsd", _gpsd, (), Shape.JSON, 16_384),
+    Parser("chrony", lambda reply: chrony.parse(reply, 0x01020304), (), most_bytes=1_024),
+    Parser("superblock", superblock.read, (), most_bytes=superblock.LENGTH),
+    Parser("label-in-folder", _label_in_a_folder, (), Shape.JWS, 20_000),
+    Parser("kept-status", _kept_status, (NotNow,), Shape.JSON, 8_192),
+    Parser("doctor", _doctor, (), Shape.JSON, 8_192),
+    Parser("trust-files", _time, (), Shape.JSON, 8_400_000),
+    Parser("owner", lambda text: owners._result(text), (FailedElsewhere,), Shape.JSON, 1_048_576),  # noqa: SLF001, PLW0108 - read off a pipe
+    Parser("retired", _retired, (NotNow,), Shape.JSON, 65_536),
+    Parser("receipts", _receipts, (), Shape.JSON, 65_536),
+    Parser("tus-answer", _tus, (), most_bytes=65_536),
+    Parser(
+        "server-answer",
+        _answered,
+        (OSError, HTTPException, urllib3.exceptions.HTTPError, ValueError),
+        most_bytes=_ANSWER_BYTES,
+    ),
+    Parser("http", _http, (), most_bytes=3 * HEAD_LIMIT_BYTES),
+    Parser("address", _address, (ValueError,), most_bytes=HEAD_LIMIT_BYTES),
+    Parser("barcodes", _barcodes, (), most_bytes=1_000_000),
+    Parser("queue", _queue, _QUEUE, most_bytes=2_000_000),
+)

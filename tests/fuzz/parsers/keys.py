@@ -1,0 +1,25 @@
+"""The key and the authority of all samples; both are known to everybody."""
+
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from agent.models import CaptureId
+from agent.record import certificates, receipt, signing
+
+KEY: Final = ec.derive_private_key(20_261_201, ec.SECP256R1())
+"""Signs what is inside a signature, so that mutated payloads are read too."""
+
+PUBLIC: Final = KEY.public_key()
+
+KEYS: Final = {signing.thumbprint(PUBLIC): PUBLIC}
+
+SIGNERS: Final = receipt.in_use(PUBLIC)
+
+AUTHORITY_PEM: Final = (Path(__file__).parents[1] / "authority.pem").read_bytes()
+
+AUTHORITY: Final = certificates.read_pem(AUTHORITY_PEM)
+
+DEVICE: Final = "van-7"
+CAPTURE_ID: Final = CaptureId("0b0f9b0e-3c1c-4a43-9f1c-3f4f6a3f2b11")
