@@ -17,15 +17,12 @@ from agent.queue import owned, superblock
 from agent.record import certificates
 from agent.record.certificates import Chain
 from agent.rescue import found, mounting, places, source, summary
-from agent.rescue.copying import copy
+from agent.rescue.copying import copy, work_folder
 from agent.rescue.keeping import Keeper
 from agent.rescue.owner import Fleet, Owner, owner
 from agent.rescue.rows import rows
 from agent.rescue.source import Place
 from agent.rescue.summary import Tally, counted, line
-
-_WORK: Final = "/var/tmp"  # noqa: S108 - the copy has no name there
-"""Where the copy goes without TMPDIR: on a disk, while Debian 13 has /tmp in memory."""
 
 _DDRESCUE: Final = "`ddrescue -d -r3 CARD card.img card.map` gets more; then run this on card.img"
 
@@ -96,7 +93,7 @@ def _mounted(card: int, place: Place, mounts: ExitStack) -> tuple[Path, int]:
         raise StorageFault("it wants another disk or options of its own, which Doorstep's never do")
     size = place.superblock.bytes
     print(line("copying", f"{place.where}, {size // 1_000_000:,} MB"), flush=True)
-    work = tempfile.TemporaryFile(dir=os.environ.get("TMPDIR", _WORK))  # noqa: SIM115 - closed below
+    work = tempfile.TemporaryFile(dir=work_folder())  # noqa: SIM115 - closed below
     target = mounts.enter_context(work).fileno()
     unread = copy(card, place.offset, size, target)
     return mounts.enter_context(mounting.mounted(target, mends=unread > 0)), unread

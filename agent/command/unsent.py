@@ -1,5 +1,7 @@
 """What a device still holds that the backend has not; looked at as the queue's owner."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -9,7 +11,6 @@ from agent.command.openings import open_queue
 from agent.config import Config
 from agent.errors import NotGenuine, NotNow
 from agent.models import Item, State
-from agent.queue.content import MOST_ROWS
 from agent.queue.disk import disk_errors
 from agent.queue.paths import Layout
 from agent.queue.retention import may_delete
@@ -84,32 +85,40 @@ def look(config: Config) -> dict[str, Any]:
     """
     layout = Layout.of(config.state)
     keys: Keys = {}
-    with open_queue(config) as outbox:
-        items = outbox.items(None, 0, MOST_ROWS)
     with suppress(NotNow):  # no fleet document: then no receipt verifies
         keys = receipt_keys(config)
     with disk_errors("cannot look at the records"):
         files = {path.stem for path in layout.records.glob("*.rec")}
         torn = sum(1 for _ in layout.torn.iterdir())
-    unsent = counted(items, files, torn, keys)
     chains: dict[str, list[int]] = {}
-    for item in items:
-        last, receipts = chains.get(item.chain, [0, 0])
-        chains[item.chain] = [max(last, item.seq), receipts + (item.state in _WITH_THE_BACKEND)]
+    with open_queue(config) as outbox:
+        unsent = counted(_noted(outbox.every(), chains), files, torn, keys)
     return {"unsent": asdict(unsent), "chains": chains}
 
 
-def counted(items: list[Item], files: set[str], torn: int, keys: Keys) -> Unsent:
+def _noted(items: Iterable[Item], chains: dict[str, list[int]]) -> Iterator[Item]:
+    """The same items, one by one; each is noted in its chain."""
+    for item in items:
+        last, receipts = chains.get(item.chain, [0, 0])
+        chains[item.chain] = [max(last, item.seq), receipts + (item.state in _WITH_THE_BACKEND)]
+        yield item
+
+
+def counted(items: Iterable[Item], files: set[str], torn: int, keys: Keys) -> Unsent:
     """What of the rows and the files is not with the backend."""
-    states = [item.state for item in items]
-    here = [one for one in items if one.state in _WITH_THE_BACKEND and one.capture_id in files]
-    known = {item.capture_id for item in items}
+    states: Counter[State] = Counter()
+    unproven, unqueued = 0, set(files)
+    for item in items:
+        states[item.state] += 1
+        if item.state in _WITH_THE_BACKEND and item.capture_id in files:
+            unproven += not _is_proven(item, keys)
+        unqueued.discard(item.capture_id)
     return Unsent(
-        waiting=states.count(State.PENDING),
-        refused=states.count(State.REFUSED),
-        damaged=states.count(State.DAMAGED),
-        unproven=sum(not _is_proven(item, keys) for item in here),
-        unqueued=len(files - known),
+        waiting=states[State.PENDING],
+        refused=states[State.REFUSED],
+        damaged=states[State.DAMAGED],
+        unproven=unproven,
+        unqueued=len(unqueued),
         torn=torn,
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from agent.errors import NotNow, StateHeld, StorageFault, StorageFull
 
@@ -213,6 +213,18 @@ def look(path: Path) -> Look | None:
 def read_plain(path: Path, limit_bytes: int, at: int | None = None) -> bytes | None:
     """The first `limit_bytes` of a plain file; None of a link, a pipe or a folder.
 
+    Raises:
+        OSError: it is gone, or cannot be read.
+    """
+    if (file := open_plain(path)) is None:
+        return None
+    with file:
+        return file.read(limit_bytes)
+
+
+def open_plain(path: Path) -> BinaryIO | None:
+    """Open a plain file for reading; None of a link, a pipe or a folder.
+
     Neither follows a link nor waits for a pipe that another user may have put there.
     `at` is a descriptor of the folder that `path` is a name in.
 
@@ -225,10 +237,10 @@ def read_plain(path: Path, limit_bytes: int, at: int | None = None) -> bytes | N
         if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link, a socket
             return None
         raise
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        return file.read(limit_bytes)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    return os.fdopen(descriptor, "rb")
 
 
 @contextmanager

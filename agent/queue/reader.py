@@ -30,6 +30,9 @@ NOT_LET_IN: Final = " OR ".join(
 NOT_DELIVERED: Final = (State.PENDING, State.REFUSED, State.DAMAGED)
 """The states of what the backend does not have."""
 
+_PAGE_ROWS: Final = 100
+"""Items read at once: with the longest answers and receipts they take 13 MB."""
+
 _ANSWER_CHARS: Final = 200
 """Of an answer in a list: a page of a hundred stays below 32 KB."""
 
@@ -115,6 +118,16 @@ class OutboxReader:
         """Up to `limit` items in order of arrival, those with a number above `after`."""
         where = "number > ?" if state is None else f"state = '{state}' AND number > ?"
         return list(self._select(f"{where} ORDER BY number LIMIT ?", after, limit))
+
+    def every(self) -> Iterator[Item]:
+        """All items in order of arrival, as many as a device makes; few are in memory at a time.
+
+        Each page of them is one state of the queue.
+        """
+        after, left = 0, MOST_ROWS
+        while page := self.items(None, after, min(left, _PAGE_ROWS)):
+            yield from page
+            after, left = page[-1].number, left - len(page)
 
     def undelivered(
         self, states: Sequence[State], after: CaptureId | None, limit: int

@@ -1,6 +1,7 @@
 """A copy of a file system that is going to be looked at: what cannot be read stays zeros."""
 
 import os
+from pathlib import Path
 from typing import Final
 
 from agent.queue.disk import disk_errors
@@ -10,6 +11,14 @@ CHUNK_BYTES: Final = 1_048_576
 
 PIECE_BYTES: Final = 4_096
 """Read one by one where a chunk fails: a block of ext4."""
+
+_WORK: Final = "/var/tmp"  # noqa: S108 - what is put there has no name, or a folder of its own
+"""Where copies go without TMPDIR: on a disk, while Debian 13 has /tmp in memory."""
+
+
+def work_folder() -> Path:
+    """Return where copies go."""
+    return Path(os.environ.get("TMPDIR", _WORK))
 
 
 def copy(source: int, offset: int, length: int, target: int) -> int:

@@ -1,5 +1,7 @@
 """What the queue of a dead device says of its records, looked at in a copy of its own."""
 
+import os
+import shutil
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass
@@ -7,16 +9,16 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import DoorstepError, StorageFault
-from agent.models import CaptureId, State
-from agent.queue.content import MOST_ROWS
+from agent.models import CaptureId, Item, State
 from agent.queue.database import Database
-from agent.queue.disk import read_plain
+from agent.queue.disk import open_plain
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
+from agent.rescue.copying import CHUNK_BYTES, work_folder
 from agent.rescue.places import below
 
 _LARGEST_BYTES: Final = 268_435_456
-"""Of a queue that is looked at: 100,000 rows with their receipts are 180 MB."""
+"""Largest part of a queue that is looked at: 100,000 rows with their receipts are 180 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +35,20 @@ def rows(state: Path) -> list[Row] | None:
     """All of them; None where they say nothing: gone, broken, or of another release."""
     if (folder := below(state, "queue")) is None:
         return None
-    with tempfile.TemporaryDirectory(prefix="doorstep-") as name:
+    with tempfile.TemporaryDirectory(prefix="doorstep-", dir=work_folder()) as name:
         layout = Layout(Path(name, "state"), Path(name, "run"))
         layout.make()
         try:
             _take(folder, layout)
             with closing(Database(layout)) as database:
-                items = OutboxReader(database).items(None, 0, MOST_ROWS)
+                return [_row(item) for item in OutboxReader(database).every()]
         except (OSError, DoorstepError):
             return None
-    gone = {State.DELIVERED, State.PRUNED}
-    return [Row(one.capture_id, one.chain, one.seq, one.state in gone) for one in items]
+
+
+def _row(item: Item) -> Row:
+    is_delivered = item.state in {State.DELIVERED, State.PRUNED}
+    return Row(item.capture_id, item.chain, item.seq, is_delivered)
 
 
 def _take(folder: Path, layout: Layout) -> None:
@@ -51,10 +56,12 @@ def _take(folder: Path, layout: Layout) -> None:
     for suffix in ("", "-wal"):
         target = layout.database.with_name(layout.database.name + suffix)
         try:
-            content = read_plain(folder / target.name, _LARGEST_BYTES + 1)
+            source = open_plain(folder / target.name)
         except FileNotFoundError:
             continue
-        if content is None or len(content) > _LARGEST_BYTES:
-            raise StorageFault("not a plain file of a queue's size")
-        if content:
-            target.write_bytes(content)
+        if source is None:
+            raise StorageFault("not a plain file")
+        with source, target.open("wb") as copy:
+            if os.fstat(source.fileno()).st_size > _LARGEST_BYTES:
+                raise StorageFault("larger than a queue")
+            shutil.copyfileobj(source, copy, CHUNK_BYTES)

@@ -342,9 +342,21 @@ def test_the_queue_tells_whose_receipt_came_last(outbox: Outbox, device: RecordM
     assert outbox.last_decided() == first.label.capture_id != second.label.capture_id
 
 
-@pytest.mark.parametrize("text", ["", "nobody", "7" * 9_000_000, "\x1b" + "0" * 35])
+def test_every_item_is_read_once_page_by_page(
+    outbox: Outbox, device: RecordMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device whose queue is long has little memory for it."""
+    monkeypatch.setattr("agent.queue.reader._PAGE_ROWS", 2)
+    made = [add(outbox, device.make()).label.capture_id for _ in range(5)]
+
+    assert [item.capture_id for item in outbox.every()] == made
+    monkeypatch.setattr("agent.queue.reader.MOST_ROWS", 3)
+    assert [item.capture_id for item in outbox.every()] == made[:3]
+
+
+@pytest.mark.parametrize("text", ["", "nobody", "7" * 1_000_000, "\x1b" + "0" * 35])
 def test_what_is_no_id_is_nobody_s_receipt(database: Database, outbox: Outbox, text: str) -> None:
-    """Every process can write it there: 9 MB of it were a line of 9 MB in the log."""
+    """Every process can write it there: the log would get a line as long as that."""
     with database.step() as sql:
         sql.execute("INSERT INTO facts VALUES ('last_decided', ?)", (text,))
 

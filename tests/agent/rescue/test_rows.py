@@ -1,7 +1,8 @@
 """What a dead queue tells, and that a hostile one tells nothing."""
 
 import os
-from contextlib import closing
+import resource
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,22 @@ def test_queue_that_is_none_says_nothing(tmp_path: Path, what: str) -> None:
         layout.queue.rmdir()
 
     assert rows(layout.state) is None
+
+
+@pytest.mark.slow
+def test_large_queue_takes_little_memory(tmp_path: Path) -> None:
+    """A file of 200 MB is copied in pieces; the computer of a technician may be small."""
+    layout, database, _ = queue(tmp_path)
+    database.close()
+    os.truncate(layout.database, 200_000_000)
+    pid = os.fork()
+    if pid == 0:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        most = pages * resource.getpagesize() + 96 * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        code = 1
+        with suppress(MemoryError):
+            code = 0 if rows(layout.state) is None else 2
+        os._exit(code)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
