@@ -10,8 +10,8 @@ from agent.queue.migrations import LEDGER, STEPS
 MOST_ROWS: Final = 200_000
 """Twice the longest queue that was measured; more fill the memory of a small device."""
 
-LONGEST_BYTES: Final = 16_777_216
-"""Longest value that is read: a manifest of an earlier release had up to 6 MB."""
+_LONGEST_ENTRY_CHARS: Final = 4_096
+"""Longest text in the schema: the longest of Doorstep's has 900 characters."""
 
 _HEX: Final = "[0-9a-f]"
 UUID: Final = "-".join(_HEX * length for length in (8, 4, 4, 4, 12))
@@ -90,6 +90,15 @@ def check_schema(connection: sqlite3.Connection) -> int:
 
 
 @cache
+def _made_header() -> tuple[object, ...]:
+    connection = sqlite3.connect(":memory:")
+    try:
+        return _header(connection)
+    finally:
+        connection.close()
+
+
+@cache
 def _made_by(taken: int) -> frozenset[tuple[str | None, ...]]:
     """The schema that so many migrations make, in memory."""
     connection = sqlite3.connect(":memory:")
@@ -104,5 +113,50 @@ def _made_by(taken: int) -> frozenset[tuple[str | None, ...]]:
 
 def _schema(connection: sqlite3.Connection) -> frozenset[tuple[str | None, ...]]:
     """Types, names and words, which earlier releases parted by other white space."""
-    found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100")
-    return frozenset((*names, text and " ".join(text.split())) for *names, text in found)
+    found: set[tuple[str | None, ...]] = set()
+    rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100")
+    for row in rows:  # one by one: a file may have names of a megabyte
+        if any(len(str(text)) > _LONGEST_ENTRY_CHARS for text in row):
+            raise corrupt("its schema has an entry that is longer than any of Doorstep's")
+        *names, text = map(_text, row)
+        found.add((*names, text and " ".join(text.split())))
+    return frozenset(found)
+
+
+def _text(value: object) -> str | None:
+    """Text of what the file holds there: others may have put a number or bytes."""
+    return None if value is None else str(value)
+
+
+def _header(connection: sqlite3.Connection) -> tuple[object, ...]:
+    return tuple(
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "encoding")
+    )
+
+
+def check_cost(connection: sqlite3.Connection) -> None:
+    """Raise DatabaseError of a file in which Doorstep's own statements cost more than in a queue.
+
+    After `check_schema`, and before `PRAGMA quick_check`, which calls itself for each level of a
+    tree: one of 60,000 levels overruns the stack. A query gives up at 20 (sqlite3.c,
+    BTCURSOR_MAX_DEPTH), so each tree is read once by a query.
+    """
+    if _header(connection) != _made_header():
+        raise corrupt("its pages or its texts are not in Doorstep's format")
+    for tree in trees(connection):
+        count = f"SELECT count(*) FROM (SELECT 1 FROM {tree} LIMIT {MOST_ROWS + 1})"  # noqa: S608 - names of our schema
+        if connection.execute(count).fetchone()[0] > MOST_ROWS:
+            raise corrupt("it has more rows than a device makes")
+
+
+def trees(connection: sqlite3.Connection) -> list[str]:
+    """What to select from so that SQLite reads each table and each index by itself."""
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE rootpage > 0"
+    found = []
+    for kind, name, table, sql in connection.execute(query):
+        _, where, condition = (sql or "").partition(" WHERE ")
+        if kind == "table":
+            found.append(f'"{name}" NOT INDEXED')
+        else:
+            found.append(f'"{table}" INDEXED BY "{name}"{where}{condition}')
+    return found

@@ -21,6 +21,7 @@ from agent.errors import (
     StorageFault,
     StorageFull,
 )
+from agent.queue.bounds import OPENING_S, SWEEP_S, limit_schema, limit_time, limited, said
 from agent.queue.content import check_schema
 from agent.queue.disk import LOCK_PATIENCE_S, disk_errors, held, lock, make_way, sync_folder
 from agent.queue.opening import BROKEN, HELD, open_database
@@ -141,8 +142,11 @@ class Database:
     def _held(self) -> Iterator[Connection]:
         path = self._layout.database
         try:
-            with lock(
-                self._layout.state_lock, exclusive=False, wait=True, patience_s=self._patience_s
+            with (
+                limited(),
+                lock(
+                    self._layout.state_lock, exclusive=False, wait=True, patience_s=self._patience_s
+                ),
             ):
                 yield self._current(path)
         except StateHeld:
@@ -163,18 +167,23 @@ class Database:
             return StateHeld(held(path, waited_s))
         if code in _NO_ROOM:
             make_way(self._layout.ballast)  # for the next step
-            return StorageFull(f"{path}: {error}")
+            return StorageFull(f"{path}: {said(error)}")
         self._close()  # one that was opened on a read-only card would stay read-only
         if kind in BROKEN or (kind in _CLOSED and os.access(path.parent, os.W_OK)):
-            return self._broken(f"{error}")
-        return StorageFault(f"{path}: {error}")
+            return self._broken(said(error))
+        return StorageFault(f"{path}: {said(error)}")
 
     def _look_at_schema(self, connection: Connection) -> None:
         """Within the transaction, where nobody else can change it."""
         version = int(connection.execute("PRAGMA schema_version").fetchone()[0])
         if version != self._schema:
+            limit_schema(connection)
             check_schema(connection)
+            self._limit_time(connection)
             self._schema = version
+
+    def _limit_time(self, connection: Connection) -> None:
+        limit_time(connection, SWEEP_S if self._migrates else OPENING_S)
 
     def _current(self, path: Path) -> Connection:
         try:
@@ -193,6 +202,7 @@ class Database:
             )
             self._inode, self._schema = inode, 0
         _be_patient(self._connection, self._patience_s)
+        self._limit_time(self._connection)
         return self._connection
 
     def _broken(self, what: str) -> QueueBroken:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import StateHeld
+from agent.queue.bounds import limited, said
 from agent.queue.disk import (
     LOCK_PATIENCE_S,
     RECORD_MODE,
@@ -102,16 +103,19 @@ def _take_facts(database: Path, keep: Keep) -> None:
     """
     what = "facts_lost"
     try:
-        with closing(open_database(database, migrates=True, patience_s=LOCK_PATIENCE_S)) as sql:
-            found = sql.execute("SELECT name, text FROM facts LIMIT 100").fetchall()
-            keep({row["name"]: row["text"] for row in found if row["name"] in TAKEN})
+        with (
+            limited(),
+            closing(open_database(database, migrates=True, patience_s=LOCK_PATIENCE_S)) as sql,
+        ):
+            found = sql.execute("SELECT name, text FROM facts WHERE name IN (?, ?)", TAKEN)
+            keep({row["name"]: row["text"] for row in found.fetchall()})
             what = "facts_left"
             sql.executemany("DELETE FROM facts WHERE name = ?", [(name,) for name in _WIPED])
             sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in HELD:
             raise StateHeld(held(database, LOCK_PATIENCE_S)) from error
-        _log.error("event=%s error=%r", what, str(error))
+        _log.error("event=%s error=%r", what, said(error))
 
 
 def _move_queue(layout: Layout, stage: Path) -> None:

@@ -7,10 +7,10 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from agent.errors import NotNow, StorageFault, StorageFull
-from agent.queue.content import LONGEST_BYTES, check_schema, corrupt
+from agent.queue.bounds import connect
+from agent.queue.content import check_cost, check_schema, corrupt
 from agent.queue.disk import LEAST_BYTES, disk_errors, free_bytes
 from agent.queue.guard import without_deleting
 from agent.queue.migrations import SCHEMA_VERSION, STEPS
@@ -100,7 +100,7 @@ def open_to_look(path: Path, *, patience_s: float) -> sqlite3.Connection:
 
 
 def _open(path: Path, *, migrates: bool, patience_s: float) -> sqlite3.Connection:
-    connection = _connected(path, "mode=rw", patience_s)
+    connection = connect(path, "mode=rw", patience_s)
     try:
         if migrates:
             migrate(connection)
@@ -117,26 +117,12 @@ def _open(path: Path, *, migrates: bool, patience_s: float) -> sqlite3.Connectio
 
 
 def _open_to_look(path: Path, *, patience_s: float) -> sqlite3.Connection:
-    connection = _connected(path, "mode=ro&readonly_shm=1", patience_s)
+    connection = connect(path, "mode=ro&readonly_shm=1", patience_s)
     try:
         _check_ready(connection)
     except BaseException:
         connection.close()
         raise
-    return connection
-
-
-def _connected(path: Path, options: str, patience_s: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"file:{quote(bytes(path))}?{options}",
-        timeout=patience_s,
-        isolation_level=None,
-        uri=True,
-        check_same_thread=False,
-    )
-    connection.row_factory = sqlite3.Row
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_BYTES)
-    connection.execute("PRAGMA trusted_schema = OFF")
     return connection
 
 
@@ -164,6 +150,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     In one transaction: who opens it meanwhile would take half a schema for a broken queue.
     """
     taken = check_schema(connection)
+    check_cost(connection)
     _check_pages(connection)
     if _mode(connection) != "wal":
         _begin_log(connection)

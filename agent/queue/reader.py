@@ -91,7 +91,7 @@ class OutboxReader:
     def counts(self) -> Counts:
         """What is not with the backend; as quick for many rows as for few."""
         with self._database.look() as sql:
-            tally = dict(sql.execute("SELECT state, rows FROM tally").fetchall())
+            tally = _tally(sql)
             suspects = f"FROM captures INDEXED BY captures_suspect WHERE {_SUSPECT}"
             suspected = sql.execute(f"SELECT count(*) {suspects}").fetchone()[0]
             oldest = sql.execute(
@@ -164,10 +164,12 @@ class OutboxReader:
         """
         query = f"SELECT capture_id, state, ({BELIEVABLE}) AS believable FROM captures"  # noqa: S608 - constants
         with self._database.look() as sql:
-            rows = sql.execute(f"{query} LIMIT {MOST_ROWS + 1}").fetchall()
-            if len(rows) > MOST_ROWS or not all(row["believable"] == 1 for row in rows):
-                raise corrupt("it has more rows than a device makes, or rows that none can have")
-            found = {CaptureId(row["capture_id"]): State(row["state"]) for row in rows}
+            found: dict[CaptureId, State] = {}
+            for row in sql.execute(f"{query} LIMIT {MOST_ROWS + 1}"):
+                if len(found) == MOST_ROWS or row["believable"] != 1:
+                    words = "it has more rows than a device makes, or rows that none can have"
+                    raise corrupt(words)
+                found[CaptureId(row["capture_id"])] = State(row["state"])
             _check_tally(sql, Counter(found.values()))
         return found
 
@@ -178,10 +180,12 @@ class OutboxReader:
         """
         with self._database.look() as sql:
             rows = sql.execute(
-                "SELECT DISTINCT kind, clock FROM captures WHERE boot_id = ?", (self._boot_id,)
+                "SELECT DISTINCT kind = 'time' AS is_time, clock FROM captures"  # noqa: S608 - our own constants
+                f" WHERE boot_id = ? AND clock IN {tuple(map(str, ClockSource))}",
+                (self._boot_id,),
             ).fetchall()
         labels = {row["clock"] for row in rows}
-        times = {row["clock"] for row in rows if row["kind"] == "time"}
+        times = {row["clock"] for row in rows if row["is_time"]}
         weak = [source for source in (ClockSource.UNSYNCED, ClockSource.RTC) if source in labels]
         if not weak:
             return ClockSource.NTP
@@ -233,8 +237,13 @@ def _undelivered(row: Row) -> Undelivered:
     return Undelivered(**values | {"state": State(values["state"])})
 
 
+def _tally(sql: Connection) -> dict[str, int]:
+    found = sql.execute("SELECT state, rows FROM tally LIMIT ?", (len(State) + 1,))
+    return dict(found.fetchall())
+
+
 def _check_tally(sql: Connection, wanted: Counter[State]) -> None:
-    found = dict(sql.execute("SELECT state, rows FROM tally LIMIT 100").fetchall())
+    found = _tally(sql)
     if found != {state.value: wanted[state] for state in State}:
         raise corrupt("its tally is not that of its rows")
 

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from typing import Final
 
 from agent.errors import NotNow, QueueBroken, StateHeld, StorageFault
+from agent.queue.bounds import limited, said
 from agent.queue.database import Connection
 from agent.queue.disk import held, lock
 from agent.queue.opening import BROKEN, HELD, open_to_look
@@ -49,6 +50,7 @@ class ReadOnlyDatabase:
         path = self._layout.database
         try:
             with (
+                limited(),
                 self._turn(),
                 lock(self._layout.state_lock, exclusive=False, wait=True, patience_s=_PATIENCE_S),
                 closing(open_to_look(path, patience_s=_PATIENCE_S)) as connection,
@@ -78,5 +80,5 @@ class ReadOnlyDatabase:
         if kind in _NOT_OPEN and os.access(path, os.R_OK):
             return NotNow("nobody has the queue open; start `doorstep capture`")
         if kind in BROKEN:
-            return QueueBroken(f"{path}: {error}; `doorstep capture` makes it again")
-        return StorageFault(f"{path}: {error}")
+            return QueueBroken(f"{path}: {said(error)}; `doorstep capture` makes it again")
+        return StorageFault(f"{path}: {said(error)}")

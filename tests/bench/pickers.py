@@ -23,8 +23,8 @@ from agent.status import document as status
 from hardware.clock_system import boot_id
 from tests.bench.rows import LONG_ANSWER, insert, waiting_rows
 
-LONG_TEXT: Final = " " * 4_300_000
-"""Fills the write-ahead log, which SQLite empties at 1000 pages of 4 KB and then writes over.
+LONG_TEXTS: Final = (" " * 860_000,) * 5
+"""Fill the write-ahead log, which SQLite empties at 1000 pages of 4 KB and then writes over.
 
 A flush of a log that still grows costs half as much again (ext4, 2026-11), so all have grown.
 """
@@ -88,7 +88,8 @@ class OurQueue:
         self._outbox = Outbox(self._database, boot_id())
         insert(self._database, mixed_rows(depth))
         with self._database.step() as sql:
-            sql.execute("INSERT INTO facts VALUES ('long', ?)", (LONG_TEXT,))
+            rows = [(f"long {number}", text) for number, text in enumerate(LONG_TEXTS)]
+            sql.executemany("INSERT INTO facts VALUES (?, ?)", rows)
 
     @property
     def query_ms(self) -> float:
@@ -120,7 +121,8 @@ class PersistQueuePicker:
                 "INSERT INTO ack_queue_default (data, timestamp, status) VALUES (?, ?, 0)", items
             )
         self._queue = SQLiteAckQueue(str(folder))
-        self._queue.put(LONG_TEXT)
+        for text in LONG_TEXTS:
+            self._queue.put(text)
 
     def pick(self) -> None:
         self._queue.get(block=False)
@@ -140,7 +142,8 @@ class LiteQueuePicker:
         with self._queue.transaction():
             for row in islice(waiting_rows(), depth):
                 self._queue.put(json.dumps(row))
-        self._queue.put(LONG_TEXT)
+        for text in LONG_TEXTS:
+            self._queue.put(text)
 
     def pick(self) -> None:
         if self._queue.pop() is None:

@@ -13,7 +13,13 @@ from agent.models import State
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from tests.bench.pickers import LiteQueuePicker, OurQueue, PersistQueuePicker, mixed_rows
+from tests.bench.pickers import (
+    LONG_TEXTS,
+    LiteQueuePicker,
+    OurQueue,
+    PersistQueuePicker,
+    mixed_rows,
+)
 from tests.support.device import Device
 
 DEPTH = 50
@@ -64,14 +70,14 @@ def test_the_time_of_the_statements_is_a_part_of_the_whole(ours: OurQueue) -> No
 def test_the_others_hold_as_many_items_and_hand_each_out_once(tmp_path: Path) -> None:
     """They are filled past their own `put` or in one transaction; they must take it as theirs."""
     with closing(PersistQueuePicker(tmp_path / "acked", DEPTH)) as acked:
-        for _ in range(DEPTH + 1):  # and the long text that grew its log
+        for _ in range(DEPTH + len(LONG_TEXTS)):  # and those that grew its log
             acked.pick()
         with pytest.raises(Empty):
             acked.pick()
     with closing(LiteQueuePicker(tmp_path / "light", DEPTH)) as light:
-        for _ in range(DEPTH + 1):
+        for _ in range(DEPTH + len(LONG_TEXTS)):
             light.pick()
         with pytest.raises(RuntimeError, match="nothing waits any more"):
             light.pick()
     with closing(LiteQueue(tmp_path / "light" / "queue.db")) as kept:
-        assert kept.qsize() == DEPTH + 1
+        assert kept.qsize() == DEPTH + len(LONG_TEXTS)

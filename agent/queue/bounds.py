@@ -1,0 +1,151 @@
+"""Opens a database that another process may have written, and limits its cost.
+
+SQLite reads settings from the file's header and parses each entry of its schema before the first
+statement is answered. Both cost memory and time that the file chooses.
+"""
+
+import sqlite3  # noqa: TID251 - with database.py the door
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from agent.queue.content import corrupt
+
+HEAP_BYTES: Final = 33_554_432
+"""Most memory that all of SQLite takes in one process.
+
+A queue of 100,000 rows takes 4.5 MB (2026-11-29). The unit with the smallest limit is serve's:
+MemoryMax=100M, of which it uses 36 MB after an attack (tests/README.md, Figures).
+"""
+
+_CACHE_KIB: Final = 2_000
+"""SQLite's own default for pages in memory, whatever size these have: SQLITE_DEFAULT_CACHE_SIZE."""
+
+LONGEST_BYTES: Final = 1_048_576
+"""Longest value that is read: twice a row with the longest answer and decision in UTF-8."""
+
+_LIMITS: Final = {
+    sqlite3.SQLITE_LIMIT_LENGTH: LONGEST_BYTES,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 16_384,  # the longest statement has 2 KB
+    sqlite3.SQLITE_LIMIT_COLUMN: 64,  # `captures` has 22
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,  # what is believed of a row has 40 terms
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 2,
+    sqlite3.SQLITE_LIMIT_VDBE_OP: 25_000,  # `quick_check` of all tables has 423
+    sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 8,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 1_000,  # that of an id has 260
+    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 100,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 4,  # a trigger of ours starts no other
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+"""What Doorstep's schema and statements need, with room. Source: sqlite.org/limits.html."""
+
+OPENING_S: Final = 20.0
+"""Longest that opening may take: less than capture's WatchdogSec=30.
+
+A queue of 100,000 rows, 220 MB, takes 0.3 s of a PC's processor (2026-11-29).
+"""
+
+SWEEP_S: Final = 60.0
+"""Longest that a transaction of capture's may take: its sweep marks each record that is missing."""
+
+_SCHEMA_OPERATIONS: Final = 2_000
+"""Most steps of SQLite's machine that reading the schema may take, at 7 for each entry.
+
+Doorstep's has 16 entries. 100,000 indexes of one table fit into HEAP_BYTES, and take minutes.
+"""
+
+_OPERATIONS: Final = 100_000
+"""Steps of SQLite's machine between two looks at the time: some milliseconds.
+
+Each look takes Python's lock, for which a busy thread may let SQLite wait 5 ms.
+"""
+
+
+def connect(path: Path, options: str, patience_s: float) -> sqlite3.Connection:
+    """Return a connection whose schema is read, and whose cost is limited.
+
+    What is done next may take OPENING_S. The limit on memory holds for all of SQLite in this
+    process, and no statement raises it again.
+
+    Args:
+        path: the file.
+        options: what SQLite's URI says: sqlite.org/uri.html.
+        patience_s: longest wait for a lock.
+
+    Raises:
+        MemoryError: its schema needs more than HEAP_BYTES.
+        sqlite3.Error: it cannot be opened, or breaks a limit.
+    """
+    connection = sqlite3.connect(
+        f"file:{quote(bytes(path))}?{options}",
+        timeout=patience_s,
+        isolation_level=None,
+        uri=True,
+        check_same_thread=False,
+    )
+    try:
+        for limit, most in _LIMITS.items():
+            connection.setlimit(limit, most)
+        limit_schema(connection)
+        connection.row_factory = sqlite3.Row
+        # These do not read the file.
+        connection.execute(f"PRAGMA hard_heap_limit = {HEAP_BYTES}")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA mmap_size = 0")
+        # The first one that does; until it ends, the header's own size of the cache holds.
+        connection.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
+    except BaseException:
+        connection.close()
+        raise
+    limit_time(connection, OPENING_S)
+    return connection
+
+
+def limit_schema(connection: sqlite3.Connection) -> None:
+    """Interrupt each statement after the few steps that reading Doorstep's schema takes.
+
+    Holds until `limit_time` is called.
+    """
+    connection.set_progress_handler(lambda: True, _SCHEMA_OPERATIONS)
+
+
+def limit_time(connection: sqlite3.Connection, limit_s: float) -> None:
+    """Interrupt whatever the connection does later than `limit_s` from now on."""
+    until_s = time.monotonic() + limit_s
+    connection.set_progress_handler(lambda: time.monotonic() > until_s, _OPERATIONS)
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """Turn a limit that was broken, and bytes where text is, into SQLite's error of corrupt files.
+
+    Python reports them as MemoryError, OperationalError and UnicodeDecodeError: the last one where
+    SQLite's own message quotes the file.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise corrupt(f"it needs more than {HEAP_BYTES // 2**20} MiB of memory") from error
+    except UnicodeDecodeError as error:
+        raise corrupt(_NO_TEXT) from error
+    except sqlite3.OperationalError as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is None:  # Python's own: it could not decode a value
+            raise corrupt(_NO_TEXT) from error
+        if code == sqlite3.SQLITE_INTERRUPT:
+            raise corrupt("it is larger than any queue, or takes longer") from error
+        raise
+
+
+_NO_TEXT: Final = "it holds a text that is not UTF-8"
+_SAID_CHARS: Final = 200
+"""Of an error of SQLite's: it quotes names from the file."""
+
+
+def said(error: sqlite3.Error) -> str:
+    """Return the first characters of what SQLite says."""
+    return str(error)[:_SAID_CHARS]

@@ -1,0 +1,1 @@
+"""Databases that another process made to stop those who open them."""
