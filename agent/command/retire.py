@@ -1,17 +1,20 @@
 """`doorstep retire`: a device leaves the fleet: all is sent, then it is revoked, then wiped.
 
 The configuration's end is the commit point: before it nothing was wiped and a run begins anew,
-after it each run goes on with the wiping, by what the mark beside it says.
+after it each run goes on with the wiping, by what the mark beside it says. From there on no file
+that cannot be wiped ends a run early.
 """
 
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -33,9 +36,9 @@ from agent.errors import (
     is_missing,
 )
 from agent.models import printable, rfc3339
+from agent.queue.deleting import Deleter, Left
 from agent.queue.disk import disk_errors, lock, sync_folder, write_durably
 from agent.queue.paths import Layout
-from agent.queue.wiping import wipe_below
 from agent.rule.manifest import Manifest
 from agent.sync import retirement
 from hardware.clock_system import SystemClock
@@ -50,6 +53,14 @@ _NEW: Final = "new"
 
 Source: scripts/provisioning/roles/doorstep_agent/tasks/configuration.yml.
 """
+
+_IN_STATE: Final = (
+    *("keys", "trust", "queue", "queue.aside-*", "queue.moving", "records", "torn", "ballast"),
+    *("*.lock", "capture.probe", "capture.part", "doctor.json", "doctor.part", "doorstep.db*"),
+)
+"""What Doorstep makes in the state folder: other things may be beside it."""
+
+_SALVAGED: Final = "lost+found"
 
 _WORLD: Final = ("world.json", "world.part")
 """Source: hardware/simulated/world.py."""
@@ -88,13 +99,18 @@ def run(arguments: argparse.Namespace) -> int:
         mark = _end(config, path, arguments.give_up)
     else:
         _check_named(mark.device_id, arguments.device_id)
+    kept: list[str] = []
     if mark.is_wiped:
         say("wiped", "before; nothing was done now")
     else:
-        _wipe(mark)
-        _keep(replace(mark, is_wiped=True), path)
+        kept = _wipe(mark, path)
+        if not kept:
+            _keep(replace(mark, is_wiped=True), path)
     say("left", "the system, its SSH keys and networks: write the card anew before it is sold")
     say("register", mark.line)
+    if kept:
+        words = "not all of it is wiped; see to this, then run this again"
+        raise StorageFault(f"{words}: {'; '.join(kept)}")
     return ExitCode.DONE
 
 
@@ -123,6 +139,8 @@ def _end(config: Config, path: Path, given_up: int) -> Mark:
         found = _found(config, as_capture)  # a press may have come meanwhile
         _check(found, given_up)
         disk, beside = state_disk.own_disk(layout.state), _beside(config, path)
+        if disk is not None:
+            _check_alone(layout.state)
         if is_provisioned:
             beside.append(path.with_name(_NEW))
         revoked = as_sync(lambda: _revoked(config))
@@ -139,16 +157,16 @@ def _end(config: Config, path: Path, given_up: int) -> Mark:
         _keep(mark, path)
         with disk_errors("cannot take the configuration away"):
             path.rename(_old(path))
-            sync_folder(path.parent)
         running.ended()
     return mark
 
 
 def _found(config: Config, as_capture: Callable[[Callable[[], Report]], Report]) -> Report:
     """All that nobody else may have; what `e2fsck` put into `lost+found` root alone can see."""
-    found, salvaged = as_capture(lambda: _look(config)), config.state.dir / "lost+found"
-    with disk_errors(f"cannot look into {salvaged}"), suppress(FileNotFoundError):
-        found["unsent"]["torn"] += sum(1 for _ in salvaged.iterdir())
+    found, salvaged = as_capture(lambda: _look(config)), config.state.dir / _SALVAGED
+    doing = f"cannot look into {salvaged}"
+    with disk_errors(doing), suppress(FileNotFoundError), os.scandir(salvaged) as entries:
+        found["unsent"]["torn"] += sum(1 for _ in entries)
     return found
 
 
@@ -233,43 +251,89 @@ def _read(path: Path) -> Mark | None:
         raise ConfigError(f"{path}: cannot be read as the mark of a retired device") from error
 
 
-def _wipe(mark: Mark) -> None:
-    """All that is the fleet's, the keys first; what is wiped already is no matter."""
-    if mark.is_provisioned:
-        units.disable()
-    count = 0
-    with disk_errors("cannot wipe all of it; run this again"):
-        for name in mark.files:
-            wipe_below(Path(name))  # a link goes, and what it leads to is somebody else's
-        layout = Layout(Path(mark.state), Path(mark.run))
-        for place in _places(layout):
-            count += wipe_below(place)
-    say("wiped", f"configuration, keys, records, queue and what was trusted ({count} files)")
-    if mark.disk is not None:
+def _wipe(mark: Mark, path: Path) -> list[str]:
+    """Wipe all that is the fleet's, the keys first; what could not be wiped, in words.
+
+    Nothing ends this early: what fails is returned, and the state's disk is erased all the same.
+    What is wiped already is no matter.
+    """
+    kept: list[str] = []
+    try:
+        sync_folder(path.parent)  # the configuration's end
+        if mark.is_provisioned:
+            units.disable()
+    except OSError as error:
+        kept.append(str(error))
+    layout = Layout(Path(mark.state), Path(mark.run))
+    # a link goes, and what it leads to is another's
+    beside, files = _wiped([*map(Path, mark.files), *_in_run(layout)])
+    inside, count = _wiped(_in_state(layout.state))
+    said = f"configuration, keys, records, queue and what was trusted ({files + count} files)"
+    say("wiped", f"{said}; but not {inside}" if inside.count else said)
+    if beside.count:
+        kept.append(str(beside))
+    if mark.disk is None:
+        return [*kept, str(inside)] if inside.count else kept
+    try:
         _erase(StateDisk(Path(mark.disk["path"]), mark.disk["uuid"]), layout.state)
+    except OSError as error:
+        kept.append(str(error))
+    return kept
 
 
-def _places(layout: Layout) -> Iterator[Path]:
-    """What Doorstep makes in both folders, by name: other things may lie beside it."""
-    yield from (layout.keys, layout.trust, layout.queue, *layout.asides())
-    yield from (layout.records, layout.torn, layout.state / "queue.moving")
-    names = ("ballast", "*.lock", "doctor.json", "doctor.part", "doorstep.db*")
-    for name in names:
-        yield from layout.state.glob(name)
+def _wiped(places: Iterable[Path]) -> tuple[Left, int]:
+    """What could not be wiped of it, and how many files were."""
+    left, count = Left(), 0
+    try:
+        for place in places:
+            deleter = Deleter(place, overwrites=True)
+            deleter.finish()
+            left.join(deleter.left)
+            count += deleter.files
+    except OSError as error:  # the state folder cannot be read
+        left.add(os.fsencode(error.filename or ""), error)
+    return left, count
+
+
+def _in_run(layout: Layout) -> Iterator[Path]:
     yield from (layout.capture_socket, layout.sync_socket.parent)
     yield from (layout.run / name for name in ("status.json", "status.part", *_WORLD))
 
 
+def _in_state(state: Path) -> Iterator[Path]:
+    """What Doorstep made there, the keys first."""
+    yield from (state / "keys", state / "trust")
+    for name in _names(state):
+        if _is_doorsteps(name):
+            yield state / name
+
+
+def _names(state: Path) -> Iterator[str]:
+    """One after the other: another process may have put a great many there."""
+    with suppress(FileNotFoundError), os.scandir(state) as entries:
+        yield from (entry.name for entry in entries)
+
+
+def _is_doorsteps(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in _IN_STATE)
+
+
+def _check_alone(state: Path) -> None:
+    """Raise NotNow where there is something on the state's disk that is not Doorstep's.
+
+    It would be erased too.
+    """
+    with disk_errors(f"cannot look into {state}"):
+        others = (name for name in _names(state) if not _is_doorsteps(name) and name != _SALVAGED)
+        first = list(islice(others, 5))
+    if first:
+        words = f"{', '.join(first)[:200]} in {state} is not Doorstep's, and its disk is erased"
+        raise NotNow(f"{words}: move that elsewhere, then run this again; nothing was done")
+
+
 def _erase(disk: StateDisk, state: Path) -> None:
     """Free blocks and the journal too: they hold what was there before."""
-    if state.is_mount():
-        others = [path.name for path in state.iterdir() if path.name != "lost+found"]
-        if others:
-            raise StorageFault(
-                f"{state}: {', '.join(others)[:200]} is not Doorstep's, so its disk is not erased; "
-                "move that elsewhere, then run this again"
-            )
-        state_disk.unmount(state)
+    state_disk.unmount(state)
     say("erasing", f"{disk.path}, which may take minutes")
     if length := state_disk.erase(disk):
         say("erased", f"{length // 1_000_000:,} MB of it, free room and journal too")

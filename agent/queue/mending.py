@@ -1,13 +1,13 @@
 """When capture sweeps, and how it makes a broken queue again from the record files."""
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Collection
 from typing import Final
 
 from agent.errors import QueueBroken, StateHeld
 from agent.queue.database import Database
+from agent.queue.deleting import Deleter
 from agent.queue.disk import disk_errors
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
@@ -25,6 +25,10 @@ MEND_EVERY_S: Final = 60.0
 
 SWEEP_EVERY_S: Final = 3_600.0
 """Rows that somebody deleted come back within the hour; a sweep of 1,500 takes 0.1 s."""
+
+
+CLEAN_STEP_S: Final = 0.05
+"""Of each turn, while a queue that was set aside is deleted: a press waits no longer for that."""
 
 
 class Mending:
@@ -55,6 +59,7 @@ class Mending:
         self._mended_ns: int | None = None
         self._due_ns = 0
         self._late = Told(last=False)
+        self._cleaning: list[Deleter] = []
         self.is_whole = False
 
     def start(self) -> None:
@@ -79,9 +84,13 @@ class Mending:
             self._late.last = False
 
     def turn(self) -> None:
-        """Sweep again when an hour has passed, or a minute after one that failed."""
+        """Sweep again when an hour has passed, or a minute after one that failed.
+
+        Delete some more of the queues that were set aside.
+        """
         if self._now_ns() >= self._due_ns:
             self.start()
+        self._clean()
 
     def mend(self, error: QueueBroken) -> None:
         """Set the queue aside, and fill a new one; the others may run meanwhile.
@@ -114,7 +123,28 @@ class Mending:
         self._due_ns = self._now_ns() + int(SWEEP_EVERY_S * 1e9)
         self.is_whole = not swept.stuck
         if self.is_whole:
-            _delete_asides(self._layout)
+            self._forget_asides()
+
+    def _forget_asides(self) -> None:
+        """All that was in them is in the queue again, or asked again of the backend."""
+        under_way = {one.path for one in self._cleaning}
+        asides = (aside for aside in self._layout.asides() if aside not in under_way)
+        self._cleaning += map(Deleter, asides)
+
+    def _clean(self) -> None:
+        """Delete for CLEAN_STEP_S: another process may have put millions of names there.
+
+        A power cut leaves the rest to the next start's sweep.
+        """
+        ends_s = time.monotonic() + CLEAN_STEP_S
+        while self._cleaning and (rest_s := ends_s - time.monotonic()) > 0:
+            deleter = self._cleaning[0]
+            if deleter.step(rest_s):
+                return
+            del self._cleaning[0]
+            if deleter.left.count:  # the next sweep tries again, doctor shows it
+                line = "event=aside_kept folder=%s error=%r"
+                _log.warning(line, deleter.path.name, str(deleter.left))
 
 
 def check_unspoilt(layout: Layout) -> None:
@@ -122,12 +152,3 @@ def check_unspoilt(layout: Layout) -> None:
     with disk_errors(f"cannot read {layout.queue}"):
         if spoilt := layout.spoilt():
             raise QueueBroken(spoilt)
-
-
-def _delete_asides(layout: Layout) -> None:
-    """All that was in them is in the queue again, or asked again of the backend."""
-    for aside in layout.asides():
-        try:
-            shutil.rmtree(aside)
-        except OSError as error:  # the next sweep tries again, doctor shows it
-            _log.warning("event=aside_kept folder=%s error=%r", aside.name, error.strerror)

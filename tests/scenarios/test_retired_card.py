@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import struct
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,8 @@ class Retired:
     Attributes:
         before, after: every block of it, free ones and journals too.
         secrets: some bytes of what was in the device's files, by what it is.
-        told: what the command said: while somebody used the state, after a restart, once more.
+        told: what the command said: beside another's file, while somebody used the state, after a
+            restart, once more.
         left: what lies in the device's folders then.
         is_mounted: whether a start would mount the state.
         provisioned: what making it a device again said.
@@ -63,7 +65,7 @@ class Retired:
     before: bytes
     after: bytes
     secrets: dict[str, list[bytes]]
-    told: tuple[str, str, str]
+    told: tuple[str, str, str, str]
     left: list[str]
     is_mounted: bool
     provisioned: str
@@ -119,6 +121,12 @@ def _lived(card: Card, device_id: str, image: Path) -> Retired:
     card.shell(f"{DOORSTEP} sync --once")
     secrets = _secrets(state)
     before = _blocks(image)
+    foreign, fixed = state / "mine", state / "queue" / "fixed"
+    foreign.touch()
+    refused = card.shell(f"{DOORSTEP} retire {device_id} 2>&1 || (($? == 75))")
+    foreign.unlink()
+    fixed.touch()
+    subprocess.run(["chattr", "+i", fixed], check=True)
     card.break_command("umount", "echo target is busy >&2; exit 32")
     busy = card.shell(f"{DOORSTEP} retire {device_id} 2>&1 || (($? == 70))")
     card.mend_command("umount")
@@ -132,7 +140,8 @@ def _lived(card: Card, device_id: str, image: Path) -> Retired:
         left.append(IMAGE)
     is_mounted = os.path.lexists(card.root / LINK[1:])
     again = card.provision().stdout
-    return Retired(before, after, secrets, (busy, first, second), left, is_mounted, again)
+    told = (refused, busy, first, second)
+    return Retired(before, after, secrets, told, left, is_mounted, again)
 
 
 def _delete(key: Path) -> None:
@@ -184,9 +193,24 @@ def test_it_may_be_a_device_again(retired: Retired) -> None:
 
 def test_next_run_goes_on_where_the_last_one_broke_off(retired: Retired) -> None:
     """By the mark alone: configuration and keys are gone, and the power was cut in between."""
-    busy, first, second = retired.told
+    _, busy, first, second = retired.told
 
     assert "target is busy; `fuser -vm /var/lib/doorstep` says who uses it" in busy
     assert "erased " in first
     assert first.splitlines()[-1] == second.splitlines()[-1]
     assert second.splitlines()[-1].startswith("register ")
+
+
+def test_disk_that_holds_what_is_not_doorsteps_is_refused_before_anything_is_done(
+    retired: Retired,
+) -> None:
+    assert "mine in /var/lib/doorstep is not Doorstep's" in retired.told[0]
+    assert "nothing was done" in retired.told[0]
+
+
+def test_file_that_cannot_be_wiped_keeps_no_disk_from_being_erased(retired: Retired) -> None:
+    _, busy, first, _ = retired.told
+
+    assert "; but not fixed: Operation not permitted" in busy
+    assert "erasing " not in busy
+    assert "erased " in first

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,8 @@ from tests.backend.wire.store import Store
 from tests.failing.struck import Ended, run
 from tests.support.device import REPOSITORY, Device, device
 from tests.support.enrolment import let_in, required
-from tests.support.factory import RecordMaker
+from tests.support.factory import RecordMaker, small_disk
+from tests.support.filled import fill, nest
 
 pytestmark = pytest.mark.slow
 
@@ -315,6 +316,53 @@ def test_what_is_not_doorsteps_stays(before: Device, tmp_path: Path) -> None:
     assert ended.code == 0, ended.said
     assert {Path(one).name for one in contents(folder)} == LEFT | {"mine"}
     assert [path.read_bytes() for path in (*mine, ours)] == [b"mine"] * 3 + [kept]
+
+
+def test_device_is_wiped_whatever_another_process_put_into_its_queue(
+    before: Device, tmp_path: Path
+) -> None:
+    """After the commit point, so that nobody may be left with half a device."""
+    folder = copied(before, tmp_path / "van")
+    nest(folder / "state" / "queue" / "deep", 1_500)
+    fill(folder / "state" / "queue" / "many", 20_000)
+
+    ended = retire(folder, id_of(folder))
+
+    assert ended.code == 0, ended.said
+    assert {Path(one).name for one in contents(folder)} == LEFT
+    assert not (folder / "state" / "queue").exists()
+
+
+def test_what_cannot_be_wiped_is_named_and_all_else_is_wiped(
+    before: Device, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path, 64) as disk:
+        folder = copied(before, disk / "van")
+        name, fixed = id_of(folder), folder / "state" / "queue" / "fixed"
+        fixed.write_bytes(b"nobody may delete this")
+        with immutable(fixed):
+            ended = retire(folder, name)
+
+            assert ended.code == 70, ended.said
+            assert "but not fixed: Operation not permitted\n" in ended.said
+            assert "not all of it is wiped; see to this, then run this again: fixed" in ended.said
+            assert f"register    {name} retired 20" in ended.said
+            assert {Path(one).name for one in contents(folder)} == LEFT | {"fixed"}
+
+        again = retire(folder, name)
+
+        assert again.code == 0, again.said
+        assert {Path(one).name for one in contents(folder)} == LEFT
+
+
+@contextmanager
+def immutable(path: Path) -> Iterator[None]:
+    """Not even root deletes it meanwhile."""
+    subprocess.run(["chattr", "+i", path], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", path], check=True)
 
 
 def test_mark_of_a_life_that_ended_wipes_nothing_of_the_next(

@@ -16,6 +16,7 @@ from agent.queue import database, mending
 from agent.queue.paths import Layout
 from tests.support.benchtop import Bench, bench
 from tests.support.factory import MOMENT
+from tests.support.filled import fill, nest
 
 
 def overwrite(database: Path) -> None:
@@ -118,6 +119,25 @@ def test_a_broken_queue_is_kept_whole_until_all_is_queued_again(tmp_path: Path) 
 
         assert asides(device) == []
         assert [path.name for path in device.layout.torn.iterdir()] == ["garbage.rec"]
+
+
+def test_start_and_presses_go_on_whatever_another_process_put_into_the_queue(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Deleted between presses, a little each second; a call per level ended each start."""
+    with bench(tmp_path) as device:
+        first = device.press()["label"]["seq"]
+        nest(device.layout.queue / "deep", 1_100)
+        fill(device.layout.queue / "many", 20_000)
+
+    with bench(tmp_path) as device:
+        assert asides(device) == ["queue.aside-1"]
+        assert device.press()["label"]["seq"] == first + 1
+        while asides(device):
+            device.tick()
+
+        assert device.press()["label"]["seq"] == first + 2
+    assert "event=aside_kept" not in caplog.text
 
 
 def test_what_is_stuck_is_told_once_and_stops_nothing(
