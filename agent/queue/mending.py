@@ -120,8 +120,9 @@ class Mending:
         self.is_whole = False
         check_unspoilt(self._layout)
         swept = sweep(self._layout, self._outbox, self._keys, self._alive)
-        self._due_ns = self._now_ns() + int(SWEEP_EVERY_S * 1e9)
-        self.is_whole = not swept.stuck
+        every_s = MEND_EVERY_S if swept.left else SWEEP_EVERY_S
+        self._due_ns = self._now_ns() + int(every_s * 1e9)
+        self.is_whole = not (swept.stuck or swept.left)
         if self.is_whole:
             self._forget_asides()
 

@@ -3,14 +3,16 @@
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
 from agent.errors import NotGenuine, UnknownItem
 from agent.models import LARGEST_RECORD_BYTES, CaptureId, Kept, State
+from agent.queue.content import MOST_ROWS
 from agent.queue.disk import disk_errors, read_plain, sync_folder
 from agent.queue.labels import first_line
 from agent.queue.outbox import Outbox
@@ -22,6 +24,15 @@ _log = logging.getLogger(__name__)
 
 PAGE: Final = 100
 """Records that are queued in one transaction: each is a sign of life."""
+
+STRANGE_S: Final = 1.0
+"""Time that one sweep has for unfinished files and for what is no record.
+
+A power cut leaves one or two, another process may leave millions, and presses wait meanwhile.
+"""
+
+_LOGGED_MOST: Final = 1_000
+"""What is stuck is logged by name up to here: the journal is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,7 @@ class Swept:
         pruned: delivered rows whose file is gone, marked PRUNED.
         mended: rows that said of a whole record what is not so; they begin anew.
         stuck: what could neither be read nor moved; it stays, and is an alarm.
+        left: what this sweep had no time for; the next one goes on there.
     """
 
     parts: int
@@ -45,6 +57,41 @@ class Swept:
     pruned: int
     mended: int = 0
     stuck: int = 0
+    left: int = 0
+
+
+@dataclass(slots=True)
+class _Names:
+    """What `records/` holds.
+
+    Attributes:
+        whole: records with a row, in a plain file.
+        strays: every other name of a record, MOST_ROWS at most.
+        parts, stuck_parts: unfinished files that were deleted, and that could not be.
+        left: names that were only counted.
+    """
+
+    whole: set[CaptureId] = field(default_factory=set)
+    strays: list[str] = field(default_factory=list)
+    parts: int = 0
+    stuck_parts: int = 0
+    left: int = 0
+
+
+class _Patience:
+    """How long a sweep has been at what is strange."""
+
+    def __init__(self) -> None:
+        self._spent_s = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has no more time for that."""
+        return self._spent_s >= STRANGE_S
+
+    def spend(self, since_s: float) -> None:
+        """Count what was done since then, by CLOCK_MONOTONIC."""
+        self._spent_s += time.monotonic() - since_s
 
 
 def sweep(
@@ -58,25 +105,48 @@ def sweep(
     Raises:
         StorageFault: the disk failed.
     """
-    records = layout.records
-    with disk_errors("cannot read the records"), os.scandir(records) as entries:
-        plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in entries}
-    parts = [records / name for name, is_file in plain.items() if is_file and _ends(name, ".part")]
-    kept_parts = sum(not _delete(part) for part in parts)
-    named = {CaptureId(name[:-4]): name for name in sorted(plain) if _ends(name, ".rec")}
-    files = {capture_id for capture_id, name in named.items() if plain[name]}
-    known = outbox.states()
-    whole = files & known.keys()
-    strays = [records / name for capture_id, name in named.items() if capture_id not in whole]
-    adopted, stuck = _adopt(layout, outbox, strays, keys, alive)
-    mended = _mend_rows(layout, outbox, {name: known[name] for name in whole}, keys, alive)
-    damaged, pruned = outbox.mark_missing(known.keys() - files)
-    torn = len(strays) - adopted - stuck
-    stuck += kept_parts
-    swept = Swept(len(parts) - kept_parts, adopted, torn, damaged, pruned, mended, stuck)
+    known, patience = outbox.states(), _Patience()
+    names = _read(layout.records, known, patience)
+    judged = _judge(layout, names.strays, keys, alive, patience)
+    adopted = _adopt(layout, outbox, judged, alive)
+    mended = _mend_rows(layout, outbox, {name: known[name] for name in names.whole}, keys, alive)
+    damaged, pruned = outbox.mark_missing(known.keys() - names.whole)
+    stuck, left = judged.stuck + names.stuck_parts, judged.left + names.left
+    swept = Swept(names.parts, adopted, judged.torn, damaged, pruned, mended, stuck, left)
     if swept != Swept(0, 0, 0, 0, 0, 0, stuck):  # what is stuck is told file by file
         _log.warning("event=swept %s", " ".join(_counted(swept)))
     return swept
+
+
+def _read(records: Path, known: Collection[CaptureId], patience: _Patience) -> _Names:
+    """One name after the other, so that no more of them are in memory than records can be."""
+    names = _Names()
+    with disk_errors("cannot read the records"), os.scandir(records) as entries:
+        for entry in entries:
+            is_file = entry.is_file(follow_symlinks=False)
+            if _ends(entry.name, ".rec"):
+                capture_id = CaptureId(entry.name[:-4])
+                if is_file and capture_id in known:
+                    names.whole.add(capture_id)
+                elif len(names.strays) < MOST_ROWS:
+                    names.strays.append(entry.name)
+                else:
+                    names.left += 1
+            elif is_file and _ends(entry.name, ".part"):
+                _count_part(names, records / entry.name, patience)
+    names.strays.sort()
+    return names
+
+
+def _count_part(names: _Names, part: Path, patience: _Patience) -> None:
+    if patience.is_over:
+        names.left += 1
+        return
+    since_s = time.monotonic()
+    is_deleted = _delete(part)
+    names.parts += is_deleted
+    names.stuck_parts += not is_deleted
+    patience.spend(since_s)
 
 
 def _ends(name: str, suffix: str) -> bool:
@@ -96,35 +166,80 @@ def _delete(part: Path) -> bool:
 def _adopt(
     layout: Layout,
     outbox: Outbox,
-    strays: list[Path],
-    keys: Collection[PublicKey],
+    judged: "_Judged",
     alive: Callable[[], None],
-) -> tuple[int, int]:
-    """Queue the records among the strays, each chain in order; set the others aside.
+) -> int:
+    """Queue the records among the strays, each chain in order; how many.
 
-    How many were queued, and how many could be neither.
+    One whose number another record has is set aside.
     """
-    kept, torn, stuck = [], [], 0
-    for path in strays:
-        try:
-            kept.append(_verify(path, keys))
-        except NotGenuine as error:
-            torn.append((path, error))
-        except OSError as error:  # its bytes may be right the next time
-            _log_stuck(path, error)
-            stuck += 1
-        alive()
-    kept = _in_order(kept)
+    kept, adopted = _in_order(judged.kept), 0
     for start in range(0, len(kept), PAGE):
-        for one in outbox.adopt(kept[start : start + PAGE]):
+        page = kept[start : start + PAGE]
+        adopted += len(page)
+        for one in outbox.adopt(page):
             if twin := _twin(layout, outbox, one):
                 words = f"another record has its number, {one.label.seq}: {twin}"
-                torn.append((layout.record(one.label.capture_id), NotGenuine(words)))
+                judged.set_aside(layout, layout.record(one.label.capture_id), words)
+                adopted -= 1
             else:
                 outbox.mend(one)
         alive()
-    adopted = len(strays) - len(torn) - stuck
-    return adopted, stuck + _set_aside(layout, torn)
+    if judged.torn:
+        with disk_errors("cannot set aside what does not verify"):
+            sync_folder(layout.torn)
+            sync_folder(layout.records)
+    return adopted
+
+
+@dataclass(slots=True)
+class _Judged:
+    """What the strays are: records, moved to `torn/`, neither, or not looked at."""
+
+    kept: list[Kept] = field(default_factory=list)
+    torn: int = 0
+    stuck: int = 0
+    left: int = 0
+
+    def set_aside(self, layout: Layout, path: Path, why: str) -> None:
+        """Move what does not verify, not yet flushed."""
+        try:
+            path.rename(_free_name(layout.torn / path.name))
+        except OSError as error:  # another user's folder, for one
+            self.skip(path, error)
+        else:
+            self.torn += 1
+            _log.error("event=torn file=%s why=%r", path.name, why)
+
+    def skip(self, path: Path, error: OSError) -> None:
+        """Leave it where it is."""
+        _log_stuck(path, error)
+        self.stuck += 1
+
+
+def _judge(
+    layout: Layout,
+    strays: list[str],
+    keys: Collection[PublicKey],
+    alive: Callable[[], None],
+    patience: _Patience,
+) -> _Judged:
+    judged = _Judged()
+    for number, path in enumerate(layout.records / name for name in strays):
+        if patience.is_over:
+            judged.left = len(strays) - number
+            break
+        since_s = time.monotonic()
+        try:
+            judged.kept.append(_verify(path, keys))
+        except NotGenuine as error:
+            judged.set_aside(layout, path, str(error))
+            patience.spend(since_s)
+        except OSError as error:  # its bytes may be right the next time
+            judged.skip(path, error)
+            patience.spend(since_s)
+        alive()
+    return judged
 
 
 def _twin(layout: Layout, outbox: Outbox, one: Kept) -> CaptureId | None:
@@ -193,29 +308,12 @@ def _verify(path: Path, keys: Collection[PublicKey]) -> Kept:
     return Kept(found.label, found.label_sha256, len(content), digest)
 
 
-def _set_aside(layout: Layout, torn: list[tuple[Path, NotGenuine]]) -> int:
-    """Move what does not verify; how many could not be."""
-    stuck = 0
-    for path, error in torn:
-        try:
-            path.rename(_free_name(layout.torn / path.name))
-            _log.error("event=torn file=%s why=%r", path.name, str(error))
-        except OSError as why:  # another user's folder, for one
-            _log_stuck(path, why)
-            stuck += 1
-    if len(torn) > stuck:
-        with disk_errors("cannot set aside what does not verify"):
-            sync_folder(layout.torn)
-            sync_folder(layout.records)
-    return stuck
-
-
 _STUCK: Final[set[Path]] = set()
 """What was logged by this process, each once."""
 
 
 def _log_stuck(path: Path, error: OSError) -> None:
-    if path not in _STUCK:
+    if path not in _STUCK and len(_STUCK) < _LOGGED_MOST:
         _STUCK.add(path)
         line = "event=stuck file=%s error=%r meaning=skipped_look_at_it"
         _log.error(line, path.name, error.strerror)
@@ -229,4 +327,5 @@ def _free_name(target: Path) -> Path:
 
 def _counted(swept: Swept) -> Iterator[str]:
     for name in Swept.__dataclass_fields__:
-        yield f"{name}={getattr(swept, name)}"
+        if name != "left" or swept.left:
+            yield f"{name}={getattr(swept, name)}"

@@ -12,7 +12,7 @@ import pytest
 from agent.command import doctor
 from agent.errors import NotNow, QueueBroken
 from agent.models import State
-from agent.queue import database, mending
+from agent.queue import database, mending, recovery
 from agent.queue.paths import Layout
 from tests.support.benchtop import Bench, bench
 from tests.support.factory import MOMENT
@@ -138,6 +138,22 @@ def test_start_and_presses_go_on_whatever_another_process_put_into_the_queue(
 
         assert device.press()["label"]["seq"] == first + 2
     assert "event=aside_kept" not in caplog.text
+
+
+def test_sweep_that_had_no_time_for_all_is_gone_on_with_within_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "STRANGE_S", 1e-9)
+    with bench(tmp_path) as device:
+        for number in range(3):
+            device.layout.record(f"{number}").touch()
+
+    with bench(tmp_path) as device:
+        for _ in range(2):
+            assert device.press()
+            device.tick(mending.MEND_EVERY_S + 1)
+
+        assert len(list(device.layout.torn.iterdir())) == 3
 
 
 def test_what_is_stuck_is_told_once_and_stops_nothing(

@@ -1,6 +1,7 @@
 """The sweep after a power cut: what it adopts, sets aside, marks, and never deletes."""
 
 import os
+import tracemalloc
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import NotGenuine
-from agent.models import CaptureId, State
+from agent.models import LARGEST_RECORD_BYTES, CaptureId, State
 from agent.queue import recovery
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
@@ -279,6 +280,40 @@ def test_what_another_user_closed_is_skipped(card: Card, caplog: pytest.LogCaptu
     assert {path.name for path in (closed, theirs) if path.exists()} == {"closed.rec", "theirs.rec"}
     for name in ("closed", "theirs"):
         assert f"event=stuck file={name}.rec error='Permission denied'" in caplog.text
+
+
+def test_sweep_forgets_the_content_of_what_is_no_record(card: Card) -> None:
+    """Each error kept what was read: 300 files of 1 MB were more than capture's unit has.
+
+    Reading one reserves LARGEST_RECORD_BYTES.
+    """
+    for number in range(30):
+        card.layout.record(f"{number}").write_bytes(bytes(4 * 2**20))
+    tracemalloc.start()
+    try:
+        assert card.sweep().torn == 30
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak_bytes < LARGEST_RECORD_BYTES + 20_000_000
+
+
+def test_sweep_leaves_what_is_strange_to_the_next_one_when_its_time_is_over(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may leave millions, and presses wait for a sweep."""
+    monkeypatch.setattr(recovery, "STRANGE_S", 1e-9)
+    queued = card.queued()
+    for number in range(3):
+        card.layout.record(f"{number}").touch()
+        (card.layout.records / f"{number}.part").touch()
+
+    found = [card.sweep() for _ in range(7)]
+
+    assert [one.parts + one.torn for one in found] == [1, 1, 1, 1, 1, 1, 0]
+    assert [one.left for one in found] == [5, 4, 3, 2, 1, 0, 0]
+    assert card.state(queued) is State.PENDING
 
 
 def test_a_long_sweep_shows_that_it_lives_record_by_record(card: Card) -> None:
