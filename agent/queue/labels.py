@@ -59,10 +59,11 @@ def glances(layout: Layout, alive: Callable[[], None] = lambda: None) -> list[Gl
         StorageFault: the folder cannot be read.
     """
     with disk_errors("cannot read the records"), os.scandir(layout.records) as entries:
-        names = [one.name for one in entries if one.is_file(follow_symlinks=False)]
+        found = (one.name for one in entries if one.is_file(follow_symlinks=False))
+        names = [name for name in found if name.endswith(".rec")]
         folder = os.open(layout.records, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        return list(_glances(folder, [name for name in names if name.endswith(".rec")], alive))
+        return list(_glances(folder, names, alive))
     finally:
         os.close(folder)
 

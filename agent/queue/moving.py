@@ -4,6 +4,7 @@ They had the database beside the records, the time floor and the manifest within
 in one folder with everybody's.
 """
 
+import errno
 import logging
 import os
 import sqlite3  # noqa: TID251 - with database.py the door
@@ -72,10 +73,11 @@ def move_in(layout: Layout, keep: Keep) -> None:
 def _close_records(layout: Layout) -> None:
     """Sync could write them; now it reads them."""
     for folder in (layout.records, layout.torn):
-        for path in folder.iterdir():
-            with suppress(OSError):
-                if _is_plain(path):
-                    path.chmod(RECORD_MODE)
+        with os.scandir(folder) as entries:
+            for path in (Path(entry.path) for entry in entries):
+                with suppress(OSError):
+                    if _is_plain(path):
+                        path.chmod(RECORD_MODE)
 
 
 def _gather(layout: Layout, stage: Path) -> None:
@@ -120,10 +122,8 @@ def _take_facts(database: Path, keep: Keep) -> None:
 
 def _move_queue(layout: Layout, stage: Path) -> None:
     if _is_unused(layout):
-        for part in parts(layout.database):
-            part.unlink(missing_ok=True)
         with suppress(FileNotFoundError):
-            layout.queue.rmdir()
+            _take_away(layout)
         stage.rename(layout.queue)
     else:  # somebody went back to the earlier release meanwhile
         stage.rename(_free_aside(layout))
@@ -134,6 +134,18 @@ def _move_queue(layout: Layout, stage: Path) -> None:
 def _is_unused(layout: Layout) -> bool:
     """Whether `queue/` holds no more than what tmpfiles.d makes."""
     return all(not _is_plain(part) or part.stat().st_size == 0 for part in parts(layout.database))
+
+
+def _take_away(layout: Layout) -> None:
+    """Remove `queue/`; where another process has put anything else there, set it aside."""
+    try:
+        for part in parts(layout.database):
+            part.unlink(missing_ok=True)
+        layout.queue.rmdir()
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR}:
+            raise
+        layout.queue.rename(_free_aside(layout))
 
 
 def _free_aside(layout: Layout) -> Path:

@@ -196,6 +196,20 @@ def test_a_broken_queue_is_moved_too_and_made_again(tmp_path: Path) -> None:
         assert layout.asides() == []
 
 
+def test_move_sets_aside_what_another_process_put_into_the_new_queue(left: Layout) -> None:
+    """It ended each start: the folder cannot be removed, nor the part that is a folder."""
+    left.queue.mkdir(exist_ok=True)
+    (left.queue / "doorstep.db-wal").mkdir()
+    (left.queue / "strange").touch()
+
+    move(left)
+
+    (aside,) = left.asides()
+    assert {"doorstep.db-wal", "strange"} <= {path.name for path in aside.iterdir()}
+    aside.rename(left.state.parent / "aside")
+    check(left)
+
+
 def test_a_key_does_not_take_the_place_of_another(left: Layout) -> None:
     (left.capture_keys / "device.pem").write_bytes(b"today's key")
     move(left)
