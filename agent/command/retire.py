@@ -8,13 +8,12 @@ that cannot be wiped ends a run early.
 import argparse
 import json
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from fnmatch import fnmatch
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -53,14 +52,6 @@ _NEW: Final = "new"
 
 Source: scripts/provisioning/roles/doorstep_agent/tasks/configuration.yml.
 """
-
-_IN_STATE: Final = (
-    *("keys", "trust", "queue", "queue.aside-*", "queue.moving", "records", "torn", "ballast"),
-    *("*.lock", "capture.probe", "capture.part", "doctor.json", "doctor.part", "doorstep.db*"),
-)
-"""What Doorstep makes in the state folder: other things may be beside it."""
-
-_SALVAGED: Final = "lost+found"
 
 _WORLD: Final = ("world.json", "world.part")
 """Source: hardware/simulated/world.py."""
@@ -140,7 +131,7 @@ def _end(config: Config, path: Path, given_up: int) -> Mark:
         _check(found, given_up)
         disk, beside = state_disk.own_disk(layout.state), _beside(config, path)
         if disk is not None:
-            _check_alone(layout.state)
+            state_disk.check_alone(layout.state)
         if is_provisioned:
             beside.append(path.with_name(_NEW))
         revoked = as_sync(lambda: _revoked(config))
@@ -163,7 +154,7 @@ def _end(config: Config, path: Path, given_up: int) -> Mark:
 
 def _found(config: Config, as_capture: Callable[[Callable[[], Report]], Report]) -> Report:
     """All that nobody else may have; what `e2fsck` put into `lost+found` root alone can see."""
-    found, salvaged = as_capture(lambda: _look(config)), config.state.dir / _SALVAGED
+    found, salvaged = as_capture(lambda: _look(config)), config.state.dir / state_disk.SALVAGED
     doing = f"cannot look into {salvaged}"
     with disk_errors(doing), suppress(FileNotFoundError), os.scandir(salvaged) as entries:
         found["unsent"]["torn"] += sum(1 for _ in entries)
@@ -258,6 +249,7 @@ def _wipe(mark: Mark, path: Path) -> list[str]:
     What is wiped already is no matter.
     """
     kept: list[str] = []
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # an SSH connection that is lost
     try:
         sync_folder(path.parent)  # the configuration's end
         if mark.is_provisioned:
@@ -266,8 +258,8 @@ def _wipe(mark: Mark, path: Path) -> list[str]:
         kept.append(str(error))
     layout = Layout(Path(mark.state), Path(mark.run))
     # a link goes, and what it leads to is another's
+    inside, count = _wiped(state_disk.doorsteps(layout.state))
     beside, files = _wiped([*map(Path, mark.files), *_in_run(layout)])
-    inside, count = _wiped(_in_state(layout.state))
     said = f"configuration, keys, records, queue and what was trusted ({files + count} files)"
     say("wiped", f"{said}; but not {inside}" if inside.count else said)
     if beside.count:
@@ -298,37 +290,6 @@ def _wiped(places: Iterable[Path]) -> tuple[Left, int]:
 def _in_run(layout: Layout) -> Iterator[Path]:
     yield from (layout.capture_socket, layout.sync_socket.parent)
     yield from (layout.run / name for name in ("status.json", "status.part", *_WORLD))
-
-
-def _in_state(state: Path) -> Iterator[Path]:
-    """What Doorstep made there, the keys first."""
-    yield from (state / "keys", state / "trust")
-    for name in _names(state):
-        if _is_doorsteps(name):
-            yield state / name
-
-
-def _names(state: Path) -> Iterator[str]:
-    """One after the other: another process may have put a great many there."""
-    with suppress(FileNotFoundError), os.scandir(state) as entries:
-        yield from (entry.name for entry in entries)
-
-
-def _is_doorsteps(name: str) -> bool:
-    return any(fnmatch(name, pattern) for pattern in _IN_STATE)
-
-
-def _check_alone(state: Path) -> None:
-    """Raise NotNow where there is something on the state's disk that is not Doorstep's.
-
-    It would be erased too.
-    """
-    with disk_errors(f"cannot look into {state}"):
-        others = (name for name in _names(state) if not _is_doorsteps(name) and name != _SALVAGED)
-        first = list(islice(others, 5))
-    if first:
-        words = f"{', '.join(first)[:200]} in {state} is not Doorstep's, and its disk is erased"
-        raise NotNow(f"{words}: move that elsewhere, then run this again; nothing was done")
 
 
 def _erase(disk: StateDisk, state: Path) -> None:

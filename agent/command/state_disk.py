@@ -1,17 +1,30 @@
-"""The state's own file system, where it has one: found, and erased whole."""
+"""The state's own file system, where it has one: found, looked at, and erased whole."""
 
 import os
 import stat
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatch
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from agent.errors import StorageFault
+from agent.errors import NotNow, StorageFault
 from agent.queue import superblock
 from agent.queue.disk import disk_errors
 from agent.queue.superblock import LENGTH, OFFSET
 from agent.queue.wiping import zero_backwards
+
+SALVAGED: Final = "lost+found"
+"""Where e2fsck puts files that lost their name."""
+
+_OF_DOORSTEP: Final = (
+    *("keys", "trust", "queue", "queue.aside-*", "queue.moving", "records", "torn", "ballast"),
+    *("*.lock", "capture.probe", "capture.part", "doctor.json", "doctor.part", "doorstep.db*"),
+)
+"""What Doorstep makes in the state folder: other things may be beside it."""
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _DEVICES: Final = Path("/sys/dev/block")
@@ -27,6 +40,41 @@ class StateDisk:
 
     path: Path
     uuid: str
+
+
+def doorsteps(state: Path) -> Iterator[Path]:
+    """What Doorstep made in the state folder, the keys first.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    yield from (state / "keys", state / "trust")
+    for name in _names(state):
+        if _is_doorsteps(name):
+            yield state / name
+
+
+def check_alone(state: Path) -> None:
+    """Raise NotNow where there is something on the state's disk that is not Doorstep's.
+
+    It would be erased too.
+    """
+    with disk_errors(f"cannot look into {state}"):
+        others = (name for name in _names(state) if not _is_doorsteps(name) and name != SALVAGED)
+        first = list(islice(others, 5))
+    if first:
+        words = f"{', '.join(first)[:200]} in {state} is not Doorstep's, and its disk is erased"
+        raise NotNow(f"{words}: move that elsewhere, then run this again; nothing was done")
+
+
+def _names(state: Path) -> Iterator[str]:
+    """One after the other: another process may have put a great many there."""
+    with suppress(FileNotFoundError), os.scandir(state) as entries:
+        yield from (entry.name for entry in entries)
+
+
+def _is_doorsteps(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in _OF_DOORSTEP)
 
 
 def own_disk(state: Path) -> StateDisk | None:

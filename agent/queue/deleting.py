@@ -20,7 +20,7 @@ from secrets import token_hex
 from typing import Final
 
 from agent.queue.disk import sync_folder
-from agent.queue.wiping import overwrite
+from agent.queue.wiping import overwrite_in
 
 NAMES_MOST: Final = 20_000_000
 """Names that are looked at: a process that goes on writing there must keep no command for ever.
@@ -243,7 +243,7 @@ class Deleter:
     def _delete_file(self, folder: int, name: bytes) -> Iterator[None]:
         if self._overwrites:
             try:
-                is_overwritten = yield from _overwritten(folder, name)
+                is_overwritten = yield from overwrite_in(folder, name)
             except FileNotFoundError:
                 return
             except OSError as error:
@@ -316,24 +316,3 @@ def _is_folder(folder: int, name: bytes) -> bool:
         return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except FileNotFoundError:
         return False
-
-
-def _overwritten(folder: int, name: bytes) -> Generator[None, None, bool]:
-    """Zeros over a file, not flushed; whether there was something to overwrite."""
-    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    if not _is_its_own(found) or not found.st_size:
-        return False
-    flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-    descriptor = os.open(name, flags, dir_fd=folder)
-    try:
-        if not _is_its_own(os.fstat(descriptor)):
-            return False
-        yield from overwrite(descriptor)
-    finally:
-        os.close(descriptor)
-    return True
-
-
-def _is_its_own(found: os.stat_result) -> bool:
-    """Whether it is a plain file that has no other name."""
-    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1

@@ -124,10 +124,13 @@ class Mending:
         self._due_ns = self._now_ns() + int(every_s * 1e9)
         self.is_whole = not (swept.stuck or swept.left)
         if self.is_whole:
-            self._forget_asides()
+            self._begin_cleaning()
 
-    def _forget_asides(self) -> None:
-        """All that was in them is in the queue again, or asked again of the backend."""
+    def _begin_cleaning(self) -> None:
+        """Delete what was set aside from now on: all that was in it is in the queue again.
+
+        What only the rows knew is asked again of the backend.
+        """
         under_way = {one.path for one in self._cleaning}
         asides = (aside for aside in self._layout.asides() if aside not in under_way)
         self._cleaning += map(Deleter, asides)

@@ -5,7 +5,8 @@ A power cut at any point leaves files that the next call wipes.
 
 import errno
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -66,6 +67,30 @@ def overwrite(descriptor: int) -> Iterator[None]:
         while at < end:
             at += os.pwrite(descriptor, bytes(min(end - at, _PIECE_BYTES)), at)  # noqa: PLW2901
             yield
+
+
+def overwrite_in(folder: int, name: bytes) -> Generator[None, None, bool]:
+    """Zeros over a file of an open folder, piece by piece; whether there was anything to overwrite.
+
+    Neither flushed, nor done to a link, or to a file that has other names: it may be another's.
+    """
+    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if not _is_its_own(found) or not found.st_size:
+        return False
+    flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(name, flags, dir_fd=folder)
+    try:
+        if not _is_its_own(os.fstat(descriptor)):
+            return False
+        yield from overwrite(descriptor)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _is_its_own(found: os.stat_result) -> bool:
+    """Whether it is a plain file that has no other name."""
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
 
 
 def _written(descriptor: int) -> Iterator[tuple[int, int]]:

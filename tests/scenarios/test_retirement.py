@@ -276,6 +276,18 @@ def test_killed_at_any_step_nothing_is_lost_and_the_second_run_finishes(
     assert missed <= CASES // 5
 
 
+def test_connection_that_is_lost_ends_no_wiping(before: Device, tmp_path: Path) -> None:
+    """After the commit point: before it, the device stays as it was."""
+    folder = copied(before, tmp_path / "van")
+    words = _traced("inject=rmdir:signal=HUP:when=1")
+
+    struck = run(partial(_act, folder, id_of(folder)), tmp_path / "trace", words)
+
+    assert "SIGHUP" in struck.trace
+    assert struck.code == 0, struck.said
+    assert {Path(one).name for one in contents(folder)} == LEFT
+
+
 def _act(folder: Path, name: str) -> int:
     return main(["retire", name, "--config", str(folder / "config.toml")])
 

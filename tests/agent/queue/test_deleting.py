@@ -1,6 +1,7 @@
 """What another process filled is deleted step by step, in flat memory, whatever it is."""
 
 import os
+import subprocess
 import threading
 import time
 import tracemalloc
@@ -119,6 +120,31 @@ def test_links_lead_nowhere(tmp_path: Path, others: Path, *, overwrites: bool) -
 
     assert [path.name for path in tmp_path.iterdir()] == ["others"]
     assert (others / "file").read_bytes() == SECRET
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overwrites", [False, True])
+def test_what_is_mounted_in_the_folder_stays(
+    tmp_path: Path, others: Path, *, overwrites: bool
+) -> None:
+    """Another file system, and a part of the same one, at the top and below it."""
+    places = [tmp_path / "queue" / one for one in ("bound", "a/b/bound", "memory", "a/memory")]
+    try:
+        for place in places:
+            place.mkdir(parents=True)
+            what = ["--bind", others] if place.name == "bound" else ["-t", "tmpfs", "tmpfs"]
+            subprocess.run(["mount", *what, place], check=True)
+        (tmp_path / "queue" / "a" / "file").touch()
+        deleter = Deleter(tmp_path / "queue", overwrites=overwrites)
+        deleter.finish()
+
+        assert (deleter.files, deleter.left.count) == (1, 4)
+        assert "busy" in str(deleter.left)
+        assert (others / "file").read_bytes() == SECRET
+    finally:
+        for line in Path("/proc/self/mounts").read_text().splitlines():
+            if str(tmp_path) in line:  # their folders were renamed
+                subprocess.run(["umount", line.split()[1]], check=True)
 
 
 def test_files_are_overwritten_before_their_names_go(tmp_path: Path) -> None:
