@@ -16,8 +16,8 @@ from tests.walls.van import DONE, Van, end, provisioned
 
 pytestmark = pytest.mark.slow
 
-NAMES: Final = 20_000
-"""Deleting them takes capture ten of its turns at least, one each second."""
+NAMES: Final = 5_000
+"""With the folders enough for several turns of capture, one each second."""
 
 LATER_S: Final = 5.0
 """How much later than usual the first press may be answered, and any other."""
@@ -35,7 +35,7 @@ def van(tmp_path: Path) -> Iterator[Van]:
 
 
 def lay(layout: Layout) -> None:
-    nest(layout.queue / "deep", 1_500)
+    nest(layout.queue / "deep", 1_100)
     fill(layout.queue / "many", NAMES)
     for folder, _, _ in os.walk(layout.queue / "many"):
         Path(folder).chmod(0o770)
