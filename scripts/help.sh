@@ -38,7 +38,7 @@ check_words() {
     shift
     use_any_python
     # shellcheck disable=SC2154  # the script has set root, and use_any_python sets python
-    told=$(PYTHONPATH=$root "$python" -m "$module" "$@") || refuse_word "nothing was started" || exit
+    told=$(PYTHONPATH=$root "$python" -P -m "$module" "$@") || refuse_word "nothing was started" || exit
     [[ -z $told ]] || {
         echo "$told"
         exit 0

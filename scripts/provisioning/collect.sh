@@ -8,6 +8,7 @@ set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C.UTF-8 SYSTEMD_PAGER='' SYSTEMD_COLORS=0
 umask 077
+cd /
 
 PART_BYTES=2000000 # the newest of each; /run is memory
 
@@ -27,8 +28,8 @@ main() {
     part clock.txt clock
     part disk.txt disk
     part machine.txt machine
-    part status.json timeout 60 doorstep status --json
-    part doctor.json timeout 120 doorstep doctor --json
+    part status.json timeout 60 /usr/local/bin/doorstep status --json
+    part doctor.json timeout 120 /usr/local/bin/doorstep doctor --json
     part doorstep.log journalctl --quiet --boot --output short-iso-precise --unit 'doorstep*'
     part kernel.log journalctl --quiet --boot --dmesg --priority warning --output short-iso-precise
     leave_out_secrets

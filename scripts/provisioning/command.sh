@@ -54,7 +54,7 @@ look_at_inventory() {
     source "$root/scripts/provisioning/environment.sh"
     use_provision_environment
     export ANSIBLE_CONFIG=$root/scripts/provisioning/ansible.cfg PYTHONDONTWRITEBYTECODE=1
-    "$provision_bin/python" "$root/scripts/provisioning/inventory.py" "$inventory" "${hosts[@]}"
+    "$provision_bin/python" -I "$root/scripts/provisioning/inventory.py" "$inventory" "${hosts[@]}"
 }
 
 # take_list FILE   where its first line does not say for what it is, it is taken

@@ -20,17 +20,17 @@ use_provision_environment() {
 
 make_provision_environment() {
     local root=$1 venv=$2 base=${PYTHON:-python3} log
-    "$base" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    "$base" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
         echo "Python 3.11 or newer is needed; $base is $("$base" --version 2>&1)." >&2
         echo "Set PYTHON to a newer one." >&2
         return 2
     }
-    "$base" -m venv "$venv" || {
+    "$base" -I -m venv "$venv" || {
         echo "$base cannot make an environment. On Debian: apt install python3-venv" >&2
         return 2
     }
     log=$venv/install.log
-    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore "$venv/bin/pip" install \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore "$venv/bin/python" -I -m pip install \
         --require-hashes -r "$root/scripts/provisioning/controller.txt" >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
         echo "ansible-core could not be installed; the whole log is in $log" >&2

@@ -25,9 +25,12 @@ cp "$1" /opt/doorstep/release.tar
 [ -z "$5" ] || { mkdir -p "$5/bin" && ln -s "$5" /opt/doorstep/current; }
 code=0
 sh -s -- "$2" "$3" digest <"$4" || code=$?
+[ "$code" != 0 ] || eval "$6"
 find /opt/doorstep/releases /opt/doorstep/wheelhouse -maxdepth 2 2>/dev/null || true
 exit "$code"
 """
+
+HERE = Path("/")
 
 HANGS = """
 import time
@@ -39,11 +42,22 @@ def main():
 pytestmark = pytest.mark.slow
 
 
+NEEDS = ("c2pa", "cv2", "cryptography", "pyrage", "zxingcpp")
+"""What is imported of a release before it counts."""
+
+STARTS = """
+def main():
+    print("2026.12.0")
+"""
+
+
 def _wheel(module: str) -> bytes:
-    """The agent's, but that all of it is this module."""
+    """The agent's, but that all of it is this module, and empty ones for what it needs."""
     made, info = io.BytesIO(), "doorstep-2026.12.0.dist-info"
     with zipfile.ZipFile(made, "w") as wheel:
         wheel.writestr("hangs.py", module)
+        for name in NEEDS:
+            wheel.writestr(f"{name}.py", "")
         wheel.writestr(
             f"{info}/METADATA", "Metadata-Version: 2.1\nName: doorstep\nVersion: 2026.12.0\n"
         )
@@ -64,6 +78,7 @@ def _tar(place: Path, module: str) -> str:
         name: wheel,
         "requirements.txt": wanted.encode(),
         "SHA256SUMS": f"{digest}  {name}\n".encode(),
+        "units/doorstep-capture.service": b"",
     }
     with tarfile.open(place, "w") as tar:
         for one, held in files.items():
@@ -85,12 +100,16 @@ def script(tmp_path: Path) -> Path:
     return place
 
 
-def _install(script: Path, *, in_use: str = "") -> subprocess.CompletedProcess[str]:
-    """Installs one that hangs where `in_use` is current; prints what is there then."""
+def _install(
+    script: Path, *, in_use: str = "", module: str = HANGS, then: str = "true", folder: Path = HERE
+) -> subprocess.CompletedProcess[str]:
+    """Installs one in `folder` where `in_use` is current; prints what is there then."""
     tar = script.with_name("amd64.tar")
-    sha256 = _tar(tar, HANGS)
+    told = (tar, RELEASE, _tar(tar, module), script, in_use, then)
     return subprocess.run(
-        ["unshare", "--mount", "sh", "-c", IN_ITS_OWN, "sh", tar, RELEASE, sha256, script, in_use],
+        ["unshare", "--mount", "sh", "-c", IN_ITS_OWN, "sh", *told],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONUSERBASE": str(folder)},
         capture_output=True,
         text=True,
         check=False,
@@ -114,3 +133,18 @@ def test_the_release_that_runs_is_never_made_anew_in_its_place(script: Path) -> 
     assert ran.returncode != 0
     assert ran.stderr.startswith("it runs, and its .complete is gone"), ran.stderr
     assert f"{RELEASE}/bin" in ran.stdout.split()
+
+
+def test_nothing_planted_where_the_installation_starts_is_run(script: Path) -> None:
+    """Ansible starts it as root in the home of who logs in."""
+    planted = script.with_name("planted")
+    planted.mkdir()
+    tells = f"open({str(script.with_name('ran'))!r}, 'a').write(__file__)\n"
+    for name in ("venv", "pip", "ensurepip", "json", "tomllib", "hangs", "usercustomize", *NEEDS):
+        (planted / f"{name}.py").write_text(tells)
+
+    ran = _install(script, module=STARTS, then=f"{RELEASE}/bin/doorstep", folder=planted)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "2026.12.0" in ran.stdout.split()
+    assert not script.with_name("ran").exists(), script.with_name("ran").read_text()

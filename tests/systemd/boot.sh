@@ -42,20 +42,48 @@ main() {
 
 # Where the units expect it: these sources, by the Python that runs the tests.
 product() {
-    local place=$1 repository=$2 python=$3 site=$4
+    local place=$1 repository=$2 python=$3 site=$4 one
     rm -rf "$place"
     mkdir -p "$place/current/bin" "$place/source" "$place/python" "$place/site"
     mount --bind "$repository" "$place/source"
     mount --bind "$python" "$place/python"
     mount --bind "$site" "$place/site"
+    for one in source python site; do
+        mount -o remount,bind,ro "$place/$one" # an isolated Python would write bytecode there
+    done
     cat >"$place/python.sh" <<'SH'
 #!/bin/sh
 export PYTHONHOME=/opt/doorstep/python LD_LIBRARY_PATH=/opt/doorstep/python/lib
 export PYTHONPATH=/opt/doorstep/source:/opt/doorstep/site PYTHONDONTWRITEBYTECODE=1
 exec /opt/doorstep/python/bin/python3 "$@"
 SH
-    printf '#!/bin/sh\nexec /opt/doorstep/python.sh -m agent "$@"\n' >"$place/current/bin/doorstep"
-    chmod +x "$place/python.sh" "$place/current/bin/doorstep"
+    chmod +x "$place/python.sh"
+    environment "$place/current" "$python"
+}
+
+# As install-release.sh makes it: an isolated Python finds the product, and sees what the system has.
+environment() {
+    local current=$1 python=$2 installs site
+    installs=$(dirname "${BASH_SOURCE[0]}")/../../scripts/provisioning/roles/doorstep_agent/files/install-release.sh
+    site=$current/lib/$("$python/bin/python3" -I -c 'import sys; print("python%d.%d" % sys.version_info[:2])')/site-packages
+    mkdir -p "$site"
+    printf '/opt/doorstep/%s\n' source site >"$site/product.pth"
+    printf 'home = /opt/doorstep/python/bin\ninclude-system-site-packages = true\n' >"$current/pyvenv.cfg"
+    ln -s /opt/doorstep/python/bin/python3 "$current/bin/python3"
+    cat >"$current/bin/python" <<'SH'
+#!/bin/sh
+export LD_LIBRARY_PATH=/opt/doorstep/python/lib
+exec /opt/doorstep/current/bin/python3 "$@"
+SH
+    cat >"$current/bin/doorstep" <<'PY'
+#!/opt/doorstep/current/bin/python
+import sys
+from agent.__main__ import main
+sys.exit(main())
+PY
+    chmod +x "$current/bin/python" "$current/bin/doorstep"
+    # The line that isolates the command, as a device has it
+    release=$current sh -c "$(grep '^sed ' "$installs" || true)"
 }
 
 only_systemd() {

@@ -122,7 +122,7 @@ def test_a_storm_ends_in_a_slow_retry_and_never_in_a_stopped_device(unit: str) -
 def test_who_hangs_leaves_where_it_stood_and_who_chatters_is_bounded(unit: str) -> None:
     said = _settings(unit)
 
-    assert "PYTHONFAULTHANDLER=1" in said["Environment"]
+    assert "-X faulthandler" in said["ExecStart"][0]
     assert said["TimeoutStartFailureMode"] == ["abort"]
     assert said["LogRateLimitBurst"] == ["300"]
     assert said["SyslogIdentifier"] == [f"doorstep-{unit}"]

@@ -28,7 +28,7 @@ for one in 2 3; do
     sed -i "s/^Description=.*/& of release $one/" releases/$one/units/doorstep-capture.service
     touch "releases/$one/.complete"
 done
-printf '#!/bin/sh\\nexit 1\\n' >releases/3/bin/doorstep
+printf '#!/bin/sh\\nexit 1\\n' >releases/3/bin/python
 systemctl daemon-reload
 """
 """Release 1 is in use, 2 is as good, and nothing of 3 runs."""

@@ -32,7 +32,7 @@ def test_units_are_accepted(tmp_path: Path) -> None:
     """systemd-analyze has nothing to say of any unit once its program exists."""
     program = shutil.which("true")
     for unit in [*SYSTEMD.glob("doorstep-*.*"), TRIAL, BACKEND]:
-        text = unit.read_text().replace("/opt/doorstep/current/bin/doorstep", str(program))
+        text = unit.read_text().replace("/opt/doorstep/current/bin/python", str(program))
         text = text.replace("/opt/doorstep-backend/.venv/bin/python", str(program))
         (tmp_path / unit.name.replace("@", "@8101")).write_text(text)
 
@@ -100,6 +100,14 @@ def test_folders_have_the_owners_and_modes_that_keep_the_processes_apart(tmp_pat
 
     assert found == wanted
     assert modes == {**dict(layout.folders()), **dict(layout.files())}
+
+
+def test_no_user_has_a_home(tmp_path: Path) -> None:
+    """What lies in a home, the programs of its user load."""
+    _made(tmp_path)
+
+    users = [line.split(":") for line in (tmp_path / "etc/passwd").read_text().splitlines()]
+    assert {user[5] for user in users if user[0].startswith("doorstep-")} == {"/nonexistent"}
 
 
 def test_only_those_who_delete_by_receipts_are_of_the_group_that_may(tmp_path: Path) -> None:

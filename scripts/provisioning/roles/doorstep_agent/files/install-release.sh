@@ -3,6 +3,8 @@
 # install-release.sh FOLDER SHA256 DIGEST   of the tar; and what .complete is to say
 set -eu
 umask 022 # the services are not root
+cd /
+export PYTHONNOUSERSITE=1 # venv starts pip's installer without -I, in the release's folder
 release=$1 sha256=$2 digest=$3
 tar=/opt/doorstep/release.tar
 wheels=/opt/doorstep/wheelhouse
@@ -36,11 +38,13 @@ mkdir "$wheels"
 tar -xf "$tar" --no-same-owner -C "$wheels"
 rm "$tar"
 (cd "$wheels" && sha256sum --quiet --check SHA256SUMS)
-python3 -m venv --system-site-packages "$release"
-"$release/bin/pip" install --quiet --disable-pip-version-check --root-user-action=ignore --no-index \
+/usr/bin/python3 -I -m venv --system-site-packages "$release"
+"$release/bin/python" -I -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-index \
     --find-links "$wheels" --require-hashes --requirement "$wheels/requirements.txt"
+# Whoever starts it, and wherever: no module comes from a current folder, a home or a variable
+sed -i '1s/$/ -I/' "$release/bin/doorstep"
 starts "$release/bin/doorstep" --version
-starts "$release/bin/python" -c 'import c2pa, cv2, cryptography, pyrage, zxingcpp'
+starts "$release/bin/python" -I -c 'import c2pa, cv2, cryptography, pyrage, zxingcpp'
 cp -r "$wheels/units" "$release/units"
 sync -f "$release"
 printf %s "$digest" >"$release/.complete"

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Says what is on a device already, and whether it is in use; it changes nothing.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+cd /
 echo "uid=$(id -u)"
 echo "kernel=$(uname -r)"
 echo "room_mb=$(df -Pm / /opt /var 2>/dev/null | awk 'NR > 1 && (m == "" || $4 < m) { m = $4 } END { print m }')"
 [ -e /run/doorstep-unfinished ] && echo "unfinished=yes"
 config=/etc/doorstep/config.toml
-if [ -e "$config" ] && command -v python3 >/dev/null; then
-    echo "device=$(python3 -c 'import sys, tomllib; print(tomllib.load(open(sys.argv[1], "rb"))["device"]["id"])' "$config" 2>/dev/null)"
+if [ -e "$config" ] && [ -x /usr/bin/python3 ]; then
+    echo "device=$(/usr/bin/python3 -I -c 'import sys, tomllib; print(tomllib.load(open(sys.argv[1], "rb"))["device"]["id"])' "$config" 2>/dev/null)"
 fi
 state=/var/lib/doorstep
 # A state that should be mounted and is not may have the certificate too: that one is not refused.
@@ -19,7 +20,7 @@ capture=$(systemctl show -P ActiveState doorstep-capture 2>/dev/null)
 if [ "$capture" = active ] || [ "$capture" = reloading ] || [ "$capture" = activating ]; then
     echo "capture=$capture"
     echo "restarts=$(systemctl show -P NRestarts doorstep-capture)"
-    [ "$capture" = activating ] || echo "status=$(timeout 60 doorstep status --json 2>/dev/null | head -n 1)"
+    [ "$capture" = activating ] || echo "status=$(timeout 60 /usr/local/bin/doorstep status --json 2>/dev/null | head -n 1)"
     started=$(systemctl show -P ActiveEnterTimestampMonotonic doorstep-capture)
     echo "capture_s=$(awk -v s="${started:-0}" '{ printf "%d", $1 - s / 1000000 }' /proc/uptime)"
     run=$(systemctl show -P InvocationID doorstep-capture)
