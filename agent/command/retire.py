@@ -238,7 +238,7 @@ def _read(path: Path) -> Mark | None:
         return Mark(**json.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as the mark of a retired device") from error
 
 

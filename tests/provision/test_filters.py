@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from agent.config import IdentityMode, load
+from tests.provision.answers import BAD, SHALLOW, nested
 
 PROVISIONING = Path(__file__).parents[2] / "scripts" / "provisioning"
 TEMPLATE = PROVISIONING / "roles" / "doorstep_agent" / "templates" / "config.toml.j2"
@@ -364,3 +365,44 @@ def test_no_token_is_in_what_is_told() -> None:
 @pytest.mark.parametrize(("clock", "after"), [("02:30", "02:50"), ("23:50", "00:10")])
 def test_a_time_of_day_goes_round(clock: str, after: str) -> None:
     assert filters.later(clock, 20) == after
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_answer_is_a_fault_of_this_device_alone(name: str) -> None:
+    """An exception would say nothing of the device, and leave it out of the table."""
+    told = filters.verdict(BAD[name], "it ended", [])
+    in_use = filters.on_the_road({"capture": "active", "status": BAD[name]})
+
+    assert told == {"verdict": "FAILED", "todo": "doctor gave no answer: it ended"}
+    assert in_use == "whether it is in use cannot be told: `doorstep status` gave no answer"
+
+
+def test_an_answer_at_any_depth_is_told_or_refused() -> None:
+    for depth in SHALLOW:
+        status = f'{{"capture": {{"error": {nested(depth)}, "manifest": 1}}}}'
+
+        assert filters.on_the_road({"capture": "active", "status": status})
+        assert filters.verdict(
+            f'[{{"check": "a", "level": "ok", "words": {nested(depth)}}}]', "", []
+        )
+
+
+def test_an_answer_without_an_end_is_none() -> None:
+    finding = json.dumps(_finding("clock", "ok", "so" * 600_000))
+
+    assert filters.verdict(f"[{finding}]", "", [])["verdict"] == "FAILED"
+
+
+@pytest.mark.parametrize("told", ["", "soon", "-1", "1e9", "9" * 5_000, "\u0663"])
+def test_a_count_that_is_none_lets_no_device_be_touched(told: str) -> None:
+    pressed = json.dumps({"capture": {"quiet": False}})
+
+    assert filters.on_the_road({"capture": "activating", "restarts": told})
+    assert filters.on_the_road({"capture": "active", "capture_s": told, "status": pressed})
+
+
+def test_a_terminal_does_not_obey_what_a_status_says() -> None:
+    for name, value in (("error", "\x1b[2Jso"), ("manifest_until", "\x1b[2J20:00")):
+        status = json.dumps({"capture": {"manifest": 1, name: value}})
+
+        assert "\x1b" not in filters.on_the_road({"capture": "active", "status": status})

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.provision.answers import BAD, SHALLOW, nested
+
 PLUGINS = Path(__file__).parents[2] / "scripts" / "provisioning" / "filter_plugins"
 
 
@@ -209,3 +211,17 @@ def test_a_tar_that_differs_or_is_gone_is_another_release(tmp_path: Path) -> Non
 
     tar.unlink()
     assert "amd64.tar is not what it was when the roll-out began" in deploy.changed(str(tar), was)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_answer_is_of_this_device_and_ends_no_roll_out_by_an_exception(name: str) -> None:
+    assert deploy.outcome(BAD[name], "2026.12.0") == deploy.lost()
+    assert deploy.findings(BAD[name], "it ended", "[]") == "its doctor gave no answer: it ended"
+    assert deploy.findings(_doctor(("clock", "ok")), "", BAD[name]) == ""
+
+
+def test_an_answer_at_any_depth_is_told_or_refused() -> None:
+    for depth in SHALLOW:
+        told = f'{{"release": "2026.12.0", "outcome": "done", "why": {nested(depth)}}}'
+
+        assert deploy.outcome(told, "2026.12.0") == deploy.lost()

@@ -1,18 +1,27 @@
 """A release is tried and stays, or the one before comes back, wherever the trial is cut off."""
 
+import json
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.backend.process import REPOSITORY
+from tests.provision.answers import BAD, SHALLOW, nested
 from tests.provision.trial import PROGRAM, part, program
 
-releases, verdict, commands = part("release"), part("verdict"), program()
+releases, verdict, processes, commands = (
+    *map(part, ("release", "verdict", "processes")),
+    program(),
+)
 
 WELL = {"lacks": "", "frame": True, "contact": True}
 
@@ -338,3 +347,67 @@ def _calls(folder: Path, end: str, has_units: bool) -> list[tuple[str, int]]:
         if str(folder) in line and (name != "openat" or "O_CREAT" in line):
             found.append((name, counts[name]))
     return found
+
+
+@contextmanager
+def _process(folder: Path, answer: bytes) -> Iterator[str]:
+    """One that answers every question with these bytes; where it listens."""
+    place = str(folder / "capture.sock")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(place)
+        listening.listen()
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    line, _ = listening.accept()
+                    with line, suppress(OSError):
+                        line.recv(65_536)
+                        line.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield place
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_answer_of_a_release_is_none_and_the_trial_goes_back(
+    tmp_path: Path, name: str
+) -> None:
+    """An exception would end the trial's program, which then goes back for a wrong reason."""
+    with _process(tmp_path, BAD[name].encode() + b"\n") as place:
+        capture = processes.ask(place, {"status": True})
+
+    told = verdict.judge(
+        verdict.Seen(lacks=verdict.lacks(capture), frame=verdict.framed(capture)), 120.0, 120
+    )
+    assert not told.stays
+
+
+@pytest.mark.parametrize("answer", [b"", b"\xff\xfe\x00", b'{"a": ' + b" " * 70_000, b"\x00" * 9])
+def test_an_answer_that_is_no_text_or_has_no_end_is_none(tmp_path: Path, answer: bytes) -> None:
+    with _process(tmp_path, answer) as place:
+        assert processes.ask(place, {"status": True}) is None
+
+
+def test_words_at_any_depth_are_written_on_one_line() -> None:
+    for depth in SHALLOW:
+        with suppress(RecursionError):
+            error = {"error": json.loads(nested(depth)), "exit": 75}
+
+            assert verdict.lacks(error) == "capture says: (no words)"
+            assert verdict.framed(error) == "no frame was asked for: (no words)"
+
+
+@pytest.mark.parametrize("kept", ["[]", "17", '{"release": ["2"], "why": {}}', "[" * 60_000])
+def test_a_result_that_is_none_keeps_no_device_from_going_back(tmp_path: Path, kept: str) -> None:
+    places = _device(tmp_path)
+    releases.begin(places, _new(places))
+    places.result.write_text(kept)
+
+    releases.go_back(places, "it lacked it")
+
+    assert _runs(places) == ("1", OLD)
+    assert releases.told(places)["release"] == "a release"

@@ -1,6 +1,5 @@
 """`doorstep retire`, with a real backend: refused, cut off, struck at each step, done twice."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -393,11 +392,12 @@ def test_mark_of_a_life_that_ended_wipes_nothing_of_the_next(
     assert len(list((folder / "state" / "records").iterdir())) == len(before.queue())
 
 
-def test_mark_that_is_none_is_told(before: Device, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", ['{"device_id": "%s"}', "[" * 60_000])
+def test_mark_that_is_none_is_told(before: Device, tmp_path: Path, mark: str) -> None:
     folder = copied(before, tmp_path / "van")
     name = id_of(folder)
     (folder / "config.toml").unlink()
-    (folder / "retired.json").write_text(json.dumps({"device_id": name}))
+    (folder / "retired.json").write_text(mark.replace("%s", name))
 
     ended = retire(folder, name)
 

@@ -22,6 +22,20 @@ COMES_NOT_UP = 3
 """So many restarts in a row, and nobody can press: such a device is what a run may have to mend."""
 
 
+LONGEST_ANSWER = 1_000_000
+"""Characters; a status has some thousand, doctor's findings some ten thousand."""
+
+
+def heard(answer: object) -> Any:
+    """Return the JSON that a device answered; None if it is none, too long or nested too deeply."""
+    if not isinstance(answer, str) or len(answer) > LONGEST_ANSWER:
+        return None
+    try:
+        return json.loads(answer)
+    except (ValueError, RecursionError):
+        return None
+
+
 def plain(text: object) -> str:
     """A device's words, on one line: what a terminal shows and does not obey."""
     return "".join(one if one.isprintable() else " " for one in str(text))
@@ -250,28 +264,38 @@ def on_the_road(found: Mapping[str, str]) -> str:
     state = found.get("capture", "")
     if state == "activating":
         ours = found.get("own_start") == "yes"
-        in_vain = int(found.get("restarts") or 0) >= COMES_NOT_UP
+        in_vain = _number(found.get("restarts")) >= COMES_NOT_UP
         return "" if ours or in_vain else "whether it is in use cannot be told: it is just starting"
     return _in_use(found) if state in {"active", "reloading"} else ""
 
 
 def _in_use(found: Mapping[str, str]) -> str:
     """The same of a capture that runs, by what `doorstep status` says of it."""
-    try:
-        capture = json.loads(found.get("status", ""))["capture"] or {}
-    except (ValueError, KeyError, TypeError):
+    status = heard(found.get("status", ""))
+    capture = status.get("capture", 0) if isinstance(status, dict) else 0
+    capture = {} if capture is None else capture
+    if not isinstance(capture, dict):
         capture = {"error": "`doorstep status` gave no answer"}
     if error := capture.get("error"):
-        return f"whether it is in use cannot be told: {error}"
+        return f"whether it is in use cannot be told: {_words(error)}"
     if isinstance(capture.get("manifest"), int):
-        until = capture.get("manifest_until") or "its end"
-        return f"a route is in hand, until {until}"
-    just_started = int(found.get("capture_s") or 0) < ITS_OWN_START_S
+        return f"a route is in hand, until {_words(capture.get('manifest_until') or 'its end')}"
+    just_started = _number(found.get("capture_s")) < ITS_OWN_START_S
     if capture.get("quiet") is not False or (found.get("own_start") == "yes" and just_started):
         return ""
     if just_started:
         return "it was switched on less than ten minutes ago, and nobody knows whether it is used"
     return "a button was pressed less than ten minutes ago"
+
+
+def _number(text: str | None) -> int:
+    """A count or seconds that a device told; 0 where it told something else."""
+    return int(text) if text and re.fullmatch(r"[0-9]{1,9}", text) else 0
+
+
+def _words(said: object) -> str:
+    """What a device says in its JSON, on one line, and not too much of it."""
+    return " ".join(plain(said).split())[:400] if isinstance(said, str) else "(no words)"
 
 
 def configuration(
@@ -372,10 +396,7 @@ def same(looked: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def verdict(answer: str, said: str, notes: Iterable[str], enrolment: str = "") -> dict[str, str]:
     """The device's line in the table: verdict, and what to do; of `doorstep doctor --json`."""
-    try:
-        findings = [(one["check"], one["level"], one["words"]) for one in json.loads(answer)]
-    except (ValueError, KeyError, TypeError):
-        findings = []
+    findings = _findings(answer)
     if not findings:
         return {"verdict": "FAILED", "todo": f"doctor gave no answer: {sentence(said)}"}
     if enrolment:  # what follows from it is not told again
@@ -392,6 +413,19 @@ def verdict(answer: str, said: str, notes: Iterable[str], enrolment: str = "") -
     else:
         name = "ready, no fix" if no_fix else "ready"
     return {"verdict": name, "todo": "; ".join(" ".join(plain(one).split()) for one in todo)}
+
+
+def _findings(answer: str) -> list[tuple[str, str, str]]:
+    """Check, level and words of each; empty where one of them is no finding."""
+    told = heard(answer)
+    found = []
+    for one in told if isinstance(told, list) else []:
+        match one:
+            case {"check": str(check), "level": str(level), "words": str(words)}:
+                found.append((check, level, words))
+            case _:
+                return []
+    return found
 
 
 class FilterModule:

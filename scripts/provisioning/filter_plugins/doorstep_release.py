@@ -29,6 +29,20 @@ MORE_MB = 50
 """Room that is left beside it: logs, and apt's lists."""
 
 
+LONGEST_ANSWER = 1_000_000
+"""As in doorstep.py: Ansible loads each of these files by itself."""
+
+
+def heard(answer: object) -> Any:
+    """Return the JSON that a device answered; None if it is none, too long or nested too deeply."""
+    if not isinstance(answer, str) or len(answer) > LONGEST_ANSWER:
+        return None
+    try:
+        return json.loads(answer)
+    except (ValueError, RecursionError):
+        return None
+
+
 class FilterModule:
     """What Ansible asks for."""
 
@@ -161,21 +175,25 @@ def findings(new: str, said: str, now: str) -> str:
 
 def _levels(answer: str) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {"FAILED": [], "later": []}
-    try:
-        for one in json.loads(answer):
-            found.setdefault(str(one["level"]), []).append((str(one["check"]), str(one["words"])))
-    except (ValueError, KeyError, TypeError):
+    told = heard(answer)
+    if not isinstance(told, list):
         return {}
+    for one in told:
+        match one:
+            case {"check": str(check), "level": str(level), "words": str(words)}:
+                found.setdefault(level, []).append((check, words))
+            case _:
+                return {}
     return found
 
 
 def outcome(answer: str, version: str) -> dict[str, Any]:
     """The line of a device in the table, of what its trial told; `counts` against the roll-out."""
-    try:
-        told = json.loads(answer)
-        release, result, why = (_line(told[name]) for name in ("release", "outcome", "why"))
-    except (ValueError, KeyError, TypeError):
-        return lost()
+    match heard(answer):
+        case {"release": str(release), "outcome": str(result), "why": str(words)}:
+            why = _line(words)
+        case _:
+            return lost()
     is_ours = release == version or release.startswith(f"{version}-")
     if is_ours and result == "done":
         return {"verdict": "done", "todo": why, "counts": False}

@@ -49,10 +49,13 @@ def restart() -> None:
 
 
 def ask(socket_path: str, request: dict[str, Any]) -> dict[str, Any] | None:
-    """One question to a process; None where no answer comes that can be read."""
+    """One question to a process; None where no answer comes that can be read.
+
+    Of a release that is tried, anything may come: what is no JSON object, or nested too deeply.
+    """
     until_s = time.monotonic() + ANSWER_S
     said = b""
-    with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as line:
+    with suppress(OSError, ValueError, RecursionError), socket.socket(socket.AF_UNIX) as line:
         line.settimeout(ANSWER_S)
         line.connect(socket_path)
         line.sendall(json.dumps(request).encode() + b"\n")

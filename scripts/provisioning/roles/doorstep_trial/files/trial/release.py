@@ -190,9 +190,10 @@ def tell(places: Places, release: str, outcome: str, why: str) -> None:
 
 def told(places: Places) -> dict[str, str]:
     """What came of the last trial; empty where there was none, or its file is no such thing."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         found = json.loads(places.result.read_text("utf-8"))
-        return {str(key): str(value) for key, value in found.items()}
+        if isinstance(found, dict):
+            return {key: value for key, value in found.items() if isinstance(value, str)}
     return {}
 
 

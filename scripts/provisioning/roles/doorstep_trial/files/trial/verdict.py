@@ -70,5 +70,6 @@ def framed(answer: dict[str, Any] | None) -> bool | str:
 
 
 def plain(text: object) -> str:
-    """A process's words on one line, and not too many of them."""
-    return "".join(one if one.isprintable() else " " for one in str(text))[:200]
+    """A process's words on one line, and not too many of them; what is no text is not written."""
+    words = text if isinstance(text, str) else "(no words)"
+    return "".join(one if one.isprintable() else " " for one in words)[:200]
