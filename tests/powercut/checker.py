@@ -12,7 +12,9 @@ from agent.queue.paths import Layout
 from agent.record import signing, verify
 from agent.sync.reread import reread
 from agent.trust.store import TrustStore
-from tests.powercut.stage import Believed, Row, Stage, Told, digest, has_time, read_queue
+from tests.powercut import real
+from tests.powercut.stage import Stage, digest, has_time, read_queue
+from tests.powercut.told import Believed, Row, Told
 from tests.support.benchtop import Bench
 from tests.support.sealed import unpack
 
@@ -54,15 +56,14 @@ class Found:
     trust: tuple[tuple[str, ...], str | None, int | None]
 
 
-def check(
-    stage: Stage, told: Told, log_bytes: int, made: frozenset[str] = frozenset()
-) -> list[str]:
+def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
     """Restart the product twice on a disk cut at `log_bytes`; every promise that is broken.
 
-    `made` are records that were made after the cut, by a device that began by wiping the manifest,
-    since manifests are off.
+    `is_real` restarts it by its own commands before. They make a record, and begin by wiping the
+    manifest, since manifests are off.
     """
     knows_time = has_time(stage.layout)
+    made = real.restart(stage) if is_real else frozenset[str]()
     with stage.open() as device:
         found = look(device.layout)
     faults = [

@@ -1,6 +1,5 @@
 """Runs a scenario on a logged disk, cuts the power at many points, and restarts the product."""
 
-import json
 import logging
 import traceback
 from collections.abc import Iterator, Sequence
@@ -13,30 +12,30 @@ from typing import Final
 
 import cv2  # noqa: TID251 - only its threads are put out: they do not survive a fork
 
-from agent.errors import ExitCode
 from tests.powercut import disk
 from tests.powercut.alone import nothing_left
-from tests.powercut.checker import check, look
+from tests.powercut.checker import look
 from tests.powercut.forked import WITHIN_S, in_child, spread, within
-from tests.powercut.scenarios import Leave, Prepare, Scenario, pictures
-from tests.powercut.stage import Stage, Told, Version, has_time
+from tests.powercut.scenario import Check, Leave, Prepare, Scenario, pictures
+from tests.powercut.stage import Stage, has_time
+from tests.powercut.told import Told, Version
 from tests.powercut.variants import Variant
 from tests.powercut.writelog import Cut, Entry, disks, reached, read_log
-from tests.support.device import Device
-
-SMALL: Final = {"kind": "simulated", "width_px": 320, "height_px": 240}
-"""A camera whose scenes are drawn at once."""
 
 _RAISED: Final = "the restart failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One run of a scenario: the disk before, all that was written, all that was promised."""
+    """One run of a scenario: the disk before, all that was written, all that was promised.
+
+    `check` says what of the promises a cut has broken.
+    """
 
     base: bytes
     entries: list[Entry]
     told: Told
+    check: Check
 
     @property
     def first(self) -> int:
@@ -96,7 +95,7 @@ class Rig:
         log.unlink(missing_ok=True)
         with disk.logged(image, log, at):
             told = in_child(lambda: _act(Stage(self.folder, at, log), scenario, before, variant))
-        return Recording(base, read_log(log.read_bytes()), told)
+        return Recording(base, read_log(log.read_bytes()), told, scenario.check)
 
     def _prepared(self, scenario: Scenario) -> tuple[bytes, Told]:
         key = (scenario.prepare, scenario.leave)
@@ -183,21 +182,6 @@ def _broken(
     with disk.mounted(image, stage.folder / "disk"):
         try:
             with within(WITHIN_S):
-                made = _real_restart(stage) if is_real else frozenset()
-                return check(stage, recording.told, log_bytes, made)
+                return recording.check(stage, recording.told, log_bytes, is_real)
         except Exception:  # noqa: BLE001 - as the docstring says
             return [f"{_RAISED}: {traceback.format_exc()}"]
-
-
-def _real_restart(stage: Stage) -> frozenset[str]:
-    """Run the commands of a device on a simulated board; the records that they made."""
-    stage.empty()
-    state = {"dir": str(stage.layout.state), "run_dir": str(stage.layout.run), "reserve_mb": 1}
-    device = Device(stage.folder / "real", state=state, camera=SMALL)
-    pressed = device.run("capture", "--once")
-    if pressed.returncode not in {ExitCode.DONE, ExitCode.RETAKE}:
-        raise RuntimeError(f"doorstep capture --once: {pressed.returncode}, {pressed.stderr}")
-    looked = device.run("status", "--json")
-    if looked.returncode:
-        raise RuntimeError(f"doorstep status: {looked.returncode}, {looked.stderr}")
-    return frozenset({json.loads(pressed.stdout)["label"]["capture_id"]})

@@ -5,9 +5,8 @@ import os
 import random
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +24,6 @@ from agent.sync.loop import Sync
 from agent.sync.outcome import Deferred, NoService, Outcome, Suspect
 from agent.trust.store import TrustStore
 from hardware.errors import CameraStalled
-from hardware.simulated.scene_room import Image
-from hardware.simulated.scenes import Scene, render
 from tests.powercut.before import (
     FULL_FRAMES,
     RECEIVED,
@@ -39,45 +36,15 @@ from tests.powercut.before import (
     with_receipts,
     with_records,
 )
+from tests.powercut.scenario import Scenario, pictures
 from tests.powercut.stage import RECEIPT_KEY, Stage, frames
 from tests.support.benchtop import Bench
 from tests.support.sending import SetClock
-
-Act = Callable[[Stage], None]
-Prepare = Callable[[Stage, Bench], None]
-Leave = Callable[[Stage], None]
 
 _KEYS: Final = in_use(RECEIPT_KEY.public_key())
 
 _SCARCE_BYTES: Final = 700_000
 """Below the reserve of 1 MB, and above what counts as a full card."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """One stretch of a device's work.
-
-    Attributes:
-        act: what is cut.
-        prepare: what was before, in a process that died with everything open; None for an empty
-            disk.
-        leave: what became of it then.
-    """
-
-    act: Act
-    prepare: Prepare | None = None
-    leave: Leave | None = None
-
-
-@cache
-def pictures() -> list[Image]:
-    """A door in three sizes: about 35, 140 and 270 KB as JPEG; the fourth is blurred."""
-    sharp = [_door(640, 360), _door(1280, 720), _door(1920, 1080)]
-    return [*sharp, render(Scene(seed=1, width_px=640, height_px=360, motion_px=30.0))]
-
-
-def _door(width_px: int, height_px: int) -> Image:
-    return render(Scene(seed=1, width_px=width_px, height_px=height_px))
 
 
 def capture(stage: Stage) -> None:

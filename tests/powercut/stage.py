@@ -3,10 +3,8 @@
 import hashlib
 import os
 import struct
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,110 +15,14 @@ from agent.record import signing
 from agent.trust.store import TrustStore
 from hardware.indicator import Signal
 from tests.powercut.forked import in_child
+from tests.powercut.told import Believed, Change, Rebuild, Row, Shown, Told, Version
 from tests.support.benchtop import Bench, Parts, bench
-
-Row = dict[str, Any]
 
 KEPT_SIGNALS: Final = frozenset({Signal.SAVED, Signal.ONCE_MORE, Signal.NO_PHOTO, Signal.FAULT})
 """What a press ends with; the rig looks only at presses that leave a record."""
 
 RECEIPT_KEY: Final = signing.new_key()
 """The backend's; every device of the rig knows it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """The queue after one transaction.
-
-    Attributes:
-        begun: size of the log before it; a cut from there on may leave this version.
-        done: size of the log when it had returned; a cut from there on leaves this one or a later.
-        rows: by capture_id.
-        decided: whose receipt came last.
-        has_time: whether capture had kept what it knows of time.
-    """
-
-    begun: int
-    done: int
-    rows: dict[str, Row]
-    decided: str | None
-    has_time: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """The driver saw that a record was kept when the log had this size."""
-
-    log_bytes: int
-    capture_id: str
-
-
-@dataclass(slots=True)
-class Rebuild:
-    """A queue that the scenario breaks, and the product makes again.
-
-    Attributes:
-        begun: size of the log when it was still whole; from there on a restart may rebuild it.
-        done: size of the log when the new one had the records.
-        is_set_aside: the old one is out of the way, so that the next transaction is the new one's.
-    """
-
-    begun: int
-    done: int = sys.maxsize
-    is_set_aside: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Believed:
-    """What lies in `trust/` after one change; `begun` and `done` as in `Version`."""
-
-    begun: int
-    done: int
-    fleet: tuple[str, ...]
-    manifest: str | None
-    newest: int | None
-
-
-@dataclass(slots=True)
-class Told:
-    """All that a scenario promised; sizes of the log say when.
-
-    Attributes:
-        begun: where the crash states begin.
-        versions: the queue after each transaction.
-        shown: what the driver was shown.
-        presses: from the edge of each photo's press to its light.
-        lost: records whose file may be gone from then on, since the scenario deletes it.
-        rebuilds: when the queue was broken, and made again.
-        asides: how many of them were set aside.
-        believed: what lies in `trust/` after each change.
-    """
-
-    begun: int = 0
-    versions: list[Version] = field(default_factory=list)
-    shown: list[Shown] = field(default_factory=list)
-    presses: list[tuple[int, int]] = field(default_factory=list)
-    lost: dict[str, int] = field(default_factory=dict)
-    rebuilds: list[Rebuild] = field(default_factory=list)
-    asides: int = 0
-    believed: list[Believed] = field(default_factory=list)
-
-    def known(self) -> dict[str, Row]:
-        """Every record that ever had a row, with its latest one."""
-        return {name: row for version in self.versions for name, row in version.rows.items()}
-
-    def possible(self, log_bytes: int) -> list[Version]:
-        """What the queue may be after a cut: as last promised, or as the change in hand has it."""
-        empty = Version(0, 0, {}, None, has_time=False)
-        settled = [version for version in self.versions if version.done <= log_bytes]
-        in_hand = [
-            version for version in self.versions if version.begun <= log_bytes < version.done
-        ]
-        return [settled[-1] if settled else empty, *in_hand]
-
-    def may_rebuild(self, log_bytes: int) -> bool:
-        """Whether a restart on this cut may find the queue broken."""
-        return any(one.begun <= log_bytes < one.done for one in self.rebuilds)
 
 
 class Stage:
@@ -132,6 +34,7 @@ class Stage:
         self.filler = mounted / "filler"
         self.parts = Parts()
         self.told = Told()
+        self.tables: dict[str, dict[str, Any]] = {}
         self._log = log
         self._shown_at = 0
         self._left_open = ExitStack()
@@ -143,7 +46,11 @@ class Stage:
         self.folder.mkdir(exist_ok=True)
         (self.folder / "receipt-key.pem").write_bytes(public)
         state = {"dir": str(self.layout.state), "run_dir": str(self.layout.run)}
-        return bench(self.folder, self.parts, state=state | {"reserve_mb": 1})
+        return bench(self.folder, self.parts, state=state | {"reserve_mb": 1}, **self.tables)
+
+    def begin(self) -> None:
+        """The crash states begin here: what was before is not cut."""
+        self.told.begun = self.now()
 
     def leave_open(self) -> Bench:
         """The same, for a process that dies with everything open."""
@@ -171,6 +78,10 @@ class Stage:
         change(store)
         kept = store.fleet(), store.manifest(), store.manifest_version()
         self.told.believed.append(Believed(begun, self.now(), *kept))
+
+    def change(self, name: str, begun: int, value: str | None) -> None:
+        """Since the log had the size `begun`, this became so; now it is a promise."""
+        self.told.changes.append(Change(begun, self.now(), name, value))
 
     def lose(self, capture_id: str) -> None:
         """From now on its file may be gone."""
