@@ -1,5 +1,6 @@
 """A world of the rig's own: its mounts and its processes are seen by nobody else."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -13,6 +14,9 @@ from typing import Final
 ALONE: Final = "DOORSTEP_POWERCUT_ALONE"
 """Set in the process that has its own mounts and process ids: they end when it does."""
 
+_CLONE_NEWNS: Final = 0x00020000
+"""Source: linux/sched.h; Python has os.unshare from 3.12 on only."""
+
 INIT: Final = 1
 """The first process of such a world. Source: pid_namespaces(7)."""
 
@@ -24,6 +28,16 @@ def be_alone(words: list[str]) -> None:
         alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         os.execvp(alone[0], [*alone, sys.executable, "-m", "tests.powercut", *words])
     signal.signal(signal.SIGINT, _interrupted)
+
+
+def mount_unseen() -> None:
+    """From now on nobody else sees what this process mounts: all may use one and the same place.
+
+    A disk has absolute paths on it, in links and in files.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "unshare")
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:

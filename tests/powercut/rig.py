@@ -13,7 +13,7 @@ from typing import Final
 import cv2  # noqa: TID251 - only its threads are put out: they do not survive a fork
 
 from tests.powercut import disk
-from tests.powercut.alone import nothing_left
+from tests.powercut.alone import mount_unseen, nothing_left
 from tests.powercut.checker import look
 from tests.powercut.forked import WITHIN_S, in_child, spread, within
 from tests.powercut.scenario import Check, Leave, Prepare, Scenario, pictures
@@ -27,15 +27,21 @@ _RAISED: Final = "the restart failed"
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One run of a scenario: the disk before, all that was written, all that was promised.
+    """One run of a scenario.
 
-    `check` says what of the promises a cut has broken.
+    Attributes:
+        base: the disk before.
+        entries: all that was written.
+        told: all that was promised.
+        check: says what of it a cut has broken.
+        at: where the disk was mounted; there it is again after a cut.
     """
 
     base: bytes
     entries: list[Entry]
     told: Told
     check: Check
+    at: Path
 
     @property
     def first(self) -> int:
@@ -95,7 +101,7 @@ class Rig:
         log.unlink(missing_ok=True)
         with disk.logged(image, log, at):
             told = in_child(lambda: _act(Stage(self.folder, at, log), scenario, before, variant))
-        return Recording(base, read_log(log.read_bytes()), told, scenario.check)
+        return Recording(base, read_log(log.read_bytes()), told, scenario.check, at)
 
     def _prepared(self, scenario: Scenario) -> tuple[bytes, Told]:
         key = (scenario.prepare, scenario.leave)
@@ -144,6 +150,7 @@ def try_states(
     real = {cuts[int(number * step)] for number in range(processes)}
 
     def some(number: int, slice_: Sequence[Cut]) -> list[Violation]:
+        mount_unseen()
         return list(_violations(folder / f"{number}", recording, slice_, real))
 
     return spread(some, cuts)
@@ -161,7 +168,7 @@ def _violations(
     folder.mkdir(exist_ok=True)
     image = folder / "disk.img"
     image.touch()
-    stage = Stage(folder, folder / "disk")
+    stage = Stage(folder, recording.at)
     for cut, pieces in zip(cuts, disks(recording.base, recording.entries, cuts), strict=True):
         with image.open("r+b") as file:
             for offset, content in pieces:
@@ -179,7 +186,7 @@ def _broken(
     A disk that cannot be mounted is the rig's own fault, and ends it.
     """
     log_bytes = recording.entries[cut.entries - 1].end
-    with disk.mounted(image, stage.folder / "disk"):
+    with disk.mounted(image, stage.disk):
         try:
             with within(WITHIN_S):
                 return recording.check(stage, recording.told, log_bytes, is_real)

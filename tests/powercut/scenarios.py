@@ -24,6 +24,7 @@ from agent.sync.loop import Sync
 from agent.sync.outcome import Deferred, NoService, Outcome, Suspect
 from agent.trust.store import TrustStore
 from hardware.errors import CameraStalled
+from tests.powercut import enrolled, fleet_checker, retired, tried
 from tests.powercut.before import (
     FULL_FRAMES,
     RECEIVED,
@@ -264,4 +265,9 @@ SCENARIOS: Final = {
     "restart": Scenario(restart, spoilt),
     "first_start": Scenario(first_start),
     "upgrade": Scenario(upgrade, with_answers, as_before),
+    "sealed": Scenario(enrolled.sealed, check=fleet_checker.check),
+    "enrolment": Scenario(enrolled.enrolment, check=fleet_checker.check),
+    "renewal": Scenario(enrolled.renewal, check=fleet_checker.check),
+    "retirement": Scenario(retired.retirement, check=retired.check),
+    "update": Scenario(tried.update, check=tried.check),
 }

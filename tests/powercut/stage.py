@@ -4,7 +4,7 @@ import hashlib
 import os
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ class Stage:
 
     def __init__(self, folder: Path, mounted: Path, log: Path | None = None) -> None:
         self.folder = folder
+        self.disk = mounted
         self.layout = Layout(mounted / "state", folder / "run")
         self.filler = mounted / "filler"
         self.parts = Parts()
@@ -39,14 +40,18 @@ class Stage:
         self._shown_at = 0
         self._left_open = ExitStack()
 
-    def open(self) -> AbstractContextManager[Bench]:
+    @contextmanager
+    def open(self) -> Iterator[Bench]:
         """The product's capture process, wired as its command does it, swept and with its chain."""
         self.parts.light.on_show = self._look_at_light
         public = signing.public_pem(RECEIPT_KEY.public_key())
         self.folder.mkdir(exist_ok=True)
         (self.folder / "receipt-key.pem").write_bytes(public)
-        state = {"dir": str(self.layout.state), "run_dir": str(self.layout.run)}
-        return bench(self.folder, self.parts, state=state | {"reserve_mb": 1}, **self.tables)
+        state = {"dir": str(self.layout.state), "run_dir": str(self.layout.run), "reserve_mb": 1}
+        with bench(self.folder, self.parts, state=state, **self.tables) as device:
+            if self.tables:
+                device.tick()  # as `CaptureLoop.run` begins: it takes up what lies in `trust/`
+            yield device
 
     def begin(self) -> None:
         """The crash states begin here: what was before is not cut."""

@@ -64,7 +64,7 @@ def test_an_interrupted_rig_leaves_nothing_mounted_and_nothing_behind(tmp_path: 
 
 def _has_a_queue_open(session: int, images: Path) -> bool:
     """Whether a restart is at work on one of the disks: then the disk is busy."""
-    if not list(images.glob("powercut-*/0/disk")):
+    if not list(images.glob("powercut-*/0/disk.img")):
         return False
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended

@@ -1,0 +1,152 @@
+"""A device of a fleet: what it seals and signs, how it is enrolled, how its certificates renew."""
+
+import random
+from contextlib import closing, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from io import StringIO
+from pathlib import Path
+from typing import Final
+
+from agent.__main__ import main
+from agent.capture.device_key import device_key
+from agent.capture.serve_certificate import ServeCertificate
+from agent.command import serve_part
+from agent.command.capture_process import answer
+from agent.config import Config, load
+from agent.models import Kind, Reason
+from agent.process.control import Line
+from agent.queue.disk import sync_folder, write_durably
+from agent.record import certificates, signing
+from agent.record.signing import PrivateKey
+from agent.sync import tls
+from agent.sync.est import Est
+from agent.sync.identity import Identity, IdentityStore
+from agent.sync.renewal import Renewal
+from agent.trust.store import TrustStore
+from tests.powercut import files, office
+from tests.powercut.before import grow
+from tests.powercut.office import AUTHORITY, CA, DEVICE, FLEET, SERVED
+from tests.powercut.scenario import pictures
+from tests.powercut.stage import Stage
+from tests.support.authority import YEAR
+from tests.support.benchtop import Bench
+from tests.support.device import Device
+from tests.support.sending import QUICK
+
+OLD: Final = timedelta(days=300)
+"""Age of certificates that are due: two thirds of a year and the spread are over."""
+
+
+def sealed(stage: Stage) -> None:
+    """Photos with Content Credentials, sealed to others from the second fleet document on."""
+    office.join(stage)
+    enrol_by_hand(stage, timedelta(minutes=1))
+    with stage.open() as device, files.noted(stage):
+        grow(stage, device)
+        stage.begin()
+        for picture in (0, 1, 2):
+            stage.parts.camera.pictures = [pictures()[picture]]
+            photo(stage, device)
+        device.hold_scan(after_s=1.0)
+        stage.promise()
+        told = device.loop.documents.answer({"offer": "fleet", "text": office.SECOND})
+        assert told == {"taken": True}, told
+        photo(stage, device)
+        photo(stage, device)
+
+
+def enrolment(stage: Stage) -> None:
+    """A press without a photo, since there are no certificates; enrolled; photos."""
+    with office.opened(stage), files.noted(stage):
+        write_durably(stage.disk / CA, AUTHORITY.pem)
+        with stage.open() as device:
+            device.press()
+            stage.promise()
+            assert device.replies[-1]["record"]["reason"] == Reason.NOT_ENROLLED
+        (stage.disk / CA).unlink()
+        sync_folder(stage.disk)
+        stage.begin()
+        code, said = enrol(stage)
+        assert code == 0, said
+        with stage.open() as device:
+            photo(stage, device)
+            photo(stage, device)
+
+
+def renewal(stage: Stage) -> None:
+    """All three certificates are replaced between presses, by what sync and capture do."""
+    with office.opened(stage), files.noted(stage):
+        enrol_by_hand(stage, OLD)
+        with stage.open() as device:
+            photo(stage, device)
+            stage.begin()
+            photo(stage, device)
+            assert (trouble := renew(device)) is None, trouble
+            photo(stage, device)
+
+
+def photo(stage: Stage, device: Bench) -> None:
+    """Press; it leaves a photo, and not a record without one."""
+    stage.photo(device)
+    assert device.replies[-1]["label"]["kind"] == Kind.PHOTO, device.replies[-1]
+
+
+def enrol_by_hand(stage: Stage, age: timedelta, own: PrivateKey | None = None) -> None:
+    """Everything that an enrolment leaves, with certificates that are so old; `own` is for TLS."""
+    layout, starts = stage.layout, datetime.now(UTC) - age
+    layout.make()
+    write_durably(Path(stage.tables["identity"]["ca"]), AUTHORITY.pem)
+    config = settings(stage)
+    trust, own = TrustStore(layout), own or signing.new_key()
+    leaf = AUTHORITY.issue(own.public_key(), DEVICE, starts=starts)
+    IdentityStore(layout).install(Identity(own, (leaf,)))
+    signs = device_key(layout)[0].public_key()
+    evidence = AUTHORITY.issue(signs, DEVICE, starts=starts, life=YEAR, evidence=True)
+    trust.keep_evidence(certificates.pem([evidence]))
+    trust.keep_fleet_version(signing.thumbprint(FLEET.key.public_key()), 1)
+    trust.keep_fleet((office.FIRST,))
+    asked = ServeCertificate(config).ask_with(serve_part.request(config))
+    key = certificates.read_request(asked).key
+    serve = AUTHORITY.issue(key, DEVICE, starts=starts, server=True, names=[SERVED])
+    trust.keep_serve(certificates.pem([serve]))
+    files.note(stage, layout.keys, layout.trust)
+
+
+def settings(stage: Stage) -> Config:
+    """As its commands read them."""
+    return load(device(stage).config)
+
+
+def device(stage: Stage) -> Device:
+    """What a technician sees of it."""
+    state = {"dir": str(stage.layout.state), "run_dir": str(stage.layout.run), "reserve_mb": 1}
+    return Device(stage.folder, "", state=state, **stage.tables)
+
+
+def enrol(stage: Stage) -> tuple[int, str]:
+    """`doorstep enrol` with its token; its exit code, and what it said."""
+    pin = certificates.key_sha256(AUTHORITY.certificate)
+    url, token = stage.tables["backend"]["url"], str(office.token_file(stage))
+    return said("enrol", url, "--token", token, "--ca-sha256", pin, config=device(stage).config)
+
+
+def said(*words: str, config: Path) -> tuple[int, str]:
+    """A command in this process; its exit code, and what it printed."""
+    with redirect_stdout(StringIO()) as out, redirect_stderr(out):
+        code = main([*words, "--config", str(config)])
+    return code, out.getvalue()
+
+
+def renew(device: Bench) -> str | None:
+    """A turn of sync's renewal, with capture at work; what is wrong with the certificates."""
+    config = device.config
+    with closing(Est(config.est, tls.for_est(config), QUICK)) as est:
+        made = Renewal(config, est, random.Random(1), partial(_ask, device))
+        made.turn(1000.0)
+        trouble = made.status()["identity_trouble"]
+    return None if trouble is None else str(trouble)
+
+
+def _ask(device: Bench, line: Line) -> Line:
+    return answer(device.loop, line, "sync")

@@ -1,0 +1,199 @@
+"""What must be so of a fleet's device after a power cut: it belongs to it, or comes to."""
+
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from typing import Final
+
+from agent.config import Config
+from agent.models import Item, Kind, State
+from agent.record import certificates, credentials, sealing, signing
+from agent.record import file as recordfile
+from agent.sync import tls
+from agent.sync.delivery import Delivery
+from agent.sync.http import Backend, NoAnswer
+from agent.sync.identity import IdentityStore
+from agent.sync.loop import Sync
+from agent.sync.outcome import Outcome
+from agent.trust import fleet
+from agent.trust.authorities import good_evidence, good_serve, kept_serve
+from agent.trust.store import TrustStore
+from tests.powercut import checker, files, office
+from tests.powercut.before import receipt
+from tests.powercut.enrolled import device, enrol, renew, settings
+from tests.powercut.office import AUTHORITY, DEVICE, FLEET, NEW_ESCROW
+from tests.powercut.stage import Stage
+from tests.powercut.told import Told
+from tests.support.authority import YEAR
+from tests.support.benchtop import Bench
+from tests.support.sealed import IDENTITIES
+from tests.support.sending import QUICK, SetClock
+
+LATER_S: Final = 10 * checker.LATER_S
+"""CLOCK_BOOTTIME at which all that the other check has booked is due."""
+
+YOUNG: Final = YEAR - timedelta(days=1)
+"""What is left at least of a certificate that was just renewed, with an hour to spare."""
+
+_opened: dict[str, list[str]] = {}
+"""What is wrong with a record, by its digest: most states have the same as one before."""
+
+
+def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
+    """No key, certificate or document is torn; what was begun is finished; no green is lost."""
+    faults = list(files.broken(stage, told, log_bytes))
+    with office.opened(stage, [one for one in told.heard if one.log_bytes <= log_bytes]):
+        with stage.open():
+            pass  # also a device that is enrolled by half starts
+        faults += _usable(stage)
+        code, words = _enrol(stage, is_real=is_real)
+        if code:
+            faults.append(f"`doorstep enrol` after it: {code}, {words}")
+        faults += checker.check(stage, told, log_bytes, is_real)
+        with stage.open() as bench:
+            faults += _renews(bench)
+            faults += _belongs(stage, bench)
+            faults += _sends_all(bench, told, log_bytes)
+    return faults
+
+
+def _enrol(stage: Stage, *, is_real: bool) -> tuple[int, str]:
+    """Again, with the same token: it goes on where it was."""
+    if not is_real:
+        return enrol(stage)
+    pin = certificates.key_sha256(AUTHORITY.certificate)
+    url, token = stage.tables["backend"]["url"], str(office.token_file(stage))
+    ended = device(stage).run("enrol", url, "--token", token, "--ca-sha256", pin)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def _usable(stage: Stage) -> Iterator[str]:
+    """A certificate that is there counts, and lets the device in."""
+    config = settings(stage)
+    if not IdentityStore(stage.layout).is_there():
+        return
+    own = IdentityStore(stage.layout).read(_known())
+    assert own is not None
+    if not _is_let_in(config):
+        yield "the TLS certificate is there, and the server does not let the device in"
+
+
+def _known() -> certificates.Expected:
+    return certificates.Expected(DEVICE, (AUTHORITY.certificate,))
+
+
+def _is_let_in(config: Config) -> bool:
+    backend = Backend(config.backend, QUICK, tls=tls.for_backend(config))
+    try:
+        with closing(backend), backend.attempt():
+            return backend.fleet(None).status == 200
+    except NoAnswer:
+        return False
+
+
+def _renews(bench: Bench) -> Iterator[str]:
+    if (trouble := renew(bench)) is not None:
+        yield f"renewal does not go on: {trouble}"
+
+
+def _belongs(stage: Stage, bench: Bench) -> Iterator[str]:
+    """It has all three certificates for its own keys, young ones, and the fleet document."""
+    layout, trust = stage.layout, TrustStore(stage.layout)
+    left = sorted(path.name for path in layout.sync_keys.iterdir())
+    if left != ["tls.pem"]:
+        yield f"keys/sync has {left}"
+    if not _is_let_in(bench.config):
+        yield "the server does not let the device in"
+    own = IdentityStore(layout).read(_known())
+    signs = signing.read_private_key(layout.capture_keys / "device.pem").public_key()
+    asked = certificates.read_request(trust.serve_request() or "")
+    kept = signing.read_private_key(layout.serve_keys / "key.pem").public_key()
+    if not certificates.is_for(kept_serve(trust)[0], kept):
+        yield "serve's certificate is not for its key"
+    for name, chain in (
+        ("TLS", own.chain if own else ()),
+        ("evidence", good_evidence(trust, signs, _known())),
+        ("serve", good_serve(trust, asked, _known())),
+    ):
+        if not chain:
+            yield f"there is no {name} certificate that counts"
+        elif certificates.ends(chain[0]) - certificates.starts(chain[0]) < YOUNG:
+            yield f"the {name} certificate is not a new one"
+    if fleet.walk(trust.fleet(), FLEET.key.public_key()).version < 1:
+        yield "there is no fleet document"
+
+
+def _sends_all(bench: Bench, told: Told, log_bytes: int) -> Iterator[str]:
+    """What the driver saw as kept reaches the office once, whole, signed and sealed."""
+    to = _Office()
+    sender = Sync(bench.layout, bench.outbox, to, SetClock(LATER_S), random.Random(1))
+    waiting = sum(row.state is State.PENDING for row in bench.rows())
+    for _ in range(waiting):
+        sender.step()
+    yield from to.faults
+    rows = {str(row.capture_id): row for row in bench.rows()}
+    for shown in told.shown:
+        if shown.log_bytes <= log_bytes and shown.capture_id not in to.got:
+            yield f"shown as kept, and the office has it not: {rows.get(shown.capture_id)}"
+    if left := [row.capture_id for row in rows.values() if row.state is not State.DELIVERED]:
+        yield f"not delivered: {left}"
+    newest = max(rows.values(), key=lambda row: row.number)
+    yield from _sealed_to_all(bench, newest)
+
+
+def _sealed_to_all(bench: Bench, newest: Item) -> Iterator[str]:
+    """The photo after the cut is sealed to whom the fleet document in force names."""
+    content = bench.layout.record(newest.capture_id).read_bytes()
+    in_force = fleet.walk(TrustStore(bench.layout).fleet(), FLEET.key.public_key())
+    named = in_force.recipients.names if in_force.recipients else ()
+    opens = {one.recipient for one in (*IDENTITIES, NEW_ESCROW) if _opens(content, one)}
+    if opens != set(named):
+        yield f"the newest record opens for {opens}, and the fleet document names {named}"
+
+
+def _opens(content: bytes, identity: sealing.Identity) -> bool:
+    try:
+        recordfile.unpack(content, [identity])
+    except sealing.Unopened:
+        return False
+    return True
+
+
+class _Office(Delivery):
+    """Takes each record in once, after it has opened it."""
+
+    def __init__(self) -> None:
+        self.got: set[str] = set()
+        self.faults: list[str] = []
+
+    def send(self, item: Item, content: bytes) -> Outcome:
+        if item.capture_id in self.got:
+            self.faults.append(f"sent twice: {item.capture_id}")
+        self.got.add(item.capture_id)
+        if item.sha256 not in _opened:
+            _opened[item.sha256] = list(_wrong(item, content))
+        self.faults += _opened[item.sha256]
+        return receipt(item)
+
+    def obstacle(self) -> None:
+        return None
+
+    def interrupt(self) -> None:
+        pass
+
+
+def _wrong(item: Item, content: bytes) -> Iterator[str]:
+    """Signed by this device; a photo is sealed, and has Content Credentials by the fleet."""
+    name = f"{item.kind} {item.capture_id}"
+    if recordfile.check(content).label.device_id != DEVICE:
+        yield f"{name}: another device's"
+    if item.kind != Kind.PHOTO:
+        return
+    opened = recordfile.unpack(content, IDENTITIES)
+    if opened.label.body.type != sealing.SEALED_TYPE or opened.photo is None:
+        yield f"{name}: not a sealed photo"
+        return
+    found = credentials.read(opened.photo, AUTHORITY.pem.decode())
+    if found is None or found.state is not credentials.State.TRUSTED:
+        yield f"{name}: its Content Credentials are not by the fleet: {found}"

@@ -1,0 +1,151 @@
+"""A device leaves its fleet: it is one of it still, or nothing of it is left."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from agent.command import retire
+from agent.models import State
+from agent.queue.disk import write_durably
+from agent.record import signing
+from tests.powercut import checker, files, office
+from tests.powercut.before import receipt
+from tests.powercut.enrolled import enrol_by_hand, photo, said
+from tests.powercut.office import DEVICE, FLEET
+from tests.powercut.stage import Stage
+from tests.powercut.told import Told
+from tests.support.device import REPOSITORY, Device
+
+SIGNS, SHOWS, SERVES = KEYS = tuple(signing.new_key() for _ in range(3))
+"""The device's keys: its records', its own TLS and its server's."""
+
+CONFIG, MARK = "etc/config.toml", "etc/retired.json"
+"""On the disk: the end of the one is the commit point, and the other says what is to be wiped."""
+
+LEFT: Final = {MARK, "etc/world.toml", "etc/receipt-key.pem"}
+"""Which device this was, and what is the test's own."""
+
+
+def retirement(stage: Stage) -> None:
+    """A device that has delivered all it has."""
+    with office.opened(stage), files.noted(stage):
+        _join(stage)
+        stage.layout.make()
+        for key, folder in ((SIGNS, stage.layout.capture_keys), (SERVES, stage.layout.serve_keys)):
+            name = "device.pem" if key is SIGNS else "key.pem"
+            write_durably(folder / name, signing.private_pem(key), 0o600)
+        enrol_by_hand(stage, timedelta(minutes=1), SHOWS)
+        with stage.open() as bench:
+            for _ in range(3):
+                photo(stage, bench)
+            for item in bench.rows():
+                signed = receipt(item)
+                bench.outbox.mark_delivered(item, signed.token, signed.received)
+        config = _device(stage).config
+        layout = stage.layout
+        files.note(stage, stage.disk / "etc", layout.keys, layout.trust, layout.records)
+        _flush(stage)
+        stage.begin()
+        with _commit_noted(stage):
+            code, words = said("retire", DEVICE, config=config)
+        assert code == 0, words
+
+
+def _join(stage: Stage) -> None:
+    """Its configuration is on the disk that is cut, with all that it names."""
+    (stage.disk / "etc").mkdir(exist_ok=True)
+    ca, key = stage.disk / "etc/ca.pem", stage.disk / "etc/fleet-key.pem"
+    stage.tables["identity"] |= {"ca": str(ca), "fleet_key": str(key)}
+    if not stage.layout.state.exists():
+        key.write_bytes(signing.public_pem(FLEET.key.public_key()))
+
+
+def _device(stage: Stage) -> Device:
+    state = {"dir": str(stage.layout.state), "run_dir": str(stage.layout.run), "reserve_mb": 1}
+    return Device(stage.disk / "etc", "", state=state, **stage.tables)
+
+
+def _flush(stage: Stage) -> None:
+    """All that was written to the disk is on it."""
+    subprocess.run(["sync", "--file-system", stage.disk], check=True)
+
+
+@contextmanager
+def _commit_noted(stage: Stage) -> Iterator[None]:
+    """Note when the configuration has lost its name for good."""
+    name = "sync_folder"
+    plain = getattr(retire, name)
+
+    def flushed(folder: Path) -> None:
+        mark_kept = stage.told.changes[-1].done
+        plain(folder)
+        stage.change(CONFIG, mark_kept, None)
+
+    setattr(retire, name, flushed)
+    try:
+        yield
+    finally:
+        setattr(retire, name, plain)
+
+
+def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
+    """Before the commit point nothing is gone; whatever it is, the next run ends it, for good."""
+    is_begun = not (stage.disk / CONFIG).exists()
+    names = {CONFIG, MARK} if is_begun else None
+    faults = list(files.broken(stage, told, log_bytes, names))
+    with office.opened(stage, [one for one in told.heard if one.log_bytes <= log_bytes]) as server:
+        _join(stage)
+        if not is_begun:
+            faults += _works(stage, told, log_bytes)
+            _move_server(stage, server.url)
+        for words in ("wiped", "nothing was done now"):
+            code, spoken = _retire(stage, is_real=is_real)
+            if code or words not in spoken:
+                faults.append(f"`doorstep retire` after it: {code}, {spoken}")
+    faults += _left(stage)
+    return faults
+
+
+def _works(stage: Stage, told: Told, log_bytes: int) -> Iterator[str]:
+    """It is a device as before: it starts, and knows what it has delivered."""
+    with stage.open() as bench:
+        found = checker.look(bench.layout)
+    promised = told.possible(log_bytes)[0].rows
+    if found.rows != promised:
+        yield "not retired yet, and the queue is another"
+    if any(row["state"] != State.DELIVERED for row in found.rows.values()):
+        yield "not retired yet, and a record is not delivered any more"
+
+
+def _move_server(stage: Stage, url: str) -> None:
+    """It has another port than when the scenario was recorded."""
+    config = stage.disk / CONFIG
+    text = re.sub(r'url = "[^"]+"', f'url = "{url}"', config.read_text())
+    config.write_text(text)
+
+
+def _retire(stage: Stage, *, is_real: bool) -> tuple[int, str]:
+    config = stage.disk / CONFIG
+    if not is_real:
+        return said("retire", DEVICE, config=config)
+    words = [sys.executable, "-m", "agent", "retire", DEVICE, "--config", str(config)]
+    ended = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def _left(stage: Stage) -> Iterator[str]:
+    """Neither a file of the fleet's, nor a key anywhere on the disk, free blocks included."""
+    there = {str(path.relative_to(stage.disk)) for path in stage.disk.rglob("*") if path.is_file()}
+    if there != LEFT:
+        yield f"retired, and there is {sorted(there ^ LEFT)}"
+    _flush(stage)
+    image = (stage.folder / "disk.img").read_bytes()
+    for key in KEYS:
+        line = signing.private_pem(key).splitlines()[1]
+        if line in image:
+            yield "retired, and a key can be read from the disk"

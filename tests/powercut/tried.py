@@ -1,0 +1,182 @@
+"""A release is tried on a device, and stays or goes back: one release, whole, after any cut."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+from tests.powercut import files
+from tests.powercut.stage import Stage, digest
+from tests.powercut.told import Told
+from tests.provision.trial import part, program
+from tests.support.device import environment
+
+releases, trial = part("release"), program()
+
+UNITS: Final = {
+    "1": {"doorstep-capture.service": "capture of 1\n", "doorstep-gone.timer": "only 1 has it\n"},
+    "2": {"doorstep-capture.service": "capture of 2\n", "doorstep-more.service": "only 2 has it\n"},
+    "3": {"doorstep-capture.service": "capture of 3\n", "doorstep-more.service": "3 has it too\n"},
+}
+"""Of each release, by its name; the first one, as those until 2026.11.6, keeps none of its own."""
+
+ALIEN: Final = {"doorstep-trial.service": "of the trial\n", "ssh.service": "not ours\n"}
+"""Units that no release has: they stay."""
+
+RELEASE: Final = "the device's own release"
+"""What a trial may change, by this name among the promises."""
+
+
+PROVISIONED: Final = "the release that is put in place without a trial"
+"""By provisioning, which begins again where it was broken off."""
+
+
+def update(stage: Stage) -> None:
+    """One is tried and stays, room is made; the next is tried, goes back, and is put in place."""
+    places = _places(stage)
+    _set_up(places)
+    for name in UNITS:
+        _note(stage, places, name)
+    os.sync()
+    stage.change(RELEASE, 0, "1")
+    stage.begin()
+    with redirect_stdout(StringIO()):
+        _ask(places, "2")
+        releases.begin(places, _release(places, "2"))
+        _promise(stage, "2", lambda: releases.stay(places, ""))
+        trial["main"](["room", str(_release(places, "3"))], places)
+        _ask(places, "3")
+        releases.begin(places, _release(places, "3"))
+        releases.go_back(places, "it lacked it")
+        begun = stage.now()
+        _promise(stage, "3", lambda: trial["main"](["use", str(_release(places, "3"))], places))
+        stage.change(PROVISIONED, begun, "3")
+
+
+def _places(stage: Stage) -> Any:
+    """On the disk that is cut; what a boot forgets is not on it."""
+    run = stage.folder / "booted"
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir(parents=True)
+    return releases.Places(stage.disk / "opt", stage.disk / "units", run)
+
+
+def _release(places: Any, name: str) -> Path:
+    return Path(places.opt / "releases" / name)
+
+
+def _set_up(places: Any) -> None:
+    """A device whose own release is the first, and two that were installed as a whole."""
+    for name, units in UNITS.items():
+        folder = _release(places, name)
+        (folder / "lib").mkdir(parents=True)
+        (folder / "lib/agent.py").write_text(name * 6000)
+        if name != "1":
+            _write(folder / "units", units)
+        (folder / ".complete").touch()
+    _write(places.units, UNITS["1"] | ALIEN)
+    places.current.symlink_to(_release(places, "1"))
+
+
+def _write(folder: Path, texts: dict[str, str]) -> None:
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+
+
+def _note(stage: Stage, places: Any, name: str) -> None:
+    files.note(stage, _release(places, name))
+
+
+def _ask(places: Any, name: str) -> None:
+    trial["request"](places, _release(places, name), 0.0)
+    places.request.unlink()  # the trial has begun
+
+
+def _promise(stage: Stage, name: str, change: Callable[[], None]) -> None:
+    begun = stage.now()
+    change()
+    stage.change(RELEASE, begun, name)
+
+
+def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:  # noqa: ARG001 - as Check
+    """A boot leads to one release, which is whole, and its units; the next deploy works."""
+    places = _places(stage)
+    faults: list[str] = []
+    with environment(PATH=str(_stand_in(stage))), redirect_stdout(StringIO()):
+        trial["run"](places)
+        if len(told.may_be(PROVISIONED, log_bytes)) > 1:
+            trial["main"](["use", str(_release(places, "3"))], places)
+        faults += _one_release(told, log_bytes, places)
+        faults += _whole(stage, told, log_bytes, places)
+        before = _seen(stage)
+        trial["run"](_places(stage))
+        if _seen(stage) != before:
+            faults.append("a second boot changes something")
+        faults += _next_deploy(places)
+    return faults
+
+
+def _stand_in(stage: Stage) -> Path:
+    """Where a systemctl is that starts nothing: this machine's own is not the device's."""
+    folder = stage.folder / "bin"
+    folder.mkdir(exist_ok=True)
+    command = folder / "systemctl"
+    if not command.exists():
+        command.symlink_to("/bin/true")
+    return folder
+
+
+def _one_release(told: Told, log_bytes: int, places: Any) -> Iterator[str]:
+    """Which one runs, with its units, and what is told of the last trial."""
+    runs, units = _runs(places)
+    if runs not in (possible := told.may_be(RELEASE, log_bytes)):
+        yield f"release {runs} is the device's own; promised was {possible}"
+    if units != UNITS[runs]:
+        yield f"the units of release {runs} are {units}"
+    for name, text in ALIEN.items():
+        if (places.units / name).read_text() != text:
+            yield f"{name} is another"
+    if releases.is_under_way(places):
+        yield "a trial is still under way"
+    last = releases.told(places)
+    if last.get("outcome") == releases.DONE and last.get("release") not in {runs, "2"}:
+        yield f"release {runs} is the device's own, and told is {last}"
+
+
+def _runs(places: Any) -> tuple[str, dict[str, str]]:
+    return places.current.readlink().name, releases.units_in(places.units)
+
+
+def _whole(stage: Stage, told: Told, log_bytes: int, places: Any) -> Iterator[str]:
+    """A release that passes for whole is; and the one in use does."""
+    if not (places.current / ".complete").exists():
+        yield "the release in use is not whole"
+    for mark in places.opt.glob("releases/*/.complete"):
+        name = files.name_of(stage, mark.parent)
+        for file in (one for one in told.names() if one.startswith(f"{name}/")):
+            path = stage.disk / file
+            if not path.is_file() or {digest(path)} != told.may_be(file, log_bytes):
+                yield f"{file} is not as it was, in a release that passes for whole"
+
+
+def _seen(stage: Stage) -> dict[str, str]:
+    """All files and links on the disk."""
+    return {
+        str(path): str(path.readlink()) if path.is_symlink() else digest(path)
+        for path in stage.disk.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def _next_deploy(places: Any) -> Iterator[str]:
+    """Whatever is whole can be tried, and stays."""
+    name = max(one.parent.name for one in places.opt.glob("releases/*/.complete"))
+    _ask(places, name)
+    releases.begin(places, _release(places, name))
+    releases.stay(places, "")
+    if _runs(places) != (name, UNITS[name]):
+        yield f"release {name} was tried and stays; now {_runs(places)} is the device's own"
