@@ -136,8 +136,14 @@ def _try(rig: Rig, trial: Trial, seed: int, score: Score) -> None:
         score.by_commands += by_commands
         if name == "capture" and trial.name in COUNTED:
             score.flushes[trial.name] = one.flushes_per_photo()
-        print(f"  {name:12} {len(cuts):5} states {len(violations):4} violations", flush=True)
-        _print(violations)
+        _tell(f"{trial.name}/{name}", len(cuts), violations, seed)
+
+
+def _tell(what: str, states: int, violations: Sequence[Violation], seed: int) -> None:
+    """One line for each scenario, so that the lines of several runs can be added up."""
+    counts = f"{states:5} states {len(violations):4} violations"
+    print(f"  {what:20} {counts}, seed {seed}", flush=True)
+    _print(violations)
 
 
 def _catch(rig: Rig, names: Sequence[str], seed: int) -> list[bool]:

@@ -9,7 +9,6 @@ from typing import Final
 
 from agent.capture import device_key
 from agent.command import enrol, retire, serve_part
-from agent.queue.disk import FILE_MODE, write_durably
 from agent.sync import identity
 from agent.sync.identity import Identity, IdentityStore
 from agent.trust import store
@@ -41,16 +40,21 @@ def noted(stage: Stage) -> Iterator[None]:
 
 def _put(module: ModuleType, stage: Stage) -> Callable[..., None]:
     plain: Callable[..., None] = vars(module)["write_durably"]
-    assert plain is write_durably
-    vars(module)["write_durably"] = partial(_written, stage)
+    vars(module)["write_durably"] = partial(_written, stage, plain)
     return plain
 
 
 def _written(
-    stage: Stage, target: Path, content: bytes, mode: int = FILE_MODE, *, whole: bool = False
+    stage: Stage,
+    write: Callable[..., None],
+    target: Path,
+    content: bytes,
+    mode: int,
+    *,
+    whole: bool,
 ) -> None:
     begun = stage.now()
-    write_durably(target, content, mode, whole=whole)
+    write(target, content, mode, whole=whole)
     stage.change(name_of(stage, target), begun, digest(target))
 
 

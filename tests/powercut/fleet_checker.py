@@ -42,7 +42,8 @@ _opened: dict[str, list[str]] = {}
 
 def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
     """No key, certificate or document is torn; what was begun is finished; no green is lost."""
-    faults = list(files.broken(stage, told, log_bytes))
+    if faults := list(files.broken(stage, told, log_bytes)):
+        return faults  # nothing else works with a torn key
     with office.opened(stage, [one for one in told.heard if one.log_bytes <= log_bytes]):
         with stage.open():
             pass  # also a device that is enrolled by half starts

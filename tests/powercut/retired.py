@@ -97,7 +97,8 @@ def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
     """Before the commit point nothing is gone; whatever it is, the next run ends it, for good."""
     is_begun = not (stage.disk / CONFIG).exists()
     names = {CONFIG, MARK} if is_begun else None
-    faults = list(files.broken(stage, told, log_bytes, names))
+    if faults := list(files.broken(stage, told, log_bytes, names)):
+        return faults  # nothing else works then
     with office.opened(stage, [one for one in told.heard if one.log_bytes <= log_bytes]) as server:
         _join(stage)
         if not is_begun:

@@ -17,7 +17,7 @@ from tests.support.waiting import until
 
 RIG = [sys.executable, "-m", "tests.powercut"]
 STATES, PROCESSES = "300", "10"
-PATIENCE_S = 600.0
+PATIENCE_S = 900.0
 BEGINS_WITHIN_S = 60.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]

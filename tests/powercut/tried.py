@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from io import StringIO
@@ -11,7 +13,7 @@ from typing import Any, Final
 from tests.powercut import files
 from tests.powercut.stage import Stage, digest
 from tests.powercut.told import Told
-from tests.provision.trial import part, program
+from tests.provision.trial import PROGRAM, part, program
 from tests.support.device import environment
 
 releases, trial = part("release"), program()
@@ -32,6 +34,16 @@ RELEASE: Final = "the device's own release"
 
 PROVISIONED: Final = "the release that is put in place without a trial"
 """By provisioning, which begins again where it was broken off."""
+
+_RUN: Final = """
+import runpy, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import release
+trial = runpy.run_path(sys.argv[1] + "/__main__.py", run_name="trial")
+trial["run"](release.Places(*map(Path, sys.argv[2:])))
+"""
+"""The trial's program, told where everything is."""
 
 
 def update(stage: Stage) -> None:
@@ -102,12 +114,12 @@ def _promise(stage: Stage, name: str, change: Callable[[], None]) -> None:
     stage.change(RELEASE, begun, name)
 
 
-def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:  # noqa: ARG001 - as Check
+def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
     """A boot leads to one release, which is whole, and its units; the next deploy works."""
     places = _places(stage)
     faults: list[str] = []
     with environment(PATH=str(_stand_in(stage))), redirect_stdout(StringIO()):
-        trial["run"](places)
+        _boot(places, is_real=is_real)
         if len(told.may_be(PROVISIONED, log_bytes)) > 1:
             trial["main"](["use", str(_release(places, "3"))], places)
         faults += _one_release(told, log_bytes, places)
@@ -118,6 +130,15 @@ def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
             faults.append("a second boot changes something")
         faults += _next_deploy(places)
     return faults
+
+
+def _boot(places: Any, *, is_real: bool) -> None:
+    """As doorstep-trial.service; in a process of its own if it is to be real."""
+    if not is_real:
+        trial["run"](places)
+        return
+    words = [sys.executable, "-IB", "-c", _RUN, PROGRAM, places.opt, places.units, places.run]
+    subprocess.run(words, check=True, capture_output=True)
 
 
 def _stand_in(stage: Stage) -> Path:

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.capture import chain
+from agent.command import retire
 from agent.models import Item
 from agent.queue import database, disk, moving
 from agent.queue.outbox import Outbox
 from agent.record import file as recordfile
+from agent.sync import identity
 from agent.trust import store
 from hardware.indicator import Signal
+from tests.provision.trial import part
 from tests.support.benchtop import SetLight
 
 
@@ -82,8 +85,9 @@ def _flush_portably() -> None:
 
 def _commit_each_name() -> None:
     """Flush after each rename and deletion: ext4's timer may do so between any two of them."""
-    for name in ("rename", "unlink"):
+    for name in ("rename", "replace", "symlink_to", "unlink"):
         _put(Path, name, _committed(getattr(Path, name)))
+    _put(os, "unlink", _committed_in(os.unlink))
 
 
 def _committed(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,6 +95,17 @@ def _committed(call: Callable[..., Any]) -> Callable[..., Any]:
         result = call(path, *words, **named)
         disk.sync_folder(path.parent)
         return result
+
+    return committed
+
+
+def _committed_in(unlink: Callable[..., None]) -> Callable[..., None]:
+    """The same of what is deleted in an open folder."""
+
+    def committed(path: Path | str, *, dir_fd: int | None = None) -> None:
+        unlink(path, dir_fd=dir_fd)
+        if dir_fd is not None:
+            os.fsync(dir_fd)
 
     return committed
 
@@ -107,6 +122,56 @@ def _move_queue_first() -> None:
 def _wipe_unflushed() -> None:
     """Overwrite a manifest before it has lost its name for good."""
     _put(store, "sync_folder", lambda _folder: None)
+
+
+def _ask_with_unkept_key() -> None:
+    """Ask for a certificate before the new key is durable."""
+
+    def unkept(target: Path, content: bytes, mode: int, *, whole: bool) -> None:
+        if target.name == "next-key.pem":
+            target.write_bytes(content)
+        else:
+            plain(target, content, mode, whole=whole)
+
+    plain = vars(identity)["write_durably"]
+    _put(identity, "write_durably", unkept)
+
+
+def _flush_no_trial() -> None:
+    """Leave it to chance when a trial's links have their names."""
+    _put(part("release"), "flush", lambda _folder: None)
+
+
+def _use_before_previous() -> None:
+    """Put a release in place, and note then where to go back to."""
+    release = part("release")
+
+    def begin(places: Any, tried: Path) -> None:
+        before = places.current.readlink()
+        release.keep_units(places, before)
+        release.use(places, tried)
+        release.lead(places.previous, before)
+
+    _put(release, "begin", begin)
+
+
+def _mark_after_configuration() -> None:
+    """Take the configuration away before it is written down what is to be wiped."""
+    rename, late = Path.rename, list[Callable[[], Any]]()
+
+    def keep(*words: Any) -> None:
+        late.append(partial(kept, *words))
+
+    def renamed(path: Path, target: Path) -> Path:
+        there = rename(path, target)
+        if path.name == "config.toml":
+            late.pop()()
+            _put(retire, "_keep", kept)
+        return there
+
+    kept = vars(retire)["_keep"]
+    _put(retire, "_keep", keep)
+    _put(Path, "rename", renamed)
 
 
 def _adopt_unverified() -> None:
@@ -159,7 +224,10 @@ SOUND: Final = {
     "portable": Variant(_flush_portably, ("capture", "restart", "rebuild", "first_start")),
     "commits": Variant(
         _commit_each_name,
-        ("capture", "prune", "rebuild", "restart", "first_start", "upgrade", "trust"),
+        (
+            *("capture", "prune", "rebuild", "restart", "first_start", "upgrade", "trust"),
+            *("enrolment", "renewal", "retirement", "update"),
+        ),
     ),
 }
 """Each keeps every promise."""
@@ -181,5 +249,17 @@ BROKEN: Final = {
     "wipe-unflushed": Variant(_wipe_unflushed, ("trust",)),
     "no-folder-fsync-trust": Variant(_WITHOUT_FOLDER, ("trust",)),
     "adopt-unverified": Variant(_adopt_unverified, ("restart",)),
+    "no-file-fsync-sealed": Variant(_WITHOUT_FILE, ("sealed",)),
+    "green-before-row-sealed": Variant(partial(_after_the_light, _ROW), ("sealed",)),
+    "no-file-fsync-enrolment": Variant(_WITHOUT_FILE, ("enrolment",)),
+    "ask-with-unkept-key": Variant(_ask_with_unkept_key, ("enrolment",)),
+    "no-file-fsync-renewal": Variant(_WITHOUT_FILE, ("renewal",)),
+    "no-folder-fsync-renewal": Variant(_WITHOUT_FOLDER, ("renewal",)),
+    "no-file-fsync-retirement": Variant(_WITHOUT_FILE, ("retirement",)),
+    "no-folder-fsync-retirement": Variant(_WITHOUT_FOLDER, ("retirement",)),
+    "mark-after-configuration": Variant(_mark_after_configuration, ("retirement",)),
+    "no-file-fsync-update": Variant(_WITHOUT_FILE, ("update",)),
+    "no-folder-fsync-update": Variant(_flush_no_trial, ("update",)),
+    "use-before-previous": Variant(_use_before_previous, ("update",)),
 }
 """Each loses or invents something at a power cut."""
