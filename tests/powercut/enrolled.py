@@ -124,15 +124,19 @@ def device(stage: Stage) -> Device:
     return Device(stage.folder, "", state=state, **stage.tables)
 
 
-def enrol(stage: Stage) -> tuple[int, str]:
+def enrol(stage: Stage, *, is_real: bool = False) -> tuple[int, str]:
     """`doorstep enrol` with its token; its exit code, and what it said."""
     pin = certificates.key_sha256(AUTHORITY.certificate)
     url, token = stage.tables["backend"]["url"], str(office.token_file(stage))
-    return said("enrol", url, "--token", token, "--ca-sha256", pin, config=device(stage).config)
+    words, van = ("enrol", url, "--token", token, "--ca-sha256", pin), device(stage)
+    if not is_real:
+        return said(*words, config=van.config)
+    ended = van.run(*words)
+    return ended.returncode, ended.stdout + ended.stderr
 
 
 def said(*words: str, config: Path) -> tuple[int, str]:
-    """A command in this process; its exit code, and what it printed."""
+    """A command of the product in this process; its exit code, and what it printed."""
     with redirect_stdout(StringIO()) as out, redirect_stderr(out):
         code = main([*words, "--config", str(config)])
     return code, out.getvalue()

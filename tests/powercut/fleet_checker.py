@@ -21,7 +21,7 @@ from agent.trust.authorities import good_evidence, good_serve, kept_serve
 from agent.trust.store import TrustStore
 from tests.powercut import checker, files, office
 from tests.powercut.before import receipt
-from tests.powercut.enrolled import device, enrol, renew, settings
+from tests.powercut.enrolled import enrol, renew, settings
 from tests.powercut.office import AUTHORITY, DEVICE, FLEET, NEW_ESCROW
 from tests.powercut.stage import Stage
 from tests.powercut.told import Told
@@ -48,7 +48,7 @@ def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
         with stage.open():
             pass  # also a device that is enrolled by half starts
         faults += _usable(stage)
-        code, words = _enrol(stage, is_real=is_real)
+        code, words = enrol(stage, is_real=is_real)
         if code:
             faults.append(f"`doorstep enrol` after it: {code}, {words}")
         faults += checker.check(stage, told, log_bytes, is_real)
@@ -57,16 +57,6 @@ def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
             faults += _belongs(stage, bench)
             faults += _sends_all(bench, told, log_bytes)
     return faults
-
-
-def _enrol(stage: Stage, *, is_real: bool) -> tuple[int, str]:
-    """Again, with the same token: it goes on where it was."""
-    if not is_real:
-        return enrol(stage)
-    pin = certificates.key_sha256(AUTHORITY.certificate)
-    url, token = stage.tables["backend"]["url"], str(office.token_file(stage))
-    ended = device(stage).run("enrol", url, "--token", token, "--ca-sha256", pin)
-    return ended.returncode, ended.stdout + ended.stderr
 
 
 def _usable(stage: Stage) -> Iterator[str]:
