@@ -7,12 +7,19 @@ import errno
 import os
 import stat
 from collections.abc import Generator, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 from agent.queue.disk import sync_folder
 
 _PIECE_BYTES: Final = 1_048_576
+
+FIRST_BYTES: Final = 4_096
+"""What tells what a disk was, and no more: ext4's superblock is in the first 2,048 bytes.
+
+A longer write is split on its way to the card, and of its parts any may be there before the others.
+"""
 
 
 def wipe_file(path: Path) -> None:
@@ -34,17 +41,20 @@ def wipe_file(path: Path) -> None:
 def zero_backwards(descriptor: int, length: int) -> None:
     """Zeros over `length` bytes, the first ones last: until it is done they tell what this was.
 
+    A power cut leaves the first `FIRST_BYTES` as they were, or all else is zeros.
+
     Raises:
         OSError: a piece cannot be overwritten; all others are, but the first one.
     """
     failed: OSError | None = None
-    for at in range((length - 1) // _PIECE_BYTES * _PIECE_BYTES, -1, -_PIECE_BYTES):
+    starts = [0, *range(FIRST_BYTES, length, _PIECE_BYTES)]
+    for at, end in reversed(list(pairwise([*starts, length]))):
         if at == 0:
             os.fsync(descriptor)
             if failed is not None:
                 raise failed
         try:
-            _zero(descriptor, at, min(_PIECE_BYTES, length - at))
+            _zero(descriptor, at, end)
         except OSError as error:
             failed = failed or error
     os.fsync(descriptor)
@@ -52,8 +62,7 @@ def zero_backwards(descriptor: int, length: int) -> None:
         raise failed
 
 
-def _zero(descriptor: int, at: int, count: int) -> None:
-    end = at + count
+def _zero(descriptor: int, at: int, end: int) -> None:
     while at < end:
         at += os.pwrite(descriptor, bytes(end - at), at)
 

@@ -60,6 +60,13 @@ def _try_to_unmount(at: Path) -> "subprocess.CompletedProcess[str]":
 @contextmanager
 def logged(image: Path, log: Path, at: Path) -> Iterator[None]:
     """As `mounted`; every write and flush is in `log` before it has ended."""
+    with exported(image, log) as export, mounted(export, at):
+        yield
+
+
+@contextmanager
+def exported(image: Path, log: Path) -> Iterator[Path]:
+    """A file that is the image; every write to it and flush is in `log` before it has ended."""
     export, ready = log.with_suffix(".export"), log.with_suffix(".pid")
     for file in (log, export):
         file.touch()
@@ -77,8 +84,7 @@ def logged(image: Path, log: Path, at: Path) -> Iterator[None]:
     daemon = subprocess.Popen(command)
     try:
         _await(ready, daemon)
-        with mounted(export, at):
-            yield
+        yield export
     finally:
         daemon.terminate()
         daemon.wait()
