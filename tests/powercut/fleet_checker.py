@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agent.config import Config
@@ -34,7 +34,7 @@ LATER_S: Final = 10 * checker.LATER_S
 """CLOCK_BOOTTIME at which all that the other check has booked is due."""
 
 YOUNG: Final = YEAR - timedelta(days=1)
-"""What is left at least of a certificate that was just renewed, with an hour to spare."""
+"""What is left at least of a certificate that was just issued."""
 
 _opened: dict[str, list[str]] = {}
 """What is wrong with a record, by its digest: most states have the same as one before."""
@@ -109,7 +109,7 @@ def _belongs(stage: Stage, bench: Bench) -> Iterator[str]:
     ):
         if not chain:
             yield f"there is no {name} certificate that counts"
-        elif certificates.ends(chain[0]) - certificates.starts(chain[0]) < YOUNG:
+        elif certificates.ends(chain[0]) - datetime.now(UTC) < YOUNG:
             yield f"the {name} certificate is not a new one"
     if fleet.walk(trust.fleet(), FLEET.key.public_key()).version < 1:
         yield "there is no fleet document"

@@ -163,7 +163,7 @@ def _one_release(told: Told, log_bytes: int, places: Any) -> Iterator[str]:
             yield f"{name} is another"
     if releases.is_under_way(places):
         yield "a trial is still under way"
-    last = releases.told(places)
+    last = releases.told(places)  # the second one stayed before the third one was tried
     if last.get("outcome") == releases.DONE and last.get("release") not in {runs, "2"}:
         yield f"release {runs} is the device's own, and told is {last}"
 
