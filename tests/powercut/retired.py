@@ -49,7 +49,6 @@ def retirement(stage: Stage) -> None:
         config = _device(stage).config
         layout = stage.layout
         files.note(stage, stage.disk / "etc", layout.keys, layout.trust, layout.records)
-        _flush(stage)
         stage.begin()
         with _commit_noted(stage):
             code, words = said("retire", DEVICE, config=config)
@@ -68,11 +67,6 @@ def _join(stage: Stage) -> None:
 def _device(stage: Stage) -> Device:
     state = {"dir": str(stage.layout.state), "run_dir": str(stage.layout.run), "reserve_mb": 1}
     return Device(stage.disk / "etc", "", state=state, **stage.tables)
-
-
-def _flush(stage: Stage) -> None:
-    """All that was written to the disk is on it."""
-    subprocess.run(["sync", "--file-system", stage.disk], check=True)
 
 
 @contextmanager
@@ -144,7 +138,7 @@ def _left(stage: Stage) -> Iterator[str]:
     there = {str(path.relative_to(stage.disk)) for path in stage.disk.rglob("*") if path.is_file()}
     if there != LEFT:
         yield f"retired, and there is {sorted(there ^ LEFT)}"
-    _flush(stage)
+    stage.flush()
     image = (stage.folder / "disk.img").read_bytes()
     for key in KEYS:
         line = signing.private_pem(key).splitlines()[1]

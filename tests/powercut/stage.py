@@ -3,6 +3,7 @@
 import hashlib
 import os
 import struct
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -54,8 +55,13 @@ class Stage:
             yield device
 
     def begin(self) -> None:
-        """The crash states begin here: what was before is not cut."""
+        """The crash states begin here: what was before is on the disk, and is not cut."""
+        self.flush()
         self.told.begun = self.now()
+
+    def flush(self) -> None:
+        """Have all that was written on the disk, whatever a variant leaves out."""
+        subprocess.run(["sync", "--file-system", self.disk], check=True)
 
     def leave_open(self) -> Bench:
         """The same, for a process that dies with everything open."""

@@ -1,6 +1,5 @@
 """A release is tried on a device, and stays or goes back: one release, whole, after any cut."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -52,7 +51,6 @@ def update(stage: Stage) -> None:
     _set_up(places)
     for name in UNITS:
         _note(stage, places, name)
-    os.sync()
     stage.change(RELEASE, 0, "1")
     stage.begin()
     with redirect_stdout(StringIO()):
