@@ -8,6 +8,7 @@ from typing import Final
 
 from agent.config import Config
 from agent.models import Item, Kind, State
+from agent.queue.paths import Layout
 from agent.record import certificates, credentials, sealing, signing
 from agent.record import file as recordfile
 from agent.sync import tls
@@ -91,9 +92,7 @@ def _renews(bench: Bench) -> Iterator[str]:
 def _belongs(stage: Stage, bench: Bench) -> Iterator[str]:
     """It has all three certificates for its own keys, young ones, and the fleet document."""
     layout, trust = stage.layout, TrustStore(stage.layout)
-    left = sorted(path.name for path in layout.sync_keys.iterdir())
-    if left != ["tls.pem"]:
-        yield f"keys/sync has {left}"
+    yield from _left(layout)
     if not _is_let_in(bench.config):
         yield "the server does not let the device in"
     own = IdentityStore(layout).read(_known())
@@ -113,6 +112,16 @@ def _belongs(stage: Stage, bench: Bench) -> Iterator[str]:
             yield f"the {name} certificate is not a new one"
     if fleet.walk(trust.fleet(), FLEET.key.public_key()).version < 1:
         yield "there is no fleet document"
+
+
+def _left(layout: Layout) -> Iterator[str]:
+    """Beside the identity at most the key that it was asked for with, until the next renewal."""
+    left = {path.name for path in layout.sync_keys.iterdir()} - {"tls.pem"}
+    if left - {"next-key.pem"}:
+        yield f"keys/sync has {left}"
+    keys = [signing.read_private_key(path) for path in layout.sync_keys.iterdir()]
+    if len({signing.thumbprint(key.public_key()) for key in keys}) != 1:
+        yield "next-key.pem is not the key in use, and nothing asks with it"
 
 
 def _sends_all(bench: Bench, told: Told, log_bytes: int) -> Iterator[str]:
