@@ -211,18 +211,18 @@ def look(path: Path) -> Look | None:
 
 
 def read_plain(path: Path, limit_bytes: int, at: int | None = None) -> bytes | None:
-    """The first `limit_bytes` of a plain file; None of a link, a pipe or a folder.
+    """The first `limit_bytes` of a plain file, opened as by `open_plain`; None of anything else.
 
     Raises:
         OSError: it is gone, or cannot be read.
     """
-    if (file := open_plain(path)) is None:
+    if (file := open_plain(path, at)) is None:
         return None
     with file:
         return file.read(limit_bytes)
 
 
-def open_plain(path: Path) -> BinaryIO | None:
+def open_plain(path: Path, at: int | None = None) -> BinaryIO | None:
     """Open a plain file for reading; None of a link, a pipe or a folder.
 
     Neither follows a link nor waits for a pipe that another user may have put there.
