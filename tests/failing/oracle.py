@@ -15,8 +15,9 @@ from tests.backend.process import Backend
 from tests.failing.blows import Blow, Harm
 from tests.failing.struck import BUG, Ended
 from tests.failing.works import Work, may_become
-from tests.powercut.checker import check
-from tests.powercut.stage import Shown, Stage, Told
+from tests.powercut.checker import check_restarts
+from tests.powercut.stage import Stage
+from tests.powercut.told import Shown, Told
 from tests.support.device import Device
 
 MADE_FIRST: Final = frozenset({"chain_start", "time"})
@@ -69,7 +70,7 @@ def survived(
         told.lost = dict.fromkeys(before, 0)
     everything = frozenset(path.stem for path in van.layout.records.glob("*.rec")) | before.keys()
     stage = Stage(van.folder / "again", van.folder)
-    faults = check(stage, told, 1, made=frozenset(everything))
+    faults = check_restarts(stage, told, 1, frozenset(everything))
     return faults + list(_rows(name, work, van, before, ended))
 
 

@@ -57,17 +57,22 @@ class Found:
 
 
 def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
-    """Restart the product twice on a disk cut at `log_bytes`; every promise that is broken.
+    """Restart the product twice on a disk cut at `log_bytes`; return every promise that is broken.
 
     `is_real` restarts it by its own commands before. They make a record, and begin by wiping the
     manifest, since manifests are off.
     """
     knows_time = has_time(stage.layout)
     made = real.restart(stage) if is_real else frozenset[str]()
+    faults = _time(told, log_bytes, knows_time=knows_time)
+    return [*faults, *check_restarts(stage, told, log_bytes, made)]
+
+
+def check_restarts(stage: Stage, told: Told, log_bytes: int, made: frozenset[str]) -> list[str]:
+    """Do the same without a look at the time; `made` are records that came after the cut."""
     with stage.open() as device:
         found = look(device.layout)
     faults = [
-        *_time(told, log_bytes, knows_time=knows_time),
         *_kept(told, log_bytes, found),
         *_rows(told, log_bytes, found, made),
         *(f"{name} is left of a broken queue" for name in found.asides),
