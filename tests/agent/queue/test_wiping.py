@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.queue.wiping import wipe_file, zero_backwards
+from agent.queue.wiping import FIRST_BYTES, wipe_file, zero_backwards
 
 SECRET = b"a key that nobody should find " * 100
 
@@ -45,8 +45,8 @@ def test_piece_of_a_disk_that_cannot_be_overwritten_keeps_no_other(tmp_path: Pat
         zero_backwards(disk.fileno(), 4 * 2**20)
 
     content = image.read_bytes()
-    assert content[2**20 : 3 * 2**20] == bytes(2 * 2**20)
-    assert content[: 2**20] == b"x" * 2**20
+    assert content[FIRST_BYTES : 3 * 2**20] == bytes(3 * 2**20 - FIRST_BYTES)
+    assert content[:FIRST_BYTES] == b"x" * FIRST_BYTES
 
 
 @contextmanager
