@@ -19,7 +19,7 @@ from agent.command import owners
 from agent.errors import DoorstepError, FailedElsewhere, NotNow
 from agent.models import Item
 from agent.process import control
-from agent.queue import labels, opening, superblock
+from agent.queue import bounds, labels, opening, superblock
 from agent.queue.paths import Layout
 from agent.serve import answers, captures
 from agent.serve.answer import Answer as Told
@@ -211,14 +211,12 @@ def _queue(content: bytes) -> object:
     for migrates in (True, False):
         with (
             suppress(NotNow),
+            bounds.limited(),
             closing(opening.open_database(path, migrates=migrates, patience_s=0.1)),
         ):
             pass
     return None
 
-
-_QUEUE: Final = (sqlite3.Error, UnicodeDecodeError, DoorstepError)
-"""What SQLite raises, and what sqlite3 does of a text that is not UTF-8."""
 
 DEVICE_PARSERS: Final = (
     Parser("socket", control._request, (ValueError,), Shape.JSON, control.DOCUMENT_LIMIT_BYTES),  # noqa: SLF001 - read off a socket
@@ -245,5 +243,5 @@ DEVICE_PARSERS: Final = (
     Parser("http", _http, (), most_bytes=3 * HEAD_LIMIT_BYTES),
     Parser("address", _address, (ValueError,), most_bytes=HEAD_LIMIT_BYTES),
     Parser("barcodes", _barcodes, (), most_bytes=1_000_000),
-    Parser("queue", _queue, _QUEUE, most_bytes=2_000_000),
+    Parser("queue", _queue, (sqlite3.Error, DoorstepError), most_bytes=2_000_000),
 )
