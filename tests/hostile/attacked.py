@@ -76,6 +76,7 @@ class Attacked:
             os.chown(path, USERS[ATTACKER], GROUP)
             path.chmod(0o660)
         wrong = [*self._ask_serve(), *self._run("sync", "--once"), *self._run("prune")]
+        self.layout.rebuild_mark.unlink(missing_ok=True)  # else capture would not open it
         before = self.van.log("capture")
         press_s, more = self.first_press()
         wrong += [*more, *self._ask_serve()]
