@@ -1,5 +1,8 @@
 """What holds for every test, and on which engines the backend keeps its rows and objects."""
 
+import _sqlite3
+import ctypes
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,6 +21,14 @@ settings.register_profile("doorstep", deadline=None)
 settings.load_profile("doorstep")
 
 _SERVERS: Final = ExitStack()
+
+_SQLITE: Final = ctypes.CDLL(_sqlite3.__file__)
+"""Its functions are those of the library that Python uses. Source: sqlite.org/c3ref."""
+_SQLITE.sqlite3_memory_used.restype = ctypes.c_int64
+_SQLITE.sqlite3_hard_heap_limit64.argtypes = [ctypes.c_int64]
+
+_MUCH_BYTES: Final = 8_388_608
+"""Of SQLite's memory, a quarter of what a device's process may have (agent/queue/bounds.py)."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,6 +64,18 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         folder = Path(_SERVERS.enter_context(TemporaryDirectory(prefix="doorstep-s3-")))
         engine = _SERVERS.enter_context(s3_engine(folder / "engine", makes_buckets=True))
         os.environ[chosen.PER_FOLDER] = engine.endpoint
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Lift the limit on SQLite's memory, which the queue of a test before set for this process.
+
+    A device's process has one database. A test's process also has backends, and databases that
+    wait for the garbage collector.
+    """
+    _SQLITE.sqlite3_hard_heap_limit64(0)
+    if _SQLITE.sqlite3_memory_used() > _MUCH_BYTES:
+        gc.collect()
 
 
 @pytest.hookimpl(trylast=True)
