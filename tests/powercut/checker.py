@@ -71,6 +71,8 @@ def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
 def check_restarts(stage: Stage, told: Told, log_bytes: int, made: frozenset[str]) -> list[str]:
     """Do the same without a look at the time; `made` are records that came after the cut."""
     with stage.open() as device:
+        if device.layout.asides():
+            device.tick()  # it is deleted step by step, while presses are served
         found = look(device.layout)
     faults = [
         *_kept(told, log_bytes, found),
