@@ -11,6 +11,7 @@ from agent.record import signing
 from agent.record.receipt import Keys, Signer
 from agent.record.sealing import NoRecipients, Recipients
 from agent.record.signing import PublicKey
+from agent.trust import LINKS_LIMIT
 
 TYPE: Final = "doorstep-fleet"
 """`typ` in the header of the JWS. Source: RFC 8725 section 3.11."""
@@ -23,9 +24,6 @@ KEYS_LIMIT: Final = 100
 
 VERSION_LIMIT: Final = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly. Source: RFC 8259 section 6."""
-
-LINKS_LIMIT: Final = 50
-"""Most changes of the fleet key that a device follows from the one it was given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from agent.models import from_rfc3339, rfc3339
 from agent.queue.disk import disk_errors, sync_folder, write_durably
 from agent.queue.paths import Layout
 from agent.queue.wiping import wipe_file
+from agent.trust import LINKS_LIMIT
 from agent.trust.certain import Agreed
-from agent.trust.fleet import LINKS_LIMIT
 from hardware.floor import Allowance
 
 _log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import pytest
 from agent.errors import NotGenuine
 from agent.record import signing
 from agent.record.receipt import read_receipt
-from agent.trust import fleet
+from agent.trust import LINKS_LIMIT, fleet
 from tests.support.factory import RecordMaker, add, queue, signed_by_hand
 from tests.support.fleet_documents import FleetOffice, entry, kid, signed_fleet
 from tests.support.sealed import NAMES, RECIPIENTS
@@ -304,7 +304,7 @@ def test_a_chain_of_keys_is_followed_link_by_link() -> None:
 
 
 def test_a_fleet_key_that_changes_without_end_is_not_followed() -> None:
-    offices = [OFFICE, *(FleetOffice() for _ in range(fleet.LINKS_LIMIT))]
+    offices = [OFFICE, *(FleetOffice() for _ in range(LINKS_LIMIT))]
     kept: tuple[str, ...] = ()
     for number, (office, heir) in enumerate(itertools.pairwise(offices), start=1):
         document = office.document(number, next_fleet_key=members_of(heir.key))
