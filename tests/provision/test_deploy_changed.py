@@ -70,7 +70,8 @@ def _waves(release: Path, other: Path) -> list[dict[str, Any]]:
     plays = yaml.safe_load((PROVISIONING / "deploy.yml").read_text())
     play = next(one for one in plays if "serial" in one)
     machine = {"architecture": "amd64"}
-    play |= {"hosts": "all", "become": False, "roles": ["doorstep_deploy"], "vars_files": []}
+    play |= {"hosts": "all", "become": False, "roles": ["doorstep_deploy"]}
+    play |= {"vars_files": [], "environment": {}}
     play["vars"] = {
         "doorstep_id": "{{ inventory_hostname }}",
         "doorstep_preflight_found": {"release": "2026.11.7"},
