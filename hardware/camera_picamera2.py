@@ -312,7 +312,7 @@ def open_device(device: int) -> Opened:
             'camera.kind = "picamera2": picamera2 is not installed; `apt install '
             "python3-picamera2` and make the venv with --system-site-packages"
         ) from error
-    logging.getLogger("picamera2").setLevel(logging.WARNING)  # its starts tell of doors
+    logging.getLogger("picamera2").setLevel(logging.WARNING)  # its starts reveal stops
     try:
         return Opened(Picamera2(device), ColorSpace.Smpte170m())
     except PICAMERA_ERRORS as error:

@@ -1,4 +1,4 @@
-"""Whether this boot needs another `time` record because its dates contradict each other; pure."""
+"""Decides if a boot needs another `time` record because its dates contradict each other; pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,33 +12,33 @@ from hardware.clock import ClockSource, Moment
 from hardware.floor import AGREES_WITHIN
 
 AT_ONCE: Final = 3
-"""`time` records of a boot that may follow each other at once: a real-time clock's, a wrong one of
-the receiver, and the one that contradicts it."""
+"""`time` records of a boot that may follow each other at once: one by the real-time clock, a wrong
+one by the receiver, and the one that contradicts it."""
 
 AGAIN_AFTER_S: Final = 3600.0
-"""From then on one an hour: a receiver that changes its mind all day costs 24 records."""
+"""Wait before each further one: a receiver that contradicts itself all day costs 24 records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """What a record of this boot says of time: at `monotonic_ns` it was `utc`."""
+    """The time that a record of this boot states: at `monotonic_ns` it was `utc`."""
 
     utc: datetime
     monotonic_ns: int
     source: ClockSource
 
     def contradicts(self, other: "Date") -> bool:
-        """Return whether both cannot be true, by more than a slow clock explains in a boot."""
+        """Return whether both cannot be true: they differ by more than a slow clock explains."""
         passed = timedelta(microseconds=(self.monotonic_ns - other.monotonic_ns) / 1000)
         return abs(self.utc - other.utc - passed) > AGREES_WITHIN
 
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """What this boot's records said of time so far.
+    """The dates that this boot's records stated so far.
 
     Attributes:
-        newest: the last one that somebody vouched for; of a worse source none after a better one.
+        newest: the last date by a source other than UNSYNCED; never by a worse one after a better.
         is_disputed: whether labels contradict each other, and no `time` record followed.
         times: how many `time` records there are.
         newest_time_ns: when the last of these was made, CLOCK_MONOTONIC.
@@ -50,7 +50,7 @@ class Dates:
     newest_time_ns: int = 0
 
     def after(self, said: Date, *, is_time: bool) -> "Dates":
-        """Return them with one more record, the newest."""
+        """Return the dates with one more record, the newest."""
         if is_time:
             return Dates(said, times=self.times + 1, newest_time_ns=said.monotonic_ns)
         if said.source is ClockSource.UNSYNCED or self._is_better_than(said.source):
@@ -59,15 +59,15 @@ class Dates:
         return replace(self, newest=said, is_disputed=self.is_disputed or is_disputed)
 
     def after_label(self, label: Label) -> "Dates":
-        """Return them with the record of this label, which this process made just now."""
+        """Return the dates with the record of this label, which this process made just now."""
         said = Date(from_rfc3339(label.utc), label.monotonic_ns, ClockSource(label.clock))
         return self.after(said, is_time=label.kind == Kind.TIME)
 
     def need_another(self, now: Moment) -> bool:
         """Return whether a `time` record of `now` is due.
 
-        It contradicts what was said, or settles what contradicts itself; a worse source than the
-        one that spoke last does neither.
+        It is due if `now` contradicts the newest date, or if the labels contradict each other and
+        `now` settles that. A worse source than that of the newest date never causes a record.
         """
         if self.newest is None or self._is_better_than(now.source):
             return False
@@ -82,7 +82,7 @@ class Dates:
 
 
 def of_boot(seen: Iterable[Glance], boot_id: str) -> Dates:
-    """Return what the records in `records/` say, for a process that goes on in the same boot."""
+    """Return the dates of the records in `records/`, for a process that starts in the same boot."""
     dates = Dates()
     for one in sorted(seen, key=attrgetter("monotonic_ns")):
         if one.boot_id == boot_id and one.clock in set(ClockSource):

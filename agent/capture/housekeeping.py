@@ -165,10 +165,10 @@ class Housekeeping:
         return disk.room_bytes(self._layout.records, self._layout.ballast)
 
     def _date_boot(self) -> None:
-        """Write a `time` record if records of this boot have a worse date, or a contrary one.
+        """Write a `time` record if records of this boot have a worse or a contradicting date.
 
-        The last one of the best source dates the boot. The queue knows of earlier ones, and is
-        asked only when something may have changed.
+        The last `time` record of the best source dates the boot. The queue knows the earlier ones;
+        it is read only when something may have changed.
         """
         moment = self._board.clock.now()
         if self._dates.need_another(moment):
@@ -185,7 +185,7 @@ class Housekeeping:
         told = record_json.time_record(setting, moment)
         try:
             label = self._chain.keep(Kind.TIME, moment, told)
-        except NotQueued as error:  # it exists all the same
+        except NotQueued as error:  # the record exists all the same
             self._dates = self._dates.after_label(error.label)
             raise
         self._dates = self._dates.after_label(label)

@@ -120,8 +120,8 @@ def void_record(setting: Setting, trigger: Trigger, power: PowerReading) -> dict
 def time_record(setting: Setting, moment: Moment) -> dict[str, Any]:
     """record.json that dates every record of its boot: this monotonic instant was this UTC.
 
-    Of several in a boot, the last one of the best source counts; its label's clock names the source
-    too.
+    If a boot has several, the last one of the best source counts; the clock in its label names the
+    source too.
     """
     dated = {
         "boot_id": moment.boot_id,

@@ -1,8 +1,8 @@
 """`doorstep retire`: a device leaves the fleet: all is sent, then it is revoked, then wiped.
 
 The configuration's end is the commit point: before it nothing was wiped and a run begins anew,
-after it each run goes on with the wiping, by what the mark beside it says. From there on no file
-that cannot be wiped ends a run early.
+after it each run continues the wiping that the mark beside the configuration describes. From there
+on, a file that cannot be wiped does not end a run early.
 """
 
 import argparse
@@ -243,21 +243,21 @@ def _read(path: Path) -> Mark | None:
 
 
 def _wipe(mark: Mark, path: Path) -> list[str]:
-    """Wipe all that is the fleet's, the keys first; what could not be wiped, in words.
+    """Wipe all that is the fleet's, the keys first; return an error text for each failure.
 
-    Nothing ends this early: what fails is returned, and the state's disk is erased all the same.
-    What is wiped already is no matter.
+    No failure ends this early: the state's disk is erased all the same. Files that an earlier run
+    has wiped are skipped.
     """
     kept: list[str] = []
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # an SSH connection that is lost
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost SSH connection must not end the wiping
     try:
-        sync_folder(path.parent)  # the configuration's end
+        sync_folder(path.parent)  # makes the removal of the configuration durable
         if mark.is_provisioned:
             units.disable()
     except OSError as error:
         kept.append(str(error))
     layout = Layout(Path(mark.state), Path(mark.run))
-    # a link goes, and what it leads to is another's
+    # a link is deleted, but not its target, which may be another program's
     inside, count = _wiped(state_disk.doorsteps(layout.state))
     beside, files = _wiped([*map(Path, mark.files), *_in_run(layout)])
     said = f"configuration, keys, records, queue and what was trusted ({files + count} files)"
@@ -274,7 +274,7 @@ def _wipe(mark: Mark, path: Path) -> list[str]:
 
 
 def _wiped(places: Iterable[Path]) -> tuple[Left, int]:
-    """What could not be wiped of it, and how many files were."""
+    """Wipe these; return what could not be wiped, and how many files were."""
     left, count = Left(), 0
     try:
         for place in places:

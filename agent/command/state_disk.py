@@ -1,4 +1,4 @@
-"""The state's own file system, where it has one: found, looked at, and erased whole."""
+"""The state's own file system, if it has one: finds, checks and erases it."""
 
 import os
 import stat
@@ -24,7 +24,7 @@ _OF_DOORSTEP: Final = (
     *("keys", "trust", "queue", "queue.aside-*", "queue.moving", "records", "torn", "ballast"),
     *("*.lock", "capture.probe", "capture.part", "doctor.json", "doctor.part", "doorstep.db*"),
 )
-"""What Doorstep makes in the state folder: other things may be beside it."""
+"""Names that Doorstep makes in the state folder; other programs may have put files there too."""
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _DEVICES: Final = Path("/sys/dev/block")
@@ -43,7 +43,7 @@ class StateDisk:
 
 
 def doorsteps(state: Path) -> Iterator[Path]:
-    """What Doorstep made in the state folder, the keys first.
+    """Yield what Doorstep made in the state folder, the keys first.
 
     Raises:
         OSError: the folder cannot be read.
@@ -55,20 +55,20 @@ def doorsteps(state: Path) -> Iterator[Path]:
 
 
 def check_alone(state: Path) -> None:
-    """Raise NotNow where there is something on the state's disk that is not Doorstep's.
+    """Raise NotNow if anything on the state's disk is not Doorstep's.
 
-    It would be erased too.
+    Erasing the disk would erase that too.
     """
     with disk_errors(f"cannot look into {state}"):
         others = (name for name in _names(state) if not _is_doorsteps(name) and name != SALVAGED)
         first = list(islice(others, 5))
     if first:
-        words = f"{', '.join(first)[:200]} in {state} is not Doorstep's, and its disk is erased"
+        words = f"{', '.join(first)[:200]} in {state} is not Doorstep's, and would be erased too"
         raise NotNow(f"{words}: move that elsewhere, then run this again; nothing was done")
 
 
 def _names(state: Path) -> Iterator[str]:
-    """One after the other: another process may have put a great many there."""
+    """Yield the names one by one: another process may have put a great many there."""
     with suppress(FileNotFoundError), os.scandir(state) as entries:
         yield from (entry.name for entry in entries)
 

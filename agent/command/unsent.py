@@ -99,7 +99,7 @@ def look(config: Config) -> dict[str, Any]:
 
 
 def _noted(items: Iterable[Item], chains: dict[str, list[int]]) -> Iterator[Item]:
-    """The same items, one by one; each is noted in its chain."""
+    """Yield the same items one by one, and note each in its chain."""
     for item in items:
         last, receipts = chains.get(item.chain, [0, 0])
         chains[item.chain] = [max(last, item.seq), receipts + (item.state in _WITH_THE_BACKEND)]

@@ -65,7 +65,7 @@ Each repetition is bounded or ends at a quote, so the time grows with the length
 """
 
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
-"""Half of a character above U+FFFF; without its other half no text that holds it can be written."""
+"""Half of a character above U+FFFF; a text with only one half cannot be encoded as UTF-8."""
 
 Line = dict[str, Any]
 Answering = Callable[[Line, str], Line]

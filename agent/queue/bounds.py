@@ -18,11 +18,11 @@ HEAP_BYTES: Final = 33_554_432
 """Most memory that all of SQLite takes in one process.
 
 A queue of 100,000 rows takes 4.5 MB (2026-11-29). The unit with the smallest limit is serve's:
-MemoryMax=100M, of which it uses 36 MB after an attack (tests/README.md, Figures).
+MemoryMax=100M; serve uses 36 MB after an attack (tests/README.md, Figures).
 """
 
 _CACHE_KIB: Final = 2_000
-"""SQLite's own default for pages in memory, whatever size these have: SQLITE_DEFAULT_CACHE_SIZE."""
+"""SQLite's default cache size, for pages of any size: SQLITE_DEFAULT_CACHE_SIZE."""
 
 LONGEST_BYTES: Final = 1_048_576
 """Longest value that is read: twice a row with the longest answer and decision in UTF-8."""
@@ -31,7 +31,7 @@ _LIMITS: Final = {
     sqlite3.SQLITE_LIMIT_LENGTH: LONGEST_BYTES,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 16_384,  # the longest statement has 2 KB
     sqlite3.SQLITE_LIMIT_COLUMN: 64,  # `captures` has 22
-    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,  # what is believed of a row has 40 terms
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,  # BELIEVABLE has 40 terms
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 2,
     sqlite3.SQLITE_LIMIT_VDBE_OP: 25_000,  # `quick_check` of all tables has 423
     sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 8,
@@ -41,7 +41,7 @@ _LIMITS: Final = {
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 4,  # a trigger of ours starts no other
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
-"""What Doorstep's schema and statements need, with room. Source: sqlite.org/limits.html."""
+"""More than Doorstep's schema and statements need. Source: sqlite.org/limits.html."""
 
 OPENING_S: Final = 20.0
 """Longest that opening may take: less than capture's WatchdogSec=30.
@@ -50,26 +50,27 @@ A queue of 100,000 rows, 220 MB, takes 0.3 s of a PC's processor (2026-11-29).
 """
 
 SWEEP_S: Final = 60.0
-"""Longest that a transaction of capture's may take: its sweep marks each record that is missing."""
+"""Longest transaction of capture's: the sweep marks each missing record in one."""
 
 _SCHEMA_OPERATIONS: Final = 2_000
 """Most steps of SQLite's machine that reading the schema may take, at 7 for each entry.
 
-Doorstep's has 16 entries. 100,000 indexes of one table fit into HEAP_BYTES, and take minutes.
+Doorstep's schema has 16 entries. 100,000 indexes of one table fit into HEAP_BYTES, and take
+minutes.
 """
 
 _OPERATIONS: Final = 100_000
-"""Steps of SQLite's machine between two looks at the time: some milliseconds.
+"""Steps of SQLite's machine between two checks of the time: some milliseconds.
 
-Each look takes Python's lock, for which a busy thread may let SQLite wait 5 ms.
+Each check takes Python's lock, for which a busy thread may let SQLite wait 5 ms.
 """
 
 
 def connect(path: Path, options: str, patience_s: float) -> sqlite3.Connection:
     """Return a connection whose schema is read, and whose cost is limited.
 
-    What is done next may take OPENING_S. The limit on memory holds for all of SQLite in this
-    process, and no statement raises it again.
+    The statements that follow may take OPENING_S. The memory limit holds for all of SQLite in this
+    process, and no statement can raise that limit again.
 
     Args:
         path: the file.
@@ -77,8 +78,8 @@ def connect(path: Path, options: str, patience_s: float) -> sqlite3.Connection:
         patience_s: longest wait for a lock.
 
     Raises:
-        MemoryError: its schema needs more than HEAP_BYTES.
-        sqlite3.Error: it cannot be opened, or breaks a limit.
+        MemoryError: the schema needs more than HEAP_BYTES.
+        sqlite3.Error: the file cannot be opened, or breaks a limit.
     """
     connection = sqlite3.connect(
         f"file:{quote(bytes(path))}?{options}",
@@ -96,7 +97,7 @@ def connect(path: Path, options: str, patience_s: float) -> sqlite3.Connection:
         connection.execute(f"PRAGMA hard_heap_limit = {HEAP_BYTES}")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA mmap_size = 0")
-        # The first one that does; until it ends, the header's own size of the cache holds.
+        # The first statement that reads the file: until it ends, the header sets the cache size.
         connection.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
     except BaseException:
         connection.close()
@@ -108,7 +109,7 @@ def connect(path: Path, options: str, patience_s: float) -> sqlite3.Connection:
 def limit_schema(connection: sqlite3.Connection) -> None:
     """Interrupt each statement after the few steps that reading Doorstep's schema takes.
 
-    Holds until `limit_time` is called.
+    This limit holds until `limit_time` is called.
     """
     connection.set_progress_handler(lambda: True, _SCHEMA_OPERATIONS)
 
@@ -121,10 +122,10 @@ def limit_time(connection: sqlite3.Connection, limit_s: float) -> None:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Turn a limit that was broken, and bytes where text is, into SQLite's error of corrupt files.
+    """Turn a broken limit, or bytes in place of text, into SQLite's error for corrupt files.
 
-    Python reports them as MemoryError, OperationalError and UnicodeDecodeError: the last one where
-    SQLite's own message quotes the file.
+    Python reports them as MemoryError, OperationalError or UnicodeDecodeError; it raises the last
+    one if SQLite's own message quotes the file.
     """
     try:
         yield
@@ -134,7 +135,7 @@ def limited() -> Iterator[None]:
         raise corrupt(_NO_TEXT) from error
     except sqlite3.OperationalError as error:
         code = getattr(error, "sqlite_errorcode", None)
-        if code is None:  # Python's own: it could not decode a value
+        if code is None:  # raised by Python, which could not decode a value
             raise corrupt(_NO_TEXT) from error
         if code == sqlite3.SQLITE_INTERRUPT:
             raise corrupt("it is larger than any queue, or takes longer") from error
@@ -143,7 +144,7 @@ def limited() -> Iterator[None]:
 
 _NO_TEXT: Final = "it holds a text that is not UTF-8"
 _SAID_CHARS: Final = 200
-"""Of an error of SQLite's: it quotes names from the file."""
+"""Longest part of SQLite's error message that is kept: it may quote long names from the file."""
 
 
 def said(error: sqlite3.Error) -> str:

@@ -11,7 +11,7 @@ MOST_ROWS: Final = 200_000
 """Twice the longest queue that was measured; more fill the memory of a small device."""
 
 _LONGEST_ENTRY_CHARS: Final = 4_096
-"""Longest text in the schema: the longest of Doorstep's has 900 characters."""
+"""Longest text in the schema; Doorstep's own longest text has 900 characters."""
 
 _HEX: Final = "[0-9a-f]"
 UUID: Final = "-".join(_HEX * length for length in (8, 4, 4, 4, 12))
@@ -124,7 +124,7 @@ def _schema(connection: sqlite3.Connection) -> frozenset[tuple[str | None, ...]]
 
 
 def _text(value: object) -> str | None:
-    """Text of what the file holds there: others may have put a number or bytes."""
+    """Return the value as text: another process may have put a number or bytes there."""
     return None if value is None else str(value)
 
 
@@ -135,11 +135,11 @@ def _header(connection: sqlite3.Connection) -> tuple[object, ...]:
 
 
 def check_cost(connection: sqlite3.Connection) -> None:
-    """Raise DatabaseError of a file in which Doorstep's own statements cost more than in a queue.
+    """Raise DatabaseError if Doorstep's own statements cost more in this file than in a queue.
 
-    After `check_schema`, and before `PRAGMA quick_check`, which calls itself for each level of a
-    tree: one of 60,000 levels overruns the stack. A query gives up at 20 (sqlite3.c,
-    BTCURSOR_MAX_DEPTH), so each tree is read once by a query.
+    Call it after `check_schema`, and before `PRAGMA quick_check`, which calls itself for each level
+    of a tree: a tree of 60,000 levels overruns the stack. A query gives up at 20 levels (sqlite3.c,
+    BTCURSOR_MAX_DEPTH), so a query reads each tree first.
     """
     if _header(connection) != _made_header():
         raise corrupt("its pages or its texts are not in Doorstep's format")
@@ -150,7 +150,7 @@ def check_cost(connection: sqlite3.Connection) -> None:
 
 
 def trees(connection: sqlite3.Connection) -> list[str]:
-    """What to select from so that SQLite reads each table and each index by itself."""
+    """Return what to select from so that SQLite reads each table and each index by itself."""
     query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE rootpage > 0"
     found = []
     for kind, name, table, sql in connection.execute(query):

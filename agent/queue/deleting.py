@@ -1,8 +1,8 @@
 """Deletes what another process may have filled: step by step, in flat memory, without recursion.
 
 A folder within the one that is deleted is renamed to its top before it is opened. So depth costs
-nothing, and no more than two descriptors are open: of the top, and of what is being emptied.
-A power cut at any point leaves what the next call goes on with.
+nothing, and at most two descriptors are open: of the top, and of the folder that is being emptied.
+After a power cut at any point, the next call continues the deletion.
 """
 
 import ctypes
@@ -23,16 +23,16 @@ from agent.queue.disk import sync_folder
 from agent.queue.wiping import overwrite_in
 
 NAMES_MOST: Final = 20_000_000
-"""Names that are looked at: a process that goes on writing there must keep no command for ever.
+"""Most names that are read: a process that keeps writing there must not hold a command for ever.
 
 An ext4 of 256 GB has room for 16 million. Source: mke2fs.conf(5), inode_ratio: one for 16 KB.
 """
 
 NAMED_MOST: Final = 5
-"""Names that are kept of what could not be deleted: a million of them can be in the way."""
+"""Most names that are kept of files that could not be deleted: there may be a million."""
 
 FLUSHED_TOGETHER: Final = 1_000
-"""Overwritten files that share one flush of the file system: one each takes a card for hours."""
+"""Overwritten files that share one flush of the file system: one flush each would take hours."""
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
@@ -63,13 +63,13 @@ class Left:
     first: list[str] = field(default_factory=list)
 
     def add(self, name: bytes, error: OSError, names: int = 1) -> None:
-        """Count it; only the first are named."""
+        """Count a failure; keep only the first names."""
         self.count += names
         if len(self.first) < NAMED_MOST:
             self.first.append(f"{os.fsdecode(name)}: {error.strerror}")
 
     def join(self, other: "Left") -> None:
-        """Add what another one has."""
+        """Add the failures of another `Left`."""
         self.count += other.count
         self.first = [*self.first, *other.first][:NAMED_MOST]
 
@@ -79,15 +79,15 @@ class Left:
 
 
 class Deleter:
-    """A folder with all that is in it, or one file, on its way out.
+    """A deletion, in steps, of a folder with all that is in it, or of one file.
 
-    Links are not followed, and what is mounted within the folder stays. Of a file with other
-    names, which may be another user's, only this name goes. What is not there is no matter.
-    Nothing is raised for what cannot be deleted: it is in `left`, and the rest goes.
+    Links are not followed, and a file system mounted within the folder stays. If a file has other
+    names, which may be another user's, only this name is deleted. A missing path is no error. A
+    file that cannot be deleted raises nothing: it is noted in `left`, and the rest is deleted.
 
     Args:
         path: the folder or the file; no other user may replace the folder that it is in.
-        overwrites: whether a file is overwritten, and that flushed, before its name goes.
+        overwrites: whether each file is overwritten and flushed before its name is deleted.
 
     Attributes:
         files: how many names of files were deleted, up to now.
@@ -107,12 +107,12 @@ class Deleter:
         self._work = self._run()
 
     def step(self, seconds: float) -> bool:
-        """Go on for about `seconds`; whether something is left to do."""
+        """Continue for about `seconds`; return whether anything is left to do."""
         ends_s = time.monotonic() + seconds
         return any(time.monotonic() >= ends_s for _ in self._work)
 
     def finish(self) -> None:
-        """Go on to the end."""
+        """Continue to the end."""
         for _ in self._work:
             pass
 
@@ -136,7 +136,7 @@ class Deleter:
                 os.close(top)
             self._remove_top()
         if self._overwrites:
-            with suppress(OSError):  # a name that comes back tells nothing: the zeros are durable
+            with suppress(OSError):  # a name that comes back is harmless: the zeros are durable
                 sync_folder(self.path.parent)
 
     def _only_file(self) -> Iterator[None]:
@@ -177,9 +177,9 @@ class Deleter:
         self._flush(top)
 
     def _brought_up(self, top: int, name: bytes) -> Generator[None, None, bytes | None]:
-        """Empty a folder of the top, and remove it; the last of those that it brought to the top.
+        """Empty and remove a folder of the top; return the last folder that this moved to the top.
 
-        What is to be overwritten comes to the top too: its own descriptor is the second there.
+        A file to be overwritten is moved to the top too: there, its descriptor is the second one.
         """
         last = None
         try:
@@ -212,9 +212,9 @@ class Deleter:
             self.left.add(name, error)
 
     def _moved(self, folder: int, name: bytes, top: int) -> bytes | None:
-        """Bring it to the top, under a name of our own; None where that cannot be.
+        """Move the entry to the top; return its new name, or None if it cannot be moved.
 
-        What is mounted there is EBUSY, also a part of this same file system.
+        A mount point fails with EBUSY, even if it is a part of this same file system.
         """
         own = b"%s%d" % (self._prefix, next(self._numbers))
         try:
@@ -227,7 +227,7 @@ class Deleter:
         return own
 
     def _remove_folder(self, folder: int, name: bytes) -> bool:
-        """Whether nothing more is to be done about it."""
+        """Remove a folder; return False only if it is not empty."""
         try:
             os.rmdir(name, dir_fd=folder)
         except FileNotFoundError:
@@ -285,12 +285,12 @@ class Deleter:
         except FileNotFoundError:
             pass
         except OSError as error:
-            if not self.left.count:  # else that is the reason
+            if not self.left.count:  # otherwise what is left is the reason
                 self.left.add(os.fsencode(self.path.name), error)
 
 
 def _entries(folder: int) -> Iterator[tuple[bytes, bool]]:
-    """Each name, and whether it is a folder's, as far as the file system says.
+    """Yield each name, and whether it is a folder.
 
     `os.scandir` would open the folder once more.
     """
@@ -311,7 +311,7 @@ def _entries(folder: int) -> Iterator[tuple[bytes, bool]]:
 
 
 def _is_folder(folder: int, name: bytes) -> bool:
-    """Of a file system whose names have no types."""
+    """Return whether the name is a folder, for a file system that lists no types."""
     try:
         return stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except FileNotFoundError:

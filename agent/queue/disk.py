@@ -146,7 +146,7 @@ def sync_folder(folder: Path | int) -> None:
     flags = os.O_RDONLY | os.O_DIRECTORY
     if isinstance(folder, Path):
         descriptor = os.open(folder, flags)
-    else:  # another one of it: what was opened with O_PATH cannot be flushed
+    else:  # a second descriptor: one that was opened with O_PATH cannot be flushed
         descriptor = os.open(".", flags, dir_fd=folder)
     try:
         os.fsync(descriptor)
@@ -211,7 +211,7 @@ def look(path: Path) -> Look | None:
 
 
 def read_plain(path: Path, limit_bytes: int, at: int | None = None) -> bytes | None:
-    """The first `limit_bytes` of a plain file, opened as by `open_plain`; None of anything else.
+    """Return the first `limit_bytes` of a plain file; None for anything else, as `open_plain`.
 
     Raises:
         OSError: it is gone, or cannot be read.
@@ -223,10 +223,10 @@ def read_plain(path: Path, limit_bytes: int, at: int | None = None) -> bytes | N
 
 
 def open_plain(path: Path, at: int | None = None) -> BinaryIO | None:
-    """Open a plain file for reading; None of a link, a pipe or a folder.
+    """Open a plain file for reading; return None for a link, a pipe or a folder.
 
     Neither follows a link nor waits for a pipe that another user may have put there.
-    `at` is a descriptor of the folder that `path` is a name in.
+    `at` is a descriptor of the folder in which `path` is a name.
 
     Raises:
         OSError: it is gone, or cannot be read.

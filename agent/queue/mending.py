@@ -28,7 +28,7 @@ SWEEP_EVERY_S: Final = 3_600.0
 
 
 CLEAN_STEP_S: Final = 0.05
-"""Of each turn, while a queue that was set aside is deleted: a press waits no longer for that."""
+"""Time of each turn for deleting queues that were set aside; a press waits no longer than that."""
 
 
 class Mending:
@@ -86,7 +86,7 @@ class Mending:
     def turn(self) -> None:
         """Sweep again when an hour has passed, or a minute after one that failed.
 
-        Delete some more of the queues that were set aside.
+        Each call also deletes a little more of the queues that were set aside.
         """
         if self._now_ns() >= self._due_ns:
             self.start()
@@ -127,9 +127,9 @@ class Mending:
             self._begin_cleaning()
 
     def _begin_cleaning(self) -> None:
-        """Delete what was set aside from now on: all that was in it is in the queue again.
+        """Start to delete what was set aside, because its records are in the queue again.
 
-        What only the rows knew is asked again of the backend.
+        Facts that only the rows held are requested from the backend again.
         """
         under_way = {one.path for one in self._cleaning}
         asides = (aside for aside in self._layout.asides() if aside not in under_way)
@@ -146,7 +146,7 @@ class Mending:
             if deleter.step(rest_s):
                 return
             del self._cleaning[0]
-            if deleter.left.count:  # the next sweep tries again, doctor shows it
+            if deleter.left.count:  # the next sweep tries again, and doctor shows the folder
                 line = "event=aside_kept folder=%s error=%r"
                 _log.warning(line, deleter.path.name, str(deleter.left))
 

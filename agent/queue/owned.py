@@ -1,7 +1,7 @@
 """A folder that another user may own: root writes to it as that user, and through no link.
 
-Whoever owns a folder may lay links in it, and exchange what is in it at any time. A path that root
-looked at once may therefore lead elsewhere when it is used; a descriptor stays with its folder.
+The owner of a folder may place links in it, and replace its contents at any time. A path that root
+has checked may therefore lead elsewhere when root uses it; a descriptor stays with its folder.
 """
 
 import os
@@ -16,19 +16,19 @@ from agent.errors import ConfigError
 from agent.queue.disk import disk_errors, read_plain, write_durably
 
 _FOLDER_MODE: Final = 0o700
-"""Records and receipts say when somebody worked: nobody but the owner needs to read them."""
+"""Only for the owner: records and receipts show when a driver worked."""
 
 _LOOK: Final = os.O_PATH | os.O_NOFOLLOW
 
 _LINKS_MOST: Final = 40
-"""On one way. Source: Linux, include/linux/namei.h, MAXSYMLINKS."""
+"""Most links on one path. Source: Linux, include/linux/namei.h, MAXSYMLINKS."""
 
 
 class OwnedFolder:
     """A folder by its descriptor; `opened` makes one.
 
     Attributes:
-        path: as it was given; only for words.
+        path: as it was given; only for messages.
     """
 
     def __init__(self, descriptor: int, path: Path) -> None:
@@ -37,7 +37,7 @@ class OwnedFolder:
         self.path = path
 
     def read(self, name: str, limit_bytes: int) -> bytes | None:
-        """Return the first `limit_bytes` of a plain file; None of a link, a pipe or a folder.
+        """Return the first `limit_bytes` of a plain file; None for a link, a pipe or a folder.
 
         Raises:
             OSError: it is gone, or cannot be read.
@@ -62,11 +62,11 @@ class OwnedFolder:
 
     @contextmanager
     def below(self, name: str) -> Iterator["OwnedFolder"]:
-        """A folder in this one, made as the owner if it is not there.
+        """Open a folder in this one; make it as the owner if it is missing.
 
         Raises:
-            ConfigError: it is a link or a file, or belongs to another user.
-            StorageFault: it cannot be made or opened.
+            ConfigError: `name` is a link or a file, or belongs to another user.
+            StorageFault: the folder cannot be made or opened.
         """
         path = self.path / name
         with disk_errors(f"cannot open {path}"), ExitStack() as opened:
@@ -83,14 +83,14 @@ class OwnedFolder:
 
 @contextmanager
 def opened(path: Path) -> Iterator[OwnedFolder]:
-    """Open a folder, and make what is missing of its path as the owner of the part that is there.
+    """Open a folder; make missing parts of its path as the owner of the part that exists.
 
-    A link on the way is followed only if root or this process's own user made it: another user
-    could choose by a link which folder of root's, or of a third user, is written to.
+    A link on the path is followed only if root or this process's own user made it: with a link,
+    another user could choose which folder of root's, or of a third user's, is written to.
 
     Raises:
-        ConfigError: it is a file, or a link of another user's leads to it.
-        StorageFault: a part of it cannot be made or opened.
+        ConfigError: `path` is a file, or another user's link leads to it.
+        StorageFault: a part of the path cannot be made or opened.
     """
     with ExitStack() as held:
         with disk_errors(f"cannot make {path}"):
@@ -99,7 +99,7 @@ def opened(path: Path) -> Iterator[OwnedFolder]:
 
 
 def _walked(path: Path, held: ExitStack) -> int:
-    """The descriptor of the folder that `path` names, step by step."""
+    """Return the descriptor of the folder that `path` names; open the path part by part."""
     place = _start(path, held)
     left, links, way = deque(_steps(path)), 0, Path(path.anchor)
     while left:
@@ -133,7 +133,7 @@ def _steps(path: Path) -> tuple[str, ...]:
 
 
 def _open(name: str, place: int) -> int:
-    """Whatever has this name in `place`, unfollowed; a new folder if nothing has it."""
+    """Open this name in `place` without following a link; make a folder if the name is free."""
     try:
         return os.open(name, _LOOK, dir_fd=place)
     except FileNotFoundError:
@@ -145,16 +145,16 @@ def _open(name: str, place: int) -> int:
 def _target(link: int, found: os.stat_result, way: Path) -> Path:
     """Return where a link leads; raise ConfigError if another user made it."""
     if found.st_uid not in {0, os.geteuid()}:
-        what = "a link that another user made, who could have any folder written to by it"
+        what = "a link by another user, who could redirect the files to any folder"
         raise ConfigError(f"{way}: {what}; name the folder that it leads to")
-    return Path(os.readlink("", dir_fd=link))  # the link that is open. Source: readlink(2)
+    return Path(os.readlink("", dir_fd=link))  # reads the open link itself. Source: readlink(2)
 
 
 @contextmanager
 def _as_owner(owner: os.stat_result) -> Iterator[None]:
-    """Be this owner meanwhile, with no other group; nobody but root can, or needs to.
+    """Act as this owner, without other groups, until the block ends; does nothing unless root.
 
-    Root comes back, so this is no wall against code of the owner's: none is run.
+    The process becomes root again, so this does not confine code of the owner's: none is run.
     """
     if os.geteuid() != 0 or owner.st_uid == 0:
         yield

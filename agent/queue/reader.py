@@ -120,9 +120,9 @@ class OutboxReader:
         return list(self._select(f"{where} ORDER BY number LIMIT ?", after, limit))
 
     def every(self) -> Iterator[Item]:
-        """All items in order of arrival, as many as a device makes; few are in memory at a time.
+        """Yield all items in order of arrival, MOST_ROWS at most; few are in memory at a time.
 
-        Each page of them is one state of the queue.
+        Each page of items shows one state of the queue.
         """
         after, left = 0, MOST_ROWS
         while page := self.items(None, after, min(left, _PAGE_ROWS)):

@@ -26,13 +26,13 @@ PAGE: Final = 100
 """Records that are queued in one transaction: each is a sign of life."""
 
 STRANGE_S: Final = 1.0
-"""Time that one sweep has for unfinished files and for what is no record.
+"""Time that one sweep has for unfinished files and for files that are not records.
 
 A power cut leaves one or two, another process may leave millions, and presses wait meanwhile.
 """
 
 _LOGGED_MOST: Final = 1_000
-"""What is stuck is logged by name up to here: the journal is in memory."""
+"""Most stuck files that are logged by name: the journal is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Swept:
         pruned: delivered rows whose file is gone, marked PRUNED.
         mended: rows that said of a whole record what is not so; they begin anew.
         stuck: what could neither be read nor moved; it stays, and is an alarm.
-        left: what this sweep had no time for; the next one goes on there.
+        left: files that this sweep had no time for; the next sweep continues there.
     """
 
     parts: int
@@ -62,12 +62,12 @@ class Swept:
 
 @dataclass(slots=True)
 class _Names:
-    """What `records/` holds.
+    """The names in `records/`.
 
     Attributes:
         whole: records with a row, in a plain file.
         strays: every other name of a record, MOST_ROWS at most.
-        parts, stuck_parts: unfinished files that were deleted, and that could not be.
+        parts, stuck_parts: unfinished files that were deleted, and those that could not be.
         left: names that were only counted.
     """
 
@@ -79,18 +79,18 @@ class _Names:
 
 
 class _Patience:
-    """How long a sweep has been at what is strange."""
+    """The time that a sweep has spent on strange files."""
 
     def __init__(self) -> None:
         self._spent_s = 0.0
 
     @property
     def is_over(self) -> bool:
-        """Whether it has no more time for that."""
+        """Whether the sweep has no more time for strange files."""
         return self._spent_s >= STRANGE_S
 
     def spend(self, since_s: float) -> None:
-        """Count what was done since then, by CLOCK_MONOTONIC."""
+        """Add the time since `since_s`, by CLOCK_MONOTONIC."""
         self._spent_s += time.monotonic() - since_s
 
 
@@ -119,7 +119,7 @@ def sweep(
 
 
 def _read(records: Path, known: Collection[CaptureId], patience: _Patience) -> _Names:
-    """One name after the other, so that no more of them are in memory than records can be."""
+    """Read the names one by one, so that at most MOST_ROWS strays are in memory."""
     names = _Names()
     with disk_errors("cannot read the records"), os.scandir(records) as entries:
         for entry in entries:
@@ -169,9 +169,9 @@ def _adopt(
     judged: "_Judged",
     alive: Callable[[], None],
 ) -> int:
-    """Queue the records among the strays, each chain in order; how many.
+    """Queue the records among the strays, each chain in order; return how many.
 
-    One whose number another record has is set aside.
+    A record whose number another record has is set aside.
     """
     kept, adopted = _in_order(judged.kept), 0
     for start in range(0, len(kept), PAGE):
@@ -194,7 +194,7 @@ def _adopt(
 
 @dataclass(slots=True)
 class _Judged:
-    """What the strays are: records, moved to `torn/`, neither, or not looked at."""
+    """The strays: records, files moved to `torn/`, stuck files, and files not read yet."""
 
     kept: list[Kept] = field(default_factory=list)
     torn: int = 0
@@ -202,17 +202,17 @@ class _Judged:
     left: int = 0
 
     def set_aside(self, layout: Layout, path: Path, why: str) -> None:
-        """Move what does not verify, not yet flushed."""
+        """Move a file that does not verify to `torn/`; the move is not flushed yet."""
         try:
             path.rename(_free_name(layout.torn / path.name))
-        except OSError as error:  # another user's folder, for one
+        except OSError as error:  # for example, a folder of another user's
             self.skip(path, error)
         else:
             self.torn += 1
             _log.error("event=torn file=%s why=%r", path.name, why)
 
     def skip(self, path: Path, error: OSError) -> None:
-        """Leave it where it is."""
+        """Leave the file in its place, and count it as stuck."""
         _log_stuck(path, error)
         self.stuck += 1
 

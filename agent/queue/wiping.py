@@ -16,9 +16,9 @@ from agent.queue.disk import sync_folder
 _PIECE_BYTES: Final = 1_048_576
 
 FIRST_BYTES: Final = 4_096
-"""What tells what a disk was, and no more: ext4's superblock is in the first 2,048 bytes.
+"""The bytes that identify a file system: ext4's superblock is in the first 2,048.
 
-A longer write is split on its way to the card, and of its parts any may be there before the others.
+A longer write is split on its way to the card, and its parts may arrive in any order.
 """
 
 
@@ -39,12 +39,12 @@ def wipe_file(path: Path) -> None:
 
 
 def zero_backwards(descriptor: int, length: int) -> None:
-    """Zeros over `length` bytes, the first ones last: until it is done they tell what this was.
+    """Overwrite `length` bytes with zeros, the first bytes last: they identify the disk until then.
 
-    A power cut leaves the first `FIRST_BYTES` as they were, or all else is zeros.
+    After a power cut the first `FIRST_BYTES` are unchanged, or everything else is zeros.
 
     Raises:
-        OSError: a piece cannot be overwritten; all others are, but the first one.
+        OSError: a piece cannot be overwritten; all others are, except the first one.
     """
     failed: OSError | None = None
     starts = [0, *range(FIRST_BYTES, length, _PIECE_BYTES)]
@@ -68,9 +68,9 @@ def _zero(descriptor: int, at: int, end: int) -> None:
 
 
 def overwrite(descriptor: int) -> Iterator[None]:
-    """Zeros over all that stands in a file, piece by piece; not flushed.
+    """Overwrite all written parts of a file with zeros, piece by piece; not flushed.
 
-    Holes stay: one may be larger than the disk.
+    Holes stay, because a hole may be larger than the disk.
     """
     for at, end in _written(descriptor):
         while at < end:
@@ -79,9 +79,10 @@ def overwrite(descriptor: int) -> Iterator[None]:
 
 
 def overwrite_in(folder: int, name: bytes) -> Generator[None, None, bool]:
-    """Zeros over a file of an open folder, piece by piece; whether there was anything to overwrite.
+    """Overwrite a file of an open folder, piece by piece; return whether it was overwritten.
 
-    Neither flushed, nor done to a link, or to a file that has other names: it may be another's.
+    The zeros are not flushed. A link, or a file with other names, is left alone: the content may be
+    another user's.
     """
     found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     if not _is_its_own(found) or not found.st_size:

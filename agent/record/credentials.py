@@ -31,7 +31,7 @@ OUTSIDE: Final = "outside its validity"
 PHOTO_LIMIT_BYTES: Final = 16_777_216
 """Longest photo whose manifest is looked for: c2pa takes twice its length in memory.
 
-A camera of 12 megapixels makes 12 MB of noise at quality 95, and 3 MB of a door.
+At quality 95, a photo of 12 megapixels has 12 MB if it shows noise, and 3 MB if it shows a door.
 """
 
 _IPTC: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"

@@ -154,7 +154,7 @@ def _read(tiff: bytes) -> Exif:
 def _directory(tiff: bytes, order: str, at: int) -> dict[int, tuple[int, bytes]]:
     """Return type and bytes of each tag that is compared; other types and tags are passed over.
 
-    A tag may name the same bytes as others: all of 64 KB could be copied five thousand times.
+    Several tags may name the same bytes: 64 KB could be copied five thousand times.
     """
     (count,) = struct.unpack(f"{order}H", tiff[at : at + 2])
     tags: dict[int, tuple[int, bytes]] = {}

@@ -7,9 +7,9 @@ SCAN: Final = 0xDA
 """Markers. Source: ITU-T T.81, table B.1."""
 
 SEGMENTS_LIMIT: Final = 256
-"""Most segments that are read: a device writes 12, and a photo of a phone has some 30.
+"""Most segments that are read: a device writes 12, and a phone some 30.
 
-Each costs memory however short it is: 33 MB can hold eight million of them.
+Each segment costs memory however short it is: 33 MB can hold eight million of them.
 """
 
 
@@ -17,7 +17,7 @@ def before_picture(jpeg: bytes) -> list[tuple[int, bytes]]:
     """Return marker and content of each segment; the last one is SCAN, empty, if a picture follows.
 
     Raises:
-        ValueError: they are cut off, or more than SEGMENTS_LIMIT; in words.
+        ValueError: the segments are cut off, or there are more than SEGMENTS_LIMIT.
     """
     found: list[tuple[int, bytes]] = []
     at = 2

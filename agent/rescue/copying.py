@@ -12,12 +12,12 @@ CHUNK_BYTES: Final = 1_048_576
 PIECE_BYTES: Final = 4_096
 """Read one by one where a chunk fails: a block of ext4."""
 
-_WORK: Final = "/var/tmp"  # noqa: S108 - what is put there has no name, or a folder of its own
-"""Where copies go without TMPDIR: on a disk, while Debian 13 has /tmp in memory."""
+_WORK: Final = "/var/tmp"  # noqa: S108 - files there have no name, or a folder of their own
+"""Folder for copies without TMPDIR: it is on a disk, but Debian 13 has /tmp in memory."""
 
 
 def work_folder() -> Path:
-    """Return where copies go."""
+    """Return the folder for copies."""
     return Path(os.environ.get("TMPDIR", _WORK))
 
 

@@ -36,7 +36,7 @@ class Keeper:
         """Save a record, or what is left of one.
 
         Raises:
-            ConfigError: `torn` in the folder is none, or belongs to another user.
+            ConfigError: `torn` is not a folder, or belongs to another user.
             StorageFull: no room; what was saved before stays.
             StorageFault: the disk failed, or the owner of the folder may not write there.
         """
@@ -59,7 +59,7 @@ class Keeper:
 
 
 def _put(folder: OwnedFolder, name: str, content: bytes) -> bool | None:
-    """Whether it is saved now; None if it was there, False if something else has its name."""
+    """Save a file; return None if it was there, False if other content has its name."""
     with disk_errors(f"cannot read {folder.path / name}"), suppress(FileNotFoundError):
         return None if folder.read(name, len(content) + 1) == content else False
     folder.write(name, content, _MODE)

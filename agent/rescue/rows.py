@@ -18,7 +18,7 @@ from agent.rescue.copying import CHUNK_BYTES, work_folder
 from agent.rescue.places import below
 
 _LARGEST_BYTES: Final = 268_435_456
-"""Largest part of a queue that is looked at: 100,000 rows with their receipts are 180 MB."""
+"""Largest file of a queue that is read: 100,000 rows with their receipts are 180 MB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,7 +201,7 @@ def believable_queue(told: dict[str, Any]) -> dict[str, Any]:
 def torn(layout: Layout) -> int | None:
     """How many files did not verify, 1,000 for more; None where this user may not look."""
     try:
-        with os.scandir(layout.torn) as entries:  # `iterdir` lists them all first
+        with os.scandir(layout.torn) as entries:  # `iterdir` would read all names first
             return sum(1 for _ in islice(entries, _TORN_COUNTED))
     except FileNotFoundError:
         return 0

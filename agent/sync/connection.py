@@ -59,7 +59,7 @@ class _Connection(HTTPSConnection):
         self.response_class = self._begin  # type: ignore[assignment]  # called as the class would be
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 does
-        """Return the answer; close one that urllib3 refuses, which keeps its socket open."""
+        """Return the answer; close it if urllib3 refuses it, because its socket would stay open."""
         try:
             return super().getresponse()
         except BaseException:

@@ -29,7 +29,7 @@ _MOST_BYTES: Final = 8_388_608
 """Nothing in the folder is as big: twice the longest manifest."""
 
 _SHORT_BYTES: Final = 4_096
-"""Nothing else in the folder than documents and certificates is as big.
+"""Longest file in the folder, except documents and certificates.
 
 A `time.json` of 7 MB took 196 MB and 0.9 s, in each process that reads it.
 """

@@ -1,4 +1,4 @@
-"""Finds where the product parses: each use of a parsing function, by the function it is in.
+"""Finds where the product parses: each use of a parsing function, by the function around it.
 
 A use counts by its last name, whatever the name before the dot is: a parser that is handed on, or
 called by another name, is found too.
@@ -33,7 +33,7 @@ _DOTTED: Final = frozenset(
     pickle.load
     """.split()  # noqa: SIM905 - as above
 )
-"""The same, where the last name alone says too little."""
+"""Full names of such functions, if the last name alone is ambiguous."""
 
 _BEGINNINGS: Final = ("load_pem_", "load_der_", "load_pkcs", "load_ssh_")
 
@@ -64,7 +64,7 @@ def places(source: str, name: str) -> set[str]:
 
 
 def all_places() -> set[str]:
-    """Return the places in all of them."""
+    """Return the places in all of these modules."""
     found: set[str] = set()
     for path in product_files():
         found |= places(path.read_text(), str(path.relative_to(REPOSITORY)))

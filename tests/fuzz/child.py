@@ -1,4 +1,4 @@
-"""The process that parses: it says what it found as lines of JSON, and may be killed by an input.
+"""The process that parses: it prints findings as lines of JSON, and an input may kill it.
 
 `python -m tests.fuzz.child JOB` is started by `tests/fuzz/rig.py` only.
 """
@@ -20,12 +20,12 @@ from tests.fuzz.parsers.broken import BROKEN
 from tests.fuzz.parsers.parser import Parser
 
 PLACE_BYTES: Final = 16
-"""Of the file that says which input is parsed: the parser's place in the job, and the number."""
+"""Length of the file that names the current input: the parser's place in the job, and a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one process does.
+    """The work of one process.
 
     Attributes:
         parsers: names, one after the other.
@@ -44,7 +44,7 @@ class Job:
 
 
 def mutator(parser: Parser) -> Mutator:
-    """Return what makes the inputs of a parser."""
+    """Return the source of a parser's inputs."""
     return Mutator(samples(parser.name) or [b"sample"], parser.shape, parser.most_bytes)
 
 
@@ -82,7 +82,7 @@ def _mark(place: mmap.mmap, index: int, number: int) -> None:
 
 
 def say(**words: Any) -> None:
-    """One line; flushed, since the next input may be the last."""
+    """Print one line and flush it, because the next input may kill the process."""
     print(json.dumps(words), flush=True)  # noqa: T201 - to the rig
 
 

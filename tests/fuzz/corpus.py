@@ -6,9 +6,9 @@ from typing import Final
 FOLDER: Final = Path(__file__).with_name("corpus")
 
 ADDED: Final = "found-"
-"""How the name of an input begins that once was a finding."""
+"""Beginning of the names of inputs that were once findings."""
 
 
 def samples(parser: str) -> list[bytes]:
-    """Return the samples of one parser, in the order of their names; none of an unknown one."""
+    """Return the samples of one parser in the order of their names; none for an unknown parser."""
     return [path.read_bytes() for path in sorted((FOLDER / parser).glob("*"))]

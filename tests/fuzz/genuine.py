@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz.genuine`: makes the genuine samples in `corpus/` and the authority anew.
+"""`python -m tests.fuzz.genuine`: makes new genuine samples in `corpus/`, and a new authority.
 
 Findings of former runs (`found-*`) stay as they are. Signatures are random, so each run differs.
 """
@@ -39,7 +39,7 @@ Sample = tuple[str, str, bytes]
 
 
 def main() -> None:
-    """Write them all."""
+    """Write all samples."""
     argparse.ArgumentParser(prog="python -m tests.fuzz.genuine", description=__doc__).parse_args()
     authority = new_authority()
     AUTHORITY.write_bytes(authority.pem)
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def samples(authority: Authority, key: signing.PrivateKey) -> Iterator[Sample]:
-    """All of them."""
+    """Yield all samples."""
     picture = _photo(authority, key)
     yield from _records(picture, key)
     yield from _signed(authority, key)

@@ -20,29 +20,29 @@ TIME_LIMIT_S: Final = 0.5
 """Most processor time of one input: a press waits no longer than it would for a slow card."""
 
 MEMORY_LIMIT_MB: Final = 50.0
-"""Most memory of one input above the decoded picture: the units have 200 MB to spare at least."""
+"""Most memory of one input besides the decoded picture: the units have at least 200 MB to spare."""
 
 KILLED_AFTER_S: Final = 4.0
 """Processor time after which the kernel ends the process."""
 
 STUCK_AFTER_S: Final = 60
-"""The same of time that passes: a parser that waits for something."""
+"""Elapsed time after which the kernel ends the process: the parser waits for something."""
 
 _ROOM_MB: Final = 450
-"""What a parser may take before its allocations fail; the limit itself is measured."""
+"""Memory that a parser may take before its allocations fail; more than the limit, to measure it."""
 
 _SETTLED_MB: Final = 4.0
-"""Memory that is not measured exactly: a parser that takes less is not looked at again."""
+"""Memory below which a parser is not measured again."""
 
 _LONG_BYTES: Final = 500_000
-"""Length of an input from which on the input itself would be measured."""
+"""Length from which an input's own memory would be measured too."""
 
 _MAPPED: Final = re.compile(rb"Vm(?:HWM|RSS|Data):\s+(\d+) kB")
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one input came to.
+    """The measurement of one input.
 
     Attributes:
         ms: processor time.
@@ -58,7 +58,7 @@ class Measured:
 
 
 def arm(processor_s: float, passing_s: int) -> None:
-    """Have the kernel end this process after so much time; 0 and 0 call that off."""
+    """Have the kernel end this process after so much time; 0 and 0 cancel that."""
     signal.setitimer(signal.ITIMER_PROF, processor_s)
     signal.alarm(passing_s)
 
@@ -80,7 +80,7 @@ class Limits:
         content: bytes,
         picture: tuple[float, float] = (0.0, 0.0),
     ) -> Measured:
-        """Parse `content` once; a second time if the first took too long, and the lower counts.
+        """Parse `content`; if that took too long, parse it again, and count the shorter time.
 
         `picture` is what decoding a picture may take besides: seconds and megabytes.
         """
@@ -128,7 +128,7 @@ class Limits:
         return taken_mb
 
     def _settle(self) -> None:
-        """Give back what is free, and measure from there."""
+        """Give free memory back, and measure from there."""
         gc.collect()
         self._trim(0)
         self._peak.write_text("5")  # resets VmHWM; proc(5), clear_refs
@@ -137,7 +137,7 @@ class Limits:
         resource.setrlimit(resource.RLIMIT_DATA, (room, resource.RLIM_INFINITY))
 
     def _mapped_mb(self) -> tuple[float, float, float]:
-        """Return the peak, what is resident now, and what is writable."""
+        """Return peak, resident and writable memory."""
         peak, now, written = _MAPPED.findall(self._status.read_bytes())
         return int(peak) / 1000, int(now) / 1000, int(written) / 1000
 

@@ -11,7 +11,7 @@ EDITS_MOST: Final = 6
 """Edits of one input: with more of them, most inputs fail at their first byte."""
 
 GROWS: Final = 40
-"""One input in so many grows, up to the longest that the parser is given."""
+"""One input in so many grows, up to the parser's longest input."""
 
 _NUMBERS: Final = tuple(
     number.to_bytes(width, order)
@@ -27,12 +27,12 @@ _WORDS: Final = (
     b"9" * 5_000, b"1e999", b"NaN", b"null", b"[" * 100_000, b'{"a":' * 20_000, b"[]," * 10_000,
     "\u0661".encode(), b"::1%", b"+00:00", b"2026-12-01T09:15:02Z", b"9999-12-31T23:59:59Z",
 )  # fmt: skip
-"""Pieces that parsers treat in a way of their own."""
+"""Pieces that parsers treat specially."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mutator:
-    """What makes the inputs of one parser.
+    """The source of one parser's inputs.
 
     Attributes:
         samples: genuine inputs, and findings of before.
@@ -119,7 +119,7 @@ _EDITS: Final[Sequence[Callable[[bytes, random.Random], bytes]]] = (
 
 
 def _grown(content: bytes, rng: random.Random, most_bytes: int) -> bytes:
-    """Repeat one range until the input is long; each length from the sample's is as likely."""
+    """Repeat one range until the input is long; all lengths above the sample's are as likely."""
     if not content or len(content) >= most_bytes:
         return content
     longest = int(len(content) * (most_bytes / len(content)) ** rng.random())

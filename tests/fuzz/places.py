@@ -1,4 +1,4 @@
-"""Where the product parses (calls.py), and by which parser of the rig that is fuzzed, or why not.
+"""The places where the product parses (calls.py), each with its parser in the rig or an excuse.
 
 A test compares both tables with the code, and sees each function run while its parser does.
 """
@@ -73,7 +73,7 @@ FUZZED: Final[Mapping[str, str]] = {
     "tests/backend/wire/headers.py:uuid": "metadata",
     "tests/backend/wire/questions.py:json_object": "question",
 }
-"""The parser of the rig, by the place."""
+"""The parser in the rig for each place."""
 
 _OWN: Final = "reads what this program, or its own database, wrote"
 _OPERATOR: Final = "reads what root, or who runs the backend, wrote"
@@ -152,4 +152,4 @@ EXCUSED: Final[Mapping[str, str]] = {
     "tests/backend/wire/intake.py:Intake._unpack": _NO_PARSER,
     "tests/backend/wire/records.py:Records._unpacked": _OWN,
 }
-"""Why a place needs no fuzzing, as the end of a sentence about it."""
+"""The reason why each of these places needs no fuzzing, as the end of a sentence."""

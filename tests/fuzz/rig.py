@@ -1,4 +1,4 @@
-"""Runs the parsers in processes of their own, and starts a new one where an input killed the last.
+"""Runs the parsers in a process of their own, and starts a new one if an input killed the last.
 
 The supervisor never parses: it reads what the processes say, and which input each was at.
 """
@@ -26,7 +26,7 @@ _MEMORY: Final = {
     "OPENCV_FOR_THREADS_NUM": "1",
     "RAYON_NUM_THREADS": "1",
 }
-"""What an input took is given back after it, so that the next one is measured from the same place.
+"""Settings that free an input's memory after it, so that each measurement begins at the same level.
 
 Source: mallopt(3).
 """
@@ -36,12 +36,12 @@ _KILLS: Final = {
     "SIGPROF": f"took {1000 * KILLED_AFTER_S:.0f} or more ms",
     "SIGALRM": f"took {STUCK_AFTER_S} or more s: it waits",
 }
-"""Why the kernel ended a process, by the signal (limits.py)."""
+"""The reason why the kernel ended a process, by the signal (limits.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One kind of fault, by the first input that showed it."""
+    """One kind of fault, with the first input that showed it."""
 
     number: int
     fault: str
@@ -50,7 +50,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Seen:
-    """What one parser came to; `findings` by what tells one kind of fault from another."""
+    """The result of one parser; each key of `findings` identifies a kind of fault."""
 
     inputs: int = 0
     slowest_ms: float = 0.0
@@ -60,7 +60,7 @@ class Seen:
     findings: dict[str, Finding] = field(default_factory=dict)
 
     def take(self, said: dict[str, Any]) -> None:
-        """Take in what a process said of one input."""
+        """Add what a process printed about one input."""
         if said["ms"] > self.slowest_ms:
             self.slowest_ms, self.slowest = said["ms"], said["number"]
         if said["mb"] > self.most_mb:
@@ -69,7 +69,7 @@ class Seen:
             self.add(Finding(said["number"], said["fault"], said["place"]))
 
     def add(self, finding: Finding) -> None:
-        """Keep one of each kind."""
+        """Keep one finding of each kind."""
         what = "limit" if finding.fault.startswith("took ") else finding.fault.partition(":")[0]
         unit = finding.fault.rpartition(" ")[2] if what == "limit" else finding.place
         self.findings.setdefault(f"{what} {unit}", finding)
@@ -132,6 +132,6 @@ def _run_child(
 
 
 def _killed(code: int) -> str:
-    """What a signal means here."""
+    """Return the fault that a signal stands for."""
     name = signal.Signals(-code).name
     return _KILLS.get(name, f"{name}: died in machine code")

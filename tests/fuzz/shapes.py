@@ -1,4 +1,4 @@
-"""Edits of what samples are built of: they leave lengths, digests and quotes right around an edit.
+"""Edits of a sample's parts that keep the lengths, digests and quotes around them valid.
 
 An edit by bytes alone would rarely get behind the first check of a length.
 """
@@ -15,7 +15,7 @@ Node = tuple[int, "list[Node] | bytes"]
 
 
 class Shape(StrEnum):
-    """What the samples of a parser are built of; of BYTES, nothing is known."""
+    """The format of a parser's samples; BYTES is an unknown format."""
 
     BYTES = "bytes"
     JSON = "json"
@@ -36,7 +36,7 @@ _RAW: Final = (
 """Values of JSON of another kind, size or depth, as text."""
 
 _MARK: Final = "\ue000"
-"""Holds the place of raw text, which json.dumps could not write."""
+"""Placeholder for raw text that json.dumps cannot write."""
 
 
 def edited(shape: Shape, content: bytes, rng: random.Random) -> bytes:
@@ -170,7 +170,7 @@ def _jpeg(content: bytes, rng: random.Random) -> bytes:
 
 
 def _tar(content: bytes, rng: random.Random) -> bytes:
-    """Edit a header, or repeat a block; the checksums of headers are right again."""
+    """Edit a header, or repeat a block; then correct the checksums of headers."""
     blocks = [content[at : at + 512] for at in range(0, len(content), 512)]
     headers = [at for at, block in enumerate(blocks) if block[257:262] == b"ustar"]
     at = rng.choice(headers)
@@ -192,4 +192,4 @@ SHAPES: Final[Mapping[Shape, Callable[[bytes, random.Random], bytes]]] = {
     Shape.JPEG: _jpeg,
     Shape.TAR: _tar,
 }
-"""How to edit each shape once."""
+"""The function that edits each shape once."""

@@ -1,4 +1,4 @@
-"""Mutated inputs for every parser, a share of `scripts/test --fuzz`, and what the rig catches."""
+"""A share of `scripts/test --fuzz` for every parser, and tests that the rig catches faults."""
 
 import random
 
@@ -19,7 +19,7 @@ LARGEST_SAMPLE_BYTES = 60_000
 
 
 def findings(parsers: list[str], seed: int, count: int) -> dict[str, list[str]]:
-    """Run them; return the faults of those that have some, with the number of each input."""
+    """Run these parsers; return the faults of each, with the number of the input."""
     seen = run(parsers, seed, count)
     assert all(one.inputs == count for one in seen.values())
     return {

@@ -14,7 +14,7 @@ from tests.fuzz.places import EXCUSED, FUZZED
 
 
 def test_list_has_every_place_that_parses() -> None:
-    """A new one needs a parser in `tests/fuzz/parsers`, or an excuse."""
+    """A new place needs a parser in `tests/fuzz/parsers`, or an excuse."""
     assert all_places() - {*FUZZED, *EXCUSED} == set()
 
 
@@ -52,7 +52,7 @@ def test_other_calls_are_no_places(source: str) -> None:
 
 @pytest.mark.parametrize("parser", sorted({*FUZZED.values()}))
 def test_parser_runs_the_function_that_it_stands_for(parser: str) -> None:
-    """Its samples alone reach it."""
+    """The samples of a place's parser reach that place, even without mutation."""
     listed = {place for place, name in FUZZED.items() if name == parser}
 
     assert listed <= _run_by(parser)

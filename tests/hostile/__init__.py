@@ -1,1 +1,1 @@
-"""Databases that another process made to stop those who open them."""
+"""Databases that another process made to stop the processes that open them."""

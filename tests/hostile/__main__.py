@@ -16,10 +16,10 @@ from tests.hostile.test_opened import MAYBE_SOUND
 from tests.support import needs
 
 LATER_S: Final = 5.0
-"""How much later than usual a first press may be."""
+"""Most delay of a first press, compared with a sound queue."""
 
 _USUAL: Final = 3
-"""Starts without an attack that say what is usual."""
+"""Starts without an attack, to measure the usual time."""
 
 
 def main() -> int:
@@ -55,7 +55,7 @@ def usual(device: Attacked) -> float:
 
 
 def wrong_about(name: str, came: Came) -> list[str]:
-    """Return all that must not be; most queues must be set aside."""
+    """Return everything that went wrong; most queues must be set aside."""
     is_kept = name not in MAYBE_SOUND and not came.is_set_aside
     return [*came.wrong, *(["capture: the queue was not set aside"] if is_kept else [])]
 

@@ -1,4 +1,4 @@
-"""A provisioned device whose database another process replaces, by the real users."""
+"""A provisioned device with its real users, whose database another process replaces."""
 
 import http.client
 import os
@@ -30,17 +30,17 @@ NAMES: Final = ("capture", "sync", "prune", "serve")
 ATTACKER: Final = "doorstep-sync"
 _WITHIN_S: Final = 120.0
 _WORKS_S: Final = 30.0
-"""As long as sync may work on; a transaction of its own is given up after 20 s."""
+"""Time that sync may work; each of its transactions is given up after 20 s."""
 
 _ENDS: Final = {0, 70, 75, -signal.SIGTERM}
-"""Codes of a command that has done its work, says why not, or was stopped by this rig."""
+"""Exit codes of a command that did its work, said why not, or was stopped by this rig."""
 
 _ASKED: Final = ("/v1/status", "/v1/captures")
 
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """What came of one hostile database.
+    """The result of one hostile database.
 
     Attributes:
         wrong: what must not be, in words.
@@ -86,7 +86,7 @@ class Attacked:
         return Came(wrong, press_s, "event=queue_set_aside" in told)
 
     def first_press(self, leaves: int = 1) -> tuple[float, list[str]]:
-        """How long a start and a press take, and what went wrong; capture runs on."""
+        """Return how long a start and a press take, and what went wrong; capture keeps running."""
         records = set(self.layout.records.iterdir())
         began_s = time.monotonic()
         self.start("capture")
@@ -102,7 +102,7 @@ class Attacked:
         return took_s, wrong
 
     def start(self, name: str, *words: str) -> None:
-        """Start it as its unit's user; it begins once it is within its unit's limit."""
+        """Start a process as its unit's user; it begins once its unit's limit applies."""
         device = self.served.device if name == "serve" else self.van
         reading, writing = os.pipe()
 
@@ -128,19 +128,19 @@ class Attacked:
             self.stop(name)
 
     def stop(self, name: str) -> list[str]:
-        """End it, and say what went wrong."""
+        """End a process, and return what went wrong."""
         with suppress(ProcessLookupError):
             os.kill(self.running[name], signal.SIGTERM)
         return self._ended(name)
 
     def _run(self, name: str, *words: str) -> list[str]:
-        """Let it work for a while: 250,000 rows that lie are looked at one by one."""
+        """Let a process work for a while: it reads up to 250,000 forged rows one by one."""
         self.start(name, *words)
         _is_over(self.running[name], _WORKS_S)
         return self.stop(name)
 
     def _ended(self, name: str) -> list[str]:
-        """Wait for its end; one that does not end is killed, and that is wrong."""
+        """Wait for a process to end; kill it and report that if it does not end."""
         pid = self.running.pop(name)
         if not _is_over(pid, _WITHIN_S):
             os.kill(pid, signal.SIGKILL)
@@ -176,7 +176,7 @@ class Attacked:
 
 
 def _is_over(pid: int, within_s: float = 0.0) -> bool:
-    """Whether it ends within the time; it can still be waited for."""
+    """Return whether a process ends within the time; its exit code can still be read."""
     until_s = time.monotonic() + within_s
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         if time.monotonic() >= until_s:
@@ -187,7 +187,7 @@ def _is_over(pid: int, within_s: float = 0.0) -> bool:
 
 @contextmanager
 def attacked() -> Iterator[Attacked]:
-    """The device, with two records and a serve that runs; all that it runs ends with the block."""
+    """Yield the device with two records and a running serve; end its processes with the block."""
     with ExitStack() as opened:
         opened.enter_context(as_debian_protects())
         limits = {name: opened.enter_context(limit(name)) for name in NAMES}

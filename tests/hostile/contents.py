@@ -16,7 +16,7 @@ _INTERIOR, _LEAF = 0x05, 0x0D
 """The kinds of a table's pages. Source: sqlite.org/fileformat2.html, 1.6."""
 
 _LEVELS: Final = 19
-"""SQLite follows a tree this deep. Source: sqlite3.c, BTCURSOR_MAX_DEPTH."""
+"""Most levels of a tree that SQLite follows. Source: sqlite3.c, BTCURSOR_MAX_DEPTH."""
 
 _ROW: Final = (
     "INSERT INTO captures SELECT n, printf('00000000-0000-4000-8000-%012x', n), 'c', n, "
@@ -51,7 +51,7 @@ def _many_states(path: Path, _: Random) -> None:
 
 
 def _long_values(path: Path, random: Random) -> None:
-    """Each column as long as SQLite hands it out, in many rows."""
+    """Add many rows whose columns are as long as SQLite returns them."""
     size = random.choice([900_000, 3 * MB])
     text = f"hex(zeroblob({size // 2}))"
     columns = ("chain", "boot_id", "kind", "utc", "clock", "upload_url", "answer", "decision")
@@ -81,7 +81,7 @@ def _root(path: Path, name: str) -> int:
 
 
 def _interior(children: list[int], last: int) -> bytes:
-    """A page of a table's tree that has these pages below it."""
+    """Return a page of a table's tree with these pages below it."""
     cells = [struct.pack(">IB", child, key + 1) for key, child in enumerate(children)]
     content, pointers = b"", b""
     for cell in cells:
@@ -113,12 +113,12 @@ def put_pages(path: Path, table: str, levels: int, children: int) -> None:
 
 
 def _deep_tree(path: Path, random: Random) -> None:
-    """As many levels as overrun the stack of whoever calls himself for each."""
+    """Put in so many levels that a function which calls itself for each overruns the stack."""
     put_pages(path, random.choice(["facts", "captures"]), random.randint(60_000, 80_000), 0)
 
 
 def _endless_tree(path: Path, random: Random) -> None:
-    """100 children of each page, 19 levels deep: nobody reads to its end."""
+    """Put in a tree with 100 children for each page, 19 levels deep: no query can read it all."""
     put_pages(path, random.choice(["facts", "captures", "tally"]), _LEVELS - 1, 100)
 
 
@@ -137,7 +137,7 @@ def _changed_bytes(path: Path, random: Random) -> None:
 
 
 def _keep_log(path: Path, *statements: str) -> None:
-    """Do it, and leave it in the log, as a process that was killed does."""
+    """Run the statements, and leave their pages in the log, as a killed process does."""
     kept = path.with_name("kept")
     with closing(sqlite3.connect(path, isolation_level=None)) as sql:
         sql.execute("PRAGMA wal_autocheckpoint = 0")
@@ -150,7 +150,7 @@ def _keep_log(path: Path, *statements: str) -> None:
 
 
 def _large_log(path: Path, random: Random) -> None:
-    """The same page again and again: the file itself stays small."""
+    """Write the same page to the log many times: the database file itself stays small."""
     size = random.choice([80, 150]) * MB
     _keep_log(
         path,
@@ -159,7 +159,7 @@ def _large_log(path: Path, random: Random) -> None:
 
 
 def _views_in_the_log(path: Path, random: Random) -> None:
-    """The file is sound; the header and the schema that count are in the log."""
+    """Keep the file sound, but put a hostile header and schema, which take effect, into the log."""
     count = random.choice([200, 3_000, 30_000])
     _keep_log(
         path,
@@ -187,7 +187,7 @@ def _index_of_noise(path: Path, random: Random) -> None:
 
 
 def _large_file(path: Path, random: Random) -> None:
-    """Near the largest that is opened, or beyond it; holes take no room."""
+    """Make a file near the size limit, or beyond it; its holes take no space."""
     size = random.choice([500 * MB, 530 * MB, 10**12])
     pages = size // _PAGE_BYTES
     os.truncate(path, pages * _PAGE_BYTES)
@@ -213,4 +213,4 @@ MAKERS: Final[dict[str, Maker]] = {
     "an index of noise": _index_of_noise,
     "a large file": _large_file,
 }
-"""By name."""
+"""The makers of these databases, by name."""

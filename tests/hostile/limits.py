@@ -14,7 +14,7 @@ from tests.support.device import REPOSITORY
 _MB: Final = 2**20
 
 _SHARED_MB: Final = {"capture": 114, "sync": 52, "prune": 45, "serve": 30}
-"""What each has before it opens the queue: it shares that with the process that forked it, and the
+"""Memory of each before it opens the queue: it shares that with the process that forked it, and the
 kernel counts it there. Source: tests/README.md, Figures; prune's was measured on 2026-11-29."""
 
 _BOTH: Final = Path("/sys/fs/cgroup")
@@ -30,13 +30,13 @@ def most_bytes(name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What one process may take beyond what it shares; no group where the kernel has none."""
+    """The memory limit of one process beyond what it shares; the group is None without cgroups."""
 
     bytes: int
     group: Path | None
 
     def bind(self, pid: int) -> None:
-        """Put another process under it."""
+        """Put another process under this limit."""
         if self.group is None:
             pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[0])
             most = pages * resource.getpagesize() + self.bytes
@@ -45,7 +45,7 @@ class Limit:
             (self.group / "cgroup.procs").write_text(str(pid))
 
     def kills(self) -> int:
-        """Return how many processes the kernel has ended there for want of memory."""
+        """Return how many processes of the group the kernel has killed for lack of memory."""
         if self.group is None:
             return 0
         old = self.group / "memory.oom_control"

@@ -15,7 +15,7 @@ from tests.hostile.schemas import Maker
 _REPOSITORY: Final = Path(__file__).parents[2]  # tests.support.device has it, and loads a second
 
 MAKERS: Final[dict[str, Maker]] = {**schemas.MAKERS, **contents.MAKERS}
-"""All of them, by name."""
+"""All makers of hostile databases, by name."""
 
 
 def make(name: str, seed: int, path: Path) -> None:

@@ -17,7 +17,7 @@ from agent.queue.reader import OutboxReader
 from agent.queue.readonly import ReadOnlyDatabase
 
 MORE_BYTES: Final = 96 * 2**20
-"""What the process may take beyond what it has: SQLite's share, its thread's stack, and a row."""
+"""Memory that the process may add: SQLite's share, its thread's stack, and a row."""
 
 
 def _migrate(layout: Layout) -> None:
@@ -46,12 +46,12 @@ WAYS: Final[dict[str, Callable[[Layout], None]]] = {
     "sync": _step,
     "serve": _look,
 }
-"""As each process opens the queue."""
+"""The way in which each process opens the queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """How it ended.
+    """The result of opening a database.
 
     Attributes:
         said: the name of the error; "sound" of a queue that could be used, "killed by N" of a
@@ -63,7 +63,7 @@ class Opened:
 
 
 def opened(layout: Layout, way: str) -> Opened:
-    """Open the queue in a child that has little memory and 60 s, and say what came of it."""
+    """Open the queue in a child that has little memory and 60 s; return the result."""
     began_s = time.monotonic()
     reading, writing = os.pipe()
     pid = os.fork()

@@ -14,7 +14,7 @@ from typing import Final
 from agent.queue.migrations import LEDGER, STEPS
 
 Maker = Callable[[Path, Random], None]
-"""Changes the database at the path; nobody else has it open."""
+"""A function that changes the database at the path; no other process has that open."""
 
 Entry = tuple[str, str, str, int, str | bytes | None]
 """A row of `sqlite_master`: type, name, table, root page, text."""
@@ -43,7 +43,7 @@ def write(path: Path, *statements: str) -> None:
 
 
 def add_entries(path: Path, entries: Iterator[Entry]) -> None:
-    """Add to the schema without having SQLite parse what is added, which takes it minutes."""
+    """Add entries to the schema; SQLite does not parse them now, because that takes minutes."""
     with closing(sqlite3.connect(path, isolation_level=None)) as sql:
         sql.execute("PRAGMA writable_schema = ON")
         sql.execute("BEGIN")
@@ -63,14 +63,14 @@ def patch(path: Path, offset: int, content: bytes) -> None:
 
 
 def _cache(path: Path, random: Random) -> None:
-    """The size of the cache that the file suggests, in pages, and a schema to fill it."""
+    """Set the cache size that the file suggests, in pages, and add a schema that fills it."""
     pages = random.choice([2**31 - 1, -(2**31), 1_000_000])
     views(path, random, count=3_000)
     patch(path, 48, struct.pack(">i", pages))
 
 
 def _rewritten(path: Path, *pragmas: str) -> None:
-    """The same content in a file with other settings."""
+    """Write the same content to a file with other settings."""
     with closing(sqlite3.connect(path, isolation_level=None)) as sql:
         sql.execute("PRAGMA journal_mode = DELETE")
         for pragma in pragmas:
@@ -84,13 +84,13 @@ def _page_size(path: Path, random: Random) -> None:
 
 
 def _large_pages(path: Path, random: Random) -> None:
-    """Pages of 64 KiB, and a cache of two million of them."""
+    """Use pages of 64 KiB, and a cache of two million pages."""
     _rewritten(path, "page_size = 65536")
     _cache(path, random)
 
 
 def _utf_16(path: Path, random: Random) -> None:
-    """SQLite only takes another encoding before there is anything; so all is made again."""
+    """Make the queue again in UTF-16, because SQLite changes the encoding only of an empty file."""
     path.unlink()
     with closing(sqlite3.connect(path)) as sql:
         sql.execute(f"PRAGMA encoding = 'UTF-16{random.choice(['le', 'be'])}'")
@@ -106,7 +106,7 @@ def _utf_16(path: Path, random: Random) -> None:
 
 
 def views(path: Path, random: Random, *, count: int = 30_000) -> None:
-    """With 30,000 of them 11 MB, for which SQLite takes 200 MB."""
+    """Add views: 30,000 of them have 11 MB, and SQLite takes 200 MB to read them."""
     columns = ", ".join(f"{number} AS c{number}" for number in range(random.randint(25, 35)))
     add_entries(
         path,
@@ -154,7 +154,7 @@ def _triggers(path: Path, random: Random) -> None:
 
 
 def _wide_table(path: Path, random: Random) -> None:
-    """More columns than SQLite's default lets a table have, or just as many."""
+    """Add a table with as many columns as SQLite's default allows, or with more."""
     count = random.choice([2_000, 32_000])
     columns = ", ".join(f"c{n}" for n in range(count))
     add_entries(path, iter([("table", "w", "w", 2, f"CREATE TABLE w ({columns})")]))
@@ -172,7 +172,7 @@ def _long_text(path: Path, random: Random) -> None:
 
 
 def _long_names(path: Path, random: Random) -> None:
-    """A name that SQLite never parses, and hands to whoever compares the schema."""
+    """Add a long name that SQLite does not parse, but returns when the schema is compared."""
     name = "n" * random.randint(700_000, 1_000_000)
     add_entries(
         path, (("view", name, name, 0, f"CREATE VIEW v{n} AS SELECT {n} AS x") for n in range(80))
@@ -180,7 +180,7 @@ def _long_names(path: Path, random: Random) -> None:
 
 
 def _not_utf_8(path: Path, random: Random) -> None:
-    """Bytes that Python cannot decode, where a name is."""
+    """Put bytes that Python cannot decode in place of a name."""
     with closing(sqlite3.connect(path, isolation_level=None)) as sql:
         sql.execute("CREATE VIEW v AS SELECT 1 AS x")
         sql.execute("PRAGMA writable_schema = ON")
@@ -190,7 +190,7 @@ def _not_utf_8(path: Path, random: Random) -> None:
 
 
 def _generated_columns(path: Path, _: Random) -> None:
-    """A table of ours, with the work that its columns ask for when its pages are checked."""
+    """Give one of Doorstep's tables generated columns that cost much when its pages are checked."""
     work = "length(hex(zeroblob(100000000)))"
     write(
         path,
@@ -247,4 +247,4 @@ MAKERS: Final[dict[str, Maker]] = {
     "an index of somebody else": _foreign_index,
     "a view without end": _endless_view,
 }
-"""By name."""
+"""The makers of these databases, by name."""

@@ -1,4 +1,4 @@
-"""Whatever another process made of the database, opening it ends soon and takes little memory."""
+"""Opening a database that another process changed ends soon and takes little memory."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ LARGE: Final = {
     "a tree without end",  # sync gives it up after 20 s
     "a log of noise",  # SQLite itself waits for 10 s, where it may not write
 }
-"""What takes seconds to make, or to give up."""
+"""Databases that take seconds to make, or to give up."""
 
 MAYBE_SOUND: Final = {
     "a value that is not UTF-8",
@@ -33,7 +33,7 @@ MAYBE_SOUND: Final = {
     "a log of noise",
     "an index of noise",
 }
-"""What SQLite ignores, or what only reading every value would find: sync does, and says so."""
+"""Faults that SQLite ignores, or that only sync finds and reports, because it reads every value."""
 
 
 def case(name: str) -> Any:

@@ -12,7 +12,7 @@ from tests.hostile.attacked import Attacked, attacked
 pytestmark = pytest.mark.slow
 
 TRIED: Final = ("a cache of 8 TB", "30,000 views", "100,000 indexes", "a tree of 60,000 levels")
-"""Each killed capture at every start, or kept it for minutes; the rig tries all."""
+"""Attacks that killed capture at every start, or delayed it for minutes; the rig tries all."""
 
 
 @pytest.fixture(scope="module")

@@ -1,1 +1,1 @@
-"""Two real instances over one PostgreSQL, and what happens at both at once, round by round."""
+"""Two real instances over one PostgreSQL, which do things at the same moment, round by round."""

@@ -1,4 +1,4 @@
-"""`python -m tests.overlaps`: how often what happens at two instances at once ends wrongly."""
+"""`python -m tests.overlaps`: counts wrong ends of what two instances do at once."""
 
 import argparse
 import random
@@ -11,7 +11,7 @@ from tests.overlaps.pair import Pair, running_pair
 from tests.overlaps.uploads import quota_is_passed
 
 Round = Callable[[Pair, random.Random], bool]
-"""One round; returns whether it ended wrongly."""
+"""A function that plays one round and returns whether that ended wrongly."""
 
 ROUNDS: Final[dict[str, Round]] = {
     one.__name__: one
@@ -20,7 +20,7 @@ ROUNDS: Final[dict[str, Round]] = {
 
 
 def main() -> int:
-    """Play the rounds and print how many ended wrongly; returns 1 where one did."""
+    """Play the rounds and print how many ended wrongly; return 1 if any did."""
     options = _options()
     wrong = 0
     with running_pair() as pair:

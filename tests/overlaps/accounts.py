@@ -1,4 +1,4 @@
-"""An account that changes while somebody signs in, or is let in, by what it was before."""
+"""Accounts that change while a person signs in, or is let in, with their former state."""
 
 import random
 import time
@@ -21,7 +21,7 @@ from tests.support.people import browser, form_of
 TIMEOUT_S: Final = 30.0
 
 CHANGED_AFTER_S: Final = (0.02, 0.15)
-"""When the password changes: five who sign in at once, by so cheap a hash, take about as long."""
+"""Delay before the password changes: five sign-ins at once with a cheap hash take about as long."""
 
 SLOW: Final = (
     """CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
@@ -29,7 +29,7 @@ SLOW: Final = (
     """CREATE OR REPLACE TRIGGER slow BEFORE INSERT ON sessions
     FOR EACH ROW EXECUTE FUNCTION slow()""",
 )
-"""An INSERT takes 20 ms, as on a server with much to do: on an idle one 300 rounds saw nothing."""
+"""Statements that slow an INSERT to 20 ms, as on a busy server: an idle one hides the fault."""
 
 BEFORE: Final = Account("customer", "c-1", "the first password")
 AFTER: Final = Account("customer", "c-1", "the second password")
@@ -37,7 +37,7 @@ AGENT: Final = Account("agent", "17", "a password")
 
 
 def session_outlives_its_password(pair: Pair, dice: random.Random) -> bool:
-    """Return whether one who signed in by the old password is signed in after the change."""
+    """Return whether a sign-in with the old password is still signed in after the change."""
     accounts, orders = Accounts(pair.office.ledger, CHEAP), f"{PREFIX}/orders"
     accounts.add(BEFORE)
     for statement in (*SLOW, "DELETE FROM sign_in_tries"):
@@ -60,14 +60,14 @@ def session_outlives_its_password(pair: Pair, dice: random.Random) -> bool:
 
 
 def _signing_in(session: requests.Session, url: str) -> Callable[[], object]:
-    """What sends the form by the old password; the form is there already."""
+    """Return a function that sends the sign-in form, already loaded, with the old password."""
     form = form_of(session.get(url, timeout=TIMEOUT_S))
     said = {"who": BEFORE.who, "password": BEFORE.password, "form": form}
     return lambda: session.post(url, data=said, timeout=TIMEOUT_S, allow_redirects=False)
 
 
 def grant_outlives_its_account(pair: Pair, dice: random.Random) -> bool:
-    """Return whether an order is open to the number of an agent whose account was removed."""
+    """Return whether an order is still open to an agent whose account was removed."""
     accounts, access = Accounts(pair.office.ledger, CHEAP), pair.office.access
     accounts.add(AGENT)
     for table in ("sign_in_tries", "grants"):

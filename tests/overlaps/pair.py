@@ -1,4 +1,4 @@
-"""The two instances that a round asks, over one folder and one PostgreSQL."""
+"""The two instances that a round sends requests to, over one folder and one PostgreSQL."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ class Pair:
 
 @contextmanager
 def running_pair(objects: str | None = None) -> Iterator[Pair]:
-    """Run both over a new folder; end them in the end.
+    """Run both instances over a new folder, and stop them with the block.
 
     Args:
         objects: where records are, as `--objects` says it; None for the folder.
@@ -53,7 +53,7 @@ def running_pair(objects: str | None = None) -> Iterator[Pair]:
 
 
 def at_once(*acts: Callable[[], object]) -> None:
-    """Do all of them, each in a thread of its own; raise what one raised."""
+    """Run all of these, each in a thread of its own; raise any error that one raised."""
     with ThreadPoolExecutor(len(acts)) as pool:
         for begun in [pool.submit(act) for act in acts]:
             begun.result()

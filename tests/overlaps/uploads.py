@@ -14,13 +14,13 @@ from tests.support.waiting import until
 from tests.support.wire import VERSION, announce, speaking_to
 
 LENGTH: Final = 32_000_000
-"""Bytes that each announces: 33 are the most."""
+"""Bytes that each upload announces: 33 such uploads fit into the quota."""
 
 AT_ONCE: Final = 48
 
 
 def quota_is_passed(pair: Pair, dice: random.Random) -> bool:
-    """Return whether one device has begun more than fits."""
+    """Return whether one device has begun more uploads than fit into its quota."""
     until(lambda: _is_empty(pair))  # what was too late for an answer may go on
     ids = [new_id() for _ in range(AT_ONCE)]
     dice.shuffle(ids)

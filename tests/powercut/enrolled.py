@@ -1,4 +1,4 @@
-"""A device of a fleet: what it seals and signs, how it is enrolled, how its certificates renew."""
+"""Scenarios of a fleet's device: sealed photos, its enrolment, the renewal of its certificates."""
 
 import random
 from contextlib import closing, redirect_stderr, redirect_stdout
@@ -35,11 +35,11 @@ from tests.support.device import Device
 from tests.support.sending import QUICK
 
 OLD: Final = timedelta(days=300)
-"""Age of certificates that are due: two thirds of a year and the spread are over."""
+"""Age of certificates that are due for renewal: more than two thirds of a year and the spread."""
 
 
 def sealed(stage: Stage) -> None:
-    """Photos with Content Credentials, sealed to others from the second fleet document on."""
+    """Take photos with Content Credentials; the second fleet document changes their recipients."""
     office.join(stage)
     enrol_by_hand(stage, timedelta(minutes=1))
     with stage.open() as device, files.noted(stage):
@@ -57,7 +57,7 @@ def sealed(stage: Stage) -> None:
 
 
 def enrolment(stage: Stage) -> None:
-    """A press without a photo, since there are no certificates; enrolled; photos."""
+    """Press without certificates, which makes no photo; then enrol, and take photos."""
     with office.opened(stage), files.noted(stage):
         write_durably(stage.disk / CA, AUTHORITY.pem)
         with stage.open() as device:
@@ -75,7 +75,7 @@ def enrolment(stage: Stage) -> None:
 
 
 def renewal(stage: Stage) -> None:
-    """All three certificates are replaced between presses, by what sync and capture do."""
+    """Let sync and capture replace all three certificates between presses."""
     with office.opened(stage), files.noted(stage):
         enrol_by_hand(stage, OLD)
         with stage.open() as device:
@@ -87,13 +87,13 @@ def renewal(stage: Stage) -> None:
 
 
 def photo(stage: Stage, device: Bench) -> None:
-    """Press; it leaves a photo, and not a record without one."""
+    """Press, and check that this leaves a record with a photo."""
     stage.photo(device)
     assert device.replies[-1]["label"]["kind"] == Kind.PHOTO, device.replies[-1]
 
 
 def enrol_by_hand(stage: Stage, age: timedelta, own: PrivateKey | None = None) -> None:
-    """Everything that an enrolment leaves, with certificates that are so old; `own` is for TLS."""
+    """Write all files of an enrolment, with certificates of this age; `own` is the key for TLS."""
     layout, starts = stage.layout, datetime.now(UTC) - age
     layout.make()
     write_durably(Path(stage.tables["identity"]["ca"]), AUTHORITY.pem)
@@ -114,18 +114,18 @@ def enrol_by_hand(stage: Stage, age: timedelta, own: PrivateKey | None = None) -
 
 
 def settings(stage: Stage) -> Config:
-    """As its commands read them."""
+    """Return the device's settings as its commands read them."""
     return load(device(stage).config)
 
 
 def device(stage: Stage) -> Device:
-    """What a technician sees of it."""
+    """Return the device as a technician sees it."""
     state = {"dir": str(stage.layout.state), "run_dir": str(stage.layout.run), "reserve_mb": 1}
     return Device(stage.folder, "", state=state, **stage.tables)
 
 
 def enrol(stage: Stage, *, is_real: bool = False) -> tuple[int, str]:
-    """`doorstep enrol` with its token; its exit code, and what it said."""
+    """Run `doorstep enrol` with the token; return exit code and output."""
     pin = certificates.key_sha256(AUTHORITY.certificate)
     url, token = stage.tables["backend"]["url"], str(office.token_file(stage))
     words, van = ("enrol", url, "--token", token, "--ca-sha256", pin), device(stage)
@@ -136,14 +136,14 @@ def enrol(stage: Stage, *, is_real: bool = False) -> tuple[int, str]:
 
 
 def said(*words: str, config: Path) -> tuple[int, str]:
-    """A command of the product in this process; its exit code, and what it printed."""
+    """Run a command of the product in this process; return exit code and output."""
     with redirect_stdout(StringIO()) as out, redirect_stderr(out):
         code = main([*words, "--config", str(config)])
     return code, out.getvalue()
 
 
 def renew(device: Bench) -> str | None:
-    """A turn of sync's renewal, with capture at work; what is wrong with the certificates."""
+    """Run sync's renewal once while capture works; return what is wrong with the certificates."""
     config = device.config
     with closing(Est(config.est, tls.for_est(config), QUICK)) as est:
         made = Renewal(config, est, random.Random(1), partial(_ask, device))

@@ -59,7 +59,7 @@ def _written(
 
 
 def note(stage: Stage, *folders: Path) -> None:
-    """All files below these are there from now on."""
+    """Note that all files below these folders exist from now on."""
     for folder in folders:
         for path in folder.rglob("*"):
             if path.is_file():
@@ -67,14 +67,14 @@ def note(stage: Stage, *folders: Path) -> None:
 
 
 def name_of(stage: Stage, path: Path) -> str:
-    """By its place on the disk; what lies elsewhere is not cut."""
+    """Return a file's name on the rig's disk; files elsewhere are not cut."""
     return str(path.relative_to(stage.disk))
 
 
 def broken(
     stage: Stage, told: Told, log_bytes: int, names: Collection[str] | None = None
 ) -> Iterator[str]:
-    """Files, or these, that are neither as last promised nor as the change in hand has them."""
+    """Yield files that are neither as last promised nor as the unfinished change makes them."""
     for name in sorted(told.names() if names is None else names):
         path = stage.disk / name
         found = digest(path) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""What must be so of a fleet's device after a power cut: it belongs to it, or comes to."""
+"""Checks that a device still belongs to its fleet after a power cut, or then joins it."""
 
 import random
 from collections.abc import Iterator
@@ -32,17 +32,17 @@ from tests.support.sealed import IDENTITIES
 from tests.support.sending import QUICK, SetClock
 
 LATER_S: Final = 10 * checker.LATER_S
-"""CLOCK_BOOTTIME at which all that the other check has booked is due."""
+"""CLOCK_BOOTTIME at which every retry that checker.py has scheduled is due."""
 
 YOUNG: Final = YEAR - timedelta(days=1)
-"""What is left at least of a certificate that was just issued."""
+"""Least remaining validity of a certificate that was just issued."""
 
 _opened: dict[str, list[str]] = {}
-"""What is wrong with a record, by its digest: most states have the same as one before."""
+"""Faults of each record by its digest: most states have the same records as an earlier state."""
 
 
 def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
-    """No key, certificate or document is torn; what was begun is finished; no green is lost."""
+    """Return broken rules: torn key, certificate or document; unfinished change; lost green."""
     if faults := list(files.broken(stage, told, log_bytes)):
         return faults  # nothing else works with a torn key
     with office.opened(stage, [one for one in told.heard if one.log_bytes <= log_bytes]):
@@ -61,7 +61,7 @@ def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
 
 
 def _usable(stage: Stage) -> Iterator[str]:
-    """A certificate that is there counts, and lets the device in."""
+    """Check that each existing certificate is valid and lets the device in."""
     config = settings(stage)
     if not IdentityStore(stage.layout).is_there():
         return
@@ -90,7 +90,7 @@ def _renews(bench: Bench) -> Iterator[str]:
 
 
 def _belongs(stage: Stage, bench: Bench) -> Iterator[str]:
-    """It has all three certificates for its own keys, young ones, and the fleet document."""
+    """Check for three young certificates of the device's own keys, and for the fleet document."""
     layout, trust = stage.layout, TrustStore(stage.layout)
     yield from _left(layout)
     if not _is_let_in(bench.config):
@@ -115,7 +115,7 @@ def _belongs(stage: Stage, bench: Bench) -> Iterator[str]:
 
 
 def _left(layout: Layout) -> Iterator[str]:
-    """Beside the identity at most the key that it was asked for with, until the next renewal."""
+    """Check that the only other key is the one with which the identity was requested."""
     left = {path.name for path in layout.sync_keys.iterdir()} - {"tls.pem"}
     if left - {"next-key.pem"}:
         yield f"keys/sync has {left}"
@@ -125,7 +125,7 @@ def _left(layout: Layout) -> Iterator[str]:
 
 
 def _sends_all(bench: Bench, told: Told, log_bytes: int) -> Iterator[str]:
-    """What the driver saw as kept reaches the office once, whole, signed and sealed."""
+    """Check that every record the driver saw as kept reaches the office once, whole and sealed."""
     to = _Office()
     sender = Sync(bench.layout, bench.outbox, to, SetClock(LATER_S), random.Random(1))
     waiting = sum(row.state is State.PENDING for row in bench.rows())
@@ -143,7 +143,7 @@ def _sends_all(bench: Bench, told: Told, log_bytes: int) -> Iterator[str]:
 
 
 def _sealed_to_all(bench: Bench, newest: Item) -> Iterator[str]:
-    """The photo after the cut is sealed to whom the fleet document in force names."""
+    """Check that the photo after the cut is sealed to the current fleet document's recipients."""
     content = bench.layout.record(newest.capture_id).read_bytes()
     in_force = fleet.walk(TrustStore(bench.layout).fleet(), FLEET.key.public_key())
     named = in_force.recipients.names if in_force.recipients else ()
@@ -161,7 +161,7 @@ def _opens(content: bytes, identity: sealing.Identity) -> bool:
 
 
 class _Office(Delivery):
-    """Takes each record in once, after it has opened it."""
+    """A backend that accepts each record once, after it has opened the record."""
 
     def __init__(self) -> None:
         self.got: set[str] = set()
@@ -184,7 +184,7 @@ class _Office(Delivery):
 
 
 def _wrong(item: Item, content: bytes) -> Iterator[str]:
-    """Signed by this device; a photo is sealed, and has Content Credentials by the fleet."""
+    """Check that the device signed a record, and that a photo is sealed and has credentials."""
     name = f"{item.kind} {item.capture_id}"
     if recordfile.check(content).label.device_id != DEVICE:
         yield f"{name}: another device's"

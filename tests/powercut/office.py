@@ -1,4 +1,4 @@
-"""The fleet's own server: as it was when the power went, it knows what it was asked by then."""
+"""The fleet's own server, which remembers the requests from before the power cut."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -24,15 +24,15 @@ FIRST: Final = FLEET.document()
 NEW_ESCROW: Final = sealing.read_identities(
     "AGE-SECRET-KEY-1ZL62T5CL0235AYT9CLWRGS7PYMY0K78HUFKZN59H93FHUUEHLUUQUGF07N\n"
 )[0]
-"""Known to everybody, as those of tests/support/sealed.py."""
+"""A public key pair, as those of tests/support/sealed.py."""
 
 SECOND: Final = FLEET.document(2, recipients=[NAMES[0], NEW_ESCROW.recipient])
-"""The one that the server has now: the escrow is another."""
+"""The fleet document that the server has now: it names another escrow."""
 
 DEVICE: Final = "van-7"
 
 TOKEN: Final = "blue-42"
-"""By which the device enrols, once; source: `EstServer`."""
+"""Token with which the device enrols once; source: `EstServer`."""
 
 SERVED: Final = "van-7.vans.example"
 """A name that the device's own server may have."""
@@ -40,11 +40,11 @@ SERVED: Final = "van-7.vans.example"
 NOWHERE: Final = "https://127.0.0.1:9"
 
 CA: Final = "ca.pem"
-"""Of the fleet's authority, on the disk that is cut: an enrolment may write it."""
+"""Certificate of the fleet's authority, on the disk that is cut: an enrolment may write it."""
 
 
 def join(stage: Stage, url: str = NOWHERE) -> None:
-    """From its next start on the device is one of the fleet's, and looks for its server there."""
+    """Make the device one of the fleet's from its next start on, with its server at `url`."""
     stage.folder.mkdir(exist_ok=True)
     key = stage.folder / "fleet-key.pem"
     key.write_bytes(signing.public_pem(FLEET.key.public_key()))
@@ -58,7 +58,7 @@ def join(stage: Stage, url: str = NOWHERE) -> None:
 
 @contextmanager
 def opened(stage: Stage, heard: Sequence[Heard] = ()) -> Iterator[EstServer]:
-    """The server, which has answered what it `heard`; what it is asked in the block is noted."""
+    """Run the server, which remembers what it `heard`, and note the requests during the block."""
     with est_server(stage.folder / "est", AUTHORITY) as server:
         server.given, server.fleet = {SERVED}, SECOND
         server.script = lambda asked: _retired(server, asked)
@@ -75,7 +75,7 @@ def opened(stage: Stage, heard: Sequence[Heard] = ()) -> Iterator[EstServer]:
 
 
 def _retired(server: EstServer, asked: Asked) -> Answered | None:
-    """The end of a device; None of what is not asked for it, or no more."""
+    """Answer a request to retire a device; None for another request, or a second one."""
     if asked.path != "/retire" or asked.peer is None or asked.peer.serial_number in server.revoked:
         return None
     server.revoked.add(asked.peer.serial_number)
@@ -93,7 +93,7 @@ def _asked(one: Heard) -> Asked:
 
 
 def token_file(stage: Stage) -> Path:
-    """As a technician puts it there."""
+    """Write the token file, as a technician does."""
     file = stage.folder / "token"
     file.write_text(f"{TOKEN}\n")
     return file

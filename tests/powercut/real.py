@@ -1,4 +1,4 @@
-"""The device's own commands, as processes of their own, on what a cut left."""
+"""Runs the device's own commands, as processes of their own, on the files that a cut left."""
 
 import json
 from typing import Final
@@ -12,7 +12,7 @@ SMALL: Final = {"kind": "simulated", "width_px": 320, "height_px": 240}
 
 
 def restart(stage: Stage) -> frozenset[str]:
-    """Run the commands of a device on a simulated board; the records that they made."""
+    """Run the commands of a device on a simulated board; return the records that they made."""
     stage.empty()
     state = {"dir": str(stage.layout.state), "run_dir": str(stage.layout.run), "reserve_mb": 1}
     device = Device(stage.folder / "real", "", state=state, camera=SMALL, **stage.tables)

@@ -1,4 +1,4 @@
-"""A device leaves its fleet: it is one of it still, or nothing of it is left."""
+"""The scenario of retirement: the device still belongs to its fleet, or nothing of it is left."""
 
 import re
 import subprocess
@@ -25,14 +25,14 @@ SIGNS, SHOWS, SERVES = KEYS = tuple(signing.new_key() for _ in range(3))
 """The device's keys: its records', its own TLS and its server's."""
 
 CONFIG, MARK = "etc/config.toml", "etc/retired.json"
-"""On the disk: the end of the one is the commit point, and the other says what is to be wiped."""
+"""Files on the disk: removing CONFIG is the commit point, and MARK says what is to be wiped."""
 
 LEFT: Final = {MARK, "etc/world.toml", "etc/receipt-key.pem"}
-"""Which device this was, and what is the test's own."""
+"""Files that stay: the mark, which names the device, and files of the test's own."""
 
 
 def retirement(stage: Stage) -> None:
-    """A device that has delivered all it has."""
+    """Retire a device that has delivered all its records."""
     with office.opened(stage), files.noted(stage):
         _join(stage)
         stage.layout.make()
@@ -56,7 +56,7 @@ def retirement(stage: Stage) -> None:
 
 
 def _join(stage: Stage) -> None:
-    """Its configuration is on the disk that is cut, with all that it names."""
+    """Put the configuration, with all files that it names, on the disk that is cut."""
     (stage.disk / "etc").mkdir(exist_ok=True)
     ca, key = stage.disk / "etc/ca.pem", stage.disk / "etc/fleet-key.pem"
     stage.tables["identity"] |= {"ca": str(ca), "fleet_key": str(key)}
@@ -88,7 +88,7 @@ def _commit_noted(stage: Stage) -> Iterator[None]:
 
 
 def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
-    """Before the commit point nothing is gone; whatever it is, the next run ends it, for good."""
+    """Check that nothing is gone before the commit point, and that the next run finishes."""
     is_begun = not (stage.disk / CONFIG).exists()
     names = {CONFIG, MARK} if is_begun else None
     if faults := list(files.broken(stage, told, log_bytes, names)):
@@ -107,7 +107,7 @@ def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
 
 
 def _works(stage: Stage, told: Told, log_bytes: int) -> Iterator[str]:
-    """It is a device as before: it starts, and knows what it has delivered."""
+    """Check that the device works as before: it starts, and knows what it has delivered."""
     with stage.open() as bench:
         found = checker.look(bench.layout)
     promised = told.possible(log_bytes)[0].rows
@@ -118,7 +118,7 @@ def _works(stage: Stage, told: Told, log_bytes: int) -> Iterator[str]:
 
 
 def _move_server(stage: Stage, url: str) -> None:
-    """It has another port than when the scenario was recorded."""
+    """Write the server's new address: the port differs from when the scenario was recorded."""
     config = stage.disk / CONFIG
     text = re.sub(r'url = "[^"]+"', f'url = "{url}"', config.read_text())
     config.write_text(text)
@@ -134,7 +134,7 @@ def _retire(stage: Stage, *, is_real: bool) -> tuple[int, str]:
 
 
 def _left(stage: Stage) -> Iterator[str]:
-    """Neither a file of the fleet's, nor a key anywhere on the disk, free blocks included."""
+    """Yield files of the fleet, and keys anywhere on the disk, free blocks included."""
     there = {str(path.relative_to(stage.disk)) for path in stage.disk.rglob("*") if path.is_file()}
     if there != LEFT:
         yield f"retired, and there is {sorted(there ^ LEFT)}"

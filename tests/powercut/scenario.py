@@ -1,4 +1,4 @@
-"""A stretch of a device's work that is cut, and what must be so after any cut."""
+"""A part of a device's work in which the power is cut, and what must hold after any cut."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ the restart, to the promises that are broken."""
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One stretch of a device's work.
+    """One part of a device's work.
 
     Attributes:
         act: what is cut.
@@ -39,7 +39,7 @@ class Scenario:
 
 @cache
 def pictures() -> list[Image]:
-    """A door in three sizes: about 35, 140 and 270 KB as JPEG; the fourth is blurred."""
+    """Return a door in three sizes: about 35, 140 and 270 KB as JPEG; the fourth is blurred."""
     sharp = [_door(640, 360), _door(1280, 720), _door(1920, 1080)]
     return [*sharp, render(Scene(seed=1, width_px=640, height_px=360, motion_px=30.0))]
 

@@ -55,12 +55,12 @@ class Stage:
             yield device
 
     def begin(self) -> None:
-        """The crash states begin here: what was before is on the disk, and is not cut."""
+        """Begin the crash states here: everything before is on the disk, and is not cut."""
         self.flush()
         self.told.begun = self.now()
 
     def flush(self) -> None:
-        """Have all that was written on the disk, whatever a variant leaves out."""
+        """Flush everything that was written to the disk, even if a variant leaves flushes out."""
         subprocess.run(["sync", "--file-system", self.disk], check=True)
 
     def leave_open(self) -> Bench:
@@ -91,7 +91,7 @@ class Stage:
         self.told.believed.append(Believed(begun, self.now(), *kept))
 
     def change(self, name: str, begun: int, value: str | None) -> None:
-        """Since the log had the size `begun`, this became so; now it is a promise."""
+        """Promise that `name` has this `value`; the change began at the log size `begun`."""
         self.told.changes.append(Change(begun, self.now(), name, value))
 
     def lose(self, capture_id: str) -> None:

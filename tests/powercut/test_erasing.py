@@ -1,4 +1,4 @@
-"""A disk that is erased says what it was until nothing else of it is left."""
+"""A disk keeps its superblock, which identifies it, until everything else is erased."""
 
 import os
 import random
@@ -28,7 +28,7 @@ def _parts() -> None:
 
 
 def filled(image: Path) -> bytes:
-    """A file system whose every block, but for the first, holds what nobody should find."""
+    """Make a file system in which every block except the first has secret content."""
     subprocess.run(["mkfs.ext4", "-q", "-F", image, str(DISK_BYTES >> 10)], check=True)
     first = image.read_bytes()[:FIRST_BYTES]
     image.write_bytes(first + random.Random(1).randbytes(DISK_BYTES - FIRST_BYTES))
@@ -36,7 +36,7 @@ def filled(image: Path) -> bytes:
 
 
 def in_blocks(entries: list[Entry]) -> Iterator[Entry]:
-    """As a card takes them: in pieces, of which any may be written before the others."""
+    """Split the writes into blocks, because a card may write the blocks in any order."""
     for entry in entries:
         starts = range(0, len(entry.content), FIRST_BYTES) or [0]
         for start in starts:
@@ -46,7 +46,7 @@ def in_blocks(entries: list[Entry]) -> Iterator[Entry]:
 
 
 def test_power_cut_leaves_an_erased_disk_that_is_empty_or_known(tmp_path: Path) -> None:
-    """`doorstep retire` erases again what still has its superblock, and nothing else."""
+    """`doorstep retire` erases a disk again only while the disk still has its superblock."""
     image, log = tmp_path / "disk.img", tmp_path / "disk.log"
     base = filled(image)
     with disk.exported(image, log) as export:

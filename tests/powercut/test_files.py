@@ -1,4 +1,4 @@
-"""Whatever the product writes to be whole at any time is watched when the power is cut."""
+"""The rig watches every file that the product keeps whole at any time."""
 
 from typing import Final
 

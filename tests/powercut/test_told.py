@@ -1,4 +1,4 @@
-"""What may be found after a power cut follows from when each change began and was done."""
+"""The states that a power cut may leave follow from when each change began and was done."""
 
 from tests.powercut.told import Change, Told
 

@@ -1,4 +1,4 @@
-"""What a scenario promised, and when: the sizes of the write log are its clock."""
+"""The promises of a scenario, and their times: the size of the write log is the clock."""
 
 import sys
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The driver saw that a record was kept when the log had this size."""
+    """A light that showed the driver that a record was kept, when the log had this size."""
 
     log_bytes: int
     capture_id: str
@@ -36,7 +36,7 @@ class Shown:
 
 @dataclass(slots=True)
 class Rebuild:
-    """A queue that the scenario breaks, and the product makes again.
+    """A queue that the scenario breaks, and that the product makes again.
 
     Attributes:
         begun: size of the log when it was still whole; from there on a restart may rebuild it.
@@ -51,7 +51,7 @@ class Rebuild:
 
 @dataclass(frozen=True, slots=True)
 class Believed:
-    """What lies in `trust/` after one change; `begun` and `done` as in `Version`."""
+    """The contents of `trust/` after one change; `begun` and `done` as in `Version`."""
 
     begun: int
     done: int
@@ -62,7 +62,7 @@ class Believed:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What something that has a name became; `begun` and `done` as in `Version`.
+    """A change of something that has a name; `begun` and `done` as in `Version`.
 
     Attributes:
         name: such as a file's path on the disk.
@@ -116,11 +116,11 @@ class Told:
     heard: list[Heard] = field(default_factory=list)
 
     def known(self) -> dict[str, Row]:
-        """Every record that ever had a row, with its latest one."""
+        """Return every record that ever had a row, with its latest row."""
         return {name: row for version in self.versions for name, row in version.rows.items()}
 
     def possible(self, log_bytes: int) -> list[Version]:
-        """What the queue may be after a cut: as last promised, or as the change in hand has it."""
+        """Return the queue's possible states after a cut: the promised or the unfinished one."""
         empty = Version(0, 0, {}, None, has_time=False)
         settled = [version for version in self.versions if version.done <= log_bytes]
         in_hand = [
@@ -129,15 +129,15 @@ class Told:
         return [settled[-1] if settled else empty, *in_hand]
 
     def may_rebuild(self, log_bytes: int) -> bool:
-        """Whether a restart on this cut may find the queue broken."""
+        """Return whether a restart on this cut may find the queue broken."""
         return any(one.begun <= log_bytes < one.done for one in self.rebuilds)
 
     def names(self) -> set[str]:
-        """All that has ever changed."""
+        """Return the names of everything that has ever changed."""
         return {one.name for one in self.changes}
 
     def may_be(self, name: str, log_bytes: int) -> set[str | None]:
-        """What it may be after a cut: as last promised, or as a change in hand has it."""
+        """Return its possible values after a cut: as last promised, or by an unfinished change."""
         changes = [one for one in self.changes if one.name == name]
         settled = [one.value for one in changes if one.done <= log_bytes]
         in_hand = {one.value for one in changes if one.begun <= log_bytes < one.done}

@@ -1,4 +1,4 @@
-"""A release is tried on a device, and stays or goes back: one release, whole, after any cut."""
+"""The scenario of an update: after any cut, one whole release is in use."""
 
 import shutil
 import subprocess
@@ -22,17 +22,17 @@ UNITS: Final = {
     "2": {"doorstep-capture.service": "capture of 2\n", "doorstep-more.service": "only 2 has it\n"},
     "3": {"doorstep-capture.service": "capture of 3\n", "doorstep-more.service": "3 has it too\n"},
 }
-"""Of each release, by its name; the first one, as those until 2026.11.6, keeps none of its own."""
+"""Units of each release by its name; the first, as releases until 2026.11.6, keeps none."""
 
 ALIEN: Final = {"doorstep-trial.service": "of the trial\n", "ssh.service": "not ours\n"}
-"""Units that no release has: they stay."""
+"""Units that belong to no release, and stay."""
 
 RELEASE: Final = "the device's own release"
-"""What a trial may change, by this name among the promises."""
+"""The name, among the promises, of what a trial may change."""
 
 
 PROVISIONED: Final = "the release that is put in place without a trial"
-"""By provisioning, which begins again where it was broken off."""
+"""The name for what provisioning changes; it continues after an interruption."""
 
 _RUN: Final = """
 import runpy, sys
@@ -42,11 +42,11 @@ import release
 trial = runpy.run_path(sys.argv[1] + "/__main__.py", run_name="trial")
 trial["run"](release.Places(*map(Path, sys.argv[2:])))
 """
-"""The trial's program, told where everything is."""
+"""Start of the trial's program, with the places of all files."""
 
 
 def update(stage: Stage) -> None:
-    """One is tried and stays, room is made; the next is tried, goes back, and is put in place."""
+    """Try a release that stays, make room, try one that goes back, and put that in place."""
     places = _places(stage)
     _set_up(places)
     for name in UNITS:
@@ -67,7 +67,7 @@ def update(stage: Stage) -> None:
 
 
 def _places(stage: Stage) -> Any:
-    """On the disk that is cut; what a boot forgets is not on it."""
+    """Return the trial's paths: on the disk that is cut, except files that a boot forgets."""
     run = stage.folder / "booted"
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir(parents=True)
@@ -79,7 +79,7 @@ def _release(places: Any, name: str) -> Path:
 
 
 def _set_up(places: Any) -> None:
-    """A device whose own release is the first, and two that were installed as a whole."""
+    """Set up a device with the first release in use, and two more releases installed whole."""
     for name, units in UNITS.items():
         folder = _release(places, name)
         (folder / "lib").mkdir(parents=True)
@@ -113,7 +113,7 @@ def _promise(stage: Stage, name: str, change: Callable[[], None]) -> None:
 
 
 def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
-    """A boot leads to one release, which is whole, and its units; the next deploy works."""
+    """Check that a boot starts one whole release and its units, and that the next deploy works."""
     places = _places(stage)
     faults: list[str] = []
     with environment(PATH=str(_stand_in(stage))), redirect_stdout(StringIO()):
@@ -131,7 +131,7 @@ def check(stage: Stage, told: Told, log_bytes: int, is_real: bool) -> list[str]:
 
 
 def _boot(places: Any, *, is_real: bool) -> None:
-    """As doorstep-trial.service; in a process of its own if it is to be real."""
+    """Run the trial as doorstep-trial.service does; in a process of its own if `is_real`."""
     if not is_real:
         trial["run"](places)
         return
@@ -140,7 +140,7 @@ def _boot(places: Any, *, is_real: bool) -> None:
 
 
 def _stand_in(stage: Stage) -> Path:
-    """Where a systemctl is that starts nothing: this machine's own is not the device's."""
+    """Return the folder of a systemctl that starts nothing, in place of this machine's own."""
     folder = stage.folder / "bin"
     folder.mkdir(exist_ok=True)
     command = folder / "systemctl"
@@ -150,7 +150,7 @@ def _stand_in(stage: Stage) -> Path:
 
 
 def _one_release(told: Told, log_bytes: int, places: Any) -> Iterator[str]:
-    """Which one runs, with its units, and what is told of the last trial."""
+    """Check which release runs, with its units, and what the last trial reports."""
     runs, units = _runs(places)
     if runs not in (possible := told.may_be(RELEASE, log_bytes)):
         yield f"release {runs} is the device's own; promised was {possible}"
@@ -171,7 +171,7 @@ def _runs(places: Any) -> tuple[str, dict[str, str]]:
 
 
 def _whole(stage: Stage, told: Told, log_bytes: int, places: Any) -> Iterator[str]:
-    """A release that passes for whole is; and the one in use does."""
+    """Check that each release marked whole is whole, and that the one in use is marked."""
     if not (places.current / ".complete").exists():
         yield "the release in use is not whole"
     for mark in places.opt.glob("releases/*/.complete"):
@@ -183,7 +183,7 @@ def _whole(stage: Stage, told: Told, log_bytes: int, places: Any) -> Iterator[st
 
 
 def _seen(stage: Stage) -> dict[str, str]:
-    """All files and links on the disk."""
+    """Return all files and links on the disk."""
     return {
         str(path): str(path.readlink()) if path.is_symlink() else digest(path)
         for path in stage.disk.rglob("*")
@@ -192,7 +192,7 @@ def _seen(stage: Stage) -> dict[str, str]:
 
 
 def _next_deploy(places: Any) -> Iterator[str]:
-    """Whatever is whole can be tried, and stays."""
+    """Check that any whole release can be tried, and stays."""
     name = max(one.parent.name for one in places.opt.glob("releases/*/.complete"))
     _ask(places, name)
     releases.begin(places, _release(places, name))

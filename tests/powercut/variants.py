@@ -100,7 +100,7 @@ def _committed(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _committed_in(unlink: Callable[..., None]) -> Callable[..., None]:
-    """The same of what is deleted in an open folder."""
+    """Return an `unlink` that flushes after each deletion in an open folder."""
 
     def committed(path: Path | str, *, dir_fd: int | None = None) -> None:
         unlink(path, dir_fd=dir_fd)
@@ -138,12 +138,12 @@ def _ask_with_unkept_key() -> None:
 
 
 def _flush_no_trial() -> None:
-    """Leave it to chance when a trial's links have their names."""
+    """Leave out the flush that makes the names of a trial's links durable."""
     _put(part("release"), "flush", lambda _folder: None)
 
 
 def _use_before_previous() -> None:
-    """Put a release in place, and note then where to go back to."""
+    """Put a release in place, and note the previous release only then."""
     release = part("release")
 
     def begin(places: Any, tried: Path) -> None:
@@ -156,7 +156,7 @@ def _use_before_previous() -> None:
 
 
 def _mark_after_configuration() -> None:
-    """Take the configuration away before it is written down what is to be wiped."""
+    """Remove the configuration before the mark says what is to be wiped."""
     rename, late = Path.rename, list[Callable[[], Any]]()
 
     def keep(*words: Any) -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.races`: what two processes of the backend do at once, and its wrong ends."""
+"""`python -m tests.races`: plays races of two backend processes, and counts wrong ends."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from tests.races.races import RACES
 
 
 def main() -> int:
-    """Print a line for each race; return 1 where one of them ended wrong."""
+    """Print a line for each race; return 1 if any race ended wrong."""
     options = _options()
     names = options.races or list(RACES)
     wrong = 0

@@ -22,24 +22,24 @@ from tests.backend.office.model import open_office
 from tests.backend.wire.store import Store
 
 REFUSED: Final = (CannotBindError, NotDone)
-"""The backend changed nothing and says why."""
+"""Errors with which the backend changes nothing and says why."""
 
 BROKE: Final = (Conflict, OSError)
-"""A person reads that something broke, and not why; any other error ends the process."""
+"""Errors that show a person that something broke, but not why; any other ends the process."""
 
 ANSWER_S: Final = 60.0
-"""Longest wait for both: ten times as long as an engine may take for one step."""
+"""Longest wait for both processes: ten times what an engine may take for one step."""
 
 
 class Deed(NamedTuple):
-    """What one process does; `verb` is a key of VERBS."""
+    """The action of one process; `verb` is a key of VERBS."""
 
     verb: str
     words: tuple[str, ...]
 
 
 class Said(NamedTuple):
-    """What came of it; `why` is empty where it was done. Refused, it `broke` or says why not."""
+    """The result of a deed; `why` is empty if it was done. A refused deed `broke` or says why."""
 
     done: bool
     why: str = ""
@@ -72,7 +72,7 @@ class Pair:
     ends: tuple["Connection[Any, Any]", "Connection[Any, Any]"]
 
     def act(self, deeds: tuple[Deed, Deed], late_s: float) -> tuple[Said, Said]:
-        """Return what both said.
+        """Let both processes act; return both results.
 
         Args:
             late_s: how much later the second one begins; the first one, if it is negative.
@@ -88,7 +88,7 @@ class Pair:
 
 @contextmanager
 def pair(folder: Path, *, locks: bool = True) -> Iterator[Pair]:
-    """Run both over the backend in this folder, on the engines that the environment names.
+    """Run both processes over the backend in this folder, on the engines named in the environment.
 
     Args:
         locks: False breaks the backend: nothing waits for a lock that has a name. It shows that

@@ -19,12 +19,12 @@ from tests.races.races import RACES, Site
 from tests.support.postgres import running_postgres
 
 LATE_S: Final = 0.01
-"""Most that one begins before the other: a command of some statements takes about as long."""
+"""Largest head start of one process: a command of a few statements takes about as long."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What the rounds of one race came to.
+    """The results of one race's rounds.
 
     Attributes:
         refused: rounds in which one of both was refused, in words.
@@ -39,7 +39,7 @@ class Tally:
 
 @contextmanager
 def engines(database: str, objects: str) -> Iterator[None]:
-    """Start what was chosen, and name it in the environment, which other processes inherit."""
+    """Start the chosen engines, and name them in the environment, which other processes inherit."""
     with ExitStack() as servers:
         if database == "postgresql":
             os.environ[opening.URL] = servers.enter_context(running_postgres(fsync=False)).url

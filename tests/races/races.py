@@ -14,10 +14,10 @@ from tests.races.pair import Deed, Said
 from tests.support.factory import Made, RecordMaker
 
 Judge = Callable[[Said, Said], str]
-"""Says in words what is wrong; empty where nothing is."""
+"""A function that returns what is wrong as text, or an empty text."""
 
 Round = tuple[tuple[Deed, Deed], Judge]
-"""What both do, and who judges it afterwards."""
+"""The deeds of both processes, and the judge of their results."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Site:
     second: RecordMaker = field(default_factory=lambda: RecordMaker("van-8"))
 
     def reset(self) -> None:
-        """Everybody takes photos, and nothing is held."""
+        """Reset the site: every customer accepts photos, and nothing is held."""
         self.town.office.opt_out_address("a-6", False)
         for number in (LEFT_DOOR, RIGHT_DOOR, CHANGES_MIND):
             self.town.office.opt_out_order(number, False)
@@ -40,14 +40,14 @@ class Site:
         return found is not None and found.number is None
 
     def let_in(self, number: int, *kinds: str) -> list[str]:
-        """A new device for each kind; kind and number are its name."""
+        """Let in a new device for each kind; its name is kind and number."""
         names = [f"{kind}-{number}" for kind in kinds]
         for name in names:
             self.desk.register.let_in(name)
         return names
 
     def send_out(self, device_id: str, order: str) -> None:
-        """Give it a route of one order."""
+        """Give the device a route of one order."""
         begins = datetime.now(UTC) - timedelta(hours=1)
         self.town.office.routes.plan(
             f"r-{device_id}", [order], begins, begins + timedelta(hours=12)
@@ -55,7 +55,7 @@ class Site:
         self.town.office.routes.assign(f"r-{device_id}", device_id)
 
     def carried(self, *devices: str) -> dict[str, set[str]]:
-        """What each of these has on its route now."""
+        """Return the orders on the current route of each of these devices."""
         query = """SELECT number FROM route_orders JOIN assignments USING (route)
             WHERE device_id = ?"""
         ledger = self.town.office.ledger
@@ -63,12 +63,12 @@ class Site:
 
 
 def bind_and_opt_out(site: Site, _: int) -> Round:
-    """A dispatcher binds a photo, and the customer of that order opts out."""
+    """Let a dispatcher bind a photo while the customer of that order opts out."""
     return _against_choice(site, Deed("opt out", (LEFT_DOOR,)))
 
 
 def bind_and_opt_out_address(site: Site, _: int) -> Round:
-    """The same, and the customer opts out for the address."""
+    """Let a dispatcher bind a photo while the customer opts out for the address."""
     return _against_choice(site, Deed("opt out address", ("a-6",)))
 
 
@@ -90,7 +90,7 @@ def _against_choice(site: Site, choice: Deed) -> Round:
 
 
 def two_bind(site: Site, _: int) -> Round:
-    """Two dispatchers bind one photo, each to another order."""
+    """Let two dispatchers bind one photo, each to another order."""
     site.reset()
     photo = site.town.receive(site.town.stray())
 
@@ -110,7 +110,7 @@ def _stray(site: Site, van: RecordMaker) -> Made:
 
 
 def two_correct(site: Site, _: int) -> Round:
-    """Two photos, each on the other's order, are corrected: none waits for the other for good."""
+    """Correct two photos, each on the other's order: neither may wait for the other for good."""
     site.reset()
     photos = [site.town.receive(_stray(site, van)) for van in (site.town.van, site.second)]
     for photo, number in zip(photos, (LEFT_DOOR, RIGHT_DOOR), strict=True):
@@ -130,7 +130,7 @@ def two_correct(site: Site, _: int) -> Round:
 
 
 def bind_and_discard(site: Site, _: int) -> Round:
-    """One dispatcher binds a photo that another one deletes."""
+    """Let one dispatcher bind a photo that another one deletes."""
     site.reset()
     photo = site.town.receive(site.town.stray())
 
@@ -144,7 +144,7 @@ def bind_and_discard(site: Site, _: int) -> Round:
 
 
 def two_gone(site: Site, number: int) -> Round:
-    """Two devices go for good, and a third one gets the routes of both."""
+    """End two devices for good; a third device gets the routes of both."""
     one, two, heir = site.let_in(number, "one", "two", "heir")
     site.send_out(one, ALLOWED)
     site.send_out(two, SIGNATURE)
@@ -153,7 +153,7 @@ def two_gone(site: Site, number: int) -> Round:
 
 
 def chain_gone(site: Site, number: int) -> Round:
-    """A device goes and hands its route to one that goes at the same moment, to a third one."""
+    """End a device whose heir ends at the same moment and has a third device as heir."""
     one, two, heir = site.let_in(number, "one", "two", "heir")
     site.send_out(one, ALLOWED)
     site.send_out(two, SIGNATURE)
@@ -162,7 +162,7 @@ def chain_gone(site: Site, number: int) -> Round:
 
 
 def _nothing_lost(site: Site, gone: tuple[str, str], heir: str) -> Judge:
-    """Each order is on the route of a device that is let in, once what was refused is repeated."""
+    """Judge that each order is on an admitted device's route, after refused deeds are repeated."""
 
     def judge(*said: Said) -> str:
         for device_id, one in zip(gone, said, strict=True):
@@ -177,7 +177,7 @@ def _nothing_lost(site: Site, gone: tuple[str, str], heir: str) -> Judge:
 
 
 def gone_and_retire(site: Site, number: int) -> Round:
-    """A device goes and hands its route to one that is retired at the same moment."""
+    """End a device whose heir is retired at the same moment."""
     one, two = site.let_in(number, "one", "two")
     site.send_out(one, ALLOWED)
 
@@ -193,7 +193,7 @@ def gone_and_retire(site: Site, number: int) -> Round:
 
 
 def two_hold(site: Site, number: int) -> Round:
-    """Two people hold one order, each for another case."""
+    """Let two people hold one order, each for another case."""
     site.reset()
     cases = f"CASE-{number}A", f"CASE-{number}B"
 

@@ -24,11 +24,11 @@ _FILE_LIMIT_BYTES: Final = 16_777_216
 _LIST_LIMIT_CHARS: Final = 1_048_576
 """Longest list of revoked keys that is looked at: eight thousand devices.
 
-It is parsed before its signature is verified, or without: 14 MB took 329 MB and 1.3 s.
+The list is parsed before its signature is verified, if there is a key: 14 MB took 329 MB and 1.3 s.
 """
 
 _RECEIPTS_LIMIT: Final = 20_000
-"""Most receipts in one file: a driver's of half a year, in one file for all records."""
+"""Most receipts in one file: half a year of one driver's deliveries."""
 
 _TOKEN_LIMIT_CHARS: Final = 65_536
 """Longest receipt that is looked at; ours have 400."""
@@ -107,7 +107,7 @@ def read_receipts(paths: Sequence[Path], unusable: list[str]) -> Mapping[str, Se
 
 
 def _tokens(path: Path) -> list[str]:
-    """Raises ValueError, as `content` does, also for more than _RECEIPTS_LIMIT."""
+    """Return the receipts in a file; raise ValueError as `content`, or above _RECEIPTS_LIMIT."""
     tokens = _text(path).split(maxsplit=_RECEIPTS_LIMIT)
     if len(tokens) > _RECEIPTS_LIMIT:
         raise ValueError(f"more than {_RECEIPTS_LIMIT} receipts: put them into several files")

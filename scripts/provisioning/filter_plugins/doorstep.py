@@ -23,11 +23,11 @@ COMES_NOT_UP = 3
 
 
 LONGEST_ANSWER = 1_000_000
-"""Characters; a status has some thousand, doctor's findings some ten thousand."""
+"""Most characters; a status has some thousand, doctor's findings some ten thousand."""
 
 
 def heard(answer: object) -> Any:
-    """Return the JSON that a device answered; None if it is none, too long or nested too deeply."""
+    """Return the JSON that a device answered; None if it is invalid, too long or too deep."""
     if not isinstance(answer, str) or len(answer) > LONGEST_ANSWER:
         return None
     try:
@@ -289,12 +289,12 @@ def _in_use(found: Mapping[str, str]) -> str:
 
 
 def _number(text: str | None) -> int:
-    """A count or seconds that a device told; 0 where it told something else."""
+    """Return a count or seconds that a device sent; 0 if it sent something else."""
     return int(text) if text and re.fullmatch(r"[0-9]{1,9}", text) else 0
 
 
 def _words(said: object) -> str:
-    """What a device says in its JSON, on one line, and not too much of it."""
+    """Return a text from a device's JSON on one line, shortened."""
     return " ".join(plain(said).split())[:400] if isinstance(said, str) else "(no words)"
 
 
@@ -416,7 +416,7 @@ def verdict(answer: str, said: str, notes: Iterable[str], enrolment: str = "") -
 
 
 def _findings(answer: str) -> list[tuple[str, str, str]]:
-    """Check, level and words of each; empty where one of them is no finding."""
+    """Return check, level and words of each finding; nothing if any entry is not a finding."""
     told = heard(answer)
     found = []
     for one in told if isinstance(told, list) else []:

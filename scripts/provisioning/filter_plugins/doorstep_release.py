@@ -1,7 +1,7 @@
 """What a deploy decides: whether a release is fit to be sent, and what came of it on a device.
 
-`doorstep_release.py FOLDER` says what is wrong with a release, before a device is reached; of one
-that is fit it prints the digests that the whole roll-out uses.
+`doorstep_release.py FOLDER` says what is wrong with a release, before a device is reached. If the
+release is fit, it prints the digests that the whole roll-out uses.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ LONGEST_ANSWER = 1_000_000
 
 
 def heard(answer: object) -> Any:
-    """Return the JSON that a device answered; None if it is none, too long or nested too deeply."""
+    """Return the JSON that a device answered; None if it is invalid, too long or too deep."""
     if not isinstance(answer, str) or len(answer) > LONGEST_ANSWER:
         return None
     try:
@@ -97,9 +97,9 @@ def _amiss_in(tar: Path, wanted: str | None, architecture: str) -> str:
 
 
 def read(folder: str) -> dict[str, dict[str, str]]:
-    """Return what tells this release from any other, by architecture.
+    """Return the digests that identify this release, by architecture.
 
-    A roll-out reads it once. `sha256` is of the tar, `digest` is that of `digest`.
+    A roll-out reads them once. `sha256` is that of the tar, `digest` what `digest()` returns.
     """
     tars = {arch: Path(folder) / f"{arch}.tar" for arch in MACHINES}
     return {
@@ -110,11 +110,11 @@ def read(folder: str) -> dict[str, dict[str, str]]:
 
 
 def changed(tar: str, was: str) -> str:
-    """Return why a tar is not what the roll-out began with; nothing where it is.
+    """Return an error text if a tar is not what the roll-out began with; else an empty text.
 
     Args:
-        tar: of one architecture.
-        was: its `sha256` then.
+        tar: path of the tar of one architecture.
+        was: its `sha256` at the start of the roll-out.
     """
     place = Path(tar)
     try:
@@ -209,9 +209,9 @@ def lost() -> dict[str, Any]:
 
 
 def too_many(hosts: Iterable[str], hostvars: Mapping[str, Any], most: int) -> str:
-    """Which devices end the roll-out, where they are more than may fail in a wave; or nothing.
+    """Return the failed devices if more of them failed than may in a wave; else an empty text.
 
-    One that found the release changed ends it in any case.
+    A device that found the release changed ends the roll-out in any case.
     """
     told = {host: hostvars[host].get("doorstep_deploy_outcome", {}) for host in hosts}
     bad = [host for host, outcome in told.items() if outcome.get("counts")]
@@ -226,7 +226,7 @@ def _line(text: object) -> str:
 
 
 def main(folder: str) -> int:
-    """Print what is wrong; else what the roll-out is to go by, as JSON in one line."""
+    """Print what is wrong; else the digests for the roll-out, as JSON in one line."""
     wrong = amiss(folder)
     if wrong:
         sys.stderr.write(f"{wrong}\n")

@@ -1,4 +1,4 @@
-"""Requests as the backend's server hands them on, made without a line."""
+"""Requests as the backend's server passes them on, made without a connection."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from starlette.types import Message
 
 
 def asked_with(headers: Mapping[bytes, bytes], body: bytes = b"", query: bytes = b"") -> Request:
-    """Return a request; a header has no line break, since the server in front takes none."""
+    """Return a request; headers have no line break, because the server in front refuses them."""
     pairs = [
         (name, value.replace(b"\r", b" ").replace(b"\n", b" ")) for name, value in headers.items()
     ]

@@ -1,4 +1,4 @@
-"""What the reference backend reads of devices, browsers and other systems."""
+"""Parsers of what the reference backend gets from devices, browsers and other systems."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from tests.fuzz.shapes import Shape
 
 _UPLOAD: Final = 33_554_432
 _HEADER: Final = 65_536
-"""Longest header that the server in front hands on."""
+"""Longest header that the server in front passes on."""
 
 NOW: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
@@ -56,7 +56,7 @@ async def _json(request: Request) -> dict[str, Any]:
 
 
 def _report(content: bytes) -> object:
-    """The header of a device; JSON is put into one."""
+    """Parse a device's header; JSON is first put into a header."""
     text = content.decode("latin-1")
     if content.startswith(b"{"):
         text = header.base64.urlsafe_b64encode(content).rstrip(b"=").decode()  # type: ignore[attr-defined]
@@ -64,7 +64,7 @@ def _report(content: bytes) -> object:
 
 
 def _told(found: read.Report | str) -> object:
-    """All that the fleet's pages and numbers ask of a report."""
+    """Read everything that the fleet's pages and numbers use of a report."""
     if isinstance(found, str):
         return found
     return (
@@ -75,14 +75,14 @@ def _told(found: read.Report | str) -> object:
 
 
 def _pulled(content: bytes) -> object:
-    """What a device answers that is asked for its status."""
+    """Parse a device's answer to a request for its status."""
     if content.startswith(b"{"):
         content = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content)
     return _told(pull_one._read(content[: pull_one.MOST_BYTES], DEVICE))  # noqa: SLF001 - off a line
 
 
 def _query(content: bytes) -> object:
-    """Of `/fleet/status`, and of the fleet's page; the server in front takes ASCII only."""
+    """Parse the query of `/fleet/status` and of the fleet's page; only ASCII gets this far."""
     content = bytes(one for one in content if 0x20 < one < 0x7F)
     request = asked_with({}, query=content)
     with suppress(asked.NotAskedRightError):
@@ -108,7 +108,7 @@ def _copy(content: bytes) -> object:
 
 
 class _NoFaces:
-    """Looks for none: that is no parser, but a network that sees pixels."""
+    """A stand-in that finds no faces: the real one is a network over pixels, and not a parser."""
 
     def areas(self, pixels: object) -> list[Any]:
         del pixels
@@ -116,12 +116,12 @@ class _NoFaces:
 
 
 def _decoded(content: bytes) -> object:
-    """The decoder, and the reader of codes, on a photo that passed as a picture."""
+    """Run the decoder and the code reader on a photo that passed as a picture."""
     return making.made(content, Shows.NO_LABEL, _NoFaces())  # type: ignore[arg-type]
 
 
 def _allowed(content: bytes) -> tuple[float, float]:
-    """Decoding takes up to 25 ns a pixel, and looking for codes 90 ns, in two turned copies too.
+    """Return ten times what decoding (25 ns a pixel) and code reading (90 ns, 3 copies) take.
 
     Measured in November 2026, x86-64; ten times that is allowed. Colours take 3 bytes a pixel, and
     the grey of a turned copy 4.25 at most.
@@ -138,7 +138,7 @@ def _allowed(content: bytes) -> tuple[float, float]:
 
 
 def _labels(content: bytes) -> object:
-    """Codes on a picture that was decoded."""
+    """Read the codes on a decoded picture."""
     width = int.from_bytes(content[:2], "big") % 1_000 or 1
     height = (len(content) - 2) // width
     if height < 1:

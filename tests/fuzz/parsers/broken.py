@@ -1,4 +1,4 @@
-"""Parsers that break a limit each: the rig must catch them all."""
+"""Parsers that each break one limit: the rig must catch them all."""
 
 import os
 import signal

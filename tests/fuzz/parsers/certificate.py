@@ -1,4 +1,4 @@
-"""Certificates, requests for them, and keys."""
+"""Parsers of certificates, certificate requests and keys."""
 
 import base64
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def _pem(content: bytes, kind: bytes) -> bytes:
 
 
 def _looked_at(chain: Chain) -> object:
-    """Ask all that is asked of certificates that a stranger sent."""
+    """Read everything that the product reads of a stranger's certificates."""
     looks: tuple[Callable[[Certificate], object], ...] = (
         certificates.is_authority,
         certificates.is_self_signed,
@@ -69,13 +69,13 @@ def _csr(content: bytes) -> object:
 
 
 def _est(content: bytes) -> object:
-    """As the backend reads a request: the key, then the names."""
+    """Read a certificate request as the backend does: the key, then the names."""
     body = base64.b64encode(content) if content[:1] == b"0" else content
     return request.read(body, DEVICE), request.names(body)
 
 
 def _passed_on(content: bytes) -> object:
-    """The certificate that a proxy passes on in a header."""
+    """Read the certificate that a proxy passes on in a header."""
     pem = _pem(content, b"CERTIFICATE").replace(b"\n", b"%0A")
     found = shown.passed_on([(shown.HEADER, pem)])
     return found and (found.serial_number, shown.is_issued(found, AUTHORITY[0]))

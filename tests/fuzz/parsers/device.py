@@ -1,4 +1,4 @@
-"""What a device reads of other processes, of servers and of people."""
+"""Parsers of what a device gets from other processes, servers and people."""
 
 import json
 import socket
@@ -38,7 +38,7 @@ from tests.fuzz.parsers.parser import Parser
 from tests.fuzz.shapes import Shape
 
 _ANSWER_BYTES: Final = 100_000
-"""Longest answer: it waits whole in the kernel, as nobody else writes."""
+"""Longest answer: the kernel must hold all of it, because no other thread writes."""
 
 
 @cache
@@ -71,12 +71,12 @@ def _doctor(content: bytes) -> object:
 
 
 def _answer_of_a_process(content: bytes) -> object:
-    """As `doorstep status` reads what capture and sync say of themselves."""
+    """Read the answers of capture and sync as `doorstep status` does."""
     return json.dumps(believable(control._decoded(content)))  # noqa: SLF001 - asked over a socket
 
 
 def _time(content: bytes) -> object:
-    """Time and versions in `trust/`, which capture wrote and others read."""
+    """Read time and versions in `trust/`, which capture writes for other processes."""
     store = TrustStore(_layout())
     for name in ("time.json", "fleet.version", "manifest.version", "fleet.jws"):
         (_layout().trust / name).write_bytes(content)
@@ -91,7 +91,7 @@ def _time(content: bytes) -> object:
 
 
 def _server_answer(content: bytes) -> tus.Answer:
-    """Headers, an empty line and a body."""
+    """Read headers, an empty line and a body."""
     head, _, body = content.partition(b"\n\n")
     lines = [line.partition(": ") for line in head.decode("latin-1").split("\n")]
     return tus.Answer(200, {name: value for name, _, value in lines}, body)
@@ -116,7 +116,7 @@ class _NoBackend:
 
 
 def _receipts(content: bytes) -> object:
-    """The answer to the question for receipts."""
+    """Read the answer to a request for receipts."""
     given: Any = {one.name: None for one in fields(Item)} | {"capture_id": CAPTURE_ID}
     item = Item(**given)
     nothing: Any = lambda *_: None  # noqa: E731 - nobody asks what it returns
@@ -125,10 +125,10 @@ def _receipts(content: bytes) -> object:
 
 
 class _Line(socket.socket):
-    """A client's end without TLS, which has verified whoever it is."""
+    """A client's socket without TLS; the client counts as verified."""
 
     def do_handshake(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing: there is no TLS."""
 
     def getpeercert(self) -> dict[str, object]:
         return {}
@@ -140,7 +140,7 @@ class _Line(socket.socket):
 
 
 def _answered(content: bytes) -> object:
-    """What any server may answer to sync, behind TLS."""
+    """Read what any server may answer to sync over TLS."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * _ANSWER_BYTES)
@@ -175,7 +175,7 @@ class _Server:
 
 
 def _http(content: bytes) -> object:
-    """Requests over a connection to `doorstep serve`, and what they are answered."""
+    """Send requests over one connection to `doorstep serve`."""
     ours, theirs = socket.socketpair()
     with ours, _Line(fileno=theirs.detach()) as line:
         ours.settimeout(5)
@@ -193,7 +193,7 @@ def _address(content: bytes) -> object:
 
 
 def _barcodes(content: bytes) -> object:
-    """A picture of one byte a pixel; the first two bytes are its width."""
+    """Read codes on a picture with one byte a pixel; its first two bytes are the width."""
     width = int.from_bytes(content[:2], "big") % 2_000 or 1
     height = (len(content) - 2) // width if len(content) > 2 else 0
     luma = np.frombuffer(content, np.uint8, max(height, 0) * width, 2 if height else 0)
@@ -202,7 +202,7 @@ def _barcodes(content: bytes) -> object:
 
 
 def _queue(content: bytes) -> object:
-    """As capture opens the queue's database, and as others do."""
+    """Open the queue's database as capture does, and as other processes do."""
     path = _layout().state / "fuzzed.db"
     for part in opening.parts(path):
         part.unlink(missing_ok=True)

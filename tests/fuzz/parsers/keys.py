@@ -1,4 +1,4 @@
-"""The key and the authority of all samples; both are known to everybody."""
+"""The key and the authority of all samples; both are public."""
 
 from pathlib import Path
 from typing import Final
@@ -9,7 +9,7 @@ from agent.models import CaptureId
 from agent.record import certificates, receipt, signing
 
 KEY: Final = ec.derive_private_key(20_261_201, ec.SECP256R1())
-"""Signs what is inside a signature, so that mutated payloads are read too."""
+"""The key that signs mutated payloads, so that the parsers behind the signature run too."""
 
 PUBLIC: Final = KEY.public_key()
 

@@ -1,4 +1,4 @@
-"""Record files and what is in them."""
+"""Parsers of record files and their contents."""
 
 import json
 import tempfile
@@ -47,7 +47,7 @@ def _photo_with_exif() -> bytes:
 
 
 def _tar(body: bytes) -> object:
-    """Without the label's own costs: it is signed around any body."""
+    """Open a body without the cost of a mutated label: the label is signed around any body."""
     label = replace(_label(), body=recordfile.describe(b""))
     return recordfile.open_checked(recordfile.Closed(label, "", KEY.public_key(), body))
 
@@ -66,7 +66,7 @@ def _record(content: bytes) -> recordfile.RecordFile:
 
 
 def _record_json(text: bytes) -> object:
-    """As verify and the backend read it: all that a record says."""
+    """Read everything in a record.json, as verify and the backend do."""
     opened = _record(record_with(_packed(text)))
     claims.circle(opened.record.get("position"))
     claims.read(replace(opened, label=replace(opened.label, kind="time")))
@@ -74,7 +74,7 @@ def _record_json(text: bytes) -> object:
 
 
 def _photo(content: bytes) -> object:
-    """As verify reads it."""
+    """Read a photo as verify does."""
     return exif.read(content), exif.picture_px(content)
 
 
@@ -92,7 +92,7 @@ def signed(content: bytes, typ: str | None) -> str:
 
 
 def _label_line(content: bytes) -> object:
-    """A payload is signed, by the key that its header carries; else it is a line."""
+    """Read a payload, signed by the key in its header; read anything else as a label line."""
     if not content.startswith(b"{"):
         return recordfile.open_label(content)
     header = {"alg": "ES256", "kid": next(iter(KEYS)), "jwk": signing.jwk(KEY.public_key())}
@@ -143,7 +143,7 @@ def _in_a_file(content: bytes) -> Path:
 
 
 def _revoked(content: bytes) -> object:
-    """The list at its word, and as the fleet key signed it."""
+    """Read the list without verifying it, and with the fleet key."""
     path = _in_a_file(signed(content, papers.REVOKED_TYPE).encode("latin-1"))
     return papers.read_listed(path, None), papers.read_listed(path, KEY.public_key())
 
@@ -179,4 +179,4 @@ RECORD: Final = (
     Parser("revoked-payload", _revoked, (NotGenuine, ConfigError), Shape.JSON, 400_000),
     Parser("receipts-file", _receipts_file, (), Shape.JWS, _FILE_LIMIT),
 )
-"""Payloads of manifest and list are signed by a key that is trusted, so they are shorter here."""
+"""Parsers of record files; manifest and list have shorter payloads, as a trusted key signs them."""

@@ -4,7 +4,7 @@
 set -eu
 umask 022 # the services are not root
 cd /
-export PYTHONNOUSERSITE=1 # venv starts pip's installer without -I, in the release's folder
+export PYTHONNOUSERSITE=1 # because venv starts pip's installer without -I, in the release's folder
 release=$1 sha256=$2 digest=$3
 tar=/opt/doorstep/release.tar
 wheels=/opt/doorstep/wheelhouse
@@ -41,7 +41,7 @@ rm "$tar"
 /usr/bin/python3 -I -m venv --system-site-packages "$release"
 "$release/bin/python" -I -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-index \
     --find-links "$wheels" --require-hashes --requirement "$wheels/requirements.txt"
-# Whoever starts it, and wherever: no module comes from a current folder, a home or a variable
+# Isolated for every user: no module comes from the current folder, a home or a variable
 sed -i '1s/$/ -I/' "$release/bin/doorstep"
 starts "$release/bin/doorstep" --version
 starts "$release/bin/python" -I -c 'import c2pa, cv2, cryptography, pyrage, zxingcpp'

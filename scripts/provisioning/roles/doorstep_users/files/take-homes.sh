@@ -1,6 +1,6 @@
 #!/bin/sh
-# Users that a release until 2026.11.7 made have the state folder as their home: what capture leaves
-# there, the programs of the others would load. Prints "taken" if it changes that.
+# Users from a release up to 2026.11.7 have the state folder as their home, so their programs would
+# load modules that capture leaves there. This takes that home away and prints "taken" if it did.
 set -eu
 if grep -q '^doorstep-.*:/var/lib/doorstep:' /etc/passwd; then
     # usermod refuses while a process of the user runs. vipw compares times in whole seconds.

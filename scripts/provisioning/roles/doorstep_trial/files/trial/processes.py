@@ -49,9 +49,9 @@ def restart() -> None:
 
 
 def ask(socket_path: str, request: dict[str, Any]) -> dict[str, Any] | None:
-    """One question to a process; None where no answer comes that can be read.
+    """Send one question to a process; return None if no readable answer comes.
 
-    Of a release that is tried, anything may come: what is no JSON object, or nested too deeply.
+    A release on trial may answer anything, such as no JSON object, or one nested too deeply.
     """
     until_s = time.monotonic() + ANSWER_S
     said = b""

@@ -70,6 +70,6 @@ def framed(answer: dict[str, Any] | None) -> bool | str:
 
 
 def plain(text: object) -> str:
-    """A process's words on one line, and not too many of them; what is no text is not written."""
+    """Return a process's words on one line, shortened; a fixed text if they are no text."""
     words = text if isinstance(text, str) else "(no words)"
     return "".join(one if one.isprintable() else " " for one in words)[:200]
