@@ -137,7 +137,10 @@ class Intake:
             self._put(upload, content, switches, accepted=not isinstance(opened, Refusal))
             found = self._verdict(upload, opened)
         except Away as error:
-            self._keep_for_later(upload, unkept)
+            try:
+                self._keep_for_later(upload, unkept)
+            except Away:  # it is the database, which has undone all; the first error says why
+                raise error from None
             return error
         was_refused = verdict is not None
         self._settle(upload, content, opened, found, switches, was_refused=was_refused)
