@@ -18,6 +18,9 @@ one by the receiver, and the one that contradicts it."""
 AGAIN_AFTER_S: Final = 3600.0
 """Wait before each further one: a receiver that contradicts itself all day costs 24 records."""
 
+_LATEST_NS: Final = 2**63 - 1
+"""Largest time of CLOCK_MONOTONIC, 292 years. Source: Linux, include/linux/ktime.h: 64 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Date:
@@ -82,13 +85,16 @@ class Dates:
 
 
 def of_boot(seen: Iterable[Glance], boot_id: str) -> Dates:
-    """Return the dates of the records in `records/`, for a process that starts in the same boot."""
+    """Return the dates of the records in `records/`, for a process that starts in the same boot.
+
+    The labels are not verified, so a label without a possible time is ignored.
+    """
     dates = Dates()
     for one in sorted(seen, key=attrgetter("monotonic_ns")):
-        if one.boot_id == boot_id and one.clock in set(ClockSource):
+        if one.boot_id == boot_id and 0 <= one.monotonic_ns <= _LATEST_NS:
             try:
                 said = Date(from_rfc3339(one.utc), one.monotonic_ns, ClockSource(one.clock))
-            except ValueError:
+            except ValueError:  # also for a clock that is no text
                 continue
             dates = dates.after(said, is_time=one.is_time)
     return dates
