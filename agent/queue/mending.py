@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Final
 
 from agent.errors import QueueBroken, StateHeld
@@ -104,7 +105,7 @@ class Mending:
         """
         now_ns = self._now_ns()
         is_soon = self._mended_ns is not None and now_ns - self._mended_ns < MEND_EVERY_S * 1e9
-        asides = self._layout.asides()
+        asides = self._asides()
         if len(asides) >= ENOUGH:
             latest_s = max(aside.lstat().st_ctime for aside in asides)
             is_soon |= 0 <= time.time() - latest_s < MEND_EVERY_S
@@ -131,9 +132,12 @@ class Mending:
 
         Facts that only the rows held are requested from the backend again.
         """
+        self._cleaning += map(Deleter, self._asides())
+
+    def _asides(self) -> list[Path]:
+        """Return the queues set aside that are not being deleted: deletion changes their times."""
         under_way = {one.path for one in self._cleaning}
-        asides = (aside for aside in self._layout.asides() if aside not in under_way)
-        self._cleaning += map(Deleter, asides)
+        return [aside for aside in self._layout.asides() if aside not in under_way]
 
     def _clean(self) -> None:
         """Delete for CLEAN_STEP_S: another process may have put millions of names there.

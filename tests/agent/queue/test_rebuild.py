@@ -300,6 +300,23 @@ def test_queues_that_break_at_every_start_are_not_set_aside_without_end(tmp_path
     assert len(list(device.layout.records.glob("*-*.rec"))) == mending.ENOUGH + 2
 
 
+def test_queues_that_are_being_deleted_do_not_delay_a_rebuild(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each turn of the deletion changes their times, for minutes if they have millions of names."""
+    monkeypatch.setattr(mending, "CLEAN_STEP_S", 0)  # stays under way
+    with bench(tmp_path) as device:
+        for number in range(mending.ENOUGH):
+            device.layout.aside(number).mkdir()
+
+    with bench(tmp_path) as device:
+        take_away(device.layout.database)
+        reply = device.press()
+
+        assert "error" not in reply
+        assert len(asides(device)) == mending.ENOUGH + 1
+
+
 def test_a_log_beside_an_empty_database_is_set_aside_with_it(tmp_path: Path) -> None:
     """tmpfiles.d makes an empty one at boot; SQLite would delete the log."""
     with bench(tmp_path) as device:
