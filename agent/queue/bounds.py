@@ -43,14 +43,12 @@ _LIMITS: Final = {
 }
 """More than Doorstep's schema and statements need. Source: sqlite.org/limits.html."""
 
-OPENING_S: Final = 20.0
-"""Longest that opening may take: less than capture's WatchdogSec=30.
+LONGEST_S: Final = 20.0
+"""Longest that opening, or one transaction, may take: less than capture's WatchdogSec=30.
 
-A queue of 100,000 rows, 220 MB, takes 0.3 s of a PC's processor (2026-11-29).
+With 100,000 rows, opening takes 0.3 s of a PC's processor. The longest transaction, in which a
+sweep marks all of them as missing, takes 1.8 s (2026-11-29).
 """
-
-SWEEP_S: Final = 60.0
-"""Longest transaction of capture's: the sweep marks each missing record in one."""
 
 _SCHEMA_OPERATIONS: Final = 2_000
 """Most steps of SQLite's machine that reading the schema may take, at 7 for each entry.
@@ -69,7 +67,7 @@ Each check takes Python's lock, for which a busy thread may let SQLite wait 5 ms
 def connect(path: Path, options: str, patience_s: float) -> sqlite3.Connection:
     """Return a connection whose schema is read, and whose cost is limited.
 
-    The statements that follow may take OPENING_S. The memory limit holds for all of SQLite in this
+    The statements that follow may take LONGEST_S. The memory limit holds for all of SQLite in this
     process, and no statement can raise that limit again.
 
     Args:
@@ -102,7 +100,7 @@ def connect(path: Path, options: str, patience_s: float) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
-    limit_time(connection, OPENING_S)
+    limit_time(connection)
     return connection
 
 
@@ -114,9 +112,9 @@ def limit_schema(connection: sqlite3.Connection) -> None:
     connection.set_progress_handler(lambda: True, _SCHEMA_OPERATIONS)
 
 
-def limit_time(connection: sqlite3.Connection, limit_s: float) -> None:
-    """Interrupt whatever the connection does later than `limit_s` from now on."""
-    until_s = time.monotonic() + limit_s
+def limit_time(connection: sqlite3.Connection) -> None:
+    """Interrupt whatever the connection does later than LONGEST_S from now on."""
+    until_s = time.monotonic() + LONGEST_S
     connection.set_progress_handler(lambda: time.monotonic() > until_s, _OPERATIONS)
 
 

@@ -21,7 +21,7 @@ from agent.errors import (
     StorageFault,
     StorageFull,
 )
-from agent.queue.bounds import OPENING_S, SWEEP_S, limit_schema, limit_time, limited, said
+from agent.queue.bounds import limit_schema, limit_time, limited, said
 from agent.queue.content import check_schema
 from agent.queue.disk import LOCK_PATIENCE_S, disk_errors, held, lock, make_way, sync_folder
 from agent.queue.opening import BROKEN, HELD, open_database
@@ -179,11 +179,8 @@ class Database:
         if version != self._schema:
             limit_schema(connection)
             check_schema(connection)
-            self._limit_time(connection)
+            limit_time(connection)
             self._schema = version
-
-    def _limit_time(self, connection: Connection) -> None:
-        limit_time(connection, SWEEP_S if self._migrates else OPENING_S)
 
     def _current(self, path: Path) -> Connection:
         try:
@@ -202,7 +199,7 @@ class Database:
             )
             self._inode, self._schema = inode, 0
         _be_patient(self._connection, self._patience_s)
-        self._limit_time(self._connection)
+        limit_time(self._connection)
         return self._connection
 
     def _broken(self, what: str) -> QueueBroken:
