@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import NotNow, StorageFault, StorageFull
-from agent.queue.bounds import connect
+from agent.queue.bounds import connect, limit_time
 from agent.queue.content import check_cost, check_schema, corrupt
 from agent.queue.disk import LEAST_BYTES, disk_errors, free_bytes
 from agent.queue.guard import without_deleting
@@ -96,7 +96,9 @@ def open_to_look(path: Path, *, patience_s: float) -> sqlite3.Connection:
         log, index, _ = parts(path)
         if not (log.exists() and index.exists()):
             raise NotNow("nobody has the queue open; start `doorstep capture`")
-    return without_deleting(lambda: _open_to_look(path, patience_s=patience_s))
+    connection = without_deleting(lambda: _open_to_look(path, patience_s=patience_s))
+    limit_time(connection)  # until here, the limit counts the time of the thread that ended
+    return connection
 
 
 def _open(path: Path, *, migrates: bool, patience_s: float) -> sqlite3.Connection:
