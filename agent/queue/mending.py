@@ -12,7 +12,7 @@ from agent.queue.deleting import Deleter
 from agent.queue.disk import disk_errors
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from agent.queue.recovery import sweep
+from agent.queue.recovery import Cursor, sweep
 from agent.record.signing import PublicKey
 from hardware.told import Told
 
@@ -61,6 +61,7 @@ class Mending:
         self._due_ns = 0
         self._late = Told(last=False)
         self._cleaning: list[Deleter] = []
+        self._cursor = Cursor()
         self.is_whole = False
 
     def start(self) -> None:
@@ -120,7 +121,7 @@ class Mending:
     def _sweep(self) -> None:
         self.is_whole = False
         check_unspoilt(self._layout)
-        swept = sweep(self._layout, self._outbox, self._keys, self._alive)
+        swept = sweep(self._layout, self._outbox, self._keys, self._alive, self._cursor)
         every_s = MEND_EVERY_S if swept.left else SWEEP_EVERY_S
         self._due_ns = self._now_ns() + int(every_s * 1e9)
         self.is_whole = not (swept.stuck or swept.left)

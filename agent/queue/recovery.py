@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -25,8 +26,8 @@ _log = logging.getLogger(__name__)
 PAGE: Final = 100
 """Records that are queued in one transaction: each is a sign of life."""
 
-STRANGE_S: Final = 1.0
-"""Time that one sweep has for unfinished files and for files that are not records.
+STRANGE_S: Final = 0.5
+"""Time that one sweep has for unfinished files, and again for files that are not records.
 
 A power cut leaves one or two, another process may leave millions, and presses wait meanwhile.
 """
@@ -78,8 +79,26 @@ class _Names:
     left: int = 0
 
 
+@dataclass(slots=True)
+class Cursor:
+    """The place where the next sweep continues.
+
+    A stuck file stays and may take seconds each time, so no sweep may always begin with it.
+
+    Attributes:
+        last: the name that the last sweep read last; empty before the first sweep.
+    """
+
+    last: str = ""
+
+    def order(self, names: list[str]) -> list[str]:
+        """Return the sorted names, from the one after `last` to the end, then from the start."""
+        at = bisect_right(names, self.last)
+        return names[at:] + names[:at]
+
+
 class _Patience:
-    """The time that a sweep has spent on strange files."""
+    """The time that a sweep has spent on strange files of one kind."""
 
     def __init__(self) -> None:
         self._spent_s = 0.0
@@ -95,20 +114,28 @@ class _Patience:
 
 
 def sweep(
-    layout: Layout, outbox: Outbox, keys: Collection[PublicKey], alive: Callable[[], None]
+    layout: Layout,
+    outbox: Outbox,
+    keys: Collection[PublicKey],
+    alive: Callable[[], None],
+    cursor: Cursor,
 ) -> Swept:
     """Bring files and rows together again; a second sweep changes nothing.
 
     `keys` are all that this device ever signed with; `alive` is called after each stray record.
+    The sweep begins with the stray after `cursor`, and moves `cursor` to the last one it read.
     Held under `capture.lock`. Nothing but unfinished `.part` files is deleted.
 
     Raises:
         StorageFault: the disk failed.
     """
-    known, patience = outbox.states(), _Patience()
-    names = _read(layout.records, known, patience)
-    judged = _judge(layout, names.strays, keys, alive, patience)
+    known = outbox.states()
+    names = _read(layout.records, known)
+    strays = cursor.order(names.strays)
+    judged = _judge(layout, strays, keys, alive)
     adopted = _adopt(layout, outbox, judged, alive)
+    if strays:
+        cursor.last = strays[-1 - judged.left]
     mended = _mend_rows(layout, outbox, {name: known[name] for name in names.whole}, keys, alive)
     damaged, pruned = outbox.mark_missing(known.keys() - names.whole)
     stuck, left = judged.stuck + names.stuck_parts, judged.left + names.left
@@ -118,9 +145,9 @@ def sweep(
     return swept
 
 
-def _read(records: Path, known: Collection[CaptureId], patience: _Patience) -> _Names:
+def _read(records: Path, known: Collection[CaptureId]) -> _Names:
     """Read the names one by one, so that at most MOST_ROWS strays are in memory."""
-    names = _Names()
+    names, patience = _Names(), _Patience()
     with disk_errors("cannot read the records"), os.scandir(records) as entries:
         for entry in entries:
             is_file = entry.is_file(follow_symlinks=False)
@@ -222,9 +249,8 @@ def _judge(
     strays: list[str],
     keys: Collection[PublicKey],
     alive: Callable[[], None],
-    patience: _Patience,
 ) -> _Judged:
-    judged = _Judged()
+    judged, patience = _Judged(), _Patience()
     for number, path in enumerate(layout.records / name for name in strays):
         if patience.is_over:
             judged.left = len(strays) - number

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent.models import Kind
 from agent.queue import recovery
-from agent.queue.recovery import sweep
+from agent.queue.recovery import Cursor, sweep
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.record.verify import Report, examine, found
@@ -540,7 +540,8 @@ def test_the_sweep_takes_what_verifies_up_to_the_same_size(
         monkeypatch.setattr(module, "LARGEST_RECORD_BYTES", size_bytes - beyond_bytes)
 
     assert look(layout.records).problems == beyond_bytes
-    assert sweep(layout, outbox, [device.key.public_key()], lambda: None).torn == beyond_bytes
+    keys = [device.key.public_key()]
+    assert sweep(layout, outbox, keys, lambda: None, Cursor()).torn == beyond_bytes
 
 
 def _link_to_nothing(path: Path) -> None:
