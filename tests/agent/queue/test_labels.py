@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import tracemalloc
 import uuid
 from contextlib import closing
 from pathlib import Path
@@ -133,6 +134,22 @@ def test_a_long_scan_shows_that_it_lives(card: Card) -> None:
     labels.glances(card.layout, card.live)
 
     assert card.signs_of_life == 1
+
+
+def test_names_without_a_label_take_no_memory(card: Card) -> None:
+    """A stuck file stays in records/, and another process may have left millions."""
+    made = card.made()
+    for number in range(3_000):
+        (card.layout.records / f"{number:0200}.rec").touch()
+    tracemalloc.start()
+    try:
+        (seen,) = labels.glances(card.layout)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert seen.capture_id == made.label.capture_id
+    assert peak_bytes < 3_000 * 200 / 2
 
 
 # What this boot knew of the time
