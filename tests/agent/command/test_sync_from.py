@@ -480,6 +480,6 @@ def test_root_keeps_no_receipt_behind_another_users_link(bench: Bench, tmp_path:
     ended = bench.run(None, "--receipts", str(tmp_path / "link"))
 
     assert ended.code == 2
-    assert "link: a link that another user made" in ended.err
+    assert "link: a link by another user" in ended.err
     assert list((tmp_path / "roots").iterdir()) == []
     assert bench.received() == [False]

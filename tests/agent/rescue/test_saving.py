@@ -58,7 +58,7 @@ def test_rescue_refuses_a_way_that_another_user_bent(
     ended = rescue(image, "--to", home.parent / target)
 
     assert ended.returncode == 2, ended.stdout + ended.stderr
-    assert f"{home / 'link'}: a link that another user made" in ended.stderr
+    assert f"{home / 'link'}: a link by another user" in ended.stderr
     assert "name the folder that it leads to" in ended.stderr
     assert list(roots.iterdir()) == []
 
