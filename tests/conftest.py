@@ -28,7 +28,7 @@ _SQLITE.sqlite3_memory_used.restype = ctypes.c_int64
 _SQLITE.sqlite3_hard_heap_limit64.argtypes = [ctypes.c_int64]
 
 _MUCH_BYTES: Final = 8_388_608
-"""Of SQLite's memory, a quarter of what a device's process may have (agent/queue/bounds.py)."""
+"""SQLite's memory in use above which garbage is collected: a quarter of a device's limit."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -52,7 +52,7 @@ _LIBC.getdents64.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
 
 @dataclass(slots=True)
 class Left:
-    """What could not be deleted.
+    """Names that could not be deleted.
 
     Attributes:
         count: how many names.

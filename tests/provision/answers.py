@@ -1,4 +1,4 @@
-"""What a device that was taken over, or broke, answers in the place of its JSON."""
+"""Answers of a broken or hostile device in place of its JSON."""
 
 from typing import Final
 

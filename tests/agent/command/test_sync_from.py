@@ -455,7 +455,7 @@ NOBODY = 65_534
 
 @pytest.mark.slow
 def test_roots_receipts_belong_to_the_owner_of_the_card(bench: Bench) -> None:
-    """Whoever copied the card goes on with it, and no link of theirs has root write elsewhere."""
+    """The owner of a copied card can go on using it after root has written receipts there."""
     if os.geteuid() != 0:
         pytest.fail("only root writes into another user's folder; run this test as root")
     bench.write(1)

@@ -1,4 +1,4 @@
-"""What another process filled is deleted step by step, in flat memory, whatever it is."""
+"""Deletion of a folder that another process filled: step by step, in flat memory."""
 
 import os
 import subprocess

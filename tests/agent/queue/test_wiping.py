@@ -1,4 +1,4 @@
-"""What is wiped is overwritten where it lies."""
+"""Files and disks that are overwritten in place before their names are deleted."""
 
 import resource
 from collections.abc import Iterator

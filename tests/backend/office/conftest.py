@@ -43,6 +43,6 @@ def interrupted(tmp_path: Path) -> Interrupted:
 
 @pytest.fixture
 def elsewhere() -> Iterator[ThreadPoolExecutor]:
-    """What another person does meanwhile."""
+    """A thread for the steps that another person takes at the same time."""
     with ThreadPoolExecutor(1) as pool:
         yield pool

@@ -42,7 +42,7 @@ def test_of_two_who_bind_a_photo_at_once_the_second_one_changes_nothing(
 def test_a_photo_is_not_bound_to_an_order_that_opts_out_meanwhile(
     town: Town, other: Office, elsewhere: ThreadPoolExecutor, of: str
 ) -> None:
-    """Else it stays there, and is shown when the customer opts in again."""
+    """A photo that stayed there would be shown when the customer opts in again."""
     stray = town.receive(town.stray())
     office = town.office
 
@@ -148,7 +148,7 @@ def test_a_route_that_is_planned_again_is_not_dropped_as_an_old_one(
 def test_a_month_is_archived_into_one_of_two_folders_at_once(
     town: Town, other: Office, elsewhere: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
-    """Else half of its labels are in a file that nobody knows of."""
+    """Otherwise half of the month's labels would be in a file that no row names."""
     folder = tmp_path / "second"
 
     with town.office.ledger.apart():

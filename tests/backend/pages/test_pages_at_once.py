@@ -1,6 +1,6 @@
-"""Who signs in or is let in while the account changes: what an ended session opens.
+"""Sessions, grants and codes that are opened while their account changes or is removed.
 
-With `--database postgresql` as well as on SQLite, where everybody waits for everybody.
+The tests run on SQLite, where all writers wait for each other, and with `--database postgresql`.
 """
 
 import time
@@ -79,7 +79,7 @@ def test_what_an_old_password_opened_ends_with_its_change_also_at_once(
 
 @pytest.mark.parametrize("password", ["another", None])
 def test_what_an_agent_may_see_ends_with_the_account(live: Live, password: str | None) -> None:
-    """Whoever has the number next begins without it."""
+    """The next agent with this number sees nothing that the one before had opened."""
     browser, access = live.browser(Agent("17")), live.town.office.access
     code = access.one_time_code(ALLOWED, NOON)
     assert browser.send("/service", number=ALLOWED, code=code, why="where").status_code == 303

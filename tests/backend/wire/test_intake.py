@@ -1,4 +1,4 @@
-"""What the intake looks at first, and what it signs anew while the backend serves."""
+"""The order of the intake's checks, and receipts that it signs again while the backend serves."""
 
 from pathlib import Path
 
