@@ -303,7 +303,9 @@ LATE: Final = "no answer within 2 s"
 
 OUTAGES: Final = (
     Misfortune(ended, "Connection refused", 503, unready=ROWS),
-    Misfortune(stalled, "no answer within 2.5 s", 503, unready=ROWS),
+    Misfortune(  # on a connection that was open, or on a new one
+        stalled, "no answer within 2.5 s|no connection to PostgreSQL within 2 s", 503, unready=ROWS
+    ),
     Misfortune(locked, "canceling statement due to lock timeout"),
     Misfortune(full, "No space left on device", photo=PHOTO * 5),
     Misfortune(read_only, "cannot execute INSERT in a read-only transaction", 503, unready=ROWS),
