@@ -1,7 +1,5 @@
 """What holds for every test, and on which engines the backend keeps its rows and objects."""
 
-import _sqlite3
-import ctypes
 import gc
 import os
 from collections.abc import Iterator
@@ -15,17 +13,13 @@ from hypothesis import settings
 
 from tests.backend.engines import chosen
 from tests.backend.engines.opening import PER_FOLDER, URL, schema_of
+from tests.support import sqlite_memory
 
 # No test is timed: on a busy machine an example may take any time.
 settings.register_profile("doorstep", deadline=None)
 settings.load_profile("doorstep")
 
 _SERVERS: Final = ExitStack()
-
-_SQLITE: Final = ctypes.CDLL(_sqlite3.__file__)
-"""Its functions are those of the library that Python uses. Source: sqlite.org/c3ref."""
-_SQLITE.sqlite3_memory_used.restype = ctypes.c_int64
-_SQLITE.sqlite3_hard_heap_limit64.argtypes = [ctypes.c_int64]
 
 _MUCH_BYTES: Final = 8_388_608
 """SQLite's memory in use above which garbage is collected: a quarter of a device's limit."""
@@ -73,8 +67,8 @@ def pytest_runtest_setup() -> None:
     A device's process has one database. A test's process also has backends, and databases that
     wait for the garbage collector.
     """
-    _SQLITE.sqlite3_hard_heap_limit64(0)
-    if _SQLITE.sqlite3_memory_used() > _MUCH_BYTES:
+    sqlite_memory.lift_limit()
+    if sqlite_memory.used_bytes() > _MUCH_BYTES:
         gc.collect()
 
 

@@ -14,6 +14,7 @@ from tests.bench.figures import Figure
 from tests.bench.pickers import LiteQueuePicker, OurQueue, PersistQueuePicker, Picker
 from tests.bench.rig import Rig
 from tests.bench.status import DOCUMENT_BYTES
+from tests.support import sqlite_memory
 from tests.support.device import Device
 
 SHORT: Final = 100
@@ -46,6 +47,7 @@ def measure(rig: Rig) -> list[Figure]:
             depth: opened.enter_context(closing(OurQueue(load(device.config), depth)))
             for depth, device in devices.items()
         }
+        sqlite_memory.lift_limit()  # it is for our queues alone
         others: dict[tuple[str, int], Picker] = {
             (name, depth): opened.enter_context(
                 closing(kind(rig.folder / f"{name}-{depth}", depth))
