@@ -148,11 +148,11 @@ def _any_simulated(settings: BoardSettings) -> bool:
 def _camera(settings: CameraSettings, world: _TheWorld) -> Camera:
     match settings.kind:
         case CameraKind.PICAMERA2:
-            from hardware.camera_picamera2 import PiCamera
+            from hardware.drivers.camera_picamera2 import PiCamera
 
             return PiCamera(settings)
         case CameraKind.V4L2:
-            from hardware.camera_v4l2 import WebCamera
+            from hardware.drivers.camera_v4l2 import WebCamera
 
             return WebCamera(settings)
         case CameraKind.SIMULATED:
@@ -166,7 +166,7 @@ def _camera(settings: CameraSettings, world: _TheWorld) -> Camera:
 def _buttons(settings: ButtonSettings, world: _TheWorld) -> tuple[Buttons, Press | None]:
     match settings.kind:
         case PartKind.GPIO:
-            from hardware.buttons_gpio import GpioButtons
+            from hardware.drivers.buttons_gpio import GpioButtons
 
             return GpioButtons(settings), None
         case PartKind.SIMULATED:
@@ -181,7 +181,7 @@ def _buttons(settings: ButtonSettings, world: _TheWorld) -> tuple[Buttons, Press
 def _lamp(settings: LampSettings, world: _TheWorld) -> Lamp | None:
     match settings.kind:
         case LampKind.GPIO:
-            from hardware.lamp_gpio import GpioLamp
+            from hardware.drivers.lamp_gpio import GpioLamp
 
             return GpioLamp(settings)
         case LampKind.NONE:
@@ -197,11 +197,11 @@ def _lamp(settings: LampSettings, world: _TheWorld) -> Lamp | None:
 def _position(settings: PositionSettings, world: _TheWorld) -> Position:
     match settings.kind:
         case PositionKind.GPSD:
-            from hardware.position_gpsd import GpsdPosition
+            from hardware.drivers.position_gpsd import GpsdPosition
 
             return GpsdPosition(settings)
         case PositionKind.FIXED:
-            from hardware.position_fixed import FixedPosition
+            from hardware.drivers.position_fixed import FixedPosition
 
             return FixedPosition(settings)
         case PositionKind.SIMULATED:
@@ -215,7 +215,7 @@ def _position(settings: PositionSettings, world: _TheWorld) -> Position:
 def _power(settings: PowerSettings, world: _TheWorld) -> Power:
     match settings.kind:
         case PowerKind.SYSFS:
-            from hardware.power_sysfs import SysfsPower
+            from hardware.drivers.power_sysfs import SysfsPower
 
             return SysfsPower(settings)
         case PowerKind.SIMULATED:

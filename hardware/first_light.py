@@ -16,7 +16,7 @@ def open_indicator(settings: IndicatorSettings) -> Indicator:
     """
     match settings.kind:
         case PartKind.GPIO:
-            from hardware.indicator_gpio import GpioIndicator
+            from hardware.drivers.indicator_gpio import GpioIndicator
 
             return GpioIndicator(settings)
         case PartKind.SIMULATED:

@@ -26,7 +26,7 @@ def test_a_process_without_devices_loads_nothing_that_is_theirs(process: str) ->
 FIRST_LIGHT = """
 import sys
 from agent.command import capture, commandline
-import hardware.indicator_gpio
+import hardware.drivers.indicator_gpio
 
 def first_light(_settings):
     print(sorted({name.partition(".")[0] for name in sys.modules} & set(sys.argv[1].split())))

@@ -9,7 +9,7 @@ from queue import Queue
 import pytest
 
 from hardware.button import ButtonEvent, ButtonName, Buttons, Change
-from hardware.buttons_gpio import GpioButtons
+from hardware.drivers.buttons_gpio import GpioButtons
 from hardware.settings import ButtonSettings, PartKind
 from hardware.simulated.buttons import SimulatedButtons
 from hardware.simulated.world import World

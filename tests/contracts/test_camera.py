@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hardware.camera import Camera, lores_px
-from hardware.camera_picamera2 import Opened, PiCamera
+from hardware.drivers.camera_picamera2 import Opened, PiCamera
 from hardware.errors import CameraFailed, DeviceMissing
 from hardware.settings import Autofocus, CameraKind, CameraSettings
 from hardware.simulated.camera import SimulatedCamera
@@ -27,7 +27,7 @@ def simulated(run_dir: Path) -> Camera:
 def webcam(_run_dir: Path) -> Camera:
     if not Path("/dev/video0").exists():
         pytest.skip("there is no webcam here: /dev/video0 is missing")
-    from hardware.camera_v4l2 import WebCamera  # noqa: PLC0415 - only where there is a webcam
+    from hardware.drivers.camera_v4l2 import WebCamera  # noqa: PLC0415 - only where there is a webcam
 
     return WebCamera(CameraSettings(CameraKind.V4L2, width_px=640, height_px=480))
 

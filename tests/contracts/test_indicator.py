@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from hardware.drivers.indicator_gpio import GpioIndicator
 from hardware.indicator import Colour, Indicator, Signal
-from hardware.indicator_gpio import GpioIndicator
 from hardware.patterns import DARK, PATTERNS, WHITE
 from hardware.settings import IndicatorSettings, PartKind
 from hardware.simulated.indicator import SimulatedIndicator

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hardware.drivers.lamp_gpio import GpioLamp
 from hardware.indicator import Lamp
-from hardware.lamp_gpio import GpioLamp
 from hardware.settings import LampKind, LampSettings
 from hardware.simulated.lamp import SimulatedLamp
 from hardware.simulated.world import World

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from hardware.drivers.position_fixed import FixedPosition
+from hardware.drivers.position_gpsd import GpsdPosition
 from hardware.position import Fix, Position
-from hardware.position_fixed import FixedPosition
-from hardware.position_gpsd import GpsdPosition
 from hardware.settings import PositionKind, PositionSettings
 from hardware.simulated.position import SimulatedPosition
 from hardware.simulated.world import World

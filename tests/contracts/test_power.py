@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from hardware.drivers.power_sysfs import SysfsPower
 from hardware.power import Power, PowerReading
-from hardware.power_sysfs import SysfsPower
 from hardware.settings import PowerKind, PowerSettings
 from hardware.simulated.power import SimulatedPower
 from hardware.simulated.world import World

@@ -25,7 +25,7 @@ from hardware.indicator import Signal
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.device import Device
 
-_ELSEWHERE: Final = {"hardware.picamera2_frames", "hardware.camera_picamera2"}
+_ELSEWHERE: Final = {"hardware.picamera2_frames", "hardware.drivers.camera_picamera2"}
 """They need the vendor's library."""
 
 for _package in (agent, hardware):

@@ -14,10 +14,10 @@ import pytest
 
 from hardware.board import open_board
 from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.drivers.position_fixed import FixedPosition
 from hardware.errors import DeviceError, DeviceMissing, ScriptError
 from hardware.indicator import Signal
 from hardware.patterns import DARK, WHITE
-from hardware.position_fixed import FixedPosition
 from hardware.settings import (
     BoardSettings,
     ButtonSettings,
@@ -134,9 +134,9 @@ def test_a_device_that_fails_closes_those_opened_before_and_none_takes_its_place
             assert "film" in {thread.name for thread in threading.enumerate()}
             raise DeviceMissing(f"buttons.photo_pin = {settings.photo_pin}: no GPIO here")
 
-    driver = ModuleType("hardware.buttons_gpio")
+    driver = ModuleType("hardware.drivers.buttons_gpio")
     vars(driver)["GpioButtons"] = NoButtons
-    monkeypatch.setitem(sys.modules, "hardware.buttons_gpio", driver)
+    monkeypatch.setitem(sys.modules, "hardware.drivers.buttons_gpio", driver)
 
     with pytest.raises(DeviceMissing, match="photo_pin = 17"):
         open_board(replace(SIMULATED, buttons=ButtonSettings(PartKind.GPIO)), tmp_path, FLOOR)

@@ -15,11 +15,11 @@ from gpiozero import GPIOZeroError  # noqa: TID251 - as the GPIO drivers raise i
 from gpiozero.pins.mock import MockFactory  # noqa: TID251 - the type of what tests hand around
 
 from hardware.button import ButtonEvent, ButtonName, Buttons, Change
-from hardware.buttons_gpio import GpioButtons, kernel_ns
+from hardware.drivers.buttons_gpio import GpioButtons, kernel_ns
+from hardware.drivers.indicator_gpio import GpioIndicator, duty
+from hardware.drivers.lamp_gpio import GpioLamp
 from hardware.errors import DeviceBusy, DeviceError, DeviceMissing
 from hardware.indicator import Indicator, Signal
-from hardware.indicator_gpio import GpioIndicator, duty
-from hardware.lamp_gpio import GpioLamp
 from hardware.patterns import AMBER, HIGH_HZ, LOW_HZ
 from hardware.pins_gpio import claiming
 from hardware.settings import (

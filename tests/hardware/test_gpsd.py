@@ -14,9 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware import position_gpsd
-from hardware.position import Fix
-from hardware.position_gpsd import (
+from hardware.drivers import position_gpsd
+from hardware.drivers.position_gpsd import (
     MAX_LINE_BYTES,
     SILENT_S,
     GpsdPosition,
@@ -25,6 +24,7 @@ from hardware.position_gpsd import (
     Sky,
     parse,
 )
+from hardware.position import Fix
 from hardware.settings import PositionKind, PositionSettings
 from tests.support import nmea
 from tests.support.nmea import Receiver, epoch, free_port, gpsd

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hardware import camera_picamera2
 from hardware.camera import Camera
-from hardware.camera_picamera2 import (
+from hardware.drivers import camera_picamera2
+from hardware.drivers.camera_picamera2 import (
     AF_PAUSE_IMMEDIATE,
     AF_PAUSE_RESUME,
     AF_STATE_SCANNING,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from hardware.drivers.power_sysfs import SysfsPower
 from hardware.power import Power, PowerReading
-from hardware.power_sysfs import SysfsPower
 from hardware.settings import PowerKind, PowerSettings
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hardware import camera_v4l2
 from hardware.camera import Camera
-from hardware.camera_v4l2 import LATE_NS, WebCamera, sensor_time_ns
+from hardware.drivers import camera_v4l2
+from hardware.drivers.camera_v4l2 import LATE_NS, WebCamera, sensor_time_ns
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
 from hardware.settings import CameraKind, CameraSettings
 

@@ -32,7 +32,8 @@ from agent.sync.http import ANSWER_LIMIT_BYTES, Client
 from agent.sync.stall import StallLimit
 from agent.sync.tls import Tls
 from agent.trust.store import TrustStore
-from hardware import chrony, position_gpsd
+from hardware import chrony
+from hardware.drivers import position_gpsd
 from tests.fuzz.parsers.keys import CAPTURE_ID, DEVICE, SIGNERS
 from tests.fuzz.parsers.parser import Parser
 from tests.fuzz.shapes import Shape

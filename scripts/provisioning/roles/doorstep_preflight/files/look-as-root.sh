@@ -36,7 +36,7 @@ echo "digest=$(head -c 64 /opt/doorstep/current/.complete 2>/dev/null)"
 # What a deploy deletes before it copies: releases that are neither run nor wanted
 echo "spare_mb=$(for one in /opt/doorstep/releases/*; do [ "$one" = "$current" ] || du -sm "$one"; done 2>/dev/null |
     awk '{ sum += $1 } END { print sum + 0 }')"
-# As hardware/power_sysfs.py; nothing where no supply tells
+# As hardware/drivers/power_sysfs.py; nothing where no supply tells
 for supply in /sys/class/power_supply/*; do
     case $(cat "$supply/type" 2>/dev/null) in
         Mains | USB* | Wireless) echo "external=$(cat "$supply/online" 2>/dev/null)" ;;
