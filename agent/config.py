@@ -24,7 +24,6 @@ from hardware.settings import (
     IndicatorSettings,
     LampSettings,
     Match,
-    PositionKind,
     PositionSettings,
     PowerSettings,
     Range,
@@ -246,14 +245,19 @@ def path_of(argument: Path | None) -> Path:
     return argument or Path(os.environ.get("DOORSTEP_CONFIG") or DEFAULT_PATH)
 
 
-def load(path: Path) -> Config:
+def load(path: Path, *, drivers: bool = False) -> Config:
     """Read and check the configuration; relative paths in it are relative to the file.
+
+    Args:
+        path: of the file.
+        drivers: whether to import the configured drivers that have a table of their own, such as
+            `[camera.v4l2]`, and to check these too: a process that opens or examines parts does.
 
     Raises:
         ConfigError: names every problem, one per line, with the value and what is allowed.
     """
     table = read_toml(path)
-    reader = TableReader(path.parent.resolve())
+    reader = TableReader(path.parent.resolve(), drivers=drivers)
     config = reader.table(Config, table, "")
     reader.problems.extend(_contradictions(reader.sections))
     if config is None or reader.problems:
@@ -281,7 +285,7 @@ def _contradictions(sections: Mapping[str, Any]) -> list[str]:
     camera, position = sections.get("camera"), sections.get("position")
     if camera and camera.mains_hz not in {0, 50, 60}:
         found.append(f"camera.mains_hz: {camera.mains_hz} is not 0 (no lamps), 50 or 60")
-    if position and position.kind is PositionKind.FIXED:
+    if position and position.kind == "fixed":
         missing = [name for name in ("lat_deg", "lon_deg") if getattr(position, name) is None]
         found += [f"position.{name}: missing; kind fixed needs it" for name in missing]
     backend, identity = sections.get("backend"), sections.get("identity")

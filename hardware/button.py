@@ -39,8 +39,16 @@ class ButtonEvent:
     edge_ns: int
 
 
+Press = Callable[[ButtonName, int, float], None]
+"""A finger on a simulated board: button, edge in CLOCK_MONOTONIC ns, seconds held."""
+
+
 class Buttons(Protocol):
     """Both buttons of a board."""
+
+    @property
+    def press(self) -> Press | None:
+        """The finger of simulated buttons; None where people press."""
 
     def listen(self, on_event: Callable[[ButtonEvent], None]) -> None:
         """Call `on_event` for every change, in a driver's thread; it may only enqueue or light."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from gpiozero import Factory, GPIOZeroError  # noqa: TID251 - shared by the three GPIO doors
 
+from hardware.driver import Access
 from hardware.errors import DeviceBusy, DeviceMissing
 
 WORK_FOLDER: Final = "LG_WD"
@@ -17,6 +18,11 @@ WORK_FOLDER: Final = "LG_WD"
 
 BUSY: Final = "GPIO busy"
 """How lgpio calls LG_GPIO_BUSY. Source: lg 0.2.2, lgErr.c."""
+
+
+def access(_settings: object) -> Access:
+    """Return what lgpio opens, for the drivers that use pins."""
+    return Access("the GPIO pins", "gpio", ("gpiochip*",))
 
 
 @contextmanager

@@ -30,57 +30,19 @@ class Match:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The name of a driver of `part`, a file each: see `hardware/driver.py`."""
+
+    part: str
+
+
 _PORT: Final = (
     "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
 )
 """1 to 65535."""
 
 Pin = Annotated[int, Range(0, 27, "a BCM pin number")]
-
-
-class CameraKind(StrEnum):
-    """Which driver opens the camera."""
-
-    PICAMERA2 = "picamera2"
-    V4L2 = "v4l2"
-    SIMULATED = "simulated"
-
-
-class PartKind(StrEnum):
-    """Which side drives buttons, indicator and lamp."""
-
-    GPIO = "gpio"
-    SIMULATED = "simulated"
-
-
-class LampKind(StrEnum):
-    """The white lamp; NONE where none is fitted."""
-
-    GPIO = "gpio"
-    NONE = "none"
-    SIMULATED = "simulated"
-
-
-class PositionKind(StrEnum):
-    """Where fixes come from; FIXED is a set place, for benches."""
-
-    GPSD = "gpsd"
-    FIXED = "fixed"
-    SIMULATED = "simulated"
-
-
-class PowerKind(StrEnum):
-    """How the supply is read."""
-
-    SYSFS = "sysfs"
-    SIMULATED = "simulated"
-
-
-class ClockKind(StrEnum):
-    """Whose clock; SIMULATED follows the world script."""
-
-    SYSTEM = "system"
-    SIMULATED = "simulated"
 
 
 class Autofocus(StrEnum):
@@ -94,7 +56,7 @@ class Autofocus(StrEnum):
 class CameraSettings:
     """`[camera]`."""
 
-    kind: CameraKind
+    kind: Annotated[str, Kind("camera")]
     device: Annotated[int, Range(0, 63, "a camera number")] = 0
     width_px: Annotated[int, Range(320, 4608, "an even width in pixels", step=2)] = 2304
     height_px: Annotated[int, Range(240, 2592, "an even height in pixels", step=2)] = 1296
@@ -108,7 +70,7 @@ class CameraSettings:
 class ButtonSettings:
     """`[buttons]`: to ground, with the pull-ups of the board."""
 
-    kind: PartKind
+    kind: Annotated[str, Kind("buttons")]
     photo_pin: Pin = 17
     scan_pin: Pin = 27
 
@@ -117,7 +79,7 @@ class ButtonSettings:
 class IndicatorSettings:
     """`[indicator]`: an RGB LED, a passive buzzer, and a vibration motor where fitted."""
 
-    kind: PartKind
+    kind: Annotated[str, Kind("indicator")]
     red_pin: Pin = 5
     green_pin: Pin = 6
     blue_pin: Pin = 13
@@ -131,7 +93,7 @@ class IndicatorSettings:
 class LampSettings:
     """`[lamp]`: a white LED beside the lens, switched by a transistor."""
 
-    kind: LampKind
+    kind: Annotated[str, Kind("lamp")]
     pin: Pin = 22
 
 
@@ -139,7 +101,7 @@ class LampSettings:
 class PositionSettings:
     """`[position]`."""
 
-    kind: PositionKind
+    kind: Annotated[str, Kind("position")]
     gpsd: Annotated[str, Match(rf"unix:/.+|[^:/\s]+:{_PORT}", "HOST:PORT or unix:PATH")] = (
         "127.0.0.1:2947"
     )
@@ -151,7 +113,7 @@ class PositionSettings:
 class PowerSettings:
     """`[power]`."""
 
-    kind: PowerKind = PowerKind.SYSFS
+    kind: Annotated[str, Kind("power")] = "sysfs"
     sysfs: Path = Path("/sys")
 
 
@@ -159,7 +121,7 @@ class PowerSettings:
 class ClockSettings:
     """`[clock]`."""
 
-    kind: ClockKind = ClockKind.SYSTEM
+    kind: Annotated[str, Kind("clock")] = "system"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ import os
 import re
 import tomllib
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from hardware.settings import Match, Range
+from hardware.driver import KINDS, load
+from hardware.settings import Kind, Match, Range
 
 _T = TypeVar("_T")
 
@@ -57,20 +58,39 @@ class TableReader:
         base: what relative paths are relative to.
         problems: what was wrong, one line each.
         sections: the tables within the table by name; None where one is wrong.
+        drivers: whether to import each configured driver that has a table of its own, and to read
+            that table too; otherwise it is passed over.
     """
 
     base: Path
     problems: list[str] = field(default_factory=list)
     sections: dict[str, Any] = field(default_factory=dict)
+    drivers: bool = False
 
     def table(self, cls: type[_T], table: Mapping[str, Any], where: str) -> _T | None:
         """Read a table as `cls`; None where it is wrong, as noted below `where`."""
         hints = get_type_hints(cls, include_extras=True)
         before = len(self.problems)
+        found = self._values(cls, hints, table, where)
+        part, kind = where.removesuffix("."), str(table.get("kind"))
+        own = table.get(kind) if kind in KINDS.get(part, ()) and kind not in hints else None
+        if self.drivers and isinstance(own, Mapping):
+            cls = load(part, kind).settings or cls
+            more = get_type_hints(cls, include_extras=True)
+            more = {name: hint for name, hint in more.items() if name not in hints}
+            found |= self._values(cls, more, own, f"{where}{kind}.")
+        return cls(**found) if len(self.problems) == before else None
+
+    def _values(
+        self, cls: Any, hints: Mapping[str, Any], table: Mapping[str, Any], where: str
+    ) -> dict[str, Any]:
+        """Read those settings of `cls` that `hints` names."""
+        kinds = KINDS.get(where.removesuffix("."), ())
         for name in sorted(table.keys() - hints.keys()):
-            self.unknown(name, hints, where)
+            if name not in kinds or not isinstance(table[name], Mapping):
+                self.unknown(name, [*hints, *kinds], where)
         found = {}
-        for setting in fields(cast("Any", cls)):
+        for setting in [one for one in fields(cls) if one.name in hints]:
             name, hint = where + setting.name, hints[setting.name]
             if is_dataclass(hint) and (setting.name in table or _required(setting)):
                 found[setting.name] = self._section(hint, table.get(setting.name, {}), name)
@@ -78,7 +98,7 @@ class TableReader:
                 found[setting.name] = self.setting(hint, table[setting.name], name)
             elif _required(setting):
                 self.problems.append(f"{name}: missing; set it to {_allowed(hint)}")
-        return cls(**found) if len(self.problems) == before else None
+        return found
 
     def unknown(self, name: str, known: Iterable[str], where: str) -> None:
         """Note a name that is none of `known`."""
@@ -96,7 +116,7 @@ class TableReader:
         try:
             return _convert(hint, value, self.base)
         except _Wrong:
-            near = _guess(str(value), list(hint)) if _is_enum(hint) else ""
+            near = _guess(str(value), _choices(hint))
             self.problems.append(f"{name}: {_shown(value)} is not {_allowed(hint)}{near}")
             return None
 
@@ -123,8 +143,10 @@ def _convert(hint: Any, value: object, base: Path) -> object:  # noqa: PLR0911 -
     raise _Wrong
 
 
-def _within(rule: Range | Match, value: Any) -> bool:
+def _within(rule: Range | Match | Kind, value: Any) -> bool:
     match rule:
+        case Kind(part):
+            return value in KINDS[part]
         case Range(low, high, _, step):
             return bool(low <= value <= high) and not (step and value % step)
         case Match(pattern):
@@ -133,6 +155,8 @@ def _within(rule: Range | Match, value: Any) -> bool:
 
 def _allowed(hint: Any) -> str:
     """What a setting allows, in words that follow "is not"."""
+    if choices := _choices(hint):
+        return f"one of: {', '.join(choices)}"
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         rule = arguments[1]
@@ -142,8 +166,6 @@ def _allowed(hint: Any) -> str:
         return _allowed(arguments[0])
     if origin is tuple:
         return f"a list where each item is {_allowed(arguments[0])}"
-    if _is_enum(hint):
-        return f"one of: {', '.join(hint)}"
     words = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
     return words.get(hint, "text")
 
@@ -152,6 +174,12 @@ def _shown(value: object) -> str:
     """A value nearly as the file has it, and short enough for one line."""
     text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= _SHOWN_LIMIT else f"{text[:_SHOWN_LIMIT]}..."
+
+
+def _choices(hint: Any) -> Collection[str]:
+    """Return the names that a setting allows; none if it is not a choice between names."""
+    kinds = (KINDS[rule.part] for rule in get_args(hint) if isinstance(rule, Kind))
+    return next(kinds, list(hint) if _is_enum(hint) else ())
 
 
 def _is_enum(hint: Any) -> bool:

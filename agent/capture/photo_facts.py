@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
 
 from agent import __version__
 from agent.capture import record_json
 from agent.capture.situation import Situation
 from agent.config import Config
 from agent.models import CaptureId
-from agent.record.credentials import Source
+from agent.record.credentials import IPTC, Source
 from hardware.camera import Frame
+from hardware.driver import load
 from hardware.position import Fix
-from hardware.settings import CameraKind, PositionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +75,9 @@ class PhotoFacts:
     position: GpsFacts | None
 
 
-def source(kind: CameraKind) -> Source:
+def source(kind: str) -> Source:
     """Where a camera's pictures come from: only the device's own sensor sees what is there."""
-    match kind:
-        case CameraKind.PICAMERA2:
-            return Source.CAPTURE
-        case CameraKind.V4L2:
-            return Source.COMPOSITE
-        case CameraKind.SIMULATED:
-            return Source.ALGORITHM
-        case other:
-            assert_never(other)
+    return Source(IPTC + load("camera", kind).source)
 
 
 def facts(config: Config, capture_id: CaptureId, frame: Frame, known: Situation) -> PhotoFacts:
@@ -99,7 +90,7 @@ def facts(config: Config, capture_id: CaptureId, frame: Frame, known: Situation)
         capture_id=capture_id,
         device_id=config.device.id,
         make="Doorstep",
-        model=f"Doorstep {config.camera.kind}",
+        model=load("camera", config.camera.kind).model,
         software=f"doorstep {__version__}",
         utc=moment.utc + timedelta(microseconds=exposed_us),
         width_px=width_px,
@@ -110,7 +101,7 @@ def facts(config: Config, capture_id: CaptureId, frame: Frame, known: Situation)
     )
 
 
-def _gps(fix: Fix, kind: PositionKind) -> GpsFacts:
+def _gps(fix: Fix, kind: str) -> GpsFacts:
     return GpsFacts(
         lat_deg=fix.lat_deg,
         lon_deg=fix.lon_deg,
@@ -120,5 +111,5 @@ def _gps(fix: Fix, kind: PositionKind) -> GpsFacts:
         hdop=fix.hdop,
         satellites=fix.satellites,
         utc=fix.utc,
-        method="MANUAL" if kind is PositionKind.FIXED else "GPS",
+        method=load("position", kind).method,
     )

@@ -24,8 +24,8 @@ from agent.process import control, sd_notify
 from agent.process.control import Line
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
+from hardware.driver import open_part
 from hardware.errors import DeviceError
-from hardware.first_light import open_indicator
 from hardware.indicator import Indicator, Signal
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ _LOOK_EVERY_S: Final = 0.1
 
 def run(arguments: argparse.Namespace) -> int:
     """`doorstep capture [--once]`."""
-    config = configured(arguments)
+    config = configured(arguments, drivers=True)
     if not arguments.once:
         return _serve_presses(config)
     socket = Layout.of(config.state).capture_socket
@@ -72,13 +72,14 @@ def _serve_presses(config: Config) -> int:
 def _indicator(config: Config) -> Indicator:
     """The indicator; where another capture process has it, that is what is told."""
     try:
-        return open_indicator(config.indicator)
+        opened: Indicator = open_part("indicator", config.indicator)
     except DeviceError:
         held = Layout.of(config.state).capture_lock
         if held.exists():
             with lock(held, exclusive=True, wait=False):
                 pass
         raise
+    return opened
 
 
 def _tell_fault(

@@ -3,6 +3,7 @@
 import argparse
 import json
 from dataclasses import asdict, fields
+from typing import get_type_hints
 
 from agent.config import Config, load, path_of, pins_of_the_build
 from agent.errors import ConfigError, ExitCode, is_missing
@@ -15,13 +16,16 @@ from hardware.simulated.script import read_script
 def run(arguments: argparse.Namespace) -> int:
     """`doorstep config [--check]`."""
     path = path_of(arguments.config)
-    config = load(path)
+    config = load(path, drivers=True)
     check(config)
     if not arguments.check:
         for table in fields(config):
-            for name, value in asdict(getattr(config, table.name)).items():
+            settings = getattr(config, table.name)
+            shared = get_type_hints(table.type)
+            for name, value in asdict(settings).items():
                 text = json.dumps(value, default=str, ensure_ascii=False)
-                print(f"{table.name}.{name} = {text}")
+                where = table.name if name in shared else f"{table.name}.{settings.kind}"
+                print(f"{where}.{name} = {text}")
     print(f"{path}: the configuration is valid")
     return ExitCode.DONE
 

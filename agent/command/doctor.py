@@ -37,9 +37,9 @@ from agent.status import findings as kept
 from agent.trust.keys import fleet_in_hand, recipients_in_hand
 from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
+from hardware.driver import SIMULATED
 from hardware.errors import ScriptError
 from hardware.firmware import CONFIG as FIRMWARE_CONFIG
-from hardware.settings import ClockKind, PositionKind
 
 _REMEDIES: Final = {
     photo_credentials.NO_CERTIFICATE: "sync asks for one while capture runs; `doorstep enrol` too",
@@ -54,7 +54,7 @@ def examine(path: Path, *, looks: bool = False) -> list[Finding]:
     `looks` has the camera look at a test card.
     """
     try:
-        config = load(path)
+        config = load(path, drivers=True)
         check(config)
     except (DoorstepError, ScriptError) as error:
         return [Finding("configuration", Level.FAILED, str(error))]
@@ -241,10 +241,10 @@ def _alarms(outbox: Outbox) -> Iterator[Finding]:
 def _clock(config: Config, running: dict[str, Any]) -> Finding:
     known = [source for source in ClockSource if source == running.get("clock")]
     source = known[0] if known else SystemClock(BUILT).now().source
-    if config.board.clock.kind is ClockKind.SIMULATED and running:
+    if config.board.clock.kind == SIMULATED and running:
         return Finding("clock", Level.OK, f"simulated: {source}")
     by, receiver = keepers(), config.board.position.kind
-    if source is ClockSource.GNSS and receiver is PositionKind.SIMULATED and by.chronyd is None:
+    if source is ClockSource.GNSS and receiver == SIMULATED and by.chronyd is None:
         return Finding("clock", Level.OK, "by GNSS: what the simulated receiver says")
     is_well, words = told(source, by)
     level = Level.NOTE if source is ClockSource.UNSYNCED else Level.OK

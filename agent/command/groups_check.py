@@ -11,18 +11,10 @@ from typing import Final
 
 from agent.config import Config
 from agent.queue.paths import Layout
-from hardware.settings import BoardSettings, CameraKind, LampKind, PartKind
+from hardware.driver import KINDS, Access, load
 
-STATE: Final = "the state of Doorstep"
-PINS: Final = "the GPIO pins"
-CAMERA: Final = "the camera"
-
-_PIN_DEVICES: Final = ("gpiochip*",)
-_CAMERA_DEVICES: Final = ("video*", "media*", "dma_heap/*")
-"""What lgpio, libcamera and V4L2 open below /dev. Source: libcamera 0.4, dma_buf_allocator.cpp."""
-
-_USUAL: Final = {STATE: "doorstep", PINS: "gpio", CAMERA: "video"}
-"""The groups that own them. Source: systemd/doorstep.sysusers, and Raspberry Pi OS' udev rules."""
+STATE: Final = Access("the state of Doorstep", "doorstep", ())
+"""Source: systemd/doorstep.sysusers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +31,7 @@ class Who:
 class Need:
     """A place that is read and written; `group_name` is the number where it has no name."""
 
-    what: str
+    access: Access
     place: Path
     owner: int
     group: int
@@ -51,9 +43,10 @@ def missing(who: Who, needs: Iterable[Need]) -> Iterator[str]:
     """What `who` may not use, in words, each with what to do about it; one line for each thing."""
     told: set[str] = set()
     for need in needs:
-        if need.what not in told and not _may_use(who, need):
-            told.add(need.what)
-            yield f"{who.name} may not use {need.what} ({need.place}): {_remedy(who, need)}"
+        what = need.access.what
+        if what not in told and not _may_use(who, need):
+            told.add(what)
+            yield f"{who.name} may not use {what} ({need.place}): {_remedy(who, need)}"
 
 
 def _may_use(who: Who, need: Need) -> bool:
@@ -66,18 +59,17 @@ def _may_use(who: Who, need: Need) -> bool:
         bits = need.mode >> 3
     else:
         bits = need.mode
-    wanted = stat.S_IROTH | (stat.S_IXOTH if need.what == STATE else stat.S_IWOTH)
+    wanted = stat.S_IROTH | (stat.S_IXOTH if need.access == STATE else stat.S_IWOTH)
     return bits & wanted == wanted
 
 
 def _remedy(who: Who, need: Need) -> str:
-    usual = _USUAL[need.what]
     if need.group == 0 or need.group in who.groups:
-        if need.what == STATE:
+        if need.access == STATE:
             return "`systemd-tmpfiles --create` gives it the owners and modes that it should have"
         return (
-            f"no rule of udev gives it to the group {usual}; `scripts/provision` puts one there, "
-            "or run this as root"
+            f"no rule of udev gives it to the group {need.access.group}; `scripts/provision` puts "
+            "one there, or run this as root"
         )
     if need.group in who.members:
         return f"is of the group {need.group_name} only since the last login: log in again"
@@ -107,28 +99,22 @@ def of_the_devices(config: Config, dev: Path = Path("/dev")) -> list[str]:
     """What keeps this user from the devices that are configured, in words."""
     wanted = [
         need
-        for what, patterns in _patterns(config.board)
-        for pattern in patterns
-        for need in _needs(what, sorted(dev.glob(pattern)))
+        for access in _accesses(config)
+        for pattern in access.patterns
+        for need in _needs(access, sorted(dev.glob(pattern)))
     ]
     return list(missing(this_user(), wanted))
 
 
-def _patterns(settings: BoardSettings) -> Iterator[tuple[str, tuple[str, ...]]]:
-    on_pins = (
-        settings.buttons.kind is PartKind.GPIO,
-        settings.indicator.kind is PartKind.GPIO,
-        settings.lamp.kind is LampKind.GPIO,
-    )
-    if any(on_pins):
-        yield PINS, _PIN_DEVICES
-    if settings.camera.kind is CameraKind.PICAMERA2:
-        yield CAMERA, _CAMERA_DEVICES
-    if settings.camera.kind is CameraKind.V4L2:
-        yield CAMERA, (f"video{settings.camera.device}",)
+def _accesses(config: Config) -> Iterator[Access]:
+    for part in KINDS:
+        settings = getattr(config, part)
+        driver = load(part, settings.kind)
+        if driver.access is not None:
+            yield driver.access(driver.own(settings))
 
 
-def _needs(what: str, places: Iterable[Path]) -> Iterator[Need]:
+def _needs(access: Access, places: Iterable[Path]) -> Iterator[Need]:
     """Those that are there; a place that cannot be looked at is the business of the one above."""
     for place in places:
         try:
@@ -136,7 +122,7 @@ def _needs(what: str, places: Iterable[Path]) -> Iterator[Need]:
         except OSError:
             continue
         name = _group_name(found.st_gid)
-        yield Need(what, place, found.st_uid, found.st_gid, name, stat.S_IMODE(found.st_mode))
+        yield Need(access, place, found.st_uid, found.st_gid, name, stat.S_IMODE(found.st_mode))
 
 
 def _group_name(number: int) -> str:

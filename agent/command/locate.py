@@ -15,7 +15,7 @@ from agent.process import control
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
 from hardware.clock_system import SystemClock
-from hardware.first_light import open_indicator
+from hardware.driver import open_part
 from hardware.indicator import Signal
 from hardware.patterns import LOCATE_S
 
@@ -25,7 +25,7 @@ ANSWER_S: Final = 20.0
 
 def run(arguments: argparse.Namespace) -> int:
     """`doorstep locate`."""
-    config = configured(arguments)
+    config = configured(arguments, drivers=True)
     if not _is_ours(config):
         raise FailedElsewhere(NOT_YOURS, ExitCode.USAGE)
     told = control.ask(Layout.of(config.state).capture_socket, {"locate": True}, ANSWER_S)
@@ -53,7 +53,7 @@ def _without_capture(config: Config) -> int:
     with ExitStack() as opened:
         if layout.capture_lock.exists():  # else no capture has ever begun here
             opened.enter_context(lock(layout.capture_lock, exclusive=True, wait=False))
-        indicator = opened.enter_context(closing(open_indicator(config.board.indicator)))
+        indicator = opened.enter_context(closing(open_part("indicator", config.indicator)))
         told = opened.enter_context(signals(found.set))
         words = f"capture does not run: it blinks and sounds for {LOCATE_S} s, or until Ctrl-C"
         print(words, flush=True)

@@ -22,14 +22,14 @@ _REMEDY: Final = "`systemd-tmpfiles --create` makes it as it should be"
 _FOLDER: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
-def configured(arguments: argparse.Namespace) -> Config:
+def configured(arguments: argparse.Namespace, *, drivers: bool = False) -> Config:
     """The configuration that the command line names; goes on as the owner of its queue.
 
     Raises:
         ConfigError: it is wrong.
         StorageFault: as root: the queue's folder is not as a device's is.
     """
-    config = load(path_of(arguments.config))
+    config = load(path_of(arguments.config), drivers=drivers)
     layout = Layout.of(config.state)
     become(owner_of(layout.queue, layout.state))
     return config

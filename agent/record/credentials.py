@@ -34,7 +34,7 @@ PHOTO_LIMIT_BYTES: Final = 16_777_216
 At quality 95, a photo of 12 megapixels has 12 MB if it shows noise, and 3 MB if it shows a door.
 """
 
-_IPTC: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+IPTC: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _JPEG: Final = "image/jpeg"
 
 _SETTINGS: Final[Mapping[str, Any]] = {
@@ -56,9 +56,9 @@ class Source(StrEnum):
     ALGORITHM: drawn by a program.
     """
 
-    CAPTURE = _IPTC + "digitalCapture"
-    COMPOSITE = _IPTC + "composite"
-    ALGORITHM = _IPTC + "algorithmicMedia"
+    CAPTURE = IPTC + "digitalCapture"
+    COMPOSITE = IPTC + "composite"
+    ALGORITHM = IPTC + "algorithmicMedia"
 
 
 class State(StrEnum):

@@ -17,7 +17,8 @@ from gpiozero import Factory, InputDevice  # noqa: TID251 - the door to the butt
 
 from hardware.button import ButtonEvent, ButtonName
 from hardware.debounce import Debounce
-from hardware.pins_gpio import claiming, open_pins
+from hardware.driver import Driver
+from hardware.pins_gpio import access, claiming, open_pins
 from hardware.settings import ButtonSettings
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ The wall clock, which stamped them before Linux 5.7, is years away; no callback 
 
 class GpioButtons:
     """Both buttons, to ground, as `hardware.button.Buttons`; `factory` None opens lgpio."""
+
+    press: Final = None
 
     def __init__(self, settings: ButtonSettings, factory: Factory | None = None) -> None:
         self._changed: Final = Condition()
@@ -131,3 +134,6 @@ def _say_unknown_clock() -> None:
 def _settled_ns() -> int:
     """Until when every edge has arrived."""
     return time.monotonic_ns() - round(DELIVERY_S * 1e9)
+
+
+DRIVER: Final = Driver(open=lambda settings, _world: GpioButtons(settings), access=access)

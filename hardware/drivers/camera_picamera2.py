@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.camera import Frame, Luma
+from hardware.driver import Access, CameraDriver
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
 from hardware.patience import Patience
 from hardware.picamera2_frames import controls, frame, i420_to_bgr, i420_to_luma, streams
@@ -320,3 +321,12 @@ def open_device(device: int) -> Opened:
             f"camera.device = {device}: {error}; check the ribbon cable with "
             "`rpicam-hello --list-cameras`, and that nothing else uses the camera"
         ) from error
+
+
+DRIVER: Final = CameraDriver(
+    open=lambda settings, _world: PiCamera(settings),
+    # Source: libcamera 0.4, dma_buf_allocator.cpp
+    access=lambda _: Access("the camera", "video", ("video*", "media*", "dma_heap/*")),
+    model="Doorstep picamera2",
+    source="digitalCapture",
+)

@@ -16,6 +16,7 @@ import cv2  # noqa: TID251 - one of its doors: V4L2 and its formats
 import numpy as np
 
 from hardware.camera import Frame, Luma, lores_px
+from hardware.driver import Access, CameraDriver
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
 from hardware.patience import Patience
 from hardware.settings import CameraSettings
@@ -208,3 +209,11 @@ class _Reader:
         if self._failed and (wanted := self._wanted) is not None:
             wanted.put(None)
         self._capture.release()
+
+
+DRIVER: Final = CameraDriver(
+    open=lambda settings, _world: WebCamera(settings),
+    access=lambda settings: Access("the camera", "video", (f"video{settings.device}",)),
+    model="Doorstep v4l2",
+    source="composite",
+)

@@ -16,9 +16,10 @@ from gpiozero import (  # noqa: TID251 - the door to the indicator
     PWMOutputDevice,
 )
 
+from hardware.driver import Driver
 from hardware.indicator import Signal
 from hardware.patterns import DARK, PATTERNS, Step, step_at
-from hardware.pins_gpio import claiming, open_pins
+from hardware.pins_gpio import access, claiming, open_pins
 from hardware.settings import IndicatorSettings
 
 CLOSE_S: Final = 1.0
@@ -110,3 +111,6 @@ def duty(volume_pct: int) -> float:
     Source: Fourier series of a rectangular wave: its fundamental's amplitude is 2/pi sin(pi duty).
     """
     return asin(volume_pct / 100) / pi
+
+
+DRIVER: Final = Driver(open=lambda settings, _world: GpioIndicator(settings), access=access)

@@ -7,7 +7,8 @@ from typing import Final
 
 from gpiozero import DigitalOutputDevice, Factory  # noqa: TID251 - the door to the lamp
 
-from hardware.pins_gpio import claiming, open_pins
+from hardware.driver import Driver
+from hardware.pins_gpio import access, claiming, open_pins
 from hardware.settings import LampSettings
 
 
@@ -33,3 +34,6 @@ class GpioLamp:
         if not self._device.closed:
             self._device.off()
         self._device.close()
+
+
+DRIVER: Final = Driver(open=lambda settings, _world: GpioLamp(settings), access=access)

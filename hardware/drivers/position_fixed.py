@@ -3,6 +3,7 @@
 import time
 from typing import Final
 
+from hardware.driver import PositionDriver
 from hardware.errors import DeviceMissing
 from hardware.position import Fix
 from hardware.settings import PositionSettings
@@ -44,3 +45,8 @@ class FixedPosition:
 
     def close(self) -> None:
         """Nothing to disconnect."""
+
+
+DRIVER: Final = PositionDriver(
+    open=lambda settings, _world: FixedPosition(settings), access=None, method="MANUAL"
+)

@@ -15,6 +15,7 @@ from math import hypot
 from threading import Event, Thread
 from typing import Any, Final
 
+from hardware.driver import PositionDriver
 from hardware.position import Fix
 from hardware.settings import PositionSettings
 from hardware.told import Told
@@ -263,3 +264,8 @@ def _address(where: str) -> str | tuple[str, int]:
         return where.removeprefix("unix:")
     host, _, port = where.rpartition(":")
     return host, int(port)
+
+
+DRIVER: Final = PositionDriver(
+    open=lambda settings, _world: GpsdPosition(settings), access=None, method="GPS"
+)

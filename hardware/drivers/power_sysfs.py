@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from hardware.driver import Driver
 from hardware.errors import DeviceError
 from hardware.power import PowerReading
 from hardware.settings import PowerSettings
@@ -84,3 +85,6 @@ def _number(path: Path) -> int | None:
         return int(_text(path) or "")
     except ValueError:
         return None
+
+
+DRIVER: Final = Driver(open=lambda settings, _world: SysfsPower(settings), access=None)

@@ -9,6 +9,7 @@ from typing import Final
 
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.debounce import Debounce
+from hardware.driver import Driver
 from hardware.simulated.world import World
 
 PRESS_S: Final = 0.12
@@ -89,3 +90,6 @@ class SimulatedButtons:
             if event.button is ButtonName.PHOTO and event.change is Change.TOUCHED:
                 self._world.press(event.edge_ns)
             self._on_event(event)
+
+
+DRIVER: Final = Driver(open=lambda _settings, world: SimulatedButtons(world()), access=None)

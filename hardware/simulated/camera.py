@@ -11,6 +11,7 @@ import cv2  # noqa: TID251 - one of its doors: from the strip's colours to BGR
 import numpy as np
 
 from hardware.camera import Frame, Luma, lores_px
+from hardware.driver import CameraDriver
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
 from hardware.settings import CameraSettings
 from hardware.simulated.drawing import SHAKES_PX
@@ -238,3 +239,11 @@ class SimulatedCamera:
 def _lamp_shows(state: State) -> bool:
     """Whether the lamp adds anything: a tenth of the light that is there."""
     return exposure(Scene(light=state.light)).lux < 10 * LAMP_LUX
+
+
+DRIVER: Final = CameraDriver(
+    open=lambda settings, world: SimulatedCamera(settings, world()),
+    access=None,
+    model="Doorstep simulated",
+    source="algorithmicMedia",
+)

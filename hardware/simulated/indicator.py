@@ -5,6 +5,7 @@ import time
 from collections import deque
 from typing import Final
 
+from hardware.driver import Driver
 from hardware.indicator import Colour, Signal
 from hardware.patterns import DARK, light_at
 from hardware.told import Told
@@ -40,3 +41,6 @@ class SimulatedIndicator:
     def close(self) -> None:
         """Dark; safe to call twice."""
         self._closed = True
+
+
+DRIVER: Final = Driver(open=lambda _settings, _world: SimulatedIndicator(), access=None)

@@ -4,6 +4,7 @@ import logging
 import time
 from typing import Final
 
+from hardware.driver import Driver
 from hardware.simulated.world import World
 from hardware.told import Told
 
@@ -33,3 +34,6 @@ class SimulatedLamp:
         if self._lit.is_news(lit):
             self._world.light_lamp(lit, time.monotonic_ns())
             _log.info("event=lamp lit=%s", str(lit).lower())
+
+
+DRIVER: Final = Driver(open=lambda _settings, world: SimulatedLamp(world()), access=None)

@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from hardware.driver import PositionDriver
 from hardware.position import Fix
 from hardware.simulated.script import Reception
 from hardware.simulated.world import Change, World, speed_mps, state_at
@@ -75,3 +76,8 @@ def _lost(changes: list[Change], now_ns: int) -> Change | None:
         if reception is not None and change.at_ns <= now_ns:
             lost = None if reception.has_fix else lost or change
     return lost
+
+
+DRIVER: Final = PositionDriver(
+    open=lambda _settings, world: SimulatedPosition(world()), access=None, method="GPS"
+)

@@ -4,6 +4,7 @@ import logging
 import time
 from typing import Final
 
+from hardware.driver import Driver
 from hardware.power import PowerReading
 from hardware.simulated.world import World
 
@@ -26,3 +27,6 @@ class SimulatedPower:
         """Note it; the machine stays on."""
         self.is_shut_down = True
         _log.info("event=simulated_power_off")
+
+
+DRIVER: Final = Driver(open=lambda _settings, world: SimulatedPower(world()), access=None)

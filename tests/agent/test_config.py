@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from agent import config
 from agent.config import Config, load, path_of
 from agent.errors import ConfigError
-from hardware.settings import PositionKind
+from hardware.driver import KINDS, Driver
+from hardware.settings import CameraSettings
 from tests.support.sealed import NAMES
 
 GOOD: dict[str, dict[str, str]] = {
@@ -46,12 +48,12 @@ def good(**changes: str) -> str:
     )
 
 
-def problems(tmp_path: Path, text: str) -> list[str]:
+def problems(tmp_path: Path, text: str, *, drivers: bool = False) -> list[str]:
     """The complaints about a file, without its name in front; [] when there are none."""
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
     try:
-        load(path)
+        load(path, drivers=drivers)
     except ConfigError as error:
         lines = str(error).splitlines()
         assert all(line.startswith(f"{path}: ") for line in lines)
@@ -69,7 +71,7 @@ def test_a_good_configuration_is_read(tmp_path: Path) -> None:
     read = load(path)
 
     assert read.device.id == "van-7"
-    assert read.position.kind is PositionKind.GPSD
+    assert read.position.kind == "gpsd"
     assert read.board.buttons.photo_pin == 17
     assert read.retention.file_hours == 72
     assert read.state.dir == Path("/var/lib/doorstep")
@@ -209,7 +211,7 @@ def test_what_is_missing_is_listed_setting_by_setting(tmp_path: Path) -> None:
 
     assert "device.id: missing; set it to letters, digits, . _ -" in found
     assert "policy.manifest: missing; set it to one of: off, required" in found
-    assert "camera.kind: missing; set it to one of: picamera2, v4l2, simulated" in found
+    assert f"camera.kind: missing; set it to one of: {', '.join(KINDS['camera'])}" in found
     assert "identity.mode: missing; set it to one of: off, required" in found
     assert len(found) == 9
 
@@ -299,6 +301,47 @@ def test_simulated_parts_use_no_pins(tmp_path: Path) -> None:
     text = good(lamp__pin="17", buttons__kind='"simulated"')
 
     assert problems(tmp_path, text) == []
+
+
+def test_settings_of_one_driver_are_in_its_own_table(tmp_path: Path, trial: Driver) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(good(camera__kind='"v4l2"', camera__device="2", camera__v4l2='{port="usb:1"}'))
+
+    read = load(path, drivers=True).camera
+    without = trial.own(CameraSettings("v4l2", device=2))
+
+    assert trial.own(read) is read
+    assert (read.device, read.port) == (2, "usb:1")
+    assert (without.device, without.port) == (2, "usb:")
+
+
+@pytest.mark.usefixtures("trial")
+def test_what_is_wrong_in_a_drivers_table_comes_with_all_the_rest(tmp_path: Path) -> None:
+    text = good(
+        camera__kind='"v4l2"',
+        camera__width_px="641",
+        camera__v4l2="{port = 7, prot = 1}",
+        camera__v4l3="{}",
+    )
+
+    assert problems(tmp_path, text, drivers=True) == [
+        "camera.v4l3: unknown setting; did you mean v4l2?",
+        "camera.width_px: 641 is not an even width in pixels (320 to 4608)",
+        "camera.v4l2.prot: unknown setting; did you mean port?",
+        "camera.v4l2.port: 7 is not usb:PORT",
+    ]
+
+
+def test_a_process_without_devices_imports_no_driver_for_its_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does any process import one that is not configured."""
+    monkeypatch.setitem(sys.modules, "hardware.drivers.camera_v4l2", None)
+    configured = good(camera__kind='"v4l2"', camera__v4l2='{port = "usb:1"}')
+    another = good(camera__v4l2='{port = "usb:1"}')
+
+    assert problems(tmp_path, configured) == []
+    assert problems(tmp_path, another, drivers=True) == []
 
 
 @pytest.mark.parametrize(

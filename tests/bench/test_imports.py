@@ -9,15 +9,28 @@ from tests.support.device import Device
 
 STATUS = "import agent.command.commandline, agent.command.status"
 SYNC = "import agent.command.commandline, agent.command.sync"
+SERVE = "import agent.command.commandline, agent.command.serve"
+LOADED = """
+import re, sys
+from pathlib import Path
+from agent.config import load
+load(Path(sys.argv[1]))
+theirs = "cv2|numpy|c2pa|hardware[.](drivers|simulated)[.].*"
+print([name for name in sys.modules if re.fullmatch(theirs, name)])
+"""
 
 
-@pytest.mark.parametrize("process", [STATUS, SYNC])
-def test_a_process_without_devices_loads_nothing_that_is_theirs(process: str) -> None:
+@pytest.mark.parametrize("process", [STATUS, SYNC, SERVE])
+def test_a_process_without_devices_loads_nothing_that_is_theirs(
+    tmp_path: Path, process: str
+) -> None:
     """OpenCV, numpy and c2pa cost 20 MB and more each, and `sync` has 60 MB."""
-    code = f"{process}; import sys; print(sorted({{'cv2', 'numpy', 'c2pa'}} & sys.modules.keys()))"
-
     loaded = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", process + LOADED, str(Device(tmp_path).config)],
+        cwd=REPOSITORY,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
     assert loaded.stdout == "[]\n"
@@ -28,11 +41,11 @@ import sys
 from agent.command import capture, commandline
 import hardware.drivers.indicator_gpio
 
-def first_light(_settings):
+def first_light(_part, _settings):
     print(sorted({name.partition(".")[0] for name in sys.modules} & set(sys.argv[1].split())))
     sys.exit()
 
-capture.open_indicator = first_light
+capture.open_part = first_light
 commandline.run(commandline.parse(["capture", "--config", sys.argv[2]]))
 """
 

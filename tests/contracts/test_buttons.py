@@ -10,7 +10,7 @@ import pytest
 
 from hardware.button import ButtonEvent, ButtonName, Buttons, Change
 from hardware.drivers.buttons_gpio import GpioButtons
-from hardware.settings import ButtonSettings, PartKind
+from hardware.settings import ButtonSettings
 from hardware.simulated.buttons import SimulatedButtons
 from hardware.simulated.world import World
 from tests.support import kernel_pins
@@ -55,7 +55,7 @@ def simulated(folder: Path) -> Bench:
 
 def gpio(_: Path) -> Bench:
     """Contacts that bounce at both ends, to ground."""
-    pins, settings = pin_factory(), ButtonSettings(PartKind.GPIO)
+    pins, settings = pin_factory(), ButtonSettings("gpio")
     numbers = {ButtonName.PHOTO: settings.photo_pin, ButtonName.SCAN: settings.scan_pin}
 
     def press(button: ButtonName, held_s: float) -> None:
@@ -71,7 +71,7 @@ def gpio(_: Path) -> Bench:
 
 def kernel(_: Path) -> Bench:
     """The same driver on lgpio, with edges that the kernel stamps; contacts bounce as above."""
-    settings = ButtonSettings(PartKind.GPIO)
+    settings = ButtonSettings("gpio")
     numbers = {ButtonName.PHOTO: settings.photo_pin, ButtonName.SCAN: settings.scan_pin}
     for number in numbers.values():
         kernel_pins.pull(number, "up")

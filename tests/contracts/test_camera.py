@@ -11,7 +11,7 @@ import pytest
 from hardware.camera import Camera, lores_px
 from hardware.drivers.camera_picamera2 import Opened, PiCamera
 from hardware.errors import CameraFailed, DeviceMissing
-from hardware.settings import Autofocus, CameraKind, CameraSettings
+from hardware.settings import Autofocus, CameraSettings
 from hardware.simulated.camera import SimulatedCamera
 from hardware.simulated.world import World
 from tests.support.sensor import StreamingPicamera
@@ -20,7 +20,7 @@ DEADLINE_S = 3.0
 
 
 def simulated(run_dir: Path) -> Camera:
-    settings = CameraSettings(CameraKind.SIMULATED, width_px=320, height_px=240)
+    settings = CameraSettings("simulated", width_px=320, height_px=240)
     return SimulatedCamera(settings, World(None, run_dir))
 
 
@@ -29,13 +29,13 @@ def webcam(_run_dir: Path) -> Camera:
         pytest.skip("there is no webcam here: /dev/video0 is missing")
     from hardware.drivers.camera_v4l2 import WebCamera  # noqa: PLC0415 - only where there is a webcam
 
-    return WebCamera(CameraSettings(CameraKind.V4L2, width_px=640, height_px=480))
+    return WebCamera(CameraSettings("v4l2", width_px=640, height_px=480))
 
 
 def picamera(_run_dir: Path) -> Camera:
     """As a device has it; a module with a fixed lens is opened as such."""
     pytest.importorskip("picamera2")
-    settings = CameraSettings(CameraKind.PICAMERA2)
+    settings = CameraSettings("picamera2")
     if px := os.environ.get("DOORSTEP_TEST_CAMERA_PX"):  # a virtual camera has one size
         width_px, height_px = map(int, px.split("x"))
         settings = replace(settings, width_px=width_px, height_px=height_px)
@@ -49,7 +49,7 @@ def picamera(_run_dir: Path) -> Camera:
 
 def picamera_stand_in(_run_dir: Path) -> Camera:
     """The same driver on a stand-in for picamera2, so that the suite is known to suit it."""
-    settings = CameraSettings(CameraKind.PICAMERA2, width_px=320, height_px=240)
+    settings = CameraSettings("picamera2", width_px=320, height_px=240)
     return PiCamera(settings, Opened(StreamingPicamera(), "smpte170m"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from hardware.drivers.indicator_gpio import GpioIndicator
 from hardware.indicator import Colour, Indicator, Signal
 from hardware.patterns import DARK, PATTERNS, WHITE
-from hardware.settings import IndicatorSettings, PartKind
+from hardware.settings import IndicatorSettings
 from hardware.simulated.indicator import SimulatedIndicator
 from tests.support.pins import pin_factory
 
@@ -40,7 +40,7 @@ def simulated() -> Bench:
 
 
 def gpio() -> Bench:
-    pins, settings = pin_factory(), IndicatorSettings(PartKind.GPIO, vibration_pin=MOTOR_PIN)
+    pins, settings = pin_factory(), IndicatorSettings("gpio", vibration_pin=MOTOR_PIN)
     led = (settings.red_pin, settings.green_pin, settings.blue_pin)
 
     def levels(*numbers: int) -> list[float]:

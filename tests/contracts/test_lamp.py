@@ -9,7 +9,7 @@ import pytest
 
 from hardware.drivers.lamp_gpio import GpioLamp
 from hardware.indicator import Lamp
-from hardware.settings import LampKind, LampSettings
+from hardware.settings import LampSettings
 from hardware.simulated.lamp import SimulatedLamp
 from hardware.simulated.world import World
 from tests.support import kernel_pins
@@ -35,7 +35,7 @@ def simulated(folder: Path) -> Bench:
 
 
 def gpio(_: Path) -> Bench:
-    pins, settings = pin_factory(), LampSettings(LampKind.GPIO)
+    pins, settings = pin_factory(), LampSettings("gpio")
     return Bench(
         GpioLamp(settings, pins),
         lambda: bool(pins.pin(settings.pin).state),
@@ -45,7 +45,7 @@ def gpio(_: Path) -> Bench:
 
 def kernel(_: Path) -> Bench:
     """The same driver on lgpio and the lines of a kernel."""
-    settings = LampSettings(LampKind.GPIO)
+    settings = LampSettings("gpio")
     kernel_pins.level(settings.pin)
     return Bench(
         GpioLamp(settings), lambda: kernel_pins.level(settings.pin), lambda: GpioLamp(settings)

@@ -11,7 +11,7 @@ import pytest
 from hardware.drivers.position_fixed import FixedPosition
 from hardware.drivers.position_gpsd import GpsdPosition
 from hardware.position import Fix, Position
-from hardware.settings import PositionKind, PositionSettings
+from hardware.settings import PositionSettings
 from hardware.simulated.position import SimulatedPosition
 from hardware.simulated.world import World
 from tests.support import nmea
@@ -22,9 +22,7 @@ FRESH_S = 5.0
 
 @contextmanager
 def fixed(_: Path) -> Iterator[Position]:
-    yield FixedPosition(
-        PositionSettings(PositionKind.FIXED, lat_deg=nmea.LAT_DEG, lon_deg=nmea.LON_DEG)
-    )
+    yield FixedPosition(PositionSettings("fixed", lat_deg=nmea.LAT_DEG, lon_deg=nmea.LON_DEG))
 
 
 @contextmanager
@@ -36,14 +34,14 @@ def simulated(folder: Path) -> Iterator[Position]:
 def gpsd(_: Path) -> Iterator[Position]:
     receiver, port = nmea.Receiver(), nmea.free_port()
     with nmea.gpsd(receiver.port, port):
-        yield GpsdPosition(PositionSettings(PositionKind.GPSD, gpsd=f"127.0.0.1:{port}"))
+        yield GpsdPosition(PositionSettings("gpsd", gpsd=f"127.0.0.1:{port}"))
     receiver.unplug()
 
 
 @contextmanager
 def own(_: Path) -> Iterator[Position]:
     """Of the gpsd that a device runs, at the place where its receiver stands."""
-    yield GpsdPosition(PositionSettings(PositionKind.GPSD))
+    yield GpsdPosition(PositionSettings("gpsd"))
 
 
 Opener = Callable[[Path], AbstractContextManager[Position]]

@@ -11,7 +11,7 @@ import pytest
 
 from hardware.drivers.power_sysfs import SysfsPower
 from hardware.power import Power, PowerReading
-from hardware.settings import PowerKind, PowerSettings
+from hardware.settings import PowerSettings
 from hardware.simulated.power import SimulatedPower
 from hardware.simulated.world import World
 
@@ -50,7 +50,7 @@ def sysfs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     assert shutil.which("systemctl") == str(systemctl), "this would power the machine off"
     lay_out(folder, BEFORE)
     return Bench(
-        SysfsPower(PowerSettings(PowerKind.SYSFS, folder)),
+        SysfsPower(PowerSettings("sysfs", folder)),
         lambda: lay_out(folder, AFTER),
         lambda: asked.exists() and asked.read_text().split()[0] == "poweroff",
     )

@@ -13,7 +13,8 @@ from typing import Final
 import pytest
 
 from hardware.board import open_board
-from hardware.button import ButtonEvent, ButtonName, Change
+from hardware.button import ButtonEvent, ButtonName, Buttons, Change
+from hardware.driver import Driver
 from hardware.drivers.position_fixed import FixedPosition
 from hardware.errors import DeviceError, DeviceMissing, ScriptError
 from hardware.indicator import Signal
@@ -21,17 +22,11 @@ from hardware.patterns import DARK, WHITE
 from hardware.settings import (
     BoardSettings,
     ButtonSettings,
-    CameraKind,
     CameraSettings,
-    ClockKind,
     ClockSettings,
     IndicatorSettings,
-    LampKind,
     LampSettings,
-    PartKind,
-    PositionKind,
     PositionSettings,
-    PowerKind,
     PowerSettings,
     SimulatedSettings,
 )
@@ -40,13 +35,13 @@ from hardware.simulated.indicator import SimulatedIndicator
 FLOOR: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 SIMULATED: Final = BoardSettings(
-    CameraSettings(CameraKind.SIMULATED, width_px=320, height_px=240),
-    ButtonSettings(PartKind.SIMULATED),
-    IndicatorSettings(PartKind.SIMULATED),
-    LampSettings(LampKind.SIMULATED),
-    PositionSettings(PositionKind.SIMULATED),
-    PowerSettings(PowerKind.SIMULATED),
-    ClockSettings(ClockKind.SIMULATED),
+    CameraSettings("simulated", width_px=320, height_px=240),
+    ButtonSettings("simulated"),
+    IndicatorSettings("simulated"),
+    LampSettings("simulated"),
+    PositionSettings("simulated"),
+    PowerSettings("simulated"),
+    ClockSettings("simulated"),
 )
 
 
@@ -88,14 +83,14 @@ def test_a_simulated_board_shares_one_world(tmp_path: Path) -> None:
 
 
 def test_a_lamp_that_is_not_fitted_is_no_trouble(tmp_path: Path) -> None:
-    board = open_board(replace(SIMULATED, lamp=LampSettings(LampKind.NONE)), tmp_path, FLOOR)
+    board = open_board(replace(SIMULATED, lamp=LampSettings("none")), tmp_path, FLOOR)
 
     assert board.lamp is None
     board.close()
 
 
 def test_parts_are_chosen_one_by_one_and_one_simulated_makes_the_board_so(tmp_path: Path) -> None:
-    position = PositionSettings(PositionKind.FIXED, lat_deg=1.0, lon_deg=2.0)
+    position = PositionSettings("fixed", lat_deg=1.0, lon_deg=2.0)
 
     board = open_board(replace(SIMULATED, position=position), tmp_path, FLOOR)
 
@@ -129,21 +124,20 @@ def test_an_indicator_that_the_board_opened_is_dark_when_it_closes(tmp_path: Pat
 def test_a_device_that_fails_closes_those_opened_before_and_none_takes_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class NoButtons:
-        def __init__(self, settings: ButtonSettings) -> None:
-            assert "film" in {thread.name for thread in threading.enumerate()}
-            raise DeviceMissing(f"buttons.photo_pin = {settings.photo_pin}: no GPIO here")
+    def no_buttons(settings: ButtonSettings, _world: object) -> Buttons:
+        assert "film" in {thread.name for thread in threading.enumerate()}
+        raise DeviceMissing(f"buttons.photo_pin = {settings.photo_pin}: no GPIO here")
 
     driver = ModuleType("hardware.drivers.buttons_gpio")
-    vars(driver)["GpioButtons"] = NoButtons
+    vars(driver)["DRIVER"] = Driver(open=no_buttons, access=None)
     monkeypatch.setitem(sys.modules, "hardware.drivers.buttons_gpio", driver)
 
     with pytest.raises(DeviceMissing, match="photo_pin = 17"):
-        open_board(replace(SIMULATED, buttons=ButtonSettings(PartKind.GPIO)), tmp_path, FLOOR)
+        open_board(replace(SIMULATED, buttons=ButtonSettings("gpio")), tmp_path, FLOOR)
 
 
 def test_a_camera_that_cannot_open_is_an_error(tmp_path: Path) -> None:
-    camera = CameraSettings(CameraKind.SIMULATED, width_px=321, height_px=240)
+    camera = CameraSettings("simulated", width_px=321, height_px=240)
 
     with pytest.raises(DeviceError):
         open_board(replace(SIMULATED, camera=camera), tmp_path, FLOOR)

@@ -25,16 +25,14 @@ from hardware.pins_gpio import claiming
 from hardware.settings import (
     ButtonSettings,
     IndicatorSettings,
-    LampKind,
     LampSettings,
-    PartKind,
 )
 from tests.support.device import REPOSITORY
 from tests.support.pins import pin_factory
 from tests.support.waiting import until
 
-BUTTONS = ButtonSettings(PartKind.GPIO)
-INDICATOR = IndicatorSettings(PartKind.GPIO, vibration_pin=16)
+BUTTONS = ButtonSettings("gpio")
+INDICATOR = IndicatorSettings("gpio", vibration_pin=16)
 WAIT_S = 5.0
 
 
@@ -160,7 +158,7 @@ def test_an_edge_stamped_by_another_clock_is_dated_on_arrival() -> None:
     [
         (lambda: GpioButtons(BUTTONS), "buttons.photo_pin = 17"),
         (lambda: GpioIndicator(INDICATOR), "indicator"),
-        (lambda: GpioLamp(LampSettings(LampKind.GPIO)), "lamp.pin = 22"),
+        (lambda: GpioLamp(LampSettings("gpio")), "lamp.pin = 22"),
     ],
 )
 def test_without_gpio_the_error_names_setting_and_remedy(
@@ -182,7 +180,7 @@ def test_without_gpio_the_error_names_setting_and_remedy(
 def test_two_parts_on_one_pin_are_refused(pins: MockFactory) -> None:
     """The error names the setting that came second."""
     with (
-        closing(GpioLamp(LampSettings(LampKind.GPIO, pin=17), pins)),
+        closing(GpioLamp(LampSettings("gpio", pin=17), pins)),
         pytest.raises(DeviceMissing, match=r"buttons\.photo_pin = 17"),
     ):
         GpioButtons(BUTTONS, pins)
@@ -227,7 +225,7 @@ def test_the_first_light_comes_at_once(pins: MockFactory) -> None:
 
 def test_saved_sounds_and_vibrates_once_and_ends_dark(pins: MockFactory) -> None:
     """One short tone with the green light, then silence."""
-    settings = IndicatorSettings(PartKind.GPIO, vibration_pin=16, volume_pct=100)
+    settings = IndicatorSettings("gpio", vibration_pin=16, volume_pct=100)
     with closing(GpioIndicator(settings, pins)) as indicator:
         indicator.show(Signal.SAVED)
 
@@ -262,7 +260,7 @@ def test_an_idle_signal_shown_again_keeps_its_rhythm(pins: MockFactory) -> None:
 
 def test_a_common_anode_led_is_driven_inverted(pins: MockFactory) -> None:
     """Low is lit; dark is high on all three."""
-    settings = IndicatorSettings(PartKind.GPIO, common_anode=True)
+    settings = IndicatorSettings("gpio", common_anode=True)
     with closing(GpioIndicator(settings, pins)) as indicator:
         indicator.show(Signal.NOT_READY)
 
@@ -271,7 +269,7 @@ def test_a_common_anode_led_is_driven_inverted(pins: MockFactory) -> None:
 
 def test_volume_zero_is_silent(pins: MockFactory) -> None:
     """The duty cycle is 0; at full volume a square wave, in between as loud as asked."""
-    settings = IndicatorSettings(PartKind.GPIO, volume_pct=0)
+    settings = IndicatorSettings("gpio", volume_pct=0)
     with closing(GpioIndicator(settings, pins)) as indicator:
         indicator.show(Signal.FAULT)
 

@@ -25,7 +25,7 @@ from hardware.drivers.position_gpsd import (
     parse,
 )
 from hardware.position import Fix
-from hardware.settings import PositionKind, PositionSettings
+from hardware.settings import PositionSettings
 from tests.support import nmea
 from tests.support.nmea import Receiver, epoch, free_port, gpsd
 from tests.support.waiting import until
@@ -179,7 +179,7 @@ def test_an_endless_line_is_dropped_with_its_tail() -> None:
 
 
 def settings(port: int) -> PositionSettings:
-    return PositionSettings(PositionKind.GPSD, gpsd=f"127.0.0.1:{port}")
+    return PositionSettings("gpsd", gpsd=f"127.0.0.1:{port}")
 
 
 def age_s(position: GpsdPosition) -> float:
@@ -223,7 +223,7 @@ def serving(address: str | tuple[str, int], *chunks: bytes) -> Iterator[int]:
 def test_a_unix_socket_serves_as_well(tmp_path: Path) -> None:
     """A process without network reads gpsd through a socket file."""
     path = str(tmp_path / "gpsd.sock")
-    where = PositionSettings(PositionKind.GPSD, gpsd=f"unix:{path}")
+    where = PositionSettings("gpsd", gpsd=f"unix:{path}")
     with serving(path, said() + b"\n"), closing(GpsdPosition(where)) as position:
         until(position.last_fix)
 

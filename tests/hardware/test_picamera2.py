@@ -35,13 +35,11 @@ from hardware.picamera2_frames import (
     i420_to_luma,
     streams,
 )
-from hardware.settings import Autofocus, CameraKind, CameraSettings
+from hardware.settings import Autofocus, CameraSettings
 from tests.support.sensor import work
 
-SETTINGS = CameraSettings(CameraKind.PICAMERA2, width_px=320, height_px=240)
-FIXED_LENS = CameraSettings(
-    CameraKind.PICAMERA2, width_px=320, height_px=240, autofocus=Autofocus.NONE
-)
+SETTINGS = CameraSettings("picamera2", width_px=320, height_px=240)
+FIXED_LENS = CameraSettings("picamera2", width_px=320, height_px=240, autofocus=Autofocus.NONE)
 AF_STATE_FOCUSED = 2
 DEADLINE_S = 2.0
 
@@ -188,7 +186,7 @@ def requests(count: int) -> list[Request]:
 )
 def test_controls_fight_flicker_and_blur(mains_hz: int, flicker: dict[str, int]) -> None:
     """Short exposures in steps of the lamps' period; without lamps no period."""
-    settings = CameraSettings(CameraKind.PICAMERA2, autofocus=Autofocus.NONE, mains_hz=mains_hz)
+    settings = CameraSettings("picamera2", autofocus=Autofocus.NONE, mains_hz=mains_hz)
 
     assert controls(settings) == {"AeExposureMode": 1, **flicker}
 
@@ -211,7 +209,7 @@ def test_there_is_one_configuration_without_a_raw_stream() -> None:
     assert asked["lores"] == {"format": "YUV420", "size": (320, 240)}
     assert (asked["raw"], asked["buffer_count"]) == (None, BUFFERS)
     assert asked["colour_space"] == "smpte170m"
-    assert streams(CameraSettings(CameraKind.PICAMERA2))["lores"]["size"] == (1280, 720)
+    assert streams(CameraSettings("picamera2"))["lores"]["size"] == (1280, 720)
 
 
 def test_each_start_tells_the_controls() -> None:

@@ -6,11 +6,11 @@ import pytest
 
 from hardware.drivers.power_sysfs import SysfsPower
 from hardware.power import Power, PowerReading
-from hardware.settings import PowerKind, PowerSettings
+from hardware.settings import PowerSettings
 
 
 def power(sysfs: Path) -> Power:
-    return SysfsPower(PowerSettings(PowerKind.SYSFS, sysfs))
+    return SysfsPower(PowerSettings("sysfs", sysfs))
 
 
 def device(sysfs: Path, kind: str, number: str, /, **files: str) -> Path:

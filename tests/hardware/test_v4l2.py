@@ -15,9 +15,9 @@ from hardware.camera import Camera
 from hardware.drivers import camera_v4l2
 from hardware.drivers.camera_v4l2 import LATE_NS, WebCamera, sensor_time_ns
 from hardware.errors import CameraFailed, CameraStalled, DeviceMissing
-from hardware.settings import CameraKind, CameraSettings
+from hardware.settings import CameraSettings
 
-SETTINGS = CameraSettings(CameraKind.V4L2, width_px=320, height_px=240)
+SETTINGS = CameraSettings("v4l2", width_px=320, height_px=240)
 PERIOD_S = 0.005
 DEADLINE_S = 2.0
 
@@ -223,6 +223,6 @@ def test_without_a_webcam_the_error_names_the_setting() -> None:
     absent = next(number for number in range(63, 0, -1) if not Path(f"/dev/video{number}").exists())
 
     with pytest.raises(DeviceMissing, match=f"camera.device = {absent}") as failure:
-        WebCamera(CameraSettings(CameraKind.V4L2, device=absent))
+        WebCamera(CameraSettings("v4l2", device=absent))
 
     assert "group video" in str(failure.value)

@@ -10,13 +10,11 @@ from typing import Any, Final
 from agent import __version__
 from agent.capture.exif import stamp
 from agent.capture.photo_facts import GpsFacts, PhotoFacts
-from agent.capture.photo_facts import source as origin
 from agent.models import Kind, Label
 from agent.record import certificates, sealing
 from agent.record import file as recordfile
 from agent.record.certificates import Chain
 from agent.record.credentials import PhotoSigner, Source
-from hardware.settings import CameraKind
 from tests.support.authority import Authority, new_authority
 from tests.support.factory import MOMENT, Made, RecordMaker
 from tests.support.sealed import RECIPIENTS
@@ -44,7 +42,11 @@ FIXED: Final = GpsFacts(
 """The same place as EXIF has it."""
 
 
-MODELS: Final = {origin(kind): f"Doorstep {kind}" for kind in CameraKind}
+MODELS: Final = {
+    Source.CAPTURE: "Doorstep picamera2",
+    Source.COMPOSITE: "Doorstep v4l2",
+    Source.ALGORITHM: "Doorstep simulated",
+}
 """The camera in the EXIF, by the origin in the Content Credentials."""
 
 

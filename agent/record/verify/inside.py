@@ -136,7 +136,7 @@ def _against_credentials(found: Credentials, opened: RecordFile, photo_exif: Exi
             "its Content Credentials do not say that the device's own sensor took it, "
             "and record.json says nothing of a simulation"
         )
-    if found.source != told_twice.CAMERAS.get(photo_exif.model or "", found.source):
+    if told_twice.origin(photo_exif.model) not in {None, found.source}:
         yield "its Content Credentials name another origin than the camera in its EXIF has"
     if "agent" in opened.record and found.agent != opened.record["agent"]:
         yield "its Content Credentials are by another version of the program than record.json"

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from agent.models import Label, from_rfc3339
-from agent.record.credentials import Source
+from agent.record.credentials import IPTC, Source
 from agent.record.exif import Exif
 from hardware.clock import ClockSource
 
@@ -45,16 +45,22 @@ leap seconds it is 18 s off (IS-GPS-200, 20.3.3.5.2.4), and a fix may be 5 s old
 _FIRST_BUILT: Final = datetime(2026, 11, 24, tzinfo=UTC)
 """`BUILT` in `hardware.clock` of the first release that wrote down no receiver's time before it."""
 
-CAMERAS: Final = {
-    "Doorstep picamera2": Source.CAPTURE,
-    "Doorstep v4l2": Source.COMPOSITE,
-    "Doorstep simulated": Source.ALGORITHM,
-}
-"""The origin that a photo's Content Credentials must name, by the camera model in its EXIF."""
-
+_OLD_MODELS: Final = {"Doorstep v4l2": Source.COMPOSITE, "Doorstep simulated": Source.ALGORITHM}
+"""Camera models that do not end with their origin, as all later ones do; devices write them."""
 
 MANUAL: Final = "MANUAL"
 """GPSProcessingMethod of a place that was configured, which no receiver said."""
+
+
+def origin(model: str | None) -> Source | None:
+    """Return the origin that Content Credentials must name beside this camera model in the EXIF.
+
+    None if it is no device's. A camera other than a device's own sensor names it in its last word.
+    """
+    if model is None or not model.startswith("Doorstep "):
+        return None
+    named = (one for one in Source if one == IPTC + model.rpartition(" ")[2])
+    return _OLD_MODELS.get(model) or next(named, Source.CAPTURE)
 
 
 def against_record(photo: bytes, told: Mapping[str, Any]) -> Iterator[str]:
@@ -86,7 +92,7 @@ def against_exif(
         yield f"its EXIF names another device: {found.serial or 'none'!r:.80}"
     if "agent" in record and found.software != f"doorstep {record['agent']}":
         yield "its EXIF names another version of the program than record.json"
-    is_made_up = CAMERAS.get(found.model or "", Source.CAPTURE) != Source.CAPTURE
+    is_made_up = origin(found.model) not in {None, Source.CAPTURE}
     if record.get("simulated") is False and (is_made_up or found.method == MANUAL):
         yield "its EXIF tells of a simulated part, and record.json says that there is none"
     yield from _against_photo(found, told)

@@ -208,7 +208,7 @@ class WatchedLight(SetLight):
 def light(monkeypatch: pytest.MonkeyPatch) -> WatchedLight:
     """The indicator of a capture process in this process."""
     opened = WatchedLight()
-    monkeypatch.setattr(capture, "open_indicator", lambda _settings: opened)
+    monkeypatch.setattr(capture, "open_part", lambda _part, _settings: opened)
     return opened
 
 
@@ -244,10 +244,10 @@ def test_a_wrong_configuration_lights_nothing(tmp_path: Path, light: WatchedLigh
 def test_a_second_process_tells_that_one_runs_and_not_that_its_pins_are_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def busy(_settings: object) -> None:
+    def busy(_part: str, _settings: object) -> None:
         raise DeviceMissing("indicator: no GPIO here (GPIO busy)")
 
-    monkeypatch.setattr(capture, "open_indicator", busy)
+    monkeypatch.setattr(capture, "open_part", busy)
     van = Device(tmp_path)
 
     before = run(van, "capture")

@@ -25,6 +25,20 @@ def test_config_prints_every_setting_that_holds(
     assert told.endswith("the configuration is valid\n")
 
 
+@pytest.mark.usefixtures("trial")
+def test_config_prints_a_drivers_own_settings_as_the_file_has_them(
+    device: Device, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device.configure(camera={"kind": "v4l2"})
+    with device.config.open("a") as file:
+        file.write('[camera.v4l2]\nport = "usb:1"\n')
+
+    assert run(device, "config") == 0
+    told = printed(capsys)
+    assert 'camera.v4l2.port = "usb:1"\n' in told
+    assert "camera.device = 0\n" in told
+
+
 def test_config_check_prints_no_setting(device: Device, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(device, "config", "--check") == 0
     assert printed(capsys) == f"{device.config}: the configuration is valid\n"

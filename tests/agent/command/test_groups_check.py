@@ -12,15 +12,18 @@ from typing import Any, Final
 import pytest
 
 from agent.command import groups_check
-from agent.command.groups_check import CAMERA, PINS, STATE, Need, Who, missing
+from agent.command.groups_check import STATE, Need, Who, missing
 from agent.config import load
 from agent.process import control
+from hardware.driver import Access
 from tests.failing.struck import Ended
 from tests.failing.struck import run as in_a_child
 from tests.failing.users import GROUP, as_debian_protects, as_user, tmpfiles
 from tests.failing.works import command
 from tests.support.device import Device
 
+PINS: Final = Access("the GPIO pins", "gpio", ("gpiochip*",))
+CAMERA: Final = Access("the camera", "video", ("video*",))
 ALICE: Final = Who("alice", 1000, {1000, 44}, {1000, 44, 997})
 CHIP: Final = Need(PINS, Path("/dev/gpiochip0"), 0, 986, "gpio", 0o660)
 VIDEO: Final = Need(CAMERA, Path("/dev/video0"), 0, 44, "video", 0o660)

@@ -7,9 +7,7 @@ from hardware.firmware import BUILD_PINS
 from hardware.settings import (
     ButtonSettings,
     IndicatorSettings,
-    LampKind,
     LampSettings,
-    PartKind,
 )
 
 POSITIONS: Final = (
@@ -128,9 +126,9 @@ Part = Switched | Button | Wired
 
 def parts() -> list[Part]:
     """Everything on the header, with the pins that the settings have by default."""
-    buttons = ButtonSettings(PartKind.GPIO)
-    lights = IndicatorSettings(PartKind.GPIO)
-    lamp = LampSettings(LampKind.GPIO)
+    buttons = ButtonSettings("gpio")
+    lights = IndicatorSettings("gpio")
+    lamp = LampSettings("gpio")
     return [
         Wired(
             "UPS board: gauge and clock",

@@ -12,13 +12,13 @@ import pytest
 
 from hardware.camera import Frame
 from hardware.errors import CameraFailed, CameraStalled, DeviceError
-from hardware.settings import CameraKind, CameraSettings
+from hardware.settings import CameraSettings
 from hardware.simulated.camera import FRAME_NS, START_NS, SimulatedCamera
 from hardware.simulated.world import World
 
 Opener = Callable[[str], tuple[SimulatedCamera, World]]
 
-SMALL = CameraSettings(CameraKind.SIMULATED, width_px=320, height_px=240)
+SMALL = CameraSettings("simulated", width_px=320, height_px=240)
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_a_stopped_camera_gives_no_frames(open_in: Opener) -> None:
 
 
 def test_odd_sizes_are_refused_by_name(tmp_path: Path) -> None:
-    settings = CameraSettings(CameraKind.SIMULATED, width_px=321, height_px=240)
+    settings = CameraSettings("simulated", width_px=321, height_px=240)
 
     with pytest.raises(DeviceError, match=r"camera\.width_px"):
         SimulatedCamera(settings, World(None, tmp_path))
@@ -254,7 +254,7 @@ def test_big_scenes_cost_the_capture_process_no_drawing_memory(tmp_path: Path) -
     world = World(script, tmp_path)
     before_mb = resident_mb()
 
-    camera = SimulatedCamera(CameraSettings(CameraKind.SIMULATED), world)
+    camera = SimulatedCamera(CameraSettings("simulated"), world)
     camera.start()
     shapes, most_mb = set(), 0.0
     for _ in range(4):

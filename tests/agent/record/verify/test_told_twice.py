@@ -35,9 +35,10 @@ from agent.record.verify import inside, told_twice
 from agent.rule.policy import Absent
 from hardware.camera import Frame
 from hardware.clock import ClockSource, Moment
+from hardware.driver import KINDS
+from hardware.driver import load as load_driver
 from hardware.position import Fix
 from hardware.power import PowerReading
-from hardware.settings import CameraKind
 from tests.support.device import Device
 from tests.support.factory import MOMENT, RecordMaker
 from tests.support.photographed import FIXED, PLAIN, Camera
@@ -321,10 +322,29 @@ def test_each_field_that_is_read_from_exif_is_compared() -> None:
     assert [one.name for one in fields(Exif) if f"found.{one.name}" not in source] == []
 
 
-def test_each_kind_of_camera_has_an_origin() -> None:
-    kinds = {f"Doorstep {kind}": photo_facts.source(kind) for kind in CameraKind}
+@pytest.mark.parametrize("kind", KINDS["camera"])
+def test_the_origin_of_each_camera_follows_from_its_model(kind: str) -> None:
+    """A program that verifies has no drivers, and may be older than the camera."""
+    model, source = load_driver("camera", kind).model, photo_facts.source(kind)
 
-    assert kinds == told_twice.CAMERAS
+    assert told_twice.origin(model) == source, (
+        f"the driver of camera.kind = {kind!r}: its model {model!r} must begin with 'Doorstep '; "
+        f"{source.rpartition('/')[2]} is its last word if it is not digitalCapture"
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "origin"),
+    [
+        ("Doorstep later", Source.CAPTURE),
+        ("Doorstep later composite", Source.COMPOSITE),
+        ("Doorstep later algorithmicMedia", Source.ALGORITHM),
+        ("Canon EOS composite", None),
+        (None, None),
+    ],
+)
+def test_a_camera_model_names_its_origin(model: str | None, origin: Source | None) -> None:
+    assert told_twice.origin(model) == origin
 
 
 def look(altered: Mapping[str, Any] = MappingProxyType({})) -> inside.Seen:

@@ -1,0 +1,7 @@
+"""No lamp: none is fitted."""
+
+from typing import Final
+
+from hardware.driver import Driver
+
+DRIVER: Final = Driver(open=lambda _settings, _world: None, access=None)
