@@ -97,6 +97,10 @@ class QueueBroken(StorageFault):
     """The database is corrupt or gone; capture makes it again from the record files."""
 
 
+class StateTooOld(DoorstepError):
+    """A release before the oldest accepted one left the state folder; nothing was changed."""
+
+
 class StateHeld(StorageFault):
     """Another process has held a lock for too long; the disk is sound, and so are the records."""
 

@@ -5,13 +5,11 @@ A running capture process is asked over its socket; without one, its lock is hel
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Final, Literal
 
 from agent.capture.current_fleet import CurrentFleet
 from agent.capture.device_key import device_key
 from agent.capture.evidence import Evidence
-from agent.capture.inherited import inherit
 from agent.capture.serve_certificate import ServeCertificate
 from agent.config import Config
 from agent.errors import NotGenuine, NotNow
@@ -19,7 +17,6 @@ from agent.process import control
 from agent.process.control import Line
 from agent.process.verdict import Verdict
 from agent.queue.disk import lock
-from agent.queue.moving import move_in
 from agent.queue.paths import Layout
 from agent.trust.store import TrustStore
 
@@ -91,5 +88,4 @@ def _ask(config: Config, line: Line) -> Line | None:
 def _instead_of_capture(config: Config) -> Iterator[Evidence]:
     layout = Layout.of(config.state)
     with lock(layout.capture_lock, exclusive=True, wait=False):
-        move_in(layout, partial(inherit, TrustStore(layout)))  # the key may be an earlier release's
         yield Evidence(config, device_key(layout)[0])

@@ -16,8 +16,8 @@ from functools import partial
 from types import TracebackType
 from typing import Final
 
-from agent.command.shared import configured, signals
-from agent.config import Config
+from agent.command.shared import become_owner, signals
+from agent.config import Config, load, path_of
 from agent.errors import ExitCode, NotNow
 from agent.models import FAULTS
 from agent.process import control, sd_notify
@@ -46,7 +46,8 @@ _LOOK_EVERY_S: Final = 0.1
 
 def run(arguments: argparse.Namespace) -> int:
     """`doorstep capture [--once]`."""
-    config = configured(arguments, drivers=True)
+    config = load(path_of(arguments.config), drivers=True)
+    become_owner(config)
     if not arguments.once:
         return _serve_presses(config)
     socket = Layout.of(config.state).capture_socket

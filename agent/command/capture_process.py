@@ -18,7 +18,6 @@ from agent.capture.chain import Chain, NotQueued
 from agent.capture.device_key import device_key, own_keys
 from agent.capture.documents import OFFERS, Documents
 from agent.capture.evidence import Evidence
-from agent.capture.inherited import inherit
 from agent.capture.loop import CaptureLoop
 from agent.capture.record_json import Setting, chain_start_record
 from agent.capture.socket_presses import Reply
@@ -33,7 +32,6 @@ from agent.queue import labels
 from agent.queue.database import Database
 from agent.queue.disk import disk_errors, lock
 from agent.queue.mending import Mending
-from agent.queue.moving import move_in
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.trust.store import TrustStore
@@ -124,7 +122,6 @@ def capture_loop(
         layout.make()
     with ExitStack() as opened:
         opened.enter_context(lock(layout.capture_lock, exclusive=True, wait=False))
-        move_in(layout, partial(inherit, TrustStore(layout)))
         database = Database(layout, migrates=True)
         opened.callback(database.close)
         outbox = Outbox(database, boot_id())

@@ -23,7 +23,7 @@ from agent.command.openings import open_queue
 from agent.command.owners import as_owner
 from agent.command.shared import become, owner_of
 from agent.config import Config, IdentityMode, Seal, load, path_of
-from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StorageFault
+from agent.errors import ConfigError, DoorstepError, ExitCode, NotNow, StateTooOld, StorageFault
 from agent.models import State, printable
 from agent.queue import disk
 from agent.queue.labels import glances
@@ -58,8 +58,11 @@ def examine(path: Path, *, looks: bool = False) -> list[Finding]:
         check(config)
     except (DoorstepError, ScriptError) as error:
         return [Finding("configuration", Level.FAILED, str(error))]
-    layout = Layout.of(config.state)
     valid = Finding("configuration", Level.OK, f"{path} is valid")
+    try:
+        layout = Layout.of(config.state)
+    except StateTooOld as error:
+        return [valid, Finding("state", Level.FAILED, str(error))]
     if closed := groups_check.of_the_state(config):  # all else would look like a fault
         return [valid, *(Finding("groups", Level.FAILED, words) for words in closed)]
     over_tls = _as_sync(config, layout)  # before this process is another's for good

@@ -12,7 +12,7 @@ from typing import Final
 from agent.config import Config, load, path_of
 from agent.errors import StorageFault
 from agent.queue.disk import disk_errors
-from agent.queue.paths import Layout
+from agent.queue.paths import Layout, check_age
 
 _CAPTURE_USER: Final = "doorstep-capture"
 """Where there is this user, the state is its own. Source: systemd/doorstep.sysusers."""
@@ -27,12 +27,19 @@ def configured(arguments: argparse.Namespace, *, drivers: bool = False) -> Confi
 
     Raises:
         ConfigError: it is wrong.
+        StateTooOld: a release before the oldest accepted one left the state.
         StorageFault: as root: the queue's folder is not as a device's is.
     """
     config = load(path_of(arguments.config), drivers=drivers)
-    layout = Layout.of(config.state)
-    become(owner_of(layout.queue, layout.state))
+    check_age(config.state.dir)
+    become_owner(config)
     return config
+
+
+def become_owner(config: Config) -> None:
+    """Be the owner of the queue from now on, if this process is root's; raise StorageFault."""
+    layout = Layout(config.state.dir, config.state.run_dir)
+    become(owner_of(layout.queue, layout.state))
 
 
 def owner_of(folder: Path, state: Path) -> os.stat_result | None:

@@ -21,8 +21,8 @@ SALVAGED: Final = "lost+found"
 """Where e2fsck puts files that lost their name."""
 
 _OF_DOORSTEP: Final = (
-    *("keys", "trust", "queue", "queue.aside-*", "queue.moving", "records", "torn", "ballast"),
-    *("*.lock", "capture.probe", "capture.part", "doctor.json", "doctor.part", "doorstep.db*"),
+    *("keys", "trust", "queue", "queue.aside-*", "records", "torn", "ballast"),
+    *("*.lock", "capture.probe", "capture.part", "doctor.json", "doctor.part"),
 )
 """Names that Doorstep makes in the state folder; other programs may have put files there too."""
 

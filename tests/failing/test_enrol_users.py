@@ -2,18 +2,15 @@
 
 import os
 import shutil
-import sqlite3  # noqa: TID251 - an earlier release's own hand
 import stat
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
 from agent.queue.paths import Layout
-from agent.record import signing
 from tests.failing.scene import FLEET_KEY, Scene, users_scene
 from tests.failing.users import GROUP, USERS
 from tests.support.device import REPOSITORY
@@ -156,26 +153,6 @@ def test_roots_folder_in_anothers_state_is_refused(scene: Scene) -> None:
     assert ended.returncode == 70
     assert "root's, where a process's own user is right" in ended.stderr
     assert scene.callers == []
-
-
-def test_the_key_of_an_earlier_release_is_certified_by_whoever_enrols_first(scene: Scene) -> None:
-    """Before capture's first start after an update; the queue of then is moved as capture too."""
-    layout = scene.device.layout
-    before = signing.private_pem(signing.new_key())
-    dump = REPOSITORY / "tests" / "agent" / "queue" / "queues" / "2026.11.2.sql"
-    with closing(sqlite3.connect(layout.state / "doorstep.db")) as sql:
-        sql.executescript(dump.read_text())
-    (layout.keys / "device.pem").write_bytes(before)
-    for path, mode in ((layout.keys / "device.pem", 0o600), (layout.state / "doorstep.db", 0o660)):
-        os.chown(path, CAPTURE, GROUP)
-        path.chmod(mode)
-
-    ended = scene.enrol()
-
-    assert (ended.returncode, ended.stdout[-16:]) == (0, "enrolled: van-7\n"), ended.stderr
-    assert (layout.capture_keys / "device.pem").read_bytes() == before
-    assert (layout.trust / "manifest.version").read_text() == "3"
-    assert not [path for path in layout.state.rglob("*") if path.lstat().st_uid == 0]
 
 
 @pytest.mark.parametrize("part", ["capture_keys", "sync_keys"])

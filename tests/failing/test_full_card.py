@@ -1,20 +1,18 @@
 """A card of 8 MB without a byte left, under the real commands."""
 
 import json
-import sqlite3  # noqa: TID251 - an earlier release's own hand
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from agent.queue.disk import BALLAST_BYTES, take_ballast
-from agent.queue.paths import Layout
+from agent.queue.disk import BALLAST_BYTES
 from tests.backend.process import Backend, running_backend
 from tests.scenarios.faults import check_delivered
-from tests.support.device import REPOSITORY, Device, device, towards
+from tests.support.device import Device, device, towards
 from tests.support.factory import fill, small_disk
 
 pytestmark = pytest.mark.slow
@@ -131,34 +129,3 @@ def test_the_daemons_live_through_a_full_card(van: Van) -> None:
     assert van.device.press()["label"]["kind"] == "photo"
     assert "Traceback" not in van.device.log("capture") + van.device.log("sync")
     van.check_all_sent()
-
-
-@pytest.mark.parametrize("manifest_bytes", [50_000, 2_200_000])
-def test_first_start_after_an_update_on_a_full_card(van: Van, manifest_bytes: int) -> None:
-    """The ballast gives way first; a manifest too long to be wiped in it ends no start."""
-    layout = van.device.layout
-    layout.make()  # as tmpfiles.d does, which runs as root
-    _leave_queue(layout, manifest_bytes)
-    take_ballast(layout.ballast)
-    filler = fill(van.card)
-
-    done = van.device.run("capture", "--once")
-    assert ("event=facts_left" in done.stderr) == (manifest_bytes > BALLAST_BYTES)
-    refused = [json.loads(done.stdout), van.press()]
-
-    assert [one["record"].get("reason") for one in refused] == ["storage_full"] * 2
-    assert (layout.trust / "manifest.version").read_text() == "3"
-    assert len(van.device.queue()) == 10 + 1 + 2  # of before, chain_start, these
-    filler.unlink()
-    assert van.press()["label"]["kind"] == "photo"
-
-
-def _leave_queue(layout: Layout, manifest_bytes: int) -> None:
-    """The queue of 2026.11.1 where that release had it."""
-    dump = REPOSITORY / "tests" / "agent" / "queue" / "queues" / "2026.11.1.sql"
-    with closing(sqlite3.connect(layout.state / "doorstep.db")) as sql:
-        sql.execute("PRAGMA journal_mode = WAL")
-        sql.executescript(dump.read_text())
-        sql.execute("UPDATE facts SET text = ? WHERE name = 'manifest'", ["x" * manifest_bytes])
-        assert sql.total_changes
-        sql.commit()

@@ -7,7 +7,6 @@ from typing import Final
 
 from agent.models import Item, rfc3339
 from agent.queue.database import Database
-from agent.queue.opening import parts
 from agent.record import signing
 from agent.record.receipt import Receipt, Refusal
 from tests.powercut.stage import RECEIPT_KEY, Stage, frames
@@ -68,20 +67,6 @@ def with_answers(stage: Stage, device: Bench) -> None:
     device.outbox.set_upload_url(tried, f"https://127.0.0.1/files/{tried.capture_id}")
     device.outbox.book(tried, 2000.0, "413", suspected=True)
     grow(stage, device)
-
-
-def as_before(stage: Stage) -> None:
-    """As the release 2026.11.2 had it: the queue beside the records, all keys in one folder."""
-    layout = stage.layout
-    with closing(Database(layout)) as database, database.step() as sql:
-        sql.execute("DELETE FROM facts")
-        sql.execute("INSERT INTO facts VALUES ('manifest_version', '7')")
-    for part in parts(layout.database):
-        part.rename(layout.state / part.name)
-    layout.queue.rmdir()
-    for key in layout.capture_keys.glob("*.pem"):
-        key.rename(layout.keys / key.name)
-    os.sync()
 
 
 def spoilt(stage: Stage, device: Bench) -> None:

@@ -172,7 +172,7 @@ def _is_adopted(row: Row | None, known: Row, *, is_lost: bool) -> bool:
 
 def _believed(told: Told, log_bytes: int, found: Found) -> Iterator[str]:
     """Each document is whole: the last promised, or that of the change in hand; none comes back."""
-    if not told.believed:  # another scenario: what an earlier release knew may be there
+    if not told.believed:  # the scenario changes no document
         return
     nothing = Believed(0, 0, (), None, None)
     settled = [one for one in told.believed if one.done <= log_bytes]

@@ -4,7 +4,7 @@ import logging
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ from tests.powercut import disk
 from tests.powercut.alone import mount_unseen, nothing_left
 from tests.powercut.checker import look
 from tests.powercut.forked import WITHIN_S, in_child, spread, within
-from tests.powercut.scenario import Check, Leave, Prepare, Scenario, pictures
+from tests.powercut.scenario import Check, Prepare, Scenario, pictures
 from tests.powercut.stage import Stage, has_time
 from tests.powercut.told import Told, Version
 from tests.powercut.variants import Variant
@@ -84,7 +84,7 @@ class Rig:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._before: dict[tuple[Prepare | None, Leave | None], tuple[bytes, Told]] = {}
+        self._before: dict[Prepare | None, tuple[bytes, Told]] = {}
 
     def beside(self, number: int) -> "Rig":
         """Another one, for another process."""
@@ -104,15 +104,14 @@ class Rig:
         return Recording(base, read_log(log.read_bytes()), told, scenario.check, at)
 
     def _prepared(self, scenario: Scenario) -> tuple[bytes, Told]:
-        key = (scenario.prepare, scenario.leave)
-        if key not in self._before:
+        if scenario.prepare not in self._before:
             image, at, told = self.folder / "base.img", self.folder / "base", Told()
             disk.make(image)
             if scenario.prepare is not None:
                 with disk.mounted(image, at):
                     told = in_child(lambda: _prepare(Stage(self.folder, at), scenario))
-            self._before[key] = image.read_bytes(), told
-        return self._before[key]
+            self._before[scenario.prepare] = image.read_bytes(), told
+        return self._before[scenario.prepare]
 
 
 def _act(stage: Stage, scenario: Scenario, before: Told, variant: Variant | None) -> Told:
@@ -130,9 +129,6 @@ def _prepare(stage: Stage, scenario: Scenario) -> Told:
     assert scenario.prepare is not None
     scenario.prepare(stage, stage.leave_open())
     found = look(stage.layout)
-    if scenario.leave is not None:
-        scenario.leave(stage)
-        found = replace(found, decided=None)
     return Told(
         versions=[Version(0, 0, found.rows, found.decided, has_time=has_time(stage.layout))],
         lost=stage.told.lost,

@@ -13,7 +13,6 @@ from tests.support.benchtop import Bench
 
 Act = Callable[[Stage], None]
 Prepare = Callable[[Stage, Bench], None]
-Leave = Callable[[Stage], None]
 Check = Callable[[Stage, Told, int, bool], list[str]]
 """From what was promised, the size of the log at the cut, and whether the device's own commands do
 the restart, to the promises that are broken."""
@@ -27,13 +26,11 @@ class Scenario:
         act: what is cut.
         prepare: what was before, in a process that died with everything open; None for an empty
             disk.
-        leave: what became of it then.
         check: what must be so after any cut.
     """
 
     act: Act
     prepare: Prepare | None = None
-    leave: Leave | None = None
     check: Check = checker.check
 
 

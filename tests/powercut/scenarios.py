@@ -28,7 +28,6 @@ from tests.powercut import enrolled, fleet_checker, retired, tried
 from tests.powercut.before import (
     FULL_FRAMES,
     RECEIVED,
-    as_before,
     grow,
     receipt,
     refusal,
@@ -167,12 +166,6 @@ def rebuild(stage: Stage) -> None:
     assert stage.told.asides == 3, "each broken queue was set aside once"
 
 
-def upgrade(stage: Stage) -> None:
-    """The first start after an update, on what the release before left open; then a photo."""
-    with stage.open() as device:
-        stage.photo(device)
-
-
 def full(stage: Stage) -> None:
     """What receipts cover goes for a photo; then a press is refused; then the ballast goes."""
     with stage.open() as device:
@@ -264,7 +257,6 @@ SCENARIOS: Final = {
     "rebuild": Scenario(rebuild, with_answers),
     "restart": Scenario(restart, spoilt),
     "first_start": Scenario(first_start),
-    "upgrade": Scenario(upgrade, with_answers, as_before),
     "sealed": Scenario(enrolled.sealed, check=fleet_checker.check),
     "enrolment": Scenario(enrolled.enrolment, check=fleet_checker.check),
     "renewal": Scenario(enrolled.renewal, check=fleet_checker.check),

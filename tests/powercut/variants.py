@@ -14,7 +14,7 @@ from typing import Any, Final
 from agent.capture import chain
 from agent.command import retire
 from agent.models import Item
-from agent.queue import database, disk, moving
+from agent.queue import database, disk
 from agent.queue.outbox import Outbox
 from agent.record import file as recordfile
 from agent.sync import identity
@@ -108,15 +108,6 @@ def _committed_in(unlink: Callable[..., None]) -> Callable[..., None]:
             os.fsync(dir_fd)
 
     return committed
-
-
-def _move_queue_first() -> None:
-    """At an update: its log comes after it, as if both were one file."""
-    _commit_each_name()
-    name = "parts"
-    parts = getattr(moving, name)
-    _put(moving, name, lambda path: parts(path)[::-1])
-    _put(moving, "STAGE", "queue")
 
 
 def _wipe_unflushed() -> None:
@@ -225,7 +216,7 @@ SOUND: Final = {
     "commits": Variant(
         _commit_each_name,
         (
-            *("capture", "prune", "rebuild", "restart", "first_start", "upgrade", "trust"),
+            *("capture", "prune", "rebuild", "restart", "first_start", "trust"),
             *("enrolment", "renewal", "retirement", "update"),
         ),
     ),
@@ -245,7 +236,6 @@ BROKEN: Final = {
     "synchronous-normal-sync": Variant(_synchronous_normal, ("sync",)),
     "green-before-row": Variant(partial(_after_the_light, _ROW), ("capture",)),
     "green-before-file": Variant(partial(_after_the_light, _FILE, _ROW), ("capture",)),
-    "queue-moved-before-log": Variant(_move_queue_first, ("upgrade",)),
     "wipe-unflushed": Variant(_wipe_unflushed, ("trust",)),
     "no-folder-fsync-trust": Variant(_WITHOUT_FOLDER, ("trust",)),
     "adopt-unverified": Variant(_adopt_unverified, ("restart",)),

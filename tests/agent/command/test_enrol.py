@@ -100,24 +100,6 @@ def test_signing_key_that_is_there_stays(bench: Bench) -> None:
     assert (layout.capture_keys / "device.pem").read_bytes() == before
 
 
-def test_key_of_an_earlier_release_stays_also_where_capture_did_not_run_since(
-    bench: Bench,
-) -> None:
-    """Updated, and enrolled before the first start: another key would begin another chain."""
-    layout = bench.device.layout
-    layout.make()
-    before = signing.new_key()
-    (layout.keys / "device.pem").write_bytes(signing.private_pem(before))
-
-    assert bench.enrol() == 0
-
-    assert (layout.capture_keys / "device.pem").read_bytes() == signing.private_pem(before)
-    assert not (layout.keys / "device.pem").exists()
-    evidence = bench.evidence()
-    assert evidence is not None
-    assert certificates.is_for(evidence[0], before.public_key())
-
-
 def test_lost_answer_burns_no_token(bench: Bench) -> None:
     """The certificate was issued, the line was cut: the same request gets the same one."""
 
