@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 from agent.models import LARGEST_RECORD_BYTES, State
-from agent.queue.migrations import LEDGER, STEPS
+from agent.queue.migrations import LEDGER, SQUASHED, STEPS
 
 MOST_ROWS: Final = 200_000
 """Twice the longest queue that was measured; more fill the memory of a small device."""
@@ -83,8 +83,8 @@ def check_schema(connection: sqlite3.Connection) -> int:
         name = min(str(one[1]) for one in strange)
         raise corrupt(f"its schema is not what Doorstep made: {name[:80]!r}")
     query = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'doorstep' ORDER BY id"
-    names = [row[0] for row in connection.execute(f"{query} LIMIT {len(STEPS) + 1}")]
-    if names != list(STEPS)[:taken]:
+    names = [row[0] for row in connection.execute(f"{query} LIMIT {len(STEPS) + 2}")]
+    if names != [SQUASHED, *STEPS][: taken + 1 if taken else 0]:
         raise corrupt("its migrations are not those of Doorstep")
     return taken
 
@@ -112,7 +112,7 @@ def _made_by(taken: int) -> frozenset[tuple[str | None, ...]]:
 
 
 def _schema(connection: sqlite3.Connection) -> frozenset[tuple[str | None, ...]]:
-    """Types, names and words, which earlier releases parted by other white space."""
+    """Types, names and words, which sqlite-utils parts by other white space than LEDGER."""
     found: set[tuple[str | None, ...]] = set()
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100")
     for row in rows:  # one by one: a file may have names of a megabyte

@@ -1,13 +1,21 @@
-"""The queue's schema as history: each step in the words in which it was released.
+"""The queue's schema as history, from the oldest accepted release on.
 
+The first step makes what 2026.11.7 had; each later one is in the words in which it was released.
 No step is ever changed, and none takes a name from today's code: a device in the field may come
 from any of them. What a step got wrong, the next one puts right.
 """
 
 from typing import Final
 
+SQUASHED: Final = "m001_queue"
+"""A step that the first one includes: its name is noted too, as in the queues of 2026.11.7."""
+
 STEPS: Final = {
-    "m001_queue": (
+    "m002_tally": (
+        """
+        INSERT INTO "_sqlite_migrations" ("migration_set", "name")
+        VALUES ('doorstep', 'm001_queue')
+        """,
         """
         CREATE TABLE "captures" (
             "number" INTEGER PRIMARY KEY NOT NULL,
@@ -60,8 +68,6 @@ STEPS: Final = {
             "text" TEXT NOT NULL
         ) STRICT
         """,
-    ),
-    "m002_tally": (
         """
         CREATE INDEX captures_suspect ON captures (number)
         WHERE state = 'PENDING' AND suspected > 0
@@ -74,11 +80,7 @@ STEPS: Final = {
         """,
         """
         INSERT INTO tally VALUES
-            ('PENDING', (SELECT count(*) FROM captures WHERE state = 'PENDING')),
-            ('DELIVERED', (SELECT count(*) FROM captures WHERE state = 'DELIVERED')),
-            ('PRUNED', (SELECT count(*) FROM captures WHERE state = 'PRUNED')),
-            ('REFUSED', (SELECT count(*) FROM captures WHERE state = 'REFUSED')),
-            ('DAMAGED', (SELECT count(*) FROM captures WHERE state = 'DAMAGED'))
+            ('PENDING', 0), ('DELIVERED', 0), ('PRUNED', 0), ('REFUSED', 0), ('DAMAGED', 0)
         """,
         """
         CREATE TRIGGER captures_insert AFTER INSERT ON captures BEGIN
