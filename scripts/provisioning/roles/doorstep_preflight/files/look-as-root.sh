@@ -54,5 +54,8 @@ grep -qs 'Raspberry Pi' /sys/firmware/devicetree/base/model && echo "pi=yes"
 [ -e /etc/fstab ] && echo "fstab=yes"
 echo "autologin=$(grep -ls -e --autologin /etc/systemd/system/*getty@*.service.d/*.conf | tr '\n' ' ')"
 echo "identity=$(cat /etc/doorstep/.identity 2>/dev/null)"
-[ -e /opt/doorstep/pyvenv.cfg ] && echo "old_venv=yes"
+# What a release before 2026.11.7 left; the first two as check_age in agent/queue/paths.py
+for mark in "$state/doorstep.db" "$state/queue.moving" /opt/doorstep/pyvenv.cfg; do
+    [ -e "$mark" ] && echo "older=yes"
+done
 exit 0
