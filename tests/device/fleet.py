@@ -17,7 +17,7 @@ from tests.device.image import BUILD
 from tests.device.machine import Image, Machine, overlay
 from tests.device.report import Report
 from tests.device.rig import Device
-from tests.provision.releases import tree_of_n_minus_1
+from tests.provision.releases import N_MINUS_1, tree_of_n_minus_1
 from tests.support.nmea import free_port
 
 NAMES: Final = (NAME, "van-0043", "van-0044")
@@ -125,4 +125,4 @@ def fleet(
 
 
 def _kept(image: Image) -> Path:
-    return BUILD / f"fleet-{image.base.stem}"
+    return BUILD / f"fleet-{image.base.stem}-{N_MINUS_1[:7]}"

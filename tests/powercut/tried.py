@@ -22,7 +22,7 @@ UNITS: Final = {
     "2": {"doorstep-capture.service": "capture of 2\n", "doorstep-more.service": "only 2 has it\n"},
     "3": {"doorstep-capture.service": "capture of 3\n", "doorstep-more.service": "3 has it too\n"},
 }
-"""Units of each release by its name; the first, as releases until 2026.11.6, keeps none."""
+"""Units of each release by its name; the first one, installed by hand, keeps none."""
 
 ALIEN: Final = {"doorstep-trial.service": "of the trial\n", "ssh.service": "not ours\n"}
 """Units that belong to no release, and stay."""

@@ -11,8 +11,8 @@ from typing import Final
 
 from tests.backend.process import REPOSITORY
 
-N_MINUS_1: Final = "621ab06f86045fe674b3979cde5b1efb4f0a26ca"
-"""The tree of 2026.11.6."""
+N_MINUS_1: Final = "ff75f5df08033e471e9ffb7839f139f1b85371cd"
+"""The tree of 2026.11.7, the oldest release whose state is accepted."""
 
 Edit = tuple[str, str, str]
 """A file of the tree, a text in it, and what stands there instead."""

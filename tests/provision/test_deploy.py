@@ -389,15 +389,15 @@ def test_the_release_before_runs_on_a_database_that_a_later_one_touched(
     what = ("agent", "hardware", "systemd", "pyproject.toml", "LICENSE")
     tree = tree_of_n_minus_1(fleet.folder / "before", *what)
     shutil.copytree(REPOSITORY / "scripts", tree / "scripts")
-    before = release(fleet.folder, "2026.11.6", tree=tree)
+    before = release(fleet.folder, "2026.11.7", tree=tree)
 
     told = fleet.deploy(before, van.name, *ANYWAY)
 
     verdict, todo = told.rows[van.name]
     assert verdict == "not done", told.output
     assert "its schema is not what Doorstep made: 'more'" in todo
-    go_back(van, "/opt/doorstep/releases/2026.11.6")
-    assert runs(van) == "2026.11.6"
+    go_back(van, "/opt/doorstep/releases/2026.11.7")
+    assert runs(van) == "2026.11.7"
     by_the_old = press(van)
     assert {f"{by_the_new}.rec", f"{by_the_old}.rec"} <= records(van).keys()
     van.run("doorstep", "sync", "--once")

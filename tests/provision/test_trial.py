@@ -104,7 +104,7 @@ NEW = {"doorstep-capture.service": "new capture", "doorstep-more.service": "only
 def _device(folder: Path, *, has_units: bool = True) -> Any:
     """A device with an old release in use, and a new one beside it.
 
-    `has_units` says whether the old one keeps its own: those until 2026.11.6 do not.
+    `has_units` says whether the old one keeps its own: one that was installed by hand does not.
     """
     places = releases.Places(folder / "opt", folder / "units", folder / "run")
     for name, units in (("1", OLD), ("2", NEW)):
@@ -171,7 +171,7 @@ def test_every_unit_of_this_tree_is_put_in_place() -> None:
 
 
 def test_a_release_without_units_of_its_own_keeps_those_in_use(tmp_path: Path) -> None:
-    """As those until 2026.11.6."""
+    """It was installed by hand."""
     places = _device(tmp_path, has_units=False)
 
     releases.begin(places, _new(places))

@@ -112,7 +112,7 @@ def install_units(places: Places, release: Path) -> bool:
 
 
 def keep_units(places: Places, release: Path) -> None:
-    """Releases until 2026.11.6 have no units in their folder: they get the ones in use."""
+    """Give a release that was installed by hand, so without units in its folder, those in use."""
     kept, part = release / "units", release / "units.part"
     if kept.is_dir() or not release.is_dir():
         return
