@@ -12,7 +12,7 @@ import pytest
 
 from agent.record import signing
 from tests.backend import keys
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 
 TIMES = 200
 

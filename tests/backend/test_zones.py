@@ -10,8 +10,8 @@ import pytest
 
 from tests.backend import zones
 from tests.backend.pages.words import day_and_time
-from tests.backend.process import REPOSITORY
 from tests.backend.settings import WrongSettingError, read_settings
+from tests.support.backend import REPOSITORY
 
 TOLD = {
     ("2026-07-01 12:32", "Europe/Zurich"): "1 July 2026, 14:32 (Europe/Zurich)",

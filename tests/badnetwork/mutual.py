@@ -13,8 +13,8 @@ from typing import Final
 from agent.models import Item, State
 from agent.sync.backoff import BACK_OFF_CAP_S
 from agent.sync.http import Limits
-from tests.backend.process import Backend, running_backend
 from tests.badnetwork.box import Way
+from tests.support.backend import Backend, running_backend
 from tests.support.enrolment import enrolled
 from tests.support.network import FaultProxy, Line
 from tests.support.sending import QUICK, DeviceQueue, Sender, device_queue, sender

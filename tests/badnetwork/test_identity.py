@@ -20,9 +20,9 @@ from agent.sync.renewal import Renewal
 from agent.trust.store import TrustStore
 from tests.backend.identity.known import Label
 from tests.backend.identity.register import Register
-from tests.backend.process import Backend, running_backend
 from tests.badnetwork.box import Way
 from tests.badnetwork.rig import in_memory
+from tests.support.backend import Backend, running_backend
 from tests.support.device import Device, device
 from tests.support.enrolment import enrolled, enrolled_beside, required
 from tests.support.network import FaultProxy, Line

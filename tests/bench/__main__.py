@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.backend.process import REPOSITORY, running_backend
 from tests.bench import (
     chart,
     drain,
@@ -38,6 +37,7 @@ from tests.bench.figures import Figure, Verdict
 from tests.bench.options import SECTIONS, read_options
 from tests.bench.rig import Rig
 from tests.support import needs, sqlite_memory
+from tests.support.backend import REPOSITORY, running_backend
 
 MEASURES: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
     "machine": machine.measure,

@@ -18,13 +18,13 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from agent.queue import disk as product
-from tests.backend.process import REPOSITORY
 from tests.bench.queues import OTHERS, PHOTO_BYTES, Contender, OurQueue, Queue, new_photo
 from tests.bench.rawdisk import RawDisk, sizes
 from tests.powercut import disk
 from tests.powercut.forked import ChildFailed, in_child, spread
 from tests.powercut.writelog import Cut, Entry, disks, plan, reached, read_log
 from tests.support import needs
+from tests.support.backend import REPOSITORY
 
 DISK_BYTES: Final = 32 << 20
 """Holds ext4's journal, a full log, what filled it, 28 photos, and what reading them writes."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.process import control
 from tests.backend.identity.register import Register
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 from tests.support.device import Device
 from tests.support.enrolment import required
 

@@ -8,11 +8,11 @@ from typing import Final
 
 from agent.models import State
 from agent.sync.loop import LOOK_S
-from tests.backend.process import Counted
 from tests.bench.device import Memory, Running, new_device, running
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
 from tests.bench.stock import Stock, stock
+from tests.support.backend import Counted
 
 REQUESTS_PER_RECORD: Final = 1.0
 HANDSHAKES_PER_RECORD: Final = 0.05

@@ -8,11 +8,11 @@ from typing import Final
 
 from agent.record import signing
 from tests.backend.identity.register import Register
-from tests.backend.process import Backend
 from tests.bench.device import enrol
 from tests.bench.figures import Figure
 from tests.bench.machine import run_ms
 from tests.bench.rig import Rig
+from tests.support.backend import Backend
 from tests.support.device import Device
 from tests.support.enrolment import EST, PKCS10, asked, certificate_of, kept, required
 

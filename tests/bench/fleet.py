@@ -12,7 +12,6 @@ from typing import Any, Final
 from agent.models import rfc3339
 from agent.status import header
 from tests.backend.identity.database import opened
-from tests.backend.process import Backend, running_backend
 from tests.backend.reports.read import Report, read
 from tests.backend.reports.routes import KEPT_S
 from tests.backend.reports.samples import document, report, waits
@@ -20,6 +19,7 @@ from tests.backend.reports.store import Reports
 from tests.bench.device import cpu_s
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
+from tests.support.backend import Backend, running_backend
 from tests.support.enrolment import enrolled
 from tests.support.wire import Wire, speaking_to
 

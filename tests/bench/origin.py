@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Final
 
 from agent import __version__
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 
 OTHERS: Final = ("persist-queue", "litequeue", "tuspy")
 """Packages that are measured beside the product; curl and tus-js-client come with no metadata."""

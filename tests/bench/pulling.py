@@ -13,11 +13,11 @@ from typing import IO, Final
 
 from agent.queue.database import Database
 from tests.backend.identity.database import opened
-from tests.backend.process import REPOSITORY
 from tests.bench import listeners
 from tests.bench.device import Memory, cpu_s, memory_of
 from tests.bench.figures import Figure
 from tests.bench.rows import insert, waiting_rows
+from tests.support.backend import REPOSITORY
 from tests.support.served import Served, prepared
 
 EACH_S: Final = 60.0

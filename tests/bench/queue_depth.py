@@ -8,13 +8,13 @@ from itertools import product
 from typing import Final, TypeVar
 
 from agent.config import load
-from tests.backend.process import REPOSITORY
 from tests.bench.device import new_device
 from tests.bench.figures import Figure
 from tests.bench.pickers import LiteQueuePicker, OurQueue, PersistQueuePicker, Picker
 from tests.bench.rig import Rig
 from tests.bench.status import DOCUMENT_BYTES
 from tests.support import sqlite_memory
+from tests.support.backend import REPOSITORY
 from tests.support.device import Device
 
 SHORT: Final = 100

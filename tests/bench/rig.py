@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 
 
 @dataclass(frozen=True, slots=True)

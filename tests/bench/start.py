@@ -6,10 +6,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.backend.process import REPOSITORY
 from tests.bench.figures import Figure
 from tests.bench.machine import run_ms
 from tests.bench.rig import Rig
+from tests.support.backend import REPOSITORY
 from tests.support.device import Device
 
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from agent.models import State
 from agent.queue.database import Database
-from tests.backend.process import REPOSITORY
 from tests.bench.device import new_device, running
 from tests.bench.figures import Figure
 from tests.bench.machine import run_ms
 from tests.bench.rig import Rig
 from tests.bench.rows import LONG_ANSWER, insert, waiting_rows
+from tests.support.backend import REPOSITORY
 from tests.support.device import Device
 
 FEW: Final = 10

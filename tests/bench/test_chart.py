@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.backend.process import REPOSITORY
 from tests.bench import chart, chart_rows
 from tests.bench.chart_rows import PANELS, FigureMissing, Kind, names
+from tests.support.backend import REPOSITORY
 
 RUN = {"date": "2026-12-01T09:15:02Z", "version": "2026.12.0", "commit": "unknown", "quick": True}
 MACHINE = {"machine": "Raspberry Pi 4 Model B Rev 1.5, 4 cores, 4,000 MB", "disk": "ext4 on it"}

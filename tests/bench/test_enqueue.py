@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.process import REPOSITORY
 from tests.bench import cuts
 from tests.bench.chart_rows import PANELS, names
 from tests.bench.cuts import Survey
@@ -18,6 +17,7 @@ from tests.bench.enqueue import DISK_ONLY, survey_figures, time_figures
 from tests.bench.figures import Verdict
 from tests.bench.queues import OTHERS, OURS, Contender, new_photo
 from tests.bench.rawdisk import RawDisk, Sizes
+from tests.support.backend import REPOSITORY
 
 BARE = Contender(cuts.RAW, lambda folder: RawDisk(folder, Sizes(3_000, 6)), "")
 ALL = (OURS, BARE, *OTHERS)

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from tests.backend.identity.register import Register
-from tests.backend.process import Counted, running_backend
 from tests.bench import enrol, machine
 from tests.bench.drain import requests_for_records
 from tests.bench.rig import Rig
+from tests.support.backend import Counted, running_backend
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 from tests.support.device import Device
 
 STATUS = "import agent.command.commandline, agent.command.status"

@@ -10,10 +10,10 @@ import pytest
 
 from tests.backend.engines.opening import PER_FOLDER, URL
 from tests.backend.engines.postgres import close_pools
-from tests.backend.process import Backend
 from tests.bench import records, row_count
 from tests.bench.route import number
 from tests.bench.row_count import QUESTIONS, Site
+from tests.support.backend import Backend
 from tests.support.filed import await_filed
 from tests.support.postgres import Postgres
 

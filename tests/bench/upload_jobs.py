@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from agent.models import Item
 from agent.trust.store import TrustStore
-from tests.backend.process import REPOSITORY
 from tests.bench.upload_server import Server
+from tests.support.backend import REPOSITORY
 from tests.support.device import Device
 from tests.support.enrolment import Enrolled, required
 from tests.support.npm import install, program

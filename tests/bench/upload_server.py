@@ -29,17 +29,17 @@ from tests.backend.app import create_app
 from tests.backend.faults.switches import Counts, Panel
 from tests.backend.identity.est import Identity
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles
-from tests.backend.process import (
-    CONTROL_TIMEOUT_S,
-    READY_WITHIN_S,
-    REPOSITORY,
-    Counted,
-)
 from tests.backend.serving import listen, server_config
 from tests.backend.wire import headers
 from tests.backend.wire.asking import asked
 from tests.backend.wire.intake import Intake
 from tests.backend.wire.store import Store, Verdict
+from tests.support.backend import (
+    CONTROL_TIMEOUT_S,
+    READY_WITHIN_S,
+    REPOSITORY,
+    Counted,
+)
 
 IDLE_S: Final = 60
 """How long an idle connection is kept: longer than any client here waits after a cut."""

@@ -8,9 +8,9 @@ from agent.models import CaptureId, Kind
 from agent.record import certificates, signing
 from tests.backend.office import demo
 from tests.backend.office.town import PICTURE, Town
-from tests.backend.process import Backend
 from tests.backend.seals import Seals
 from tests.support.authority import new_authority
+from tests.support.backend import Backend
 from tests.support.device import Device, empty_queue
 from tests.support.factory import RecordMaker
 from tests.support.sealed import IDENTITY_FILE, NAMES

@@ -11,8 +11,8 @@ import pytest
 from tests.backend import keys
 from tests.backend.office.fleet import Fleet
 from tests.backend.office.town import Town
-from tests.backend.process import Backend, running_backend
 from tests.support import nginx
+from tests.support.backend import Backend, running_backend
 from tests.support.buckets import Engine
 from tests.support.ceph import ceph_engine
 from tests.support.enrolment import Van, enrolled, technician

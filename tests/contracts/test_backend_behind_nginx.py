@@ -15,8 +15,8 @@ from agent.record import signing
 from tests.backend import keys
 from tests.backend.identity.authority import Authority
 from tests.backend.keys import Certificates
-from tests.backend.process import REPOSITORY, Backend
 from tests.support import nginx
+from tests.support.backend import REPOSITORY, Backend
 from tests.support.enrolment import (
     Enrolled,
     Van,

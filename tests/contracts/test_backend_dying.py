@@ -12,7 +12,7 @@ import requests  # noqa: TID251 - the test's own side of the wire
 
 from tests.backend.engines.opening import URL, open_database
 from tests.backend.faults.switches import Step
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 from tests.support.buckets import Engine
 from tests.support.engines import only_folder
 from tests.support.factory import RecordMaker, new_id

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.process import Backend, running_backend
 from tests.backend.serving import FINISH_S
+from tests.support.backend import Backend, running_backend
 from tests.support.engines import received_bytes
 from tests.support.factory import RecordMaker, new_id
 from tests.support.waiting import until

@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 
 from agent.record import signing
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 from tests.support.enrolment import (
     EST,
     Van,

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from agent.record import signing
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 from tests.support.enrolment import EST, Van, expired, let_in
 
 pytestmark = pytest.mark.slow

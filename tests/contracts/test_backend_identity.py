@@ -13,7 +13,7 @@ import trustme
 
 from agent.record import signing
 from tests.backend.identity.authority import Authority
-from tests.backend.process import Backend, running_backend
+from tests.support.backend import Backend, running_backend
 from tests.support.enrolment import (
     Van,
     ask,

@@ -22,9 +22,9 @@ from tests.backend.office.town import PICTURE
 from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.pages.door import COOKIE
-from tests.backend.process import Backend
 from tests.backend.wire.store import Store
 from tests.conftest import drop_schemas
+from tests.support.backend import Backend
 from tests.support.enrolment import Enrolled, enrolled
 from tests.support.factory import RecordMaker
 from tests.support.filed import await_filed

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.models import from_rfc3339
-from tests.backend.process import running_backend
+from tests.support.backend import running_backend
 from tests.support.factory import new_id
 from tests.support.wire import speaking_to
 

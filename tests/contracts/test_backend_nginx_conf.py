@@ -16,10 +16,10 @@ import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
 from tests.backend import keys
-from tests.backend.process import Backend
 from tests.backend.serving import BEHIND_PROXY_IDLE_S, IDLE_S
 from tests.backend.wire.headers import MAX_UPLOAD_BYTES, METADATA_LIMIT
 from tests.support import nginx
+from tests.support.backend import Backend
 from tests.support.enrolment import Van, enrolled_beside, expired
 from tests.support.factory import RecordMaker, new_id
 from tests.support.instances import address, instance, port_of, raw

@@ -9,7 +9,7 @@ import pytest
 
 from agent.record import signing
 from tests.backend import keys
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 from tests.support.device import environment
 
 pytestmark = pytest.mark.slow

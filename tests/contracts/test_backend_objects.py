@@ -19,8 +19,8 @@ from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import PICTURE
 from tests.backend.pages import PREFIX
-from tests.backend.process import Backend, running_backend
 from tests.backend.wire.store import Store
+from tests.support.backend import Backend, running_backend
 from tests.support.buckets import Engine
 from tests.support.factory import add, new_id
 from tests.support.filed import await_filed

@@ -21,7 +21,7 @@ import requests  # noqa: TID251 - the browser's side of the wire, not the device
 from agent.models import rfc3339
 from tests.backend.engines.opening import PER_FOLDER, URL
 from tests.backend.pages import PREFIX
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 from tests.support.factory import new_id
 from tests.support.people import CUSTOMER, browser
 from tests.support.postgres import Postgres, asked, running_postgres

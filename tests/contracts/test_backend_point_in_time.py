@@ -21,9 +21,9 @@ from tests.backend.office import demo
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import PICTURE
-from tests.backend.process import Backend
 from tests.backend.seals import Seals
 from tests.backend.wire.store import Store
+from tests.support.backend import Backend
 from tests.support.buckets import Engine
 from tests.support.engines import has
 from tests.support.enrolment import Van, enrolled, enrolled_by, technician

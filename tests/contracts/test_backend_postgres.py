@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.backend.engines.opening import URL
-from tests.backend.process import REPOSITORY, Backend, running_backend
+from tests.support.backend import REPOSITORY, Backend, running_backend
 from tests.support.enrolment import Van, enrolled
 from tests.support.factory import RecordMaker, new_id
 from tests.support.postgres import Postgres, running_postgres

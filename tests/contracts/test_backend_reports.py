@@ -16,8 +16,8 @@ import pytest
 from agent.status import header
 from agent.status.metrics import CONTENT_TYPE
 from tests.backend.engines.opening import open_database
-from tests.backend.process import Backend, running_backend
 from tests.backend.reports.samples import document, waits
+from tests.support.backend import Backend, running_backend
 from tests.support.enrolment import Van, enrolled
 from tests.support.factory import new_id
 from tests.support.wire import Wire, record, speaking_to

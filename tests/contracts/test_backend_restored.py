@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tests.backend.engines.opening import URL
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 from tests.support.buckets import Engine
 from tests.support.enrolment import Van, enrolled
 from tests.support.factory import RecordMaker

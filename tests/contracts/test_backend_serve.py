@@ -12,7 +12,7 @@ import pytest
 from agent.record import signing
 from tests.backend.identity.admission import A_CLIENTS, CLIENT_REVOKED, FOR_CLIENTS_ONLY
 from tests.backend.identity.names import names_in
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 from tests.support.enrolment import Van, ask, asked, certificate_in, kept
 from tests.support.wire import speaking_to
 

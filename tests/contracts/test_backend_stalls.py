@@ -15,7 +15,7 @@ from agent.record import signing
 from tests.backend.engines.opening import URL, open_database
 from tests.backend.identity.clients import Kind
 from tests.backend.pages import PREFIX
-from tests.backend.process import Backend, running_backend
+from tests.support.backend import Backend, running_backend
 from tests.support.engines import only_sqlite
 from tests.support.enrolment import Van, ask, asked, technician
 from tests.support.factory import RecordMaker, new_id

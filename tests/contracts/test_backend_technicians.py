@@ -11,10 +11,10 @@ import pytest
 from tests.backend.identity.clients import Clients, Kind
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
-from tests.backend.process import Backend
 from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
 from tests.backend.wire.tus import NO_SUCH_UPLOAD
+from tests.support.backend import Backend
 from tests.support.engines import has
 from tests.support.enrolment import Van, enrolled, technician
 from tests.support.factory import RecordMaker, new_id

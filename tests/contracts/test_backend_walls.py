@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests  # noqa: TID251 - the browser's side of the wire
 
-from tests.backend.process import REPOSITORY, Backend, running_backend
+from tests.support.backend import REPOSITORY, Backend, running_backend
 from tests.support.factory import RecordMaker, new_id
 from tests.support.waiting import until
 from tests.support.wire import VERSION, Wire, announce, record, speaking_to

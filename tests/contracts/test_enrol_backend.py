@@ -9,7 +9,7 @@ import pytest
 from agent.models import rfc3339
 from agent.record import certificates, signing
 from agent.trust.store import TrustStore
-from tests.backend.process import Backend, running_backend
+from tests.support.backend import Backend, running_backend
 from tests.support.device import Device
 from tests.support.enrolment import enrolled, expired, let_in, required
 from tests.support.wire import speaking_to

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from tests.backend.office.model import Office
-from tests.backend.process import Backend, running_backend
 from tests.demo import people, screen, story
 from tests.demo.options import read_options
 from tests.demo.play import play
 from tests.demo.round import play_round
+from tests.support.backend import Backend, running_backend
 
 SETTINGS: Final = 'zone = "Europe/Berlin"\n'
 """Of the backend: the round's doors are there."""

@@ -11,8 +11,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from agent.status import words
-from tests.backend.process import Backend
 from tests.demo.driver import Van
+from tests.support.backend import Backend
 
 CLIENT: Final = "dispatch"
 """Whom the devices let ask (`serve.clients`)."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.config import load
-from tests.backend.process import Backend
 from tests.demo.asking import CLIENT, name_of
 from tests.demo.driver import Van
 from tests.demo.receiver import Receiver
+from tests.support.backend import Backend
 from tests.support.device import device
 from tests.support.network import FaultProxy
 

@@ -2,9 +2,9 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from tests.backend.process import Backend
 from tests.demo.depot import let_in
 from tests.demo.driver import Van
+from tests.support.backend import Backend
 
 
 class Dispatch:

@@ -12,10 +12,10 @@ from agent.models import BoundBy, Reason, Verdict
 from tests.backend.office.model import Office
 from tests.backend.office.orders import NoSuchOrder, Order
 from tests.backend.pages import words
-from tests.backend.process import Backend
 from tests.demo import story
 from tests.demo.asking import WIDTH
 from tests.demo.driver import Pressed
+from tests.support.backend import Backend
 
 COLUMNS: Final = "{:>5}  {:<7}  {:<19}  {:<32}  {}"
 

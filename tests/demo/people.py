@@ -7,7 +7,7 @@ from tests.backend.office import demo
 from tests.backend.office.model import Office
 from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Account, Accounts
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 
 COLUMNS: Final = "  {:<18}{:<10}{:<21}{}"
 

@@ -16,8 +16,8 @@ from playwright.sync_api import sync_playwright
 from tests.backend.office import demo
 from tests.backend.office.model import open_office
 from tests.backend.pages import PREFIX
-from tests.backend.process import Backend
 from tests.backend.wire.store import Store
+from tests.support.backend import Backend
 
 FOLDER: Final = Path(__file__).parent / "pictures"
 

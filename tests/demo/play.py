@@ -14,12 +14,12 @@ from typing import Any, Final
 from agent.errors import DoorstepError
 from hardware.simulated.buttons import PRESS_S
 from tests.backend.office.model import Office
-from tests.backend.process import Backend
 from tests.demo import lights, outcome, people, world
 from tests.demo.depot import depot, let_in
 from tests.demo.dispatch import Dispatch
 from tests.demo.driver import Van
 from tests.demo.screen import Screen, View, screen
+from tests.support.backend import Backend
 from tests.support.network import FaultProxy
 
 Reply = Mapping[str, Any]

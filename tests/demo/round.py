@@ -11,12 +11,12 @@ from typing import Final
 from agent.rule.manifest import Manifest
 from tests.backend.office import demo
 from tests.backend.office.model import Office
-from tests.backend.process import Backend
 from tests.demo import outcome, proof, story
 from tests.demo.asking import Asking
 from tests.demo.depot import depot, let_in
 from tests.demo.driver import Pressed, Van
 from tests.demo.story import ROUND, Step, Turn
+from tests.support.backend import Backend
 from tests.support.filed import await_filed
 from tests.support.network import FaultProxy
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from agent import __version__
-from tests.backend.process import REPOSITORY
 from tests.device import cutter
 from tests.device.fault import wrong
 from tests.device.fleet import NAMES, Fleet, fleet
@@ -17,6 +16,7 @@ from tests.device.machine import Image, Machine
 from tests.device.report import Report
 from tests.device.rig import Device
 from tests.provision.releases import Edit, release
+from tests.support.backend import REPOSITORY
 
 FOLDER: Final = BUILD / "deploy"
 """The three disks, as this stage leaves them: `end` goes on from there."""

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.backend.process import REPOSITORY
 from tests.device import deploy_stage, office
 from tests.device.fleet import NAMES, Fleet, fleet
 from tests.device.image import BUILD
 from tests.device.machine import Image
 from tests.device.report import Report
 from tests.device.rig import Device
+from tests.support.backend import REPOSITORY
 
 FOLDER: Final = BUILD / "end"
 

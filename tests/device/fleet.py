@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.backend.process import Backend
 from tests.device import office, provision
 from tests.device.furnish import HOST, NAME
 from tests.device.image import BUILD
@@ -18,6 +17,7 @@ from tests.device.machine import Image, Machine, overlay
 from tests.device.report import Report
 from tests.device.rig import Device
 from tests.provision.releases import N_MINUS_1, tree_of_n_minus_1
+from tests.support.backend import Backend
 from tests.support.nmea import free_port
 
 NAMES: Final = (NAME, "van-0043", "van-0044")

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.backend.process import REPOSITORY
 from tests.device import furnish, root, scene
 from tests.device.machine import Image
+from tests.support.backend import REPOSITORY
 
 BUILD: Final = REPOSITORY / "build/device"
 

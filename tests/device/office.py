@@ -12,9 +12,9 @@ from agent.models import Label
 from agent.record import file as recordfile
 from tests.backend.office.model import open_office
 from tests.backend.office.orders import Address, Order
-from tests.backend.process import Backend
 from tests.backend.wire.store import Store
 from tests.device.furnish import HOST, NAME
+from tests.support.backend import Backend
 from tests.support.chrony import chronyd
 
 HERE: Final = (52.5163, 13.3777)

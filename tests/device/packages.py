@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 
 PROVISIONED: Final = REPOSITORY / "scripts/provisioning/packages.yml"
 """What provisioning installs: the one list of it."""

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tests.backend.process import REPOSITORY, Backend
 from tests.device import office, scene
 from tests.device.furnish import HOST, NAME, TECHNICIAN
 from tests.device.image import BUILD
 from tests.device.machine import Image, Machine, overlay
 from tests.device.report import Report
 from tests.device.rig import Kept
+from tests.support.backend import REPOSITORY, Backend
 from tests.support.nmea import free_port
 
 WITHIN_S: Final = 7200.0

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.models import Label, State
-from tests.backend.process import Backend
 from tests.device import office
 from tests.device.machine import COMMAND_S, Image, Machine, overlay
+from tests.support.backend import Backend
 from tests.support.waiting import until
 
 

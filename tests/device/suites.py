@@ -7,13 +7,13 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
-from tests.backend.process import REPOSITORY
 from tests.device import scene
 from tests.device.image import BUILD
 from tests.device.machine import Image
 from tests.device.report import Report
 from tests.device.rig import Device, Kept, device
 from tests.support import nmea
+from tests.support.backend import REPOSITORY
 
 SUITES: Final = ("test_buttons", "test_lamp", "test_position", "test_camera")
 

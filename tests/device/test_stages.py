@@ -5,9 +5,9 @@ import shlex
 
 import pytest
 
-from tests.backend.process import REPOSITORY
 from tests.device.__main__ import read_options
 from tests.device.stages import NAMES
+from tests.support.backend import REPOSITORY
 
 README = (REPOSITORY / "tests/device/README.md").read_text()
 

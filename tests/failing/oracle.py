@@ -11,13 +11,13 @@ from agent.models import CaptureId, State
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from tests.backend.process import Backend
 from tests.failing.blows import Blow, Harm
 from tests.failing.struck import BUG, Ended
 from tests.failing.works import Work, may_become
 from tests.powercut.checker import check_restarts
 from tests.powercut.stage import Stage
 from tests.powercut.told import Shown, Told
+from tests.support.backend import Backend
 from tests.support.device import Device
 
 MADE_FIRST: Final = frozenset({"chain_start", "time"})

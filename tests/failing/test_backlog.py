@@ -19,8 +19,8 @@ from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.status.document import LIMIT_BYTES
 from hardware.clock_system import boot_id
-from tests.backend.process import running_backend
 from tests.bench.rows import insert, waiting_rows
+from tests.support.backend import running_backend
 from tests.support.device import REPOSITORY, Device, device, towards
 
 pytestmark = pytest.mark.slow

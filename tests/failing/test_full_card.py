@@ -10,8 +10,8 @@ from typing import Any, Final
 import pytest
 
 from agent.queue.disk import BALLAST_BYTES
-from tests.backend.process import Backend, running_backend
 from tests.scenarios.faults import check_delivered
+from tests.support.backend import Backend, running_backend
 from tests.support.device import Device, device, towards
 from tests.support.factory import fill, small_disk
 

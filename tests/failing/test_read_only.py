@@ -12,9 +12,9 @@ from uuid import uuid4
 import pytest
 
 from agent.errors import DoorstepError
-from tests.backend.process import Backend, running_backend
 from tests.failing.struck import attached
 from tests.scenarios.faults import check_delivered, check_nothing_lost
+from tests.support.backend import Backend, running_backend
 from tests.support.device import Device, device, towards
 from tests.support.factory import remount, small_disk
 from tests.support.network import FaultProxy

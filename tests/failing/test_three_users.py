@@ -23,7 +23,6 @@ from agent.models import CaptureId, State
 from agent.queue.database import Database
 from agent.queue.disk import FILE_MODE, RECORD_MODE
 from agent.queue.outbox import Outbox
-from tests.backend.process import Backend, running_backend
 from tests.failing.oracle import states
 from tests.failing.struck import Ended
 from tests.failing.users import (
@@ -36,6 +35,7 @@ from tests.failing.users import (
     tmpfiles,
 )
 from tests.failing.works import SETTINGS, command
+from tests.support.backend import Backend, running_backend
 from tests.support.device import Device, towards
 
 pytestmark = pytest.mark.slow

@@ -13,11 +13,11 @@ import pytest
 
 from agent.__main__ import main
 from agent.models import State
-from tests.backend.process import Backend, running_backend
 from tests.failing import works
 from tests.failing.oracle import states
 from tests.failing.works import WORKS
 from tests.powercut.forked import in_child
+from tests.support.backend import Backend, running_backend
 from tests.support.device import Device, towards
 
 pytestmark = pytest.mark.slow

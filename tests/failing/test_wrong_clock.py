@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from agent.trust.store import TrustStore
-from tests.backend.process import Backend, running_backend
+from tests.support.backend import Backend, running_backend
 from tests.support.device import Device, towards
 from tests.support.faketime import AN_HOUR_BACK, IN_1970, TEN_YEARS_AHEAD, faked
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from agent.__main__ import main
 from agent.record import signing
-from tests.backend.process import Backend, running_backend
 from tests.failing import oracle, struck, works
 from tests.failing.blows import Blow, Call, read_trace
 from tests.failing.works import WORKS
 from tests.powercut.forked import in_child
+from tests.support.backend import Backend, running_backend
 from tests.support.benchtop import Parts
 from tests.support.device import Device, towards
 

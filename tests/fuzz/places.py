@@ -143,7 +143,6 @@ EXCUSED: Final[Mapping[str, str]] = {
     "tests/backend/office/town.py:Town.keep": _NO_PARSER,
     "tests/backend/pages/fleet_picture.py:import PIL": _OWN,
     "tests/backend/pages/fleet_picture.py:main": _OWN,
-    "tests/backend/process.py:Backend._read_ready_line": _OWN,
     "tests/backend/reports/pull_one.py:_said": "reads an address that is_address has checked",
     "tests/backend/reports/pull_one.py:is_address": _OPERATOR,
     "tests/backend/reports/store.py:report": _OWN,

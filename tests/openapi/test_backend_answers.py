@@ -12,12 +12,12 @@ from agent.record import signing
 from tests.backend.identity.register import MOST_IN_A_DAY, Register
 from tests.backend.office import demo
 from tests.backend.office.model import open_office
-from tests.backend.process import Backend, running_backend
 from tests.backend.wire.headers import MAX_UPLOAD_BYTES
 from tests.backend.wire.quota import MOST_OPEN_BYTES
 from tests.backend.wire.store import Store
 from tests.openapi.documents import BACKEND, Held, allowed, answers, operations
 from tests.openapi.hooks import own_name
+from tests.support.backend import Backend, running_backend
 from tests.support.enrolment import EST, PKCS10, Enrolled, asked, enrolled, technician
 from tests.support.factory import RecordMaker, new_id
 from tests.support.wire import BODY, VERSION, Wire, announce, record, speaking_to

@@ -13,11 +13,11 @@ from agent.record import signing
 from tests.backend.identity.register import Register
 from tests.backend.office import demo
 from tests.backend.office.model import open_office
-from tests.backend.process import running_backend
 from tests.backend.wire.store import Store
 from tests.openapi.documents import BACKEND, REPOSITORY, SERVE
 from tests.openapi.hooks import BEGUN, CONTENT, RECEIVED, own_name
 from tests.openapi.queued import queued
+from tests.support.backend import running_backend
 from tests.support.enrolment import enrolled
 from tests.support.factory import RecordMaker
 from tests.support.served import served

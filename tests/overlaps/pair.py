@@ -12,8 +12,8 @@ from tests.backend.engines.opening import PER_FOLDER, URL
 from tests.backend.engines.postgres import close_pools
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
-from tests.backend.process import Backend
 from tests.backend.wire.store import Store
+from tests.support.backend import Backend
 from tests.support.postgres import running_postgres
 
 

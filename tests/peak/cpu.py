@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 
 
 def tree_s(pid: int) -> float:

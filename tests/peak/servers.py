@@ -9,10 +9,10 @@ from typing import Final
 
 from tests.backend import keys
 from tests.backend.engines.opening import URL
-from tests.backend.process import Backend
 from tests.backend.seals import Seals
 from tests.peak.cpu import Instance, tree_s
 from tests.support import nginx
+from tests.support.backend import Backend
 from tests.support.device import environment
 from tests.support.instances import address
 from tests.support.nmea import free_port

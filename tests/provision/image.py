@@ -9,8 +9,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
-from tests.backend.process import REPOSITORY
 from tests.support import debian
+from tests.support.backend import REPOSITORY
 
 KEPT: Final = REPOSITORY / "build" / "provision"
 """Images, by what went into them, and the technician's key."""

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.backend.process import Backend
 from tests.provision.network import HOST
+from tests.support.backend import Backend
 from tests.support.chrony import chronyd
 from tests.support.network import FaultProxy
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 
 N_MINUS_1: Final = "ff75f5df08033e471e9ffb7839f139f1b85371cd"
 """The tree of 2026.11.7, the oldest release whose state is accepted."""

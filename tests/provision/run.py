@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.backend.process import REPOSITORY
 from tests.provision.image import TECHNICIAN, technicians_key
 from tests.provision.network import HOST, OFFICE
 from tests.provision.office import Office
+from tests.support.backend import REPOSITORY
 
 WITHIN_S: Final = 1800
 """Longest run that is waited for. Source: three machines took 9 min, and seven of them 8 min with

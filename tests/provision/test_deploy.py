@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 from agent import __version__
-from tests.backend.process import REPOSITORY
 from tests.provision.image import KEPT, image
 from tests.provision.machine import Machine, machines
 from tests.provision.network import Network
@@ -33,6 +32,7 @@ from tests.provision.releases import (
     tree_of_n_minus_1,
 )
 from tests.provision.run import Told, deploy, inventory, provision
+from tests.support.backend import REPOSITORY
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.provision

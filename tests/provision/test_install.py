@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 
 SCRIPT = REPOSITORY / "scripts/provisioning/roles/doorstep_agent/files/install-release.sh"
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 
 PLAYBOOK: Final = Path(sys.executable).with_name("ansible-playbook")
 CONNECTION: Final = REPOSITORY / "scripts/provisioning/connection.yml"

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.backend.process import REPOSITORY
 from tests.provision.answers import BAD, SHALLOW, nested
 from tests.provision.trial import PROGRAM, part, program
+from tests.support.backend import REPOSITORY
 
 releases, verdict, processes, commands = (
     *map(part, ("release", "verdict", "processes")),

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 
 PROGRAM: Final[Path] = (
     REPOSITORY / "scripts" / "provisioning" / "roles" / "doorstep_trial" / "files" / "trial"

@@ -16,7 +16,6 @@ import pytest
 
 from agent.errors import DoorstepError
 from agent.queue.database import Database
-from tests.backend.process import Backend
 from tests.scenarios.faults import (
     Seen,
     check_chain,
@@ -26,6 +25,7 @@ from tests.scenarios.faults import (
     rows_of,
     state_of,
 )
+from tests.support.backend import Backend
 from tests.support.busy import busy
 from tests.support.card import full
 from tests.support.device import Device, device, environment

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from tests.backend.process import Backend
 from tests.failing.struck import attached
 from tests.scenarios.device_faults import seen
 from tests.scenarios.faults import (
@@ -24,6 +23,7 @@ from tests.scenarios.faults import (
     state_of,
 )
 from tests.scenarios.sending_faults import CRADLE, TWO_TICKS_S
+from tests.support.backend import Backend
 from tests.support.device import REPOSITORY, Device, device, environment, towards
 from tests.support.factory import fill, small_disk
 from tests.support.faketime import IN_1970, TEN_YEARS_AHEAD, faked

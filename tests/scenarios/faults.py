@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 from tests.support.device import REPOSITORY, Device
 
 HEADING: Final = "## When something goes wrong"

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from tests.backend.process import Backend
 from tests.badnetwork.box import Box, Ending, Fault
 from tests.scenarios.faults import Seen, check_chain, fault, state_of
 from tests.scenarios.sending_faults import CRADLE, Sending, by_switch
+from tests.support.backend import Backend
 from tests.support.device import Device, towards
 from tests.support.network import FaultProxy, Line
 from tests.support.waiting import until

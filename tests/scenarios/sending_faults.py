@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from tests.backend.process import Backend
 from tests.scenarios.faults import (
     Seen,
     check_chain,
@@ -17,6 +16,7 @@ from tests.scenarios.faults import (
     fault,
     state_of,
 )
+from tests.support.backend import Backend
 from tests.support.device import Device, device, towards
 from tests.support.network import FaultProxy
 

@@ -5,9 +5,9 @@ from typing import Final
 
 from agent.record import signing
 from agent.trust.store import TrustStore
-from tests.backend.process import Backend
 from tests.scenarios.disk_faults import van
 from tests.scenarios.faults import Seen, fault, light_of_press, state_of
+from tests.support.backend import Backend
 from tests.support.device import Device, device
 from tests.support.fleet_documents import FleetOffice, identity
 from tests.support.roads import STOP, payload_of, signed

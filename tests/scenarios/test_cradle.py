@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.backend.process import running_backend
+from tests.support.backend import running_backend
 from tests.support.device import Device, device, towards
 from tests.support.network import FaultProxy
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.process import Backend, running_backend
 from tests.scenarios import device_faults, disk_faults, network_faults, sending_faults, stop_faults
 from tests.scenarios.faults import SCENARIOS, table
+from tests.support.backend import Backend, running_backend
 
 assert device_faults
 assert disk_faults

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.process import Backend, running_backend
+from tests.support.backend import Backend, running_backend
 from tests.support.device import REPOSITORY, Device, device
 from tests.support.enrolment import let_in, required, technician
 from tests.support.factory import small_disk

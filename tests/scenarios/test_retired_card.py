@@ -13,9 +13,9 @@ from typing import Final
 import pytest
 
 from agent.config import DEFAULT_PATH
-from tests.backend.process import running_backend
 from tests.failing.users import GROUP, USERS, tmpfiles
 from tests.scenarios.test_stolen_card import IMAGE_MARKERS, found, slices
+from tests.support.backend import running_backend
 from tests.support.device import REPOSITORY, Device
 from tests.support.enrolment import let_in, required
 from tests.support.factory import small_disk

@@ -20,9 +20,9 @@ from agent.queue.disk import lock
 from agent.queue.paths import Layout
 from tests.backend.office import demo
 from tests.backend.office.model import open_office
-from tests.backend.process import Backend, running_backend
 from tests.backend.wire.store import Store
 from tests.failing.struck import Ended, run
+from tests.support.backend import Backend, running_backend
 from tests.support.device import REPOSITORY, Device, device
 from tests.support.enrolment import let_in, required
 from tests.support.factory import RecordMaker, small_disk

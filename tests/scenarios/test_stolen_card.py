@@ -15,11 +15,11 @@ import pytest
 
 from agent.trust.store import TrustStore
 from tests.backend.office import demo
-from tests.backend.process import Backend, running_backend
 from tests.demo import story
 from tests.demo.asking import Asking
 from tests.demo.driver import Van
 from tests.demo.round import Round
+from tests.support.backend import Backend, running_backend
 from tests.support.benchtop import bench
 from tests.support.device import REPOSITORY, environment
 from tests.support.factory import small_disk

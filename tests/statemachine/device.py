@@ -46,11 +46,11 @@ from hardware.board import Board
 from hardware.clock import BUILT, ClockSource, Moment
 from hardware.clock_system import SystemClock
 from hardware.settings import BoardSettings
-from tests.backend import process
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 from tests.support import device as commands
+from tests.support.backend import Backend as BackendProcess
 from tests.support.benchtop import Bench, Parts
 from tests.support.enrolment import enrolled_beside, required
 from tests.support.faketime import put_ahead
@@ -179,7 +179,7 @@ class InProcessDevice:
     """
 
     def __init__(
-        self, folder: Path, backend: process.Backend, proxy: FaultProxy, ahead: Path
+        self, folder: Path, backend: BackendProcess, proxy: FaultProxy, ahead: Path
     ) -> None:
         url = f"https://127.0.0.1:{proxy.port}"
         self.id = f"d-{uuid.uuid4()}"

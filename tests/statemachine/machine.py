@@ -15,9 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from agent.models import State
 from agent.queue.mending import ENOUGH
 from hardware.clock import ClockSource
-from tests.backend import process
 from tests.statemachine.device import InProcessDevice, Killed, ahead_of_now
 from tests.statemachine.promises import Promises
+from tests.support.backend import Backend
 from tests.support.benchtop import picture
 from tests.support.network import FaultProxy, Line
 
@@ -107,7 +107,7 @@ class Machine(RuleBasedStateMachine):
         seen: what the examples came to.
     """
 
-    server: ClassVar[process.Backend]
+    server: ClassVar[Backend]
     proxy: ClassVar[FaultProxy]
     folder: ClassVar[Path]
     ahead: ClassVar[Path]

@@ -16,8 +16,8 @@ from agent.models import Item, Label, State
 from agent.record import receipt, signing
 from agent.status import document as status
 from agent.trust.keys import receipt_keys
-from tests.backend.process import Backend
 from tests.statemachine.device import InProcessDevice
+from tests.support.backend import Backend
 from tests.support.sealed import unpack
 
 LIMIT: Final = 10_000

@@ -14,8 +14,8 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.backend.process import running_backend
 from tests.statemachine.machine import Machine
+from tests.support.backend import running_backend
 from tests.support.device import environment
 from tests.support.faketime import following, put_ahead
 from tests.support.network import FaultProxy

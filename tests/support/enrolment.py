@@ -21,7 +21,7 @@ from agent.sync.tls import IDENTITY_FILE
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.clients import Clients, Kind
 from tests.backend.identity.register import Register
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 from tests.support.factory import RecordMaker, new_id
 from tests.support.wire import Wire, record, speaking_to
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 from tests.support.enrolment import Enrolled
 
 

@@ -10,7 +10,7 @@ import requests  # noqa: TID251 - the browser's side of the wire, not the device
 from tests.backend.office.demo import ACCOUNTS
 from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Account
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 
 CUSTOMER = ACCOUNTS[0]
 

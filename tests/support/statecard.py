@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 
 SCRIPT: Final = REPOSITORY / "scripts/provisioning/roles/doorstep_state/files/state-file-system.sh"
 

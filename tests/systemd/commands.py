@@ -9,7 +9,7 @@ from typing import Any, Final
 import jinja2
 import yaml
 
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 from tests.systemd.pythons import ROLES, starts
 
 SCRIPTS: Final = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 
 ROLES: Final = "scripts/provisioning/roles"
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 from tests.support.waiting import until
 
 BOOT: Final = Path(__file__).with_name("boot.sh")

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from agent.config import load
-from tests.backend.process import REPOSITORY, running_backend
 from tests.demo.depot import depot, let_in
+from tests.support.backend import REPOSITORY, running_backend
 from tests.support.device import Device
 from tests.support.network import FaultProxy
 from tests.support.waiting import until

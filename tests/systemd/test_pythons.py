@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from tests.backend.process import REPOSITORY
+from tests.support.backend import REPOSITORY
 from tests.systemd.commands import tasks_of
 from tests.systemd.pythons import ROLES, places, starts
 

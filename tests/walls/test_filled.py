@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from agent.queue.paths import Layout
-from tests.backend.process import running_backend
+from tests.support.backend import running_backend
 from tests.support.filled import fill, nest
 from tests.walls.van import DONE, Van, end, provisioned
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.backend.process import Backend, running_backend
+from tests.support.backend import Backend, running_backend
 from tests.walls.serve_tricks import SERVED, SERVED_IN_UNIT, SERVED_LONG
 from tests.walls.tricks import COLUMNS, FILES, LOCKS, ROWS, SCHEMA, TRICKS, Trick
 from tests.walls.van import DONE, REFUSED, SENT, Van, end, provisioned

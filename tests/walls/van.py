@@ -19,10 +19,10 @@ from agent.models import State
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
-from tests.backend.process import Backend
 from tests.failing.struck import Ended
 from tests.failing.users import as_debian_protects, as_user, start, tmpfiles
 from tests.failing.works import SETTINGS, command
+from tests.support.backend import Backend
 from tests.support.device import Device, towards
 from tests.support.waiting import until
 

@@ -16,9 +16,9 @@ import pytest
 from agent.__main__ import main
 from agent.queue import disk
 from tests.backend.identity.clients import Clients, Kind
-from tests.backend.process import Backend, running_backend
 from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
+from tests.support.backend import Backend, running_backend
 from tests.support.device import REPOSITORY
 from tests.support.engines import received_bytes
 from tests.support.enrolment import enrolled_beside, technician

@@ -8,7 +8,7 @@ import pytest
 
 from tests.agent.record.delivery import WORLD, Delivery
 from tests.backend.identity.register import Register
-from tests.backend.process import running_backend
+from tests.support.backend import running_backend
 from tests.support.device import device
 from tests.support.enrolment import required
 

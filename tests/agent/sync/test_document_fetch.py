@@ -29,13 +29,14 @@ from agent.sync.document_fetch import WANTED_EVERY_S, Document, DocumentFetch
 from agent.sync.hindrance import Reach
 from agent.sync.http import Backend
 from hardware.clock import BUILT, ClockSource
-from tests.backend import process
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.town import PICTURE
 from tests.backend.wire.manifest import sign as sign_manifest
 from tests.backend.wire.store import Store
 from tests.support import device as devices
+from tests.support.backend import Backend as BackendProcess
+from tests.support.backend import running_backend
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.card import full
 from tests.support.factory import RecordMaker, small_disk
@@ -412,13 +413,13 @@ def test_what_capture_refuses_and_another_answer_may_mend_is_doubted(tmp_path: P
 
 
 @pytest.fixture(scope="module")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.Backend]:
-    with process.running_backend(tmp_path_factory.mktemp("backend")) as running:
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BackendProcess]:
+    with running_backend(tmp_path_factory.mktemp("backend")) as running:
         yield running
 
 
 @pytest.fixture
-def office(backend: process.Backend) -> Iterator[Office]:
+def office(backend: BackendProcess) -> Iterator[Office]:
     office = open_office(Store(backend.data))
     if not office.orders.numbers():
         demo.settle(office)
@@ -437,7 +438,7 @@ def assign(office: Office, device_id: str) -> None:
 
 
 @contextmanager
-def on_the_road(folder: Path, backend: process.Backend, device_id: str) -> Iterator[Bench]:
+def on_the_road(folder: Path, backend: BackendProcess, device_id: str) -> Iterator[Bench]:
     parts = Parts(witness=ClockSource.UNSYNCED)
     settings: dict[str, dict[str, object]] = {
         "policy": {"manifest": "required"},
@@ -465,7 +466,7 @@ def stand_at(device: Bench, number: str) -> None:
     device.parts.fix(lat_deg=lat_deg, lon_deg=lon_deg, utc=None)
 
 
-def deliver(backend: process.Backend, office: Office, device_id: str, number: str) -> None:
+def deliver(backend: BackendProcess, office: Office, device_id: str, number: str) -> None:
     stop = {"id": office.orders.find(number).stop_id, "bound_by": "code", "ring": "inside"}
     made = RecordMaker(device_id).make(Kind.PHOTO, {"stop": stop, "simulated": False}, PICTURE)
     with speaking_to(backend.base_url, backend.ca_file) as wire:
@@ -476,7 +477,7 @@ def deliver(backend: process.Backend, office: Office, device_id: str, number: st
 
 @pytest.mark.slow
 def test_a_route_may_go_to_another_device_in_the_middle(
-    tmp_path: Path, backend: process.Backend, office: Office
+    tmp_path: Path, backend: BackendProcess, office: Office
 ) -> None:
     """The second has its stops, with what is done; the first has none from its next fetch on."""
     assign(office, "first")
@@ -505,7 +506,7 @@ def test_a_route_may_go_to_another_device_in_the_middle(
     assert stops[office.orders.find(demo.LEFT_DOOR).stop_id].done
 
 
-def route_of(device: Bench, backend: process.Backend) -> Manifest:
+def route_of(device: Bench, backend: BackendProcess) -> Manifest:
     key = signing.read_public_key(backend.receipt_key_file)
     token = stored(device.layout).token or ""
     return manifest.read(token, {signing.thumbprint(key): key}, device.config.device.id)
@@ -513,7 +514,7 @@ def route_of(device: Bench, backend: process.Backend) -> Manifest:
 
 @pytest.mark.slow
 def test_an_unchanged_route_is_answered_without_a_body(
-    tmp_path: Path, backend: process.Backend, office: Office
+    tmp_path: Path, backend: BackendProcess, office: Office
 ) -> None:
     assign(office, "first")
     with on_the_road(tmp_path, backend, "first") as device:
@@ -535,7 +536,7 @@ def device_door(device: Bench) -> Iterator[Backend]:
 
 @pytest.mark.slow
 def test_a_customer_who_opts_out_is_heeded_within_a_second_of_the_next_fetch(
-    tmp_path: Path, backend: process.Backend, office: Office
+    tmp_path: Path, backend: BackendProcess, office: Office
 ) -> None:
     """Real processes; and what is refused afterwards is told by `status` and by `doctor`."""
     lat_deg, lon_deg = demo.PLACES[demo.CHANGES_MIND]

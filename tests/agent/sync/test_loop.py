@@ -22,7 +22,7 @@ from agent.queue import disk
 from agent.queue.outbox import BOOKING_S
 from agent.sync.loop import LOOK_S
 from agent.sync.round import Sent
-from tests.backend.process import Backend, running_backend
+from tests.support.backend import Backend, running_backend
 from tests.support.factory import respelled_file
 from tests.support.rawserver import RawServer, raw_server, whole
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender

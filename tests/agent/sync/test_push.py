@@ -25,8 +25,8 @@ from agent.status.document import LIMIT_BYTES, document, queue_part
 from agent.sync.identity import Identity, IdentityStore
 from agent.sync.loop import Sync
 from agent.sync.push import LOOK_EVERY_S, STARTS_S, Push, said
-from tests.backend.process import Backend, running_backend
 from tests.support.authority import YEAR
+from tests.support.backend import Backend, running_backend
 from tests.support.device import Device, towards
 from tests.support.est import Answered, est_server, required
 from tests.support.rawserver import RawServer, Request, raw_server, whole

@@ -8,8 +8,8 @@ import pytest
 
 from tests.backend.identity.register import Register
 from tests.backend.office.model import open_office
-from tests.backend.process import running_backend
 from tests.backend.wire.store import Store
+from tests.support.backend import running_backend
 from tests.support.device import device
 from tests.support.enrolment import required
 from tests.support.sealed import IDENTITY_FILE

@@ -21,7 +21,7 @@ from tests.backend.office.demo import (
 )
 from tests.backend.office.town import Town
 from tests.backend.pages.walk import PHONE, Walk
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 
 pytestmark = pytest.mark.slow
 

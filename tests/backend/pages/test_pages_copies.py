@@ -28,7 +28,7 @@ from tests.backend.office.demo import ALLOWED
 from tests.backend.office.town import NOON, PICTURE, Town
 from tests.backend.pages import words
 from tests.backend.pages.live import Live, live_town
-from tests.backend.process import Backend
+from tests.support.backend import Backend
 
 OWNER = Customer("c-1")
 SERVICE = Agent("17")

@@ -16,12 +16,12 @@ from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 from tests.backend.office.keeping import NotDone
-from tests.backend.process import REPOSITORY
 from tests.backend.reports.pull import pulled, run
 from tests.backend.reports.pull_one import common_name, is_address
 from tests.backend.reports.read import OF_ANOTHER, Report
 from tests.backend.reports.store import Reports
 from tests.support.authority import new_authority
+from tests.support.backend import REPOSITORY
 from tests.support.rawserver import RawServer, Request, Script, head, raw_server, whole
 from tests.support.served import Served, served
 
