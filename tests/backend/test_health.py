@@ -15,14 +15,14 @@ from tests.backend import health
 from tests.backend.engines.away import Away
 from tests.backend.engines.opening import open_database
 from tests.backend.health import Check, Readiness
-from tests.backend.pages.live import Live, live_town
 from tests.support.engines import only_folder
+from tests.support.live_pages import Live, live_pages
 from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live_town(tmp_path_factory.mktemp("town")) as live:
+    with live_pages(tmp_path_factory.mktemp("town")) as live:
         yield live
 
 

@@ -19,7 +19,6 @@ from agent.record import signing
 from tests.backend.engines.opening import URL, open_database
 from tests.backend.engines.postgres import STATEMENT_MS, close_pools
 from tests.backend.office.model import open_office
-from tests.backend.office.town import PICTURE
 from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.reports.routes import KEPT_S
 from tests.backend.wire.store import Store
@@ -29,6 +28,7 @@ from tests.bench.fleet import stock
 from tests.bench.rig import Rig
 from tests.bench.route import STOPS, number, send_out
 from tests.support.backend import Backend
+from tests.support.demo_office import PICTURE
 from tests.support.device import environment
 from tests.support.enrolment import enrolled
 from tests.support.factory import RecordMaker, new_id

@@ -7,10 +7,10 @@ from typing import Final
 from agent.models import CaptureId, Kind
 from agent.record import certificates, signing
 from tests.backend.office import demo
-from tests.backend.office.town import PICTURE, Town
 from tests.backend.seals import Seals
 from tests.support.authority import new_authority
 from tests.support.backend import Backend
+from tests.support.demo_office import PICTURE, DemoOffice
 from tests.support.device import Device, empty_queue
 from tests.support.factory import RecordMaker
 from tests.support.sealed import IDENTITY_FILE, NAMES
@@ -79,7 +79,7 @@ def _backend(folder: Path) -> None:
     folder.mkdir(mode=0o700)
     Seals(folder).know(IDENTITY_FILE, NAMES)
     Backend(folder, switches=False, identity=True).start().stop()
-    town = Town(folder, show_simulated=True)
+    town = DemoOffice(folder, show_simulated=True)
     stop = {"id": town.office.orders.find(ORDER).stop_id, "bound_by": "code", "ring": "inside"}
     record = {"stop": stop, "simulated": False, "quality": {"verdict": "ok"}}
     town.receive(town.van.make(Kind.PHOTO, record, PICTURE, capture_id=CAPTURE_ID))

@@ -9,17 +9,17 @@ from uuid import uuid4
 import pytest
 
 from tests.backend import keys
-from tests.backend.office.fleet import Fleet
-from tests.backend.office.town import Town
 from tests.support import nginx
 from tests.support.backend import Backend, running_backend
 from tests.support.buckets import Engine
 from tests.support.ceph import ceph_engine
+from tests.support.demo_office import DemoOffice
 from tests.support.enrolment import Van, enrolled, technician
 from tests.support.factory import RecordMaker
 from tests.support.instances import address, instance
 from tests.support.opened import Opened, bucket, folder
 from tests.support.s3 import s3_engine
+from tests.support.sealed_fleet import SealedFleet
 from tests.support.wire import Wire, speaking_to, stranger
 
 
@@ -128,10 +128,10 @@ def opened(request: pytest.FixtureRequest) -> Opened:
 
 
 @pytest.fixture
-def town(opened: Opened, tmp_path: Path) -> Town:
-    return Town(tmp_path / "town", objects=opened.objects)
+def town(opened: Opened, tmp_path: Path) -> DemoOffice:
+    return DemoOffice(tmp_path / "town", objects=opened.objects)
 
 
 @pytest.fixture
-def fleet(opened: Opened, tmp_path: Path) -> Fleet:
-    return Fleet(tmp_path / "fleet", objects=opened.objects)
+def fleet(opened: Opened, tmp_path: Path) -> SealedFleet:
+    return SealedFleet(tmp_path / "fleet", objects=opened.objects)

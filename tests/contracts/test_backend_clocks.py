@@ -18,11 +18,11 @@ from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.office import demo
 from tests.backend.office.demo import ACCOUNTS, ALLOWED
 from tests.backend.office.model import Office, open_office
-from tests.backend.office.town import PICTURE
 from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.wire.store import Store
 from tests.support.backend import REPOSITORY, Backend
+from tests.support.demo_office import PICTURE
 from tests.support.device import environment
 from tests.support.factory import RecordMaker
 from tests.support.faketime import faked, following, put_ahead

@@ -12,9 +12,9 @@ from tests.backend.engines.opening import open_database
 from tests.backend.engines.sql import Database
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
-from tests.backend.office.town import PICTURE
 from tests.backend.wire.store import Store
 from tests.support.backend import Backend, running_backend
+from tests.support.demo_office import PICTURE
 from tests.support.engines import only_sqlite
 from tests.support.factory import RecordMaker
 from tests.support.filed import await_filed

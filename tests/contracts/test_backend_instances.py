@@ -18,13 +18,13 @@ from tests.backend.engines.opening import PER_FOLDER, URL
 from tests.backend.office import demo
 from tests.backend.office.demo import ACCOUNTS, ALLOWED, SIGNATURE
 from tests.backend.office.model import Office, open_office
-from tests.backend.office.town import PICTURE
 from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.pages.door import COOKIE
 from tests.backend.wire.store import Store
 from tests.conftest import drop_schemas
 from tests.support.backend import Backend
+from tests.support.demo_office import PICTURE
 from tests.support.enrolment import Enrolled, enrolled
 from tests.support.factory import RecordMaker
 from tests.support.filed import await_filed

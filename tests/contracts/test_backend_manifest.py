@@ -17,9 +17,9 @@ from agent.rule.manifest import Manifest, read
 from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
-from tests.backend.office.town import PICTURE
 from tests.backend.wire.store import Store
 from tests.support.backend import REPOSITORY, Backend, running_backend
+from tests.support.demo_office import PICTURE
 from tests.support.engines import has
 from tests.support.factory import Made, RecordMaker
 from tests.support.filed import await_filed

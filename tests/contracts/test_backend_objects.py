@@ -17,11 +17,11 @@ from agent.models import Item, Kind, State
 from tests.backend.engines import chosen, opening
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
-from tests.backend.office.town import PICTURE
 from tests.backend.pages import PREFIX
 from tests.backend.wire.store import Store
 from tests.support.backend import Backend, running_backend
 from tests.support.buckets import Engine
+from tests.support.demo_office import PICTURE
 from tests.support.factory import add, new_id
 from tests.support.filed import await_filed
 from tests.support.people import CUSTOMER, browser, form_of

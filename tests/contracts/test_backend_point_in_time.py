@@ -20,11 +20,11 @@ from tests.backend.identity.admission import REVOKED, TECHNICIAN_REVOKED, UNKNOW
 from tests.backend.office import demo
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.model import Office, open_office
-from tests.backend.office.town import PICTURE
 from tests.backend.seals import Seals
 from tests.backend.wire.store import Store
 from tests.support.backend import Backend
 from tests.support.buckets import Engine
+from tests.support.demo_office import PICTURE
 from tests.support.engines import has
 from tests.support.enrolment import Van, enrolled, enrolled_by, technician
 from tests.support.factory import Made, RecordMaker

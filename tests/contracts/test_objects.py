@@ -10,11 +10,11 @@ from tests.backend.copies.shows import Shows
 from tests.backend.engines.objects import PHOTO, REFUSED, Changed, Missing, Objects, copy_name
 from tests.backend.faults.switches import Switches
 from tests.backend.office import demo
-from tests.backend.office.fleet import Fleet
-from tests.backend.office.town import NOON, PICTURE, Town
 from tests.backend.wire.intake import DigestMismatchError
+from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.factory import new_id
 from tests.support.opened import Opened
+from tests.support.sealed_fleet import SealedFleet
 
 CONTENT = b"label\n" + bytes(range(256)) * 1600
 RECORD = hashlib.sha256(CONTENT).hexdigest()
@@ -111,7 +111,7 @@ def test_a_line_is_found_without_knowing_the_record_also_once_it_was_erased(
     assert objects.line_found(one) == b"label"
 
 
-def test_a_refused_record_is_judged_again_and_lies_at_one_place_only(fleet: Fleet) -> None:
+def test_a_refused_record_is_judged_again_and_lies_at_one_place_only(fleet: SealedFleet) -> None:
     made, store = fleet.sealed(), fleet.town.office.store
     one = made.label.capture_id
     upload = fleet.begin(made)
@@ -126,7 +126,7 @@ def test_a_refused_record_is_judged_again_and_lies_at_one_place_only(fleet: Flee
         store.objects.get(one, REFUSED)
 
 
-def test_a_refused_record_that_vanished_is_asked_for_again(fleet: Fleet) -> None:
+def test_a_refused_record_that_vanished_is_asked_for_again(fleet: SealedFleet) -> None:
     made, store = fleet.sealed(), fleet.town.office.store
     upload = fleet.begin(made)
     fleet.intake.judge(upload, Switches(refuse="damaged"))
@@ -140,7 +140,7 @@ def test_a_refused_record_that_vanished_is_asked_for_again(fleet: Fleet) -> None
     assert store.received(made.label.capture_id) == made.content
 
 
-def test_who_dies_between_object_and_verdict_has_one_of_each_afterwards(fleet: Fleet) -> None:
+def test_who_dies_between_object_and_verdict_has_one_of_each_afterwards(fleet: SealedFleet) -> None:
     made, store = fleet.sealed(), fleet.town.office.store
     upload = fleet.begin(made)
     store.keep(upload, made.content, accepted=True)  # and dies
@@ -153,7 +153,7 @@ def test_who_dies_between_object_and_verdict_has_one_of_each_afterwards(fleet: F
     assert store.received(made.label.capture_id) == made.content
 
 
-def test_a_record_is_exported_as_evidence_also_once_it_was_erased(fleet: Fleet) -> None:
+def test_a_record_is_exported_as_evidence_also_once_it_was_erased(fleet: SealedFleet) -> None:
     before, made = (fleet.take(fleet.sealed(one)) for one in (demo.LEFT_DOOR, demo.ALLOWED))
     one, erased = made.label.capture_id, before.label.capture_id
     fleet.town.office.opt_out_order(demo.LEFT_DOOR, opted_out=True)
@@ -167,7 +167,7 @@ def test_a_record_is_exported_as_evidence_also_once_it_was_erased(fleet: Fleet) 
     assert Path(f"{fleet.out}-erased", f"{erased}.rec").read_bytes() == before.line + b"\n"
 
 
-def test_a_photo_is_its_orders_until_it_is_erased(town: Town) -> None:
+def test_a_photo_is_its_orders_until_it_is_erased(town: DemoOffice) -> None:
     store = town.office.store
     one = town.receive(town.photo(demo.ALLOWED))
 
@@ -186,7 +186,7 @@ def test_a_photo_is_its_orders_until_it_is_erased(town: Town) -> None:
     assert not town.office.filing.original(one).can_be_shown
 
 
-def test_a_copy_that_was_made_while_its_photo_was_erased_is_not_kept(town: Town) -> None:
+def test_a_copy_that_was_made_while_its_photo_was_erased_is_not_kept(town: DemoOffice) -> None:
     one = town.receive(town.photo(demo.ALLOWED))
     store, sha256 = town.office.store, town.office.store.sha256_of(one)
     store.keep_copy(one, sha256, Shows.LABEL, b"copy")
@@ -201,7 +201,7 @@ def test_a_copy_that_was_made_while_its_photo_was_erased_is_not_kept(town: Town)
 
 
 def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
-    town: Town, opened: Opened, caplog: pytest.LogCaptureFixture
+    town: DemoOffice, opened: Opened, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = town.office.store
     gone, changed = (town.receive(town.photo(demo.ALLOWED)) for _ in range(2))
@@ -220,7 +220,7 @@ def test_a_record_that_vanished_or_changed_is_told_and_not_shown(
 
 @pytest.mark.parametrize("left", [b"another\nthing", b""], ids=["another", "nothing"])
 def test_what_was_written_over_is_erased_when_it_is_due_and_leaves_no_label(
-    town: Town, opened: Opened, left: bytes
+    town: DemoOffice, opened: Opened, left: bytes
 ) -> None:
     """Of an object of no bytes S3 has no range at all."""
     store = town.office.store
@@ -234,7 +234,7 @@ def test_what_was_written_over_is_erased_when_it_is_due_and_leaves_no_label(
     assert list(store.objects.ids()) == [other]
 
 
-def test_what_is_due_by_the_retention_is_erased_and_what_is_held_is_not(town: Town) -> None:
+def test_what_is_due_by_the_retention_is_erased_and_what_is_held_is_not(town: DemoOffice) -> None:
     held, due = (town.receive(town.photo(one)) for one in (demo.ALLOWED, demo.LEFT_DOOR))
     town.office.keeping.hold(demo.ALLOWED, "CASE-7", NOON)
 

@@ -19,12 +19,12 @@ from tests.backend.engines.chosen import objects_of
 from tests.backend.engines.objects import Changed, Missing
 from tests.backend.engines.s3 import S3, read_address
 from tests.backend.office import demo
-from tests.backend.office.fleet import Fleet
-from tests.backend.office.town import Town
 from tests.backend.settings import WrongSettingError
 from tests.support.buckets import Engine
+from tests.support.demo_office import DemoOffice
 from tests.support.engines import only_folder
 from tests.support.factory import new_id
+from tests.support.sealed_fleet import SealedFleet
 
 pytestmark = pytest.mark.slow
 
@@ -141,7 +141,7 @@ def test_keys_that_are_not_in_the_environment_are_named(
 @only_folder
 def test_a_folder_with_records_goes_by_no_bucket(tmp_path: Path) -> None:
     """Else an opt-out would be looked for where its photo is not."""
-    town = Town(tmp_path)
+    town = DemoOffice(tmp_path)
     town.receive(town.photo(demo.ALLOWED))
 
     with pytest.raises(WrongSettingError, match="already, and a backend has one place"):
@@ -235,7 +235,7 @@ def die(*_: object) -> None:
 
 def test_a_record_takes_two_requests_at_its_intake(engine: Engine, tmp_path: Path) -> None:
     objects = engine.bucket(f"b-{uuid4()}")
-    fleet = Fleet(tmp_path / "fleet", objects=objects)
+    fleet = SealedFleet(tmp_path / "fleet", objects=objects)
     made = fleet.sealed(demo.ALLOWED)
     asked = seen(objects)
 

@@ -11,25 +11,25 @@ from agent.models import Kind
 from tests.backend.engines.objects import Missing
 from tests.backend.office import demo
 from tests.backend.office.archive import archive
-from tests.backend.office.fleet import Fleet
-from tests.backend.office.town import PICTURE, Town
 from tests.backend.office.worker import Worker
 from tests.backend.wire import stray
+from tests.support.demo_office import PICTURE, DemoOffice
 from tests.support.factory import RecordMaker, new_id
 from tests.support.opened import Opened
+from tests.support.sealed_fleet import SealedFleet
 
 CONTENT = b"label\n" + bytes(range(256)) * 1600
 RECORD = hashlib.sha256(CONTENT).hexdigest()
 
 
-def terminal(town: Town, *words: str) -> list[str]:
+def terminal(town: DemoOffice, *words: str) -> list[str]:
     """What `objects ...` prints."""
     parser = argparse.ArgumentParser()
     stray.add_to(parser.add_subparsers(dest="command"))
     return list(stray.run(parser.parse_args(["objects", *words]), town.office))
 
 
-def test_objects_without_a_row_are_listed_and_deleted_when_asked_to(town: Town) -> None:
+def test_objects_without_a_row_are_listed_and_deleted_when_asked_to(town: DemoOffice) -> None:
     known, lost = town.receive(town.photo(demo.ALLOWED)), new_id()
     store = town.office.store
     store.objects.put(lost, RECORD, CONTENT)
@@ -42,7 +42,7 @@ def test_objects_without_a_row_are_listed_and_deleted_when_asked_to(town: Town) 
 
 
 def test_what_a_device_sends_again_while_strays_are_deleted_stays(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its row comes just after it was looked for."""
     one, store = town.receive(town.photo(demo.ALLOWED)), town.office.store
@@ -56,7 +56,7 @@ def test_what_a_device_sends_again_while_strays_are_deleted_stays(
 
 
 def test_records_whose_rows_were_lost_get_them_back_and_others_stay_as_they_are(
-    fleet: Fleet,
+    fleet: SealedFleet,
 ) -> None:
     town, store = fleet.town, fleet.town.office.store
     made = fleet.take(fleet.sealed())
@@ -88,14 +88,14 @@ def test_records_whose_rows_were_lost_get_them_back_and_others_stay_as_they_are(
     assert store.find(garbage) is None
 
 
-def lose_rows(town: Town, capture_id: str) -> None:
+def lose_rows(town: DemoOffice, capture_id: str) -> None:
     """As a database does that was restored to an earlier time."""
     town.office.store.db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
     town.office.ledger.execute("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
 
 
 def test_what_was_erased_and_came_back_with_a_copy_of_the_bucket_is_erased_once_more(
-    town: Town,
+    town: DemoOffice,
 ) -> None:
     kept, erased = (town.receive(town.photo(one)) for one in (demo.ALLOWED, demo.LEFT_DOOR))
     store = town.office.store
@@ -114,7 +114,7 @@ def test_what_was_erased_and_came_back_with_a_copy_of_the_bucket_is_erased_once_
     assert list(store.objects.bodies()) == [kept]
 
 
-def archived(fleet: Fleet, folder: Path) -> tuple[str, str, bytes]:
+def archived(fleet: SealedFleet, folder: Path) -> tuple[str, str, bytes]:
     """A record that was erased, and whose rows are in a file: id, digest, and what it was."""
     made, now = fleet.take(fleet.sealed()), datetime.now(UTC)
     fleet.town.office.keeping.expire(now + timedelta(days=31))
@@ -123,7 +123,7 @@ def archived(fleet: Fleet, folder: Path) -> tuple[str, str, bytes]:
 
 
 def test_what_was_archived_and_came_back_with_a_copy_of_the_bucket_is_erased_once_more(
-    fleet: Fleet, tmp_path: Path
+    fleet: SealedFleet, tmp_path: Path
 ) -> None:
     """Its rows are gone, and to be taken in again is the last thing it is to be."""
     store, (one, sha256, content) = fleet.town.office.store, archived(fleet, tmp_path)
@@ -139,7 +139,7 @@ def test_what_was_archived_and_came_back_with_a_copy_of_the_bucket_is_erased_onc
 
 @pytest.mark.parametrize("end", [b"", b"damaged"])
 def test_what_was_archived_and_came_back_damaged_or_bare_is_erased_once_more(
-    fleet: Fleet, opened: Opened, tmp_path: Path, end: bytes
+    fleet: SealedFleet, opened: Opened, tmp_path: Path, end: bytes
 ) -> None:
     """A copy of a bucket that has no metadata, or not all bytes: of the label alone it is known."""
     store, (one, sha256, content) = fleet.town.office.store, archived(fleet, tmp_path)
@@ -152,7 +152,7 @@ def test_what_was_archived_and_came_back_damaged_or_bare_is_erased_once_more(
 
 
 def test_a_label_that_was_put_outlives_a_body_that_came_back_with_another(
-    town: Town, opened: Opened
+    town: DemoOffice, opened: Opened
 ) -> None:
     one, store = town.receive(town.photo(demo.LEFT_DOOR)), town.office.store
     if opened.objects.lays_open:

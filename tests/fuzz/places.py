@@ -140,7 +140,6 @@ EXCUSED: Final[Mapping[str, str]] = {
     "tests/backend/office/model.py:Office.open_anew": _NO_PARSER,
     "tests/backend/office/photos.py:_instant": _OWN,
     "tests/backend/office/picture.py:<module>": "reads a constant",
-    "tests/backend/office/town.py:Town.keep": _NO_PARSER,
     "tests/backend/pages/fleet_picture.py:import PIL": _OWN,
     "tests/backend/pages/fleet_picture.py:main": _OWN,
     "tests/backend/reports/pull_one.py:_said": "reads an address that is_address has checked",

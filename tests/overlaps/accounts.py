@@ -14,8 +14,8 @@ from tests.backend.office.demo import ALLOWED
 from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.pages.limits import PER_PLACE
-from tests.backend.pages.live import CHEAP
 from tests.overlaps.pair import Pair, at_once
+from tests.support.live_pages import CHEAP
 from tests.support.people import browser, form_of
 
 TIMEOUT_S: Final = 30.0

@@ -13,9 +13,9 @@ from typing import Final
 from tests.backend import keys
 from tests.backend.engines import chosen, opening
 from tests.backend.identity.commands import Desk
-from tests.backend.office.town import Town
 from tests.races.pair import Pair, pair
 from tests.races.races import RACES, Site
+from tests.support.demo_office import DemoOffice
 from tests.support.postgres import running_postgres
 
 LATE_S: Final = 0.01
@@ -57,7 +57,7 @@ def play(
     folder: Path, names: list[str], rounds: int, seed: int, *, locks: bool = True
 ) -> Iterator[Tally]:
     """Play each race so many times over a new backend in this folder."""
-    town = Town(folder)
+    town = DemoOffice(folder)
     keys.certificates(folder / "ca")
     site = Site(town, Desk.of(folder, town.office))
     site.desk.documents.settle()

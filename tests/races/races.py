@@ -9,8 +9,8 @@ from agent.models import Kind
 from tests.backend.identity.commands import Desk
 from tests.backend.identity.known import DeviceState
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR, SIGNATURE
-from tests.backend.office.town import PICTURE, Town
 from tests.races.pair import Deed, Said
+from tests.support.demo_office import PICTURE, DemoOffice
 from tests.support.factory import Made, RecordMaker
 
 Judge = Callable[[Said, Said], str]
@@ -24,7 +24,7 @@ Round = tuple[tuple[Deed, Deed], Judge]
 class Site:
     """The backend that the processes share, as this process sees it."""
 
-    town: Town
+    town: DemoOffice
     desk: Desk
     second: RecordMaker = field(default_factory=lambda: RecordMaker("van-8"))
 

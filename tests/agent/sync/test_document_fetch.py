@@ -31,7 +31,6 @@ from agent.sync.http import Backend
 from hardware.clock import BUILT, ClockSource
 from tests.backend.office import demo
 from tests.backend.office.model import Office, open_office
-from tests.backend.office.town import PICTURE
 from tests.backend.wire.manifest import sign as sign_manifest
 from tests.backend.wire.store import Store
 from tests.support import device as devices
@@ -39,6 +38,7 @@ from tests.support.backend import Backend as BackendProcess
 from tests.support.backend import running_backend
 from tests.support.benchtop import Bench, Parts, bench
 from tests.support.card import full
+from tests.support.demo_office import PICTURE
 from tests.support.factory import RecordMaker, small_disk
 from tests.support.filed import await_filed
 from tests.support.fleet import ALLOWED, SIGNED, fleet_device, reason, stored

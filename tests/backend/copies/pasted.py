@@ -12,7 +12,7 @@ import zxingcpp  # noqa: TID251 - writes the codes that are to be found
 
 from hardware.simulated.scenes import Scene, render
 from tests.backend.copies.area import Area, Pixels
-from tests.backend.office.town import PICTURE
+from tests.support.demo_office import PICTURE
 
 FACE_PX: Final = 118
 """Height of the face in the portrait, from the hairline to the chin."""

@@ -14,21 +14,21 @@ from tests.backend.copies.pasted import Person, door, with_person
 from tests.backend.copies.shows import Shows
 from tests.backend.engines.objects import copy_name
 from tests.backend.office.demo import ALLOWED
-from tests.backend.office.town import Town
+from tests.support.demo_office import DemoOffice
 from tests.support.engines import has, only_folder
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path)
+def town(tmp_path: Path) -> DemoOffice:
+    return DemoOffice(tmp_path)
 
 
-def left(town: Town, photo: bytes) -> CaptureId:
+def left(town: DemoOffice, photo: bytes) -> CaptureId:
     stop = {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "code", "ring": "inside"}
     return town.receive(town.van.make(Kind.PHOTO, {"stop": stop, "simulated": False}, photo))
 
 
-def kept(town: Town, capture_id: str) -> list[Shows]:
+def kept(town: DemoOffice, capture_id: str) -> list[Shows]:
     return [one for one in Shows if has(town.office.store.copy, capture_id, one)]
 
 
@@ -36,7 +36,7 @@ async def both(copies: Copies, capture_id: str) -> list[bytes]:
     return [await copies.copy(capture_id, shows) for shows in Shows]
 
 
-def test_a_copy_is_made_once(town: Town) -> None:
+def test_a_copy_is_made_once(town: DemoOffice) -> None:
     """The second look, and the one of the next process, get what lies there."""
     capture_id = town.receive(town.photo(ALLOWED))
     asyncio.run(both(Copies(town.office.store), capture_id))
@@ -49,7 +49,7 @@ def test_a_copy_is_made_once(town: Town) -> None:
 
 
 @pytest.mark.parametrize("how", ["erase", "lose"])
-def test_copies_go_with_the_photo(town: Town, how: str) -> None:
+def test_copies_go_with_the_photo(town: DemoOffice, how: str) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
     copies = Copies(town.office.store)
     asyncio.run(both(copies, capture_id))
@@ -62,7 +62,7 @@ def test_copies_go_with_the_photo(town: Town, how: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_photo_that_is_erased_while_its_copy_is_made_leaves_none(town: Town) -> None:
+def test_a_photo_that_is_erased_while_its_copy_is_made_leaves_none(town: DemoOffice) -> None:
     capture_id = left(town, jpeg.encode(with_person(door(1), Person(100, 0, (800, 600))), 85))
     copies = Copies(town.office.store)
 
@@ -82,7 +82,7 @@ def _as_coroutine(copies: Copies, capture_id: str) -> Coroutine[Any, Any, bytes]
 
 
 @only_folder
-def test_what_a_process_left_half_written_is_gone_at_the_next_start(town: Town) -> None:
+def test_what_a_process_left_half_written_is_gone_at_the_next_start(town: DemoOffice) -> None:
     (town.folder / "copies" / "x.label.jpg.part").write_bytes(b"half")
 
     town.office.store.objects.begin()

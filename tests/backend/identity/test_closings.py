@@ -13,7 +13,7 @@ from tests.backend.identity.closings import (
     told,
 )
 from tests.backend.identity.register import Register
-from tests.backend.office.town import NOON
+from tests.support.demo_office import NOON
 
 
 def records(chain: str, *seqs: int) -> list[tuple[str, int]]:

@@ -20,8 +20,8 @@ from tests.backend.identity.commands import Desk, add_to
 from tests.backend.identity.names import names_in
 from tests.backend.office import demo
 from tests.backend.office.keeping import NotDone
-from tests.backend.office.town import NOON, Town
 from tests.backend.wire.store import Upload, Verdict
+from tests.support.demo_office import NOON, DemoOffice
 from tests.support.engines import only_sqlite
 from tests.support.factory import new_id
 
@@ -33,7 +33,7 @@ class Terminal:
     """Types commands over one town's folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.town = Town(folder)
+        self.town = DemoOffice(folder)
         self.authority = Authority.of(keys.certificates(folder / "ca").folder)
         self.desk = Desk.of(folder, self.town.office)
         self.desk.documents.settle()

@@ -16,8 +16,8 @@ from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 from tests.backend.office.demo import LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.model import open_office
-from tests.backend.office.town import NOON, Town
 from tests.backend.wire.store import Store
+from tests.support.demo_office import NOON, DemoOffice
 from tests.support.waiting import waited
 
 
@@ -39,7 +39,7 @@ class Interrupted(Register):
 class Desks:
     """Two desks of one office; at `first` something comes in between."""
 
-    town: Town
+    town: DemoOffice
     pool: ThreadPoolExecutor
     begun: list[Future[Closing]] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ class Desks:
 def desks(tmp_path: Path) -> Iterator[Desks]:
     """With three devices that are let in; `van-1` and `van-2` have a route of one order."""
     with ThreadPoolExecutor(1) as pool:
-        desks = Desks(Town(tmp_path), pool)
+        desks = Desks(DemoOffice(tmp_path), pool)
         routes = desks.town.office.routes
         routes.unassign(desks.town.van.device_id)
         for van, number in (("van-1", LEFT_DOOR), ("van-2", RIGHT_DOOR)):

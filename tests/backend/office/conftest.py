@@ -7,25 +7,25 @@ from pathlib import Path
 import pytest
 
 from tests.backend.office import due
-from tests.backend.office.fleet import Fleet
 from tests.backend.office.interrupted import Interrupted
 from tests.backend.office.model import Office, open_office
-from tests.backend.office.town import Town
 from tests.backend.wire.store import Store
+from tests.support.demo_office import DemoOffice
+from tests.support.sealed_fleet import SealedFleet
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Fleet:
-    return Fleet(tmp_path / "backend")
+def fleet(tmp_path: Path) -> SealedFleet:
+    return SealedFleet(tmp_path / "backend")
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path)
+def town(tmp_path: Path) -> DemoOffice:
+    return DemoOffice(tmp_path)
 
 
 @pytest.fixture
-def other(town: Town) -> Office:
+def other(town: DemoOffice) -> Office:
     """As another process has it, which received nothing itself."""
     return open_office(Store(town.folder))
 

@@ -16,7 +16,7 @@ from tests.backend.office.access import (
     Viewer,
 )
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, SIGNATURE
-from tests.backend.office.town import NOON, Town
+from tests.support.demo_office import NOON, DemoOffice
 
 OWNER, OTHER = Customer("c-1"), Customer("c-2")
 AGENT, COLLEAGUE = Agent("17"), Agent("18")
@@ -24,11 +24,11 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path)
+def town(tmp_path: Path) -> DemoOffice:
+    return DemoOffice(tmp_path)
 
 
-def verified(town: Town, number: str = ALLOWED) -> bool:
+def verified(town: DemoOffice, number: str = ALLOWED) -> bool:
     code = town.office.access.one_time_code(number, NOON)
     return town.office.access.verify(AGENT, number, code, "asked where it is", NOON)
 
@@ -44,14 +44,14 @@ def verified(town: Town, number: str = ALLOWED) -> bool:
         (Customer("' OR 1=1 --"), False),
     ],
 )
-def test_a_bound_photo_is_its_customers_alone(town: Town, viewer: Viewer, sees: bool) -> None:
+def test_a_bound_photo_is_its_customers_alone(town: DemoOffice, viewer: Viewer, sees: bool) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
 
     assert town.office.access.may_see(viewer, capture_id, NOON) is sees
 
 
 @pytest.mark.parametrize("viewer", [Nobody(), OWNER, OTHER, AGENT, Dispatch()])
-def test_a_waiting_photo_is_dispatchs_alone(town: Town, viewer: Viewer) -> None:
+def test_a_waiting_photo_is_dispatchs_alone(town: DemoOffice, viewer: Viewer) -> None:
     verified(town)
     capture_id = town.receive(town.stray())
 
@@ -60,7 +60,7 @@ def test_a_waiting_photo_is_dispatchs_alone(town: Town, viewer: Viewer) -> None:
     assert sees is isinstance(viewer, Dispatch)
 
 
-def test_a_verified_agent_sees_that_order_for_15_minutes(town: Town) -> None:
+def test_a_verified_agent_sees_that_order_for_15_minutes(town: DemoOffice) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
     other = town.receive(town.photo(CHANGES_MIND))
     access = town.office.access
@@ -74,7 +74,7 @@ def test_a_verified_agent_sees_that_order_for_15_minutes(town: Town) -> None:
     assert access.why(AGENT, ALLOWED) == "asked where it is"
 
 
-def test_nobody_sees_what_was_taken_back_or_opted_out(town: Town) -> None:
+def test_nobody_sees_what_was_taken_back_or_opted_out(town: DemoOffice) -> None:
     taken, opted = town.receive(town.photo(ALLOWED)), town.receive(town.photo(CHANGES_MIND))
     town.receive(town.void(taken))
     town.office.opt_out_order(CHANGES_MIND, True)
@@ -85,7 +85,7 @@ def test_nobody_sees_what_was_taken_back_or_opted_out(town: Town) -> None:
         assert not town.office.access.may_see(viewer, opted, NOON)
 
 
-def test_a_code_works_once_for_its_order_and_in_its_time(town: Town) -> None:
+def test_a_code_works_once_for_its_order_and_in_its_time(town: DemoOffice) -> None:
     access = town.office.access
     code = access.one_time_code(ALLOWED, NOON)
 
@@ -95,7 +95,7 @@ def test_a_code_works_once_for_its_order_and_in_its_time(town: Town) -> None:
     assert not access.verify(COLLEAGUE, ALLOWED, code, "", NOON)
 
 
-def test_a_code_cannot_be_guessed_by_trying(town: Town) -> None:
+def test_a_code_cannot_be_guessed_by_trying(town: DemoOffice) -> None:
     access = town.office.access
     code = access.one_time_code(ALLOWED, NOON)
     wrong = "000000" if code != "000000" else "000001"
@@ -107,7 +107,7 @@ def test_a_code_cannot_be_guessed_by_trying(town: Town) -> None:
     assert access.verify(AGENT, ALLOWED, access.one_time_code(ALLOWED, NOON), "", NOON)
 
 
-def test_a_wrong_code_is_written_down_for_the_customer(town: Town) -> None:
+def test_a_wrong_code_is_written_down_for_the_customer(town: DemoOffice) -> None:
     """Whether there is a code or not; of an order that does not exist nobody reads."""
     access = town.office.access
 
@@ -125,7 +125,7 @@ def test_a_wrong_code_is_written_down_for_the_customer(town: Town) -> None:
 
 
 @pytest.mark.parametrize("numbers", [[ALLOWED], [ALLOWED, SIGNATURE], ["9999"]])
-def test_an_agent_who_guesses_waits_for_an_hour(town: Town, numbers: list[str]) -> None:
+def test_an_agent_who_guesses_waits_for_an_hour(town: DemoOffice, numbers: list[str]) -> None:
     """However many codes the customers ask for, and whichever orders it tries."""
     access = town.office.access
     for n in range(AGENT_TRIES):
@@ -140,7 +140,7 @@ def test_an_agent_who_guesses_waits_for_an_hour(town: Town, numbers: list[str]) 
     assert access.verify(AGENT, ALLOWED, code, "", NOON + 60 * MINUTE)
 
 
-def test_a_new_code_ends_the_one_before(town: Town) -> None:
+def test_a_new_code_ends_the_one_before(town: DemoOffice) -> None:
     first = town.office.access.one_time_code(ALLOWED, NOON)
     codes = {first}
     while len(codes) == 1:
@@ -149,7 +149,7 @@ def test_a_new_code_ends_the_one_before(town: Town) -> None:
     assert not town.office.access.verify(AGENT, ALLOWED, first, "", NOON)
 
 
-def test_each_look_is_written_down_with_who_when_and_why(town: Town) -> None:
+def test_each_look_is_written_down_with_who_when_and_why(town: DemoOffice) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
     town.office.access.log(OWNER, capture_id, "", NOON)
     town.office.access.log(AGENT, capture_id, "asked where it is", NOON + MINUTE)

@@ -19,7 +19,7 @@ from tests.backend.office.demo import ALLOWED, CHANGES_MIND
 from tests.backend.office.export import export_device
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.received import received
-from tests.backend.office.town import Town
+from tests.support.demo_office import DemoOffice
 from tests.support.engines import only_sqlite
 from tests.support.factory import RecordMaker
 
@@ -28,8 +28,8 @@ LATER = datetime(2026, 9, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path / "backend", van=RecordMaker.begun())
+def town(tmp_path: Path) -> DemoOffice:
+    return DemoOffice(tmp_path / "backend", van=RecordMaker.begun())
 
 
 @pytest.fixture
@@ -37,18 +37,18 @@ def into(tmp_path: Path) -> Path:
     return tmp_path / "archives"
 
 
-def came(town: Town, *times: str, number: str = ALLOWED) -> list[CaptureId]:
+def came(town: DemoOffice, *times: str, number: str = ALLOWED) -> list[CaptureId]:
     return [town.receive(town.photo(number), at) for at in times]
 
 
-def problems(town: Town, folder: Path, *archives: Path) -> int:
+def problems(town: DemoOffice, folder: Path, *archives: Path) -> int:
     """What `doorstep verify` says of all that is exported of the van."""
     export_device(town.office, "van-7", folder / "van.zip", archives)
     ZipFile(folder / "van.zip").extractall(folder)
     return examine((folder / "labels").glob("*.rec"), None).problems
 
 
-def rows(town: Town) -> set[str]:
+def rows(town: DemoOffice) -> set[str]:
     """Ids that any table or object still has."""
     asked = [(town.office.store.db, "uploads"), (town.office.store.db, "verdicts")]
     asked.append((town.office.ledger, "captures"))
@@ -57,7 +57,7 @@ def rows(town: Town) -> set[str]:
 
 
 def test_a_month_goes_into_a_file_with_which_the_chain_still_verifies(
-    town: Town, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    town: DemoOffice, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archiving, "BATCH", 2)
     gone, stays = came(town, *[MAY] * 5), came(town, JUNE)
@@ -75,7 +75,7 @@ def test_a_month_goes_into_a_file_with_which_the_chain_still_verifies(
     assert archive(town.office, "2026-05", into, LATER) == told
 
 
-def test_without_the_file_the_gap_is_noticed(town: Town, into: Path, tmp_path: Path) -> None:
+def test_without_the_file_the_gap_is_noticed(town: DemoOffice, into: Path, tmp_path: Path) -> None:
     came(town, JUNE, MAY, JUNE)
     town.office.keeping.expire(LATER)
     archive(town.office, "2026-05", into, LATER)
@@ -83,7 +83,9 @@ def test_without_the_file_the_gap_is_noticed(town: Town, into: Path, tmp_path: P
     assert problems(town, tmp_path) == 1
 
 
-def test_a_device_that_ends_has_the_gaps_that_it_had_and_no_others(town: Town, into: Path) -> None:
+def test_a_device_that_ends_has_the_gaps_that_it_had_and_no_others(
+    town: DemoOffice, into: Path
+) -> None:
     came(town, MAY, MAY)
     town.photo(ALLOWED)  # number 4 never comes, and number 1 did not
     came(town, MAY, JUNE)
@@ -97,7 +99,7 @@ def test_a_device_that_ends_has_the_gaps_that_it_had_and_no_others(town: Town, i
     assert (before[0].last_seq, before[0].gaps) == (6, ((1, 1), (4, 4)))
 
 
-def test_what_is_held_stays_and_is_added_once_it_is_erased(town: Town, into: Path) -> None:
+def test_what_is_held_stays_and_is_added_once_it_is_erased(town: DemoOffice, into: Path) -> None:
     came(town, MAY)
     (held,) = came(town, MAY, number=CHANGES_MIND)
     town.office.keeping.hold(CHANGES_MIND, "CASE-7", LATER)
@@ -117,14 +119,14 @@ def test_what_is_held_stays_and_is_added_once_it_is_erased(town: Town, into: Pat
     assert rows(town) == set()
 
 
-def line_of(town: Town, capture_id: str) -> bytes:
+def line_of(town: DemoOffice, capture_id: str) -> bytes:
     """What an interrupted run has written."""
     labelled = archiving._labelled(town.office.store, capture_id)  # noqa: SLF001 - as it does it
     assert labelled is not None
     return archiving._line(town.office, *labelled)  # noqa: SLF001 - as above
 
 
-def test_after_a_power_cut_it_is_done_again(town: Town, into: Path, tmp_path: Path) -> None:
+def test_after_a_power_cut_it_is_done_again(town: DemoOffice, into: Path, tmp_path: Path) -> None:
     """In the middle of a line; and of a record whose upload is gone, and whose label is not."""
     ids = came(town, *[MAY] * 3)
     town.office.keeping.expire(LATER)
@@ -141,7 +143,7 @@ def test_after_a_power_cut_it_is_done_again(town: Town, into: Path, tmp_path: Pa
 
 
 def test_what_is_flushed_and_not_deleted_yet_is_in_the_file_once(
-    town: Town, into: Path, tmp_path: Path
+    town: DemoOffice, into: Path, tmp_path: Path
 ) -> None:
     ids = came(town, *[MAY] * 3)
     town.office.keeping.expire(LATER)
@@ -159,7 +161,7 @@ def test_what_is_flushed_and_not_deleted_yet_is_in_the_file_once(
     assert "3 records" in archive(town.office, "2026-05", into, LATER)
 
 
-def test_what_has_no_upload_and_is_in_no_file_stays(town: Town, into: Path) -> None:
+def test_what_has_no_upload_and_is_in_no_file_stays(town: DemoOffice, into: Path) -> None:
     """As after `objects stray`: no run was interrupted there."""
     good, bad = came(town, MAY, MAY)
     town.office.keeping.expire(LATER)
@@ -174,7 +176,7 @@ def test_what_has_no_upload_and_is_in_no_file_stays(town: Town, into: Path) -> N
 
 
 def test_another_folder_is_refused_also_where_the_first_run_died(
-    town: Town, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    town: DemoOffice, into: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     came(town, MAY)
     town.office.keeping.expire(LATER)
@@ -189,7 +191,7 @@ def test_another_folder_is_refused_also_where_the_first_run_died(
 
 
 def test_rows_that_a_restore_brought_back_go_out_again_without_their_labels(
-    town: Town, into: Path, tmp_path: Path
+    town: DemoOffice, into: Path, tmp_path: Path
 ) -> None:
     """PostgreSQL was set back to a time before the run, and the bucket was not."""
     came(town, MAY, MAY, JUNE)
@@ -219,7 +221,7 @@ def test_rows_that_a_restore_brought_back_go_out_again_without_their_labels(
     assert problems(town, tmp_path, into / "2026-05.jsonl") == 0
 
 
-def test_two_at_once_write_one_after_the_other(town: Town, into: Path) -> None:
+def test_two_at_once_write_one_after_the_other(town: DemoOffice, into: Path) -> None:
     came(town, MAY)
     town.office.keeping.expire(LATER)
     into.mkdir()
@@ -235,7 +237,7 @@ def test_two_at_once_write_one_after_the_other(town: Town, into: Path) -> None:
 
 
 @only_sqlite
-def test_a_label_that_is_not_as_received_stays(town: Town, into: Path) -> None:
+def test_a_label_that_is_not_as_received_stays(town: DemoOffice, into: Path) -> None:
     good, bad = came(town, MAY, MAY)
     town.office.keeping.expire(LATER)
     file = town.file(f"received/{bad}.rec")
@@ -248,7 +250,7 @@ def test_a_label_that_is_not_as_received_stays(town: Town, into: Path) -> None:
     assert rows(town) == {bad}
 
 
-def test_who_asks_for_evidence_is_told_of_the_file(town: Town, into: Path) -> None:
+def test_who_asks_for_evidence_is_told_of_the_file(town: DemoOffice, into: Path) -> None:
     (gone,) = came(town, MAY)
     town.office.keeping.expire(LATER)
     archive(town.office, "2026-05", into, LATER)
@@ -258,7 +260,9 @@ def test_who_asks_for_evidence_is_told_of_the_file(town: Town, into: Path) -> No
 
 
 @pytest.mark.parametrize("month", ["2026-09", "2026-13", "2026-5", "may", "../2026-05"])
-def test_a_month_that_is_none_or_not_over_is_refused(town: Town, into: Path, month: str) -> None:
+def test_a_month_that_is_none_or_not_over_is_refused(
+    town: DemoOffice, into: Path, month: str
+) -> None:
     with pytest.raises(NotDone, match=r"is (not over|no month)"):
         archive(town.office, month, into, LATER)
     assert not into.exists()

@@ -19,33 +19,33 @@ from tests.backend.office.claims import Claims
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR, ROUTE
 from tests.backend.office.model import Office, open_office
 from tests.backend.office.routes import Issued
-from tests.backend.office.town import KEY, KID, NOON, RECEIVED, Town
 from tests.backend.wire import manifest
 from tests.backend.wire.asking import PEOPLES_THREADS
 from tests.backend.wire.intake import AT_ONCE
 from tests.backend.wire.store import Store
+from tests.support.demo_office import KEY, KID, NOON, RECEIVED, DemoOffice
 from tests.support.factory import Made, RecordMaker, new_id
 from tests.support.postgres import running_postgres
 from tests.support.waiting import waited
 
 
 @pytest.fixture
-def on_postgresql(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Town]:
+def on_postgresql(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DemoOffice]:
     with running_postgres(fsync=False) as server, monkeypatch.context() as changed:
         changed.setenv(URL, server.url)
         changed.delenv(PER_FOLDER, raising=False)
-        yield Town(tmp_path / "town")
+        yield DemoOffice(tmp_path / "town")
         close_pools()
 
 
-def said(town: Town, made: Made) -> Claims:
+def said(town: DemoOffice, made: Made) -> Claims:
     return claims.read(town.office.store.open(made.content))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("whose", ["van-8", None])
 def test_on_postgresql_filing_waits_neither_for_another_device_nor_for_the_fleet(
-    on_postgresql: Town, elsewhere: ThreadPoolExecutor, whose: str | None
+    on_postgresql: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
 ) -> None:
     town = on_postgresql
     said_of = said(town, town.photo(ALLOWED))
@@ -59,7 +59,7 @@ def test_on_postgresql_filing_waits_neither_for_another_device_nor_for_the_fleet
 @pytest.mark.slow
 @pytest.mark.parametrize("whose", ["van-7", None])
 def test_on_postgresql_a_manifest_that_stays_as_it_is_waits_for_nobody(
-    on_postgresql: Town, elsewhere: ThreadPoolExecutor, whose: str | None
+    on_postgresql: DemoOffice, elsewhere: ThreadPoolExecutor, whose: str | None
 ) -> None:
     town = on_postgresql
     before = town.manifest()
@@ -69,7 +69,7 @@ def test_on_postgresql_a_manifest_that_stays_as_it_is_waits_for_nobody(
 
 
 @pytest.mark.slow
-def test_whoever_holds_a_connection_is_given_another_one(on_postgresql: Town) -> None:
+def test_whoever_holds_a_connection_is_given_another_one(on_postgresql: DemoOffice) -> None:
     """All that can, at once: none is told that all are taken, which takes 2 s."""
     office, threads = on_postgresql.office, AT_ONCE + PEOPLES_THREADS + len(("filing", "expiry"))
     all_hold = Barrier(threads)
@@ -86,7 +86,7 @@ def test_whoever_holds_a_connection_is_given_another_one(on_postgresql: Town) ->
 
 
 def test_an_order_stays_done_while_two_devices_deliver_and_take_back_at_once(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """Who takes back reckons after the other one has delivered, and not by what it saw before."""
     first = town.photo(ALLOWED)
@@ -107,7 +107,7 @@ def test_an_order_stays_done_while_two_devices_deliver_and_take_back_at_once(
 
 
 def test_what_is_filed_while_its_key_is_revoked_is_not_believed(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     photo = said(town, town.photo(ALLOWED))
     kid = signing.thumbprint(town.van.key.public_key())
@@ -123,7 +123,7 @@ def test_what_is_filed_while_its_key_is_revoked_is_not_believed(
 
 
 def test_what_a_retake_replaces_is_taken_back_also_where_it_is_filed_while_that_is_bound(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     replaced = town.photo(LEFT_DOOR)
     retake = town.receive(town.stray(retake_of=replaced.label.capture_id))
@@ -144,7 +144,7 @@ def issued(office: Office) -> Issued:
 
 
 def test_of_two_who_ask_for_a_changed_manifest_at_once_one_makes_it(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     with town.office.ledger.apart():
         first = issued(town.office)
@@ -154,7 +154,7 @@ def test_of_two_who_ask_for_a_changed_manifest_at_once_one_makes_it(
 
 
 def test_a_manifest_that_changes_while_one_is_made_has_another_number(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """Else a device that has the first takes no second: it photographs on where nobody may."""
 
@@ -171,7 +171,7 @@ def test_a_manifest_that_changes_while_one_is_made_has_another_number(
 
 @pytest.mark.slow
 def test_on_postgresql_who_erases_passes_over_what_another_process_is_at(
-    on_postgresql: Town, elsewhere: ThreadPoolExecutor
+    on_postgresql: DemoOffice, elsewhere: ThreadPoolExecutor
 ) -> None:
     town, later = on_postgresql, NOON + timedelta(days=40)
     ids = [town.receive(town.photo(ALLOWED)) for _ in range(5)]

@@ -16,13 +16,13 @@ from tests.backend.office.filing import CannotBindError, NotWaitingError
 from tests.backend.office.interrupted import Interrupted
 from tests.backend.office.keeping import NotDone
 from tests.backend.office.model import Office, open_office
-from tests.backend.office.town import NOON, Town
 from tests.backend.wire.store import Store
+from tests.support.demo_office import NOON, DemoOffice
 from tests.support.waiting import waited
 
 
 def test_of_two_who_bind_a_photo_at_once_the_second_one_changes_nothing(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """The second one looks where the first one has put it, and reads that it waits no more."""
     stray = town.receive(town.stray())
@@ -40,7 +40,7 @@ def test_of_two_who_bind_a_photo_at_once_the_second_one_changes_nothing(
 
 @pytest.mark.parametrize("of", ["order", "address"])
 def test_a_photo_is_not_bound_to_an_order_that_opts_out_meanwhile(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor, of: str
+    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, of: str
 ) -> None:
     """A photo that stayed there would be shown when the customer opts in again."""
     stray = town.receive(town.stray())
@@ -64,7 +64,7 @@ def test_a_photo_is_not_bound_to_an_order_that_opts_out_meanwhile(
 
 @pytest.mark.parametrize("of", ["order", "address"])
 def test_an_opt_out_waits_for_who_binds_and_erases_what_was_bound(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor, of: str
+    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, of: str
 ) -> None:
     stray, order = town.receive(town.stray()), town.office.orders.find(LEFT_DOOR)
     opt_out = other.opt_out_order if of == "order" else other.opt_out_address
@@ -79,7 +79,7 @@ def test_an_opt_out_waits_for_who_binds_and_erases_what_was_bound(
 
 
 def test_a_photo_that_is_being_erased_is_not_bound(
-    town: Town, interrupted: Interrupted, tmp_path: Path, elsewhere: ThreadPoolExecutor
+    town: DemoOffice, interrupted: Interrupted, tmp_path: Path, elsewhere: ThreadPoolExecutor
 ) -> None:
     """Its time is over, and its file is gone already: who binds it waits, and reads that."""
     stray = town.receive(town.stray())
@@ -96,7 +96,7 @@ def test_a_photo_that_is_being_erased_is_not_bound(
 
 @pytest.mark.parametrize("cases", [("CASE-7", "CASE-8"), ("CASE-7", "CASE-7")])
 def test_of_two_who_hold_an_order_at_once_the_second_one_reads_for_whom_it_is_held(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor, cases: tuple[str, str]
+    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, cases: tuple[str, str]
 ) -> None:
     with town.office.ledger.together():
         town.office.keeping.hold(ALLOWED, cases[0], NOON)
@@ -111,7 +111,7 @@ def test_of_two_who_hold_an_order_at_once_the_second_one_reads_for_whom_it_is_he
 
 
 def test_of_two_routes_that_are_handed_to_one_device_at_once_none_is_lost(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     """The second one goes behind the first, as if they came one after the other."""
     routes, begins = town.office.routes, NOON - timedelta(hours=1)
@@ -131,7 +131,7 @@ def test_of_two_routes_that_are_handed_to_one_device_at_once_none_is_lost(
 
 
 def test_a_route_that_is_planned_again_is_not_dropped_as_an_old_one(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor
+    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor
 ) -> None:
     long_ago = NOON - timedelta(days=60)
     routes, find = town.office.routes, "SELECT 1 FROM routes WHERE route = 'daily'"
@@ -146,7 +146,7 @@ def test_a_route_that_is_planned_again_is_not_dropped_as_an_old_one(
 
 
 def test_a_month_is_archived_into_one_of_two_folders_at_once(
-    town: Town, other: Office, elsewhere: ThreadPoolExecutor, tmp_path: Path
+    town: DemoOffice, other: Office, elsewhere: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     """Otherwise half of the month's labels would be in a file that no row names."""
     folder = tmp_path / "second"

@@ -15,14 +15,14 @@ from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.interrupted import Interrupted
 from tests.backend.office.model import open_office
-from tests.backend.office.town import NOON, PICTURE, Town
 from tests.backend.office.worker import Worker
 from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.pages.limits import SignInLimit, Try
-from tests.backend.pages.live import CHEAP
 from tests.backend.pages.sessions import Sessions
 from tests.backend.wire.store import Store
+from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.factory import new_id
+from tests.support.live_pages import CHEAP
 from tests.support.waiting import until
 
 CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
@@ -30,16 +30,16 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path)
+def town(tmp_path: Path) -> DemoOffice:
+    return DemoOffice(tmp_path)
 
 
-def count(town: Town, table: str) -> int:
+def count(town: DemoOffice, table: str) -> int:
     return int(town.office.ledger.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
 def test_a_step_erases_so_many_and_whoever_stops_leaves_the_rest_due(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(due, "BATCH", 2)
     ids = [town.receive(town.photo(ALLOWED)) for _ in range(5)]
@@ -57,7 +57,7 @@ def test_a_step_erases_so_many_and_whoever_stops_leaves_the_rest_due(
 def test_a_hold_that_comes_while_others_are_erased_holds(
     tmp_path: Path, interrupted: Interrupted
 ) -> None:
-    town = Town(tmp_path, objects=interrupted)
+    town = DemoOffice(tmp_path, objects=interrupted)
     gone = town.receive(town.photo(ALLOWED))
     held = town.receive(town.photo(CHANGES_MIND), "2026-12-01T11:30:00.000Z")
     interrupted.then = [lambda: town.office.keeping.hold(CHANGES_MIND, "CASE-7", CAME)]
@@ -70,7 +70,7 @@ def test_a_hold_that_comes_while_others_are_erased_holds(
 def test_a_hold_waits_for_what_is_being_erased_and_says_so(
     tmp_path: Path, interrupted: Interrupted
 ) -> None:
-    town = Town(tmp_path, objects=interrupted)
+    town = DemoOffice(tmp_path, objects=interrupted)
     gone = town.receive(town.photo(CHANGES_MIND))
     other, said = open_office(Store(tmp_path)).keeping, []
     thread = Thread(target=lambda: said.append(other.hold(CHANGES_MIND, "CASE-7", CAME)))
@@ -93,7 +93,7 @@ def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
     tmp_path: Path, interrupted: Interrupted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And its row is not held for that."""
-    town, first = Town(tmp_path, objects=interrupted), CAME + 40 * DAY
+    town, first = DemoOffice(tmp_path, objects=interrupted), CAME + 40 * DAY
     one = town.receive(town.photo(ALLOWED))
     other = town.receive(town.photo(ALLOWED), "2026-12-01T11:30:00.000Z")
     hold, held = town.office.store.held, []
@@ -114,7 +114,7 @@ def test_what_another_process_has_erased_meanwhile_stays_as_that_left_it(
     assert town.office.store.label(other)["seq"] == 2
 
 
-def test_what_could_not_be_filed_is_erased_in_its_time_and_its_mark_goes(town: Town) -> None:
+def test_what_could_not_be_filed_is_erased_in_its_time_and_its_mark_goes(town: DemoOffice) -> None:
     store, one = town.office.store, town.keep(town.photo(ALLOWED)).label.capture_id
     store.objects.put(one, store.sha256_of(one), b"another\nthing")
     Worker(town.office).step()
@@ -126,7 +126,7 @@ def test_what_could_not_be_filed_is_erased_in_its_time_and_its_mark_goes(town: T
     assert (store.unfiled.has(one), list(store.objects.ids())) == (False, [])
 
 
-def test_what_waits_to_be_filed_and_was_not_tried_stays(town: Town) -> None:
+def test_what_waits_to_be_filed_and_was_not_tried_stays(town: DemoOffice) -> None:
     town.keep(town.photo(ALLOWED))
 
     assert town.office.keeping.expire(CAME + 40 * DAY) == 0
@@ -138,7 +138,7 @@ def test_how_long_erasing_lags_is_told_by_what_is_due_first_and_not_held(
     tmp_path: Path, interrupted: Interrupted
 ) -> None:
     """By each time of the table."""
-    town = Town(tmp_path, objects=interrupted)
+    town = DemoOffice(tmp_path, objects=interrupted)
     keeping, hour = town.office.keeping, timedelta(hours=1)
     late = rfc3339(CAME - hour)
     practice = town.receive(town.van.make(Kind.TEST, {}, PICTURE), rfc3339(CAME + 29 * DAY))
@@ -158,7 +158,7 @@ def test_how_long_erasing_lags_is_told_by_what_is_due_first_and_not_held(
 
 
 def test_what_a_process_left_that_died_after_an_opt_out_is_found(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the order's own rule, and by its address's; of what is held nothing goes."""
     monkeypatch.setattr(due, "KEYS", 1)
@@ -184,7 +184,7 @@ def test_orders_that_take_no_photo_are_looked_at_once_a_day_and_after_a_failure(
     tmp_path: Path, interrupted: Interrupted
 ) -> None:
     """There are more of them each day, and mostly nothing of them is left."""
-    town = Town(tmp_path, objects=interrupted)
+    town = DemoOffice(tmp_path, objects=interrupted)
     left, failed = (town.receive(town.photo(number)) for number in (ALLOWED, RIGHT_DOOR))
     office, hour = town.office, timedelta(hours=1)
     assert office.keeping.expire(NOON) == 0
@@ -201,7 +201,9 @@ def test_orders_that_take_no_photo_are_looked_at_once_a_day_and_after_a_failure(
     assert town.kept(left) == town.kept(failed) == (False, False)
 
 
-def test_an_opt_out_erases_what_it_is_about_and_leaves_the_rest_to_its_time(town: Town) -> None:
+def test_an_opt_out_erases_what_it_is_about_and_leaves_the_rest_to_its_time(
+    town: DemoOffice,
+) -> None:
     """A customer waits for the page, and not for what is due of all others."""
     old = town.receive(town.photo(ALLOWED), "2020-01-01T00:00:00.000Z")
     mine = [town.receive(town.photo(number)) for number in (RIGHT_DOOR, CHANGES_MIND)]
@@ -213,7 +215,9 @@ def test_an_opt_out_erases_what_it_is_about_and_leaves_the_rest_to_its_time(town
     assert town.kept(old) == (True, True)
 
 
-def test_routes_and_looks_go_in_steps_too(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_routes_and_looks_go_in_steps_too(
+    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(keeping, "BATCH", 1)
     for number in range(3):
         town.office.routes.plan(f"old-{number}", [ALLOWED], CAME, CAME + timedelta(hours=1))
@@ -227,7 +231,7 @@ def test_routes_and_looks_go_in_steps_too(town: Town, monkeypatch: pytest.Monkey
 
 
 def test_manifests_that_have_ended_are_wiped_in_steps_and_keep_their_versions(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fleet's routes end together in the evening."""
     monkeypatch.setattr(keeping, "BATCH", 2)
@@ -250,7 +254,7 @@ def test_the_thread_erases_a_tenth_of_its_time(
 ) -> None:
     """In between it waits, and ends at once when its process does."""
     monkeypatch.setattr(due, "BATCH", 1)
-    town = Town(tmp_path, objects=interrupted)
+    town = DemoOffice(tmp_path, objects=interrupted)
     for _ in range(3):
         town.receive(town.photo(ALLOWED), "2020-01-01T00:00:00.000Z")
     interrupted.then = [lambda: time.sleep(0.1)]
@@ -268,7 +272,7 @@ def test_the_thread_erases_a_tenth_of_its_time(
     assert time.monotonic() - ended_s < 0.5 / expiry.SHARE
 
 
-def test_what_opens_nothing_any_more_goes_without_a_sign_in(town: Town) -> None:
+def test_what_opens_nothing_any_more_goes_without_a_sign_in(town: DemoOffice) -> None:
     ledger, access, later = town.office.ledger, town.office.access, NOON + timedelta(minutes=25)
     accounts = Accounts(ledger, CHEAP)
     accounts.add(Account("customer", "c-1", "x"))

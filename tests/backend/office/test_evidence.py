@@ -17,15 +17,15 @@ from tests.backend.identity.ending import Ending
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Agent, Customer
 from tests.backend.office.demo import ACCOUNTS, ALLOWED, LEFT_DOOR, RIGHT_DOOR
-from tests.backend.office.fleet import Fleet
 from tests.backend.office.keeping import NotDone
-from tests.backend.office.town import NOON, PICTURE
 from tests.backend.pages.accounts import Accounts
-from tests.backend.pages.live import CHEAP
 from tests.backend.seals import Seals
 from tests.backend.wire.rescued import Rescues
+from tests.support.demo_office import NOON, PICTURE
 from tests.support.factory import Made, new_id
+from tests.support.live_pages import CHEAP
 from tests.support.sealed import IDENTITY_FILE, NAMES, RECIPIENTS
+from tests.support.sealed_fleet import SealedFleet
 
 ALWAYS = {
     *("evidence.pem", "fleet-ca.pem", "fleet.jws", "fleet-key.pem"),
@@ -33,7 +33,7 @@ ALWAYS = {
 }
 
 
-def test_the_folder_has_the_record_as_received_and_it_verifies(fleet: Fleet) -> None:
+def test_the_folder_has_the_record_as_received_and_it_verifies(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     own = made.label.capture_id
 
@@ -47,7 +47,7 @@ def test_the_folder_has_the_record_as_received_and_it_verifies(fleet: Fleet) -> 
     assert fleet.out.stat().st_mode & 0o777 == 0o700
 
 
-def test_receipt_and_certificate_verify_by_what_lies_beside_them(fleet: Fleet) -> None:
+def test_receipt_and_certificate_verify_by_what_lies_beside_them(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     fleet.export(made.label.capture_id)
 
@@ -68,14 +68,14 @@ def test_receipt_and_certificate_verify_by_what_lies_beside_them(fleet: Fleet) -
 
 
 @pytest.fixture
-def between(fleet: Fleet) -> tuple[Made, Made, Made]:
+def between(fleet: SealedFleet) -> tuple[Made, Made, Made]:
     """Three of one chain; the one in the middle is exported."""
     before, made, after = (fleet.take(fleet.sealed(n)) for n in (LEFT_DOOR, ALLOWED, RIGHT_DOOR))
     return before, made, after
 
 
 def test_of_the_neighbours_there_are_digests_alone(
-    fleet: Fleet, between: tuple[Made, Made, Made]
+    fleet: SealedFleet, between: tuple[Made, Made, Made]
 ) -> None:
     before, made, after = between
 
@@ -92,7 +92,7 @@ def test_of_the_neighbours_there_are_digests_alone(
 
 
 def test_neighbours_that_an_earlier_version_filed_or_that_are_not_filed_yet_are_found_too(
-    fleet: Fleet, between: tuple[Made, Made, Made]
+    fleet: SealedFleet, between: tuple[Made, Made, Made]
 ) -> None:
     before, made, after = between
     ledger, store = fleet.town.office.ledger, fleet.town.office.store
@@ -108,7 +108,7 @@ def test_neighbours_that_an_earlier_version_filed_or_that_are_not_filed_yet_are_
 
 
 def test_with_their_labels_the_links_verify_and_the_readme_warns(
-    fleet: Fleet, between: tuple[Made, Made, Made]
+    fleet: SealedFleet, between: tuple[Made, Made, Made]
 ) -> None:
     before, made, after = between
 
@@ -121,7 +121,7 @@ def test_with_their_labels_the_links_verify_and_the_readme_warns(
     assert "WHEN OTHER DELIVERIES WERE MADE" in fleet.read("README.txt")
 
 
-def test_a_neighbour_that_has_not_come_and_a_fork_are_said(fleet: Fleet) -> None:
+def test_a_neighbour_that_has_not_come_and_a_fork_are_said(fleet: SealedFleet) -> None:
     fleet.sealed()
     made = fleet.take(fleet.sealed())
     fleet.town.van.seq -= 1
@@ -135,7 +135,7 @@ def test_a_neighbour_that_has_not_come_and_a_fork_are_said(fleet: Fleet) -> None
     assert "Number 4 has not come here, or there is none yet." in readme
 
 
-def test_no_identity_and_no_private_key_leaves(fleet: Fleet) -> None:
+def test_no_identity_and_no_private_key_leaves(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
 
     fleet.export(made.label.capture_id, "--neighbours", "--opened")
@@ -145,7 +145,7 @@ def test_no_identity_and_no_private_key_leaves(fleet: Fleet) -> None:
     assert b"PRIVATE KEY" not in everything
 
 
-def test_what_is_opened_is_as_it_was_packed(fleet: Fleet) -> None:
+def test_what_is_opened_is_as_it_was_packed(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
 
     fleet.export(made.label.capture_id, "--opened")
@@ -156,7 +156,7 @@ def test_what_is_opened_is_as_it_was_packed(fleet: Fleet) -> None:
     assert "The office opened it." in fleet.read("README.txt")
 
 
-def test_of_an_erased_record_the_label_is_left_and_the_readme_says_so(fleet: Fleet) -> None:
+def test_of_an_erased_record_the_label_is_left_and_the_readme_says_so(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     own = made.label.capture_id
     fleet.town.office.opt_out_order(ALLOWED, True)
@@ -177,7 +177,9 @@ def test_of_an_erased_record_the_label_is_left_and_the_readme_says_so(fleet: Fle
         fleet.export(own, "--opened", "--out", str(fleet.out / "other"))
 
 
-def test_a_record_that_nobody_here_opens_is_exported_and_the_readme_says_so(fleet: Fleet) -> None:
+def test_a_record_that_nobody_here_opens_is_exported_and_the_readme_says_so(
+    fleet: SealedFleet,
+) -> None:
     fleet.recipients = RECIPIENTS
     made = fleet.take(fleet.sealed())
 
@@ -190,7 +192,7 @@ def test_a_record_that_nobody_here_opens_is_exported_and_the_readme_says_so(flee
     assert (fleet.out / f"{made.label.capture_id}.rec").read_bytes() == made.content
 
 
-def test_what_an_identity_that_came_later_opens_writes_nowhere_else(fleet: Fleet) -> None:
+def test_what_an_identity_that_came_later_opens_writes_nowhere_else(fleet: SealedFleet) -> None:
     """Nobody has looked at the names in it when it came."""
     fleet.recipients = RECIPIENTS
     evil = recordfile.pack_body({}, PICTURE, NOON).replace(b"photo.jpg", b"../ab.jpg")
@@ -208,7 +210,7 @@ def test_what_an_identity_that_came_later_opens_writes_nowhere_else(fleet: Fleet
 
 
 def test_what_cannot_be_exported_is_said_in_a_sentence_and_nothing_is_written(
-    fleet: Fleet,
+    fleet: SealedFleet,
 ) -> None:
     begun, refused = fleet.sealed(), fleet.take(fleet.sealed(), refuse="damaged")
     altered, unfiled = fleet.take(fleet.sealed()), fleet.sealed()
@@ -232,7 +234,7 @@ def test_what_cannot_be_exported_is_said_in_a_sentence_and_nothing_is_written(
     assert not fleet.out.exists()
 
 
-def test_an_export_is_a_look_that_the_customer_reads(fleet: Fleet) -> None:
+def test_an_export_is_a_look_that_the_customer_reads(fleet: SealedFleet) -> None:
     made, access = fleet.take(fleet.sealed()), fleet.town.office.access
     own = made.label.capture_id
     accounts = Accounts(fleet.town.office.ledger, CHEAP)
@@ -254,7 +256,9 @@ def test_an_export_is_a_look_that_the_customer_reads(fleet: Fleet) -> None:
     assert set(log[2]) == {"at", "who", "why"}
 
 
-def test_a_zip_has_the_same_and_what_is_there_is_not_replaced(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_zip_has_the_same_and_what_is_there_is_not_replaced(
+    fleet: SealedFleet, tmp_path: Path
+) -> None:
     made = fleet.take(fleet.sealed())
     into = tmp_path / "case.zip"
     fleet.export(made.label.capture_id)
@@ -270,7 +274,7 @@ def test_a_zip_has_the_same_and_what_is_there_is_not_replaced(fleet: Fleet, tmp_
 
 
 def test_without_a_certificate_the_readme_names_the_key(tmp_path: Path) -> None:
-    fleet = Fleet(tmp_path / "backend", identity=False)
+    fleet = SealedFleet(tmp_path / "backend", identity=False)
     made = fleet.take(fleet.town.photo(ALLOWED))
 
     fleet.export(made.label.capture_id)
@@ -281,7 +285,7 @@ def test_without_a_certificate_the_readme_names_the_key(tmp_path: Path) -> None:
     assert "the body is not sealed" in readme
 
 
-def test_what_speaks_against_a_record_is_said(fleet: Fleet) -> None:
+def test_what_speaks_against_a_record_is_said(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.town.van.make("photo", {}, PICTURE, clock="unsynced"))
     fleet.take(fleet.town.void(made.label.capture_id))
     kid = signing.thumbprint(fleet.town.van.key.public_key())
@@ -298,7 +302,7 @@ def test_what_speaks_against_a_record_is_said(fleet: Fleet) -> None:
     assert "was not believed any more" in fleet.read("later/README.txt")
 
 
-def test_who_brought_it_and_how_its_device_ended_is_said(fleet: Fleet) -> None:
+def test_who_brought_it_and_how_its_device_ended_is_said(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     own, device_id = made.label.capture_id, made.label.device_id
     Rescues(fleet.town.office.store).mark(own, "ada")
@@ -314,7 +318,9 @@ def test_who_brought_it_and_how_its_device_ended_is_said(fleet: Fleet) -> None:
     assert fleet.problems()[0] == 0
 
 
-def test_of_a_device_that_sent_it_itself_and_is_in_use_none_of_that_is_said(fleet: Fleet) -> None:
+def test_of_a_device_that_sent_it_itself_and_is_in_use_none_of_that_is_said(
+    fleet: SealedFleet,
+) -> None:
     made = fleet.take(fleet.sealed())
 
     fleet.export(made.label.capture_id)

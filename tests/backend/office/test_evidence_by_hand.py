@@ -20,22 +20,24 @@ from agent.record.verify.papers import REVOKED_TYPE
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR
-from tests.backend.office.fleet import Fleet
-from tests.backend.office.town import NOON, PICTURE
 from tests.support.by_hand import TOOLS, by_hand
+from tests.support.demo_office import NOON, PICTURE
+from tests.support.sealed_fleet import SealedFleet
 
 pytestmark = pytest.mark.slow
 
 IS_OURS, IS_SIGNED = "evidence.pem: OK", "Verified OK"
 
 
-def blocks(fleet: Fleet) -> list[str]:
+def blocks(fleet: SealedFleet) -> list[str]:
     """The commands of README.txt: that of `doorstep verify`, the tools, and step by step."""
     paragraphs = fleet.read("README.txt").split("\n\n")
     return [dedent(one) for one in paragraphs if re.fullmatch(r"(    .*\n?)+\n*", one)]
 
 
-def hand(fleet: Fleet, handed_out_by: Fleet | None = None, **environment: str) -> list[list[str]]:
+def hand(
+    fleet: SealedFleet, handed_out_by: SealedFleet | None = None, **environment: str
+) -> list[list[str]]:
     """What each step prints; the last one opens the record.
 
     Root and key are `fleet`'s, from elsewhere; the folder may be another's.
@@ -53,13 +55,13 @@ def hand(fleet: Fleet, handed_out_by: Fleet | None = None, **environment: str) -
     return by_hand(folder.out, *steps, tools=tools, **environment)
 
 
-def test_the_tools_in_the_readme_are_those_of_the_page(fleet: Fleet) -> None:
+def test_the_tools_in_the_readme_are_those_of_the_page(fleet: SealedFleet) -> None:
     fleet.export(fleet.take(fleet.sealed()).label.capture_id)
 
     assert blocks(fleet)[1].strip() == TOOLS.strip()
 
 
-def test_what_the_readme_says_to_do_by_hand_comes_out_as_it_says(fleet: Fleet) -> None:
+def test_what_the_readme_says_to_do_by_hand_comes_out_as_it_says(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     following = fleet.take(fleet.sealed(LEFT_DOOR))
     fleet.export(made.label.capture_id)
@@ -85,7 +87,7 @@ def test_what_the_readme_says_to_do_by_hand_comes_out_as_it_says(fleet: Fleet) -
     assert fleet.names() == names
 
 
-def test_by_hand_a_key_that_is_not_believed_stands_in_the_list(fleet: Fleet) -> None:
+def test_by_hand_a_key_that_is_not_believed_stands_in_the_list(fleet: SealedFleet) -> None:
     made, documents = fleet.take(fleet.sealed()), FleetDocuments(fleet.folder)
     kid = signing.thumbprint(fleet.town.van.key.public_key())
     fleet.town.office.revoked_keys.add(kid, made.label.device_id, NOON)
@@ -102,7 +104,7 @@ def test_by_hand_a_key_that_is_not_believed_stands_in_the_list(fleet: Fleet) -> 
 
 
 def test_by_hand_a_record_that_is_not_sealed_needs_its_devices_key(tmp_path: Path) -> None:
-    fleet = Fleet(tmp_path / "backend", identity=False)
+    fleet = SealedFleet(tmp_path / "backend", identity=False)
     made = fleet.take(fleet.town.photo(ALLOWED))
     public = fleet.town.van.key.public_key()
     (fleet.folder / "device.pem").write_bytes(signing.public_pem(public))
@@ -115,7 +117,7 @@ def test_by_hand_a_record_that_is_not_sealed_needs_its_devices_key(tmp_path: Pat
     assert opened[2].split()[0] == hashlib.sha256(PICTURE).hexdigest()
 
 
-def test_by_hand_that_a_body_was_erased_is_signed(fleet: Fleet) -> None:
+def test_by_hand_that_a_body_was_erased_is_signed(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     fleet.town.office.opt_out_order(ALLOWED, True)
     fleet.export(made.label.capture_id)
@@ -128,7 +130,7 @@ def test_by_hand_that_a_body_was_erased_is_signed(fleet: Fleet) -> None:
     assert json.loads(erased[2])["capture_id"] == made.label.capture_id
 
 
-def invent(fleet: Fleet, label: Label) -> None:
+def invent(fleet: SealedFleet, label: Label) -> None:
     """Put a forger's record and receipt into the folder, and keys where they might be taken."""
     key, body = signing.new_key(), b"invented"
     content = recordfile.sign(replace(label, body=recordfile.describe(body)), body, key)
@@ -141,7 +143,7 @@ def invent(fleet: Fleet, label: Label) -> None:
         (fleet.out / name).write_bytes(signing.public_pem(key.public_key()))
 
 
-def test_by_hand_an_invented_record_and_its_receipt_do_not_verify(fleet: Fleet) -> None:
+def test_by_hand_an_invented_record_and_its_receipt_do_not_verify(fleet: SealedFleet) -> None:
     made = fleet.take(fleet.sealed())
     fleet.export(made.label.capture_id)
     invent(fleet, made.label)
@@ -152,7 +154,7 @@ def test_by_hand_an_invented_record_and_its_receipt_do_not_verify(fleet: Fleet) 
     assert IS_SIGNED not in label + receipt
 
 
-def test_by_hand_a_certificate_for_tls_signs_nothing(fleet: Fleet) -> None:
+def test_by_hand_a_certificate_for_tls_signs_nothing(fleet: SealedFleet) -> None:
     fleet.export(fleet.take(fleet.sealed()).label.capture_id)
     van = fleet.town.van
     ca, now = Authority.of(fleet.folder / "ca"), datetime.now(UTC)
@@ -162,10 +164,10 @@ def test_by_hand_a_certificate_for_tls_signs_nothing(fleet: Fleet) -> None:
     assert IS_OURS not in hand(fleet)[1]
 
 
-def test_by_hand_another_fleet_does_not_pass_for_ours(fleet: Fleet, tmp_path: Path) -> None:
+def test_by_hand_another_fleet_does_not_pass_for_ours(fleet: SealedFleet, tmp_path: Path) -> None:
     """All in the folder agrees, but somebody made that fleet up; the computer believes its root."""
     (tmp_path / "another").mkdir()
-    another = Fleet(tmp_path / "another/backend")
+    another = SealedFleet(tmp_path / "another/backend")
     another.export(another.take(another.sealed()).label.capture_id)
 
     trusted = tmp_path / "trusted"

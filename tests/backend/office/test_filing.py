@@ -24,7 +24,7 @@ from tests.backend.office.demo import (
 from tests.backend.office.export import export_device
 from tests.backend.office.filing import CannotBindError, NotWaitingError
 from tests.backend.office.ledger import open_ledger
-from tests.backend.office.town import NOON, PICTURE, Town
+from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.engines import only_sqlite, take_column
 from tests.support.factory import Made, RecordMaker, new_id
 
@@ -32,15 +32,15 @@ FORBIDDEN = [CONFIDENTIAL, OPTED_OUT, GIFT]
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path)
+def town(tmp_path: Path) -> DemoOffice:
+    return DemoOffice(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("bound_by", "ring"), [("code", "inside"), ("code", "near"), ("place", "near"), ("place", None)]
 )
 def test_a_bound_photo_is_shown_on_its_order_and_marks_the_stop_done(
-    town: Town, bound_by: str, ring: str | None
+    town: DemoOffice, bound_by: str, ring: str | None
 ) -> None:
     stop = stop_of(town, RIGHT_DOOR, bound_by, ring)
     before = town.manifest().version
@@ -54,13 +54,13 @@ def test_a_bound_photo_is_shown_on_its_order_and_marks_the_stop_done(
     assert town.manifest().version > before
 
 
-def stop_of(town: Town, number: str, bound_by: str, ring: object) -> dict[str, Any]:
+def stop_of(town: DemoOffice, number: str, bound_by: str, ring: object) -> dict[str, Any]:
     """What a record says of the stop."""
     stop_id = town.office.orders.find(number).stop_id
     return {"id": stop_id, "bound_by": bound_by, "ring": ring, "distance_m": None}
 
 
-def test_the_customer_reads_when_it_was_left_and_how_the_place_is_known(town: Town) -> None:
+def test_the_customer_reads_when_it_was_left_and_how_the_place_is_known(town: DemoOffice) -> None:
     place = {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
     position = {"lat_deg": 52.5163, "lon_deg": 13.3777, "accuracy_m": 9.5}
     town.receive(town.photo(ALLOWED, stop=place, position=position))
@@ -74,7 +74,7 @@ def test_the_customer_reads_when_it_was_left_and_how_the_place_is_known(town: To
     assert by_code.how_placed() == "The label of the parcel was read before the photo was taken."
 
 
-def test_a_time_record_dates_the_photos_of_its_boot(town: Town) -> None:
+def test_a_time_record_dates_the_photos_of_its_boot(town: DemoOffice) -> None:
     """Before it comes, nobody claims to know when."""
     made = town.photo(ALLOWED)
     undated = town.van.make(
@@ -92,7 +92,7 @@ def test_a_time_record_dates_the_photos_of_its_boot(town: Town) -> None:
 
 
 @only_sqlite
-def test_a_time_that_an_older_version_kept_gives_way_to_a_better_source(town: Town) -> None:
+def test_a_time_that_an_older_version_kept_gives_way_to_a_better_source(town: DemoOffice) -> None:
     made = town.photo(ALLOWED)
     dark = {"clock": "unsynced", "monotonic_ns": 0}
     town.receive(town.van.make(Kind.PHOTO, _record(made.content), PICTURE, **dark))
@@ -115,7 +115,7 @@ def test_a_time_that_an_older_version_kept_gives_way_to_a_better_source(town: To
     ("clock", "seconds"), [("unsynced", 90), ("rtc", 90), ("gnss", 2), ("ntp", 2)]
 )
 def test_the_best_time_record_of_a_boot_dates_its_photos(
-    town: Town, clock: str, seconds: int, *, better_first: bool
+    town: DemoOffice, clock: str, seconds: int, *, better_first: bool
 ) -> None:
     """A photo whose own label is as good keeps its own time."""
     photo = town.photo(ALLOWED)
@@ -135,7 +135,9 @@ def test_the_best_time_record_of_a_boot_dates_its_photos(
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_the_last_of_equal_time_records_dates_a_boot(town: Town, order: tuple[int, ...]) -> None:
+def test_the_last_of_equal_time_records_dates_a_boot(
+    town: DemoOffice, order: tuple[int, ...]
+) -> None:
     """The receiver was months behind for a while: a device then contradicts its own record."""
     photo = town.photo(ALLOWED)
     dark = {"clock": "unsynced", "monotonic_ns": 90 * 10**9}
@@ -150,7 +152,7 @@ def test_the_last_of_equal_time_records_dates_a_boot(town: Town, order: tuple[in
     assert shown.left_at == datetime(2026, 12, 1, 9, 16, 30, tzinfo=UTC)
 
 
-def test_a_time_record_from_the_future_dates_nothing(town: Town) -> None:
+def test_a_time_record_from_the_future_dates_nothing(town: DemoOffice) -> None:
     """It was received before it says that it was made, and may be the last one of its boot."""
     photo = town.photo(ALLOWED)
     dark = {"clock": "unsynced", "monotonic_ns": 0}
@@ -164,7 +166,7 @@ def test_a_time_record_from_the_future_dates_nothing(town: Town) -> None:
 
 @pytest.mark.parametrize(("hours", "counts"), [(-30, True), (-20, False)])
 def test_a_label_that_its_boot_contradicts_gives_way(
-    town: Town, hours: int, *, counts: bool
+    town: DemoOffice, hours: int, *, counts: bool
 ) -> None:
     """A photo that was taken while the receiver was wrong says so with a source as good."""
     photo, at = town.photo(ALLOWED), datetime(2026, 12, 1, 9, 15, tzinfo=UTC)
@@ -182,14 +184,14 @@ def _time(utc: str, at_ns: int) -> dict[str, Any]:
     return {"utc": utc, "monotonic_ns": at_ns}
 
 
-def test_further_photos_add(town: Town) -> None:
+def test_further_photos_add(town: DemoOffice) -> None:
     first, second = town.receive(town.photo(ALLOWED)), town.receive(town.photo(ALLOWED))
 
     assert set(town.shown(ALLOWED)) == {first, second}
 
 
 @pytest.mark.parametrize("retake_first", [False, True])
-def test_a_retake_replaces(town: Town, retake_first: bool) -> None:
+def test_a_retake_replaces(town: DemoOffice, retake_first: bool) -> None:
     """Also when it comes first: uploads are retried in any order."""
     original = town.photo(ALLOWED)
     retake = town.photo(ALLOWED, retake_of=original.label.capture_id)
@@ -200,7 +202,7 @@ def test_a_retake_replaces(town: Town, retake_first: bool) -> None:
 
 
 def test_a_retake_that_is_bound_to_nothing_replaces_once_dispatch_has_bound_it(
-    town: Town,
+    town: DemoOffice,
 ) -> None:
     original = town.receive(town.photo(LEFT_DOOR))
     retake = town.receive(town.stray(retake_of=original))
@@ -213,7 +215,7 @@ def test_a_retake_that_is_bound_to_nothing_replaces_once_dispatch_has_bound_it(
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_a_void_takes_back_whenever_it_comes(town: Town, order: tuple[int, ...]) -> None:
+def test_a_void_takes_back_whenever_it_comes(town: DemoOffice, order: tuple[int, ...]) -> None:
     """The photo is shown to nobody, the stop is open again; another photo there stays."""
     taken, other = town.photo(ALLOWED), town.photo(RIGHT_DOOR)
     records = [taken, town.void(taken.label.capture_id), other]
@@ -228,7 +230,7 @@ def test_a_void_takes_back_whenever_it_comes(town: Town, order: tuple[int, ...])
     assert (void.about, void.number) == (taken.label.capture_id, ALLOWED)
 
 
-def test_a_stop_stays_done_while_one_of_its_photos_is_left(town: Town) -> None:
+def test_a_stop_stays_done_while_one_of_its_photos_is_left(town: DemoOffice) -> None:
     first, second = town.receive(town.photo(ALLOWED)), town.receive(town.photo(ALLOWED))
 
     town.receive(town.void(second))
@@ -237,7 +239,7 @@ def test_a_stop_stays_done_while_one_of_its_photos_is_left(town: Town) -> None:
     assert town.shown(ALLOWED) == [first]
 
 
-def test_another_device_takes_nothing_back_and_replaces_nothing(town: Town) -> None:
+def test_another_device_takes_nothing_back_and_replaces_nothing(town: DemoOffice) -> None:
     """A stolen device with a key of its own does not hide what others delivered."""
     capture_id = town.receive(town.photo(ALLOWED))
     stranger = RecordMaker("van-8")
@@ -251,7 +253,7 @@ def test_another_device_takes_nothing_back_and_replaces_nothing(town: Town) -> N
 
 @pytest.mark.parametrize("bound_by", ["ambiguous", "unassigned", "by guess", None, 7])
 def test_a_photo_of_no_certain_stop_is_shown_to_nobody_until_dispatch_binds_it(
-    town: Town, bound_by: Any
+    town: DemoOffice, bound_by: Any
 ) -> None:
     capture_id = town.receive(town.stray(bound_by))
 
@@ -270,7 +272,7 @@ def test_a_photo_of_no_certain_stop_is_shown_to_nobody_until_dispatch_binds_it(
 
 @pytest.mark.parametrize("ring", ["outside", None, "around", ["inside"], 0])
 def test_a_label_of_a_stop_that_was_not_in_reach_shows_nothing_until_dispatch_binds_it(
-    town: Town, ring: object
+    town: DemoOffice, ring: object
 ) -> None:
     """It is believed, and offered to dispatch first, however near other orders are."""
     stop = stop_of(town, LEFT_DOOR, "code", ring)
@@ -293,7 +295,9 @@ def test_a_label_of_a_stop_that_was_not_in_reach_shows_nothing_until_dispatch_bi
 
 
 @pytest.mark.parametrize("ring", ["outside", None])
-def test_a_refused_label_of_another_place_is_on_no_order(town: Town, ring: str | None) -> None:
+def test_a_refused_label_of_another_place_is_on_no_order(
+    town: DemoOffice, ring: str | None
+) -> None:
     """Its order's customer may be who put it up: they are not told of the door behind it."""
     stop = stop_of(town, ALLOWED, "code", ring)
     record = {"stop": stop, "reason": "code_elsewhere", "simulated": False}
@@ -303,7 +307,7 @@ def test_a_refused_label_of_another_place_is_on_no_order(town: Town, ring: str |
     assert town.office.filing.of_order(ALLOWED) == []
 
 
-def test_dispatch_can_correct_itself_but_not_the_device(town: Town) -> None:
+def test_dispatch_can_correct_itself_but_not_the_device(town: DemoOffice) -> None:
     stray, certain = town.receive(town.stray()), town.receive(town.photo(ALLOWED))
     town.office.filing.bind(stray, LEFT_DOOR)
 
@@ -318,7 +322,9 @@ def test_dispatch_can_correct_itself_but_not_the_device(town: Town) -> None:
 
 
 @pytest.mark.parametrize("number", FORBIDDEN)
-def test_dispatch_binds_nothing_to_an_order_that_takes_no_photo(town: Town, number: str) -> None:
+def test_dispatch_binds_nothing_to_an_order_that_takes_no_photo(
+    town: DemoOffice, number: str
+) -> None:
     """A slip of the hand neither shows a photo nor erases one; erasing is a step of its own."""
     capture_id = town.receive(town.stray())
 
@@ -332,7 +338,7 @@ def test_dispatch_binds_nothing_to_an_order_that_takes_no_photo(town: Town, numb
     assert town.office.filing.waiting() == []
 
 
-def test_a_device_binds_only_to_stops_that_its_manifest_had(town: Town) -> None:
+def test_a_device_binds_only_to_stops_that_its_manifest_had(town: DemoOffice) -> None:
     """A stolen device puts no picture on a stranger's order: that waits for dispatch."""
     record = _record(town.photo(ALLOWED).content)
 
@@ -342,7 +348,7 @@ def test_a_device_binds_only_to_stops_that_its_manifest_had(town: Town) -> None:
     assert [photo.capture_id for photo in town.office.filing.waiting()] == [capture_id]
 
 
-def test_what_the_old_device_still_has_is_bound_after_a_swap(town: Town) -> None:
+def test_what_the_old_device_still_has_is_bound_after_a_swap(town: DemoOffice) -> None:
     queued = town.photo(ALLOWED)
     town.office.routes.assign(ROUTE, "van-8")
 
@@ -353,7 +359,9 @@ def test_what_the_old_device_still_has_is_bound_after_a_swap(town: Town) -> None
 
 
 @pytest.mark.parametrize("number", FORBIDDEN)
-def test_a_photo_of_an_order_without_photos_is_erased_on_arrival(town: Town, number: str) -> None:
+def test_a_photo_of_an_order_without_photos_is_erased_on_arrival(
+    town: DemoOffice, number: str
+) -> None:
     """The receipt is given, the label is kept, the stop is done; nothing else is left of it."""
     capture_id = town.receive(town.photo(number))
 
@@ -364,7 +372,7 @@ def test_a_photo_of_an_order_without_photos_is_erased_on_arrival(town: Town, num
     assert town.is_done(number)
 
 
-def test_opting_out_on_the_road_erases_what_was_queued_and_what_is_here(town: Town) -> None:
+def test_opting_out_on_the_road_erases_what_was_queued_and_what_is_here(town: DemoOffice) -> None:
     queued = town.photo(CHANGES_MIND)
     here = town.receive(town.photo(CHANGES_MIND))
 
@@ -376,7 +384,7 @@ def test_opting_out_on_the_road_erases_what_was_queued_and_what_is_here(town: To
     assert town.shown(CHANGES_MIND) == []
 
 
-def test_an_erased_record_that_comes_again_is_erased_again(town: Town) -> None:
+def test_an_erased_record_that_comes_again_is_erased_again(town: DemoOffice) -> None:
     made = town.photo(OPTED_OUT)
     town.receive(made)
     town.office.store.drop_all()
@@ -386,7 +394,7 @@ def test_an_erased_record_that_comes_again_is_erased_again(town: Town) -> None:
     assert town.kept(made.label.capture_id) == (False, False)
 
 
-def test_an_erased_upload_still_counts_as_complete(town: Town) -> None:
+def test_an_erased_upload_still_counts_as_complete(town: DemoOffice) -> None:
     """Else the device would send it all over again."""
     capture_id = town.receive(town.photo(GIFT))
     upload = town.office.store.find(capture_id)
@@ -395,7 +403,7 @@ def test_an_erased_upload_still_counts_as_complete(town: Town) -> None:
     assert town.office.store.offset(upload) == upload.length
 
 
-def test_practice_is_on_no_order(town: Town) -> None:
+def test_practice_is_on_no_order(town: DemoOffice) -> None:
     record = _record(town.photo(ALLOWED).content)
 
     town.receive(town.van.make(Kind.TEST, record, PICTURE))
@@ -412,7 +420,7 @@ def test_simulated_records_count_only_when_they_are_shown(
     """A record that does not deny it is simulated."""
     seen = {}
     for show in (False, True):
-        town = Town(tmp_path / str(show), show_simulated=show)
+        town = DemoOffice(tmp_path / str(show), show_simulated=show)
         town.receive(town.photo(ALLOWED, **said))
         town.receive(town.stray(**said))
         photos, waiting = town.office.filing.photos_of(ALLOWED), town.office.filing.waiting()
@@ -422,7 +430,7 @@ def test_simulated_records_count_only_when_they_are_shown(
     assert seen == {False: (0, 0, False), True: (1, 1, True)}
 
 
-def test_quality_flags_are_listed_and_good_photos_are_not(town: Town) -> None:
+def test_quality_flags_are_listed_and_good_photos_are_not(town: DemoOffice) -> None:
     blurred = town.receive(town.photo(ALLOWED, quality={"verdict": "blurred"}))
     town.receive(town.photo(RIGHT_DOOR))
 
@@ -433,7 +441,7 @@ def test_quality_flags_are_listed_and_good_photos_are_not(town: Town) -> None:
 
 @pytest.mark.parametrize("ring", ["inside", "outside", None])
 def test_a_refusal_by_code_is_kept_on_its_order_and_shows_nothing(
-    town: Town, ring: str | None
+    town: DemoOffice, ring: str | None
 ) -> None:
     stop = stop_of(town, SIGNATURE, "code", ring)
     record = {"stop": stop, "reason": "signature_stop", "simulated": False}
@@ -445,7 +453,7 @@ def test_a_refusal_by_code_is_kept_on_its_order_and_shows_nothing(
     assert not town.is_done(SIGNATURE)
 
 
-def test_candidates_for_binding_are_the_routes_own_the_nearest_first(town: Town) -> None:
+def test_candidates_for_binding_are_the_routes_own_the_nearest_first(town: DemoOffice) -> None:
     near = town.stray(position={"lat_deg": 52.5262, "lon_deg": 13.37783, "accuracy_m": 20.0})
     capture_id = town.receive(near)
 
@@ -468,7 +476,7 @@ HOSTILE: list[Any] = [
 
 
 @pytest.mark.parametrize("stop", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_record_is_filed_and_bound_to_nothing(town: Town, stop: Any) -> None:
+def test_a_hostile_record_is_filed_and_bound_to_nothing(town: DemoOffice, stop: Any) -> None:
     odd = {"position": {"lat_deg": 999, "lon_deg": "x", "accuracy_m": True}, "quality": []}
     capture_id = town.receive(town.photo(ALLOWED, stop=stop, retake_of={"a": 1}, **odd))
 
@@ -478,7 +486,7 @@ def test_a_hostile_record_is_filed_and_bound_to_nothing(town: Town, stop: Any) -
     assert len(town.office.filing.candidates(capture_id)) == 8
 
 
-def test_half_a_surrogate_pair_is_no_stop_and_stops_nothing(town: Town) -> None:
+def test_half_a_surrogate_pair_is_no_stop_and_stops_nothing(town: DemoOffice) -> None:
     """JSON can say it and UTF-8 cannot: no file and no database takes it."""
     record = _record(town.photo(ALLOWED).content) | {"stop": {"id": "HALF!!", "bound_by": "code"}}
     whole = recordfile.pack_body(record, PICTURE, NOON)
@@ -492,7 +500,7 @@ def test_half_a_surrogate_pair_is_no_stop_and_stops_nothing(town: Town) -> None:
 
 
 @pytest.mark.parametrize("said", [{"utc": "2026-02-31T00:00:00.000Z"}, {"utc": 5}, "noon", None])
-def test_a_hostile_time_record_dates_nothing(town: Town, said: Any) -> None:
+def test_a_hostile_time_record_dates_nothing(town: DemoOffice, said: Any) -> None:
     town.receive(town.van.make(Kind.TIME, {"time": said}))
     record = _record(town.photo(ALLOWED).content)
     town.receive(town.van.make(Kind.PHOTO, record, PICTURE, clock="unsynced"))
@@ -502,7 +510,7 @@ def test_a_hostile_time_record_dates_nothing(town: Town, said: Any) -> None:
     assert photo.left_at is None
 
 
-def test_a_void_about_nothing_known_is_kept(town: Town) -> None:
+def test_a_void_about_nothing_known_is_kept(town: DemoOffice) -> None:
     town.receive(town.void(new_id()))
 
     (void,) = town.office.filing.voids()
@@ -510,12 +518,12 @@ def test_a_void_about_nothing_known_is_kept(town: Town) -> None:
     assert void.number is None
 
 
-def test_an_unknown_photo_cannot_be_shown(town: Town) -> None:
+def test_an_unknown_photo_cannot_be_shown(town: DemoOffice) -> None:
     for capture_id in (CaptureId("../../secret"), new_id()):
         assert not town.office.filing.original(capture_id).can_be_shown
 
 
-def test_a_photo_can_be_shown_until_it_is_taken_back(town: Town) -> None:
+def test_a_photo_can_be_shown_until_it_is_taken_back(town: DemoOffice) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
 
     assert town.office.filing.original(capture_id).can_be_shown
@@ -529,11 +537,11 @@ def _record(content: bytes) -> dict[str, Any]:
     return recordfile.unpack(content).record
 
 
-def numbers(town: Town) -> list[tuple[str, int]]:
+def numbers(town: DemoOffice) -> list[tuple[str, int]]:
     return [(one.capture_id, one.seq) for one in town.office.numbered_of(town.van.device_id)]
 
 
-def test_where_a_record_stands_is_known_without_its_label(town: Town) -> None:
+def test_where_a_record_stands_is_known_without_its_label(town: DemoOffice) -> None:
     """A device has tens of thousands in a year, each a request to a bucket."""
     first, second = town.receive(town.photo(ALLOWED)), town.receive(town.stray())
 
@@ -542,7 +550,7 @@ def test_where_a_record_stands_is_known_without_its_label(town: Town) -> None:
     assert numbers(town) == [(first, 1), (second, 2)]
 
 
-def test_where_a_record_stands_is_read_from_its_label_until_rows_say_it(town: Town) -> None:
+def test_where_a_record_stands_is_read_from_its_label_until_rows_say_it(town: DemoOffice) -> None:
     """Of what is not filed yet, and of what was filed by a version that did not keep it."""
     old, new = town.receive(town.photo(ALLOWED)), town.photo(RIGHT_DOOR)
     town.office.ledger.execute("UPDATE captures SET chain = NULL, seq = NULL")

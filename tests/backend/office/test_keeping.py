@@ -21,10 +21,10 @@ from tests.backend.office.export import export_device, export_order
 from tests.backend.office.filing import CannotBindError
 from tests.backend.office.keeping import NotDone, plain_language
 from tests.backend.office.orders import NoSuchOrder
-from tests.backend.office.town import PICTURE, RECEIVED, Town
 from tests.backend.settings import Retention, Settings, read_settings
 from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
+from tests.support.demo_office import PICTURE, RECEIVED, DemoOffice
 from tests.support.engines import only_folder
 from tests.support.factory import RecordMaker
 
@@ -33,15 +33,15 @@ JUST = timedelta(milliseconds=1)
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path, van=RecordMaker.begun())
+def town(tmp_path: Path) -> DemoOffice:
+    return DemoOffice(tmp_path, van=RecordMaker.begun())
 
 
 def after(days: int) -> datetime:
     return CAME + timedelta(days=days)
 
 
-def test_a_photo_is_kept_for_30_days_and_its_label_longer(town: Town) -> None:
+def test_a_photo_is_kept_for_30_days_and_its_label_longer(town: DemoOffice) -> None:
     bound, stray = town.receive(town.photo(ALLOWED)), town.receive(town.stray())
 
     town.office.keeping.expire(after(30) - JUST)
@@ -55,7 +55,7 @@ def test_a_photo_is_kept_for_30_days_and_its_label_longer(town: Town) -> None:
     assert town.office.keeping.expire(after(30)) == 0
 
 
-def test_a_photo_taken_back_or_replaced_is_kept_for_7_days_from_then(town: Town) -> None:
+def test_a_photo_taken_back_or_replaced_is_kept_for_7_days_from_then(town: DemoOffice) -> None:
     taken, replaced = town.receive(town.photo(ALLOWED)), town.receive(town.photo(RIGHT_DOOR))
     town.receive(town.void(taken), "2026-12-03T11:00:00.000Z")
     town.receive(town.photo(RIGHT_DOOR, retake_of=replaced), "2026-12-03T11:00:00.000Z")
@@ -66,7 +66,7 @@ def test_a_photo_taken_back_or_replaced_is_kept_for_7_days_from_then(town: Town)
     assert len(town.shown(RIGHT_DOOR)) == 1
 
 
-def test_a_record_whose_upload_was_lost_is_erased_and_keeps_its_label(town: Town) -> None:
+def test_a_record_whose_upload_was_lost_is_erased_and_keeps_its_label(town: DemoOffice) -> None:
     """As where the two files of SQLite were copied at different moments."""
     held, gone = town.receive(town.photo(ALLOWED)), town.receive(town.photo(RIGHT_DOOR))
     store, line = town.office.store, town.office.store.line(gone)
@@ -82,7 +82,7 @@ def test_a_record_whose_upload_was_lost_is_erased_and_keeps_its_label(town: Town
     assert list(store.objects.bodies()) == []
 
 
-def test_what_another_process_is_erasing_is_left_to_it(town: Town) -> None:
+def test_what_another_process_is_erasing_is_left_to_it(town: DemoOffice) -> None:
     """Not what is to go at once: that waits for it, and is told when it takes too long."""
     busy, free = town.receive(town.photo(ALLOWED)), town.receive(town.photo(RIGHT_DOOR))
     other = Store(town.folder)
@@ -98,7 +98,7 @@ def test_what_another_process_is_erasing_is_left_to_it(town: Town) -> None:
     assert town.said("expire", now=after(31)) == "erased 1 records"
 
 
-def test_practice_is_kept_for_a_day(town: Town) -> None:
+def test_practice_is_kept_for_a_day(town: DemoOffice) -> None:
     capture_id = town.receive(town.van.make(Kind.TEST, {"simulated": False}, PICTURE))
 
     assert town.office.keeping.expire(after(1) - JUST) == 0
@@ -107,7 +107,7 @@ def test_practice_is_kept_for_a_day(town: Town) -> None:
 
 
 @only_folder
-def test_the_chain_verifies_after_everything_was_erased(town: Town) -> None:
+def test_the_chain_verifies_after_everything_was_erased(town: DemoOffice) -> None:
     """An erased body is a note, a missing record would be a problem."""
     for _ in range(3):
         town.receive(town.photo(ALLOWED))
@@ -119,7 +119,7 @@ def test_the_chain_verifies_after_everything_was_erased(town: Town) -> None:
     assert "body was erased" in "\n".join(report.lines)
 
 
-def test_nothing_of_a_held_order_is_erased_until_it_is_released(town: Town) -> None:
+def test_nothing_of_a_held_order_is_erased_until_it_is_released(town: DemoOffice) -> None:
     held, free = town.receive(town.photo(CHANGES_MIND)), town.receive(town.photo(ALLOWED))
     town.office.access.log(Customer("c-4"), held, "", CAME)
     town.office.keeping.hold(CHANGES_MIND, "CASE-7", CAME)
@@ -138,7 +138,7 @@ def test_nothing_of_a_held_order_is_erased_until_it_is_released(town: Town) -> N
 
 
 def test_what_a_worker_has_just_filed_is_not_given_up_although_its_mark_is_still_there(
-    town: Town,
+    town: DemoOffice,
 ) -> None:
     """It could not be filed for a month, and then its object was put back."""
     made = town.photo(ALLOWED)
@@ -152,12 +152,12 @@ def test_what_a_worker_has_just_filed_is_not_given_up_although_its_mark_is_still
     assert town.kept(capture_id) == (True, True)
 
 
-def test_a_hold_of_no_order_is_refused(town: Town) -> None:
+def test_a_hold_of_no_order_is_refused(town: DemoOffice) -> None:
     with pytest.raises(NoSuchOrder):
         town.office.keeping.hold("9999", "CASE-7", CAME)
 
 
-def test_a_second_case_does_not_end_with_the_first(town: Town) -> None:
+def test_a_second_case_does_not_end_with_the_first(town: DemoOffice) -> None:
     keeping = town.office.keeping
     keeping.hold(CHANGES_MIND, "CASE-7", CAME)
 
@@ -169,7 +169,7 @@ def test_a_second_case_does_not_end_with_the_first(town: Town) -> None:
         keeping.release(ALLOWED, CAME)
 
 
-def test_only_what_waits_is_discarded(town: Town) -> None:
+def test_only_what_waits_is_discarded(town: DemoOffice) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
 
     with pytest.raises(CannotBindError, match="nothing was erased"):
@@ -177,7 +177,7 @@ def test_only_what_waits_is_discarded(town: Town) -> None:
     assert town.kept(capture_id) == (True, True)
 
 
-def test_the_view_log_is_kept_for_365_days_and_outlives_the_photo(town: Town) -> None:
+def test_the_view_log_is_kept_for_365_days_and_outlives_the_photo(town: DemoOffice) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
     town.office.access.log(Agent("17"), capture_id, "asked where it is", CAME)
 
@@ -189,7 +189,7 @@ def test_the_view_log_is_kept_for_365_days_and_outlives_the_photo(town: Town) ->
     assert town.office.access.views_of(ALLOWED) == []
 
 
-def test_nobody_amends_or_shortens_the_view_log(town: Town) -> None:
+def test_nobody_amends_or_shortens_the_view_log(town: DemoOffice) -> None:
     """Not by SQL either; only what retention has given free can go."""
     capture_id = town.receive(town.photo(ALLOWED))
     town.office.access.log(Agent("17"), capture_id, "asked where it is", CAME)
@@ -222,7 +222,7 @@ def test_the_table_comes_from_the_configuration(tmp_path: Path) -> None:
     )
 
     assert read_settings(tmp_path) == Settings(replace(Retention(), photo_days=14), ("TRY-1",))
-    assert Town(tmp_path).manifest().practice_codes == {"TRY-1"}
+    assert DemoOffice(tmp_path).manifest().practice_codes == {"TRY-1"}
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_every_figure_of_the_table_has_an_effect(tmp_path: Path) -> None:
     nothing = Retention(**{field.name: 0 for field in fields(Retention)})
     text = "\n".join(f"{name} = {days}" for name, days in asdict(nothing).items())
     (tmp_path / "backend.toml").write_text(f"[retention]\n{text}\n")
-    town = Town(tmp_path)
+    town = DemoOffice(tmp_path)
     ids = [town.receive(town.photo(ALLOWED)), town.receive(town.van.make(Kind.TEST, {}, PICTURE))]
     town.office.access.log(Customer("c-1"), ids[0], "", CAME)
 
@@ -260,7 +260,7 @@ def test_every_figure_of_the_table_has_an_effect(tmp_path: Path) -> None:
 
 
 def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
-    town: Town, tmp_path: Path
+    town: DemoOffice, tmp_path: Path
 ) -> None:
     mine, taken = town.receive(town.photo(LEFT_DOOR)), town.receive(town.photo(LEFT_DOOR))
     other = town.receive(town.photo(RIGHT_DOOR))
@@ -288,7 +288,7 @@ def test_an_export_by_order_has_all_about_it_and_nothing_of_others(
 PARTS = ("label.json", "record.json", "photo.jpg")
 
 
-def test_an_export_by_device_verifies_and_has_no_photos(town: Town, tmp_path: Path) -> None:
+def test_an_export_by_device_verifies_and_has_no_photos(town: DemoOffice, tmp_path: Path) -> None:
     kept = town.receive(town.photo(ALLOWED))
     erased = town.receive(town.photo(RIGHT_DOOR))
     town.office.opt_out_order(RIGHT_DOOR, True)
@@ -306,7 +306,7 @@ def test_an_export_by_device_verifies_and_has_no_photos(town: Town, tmp_path: Pa
 
 
 def test_a_label_that_was_lost_is_left_out_of_an_export_and_the_gap_is_noticed(
-    town: Town, tmp_path: Path
+    town: DemoOffice, tmp_path: Path
 ) -> None:
     ids = [town.receive(town.photo(ALLOWED)) for _ in range(3)]
     town.office.store.objects.erase(ids[1])
@@ -322,7 +322,7 @@ def test_a_label_that_was_lost_is_left_out_of_an_export_and_the_gap_is_noticed(
     assert examine((tmp_path / "out/labels").glob("*.rec"), None).problems == 1
 
 
-def test_the_command_says_what_an_export_leaves_out(town: Town, tmp_path: Path) -> None:
+def test_the_command_says_what_an_export_leaves_out(town: DemoOffice, tmp_path: Path) -> None:
     lost, into = town.receive(town.photo(ALLOWED)), tmp_path / "device.zip"
     town.office.store.objects.erase(lost)
 
@@ -332,7 +332,7 @@ def test_the_command_says_what_an_export_leaves_out(town: Town, tmp_path: Path) 
     assert told.splitlines()[1].startswith("without 1 record whose label is not here any more")
 
 
-def test_an_export_that_does_not_end_leaves_no_half_zip(town: Town, tmp_path: Path) -> None:
+def test_an_export_that_does_not_end_leaves_no_half_zip(town: DemoOffice, tmp_path: Path) -> None:
     town.receive(town.photo(ALLOWED))
     into = tmp_path / "device.zip"
 
@@ -344,7 +344,7 @@ def test_an_export_that_does_not_end_leaves_no_half_zip(town: Town, tmp_path: Pa
 
 
 def test_an_exported_label_says_that_its_body_was_erased_and_when(
-    town: Town, tmp_path: Path
+    town: DemoOffice, tmp_path: Path
 ) -> None:
     kept, gone = (town.receive(town.photo(number)) for number in (ALLOWED, RIGHT_DOOR))
     files = KeyFiles(town.folder)
@@ -363,7 +363,7 @@ def test_an_exported_label_says_that_its_body_was_erased_and_when(
 
 
 def test_the_name_of_who_brought_a_record_goes_with_its_body_and_the_mark_stays(
-    town: Town,
+    town: DemoOffice,
 ) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
     rescues = Rescues(town.office.store)

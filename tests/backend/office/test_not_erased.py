@@ -12,8 +12,8 @@ from tests.backend.office import due, keeping
 from tests.backend.office.demo import ALLOWED
 from tests.backend.office.interrupted import Interrupted
 from tests.backend.office.keeping import NotDone
-from tests.backend.office.town import Town
 from tests.backend.wire.tries import IN_VAIN
+from tests.support.demo_office import DemoOffice
 
 CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -26,7 +26,7 @@ def test_one_that_cannot_be_erased_stops_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(due, "BATCH", 1)
-    town = Town(tmp_path, objects=interrupted)
+    town = DemoOffice(tmp_path, objects=interrupted)
     bad, good = (town.receive(town.photo(ALLOWED)) for _ in range(2))
     first = min(bad, good)
     interrupted.bad = [first]
@@ -47,7 +47,7 @@ def test_what_cannot_be_reached_stops_no_other(
     tmp_path: Path, interrupted: Interrupted, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As on a lost disk among many: it is tried again, and the others are gone."""
-    town = Town(tmp_path, objects=interrupted)
+    town = DemoOffice(tmp_path, objects=interrupted)
     ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(6)]
     interrupted.lost = ids[::2]
 
@@ -62,7 +62,7 @@ def test_what_cannot_be_reached_stops_no_other(
 def test_the_command_says_what_it_erased_and_how_much_it_could_not(
     tmp_path: Path, interrupted: Interrupted
 ) -> None:
-    town, now = Town(tmp_path, objects=interrupted), CAME + 40 * DAY
+    town, now = DemoOffice(tmp_path, objects=interrupted), CAME + 40 * DAY
     lost, bad, _ = (town.receive(town.photo(ALLOWED)) for _ in range(3))
     interrupted.lost, interrupted.bad = [lost], [bad]
 
@@ -76,7 +76,7 @@ def test_the_command_says_that_more_is_due_also_of_an_order_that_takes_no_photo(
     tmp_path: Path, interrupted: Interrupted
 ) -> None:
     """Its time is not over, and nothing finds it among what is overdue."""
-    town = Town(tmp_path, objects=interrupted)
+    town = DemoOffice(tmp_path, objects=interrupted)
     interrupted.lost = [town.receive(town.photo(ALLOWED))]
     town.office.ledger.execute("UPDATE orders SET gift = TRUE WHERE number = ?", (ALLOWED,))
 
@@ -88,7 +88,7 @@ def test_the_command_says_that_more_is_due_also_of_an_order_that_takes_no_photo(
 def test_the_command_says_what_it_erased_before_the_rest_could_not_be_reached(
     tmp_path: Path, interrupted: Interrupted
 ) -> None:
-    town = Town(tmp_path, objects=interrupted)
+    town = DemoOffice(tmp_path, objects=interrupted)
     ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(IN_VAIN + 4)]
     interrupted.lost = ids[3:]
 
@@ -103,7 +103,7 @@ def test_however_many_cannot_be_reached_side_by_side_the_others_go_in_the_next_r
 ) -> None:
     monkeypatch.setattr(due, "BATCH", 2)
     monkeypatch.setattr(keeping, "IN_VAIN", 3)
-    town = Town(tmp_path, objects=interrupted)
+    town = DemoOffice(tmp_path, objects=interrupted)
     ids = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(12)]
     interrupted.lost = ids[:8]
 
@@ -117,7 +117,7 @@ def test_however_many_cannot_be_reached_side_by_side_the_others_go_in_the_next_r
 def test_where_nothing_can_be_reached_few_are_tried_and_rows_go_all_the_same(
     tmp_path: Path, interrupted: Interrupted
 ) -> None:
-    town = Town(tmp_path, objects=interrupted)
+    town = DemoOffice(tmp_path, objects=interrupted)
     interrupted.lost = [town.receive(town.photo(ALLOWED), _at(minute)) for minute in range(12)]
     town.office.routes.plan("old", [ALLOWED], CAME, CAME + timedelta(hours=1))
 

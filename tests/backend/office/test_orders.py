@@ -20,16 +20,16 @@ from tests.backend.office.demo import (
 )
 from tests.backend.office.ledger import open_ledger
 from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder
-from tests.backend.office.town import KEY, KID, NOON, Town
 from tests.backend.wire import manifest
+from tests.support.demo_office import KEY, KID, NOON, DemoOffice
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path)
+def town(tmp_path: Path) -> DemoOffice:
+    return DemoOffice(tmp_path)
 
 
-def test_each_order_gets_the_rule_of_its_flags(town: Town) -> None:
+def test_each_order_gets_the_rule_of_its_flags(town: DemoOffice) -> None:
     rules = {number: town.rule(number) for number in demo.PLACES}
 
     assert rules == dict.fromkeys(demo.PLACES, "allowed") | {
@@ -40,7 +40,7 @@ def test_each_order_gets_the_rule_of_its_flags(town: Town) -> None:
     }
 
 
-def test_no_photo_outweighs_a_signature_and_sql_agrees(town: Town) -> None:
+def test_no_photo_outweighs_a_signature_and_sql_agrees(town: DemoOffice) -> None:
     """The rule is written twice, in Python and in SQL; over all flags they say the same."""
     flags = ("signature_required", "confidential", "gift", "opted_out")
     ledger = open_ledger(town.folder)
@@ -61,7 +61,7 @@ def test_no_photo_outweighs_a_signature_and_sql_agrees(town: Town) -> None:
         assert refused or (found is PhotoRule.SIGNATURE_REQUIRED) == on[0]
 
 
-def test_a_manifest_says_neither_who_nor_why(town: Town) -> None:
+def test_a_manifest_says_neither_who_nor_why(town: DemoOffice) -> None:
     """Which addresses are confidential is the last thing a stolen device may tell."""
     told: list[dict[str, Any]] = []
 
@@ -80,7 +80,7 @@ def test_a_manifest_says_neither_who_nor_why(town: Town) -> None:
     assert len({tuple(stop) for stop in told[0]["stops"]}) == 1
 
 
-def test_version_and_token_stay_until_something_changes(town: Town) -> None:
+def test_version_and_token_stay_until_something_changes(town: DemoOffice) -> None:
     first, again = town.manifest(), town.manifest(now=NOON + timedelta(hours=1))
 
     town.office.opt_out_order(CHANGES_MIND, True)
@@ -90,7 +90,7 @@ def test_version_and_token_stay_until_something_changes(town: Town) -> None:
     assert town.rule(CHANGES_MIND) == "no_photo"
 
 
-def test_opting_out_at_an_address_counts_for_all_that_goes_there(town: Town) -> None:
+def test_opting_out_at_an_address_counts_for_all_that_goes_there(town: DemoOffice) -> None:
     town.office.opt_out_address("a-7", True)
 
     assert {town.rule(demo.RIGHT_DOOR), town.rule(CHANGES_MIND)} == {"no_photo"}
@@ -102,17 +102,19 @@ def test_opting_out_at_an_address_counts_for_all_that_goes_there(town: Town) -> 
 
 def test_version_grows_also_when_the_ledger_was_lost(tmp_path: Path) -> None:
     """A device keeps what it has unless the number is higher."""
-    before = Town(tmp_path / "before")
+    before = DemoOffice(tmp_path / "before")
     for opted_out in (True, False, True):
         before.office.opt_out_order(ALLOWED, opted_out)
         last = before.manifest()
 
-    anew = Town(tmp_path / "anew").manifest(now=NOON + timedelta(minutes=1))
+    anew = DemoOffice(tmp_path / "anew").manifest(now=NOON + timedelta(minutes=1))
 
     assert anew.version > last.version
 
 
-def test_a_swapped_device_gets_the_rest_of_the_route_and_the_old_one_nothing(town: Town) -> None:
+def test_a_swapped_device_gets_the_rest_of_the_route_and_the_old_one_nothing(
+    town: DemoOffice,
+) -> None:
     town.receive(town.photo(ALLOWED))
     old = town.manifest()
 
@@ -127,7 +129,7 @@ def test_a_swapped_device_gets_the_rest_of_the_route_and_the_old_one_nothing(tow
     assert (emptied.begins, emptied.ends) == (old.begins, old.ends)
 
 
-def test_a_route_that_goes_back_to_the_first_device_is_newer_there(town: Town) -> None:
+def test_a_route_that_goes_back_to_the_first_device_is_newer_there(town: DemoOffice) -> None:
     versions = [town.manifest().version]
     for device_id in ("van-8", "van-7"):
         town.office.routes.assign(demo.ROUTE, device_id)
@@ -137,7 +139,7 @@ def test_a_route_that_goes_back_to_the_first_device_is_newer_there(town: Town) -
     assert len(town.manifest().stops) == len(demo.PLACES)
 
 
-def test_without_a_route_or_after_its_end_there_is_no_manifest(town: Town) -> None:
+def test_without_a_route_or_after_its_end_there_is_no_manifest(town: DemoOffice) -> None:
     def asked(device_id: str, hours: int) -> object:
         now = NOON + timedelta(hours=hours)
         return town.office.routes.manifest(
@@ -149,7 +151,7 @@ def test_without_a_route_or_after_its_end_there_is_no_manifest(town: Town) -> No
     assert asked("van-9", 0) is None
 
 
-def test_the_ended_route_is_wiped_and_its_number_stays(town: Town) -> None:
+def test_the_ended_route_is_wiped_and_its_number_stays(town: DemoOffice) -> None:
     last = town.manifest()
 
     town.office.keeping.expire(NOON + timedelta(hours=12))
@@ -161,12 +163,12 @@ def test_the_ended_route_is_wiped_and_its_number_stays(town: Town) -> None:
     assert town.manifest(now=NOON + timedelta(days=1)).version > last.version
 
 
-def test_a_route_longer_than_a_manifest_may_be_is_refused(town: Town) -> None:
+def test_a_route_longer_than_a_manifest_may_be_is_refused(town: DemoOffice) -> None:
     with pytest.raises(ValueError, match="route: from 0 to 1 day"):
         town.office.routes.plan("long", [], NOON, NOON + timedelta(hours=25))
 
 
-def test_a_customer_has_their_own_orders_only(town: Town) -> None:
+def test_a_customer_has_their_own_orders_only(town: DemoOffice) -> None:
     orders = town.office.orders
 
     assert [order.number for order in orders.of_customer("c-1")] == ["1002", "1001"]
@@ -175,7 +177,7 @@ def test_a_customer_has_their_own_orders_only(town: Town) -> None:
         orders.find("9999\0")
 
 
-def test_all_survives_a_restart(town: Town) -> None:
+def test_all_survives_a_restart(town: DemoOffice) -> None:
     town.office.opt_out_order(ALLOWED, True)
     version = town.manifest().version
 
@@ -185,7 +187,7 @@ def test_all_survives_a_restart(town: Town) -> None:
     assert again.execute("SELECT opted_out FROM orders WHERE number = '1001'").fetchone()[0] == 1
 
 
-def test_a_route_is_handed_on_whole_to_a_device_without_one(town: Town) -> None:
+def test_a_route_is_handed_on_whole_to_a_device_without_one(town: DemoOffice) -> None:
     town.receive(town.photo(ALLOWED))
     late = town.photo(CHANGES_MIND)
     before = town.manifest().stops
@@ -198,7 +200,7 @@ def test_a_route_is_handed_on_whole_to_a_device_without_one(town: Town) -> None:
     assert town.shown(CHANGES_MIND) == [late.label.capture_id], "it still had this to send"
 
 
-def test_what_is_not_done_goes_behind_the_route_that_the_other_has(town: Town) -> None:
+def test_what_is_not_done_goes_behind_the_route_that_the_other_has(town: DemoOffice) -> None:
     orders, routes = town.office.orders, town.office.routes
     orders.add(replace(orders.find(GIFT), number="own", stop_id="own", codes=(), gift=False))
     routes.plan("route-8", ["own"], NOON - timedelta(hours=1), NOON + timedelta(hours=8))
@@ -213,7 +215,7 @@ def test_what_is_not_done_goes_behind_the_route_that_the_other_has(town: Town) -
     assert orders.find(ALLOWED).stop_id not in left
 
 
-def test_a_route_that_has_ended_is_not_handed_on(town: Town) -> None:
+def test_a_route_that_has_ended_is_not_handed_on(town: DemoOffice) -> None:
     later = NOON + timedelta(days=2)
 
     town.office.routes.hand_on(town.van.device_id, "van-8", later)

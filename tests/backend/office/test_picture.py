@@ -19,8 +19,8 @@ from agent.record import credentials
 from tests.agent.capture.test_exif import FACTS, PLAIN
 from tests.backend.office.picture import MAX_SCANS, customer_copy
 from tests.backend.office.segments import segments
-from tests.backend.office.town import PICTURE
 from tests.support.credentialed import Van
+from tests.support.demo_office import PICTURE
 
 STAMPED = exif.stamp(PLAIN, FACTS)
 CHATTY = (

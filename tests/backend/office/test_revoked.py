@@ -10,7 +10,7 @@ from agent.record import signing
 from tests.backend.office import revoked
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
 from tests.backend.office.model import open_office
-from tests.backend.office.town import Town
+from tests.support.demo_office import DemoOffice
 from tests.support.engines import only_sqlite, take_column
 from tests.support.factory import RecordMaker
 
@@ -19,17 +19,17 @@ BEFORE, FROM_THEN = "2026-12-01T10:59:59.999Z", "2026-12-01T11:00:00.000Z"
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
-    return Town(tmp_path)
+def town(tmp_path: Path) -> DemoOffice:
+    return DemoOffice(tmp_path)
 
 
-def revoke(town: Town, since: datetime = SINCE) -> str:
+def revoke(town: DemoOffice, since: datetime = SINCE) -> str:
     kid = signing.thumbprint(town.van.key.public_key())
     town.office.revoked_keys.add(kid, town.van.device_id, since)
     return kid
 
 
-def test_a_photo_from_before_stays_and_one_from_then_is_shown_to_nobody(town: Town) -> None:
+def test_a_photo_from_before_stays_and_one_from_then_is_shown_to_nobody(town: DemoOffice) -> None:
     good = town.receive(town.photo(RIGHT_DOOR), BEFORE)
     forged = town.receive(town.photo(ALLOWED), FROM_THEN)
 
@@ -43,7 +43,7 @@ def test_a_photo_from_before_stays_and_one_from_then_is_shown_to_nobody(town: To
     assert [photo.capture_id for photo in filing.revoked()] == [forged]
 
 
-def test_a_photo_that_comes_later_is_kept_and_shown_to_nobody(town: Town) -> None:
+def test_a_photo_that_comes_later_is_kept_and_shown_to_nobody(town: DemoOffice) -> None:
     revoke(town)
 
     forged = town.receive(town.photo(ALLOWED), FROM_THEN)
@@ -56,7 +56,7 @@ def test_a_photo_that_comes_later_is_kept_and_shown_to_nobody(town: Town) -> Non
     assert {photo.capture_id for photo in town.office.filing.revoked()} == {forged, stray}
 
 
-def test_a_forged_void_takes_nothing_back(town: Town) -> None:
+def test_a_forged_void_takes_nothing_back(town: DemoOffice) -> None:
     """Neither one that came before the office knew, nor one that comes after."""
     photos = [town.receive(town.photo(number), BEFORE) for number in (RIGHT_DOOR, LEFT_DOOR)]
     town.receive(town.void(photos[0]), FROM_THEN)
@@ -71,7 +71,7 @@ def test_a_forged_void_takes_nothing_back(town: Town) -> None:
 
 
 def test_a_device_of_a_year_is_reckoned_anew_in_steps_between_which_others_file(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    town: DemoOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What its driver took back rightly is never seen in between."""
     monkeypatch.setattr(revoked, "BATCH", 1)
@@ -95,7 +95,7 @@ def test_a_device_of_a_year_is_reckoned_anew_in_steps_between_which_others_file(
     assert set(town.shown(RIGHT_DOOR)) == {photos[0], photos[2]}
 
 
-def test_what_the_driver_took_back_before_stays_so(town: Town) -> None:
+def test_what_the_driver_took_back_before_stays_so(town: DemoOffice) -> None:
     photo = town.receive(town.photo(RIGHT_DOOR), BEFORE)
     town.receive(town.void(photo), BEFORE)
 
@@ -104,7 +104,7 @@ def test_what_the_driver_took_back_before_stays_so(town: Town) -> None:
     assert town.shown(RIGHT_DOOR) == []
 
 
-def test_another_key_of_the_same_device_is_believed(town: Town) -> None:
+def test_another_key_of_the_same_device_is_believed(town: DemoOffice) -> None:
     """The device that was given a new signing key, and its name kept."""
     revoke(town)
     town.van = RecordMaker(town.van.device_id)
@@ -114,7 +114,7 @@ def test_another_key_of_the_same_device_is_believed(town: Town) -> None:
     assert town.shown(ALLOWED) == [good]
 
 
-def test_an_earlier_date_moves_it_back_and_a_later_one_does_nothing(town: Town) -> None:
+def test_an_earlier_date_moves_it_back_and_a_later_one_does_nothing(town: DemoOffice) -> None:
     kid = revoke(town)
     listed = town.office.revoked_keys.payload
     first = listed()
@@ -133,7 +133,7 @@ def test_an_earlier_date_moves_it_back_and_a_later_one_does_nothing(town: Town) 
 
 
 @only_sqlite
-def test_records_of_before_the_key_was_kept_are_the_devices(town: Town) -> None:
+def test_records_of_before_the_key_was_kept_are_the_devices(town: DemoOffice) -> None:
     """A device had one key then; `orders.db` of 2026.11.1 has no such column."""
     town.receive(town.photo(ALLOWED), FROM_THEN)
     take_column(town.office.ledger, "captures", "kid")

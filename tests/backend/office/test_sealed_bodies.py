@@ -10,17 +10,17 @@ from tests.backend.office import claims
 from tests.backend.office.demo import ALLOWED
 from tests.backend.office.filing import CannotBindError
 from tests.backend.office.model import open_office
-from tests.backend.office.town import NOON, RECEIVED, Town
 from tests.backend.seals import Seals
 from tests.backend.settings import WrongSettingError
 from tests.backend.wire.store import Store
+from tests.support.demo_office import NOON, RECEIVED, DemoOffice
 from tests.support.engines import has
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Town:
+def town(tmp_path: Path) -> DemoOffice:
     """Its van seals to whom the office names."""
-    town = Town(tmp_path)
+    town = DemoOffice(tmp_path)
     town.van.sealed_to = Seals(tmp_path).recipients()
     return town
 
@@ -30,14 +30,14 @@ def escrow(folder: Path) -> Path:
     return file
 
 
-def test_a_sealed_photo_is_its_orders_as_any_other(town: Town) -> None:
+def test_a_sealed_photo_is_its_orders_as_any_other(town: DemoOffice) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
 
     assert town.shown(ALLOWED) == [capture_id]
     assert has(town.office.store.photo, capture_id)
 
 
-def test_after_another_identity_both_open_and_escrow_stays(town: Town) -> None:
+def test_after_another_identity_both_open_and_escrow_stays(town: DemoOffice) -> None:
     first, seals = town.van.sealed_to, Seals(town.folder)
     before = town.receive(town.photo(ALLOWED))
     seals.rotate()
@@ -53,7 +53,7 @@ def test_after_another_identity_both_open_and_escrow_stays(town: Town) -> None:
         assert store.open(store.received(one)).photo
 
 
-def test_another_office_identity_takes_nobody_elses_place(town: Town) -> None:
+def test_another_office_identity_takes_nobody_elses_place(town: DemoOffice) -> None:
     """Not escrow's, brought here when the office's own was lost, nor a second office's."""
     seals = Seals(town.folder)
     escrow(town.folder).rename(town.folder / "keys" / "identities" / "escrow.txt")
@@ -68,7 +68,7 @@ def test_another_office_identity_takes_nobody_elses_place(town: Town) -> None:
 
 
 def test_a_file_that_is_no_identity_harms_no_record(
-    town: Town, caplog: pytest.LogCaptureFixture
+    town: DemoOffice, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name, content in {"note.txt": b"to be moved", "odd.txt": b"\xff\xfe"}.items():
         (town.folder / "keys" / "identities" / name).write_bytes(content)
@@ -87,7 +87,7 @@ def test_recipients_that_cannot_be_are_told_with_their_file(tmp_path: Path) -> N
         Seals(tmp_path).recipients()
 
 
-def test_no_identity_is_ever_written_over(town: Town) -> None:
+def test_no_identity_is_ever_written_over(town: DemoOffice) -> None:
     """Where the list of recipients is lost, others are made; what was sealed still opens."""
     seals = Seals(town.folder)
     before = {file.name: file.read_text() for file in town.folder.rglob("*.txt")}
@@ -102,7 +102,7 @@ def test_no_identity_is_ever_written_over(town: Town) -> None:
     assert len(seals.identities()) == 3
 
 
-def test_what_nobody_opens_is_kept_as_received_and_waits_for_dispatch(town: Town) -> None:
+def test_what_nobody_opens_is_kept_as_received_and_waits_for_dispatch(town: DemoOffice) -> None:
     """It could be of any door: no customer sees it, and nobody can say whose it is."""
     stranger = [str(pyrage.x25519.Identity.generate().to_public()) for _ in range(2)]
     town.van.sealed_to = Recipients.of(stranger)
@@ -118,7 +118,7 @@ def test_what_nobody_opens_is_kept_as_received_and_waits_for_dispatch(town: Town
         town.office.filing.bind(capture_id, ALLOWED)
 
 
-def test_it_is_filed_once_its_identity_has_come(town: Town, tmp_path: Path) -> None:
+def test_it_is_filed_once_its_identity_has_come(town: DemoOffice, tmp_path: Path) -> None:
     """Here the office's own is lost, and escrow's is brought."""
     for file in (tmp_path / "keys" / "identities").iterdir():
         file.unlink()
@@ -133,7 +133,7 @@ def test_it_is_filed_once_its_identity_has_come(town: Town, tmp_path: Path) -> N
 
 
 def test_who_starts_a_moment_later_undoes_nothing_that_dispatch_did_meanwhile(
-    town: Town, tmp_path: Path
+    town: DemoOffice, tmp_path: Path
 ) -> None:
     """It read the list of what cannot be opened before the first had filed it anew."""
     for file in (tmp_path / "keys" / "identities").iterdir():

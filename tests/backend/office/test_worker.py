@@ -16,10 +16,10 @@ from tests.backend.office import claims
 from tests.backend.office.demo import ALLOWED, OPTED_OUT, RIGHT_DOOR
 from tests.backend.office.inbox import MOST_KEPT, Inbox
 from tests.backend.office.model import Office, open_office
-from tests.backend.office.town import RECEIVED, Town
 from tests.backend.office.worker import TRIED_S, Worker
 from tests.backend.wire.store import Store
 from tests.backend.wire.unfiled import AGAIN, LEASE, MOST, OWN
+from tests.support.demo_office import RECEIVED, DemoOffice
 from tests.support.engines import only_sqlite
 from tests.support.waiting import until
 
@@ -27,21 +27,21 @@ NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def beside(town: Town) -> Iterator[Office]:
+def beside(town: DemoOffice) -> Iterator[Office]:
     """A backend that files in a thread."""
     office = open_office(Store(town.folder))
     with Worker(office).running():
         yield office
 
 
-def received(town: Town, number: str = ALLOWED) -> CaptureId:
+def received(town: DemoOffice, number: str = ALLOWED) -> CaptureId:
     """It has its receipt, and the process ended then."""
     made = town.photo(number)
     town.keep(made)
     return made.label.capture_id
 
 
-def test_what_another_process_received_is_filed(town: Town, other: Office) -> None:
+def test_what_another_process_received_is_filed(town: DemoOffice, other: Office) -> None:
     capture_id = received(town)
     assert town.shown(ALLOWED) == []
 
@@ -52,7 +52,7 @@ def test_what_another_process_received_is_filed(town: Town, other: Office) -> No
     assert other.store.unfiled.backlog().records == 0
 
 
-def test_what_is_not_filed_yet_counts_as_received_once(town: Town, other: Office) -> None:
+def test_what_is_not_filed_yet_counts_as_received_once(town: DemoOffice, other: Office) -> None:
     """Where a chain ended stands for good: its last record may have come a moment ago."""
     made = town.photo(ALLOWED)
     town.keep(made)
@@ -67,7 +67,9 @@ def test_what_is_not_filed_yet_counts_as_received_once(town: Town, other: Office
     assert before == other.received_of(device_id) == [capture_id]
 
 
-def test_a_worker_is_woken_by_what_its_own_process_receives(town: Town, beside: Office) -> None:
+def test_a_worker_is_woken_by_what_its_own_process_receives(
+    town: DemoOffice, beside: Office
+) -> None:
     """The second time it had nothing to do, and would look by itself a minute later."""
     for number in (ALLOWED, RIGHT_DOOR):
         made = town.photo(number)
@@ -80,7 +82,7 @@ def test_a_worker_is_woken_by_what_its_own_process_receives(town: Town, beside: 
 
 
 def test_what_another_process_has_just_received_is_left_to_it_until_the_next_look(
-    town: Town, other: Office
+    town: DemoOffice, other: Office
 ) -> None:
     """It has the record open in its hand: anybody else would fetch it once more."""
     worker = Worker(other)
@@ -98,7 +100,7 @@ def test_what_another_process_has_just_received_is_left_to_it_until_the_next_loo
 
 
 def test_what_was_received_this_moment_is_due_to_others_only_later(
-    town: Town, other: Office
+    town: DemoOffice, other: Office
 ) -> None:
     """Where there are others; then also when its own process died."""
     made, now = town.photo(ALLOWED), datetime.now(UTC)
@@ -111,7 +113,9 @@ def test_what_was_received_this_moment_is_due_to_others_only_later(
     assert (before, after) == ([], [made.label.capture_id])
 
 
-def test_of_more_than_it_takes_at_once_nothing_waits_for_a_look(town: Town, other: Office) -> None:
+def test_of_more_than_it_takes_at_once_nothing_waits_for_a_look(
+    town: DemoOffice, other: Office
+) -> None:
     worker = Worker(other)
     worker.step()
     for _ in range(MOST + 1):
@@ -126,7 +130,7 @@ def test_of_more_than_it_takes_at_once_nothing_waits_for_a_look(town: Town, othe
 
 
 def test_of_what_is_received_faster_than_it_is_filed_only_some_stays_in_memory(
-    town: Town,
+    town: DemoOffice,
 ) -> None:
     said = claims.read(town.office.store.open(town.photo(ALLOWED).content))
     inbox = Inbox()
@@ -138,7 +142,9 @@ def test_of_what_is_received_faster_than_it_is_filed_only_some_stays_in_memory(
     assert inbox.came(2 * MOST_KEPT) == [str(number) for number in range(1, MOST_KEPT + 1)]
 
 
-def test_of_what_another_process_files_nothing_stays_in_memory(town: Town, other: Office) -> None:
+def test_of_what_another_process_files_nothing_stays_in_memory(
+    town: DemoOffice, other: Office
+) -> None:
     made = town.photo(ALLOWED)
     town.office.take_in(town.keep(made))
     Worker(other).step()
@@ -148,7 +154,7 @@ def test_of_what_another_process_files_nothing_stays_in_memory(town: Town, other
     assert town.office.inbox.take(made.label.capture_id) is None
 
 
-def test_what_stays_in_memory_is_small_however_much_a_device_says(town: Town) -> None:
+def test_what_stays_in_memory_is_small_however_much_a_device_says(town: DemoOffice) -> None:
     opened = town.office.store.open(town.photo(ALLOWED).content)
     much: dict[str, Any] = {
         "note": "x" * 100_000,
@@ -162,7 +168,7 @@ def test_what_stays_in_memory_is_small_however_much_a_device_says(town: Town) ->
 
 
 def test_a_bug_in_reading_what_a_record_says_takes_no_receipt_away(
-    town: Town, other: Office, caplog: pytest.LogCaptureFixture
+    town: DemoOffice, other: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Here the record has no words at all; a worker fetches it as it is."""
     made = town.photo(ALLOWED)
@@ -177,7 +183,7 @@ def test_a_bug_in_reading_what_a_record_says_takes_no_receipt_away(
 
 
 def test_a_photo_of_an_order_without_photos_is_erased_by_whoever_files_it(
-    town: Town, other: Office
+    town: DemoOffice, other: Office
 ) -> None:
     capture_id = received(town, OPTED_OUT)
 
@@ -188,7 +194,7 @@ def test_a_photo_of_an_order_without_photos_is_erased_by_whoever_files_it(
 
 @pytest.mark.parametrize("ends_before", ["filed", "told so"])
 def test_what_a_worker_left_when_it_died_is_filed_once_by_the_next(
-    town: Town, other: Office, ends_before: str
+    town: DemoOffice, other: Office, ends_before: str
 ) -> None:
     capture_id = received(town)
     assert town.office.store.unfiled.take(NOW) == [capture_id]
@@ -203,7 +209,9 @@ def test_what_a_worker_left_when_it_died_is_filed_once_by_the_next(
 
 
 @only_sqlite
-def test_at_a_start_of_its_only_process_nothing_has_to_wait(town: Town, other: Office) -> None:
+def test_at_a_start_of_its_only_process_nothing_has_to_wait(
+    town: DemoOffice, other: Office
+) -> None:
     capture_id = received(town)
     town.office.store.unfiled.take(NOW)
 
@@ -213,7 +221,7 @@ def test_at_a_start_of_its_only_process_nothing_has_to_wait(town: Town, other: O
 
 
 def test_a_record_that_cannot_be_filed_stops_no_other_and_is_logged_once(
-    town: Town, other: Office, caplog: pytest.LogCaptureFixture
+    town: DemoOffice, other: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     lost, there = received(town), received(town, RIGHT_DOOR)
     store = town.office.store
@@ -254,7 +262,7 @@ def denied(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 
 def test_records_whose_objects_alone_are_away_stop_no_other_and_are_tried_again(
-    town: Town, other: Office, denied: set[str], caplog: pytest.LogCaptureFixture
+    town: DemoOffice, other: Office, denied: set[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     first, bad, worse, last = (received(town) for _ in range(4))
     denied |= {bad, worse}
@@ -274,7 +282,7 @@ def test_records_whose_objects_alone_are_away_stop_no_other_and_are_tried_again(
 
 
 def test_while_no_object_can_be_had_the_worker_waits(
-    town: Town, other: Office, denied: set[str]
+    town: DemoOffice, other: Office, denied: set[str]
 ) -> None:
     denied |= {received(town), received(town)}
 
@@ -282,7 +290,7 @@ def test_while_no_object_can_be_had_the_worker_waits(
 
 
 def test_marks_of_what_was_filed_go_also_when_the_rows_are_away_after_it(
-    town: Town, other: Office, monkeypatch: pytest.MonkeyPatch
+    town: DemoOffice, other: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else they are another worker's 15 s later, and counted as waiting until then."""
     first, bad = received(town), received(town)
@@ -306,7 +314,7 @@ def test_marks_of_what_was_filed_go_also_when_the_rows_are_away_after_it(
 
 @only_sqlite
 def test_a_bug_that_one_record_meets_stops_no_other(
-    town: Town, other: Office, caplog: pytest.LogCaptureFixture
+    town: DemoOffice, other: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Here it is something in the database that nobody reckoned with."""
     bad, good = received(town), received(town, RIGHT_DOOR)
@@ -324,7 +332,7 @@ def test_a_bug_that_one_record_meets_stops_no_other(
 
 
 def test_a_worker_that_meets_a_bug_goes_on(
-    town: Town, beside: Office, caplog: pytest.LogCaptureFixture
+    town: DemoOffice, beside: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Else devices would get receipts for days, and nobody see a photo."""
     db = town.office.store.db
@@ -339,7 +347,7 @@ def test_a_worker_that_meets_a_bug_goes_on(
     until(lambda: town.shown(ALLOWED) == [capture_id])
 
 
-def test_workers_that_take_at_once_never_take_the_same(town: Town) -> None:
+def test_workers_that_take_at_once_never_take_the_same(town: DemoOffice) -> None:
     ids = [received(town) for _ in range(2 * MOST)]
     taken: list[str] = []
 
@@ -357,7 +365,7 @@ def test_workers_that_take_at_once_never_take_the_same(town: Town) -> None:
     assert sorted(taken) == sorted(ids)
 
 
-def test_two_workers_take_each_record_once(town: Town, other: Office) -> None:
+def test_two_workers_take_each_record_once(town: DemoOffice, other: Office) -> None:
     ids = {received(town) for _ in range(MOST + 5)}
 
     first, second = town.office.store.unfiled.take(NOW), other.store.unfiled.take(NOW)
@@ -366,7 +374,7 @@ def test_two_workers_take_each_record_once(town: Town, other: Office) -> None:
     assert {*first, *second} == ids
 
 
-def test_what_two_workers_file_at_once_is_filed_once(town: Town, other: Office) -> None:
+def test_what_two_workers_file_at_once_is_filed_once(town: DemoOffice, other: Office) -> None:
     ids = [received(town) for _ in range(8)]
 
     def file(office: Office) -> None:
@@ -382,7 +390,7 @@ def test_what_two_workers_file_at_once_is_filed_once(town: Town, other: Office) 
     assert sorted(town.shown(ALLOWED)) == sorted(ids)
 
 
-def test_what_an_older_version_received_is_looked_at_once_more(town: Town) -> None:
+def test_what_an_older_version_received_is_looked_at_once_more(town: DemoOffice) -> None:
     """It kept no marks, and may have ended before it had filed the last."""
     filed, unfiled = town.receive(town.photo(RIGHT_DOOR)), received(town)
     for one in ("DELETE FROM migrations WHERE room = 'unfiled'", "DROP TABLE unfiled"):
@@ -395,7 +403,7 @@ def test_what_an_older_version_received_is_looked_at_once_more(town: Town) -> No
     assert town.shown(ALLOWED) == [unfiled]
 
 
-def test_a_receipt_that_is_signed_anew_is_not_filed_anew(town: Town) -> None:
+def test_a_receipt_that_is_signed_anew_is_not_filed_anew(town: DemoOffice) -> None:
     capture_id = town.receive(town.photo(ALLOWED))
     verdict = town.office.store.verdict(capture_id)
     assert verdict is not None

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from tests.backend.pages.live import Live, live_town
 from tests.backend.pages.walk import PHONE, counts, is_missing, is_odd
+from tests.support.live_pages import Live, live_pages
 
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Live]:
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         yield live
 
 
 @pytest.fixture(scope="package")
 def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """One town for all tests that change nothing in it."""
-    with live_town(tmp_path_factory.mktemp("unchanged")) as live:
+    with live_pages(tmp_path_factory.mktemp("unchanged")) as live:
         yield live
 
 

@@ -15,7 +15,7 @@ from tests.backend.office.access import Dispatch
 from tests.backend.pages import PREFIX
 from tests.backend.pages.door import COOKIE
 from tests.backend.pages.fleet_samples import settle
-from tests.backend.pages.live import live_town
+from tests.support.live_pages import live_pages
 
 FILE: Final = Path(__file__).parents[1] / "fleet.png"
 
@@ -28,7 +28,7 @@ COLOURS: Final = 32
 
 def main(file: Path = FILE) -> None:
     """Draw it anew; the same fleet, at the same time, each time."""
-    with TemporaryDirectory() as folder, live_town(Path(folder)) as live:
+    with TemporaryDirectory() as folder, live_pages(Path(folder)) as live:
         settle(Path(folder))
         cookie = live.browser(Dispatch()).cookie
         taken = _page(live.url, cookie)

@@ -13,9 +13,9 @@ from tests.backend.engines.opening import open_database
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
-from tests.backend.office.town import NOON
 from tests.backend.reports.samples import document, report, waits
 from tests.backend.reports.store import Reports
+from tests.support.demo_office import NOON
 
 HOUR: Final = timedelta(hours=1)
 

@@ -16,7 +16,6 @@ from tests.backend.identity.known import DeviceState
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Dispatch
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR
-from tests.backend.office.town import NOON
 from tests.backend.pages.fleet_samples import (
     BENCH,
     HOUR,
@@ -28,13 +27,14 @@ from tests.backend.pages.fleet_samples import (
     settle,
 )
 from tests.backend.pages.fleet_words import sentence
-from tests.backend.pages.live import Live, live_town
 from tests.backend.reports.read import Report, read
 from tests.backend.reports.samples import document, report, waits
 from tests.backend.reports.store import Reports
 from tests.backend.reports.troubles import NEEDS, Noticed, told
 from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Upload
+from tests.support.demo_office import NOON
+from tests.support.live_pages import Live, live_pages
 
 IN_ORDER = f"""
 3 devices of 6 need a person.
@@ -63,7 +63,7 @@ HOSTILE = "<script>alert(1)</script>\"'&"
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A device of each kind; the tests add more, and change none of them."""
     folder = tmp_path_factory.mktemp("fleet")
-    with live_town(folder) as live:
+    with live_pages(folder) as live:
         settle(folder)
         yield live
 
@@ -88,7 +88,7 @@ def say(live: Live, device_id: str, **said: Any) -> str:
 
 
 def test_first_who_needs_a_person_what_and_where_then_what_waits_since_when(tmp_path: Path) -> None:
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         settle(tmp_path)
         page = seen(live)
         dispatch = live.browser(Dispatch()).get("/dispatch").text
@@ -153,7 +153,7 @@ def test_each_reason_why_something_waits_has_its_sentence(fleet: Live, why: Trou
 
 
 def test_what_the_backend_knows_is_told_beside_what_the_device_says(tmp_path: Path) -> None:
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         register = Register(tmp_path)
         for device_id in ("never", "silent", "unreadable", "gone"):
             register.let_in(device_id)
@@ -267,7 +267,7 @@ def test_times_are_told_to_the_hour_and_places_not_at_all(fleet: Live) -> None:
 
 
 def test_without_identity_there_is_no_fleet_to_be_seen(tmp_path: Path) -> None:
-    with live_town(tmp_path, identity=False) as live:
+    with live_pages(tmp_path, identity=False) as live:
         dispatch = live.browser(Dispatch())
 
         assert dispatch.get("/fleet").status_code == 404
@@ -275,7 +275,7 @@ def test_without_identity_there_is_no_fleet_to_be_seen(tmp_path: Path) -> None:
 
 
 def test_how_a_device_ended_and_who_brought_what_of_it_is_told(tmp_path: Path) -> None:
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         van, office, register = live.town.van, live.town.office, Register(tmp_path)
         register.let_in(van.device_id)
         live.town.receive(live.town.photo(ALLOWED))

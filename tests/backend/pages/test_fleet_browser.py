@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.backend.pages.fleet_samples import settle, settle_many
-from tests.backend.pages.live import Live, live_town
 from tests.backend.pages.walk import Walk
+from tests.support.live_pages import Live, live_pages
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +20,7 @@ SMALL_PX = 360
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Live]:
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         yield live
 
 

@@ -6,7 +6,6 @@ from urllib.parse import parse_qs
 import pytest
 
 from agent.status.troubles import Trouble
-from tests.backend.office.town import NOON
 from tests.backend.pages.door import fields
 from tests.backend.pages.fleet_list import (
     PAGE_LENGTH,
@@ -19,6 +18,7 @@ from tests.backend.pages.fleet_list import (
 )
 from tests.backend.reports.asked import NotAskedRightError
 from tests.backend.reports.troubles import Need, Noticed
+from tests.support.demo_office import NOON
 
 HOUR = timedelta(hours=1)
 

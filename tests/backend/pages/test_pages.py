@@ -26,14 +26,14 @@ from tests.backend.office.demo import (
     SIGNATURE,
 )
 from tests.backend.office.orders import Order
-from tests.backend.office.town import NOON, PICTURE
 from tests.backend.pages import dispatch, words
-from tests.backend.pages.live import Browser, Live, live_town
 from tests.backend.settings import Retention
 from tests.backend.wire import asking
 from tests.backend.wire.rescued import Rescues
 from tests.backend.wire.store import Store
+from tests.support.demo_office import NOON, PICTURE
 from tests.support.factory import RecordMaker
+from tests.support.live_pages import Browser, Live, live_pages
 
 OWNER, SECOND, THIRD, FOURTH = (Customer(f"c-{number}") for number in (1, 2, 3, 4))
 AGENT = Agent("17")
@@ -458,7 +458,7 @@ def test_what_is_kept_says_what_the_configuration_says(tmp_path: Path) -> None:
     settings = "\n".join(f"{name} = {days}" for name, days in odd.items())
     (tmp_path / "backend.toml").write_text(f"[retention]\n{settings}\n")
 
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         page = live.browser().get("/what-is-kept").text
 
     assert sorted(int(days) for days in re.findall(r"(\d+) days?\b", page)) == sorted(odd.values())
@@ -479,7 +479,7 @@ def test_simulated_photos_are_seen_by_nobody_unless_the_backend_was_told_to(live
 
 
 def test_simulated_photos_stand_under_a_banner_on_every_page(tmp_path: Path) -> None:
-    with live_town(tmp_path, show_simulated=True) as live:
+    with live_pages(tmp_path, show_simulated=True) as live:
         live.town.receive(live.town.photo(ALLOWED, simulated=True))
         stray = live.town.receive(live.town.stray(simulated=True))
         pages = [

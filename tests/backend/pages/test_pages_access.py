@@ -12,11 +12,11 @@ from agent.record.signing import thumbprint
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import ALLOWED, SIGNATURE
-from tests.backend.office.town import NOON, PICTURE
-from tests.backend.pages.live import Browser, Live, live_town
 from tests.backend.reports.samples import DEVICE, report
 from tests.backend.reports.store import Reports
+from tests.support.demo_office import NOON, PICTURE
 from tests.support.factory import RecordMaker
+from tests.support.live_pages import Browser, Live, live_pages
 from tests.support.wire import BODY, VERSION, announce, named
 
 OWNER, OTHER = Customer("c-1"), Customer("c-2")
@@ -107,7 +107,7 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with live_town(tmp_path_factory.mktemp("town")) as live:
+    with live_pages(tmp_path_factory.mktemp("town")) as live:
         town = live.town
         photo = town.receive(town.photo(ALLOWED))
         strays = [town.receive(town.stray()) for _ in range(3)]

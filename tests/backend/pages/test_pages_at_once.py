@@ -16,11 +16,11 @@ from tests.backend.engines.postgres import close_pools
 from tests.backend.office.access import Agent, Customer, Nobody
 from tests.backend.office.demo import ALLOWED
 from tests.backend.office.ledger import open_ledger
-from tests.backend.office.town import NOON
 from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.pages.door import SIGN_IN
-from tests.backend.pages.live import CHEAP, Live
 from tests.backend.pages.sessions import Sessions
+from tests.support.demo_office import NOON
+from tests.support.live_pages import CHEAP, Live
 from tests.support.postgres import running_postgres, told
 
 AGENT: Final = Account("agent", "17", "x")

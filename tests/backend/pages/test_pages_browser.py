@@ -19,9 +19,9 @@ from tests.backend.office.demo import (
     LEFT_DOOR,
     RIGHT_DOOR,
 )
-from tests.backend.office.town import Town
 from tests.backend.pages.walk import PHONE, Walk
 from tests.support.backend import Backend
+from tests.support.demo_office import DemoOffice
 
 pytestmark = pytest.mark.slow
 
@@ -31,14 +31,14 @@ class Round:
     """A round that is over: what came of it is on the pages."""
 
     url: str
-    town: Town
+    town: DemoOffice
     stray: str
 
 
 @pytest.fixture
 def delivered(tmp_path: Path) -> Iterator[Round]:
     """The demo's town, with photos of a simulated camera, behind a real backend."""
-    town = Town(tmp_path, show_simulated=True)
+    town = DemoOffice(tmp_path, show_simulated=True)
     now = rfc3339(datetime.now(UTC))
     at_place = {"id": town.office.orders.find(ALLOWED).stop_id, "bound_by": "place"}
     position = {"lat_deg": 52.5163, "lon_deg": 13.3777, "accuracy_m": 6.0}
@@ -57,7 +57,9 @@ def delivered(tmp_path: Path) -> Iterator[Round]:
         backend.stop()
 
 
-def _leave(town: Town, number: str, seed: int, now: str, cover: float = 0.0, **said: object) -> str:
+def _leave(
+    town: DemoOffice, number: str, seed: int, now: str, cover: float = 0.0, **said: object
+) -> str:
     stop = {"id": town.office.orders.find(number).stop_id, "bound_by": "code", "ring": "inside"}
     record = {"stop": stop, "simulated": True, "quality": {"verdict": "ok"}, **said}
     made = town.van.make(Kind.PHOTO, record, _picture(seed, cover), utc=now)

@@ -25,16 +25,16 @@ from tests.backend.copies.pasted import (
 )
 from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
 from tests.backend.office.demo import ALLOWED
-from tests.backend.office.town import NOON, PICTURE, Town
 from tests.backend.pages import words
-from tests.backend.pages.live import Live, live_town
 from tests.support.backend import Backend
+from tests.support.demo_office import NOON, PICTURE, DemoOffice
+from tests.support.live_pages import Live, live_pages
 
 OWNER = Customer("c-1")
 SERVICE = Agent("17")
 
 
-def leave(town: Town, photo: bytes, bound_by: str = "code") -> str:
+def leave(town: DemoOffice, photo: bytes, bound_by: str = "code") -> str:
     stop_id = town.office.orders.find(ALLOWED).stop_id
     stop = {"id": stop_id, "bound_by": bound_by, "ring": "inside"}
     return town.receive(town.van.make(Kind.PHOTO, {"stop": stop, "simulated": False}, photo))
@@ -101,7 +101,7 @@ def test_without_the_model_no_photo_is_shown_and_the_page_says_so(
 ) -> None:
     monkeypatch.setattr(faces, "MODEL_SHA256", "0" * 64)
     pages = {OWNER: f"/orders/{ALLOWED}", SERVICE: f"/service/{ALLOWED}"}
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         bound_by = "ambiguous" if viewer == Dispatch() else "code"
         capture_id = leave(live.town, PICTURE, bound_by)
 

@@ -9,8 +9,8 @@ from tests.backend import keys
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Dispatch
-from tests.backend.office.town import NOON
-from tests.backend.pages.live import Live
+from tests.support.demo_office import NOON
+from tests.support.live_pages import Live
 
 
 def test_dispatch_reads_that_a_card_was_perhaps_copied_and_a_key_is_not_trusted(

@@ -14,13 +14,13 @@ from tests.backend.faults.switches import Switches
 from tests.backend.office.access import Agent, Customer, Dispatch, Nobody, Viewer
 from tests.backend.office.demo import ACCOUNTS, ALLOWED
 from tests.backend.office.ledger import open_ledger
-from tests.backend.office.town import NOON, Town
 from tests.backend.pages.accounts import HASHER, Account, Accounts
 from tests.backend.pages.door import COOKIE, KNOWN_COOKIE
 from tests.backend.pages.limits import SignInLimit, Try
-from tests.backend.pages.live import CHEAP, Browser, Live, live_town
 from tests.backend.pages.sessions import Sessions
 from tests.backend.pages.test_pages_access import routes
+from tests.support.demo_office import NOON, DemoOffice
+from tests.support.live_pages import CHEAP, Browser, Live, live_pages
 
 OWNER = Customer("c-1")
 PERSON = ACCOUNTS[0]
@@ -56,7 +56,7 @@ def test_a_wrong_password_and_a_name_that_nobody_has_are_answered_alike(live: Li
 
 def test_passwords_are_kept_as_argon2id_and_nowhere_else(tmp_path: Path) -> None:
     """With the parameters of RFC 9106's second choice: 64 MiB, 3 passes, 4 lanes."""
-    town = Town(tmp_path)
+    town = DemoOffice(tmp_path)
     Accounts(town.office.ledger).add(PERSON)
 
     kept = town.office.ledger.execute("SELECT hash FROM accounts").fetchone()[0]
@@ -76,7 +76,7 @@ def test_a_name_that_nobody_has_costs_a_full_check(tmp_path: Path) -> None:
             checked.append(str(hash))
             return super().verify(hash, password)
 
-    accounts = Accounts(Town(tmp_path).office.ledger, Noting())
+    accounts = Accounts(DemoOffice(tmp_path).office.ledger, Noting())
     accounts.add(PERSON)
 
     for who in (PERSON.who, "c-99"):
@@ -112,7 +112,7 @@ def test_signing_in_starts_the_count_anew(live: Live) -> None:
 def proxied(tmp_path: Path) -> Iterator[Live]:
     """A backend behind a proxy: so a test has as many addresses as it likes."""
     (tmp_path / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         yield live
 
 
@@ -499,7 +499,7 @@ def test_pages_are_spared_the_faults_and_counts_of_devices(live: Live) -> None:
 
 
 def test_a_new_password_takes_the_old_ones_place(tmp_path: Path) -> None:
-    town = Town(tmp_path)
+    town = DemoOffice(tmp_path)
     accounts = Accounts(town.office.ledger)
     accounts.add(PERSON)
     accounts.add(Account(PERSON.role, PERSON.who, "another"))

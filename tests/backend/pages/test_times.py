@@ -13,9 +13,9 @@ from tests.backend.office.access import Agent, Customer, Dispatch
 from tests.backend.office.demo import ALLOWED
 from tests.backend.office.ledger import open_ledger
 from tests.backend.office.orders import Address, Order, Orders
-from tests.backend.office.town import NOON, PICTURE, Town
-from tests.backend.pages.live import Browser, Live, live_town
+from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.engines import only_sqlite, take_column
+from tests.support.live_pages import Browser, Live, live_pages
 
 FAR: Final = "1009"
 OWNER: Final = Customer("c-1")
@@ -29,7 +29,7 @@ AWAY: Final = PRESSED.format("04:15 (America/New_York)")
 def live(tmp_path: Path) -> Iterator[Live]:
     """A backend in Zurich; one of c-1's addresses is in New York, and both got a photo."""
     (tmp_path / "backend.toml").write_text('zone = "Europe/Zurich"\n')
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         orders, routes = live.town.office.orders, live.town.office.routes
         orders.add_address(
             Address("a-9", "c-1", "9 Far Street", zone=zones.named("America/New_York"))
@@ -91,7 +91,7 @@ def test_a_press_of_unknown_time_is_said_to_be_so_and_the_arrival_has_its_zone(l
 
 @only_sqlite
 def test_an_older_folder_has_addresses_without_a_zone(tmp_path: Path) -> None:
-    take_column(Town(tmp_path).office.ledger, "addresses", "zone")
+    take_column(DemoOffice(tmp_path).office.ledger, "addresses", "zone")
 
     orders = Orders(open_ledger(tmp_path))
 

@@ -7,7 +7,7 @@ from typing import Final
 from playwright.sync_api import ConsoleMessage, Page, Request, Response, ViewportSize, expect
 
 from tests.backend.office.demo import ACCOUNTS
-from tests.backend.pages import axe
+from tests.support import axe
 
 PASSWORDS: Final = {account.who: account.password for account in ACCOUNTS}
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.pages.live import Live, live_town
 from tests.backend.wire import connections, loglines, loop, patience
 from tests.backend.wire.listener import Crowd, Listener
 from tests.backend.wire.patience import Patience, Phase
+from tests.support.live_pages import Live, live_pages
 from tests.support.waiting import until
 
 FORM = b"POST /pages/sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nwho="
@@ -27,13 +27,13 @@ def hasty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Live]:
     monkeypatch.setattr(patience, "BODY_S", 0.5)
     monkeypatch.setattr(loop, "HANDSHAKE_S", 0.5)
     monkeypatch.setattr(connections, "LOOK_S", 0.05)
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         yield live
 
 
 @pytest.fixture(scope="module")
 def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live_town(tmp_path_factory.mktemp("town")) as live:
+    with live_pages(tmp_path_factory.mktemp("town")) as live:
         yield live
 
 
@@ -119,7 +119,7 @@ def test_what_a_proxy_keeps_makes_no_room(tmp_path: Path, monkeypatch: pytest.Mo
     """It keeps them for everybody, and asks on the one that has waited longest too."""
     monkeypatch.setattr(connections, "MOST_WAITING", 2)
     (tmp_path / "backend.toml").write_text('proxy = ["127.0.0.1"]\n')
-    with live_town(tmp_path) as live, ExitStack() as kept:
+    with live_pages(tmp_path) as live, ExitStack() as kept:
         lines = [kept.enter_context(tls_line(live)) for _ in range(6)]
 
         for line in lines:

@@ -7,11 +7,11 @@ import pytest
 from agent.record import signing
 from agent.record.receipt import REFUSAL_TYPE
 from tests.backend.faults.switches import Switches
-from tests.backend.office.fleet import Fleet
-from tests.backend.office.town import RECEIVED
 from tests.backend.wire.intake import Intake, NotVouchedError
 from tests.backend.wire.store import Store, Upload, Verdict
+from tests.support.demo_office import RECEIVED
 from tests.support.factory import new_id
+from tests.support.sealed_fleet import SealedFleet
 
 OLD, NEW = signing.new_key(), signing.new_key()
 
@@ -43,7 +43,7 @@ def test_a_receipt_that_is_given_while_refusals_are_signed_anew_stays_one(tmp_pa
 
 def test_the_intake_opens_no_body_when_nobody_vouches_for_its_key(tmp_path: Path) -> None:
     """The same body by the device's own key is opened, and refused: it holds no files."""
-    fleet = Fleet(tmp_path / "backend")
+    fleet = SealedFleet(tmp_path / "backend")
     own = fleet.take(fleet.sealed(packed=b"no files"))
     fleet.town.van.key = signing.new_key()
     strange = fleet.begin(fleet.sealed(packed=b"no files"))

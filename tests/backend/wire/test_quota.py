@@ -14,14 +14,14 @@ from tests.backend.engines.away import Away
 from tests.backend.engines.objects import REFUSED
 from tests.backend.office import expiry
 from tests.backend.office.demo import ALLOWED
-from tests.backend.office.town import Town
-from tests.backend.pages.live import Live, live_town
 from tests.backend.wire import quota
 from tests.backend.wire.quota import Quota
 from tests.backend.wire.store import Store, Upload, Verdict
 from tests.backend.wire.tries import IN_VAIN, Tries
+from tests.support.demo_office import DemoOffice
 from tests.support.engines import has, only_folder
 from tests.support.factory import new_id
+from tests.support.live_pages import Live, live_pages
 from tests.support.waiting import until
 from tests.support.wire import Wire, record, speaking_to, stranger
 
@@ -39,7 +39,7 @@ def live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Live]:
     """A backend with a quota of three."""
     monkeypatch.setattr(quota, "MOST_OPEN", 3)
     monkeypatch.setattr(quota, "MOST_REFUSED", 3)
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         yield live
 
 
@@ -102,7 +102,7 @@ def test_what_is_not_whole_goes_7_days_after_its_last_byte_and_what_was_refused_
     tmp_path: Path,
 ) -> None:
     """What has a receipt stays, whatever its age; what went can be sent again."""
-    town = Town(tmp_path)
+    town = DemoOffice(tmp_path)
     store, expire = town.office.store, town.office.keeping.expire
     delivered = town.receive(town.photo(ALLOWED), "2026-12-01T09:00:00.000Z")
     old, fresh = begun(store), begun(store)
@@ -266,7 +266,7 @@ def test_what_is_due_goes_while_the_backend_runs(
     monkeypatch.setattr(expiry, "FIRST_S", 0.05)
     monkeypatch.setattr(expiry, "AGAIN_S", 0.05)
     monkeypatch.setattr(expiry, "EVERY_S", 0.05)
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         store = live.town.office.store
         old = refused(store, "2026-01-01T00:00:00.000Z")
 
@@ -281,7 +281,7 @@ def test_what_is_due_goes_also_after_the_database_was_away(
     monkeypatch.setattr(expiry, "AGAIN_S", 0.05)
     monkeypatch.setattr(expiry, "EVERY_S", 0.05)
     monkeypatch.setattr(expiry, "PAUSE_AT_MOST_S", 0.05)  # a step that waited is long
-    with live_town(tmp_path) as live:
+    with live_pages(tmp_path) as live:
         store = live.town.office.store
         with live.town.office.ledger.together():
             until(lambda: "event=away" in caplog.text)

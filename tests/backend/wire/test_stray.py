@@ -12,18 +12,18 @@ import pytest
 
 from tests.backend.faults.switches import Switches
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR
-from tests.backend.office.fleet import Fleet
 from tests.backend.office.worker import Worker
 from tests.backend.wire import stray
 from tests.backend.wire.store import Verdict
+from tests.support.sealed_fleet import SealedFleet
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Fleet:
-    return Fleet(tmp_path / "backend")
+def fleet(tmp_path: Path) -> SealedFleet:
+    return SealedFleet(tmp_path / "backend")
 
 
-def taking_in(fleet: Fleet) -> Iterator[str]:
+def taking_in(fleet: SealedFleet) -> Iterator[str]:
     """What `objects stray --take-in` prints, as it goes on."""
     parser = argparse.ArgumentParser()
     stray.add_to(parser.add_subparsers(dest="command"))
@@ -31,7 +31,7 @@ def taking_in(fleet: Fleet) -> Iterator[str]:
     return stray.run(parser.parse_args(words), fleet.town.office)
 
 
-def set_back(fleet: Fleet, capture_id: str, **before: Any) -> None:
+def set_back(fleet: SealedFleet, capture_id: str, **before: Any) -> None:
     """Its rows as they were when it was begun, or with what they had then in its place."""
     store = fleet.town.office.store
     with store.db.together():
@@ -42,12 +42,12 @@ def set_back(fleet: Fleet, capture_id: str, **before: Any) -> None:
     fleet.town.office.ledger.execute("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
 
 
-def accepted(fleet: Fleet, capture_id: str) -> bool:
+def accepted(fleet: SealedFleet, capture_id: str) -> bool:
     verdict = fleet.town.office.store.verdict(capture_id)
     return verdict is not None and verdict.accepted
 
 
-def refuse(fleet: Fleet, capture_id: str) -> None:
+def refuse(fleet: SealedFleet, capture_id: str) -> None:
     """As it was until a repair."""
     fleet.town.office.store.settle(
         Verdict(capture_id, "2026-12-01T09:00:00.000Z", "damaged", "jws")
@@ -56,7 +56,7 @@ def refuse(fleet: Fleet, capture_id: str) -> None:
 
 @pytest.mark.parametrize("was_refused", [False, True])
 def test_what_was_begun_before_and_got_its_receipt_after_is_taken_in(
-    fleet: Fleet, was_refused: bool
+    fleet: SealedFleet, was_refused: bool
 ) -> None:
     """Its device has deleted it: it was dropped after 7 days, or 30 where it was refused."""
     made, office = fleet.take(fleet.sealed()), fleet.town.office
@@ -75,7 +75,7 @@ def test_what_was_begun_before_and_got_its_receipt_after_is_taken_in(
     assert list(taking_in(fleet)) == ["taken in: 0; left as they are: 0"]
 
 
-def test_what_is_on_its_way_is_passed_over(fleet: Fleet) -> None:
+def test_what_is_on_its_way_is_passed_over(fleet: SealedFleet) -> None:
     """Begun, come by half, or refused: no object of it was accepted, and its device has it."""
     fleet.begin(fleet.sealed(), cut=10)
     fleet.take(fleet.sealed(LEFT_DOOR), refuse="damaged")
@@ -83,7 +83,7 @@ def test_what_is_on_its_way_is_passed_over(fleet: Fleet) -> None:
     assert list(taking_in(fleet)) == ["taken in: 0; left as they are: 0"]
 
 
-def test_an_upload_of_other_bytes_stays_and_so_does_the_object(fleet: Fleet) -> None:
+def test_an_upload_of_other_bytes_stays_and_so_does_the_object(fleet: SealedFleet) -> None:
     made, store = fleet.take(fleet.sealed()), fleet.town.office.store
     one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
     set_back(fleet, one, length=7)
@@ -102,7 +102,7 @@ def test_an_upload_of_other_bytes_stays_and_so_does_the_object(fleet: Fleet) -> 
     ("is_vouched", "why"), [(True, "signed, but the body"), (False, "no evidence certificate")]
 )
 def test_take_in_opens_no_body_when_nobody_vouches_for_its_key(
-    fleet: Fleet, why: str, *, is_vouched: bool
+    fleet: SealedFleet, why: str, *, is_vouched: bool
 ) -> None:
     """A body that cannot be opened tells which came first; the object stays in both cases."""
     made, store = fleet.sealed(packed=b"no files"), fleet.town.office.store
@@ -118,7 +118,9 @@ def test_take_in_opens_no_body_when_nobody_vouches_for_its_key(
     assert store.find(one) is None
 
 
-def test_what_a_technician_brought_of_a_device_that_nobody_vouches_for_stays(fleet: Fleet) -> None:
+def test_what_a_technician_brought_of_a_device_that_nobody_vouches_for_stays(
+    fleet: SealedFleet,
+) -> None:
     """The intake would drop it, since it is on the card: it is not any more."""
     made, store = fleet.take(fleet.sealed()), fleet.town.office.store
     one, sha256 = made.label.capture_id, hashlib.sha256(made.content).hexdigest()
@@ -133,7 +135,7 @@ def test_what_a_technician_brought_of_a_device_that_nobody_vouches_for_stays(fle
     assert upload.device_id is None
 
 
-def test_what_gets_its_receipt_meanwhile_keeps_that(fleet: Fleet) -> None:
+def test_what_gets_its_receipt_meanwhile_keeps_that(fleet: SealedFleet) -> None:
     """A live intake had just put its object."""
     store = fleet.town.office.store
     ids = [fleet.take(fleet.sealed()).label.capture_id for _ in range(2)]

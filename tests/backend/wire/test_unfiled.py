@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.office.town import Town
 from tests.backend.wire import unfiled
 from tests.backend.wire.unfiled import Backlog
+from tests.support.demo_office import DemoOffice
 
 FIRST, SECOND = datetime(2026, 12, 1, 11, tzinfo=UTC), datetime(2026, 12, 1, 12, tzinfo=UTC)
 
@@ -16,7 +16,7 @@ def test_a_backlog_is_counted_so_far_and_since_its_first_also_once_that_was_trie
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unfiled, "MOST_COUNTED", 2)
-    town = Town(tmp_path)
+    town = DemoOffice(tmp_path)
     marks = town.office.store.unfiled
     assert marks.backlog() == Backlog(0, None)
     ids = [

@@ -21,7 +21,6 @@ from tests.backend.identity.register import Register
 from tests.backend.office.access import Agent, Customer, Viewer
 from tests.backend.office.demo import ACCOUNTS
 from tests.backend.office.model import open_office
-from tests.backend.office.town import NOON, Town
 from tests.backend.pages import PREFIX
 from tests.backend.pages.accounts import Account, Accounts
 from tests.backend.pages.door import COOKIE, KNOWN_COOKIE
@@ -29,6 +28,7 @@ from tests.backend.pages.site import Site
 from tests.backend.reports.store import Reports
 from tests.backend.serving import listen, server_config
 from tests.backend.wire.store import Store
+from tests.support.demo_office import NOON, DemoOffice
 
 CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Hashes that a test can make by the dozen."""
@@ -52,9 +52,9 @@ class Clock:
 
 @dataclass
 class Live:
-    """A town whose backend answers. The server has its own connections to the town's folder."""
+    """A demo office whose backend answers; the server has its own connections to the folder."""
 
-    town: Town
+    town: DemoOffice
     url: str
     ca_file: Path
     identity: bool = True
@@ -154,13 +154,15 @@ def _account(viewer: Viewer) -> Account:
 
 
 @contextmanager
-def live_town(
+def live_pages(
     folder: Path, *, show_simulated: bool = False, identity: bool = True
 ) -> Iterator[Live]:
-    """Runs the backend of a town in a thread; ends it when the block ends."""
+    """Runs the backend of a demo office in a thread; ends it when the block ends."""
     certificates, listener = keys.certificates(folder / "ca"), listen(0)
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    live = Live(Town(folder, show_simulated=show_simulated), url, certificates.ca_file, identity)
+    live = Live(
+        DemoOffice(folder, show_simulated=show_simulated), url, certificates.ca_file, identity
+    )
     started: queue.Queue[uvicorn.Server] = queue.Queue()
 
     def serve() -> None:  # SQLite's connections belong to the thread that opened them

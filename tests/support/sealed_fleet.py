@@ -1,4 +1,4 @@
-"""A fleet whose records are exported as evidence, and a terminal of its office."""
+"""A fleet whose records are sealed and exported as evidence, for tests."""
 
 import hashlib
 from dataclasses import replace
@@ -14,23 +14,23 @@ from tests.backend.identity.authority import Authority
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles
 from tests.backend.identity.register import Register
 from tests.backend.office.demo import ALLOWED
-from tests.backend.office.town import NOON, Town
 from tests.backend.office.worker import Worker
 from tests.backend.seals import Seals
 from tests.backend.wire.intake import Intake
 from tests.backend.wire.store import Upload
+from tests.support.demo_office import NOON, DemoOffice
 from tests.support.factory import Made, RecordMaker
 
 
-class Fleet:
-    """A town whose van is enrolled and seals, and a terminal of its office."""
+class SealedFleet:
+    """A demo office whose van is enrolled and seals, and a terminal beside it."""
 
     def __init__(
         self, folder: Path, *, identity: bool = True, objects: Objects | None = None
     ) -> None:
         self.folder = folder
         folder.mkdir()
-        self.town = Town(folder, van=RecordMaker.begun(), objects=objects)
+        self.town = DemoOffice(folder, van=RecordMaker.begun(), objects=objects)
         ca = keys.certificates(folder / "ca")
         FleetDocuments(folder).settle()
         register = Register(folder) if identity else None

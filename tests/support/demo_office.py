@@ -1,4 +1,4 @@
-"""The demo's town in a folder and a van that delivers in it: what the office's tests begin with."""
+"""The demo's orders in a backend's folder, and a van that delivers them, for tests."""
 
 import argparse
 import hashlib
@@ -32,7 +32,7 @@ KID: Final = signing.thumbprint(KEY.public_key())
 
 
 @dataclass
-class Town:
+class DemoOffice:
     """The demo's orders on one route, which `van` carries; without `objects`, in the folder."""
 
     folder: Path
