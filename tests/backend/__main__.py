@@ -15,16 +15,16 @@ from agent.command.commandline import parsed
 from agent.models import printable
 from agent.process import streams
 from tests.backend import keys, unusable
-from tests.backend.app import create_app
+from tests.backend.app import Wiring, create_app
 from tests.backend.engines import chosen
 from tests.backend.engines.objects import Missing
 from tests.backend.engines.opening import URL, rows_are_there
 from tests.backend.engines.sql import UnfitError
-from tests.backend.faults.switches import Counts, Panel
 from tests.backend.identity import commands as devices
 from tests.backend.identity.commands import Desk
 from tests.backend.identity.est import Identity
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles
+from tests.backend.identity.register import Register
 from tests.backend.identity.shown import PassedOn, Shown, by_tls
 from tests.backend.office import commands, demo
 from tests.backend.office.keeping import NotDone
@@ -69,12 +69,12 @@ NO_ADDRESS: Final = "--behind-proxy: {} is no address; give one of this machine,
 TAKEN: Final = "--port: nobody can be heard at {}:{} ({}): is another instance there?"
 
 
-def main() -> int:
+def main(wiring: Wiring | None = None) -> int:
     """Serve, or do one command; returns the exit code: 1 for what failed, 2 for wrong words."""
     out = streams.outlast()
     code = 0
     try:
-        _begin(parsed(parser(), sys.argv[1:]))
+        _begin(parsed(parser(), sys.argv[1:]), wiring or Wiring())
     except SystemExit as ended:  # of argparse, which has said why
         code = int(ended.code or 0)
     except (*REFUSED, OSError) as error:
@@ -84,17 +84,17 @@ def main() -> int:
     return code if streams.all_told(out, "tests.backend") else code or 1
 
 
-def _begin(options: argparse.Namespace) -> None:
+def _begin(options: argparse.Namespace, wiring: Wiring) -> None:
     loglines.begin()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     loglines.limit()
     os.umask(0o077)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # the backend says it once
     os.environ[URL] = options.database
-    _run(options, options.data.resolve())
+    _run(options, options.data.resolve(), wiring)
 
 
-def _run(options: argparse.Namespace, data: Path) -> None:
+def _run(options: argparse.Namespace, data: Path, wiring: Wiring) -> None:
     if data.exists() and not data.is_dir():
         raise WrongSettingError(NO_FOLDER.format(data))
     if options.command is not None:
@@ -105,7 +105,7 @@ def _run(options: argparse.Namespace, data: Path) -> None:
     chosen.check_rows(data)
     data.mkdir(parents=True, exist_ok=True)
     data.chmod(0o700)  # what was made before, by whatever umask, is its owner's too
-    _serve(options, data)
+    _serve(options, data, wiring)
 
 
 def _command(options: argparse.Namespace, data: Path) -> None:
@@ -129,10 +129,10 @@ def _command(options: argparse.Namespace, data: Path) -> None:
         print(commands.run(options, office, office.ledger.now()))
 
 
-def _serve(options: argparse.Namespace, data: Path) -> None:
+def _serve(options: argparse.Namespace, data: Path, wiring: Wiring) -> None:
     with keys.alone(data):
         certificates = keys.certificates(data / "ca", options.name)
-        store = Store(data, chosen.objects_of(data, options.objects))
+        store = wiring.store(data, chosen.objects_of(data, options.objects))
         store.db.now()  # an instance whose clock is wrong does not even start
         for said in store.objects.begin():
             log.warning("objects=not_checked why=%s", said)
@@ -151,13 +151,13 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     if options.demo_accounts:
         site.accounts.keep_all(demo.ACCOUNTS)
     behind, proxies = options.behind_proxy, office.settings.proxy
-    panel, counts = Panel(), Counts()
+    # Intake asks while it holds the file of rows: on a connection that nobody waits on with it
+    vouching = None if identity is None else Register(data)
     app = create_app(
         store,
+        wiring.intake(store, documents.key_in_use, office, vouching),
         documents.key_in_use,
-        panel,
-        counts,
-        with_switches=options.switches,
+        around=wiring.middleware(store),
         office=office,
         site=site,
         documents=documents,
@@ -172,7 +172,8 @@ def _serve(options: argparse.Namespace, data: Path) -> None:
     asks = identity is not None
     context = None if behind else certificates.server_context(asks_for_clients=asks)
     idle_s = BEHIND_PROXY_IDLE_S if behind else IDLE_S
-    FinishingServer(server_config(app, context, idle_s, proxies)).run(sockets=[listener])
+    config = server_config(app, context, idle_s, proxies, wiring.protocol)
+    FinishingServer(config).run(sockets=[listener])
 
 
 def _listener(host: str, port: int, proxies: Collection[str]) -> socket.socket:
@@ -237,7 +238,6 @@ def parser() -> argparse.ArgumentParser:
         help="a name or address in its certificate, for who reaches it through something else; "
         "at the first start",
     )
-    whole.add_argument("--switches", action="store_true", help="let tests misuse it on purpose")
     whole.add_argument("--show-simulated", action="store_true", help="count simulated records too")
     whole.add_argument("--demo-accounts", action="store_true", help="let the demo's people sign in")
     whole.add_argument(

@@ -1,12 +1,12 @@
-"""The application: tus, receipts on request, and the test's switches, wired by hand."""
+"""The application: tus, receipts on request, and what is asked beside them, wired by hand."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -15,15 +15,12 @@ from starlette.routing import BaseRoute, Route
 
 from agent.record import signing
 from tests.backend import health
-from tests.backend.faults.layer import Faults
-from tests.backend.faults.switches import Counts, Panel, Switches
 from tests.backend.health import Health, Readiness
 from tests.backend.identity.admission import Admission
 from tests.backend.identity.ending import Ending
 from tests.backend.identity.est import Est, Identity
 from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.identity.fleet_route import FleetRoute
-from tests.backend.identity.register import Register
 from tests.backend.identity.retire_route import RetireRoute
 from tests.backend.identity.shown import Shown, by_tls
 from tests.backend.office.expiry import Expiry
@@ -37,7 +34,7 @@ from tests.backend.reports.routes import FleetRoutes
 from tests.backend.reports.store import Reports
 from tests.backend.wire import headers
 from tests.backend.wire.asking import asked
-from tests.backend.wire.connections import WholeBodies
+from tests.backend.wire.connections import PatientProtocol, WholeBodies
 from tests.backend.wire.intake import DigestMismatchError, Intake, NotVouchedError, is_closed_to
 from tests.backend.wire.manifest import ManifestRoute
 from tests.backend.wire.outage import Outage
@@ -56,12 +53,9 @@ class Receipts:
         self._intake = intake
 
     async def answer(self, request: Request) -> Response:
-        switches: Switches = request.state.switches
         ids = asked_ids(await json_object(request))
         not_vouched: list[NotVouchedError] = []
-        told = {
-            one: await asked(self._one, one, request.scope, switches, not_vouched) for one in ids
-        }
+        told = {one: await asked(self._one, one, request.scope, not_vouched) for one in ids}
         if not_vouched and not any(told.values()):
             raise HTTPException(403, str(not_vouched[0]))
         return JSONResponse(told)
@@ -70,56 +64,48 @@ class Receipts:
         self,
         capture_id: str,
         scope: Any,
-        switches: Switches,
         not_vouched: list[NotVouchedError],
     ) -> dict[str, str] | None:
         upload = self._store.find(capture_id)
         if upload is not None and is_closed_to(scope, upload):
             return None
         unfinished = upload is None or self._store.offset(upload) < upload.length
-        if upload is None or unfinished or switches.receipts_null:
+        if upload is None or unfinished:
             return None
         try:
-            verdict = self._intake.judge(upload, switches)
+            verdict = self._intake.judge(upload)
         except DigestMismatchError:
             return None
         except NotVouchedError as error:
             not_vouched.append(error)
             return None
-        jws = self._intake.shown(verdict, upload, switches.receipt)
-        return {"receipt" if verdict.accepted else "refusal": jws}
+        return {"receipt" if verdict.accepted else "refusal": verdict.jws}
 
 
-class Controls:
-    """PUT /switches and GET /counts, for tests and benchmarks only."""
+def _nothing_around(_store: Store) -> Sequence[Middleware]:
+    return ()
 
-    def __init__(self, store: Store, panel: Panel, counts: Counts) -> None:
-        self._store = store
-        self._panel = panel
-        self._counts = counts
 
-    async def switch(self, request: Request) -> Response:
-        """Replaces all switches; `"forget": true` at once loses every upload, receipts too."""
-        given = await json_object(request)
-        if given.pop("forget", False):
-            await run_in_threadpool(self._store.drop_all)
-        try:
-            self._panel.set(Switches.from_json(given))
-        except (ValueError, TypeError) as error:
-            raise HTTPException(400, str(error)) from error
-        return JSONResponse({})
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The classes that the server is made of, and the middleware around its application.
 
-    async def count(self, _request: Request) -> Response:
-        return JSONResponse(self._counts.to_json())
+    Attributes:
+        middleware: called with the store; see `around` in `create_app`.
+    """
+
+    store: type[Store] = Store
+    intake: type[Intake] = Intake
+    protocol: type[PatientProtocol] = PatientProtocol
+    middleware: Callable[[Store], Sequence[Middleware]] = _nothing_around
 
 
 def create_app(
     store: Store,
+    intake: Intake,
     key: Callable[[], signing.PrivateKey],
-    panel: Panel,
-    counts: Counts,
     *,
-    with_switches: bool,
+    around: Sequence[Middleware] = (),
     office: Office | None = None,
     site: Site | None = None,
     documents: FleetDocuments | None = None,
@@ -127,16 +113,14 @@ def create_app(
     shown: Shown = by_tls,
     reports: Reports | None = None,
 ) -> Starlette:
-    """Returns the ASGI application; it runs on CountedProtocol connections only.
+    """Returns the ASGI application; it runs on connections of a PatientProtocol only.
 
-    Without an `office` it takes records in and files none, and has no manifests; without a `site`
-    it has no pages for people; without `documents` no fleet document. Without an `identity` it
-    asks nobody for a certificate; with one it asks for those that are `shown`, and only then, and
-    with an `office`, are there `reports` of devices.
+    The middleware `around` it sees each request first; only probes are answered before. Without an
+    `office` it takes records in and files none, and has no manifests; without a `site` it has no
+    pages for people; without `documents` no fleet document. Without an `identity` it asks nobody
+    for a certificate; with one it asks for those that are `shown`, and only then, and with an
+    `office`, are there `reports` of devices.
     """
-    # Intake asks while it holds the file of rows: on a connection that nobody waits on with it
-    vouching = None if identity is None else Register(store.folder)
-    intake = Intake(store, key, office, vouching)
     routes: list[BaseRoute] = [
         *Tus(store, intake).routes(),
         Route("/receipts", Receipts(store, intake).answer, methods=["POST"]),
@@ -152,7 +136,7 @@ def create_app(
     middleware = [
         Middleware(Health, readiness=_readiness(store, office, key), proxies=proxies),
         Middleware(WholeBodies),
-        Middleware(Faults, panel=panel, counts=counts),
+        *around,
         Middleware(Outage),
     ]
     if identity is not None:
@@ -165,18 +149,14 @@ def create_app(
         fleet, unfiled = Fleet(store.folder), store.unfiled
         routes += FleetRoutes(fleet, reports, unfiled, office.keeping).routes()
         middleware.append(Middleware(ReportIntake, reports=reports))
-    if with_switches:
-        controls = Controls(store, panel, counts)
-        routes.append(Route("/switches", controls.switch, methods=["PUT"]))
-        routes.append(Route("/counts", controls.count, methods=["GET"]))
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         with ExitStack() as at_work:
             if office is not None:
                 at_work.enter_context(Worker(office).running())
                 at_work.enter_context(Expiry(office.keeping).running())
-            yield {"counts": counts}
+            yield
 
     app = Starlette(
         routes=routes,

@@ -120,7 +120,7 @@ class Readiness:
 
 
 class Health:
-    """ASGI middleware, before all others: no certificate, no switch and no count is about it."""
+    """ASGI middleware, before all others: whoever asks needs no certificate."""
 
     def __init__(self, app: ASGIApp, readiness: Readiness, proxies: Collection[str]) -> None:
         self._app = app
@@ -131,7 +131,6 @@ class Health:
         if scope["type"] != "http" or scope["path"] not in {ALIVE, READY}:
             await self._app(scope, receive, send)
         else:
-            connection_of(scope).mark_control()
             answer = await self._answer(scope)
             await answer(scope, receive, send)
 

@@ -11,7 +11,7 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 
-from tests.backend.wire.connections import CountedProtocol
+from tests.backend.wire.connections import PatientProtocol
 from tests.backend.wire.listener import Crowd, Listener, give_up_early
 
 HOST: Final = "127.0.0.1"
@@ -64,6 +64,7 @@ def server_config(
     context: ssl.SSLContext | None = None,
     idle_s: int = IDLE_S,
     proxies: Collection[str] = (),
+    protocol: type[PatientProtocol] = PatientProtocol,
 ) -> uvicorn.Config:
     """Over TLS with a context; without one, something before it ends TLS.
 
@@ -71,7 +72,7 @@ def server_config(
     """
     config = uvicorn.Config(
         app,
-        http=CountedProtocol,
+        http=protocol,
         loop="tests.backend.wire.loop:PatientLoop",
         ws="none",
         lifespan="on",

@@ -18,12 +18,15 @@ import uvicorn
 
 from tests.backend import keys
 from tests.backend.app import create_app
-from tests.backend.faults.switches import Counts, Panel, Switches
 from tests.backend.serving import server_config
-from tests.backend.wire.store import Store, Verdict
+from tests.backend.wire.store import Verdict
+from tests.faulty.intake import FaultyIntake
+from tests.faulty.store import FaultyStore, forget
+from tests.faulty.switches import Switches
+from tests.faulty.wiring import Faulty
 
 
-class CountedStore(Store):
+class CountedStore(FaultyStore):
     """Counts what must happen once.
 
     Attributes:
@@ -50,9 +53,9 @@ class Inner:
 
     def __init__(self, data: Path) -> None:
         self.receipt_key_file = data / "receipt-key.pem"
-        self.counts = Counts()
         self._data = data
-        self._panel = Panel()
+        self._faulty = Faulty()
+        self.counts = self._faulty.counts
         # asyncio turns Nagle's delay off only where the protocol is named: 40 ms per answer.
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.bind(("127.0.0.1", 0))
@@ -65,14 +68,14 @@ class Inner:
 
     def set(self, **switches: Any) -> None:
         """Replace all switches, those of `Switches`; without any, it is healthy again."""
-        self._panel.set(Switches.from_json(switches))
+        self._faulty.panel.set(Switches.from_json(switches))
 
     def forget(self) -> None:
         """Loses every upload and its receipt."""
         done: Future[None] = Future()
 
         def drop() -> None:
-            self.store.drop_all()
+            forget(self.store)
             self.store.times_accepted.clear()
             done.set_result(None)
 
@@ -95,8 +98,9 @@ class Inner:
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         key = keys.receipt_key(self._data / "keys" / "receipt.pem", self.receipt_key_file)
         store = CountedStore(self._data)
-        app = create_app(store, key, self._panel, self.counts, with_switches=False)
-        self._server = _Server(server_config(app))
+        intake, around = FaultyIntake(store, key), self._faulty.middleware(store)
+        app = create_app(store, intake, key, around=around)
+        self._server = _Server(server_config(app, protocol=self._faulty.protocol()))
         self._started.set_result((store, asyncio.get_running_loop()))
         await self._server.serve(sockets=[self._listener])
 

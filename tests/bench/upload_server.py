@@ -26,14 +26,15 @@ from starlette.routing import Route
 
 from tests.backend import keys
 from tests.backend.app import create_app
-from tests.backend.faults.switches import Counts, Panel
 from tests.backend.identity.est import Identity
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles
+from tests.backend.identity.register import Register
 from tests.backend.serving import listen, server_config
 from tests.backend.wire import headers
 from tests.backend.wire.asking import asked
 from tests.backend.wire.intake import Intake
 from tests.backend.wire.store import Store, Verdict
+from tests.faulty.wiring import Faulty
 from tests.support.backend import (
     CONTROL_TIMEOUT_S,
     READY_WITHIN_S,
@@ -143,7 +144,7 @@ class Put:
             content = await request.body()
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
-        verdict = await asked(self._intake.judge, upload, request.state.switches, content)
+        verdict = await asked(self._intake.judge, upload, content)
         return Response(status_code=201, headers={"Doorstep-Receipt": verdict.jws})
 
 
@@ -156,21 +157,22 @@ def main() -> None:
     documents.settle()
     files, identity = KeyFiles(data), Identity.of(data, certificates)
     key = keys.receipt_key(files.signs, files.signs_public)
+    intake, counted = Intake(store, key, register=Register(data)), Faulty()
     app = create_app(
         store,
+        intake,
         key,
-        Panel(),
-        Counts(),
-        with_switches=True,
+        around=counted.middleware(store),
         documents=documents,
         identity=identity,
     )
-    put = Put(store, Intake(store, key, register=identity.register))
+    put = Put(store, intake)
     app.router.routes.append(Route("/put/{capture_id}", put.answer, methods=["PUT"]))
     listener = listen(0, options.host)
     sys.stdout.write(f"ready port={listener.getsockname()[1]}\n")
     sys.stdout.flush()
-    uvicorn.Server(server_config(app, context, IDLE_S)).run(sockets=[listener])
+    config = server_config(app, context, IDLE_S, protocol=counted.protocol())
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _certificates(folder: Path, *names: str) -> keys.Certificates:

@@ -11,7 +11,7 @@ import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
 from tests.backend.engines.opening import URL, open_database
-from tests.backend.faults.switches import Step
+from tests.faulty.switches import Step
 from tests.support.backend import Backend
 from tests.support.buckets import Engine
 from tests.support.engines import only_folder

@@ -348,8 +348,9 @@ def test_receipt_can_be_for_something_else(
     jws = wire.post(capture_id, content, content).headers["Doorstep-Receipt"]
 
     right = {"capture_id": capture_id, "sha256": announced_digest(content)}
-    assert proven(backend.receipt_key_file, jws)[wrong] != right[wrong]
-    assert wire.receipts(capture_id).json()[capture_id]["receipt"]
+    told = wire.receipts(capture_id).json()[capture_id]["receipt"]
+    for one in (jws, told):
+        assert proven(backend.receipt_key_file, one)[wrong] != right[wrong]
 
 
 def announced_digest(content: bytes) -> str:
@@ -377,6 +378,20 @@ def test_receipts_can_be_unknown(wire: Wire, backend: Backend, maker: RecordMake
     backend.set_switches(receipts_null=True)
 
     assert wire.receipts(capture_id).json() == {capture_id: None}
+
+
+def test_people_and_probes_are_spared_the_faults_and_counts(backend: Backend) -> None:
+    backend.set_switches(portal=True)
+    before = backend.counts()
+
+    with requests.Session() as session:
+        session.trust_env, session.verify = False, str(backend.ca_file)
+        paths = ("/pages/sign-in", "/healthz")
+        person, probe = [session.get(backend.base_url + one, timeout=10).text for one in paths]
+        assert "Sign in" in person
+        assert probe == "ok\n"
+        assert backend.counts() == before
+        assert "accept our terms" in session.get(f"{backend.base_url}/manifest", timeout=10).text
 
 
 @pytest.mark.parametrize("switches", [{"portall": True}, {"receipt": "wrong"}])

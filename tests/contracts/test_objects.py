@@ -8,9 +8,9 @@ import pytest
 
 from tests.backend.copies.shows import Shows
 from tests.backend.engines.objects import PHOTO, REFUSED, Changed, Missing, Objects, copy_name
-from tests.backend.faults.switches import Switches
 from tests.backend.office import demo
 from tests.backend.wire.intake import DigestMismatchError
+from tests.faulty.switches import switched
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.factory import new_id
 from tests.support.opened import Opened
@@ -115,11 +115,12 @@ def test_a_refused_record_is_judged_again_and_lies_at_one_place_only(fleet: Seal
     made, store = fleet.sealed(), fleet.town.office.store
     one = made.label.capture_id
     upload = fleet.begin(made)
-    fleet.intake.judge(upload, Switches(refuse="damaged"))
+    with switched(refuse="damaged"):
+        fleet.intake.judge(upload)
     assert store.objects.get(one, REFUSED) == made.content
     assert store.offset(upload) == upload.length
 
-    assert fleet.intake.judge(upload, Switches()).accepted
+    assert fleet.intake.judge(upload).accepted
 
     assert store.received(one) == made.content
     with pytest.raises(Missing):
@@ -129,11 +130,12 @@ def test_a_refused_record_is_judged_again_and_lies_at_one_place_only(fleet: Seal
 def test_a_refused_record_that_vanished_is_asked_for_again(fleet: SealedFleet) -> None:
     made, store = fleet.sealed(), fleet.town.office.store
     upload = fleet.begin(made)
-    fleet.intake.judge(upload, Switches(refuse="damaged"))
+    with switched(refuse="damaged"):
+        fleet.intake.judge(upload)
     store.objects.remove(made.label.capture_id, REFUSED)
 
     with pytest.raises(DigestMismatchError, match="create it again"):
-        fleet.intake.judge(upload, Switches())
+        fleet.intake.judge(upload)
 
     assert store.find(made.label.capture_id) is None
     fleet.take(made)
@@ -146,9 +148,9 @@ def test_who_dies_between_object_and_verdict_has_one_of_each_afterwards(fleet: S
     store.keep(upload, made.content, accepted=True)  # and dies
 
     assert store.offset(upload) == upload.length
-    verdict = fleet.intake.judge(upload, Switches())
+    verdict = fleet.intake.judge(upload)
 
-    assert fleet.intake.judge(upload, Switches()) == verdict
+    assert fleet.intake.judge(upload) == verdict
     assert list(store.objects.ids()) == [made.label.capture_id]
     assert store.received(made.label.capture_id) == made.content
 

@@ -16,11 +16,11 @@ from agent.serve.answers import Answers
 from agent.serve.connection import METHODS
 from tests.backend import keys
 from tests.backend.app import create_app
-from tests.backend.faults.switches import Counts, Panel
 from tests.backend.identity.est import Identity
 from tests.backend.identity.fleet import FleetDocuments
 from tests.backend.office.model import open_office
 from tests.backend.pages import PREFIX
+from tests.backend.wire.intake import Intake
 from tests.backend.wire.store import Store
 from tests.openapi.documents import BACKEND, BOTH, SERVE, allowed, read
 from tests.support.device import Device
@@ -82,10 +82,8 @@ def device_routes(folder: Path) -> dict[str, set[str]]:
     store = Store(folder)
     app = create_app(
         store,
+        Intake(store, signing.new_key),
         signing.new_key,
-        Panel(),
-        Counts(),
-        with_switches=False,
         office=open_office(store),
         documents=FleetDocuments(folder),
         identity=Identity.of(folder, keys.certificates(folder / "ca")),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.models import State
-from tests.backend.faults.switches import Switches
+from tests.faulty.switches import Switches
 from tests.statemachine.machine import FAULTS
 from tests.statemachine.run import run
 

@@ -1,4 +1,4 @@
-"""The reference backend as a real process, for tests and benchmarks."""
+"""The backend as a real process, with or without faults, for tests and benchmarks."""
 
 import select
 import shlex
@@ -80,8 +80,8 @@ class Backend:
     ) -> None:
         self.data = data
         self._objects = [] if objects is None else ["--objects", objects]
+        self._has_switches = switches
         options = {
-            "--switches": switches,
             "--show-simulated": show_simulated,
             "--demo-accounts": demo_accounts,
             "--without-identity": not identity,
@@ -93,10 +93,11 @@ class Backend:
 
     def start(self) -> Self:
         """Starts the process and returns once it answers. Raises RuntimeError if it does not."""
-        command = [sys.executable, "-m", "tests.backend", "--data", str(self.data)]
+        module = "tests.faulty" if self._has_switches else "tests.backend"
+        command = [sys.executable, "-m", module, "--data", str(self.data)]
         command += ["--port", str(self._port), *self._options, *self._objects]
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if "--switches" in self._options:  # it is a test's: its devices seal to identities of tests
+        if self._has_switches:  # it is a test's: its devices seal to identities of tests
             Seals(self.data).know(IDENTITY_FILE, NAMES)
         with (self.data / "backend.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -145,7 +146,7 @@ class Backend:
         return self.data / "received" / f"{capture_id}.rec"
 
     def set_switches(self, **switches: Any) -> None:
-        """Replace all switches, those of `Switches`; without any, it is healthy again.
+        """Replace all switches, those of `Switches` in tests/faulty/; without any, it is healthy.
 
         `forget=True` at once loses every upload and its receipt. Raises for unknown names.
         """

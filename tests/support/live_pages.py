@@ -16,7 +16,6 @@ from starlette.applications import Starlette
 
 from tests.backend import keys
 from tests.backend.app import create_app
-from tests.backend.faults.switches import Counts, Panel
 from tests.backend.identity.register import Register
 from tests.backend.office.access import Agent, Customer, Viewer
 from tests.backend.office.demo import ACCOUNTS
@@ -27,6 +26,7 @@ from tests.backend.pages.door import COOKIE, KNOWN_COOKIE
 from tests.backend.pages.site import Site
 from tests.backend.reports.store import Reports
 from tests.backend.serving import listen, server_config
+from tests.backend.wire.intake import Intake
 from tests.backend.wire.store import Store
 from tests.support.demo_office import NOON, DemoOffice
 
@@ -59,8 +59,6 @@ class Live:
     ca_file: Path
     identity: bool = True
     clock: Clock = field(default_factory=Clock)
-    panel: Panel = field(default_factory=Panel)
-    counts: Counts = field(default_factory=Counts)
     sessions: list[requests.Session] = field(default_factory=list)
     site: Site = field(init=False)
     reports: Reports = field(init=False)
@@ -77,9 +75,8 @@ class Live:
         known = (Register(folder), self.reports) if self.identity else ()
         self.site = Site(office, self.clock, accounts, *known)
         self.site.accounts.add_all(ACCOUNTS)
-        self.app = create_app(
-            store, key, self.panel, self.counts, with_switches=False, office=office, site=self.site
-        )
+        intake = Intake(store, key, office)
+        self.app = create_app(store, intake, key, office=office, site=self.site)
         return self.app
 
     def browser(self, viewer: Viewer | None = None) -> "Browser":

@@ -9,15 +9,15 @@ from agent.record import sealing
 from agent.record.verify import examine
 from tests.backend import keys
 from tests.backend.engines.objects import Objects
-from tests.backend.faults.switches import Switches
 from tests.backend.identity.authority import Authority
 from tests.backend.identity.fleet import FleetDocuments, KeyFiles
 from tests.backend.identity.register import Register
 from tests.backend.office.demo import ALLOWED
 from tests.backend.office.worker import Worker
 from tests.backend.seals import Seals
-from tests.backend.wire.intake import Intake
 from tests.backend.wire.store import Upload
+from tests.faulty.intake import FaultyIntake
+from tests.faulty.switches import switched
 from tests.support.demo_office import NOON, DemoOffice
 from tests.support.factory import Made, RecordMaker
 
@@ -40,7 +40,7 @@ class SealedFleet:
             register.let_in(van)
             register.vouch(van, public, NOON, lambda: authority.evidence(van, public))
         self.key = keys.KeyInUse(KeyFiles(folder).signs)
-        self.intake = Intake(self.town.office.store, self.key, self.town.office, register)
+        self.intake = FaultyIntake(self.town.office.store, self.key, self.town.office, register)
         self.recipients = Seals(folder).recipients()
 
     def sealed(self, number: str = ALLOWED, packed: bytes = b"") -> Made:
@@ -59,7 +59,8 @@ class SealedFleet:
         return upload
 
     def take(self, made: Made, refuse: str | None = None) -> Made:
-        self.intake.judge(self.begin(made), Switches(refuse=refuse))
+        with switched(refuse=refuse):
+            self.intake.judge(self.begin(made))
         Worker(self.town.office).step()
         return made
 

@@ -28,8 +28,8 @@ EST: Final = "/.well-known/est"
 RENEWAL: Final = f"{EST}/simplereenroll"
 """The one thing that an expired certificate is good for."""
 
-_OPEN: Final = frozenset({f"{EST}/cacerts", f"{EST}/simpleenroll", "/switches", "/counts"})
-"""Without a certificate: to get one; and where a test speaks."""
+_OPEN: Final = frozenset({f"{EST}/cacerts", f"{EST}/simpleenroll"})
+"""Without a certificate: to get one."""
 
 FOR_CLIENTS: Final = ("/fleet/status", "/metrics")
 """What paths of other systems begin with: a device's certificate opens none of them."""

@@ -11,7 +11,6 @@ import pytest
 from agent.record import certificates, sealing, signing
 from agent.record import file as recordfile
 from agent.record.certificates import Expected
-from tests.backend.faults.switches import Switches
 from tests.backend.identity.closings import THE_OFFICE, How
 from tests.backend.identity.ending import Ending
 from tests.backend.identity.register import Register
@@ -215,7 +214,7 @@ def test_what_cannot_be_exported_is_said_in_a_sentence_and_nothing_is_written(
     begun, refused = fleet.sealed(), fleet.take(fleet.sealed(), refuse="damaged")
     altered, unfiled = fleet.take(fleet.sealed()), fleet.sealed()
     fleet.begin(begun, cut=100)
-    fleet.intake.judge(fleet.begin(unfiled), Switches())
+    fleet.intake.judge(fleet.begin(unfiled))
     name = hashlib.sha256(altered.content).hexdigest()
     content = altered.content[:-1] + bytes([altered.content[-1] ^ 1])
     fleet.town.office.store.objects.put(altered.label.capture_id, name, content)

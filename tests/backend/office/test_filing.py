@@ -24,6 +24,7 @@ from tests.backend.office.demo import (
 from tests.backend.office.export import export_device
 from tests.backend.office.filing import CannotBindError, NotWaitingError
 from tests.backend.office.ledger import open_ledger
+from tests.faulty.store import forget
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.engines import only_sqlite, take_column
 from tests.support.factory import Made, RecordMaker, new_id
@@ -387,7 +388,7 @@ def test_opting_out_on_the_road_erases_what_was_queued_and_what_is_here(town: De
 def test_an_erased_record_that_comes_again_is_erased_again(town: DemoOffice) -> None:
     made = town.photo(OPTED_OUT)
     town.receive(made)
-    town.office.store.drop_all()
+    forget(town.office.store)
 
     town.receive(made)
 

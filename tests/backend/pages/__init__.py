@@ -3,7 +3,7 @@
 from typing import Final
 
 PREFIX: Final = "/pages"
-"""Every page is below it, no device's address is: so switches and counts can tell them apart."""
+"""Every page is below it, and no address that a device asks."""
 
 
 def is_for_people(path: str) -> bool:

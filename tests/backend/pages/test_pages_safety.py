@@ -10,7 +10,6 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
-from tests.backend.faults.switches import Switches
 from tests.backend.office.access import Agent, Customer, Dispatch, Nobody, Viewer
 from tests.backend.office.demo import ACCOUNTS, ALLOWED
 from tests.backend.office.ledger import open_ledger
@@ -486,16 +485,6 @@ def test_a_hostile_number_is_an_order_that_there_is_not(unchanged: Live, number:
     for browser in (unchanged.browser(OWNER), unchanged.browser(Agent("17"))):
         for path in ("orders", "service", "dispatch", "photos"):
             assert browser.get(f"/{path}/{number}").status_code in {403, 404}
-
-
-def test_pages_are_spared_the_faults_and_counts_of_devices(live: Live) -> None:
-    live.panel.set(Switches(portal=True))
-
-    assert "Sign in" in live.browser().get("/sign-in").text
-    assert live.counts.requests == 0
-    assert live.counts.connections == live.counts.control_connections == 1
-    assert "accept our terms" in live.browser().ask("GET", "/manifest").text
-    assert live.counts.requests == 1
 
 
 def test_a_new_password_takes_the_old_ones_place(tmp_path: Path) -> None:

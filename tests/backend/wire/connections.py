@@ -1,4 +1,4 @@
-"""One connection: uvicorn's protocol, counted, reset on demand, ended when it is too slow."""
+"""One connection: uvicorn's protocol, which ends it when it is too slow."""
 
 import asyncio
 import socket
@@ -12,7 +12,6 @@ import h11
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tests.backend.faults.switches import Counts
 from tests.backend.wire.listener import has_tls
 from tests.backend.wire.patience import Patience, Phase
 
@@ -39,14 +38,9 @@ counts.
 class Connection:
     """The connection that a request came in on."""
 
-    def __init__(
-        self, transport: asyncio.Transport, counts: Counts, unread: Callable[[], Message | None]
-    ) -> None:
+    def __init__(self, transport: asyncio.Transport, unread: Callable[[], Message | None]) -> None:
         self._transport = transport
         self.unread = unread
-        self._counts = counts
-        self._is_control = False
-        counts.connections += 1
 
     @property
     def peer(self) -> str:
@@ -66,17 +60,6 @@ class Connection:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
-    def send_and_close(self, raw: bytes) -> None:
-        """Writes `raw` past the HTTP library, for answers that it rightly refuses to send."""
-        self._transport.write(raw)
-        self._transport.close()
-
-    def mark_control(self) -> None:
-        """Leaves this connection out of the handshakes of devices."""
-        if not self._is_control:
-            self._is_control = True
-            self._counts.control_connections += 1
-
 
 class WholeBodies:
     """ASGI middleware: a cut is told after all that came before it; uvicorn forgets that."""
@@ -94,14 +77,13 @@ class WholeBodies:
         await self._app(scope, received if scope["type"] == "http" else receive, send)
 
 
-class CountedProtocol(H11Protocol):
-    """Puts the Connection into each request's state; `counts` comes from the application's."""
+class PatientProtocol(H11Protocol):
+    """Puts the Connection into each request's state, and ends it when it is too slow."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         super().connection_made(transport)
         has_tls(transport.get_extra_info("socket"))
-        counts: Counts = self.app_state["counts"]
-        self._connection = Connection(transport, counts, self._unread)
+        self._connection = Connection(transport, self._unread)
         self.app_state = {**self.app_state, "connection": self._connection}
         self._followed = self.cycle
         self._patience = Patience(Phase.HEAD, self.loop.time())
@@ -180,12 +162,12 @@ class CountedProtocol(H11Protocol):
             self._connection.reset()
 
 
-def _waits(one: object) -> TypeGuard[CountedProtocol]:
+def _waits(one: object) -> TypeGuard[PatientProtocol]:
     waits = {Phase.HEAD, Phase.NOTHING}
-    return isinstance(one, CountedProtocol) and one._patience.phase in waits  # noqa: SLF001 - of this class
+    return isinstance(one, PatientProtocol) and one._patience.phase in waits  # noqa: SLF001 - of this class
 
 
-def _address(one: CountedProtocol) -> str:
+def _address(one: PatientProtocol) -> str:
     return one.client[0] if one.client else ""
 
 

@@ -15,7 +15,6 @@ from agent.record.receipt import RECEIPT_TYPE, REFUSAL_TYPE
 from tests.backend import keys
 from tests.backend.engines.away import Away
 from tests.backend.engines.objects import Missing
-from tests.backend.faults.switches import ReceiptMode, Step, Switches
 from tests.backend.identity.admission import device_of, technician_of
 from tests.backend.identity.register import Register
 from tests.backend.office.model import Office
@@ -70,10 +69,9 @@ class Intake:
         self._key_in_use = key
         self._office = office
         self._register = register
-        self._strange_key = signing.new_key()
         self._turns = Turns(AT_ONCE)
 
-    def judge(self, upload: Upload, switches: Switches, unkept: bytes | None = None) -> Verdict:
+    def judge(self, upload: Upload, unkept: bytes | None = None) -> Verdict:
         """Returns the verdict on an upload whose bytes have all come.
 
         A receipt is signed after the record was put, flushed and read back, and stays the same.
@@ -93,24 +91,19 @@ class Intake:
         verdict = self._store.verdict(upload.capture_id)
         if verdict is not None and verdict.accepted:
             return verdict
-        found = self._in_turn(upload, switches, unkept)
+        found = self._in_turn(upload, unkept)
         if isinstance(found, Exception):
             raise found
-        switches.reach(Step.COMMIT)
         verdict, opened = found
         if self._office is not None and isinstance(opened, recordfile.RecordFile):
             self._office.take_in(opened)
         return verdict
 
-    def _in_turn(
-        self, upload: Upload, switches: Switches, unkept: bytes | None
-    ) -> "Judged | Exception":
+    def _in_turn(self, upload: Upload, unkept: bytes | None) -> "Judged | Exception":
         with self._turns.turn(TURN_S), self._store.held(upload.capture_id) as found:
-            return self._judge(found, switches, unkept)
+            return self._judge(found, unkept)
 
-    def _judge(
-        self, upload: Upload | None, switches: Switches, unkept: bytes | None
-    ) -> "Judged | Exception":
+    def _judge(self, upload: Upload | None, unkept: bytes | None) -> "Judged | Exception":
         """While the upload's row is held: an error is returned, since raised it would undo all.
 
         But for Away of the database, which has undone it.
@@ -124,9 +117,8 @@ class Intake:
         if hashlib.sha256(content).hexdigest() != upload.sha256:
             self._store.drop(upload.capture_id)
             return DigestMismatchError(f"{upload.capture_id}: digest differs; create it again")
-        switches.reach(Step.DIGEST)
         try:
-            opened = Refusal(switches.refuse) if switches.refuse else self._open(upload, content)
+            opened = self._open(upload, content)
         except NotVouchedError as error:
             if upload.device_id is None:
                 self._store.drop(upload.capture_id)
@@ -134,7 +126,7 @@ class Intake:
                 self._keep_for_later(upload, unkept)
             return error
         try:
-            self._put(upload, content, switches, accepted=not isinstance(opened, Refusal))
+            self._put(upload, content, accepted=not isinstance(opened, Refusal))
             found = self._verdict(upload, opened)
         except Away as error:
             try:
@@ -143,7 +135,7 @@ class Intake:
                 raise error from None
             return error
         was_refused = verdict is not None
-        self._settle(upload, content, opened, found, switches, was_refused=was_refused)
+        self._settle(upload, content, opened, found, was_refused=was_refused)
         return found, opened
 
     def _content(self, upload: Upload, unkept: bytes | None) -> bytes:
@@ -161,28 +153,10 @@ class Intake:
             with suppress(WrongOffsetError):
                 self._store.append(upload, 0, unkept)
 
-    def _put(self, upload: Upload, content: bytes, switches: Switches, *, accepted: bool) -> None:
+    def _put(self, upload: Upload, content: bytes, *, accepted: bool) -> None:
         """Raises Away, of the objects alone."""
         self._store.keep(upload, content, accepted=accepted)
-        switches.reach(Step.PUT)
         self._store.read_back(upload, accepted=accepted)
-        switches.reach(Step.READ_BACK)
-
-    def shown(self, verdict: Verdict, upload: Upload, mode: ReceiptMode) -> str:
-        """Returns the signature to put on an answer; another than the true one when switched."""
-        wrong = {
-            ReceiptMode.OTHER_ID: {"capture_id": "00000000-0000-4000-8000-000000000000"},
-            ReceiptMode.OTHER_DIGEST: {"sha256": "0" * 64},
-            ReceiptMode.OTHER_KEY: {},
-        }
-        if mode is ReceiptMode.GARBAGE:
-            return "bm90.YQ.signature"
-        if mode not in wrong:
-            return verdict.jws
-        payload = _payload(upload, verdict.at, verdict.reason) | wrong[mode]
-        strange = mode is ReceiptMode.OTHER_KEY
-        key = self._strange_key if strange else self._key
-        return signing.sign(payload, key, typ=_type(verdict.reason))
 
     def _open(self, upload: Upload, content: bytes) -> recordfile.RecordFile | Refusal:
         """Open a record whose key is vouched for: nobody parses a stranger's body."""
@@ -275,16 +249,13 @@ class Intake:
         content: bytes,
         opened: recordfile.RecordFile | Refusal,
         verdict: Verdict,
-        switches: Switches,
         *,
         was_refused: bool,
     ) -> None:
         if isinstance(opened, recordfile.RecordFile):
             self._unpack(upload, content, opened)
         self._store.settle(verdict)
-        switches.reach(Step.VERDICT)
         self._store.release(upload, was_refused=was_refused, accepted=verdict.accepted)
-        switches.reach(Step.PIECES)
         log.info("verdict=%s capture_id=%s", verdict.reason or "received", upload.capture_id)
 
     def _unpack(self, upload: Upload, content: bytes, opened: recordfile.RecordFile) -> None:

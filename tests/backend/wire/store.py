@@ -293,14 +293,10 @@ class Store(Records):
         return is_dropped
 
     def lose(self, capture_id: str) -> None:
-        """The same, whatever was signed about it, which only tests want."""
+        """The same, whatever was signed about it: for a row without a record."""
         with self.held(capture_id):
             self._db.execute("DELETE FROM uploads WHERE capture_id = ?", (capture_id,))
             self.objects.erase(capture_id)  # after it: a row that is held no more is noticed there
-
-    def drop_all(self) -> None:
-        for (capture_id,) in self._db.execute("SELECT capture_id FROM uploads"):
-            self.lose(capture_id)
 
     def sha256_of(self, capture_id: str) -> str:
         upload = self.find(capture_id)

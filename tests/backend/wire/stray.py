@@ -11,7 +11,6 @@ from agent.errors import RecordDamaged
 from agent.record import file as recordfile
 from tests.backend import keys
 from tests.backend.engines.objects import Changed, Missing
-from tests.backend.faults.switches import Switches
 from tests.backend.identity.fleet import KeyFiles
 from tests.backend.identity.register import Register
 from tests.backend.office import archive
@@ -165,7 +164,7 @@ def _restore(office: Office, intake: Intake, capture_id: str) -> None:
             store.open_checked(closed)  # if damaged it would be refused, and its object dropped
         with store.held(capture_id) as known:
             _begin(store, upload, known)
-            intake.judge(upload, Switches(), content)
+            intake.judge(upload, content)
     except (NotVouchedError, RecordDamaged, UploadExistsError) as error:
         raise _LeftError(str(error)) from error
 

@@ -6,7 +6,6 @@ import pytest
 
 from agent.record import signing
 from agent.record.receipt import REFUSAL_TYPE
-from tests.backend.faults.switches import Switches
 from tests.backend.wire.intake import Intake, NotVouchedError
 from tests.backend.wire.store import Store, Upload, Verdict
 from tests.support.demo_office import RECEIVED
@@ -49,7 +48,7 @@ def test_the_intake_opens_no_body_when_nobody_vouches_for_its_key(tmp_path: Path
     strange = fleet.begin(fleet.sealed(packed=b"no files"))
 
     with pytest.raises(NotVouchedError, match="no evidence certificate"):
-        fleet.intake.judge(strange, Switches())
+        fleet.intake.judge(strange)
 
     verdict = fleet.town.office.store.verdict(own.label.capture_id)
     assert verdict is not None

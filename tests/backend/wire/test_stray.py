@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.backend.faults.switches import Switches
 from tests.backend.office.demo import ALLOWED, LEFT_DOOR
 from tests.backend.office.worker import Worker
 from tests.backend.wire import stray
@@ -147,7 +146,7 @@ def test_what_gets_its_receipt_meanwhile_keeps_that(fleet: SealedFleet) -> None:
     assert next(goes_on) == f"{first} taken in"
     upload = store.find(second)
     assert upload is not None
-    verdict = fleet.intake.judge(upload, Switches(), store.received(second))
+    verdict = fleet.intake.judge(upload, store.received(second))
 
     assert list(goes_on)[-1] == "taken in: 1; left as they are: 0"
     assert store.verdict(second) == verdict

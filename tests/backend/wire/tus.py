@@ -14,7 +14,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.backend.faults.switches import ReceiptMode, Switches
 from tests.backend.identity.admission import device_of, technician_of
 from tests.backend.wire import headers
 from tests.backend.wire.asking import asked
@@ -84,7 +83,7 @@ class Tus:
         location = str(request.base_url) + f"files/{upload.capture_id}"
         most = WHOLE_BYTES if upload.length <= WHOLE_BYTES else PIECE_BYTES
         came = await self._append(request, upload, 0, most) if has_body else Came(0)
-        return await self._answer(request, upload, came, 201, {"Location": location})
+        return await self._answer(upload, came, 201, {"Location": location})
 
     def _begin(self, owner: str, upload: Upload) -> None:
         try:
@@ -105,7 +104,7 @@ class Tus:
             raise _moved(upload, offset)
         headers.check_body(request, upload.length - offset)
         came = await self._append(request, upload, offset, PIECE_BYTES)
-        return await self._answer(request, upload, came, 204, {})
+        return await self._answer(upload, came, 204, {})
 
     def _asked_for(self, request: Request) -> tuple[Upload, int]:
         """The upload in the path, and where it stands."""
@@ -154,21 +153,19 @@ class Tus:
             raise HTTPException(404, NO_SUCH_UPLOAD) from error
 
     async def _answer(
-        self, request: Request, upload: Upload, came: "Came", status: int, more: dict[str, str]
+        self, upload: Upload, came: "Came", status: int, more: dict[str, str]
     ) -> Response:
         answer = _progress(upload, came.offset) | more
         if came.offset < upload.length:
             return Response(status_code=status, headers=answer)
-        switches: Switches = request.state.switches
         try:
-            verdict = await asked(self._intake.judge, upload, switches, came.whole)
+            verdict = await asked(self._intake.judge, upload, came.whole)
         except DigestMismatchError as error:
             raise HTTPException(460, str(error)) from error
         except NotVouchedError as error:
             raise HTTPException(403, str(error)) from error
         name = "Doorstep-Receipt" if verdict.accepted else "Doorstep-Refusal"
-        if switches.receipt is not ReceiptMode.NONE:
-            answer[name] = self._intake.shown(verdict, upload, switches.receipt)
+        answer[name] = verdict.jws
         return Response(status_code=status if verdict.accepted else 422, headers=answer)
 
 

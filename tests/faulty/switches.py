@@ -1,12 +1,14 @@
-"""What the backend shall do wrong on purpose, and what it counted."""
+"""What the faulty backend shall do wrong on purpose, and what it counted."""
 
 import os
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 
 class Step(StrEnum):
@@ -77,6 +79,11 @@ class Switches:
     receipts_null: bool = False
     die_after: Step | None = None
 
+    @property
+    def forges(self) -> bool:
+        """Whether an answer may have another receipt than the true one."""
+        return self.receipts_null or self.receipt is not ReceiptMode.RIGHT
+
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Self:
         """Raises ValueError, naming them, for switches that do not exist."""
@@ -92,14 +99,29 @@ class Switches:
             typed["die_after"] = Step(typed["die_after"])
         return cls(**typed)
 
-    def reach(self, step: Step) -> None:
-        """An intake has done this step."""
-        if self.die_after is step:
-            os.kill(os.getpid(), signal.SIGKILL)
+
+IN_FORCE: Final = ContextVar("IN_FORCE", default=Switches())  # noqa: B039 - it is frozen
+"""The switches of the request that is being answered, in its threads too (anyio copies it)."""
+
+
+@contextmanager
+def switched(**switches: Any) -> Iterator[None]:
+    """Put switches in force for the calls of this thread."""
+    before = IN_FORCE.set(Switches.from_json(switches))
+    try:
+        yield
+    finally:
+        IN_FORCE.reset(before)
+
+
+def reach(step: Step) -> None:
+    """Note that the intake has done this step: die here if the switches say so."""
+    if IN_FORCE.get().die_after is step:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Panel:
-    """Holds the switches and hands them to one request after the other."""
+    """The switches that were set last; hands them to one request after the other."""
 
     def __init__(self) -> None:
         self._switches = Switches()
@@ -123,11 +145,11 @@ class Panel:
 
 @dataclass(slots=True)
 class Counts:
-    """What devices did since the start; requests to /switches and /counts are left out.
+    """What devices did since the start; the requests of tests, people and probes are left out.
 
     Attributes:
         connections: completed TLS handshakes.
-        control_connections: those of them on which only the test spoke.
+        control_connections: those of them on which somebody else than a device spoke.
         body_bytes: bytes of request bodies that arrived.
         by_method: requests, by method and first part of the path, as in `POST /files`.
         est_requests: of them those for certificates, which are in no other figure of requests.

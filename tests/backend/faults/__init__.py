@@ -1,1 +1,0 @@
-"""What the backend does wrong when a test asks for it."""

@@ -1,0 +1,16 @@
+"""Which requests are a device's: only these go wrong, and only these are counted."""
+
+from typing import Final
+
+from tests.backend.health import ALIVE, READY
+from tests.backend.identity.admission import is_for_clients
+from tests.backend.pages import is_for_people
+
+CONTROL_PATHS: Final = frozenset({"/switches", "/counts"})
+"""Where a test asks."""
+
+
+def is_a_devices(path: str) -> bool:
+    """Return whether a device asks there: no test, no person, no other system and no probe."""
+    is_near = path in CONTROL_PATHS or path in {ALIVE, READY}
+    return not (is_near or is_for_people(path) or is_for_clients(path))
