@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import trustme
-
 from agent.record import signing
+from agent.record.certificates import pem
+from tests.backend.identity.authority import Authority
 from tests.backend.settings import WrongSettingError
 
 HOSTS: Final = ("127.0.0.1", "localhost")
@@ -23,6 +23,8 @@ signed (`Database.beside`): no receipt is dated after the end of its key."""
 
 NOT_ONE: Final = "{} is not the certificate of {}: was a command cut short in between, or a copy? \
 `certificate NAME...` makes both anew"
+
+NO_NAME: Final = "--name: {!r:.80} is no host name and no address"
 
 NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
 """X509_V_FLAG_NO_CHECK_TIME. Source: OpenSSL, x509_vfy.h; X509_VERIFY_PARAM_set_flags(3)."""
@@ -106,14 +108,20 @@ def certificates(folder: Path, names: Iterable[str] = ()) -> Certificates:
     found = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server-key.pem")
     if not found.ca_file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        ca = trustme.CA(organization_name="Doorstep reference backend")
-        server = ca.issue_cert(*names, *HOSTS)
-        chain = b"".join(blob.bytes() for blob in server.cert_chain_pems)
-        write_whole(folder / "ca-key.pem", ca.private_key_pem.bytes(), mode=0o600)
-        write_whole(found.key_file, server.private_key_pem.bytes(), mode=0o600)
-        write_whole(found.chain_file, chain, mode=0o644)
-        write_whole(found.ca_file, ca.cert_pem.bytes(), mode=0o644)
+        authority, key = Authority.new(), signing.new_key()
+        server = authority.server(key.public_key(), [*map(_as_written, names), *HOSTS])
+        write_whole(folder / "ca-key.pem", signing.private_pem(authority.key), mode=0o600)
+        put_server(found, key, pem([server]))
+        write_whole(found.ca_file, pem([authority.certificate]), mode=0o644)
     return found
+
+
+def _as_written(name: str) -> str:
+    """Return a name as it is in certificates: in ASCII. Source: RFC 5280 section 7.2."""
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise WrongSettingError(NO_NAME.format(name)) from error
 
 
 def put_server(found: Certificates, key: signing.PrivateKey, chain: bytes) -> None:

@@ -9,9 +9,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from agent.record import signing
 from tests.backend import keys
+from tests.backend.identity.authority import Authority
+from tests.backend.identity.names import names_in
+from tests.backend.settings import WrongSettingError
 from tests.support.backend import REPOSITORY
 
 TIMES = 200
@@ -35,6 +39,28 @@ def test_a_file_may_be_replaced_by_two_at_once(tmp_path: Path) -> None:
     at_once(partial(keys.write_whole, path, b"content", mode=0o600))
 
     assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [(path.name, b"content")]
+
+
+def test_first_certificates_have_the_names_and_no_end(tmp_path: Path) -> None:
+    """The CA's names differ: else a client that trusts two would try the wrong one."""
+    made = keys.certificates(tmp_path / "ca", ["café.example", "10.0.0.5"])
+
+    ca = Authority.of(made.folder).certificate
+    server = x509.load_pem_x509_certificate(made.chain_file.read_bytes())
+    server.verify_directly_issued_by(ca)
+    assert names_in(server) == {"xn--caf-dma.example", "10.0.0.5", *keys.HOSTS}
+    assert {one.not_valid_after_utc.year for one in (ca, server)} == {3000}
+    kind = x509.BasicConstraints
+    assert [one.extensions.get_extension_for_class(kind).value.ca for one in (ca, server)] == [
+        True,
+        False,
+    ]
+    assert Authority.new().certificate.subject != ca.subject
+
+
+def test_a_name_that_no_certificate_can_have_is_a_wrong_setting(tmp_path: Path) -> None:
+    with pytest.raises(WrongSettingError, match=r"--name: 'a\.\.b' is no host name"):
+        keys.certificates(tmp_path / "ca", ["a..b"])
 
 
 def test_the_public_half_is_written_where_it_is_another_one_alone(tmp_path: Path) -> None:

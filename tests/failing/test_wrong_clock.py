@@ -26,7 +26,7 @@ WRONG: Final = {
 }
 
 UNTRUSTED: Final = {"1970"}
-"""The backend's certificate is from 2000 to 2999 (trustme); Python's clock ends in 2262."""
+"""The backend's certificate is from 2000 to 2999; Python's clock ends in 2262."""
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from agent.record import signing
 from agent.record.signing import PrivateKey, PublicKey
 
 TLS_LIFE: Final = timedelta(days=365)
@@ -24,6 +25,15 @@ CLOCK_SLACK: Final = timedelta(hours=1)
 
 EVIDENCE_BEGINS: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """The clock of a device may say 1971, and what it signs then is to verify."""
+
+OWN_BEGINS: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Of the CA and of the server's first certificate: a device's clock may be years behind."""
+
+OWN_ENDS: Final = datetime(3000, 1, 1, tzinfo=UTC)
+"""Nobody renews these two; no device is in use for so long."""
+
+ORGANIZATION: Final = "Doorstep reference backend"
+"""In the CA's name."""
 
 EVIDENCE_ENDS: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 """No end that is known of. Source: RFC 5280 section 4.1.2.5."""
@@ -43,6 +53,23 @@ class Authority:
         assert isinstance(key, PrivateKey)
         return cls(x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes()), key)
 
+    @classmethod
+    def new(cls) -> Self:
+        """Make a CA; its name is another one than that of every other CA."""
+        key = signing.new_key()
+        unit = f"CA {x509.random_serial_number():x}"
+        parts = {NameOID.ORGANIZATION_NAME: ORGANIZATION, NameOID.ORGANIZATIONAL_UNIT_NAME: unit}
+        name = x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items()])
+        public = key.public_key()
+        identifier = x509.SubjectKeyIdentifier.from_public_key(public)
+        builder = (
+            _builder(name, name, public, OWN_BEGINS, OWN_ENDS)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=True), critical=True)
+            .add_extension(identifier, critical=False)
+        )
+        return cls(builder.sign(key, hashes.SHA256()), key)
+
     def tls(self, device_id: str, key: PublicKey, now: datetime) -> x509.Certificate:
         """For mutual TLS as this device, and nothing else."""
         builder = self._for(device_id, key, now - CLOCK_SLACK, now + TLS_LIFE)
@@ -52,10 +79,11 @@ class Authority:
         self, device_id: str, key: PublicKey, names: Collection[str], now: datetime
     ) -> x509.Certificate:
         """For a server of this device under these names, and for nothing at the backend."""
-        builder = self._for(device_id, key, now - CLOCK_SLACK, now + TLS_LIFE)
-        named = x509.SubjectAlternativeName([_general(name) for name in sorted(names)])
-        builder = builder.add_extension(named, critical=False)
-        return self._signed(builder, ExtendedKeyUsageOID.SERVER_AUTH)
+        return self._serving(self._for(device_id, key, now - CLOCK_SLACK, now + TLS_LIFE), names)
+
+    def server(self, key: PublicKey, names: Collection[str]) -> x509.Certificate:
+        """For the backend's own server from its first start on, without an end."""
+        return self._serving(self._for(ORGANIZATION, key, OWN_BEGINS, OWN_ENDS), names)
 
     def client(self, name: str, key: PublicKey, now: datetime) -> x509.Certificate:
         """For another system that asks for a status."""
@@ -71,15 +99,14 @@ class Authority:
         self, name: str, key: PublicKey, begins: datetime, ends: datetime
     ) -> x509.CertificateBuilder:
         named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        return (
-            x509.CertificateBuilder()
-            .subject_name(named)
-            .issuer_name(self.certificate.subject)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(begins)
-            .not_valid_after(ends)
-        )
+        return _builder(named, self.certificate.subject, key, begins, ends)
+
+    def _serving(
+        self, builder: x509.CertificateBuilder, names: Collection[str]
+    ) -> x509.Certificate:
+        named = x509.SubjectAlternativeName([_general(name) for name in sorted(names)])
+        builder = builder.add_extension(named, critical=False)
+        return self._signed(builder, ExtendedKeyUsageOID.SERVER_AUTH)
 
     def _signed(
         self, builder: x509.CertificateBuilder, use: x509.ObjectIdentifier
@@ -88,13 +115,27 @@ class Authority:
         named = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer.value)
         extensions: list[tuple[x509.ExtensionType, bool]] = [
             (x509.BasicConstraints(ca=False, path_length=None), True),
-            (_DIGITAL_SIGNATURE, True),
+            (_usage(signs_certificates=False), True),
             (x509.ExtendedKeyUsage([use]), False),
             (named, False),
         ]
         for extension, is_critical in extensions:
             builder = builder.add_extension(extension, critical=is_critical)
         return builder.sign(self.key, hashes.SHA256())
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: PublicKey, begins: datetime, ends: datetime
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(ends)
+    )
 
 
 def _general(name: str) -> x509.GeneralName:
@@ -104,15 +145,16 @@ def _general(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-_DIGITAL_SIGNATURE: Final = x509.KeyUsage(
-    digital_signature=True,
-    content_commitment=False,
-    key_encipherment=False,
-    data_encipherment=False,
-    key_agreement=False,
-    key_cert_sign=False,
-    crl_sign=False,
-    encipher_only=False,
-    decipher_only=False,
-)
-"""Source: RFC 5280 section 4.2.1.3."""
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """Return what a key may sign. Source: RFC 5280 section 4.2.1.3."""
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
