@@ -157,9 +157,11 @@ class Item:
         adopted: whether the backend may have it although `attempts` is 0.
         attempts: booked so far, the running one included.
         suspected: how many bare 4xx answers it has had, and alarms for dead ends.
+        dead_ends: how many attempts led nowhere, if the last of them was a dead end; otherwise 0.
+        sent_whole: how many attempts led nowhere, if the last of them sent the whole record without
+            a receipt; otherwise 0. The third such attempt is a dead end.
         due_s: CLOCK_BOOTTIME before which it is not sent.
-        answer: the last answer, or what is wrong, in words; a dead end outlasts lost lines. It
-            begins with the number of attempts that led nowhere, if there were any.
+        answer: the last answer, or what is wrong, in words; a dead end outlasts lost lines.
         decision: the backend's receipt or refusal, as a JWS.
         decided_utc: when the backend decided.
     """
@@ -179,6 +181,8 @@ class Item:
     adopted: bool
     attempts: int
     suspected: int
+    dead_ends: int
+    sent_whole: int
     due_s: float
     upload_url: str | None
     answer: str | None

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _listed(item: Item) -> dict[str, Any]:
-    hidden = {"label_sha256", "due_s", "decision", "adopted"}
+    hidden = {"label_sha256", "due_s", "decision", "adopted", "dead_ends", "sent_whole"}
     return {name: value for name, value in asdict(item).items() if name not in hidden}
 
 

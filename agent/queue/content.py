@@ -34,7 +34,7 @@ _SHAPES: Final = {
     "due_s": f"typeof(due_s) = 'real' AND due_s BETWEEN 0 AND {_LATEST_S}",
 }
 _DIGESTS: Final = ("label_sha256", "sha256")
-_COUNTS: Final = ("attempts", "suspected")
+_COUNTS: Final = ("attempts", "suspected", "dead_ends", "sent_whole")
 _TEXTS: Final = {"chain": 128, "boot_id": 128, "kind": 128, "utc": 128, "clock": 128} | {
     "due_boot_id": 128
 }

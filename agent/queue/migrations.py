@@ -99,11 +99,28 @@ STEPS: Final = {
         END
         """,
     ),
+    "m003_dead_ends": (
+        """
+        ALTER TABLE "captures" ADD COLUMN "dead_ends" INTEGER NOT NULL DEFAULT 0
+        """,
+        """
+        ALTER TABLE "captures" ADD COLUMN "sent_whole" INTEGER NOT NULL DEFAULT 0
+        """,
+        """
+        UPDATE captures SET dead_ends = CAST(substr(answer, 10, 9) AS INTEGER)
+        WHERE state = 'PENDING' AND answer GLOB 'dead end [0-9]*: *'
+        """,
+        """
+        UPDATE captures SET sent_whole = CAST(substr(answer, 12, 9) AS INTEGER)
+        WHERE state = 'PENDING' AND answer GLOB 'sent whole [0-9]*: *'
+        """,
+    ),
 }
 """Each step's statements, by the name that a migrated database keeps of it.
 
 What they made: `captures` has one row per record, an index of its file, whose `decision` is the
 backend's receipt or refusal; `tally` counts the rows of each state, so that nobody has to.
+Until m002, the counts of `dead_ends` and `sent_whole` were the start of the text in `answer`.
 """
 
 LEDGER: Final = (

@@ -12,12 +12,11 @@ from agent.queue.reader import COLUMNS, NOT_LET_IN, OutboxReader, item_of
 BOOKING_S: Final = 600.0
 """How long a claim keeps an item: an attempt lasts 540 s at most, and nobody else may begin one."""
 
-
-DEAD_END: Final = "dead end "
-"""How the answer of a row begins that led nowhere, before the number of times."""
-
-_NOT_SUSPECT: Final = f"(suspected = 0 OR answer GLOB '{DEAD_END}[0-9]*')"
+_NOT_SUSPECT: Final = "(suspected = 0 OR dead_ends > 0)"
 """A dead end may have its alarm, but the backend can be mended at any time: it is tried as ever."""
+
+_NO_COUNT: Final = "dead_ends = 0, sent_whole = 0"
+"""The counts of a row whose way to the backend has ended; a retry counts from the first again."""
 
 
 class Outbox(OutboxReader):
@@ -138,12 +137,28 @@ class Outbox(OutboxReader):
             {"due": due_s},
         )
 
-    def book(self, item: Item, due_s: float, answer: str, *, suspected: bool = False) -> None:
+    def book(
+        self,
+        item: Item,
+        due_s: float,
+        answer: str,
+        *,
+        suspected: bool = False,
+        dead_ends: int = 0,
+        sent_whole: int = 0,
+    ) -> None:
         """Note a failed attempt: due again at `due_s`; `answer` says in words what came back."""
         self._mark(
             item,
-            "due_s = :due, answer = :answer, suspected = suspected + :suspected",
-            {"due": due_s, "answer": answer, "suspected": int(suspected)},
+            "due_s = :due, answer = :answer, suspected = suspected + :suspected,"
+            " dead_ends = :dead_ends, sent_whole = :sent_whole",
+            {
+                "due": due_s,
+                "answer": answer,
+                "suspected": int(suspected),
+                "dead_ends": dead_ends,
+                "sent_whole": sent_whole,
+            },
         )
 
     def note_let_in(self) -> None:
@@ -172,8 +187,8 @@ class Outbox(OutboxReader):
         """Its file is gone or holds other bytes; kept, alarm."""
         with self._database.step() as sql:
             sql.execute(
-                "UPDATE captures SET state = 'DAMAGED', answer = ? WHERE capture_id = ?"
-                " AND state IN ('PENDING', 'REFUSED')",
+                f"UPDATE captures SET state = 'DAMAGED', answer = ?, {_NO_COUNT}"  # noqa: S608 - constants
+                " WHERE capture_id = ? AND state IN ('PENDING', 'REFUSED')",
                 (what, item.capture_id),
             )
 
@@ -184,7 +199,7 @@ class Outbox(OutboxReader):
         One transaction, however many another process has made up.
         """
         listed = [(capture_id,) for capture_id in ids]
-        damage = "state = 'DAMAGED', answer = 'its file is gone' WHERE capture_id = ?"
+        damage = f"state = 'DAMAGED', answer = 'its file is gone', {_NO_COUNT} WHERE capture_id = ?"
         prune = "state = 'PRUNED' WHERE capture_id = ? AND state = 'DELIVERED'"
         if not listed:
             return 0, 0
@@ -243,8 +258,8 @@ class Outbox(OutboxReader):
     ) -> None:
         with self._database.step() as sql:
             sql.execute(
-                "UPDATE captures SET state = ?, decision = ?, decided_utc = ?, answer = ?"
-                " WHERE capture_id = ? AND state = 'PENDING'",
+                "UPDATE captures SET state = ?, decision = ?, decided_utc = ?, answer = ?,"  # noqa: S608 - constants
+                f" {_NO_COUNT} WHERE capture_id = ? AND state = 'PENDING'",
                 (state, decision, rfc3339(decided), answer, item.capture_id),
             )
             if state is State.DELIVERED:

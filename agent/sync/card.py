@@ -119,6 +119,8 @@ def _item(checked: recordfile.Closed, size: int, sha256: str) -> Item:
         adopted=True,  # so that the backend is asked before it is given anything
         attempts=1,
         suspected=0,
+        dead_ends=0,
+        sent_whole=0,
         due_s=0.0,
         upload_url=None,
         answer=None,

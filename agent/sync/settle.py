@@ -1,11 +1,10 @@
 """What an outcome means: for the record's row, for the back-off, and for the log."""
 
 import logging
-import re
 from typing import Final, assert_never
 
 from agent.models import Item
-from agent.queue.outbox import DEAD_END, Outbox
+from agent.queue.outbox import Outbox
 from agent.record.receipt import Receipt, Refusal
 from agent.sync.backoff import Backoff, suspect_wait_s
 from agent.sync.outcome import (
@@ -26,15 +25,6 @@ DEAD_ENDS: Final = 3
 
 The record is still tried: the backend can be mended without this device.
 """
-
-SENT_WHOLE: Final = "sent whole "
-"""The start of a row's answer after its record was sent whole without a receipt; a number follows.
-
-From the third time on it is a dead end. That is counted in the same number.
-"""
-
-_NUMBERED: Final = re.compile(rf"(?:{DEAD_END}|{SENT_WHOLE})(\d{{1,9}}): ", re.ASCII)
-"""The row counts them: a `sync --once` is a process of its own each time."""
 
 
 class Settlement:
@@ -72,10 +62,7 @@ class Settlement:
                 if not self.is_stopping:  # else it was this side that hung up
                     backoff.lost(now_s, answer, retry_after_s, moved=moved)
             case Unauthorised(answer):
-                behind_s = backoff.paused(now_s, answer) + 0.001
-                # Plain words, which the cradle's light reads: a count below the alarm begins again.
-                told = _told(item, answer) if item.suspected else answer
-                self._outbox.book(item, behind_s, told)
+                self._book_shut_out(item, backoff.paused(now_s, answer) + 0.001, answer)
             case Suspect(answer):
                 wait_s = backoff.suspected(now_s, answer, item.suspected)
                 self._outbox.book(item, now_s + wait_s, answer, suspected=True)
@@ -108,8 +95,8 @@ class Settlement:
         times = _times(item) + 1
         is_alarm = times >= DEAD_ENDS and not item.suspected
         wait_s = self._backoff.wait_s(item.attempts, None)
-        numbered = f"{DEAD_END}{times}: {answer}"
-        self._outbox.book(item, now_s + wait_s, numbered, suspected=is_alarm)
+        words = f"dead end {times}: {answer}"
+        self._outbox.book(item, now_s + wait_s, words, suspected=is_alarm, dead_ends=times)
         self._defer(item, now_s, answer, is_news=times == 1)
         if is_alarm:
             _log_suspect(item, answer, wait_s)
@@ -134,37 +121,51 @@ class Settlement:
         answer, times = outcome.answer, _times(item) + 1
         wait_s = self._backoff.wait_s(failures or item.attempts, outcome.retry_after_s)
         if not outcome.sent_whole:
-            self._outbox.book(item, now_s + wait_s, _told(item, answer))
+            self._book_uncounted(item, now_s + wait_s, answer)
         elif times < DEAD_ENDS:
-            self._outbox.book(item, now_s + wait_s, f"{SENT_WHOLE}{times}: {answer}")
+            words = _sent_whole(times, answer)
+            self._outbox.book(item, now_s + wait_s, words, sent_whole=times)
         else:
             wait_s = max(wait_s, suspect_wait_s(item.suspected))
-            words = f"{DEAD_END}{times}: sent whole again, without a receipt: {answer}"
-            self._outbox.book(item, now_s + wait_s, words, suspected=True)
+            words = f"dead end {times}: sent whole again, without a receipt: {answer}"
+            self._outbox.book(item, now_s + wait_s, words, suspected=True, dead_ends=times)
             _log_suspect(item, answer, wait_s)
+
+    def _book_shut_out(self, item: Item, due_s: float, answer: str) -> None:
+        """Book in plain words, which the cradle's light reads: a count below the alarm is over."""
+        if item.suspected:
+            self._book_uncounted(item, due_s, answer)
+        else:
+            self._outbox.book(item, due_s, answer)
+
+    def _book_uncounted(self, item: Item, due_s: float, answer: str) -> None:
+        """Book an attempt that counts for nothing: the row's counts stay."""
+        told, dead_ends, sent_whole = _told(item, answer), item.dead_ends, item.sent_whole
+        self._outbox.book(item, due_s, told, dead_ends=dead_ends, sent_whole=sent_whole)
 
 
 def _times(item: Item) -> int:
-    """Return how many attempts led nowhere, as the row counts them."""
-    numbered = _NUMBERED.match(item.answer or "")
-    return int(numbered[1]) if numbered else 0
+    """Return how many attempts led nowhere; the row counts: each `sync --once` is a new process."""
+    return item.dead_ends + item.sent_whole  # one of them is 0
 
 
 def _told(item: Item, answer: str) -> str:
-    """Return the row's answer after an attempt that counts for nothing; the number stays.
+    """Return the row's answer after an attempt that counts for nothing.
 
-    The words of a dead end stay too, because an attempt that failed did not mend it.
+    The words of a dead end stay, because an attempt that failed did not mend it.
     """
-    before = item.answer or ""
-    if not (numbered := _NUMBERED.match(before)):
-        return answer
-    return before if before.startswith(DEAD_END) else numbered[0] + answer
+    if item.dead_ends:
+        return item.answer or answer
+    return _sent_whole(item.sent_whole, answer) if item.sent_whole else answer
+
+
+def _sent_whole(times: int, answer: str) -> str:
+    return f"sent whole {times}: {answer}"
 
 
 def _is_news(item: Item, answer: str) -> bool:
     """Return whether the row says something else; the words of a dead end say all."""
-    before = item.answer or ""
-    return not before.startswith(DEAD_END) and _NUMBERED.sub("", before, count=1) != answer
+    return _told(item, answer) != item.answer
 
 
 def _log_suspect(item: Item, answer: str, wait_s: float) -> None:

@@ -21,7 +21,7 @@ _LEVELS: Final = 19
 _ROW: Final = (
     "INSERT INTO captures SELECT n, printf('00000000-0000-4000-8000-%012x', n), 'c', n, "
     "printf('%064x', n), 'b', 'photo', NULL, 'u', 'ntp', 1000, printf('%064x', n), 'PENDING', "
-    "0, 0, 0, 'b', 1.0, NULL, NULL, NULL, NULL FROM n"
+    "0, 0, 0, 'b', 1.0, NULL, NULL, NULL, NULL, 0, 0 FROM n"
 )
 
 

@@ -26,6 +26,8 @@ _ADOPTED: Final[dict[str, Any]] = {
     "adopted": 1,
     "attempts": 0,
     "suspected": 0,
+    "dead_ends": 0,
+    "sent_whole": 0,
     "due_s": 0.0,
     "upload_url": None,
     "answer": None,

@@ -65,6 +65,8 @@ def _row(state: State) -> Item:
         adopted=False,
         attempts=1,
         suspected=0,
+        dead_ends=0,
+        sent_whole=0,
         due_s=0.0,
         upload_url=None,
         answer=None,

@@ -50,6 +50,8 @@ UNBELIEVABLE: list[tuple[str, Any]] = [
     ("attempts", -1),
     ("attempts", 2**63 - 1),
     ("suspected", 2**63 - 1),
+    ("dead_ends", -1),
+    ("sent_whole", 2**63 - 1),
     ("due_boot_id", ""),
     ("due_s", float("inf")),
     ("due_s", float("-inf")),

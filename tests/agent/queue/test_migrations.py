@@ -1,6 +1,9 @@
 """A queue of every release becomes today's: the same schema, and every row as it was."""
 
+import signal
 import sqlite3  # noqa: TID251 - a second reader that shares no code with the door
+import subprocess
+import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +17,34 @@ from agent.queue.paths import Layout
 
 RELEASES = sorted((Path(__file__).parent / "queues").glob("*.sql"))
 """Queues as the code of each release made and filled them; see `queues/dump.py`."""
+
+COUNTED = {
+    1: ("dead end 12: after POST was answered 404: the upload did not stay", 12, 0),
+    2: ("sent whole 2: PATCH was answered 500", 0, 2),
+    3: ("dead end 3: says the reason of a refusal", 0, 0),
+    7: ("POST was answered 500 dead end 3: ", 0, 0),
+    8: ("dead end three: ", 0, 0),
+    9: ("dead end 99999999999999999999: ", 999_999_999, 0),
+    10: (None, 0, 0),
+}
+"""Answers of rows by number, in 2026.11.7, and what is then in `dead_ends` and `sent_whole`."""
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from sqlite_utils import Migrations
+from agent.queue.database import Database
+from agent.queue.paths import Layout
+
+def apply(*arguments, apply=Migrations.apply):
+    apply(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+Migrations.apply = apply
+with Database(Layout(*map(Path, sys.argv[1:])), migrates=True).look():
+    pass
+"""
+"""Migrate a queue, and die after the last statement of the last step, before the commit."""
 
 Rows = list[tuple[object, ...]]
 
@@ -31,6 +62,17 @@ def released(request: pytest.FixtureRequest, layout: Layout) -> Layout:
     release: Path = request.param
     with closing(sqlite3.connect(layout.database)) as sql:
         sql.executescript(release.read_text())
+    return layout
+
+
+@pytest.fixture
+def counted(layout: Layout) -> Layout:
+    """The queue of 2026.11.7, whose answers begin with the counts of dead ends."""
+    with closing(sqlite3.connect(layout.database)) as sql:
+        sql.executescript((Path(__file__).parent / "queues/2026.11.7.sql").read_text())
+        answers = [(answer, number) for number, (answer, *_) in COUNTED.items()]
+        sql.executemany("UPDATE captures SET answer = ? WHERE number = ?", answers)
+        sql.commit()
     return layout
 
 
@@ -65,12 +107,40 @@ def test_every_release_gets_the_schema_of_a_new_queue(released: Layout, tmp_path
 
 
 def test_every_row_and_every_fact_is_kept(released: Layout) -> None:
-    queries = ("SELECT * FROM captures ORDER BY number", "SELECT * FROM facts ORDER BY name")
+    columns = ", ".join(str(row[1]) for row in rows(released, "PRAGMA table_info(captures)"))
+    queries = (
+        f"SELECT {columns} FROM captures ORDER BY number",
+        "SELECT * FROM facts ORDER BY name",
+    )
     before = [rows(released, query) for query in queries]
 
     upgrade(released).close()
 
     assert [rows(released, query) for query in queries] == before
+
+
+def counts(layout: Layout) -> dict[int, tuple[object, ...]]:
+    found = rows(layout, "SELECT number, answer, dead_ends, sent_whole FROM captures")
+    return {int(str(number)): tuple(told) for number, *told in found if number in COUNTED}
+
+
+def test_counts_of_dead_ends_become_columns_and_the_texts_stay(counted: Layout) -> None:
+    upgrade(counted).close()
+
+    assert counts(counted) == COUNTED
+
+
+def test_migration_that_is_killed_before_its_commit_begins_again(counted: Layout) -> None:
+    """Until the one commit, the queue is the old one; afterwards it has all counts."""
+    before = schema(counted)
+    places = [str(counted.state), str(counted.run)]
+    command = [sys.executable, "-c", KILLED, *places]
+
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert schema(counted) == before
+
+    upgrade(counted).close()
+    assert counts(counted) == COUNTED
 
 
 def test_today_s_queue_goes_on_with_the_rows_of_every_state(released: Layout) -> None:

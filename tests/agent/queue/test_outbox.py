@@ -149,6 +149,33 @@ def test_hurry_sends_what_is_backed_off_but_no_suspect(outbox: Outbox, device: R
     assert outbox.get(suspect.label.capture_id).due_s == 300.0
 
 
+def test_hurry_and_claim_try_a_dead_end_with_its_alarm(outbox: Outbox, device: RecordMaker) -> None:
+    """Its column says that it is one; a text may say anything."""
+    suspect, dead_end = (add(outbox, device.make()) for _ in range(2))
+    outbox.book(claimed(outbox), 300.0, "dead end 3: in words", suspected=True)
+    outbox.book(claimed(outbox), 300.0, "twice", suspected=True, dead_ends=3)
+    outbox.hurry(10.0)
+
+    item = outbox.claim(10.0, due_s=500.0, suspects=False)
+    assert item is not None
+    assert (item.capture_id, item.dead_ends) == (dead_end.label.capture_id, 3)
+    assert outbox.claim(10.0, due_s=500.0, suspects=False) is None
+    assert outbox.get(suspect.label.capture_id).due_s == 300.0
+
+
+@pytest.mark.parametrize("ending", ["mark_refused", "mark_damaged"])
+def test_retry_after_an_end_counts_from_the_first_again(
+    outbox: Outbox, device: RecordMaker, ending: str
+) -> None:
+    add(outbox, device.make())
+    item = claimed(outbox)
+    outbox.book(item, 0.0, "dead end 2: twice", dead_ends=2)
+    ENDINGS[ending](outbox, item)
+    outbox.retry(None, 0.0)
+
+    assert claimed(outbox).dead_ends == 0
+
+
 def test_a_claim_can_leave_suspects_out(outbox: Outbox, device: RecordMaker) -> None:
     add(outbox, device.make())
     outbox.book(claimed(outbox), 5.0, "HTTP 413", suspected=True)

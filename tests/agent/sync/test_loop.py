@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from agent.queue.outbox import BOOKING_S
 from agent.sync.loop import LOOK_S
 from agent.sync.round import Sent
 from tests.support.backend import Backend, running_backend
-from tests.support.factory import respelled_file
+from tests.support.factory import MOMENT, respelled_file
 from tests.support.rawserver import RawServer, raw_server, whole
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 from tests.support.tusscript import TusScript, refusal
@@ -228,13 +229,19 @@ def test_rows_say_that_the_device_is_shut_out_until_it_is_let_in(line: Line, sta
     assert "let in since; before: " in "".join(line.answer(item) or "" for item in items)
 
 
-@pytest.mark.parametrize("before", ["sent whole 2: POST was answered 500", "dead end 2: twice"])
+@pytest.mark.parametrize(
+    ("before", "counts"),
+    [
+        ("sent whole 2: POST was answered 500", {"sent_whole": 2}),
+        ("dead end 2: twice", {"dead_ends": 2}),
+    ],
+)
 def test_row_that_counted_fruitless_attempts_says_that_the_device_is_shut_out(
-    line: Line, before: str
+    line: Line, before: str, counts: dict[str, Any]
 ) -> None:
     """A count below the alarm begins again, because the cradle's light reads the plain words."""
     item = line.device.press()
-    line.device.outbox.book(item, 0.0, before)
+    line.device.outbox.book(item, 0.0, before, **counts)
     told = whole(403, b"certificate revoked")
     line.tus.instead["POST /files"] = [told]
 
@@ -245,7 +252,7 @@ def test_row_that_counted_fruitless_attempts_says_that_the_device_is_shut_out(
 
 def test_row_of_an_alarm_keeps_its_words_while_the_device_is_shut_out(line: Line) -> None:
     item = line.device.press()
-    line.device.outbox.book(item, 0.0, "dead end 3: twice", suspected=True)
+    line.device.outbox.book(item, 0.0, "dead end 3: twice", suspected=True, dead_ends=3)
     told = whole(403, b"certificate revoked")
     line.tus.instead["POST /files"] = [told]
 
@@ -333,6 +340,19 @@ def test_dead_ends_are_counted_from_process_to_process(
     assert "wait_s=" in next(one for one in caplog.messages if "event=suspect" in one)
     assert _sent_by_a_new_process(line) == 0
     assert line.device.state(item) == State.DELIVERED
+
+
+def test_refusal_whose_reason_reads_like_a_dead_end_counts_for_nothing(line: Line) -> None:
+    """The backend writes the reason, and a technician puts the record back."""
+    item, outbox = line.device.press(), line.device.outbox
+    outbox.mark_refused(item, "a.refusal", MOMENT, "dead end 9: in the backend's words")
+    outbox.retry(item.capture_id, 0.0)
+    line.tus.instead |= {"HEAD /files": [whole(404)], "PATCH /files": [whole(404)]}
+
+    line.steps(1)
+
+    assert (line.answer(item) or "").startswith("dead end 1: after POST ")
+    assert outbox.counts().suspected == 0
 
 
 def _sent_by_a_new_process(line: Line) -> int:
