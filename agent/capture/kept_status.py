@@ -47,7 +47,7 @@ class KeptStatus:
         """Write it now."""
         self._due_ns = self._now_ns() + int(EVERY_S * 1e9)
         try:
-            kept.keep(self._layout, queue_part(self._outbox), self._clock.now().utc)
+            kept.keep_queue(self._layout, queue_part(self._outbox), self._clock.now().utc)
         except StorageFault as error:
             if self._failed.is_news(str(error)):
                 _log.error("event=status_not_kept error=%r", str(error))

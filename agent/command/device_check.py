@@ -17,6 +17,8 @@ from agent.errors import DoorstepError, ExitCode, NotNow
 from agent.process import control
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
+from agent.status.reading import CaptureSays
+from agent.status.values import UNSAID, Failed
 from hardware.board import Board, open_board
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock
@@ -55,7 +57,9 @@ NO_FIX: Final = (
 )
 
 
-def findings(config: Config, running: dict[str, Any] | None, *, looks: bool) -> Iterator[Finding]:
+def findings(
+    config: Config, running: CaptureSays | Failed | None, *, looks: bool
+) -> Iterator[Finding]:
     """Of all devices; `looks` has the camera look at a test card.
 
     Args:
@@ -65,17 +69,18 @@ def findings(config: Config, running: dict[str, Any] | None, *, looks: bool) -> 
     """
     if running is None:
         yield from _opened(config, looks=looks)
-    elif "error" in running:
-        yield Finding("devices", Level.FAILED, f"capture cannot be asked: {running['error']}")
+    elif isinstance(running, Failed):
+        yield Finding("devices", Level.FAILED, f"capture cannot be asked: {running.error}")
     else:
-        ready = "is ready" if running.get("ready") else "is not ready; see below"
-        works = running.get("writable")
-        yield Finding("devices", Level.OK if works else Level.FAILED, f"capture runs and {ready}")
-        trouble, has_fix = str(running.get("position", "ok")), running.get("has_fix")
-        yield from _position(None if trouble == "ok" else trouble, has_fix)
-        if running.get("frames_come") is False:
+        part = running.part
+        ready = "is ready" if part.ready else "is not ready; see below"
+        level = Level.OK if part.writable else Level.FAILED
+        yield Finding("devices", level, f"capture runs and {ready}")
+        trouble = None if part.position in {"ok", UNSAID} else str(part.position)
+        yield from _position(trouble, running.has_fix)
+        if running.frames_come is False:
             yield Finding("camera", Level.FAILED, NO_FRAMES)
-        yield _battery(running.get("battery_pct"))
+        yield _battery(running.battery_pct)
         if looks:
             yield from _asked(config)
 

@@ -4,7 +4,7 @@ import argparse
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from agent.capture import photo_credentials
 from agent.command import (
@@ -32,8 +32,10 @@ from agent.queue.paths import Layout
 from agent.record import credentials
 from agent.record.credentials import OUTSIDE, NoLibrary
 from agent.record.signing import UNKNOWN_SIGNER
-from agent.status import document as status
-from agent.status import findings as kept
+from agent.status import kept, reading
+from agent.status.document import torn
+from agent.status.reading import CaptureSays
+from agent.status.values import Capture
 from agent.trust.keys import fleet_in_hand, recipients_in_hand
 from hardware.clock import BUILT, ClockSource
 from hardware.clock_system import SystemClock
@@ -70,23 +72,24 @@ def examine(path: Path, *, looks: bool = False) -> list[Finding]:
         become(owner_of(layout.queue, layout.state))
     except StorageFault as error:  # the rest would be asked as root
         return [valid, Finding("permissions", Level.FAILED, str(error)), *over_tls]
-    running = status.ask(layout.capture_socket)
+    running = reading.ask_capture(layout)
+    told_by_capture = running.part if isinstance(running, CaptureSays) else Capture()
     findings = [
         valid,
         *device_check.findings(config, running, looks=looks),
         *(Finding("pins", *found) for found in pins_check.findings(config, FIRMWARE_CONFIG)),
-        *_manifest(running or {}),
-        *_fleet(config, over_tls, running or {}),
+        *_manifest(told_by_capture),
+        *_fleet(config, over_tls, told_by_capture),
         *(Finding("disk", *found) for found in disk_check.findings(config)),
         *(Finding("permissions", Level.FAILED, words) for words in permissions.wrong(layout)),
         *_queue(config),
-        _clock(config, running or {}),
+        _clock(config, told_by_capture, runs=running is not None),
         *over_tls,
         *(Finding("serve", *found) for found in serve_check.findings(config)),
         _sealing(config),
-        _credentials(config, running or {}),
+        _credentials(config, told_by_capture),
     ]
-    kept.keep(layout, (one.check for one in findings if one.level is Level.FAILED))
+    kept.keep_doctor(layout, (one.check for one in findings if one.level is Level.FAILED))
     return findings
 
 
@@ -106,14 +109,12 @@ def lines(findings: Iterable[Finding]) -> Iterator[str]:
         yield from (f"{'':<23}{line}" for line in rest)
 
 
-def _fleet(
-    config: Config, over_tls: Iterable[Finding], running: dict[str, Any]
-) -> Iterator[Finding]:
+def _fleet(config: Config, over_tls: Iterable[Finding], running: Capture) -> Iterator[Finding]:
     """The fleet document that capture has in hand, or that lies there for it."""
     if config.identity.mode is IdentityMode.OFF:
         return
     try:
-        version = running.get("fleet") or fleet_in_hand(config).version
+        version = running.fleet or fleet_in_hand(config).version
     except NotNow:
         has_none = any(one.words.startswith(NOT_ENROLLED) for one in over_tls)
         command = "enrol" if has_none else "sync"
@@ -123,7 +124,7 @@ def _fleet(
         yield Finding("fleet", Level.FAILED, str(error))
     else:
         yield Finding("fleet", Level.OK, f"version {version}")
-    if refused := running.get("fleet_refused"):
+    if refused := running.fleet_refused:
         words = f"one was refused; the last valid one, if there is one, stays: {refused}"
         remedy = "; check identity.fleet_key: ask the office for the fleet key in use"
         yield Finding("fleet", Level.FAILED, words + remedy * (UNKNOWN_SIGNER in refused))
@@ -150,12 +151,12 @@ def _sealing(config: Config) -> Finding:
     return Finding("sealing", Level.OK, words)
 
 
-def _credentials(config: Config, running: dict[str, Any]) -> Finding:
+def _credentials(config: Config, running: Capture) -> Finding:
     """Of the last photo: whether there is a certificate for the next is the identity's check."""
     if off := photo_credentials.why_off(config, photo_credentials.memory_bytes()):
         words = f"{off}: photos carry no Content Credentials, records are signed all the same"
         return Finding("credentials", Level.NOTE, words)
-    if missing := running.get("no_credentials"):
+    if missing := running.no_credentials:
         words = f"the last photo was kept without: {missing}; {_REMEDIES.get(missing, _OFFICE)}"
         return Finding("credentials", Level.FAILED, words)
     try:
@@ -165,11 +166,11 @@ def _credentials(config: Config, running: dict[str, Any]) -> Finding:
     return Finding("credentials", Level.OK, "on: photos carry a C2PA manifest")
 
 
-def _manifest(running: dict[str, Any]) -> Iterator[Finding]:
-    if running.get("manifest") == "none":
+def _manifest(running: Capture) -> Iterator[Finding]:
+    if running.manifest == "none":
         words = "none is valid now, so presses are refused; sync asks for one every minute"
         yield Finding("manifest", Level.NOTE, words)
-    if refused := running.get("manifest_refused"):
+    if refused := running.manifest_refused:
         words = f"one was refused; the last valid one, if there is one, stays: {refused}"
         yield Finding("manifest", Level.FAILED, words)
 
@@ -214,8 +215,8 @@ def _left_over(layout: Layout) -> Iterator[Finding]:
     if layout.rebuild_mark.exists():
         words = "a process found the queue broken; `doorstep capture` makes it again when it runs"
         yield Finding("queue", Level.FAILED, words)
-    if torn := status.torn(layout):
-        words = f"{torn} files in {layout.torn} did not verify; keep them, tell the office"
+    if files := torn(layout):
+        words = f"{files} files in {layout.torn} did not verify; keep them, tell the office"
         yield Finding("torn files", Level.NOTE, words)
 
 
@@ -241,10 +242,10 @@ def _alarms(outbox: Outbox) -> Iterator[Finding]:
             yield Finding("queue", Level.NOTE, words)
 
 
-def _clock(config: Config, running: dict[str, Any]) -> Finding:
-    known = [source for source in ClockSource if source == running.get("clock")]
+def _clock(config: Config, running: Capture, *, runs: bool) -> Finding:
+    known = [source for source in ClockSource if source == running.clock]
     source = known[0] if known else SystemClock(BUILT).now().source
-    if config.board.clock.kind == SIMULATED and running:
+    if config.board.clock.kind == SIMULATED and runs:
         return Finding("clock", Level.OK, f"simulated: {source}")
     by, receiver = keepers(), config.board.position.kind
     if source is ClockSource.GNSS and receiver == SIMULATED and by.chronyd is None:

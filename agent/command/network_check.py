@@ -11,9 +11,10 @@ from agent.config import Config, IdentityMode
 from agent.errors import DoorstepError
 from agent.queue.paths import Layout
 from agent.record import certificates
-from agent.status import document as status
+from agent.status import reading
 from agent.status.causes import ENDS_SOON
-from agent.status.identity import wrong_clock
+from agent.status.document import wrong_clock
+from agent.status.reading import SyncSays
 from agent.status.troubles import Trouble
 from agent.sync import tls
 from agent.sync.http import Backend, NoAnswer
@@ -53,8 +54,8 @@ def _is_ours(config: Config) -> bool:
 
 def _as_sync_says(config: Config) -> Found:
     """Whoever may not look at sync's keys may ask sync itself."""
-    running = status.ask(Layout.of(config.state).sync_socket) or {}
-    if running.get("hindrance") == Trouble.NOT_ENROLLED:
+    running = reading.ask_sync(Layout.of(config.state))
+    if isinstance(running, SyncSays) and running.part.hindrance == Trouble.NOT_ENROLLED:
         return "FAILED", _enrol(config)
     return "NOTE", NOT_OURS
 
@@ -73,10 +74,11 @@ def _identity(config: Config) -> Iterator[Found]:
         yield "NOTE", f"{wrong}; GPS or the network sets it, or `timedatectl set-time`"
     yield from _tls(config)
     yield from _evidence(config)
-    running = status.ask(Layout.of(config.state).sync_socket) or {}
-    has_none = running.get("hindrance") == Trouble.NOT_ENROLLED
-    if (trouble := running.get("identity_trouble")) and not has_none:  # told above
-        yield "NOTE", f"sync says: {trouble}"
+    running = reading.ask_sync(Layout.of(config.state))
+    if not isinstance(running, SyncSays) or running.part.hindrance == Trouble.NOT_ENROLLED:
+        return  # the latter is told above
+    if running.identity_trouble:
+        yield "NOTE", f"sync says: {running.identity_trouble}"
 
 
 def _tls(config: Config) -> Iterator[Found]:

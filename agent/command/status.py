@@ -1,13 +1,13 @@
 """`doorstep status`: what waits, what is wrong, who runs."""
 
 import argparse
-import json
 
 from agent.command.openings import open_queue
 from agent.command.shared import configured
 from agent.errors import ExitCode
 from agent.status import words
 from agent.status.document import document, queue_part
+from agent.status.values import compact
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -16,7 +16,7 @@ def run(arguments: argparse.Namespace) -> int:
     with open_queue(config) as outbox:
         found = document(config, queue_part(outbox))
     if arguments.json:
-        print(json.dumps(found, separators=(",", ":")))
+        print(compact(found))
     else:
         print("\n".join(words.lines(found)))
     return ExitCode.DONE

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from typing import Any
 
 from agent.command import sync_from
 from agent.command.progress import progress_bar
@@ -21,6 +20,7 @@ from agent.queue.paths import Layout
 from agent.record import receipt
 from agent.record.receipt import Keys
 from agent.status.document import document, queue_part
+from agent.status.values import Status
 from agent.sync import enrolment, tls
 from agent.sync.delivery import Delivery
 from agent.sync.document_fetch import (
@@ -81,7 +81,7 @@ def sync_loop(config: Config) -> Iterator[Sync]:
         opened.callback(backend.close)
         renewal, reach = _renewal(config, dice, opened), Reach()
 
-        def compose() -> dict[str, Any]:
+        def compose() -> Status:
             return document(config, queue_part(outbox), sync=loop.status())
 
         push = Push(compose, backend.carry, clock.boottime_s)

@@ -1,8 +1,9 @@
 """The routes: what is asked for, and what is answered to somebody who may ask."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from agent.config import Config
@@ -12,9 +13,10 @@ from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
 from agent.queue.readonly import ReadOnlyDatabase
 from agent.serve import captures
-from agent.serve.answer import Answer, refused, told
+from agent.serve.answer import Answer, refused
 from agent.status import kept
-from agent.status.document import believable_queue, document, queue_part
+from agent.status.document import document, queue_part
+from agent.status.values import Queue, QueueFailed, Status, compact
 
 _ROUTES: Final = {
     "/v1/status": frozenset[str](),
@@ -50,7 +52,7 @@ class Answers:
         except ValueError as error:
             return refused(400, str(error))
         if address.path == "/v1/status":
-            return told(self.status())
+            return Answer(200, compact(self.status()).encode())
         if address.path == "/metrics":
             return self._metrics()
         try:
@@ -58,18 +60,16 @@ class Answers:
         except DoorstepError as error:
             return refused(503, printable(str(error)))
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         """The status document."""
         return document(self._config, self._queue())
 
-    def _queue(self) -> dict[str, Any]:
+    def _queue(self) -> Queue | QueueFailed:
         """From the queue; where it cannot be looked at now, what capture kept of it."""
         found = queue_part(self._outbox)
-        if "error" in found:
-            try:
-                return believable_queue(kept.read(self._layout))
-            except NotNow:
-                pass
+        if isinstance(found, QueueFailed):
+            with suppress(NotNow):
+                return kept.read_queue(self._layout)
         return found
 
     def _metrics(self) -> Answer:
@@ -77,7 +77,7 @@ class Answers:
 
         found = self.status()
         samples = metrics.samples(found)
-        text = metrics.exposition([(found["device"], samples)], metrics.HELP)
+        text = metrics.exposition([(found.device, samples)], metrics.HELP)
         return Answer(200, text, metrics.CONTENT_TYPE)
 
 

@@ -1,11 +1,12 @@
 """Which troubles a status document shows, and why its oldest record waits. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from agent.models import from_rfc3339
 from agent.status.troubles import WAITS_BY_ITSELF, Trouble
+from agent.status.values import UNSAID, Capture, Failed, QueueFailed, Status, Sync, Unsaid
 
 LONG: Final = timedelta(hours=24)
 """A record that waits longer missed a whole round, and the night in the depot's network."""
@@ -13,40 +14,31 @@ LONG: Final = timedelta(hours=24)
 ENDS_SOON: Final = timedelta(days=30)
 """One of a year is renewed four months before its end: a month to find out why it was not."""
 
-_ENDS: Final = ("tls_until", "evidence_until", "serve_until")
-"""Where a status says until when its certificates are valid."""
-
 _JUDGED_BY_THE_CLOCK: Final = {Trouble.CERTIFICATE, Trouble.NO_ANSWER, Trouble.NO_NETWORK}
 """What a clock that is wrong looks like from sync: TLS fails at either end."""
 
-_COUNTED: Final = {
-    Trouble.DAMAGED: "damaged",
-    Trouble.REFUSED: "refused",
-    Trouble.SUSPECT: "suspected",
-}
 
-
-def why_waits(status: Mapping[str, Any]) -> Trouble | None:
+def why_waits(status: Status) -> Trouble | None:
     """Why the oldest record waits; None where none does.
 
     Args:
-        status: a status document without `needs` and `queue.why`.
+        status: a status document; its `needs` and `queue.why` are not looked at.
     """
-    queue, sync = status["queue"], status["sync"]
-    if not queue.get("waiting"):
+    queue, sync = status.queue, status.sync
+    if isinstance(queue, QueueFailed) or not queue.waiting:
         return None
-    if not _answers(sync):
+    if not isinstance(sync, Sync):
         return next(_of_the_disk(status), Trouble.SYNC_STOPPED)  # it ends on a dead card
     hindrance = _hindrance(status) or Trouble.NEXT
     is_passing = hindrance in WAITS_BY_ITSELF
-    return Trouble.SUSPECT if is_passing and queue.get("oldest_suspect") else hindrance
+    return Trouble.SUSPECT if is_passing and queue.oldest_suspect else hindrance
 
 
-def needs(status: Mapping[str, Any], now: datetime) -> list[Trouble]:
+def needs(status: Status, now: datetime) -> list[Trouble]:
     """What a person must do something about, worst first.
 
     Args:
-        status: a status document, of which `needs` and `queue.why` are not looked at.
+        status: a status document; its `needs` and `queue.why` are not looked at.
         now: the time; the device's own may be wrong.
     """
     found = {
@@ -58,74 +50,82 @@ def needs(status: Mapping[str, Any], now: datetime) -> list[Trouble]:
     return [trouble for trouble in Trouble if trouble in found]
 
 
-def _of_the_processes(status: Mapping[str, Any]) -> Iterator[Trouble]:
-    if status["torn"] is None:
+def _of_the_processes(status: Status) -> Iterator[Trouble]:
+    if status.torn is None:
         yield Trouble.NO_ACCESS  # then their sockets are closed to whoever asks, too
-    stopped = {"capture": Trouble.CAPTURE_STOPPED, "sync": Trouble.SYNC_STOPPED}
-    for name, trouble in stopped.items():
-        is_closed = status["torn"] is None and status[name] is not None
-        if not _answers(status[name]) and not is_closed:
-            yield trouble
-    if status["clock_wrong"]:
+    if _is_silent(status.capture, status):
+        yield Trouble.CAPTURE_STOPPED
+    if _is_silent(status.sync, status):
+        yield Trouble.SYNC_STOPPED
+    if status.clock_wrong:
         yield Trouble.CLOCK
     hindrance = _hindrance(status)
     if hindrance is not None and hindrance not in WAITS_BY_ITSELF:
         yield hindrance
-    if (status["capture"] or {}).get("position", "ok") not in {"ok", None}:
+    if status.of_capture.position not in {"ok", UNSAID}:
         yield Trouble.POSITION
 
 
-def _of_the_disk(status: Mapping[str, Any]) -> Iterator[Trouble]:
+def _is_silent(process: Capture | Sync | Failed | None, status: Status) -> bool:
+    """Return whether a process does not answer, although this user may ask."""
+    return process is None or (isinstance(process, Failed) and status.torn is not None)
+
+
+def _of_the_disk(status: Status) -> Iterator[Trouble]:
     """A card that fails ends capture: where that does not run, its own trouble leads to this."""
-    disk, capture = status["disk"], status["capture"]
-    if disk["free_mb"] is not None and disk["free_mb"] < disk["reserve_mb"]:
+    disk, capture = status.disk, status.capture
+    if disk.free_mb is not None and disk.free_mb < disk.reserve_mb:
         yield Trouble.FULL
-    elif _answers(capture) and (disk["free_mb"] is None or capture.get("writable") is False):
+    elif isinstance(capture, Capture) and (disk.free_mb is None or capture.writable is False):
         yield Trouble.DISK
 
 
-def _of_the_queue(status: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
-    queue = status["queue"]
-    yield from (trouble for trouble, name in _COUNTED.items() if queue.get(name))
-    if "error" in queue and _answers(status["capture"]):
-        yield Trouble.QUEUE
-    if status["torn"]:
+def _of_the_queue(status: Status, now: datetime) -> Iterator[Trouble]:
+    queue = status.queue
+    if isinstance(queue, QueueFailed):
+        if isinstance(status.capture, Capture):
+            yield Trouble.QUEUE
+    else:
+        if queue.damaged:
+            yield Trouble.DAMAGED
+        if queue.refused:
+            yield Trouble.REFUSED
+        if queue.suspected:
+            yield Trouble.SUSPECT
+        if _is_before(queue.oldest_utc, now - LONG):
+            yield Trouble.WAITS_LONG
+    if status.torn:
         yield Trouble.TORN
-    if _is_before(queue.get("oldest_utc"), now - LONG):
-        yield Trouble.WAITS_LONG
 
 
-def _of_the_documents(status: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
-    capture = status["capture"] or {}
-    has_no_fleet = status["identity"]["mode"] == "required" and capture.get("fleet", 0) is None
-    if has_no_fleet and _hindrance(status) is not Trouble.NOT_ENROLLED:  # which explains it
+def _of_the_documents(status: Status, now: datetime) -> Iterator[Trouble]:
+    capture, identity = status.of_capture, status.identity
+    is_enrolled = _hindrance(status) is not Trouble.NOT_ENROLLED  # else that explains the others
+    if identity.mode == "required" and capture.fleet is None and is_enrolled:
         yield Trouble.NO_FLEET
-    if capture.get("recipients") == 0:
+    if capture.recipients == 0:
         yield Trouble.NO_RECIPIENTS
-    for trouble in (Trouble.FLEET_REFUSED, Trouble.MANIFEST_REFUSED):
-        if capture.get(trouble):
-            yield trouble
-    if capture.get("no_credentials") and _hindrance(status) is not Trouble.NOT_ENROLLED:
+    if capture.fleet_refused:
+        yield Trouble.FLEET_REFUSED
+    if capture.manifest_refused:
+        yield Trouble.MANIFEST_REFUSED
+    if capture.no_credentials and is_enrolled:
         yield Trouble.CREDENTIALS
-    ends = (status["identity"].get(name) for name in _ENDS)
+    ends = (identity.tls_until, identity.evidence_until, identity.serve_until)
     if any(_is_before(end, now + ENDS_SOON) for end in ends):
         yield Trouble.CERTIFICATE_ENDS
-    if (status["doctor"] or {}).get("failed"):
+    if status.doctor and status.doctor.failed:
         yield Trouble.DOCTOR
 
 
-def _answers(process: Mapping[str, Any] | None) -> bool:
-    return process is not None and "error" not in process
-
-
-def _hindrance(status: Mapping[str, Any]) -> Trouble | None:
+def _hindrance(status: Status) -> Trouble | None:
     """What sync says hinders it; a clock that is wrong explains all that is judged by it."""
-    hindrance = (status["sync"] or {}).get("hindrance")
-    if hindrance in _JUDGED_BY_THE_CLOCK and status["clock_wrong"]:
+    hindrance = status.of_sync.hindrance
+    if hindrance in _JUDGED_BY_THE_CLOCK and status.clock_wrong:
         return Trouble.CLOCK
-    return hindrance and Trouble(hindrance)
+    return Trouble(hindrance) if hindrance else None
 
 
-def _is_before(text: str | None, moment: datetime) -> bool:
+def _is_before(text: str | Unsaid | None, moment: datetime) -> bool:
     """Whether a time of the status is; not where there is none."""
-    return text is not None and from_rfc3339(text) < moment
+    return bool(text) and from_rfc3339(text) < moment

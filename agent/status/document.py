@@ -6,26 +6,25 @@ what waits: no count of what was delivered, times to the hour, free space to two
 whether the camera is on.
 """
 
-import math
 import os
-import re
-from collections.abc import Callable, Collection
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 from agent import __version__
-from agent.config import Config, Seal
+from agent.config import Config, IdentityMode, Seal
 from agent.errors import DoorstepError
-from agent.models import Item, State, from_rfc3339, rfc3339, to_the_hour
-from agent.process import control
+from agent.models import Item, State, rfc3339
 from agent.queue.disk import disk_errors, room_bytes
 from agent.queue.paths import Layout
 from agent.queue.reader import OutboxReader
-from agent.status import causes, findings, identity, troubles
+from agent.status import causes, kept, reading
 from agent.status.fitting import fitting
-from hardware.clock import ClockSource
+from agent.status.reading import MOST, CaptureSays, SyncSays
+from agent.status.values import Alarm, Disk, Failed, Identity, Queue, QueueFailed, Status
+from hardware.clock import BUILT, ClockSource
 
 VERSION: Final = 1
 
@@ -35,92 +34,18 @@ LIMIT_BYTES: Final = 1_500
 ALARMS: Final = 1
 """How many items are named one by one; `doorstep queue` and `/v1/captures` name all."""
 
-_LARGEST: Final = 2**53
-"""Largest number that every reader of JSON has exactly. Source: RFC 8259, section 6."""
-
-_MOST: Final = 999_999
-"""Counts and seconds end here: a queue holds a fifth, and others may have written any number."""
-
 _TORN_COUNTED: Final = 1_000
 """Counting more would take time; a person looks at the first."""
-
-_WORD: Final = re.compile(r"[a-z_]{1,10}")
-
-
-def _is_flag(told: object) -> bool:
-    return isinstance(told, bool)
-
-
-def _is_count(told: object) -> bool:
-    return type(told) is int and 0 <= told <= _LARGEST
-
-
-def _is_seconds(told: object) -> bool:
-    return isinstance(told, int | float) and not _is_flag(told) and 0 <= told <= _MOST
-
-
-def _is_word(told: object) -> bool:
-    return isinstance(told, str) and _WORD.fullmatch(told) is not None
-
-
-def _is_version(told: object) -> bool:
-    return _is_count(told) or _is_word(told)
-
-
-def _is_text(told: object) -> bool:
-    return isinstance(told, str)
-
-
-def _is_hindrance(told: object) -> bool:
-    return isinstance(told, str) and told in troubles.HINDRANCES
-
-
-_MEMBERS: Final[dict[str, Callable[[object], bool]]] = {
-    **dict.fromkeys(("ready", "writable", "simulated", "quiet"), _is_flag),
-    **dict.fromkeys(("has_fix", "frames_come"), _is_flag),
-    **dict.fromkeys(("clock", "state"), _is_word),
-    **dict.fromkeys(("position", "fleet_refused", "manifest_refused"), _is_text),
-    **dict.fromkeys(("last_answer", "pause", "identity_trouble", "no_credentials"), _is_text),
-    **dict.fromkeys(("fleet", "recipients", "battery_pct"), _is_count),
-    "waits_s": _is_seconds,
-    "manifest": _is_version,
-    "hindrance": _is_hindrance,
-}
-"""What capture and sync say of themselves; all else that one of them says is left out."""
-
-_MAY_BE_NULL: Final = frozenset(
-    {"fleet", "fleet_refused", "recipients", "manifest_refused", "last_answer", "pause"}
-    | {"identity_trouble", "hindrance", "no_credentials"}
-)
-
-_TIMES: Final = frozenset(
-    {"manifest_until", "evidence_until", "serve_until", "tls_until", "last_contact"}
-)
-"""Of these, times or null."""
-
-_OF_CAPTURE: Final = (
-    *("ready", "writable", "simulated", "quiet", "position", "clock"),
-    *("fleet", "fleet_refused", "recipients"),
-    *("manifest", "manifest_until", "manifest_refused"),
-    "no_credentials",
-)
-_OF_SYNC: Final = ("state", "last_contact", "last_answer", "pause", "waits_s", "hindrance")
-"""What each may say in its part; neither speaks for the other, nor in `identity`."""
-
-_ASK_TIMEOUT_S: Final = 2.0
-"""Longest wait for what a process says of itself: somebody waits at a terminal."""
-
-_COUNTS: Final = ("waiting", "suspected", "refused", "damaged")
 
 
 def document(
     config: Config,
-    queue: dict[str, Any],
+    queue: Queue | QueueFailed,
     *,
-    sync: dict[str, Any] | None = None,
+    sync: Mapping[str, Any] | None = None,
     now: datetime | None = None,
-) -> dict[str, Any]:
-    """Put together the status as JSON types; parts that do not answer are null or say why.
+) -> Status:
+    """Put together the status; parts that do not answer are None or say why.
 
     Args:
         config: the whole of it.
@@ -129,73 +54,79 @@ def document(
         now: the time; by default this machine's.
     """
     layout, now = Layout.of(config.state), now or datetime.now(UTC)
-    capture = ask(layout.capture_socket)
-    told = ask(layout.sync_socket) if sync is None else believable(sync)
-    made: dict[str, Any] = {
-        "v": VERSION,
-        "device": config.device.id,
-        "agent": __version__,
-        "utc": rfc3339(now.replace(second=0, microsecond=0)),
-        "needs": [],
-        "identity": identity.identity(config, capture, told, now),
-        "manifest": config.policy.manifest,
-        "bench_mode": config.device.bench_mode,
-        "sealed": config.policy.seal is Seal.REQUIRED,
-        "queue": dict(queue),
-        "torn": torn(layout),
-        "disk": _disk(config, layout),
-        "clock_wrong": identity.wrong_clock(now) is not None,
-        "capture": _only(capture, _OF_CAPTURE),
-        "sync": _only(told, _OF_SYNC),
-        "doctor": findings.read(layout),
-    }
-    made["queue"]["why"] = causes.why_waits(made)
-    made["needs"] = causes.needs(made, now)
+    by_capture = reading.ask_capture(layout)
+    by_sync = reading.ask_sync(layout) if sync is None else reading.sync_says(sync)
+    made = Status(
+        v=VERSION,
+        device=config.device.id,
+        agent=__version__,
+        utc=rfc3339(now.replace(second=0, microsecond=0)),
+        needs=(),
+        identity=identity(config, by_capture, by_sync, now),
+        manifest=config.policy.manifest,
+        bench_mode=config.device.bench_mode,
+        sealed=config.policy.seal is Seal.REQUIRED,
+        queue=queue,
+        torn=torn(layout),
+        disk=_disk(config, layout),
+        clock_wrong=wrong_clock(now) is not None,
+        capture=by_capture.part if isinstance(by_capture, CaptureSays) else by_capture,
+        sync=by_sync.part if isinstance(by_sync, SyncSays) else by_sync,
+        doctor=kept.read_doctor(layout),
+    )
+    made = replace(made, queue=replace(queue, why=causes.why_waits(made)))
+    made = replace(made, needs=tuple(causes.needs(made, now)))
     return fitting(made, LIMIT_BYTES)
 
 
-def queue_part(outbox: OutboxReader) -> dict[str, Any]:
-    """What the document says of the queue, or why it cannot."""
+def queue_part(outbox: OutboxReader) -> Queue | QueueFailed:
+    """Return what the document says of the queue, or why it cannot."""
     try:
         counts, alarms = outbox.counts(), outbox.alarms(ALARMS)
         oldest = outbox.items(State.PENDING, 0, 1) if counts.waiting else []
     except DoorstepError as error:
-        return {"error": str(error)}
+        return QueueFailed(str(error))
     dated = [item.utc for item in oldest if item.clock != ClockSource.UNSYNCED]
-    return {
-        **{name: min(getattr(counts, name), _MOST) for name in _COUNTS},
-        "oldest_utc": _hour(dated[0]) if dated else None,
-        "oldest_suspect": any(item.suspected for item in oldest),
-        "alarms": [_alarm(item) for item in alarms],
-    }
+    return Queue(
+        waiting=min(counts.waiting, MOST),
+        suspected=min(counts.suspected, MOST),
+        refused=min(counts.refused, MOST),
+        damaged=min(counts.damaged, MOST),
+        oldest_utc=reading.to_hour(dated[0]) if dated else None,
+        oldest_suspect=any(item.suspected for item in oldest),
+        alarms=tuple(_alarm(item) for item in alarms),
+    )
 
 
-def ask(socket: Path) -> dict[str, Any] | None:
-    """What a running process says of itself; None when it does not run."""
-    try:
-        answer = control.ask(socket, {"status": True}, _ASK_TIMEOUT_S)
-    except DoorstepError as error:
-        return {"error": str(error)}
-    return None if answer is None else believable(answer)
+def identity(
+    config: Config,
+    capture: CaptureSays | Failed | None,
+    sync: SyncSays | Failed | None,
+    now: datetime | None = None,
+) -> Identity:
+    """Return the part about certificates; a process that does not run says nothing.
+
+    Capture has verified the evidence and the serve certificate; the rest is sync's.
+    """
+    if config.identity.mode is IdentityMode.OFF:
+        return Identity(config.identity.mode)
+    by_capture = capture if isinstance(capture, CaptureSays) else CaptureSays()
+    by_sync = sync if isinstance(sync, SyncSays) else SyncSays()
+    return Identity(
+        config.identity.mode,
+        tls_until=by_sync.tls_until,
+        evidence_until=by_capture.evidence_until,
+        serve_until=by_capture.serve_until,
+        trouble=wrong_clock(now) or by_sync.identity_trouble,
+    )
 
 
-def believable(told: dict[str, Any]) -> dict[str, Any]:
-    """The members that are as expected: another process may say anything."""
-    kept = {name: told[name] for name in _MEMBERS if name in told and _is_as_expected(name, told)}
-    if "waits_s" in kept:
-        kept["waits_s"] = math.ceil(kept["waits_s"])
-    return kept | {name: _hour(told[name]) for name in _TIMES if name in told}
-
-
-def believable_queue(told: dict[str, Any]) -> dict[str, Any]:
-    """A queue's part that capture kept, as far as it is as expected."""
-    counts = {name: min(told[name], _MOST) for name in _COUNTS if _is_count(told.get(name))}
-    if len(counts) < len(_COUNTS):
-        error = told.get("error")
-        unknown = "what capture kept of the queue cannot be read"
-        return {"error": error if isinstance(error, str) else unknown}
-    times = {name: _hour(told.get(name)) for name in ("oldest_utc", "as_of")}
-    return {**counts, **times, "oldest_suspect": told.get("oldest_suspect") is True, "alarms": []}
+def wrong_clock(now: datetime | None = None) -> str | None:
+    """Return what to say of a clock that is certainly wrong; None of any other."""
+    found = now or datetime.now(UTC)
+    if found >= BUILT:
+        return None
+    return f"the clock says {found:%Y-%m-%d}, which is past: no certificate can be judged by it"
 
 
 def torn(layout: Layout) -> int | None:
@@ -209,38 +140,20 @@ def torn(layout: Layout) -> int | None:
         return None
 
 
-def _is_as_expected(name: str, told: dict[str, Any]) -> bool:
-    if told[name] is None:
-        return name in _MAY_BE_NULL
-    return _MEMBERS[name](told[name])
-
-
-def _only(told: dict[str, Any] | None, names: Collection[str]) -> dict[str, Any] | None:
-    return told and {name: told[name] for name in ("error", *names) if name in told}
-
-
-def _hour(told: object) -> str | None:
-    """A time to the hour; None of what is no time."""
-    try:
-        return rfc3339(to_the_hour(from_rfc3339(told)))
-    except ValueError:
-        return None
-
-
-def _alarm(item: Item) -> dict[str, str]:
+def _alarm(item: Item) -> Alarm:
     state = "SUSPECT" if item.suspected and item.state == "PENDING" else str(item.state)
-    return {"id": item.capture_id, "state": state, "what": item.answer or ""}
+    return Alarm(item.capture_id, state, item.answer or "")
 
 
-def _disk(config: Config, layout: Layout) -> dict[str, Any]:
+def _disk(config: Config, layout: Layout) -> Disk:
     """As capture measures it before a press."""
     reserve_mb = config.state.reserve_mb
     try:
         with disk_errors("cannot ask for the free space"):
             free_mb = max(room_bytes(layout.state, layout.ballast), 0) // 1_000_000
     except DoorstepError as error:
-        return {"free_mb": None, "reserve_mb": reserve_mb, "error": str(error)}
-    return {"free_mb": shown_mb(free_mb, reserve_mb), "reserve_mb": reserve_mb}
+        return Disk(None, reserve_mb, str(error))
+    return Disk(shown_mb(free_mb, reserve_mb), reserve_mb)
 
 
 def shown_mb(free_mb: int, reserve_mb: int) -> int:

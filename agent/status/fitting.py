@@ -1,9 +1,11 @@
 """Keeps a document to its size, whatever the texts in it say: the longest give way."""
 
 import json
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from agent.models import printable
+from agent.status.values import Status, compact
 
 TEXT_LIMIT_BYTES: Final = 128
 """Longest text, as JSON: more than any of Doorstep's own sentences that a process may quote."""
@@ -18,30 +20,33 @@ _TEXTS: Final = frozenset(
 """Members that hold words; all others are of a kind that cannot be long."""
 
 
-def size_bytes(document: dict[str, Any]) -> int:
-    """What it takes as compact JSON in ASCII."""
-    return len(json.dumps(document, separators=(",", ":")))
+def fitting(status: Status, limit_bytes: int) -> Status:
+    """The same with each text printable, in one line, and as short as it has to be.
 
-
-def fitting(document: dict[str, Any], limit_bytes: int) -> dict[str, Any]:
-    """The same with each text printable, in one line, and as short as it has to be."""
+    Args:
+        status: the document.
+        limit_bytes: most bytes of its compact JSON.
+    """
     most_bytes = TEXT_LIMIT_BYTES
-    made = _cut(document, most_bytes)
-    while size_bytes(made) > limit_bytes and most_bytes > _LEAST_BYTES:
+    made: Status = _cut(status, most_bytes)
+    while len(compact(made)) > limit_bytes and most_bytes > _LEAST_BYTES:
         most_bytes //= 2
-        made = _cut(document, most_bytes)
+        made = _cut(status, most_bytes)
     return made
 
 
-def _cut(part: dict[str, Any], most_bytes: int) -> dict[str, Any]:
-    return {name: _one_cut(name, value, most_bytes) for name, value in part.items()}
+def _cut(part: Any, most_bytes: int) -> Any:
+    """Return a part of the document with its texts cut."""
+    names = [one.name for one in fields(part)]
+    changed = {name: _one_cut(name, getattr(part, name), most_bytes) for name in names}
+    return replace(part, **changed)
 
 
 def _one_cut(name: str, value: Any, most_bytes: int) -> Any:
-    if isinstance(value, dict):
+    if is_dataclass(value):
         return _cut(value, most_bytes)
-    if isinstance(value, list):
-        return [_one_cut(name, one, most_bytes) for one in value]
+    if isinstance(value, tuple):
+        return tuple(_one_cut(name, one, most_bytes) for one in value)
     return short(value, most_bytes) if name in _TEXTS and isinstance(value, str) else value
 
 

@@ -4,7 +4,10 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
+
+from agent.status.values import Status, compact
 
 NAME: Final = "Doorstep-Status"
 
@@ -14,9 +17,9 @@ LIMIT_CHARS: Final = 2_000
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def encoded(document: dict[str, Any]) -> str:
+def encoded(document: Status | Mapping[str, Any]) -> str:
     """The document as base64url without padding, of compact JSON in ASCII (RFC 4648 section 5)."""
-    text = json.dumps(document, separators=(",", ":")).encode()
+    text = compact(document).encode()
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 

@@ -1,34 +1,46 @@
-"""`run/status.json`: what capture says of the queue, for when nobody has the database open.
+"""Two files that are kept for the status: written whole, for the group, and read as input.
 
-Whoever may only read cannot open a database whose log is not there: the last process to close it
-took that away.
+- `run/status.json`: what capture says of the queue, for when nobody has the database open.
+  A process that may only read cannot open a database without its log, and the last process to
+  close the database deletes the log.
+- `doctor.json`: when `doorstep doctor` last ran, and which of its checks failed.
 """
 
 import json
 import os
+import re
+from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Final
 
-from agent.errors import NotNow
-from agent.models import rfc3339
-from agent.queue.disk import disk_errors, read_plain
+from agent.errors import NotNow, StorageFault
+from agent.models import from_rfc3339, rfc3339, to_the_hour
+from agent.queue.disk import disk_errors, read_plain, write_durably
 from agent.queue.paths import Layout
+from agent.status.reading import queue_kept
+from agent.status.values import Doctor, Queue, QueueFailed, plain
+
+SHOWN: Final = 3
+"""How many failed checks the status names: doctor itself names all."""
 
 _MODE: Final = 0o640
 """For the group to read."""
 
 _LIMIT_BYTES: Final = 4_096
-"""The part of the queue has some 300."""
+"""The part of the queue has some 300, all checks together have some 150."""
+
+_CHECK: Final = re.compile(r"[a-z ]{1,13}")
+"""The name of a check."""
 
 
-def keep(layout: Layout, queue: dict[str, Any], now: datetime) -> None:
+def keep_queue(layout: Layout, queue: Queue | QueueFailed, now: datetime) -> None:
     """Replace the file, whole; a power cut may take it: so it does all of `run/`.
 
     Raises:
         StorageFault: the disk failed.
     """
-    text = json.dumps({"utc": rfc3339(now), "queue": queue}).encode()
+    text = json.dumps({"utc": rfc3339(now), "queue": plain(queue)}).encode()
     part = layout.status_file.with_suffix(".part")
     with disk_errors(f"cannot write {layout.status_file}"):
         with suppress(FileNotFoundError):
@@ -40,15 +52,37 @@ def keep(layout: Layout, queue: dict[str, Any], now: datetime) -> None:
         part.rename(layout.status_file)
 
 
-def read(layout: Layout) -> dict[str, Any]:
-    """The part of the queue, and in `as_of` when it was so; unverified.
+def read_queue(layout: Layout) -> Queue | QueueFailed:
+    """Return the part of the queue, as far as it can be believed; `as_of` says when it was so.
 
     Raises:
-        NotNow: there is none, or none that can be read.
+        NotNow: there is no file, or none that can be read.
     """
     try:
         text = read_plain(layout.status_file, _LIMIT_BYTES)
         found = json.loads(text or b"")
-        return {**found["queue"], "as_of": found["utc"]}
+        told = {**found["queue"], "as_of": found["utc"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise NotNow("nobody has the queue open; start `doorstep capture`") from error
+    return queue_kept(told)
+
+
+def keep_doctor(layout: Layout, failed: Iterable[str]) -> None:
+    """Replace the file, whole and durably; whoever does not own the state keeps nothing.
+
+    A card that cannot be written is found by the check of the disk, where it matters.
+    """
+    found = {"utc": rfc3339(datetime.now(UTC)), "failed": list(dict.fromkeys(failed))}
+    with suppress(StorageFault):
+        write_durably(layout.doctor_file, json.dumps(found).encode(), _MODE, whole=True)
+
+
+def read_doctor(layout: Layout) -> Doctor | None:
+    """Return the same, as far as it can be believed; None where doctor never ran."""
+    try:
+        found = json.loads(read_plain(layout.doctor_file, _LIMIT_BYTES) or b"")
+        utc = to_the_hour(from_rfc3339(found["utc"]))
+        failed = [one for one in found["failed"] if _CHECK.fullmatch(one)]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return Doctor(rfc3339(utc), tuple(failed[:SHOWN]))

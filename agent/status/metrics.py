@@ -5,13 +5,14 @@ The one door to its library, which costs 3 MB: whoever needs no numbers does not
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest  # noqa: TID251 - this is its door
 from prometheus_client.core import GaugeMetricFamily  # noqa: TID251 - this is its door
 from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: TID251 - this is its door
 
 from agent.models import from_rfc3339
+from agent.status.values import UNSAID, Queue, Status, Unsaid
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -78,26 +79,27 @@ class _Collected:
         return self._families
 
 
-def samples(status: Mapping[str, Any]) -> Iterator[Sample]:
+def samples(status: Status) -> Iterator[Sample]:
     """What is known of one device; what is not known has no sample."""
-    queue, capture, sync = status["queue"], status["capture"] or {}, status["sync"] or {}
-    counted = {"waiting": "waiting", "suspect": "suspected"}
-    for name, key in {**counted, "refused": "refused", "damaged": "damaged"}.items():
-        if key in queue:
-            yield Sample(f"doorstep_{name}_records", queue[key])
-    yield from _time("doorstep_oldest_timestamp_seconds", queue.get("oldest_utc"))
-    if queue.get("why"):
-        yield Sample("doorstep_waits_why", 1, {"why": queue["why"]})
-    for need in status["needs"]:
+    queue, ready = status.queue, status.of_capture.ready
+    if isinstance(queue, Queue):
+        yield Sample("doorstep_waiting_records", queue.waiting)
+        yield Sample("doorstep_suspect_records", queue.suspected)
+        yield Sample("doorstep_refused_records", queue.refused)
+        yield Sample("doorstep_damaged_records", queue.damaged)
+        yield from _time("doorstep_oldest_timestamp_seconds", queue.oldest_utc)
+    if queue.why:
+        yield Sample("doorstep_waits_why", 1, {"why": queue.why})
+    for need in status.needs:
         yield Sample("doorstep_needs", 1, {"need": need})
-    if "ready" in capture:
-        yield Sample("doorstep_ready", capture["ready"])
-    yield Sample("doorstep_bench_mode", status["bench_mode"])
-    yield from _time("doorstep_tls_end_timestamp_seconds", status["identity"].get("tls_until"))
-    yield from _time("doorstep_contact_timestamp_seconds", sync.get("last_contact"))
-    yield Sample("doorstep_info", 1, {"agent": status["agent"]})
+    if ready is not UNSAID:
+        yield Sample("doorstep_ready", ready)
+    yield Sample("doorstep_bench_mode", status.bench_mode)
+    yield from _time("doorstep_tls_end_timestamp_seconds", status.identity.tls_until)
+    yield from _time("doorstep_contact_timestamp_seconds", status.of_sync.last_contact)
+    yield Sample("doorstep_info", 1, {"agent": status.agent})
 
 
-def _time(name: str, utc: str | None) -> Iterator[Sample]:
-    if utc is not None:
+def _time(name: str, utc: str | Unsaid | None) -> Iterator[Sample]:
+    if utc:
         yield Sample(name, from_rfc3339(utc).timestamp())

@@ -1,21 +1,34 @@
 """The status document in words, for a terminal."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from agent.config import IdentityMode
-from agent.status import identity
 from agent.status.troubles import TOLD, Trouble
+from agent.status.values import (
+    UNSAID,
+    Capture,
+    Disk,
+    Doctor,
+    Failed,
+    Identity,
+    Queue,
+    QueueFailed,
+    Status,
+    Sync,
+)
 
 _NOTHING: Final = "nothing that a person must do"
 
+_TOLD_BY: Final = {"capture": "the evidence certificate", "sync": "the TLS certificate"}
 
-def lines(status: dict[str, Any]) -> Iterator[str]:
+
+def lines(status: Status) -> Iterator[str]:
     """First what a person must do; then what waits, since when and why; then how each part is."""
-    yield f"device    {status['device']}, agent {status['agent']}"
-    yield from _needs_lines(status["needs"])
+    yield f"device    {status.device}, agent {status.agent}"
+    yield from _needs_lines(status.needs)
     yield ""
-    yield from _queue_lines(status["queue"])
+    yield from _queue_lines(status.queue)
     yield ""
     yield from _process_lines(status)
     yield from _device_lines(status)
@@ -31,135 +44,157 @@ def _needs_lines(needs: Sequence[str]) -> Iterator[str]:
         yield f"do        {told.where}: {told.remedy}"
 
 
-def _queue_lines(queue: dict[str, Any]) -> Iterator[str]:
-    if "error" in queue:
-        yield f"queue     {queue['error']}"
+def _queue_lines(queue: Queue | QueueFailed) -> Iterator[str]:
+    if isinstance(queue, QueueFailed):
+        yield f"queue     {queue.error}"
         return
     yield f"waiting   {_waiting_words(queue)}"
-    if queue["why"]:
-        told = TOLD[Trouble(queue["why"])]
+    if queue.why:
+        told = TOLD[Trouble(queue.why)]
         remedy = f"; {told.remedy}" if told.remedy.startswith("nothing") else ""
         yield f"why       {told.what}{remedy}"
-    for alarm in queue["alarms"]:
-        yield f"ALARM     {alarm['id']} {alarm['state']}: {alarm['what']}"
+    for alarm in queue.alarms:
+        yield f"ALARM     {alarm.id} {alarm.state}: {alarm.what}"
 
 
-def _waiting_words(queue: dict[str, Any]) -> str:
+def _waiting_words(queue: Queue) -> str:
     """What waits, and since when."""
-    waiting = queue["waiting"]
+    waiting = queue.waiting
     oldest = ", since" if waiting == 1 else ", the oldest since"
-    since = f"{oldest} {_hour(queue['oldest_utc'])}" if queue["oldest_utc"] else ""
-    suspect = f", {queue['suspected']} of them suspect" if queue["suspected"] else ""
-    kept = f"; so it was on {_hour(queue['as_of'])}" if queue.get("as_of") else ""
-    beside = ", ".join(f"{queue[name]} {name}" for name in ("refused", "damaged") if queue[name])
+    since = f"{oldest} {_hour(queue.oldest_utc)}" if queue.oldest_utc else ""
+    suspect = f", {queue.suspected} of them suspect" if queue.suspected else ""
+    kept = f"; so it was on {_hour(queue.as_of)}" if queue.as_of else ""
+    counts = {"refused": queue.refused, "damaged": queue.damaged}
+    beside = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     known = f"{_counted(waiting, 'record')}{since}{suspect}" if waiting else "nothing"
     them = "beside them " if waiting else ""
     return known + (f"; {them}{beside}" if beside else "") + kept
 
 
-def _process_lines(status: dict[str, Any]) -> Iterator[str]:
-    capture = status["capture"] or {}
+def _process_lines(status: Status) -> Iterator[str]:
     yield f"capture   {_capture_words(status)}"
-    yield f"sync      {_sync_words(status['sync'])}"
-    parts = {name: status[name] for name in ("capture", "sync")}
-    silent = [name for name, told in parts.items() if told is None or "error" in told]
-    yield f"identity  {identity.words(status['identity'], silent)}"
-    if status["identity"]["mode"] == IdentityMode.REQUIRED:
-        yield from _fleet_lines(capture)
-    yield from _manifest_lines(status["manifest"], capture)
+    yield f"sync      {_sync_words(status.sync)}"
+    parts = {"capture": status.capture, "sync": status.sync}
+    silent = [name for name, part in parts.items() if part is None or isinstance(part, Failed)]
+    yield f"identity  {identity_words(status.identity, silent)}"
+    if status.identity.mode == IdentityMode.REQUIRED:
+        yield from _fleet_lines(status.of_capture)
+    yield from _manifest_lines(status.manifest, status.of_capture)
 
 
-def _device_lines(status: dict[str, Any]) -> Iterator[str]:
-    yield f"disk      {_disk_words(status['disk'])}"
-    if status["torn"]:
-        yield f"torn      {_counted(status['torn'], 'file')} in torn/ did not verify"
-    if status["doctor"]:
-        yield f"doctor    {_doctor_words(status['doctor'])}"
-    if missing := (status["capture"] or {}).get("no_credentials"):
+def identity_words(identity: Identity, silent: Sequence[str] = ()) -> str:
+    """Say until when this device's certificates are valid, and what is wrong.
+
+    Args:
+        identity: that part of the status.
+        silent: which of capture and sync do not answer: of theirs nothing is known.
+    """
+    if identity.mode == IdentityMode.OFF:
+        return "off: anybody may say that they are this device; for the bench only"
+    known = {
+        "TLS": identity.tls_until,
+        "evidence": identity.evidence_until,
+        "serve": identity.serve_until,
+    }
+    ends = [f"{what} until {until[:10]}" for what, until in known.items() if until]
+    told = f"certificates: {', '.join(ends)}" if ends else "no certificate known"
+    unknown = [f"{_TOLD_BY[name]} is not known while {name} does not answer" for name in silent]
+    known_first = told if ends or not silent else None
+    return "; ".join(filter(None, [known_first, *unknown, identity.trouble or None]))
+
+
+def _device_lines(status: Status) -> Iterator[str]:
+    yield f"disk      {_disk_words(status.disk)}"
+    if status.torn:
+        yield f"torn      {_counted(status.torn, 'file')} in torn/ did not verify"
+    if status.doctor:
+        yield f"doctor    {_doctor_words(status.doctor)}"
+    if missing := status.of_capture.no_credentials:
         yield f"evidence  the last photo has no Content Credentials: {missing}"
-    if status["bench_mode"]:
+    if status.bench_mode:
         yield "bench     bench mode is on: presses come through the socket and make test records"
-    if not status["sealed"]:
+    if not status.sealed:
         yield "sealing   off: photos are readable on the card, not for the road"
 
 
-def _capture_words(status: dict[str, Any]) -> str:
-    capture = status["capture"]
+def _capture_words(status: Status) -> str:
+    capture = status.capture
     if capture is None:
         return "not running"
-    if "error" in capture:
-        return str(capture["error"])
+    if isinstance(capture, Failed):
+        return capture.error
     told = [
-        "ready" if capture.get("ready") else _not_ready(status, capture),
-        "simulated board" if capture.get("simulated") else "",
-        f"clock {capture.get('clock', 'unknown')}",
-        f"position {capture.get('position', 'unknown')}",
-        "no press for ten minutes" if capture.get("quiet") else "",
+        "ready" if capture.ready else _not_ready(status, capture),
+        "simulated board" if capture.simulated else "",
+        f"clock {'unknown' if capture.clock is UNSAID else capture.clock}",
+        f"position {'unknown' if capture.position is UNSAID else capture.position}",
+        "no press for ten minutes" if capture.quiet else "",
     ]
     return ", ".join(filter(None, told))
 
 
-def _not_ready(status: dict[str, Any], capture: dict[str, Any]) -> str:
+def _not_ready(status: Status, capture: Capture) -> str:
     """With its reason where that is known: a route that is missing is no need of its own."""
-    has_identity = status["identity"]["mode"] == IdentityMode.REQUIRED
-    disk = status["disk"]
+    has_identity, disk = status.identity.mode == IdentityMode.REQUIRED, status.disk
     reasons = {
-        "the card is full": disk["free_mb"] is not None and disk["free_mb"] < disk["reserve_mb"],
-        "the card cannot be written": capture.get("writable") is False,
-        "no fleet document yet": has_identity and capture.get("fleet", 0) is None,
-        "nobody to seal photos to": capture.get("recipients") == 0,
-        "no route now, the office gives one": capture.get("manifest") == "none",
+        "the card is full": disk.free_mb is not None and disk.free_mb < disk.reserve_mb,
+        "the card cannot be written": capture.writable is False,
+        "no fleet document yet": has_identity and capture.fleet is None,
+        "nobody to seal photos to": capture.recipients == 0,
+        "no route now, the office gives one": capture.manifest == "none",
     }
     reason = next((words for words, holds in reasons.items() if holds), None)
     return f"not ready: {reason}" if reason else "NOT READY"
 
 
-def _fleet_lines(capture: dict[str, Any]) -> Iterator[str]:
-    if "fleet" in capture:
-        version = capture["fleet"]
+def _fleet_lines(capture: Capture) -> Iterator[str]:
+    if (version := capture.fleet) is not UNSAID:
         known = "none yet: presses are refused until sync brings one"
         yield f"fleet     {known if version is None else f'version {version}'}"
-    if refused := capture.get("fleet_refused"):
+    if refused := capture.fleet_refused:
         yield f"fleet     one was refused: {refused}"
 
 
-def _manifest_lines(policy: str, capture: dict[str, Any]) -> Iterator[str]:
-    version, until = capture.get("manifest", policy), capture.get("manifest_until")
+def _manifest_lines(policy: str, capture: Capture) -> Iterator[str]:
+    version, until = capture.manifest, capture.manifest_until
+    if version is UNSAID:
+        version = policy
     if version == "none":
         yield "manifest  none is valid now: presses are refused"
     elif version == "off":
         yield "manifest  off: no door is known where no photo may be taken"
-    elif "manifest" in capture:
+    elif capture.manifest is not UNSAID:
         yield f"manifest  version {version}{f', until {_hour(until)}' if until else ''}"
-    if refused := capture.get("manifest_refused"):
+    if refused := capture.manifest_refused:
         yield f"manifest  one was refused: {refused}"
 
 
-def _sync_words(sync: dict[str, Any] | None) -> str:
+def _sync_words(sync: Sync | Failed | None) -> str:
     if sync is None:
         return "not running"
-    if "error" in sync:
-        return str(sync["error"])
-    contact, answer, pause = (sync.get(name) for name in ("last_contact", "last_answer", "pause"))
+    if isinstance(sync, Failed):
+        return sync.error
+    contact, answer, pause = sync.last_contact, sync.last_answer, sync.pause
+    state = "in an unknown state" if sync.state is UNSAID else sync.state
     told = [
-        sync.get("state", "in an unknown state") + (f": {pause}" if pause else ""),
+        f"{state}: {pause}" if pause else state,
         f"last contact {_hour(contact)}" if contact else "no contact yet",
         f"last answer: {answer}" if answer and answer != pause else "",
-        f"goes on in {sync['waits_s']} s" if sync.get("waits_s") else "",
+        f"goes on in {sync.waits_s} s" if sync.waits_s else "",
     ]
     return ", ".join(filter(None, told))
 
 
-def _disk_words(disk: dict[str, Any]) -> str:
-    if disk["free_mb"] is None:
-        return str(disk["error"])
-    low = "" if disk["free_mb"] >= disk["reserve_mb"] else ": TOO LITTLE, presses are refused"
-    return f"about {disk['free_mb']} MB free, {disk['reserve_mb']} MB kept in reserve{low}"
+def _disk_words(disk: Disk) -> str:
+    if disk.free_mb is None:
+        return disk.error or "not known"
+    low = "" if disk.free_mb >= disk.reserve_mb else ": TOO LITTLE, presses are refused"
+    return f"about {disk.free_mb} MB free, {disk.reserve_mb} MB kept in reserve{low}"
 
 
-def _doctor_words(doctor: dict[str, Any]) -> str:
-    found = f"found: {', '.join(doctor['failed'])}" if doctor["failed"] else "found nothing"
-    return f"last ran {_hour(doctor['utc'])}, {found}"
+def _doctor_words(doctor: Doctor) -> str:
+    found = f"found: {', '.join(doctor.failed)}" if doctor.failed else "found nothing"
+    return f"last ran {_hour(doctor.utc)}, {found}"
 
 
 def _counted(number: int, what: str) -> str:

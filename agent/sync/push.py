@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from agent.errors import DoorstepError
 from agent.status import header
 from agent.status.troubles import Trouble
+from agent.status.values import Status
 from agent.sync.tus import Answer
 from hardware.told import Told
 
@@ -28,14 +30,14 @@ _FOREIGN: Final = (DoorstepError, OSError, ValueError, TypeError, KeyError)
 """What may come of a document whose parts others wrote. Records must not wait for its mending."""
 
 
-def said(document: dict[str, Any]) -> tuple[object, ...]:
+def said(document: Status) -> tuple[object, ...]:
     """What a document says to a person: when this changes it is news.
 
     Not counts and times, and not that something is being sent: an upload says that itself.
     """
-    why = document["queue"]["why"]
+    why = document.queue.why
     waits = None if why == Trouble.NEXT else why
-    return tuple(document["needs"]), waits, document["bench_mode"], document["agent"]
+    return document.needs, waits, document.bench_mode, document.agent
 
 
 class Push:
@@ -52,7 +54,7 @@ class Push:
 
     def __init__(
         self,
-        compose: Callable[[], dict[str, Any]],
+        compose: Callable[[], Status],
         carry: Callable[[str], None],
         now_s: Callable[[], float],
     ) -> None:
@@ -94,11 +96,11 @@ class Push:
             self._said = saying
             self._carry(text)
 
-    def _composed(self) -> dict[str, Any]:
+    def _composed(self) -> Status:
         document = self._compose()
-        if document["capture"] is None and self._now_s() < self._settled_s:
-            needs = [need for need in document["needs"] if need != Trouble.CAPTURE_STOPPED]
-            return {**document, "needs": needs}
+        if document.capture is None and self._now_s() < self._settled_s:
+            needs = tuple(need for need in document.needs if need != Trouble.CAPTURE_STOPPED)
+            return replace(document, needs=needs)
         return document
 
     def _without(self, why: str) -> None:

@@ -20,6 +20,7 @@ from agent.queue.database import Connection, Database
 from agent.queue.outbox import BOOKING_S, Outbox
 from agent.queue.paths import Layout
 from agent.status import document as status
+from agent.status.values import Status
 from hardware.clock_system import boot_id
 from tests.bench.rows import LONG_ANSWER, insert, waiting_rows
 
@@ -101,7 +102,7 @@ class OurQueue:
         if self._outbox.claim(self._now_s, due_s=self._now_s) is None:
             raise RuntimeError("nothing is due, although everything should be")
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         return status.document(self._config, status.queue_part(self._outbox))
 
     def close(self) -> None:

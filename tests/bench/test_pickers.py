@@ -13,6 +13,7 @@ from agent.models import State
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
+from agent.status.values import plain
 from tests.bench.pickers import (
     LONG_TEXTS,
     LiteQueuePicker,
@@ -62,7 +63,7 @@ def test_the_time_of_the_statements_is_a_part_of_the_whole(ours: OurQueue) -> No
     whole_ms = (time.perf_counter() - began_s) * 1e3
     picked_ms = ours.query_ms
 
-    assert ours.status()["queue"]["waiting"] == DEPTH
+    assert plain(ours.status())["queue"]["waiting"] == DEPTH
     assert 0 < picked_ms - before_ms < whole_ms
     assert ours.query_ms > picked_ms
 

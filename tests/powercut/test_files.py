@@ -6,7 +6,7 @@ from tests.powercut.files import WRITERS
 from tests.support.device import REPOSITORY
 
 OTHERS: Final = {
-    "agent.status.findings": "what doctor found: the next run finds it again",
+    "agent.status.kept": "what doctor found: the next run finds it again",
     "agent.sync.bring": "receipts beside the records of a dead device's card, on another disk",
 }
 

@@ -1,7 +1,6 @@
 """What was promised so far, and whether card, queue and backend still keep it."""
 
 import hashlib
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from agent.errors import DoorstepError
 from agent.models import Item, Label, State
 from agent.record import receipt, signing
 from agent.status import document as status
+from agent.status.values import Queue, Status, compact
 from agent.trust.keys import receipt_keys
 from tests.statemachine.device import InProcessDevice
 from tests.support.backend import Backend
@@ -243,7 +243,7 @@ class Promises:
             case State.PENDING:
                 pass
 
-    def _check_counts(self, rows: dict[str, Item], counts: Any, document: dict[str, Any]) -> None:
+    def _check_counts(self, rows: dict[str, Item], counts: Any, document: Status) -> None:
         by_state = Counter(row.state for row in rows.values())
         pending = [row for row in rows.values() if row.state is State.PENDING]
         told = (counts.waiting, counts.suspected, counts.refused, counts.damaged)
@@ -254,10 +254,11 @@ class Promises:
             by_state[State.DAMAGED],
         ), f"{counts} for {by_state}"
         assert counts.oldest_utc == (pending[0].utc if pending else None)
-        assert len(json.dumps(document, separators=(",", ":"))) <= STATUS_LIMIT_BYTES
-        shown = document["queue"]
-        assert told == tuple(shown[name] for name in ("waiting", "suspected", "refused", "damaged"))
-        assert len(shown["alarms"]) == min(sum(told[1:]), status.ALARMS)
+        assert len(compact(document)) <= STATUS_LIMIT_BYTES
+        shown = document.queue
+        assert isinstance(shown, Queue)
+        assert told == (shown.waiting, shown.suspected, shown.refused, shown.damaged)
+        assert len(shown.alarms) == min(sum(told[1:]), status.ALARMS)
 
     def _check_backend(self, backend: Backend) -> None:
         """It has nothing but this device's records, byte for byte, each in one place."""

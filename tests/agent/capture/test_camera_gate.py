@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -16,6 +17,7 @@ from agent.rule.manifest import PhotoRule
 from agent.rule.scanning import WAITS_S
 from agent.status import metrics
 from agent.status.document import document, queue_part
+from agent.status.values import Disk
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.camera import Luma
 from hardware.errors import CameraFailed, CameraStalled
@@ -705,8 +707,8 @@ def test_a_position_outside_the_globe_is_none(tmp_path: Path, place: tuple[float
 def told(device: Bench, caplog: pytest.LogCaptureFixture) -> tuple[list[str], object, bytes]:
     """Return all that the device tells without a press: log, status document and metrics."""
     with control.serve(device.layout.capture_socket, lambda *_: device.loop.status()):
-        made = document(device.config, queue_part(device.outbox), now=NOON)
-    made["disk"] = None  # of the machine that runs the test
+        found = document(device.config, queue_part(device.outbox), now=NOON)
+    made = replace(found, disk=Disk(None, 0))  # that is of the machine that runs the test
     numbers = metrics.exposition([("dev-1", metrics.samples(made))], metrics.HELP)
     return caplog.messages, made, numbers
 

@@ -15,6 +15,7 @@ from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.status import kept
+from agent.status.values import Queue
 from hardware.button import ButtonEvent, ButtonName, Change
 from hardware.clock_system import SystemClock
 from tests.support.benchtop import Bench, SetTime, bench
@@ -42,7 +43,8 @@ def test_the_queue_is_kept_once_a_minute(tmp_path: Path) -> None:
 
         assert not_yet == first
         assert waiting(device) == first + 1
-        assert kept.read(device.layout)["as_of"].startswith(f"{datetime.now(UTC):%Y-}")
+        as_of = json.loads(device.layout.status_file.read_bytes())["utc"]
+        assert as_of.startswith(f"{datetime.now(UTC):%Y-}")
 
 
 def test_what_was_pressed_last_is_kept_when_capture_ends(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_a_queue_that_cannot_be_read_is_kept_as_that(tmp_path: Path) -> None:
         clock, now = SystemClock(MOMENT), SetTime()
         KeptStatus(layout, Outbox(database, "boot-1"), clock, now).turn()
 
-    assert "`doorstep capture` first" in str(kept.read(layout)["error"])
+    assert "`doorstep capture` first" in str(kept.read_queue(layout))
 
 
 def test_a_date_that_is_none_ends_no_turn(tmp_path: Path) -> None:
@@ -101,7 +103,9 @@ def test_a_date_that_is_none_ends_no_turn(tmp_path: Path) -> None:
         device.tick(EVERY_S)
 
         assert waiting(device) > 0
-        assert kept.read(device.layout)["oldest_utc"] is None
+        found = kept.read_queue(device.layout)
+        assert isinstance(found, Queue)
+        assert found.oldest_utc is None
 
 
 # Quiet

@@ -17,8 +17,9 @@ from agent.process import control
 from agent.queue.database import Database
 from agent.record import certificates, signing
 from agent.status import document as status
-from agent.status import identity
-from agent.status.words import lines
+from agent.status.reading import SyncSays
+from agent.status.values import Status, Sync, plain
+from agent.status.words import identity_words, lines
 from agent.sync.identity import Identity, IdentityStore
 from agent.trust.store import TrustStore
 from tests.agent.command.inprocess import run
@@ -54,9 +55,7 @@ class Van:
         findings = doctor.examine(self.device.config)
         return [(one.level, one.words) for one in findings if one.check == check]
 
-    def status(
-        self, sync: dict[str, Any] | None, capture: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def status(self, sync: dict[str, Any] | None, capture: dict[str, Any] | None = None) -> Status:
         config = load(self.device.config)
         layout = self.device.layout
         with closing(Database(layout, migrates=True)) as first, first.look():
@@ -251,15 +250,16 @@ def test_status_tells_mode_ends_and_trouble(van: Van) -> None:
 
     made = van.status(by_sync, by_capture)
 
-    assert made["identity"] == {
+    told = plain(made)
+    assert told["identity"] == {
         "mode": "required",
         "tls_until": "2027-11-26T05:00:00.000Z",
         "evidence_until": "9999-12-31T23:00:00.000Z",
         "serve_until": None,
         "trouble": None,
     }
-    assert "tls_until" not in made["sync"]
-    assert "evidence_until" not in made["capture"]
+    assert "tls_until" not in told["sync"]
+    assert "evidence_until" not in told["capture"]
     words = "certificates: TLS until 2027-11-26, evidence until 9999-12-31"
     assert f"identity  {words}" in list(lines(made))
 
@@ -295,21 +295,21 @@ def test_status_says_what_is_wrong_with_the_identity(
 ) -> None:
     made = van.status(sync)
 
-    assert made["identity"]["trouble"] == trouble
+    assert made.identity.trouble == trouble
     assert f"identity  {words}" in list(lines(made))
 
 
 def test_status_without_identity_says_so(tmp_path: Path) -> None:
     config = load(Device(tmp_path).config)
 
-    found = identity.identity(config, None, {"state": "idle"})
+    found = status.identity(config, None, SyncSays(Sync(state="idle")))
 
-    assert found == {"mode": "off"}
-    assert "anybody may say that they are this device" in identity.words(found)
+    assert plain(found) == {"mode": "off"}
+    assert "anybody may say that they are this device" in identity_words(found)
 
 
 def test_clock_before_the_build_date_is_said_plainly() -> None:
-    assert identity.wrong_clock(datetime(1971, 1, 1, tzinfo=UTC)) == (
+    assert status.wrong_clock(datetime(1971, 1, 1, tzinfo=UTC)) == (
         "the clock says 1971-01-01, which is past: no certificate can be judged by it"
     )
-    assert identity.wrong_clock() is None
+    assert status.wrong_clock() is None

@@ -19,6 +19,7 @@ from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.serve.tls import Tls
 from agent.status import kept
+from agent.status.values import Queue
 from tests.support.authority import YEAR, new_authority
 from tests.support.device import REPOSITORY
 from tests.support.served import Served, answered, give_certificate, served
@@ -146,8 +147,7 @@ def test_what_capture_and_sync_say_is_in_the_document(van: Served) -> None:
 
 def test_while_nobody_has_the_queue_open_the_status_is_what_capture_kept(van: Served) -> None:
     """And the list is not to be had; what to do is said."""
-    counts = {"waiting": 3, "suspected": 1, "refused": 1, "damaged": 1, "oldest_utc": None}
-    kept.keep(van.device.layout, counts, datetime(2026, 11, 26, 9, 59, tzinfo=UTC))
+    kept.keep_queue(van.device.layout, Queue(3, 1, 1, 1), datetime(2026, 11, 26, 9, 59, tzinfo=UTC))
     try:
         told, listed = van.ask("/v1/status"), van.ask("/v1/captures")
     finally:

@@ -16,6 +16,7 @@ import pytest
 
 from agent.serve.admission import refusal
 from agent.status import kept, metrics
+from agent.status.values import Queue
 from tests.failing.users import GROUP, USERS, as_debian_protects, as_user, start, tmpfiles
 from tests.failing.works import command
 from tests.support.served import Served, prepared
@@ -126,8 +127,7 @@ def test_once_capture_has_ended_it_tells_what_was_kept(van: Served) -> None:
     layout = van.device.layout
     with running(van, CAPTURE, "capture"):
         van.device.await_that(lambda: van.device.ask("capture", {"status": True}) is not None)
-    counts = {"waiting": 7, "suspected": 0, "refused": 0, "damaged": 0, "oldest_utc": None}
-    keeping = partial(kept.keep, layout, counts, datetime.now(UTC))
+    keeping = partial(kept.keep_queue, layout, Queue(7, 0, 0, 0), datetime.now(UTC))
     assert as_user(CAPTURE, lambda: keeping() or 0).code == 0
 
     with serving(van, read_only=False) as pid, traced(pid, van.device.folder) as trace:

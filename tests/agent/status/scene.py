@@ -14,6 +14,7 @@ from agent.models import CaptureId, rfc3339
 from agent.process import control
 from agent.queue.outbox import Outbox
 from agent.status import document as status
+from agent.status.values import Status, plain
 from tests.support.device import Device
 from tests.support.factory import RecordMaker, add, queue
 
@@ -88,6 +89,11 @@ class Scene:
         self.said[process] = {**SAID[process], **told}
 
     def document(self) -> dict[str, Any]:
+        """The status as JSON types."""
+        made: dict[str, Any] = plain(self.status())
+        return made
+
+    def status(self) -> Status:
         """As `doorstep status` puts it together."""
         config = load(self.device.config)
         with ExitStack() as running, openings.open_queue(config) as outbox:

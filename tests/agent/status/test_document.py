@@ -20,7 +20,9 @@ from agent.queue.paths import Layout
 from agent.status import document as status
 from agent.status import header, kept, troubles
 from agent.status.fitting import fitting
+from agent.status.reading import queue_kept
 from agent.status.troubles import TOLD, Trouble
+from agent.status.values import Disk, Queue, QueueFailed, Status, plain
 from agent.status.words import lines
 from tests.agent.status.scene import Scene
 from tests.support.device import REPOSITORY, Device
@@ -44,9 +46,14 @@ def config(tmp_path: Path) -> Config:
     return load(device.config)
 
 
-def document(config: Config) -> dict[str, Any]:
+def status_of(config: Config) -> Status:
     with openings.open_queue(config) as outbox:
         return status.document(config, status.queue_part(outbox))
+
+
+def document(config: Config) -> dict[str, Any]:
+    made: dict[str, Any] = plain(status_of(config))
+    return made
 
 
 def with_alarms(folder: Path, count: int, words: str) -> None:
@@ -58,8 +65,8 @@ def with_alarms(folder: Path, count: int, words: str) -> None:
     database.close()
 
 
-def size_bytes(made: dict[str, Any]) -> int:
-    return len(json.dumps(made, allow_nan=False, separators=(",", ":")))
+def size_bytes(made: Status) -> int:
+    return len(json.dumps(plain(made), allow_nan=False, separators=(",", ":")))
 
 
 def capture_that_says(words: str) -> dict[str, Any]:
@@ -97,19 +104,20 @@ def test_the_document_keeps_to_its_size_whatever_all_say_at_once(
         control.serve(layout.capture_socket, lambda *_: capture_that_says(words)),
         control.serve(layout.sync_socket, lambda *_: sync_that_says(words)),
     ):
-        made = document(config)
-        by_what_was_kept = status.document(config, status.believable_queue(kept))
+        whole = status_of(config)
+        by_what_was_kept = status.document(config, queue_kept(kept))
 
-    needs = [one for one in Trouble if one not in troubles.WAITS_BY_ITSELF]
-    no_disk = {"free_mb": None, "reserve_mb": 1_000_000, "error": words}
-    worst = fitting(made | {"needs": needs, "disk": no_disk, "torn": 1_000}, status.LIMIT_BYTES)
-    for one in (made, by_what_was_kept, worst):
+    needs = tuple(one for one in Trouble if one not in troubles.WAITS_BY_ITSELF)
+    no_disk = Disk(None, 1_000_000, words)
+    worst = fitting(replace(whole, needs=needs, disk=no_disk, torn=1_000), status.LIMIT_BYTES)
+    for one in (whole, by_what_was_kept, worst):
         assert size_bytes(one) <= status.LIMIT_BYTES
+    made = plain(whole)
     assert made["queue"]["damaged"] == 9
     assert all(alarm["what"] for alarm in made["queue"]["alarms"])
     assert set(made["capture"]) | {"evidence_until", "serve_until"} == set(capture_that_says(words))
     assert set(made["sync"]) | {"tls_until", "identity_trouble"} == set(sync_that_says(words))
-    assert len(header.encoded(made)) <= header.LIMIT_CHARS
+    assert len(header.encoded(whole)) <= header.LIMIT_CHARS
 
 
 def test_the_document_counts_what_waits_and_nothing_that_was_done(
@@ -171,27 +179,27 @@ def test_an_alarm_says_which_record_what_state_and_why(tmp_path: Path, config: C
 
 
 def test_before_capture_ever_ran_the_document_says_what_to_do(config: Config) -> None:
-    made = document(config)
+    made = status_of(config)
     words = "\n".join(lines(made))
 
     assert "`doorstep capture` first" in words  # a long path shortens the rest
-    assert made["capture"] is None
-    assert made["torn"] == 0
+    assert made.capture is None
+    assert made.torn == 0
 
 
 def test_bodies_that_are_not_sealed_are_told(config: Config) -> None:
-    plain = replace(config, policy=replace(config.policy, seal=Seal.OFF))
+    unsealed = replace(config, policy=replace(config.policy, seal=Seal.OFF))
 
-    assert not any("not for the road" in line for line in lines(document(config)))
-    assert any("not for the road" in line for line in lines(document(plain)))
-    assert (document(config)["sealed"], document(plain)["sealed"]) == (True, False)
+    assert not any("not for the road" in line for line in lines(status_of(config)))
+    assert any("not for the road" in line for line in lines(status_of(unsealed)))
+    assert (status_of(config).sealed, status_of(unsealed).sealed) == (True, False)
 
 
 def test_the_words_for_a_terminal_say_all_of_it(tmp_path: Path, config: Config) -> None:
     with_alarms(tmp_path, 1, "its file is gone")
     (tmp_path / "state" / "torn" / "x.rec").write_bytes(b"torn")
 
-    words = "\n".join(lines(document(config)))
+    words = "\n".join(lines(status_of(config)))
 
     for expected in (
         "capture   not running",
@@ -232,7 +240,7 @@ def test_the_manifest_in_hand_and_a_refused_one_are_told(
     capture = {"ready": True, "simulated": True, "clock": "ntp", "position": "ok"}
 
     with control.serve(layout.capture_socket, lambda *_: capture | told):
-        words = list(lines(document(config)))
+        words = list(lines(status_of(config)))
 
     assert [line for line in words if line.startswith("manifest")] == expected
 
@@ -244,9 +252,9 @@ def test_a_process_that_does_not_answer_in_words_is_told_as_that(
     layout = Layout.of(config.state)
 
     with control.serve(layout.sync_socket, lambda *_: {"error": "it is stopping", "exit": 75}):
-        made = document(config)
+        made = status_of(config)
 
-    assert made["sync"] == {"error": "it is stopping"}
+    assert plain(made.sync) == {"error": "it is stopping"}
     assert "sync      it is stopping" in list(lines(made))
 
 
@@ -286,7 +294,7 @@ def test_whatever_a_process_says_of_itself_the_status_is_told(
     ):
         for strange in STRANGE:
             said |= {member: strange, "x" * 5_000: strange}
-            made = document(config)
+            made = status_of(config)
 
             assert size_bytes(made) <= status.LIMIT_BYTES
             assert all(line.isprintable() for line in lines(made))
@@ -329,11 +337,11 @@ def test_a_queue_that_was_kept_is_input_too(tmp_path: Path, config: Config, memb
     for strange in (*STRANGE, DEEP):
         told = {**COUNTED, **KEPT, "oldest_suspect": False, "alarms": [], member: strange}
 
-        made = status.document(config, status.believable_queue(told))
+        made = status.document(config, queue_kept(told))
 
         assert size_bytes(made) <= status.LIMIT_BYTES
         assert all(line.isprintable() for line in lines(made))
-        assert "error" in made["queue"] or made["queue"]["alarms"] == []
+        assert isinstance(made.queue, QueueFailed) or made.queue.alarms == ()
 
 
 def test_numbers_end_where_nobody_reads_on(tmp_path: Path, config: Config) -> None:
@@ -342,9 +350,10 @@ def test_numbers_end_where_nobody_reads_on(tmp_path: Path, config: Config) -> No
     for number in range(1_010):
         (layout.torn / f"{number}.rec").touch()
 
-    made = status.document(config, status.believable_queue({**COUNTED, "refused": 10**12}))
+    made = status.document(config, queue_kept({**COUNTED, "refused": 10**12}))
 
-    assert (made["torn"], made["queue"]["refused"]) == (1_000, 999_999)
+    assert isinstance(made.queue, Queue)
+    assert (made.torn, made.queue.refused) == (1_000, 999_999)
 
 
 def test_what_capture_kept_of_the_queue_is_told_with_its_time(
@@ -352,14 +361,13 @@ def test_what_capture_kept_of_the_queue_is_told_with_its_time(
 ) -> None:
     layout, database, outbox = queue(tmp_path)
     add(outbox, RecordMaker().make())
-    kept.keep(layout, status.queue_part(outbox), MOMENT)
+    kept.keep_queue(layout, status.queue_part(outbox), MOMENT)
     database.close()
 
-    made = status.document(config, status.believable_queue(kept.read(layout)))
+    made = status.document(config, kept.read_queue(layout))
 
     hour = "2026-12-01T09:00:00.000Z"
-    assert (made["queue"]["waiting"], made["queue"]["oldest_utc"]) == (1, hour)
-    assert made["queue"]["as_of"] == hour
+    assert made.queue == Queue(1, 0, 0, 0, oldest_utc=hour, as_of=hour, why=Trouble.SYNC_STOPPED)
     since = "2026-12-01 between 09:00 and 10:00 UTC"
     words = f"waiting   1 record, since {since}; so it was on {since}"
     assert words in list(lines(made))
@@ -374,7 +382,7 @@ def test_what_the_queue_holds_does_not_command_the_terminal(tmp_path: Path, conf
         sql.execute("UPDATE captures SET utc = '\x1b[2J', answer = '\x1b]0;x\x07', suspected = 1")
     database.close()
 
-    words = list(lines(document(config)))
+    words = list(lines(status_of(config)))
 
     assert any("ALARM" in line for line in words)
     assert all(line.isprintable() for line in words)

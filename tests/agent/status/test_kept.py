@@ -10,7 +10,8 @@ import pytest
 
 from agent.errors import NotNow, StorageFault
 from agent.queue.paths import Layout
-from agent.status import findings, kept
+from agent.status import kept
+from agent.status.values import Doctor, Queue, QueueFailed
 from tests.support.factory import MOMENT
 
 UNREADABLE = [
@@ -45,13 +46,13 @@ def umask(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.mark.usefixtures("umask")
 def test_both_are_for_the_group_to_read_and_leave_nothing_beside_them(layout: Layout) -> None:
     for _ in range(2):
-        kept.keep(layout, {"waiting": 1}, MOMENT)
-        findings.keep(layout, ["disk"])
+        kept.keep_queue(layout, Queue(1, 0, 0, 0), MOMENT)
+        kept.keep_doctor(layout, ["disk"])
 
     for file in (layout.status_file, layout.doctor_file):
         assert stat.S_IMODE(file.stat().st_mode) == 0o640
         assert not file.with_suffix(".part").exists()
-    assert kept.read(layout) == {"waiting": 1, "as_of": "2026-12-01T09:15:02.000Z"}
+    assert kept.read_queue(layout) == Queue(1, 0, 0, 0, as_of="2026-12-01T09:00:00.000Z")
 
 
 @pytest.mark.parametrize("text", UNREADABLE)
@@ -59,17 +60,17 @@ def test_what_cannot_be_read_is_as_if_it_were_not_there(layout: Layout, text: by
     layout.status_file.write_bytes(text)
     layout.doctor_file.write_bytes(text)
 
-    assert findings.read(layout) is None
+    assert kept.read_doctor(layout) is None
     with pytest.raises(NotNow, match="start `doorstep capture`"):
-        kept.read(layout)
+        kept.read_queue(layout)
 
 
 def test_a_link_is_not_followed(layout: Layout, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text(json.dumps({"utc": "2026-12-01T09:00:00Z", "failed": []}))
     layout.doctor_file.symlink_to(tmp_path / "elsewhere")
 
-    assert findings.read(layout) is None
-    findings.keep(layout, ["disk"])
+    assert kept.read_doctor(layout) is None
+    kept.keep_doctor(layout, ["disk"])
     assert not layout.doctor_file.is_symlink()
     assert "disk" not in (tmp_path / "elsewhere").read_text()
 
@@ -78,17 +79,17 @@ def test_a_queue_that_cannot_be_kept_is_told(layout: Layout) -> None:
     layout.status_file.with_suffix(".part").mkdir()
 
     with pytest.raises(StorageFault, match=r"cannot write .*status\.json"):
-        kept.keep(layout, {}, MOMENT)
+        kept.keep_queue(layout, QueueFailed("gone"), MOMENT)
 
 
 def test_of_what_doctor_found_the_first_are_shown_once_and_nothing_else(layout: Layout) -> None:
-    findings.keep(layout, ["queue", "disk", "queue", "torn files", "clock"])
-    found = findings.read(layout)
+    kept.keep_doctor(layout, ["queue", "disk", "queue", "torn files", "clock"])
+    found = kept.read_doctor(layout)
     assert found is not None
-    assert found["failed"] == ["queue", "disk", "torn files"]
-    assert found["utc"].endswith(":00:00.000Z")
+    assert found.failed == ("queue", "disk", "torn files")
+    assert found.utc.endswith(":00:00.000Z")
 
     strange = ["\x1b[2J", "x" * 99, "", "Disk", "disk"]
     layout.doctor_file.write_text(json.dumps({"utc": "2026-12-01T09:15:00Z", "failed": strange}))
 
-    assert findings.read(layout) == {"utc": "2026-12-01T09:00:00.000Z", "failed": ["disk"]}
+    assert kept.read_doctor(layout) == Doctor("2026-12-01T09:00:00.000Z", ("disk",))

@@ -20,7 +20,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 def read(scene: Scene) -> dict[tuple[str, str], float]:
     """Each number by its name and its label beside the device's."""
-    text = metrics.exposition([("van-7", metrics.samples(scene.document()))], metrics.HELP)
+    text = metrics.exposition([("van-7", metrics.samples(scene.status()))], metrics.HELP)
     found = {}
     for family in text_string_to_metric_families(text.decode()):
         for sample in family.samples:

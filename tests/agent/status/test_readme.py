@@ -1,13 +1,14 @@
 """The room's README shows what a device says, and lists every trouble in the words of the list."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agent.status.troubles import TOLD, WAITS_BY_ITSELF, Trouble
+from agent.status.values import Disk
 from agent.status.words import lines
 from tests.agent.status.scene import Scene
 from tests.support.device import REPOSITORY
@@ -40,11 +41,10 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     made.close()
 
 
-def shown(scene: Scene, **changes: Any) -> str:
+def shown(scene: Scene) -> str:
     """As `doorstep status` prints it; what differs from machine to machine is replaced."""
-    disk = {"free_mb": 24_000, "reserve_mb": 64}
-    told = scene.document() | {"device": "van-0042", "agent": "2026.12.0", "disk": disk} | changes
-    return "\n".join(["```", *lines(told), "```"])
+    status = replace(scene.status(), device="van-0042", agent="2026.12.0", disk=Disk(24_000, 64))
+    return "\n".join(["```", *lines(status), "```"])
 
 
 def test_a_device_that_is_well(scene: Scene) -> None:

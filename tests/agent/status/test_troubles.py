@@ -223,11 +223,11 @@ def test_a_cause_makes_its_trouble_appear_in_the_document_and_in_words(
 ) -> None:
     case.cause(scene)
 
-    made = scene.document()
+    made = scene.status()
 
     words = list(lines(made))
-    assert made["needs"] == list(case.needs)
-    assert made["queue"]["why"] == case.why
+    assert made.needs == case.needs
+    assert made.queue.why == case.why
     assert [line[10:] for line in words if line.startswith("WRONG")] == [
         TOLD[one].what for one in case.needs
     ]
@@ -263,13 +263,13 @@ def test_each_trouble_has_its_case() -> None:
 def test_not_ready_has_its_reason_beside_it(scene: Scene, cause: Cause, expected: str) -> None:
     cause(scene)
 
-    assert f"capture   not ready: {expected}, clock gnss, position ok" in lines(scene.document())
+    assert f"capture   not ready: {expected}, clock gnss, position ok" in lines(scene.status())
 
 
 def test_not_ready_without_a_known_reason_is_told_as_that(scene: Scene) -> None:
     scene.say("capture", ready=False)
 
-    assert "capture   NOT READY, clock gnss, position ok" in lines(scene.document())
+    assert "capture   NOT READY, clock gnss, position ok" in lines(scene.status())
 
 
 def test_needs_are_told_in_the_order_of_the_list(scene: Scene) -> None:

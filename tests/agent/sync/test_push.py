@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from agent import __version__
 from agent.command.sync import sync_loop
 from agent.config import Config, load
 from agent.record import signing
-from agent.status import header
+from agent.status import header, values
 from agent.status.document import LIMIT_BYTES, document, queue_part
+from agent.status.values import Disk, Queue, Status
 from agent.sync.identity import Identity, IdentityStore
 from agent.sync.loop import Sync
 from agent.sync.push import LOOK_EVERY_S, STARTS_S, Push, said
@@ -147,7 +148,7 @@ class Line:
     def start(self) -> None:
         self.push = Push(self.compose, self.sender.backend.carry, self.sender.clock.boottime_s)
 
-    def compose(self) -> dict[str, Any]:
+    def compose(self) -> Status:
         self.composed += 1
         if self.error is not None:
             raise self.error
@@ -261,38 +262,49 @@ def test_what_a_fetch_has_said_is_no_news_to_an_upload(line: Line) -> None:
 
 
 CHANGES: dict[str, tuple[str, Any, bool]] = {
-    "a need": ("needs", ["torn"], True),
+    "a need": ("needs", ("torn",), True),
     "bench mode": ("bench_mode", True, True),
     "the agent": ("agent", "2027.1", True),
     "the time": ("utc", "2026-12-01T09:16:00.000Z", False),
-    "how many wait": ("queue", {"waiting": 4, "why": "no_network"}, False),
-    "why": ("queue", {"waiting": 3, "why": "busy"}, True),
-    "that it goes on": ("queue", {"waiting": 3, "why": "next"}, True),
-    "the last contact": ("sync", {"last_contact": "2026-12-01T10:00:00.000Z"}, False),
+    "how many wait": ("queue", Queue(4, 0, 0, 0, why="no_network"), False),
+    "why": ("queue", Queue(3, 0, 0, 0, why="busy"), True),
+    "that it goes on": ("queue", Queue(3, 0, 0, 0, why="next"), True),
+    "the last contact": ("sync", values.Sync(last_contact="2026-12-01T10:00:00.000Z"), False),
 }
+
+
+BEFORE = Status(
+    v=1,
+    device="van-7",
+    agent="2026.11",
+    utc="2026-12-01T09:15:00.000Z",
+    needs=(),
+    identity=values.Identity("off"),
+    manifest="off",
+    bench_mode=False,
+    sealed=True,
+    queue=Queue(3, 0, 0, 0, why="no_network"),
+    torn=0,
+    disk=Disk(24_000, 64),
+    clock_wrong=False,
+    capture=None,
+    sync=values.Sync(last_contact="2026-12-01T09:00:00.000Z"),
+    doctor=None,
+)
 
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_counts_as_news(what: str) -> None:
-    before: dict[str, Any] = {
-        "utc": "2026-12-01T09:15:00.000Z",
-        "needs": [],
-        "bench_mode": False,
-        "agent": "2026.11",
-        "queue": {"waiting": 3, "why": "no_network"},
-        "sync": {"last_contact": "2026-12-01T09:00:00.000Z"},
-    }
     name, value, is_news = CHANGES[what]
+    changes: dict[str, Any] = {name: value}
 
-    assert (said(before | {name: value}) != said(before)) is is_news
+    assert (said(replace(BEFORE, **changes)) != said(BEFORE)) is is_news
 
 
 def test_nothing_that_waits_and_something_that_is_next_say_the_same() -> None:
-    document = {"needs": [], "bench_mode": False, "agent": "x"}
+    first, second = (replace(BEFORE, queue=Queue(0, 0, 0, 0, why=why)) for why in ("next", None))
 
-    assert said({**document, "queue": {"why": "next"}}) == said(
-        {**document, "queue": {"why": None}}
-    )
+    assert said(first) == said(second)
 
 
 # Absent rather than late
@@ -312,11 +324,11 @@ def test_one_that_cannot_be_made_is_left_away_and_told_once(
     assert line.device.outbox.counts().waiting == 0
 
 
-def test_one_that_is_too_long_is_left_away(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_that_is_too_long_is_left_away(caplog: pytest.LogCaptureFixture) -> None:
     """Proxies answer 431 to long headers: then not even the record would arrive."""
     texts: list[str] = []
     noise = random.Random(1).randbytes(header.LIMIT_CHARS).hex()
-    made = document(line.config, queue_part(line.device.outbox), sync={}) | {"noise": noise}
+    made = replace(BEFORE, device=noise)
     push = Push(lambda: made, texts.append, lambda: 0.0)
 
     push.on_upload()
@@ -338,7 +350,7 @@ def test_a_capture_that_hangs_is_waited_for_once_in_ten_seconds(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For 2 s, which are 0.3 s here; what does not answer is told as that."""
-    monkeypatch.setattr("agent.status.document._ASK_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("agent.status.reading._ASK_TIMEOUT_S", 0.3)
     with hanging(line.device.layout.capture_socket):
         began_s = time.monotonic()
         (told,) = line.upload()

@@ -9,6 +9,7 @@ import pytest
 
 from agent.models import State
 from agent.status.document import queue_part
+from agent.status.values import plain
 from tests.support.rawserver import RawServer, Request, raw_server, whole
 from tests.support.sending import DeviceQueue, Sender, device_queue, sender
 from tests.support.tusscript import TusScript
@@ -117,7 +118,7 @@ def test_record_sent_whole_three_times_without_a_receipt_is_an_alarm(
     assert alarms == (0, 0, 1, 1, 1)
     assert max(waits_s[:2]) < 300
     assert waits_s[2:] == (300, 600, 1200)
-    (alarm,) = queue_part(line.device.outbox)["alarms"]
+    (alarm,) = plain(queue_part(line.device.outbox))["alarms"]
     assert alarm["what"].startswith("dead end 5: sent whole again, without a receipt: ")
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from tests.backend.identity.known import CertificateState, DeviceState, Known, L
 from tests.backend.pages.fleet_list import Group, Sort
 from tests.backend.pages.words import day, day_and_time
 from tests.backend.reports.fleet import Device
+from tests.backend.reports.shape import status_of
 from tests.backend.reports.troubles import told
 from tests.backend.wire.rescued import Rescue
 
@@ -46,13 +48,6 @@ _NO_END: Final = 9999
 
 _SAID_ABOVE: Final = frozenset({"device", "all well", "WRONG", "do", "why", "doctor", "bench"})
 """Lines of a status in words that a device's page has in its own words."""
-
-_UNSAID: Final[Mapping[str, Mapping[str, Any]]] = {
-    "queue": {"oldest_utc": None, "alarms": ()},
-    "identity": dict.fromkeys(("tls_until", "evidence_until", "serve_until", "trouble")),
-    "disk": {"error": "not known"},
-}
-"""Members that a report may lack, and the status in words has."""
 
 
 def sentence(text: str) -> Markup:
@@ -176,12 +171,11 @@ def said(device: Device) -> Iterator[tuple[str, str]]:
     """The rest of its last report as `doorstep status` says it: what it is of, and words."""
     if device.report is None:
         return
-    document = device.report.document
     if device.report.unknown_needs:
         yield "needs", ", ".join(device.report.unknown_needs)
-    whole = {**document, **{part: {**more, **document[part]} for part, more in _UNSAID.items()}}
-    whole["needs"], whole["queue"]["why"] = [], None  # a newer device's may have no words here
-    for line in status_words.lines(whole):
+    status = status_of(device.report.document)
+    queue = replace(status.queue, why=None)  # a newer device's may have no words here
+    for line in status_words.lines(replace(status, needs=(), queue=queue)):
         name, words = line[:_NAME_CHARS].strip(), line[_NAME_CHARS:]
         if name not in _SAID_ABOVE:
             yield name, words

@@ -11,6 +11,7 @@ from agent.status.metrics import HELP, Sample
 from agent.status.troubles import Trouble
 from tests.backend.identity.known import DeviceState
 from tests.backend.reports.fleet import Device
+from tests.backend.reports.shape import status_of
 from tests.backend.wire.unfiled import Backlog
 
 FLEET_HELP: Final[Mapping[str, str]] = {
@@ -71,7 +72,7 @@ def samples(device: Device) -> Iterator[Sample]:
         return
     received_s = device.report.received_at.timestamp()
     yield Sample("doorstep_report_timestamp_seconds", received_s)
-    for one in metrics.samples(device.report.document):
+    for one in metrics.samples(status_of(device.report.document)):
         if one.name in FLEET_HELP and one.name != "doorstep_needs" and _says_something(one):
             yield from _with_known_labels(one)
 

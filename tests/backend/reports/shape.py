@@ -9,6 +9,18 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from agent.models import from_rfc3339, printable, rfc3339, to_the_hour
+from agent.status.values import (
+    Alarm,
+    Capture,
+    Disk,
+    Doctor,
+    Failed,
+    Identity,
+    Queue,
+    QueueFailed,
+    Status,
+    Sync,
+)
 
 LONGEST_TEXT: Final = 256
 """Characters of a text; a device cuts its own to 128 bytes (agent/status/fitting.py)."""
@@ -35,6 +47,31 @@ def believed(found: object) -> dict[str, Any]:
     """
     document: dict[str, Any] = _DOCUMENT(found, "")
     return document
+
+
+def status_of(document: Mapping[str, Any]) -> Status:
+    """Return a document that was believed as the values that the agent has words for."""
+    queue, doctor = document["queue"], document["doctor"]
+    alarms = tuple(Alarm(**one) for one in queue.get("alarms", ()))
+    changes = {
+        "needs": tuple(document["needs"]),
+        "identity": Identity(**document["identity"]),
+        "queue": _read(Queue, QueueFailed, {**queue, "alarms": alarms}, "why"),
+        "disk": Disk(**document["disk"]),
+        "capture": _read(Capture, Failed, document["capture"]),
+        "sync": _read(Sync, Failed, document["sync"]),
+        "doctor": doctor and Doctor(doctor["utc"], tuple(doctor["failed"])),
+    }
+    return Status(**{**document, **changes})
+
+
+def _read(whole: type[Any], failed: type[Any], part: dict[str, Any] | None, *more: str) -> Any:
+    """Return one part; one that says why it cannot be read has nothing else, except `more`."""
+    if part is None:
+        return None
+    if "error" in part:
+        return failed(**{name: part[name] for name in ("error", *more) if name in part})
+    return whole(**part)
 
 
 def _wrong(name: str) -> ValueError:

@@ -16,8 +16,10 @@ from agent.status import document as status
 from agent.status import header
 from agent.status.metrics import samples
 from agent.status.troubles import Trouble
+from agent.status.values import plain
 from tests.backend.reports.read import FROM_THE_FUTURE, NEWER, NO_NEED, OF_ANOTHER, Report, read
 from tests.backend.reports.samples import DEVICE, document, waits
+from tests.backend.reports.shape import status_of
 from tests.support.device import Device
 
 NOW = datetime(2026, 12, 1, 11, 42, 7, tzinfo=UTC)
@@ -62,7 +64,7 @@ def test_all_that_the_agent_says_is_known_here(tmp_path: Path) -> None:
     found = read(header.encoded(made), DEVICE, NOW)
 
     assert isinstance(found, Report)
-    assert found.document == {**made, "utc": "2026-12-01T11:00:00.000Z"}
+    assert found.document == {**plain(made), "utc": "2026-12-01T11:00:00.000Z"}
     assert not Layout.of(config.state).capture_socket.exists()
 
 
@@ -72,7 +74,7 @@ def test_a_device_with_everything_is_known_whole() -> None:
 
     assert isinstance(found, Report)
     assert found.document == {**made, "utc": "2026-12-01T11:00:00.000Z"}
-    assert list(samples(found.document))
+    assert list(samples(status_of(found.document)))
 
 
 def test_what_is_not_in_the_document_is_not_kept() -> None:
@@ -95,7 +97,7 @@ def test_a_queue_that_cannot_be_read_says_why_and_counts_none() -> None:
 
     assert isinstance(found, Report)
     assert found.waiting == 0
-    assert list(samples(found.document))
+    assert list(samples(status_of(found.document)))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_of_a_newer_device_all_that_is_known_is_read() -> None:
     assert isinstance(found, Report)
     assert (found.needs, found.unknown_needs) == ((Trouble.REFUSED,), ("gremlins", "next"))
     assert (found.waiting, found.document["queue"]["why"]) == (3, "gremlins")
-    assert list(samples(found.document))
+    assert list(samples(status_of(found.document)))
 
 
 def test_a_member_that_is_missing_is_named() -> None:

@@ -1,6 +1,5 @@
 """Parsers of what a device gets from other processes, servers and people."""
 
-import json
 import socket
 import sqlite3  # noqa: TID251 - its errors are documented ones of the queue
 import tempfile
@@ -24,8 +23,9 @@ from agent.queue.paths import Layout
 from agent.serve import answers, captures
 from agent.serve.answer import Answer as Told
 from agent.serve.connection import HEAD_LIMIT_BYTES, Connection
-from agent.status import findings, kept
-from agent.status.document import believable, believable_queue
+from agent.status import kept
+from agent.status.reading import capture_says, sync_says
+from agent.status.values import compact
 from agent.sync import connection, retirement, tus
 from agent.sync.attempt import Attempt
 from agent.sync.http import ANSWER_LIMIT_BYTES, Client
@@ -63,17 +63,18 @@ def _label_in_a_folder(content: bytes) -> object:
 
 def _kept_status(content: bytes) -> object:
     _layout().status_file.write_bytes(content)
-    return json.dumps(believable_queue(kept.read(_layout())))
+    return compact(kept.read_queue(_layout()))
 
 
 def _doctor(content: bytes) -> object:
     _layout().doctor_file.write_bytes(content)
-    return json.dumps(findings.read(_layout()))
+    return compact(kept.read_doctor(_layout()))
 
 
 def _answer_of_a_process(content: bytes) -> object:
     """Read the answers of capture and sync as `doorstep status` does."""
-    return json.dumps(believable(control._decoded(content)))  # noqa: SLF001 - asked over a socket
+    told = control._decoded(content)  # noqa: SLF001 - asked over a socket
+    return compact(capture_says(told)), compact(sync_says(told))
 
 
 def _time(content: bytes) -> object:

@@ -1,0 +1,173 @@
+"""Reads what capture and sync say of themselves, and the queue that capture kept, as input.
+
+Another process may say anything: the status has the members that it knows, of their kinds.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from agent.errors import DoorstepError
+from agent.models import from_rfc3339, rfc3339, to_the_hour
+from agent.process import control
+from agent.queue.paths import Layout
+from agent.status.troubles import HINDRANCES
+from agent.status.values import Capture, Failed, Queue, QueueFailed, Sync
+
+MOST: Final = 999_999
+"""Counts and seconds end here: a queue holds a fifth, and others may have written any number."""
+
+_LARGEST: Final = 2**53
+"""Largest number that every reader of JSON has exactly. Source: RFC 8259, section 6."""
+
+_WORD: Final = re.compile(r"[a-z_]{1,10}")
+
+_ASK_TIMEOUT_S: Final = 2.0
+"""Longest wait for what a process says of itself: somebody waits at a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureSays:
+    """All that capture says: its own part, and what `identity` and doctor make of the rest."""
+
+    part: Capture = field(default_factory=Capture)
+    evidence_until: str | None = None
+    serve_until: str | None = None
+    has_fix: bool | None = None
+    frames_come: bool | None = None
+    battery_pct: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSays:
+    """All that sync says: its own part, and what `identity` makes of the rest."""
+
+    part: Sync = field(default_factory=Sync)
+    tls_until: str | None = None
+    identity_trouble: str | None = None
+
+
+def _is_flag(told: object) -> bool:
+    return isinstance(told, bool)
+
+
+def _is_count(told: object) -> bool:
+    return type(told) is int and 0 <= told <= _LARGEST
+
+
+def _is_seconds(told: object) -> bool:
+    return isinstance(told, int | float) and not _is_flag(told) and 0 <= told <= MOST
+
+
+def _is_word(told: object) -> bool:
+    return isinstance(told, str) and _WORD.fullmatch(told) is not None
+
+
+def _is_version(told: object) -> bool:
+    return _is_count(told) or _is_word(told)
+
+
+def _is_text(told: object) -> bool:
+    return isinstance(told, str)
+
+
+def _is_hindrance(told: object) -> bool:
+    return isinstance(told, str) and told in HINDRANCES
+
+
+_MEMBERS: Final[Mapping[str, Callable[[object], bool]]] = {
+    **dict.fromkeys(("ready", "writable", "simulated", "quiet"), _is_flag),
+    **dict.fromkeys(("has_fix", "frames_come"), _is_flag),
+    **dict.fromkeys(("clock", "state"), _is_word),
+    **dict.fromkeys(("position", "fleet_refused", "manifest_refused"), _is_text),
+    **dict.fromkeys(("last_answer", "pause", "identity_trouble", "no_credentials"), _is_text),
+    **dict.fromkeys(("fleet", "recipients", "battery_pct"), _is_count),
+    "waits_s": _is_seconds,
+    "manifest": _is_version,
+    "hindrance": _is_hindrance,
+}
+"""The members that capture and sync say of themselves; all else that they say is left out."""
+
+_MAY_BE_NULL: Final = frozenset(
+    {"fleet", "fleet_refused", "recipients", "manifest_refused", "last_answer", "pause"}
+    | {"identity_trouble", "hindrance", "no_credentials"}
+)
+
+_TIMES: Final = frozenset(
+    {"manifest_until", "evidence_until", "serve_until", "tls_until", "last_contact"}
+)
+"""The members that are times or null."""
+
+_COUNTS: Final = ("waiting", "suspected", "refused", "damaged")
+
+
+def ask_capture(layout: Layout) -> CaptureSays | Failed | None:
+    """Return what the running process says of itself; None when it does not run."""
+    told = _ask(layout.capture_socket)
+    return capture_says(told) if isinstance(told, dict) else told
+
+
+def ask_sync(layout: Layout) -> SyncSays | Failed | None:
+    """Return what the running process says of itself; None when it does not run."""
+    told = _ask(layout.sync_socket)
+    return sync_says(told) if isinstance(told, dict) else told
+
+
+def _ask(socket: Path) -> dict[str, Any] | Failed | None:
+    try:
+        return control.ask(socket, {"status": True}, _ASK_TIMEOUT_S)
+    except DoorstepError as error:
+        return Failed(str(error))
+
+
+def capture_says(told: Mapping[str, Any]) -> CaptureSays:
+    """Return capture's answer as far as it is as expected."""
+    known = _believable(told)
+    return CaptureSays(Capture(**_of(Capture, known)), **_of(CaptureSays, known))
+
+
+def sync_says(told: Mapping[str, Any]) -> SyncSays:
+    """Return sync's answer as far as it is as expected."""
+    known = _believable(told)
+    return SyncSays(Sync(**_of(Sync, known)), **_of(SyncSays, known))
+
+
+def queue_kept(told: Mapping[str, Any]) -> Queue | QueueFailed:
+    """Return the queue's part that capture kept, as far as it is as expected."""
+    counts = {name: min(told[name], MOST) for name in _COUNTS if _is_count(told.get(name))}
+    if len(counts) < len(_COUNTS):
+        error = told.get("error")
+        unknown = "what capture kept of the queue cannot be read"
+        return QueueFailed(error if isinstance(error, str) else unknown)
+    oldest_utc, as_of = (to_hour(told.get(name)) for name in ("oldest_utc", "as_of"))
+    is_suspect = told.get("oldest_suspect") is True
+    return Queue(**counts, oldest_utc=oldest_utc, as_of=as_of, oldest_suspect=is_suspect)
+
+
+def to_hour(told: object) -> str | None:
+    """Return a time to the hour; None of what is no time."""
+    try:
+        return rfc3339(to_the_hour(from_rfc3339(told)))
+    except ValueError:
+        return None
+
+
+def _believable(told: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: told[name] for name in _MEMBERS if name in told and _is_as_expected(name, told)}
+    if "waits_s" in kept:
+        kept["waits_s"] = math.ceil(kept["waits_s"])
+    return kept | {name: to_hour(told[name]) for name in _TIMES if name in told}
+
+
+def _is_as_expected(name: str, told: Mapping[str, Any]) -> bool:
+    if told[name] is None:
+        return name in _MAY_BE_NULL
+    return _MEMBERS[name](told[name])
+
+
+def _of(kind: type[Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that this kind of value has: neither process speaks for the other."""
+    return {one.name: known[one.name] for one in fields(kind) if one.name in known}

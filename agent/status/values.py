@@ -1,0 +1,177 @@
+"""The status document as values, and the one place that turns them into JSON.
+
+The order of the attributes is the order of the document's members.
+"""
+
+import json
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from typing import Any, Final, Literal
+
+
+class Unsaid(Enum):
+    """The mark of a member that the document does not have; None is null in the document."""
+
+    UNSAID = "unsaid"
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+UNSAID: Final = Unsaid.UNSAID
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A process that does not answer, or answers no status; `error` says why."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The certificates: until when, and what is wrong; only the mode where identity is off."""
+
+    mode: str
+    tls_until: str | Unsaid | None = UNSAID
+    evidence_until: str | Unsaid | None = UNSAID
+    serve_until: str | Unsaid | None = UNSAID
+    trouble: str | Unsaid | None = UNSAID
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A record that needs a person."""
+
+    id: str
+    state: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The records that the backend does not have.
+
+    Attributes:
+        oldest_utc: since when the oldest waits, to the hour; None where its clock knew no time.
+        as_of: when capture kept this, to the hour; only where the queue could not be read.
+        oldest_suspect: whether the oldest was answered as if it were wrong.
+        why: why the oldest waits, a name of Trouble; unsaid until the whole status is known.
+    """
+
+    waiting: int
+    suspected: int
+    refused: int
+    damaged: int
+    oldest_utc: str | None = None
+    as_of: str | Unsaid | None = UNSAID
+    oldest_suspect: bool = False
+    alarms: tuple[Alarm, ...] = ()
+    why: str | Unsaid | None = UNSAID
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFailed:
+    """A queue that cannot be read; `error` says why, and `why` is as in Queue."""
+
+    error: str
+    why: str | Unsaid | None = UNSAID
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The free space of the card; None where it cannot be asked for, and `error` says why."""
+
+    free_mb: int | None
+    reserve_mb: int
+    error: str | Unsaid = UNSAID
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """The part that capture says of itself.
+
+    It has 13 attributes because the document's contract has 13 members there.
+    """
+
+    ready: bool | Unsaid = UNSAID
+    writable: bool | Unsaid = UNSAID
+    simulated: bool | Unsaid = UNSAID
+    quiet: bool | Unsaid = UNSAID
+    position: str | Unsaid = UNSAID
+    clock: str | Unsaid = UNSAID
+    fleet: int | Unsaid | None = UNSAID
+    fleet_refused: str | Unsaid | None = UNSAID
+    recipients: int | Unsaid | None = UNSAID
+    manifest: int | str | Unsaid = UNSAID
+    manifest_until: str | Unsaid | None = UNSAID
+    manifest_refused: str | Unsaid | None = UNSAID
+    no_credentials: str | Unsaid | None = UNSAID
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """The part that sync says of itself; `hindrance` is a name of Trouble."""
+
+    state: str | Unsaid = UNSAID
+    last_contact: str | Unsaid | None = UNSAID
+    last_answer: str | Unsaid | None = UNSAID
+    pause: str | Unsaid | None = UNSAID
+    waits_s: float | Unsaid = UNSAID
+    hindrance: str | Unsaid | None = UNSAID
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """When `doorstep doctor` last ran, and which of its checks failed."""
+
+    utc: str
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole document, as agent/README.md describes it.
+
+    It has 16 attributes because the document's contract has 16 members.
+    """
+
+    v: int
+    device: str
+    agent: str
+    utc: str
+    needs: tuple[str, ...]
+    identity: Identity
+    manifest: str
+    bench_mode: bool
+    sealed: bool
+    queue: Queue | QueueFailed
+    torn: int | None
+    disk: Disk
+    clock_wrong: bool
+    capture: Capture | Failed | None
+    sync: Sync | Failed | None
+    doctor: Doctor | None
+
+    @property
+    def of_capture(self) -> Capture:
+        """What capture says; nothing where it does not answer."""
+        return self.capture if isinstance(self.capture, Capture) else Capture()
+
+    @property
+    def of_sync(self) -> Sync:
+        """What sync says; nothing where it does not answer."""
+        return self.sync if isinstance(self.sync, Sync) else Sync()
+
+
+def plain(part: object) -> Any:
+    """Return a value of this module as JSON types, without the members that are unsaid."""
+    if is_dataclass(part):
+        found = ((one.name, getattr(part, one.name)) for one in fields(part))
+        return {name: plain(value) for name, value in found if value is not UNSAID}
+    return [plain(one) for one in part] if isinstance(part, tuple) else part
+
+
+def compact(part: object) -> str:
+    """Return the same as JSON in ASCII without spaces."""
+    return json.dumps(plain(part), separators=(",", ":"))
