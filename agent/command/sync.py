@@ -29,6 +29,7 @@ from agent.sync.document_fetch import (
     Document,
     DocumentFetch,
 )
+from agent.sync.downloads import Downloads
 from agent.sync.est import Est
 from agent.sync.fleet_keys import FleetKeys
 from agent.sync.hindrance import Reach
@@ -86,19 +87,15 @@ def sync_loop(config: Config) -> Iterator[Sync]:
 
         push = Push(compose, backend.carry, clock.boottime_s)
         fetches, keys = _documents(config, backend, dice, reach, push)
-        delivery = Delivery(backend, keys, outbox.set_upload_url, _wanted(fetches))
-        loop = Sync(
-            layout,
-            outbox,
-            delivery,
-            clock,
-            dice,
-            errands=list(fetches.values()),
+        keep_url, on_upload = outbox.set_upload_url, push.on_upload
+        delivery = Delivery(backend, keys, keep_url, _wanted(fetches), on_upload)
+        downloads = Downloads(
+            list(fetches.values()),
             renewal=renewal,
             unkept=lambda: [kind for kind, fetch in fetches.items() if fetch.waits],
             reach=reach,
-            on_upload=push.on_upload,
         )
+        loop = Sync(layout, outbox, delivery, clock, dice, downloads=downloads)
         yield loop
 
 

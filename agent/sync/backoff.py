@@ -62,6 +62,10 @@ class Backoff:
         self.answer: str | None = None
         self.hindrance: Trouble | None = None
 
+    def spread_s(self, most_s: float) -> float:
+        """A wait of any length up to `most_s`: a fleet may come back in the same second."""
+        return self._dice.uniform(0.0, most_s)
+
     def back_off_s(self, failures: int) -> float:
         """Full jitter; a millisecond at least, so that what was tried is not due at once."""
         cap_s = min(BACK_OFF_BASE_S * 2.0 ** min(failures - 1, 16), BACK_OFF_CAP_S)

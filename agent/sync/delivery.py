@@ -19,6 +19,7 @@ class Delivery:
         keys: who may sign receipts and refusals now; raises NotNow while nobody is known.
         keep_url: called with the item and the address that the backend gave its upload.
         on_unknown_signer: called when a receipt or a refusal is by a key that is not among them.
+        on_upload: called before each attempt.
     """
 
     def __init__(
@@ -27,11 +28,13 @@ class Delivery:
         keys: Callable[[], Keys],
         keep_url: Callable[[Item, str], None],
         on_unknown_signer: Callable[[], None] = lambda: None,
+        on_upload: Callable[[], None] = lambda: None,
     ) -> None:
         self._backend = backend
         self._keys = keys
         self._keep_url = keep_url
         self._on_unknown_signer = on_unknown_signer
+        self._on_upload = on_upload
         self._piece_bytes = PIECE_BYTES
         self._furthest: dict[CaptureId, int] = {}
 
@@ -53,6 +56,7 @@ class Delivery:
         Raises:
             NotNow: there is an obstacle.
         """
+        self._on_upload()
         attempt = Attempt(
             self._backend,
             self._keys(),

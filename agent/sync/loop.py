@@ -3,7 +3,7 @@
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -16,14 +16,11 @@ from agent.queue import disk
 from agent.queue.outbox import Outbox
 from agent.queue.paths import Layout
 from agent.record.receipt import Receipt, Refusal
-from agent.sync import hindrance
 from agent.sync.backoff import Backoff
 from agent.sync.delivery import Delivery
-from agent.sync.errand import Errand
-from agent.sync.hindrance import Reach
+from agent.sync.downloads import Downloads
 from agent.sync.link import Bell, LinkWatch
 from agent.sync.outcome import Damaged, Outcome
-from agent.sync.renewal import Renewal
 from agent.sync.reread import reread
 from agent.sync.round import Progress, Round, Rounds, Sent, read
 from agent.sync.settle import Settlement
@@ -54,11 +51,7 @@ class Sync:
         delivery: makes the attempts.
         clock: tells CLOCK_BOOTTIME.
         dice: for jitter.
-        errands: what else is asked for, in this order, while the loop does not rest.
-        renewal: keeps this device's certificates, before all else; None without identity.
-        unkept: the kinds of documents that came and wait for capture.
-        reach: what asking for documents has told of the backend.
-        on_upload: called before each attempt.
+        downloads: what else is asked for, while the loop does not rest.
     """
 
     def __init__(
@@ -69,22 +62,13 @@ class Sync:
         clock: BootClock,
         dice: random.Random,
         *,
-        errands: Sequence[Errand] = (),
-        renewal: Renewal | None = None,
-        unkept: Callable[[], Sequence[str]] = tuple,
-        reach: Reach | None = None,
-        on_upload: Callable[[], None] = lambda: None,
+        downloads: Downloads | None = None,
     ) -> None:
-        self._errands = errands if renewal is None else (renewal, *errands)
-        self._renewal = renewal
-        self._unkept = unkept
-        self._reach = reach or Reach()
-        self._on_upload = on_upload
+        self._downloads = downloads or Downloads()
         self._layout = layout
         self._outbox = outbox
         self._delivery = delivery
         self._clock = clock
-        self._dice = dice
         self._backoff = Backoff(dice)
         self._settlement = Settlement(outbox, self._backoff)
         self._is_sending = self._is_booked = False
@@ -125,8 +109,7 @@ class Sync:
         if round_ is not None and not round_.has_begun:
             self._begin(round_, now_s)
         if self._backoff.rest_until_s <= now_s:
-            for errand in self._errands:
-                errand.turn(now_s)
+            self._downloads.turn(now_s)
         if obstacle := self._look_for_obstacle():
             if round_ is not None:
                 self._end(round_, obstacle)
@@ -174,8 +157,7 @@ class Sync:
         total = self._sendable()
         self._outbox.hurry(now_s)
         self._backoff.clear()
-        for errand in self._errands:
-            errand.hurry()
+        self._downloads.hurry()
         round_.begin(now_s, total)
 
     def _go_on_with(self, round_: Round, now_s: float) -> None:
@@ -189,7 +171,7 @@ class Sync:
 
     def _end(self, round_: Round, paused: str | None) -> None:
         """Tell who waits for this round."""
-        round_.end(self._outbox.counts().waiting, paused, self._unkept())
+        round_.end(self._outbox.counts().waiting, paused, self._downloads.unkept())
 
     def _look_for_obstacle(self) -> str | None:
         """Why nothing is sent at all: no receipt for it could be verified."""
@@ -201,7 +183,7 @@ class Sync:
     def _turn(self) -> float:
         try:
             if not self._is_booked:
-                spread_s = self._dice.uniform(0.0, START_JITTER_S)
+                spread_s = self._backoff.spread_s(START_JITTER_S)
                 self._outbox.rebook(self._clock.boottime_s() + spread_s)
                 self._is_booked = True
             wait_s = self.step()
@@ -235,12 +217,11 @@ class Sync:
         self._is_sending = True
         outcome: Outcome | Damaged | bytes = reread(self._layout.record(item.capture_id), item)
         if isinstance(outcome, bytes):
-            self._on_upload()
             outcome = self._delivery.send(item, outcome)
         self._is_sending = False
         self._settlement.settle(item, outcome, self._clock.boottime_s())
         if isinstance(outcome, Receipt | Refusal):
-            self._reach.hindrance = None
+            self._downloads.record_decided()
         return outcome
 
     def _answer(self, bell: Bell, request: control.Line, _user: str) -> control.Line:
@@ -256,28 +237,20 @@ class Sync:
 
     def status(self) -> control.Line:
         """What sync says of itself; from any thread."""
-        backoff, reach = self._backoff, self._reach
+        backoff, downloads = self._backoff, self._downloads
         waits_s = max(backoff.rest_until_s - self._clock.boottime_s(), 0.0)
-        obstacle, renewal = self._obstacle.last, self._renewal
+        obstacle = self._obstacle.last
         pause = obstacle or backoff.pause
         state = "paused" if pause else "waiting" if waits_s else "idle"
-        has_ended = renewal is not None and renewal.has_ended()
-        found = hindrance.told(
-            backoff.hindrance,
-            reach.hindrance,
-            obstacle,
-            is_enrolled=renewal is None or renewal.is_enrolled(),
-            has_ended=has_ended,
-        )
-        contact = max(filter(None, (backoff.contact, reach.contact)), default=None)
+        contact = downloads.last_contact(backoff.contact)
         return {
             "state": "sending" if self._is_sending else state,
             "last_contact": contact and rfc3339(contact),
             "last_answer": backoff.answer,
             "pause": pause,
             "waits_s": round(waits_s, 1),
-            "hindrance": found,
-            **(renewal.status() if renewal else {}),
+            "hindrance": downloads.hindrance(backoff.hindrance, obstacle),
+            **downloads.identity(),
         }
 
     @contextmanager
@@ -288,8 +261,7 @@ class Sync:
             stop.wait()
             self._settlement.is_stopping = True
             self._delivery.interrupt()
-            if self._renewal:
-                self._renewal.interrupt()
+            self._downloads.interrupt()
             bell.ring()
 
         waiting = threading.Thread(target=await_stop, daemon=True)

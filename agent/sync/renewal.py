@@ -84,7 +84,7 @@ class _Task:
 
 
 class Renewal:
-    """An errand of sync: the TLS certificate by its own, the other two for capture.
+    """The renewal of certificates: of TLS by its own, of the other two for capture.
 
     Nothing that fails here holds up the records: it is told in the status, and tried again.
 

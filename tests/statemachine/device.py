@@ -33,6 +33,7 @@ from agent.record import signing
 from agent.sync import tls
 from agent.sync.delivery import Delivery
 from agent.sync.document_fetch import FLEET_EVERY_S, Document, DocumentFetch
+from agent.sync.downloads import Downloads
 from agent.sync.fleet_keys import FleetKeys
 from agent.sync.hindrance import Reach
 from agent.sync.http import Backend, Limits
@@ -233,7 +234,8 @@ class InProcessDevice:
         socket = self.layout.capture_socket
         fetch = DocumentFetch(wanted, backend, socket, dice, Reach(), on_fetched=fleet.consider)
         delivery = Delivery(backend, fleet.keys, outbox.set_upload_url, fetch.wanted)
-        self.sync = Sync(self.layout, outbox, delivery, self.clock, dice, errands=[fetch])
+        asked = Downloads([fetch])
+        self.sync = Sync(self.layout, outbox, delivery, self.clock, dice, downloads=asked)
 
     def start_both(self) -> None:
         """End both, which empties the queue's log, and start them again."""

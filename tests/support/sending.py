@@ -2,12 +2,11 @@
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from agent.config import BackendSettings
@@ -18,7 +17,8 @@ from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from agent.record import receipt, signing
 from agent.sync.delivery import Delivery
-from agent.sync.errand import Errand
+from agent.sync.downloads import Download, Downloads
+from agent.sync.hindrance import Reach
 from agent.sync.http import Backend, Limits
 from agent.sync.loop import Sync
 from agent.sync.outcome import Outcome
@@ -118,18 +118,22 @@ def sender(
     *,
     url: str | None = None,
     limits: Limits = QUICK,
-    errands: Sequence[Errand] = (),
+    downloads: Sequence[Download] = (),
     own: Path | None = None,
-    **told: Any,
+    reach: Reach | None = None,
+    on_upload: Callable[[], None] = lambda: None,
 ) -> Iterator[Sender]:
-    """One towards a backend; `own` is the key and certificate that it shows; else as of Sync."""
+    """One towards a backend; `own` is the key and certificate that it shows.
+
+    The others are those of Downloads and of Delivery.
+    """
     settings = BackendSettings(url or to.base_url, (to.receipt_key_file,), to.ca_file)
     key = signing.read_public_key(to.receipt_key_file)
     with closing(Backend(settings, limits, tls=Tls(to.ca_file, own=own))) as backend:
         keys = receipt.in_use(key)
-        delivery = Delivery(backend, lambda: keys, device.outbox.set_upload_url)
-        clock = SetClock()
-        sync = Sync(
-            device.layout, device.outbox, delivery, clock, random.Random(1), errands=errands, **told
-        )
+        keep_url = device.outbox.set_upload_url
+        delivery = Delivery(backend, lambda: keys, keep_url, on_upload=on_upload)
+        clock, asked = SetClock(), Downloads(downloads, reach=reach)
+        dice, queue = random.Random(1), device.outbox
+        sync = Sync(device.layout, queue, delivery, clock, dice, downloads=asked)
         yield Sender(device, backend, delivery, sync, clock)

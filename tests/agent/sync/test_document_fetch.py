@@ -282,7 +282,7 @@ def test_nothing_is_fetched_while_the_loop_rests_and_all_of_it_afterwards(tmp_pa
     noted = Noted()
     with raw_server(tmp_path) as server, device_queue(tmp_path / "device") as made:
         server.script = lambda _: whole(401)
-        with sender(made, server, errands=[noted]) as sending:
+        with sender(made, server, downloads=[noted]) as sending:
             made.press()
             sending.sync.step()
             before = noted.turns

@@ -70,8 +70,8 @@ def opened(folder: Path, own: Path | None = None, *, fetches: bool = False) -> I
         ask = partial(door.manifest, device_id="van-7")
         route = Document("manifest", MANIFEST_EVERY_S, ask, "no route")
         fetch = DocumentFetch(route, door, made.layout.capture_socket, random.Random(1), reach)
-        errands = [fetch] if fetches else []
-        sending = stack.enter_context(sender(made, server, errands=errands, own=own, reach=reach))
+        asked = [fetch] if fetches else []
+        sending = stack.enter_context(sender(made, server, downloads=asked, own=own, reach=reach))
         server.script = tus = TusScript(server)
         yield Line(made, server, tus, sending, reach)
 

@@ -700,7 +700,7 @@ def test_send_once_asks_the_running_loop_for_the_manifest_too(line: Line) -> Non
     hourly = Hourly()
     with (
         device_queue(line.device.folder) as same,
-        sender(same, line.server, errands=[hourly]) as daemon,
+        sender(same, line.server, downloads=[hourly]) as daemon,
         running(daemon),
     ):
         assert until(lambda: hourly.asked == 1)

@@ -1,0 +1,91 @@
+"""Everything that sync asks the backend for, apart from sending records."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from agent.process import control
+from agent.status.troubles import Trouble
+from agent.sync import hindrance
+from agent.sync.hindrance import Reach
+from agent.sync.renewal import Renewal
+
+
+class Download(Protocol):
+    """Something that the loop asks for now and then, in its thread, while it does not rest."""
+
+    def turn(self, now_s: float) -> None:
+        """Ask when it is time (CLOCK_BOOTTIME); raises nothing for what the backend answers."""
+
+    def hurry(self) -> None:
+        """It is time at the next turn."""
+
+
+class Downloads:
+    """The documents that capture believes, and this device's certificates.
+
+    Args:
+        documents: what is asked for, in this order.
+        renewal: keeps the certificates, before all else; None without identity.
+        unkept: the kinds of documents that came and wait for capture.
+        reach: what asking for documents has told of the backend.
+
+    Attributes:
+        unkept: as above.
+    """
+
+    def __init__(
+        self,
+        documents: Sequence[Download] = (),
+        *,
+        renewal: Renewal | None = None,
+        unkept: Callable[[], Sequence[str]] = tuple,
+        reach: Reach | None = None,
+    ) -> None:
+        self._all = documents if renewal is None else (renewal, *documents)
+        self._renewal = renewal
+        self._reach = reach or Reach()
+        self.unkept = unkept
+
+    def turn(self, now_s: float) -> None:
+        """Ask for all that is due at `now_s` (CLOCK_BOOTTIME)."""
+        for one in self._all:
+            one.turn(now_s)
+
+    def hurry(self) -> None:
+        """Ask for all at the next turn."""
+        for one in self._all:
+            one.hurry()
+
+    def interrupt(self) -> None:
+        """End what is running, from another thread."""
+        if self._renewal:
+            self._renewal.interrupt()
+
+    def record_decided(self) -> None:
+        """Note that the backend signed an answer about a record: nothing is in the way."""
+        self._reach.hindrance = None
+
+    def hindrance(self, records: Trouble | None, obstacle: str | None) -> Trouble | None:
+        """Return what the status says; None where nothing is in the way.
+
+        Args:
+            records: why the last record did not get through.
+            obstacle: why no record is sent at all, in words.
+        """
+        renewal = self._renewal
+        return hindrance.told(
+            records,
+            self._reach.hindrance,
+            obstacle,
+            is_enrolled=renewal is None or renewal.is_enrolled(),
+            has_ended=renewal is not None and renewal.has_ended(),
+        )
+
+    def last_contact(self, by_record: datetime | None) -> datetime | None:
+        """Return when the backend last answered as one does, to a record or to a request."""
+        return max(filter(None, (by_record, self._reach.contact)), default=None)
+
+    def identity(self) -> control.Line:
+        """Return what the status says of the certificates; nothing without identity."""
+        return self._renewal.status() if self._renewal else {}
