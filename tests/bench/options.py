@@ -9,8 +9,7 @@ ABOUT: Final = "Measures what the product does, beside what this machine can do.
 
 SECTIONS: Final = (
     *("machine", "start", "press", "evidence", "enrol", "drain", "memory", "status", "serve"),
-    *("fleet", "enqueue", "upload", "depth", "rows", "rows-sqlite", "herd", "peak", "kills"),
-    "verify",
+    *("enqueue", "upload", "depth", "rows", "rows-sqlite", "peak", "kills", "verify"),
 )
 """What can be measured; the machine's own limits always are, first."""
 

@@ -67,10 +67,6 @@ class Rig:
         return 200 if self.is_quick else 1_000
 
     @property
-    def listeners(self) -> int:
-        return 100 if self.is_quick else 1_000
-
-    @property
     def rounds(self) -> int:
         return 10 if self.is_quick else 60
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -14,17 +14,20 @@ from typing import Any, Final
 import psycopg  # noqa: TID251 - the test's own side: it looks at tables
 import requests  # noqa: TID251 - a browser's and another system's side of the wire
 
-from agent.models import CaptureId, Kind
+from agent.models import CaptureId, Kind, rfc3339
 from agent.record import signing
 from tests.backend.engines.opening import URL, open_database
 from tests.backend.engines.postgres import STATEMENT_MS, close_pools
+from tests.backend.identity.database import opened as open_register
 from tests.backend.office.model import open_office
 from tests.backend.pages.accounts import Account, Accounts
+from tests.backend.reports.read import Report
 from tests.backend.reports.routes import KEPT_S
+from tests.backend.reports.samples import report, waits
+from tests.backend.reports.store import Reports
 from tests.backend.wire.store import Store
 from tests.bench import records
 from tests.bench.figures import Figure
-from tests.bench.fleet import stock
 from tests.bench.rig import Rig
 from tests.bench.route import STOPS, number, send_out
 from tests.support.backend import Backend
@@ -191,7 +194,7 @@ def _site(engine: str, folder: Path, count: int, found: list[Figure]) -> Iterato
 
 
 def fill(folder: Path, count: int) -> None:
-    stock(folder, records.DEVICES)
+    _let_in(folder, records.DEVICES)
     if url := os.environ.get(URL):
         records.fill(records.into_postgresql(url), count)
         return
@@ -200,6 +203,36 @@ def fill(folder: Path, count: int) -> None:
         closing(open_database(folder, "orders")) as orders,
     ):
         records.fill(records.into_sqlite(backend, orders), count)
+
+
+def _let_in(data: Path, devices: int) -> None:
+    """Of a hundred devices one has refused records, two are silent, five wait, one never spoke."""
+    now = datetime.now(UTC)
+    names = [f"van-{number:05}" for number in range(devices)]
+    until = rfc3339(now + timedelta(days=300))
+    with closing(open_register(data)) as register, register.together():
+        let_in = [(name, "in", False) for name in names]
+        register.executemany("INSERT INTO enrolled VALUES (?, ?, ?)", let_in)
+        rows = [(name, name, "tls", "kid", until, "live", "pem") for name in names]
+        register.executemany(
+            """INSERT INTO certificates (serial, device_id, label, kid, until, state, pem)
+            VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            rows,
+        )
+    reports = Reports(data)
+    for place, name in enumerate(names):
+        if (made := _report(place % 100, name, now)) is not None:
+            reports.note(made)
+
+
+def _report(kind: int, name: str, now: datetime) -> Report | None:
+    if kind == 0:
+        return None
+    at = now - timedelta(hours=30) if kind < 3 else now
+    if kind == 3:
+        queue = waits(3, now, refused=2)
+        return report(name, at, queue=queue, needs=["refused"])
+    return report(name, at, queue=waits(7, now) if kind < 9 else waits(0))
 
 
 def asked_by(backend: Backend, folder: Path, opened: ExitStack) -> Site:

@@ -1,4 +1,4 @@
-"""`doorstep serve`: what it takes of a small machine, with a deep queue, and under attack."""
+"""`doorstep serve`: what it takes of a small machine, with a short and with a deep queue."""
 
 import http.client
 import json
@@ -13,8 +13,6 @@ from typing import Any, Final
 from agent.queue.database import Database
 from agent.status import header
 from agent.status.document import LIMIT_BYTES
-from tests.bench import pulling
-from tests.bench.besieged import IDLE, Siege, connections, siege
 from tests.bench.device import Memory, cpu_s, memory_of
 from tests.bench.figures import Figure
 from tests.bench.rig import Rig
@@ -31,33 +29,15 @@ FEW: Final = 100
 DEPTH_TIMES: Final = 1.2
 """No dearer with a queue of two years than with one of a day, and room for noise."""
 
-SIEGE_TIMES: Final = 2.0
-"""Somebody who asks meanwhile should hardly notice."""
-
-GONE_S: Final = 25.0
-"""A connection lasts for 20 s at most, and then says goodbye."""
-
-NEW_ONES: Final = 50
-"""Clients while it is attacked: within the 5 s after which a silent connection is ended."""
-
 PAGE: Final = 100
 
 
 def measure(rig: Rig) -> list[Figure]:
-    """One server is attacked; while it recovers two others are asked, and many are pulled."""
-    with (
-        served(rig.folder / "serve-alone") as alone,
-        served(rig.folder / "serve-attacked") as attacked,
-    ):
-        at_start, listening = memory_of(attacked.pid), connections(attacked.pid)
-        with siege(attacked, listening) as attack:
-            meanwhile = _new_ones(alone, attacked)
-            after_requests, depth = _depth(rig)
-            pulled = list(pulling.measure(rig.folder, rig.listeners, 2 if rig.is_quick else 4))
-            attack_figures = list(_attack_figures(meanwhile, attack))
-            after_attack = memory_of(attacked.pid)
-    memory = {"its start": at_start, "requests": after_requests, "an attack": after_attack}
-    return [*_memory_figures(memory, rig), *depth, *attack_figures, *pulled]
+    """Two servers whose queues differ are asked in turn."""
+    with served(rig.folder / "serve-start") as started:
+        at_start = memory_of(started.pid)
+    after_requests, depth = _depth(rig)
+    return [*_memory_figures({"its start": at_start, "requests": after_requests}, rig), *depth]
 
 
 @dataclass
@@ -71,23 +51,6 @@ class _Asked:
     def times(self) -> list[float]:
         """The heavy one by the light one beside it."""
         return [heavy / light for light, heavy in zip(self.light_ms, self.heavy_ms, strict=True)]
-
-
-def _new_ones(alone: Served, attacked: Served) -> _Asked:
-    """Clients of a server that is left alone, and of the attacked one, in turn."""
-    asked = _Asked()
-    for _ in range(NEW_ONES):
-        asked.light_ms.append(_new_ms(alone))
-        asked.heavy_ms.append(_new_ms(attacked))
-    return asked
-
-
-def _new_ms(one: Served) -> float:
-    """Somebody who connects, asks and goes: from nothing to the answer."""
-    began_s = time.perf_counter()
-    with closing(one.line(one.client_file)) as line:
-        _get(line, "/v1/status")
-    return (time.perf_counter() - began_s) * 1e3
 
 
 def _depth(rig: Rig) -> tuple[Memory, list[Figure]]:
@@ -170,7 +133,7 @@ def _get(line: http.client.HTTPSConnection, target: str) -> bytes:
 def _memory_figures(found: Mapping[str, Memory], rig: Rig) -> Iterator[Figure]:
     note = (
         f"requests: {rig.asked:,} for the status, {rig.asked // 2:,} for a page of {PAGE}, "
-        f"{rig.asked // 10:,} for /metrics, on kept connections; the attack: on another server. "
+        f"{rig.asked // 10:,} for /metrics, on kept connections. "
         "Half of it are libraries that capture and sync have mapped, too"
     )
     for when, memory in found.items():
@@ -202,16 +165,3 @@ def _push_figures(document: dict[str, Any]) -> Iterator[Figure]:
     note = "of the same document, as a device pushes it; requests per record are in `drain`"
     name = f"{header.NAME}, what it says"
     yield Figure(name, "B", [size], at_most=header.LIMIT_CHARS, digits=0, note=note)
-
-
-def _attack_figures(asked: _Asked, attack: Siege) -> Iterator[Figure]:
-    name = "attacked: a new client's time by the usual"
-    note = f"{IDLE} clients connected and say nothing, one says a letter a second; in turn with "
-    note += "a server that is left alone"
-    yield Figure(name, "x", asked.times, at_most=SIEGE_TIMES, digits=2, note=note)
-    yield Figure("  usual: connect, ask, go", "ms", asked.light_ms, digits=2)
-    yield Figure("  at the attacked one", "ms", asked.heavy_ms, digits=2)
-    gone_s = attack.gone_after_s(GONE_S)
-    left = connections(attack.pid) - attack.before
-    yield Figure(f"  their connections, {GONE_S:g} s later", "", [left], at_most=0, digits=0)
-    yield Figure("  the last of them was open for", "s", [gone_s])
