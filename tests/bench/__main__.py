@@ -1,4 +1,7 @@
-"""`python -m tests.bench`: what the product does, beside what this machine can do."""
+"""`python -m tests.bench`: what the product does, beside what this machine can do.
+
+Each section is a function that returns rows; the frame repeats, prints, writes and draws them.
+"""
 
 import argparse
 import json
@@ -6,62 +9,51 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from tests.bench import (
     chart,
+    depth,
     drain,
     enqueue,
-    enrol,
     evidence,
-    figures,
+    frame,
     machine,
-    memory,
-    origin,
     peak,
     press,
-    queue_depth,
+    processes,
     row_count,
-    serve,
-    start,
-    status,
     upload,
-    verify,
 )
-from tests.bench.figures import Figure, Verdict
+from tests.bench.frame import Figure, Rig, Verdict
 from tests.bench.options import SECTIONS, read_options
-from tests.bench.rig import Rig
 from tests.support import needs, sqlite_memory
 from tests.support.backend import REPOSITORY, running_backend
 
-MEASURES: Final[dict[str, Callable[[Rig], list[Figure]]]] = {
+MEASURES: Final[dict[str, Callable[[Rig], Iterable[Figure]]]] = {
     "machine": machine.measure,
-    "start": start.measure,
+    "start": processes.start,
     "press": press.measure,
     "evidence": evidence.measure,
-    "enrol": enrol.measure,
     "drain": drain.measure,
-    "memory": memory.measure,
-    "status": status.measure,
-    "serve": serve.measure,
+    "memory": processes.memory,
+    "status": processes.status,
     "enqueue": enqueue.measure,
     "upload": upload.measure,
-    "depth": queue_depth.measure,
+    "depth": depth.measure,
     "rows": row_count.measure,
     "rows-sqlite": row_count.measure_sqlite,
     "peak": peak.measure,
     "kills": peak.kills,
-    "verify": verify.measure,
+    "verify": processes.verify,
 }
 """By the names of options.SECTIONS."""
 
-
 NEEDS: Final = {
-    "enrol": ("curl",),
-    "upload": ("node", "npm"),
+    "upload": ("node", "npm", "curl"),
     "rows": ("initdb",),
     "peak": peak.NEEDS,
     "kills": peak.NEEDS,
@@ -73,7 +65,7 @@ Other sections leave out what they cannot measure here, and say so.
 
 
 def main() -> int:
-    """Measure, and print while it goes on; 1 when a figure was missed."""
+    """Measure, and print each section when it ends; 1 when a target was missed."""
     options = read_options()
     wanted = [name for name in SECTIONS if _is_wanted(name, options)]
     needs.check(*dict.fromkeys(one for name in wanted for one in NEEDS.get(name, ())))
@@ -83,7 +75,7 @@ def main() -> int:
         _scratch(options.folder) as folder,
         running_backend(folder / "backend", identity=True) as backend,
     ):
-        run, facts = origin.facts(), machine.facts(folder)
+        run, facts = machine.run_facts(), machine.facts(folder)
         for name, text in (run | facts).items():
             print(f"{name:<9} {text}")
         rig = Rig(folder, backend, options.quick, options.full)
@@ -104,16 +96,16 @@ def main() -> int:
 
 def _measured(name: str, rig: Rig) -> list[Figure]:
     sqlite_memory.lift_limit()
-    rows = MEASURES[name](rig)
+    rows = list(MEASURES[name](rig))
     print()
-    print("\n".join(figures.lines(name, rows)), flush=True)
+    print("\n".join(frame.lines(name, rows)), flush=True)
     return rows
 
 
 def _print_end(found: dict[str, list[Figure]], seconds: float) -> None:
-    barred = [row for rows in found.values() for row in rows if row.verdict]
+    aimed = [row for rows in found.values() for row in rows if row.verdict]
     load = " ".join(f"{one:.2f}" for one in os.getloadavg())
-    print(f"\n{len(barred)} figures with a target; {seconds:.0f} s; load at the end {load}")
+    print(f"\n{len(aimed)} figures with a target; {seconds:.0f} s; load at the end {load}")
     for name in _missed(found):
         print(f"MISSED: {name}")
 
@@ -128,7 +120,7 @@ def _is_wanted(name: str, options: argparse.Namespace) -> bool:
 
 @contextmanager
 def _scratch(folder: Path | None) -> Iterator[Path]:
-    """A new folder on the disk of the repository; never on one in memory by chance."""
+    """Make a folder on the disk of the repository, and never on one in memory by chance."""
     above = folder or _roomy_folder()
     above.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="doorstep-bench-", dir=above) as scratch:

@@ -1,13 +1,13 @@
 """`python -m tests.bench.chart FILE FOLDER`: one picture of a run of the bench, as SVG and PNG.
 
 It reads what `scripts/bench --json FILE` wrote and nothing else; the same file makes the same
-bytes.
+bytes. A panel has the rows that name it, the product's first.
 """
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,41 +15,26 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from tests.bench.chart_rows import Bar, FigureMissing, Kind, Panel, bars
-
 WIDTH_IN: Final = 8.3
 """At 96 px per inch 800 px, about what GitHub shows of a README."""
 
-MARGIN_IN: Final = 0.2
-BAR_IN: Final = 0.255
-HEAD_IN: Final = 0.62
-BELOW_PANEL_IN: Final = 0.15
-FOOT_IN: Final = 0.35
+BAR_IN: Final = 0.25
+HEAD_BARS: Final = 1.8
+"""Height of a panel's title, in bars."""
 
-LABELS_END_IN: Final = 2.4
-LONGEST_IN: Final = 2.35
-CELLS_AT_IN: Final = (5.5, 6.32, 6.95)
-"""Where labels end, how long the longest bar is, and where the columns beside it begin."""
-
-COLORS: Final = {Kind.OURS: "#0a7d5a", Kind.PART: "#8cc9b5", Kind.OTHER: "#c3c9d0"}
-INK: Final = "#1f2328"
+OURS: Final = "#0a7d5a"
+OTHER: Final = "#c3c9d0"
 FAINT: Final = "#59636e"
-PAPER: Final = "#ffffff"
-"""Dark ink on white paper of its own, so that it reads on a light and on a dark page."""
-
-FONT: Final = "DejaVu Sans"
-"""It comes with matplotlib, so it is there everywhere."""
 
 PNG_DPI: Final = 192
 """Two pixels for one of the 800, for fine screens."""
 
+Row = Mapping[str, Any]
+"""What Figure.to_json returns."""
+
 
 def draw(report: Mapping[str, Any], folder: Path) -> None:
-    """Writes `bench.svg` and `bench.png` into `folder`, which is made if need be.
-
-    Raises:
-        FigureMissing: the report is of a part of the bench, or a figure was renamed.
-    """
+    """Write `bench.svg` and `bench.png` into `folder`, which is made if need be."""
     drawn = canvas(report)
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"svg.hashsalt": "doorstep"}):  # without one, its ids are random
@@ -58,48 +43,58 @@ def draw(report: Mapping[str, Any], folder: Path) -> None:
 
 
 def canvas(report: Mapping[str, Any]) -> Canvas:
-    """Returns the drawing: one set of axes in inches, downwards.
-
-    Raises:
-        FigureMissing: as `draw`.
-    """
-    panels = bars(report)
-    heights_in = [HEAD_IN + BAR_IN * len(rows) + BELOW_PANEL_IN for _, rows in panels]
-    height_in = sum(heights_in) + FOOT_IN
-    drawn = Canvas(figsize=(WIDTH_IN, height_in), facecolor=PAPER)
-    axes = drawn.add_axes((0.0, 0.0, 1.0, 1.0))
-    axes.set(xlim=(0, WIDTH_IN), ylim=(height_in, 0))
-    axes.axis("off")
-    top_in = 0.0
-    for (panel, rows), panel_in in zip(panels, heights_in, strict=True):
-        _draw_panel(axes, panel, rows, top_in)
-        top_in += panel_in
-    _write(axes, MARGIN_IN, height_in - 0.22, _origin(report), color=FAINT, size=8.5)
+    """Return the drawing; only the footer if no section with a panel was measured."""
+    panels: dict[str, list[Row]] = {}
+    for row in (one for rows in report["figures"].values() for one in rows if one["panel"]):
+        panels.setdefault(row["panel"], []).append(row)
+    heights = [len(rows) + HEAD_BARS for rows in panels.values()]
+    drawn = Canvas(figsize=(WIDTH_IN, BAR_IN * (sum(heights) + 2)), layout="constrained")
+    if panels:
+        places = drawn.subplots(len(panels), 1, height_ratios=heights, squeeze=False)
+        for axes, (title, rows) in zip(places[:, 0], panels.items(), strict=True):
+            _draw(axes, title, rows)
+    drawn.supxlabel(_origin(report), x=0.01, ha="left", color=FAINT, fontsize=8.5)
     return drawn
 
 
-def _draw_panel(axes: Axes, panel: Panel, rows: Sequence[Bar], top_in: float) -> None:
-    _write(axes, MARGIN_IN, top_in + 0.25, panel.title, size=11.5, weight="bold")
-    for x_in, head in zip((MARGIN_IN, *CELLS_AT_IN), (panel.scale, *panel.heads), strict=False):
-        _write(axes, x_in, top_in + 0.48, head, color=FAINT, size=8.5)
-    scale_in = LONGEST_IN / max(row.ends for row in rows)
-    for number, row in enumerate(rows):
-        _draw_bar(axes, row, top_in + HEAD_IN + BAR_IN * (number + 0.5), scale_in)
+def _draw(axes: Axes, title: str, rows: Sequence[Row]) -> None:
+    lengths = [row["median"] for row in rows]
+    drawn = axes.barh(
+        _labels([row["name"].strip() for row in rows]),
+        lengths,
+        height=0.72,
+        clip_on=False,  # the ids of clip paths vary
+        color=[OURS if _is_ours(row, rows[0]) else OTHER for row in rows],
+    )
+    texts = [f"{row['median']:,.{row['digits']}f} {row['unit']}".strip() for row in rows]
+    axes.bar_label(drawn, texts, padding=4, fontsize=9)
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    axes.set_xlim(0, 1.15 * max(*lengths, 1e-9))
+    axes.set_xticks([])
+    axes.tick_params(length=0, labelsize=9)
+    axes.invert_yaxis()
+    axes.spines[:].set_visible(False)
 
 
-def _draw_bar(axes: Axes, row: Bar, middle_in: float, scale_in: float) -> None:
-    weight = "bold" if row.kind is Kind.OURS else "normal"
-    left_in, right_in = (LABELS_END_IN + scale_in * end for end in (row.begins, row.ends))
-    axes.barh(middle_in, right_in - left_in, BAR_IN * 0.72, left=left_in, color=COLORS[row.kind])
-    _write(axes, LABELS_END_IN - 0.08, middle_in, row.label, ha="right", weight=weight)
-    _write(axes, right_in + 0.06, middle_in, row.text, weight=weight)
-    for x_in, cell in zip(CELLS_AT_IN, row.cells, strict=False):
-        _write(axes, x_in, middle_in, cell, weight=weight)
+def _labels(names: Sequence[str]) -> list[str]:
+    """Return what distinguishes the names: without the words that all begin and end with."""
+    if len(names) < 2:
+        return list(names)
+    words = [name.replace(":", " :").replace(",", " ,").split() for name in names]
+    begin = _alike(words)
+    end = _alike([one[:begin:-1] for one in words])
+    kept = (" ".join(one[begin : len(one) - end]) for one in words)
+    return [one.replace(" :", ":").replace(" ,", ",") for one in kept]
 
 
-def _write(axes: Axes, x_in: float, y_in: float, words: str, **looks: Any) -> None:
-    usual: dict[str, Any] = {"color": INK, "family": FONT, "size": 9.5, "va": "center_baseline"}
-    axes.text(x_in, y_in, words, **usual | looks)
+def _alike(words: Sequence[Sequence[str]]) -> int:
+    """Return how many words all begin with."""
+    return sum(1 for _ in takewhile(lambda one: len(set(one)) == 1, zip(*words, strict=False)))
+
+
+def _is_ours(row: Row, first: Row) -> bool:
+    """Return whether a row is the first of its panel, or another of the product's."""
+    return row is first or row["name"].strip().startswith("doorstep")
 
 
 def _origin(report: Mapping[str, Any]) -> str:
@@ -109,18 +104,13 @@ def _origin(report: Mapping[str, Any]) -> str:
     return f"{told}, {file_system}{', quick run' if run['quick'] else ''}"
 
 
-def main() -> int:
-    """Draw; 2 when the file does not have what the chart shows."""
+def main() -> None:
     parser = argparse.ArgumentParser("python -m tests.bench.chart", description=__doc__)
     parser.add_argument("file", type=Path, help="what scripts/bench --json wrote")
     parser.add_argument("folder", type=Path, help="where bench.svg and bench.png go")
     options = parser.parse_args()
-    try:
-        draw(json.loads(options.file.read_text()), options.folder)
-    except FigureMissing as missing:
-        parser.error(str(missing))
-    return 0
+    draw(json.loads(options.file.read_text()), options.folder)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

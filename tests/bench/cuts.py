@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from agent.queue import disk as product
-from tests.bench.queues import OTHERS, PHOTO_BYTES, Contender, OurQueue, Queue, new_photo
-from tests.bench.rawdisk import RawDisk, sizes
+from tests.bench.bare import PHOTO_BYTES, RawDisk
+from tests.bench.queues import OTHERS, Contender, OurQueue, Queue, new_photo
 from tests.powercut import disk
 from tests.powercut.forked import ChildFailed, in_child, spread
 from tests.powercut.writelog import Cut, Entry, disks, plan, reached, read_log
@@ -33,7 +33,7 @@ NEARLY_FULL_PAGES: Final = 950
 """At 1000 SQLite empties its log; a photo of ours takes 6 (2026-11)."""
 
 MEMORY: Final = Path("/dev/shm")
-"""Images lie in memory: they are written hundreds of times."""
+"""Images are in memory: they are written hundreds of times."""
 
 ALONE: Final = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 """Its mounts and children end with it."""
@@ -41,19 +41,18 @@ ALONE: Final = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--moun
 SEED: Final = 1
 """Chooses the reordered states; the same in every run."""
 
-
 _OPEN: Final[list[Queue]] = []
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What became of one queue's photos.
+    """Fate of one queue's photos.
 
     Attributes:
         name: the contender's.
         flushes: of the disk, during each photo's `put`.
         written: bytes written to the disk by bytes of photos, until everything is on it.
-        lost: kept photos that each crash state had lost; all of them where it does not open.
+        lost: kept photos that each crash state had lost; all of them if it does not open.
     """
 
     name: str
@@ -84,13 +83,13 @@ class Recording:
     puts: list[Put]
 
     def promised(self, cut: Cut) -> frozenset[str]:
-        """What must be there after the cut."""
+        """Return what must be there after the cut."""
         log_bytes = self.entries[cut.entries - 1].end
         return frozenset(put.digest for put in self.puts if put.kept <= log_bytes)
 
 
 def missing() -> str:
-    """What keeps the cuts from being made here, in words; nothing if nothing does."""
+    """Return what keeps the cuts from being made here, in words; nothing if nothing does."""
     if os.geteuid() != 0:
         return "mounting disks needs root"
     if words := needs.told(*disk.NEEDS):
@@ -103,7 +102,7 @@ def missing() -> str:
 
 
 def surveyed(photos: int, states: int, *only: str) -> list[Survey]:
-    """Surveys every contender, or those with these names, in a process of its own."""
+    """Survey every contender, or those with these names, in a process of its own."""
     words = [*ALONE, sys.executable, "-m", "tests.bench.cuts", str(photos), str(states), *only]
     said = subprocess.run(words, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE)
     return [Survey(**one) for one in json.loads(said.stdout)]
@@ -119,33 +118,33 @@ class BusyQueue(OurQueue):
 
 
 def _portable(folder: Path) -> Queue:
-    """The same, made to believe for the rest of this process that the disk is not an ext4."""
+    """Make ours believe for the rest of this process that the disk is not an ext4."""
     name = "flushes_names"
     assert hasattr(product, name), "the product asks in another way which disk it has"
     setattr(product, name, lambda _: False)
     return BusyQueue(folder)
 
 
-OURS: Final = Contender("doorstep", BusyQueue, "")
-OFF_EXT4: Final = Contender("doorstep, off ext4", _portable, "")
+OURS: Final = Contender("doorstep", BusyQueue)
+OFF_EXT4: Final = Contender("doorstep, off ext4", _portable)
 RAW: Final = "bare loop"
 
 
 def contenders(folder: Path) -> list[Contender]:
-    """Returns all that are surveyed; the bare loop writes as much as a queue in `folder` does."""
+    """Return all that are surveyed; the bare loop writes as much as a queue in `folder` does."""
     ours = OurQueue(folder)
-    bare = partial(RawDisk, sizes=sizes(ours))
+    bare = partial(RawDisk, sizes=ours.sizes())
     ours.close()
-    return [OURS, Contender(RAW, bare, ""), *OTHERS, OFF_EXT4]
+    return [OURS, Contender(RAW, bare), *OTHERS, OFF_EXT4]
 
 
 def survey(folder: Path, contender: Contender, photos: int, states: int) -> Survey:
-    """Lets it keep photos on a logged disk, cuts the power up to `states` times, and looks."""
+    """Let it keep photos on a logged disk, cut the power up to `states` times, and look."""
     folder.mkdir()
-    recording = record(folder, contender, photos)
+    recording = _record(folder, contender, photos)
     entries, puts = recording.entries, recording.puts
+    _check_reading(folder, contender, recording)
     written = sum(len(entry.content) for entry in entries[reached(entries, puts[0].begun) :])
-    check_reading(folder, contender, recording)
     cuts = plan(entries, reached(entries, puts[0].kept) + 1, states, SEED)
     return Survey(
         contender.name,
@@ -155,10 +154,13 @@ def survey(folder: Path, contender: Contender, photos: int, states: int) -> Surv
     )
 
 
-def record(folder: Path, contender: Contender, photos: int) -> Recording:
-    """A queue that was in use, in a process that died, goes on in one that dies too."""
+def _record(folder: Path, contender: Contender, photos: int) -> Recording:
+    """Let a queue that was in use, in a process that died, continue in one that dies too."""
     image, log, at = (folder / name for name in ("disk.img", "disk.log", "disk"))
-    _make_disk(image)
+    with image.open("wb") as file:
+        file.truncate(DISK_BYTES)
+    options = ["-b", "4096", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"]
+    subprocess.run(["mkfs.ext4", "-q", "-F", *options, image], check=True)
     with disk.mounted(image, at):
         in_child(lambda: _left_open(contender, at).grow())
     base = image.read_bytes()
@@ -168,10 +170,9 @@ def record(folder: Path, contender: Contender, photos: int) -> Recording:
 
 
 def _left_open(contender: Contender, at: Path) -> Queue:
-    """Opens the queue for a process that dies: it never closes it, not even as garbage."""
-    queue = contender.open(at / "queue")
-    _OPEN.append(queue)
-    return queue
+    """Open the queue for a process that dies: it never closes it, not even as garbage."""
+    _OPEN.append(contender.open(at / "queue"))
+    return _OPEN[-1]
 
 
 def _puts(queue: Queue, log: Path, photos: int) -> Iterator[Put]:
@@ -185,15 +186,16 @@ def _puts(queue: Queue, log: Path, photos: int) -> Iterator[Put]:
 def _lost(
     folder: Path, contender: Contender, recording: Recording, number: int, cuts: Sequence[Cut]
 ) -> list[int]:
-    """How many photos that were called kept are not there at each cut."""
+    """Return how many photos that were called kept are not there at each cut."""
+    restored = _restored(folder / str(number), recording, cuts)
     return [
-        len(recording.promised(cut) - found(contender, queue))
-        for cut, queue in zip(cuts, _restored(folder / str(number), recording, cuts), strict=True)
+        len(recording.promised(cut) - _found(contender, queue))
+        for cut, queue in zip(cuts, restored, strict=True)
     ]
 
 
-def check_reading(folder: Path, contender: Contender, recording: Recording) -> None:
-    """Without a cut nothing is lost: otherwise what is found would say nothing of the queue.
+def _check_reading(folder: Path, contender: Contender, recording: Recording) -> None:
+    """Make sure that nothing is lost without a cut: else what is found would say nothing.
 
     Raises:
         ChildFailed: the queue does not open on a whole disk.
@@ -206,7 +208,7 @@ def check_reading(folder: Path, contender: Contender, recording: Recording) -> N
 
 
 def _restored(at: Path, recording: Recording, cuts: Sequence[Cut]) -> Iterator[Path]:
-    """The queue's folder on the disk at each cut, mounted until the next is asked for."""
+    """Yield the queue's folder on the disk at each cut, mounted until the next is asked for."""
     image = at.with_suffix(".img")
     image.touch()
     for pieces in disks(recording.base, recording.entries, cuts):
@@ -218,8 +220,8 @@ def _restored(at: Path, recording: Recording, cuts: Sequence[Cut]) -> Iterator[P
             yield at / "queue"
 
 
-def found(contender: Contender, queue: Path) -> frozenset[str]:
-    """Digests of what the queue finds when it is opened again; nothing where it fails to."""
+def _found(contender: Contender, queue: Path) -> frozenset[str]:
+    """Return digests of what the queue finds when it is opened again; nothing if that fails."""
     try:
         return in_child(partial(_digests, contender, queue))
     except ChildFailed:
@@ -230,26 +232,16 @@ def _digests(contender: Contender, folder: Path) -> frozenset[str]:
     return frozenset(hashlib.sha256(photo).hexdigest() for photo in contender.open(folder).photos())
 
 
-def _make_disk(image: Path) -> None:
-    """An empty ext4 as `disk.make` makes it, but larger."""
-    with image.open("wb") as file:
-        file.truncate(DISK_BYTES)
-    options = ["-b", "4096", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"]
-    subprocess.run(["mkfs.ext4", "-q", "-F", *options, image], check=True)
-
-
 def _states(contender: Contender, states: int) -> int:
-    """`scripts/test --powercut` cuts the path that ours takes on other file systems."""
+    """Return 0 for the path off ext4, which `scripts/test --powercut` cuts."""
     return 0 if contender is OFF_EXT4 else states
 
 
-def main() -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.cuts", description=__doc__)
     parser.add_argument("photos", type=int, help="how many each queue keeps")
     parser.add_argument("states", type=int, help="how often each is cut")
-    parser.add_argument(
-        "only", nargs="*", metavar="NAME", help="of these; of all when none is named"
-    )
+    parser.add_argument("only", nargs="*", metavar="NAME", help="of these; else of all")
     words = parser.parse_args()
     logging.disable(logging.CRITICAL)
     with TemporaryDirectory(dir=MEMORY, prefix="doorstep-cuts-") as folder:
@@ -259,8 +251,7 @@ def main() -> int:
             if not words.only or one.name in words.only
         ]
     sys.stdout.write(json.dumps([asdict(one) for one in surveys]))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +12,10 @@ from agent.capture import chain
 from agent.queue.disk import flushes_names
 from agent.queue.outbox import Outbox
 from tests.bench import cuts
+from tests.bench.bare import RawDisk
 from tests.bench.cuts import Survey
-from tests.bench.figures import Figure
-from tests.bench.queues import OTHERS, OURS, Keeper, OurQueue, new_photo
-from tests.bench.rawdisk import RawDisk, sizes
-from tests.bench.rig import Rig
+from tests.bench.frame import Figure, Rig, by_turns, ratios
+from tests.bench.queues import OTHERS, OURS, OurQueue, Queue, new_photo
 from tests.bench.trace import Trace, total_ms
 
 TIMES_RAW: Final = 2.0
@@ -26,7 +26,7 @@ WHOLE: Final = (28, 60)
 QUICK: Final = (14, 20)
 """Photos that each queue keeps on a logged disk, and how often it is cut.
 
-Fourteen photos fill SQLite's log of 1000 pages once, where they lie in the database.
+Fourteen photos fill SQLite's log of 1000 pages once, if they are in the database.
 """
 
 PATHS: Final = {
@@ -41,140 +41,103 @@ DISK_ONLY: Final = "doorstep from signed bytes"
 WARM_UP: Final = 2
 """Rounds that are not counted: first writes to a file are slower."""
 
-PI: Final = (
-    "a slower card brings ours nearer to the bare calls, a slower core takes it further away: "
-    "hashing and signing are its own part"
-)
-
-
-def measure(rig: Rig) -> list[Figure]:
-    """Times all of them in the run's folder, then looks at what they write to a logged disk."""
-    timed = _time(rig.folder / "enqueue", rig.rounds)
-    path = PATHS[flushes_names(rig.folder)]
-    if why_not := cuts.missing():
-        return time_figures(timed, f"{path} Flushes, bytes and cuts are left out: {why_not}.")
-    surveys = cuts.surveyed(*(QUICK if rig.is_quick else WHOLE))
-    return [*time_figures(timed, path), *survey_figures(surveys)]
-
-
-def _time(folder: Path, rounds: int) -> dict[str, list[float]]:
-    """By turns, each time another one first; what each took, in ms, round by round."""
-    trace = Trace()
-    with ExitStack() as opened:
-        ours = opened.enter_context(closing(OurQueue(folder / "ours")))
-        keepers: dict[str, Keeper] = {OURS.name: ours}
-        for number, one in enumerate(OTHERS):
-            keepers[one.name] = opened.enter_context(closing(one.open(folder / str(number))))
-        for keeper in keepers.values():
-            keeper.grow()
-        keepers[cuts.RAW] = opened.enter_context(closing(RawDisk(folder / "raw", sizes(ours))))
-        keepers[cuts.RAW].grow()
-        os.sync()
-        opened.enter_context(trace.watching((chain, "write_durably"), (Outbox, "add")))
-        took: dict[str, list[float]] = {name: [] for name in (*keepers, DISK_ONLY)}
-        for number in range(WARM_UP + rounds):
-            trace.clear()
-            for name in _turned(list(keepers), number):
-                took[name].append(_put_ms(keepers[name], folder))
-            took[DISK_ONLY].append(total_ms(trace.all("write_durably", "add")))
-    return {name: times[WARM_UP:] for name, times in took.items()}
-
+TIME: Final = "Saving a 300 KB photo: time, by a bare loop"
+CUTS: Final = "Power cuts that lose a photo which had been called kept"
+"""Panels of the chart."""
 
 CLOCK_STEP_NS: Final = 20_000_000
 """A file's time may lie so far back. Source: the kernel's tick, 10 ms at most, twice."""
 
 
-def _put_ms(keeper: Keeper, folder: Path) -> float:
-    """Times one `put`; what it left to be written is written before the next one begins."""
+def measure(rig: Rig) -> Iterator[Figure]:
+    """Time all of them in the run's folder, then look at what they write to a logged disk."""
+    timed = _time(rig.folder / "enqueue", rig.times(60, 10))
+    path = PATHS[flushes_names(rig.folder)]
+    why_not = cuts.missing()
+    more = f" Flushes, bytes and cuts are left out: {why_not}." if why_not else ""
+    yield from time_figures(timed, path + more)
+    if not why_not:
+        yield from survey_figures(cuts.surveyed(*(QUICK if rig.is_quick else WHOLE)))
+
+
+def _time(folder: Path, rounds: int) -> dict[str, list[float]]:
+    """Return the ms of each, round by round."""
+    trace = Trace()
+    with ExitStack() as opened:
+        ours = opened.enter_context(closing(OurQueue(folder / "ours")))
+        queues: dict[str, Queue] = {OURS.name: ours}
+        for number, one in enumerate(OTHERS):
+            queues[one.name] = opened.enter_context(closing(one.open(folder / str(number))))
+        for queue in queues.values():
+            queue.grow()
+        queues[cuts.RAW] = opened.enter_context(closing(RawDisk(folder / "raw", ours.sizes())))
+        queues[cuts.RAW].grow()
+        os.sync()
+        opened.enter_context(trace.watching((chain, "write_durably"), (Outbox, "add")))
+        disk_ms: list[float] = []
+
+        def put_ours() -> float:
+            trace.clear()
+            took_ms = _put_ms(ours, folder)
+            disk_ms.append(total_ms(trace.all("write_durably", "add")))
+            return took_ms
+
+        jobs = {name: partial(_put_ms, queue, folder) for name, queue in queues.items()}
+        took = by_turns(rounds, jobs | {OURS.name: put_ours}, WARM_UP)
+    return took | {DISK_ONLY: disk_ms[WARM_UP:]}
+
+
+def _put_ms(queue: Queue, folder: Path) -> float:
+    """Time one `put`; what it left to be written is written before the next one begins."""
     photo = new_photo()
-    began_ns = time.time_ns()
-    began_s = time.perf_counter()
-    keeper.put(photo)
+    began_ns, began_s = time.time_ns(), time.perf_counter()
+    queue.put(photo)
     took_ms = (time.perf_counter() - began_s) * 1e3
-    for file in _changed(folder, began_ns - CLOCK_STEP_NS):
-        descriptor = os.open(file, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+    for file in folder.rglob("*"):
+        if file.is_file() and file.stat().st_mtime_ns >= began_ns - CLOCK_STEP_NS:
+            descriptor = os.open(file, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
     return took_ms
 
 
-def _changed(folder: Path, since_ns: int) -> Iterator[Path]:
-    for file in folder.rglob("*"):
-        if file.is_file() and file.stat().st_mtime_ns >= since_ns:
-            yield file
-
-
-def _turned(names: Sequence[str], number: int) -> list[str]:
-    first = number % len(names)
-    return [*names[first:], *names[:first]]
-
-
-def time_figures(timed: Mapping[str, Sequence[float]], more: str = "") -> list[Figure]:
-    """Returns what each took, by the bare loop and in ms; `more` is a note."""
-    raw_ms = timed[cuts.RAW]
+def time_figures(timed: Mapping[str, Sequence[float]], more: str = "") -> Iterator[Figure]:
+    """Yield what each took, by the bare loop and in ms; `more` is a note."""
     how = {
         OURS.name: f"by the bare loop in the same round; {OURS.how}. {more}".strip(),
         DISK_ONLY: "the same without digests, tar and signature",
         cuts.RAW: "the same system calls with the same bytes, and nothing around them",
         **{one.name: one.how for one in OTHERS},
     }
-    ratios = (
-        Figure(
-            f"{name}: time",
-            "x",
-            [one_ms / by_ms for one_ms, by_ms in zip(timed[name], raw_ms, strict=True)],
-            at_most=TIMES_RAW if name == OURS.name else None,
-            digits=2,
-            note=words,
-            pi=PI if name == OURS.name else "",
-        )
-        for name, words in how.items()
-    )
-    return [*ratios, *(Figure(f"  {name}: in ms", "ms", timed[name], digits=2) for name in how)]
+    for name, note in how.items():
+        times = ratios(timed[name], timed[cuts.RAW])
+        at_most = TIMES_RAW if name == OURS.name else None
+        yield Figure(f"{name}: time", "x", times, at_most, digits=2, note=note, panel=TIME)
+    for name in how:
+        yield Figure(f"  {name}: in ms", "ms", timed[name], digits=2)
 
 
-def survey_figures(surveys: Sequence[Survey]) -> list[Figure]:
-    """Returns flushes and bytes of each, and its losses where it was cut."""
-    return [
-        *(_flushes(one) for one in surveys),
-        *(_written(one) for one in surveys),
-        *(figure for one in surveys if one.lost for figure in _losses(one)),
-    ]
-
-
-def _flushes(one: Survey) -> Figure:
+def survey_figures(surveys: Sequence[Survey]) -> Iterator[Figure]:
+    """Yield flushes and bytes of each, and its losses if it was cut."""
     notes = {
         cuts.OURS.name: "of the disk for each photo, on ext4 with data=ordered; a queue that was "
         "in use, with a log that was full before and is emptied in their midst",
         cuts.OFF_EXT4.name: "made to believe that it is on another file system",
     }
-    return Figure(
-        f"{one.name}: flushes",
-        "",
-        one.flushes,
-        at_most=FLUSHES.get(one.name),
-        digits=0,
-        note=notes.get(one.name, ""),
-    )
-
-
-def _written(one: Survey) -> Figure:
-    is_ours = one.name == cuts.OURS.name
+    for one in surveys:
+        at_most, note = FLUSHES.get(one.name), notes.get(one.name, "")
+        yield Figure(f"{one.name}: flushes", "", one.flushes, at_most, digits=0, note=note)
     note = "bytes to the disk by bytes of photos, ext4's journal and emptied logs included"
-    return Figure(
-        f"{one.name}: written", "x", [one.written], digits=2, note=note if is_ours else ""
-    )
-
-
-def _losses(one: Survey) -> list[Figure]:
-    is_ours = one.name == cuts.OURS.name
+    for one in surveys:
+        yield Figure(f"{one.name}: written", "x", [one.written], digits=2, note=note)
+        note = ""
     note = (
         "power cuts after which a photo is gone that had been called kept, or the queue does not "
         "open; at the writes and flushes of the disk, in order and reordered with torn writes"
     )
-    lost, states = float(one.states_with_loss), float(len(one.lost))
-    bar = 0.0 if is_ours else None
-    return [
-        Figure(f"{one.name}: lost", "", [lost], bar, digits=0, note=note if is_ours else ""),
-        Figure(f"  {one.name}: states", "", [states], digits=0),
-    ]
+    for one in surveys:
+        if one.lost:
+            at_most = 0.0 if one.name == cuts.OURS.name else None
+            name, of, lost = f"{one.name}: lost", f"of {len(one.lost)}", [one.states_with_loss]
+            yield Figure(name, of, lost, at_most, digits=0, note=note, panel=CUTS)
+            note = ""

@@ -66,7 +66,7 @@ class LongLine:
         self._up = self.client.packed + there.packed
 
     def relay(self, over: int) -> None:
-        """Relays packets until the pipe `over` can be read."""
+        """Relay packets until the pipe `over` can be read."""
         waiting: deque[tuple[float, bytes]] = deque()
         while True:
             wait_s = max(waiting[0][0] - time.monotonic(), 0.0) if waiting else None
@@ -90,7 +90,7 @@ class LongLine:
 
 
 def missing() -> str | None:
-    """Returns what a long line lacks here, in words; None when it can be made."""
+    """Return what a long line lacks here, in words; None when it can be made."""
     if os.geteuid() != 0:
         return "a TUN device needs root"
     if not DEVICE.exists():
@@ -100,7 +100,7 @@ def missing() -> str | None:
 
 @contextmanager
 def long_line(round_trip_s: float) -> Iterator[LongLine]:
-    """Makes a line and relays its packets in a thread; the device goes when the block ends.
+    """Make a line and relay its packets in a thread; the device is gone when the block ends.
 
     Raises:
         RuntimeError: it cannot be made here; the message says what is missing.

@@ -8,8 +8,8 @@ from typing import Any, Final
 ABOUT: Final = "Measures what the product does, beside what this machine can do."
 
 SECTIONS: Final = (
-    *("machine", "start", "press", "evidence", "enrol", "drain", "memory", "status", "serve"),
-    *("enqueue", "upload", "depth", "rows", "rows-sqlite", "peak", "kills", "verify"),
+    *("machine", "start", "press", "evidence", "drain", "memory", "status", "enqueue", "upload"),
+    *("depth", "rows", "rows-sqlite", "peak", "kills", "verify"),
 )
 """What can be measured; the machine's own limits always are, first."""
 
@@ -26,18 +26,14 @@ def read_options(arguments: Sequence[str] | None = None) -> Any:
     parser.add_argument("--quick", action="store_true", help="under a minute; a look, no proof")
     parser.add_argument("--full", action="store_true", help="1,000 uploads per line; an hour")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every sample, as JSON")
+    parser.add_argument("--chart", type=Path, metavar="DIR", help="draw bench.svg and bench.png")
     parser.add_argument(
-        "--chart", type=Path, metavar="DIR", help="bench.svg and bench.png of a whole run"
-    )
-    parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help="where the state lies; else on this disk"
+        "--folder", type=Path, metavar="DIR", help="keep the state here, not on this disk"
     )
     options = parser.parse_args(arguments)
     unknown = [name for name in options.sections if name not in SECTIONS]
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; one of: {', '.join(SECTIONS)}")
-    if options.chart and options.sections:
-        parser.error("the chart shows a whole run: name no sections with --chart")
     return options
 
 

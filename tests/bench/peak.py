@@ -7,21 +7,30 @@ machine's; CPU per record says what a bigger one would do.
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Final
 
-from tests.bench import minutely
+from agent.status import header
+from tests.backend.engines.chosen import objects_of
+from tests.backend.identity.register import Register
+from tests.backend.office.model import open_office
+from tests.backend.reports.samples import document, waits
+from tests.backend.wire.store import Store
 from tests.bench.device import memory_of
-from tests.bench.figures import Figure
-from tests.bench.rig import Rig
+from tests.bench.frame import Figure, Rig
+from tests.bench.route import STOPS, number, send_out
 from tests.peak import misfortunes, plan, servers
 from tests.peak.play import Outcome, play
 from tests.peak.report import percentiles
 from tests.peak.servers import Engines, Servers
 from tests.support import needs
+from tests.support.enrolment import enrolled_by
+from tests.support.wire import Wire, speaking_to
 
 NEEDS: Final = servers.NEEDS
 
@@ -36,36 +45,39 @@ KILL_EVERY_S: Final = 3.0
 PRESS_EVERY_S: Final = 0.125
 """8 records a second, some two thirds of what two cores do beside processes that start."""
 
+VAN: Final = "bench-minutely"
 
-def measure(rig: Rig) -> list[Figure]:
-    """All that waits is sent, as after an hour without a network."""
+
+def measure(rig: Rig) -> Iterator[Figure]:
+    """Send all that waits, as after an hour without a network."""
     _check()
-    folder, records = rig.folder / "peak", rig.peak_records
+    folder, records = rig.folder / "peak", rig.times(6, 2)
+    drain = partial(_drain, records=records)
     with servers.engines(folder) as engines:
-        return [
-            *_drain("1 process, SQLite and files", servers.embedded(folder / "one"), FEW, records),
-            *_drain("1 instance", _spread(folder, engines, 1), FEW, records, rig.asked),
-            *_drain("2 instances", _spread(folder, engines, 2), FEW, records),
-            *_drain("2 instances", _spread(folder, engines, 2, "many"), MANY, records),
-        ]
+        spread = partial(_spread, folder, engines)
+        yield from drain("1 process, SQLite and files", servers.embedded(folder / "one"), FEW)
+        yield from drain("1 instance", spread(1), FEW, asked=rig.times(1_000, 200))
+        yield from drain("2 instances", spread(2), FEW)
+        yield from drain("2 instances", spread(2, "many"), MANY)
 
 
-def kills(rig: Rig) -> list[Figure]:
-    """Two instances, of which one is killed every 3 s."""
+def kills(rig: Rig) -> Iterator[Figure]:
+    """Let devices press while one of two instances is killed every 3 s."""
     _check()
-    lasts_s = rig.kills_s
+    lasts_s = float(rig.times(120, 12))
     presses = plan.steady(FEW, PRESS_EVERY_S, lasts_s)
     happens = partial(misfortunes.kills, every_s=KILL_EVERY_S, lasts_s=lasts_s)
-    killed: list[str] = []
+    said: list[str] = []
     folder = rig.folder / "kills"
     with servers.engines(folder) as engines, servers.spread(folder / "two", engines, 2) as two:
-        outcome = play(two, presses, happens, lambda words: _note(killed, words))
-    return list(_kill_figures(outcome, len(killed)))
-
-
-def _note(killed: list[str], words: str) -> None:
-    if words.startswith("kill "):
-        killed.append(words)
+        outcome = play(two, presses, happens, said.append)
+    told = ", ".join(f"{times} × {why}" for why, times in sorted(outcome.failed.items()))
+    note = f"attempts that came to nothing: {told or 'none'}"
+    yield Figure("records", "", [outcome.records], digits=0, note=note)
+    killed = sum(words.startswith("kill ") for words in said)
+    yield Figure("  kills", "", [killed], digits=0)
+    yield from _sums(outcome)
+    yield _wait(outcome)
 
 
 def _check() -> None:
@@ -83,61 +95,31 @@ def _drain(
     name: str,
     started: AbstractContextManager[Servers],
     devices: int,
+    *,
     records: int,
     asked: int = 0,
 ) -> Iterator[Figure]:
-    """And then `asked` manifests of one device."""
+    """Send the records of each device, and then ask for `asked` manifests of one device."""
     with started as one:
         outcome = play(one, plan.waiting(devices, records))
-        manifests = list(minutely.measure(one, asked)) if asked else []
+        manifests = list(_manifests(one, asked)) if asked else []
         memory_mb = [memory_of(each.backend.pid).peak_mb for each in one.intakes]
         erasing = list(_erasing(one, outcome.records)) if one.engines else []
     what = f"{name}, {devices} devices"
     yield Figure(f"{what}: records a second", "", [outcome.records / outcome.seconds])
-    yield from _processor(outcome)
+    for process, used_s in outcome.used_s.items():
+        whose = "the load itself: devices" if process == "devices" else process
+        yield Figure(f"  CPU per record, {whose}", "ms", [used_s / outcome.records * 1e3])
     yield _wait(outcome)
     yield Figure("  memory of a process, at most (VmHWM)", "MB", memory_mb, digits=0)
     yield from _sums(outcome)
     if outcome.s3_requests:
         requests = [outcome.s3_requests / outcome.records]
-        yield Figure("  S3 requests per record", "", requests, at_most=S3_REQUESTS, digits=2)
+        yield Figure("  S3 requests per record", "", requests, S3_REQUESTS, digits=2)
         wal_kb = outcome.wal_bytes / outcome.records / 1e3
         yield Figure("  PostgreSQL's log (WAL) per record", "KB", [wal_kb])
     yield from manifests
     yield from erasing
-
-
-def _erasing(servers: Servers, records: int) -> Iterator[Figure]:
-    """All that was received, by as many processes as there are instances; these do not know it."""
-    with (servers.data / "backend.toml").open("a") as settings:
-        settings.write("[retention]\nphoto_days = 0\n")
-    before, processes = servers.s3_requests(), len(servers.intakes)
-    erased, took_s = _expired(servers, processes)
-    requests = servers.s3_requests() - before
-    _, idle_s = _expired(servers, processes)
-    assert erased == records, f"{erased} of {records} records were erased"
-    note = f"by {processes} × the command `expire`, without its start"
-    yield Figure("  erased: records a second", "", [records / (took_s - idle_s)], note=note)
-    yield Figure("    S3 requests per record", "", [requests / records], digits=2)
-
-
-def _expired(servers: Servers, processes: int) -> tuple[int, float]:
-    """How many records were erased, and in how many seconds."""
-    command = [sys.executable, "-m", "tests.backend", f"--data={servers.data}", "expire"]
-    begun_s = time.monotonic()
-    with (servers.data / "backend.log").open("a") as log:
-        running = [
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-            for _ in range(processes)
-        ]
-        told = [one.communicate()[0].split() for one in running]
-    return sum(int(words[1]) for words in told), time.monotonic() - begun_s
-
-
-def _processor(outcome: Outcome) -> Iterator[Figure]:
-    for name, used_s in outcome.used_s.items():
-        whose = "the load itself: devices" if name == "devices" else name
-        yield Figure(f"  CPU per record, {whose}", "ms", [used_s / outcome.records * 1e3])
 
 
 def _wait(outcome: Outcome) -> Figure:
@@ -154,10 +136,85 @@ def _sums(outcome: Outcome) -> Iterator[Figure]:
     yield Figure("  double", "", [len(judged.double)], at_most=0, digits=0)
 
 
-def _kill_figures(outcome: Outcome, killed: int) -> Iterator[Figure]:
-    told = ", ".join(f"{times} × {why}" for why, times in sorted(outcome.failed.items()))
-    note = f"attempts that came to nothing: {told or 'none'}"
-    yield Figure("records", "", [outcome.records], digits=0, note=note)
-    yield Figure("  kills", "", [killed], digits=0)
-    yield from _sums(outcome)
-    yield _wait(outcome)
+def _erasing(servers: Servers, records: int) -> Iterator[Figure]:
+    """Erase all that was received, by as many processes as there are instances."""
+    with (servers.data / "backend.toml").open("a") as settings:
+        settings.write("[retention]\nphoto_days = 0\n")
+    before, processes = servers.s3_requests(), len(servers.intakes)
+    erased, took_s = _expired(servers, processes)
+    requests = servers.s3_requests() - before
+    _, idle_s = _expired(servers, processes)
+    assert erased == records, f"{erased} of {records} records were erased"
+    note = f"by {processes} × the command `expire`, without its start"
+    yield Figure("  erased: records a second", "", [records / (took_s - idle_s)], note=note)
+    yield Figure("    S3 requests per record", "", [requests / records], digits=2)
+
+
+def _expired(servers: Servers, processes: int) -> tuple[int, float]:
+    """Return how many records were erased, and in how many seconds."""
+    command = [sys.executable, "-m", "tests.backend", f"--data={servers.data}", "expire"]
+    begun_s = time.monotonic()
+    with (servers.data / "backend.log").open("a") as log:
+        running = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+            for _ in range(processes)
+        ]
+        told = [one.communicate()[0].split() for one in running]
+    return sum(int(words[1]) for words in told), time.monotonic() - begun_s
+
+
+def _manifests(servers: Servers, times: int) -> Iterator[Figure]:
+    """Ask what each device asks once a minute: its manifest, with a report of itself.
+
+    One device asks, whose connection stays open, as nginx keeps it for 75 s.
+    """
+    office = open_office(Store(servers.data, objects_of(servers.data, None)))
+    send_out(office, VAN)
+    token = Register(servers.data).let_in(VAN)
+    van = enrolled_by(servers, token, servers.data.parent, VAN)
+    with speaking_to(servers.base_url, servers.ca_file, van.files) as device:
+        asker = _Asker(device)
+        asker.ask(200)
+
+        def ask_for_another() -> None:
+            """Change one row, as a record's filing leaves it."""
+            flip = "UPDATE orders SET done = NOT done WHERE number = ?"
+            office.ledger.execute(flip, (number(1),))
+            asker.ask(200)
+
+        yield from _processor(servers, "as before", times, lambda: asker.ask(304))
+        yield from _processor(servers, "changed", times, ask_for_another)
+
+
+class _Asker:
+    """A device with a manifest; each of its reports says something new, so that each is written."""
+
+    def __init__(self, device: Wire) -> None:
+        self._device = device
+        self._tag = ""
+        self._waiting = count()
+
+    def ask(self, status: int) -> None:
+        """Raise AssertionError for another answer."""
+        said = document(datetime.now(UTC), VAN, queue=waits(next(self._waiting)))
+        headers = {header.NAME: header.encoded(said), "If-None-Match": self._tag}
+        url = f"{self._device.base_url}/manifest"
+        answer = self._device.session.get(url, headers=headers, timeout=10)
+        assert answer.status_code == status, f"{answer.status_code} {answer.text}"
+        self._tag = answer.headers["ETag"]
+
+
+def _processor(
+    servers: Servers, how: str, times: int, ask: Callable[[], object]
+) -> Iterator[Figure]:
+    before_s, before_bytes = servers.used_s(), servers.wal_bytes()
+    for _ in range(times):
+        ask()
+    note = f"{STOPS} stops; with a report that says something new"
+    for name, used_s in servers.used_s().items():
+        if name != "S3":
+            what = f"  GET /manifest, {how}: {name}"
+            yield Figure(what, "ms", [(used_s - before_s[name]) / times * 1e3], note=note)
+            note = ""
+    wal_kb = (servers.wal_bytes() - before_bytes) / times / 1e3
+    yield Figure(f"  GET /manifest, {how}: PostgreSQL's log", "KB", [wal_kb])

@@ -1,16 +1,18 @@
-"""Press to green: the real capture loop, timed from outside, beside a loop that does the least."""
+"""Press to light: the real capture loop, timed from outside, beside a loop that does the least."""
 
 import logging
+import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final
 
 from agent.capture import burst, chain, jpeg, press, quality
+from agent.capture.burst import BURST
 from agent.capture.camera_gate import CameraGate
 from agent.capture.chain import Chain
 from agent.capture.loop import CaptureLoop
@@ -25,12 +27,10 @@ from hardware.indicator import Signal
 from hardware.settings import BoardSettings
 from hardware.simulated.camera import FRAME_NS
 from hardware.simulated.indicator import SimulatedIndicator
-from tests.bench import press_refused
-from tests.bench.bare import FRAME_HEADER_BYTES, PAGE_BYTES, Bare, BareLoop, Sizes
+from tests.bench import bare, refused
+from tests.bench.bare import FRAME_BYTES, RawDisk, Sizes
 from tests.bench.device import new_device
-from tests.bench.figures import Figure
-from tests.bench.press_figures import Press, cold_figures, warm_figures
-from tests.bench.rig import Rig
+from tests.bench.frame import Figure, Rig
 from tests.bench.trace import Trace, total_ms
 from tests.support.device import Device
 
@@ -44,59 +44,89 @@ COLD_REST_S: Final = 0.1
 """How long the camera has been stopped when a cold press comes."""
 
 QUALITY: Final = ("sharpness", "assess")
+LIGHTS: Final = {Signal.SAVED, Signal.ONCE_MORE}
+
+TIMES_BARE: Final = 1.3
+"""A warm press by the bare loop's: what a driver does not feel of 100 ms."""
 
 
-def measure(rig: Rig) -> list[Figure]:
-    """Presses warm and cold, each beside the bare loop, by turns; then refused ones."""
+@dataclass(frozen=True, slots=True)
+class Press:
+    """One press of the product.
+
+    Attributes:
+        parts_ms: what it consists of, in its order; the parts add up to the whole.
+        quality_ms: of the whole burst, what overlaps with waiting included.
+        encode_ms: the kept frame's JPEG encode, also one that overlaps with waiting.
+        sizes: what it wrote.
+    """
+
+    parts_ms: dict[str, float]
+    quality_ms: float
+    encode_ms: float
+    sizes: Sizes
+
+
+def measure(rig: Rig) -> Iterator[Figure]:
+    """Press warm and cold, each beside the bare loop, by turns; then where the rule refuses."""
     device = new_device(rig.folder / "press", rig.backend)
-    served = _pressed(device, partial(_press_all, rig=rig))
-    return [*served, *press_refused.measure(rig)]
-
-
-def warm(device: Device, count: int) -> list[Press]:
-    """Presses of the product alone, evenly spread over the time from frame to frame."""
-    return _pressed(device, lambda one: [one.press((n + 0.5) / count) for n in range(count)])
-
-
-_T = TypeVar("_T")
-
-
-def _pressed(device: Device, press_all: Callable[["_Presser"], _T]) -> _T:
     with _presser(device) as (loop, presser), ThreadPoolExecutor(1) as finger:
-        pressing = finger.submit(_after_warm_up, presser, press_all)
+        pressing = finger.submit(_press_all, presser, rig)
         pressing.add_done_callback(lambda _: loop.stop())
         loop.run()  # in this thread, as in the capture process
-        return pressing.result()
+        warm, bare_warm, cold, bare_cold = pressing.result()
+    yield from _compared("warm", warm, bare_warm, TIMES_BARE)
+    yield from _quality(warm)
+    yield from _compared("cold", cold, bare_cold)
+    yield refused.measure(rig)
 
 
-def _after_warm_up(presser: "_Presser", press_all: Callable[["_Presser"], _T]) -> _T:
-    for _ in range(WARM_UP):
-        presser.press(0.5)
-    return press_all(presser)
+def _compared(
+    how: str, presses: list[Press], bares: list[dict[str, float]], at_most: float | None = None
+) -> Iterator[Figure]:
+    whole = [sum(one.parts_ms.values()) for one in presses]
+    whole_bare = [sum(one.values()) for one in bares]
+    bare_ms = statistics.median(whole_bare)
+    yield Figure(
+        f"{how} press to green, by the bare loop",
+        "x",
+        [one / bare_ms for one in whole],
+        at_most,
+        digits=2,
+        note="bare loop: the same frames, one JPEG encode, the same calls and bytes, and no "
+        "debounce. Both press evenly spread over the time from frame to frame, at a door in "
+        "daylight."
+        if at_most
+        else "",
+    )
+    parts = [one.parts_ms for one in presses]
+    for name, took, split in (
+        (f"{how} press to green", whole, parts),
+        (f"bare loop, {how}", whole_bare, bares),
+    ):
+        panel = "From the press to the green light" if at_most else ""
+        yield Figure(f"  {name}", "ms", took, panel=panel)
+        for part in split[0]:
+            yield Figure(f"    {part}", "ms", [one[part] for one in split])
 
 
-def _press_all(presser: "_Presser", rig: Rig) -> list[Figure]:
-    warm, bare = _by_turns(presser, rig.warm_presses, lambda: None)
-    cold, bare_cold = _by_turns(presser, rig.cold_presses, presser.rest_camera)
-    return [*warm_figures(warm, bare), *cold_figures(cold, bare_cold)]
-
-
-def _by_turns(
-    presser: "_Presser", count: int, before: Callable[[], None]
-) -> tuple[list[Press], list[Bare]]:
-    """Spreads the presses evenly over the time from frame to frame, the same for both."""
-    presses, bares = [], []
-    for number in range(count):
-        phase = (number + 0.5) / count
-        before()
-        presses.append(presser.press(phase))
-        before()
-        bares.append(presser.press_bare(phase))
-    return presses, bares
+def _quality(presses: list[Press]) -> Iterator[Figure]:
+    encode_ms = statistics.median(one.encode_ms for one in presses)
+    whole = [one.quality_ms for one in presses]
+    yield Figure(
+        "quality of a burst, by one encode per frame",
+        "x",
+        [one / (BURST * encode_ms) for one in whole],
+        at_most=1.0,
+        digits=2,
+        note=f"sharpness of {BURST} frames and one assessment, by "
+        f"{BURST} JPEG encodes of {encode_ms:.1f} ms",
+    )
+    yield Figure("  quality, the whole burst", "ms", whole)
 
 
 class _Presser:
-    """Presses the button of a running loop and takes the time apart."""
+    """Finger on the button of a running loop, which takes the time apart."""
 
     def __init__(self, loop: CaptureLoop, board: Board, device: Device, trace: Trace) -> None:
         self._loop = loop
@@ -104,9 +134,8 @@ class _Presser:
         self._trace = trace
         self._layout = device.layout
         self._folder = device.folder / "bare"
-        self._bare: BareLoop | None = None
-        self._last_press: Press | None = None
-        self._log_pages = 0
+        self._bare: RawDisk | None = None
+        self._sizes = Sizes(0, 0)
         self._pressed_s = 0.0
 
     def rest_camera(self) -> None:
@@ -116,7 +145,7 @@ class _Presser:
         time.sleep(COLD_REST_S)
 
     def press(self, phase: float) -> Press:
-        """Presses `phase` of the way from one frame to the next."""
+        """Press `phase` of the way from one frame to the next."""
         self._await_pace()
         log_bytes = self._log_bytes()
         self._trace.clear()
@@ -124,28 +153,22 @@ class _Presser:
         reply = self._loop.command(ButtonName.PHOTO, FINGER_S, "bench", 30.0)
         if "error" in reply or reply["label"]["kind"] != "photo":
             raise RuntimeError(f"the press made no photo: {reply}")
-        page_bytes = FRAME_HEADER_BYTES + PAGE_BYTES
-        self._log_pages = max(1, (self._log_bytes() - log_bytes) // page_bytes)
-        file = self._layout.record(reply["label"]["capture_id"])
-        self._last_press = self._split(reply["label"]["monotonic_ns"], file.stat().st_size)
-        return self._last_press
+        pages = max(1, (self._log_bytes() - log_bytes) // FRAME_BYTES)
+        made = self._split(reply["label"], pages)
+        self._sizes = made.sizes
+        return made
 
-    def press_bare(self, phase: float) -> Bare:
-        """Presses the bare loop, which writes as much as the last press did."""
+    def press_bare(self, phase: float) -> dict[str, float]:
+        """Press the bare loop, which writes as much as the last press before its first one did."""
         if self._bare is None:
-            self._bare = BareLoop(self._board.camera, self._folder, self._sizes())
+            self._bare = RawDisk(self._folder, self._sizes)
         self._await_pace()
         self._await_phase(phase)
-        return self._bare.press()
+        return bare.press(self._board.camera, self._bare)
 
     def close(self) -> None:
         if self._bare is not None:
             self._bare.close()
-
-    def _sizes(self) -> Sizes:
-        assert self._last_press is not None
-        around_bytes = self._last_press.file_bytes - self._last_press.photo_bytes
-        return Sizes(around_bytes, self._log_pages)
 
     def _log_bytes(self) -> int:
         return self._layout.database.with_name("doorstep.db-wal").stat().st_size
@@ -161,63 +184,71 @@ class _Presser:
         past_ns = (time.monotonic_ns() - last_ns) % FRAME_NS
         time.sleep(((phase * FRAME_NS - past_ns) % FRAME_NS) / 1e9)
 
-    def _split(self, edge_ns: int, file_bytes: int) -> Press:
-        trace = self._trace
+    def _split(self, label: dict[str, Any], pages: int) -> Press:
+        """Return the parts; the frames end with the last exposure, the button's 14 ms included."""
+        trace, edge_ns = self._trace, label["monotonic_ns"]
         copied = [step for step in trace.all("take") if step.value is not None][-1]
         exposed_ns = copied.value.sensor_time_ns
-        shot, assessed = trace.last("shoot"), trace.last("assess")
-        file, row = trace.last("write_durably"), trace.last("add")
         copied_ns = max(copied.ended_ns, exposed_ns)
-        encoded = trace.last("encode")
+        shot, assessed = trace.last("shoot"), trace.last("assess")
+        file, row, encoded = trace.last("write_durably"), trace.last("add"), trace.last("encode")
         late_encode_ms = encoded.ms if encoded.began_ns > copied_ns else 0.0
-        times = {
-            "frames_ms": (exposed_ns - edge_ns) / 1e6,
-            "copy_ms": (copied_ns - exposed_ns) / 1e6,
-            "quality_ms": (shot.ended_ns - copied_ns) / 1e6 + assessed.ms - late_encode_ms,
-            "encode_ms": late_encode_ms,
-            "exif_ms": trace.last("stamp").ms,
-            "credentials_ms": trace.last("sign").ms,
-            "pack_ms": trace.last("keep").ms - file.ms - row.ms,
-            "file_ms": file.ms,
-            "row_ms": row.ms,
+        parts = {
+            "waiting for frames": (exposed_ns - edge_ns) / 1e6,
+            "last frame into memory": (copied_ns - exposed_ns) / 1e6,
+            "quality, after the last frame": (shot.ended_ns - copied_ns) / 1e6
+            + assessed.ms
+            - late_encode_ms,
+            "JPEG encode": late_encode_ms,
+            "EXIF": trace.last("stamp").ms,
+            "Content Credentials": trace.last("sign").ms,
+            "pack, hash and sign": trace.last("keep").ms - file.ms - row.ms,
+            "disk: the file": file.ms,
+            "disk: the row": row.ms,
         }
-        total_ms_ = (self._green_ns(edge_ns) - edge_ns) / 1e6
-        return Press(
-            **times,
-            rest_ms=total_ms_ - sum(times.values()),
-            total_ms=total_ms_,
-            all_quality_ms=total_ms(trace.all(*QUALITY)),
-            one_encode_ms=encoded.ms,
-            file_bytes=file_bytes,
-            photo_bytes=len(encoded.value),
-        )
+        parts["the rest"] = (self._green_ns(edge_ns) - edge_ns) / 1e6 - sum(parts.values())
+        file_bytes = self._layout.record(label["capture_id"]).stat().st_size
+        sizes = Sizes(file_bytes - len(encoded.value), pages)
+        return Press(parts, total_ms(trace.all(*QUALITY)), encoded.ms, sizes)
 
     def _green_ns(self, edge_ns: int) -> int:
         assert isinstance(self._board.indicator, SimulatedIndicator)
         shown = list(self._board.indicator.shown)
-        return next(at_ns for signal, at_ns in shown if at_ns > edge_ns and signal in _DONE)
+        return next(at_ns for signal, at_ns in shown if at_ns > edge_ns and signal in LIGHTS)
+
+
+_Taken = tuple[list[Press], list[dict[str, float]]]
+
+
+def _press_all(presser: _Presser, rig: Rig) -> tuple[*_Taken, *_Taken]:
+    for _ in range(WARM_UP):
+        presser.press(0.5)
+    warm = _in_pairs(presser, rig.times(24, 8), is_cold=False)
+    return *warm, *_in_pairs(presser, rig.times(8, 2), is_cold=True)
+
+
+def _in_pairs(presser: _Presser, count: int, *, is_cold: bool) -> _Taken:
+    """Spread the presses evenly over the time from frame to frame, the same for both loops."""
+    presses, bares = [], []
+    for number in range(count):
+        phase = (number + 0.5) / count
+        if is_cold:
+            presser.rest_camera()
+        presses.append(presser.press(phase))
+        if is_cold:
+            presser.rest_camera()
+        bares.append(presser.press_bare(phase))
+    return presses, bares
 
 
 def _leave_alone(_gate: CameraGate, _now_ns: int, *, is_looking: bool) -> None:
-    """In place of the rule: once the bench stops and starts the camera, the loop must not."""
-
-
-_DONE: Final = {Signal.SAVED, Signal.ONCE_MORE}
+    """Replace the rule: once the bench stops and starts the camera, the loop must not."""
 
 
 @contextmanager
 def _presser(device: Device) -> Iterator[tuple[CaptureLoop, _Presser]]:
-    """The capture process's loop, its log written to a file as a daemon's is."""
+    """Open the capture process's loop, its log written to a file as a daemon's is."""
     trace = Trace()
-    with ExitStack() as opened:
-        opened.enter_context(_logging_to(device.folder / "capture.log"))
-        loop, board = opened.enter_context(_opened(device, trace))
-        opened.enter_context(trace.watching_steps(board.camera, "take"))
-        yield loop, opened.enter_context(closing(_Presser(loop, board, device, trace)))
-
-
-@contextmanager
-def _opened(device: Device, trace: Trace) -> Iterator[tuple[CaptureLoop, Board]]:
     places = [
         (Capture, "photo"),
         (burst, "shoot"),
@@ -235,8 +266,12 @@ def _opened(device: Device, trace: Trace) -> Iterator[tuple[CaptureLoop, Board]]
         boards.append(open_board(settings, run_dir, floor))
         return boards[0]
 
-    with trace.watching(*places), capture_loop(load(device.config), opening) as loop:
-        yield loop, boards[0]
+    with ExitStack() as opened:
+        opened.enter_context(_logging_to(device.folder / "capture.log"))
+        opened.enter_context(trace.watching(*places))
+        loop = opened.enter_context(capture_loop(load(device.config), opening))
+        opened.enter_context(trace.watching_steps(boards[0].camera, "take"))
+        yield loop, opened.enter_context(closing(_Presser(loop, boards[0], device, trace)))
 
 
 @contextmanager

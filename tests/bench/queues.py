@@ -1,6 +1,5 @@
 """Queues that keep photos on the disk: ours, and what Python projects use for it."""
 
-import hashlib
 import os
 import time
 import uuid
@@ -12,13 +11,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import litequeue  # type: ignore[import-untyped]  # it ships no types
-import numpy as np
 import persistqueue
 
-from agent.capture import record_json
 from agent.capture.chain import Chain
-from agent.capture.record_json import Photo, Setting, Trigger
-from agent.models import UNASSIGNED, Head, Kind, QualityReport, Verdict
+from agent.models import Head, Kind
 from agent.queue import disk, labels
 from agent.queue.database import Database
 from agent.queue.mending import Mending
@@ -27,41 +23,33 @@ from agent.queue.paths import Layout
 from agent.record import file as recordfile
 from agent.record import signing
 from agent.sync.reread import reread
-from hardware.camera import Frame
 from hardware.clock import BUILT
 from hardware.clock_system import SystemClock, boot_id
-from hardware.power import PowerReading
+from tests.bench.bare import PHOTO_BYTES, Sizes
+from tests.bench.stock import record_of
 from tests.powercut.stage import frames
 from tests.support.sealed import left_plain
-
-PHOTO_BYTES: Final = 300_000
-"""A photo of 2304x1296 at JPEG quality 70."""
 
 LONG_BYTES: Final = (860_000,) * 5
 """Items that fill a write-ahead log: SQLite empties it at 1000 pages of 4 KB. Ours reads no value
 of more than 1 MiB, and lets all of SQLite in this process have 32 MiB."""
 
-PAGE: Final = 100
-"""Rows that are read at once: enough that the reading does not show in the figures."""
+_ALL: Final = 1_000_000
 
 
-class Keeper(Protocol):
-    """What keeps photos in a folder; used from one thread."""
+class Queue(Protocol):
+    """A queue that keeps photos in a folder; used from one thread."""
 
     def grow(self) -> None:
-        """Leaves the files of a queue in use: its log was full, and what filled it is out."""
+        """Leave the files of a queue in use: its log was full, and what filled it is out."""
 
     def put(self, photo: bytes) -> None:
-        """Returns when the photo is called kept."""
-
-    def close(self) -> None: ...
-
-
-class Queue(Keeper, Protocol):
-    """A keeper that gives photos back."""
+        """Return when the photo is called kept."""
 
     def photos(self) -> Iterator[bytes]:
-        """Yields what waits, by the queue's own means."""
+        """Yield what waits, by the queue's own means."""
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +64,7 @@ class Contender:
 
     name: str
     open: Callable[[Path], Queue]
-    how: str
+    how: str = ""
 
 
 class OurQueue:
@@ -118,33 +106,31 @@ class OurQueue:
         self.tick()
 
     def put(self, photo: bytes) -> None:
-        self._chain.keep(Kind.PHOTO, self._moment, _record(photo), photo)
+        self._chain.keep(Kind.PHOTO, self._moment, record_of(photo), photo)
 
     def photos(self) -> Iterator[bytes]:
-        last = 0
-        while items := self._outbox.items(None, last, PAGE):
-            for item in items:
-                content = reread(self.layout.record(item.capture_id), item)
-                photo = recordfile.unpack(content).photo if isinstance(content, bytes) else None
-                if photo is not None:
-                    yield photo
-            last = items[-1].number
+        for item in self._outbox.items(None, 0, _ALL):
+            content = reread(self.layout.record(item.capture_id), item)
+            photo = recordfile.unpack(content).photo if isinstance(content, bytes) else None
+            if photo is not None:
+                yield photo
 
     def tick(self) -> None:
-        """Writes one page of SQLite's log."""
+        """Write one page of SQLite's log."""
         self._ticks += 1
         with self._database.step() as sql:
             sql.execute("INSERT OR REPLACE INTO facts VALUES ('tick', ?)", (str(self._ticks),))
 
     def log_pages(self) -> int:
-        """Returns how many pages SQLite's log holds now."""
+        """Return how many pages SQLite's log holds now."""
         return frames(self.layout)
 
-    def newest_bytes(self) -> int:
-        """Returns the size of the newest record's file; raises LookupError without one."""
-        for item in self._outbox.items(None, 0, 1_000_000)[-1:]:
-            return item.bytes
-        raise LookupError("nothing was put")
+    def sizes(self) -> Sizes:
+        """Keep one photo and return what was written; the log may not be emptied just then."""
+        before = self.log_pages()
+        self.put(new_photo())
+        newest = self._outbox.items(None, 0, _ALL)[-1]
+        return Sizes(newest.bytes - PHOTO_BYTES, self.log_pages() - before)
 
     def close(self) -> None:
         self._database.close()
@@ -163,19 +149,14 @@ class _Other(ABC):
 
     @abstractmethod
     def take(self) -> None:
-        """Takes the oldest out, for good."""
+        """Take the oldest out, for good."""
 
 
-class FileQueue(_Other):
-    """persist-queue's Queue: files of `chunksize` items each, and one that says where it ends."""
+class _PersistQueue(_Other):
+    """What persist-queue's queues have in common."""
 
-    def __init__(self, folder: Path, chunksize: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._queue = persistqueue.Queue(str(folder), chunksize=chunksize, tempdir=str(folder))
-
-    def take(self) -> None:
-        self._queue.get()
-        self._queue.task_done()
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
 
     def put(self, photo: bytes) -> None:
         self._queue.put(photo)
@@ -183,28 +164,33 @@ class FileQueue(_Other):
     def photos(self) -> Iterator[bytes]:
         for _ in range(self._queue.qsize()):
             yield self._queue.get(block=False)
+
+
+class FileQueue(_PersistQueue):
+    """persist-queue's Queue: files of `chunksize` items each, and one that says where it ends."""
+
+    def __init__(self, folder: Path, chunksize: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(persistqueue.Queue(str(folder), chunksize=chunksize, tempdir=str(folder)))
+
+    def take(self) -> None:
+        self._queue.get()
+        self._queue.task_done()
 
     def close(self) -> None:
         self._queue.headf.close()
         self._queue.tailf.close()
 
 
-class AckQueue(_Other):
+class AckQueue(_PersistQueue):
     """persist-queue's SQLiteAckQueue."""
 
     def __init__(self, folder: Path) -> None:
-        self._queue = persistqueue.SQLiteAckQueue(str(folder))
+        super().__init__(persistqueue.SQLiteAckQueue(str(folder)))
 
     def take(self) -> None:
         self._queue.ack(self._queue.get())
         self._queue.clear_acked_data(keep_latest=0)
-
-    def put(self, photo: bytes) -> None:
-        self._queue.put(photo)
-
-    def photos(self) -> Iterator[bytes]:
-        for _ in range(self._queue.qsize()):
-            yield self._queue.get(block=False)
 
     def close(self) -> None:
         self._queue.close()
@@ -270,22 +256,6 @@ def _device_key(path: Path) -> signing.PrivateKey:
     return key
 
 
-def _record(photo: bytes) -> dict[str, Any]:
-    """What the capture process says of a photo: its digest is the one part that takes time."""
-    frame = Frame(np.zeros((2, 2, 3), np.uint8), 8000, 1.0, 400.0, time.monotonic_ns())
-    scores = {"clipped_pct": 0.4, "mean_pct": 41.0, "noise": 0.38, "sharpness": 353.0}
-    return record_json.photo_record(
-        Setting(simulated=True, manifest="off"),
-        Trigger("command", "bench"),
-        Photo(hashlib.sha256(photo).hexdigest(), len(photo), frame, False, 0, "switched off"),
-        QualityReport(Verdict.OK, scores, "bench"),
-        stop=UNASSIGNED,
-        fix=None,
-        power=PowerReading(80, False, False),
-        retake_of=None,
-    )
-
-
 def new_photo() -> bytes:
-    """Returns bytes that no compression and no other photo helps with."""
+    """Return bytes that no compression and no other photo helps with."""
     return os.urandom(PHOTO_BYTES)

@@ -141,7 +141,7 @@ class Month:
 
 
 def capture_id(number: int) -> str:
-    """As random as a device's."""
+    """Return an id as random as a device's."""
     return str(UUID(_digest(number)))
 
 
@@ -166,13 +166,13 @@ def _boot(day: int, device: int) -> str:
 
 
 def fill(put: Put, records: int) -> None:
-    """All tables of a month; a million take some minutes."""
+    """Fill all tables of a month; a million records take some minutes."""
     for table, rows in Month(records, datetime.now(UTC)).tables().items():
         put(table, rows)
 
 
 def into_postgresql(url: str) -> Put:
-    """By COPY, with nothing checked; the planner knows what there is then."""
+    """Return what copies rows, with nothing checked; then the planner knows what there is."""
 
     def put(table: str, rows: Iterable[Row]) -> None:
         with psycopg.connect(url, autocommit=True) as connection:
@@ -186,7 +186,7 @@ def into_postgresql(url: str) -> Put:
 
 
 def into_sqlite(*databases: Database) -> Put:
-    """Through the seam: `backend` and `orders`, whichever has the table."""
+    """Return what inserts rows into `backend` or `orders`, whichever has the table."""
 
     def put(table: str, rows: Iterable[Row]) -> None:
         name, _, columns = table.partition(" ")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -27,8 +28,7 @@ from tests.backend.reports.samples import report, waits
 from tests.backend.reports.store import Reports
 from tests.backend.wire.store import Store
 from tests.bench import records
-from tests.bench.figures import Figure
-from tests.bench.rig import Rig
+from tests.bench.frame import Figure, Rig, by_turns, run_ms
 from tests.bench.route import STOPS, number, send_out
 from tests.support.backend import Backend
 from tests.support.demo_office import PICTURE
@@ -58,7 +58,7 @@ class Site:
     """One backend over so many records, and who asks it.
 
     Attributes:
-        started_s: from the start of its process until it answers.
+        started_ms: from the start of its process until it answers.
         sent: a record that has its receipt.
         opened: a new connection to its rows.
     """
@@ -70,8 +70,7 @@ class Site:
     dispatch: requests.Session
     maker: RecordMaker
     sent: str = ""
-    started_s: list[float] = field(default_factory=list)
-    taken: dict[str, list[float]] = field(default_factory=dict)
+    started_ms: list[float] = field(default_factory=list)
 
     def receipt(self) -> None:
         assert self.device.head(self.sent).status_code == 200
@@ -113,60 +112,50 @@ QUESTIONS: Final[Mapping[str, Callable[[Site], None]]] = {
 
 
 def measure(rig: Rig) -> list[Figure]:
-    """On PostgreSQL, which flushes nothing: a disk's own noise would hide what grows."""
+    """Ask PostgreSQL, which flushes nothing: a disk's own noise would hide what grows."""
     return _measured(rig, "postgresql")
 
 
 def measure_sqlite(rig: Rig) -> list[Figure]:
+    """Ask SQLite the same."""
     return _measured(rig, "sqlite")
 
 
 def _measured(rig: Rig, engine: str) -> list[Figure]:
-    """By turns, so that a slow moment meets both."""
     found: list[Figure] = []
     with ExitStack() as opened:
         sites = {}
-        for count in (FEW, 100_000 if rig.is_quick else 1_000_000):
+        for count in (FEW, rig.times(1_000_000, 100_000)):
             folder = rig.folder / f"rows-{engine}-{count}"
             sites[count] = opened.enter_context(_site(engine, folder, count, found))
-        _by_turns(sites, rig.rounds)
-        compared = list(_compared(engine, sites))
+        compared = list(_compared(engine, sites, rig.times(60, 10)))
     return [*found, *compared]
 
 
-def _by_turns(sites: Mapping[int, Site], rounds: int) -> None:
-    for turn in range(rounds):
-        for site in list(sites.values())[:: 1 if turn % 2 else -1]:
-            for name, ask in QUESTIONS.items():
-                _timed(site, name, ask)
+def _compared(engine: str, sites: Mapping[int, Site], rounds: int) -> Iterator[Figure]:
+    """Ask both by turns, so that a slow moment meets both."""
+    few, many = sites
+    taken = by_turns(
+        rounds,
+        {
+            (name, count): partial(run_ms, partial(ask, site))
+            for name, ask in QUESTIONS.items()
+            for count, site in sites.items()
+        },
+    )
     for _ in range(SCRAPES):
         time.sleep(KEPT_S)
-        for site in sites.values():
-            _timed(site, "/metrics", Site.metrics)
-    for site in sites.values():
-        site.taken["start until it answers"] = [one * 1e3 for one in site.started_s]
-
-
-def _timed(site: Site, name: str, ask: Callable[[Site], None]) -> None:
-    began_s = time.perf_counter()
-    ask(site)
-    site.taken.setdefault(name, []).append((time.perf_counter() - began_s) * 1e3)
-
-
-def _compared(engine: str, sites: Mapping[int, Site]) -> Iterator[Figure]:
-    (few, a_few), (many, a_lot) = sites.items()
-    for name, taken in a_lot.taken.items():
-        before = Figure("", "ms", a_few.taken[name])
-        yield Figure(
-            f"{engine}: {name}",
-            "x",
-            [Figure("", "ms", taken).median / before.median],
-            at_most=TIMES_FEW,
-            digits=2,
-            note=f"median at {many:,} records by median at {few:,}; {records.DEVICES:,} devices",
-        )
-        yield Figure(f"  {few:,}", "ms", a_few.taken[name])
-        yield Figure(f"  {many:,}", "ms", taken)
+        for count, site in sites.items():
+            taken.setdefault(("/metrics", count), []).append(run_ms(site.metrics))
+    for count, site in sites.items():
+        taken["start until it answers", count] = site.started_ms
+    note = f"median at {many:,} records by median at {few:,}; {records.DEVICES:,} devices"
+    for name in (*QUESTIONS, "/metrics", "start until it answers"):
+        times = statistics.median(taken[name, many]) / statistics.median(taken[name, few])
+        yield Figure(f"{engine}: {name}", "x", [times], TIMES_FEW, digits=2, note=note)
+        for count in sites:
+            yield Figure(f"  {count:,}", "ms", taken[name, count])
+        note = ""
 
 
 @contextmanager
@@ -179,14 +168,16 @@ def _site(engine: str, folder: Path, count: int, found: list[Figure]) -> Iterato
         backend = Backend(folder, switches=True, identity=True)
         opened.callback(backend.kill)
         backend.start()
-        began_s = time.monotonic()
-        fill(folder, count)
-        found.append(Figure(f"{engine}: {count:,} records put", "s", [time.monotonic() - began_s]))
+        put_s = run_ms(lambda: fill(folder, count)) / 1e3
+        found.append(Figure(f"{engine}: {count:,} records put", "s", [put_s]))
         if engine == "postgresql":
             found += sizes(server.url, count)
-        started_s = [_restarted_s(backend) for _ in range(STARTS)]
+        started_ms = []
+        for _ in range(STARTS):
+            backend.stop()
+            started_ms.append(run_ms(backend.start))
         site = asked_by(backend, folder, opened)
-        site.started_s += started_s
+        site.started_ms += started_ms
         site.intake(1)
         await_filed(folder)
         yield site
@@ -206,7 +197,7 @@ def fill(folder: Path, count: int) -> None:
 
 
 def _let_in(data: Path, devices: int) -> None:
-    """Of a hundred devices one has refused records, two are silent, five wait, one never spoke."""
+    """Let devices in; of a hundred one has refused records, two are silent, one never spoke."""
     now = datetime.now(UTC)
     names = [f"van-{number:05}" for number in range(devices)]
     until = rfc3339(now + timedelta(days=300))
@@ -236,7 +227,7 @@ def _report(kind: int, name: str, now: datetime) -> Report | None:
 
 
 def asked_by(backend: Backend, folder: Path, opened: ExitStack) -> Site:
-    """Makes a route to ask for, and signs everybody in."""
+    """Make a route to ask for, and sign everybody in."""
     office = open_office(Store(folder))
     send_out(office, VAN)
     Accounts(office.ledger).add_all(map(_account, ("customer", "dispatch")))
@@ -254,20 +245,13 @@ def asked_by(backend: Backend, folder: Path, opened: ExitStack) -> Site:
     )
 
 
-def _restarted_s(backend: Backend) -> float:
-    backend.stop()
-    began_s = time.monotonic()
-    backend.start()
-    return time.monotonic() - began_s
-
-
 def _account(role: str) -> Account:
     """Its role, name and password are one word."""
     return Account(role, role, role)
 
 
 def photo(maker: RecordMaker, stop: int) -> Any:
-    """Of a stop, which the device bound by its place."""
+    """Return a photo of a stop, which the device bound by its place."""
     said = {"stop": {"id": f"stop-{stop}", "bound_by": "place"}, "simulated": False}
     return maker.make(Kind.PHOTO, said, PICTURE, capture_id=CaptureId(new_id()))
 
@@ -279,20 +263,16 @@ def got(session: requests.Session, url: str) -> requests.Response:
 
 
 def _clean_up(engine: str, folder: Path, count: int) -> Iterator[Figure]:
-    """Its first steps where all is due: after a month without one, or with another retention."""
+    """Take its first steps when all is due: after a month without one, or with other retention."""
     due = open_office(Store(folder)).keeping.steps(datetime.now(UTC) + 2 * records.AGE)
-    taken = []
-    for _ in range(STEPS):
-        began_s = time.perf_counter()
-        next(due)
-        taken.append((time.perf_counter() - began_s) * 1e3)
+    taken = [run_ms(lambda: next(due)) for _ in range(STEPS)]
     name = f"{engine}: a step of clean-up, {count:,} records due"
     yield Figure(name, "ms", taken, note="rows alone: a bucket takes longer for its objects")
     yield Figure("  the longest", "ms", [max(taken)], at_most=float(STATEMENT_MS), digits=0)
 
 
 def sizes(url: str, count: int) -> Iterator[Figure]:
-    """What a record takes in each table, its indexes included."""
+    """Yield what a record takes in each table, its indexes included."""
     query = b"""SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relkind = 'r'
         AND relnamespace = current_schema()::regnamespace ORDER BY 2 DESC"""
     with psycopg.connect(url) as connection:

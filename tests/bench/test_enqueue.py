@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.bench import cuts
-from tests.bench.chart_rows import PANELS, names
+from tests.bench.bare import RawDisk, Sizes
 from tests.bench.cuts import Survey
-from tests.bench.enqueue import DISK_ONLY, survey_figures, time_figures
-from tests.bench.figures import Verdict
+from tests.bench.enqueue import survey_figures
+from tests.bench.frame import Verdict
 from tests.bench.queues import OTHERS, OURS, Contender, new_photo
-from tests.bench.rawdisk import RawDisk, Sizes
 from tests.support.backend import REPOSITORY
 
-BARE = Contender(cuts.RAW, lambda folder: RawDisk(folder, Sizes(3_000, 6)), "")
+BARE = Contender(cuts.RAW, lambda folder: RawDisk(folder, Sizes(3_000, 6)))
 ALL = (OURS, BARE, *OTHERS)
 
 CALLS = "rename,write,writev,pwrite64,fsync,fdatasync,flock,fcntl,fchmod,unlink,statfs"
@@ -29,7 +28,7 @@ import os, sys
 from contextlib import closing, suppress
 from pathlib import Path
 from tests.bench.queues import OurQueue, new_photo
-from tests.bench.rawdisk import RawDisk, sizes
+from tests.bench.bare import RawDisk
 
 def mark():
     with suppress(FileNotFoundError):
@@ -44,7 +43,7 @@ def traced(queue):
 folder = Path(sys.argv[1])
 with closing(OurQueue(folder / "ours")) as ours:
     ours.grow()
-    with closing(RawDisk(folder / "raw", sizes(ours))) as raw:
+    with closing(RawDisk(folder / "raw", ours.sizes())) as raw:
         raw.grow()
         traced(ours)
         traced(raw)
@@ -67,17 +66,6 @@ def test_a_queue_gives_back_what_it_kept_when_it_is_opened_again(
         assert Counter(queue.photos()) == Counter(photos)
 
 
-def test_every_figure_of_the_chart_is_measured() -> None:
-    """A renamed figure is seen here, and not after a run of minutes."""
-    timed = {name: [1.0, 2.0] for name in (*(one.name for one in ALL), DISK_ONLY)}
-    surveys = [Survey(one.name, [3], 1.2, [0]) for one in (*ALL, cuts.OFF_EXT4)]
-    measured = {one.name.strip() for one in (*time_figures(timed), *survey_figures(surveys))}
-
-    (panel,) = (panel for panel in PANELS if panel.section == "enqueue")
-
-    assert set(names(panel)) <= measured
-
-
 @pytest.mark.parametrize(
     ("survey", "missed"),
     [
@@ -90,7 +78,7 @@ def test_a_flush_too_many_and_a_lost_photo_are_missed_targets(
     survey: Survey, missed: list[str]
 ) -> None:
     """One state that loses a photo is enough."""
-    figures = survey_figures([survey])
+    figures = list(survey_figures([survey]))
 
     assert [one.name for one in figures if one.verdict is Verdict.MISSED] == missed
 

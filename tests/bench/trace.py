@@ -10,11 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One call, or one step of a generator; times are CLOCK_MONOTONIC ns.
-
-    Attributes:
-        value: what came back.
-    """
+    """One call, or one step of a generator; times are CLOCK_MONOTONIC ns."""
 
     name: str
     began_ns: int
@@ -25,8 +21,9 @@ class Span:
     def ms(self) -> float:
         return (self.ended_ns - self.began_ns) / 1e6
 
-    def holds(self, other: "Span") -> bool:
-        return self.began_ns <= other.began_ns and other.ended_ns <= self.ended_ns
+    def is_within(self, other: "Span") -> bool:
+        is_earlier = other.began_ns <= self.began_ns
+        return other is not self and is_earlier and self.ended_ns <= other.ended_ns
 
 
 class Trace:
@@ -37,7 +34,7 @@ class Trace:
 
     @contextmanager
     def watching(self, *places: tuple[Any, str]) -> Iterator[None]:
-        """Times the attribute of each owner, a module, a class or an object, until the end."""
+        """Time the attribute of each owner, a module, a class or an object, until the end."""
         with ExitStack() as replaced:
             for owner, name in places:
                 original = getattr(owner, name)
@@ -47,12 +44,11 @@ class Trace:
 
     @contextmanager
     def watching_steps(self, owner: Any, name: str) -> Iterator[None]:
-        """Times each step of the generator that `owner.name` returns, until the end."""
+        """Time each step of the generator that `owner.name` returns, until the end."""
         original = getattr(owner, name)
 
         def steps(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            generator = original(*args, **kwargs)
-            step = self._timed(name, functools.partial(next, generator, None))
+            step = self._timed(name, functools.partial(next, original(*args, **kwargs), None))
             while (found := step()) is not None:
                 yield found
 
@@ -66,9 +62,9 @@ class Trace:
         self._spans.clear()
 
     def all(self, *names: str) -> list[Span]:
-        """Returns the spans with these names that are not within another one of them."""
+        """Return the spans with these names that are not within another one of them."""
         found = [span for span in self._spans if span.name in names]
-        return [span for span in found if not any(_is_within(span, other) for other in found)]
+        return [span for span in found if not any(span.is_within(other) for other in found)]
 
     def last(self, name: str) -> Span:
         return self.all(name)[-1]
@@ -85,7 +81,3 @@ class Trace:
 
 def total_ms(spans: Iterable[Span]) -> float:
     return sum(span.ms for span in spans)
-
-
-def _is_within(span: Span, other: Span) -> bool:
-    return other is not span and other.holds(span)

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench import longline
-from tests.bench.figures import Figure
-from tests.bench.rig import Rig
+from tests.bench.frame import Figure, Rig
 from tests.bench.upload_jobs import CONTENDERS
 from tests.bench.upload_lines import Cutting, loopback, over, undisturbed
 from tests.bench.upload_runs import Load, Run, loaded, run
@@ -23,10 +22,11 @@ from tests.bench.upload_runs import Load, Run, loaded, run
 log = logging.getLogger(__name__)
 
 ROUND_TRIP_S: Final = 0.1
+
 OVER_BARE: Final = 1.05
 OVER_TUS: Final = 1.0
 IN_VAIN_PCT: Final = 5.0
-"""By a raw socket, by other tus clients; and in vain goes what was on its way at a cut."""
+"""By a raw socket, by other tus clients; and in vain is what was on its way at a cut."""
 
 WARM_RECORDS: Final = 5
 """First records of a connection that are left out at 100 ms: the window is still opening."""
@@ -36,6 +36,7 @@ WITHIN_S: Final = 300.0
 
 FAST: Final = Cutting(1e6, (0.5, 2.5))
 SLOW: Final = Cutting(62_500, (10.0, 10.0))
+SLOW_NAME: Final = "0.5 Mbit/s"
 """8 Mbit/s with cuts at random, as indoors; 0.5 Mbit/s with one every 10 s, as far from a mast."""
 
 READY_WITHIN_S: Final = 120.0
@@ -43,6 +44,9 @@ READY_WITHIN_S: Final = 120.0
 
 LARGE_PCT: Final = 99
 """JPEG quality that makes about 1.6 MB of the scene: 25 s at 0.5 Mbit/s (measured 2026-11)."""
+
+AT_100_MS: Final = "Uploading photos of 300 KB at 100 ms: from receipt to receipt"
+"""A panel of the chart."""
 
 BARE: Final = ("ours", "raw socket", "curl")
 TUS: Final = ("tuspy", "tus-js-client")
@@ -54,21 +58,21 @@ SERVED: Final = (
 
 CUTS: Final = (
     "cut at random after 0.5 to 2.5 s at 8 Mbit/s, every 10 s at 0.5 Mbit/s, all contenders at "
-    "once, each on a line of its own; after a cut ours goes on as always, tuspy with retries=100, "
-    "retry_delay=1 (its own: 0 and 30), tus-js-client with its defaults, curl --retry 1000 "
-    "--retry-delay 1 and raw socket after 1 s, both from the start"
+    "once, each on a line of its own; after a cut ours continues as always, tuspy with "
+    "retries=100, retry_delay=1 (its own: 0 and 30), tus-js-client with its defaults, curl "
+    "--retry 1000 --retry-delay 1 and raw socket after 1 s, both from the start"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many records each contender sends.
+    """Numbers of records that each contender sends.
 
     Attributes:
         rounds, round_records: at 100 ms, of ours, raw socket and curl in turn.
         tus_records: at 100 ms, of each tus client.
-        window_s: how long a contender may try on a line with cuts.
         large: records of 1.6 MB at 0.5 Mbit/s.
+        window_s: how long a contender may try on a line with cuts.
     """
 
     loopback: int
@@ -86,17 +90,16 @@ QUICK: Final = Sizes(6, 1, 12, 3, 8, 1, 0, 20.0)
 FULL: Final = Sizes(1_000, 10, 105, 100, 200, 20, 4, 240.0)
 
 
-def measure(rig: Rig) -> list[Figure]:
-    """Measures four lines; the one with 100 ms only where a TUN device can be made."""
+def measure(rig: Rig) -> Iterator[Figure]:
+    """Measure four lines; the one with 100 ms only if a TUN device can be made."""
     sizes = QUICK if rig.is_quick else FULL if rig.is_full else USUAL
     folder = rig.folder / "upload"
-    rows = list(_loopback(folder / "loopback", sizes))
+    yield from _loopback(folder / "loopback", sizes)
     if lacking := longline.missing():
         log.warning("event=left_out what=upload_at_100_ms reason=%r", lacking)
     else:
-        rows += _long(folder / "long", sizes)
-    rows += _cutting(folder / "cut", sizes)
-    return rows
+        yield from _long(folder / "long", sizes)
+    yield from _cutting(folder / "cut", sizes)
 
 
 def _loopback(folder: Path, sizes: Sizes) -> Iterator[Figure]:
@@ -105,11 +108,11 @@ def _loopback(folder: Path, sizes: Sizes) -> Iterator[Figure]:
         with loopback(folder / f"{name} server") as line:
             one = run(name, line, load, folder / name, WITHIN_S)
         note = f"{_told([one])}; {SERVED}" if name == "ours" else _told([one])
-        yield _time("loopback", name, one.each_ms, note)
+        yield Figure(f"loopback: {name}, receipt to receipt", "ms", one.each_ms, note=note)
 
 
 def _long(folder: Path, sizes: Sizes) -> Iterator[Figure]:
-    """Yields times and ratios; they take turns, so that a busy minute hits all of them."""
+    """Yield times and ratios; they take turns, so that a busy minute hits all of them."""
     runs: dict[str, list[Run]] = {name: [] for name in CONTENDERS}
     turns = [(sizes.round_records, BARE)] * sizes.rounds + [(sizes.tus_records, TUS)]
     with undisturbed() as priority:
@@ -118,7 +121,9 @@ def _long(folder: Path, sizes: Sizes) -> Iterator[Figure]:
                 runs[one.name].append(one)
     times = {name: [ms for one in some for ms in _warm(one)] for name, some in runs.items()}
     for name, some in runs.items():
-        yield _time("100 ms", name, times[name], f"{_told(some)}; {priority}")
+        note = f"{_told(some)}; {priority}"
+        head = f"100 ms: {name}, receipt to receipt"
+        yield Figure(head, "ms", times[name], note=note, panel=AT_100_MS)
     medians = {name: statistics.median(some) for name, some in times.items()}
     for name in (*BARE[1:], *TUS):
         ratio = medians["ours"] / medians[name]
@@ -126,29 +131,28 @@ def _long(folder: Path, sizes: Sizes) -> Iterator[Figure]:
         yield Figure(f"100 ms: ours over {name}", "x", [ratio], at_most=at_most, digits=3)
 
 
-def _turn(folder: Path, records: int, names: Iterable[str]) -> list[Run]:
-    load, runs = loaded(folder / "device", records), []
+def _turn(folder: Path, records: int, names: Iterable[str]) -> Iterator[Run]:
+    load = loaded(folder / "device", records)
     with longline.long_line(ROUND_TRIP_S) as line:
         for name in names:
             with over(line, folder / f"{name} server") as opened:
-                runs.append(run(name, opened, load, folder / name, WITHIN_S))
-    return runs
+                yield run(name, opened, load, folder / name, WITHIN_S)
 
 
 def _warm(one: Run) -> list[float]:
-    """The first records of a connection say what its start costs; tuspy has no other ones."""
+    """Leave out the first records, which say what a start costs; tuspy has no other ones."""
     return one.each_ms if one.name == "tuspy" else one.each_ms[min(WARM_RECORDS, one.asked // 3) :]
 
 
 def _cutting(folder: Path, sizes: Sizes) -> Iterator[Figure]:
-    """All contenders and kinds of records at once, each over a line of its own."""
+    """Let all contenders send all kinds of records at once, each over a line of its own."""
     loads = [
         ("8 Mbit/s", FAST, loaded(folder / "fast", sizes.fast)),
-        ("0.5 Mbit/s", SLOW, loaded(folder / "slow", sizes.slow)),
+        (SLOW_NAME, SLOW, loaded(folder / "slow", sizes.slow)),
     ]
     if sizes.large:
         large = loaded(folder / "large", sizes.large, LARGE_PCT)
-        loads.append(("0.5 Mbit/s", SLOW, large))
+        loads.append((SLOW_NAME, SLOW, large))
     jobs = [(label, line, load, name) for label, line, load in loads for name in CONTENDERS]
     ready = threading.Barrier(len(jobs))
     with ThreadPoolExecutor(len(jobs)) as pool:
@@ -163,7 +167,7 @@ def _cutting(folder: Path, sizes: Sizes) -> Iterator[Figure]:
 def _over_cuts(
     name: str, line: Cutting, load: Load, ready: threading.Barrier, window_s: float
 ) -> Run:
-    """Begins when the servers of all have started: 15 of them keep a small machine busy."""
+    """Begin when the servers of all have started: 15 of them keep a small machine busy."""
     place = load.device.folder / name
     try:
         with line.open(place / "server") as opened:
@@ -175,32 +179,21 @@ def _over_cuts(
 
 
 def _cut_figures(label: str, one: Run) -> Iterator[Figure]:
-    """Yields what was sent in vain, and the time."""
-    head = f"{label}, {one.record_bytes / 1e6:.1f} MB: {one.name}"
-    missing = one.asked - one.delivered
-    late = f"{missing} of {one.asked} did not arrive in {one.seconds:.0f} s"
-    yield Figure(
-        f"{head}, in vain",
-        "%",
-        [100 - one.useful_pct],
-        at_most=IN_VAIN_PCT if one.name == "ours" else None,
-        note=f"{_told([one])}; {CUTS}" if one.name == "ours" else _told([one]),
-    )
-    yield Figure(
-        f"{head}, each",
-        "s",
-        [one.seconds / max(one.delivered, 1)],
-        digits=2,
-        note=late if missing else "",
-    )
-
-
-def _time(label: str, name: str, each_ms: list[float], note: str) -> Figure:
-    return Figure(f"{label}: {name}, receipt to receipt", "ms", each_ms, note=note)
+    """Yield what was sent in vain, and the time."""
+    line = f"{label}, {one.record_bytes / 1e6:.1f} MB"
+    told, at_most = _told([one]), None
+    if one.name == "ours":
+        told, at_most = f"{told}; {CUTS}", IN_VAIN_PCT
+    in_vain = [100 - one.useful_pct]
+    panel = f"Uploading with cuts, {line}: bytes sent in vain" if label == SLOW_NAME else ""
+    yield Figure(f"{line}: {one.name}, in vain", "%", in_vain, at_most, note=told, panel=panel)
+    missing, each_s = one.asked - one.delivered, [one.seconds / max(one.delivered, 1)]
+    late = f"{missing} of {one.asked} did not arrive in {one.seconds:.0f} s" if missing else ""
+    yield Figure(f"{line}: {one.name}, each", "s", each_s, digits=2, note=late)
 
 
 def _told(runs: list[Run]) -> str:
-    """Returns requests, handshakes and bytes of all runs together, in words."""
+    """Return requests, handshakes and bytes of all runs together, in words."""
     records = sum(one.delivered for one in runs)
     each = max(records, 1)
     requests = sum(one.requests for one in runs) / each

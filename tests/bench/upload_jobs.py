@@ -8,21 +8,16 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from agent.models import Item
 from agent.trust.store import TrustStore
+from tests.bench.upload_clients import AGAIN_S
 from tests.bench.upload_server import Server
 from tests.support.backend import REPOSITORY
 from tests.support.device import Device
 from tests.support.enrolment import Enrolled, required
 from tests.support.npm import install, program
-
-AGAIN_S: Final = 1
-"""Wait after a cut where the contender's library or option asks for one.
-
-tuspy's own default is no retry, and 30 s; curl's is 1 s, doubling.
-"""
 
 NODE_FOLDER: Final = Path(__file__).parent / "upload_js"
 """Holds package.json; `npm ci` puts node_modules here, which git ignores."""
@@ -76,19 +71,18 @@ class Job:
     def url(self) -> str:
         return f"https://{self.server.name}:{self.port}"
 
-    def write(self, **more: Any) -> Path:
-        """Returns a file that says all of it, as JSON."""
+    def write(self) -> str:
+        """Return a file that says all of it, as JSON."""
         records = [
             {"metadata": one.metadata, "said": one.said, "path": str(one.path)}
             | {"capture_id": one.capture_id, "bytes": one.bytes}
             for one in self.records
         ]
-        files = self.identity.certificate_file, self.identity.key_file
+        certificate, key = map(str, self.identity.files)
         told = {"url": self.url, "ca": str(self.server.ca_file), "records": records}
-        told |= {"certificate": str(files[0]), "key": str(files[1])}
         path = self.folder / "job.json"
-        path.write_text(json.dumps(told | more))
-        return path
+        path.write_text(json.dumps(told | {"certificate": certificate, "key": key}))
+        return str(path)
 
 
 def ours(job: Job) -> list[str]:
@@ -102,51 +96,40 @@ def ours(job: Job) -> list[str]:
 
 
 def raw(job: Job) -> list[str]:
-    return [sys.executable, "-m", "tests.bench.upload_raw", str(job.write())]
+    return [sys.executable, "-m", "tests.bench.upload_clients", "raw", job.write()]
 
 
 def curl(job: Job) -> list[str]:
     """One process, one kept connection, one PUT per record."""
-    steps = "next\n".join(_curl_step(job, one) for one in job.records)
     config = job.folder / "curl.config"
-    config.write_text(steps)
+    config.write_text("next\n".join(_curl_step(job, one) for one in job.records))
     return [program("curl", "curl"), "--disable", "--config", str(config)]
 
 
 def tuspy(job: Job) -> list[str]:
-    return [sys.executable, "-W", "ignore", "-m", "tests.bench.upload_tuspy", str(job.write())]
+    python = [sys.executable, "-W", "ignore"]
+    return [*python, "-m", "tests.bench.upload_clients", "tuspy", job.write()]
 
 
 def tus_js(job: Job) -> list[str]:
     install(NODE_FOLDER)
-    return [program("node", "nodejs"), str(NODE_FOLDER / "upload.mjs"), str(job.write())]
+    return [program("node", "nodejs"), str(NODE_FOLDER / "upload.mjs"), job.write()]
 
 
-def tus_js_at_creation(job: Job) -> list[str]:
-    """The same, told to put the bytes on the POST."""
-    install(NODE_FOLDER)
-    told = job.write(at_creation=True)
-    return [program("node", "nodejs"), str(NODE_FOLDER / "upload.mjs"), str(told)]
-
-
-Contender = Callable[[Job], list[str]]
-"""Prepares a job and returns the command that does it."""
-
-CONTENDERS: Final[dict[str, Contender]] = {
+CONTENDERS: Final[dict[str, Callable[[Job], list[str]]]] = {
     "ours": ours,
     "raw socket": raw,
     "curl": curl,
     "tuspy": tuspy,
     "tus-js-client": tus_js,
 }
+"""Each prepares a job and returns the command that does it."""
 
 
-def start(contender: Contender, job: Job) -> "subprocess.Popen[bytes]":
-    """Starts it; what it says goes to a log in the job's folder."""
-    command = contender(job)
-    trusted = {
-        name: str(job.server.ca_file) for name in ("REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
-    }
+def start(name: str, job: Job) -> "subprocess.Popen[bytes]":
+    """Start a contender; what it says is in a log in the job's folder."""
+    command = CONTENDERS[name](job)
+    trusted = dict.fromkeys(("REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), str(job.server.ca_file))
     with (job.folder / "log").open("wb") as log:
         return subprocess.Popen(
             command, cwd=REPOSITORY, stdout=log, stderr=log, env={**os.environ, **trusted}

@@ -21,7 +21,7 @@ REAL_TIME_PRIORITY: Final = 1
 """The lowest: before all usual work, after whatever asks for more. Source: sched(7)."""
 
 LOOK_S: Final = 0.02
-"""How often it is looked for the first connection."""
+"""How often the cutter looks for the first connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Cutting:
 
     @contextmanager
     def open(self, data: Path) -> Iterator[Open]:
-        """Every line of the same kind is cut at the same moments after its first connection."""
+        """Open a line; all of one kind are cut at the same moments after their first connection."""
         with (
             running_server(data) as server,
             Bottleneck((server.host, server.port), self.bytes_per_s) as relay,
@@ -97,10 +97,10 @@ def over(line: LongLine, data: Path) -> Iterator[Open]:
 
 @contextmanager
 def undisturbed() -> Iterator[str]:
-    """Puts this thread, and what it starts, before all other work of the machine.
+    """Put this thread, and what it starts, before all other work of the machine.
 
-    Yields what is so, in words. A difference of 5 ms is measured here, and a busy machine makes
-    whoever does more wait longer for a core; every contender gets the same.
+    Yields which priority they have, in words. A difference of 5 ms is measured here, and a busy
+    machine makes the contender that does more wait longer for a core; all get the same.
     """
     usual = os.sched_getscheduler(0), os.sched_getparam(0)
     try:

@@ -9,21 +9,20 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from agent.capture import jpeg
 from agent.capture.device_key import device_key
 from agent.queue.database import Database
 from agent.queue.outbox import Outbox
 from agent.record.signing import PrivateKey
 from hardware.clock_system import boot_id
 from tests.bench.drain import requests_for_records
-from tests.bench.stock import stock
-from tests.bench.upload_jobs import CONTENDERS, Job, Record, start
+from tests.bench.stock import JPEG_QUALITY_PCT, stock
+from tests.bench.upload_jobs import Job, Record, start
 from tests.bench.upload_lines import Open
 from tests.support.device import Device
 from tests.support.enrolment import enrolled_beside
 
 LOOK_S: Final = 0.05
-"""How often it is looked whether a contender is done."""
+"""How often the bench looks whether a contender is done."""
 
 END_WITHIN_S: Final = 15.0
 """Longest end of a contender that has all its receipts."""
@@ -42,25 +41,28 @@ class Load:
     records: list[Record]
     key: PrivateKey
 
+    @property
+    def bytes(self) -> int:
+        return sum(one.bytes for one in self.records)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """What one contender did.
 
     Attributes:
-        asked: records it was given, of `asked_bytes` together.
+        asked: records it was given.
+        record_bytes: size of one; they differ by some bytes only.
         requests: for the records.
-        useful_bytes: of the records that have a receipt.
         seconds: from the start of its process to the last receipt, or all of its time.
         each_ms: from receipt to receipt, by one clock of the machine.
-        sent_bytes: counted at the bottleneck, towards the server; None where there is none.
+        sent_bytes: counted at the bottleneck, towards the server; None if there is none.
     """
 
     name: str
     asked: int
-    asked_bytes: int
+    record_bytes: int
     delivered: int
-    useful_bytes: int
     seconds: float
     each_ms: list[float]
     requests: int
@@ -68,28 +70,27 @@ class Run:
     sent_bytes: int | None
 
     @property
-    def record_bytes(self) -> int:
-        return self.asked_bytes // self.asked
+    def useful_bytes(self) -> int:
+        """Bytes of the records that have a receipt."""
+        return self.record_bytes * self.delivered
 
     @property
     def useful_pct(self) -> float:
-        """Useful over sent bytes; 0 where nothing was sent or counted."""
+        """Useful by sent bytes; 0 if nothing was sent or counted."""
         return 100 * self.useful_bytes / self.sent_bytes if self.sent_bytes else 0.0
 
 
-def loaded(folder: Path, records: int, jpeg_quality_pct: int | None = None) -> Load:
-    """Fills the queue of a new device; about 300 KB a record unless a quality is given."""
+def loaded(folder: Path, records: int, jpeg_quality_pct: int = JPEG_QUALITY_PCT) -> Load:
+    """Fill the queue of a new device; about 300 KB a record unless a quality is given."""
     made = Device(folder, device={"id": folder.name})
-    with stock(made) as queue:
-        if jpeg_quality_pct is not None:
-            queue.image = jpeg.encode(queue.frame.pixels, jpeg_quality_pct)
+    with stock(made, jpeg_quality_pct) as queue:
         items = [queue.outbox.get(queue.add()) for _ in range(records)]
     listed = [Record.of(item, made.layout.record(item.capture_id)) for item in items]
     return Load(made, listed, device_key(made.layout)[0])
 
 
 def run(name: str, line: Open, load: Load, folder: Path, window_s: float) -> Run:
-    """Lets a contender upload the load, for `window_s` at most.
+    """Let a contender upload the load, for `window_s` at most.
 
     Raises:
         RuntimeError: it ended without having uploaded all.
@@ -99,20 +100,18 @@ def run(name: str, line: Open, load: Load, folder: Path, window_s: float) -> Run
     job = Job(folder, line.server, line.port, load.device, load.records, identity)
     carried = line.carried_bytes
     began_ns = time.monotonic_ns()
-    with _ending(start(CONTENDERS[name], job)) as process:
+    with _ending(start(name, job)) as process:
         receipts_ns = _awaited(process, job, began_ns + int(window_s * 1e9))
         is_whole = len(receipts_ns) == len(job.records)
         last_ns = receipts_ns[-1] if is_whole else time.monotonic_ns()
         after, counts = line.carried_bytes, line.server.counts()
         if is_whole:
             _await_end(name, process, job)
-    asked_bytes = sum(one.bytes for one in job.records)
     return Run(
         name,
         len(job.records),
-        asked_bytes,
+        load.bytes // len(job.records),
         len(receipts_ns),
-        asked_bytes * len(receipts_ns) // len(job.records),  # they differ by some bytes only
         (last_ns - began_ns) / 1e9,
         [(b - a) / 1e6 for a, b in pairwise(receipts_ns)],
         requests_for_records(counts),
@@ -122,7 +121,7 @@ def run(name: str, line: Open, load: Load, folder: Path, window_s: float) -> Run
 
 
 def _awaited(process: "subprocess.Popen[bytes]", job: Job, until_ns: int) -> list[int]:
-    """Returns the moments of the receipts once all are there, or the time is over."""
+    """Return the moments of the receipts once all are there, or the time is over."""
     while True:
         is_over = time.monotonic_ns() > until_ns
         is_gone = process.poll() is not None
@@ -135,7 +134,7 @@ def _awaited(process: "subprocess.Popen[bytes]", job: Job, until_ns: int) -> lis
 
 
 def _await_end(name: str, process: "subprocess.Popen[bytes]", job: Job) -> None:
-    """Waits until the contender knows, too: our queue is empty, another's process has ended."""
+    """Wait until the contender knows, too: our queue is empty, another's process has ended."""
     until_s = time.monotonic() + END_WITHIN_S
     while _waiting(job) if name == "ours" else process.poll() is None:
         if time.monotonic() > until_s:

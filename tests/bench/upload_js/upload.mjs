@@ -18,7 +18,6 @@ async function upload({ path, said }, uploadUrl) {
       onError: () => resolve(false),
     }
     if (uploadUrl) options.uploadUrl = uploadUrl
-    if (job.at_creation) options.uploadDataDuringCreation = true
     new tus.Upload(content, options).start()
   })
 }

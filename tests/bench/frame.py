@@ -1,11 +1,15 @@
-"""What is measured, what it should be, and the table that says both; pure."""
+"""The frame of every section: a row with its samples and target, the table, and turns."""
 
 import statistics
 import textwrap
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from tests.support.backend import Backend
 
 WIDTH: Final = 104
 """Columns of a row."""
@@ -13,9 +17,11 @@ WIDTH: Final = 104
 _NAME_WIDTH: Final = 46
 _INDENT: Final = " " * 6
 
+Key = TypeVar("Key", bound=Hashable)
+
 
 class Verdict(StrEnum):
-    """What a figure comes to; UNBARRED where nothing was promised."""
+    """Result of a comparison with the target; UNBARRED means that there is no target."""
 
     MET = "met"
     MISSED = "MISSED"
@@ -24,17 +30,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
         name: what was measured, in words.
         unit: behind the numbers: "ms", "x", "MB", or nothing.
         samples: every repetition, in order; the median counts.
-        at_most: the promise; None where there is none.
+        at_most: the target; None if there is none.
         exactly: whether less than `at_most` is wrong, too.
         digits: behind the point.
-        pi: what would differ on a Pi.
-        note: how it was measured, where the name cannot say it.
+        note: how it was measured, if the name cannot say it.
+        panel: title of the chart's panel that shows it; the product's row is the first one there.
     """
 
     name: str
@@ -43,8 +49,8 @@ class Figure:
     at_most: float | None = None
     exactly: bool = False
     digits: int = 1
-    pi: str = ""
     note: str = ""
+    panel: str = ""
 
     @property
     def median(self) -> float:
@@ -60,7 +66,7 @@ class Figure:
 
     @property
     def verdict(self) -> Verdict:
-        """Compares the median unrounded, so that no bar moves by a digit."""
+        """Compare the median unrounded, so that no digit moves the target."""
         if self.at_most is None:
             return Verdict.UNBARRED
         wrong = self.median != self.at_most if self.exactly else self.median > self.at_most
@@ -77,13 +83,64 @@ class Figure:
             "p90": self.spread[1],
             "verdict": self.verdict or None,
             "samples": list(self.samples),
+            "digits": self.digits,
             "note": self.note,
-            "on_a_pi": self.pi,
+            "panel": self.panel,
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """One run of the benchmark.
+
+    Attributes:
+        folder: on the disk that the repository is on; it is deleted when the run ends.
+        backend: the reference backend, a process of its own; it asks for certificates.
+        is_quick: fewer repetitions, for a look.
+        is_full: 1,000 records in each upload, however long they take.
+    """
+
+    folder: Path
+    backend: Backend
+    is_quick: bool
+    is_full: bool = False
+
+    def times(self, usual: int, quick: int) -> int:
+        """Return how often to repeat."""
+        return quick if self.is_quick else usual
+
+
+def run_ms(job: Callable[[], object]) -> float:
+    """Return how long a job took."""
+    began_s = time.perf_counter()
+    job()
+    return (time.perf_counter() - began_s) * 1e3
+
+
+def by_turns(
+    rounds: int, jobs: Mapping[Key, Callable[[], float]], warm_up: int = 0
+) -> dict[Key, list[float]]:
+    """Return the samples that each job returned, round by round.
+
+    Each round begins with another job, so that a slow moment of the machine meets all of them.
+    The rounds of the warm-up come before and do not count.
+    """
+    samples: dict[Key, list[float]] = {key: [] for key in jobs}
+    keys = list(jobs)
+    for number in range(warm_up + rounds):
+        first = number % len(keys)
+        for key in (*keys[first:], *keys[:first]):
+            samples[key].append(jobs[key]())
+    return {key: taken[warm_up:] for key, taken in samples.items()}
+
+
+def ratios(samples: Sequence[float], by: Sequence[float]) -> list[float]:
+    """Return each sample by the one of the same round."""
+    return [one / other for one, other in zip(samples, by, strict=True)]
+
+
 def lines(section: str, figures: Sequence[Figure]) -> Iterator[str]:
-    """Yields the section's rows, each followed by its notes."""
+    """Yield the section's rows, each followed by its note."""
     yield row(section, "target", "measured", "p10 to p90", "n", "")
     for figure in figures:
         yield row(
@@ -94,19 +151,16 @@ def lines(section: str, figures: Sequence[Figure]) -> Iterator[str]:
             str(len(figure.samples)),
             figure.verdict,
         )
-        yield from _wrapped(figure.note)
-        yield from _wrapped(figure.pi and f"on a Pi: {figure.pi}")
+        yield from textwrap.wrap(
+            figure.note, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT
+        )
 
 
 def row(name: str, *cells: str) -> str:
-    """Returns one row; `cells` are target, measured, spread, count and verdict."""
+    """Return one row; `cells` are target, measured, spread, count and verdict."""
     target, measured, spread, count, verdict = cells
     columns = f"{name:<{_NAME_WIDTH}} {target:>9} {measured:>11} {spread:>18} {count:>5}  {verdict}"
     return columns.rstrip()
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
 
 
 def _target(figure: Figure) -> str:

@@ -1,0 +1,229 @@
+"""Whole processes of the device: how long they take, and their memory.
+
+Times stand beside what does the least: a Python that does nothing, or sha256sum.
+"""
+
+import json
+import os
+import resource
+import signal
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any, Final
+
+from agent.models import State
+from agent.queue.database import Database
+from agent.record import signing
+from tests.bench.device import cpu_ms, memory_of, new_device, running
+from tests.bench.frame import Figure, Rig, by_turns, run_ms
+from tests.bench.machine import python
+from tests.bench.rows import LONG_ANSWER, insert, waiting_rows
+from tests.support.backend import REPOSITORY
+from tests.support.device import Device
+from tests.support.outsider import Office
+from tests.support.photographed import PLAIN, Camera
+from tests.support.sealed import IDENTITY_FILE
+from tests.support.served import served
+
+CAPTURE_MB: Final = 180.0
+SERVE_MB: Final = 35.0
+"""Leave a Zero 2 W's 512 MB room for the system, the camera and `sync`; MB of 1,000,000 bytes."""
+
+DOOR_S: Final = 4.5
+"""From door to door: the simulated camera draws the next scene in 2.5 s, a second after a press."""
+
+FEW: Final = 10
+MANY: Final = 100_000
+"""A device on its round, and one that sent nothing for two years."""
+
+ALARMING: Final = 6
+"""Rows that need a person: more than the document names."""
+
+DOCUMENT_BYTES: Final = 1_500
+"""Short enough for a header, and to be asked for over a bad line."""
+
+NEVER_S: Final = 1e9
+"""CLOCK_BOOTTIME at which the rows are due, so that the running `sync` leaves them alone: in 30
+years, which a queue still believes."""
+
+PHOTO_BYTES: Final = 400_000
+"""A photo at 2304x1296 has 300,000 to 415,000."""
+
+VERIFY_S: Final = 10.0
+"""For a thousand: what somebody waits for without doing something else."""
+
+
+def start(rig: Rig) -> Iterator[Figure]:
+    """Start `capture` again and again on one state, beside a Python that does nothing."""
+    device = Device(rig.folder / "start")
+    _lights(device)  # which makes key and queue, and compiles the code as pip does
+    found: dict[str, list[float]] = {}
+    for _ in range(rig.times(10, 3)):
+        found.setdefault("python3 -c pass", []).append(run_ms(lambda: python("-c", "pass")))
+        for name, took_ms in _lights(device).items():
+            found.setdefault(name, []).append(took_ms)
+    for name, samples in found.items():
+        yield Figure(name, "ms", samples, digits=0)
+
+
+def _lights(device: Device) -> dict[str, float]:
+    """Return wall and processor time until the first light, and until ready, in ms."""
+    first: tuple[float, float] | None = None
+    began_s = time.monotonic()
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(device.folder / "pyc")}
+    with subprocess.Popen(
+        device.words("capture"), cwd=REPOSITORY, env=os.environ | compiled, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if b"event=light" not in line:
+                continue
+            ready = (time.monotonic() - began_s) * 1e3, cpu_ms(process.pid)
+            first = first or ready
+            if b"signal=ready" in line:
+                break
+        else:
+            raise RuntimeError("it did not get ready")
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+    names = ("first light: not ready", "  processor until the first light")
+    more = ("ready", "  processor until ready")
+    return dict(zip((*names, *more), (*first, *ready), strict=True))
+
+
+def memory(rig: Rig) -> Iterator[Figure]:
+    """Press at several doors, and ask `serve`; the memory of `sync` is in the section `drain`."""
+    doors = rig.times(6, 2)
+    device = new_device(rig.folder / "memory-capture", rig.backend, doors=doors)
+    found = []
+    with running(device, "capture") as capture:
+        for _ in range(doors):
+            capture.ask({"press": "photo"}, 30.0)
+            found.append(capture.memory())
+            time.sleep(DOOR_S)
+    peak_mb = max(one.peak_mb for one in found)
+    note = f"{doors} doors, 2304x1296"
+    yield Figure("capture: peak (VmHWM)", "MB", [peak_mb], CAPTURE_MB, note=note)
+    resident_mb = [one.resident_mb for one in found]
+    yield Figure("capture: resident (VmRSS)", "MB", resident_mb, CAPTURE_MB)
+    yield _serve_memory(rig)
+
+
+def _serve_memory(rig: Rig) -> Figure:
+    targets = ("/v1/status", "/v1/captures?limit=100", "/metrics")
+    asked = rig.times(300, 30)
+    with served(rig.folder / "memory-serve") as one:
+        one.device.start("capture")  # it makes the queue
+        with closing(Database(one.device.layout)) as database:
+            insert(database, islice(alarming_rows(), MANY))
+        with closing(one.line(one.client_file)) as line:
+            for target in islice(cycle(targets), asked):
+                line.request("GET", target)
+                answer = line.getresponse()
+                if not answer.read() or answer.status != 200:
+                    raise RuntimeError(f"{target}: {answer.status}")
+        resident_mb = [memory_of(one.pid).resident_mb]
+    note = f"{MANY:,} rows; after {asked} requests for status, a page of 100 records and /metrics"
+    return Figure("serve: resident (VmRSS)", "MB", resident_mb, SERVE_MB, note=note)
+
+
+def status(rig: Rig) -> Iterator[Figure]:
+    """Ask a device whose two processes run, with ten rows and with a hundred thousand."""
+    device = new_device(rig.folder / "status", rig.backend)
+    with (
+        running(device, "capture"),
+        running(device, "sync"),
+        closing(Database(device.layout)) as database,
+    ):
+        queued = alarming_rows()
+        insert(database, islice(queued, FEW))
+        yield from _asked(device, rig, FEW)
+        insert(database, islice(queued, MANY - FEW))
+        yield from _asked(device, rig, MANY)
+
+
+def alarming_rows() -> Iterator[dict[str, Any]]:
+    """Yield rows without end: the first few alarming, with long answers, the others waiting."""
+    for row in waiting_rows(NEVER_S):
+        is_refused = row["seq"] <= ALARMING
+        yield row | ({"state": State.REFUSED, "answer": LONG_ANSWER} if is_refused else {})
+
+
+def _asked(device: Device, rig: Rig, rows: int) -> Iterator[Figure]:
+    said = b""
+
+    def ask() -> None:
+        nonlocal said
+        words = device.words("status", "--json")
+        said = subprocess.run(words, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE).stdout
+
+    jobs = {"bare": lambda: run_ms(lambda: python("-c", "pass")), "status": lambda: run_ms(ask)}
+    bare_ms, status_ms = by_turns(rig.times(20, 5), jobs).values()
+    if json.loads(said)["queue"].get("refused") != ALARMING:
+        raise RuntimeError(f"it did not look at the queue: {said!r}")
+    by_bare = [one / statistics.median(bare_ms) for one in status_ms]
+    note = f"{ALARMING} rows refused and the others all waiting; capture and sync run and are asked"
+    name = f"status, {rows:,} rows, by python3 -c pass"
+    yield Figure(name, "x", by_bare, digits=2, note=note)
+    yield Figure(f"  time, {rows:,} rows", "ms", status_ms)
+    yield Figure(f"  document, {rows:,} rows", "B", [len(said)], at_most=DOCUMENT_BYTES, digits=0)
+
+
+def verify(rig: Rig) -> Iterator[Figure]:
+    """Verify a thousand records; fewer of them in a quick run, calculated for a thousand."""
+    folder, number = rig.folder / "outsider", rig.times(1_000, 100)
+    words, device = _hand_over(folder, number), Device(rig.folder / "elsewhere")
+    files = sorted(folder.glob("*.rec"))
+    ours, cpu, bare = [], [], []
+    for _ in range(3):
+        used_s, began_s = _children_s(), time.monotonic()
+        told = device.run("verify", str(folder), *words)
+        ours.append((time.monotonic() - began_s) * 1000 / number)
+        cpu.append((_children_s() - used_s) * 1000 / number)
+        if not told.stdout.endswith("holds: everything verifies\n"):
+            raise RuntimeError(f"it does not verify:\n{told.stdout[-500:]}{told.stderr}")
+        began_s = time.monotonic()
+        subprocess.run(["sha256sum", *files], check=True, stdout=subprocess.DEVNULL)
+        bare.append((time.monotonic() - began_s) * 1000 / number)
+    name = "doorstep verify of 1,000 sealed photos of 400 KB"
+    note = (
+        "opened, with Content Credentials, certificate, receipts and the list of revoked keys; "
+        "the whole process"
+    )
+    yield Figure(name, "s", ours, at_most=VERIFY_S, note=note)
+    yield Figure("  of it, processor", "s", cpu)
+    yield Figure("sha256sum of the same files", "s", bare, digits=2)
+
+
+def _hand_over(folder: Path, number: int) -> list[str]:
+    """Write what an outsider gets; returns the options that name it."""
+    (folder / "receipts").mkdir(parents=True)
+    camera, office, receipts = Camera(seals=True), Office(), []
+    noise = os.urandom(PHOTO_BYTES).replace(b"\xff", b"\xfe")
+    for _ in range(number):
+        made = camera.make(plain=PLAIN[:-2] + noise + PLAIN[-2:])
+        made.into(folder)
+        receipts.append(office.receipt(made))
+    (folder / "receipts/all.jws").write_text("\n".join(receipts))
+    (folder / "revoked.jws").write_text(office.listed())
+    (folder / "van-7.pem").write_bytes(camera.certificate_pem)
+    words = []
+    for name, content in {
+        "ca": camera.authority.pem,
+        "fleet-key": signing.public_pem(office.fleet_key.public_key()),
+        "identity": IDENTITY_FILE.encode(),
+    }.items():
+        path = folder.parent / f"outsider-{name}"
+        path.write_bytes(content)
+        words += [f"--{name}", str(path)]
+    return words
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
