@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.trust.certain import Agreed, agreed, certain_now
 from hardware.clock import BUILT, ClockSource, Moment
-from hardware.floor import LATEST
+from hardware.floor import AGREES_WITHIN, LATEST
 
 NOON = BUILT + timedelta(days=10)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -39,10 +39,16 @@ def test_what_is_more_than_a_day_apart_does_not_agree(apart: timedelta) -> None:
     assert agreed(NOON + apart, moment(NOON), 5.0) is None
 
 
+@pytest.mark.parametrize("apart", [AGREES_WITHIN, -AGREES_WITHIN])
+def test_what_is_a_day_apart_agrees(apart: timedelta) -> None:
+    assert agreed(NOON + apart, moment(NOON), 5.0) is not None
+
+
 def test_a_far_year_is_believed_of_nobody() -> None:
     far = LATEST + DAY
 
     assert agreed(far, moment(far), 5.0) is None
+    assert agreed(LATEST, moment(LATEST), 5.0) is not None
 
 
 def test_time_passes_by_boottime_and_by_nothing_else() -> None:
