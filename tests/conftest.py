@@ -11,8 +11,8 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
-from tests.backend.engines import chosen
-from tests.backend.engines.opening import PER_FOLDER, URL, schema_of
+from doorstep_backend.engines import chosen
+from doorstep_backend.engines.opening import PER_FOLDER, URL, schema_of
 from tests.support import sqlite_memory
 
 # No test is timed: on a busy machine an example may take any time.
@@ -101,7 +101,7 @@ def _kept_elsewhere(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def drop_schemas(folder: Path) -> None:
     """Of a folder, and of all below it."""
-    from tests.backend.engines.postgres import close_pools  # noqa: PLC0415 - as above
+    from doorstep_backend.engines.postgres import close_pools  # noqa: PLC0415 - as above
     from tests.support.postgres import drop_those_of  # noqa: PLC0415 - as above
 
     for schema in drop_those_of(os.environ[URL], _schemas(folder)):

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
-from tests.backend import health
-from tests.backend.engines.away import Away
-from tests.backend.engines.opening import open_database
-from tests.backend.health import Check, Readiness
+from doorstep_backend import health
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.opening import open_database
+from doorstep_backend.health import Check, Readiness
 from tests.support.engines import only_folder
 from tests.support.live_pages import Live, live_pages
 from tests.support.waiting import until

@@ -12,10 +12,10 @@ import pytest
 from cryptography import x509
 
 from agent.record import signing
-from tests.backend import keys
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.names import names_in
-from tests.backend.settings import WrongSettingError
+from doorstep_backend import keys
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.names import names_in
+from doorstep_backend.settings import WrongSettingError
 from tests.support.backend import REPOSITORY
 
 TIMES = 200
@@ -96,7 +96,7 @@ PUT = """
 import sys
 from pathlib import Path
 from agent.record import signing
-from tests.backend import keys
+from doorstep_backend import keys
 keys.put_key(Path(sys.argv[1]), signing.new_key())
 """
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend import unusable
-from tests.backend.engines.away import Away
-from tests.backend.office.export import new_zip
+from doorstep_backend import unusable
+from doorstep_backend.engines.away import Away
+from doorstep_backend.office.export import new_zip
 
 FAILS: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing folder": (

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend import zones
-from tests.backend.pages.words import day_and_time
-from tests.backend.settings import WrongSettingError, read_settings
+from doorstep_backend import zones
+from doorstep_backend.pages.words import day_and_time
+from doorstep_backend.settings import WrongSettingError, read_settings
 from tests.support.backend import REPOSITORY
 
 TOLD = {
@@ -84,7 +84,7 @@ def test_the_backend_and_its_commands_end_with_that_sentence(
     (tmp_path / "backend.toml").write_text('zone = "Europe/Zurick"\n')
     (tmp_path / "backend.db").touch()
 
-    command = [sys.executable, "-m", "tests.backend", "--data", str(tmp_path), *words]
+    command = [sys.executable, "-m", "doorstep_backend", "--data", str(tmp_path), *words]
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
     said = "backend.toml: zone: 'Europe/Zurick' is no IANA time zone: did you mean Europe/Zurich?\n"

@@ -16,10 +16,10 @@ from typing import Any
 
 import uvicorn
 
-from tests.backend import keys
-from tests.backend.app import create_app
-from tests.backend.serving import server_config
-from tests.backend.wire.store import Verdict
+from doorstep_backend import keys
+from doorstep_backend.app import create_app
+from doorstep_backend.serving import server_config
+from doorstep_backend.wire.store import Verdict
 from tests.faulty.intake import FaultyIntake
 from tests.faulty.store import FaultyStore, forget
 from tests.faulty.switches import Switches

@@ -18,8 +18,8 @@ from agent.sync.est import Est
 from agent.sync.http import Backend as Door
 from agent.sync.renewal import Renewal
 from agent.trust.store import TrustStore
-from tests.backend.identity.known import Label
-from tests.backend.identity.register import Register
+from doorstep_backend.identity.known import Label
+from doorstep_backend.identity.register import Register
 from tests.badnetwork.box import Way
 from tests.badnetwork.rig import in_memory
 from tests.support.backend import Backend, running_backend

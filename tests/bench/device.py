@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.process import control
-from tests.backend.identity.register import Register
+from doorstep_backend.identity.register import Register
 from tests.support.backend import Backend
 from tests.support.device import Device
 from tests.support.enrolment import required

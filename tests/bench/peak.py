@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from agent.status import header
-from tests.backend.engines.chosen import objects_of
-from tests.backend.identity.register import Register
-from tests.backend.office.model import open_office
+from doorstep_backend.engines.chosen import objects_of
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.model import open_office
+from doorstep_backend.wire.store import Store
 from tests.backend.reports.samples import document, waits
-from tests.backend.wire.store import Store
 from tests.bench.device import memory_of
 from tests.bench.frame import Figure, Rig
 from tests.bench.route import STOPS, number, send_out
@@ -152,7 +152,7 @@ def _erasing(servers: Servers, records: int) -> Iterator[Figure]:
 
 def _expired(servers: Servers, processes: int) -> tuple[int, float]:
     """Return how many records were erased, and in how many seconds."""
-    command = [sys.executable, "-m", "tests.backend", f"--data={servers.data}", "expire"]
+    command = [sys.executable, "-m", "doorstep_backend", f"--data={servers.data}", "expire"]
     begun_s = time.monotonic()
     with (servers.data / "backend.log").open("a") as log:
         running = [

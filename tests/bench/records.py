@@ -12,7 +12,7 @@ import psycopg  # noqa: TID251 - the test's own side: it fills tables
 from agent.models import Verdict, rfc3339
 from agent.record import signing
 from agent.record.receipt import RECEIPT_TYPE
-from tests.backend.engines.sql import Database
+from doorstep_backend.engines.sql import Database
 from tests.support.wire import announce
 
 DEVICES: Final = 1_000

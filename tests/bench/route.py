@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from tests.backend.office.model import Office
-from tests.backend.office.orders import Address, Order
+from doorstep_backend.office.model import Office
+from doorstep_backend.office.orders import Address, Order
 
 STOPS: Final = 150
 

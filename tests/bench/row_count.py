@@ -17,16 +17,16 @@ import requests  # noqa: TID251 - a browser's and another system's side of the w
 
 from agent.models import CaptureId, Kind, rfc3339
 from agent.record import signing
-from tests.backend.engines.opening import URL, open_database
-from tests.backend.engines.postgres import STATEMENT_MS, close_pools
-from tests.backend.identity.database import opened as open_register
-from tests.backend.office.model import open_office
-from tests.backend.pages.accounts import Account, Accounts
-from tests.backend.reports.read import Report
-from tests.backend.reports.routes import KEPT_S
+from doorstep_backend.engines.opening import URL, open_database
+from doorstep_backend.engines.postgres import STATEMENT_MS, close_pools
+from doorstep_backend.identity.database import opened as open_register
+from doorstep_backend.office.model import open_office
+from doorstep_backend.pages.accounts import Account, Accounts
+from doorstep_backend.reports.read import Report
+from doorstep_backend.reports.routes import KEPT_S
+from doorstep_backend.reports.store import Reports
+from doorstep_backend.wire.store import Store
 from tests.backend.reports.samples import report, waits
-from tests.backend.reports.store import Reports
-from tests.backend.wire.store import Store
 from tests.bench import records
 from tests.bench.frame import Figure, Rig, by_turns, run_ms
 from tests.bench.route import STOPS, number, send_out

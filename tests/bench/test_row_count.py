@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 
-from tests.backend.engines.opening import PER_FOLDER, URL
-from tests.backend.engines.postgres import close_pools
+from doorstep_backend.engines.opening import PER_FOLDER, URL
+from doorstep_backend.engines.postgres import close_pools
 from tests.bench import records, row_count
 from tests.bench.route import number
 from tests.bench.row_count import QUESTIONS, Site

@@ -24,16 +24,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.backend import keys
-from tests.backend.app import create_app
-from tests.backend.identity.est import Identity
-from tests.backend.identity.fleet import FleetDocuments, KeyFiles
-from tests.backend.identity.register import Register
-from tests.backend.serving import listen, server_config
-from tests.backend.wire import headers
-from tests.backend.wire.asking import asked
-from tests.backend.wire.intake import Intake
-from tests.backend.wire.store import Store, Verdict
+from doorstep_backend import keys
+from doorstep_backend.app import create_app
+from doorstep_backend.identity.est import Identity
+from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles
+from doorstep_backend.identity.register import Register
+from doorstep_backend.serving import listen, server_config
+from doorstep_backend.wire import headers
+from doorstep_backend.wire.asking import asked
+from doorstep_backend.wire.intake import Intake
+from doorstep_backend.wire.store import Store, Verdict
 from tests.faulty.wiring import Faulty
 from tests.support.backend import (
     CONTROL_TIMEOUT_S,

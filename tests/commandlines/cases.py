@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.command import commandline
-from tests.backend import __main__ as backend
+from doorstep_backend import __main__ as backend
 from tests.commandlines.world import CAPTURE_ID, DEVICE_ID, ORDER
 
 SEED: Final = 1
@@ -93,7 +93,7 @@ class Case:
     """One command line.
 
     Attributes:
-        program: `doorstep` or `tests.backend`.
+        program: `doorstep` or `doorstep_backend`.
         what: what is wrong with it: a name in WRONG or STREAMS, or another.
         redirect: how the shell starts it.
     """
@@ -127,7 +127,7 @@ def all_cases() -> list[Case]:
     """Return every wrong command line, in the order of the parsers."""
     return [
         *_of("doorstep", commandline.parser(), ()),
-        *_of("tests.backend", backend.parser(), ()),
+        *_of("doorstep_backend", backend.parser(), ()),
     ]
 
 

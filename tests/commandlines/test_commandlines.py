@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.command import commandline
-from tests.backend import __main__ as backend
+from doorstep_backend import __main__ as backend
 from tests.commandlines import tried as rig
 from tests.commandlines.cases import STREAMS, WRONG, Case, all_cases, sample
 from tests.support.device import REPOSITORY

@@ -36,7 +36,7 @@ SHOWN_CHARS: Final = 200
 
 EXIT_CODES: Final[Mapping[str, frozenset[int]]] = {
     "doorstep": frozenset(map(int, ExitCode)),
-    "tests.backend": frozenset({0, 1, 2}),
+    "doorstep_backend": frozenset({0, 1, 2}),
 }
 
 SETTINGS: Final = {"enrol": "enrolled.toml", "retire": "enrolled.toml"}

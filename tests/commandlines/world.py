@@ -6,8 +6,8 @@ from typing import Final
 
 from agent.models import CaptureId, Kind
 from agent.record import certificates, signing
-from tests.backend.office import demo
-from tests.backend.seals import Seals
+from doorstep_backend.office import demo
+from doorstep_backend.seals import Seals
 from tests.support.authority import new_authority
 from tests.support.backend import Backend
 from tests.support.demo_office import PICTURE, DemoOffice

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.backend import keys
+from doorstep_backend import keys
 from tests.support import nginx
 from tests.support.backend import Backend, running_backend
 from tests.support.buckets import Engine

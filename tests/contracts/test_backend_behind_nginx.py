@@ -12,9 +12,9 @@ from uuid import uuid4
 import pytest
 
 from agent.record import signing
-from tests.backend import keys
-from tests.backend.identity.authority import Authority
-from tests.backend.keys import Certificates
+from doorstep_backend import keys
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.keys import Certificates
 from tests.support import nginx
 from tests.support.backend import REPOSITORY, Backend
 from tests.support.enrolment import (
@@ -213,4 +213,4 @@ def test_it_listens_at_the_address_that_it_is_given(tmp_path: Path) -> None:
 
 
 def command(data: Path) -> list[str]:
-    return [sys.executable, "-m", "tests.backend", "--data", str(data), "--behind-proxy"]
+    return [sys.executable, "-m", "doorstep_backend", "--data", str(data), "--behind-proxy"]

@@ -13,14 +13,14 @@ import requests  # noqa: TID251 - the browser's side of the wire, not the device
 
 from agent.models import CaptureId, Kind, from_rfc3339
 from agent.record import signing
-from tests.backend.engines.opening import URL
-from tests.backend.identity.fleet import FleetDocuments
-from tests.backend.office import demo
-from tests.backend.office.demo import ACCOUNTS, ALLOWED
-from tests.backend.office.model import Office, open_office
-from tests.backend.pages import PREFIX
-from tests.backend.pages.accounts import Account, Accounts
-from tests.backend.wire.store import Store
+from doorstep_backend.engines.opening import URL
+from doorstep_backend.identity.fleet import FleetDocuments
+from doorstep_backend.office import demo
+from doorstep_backend.office.demo import ACCOUNTS, ALLOWED
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.pages.accounts import Account, Accounts
+from doorstep_backend.wire.store import Store
 from tests.support.backend import REPOSITORY, Backend
 from tests.support.demo_office import PICTURE
 from tests.support.device import environment
@@ -189,7 +189,7 @@ def test_nothing_is_erased_by_a_clock_that_is_ahead(pair: Pair) -> None:
 
 def command(pair: Pair, *words: str) -> tuple[int, str]:
     """How a start of another instance, or a command beside both, ends."""
-    told = [sys.executable, "-m", "tests.backend", "--data", str(pair.right.data), *words]
+    told = [sys.executable, "-m", "doorstep_backend", "--data", str(pair.right.data), *words]
     ran = subprocess.run(
         told, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
     )

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
-from tests.backend.engines.opening import URL, open_database
+from doorstep_backend.engines.opening import URL, open_database
 from tests.faulty.switches import Step
 from tests.support.backend import Backend
 from tests.support.buckets import Engine

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.serving import FINISH_S
+from doorstep_backend.serving import FINISH_S
 from tests.support.backend import Backend, running_backend
 from tests.support.engines import received_bytes
 from tests.support.factory import RecordMaker, new_id

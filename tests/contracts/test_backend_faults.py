@@ -12,7 +12,7 @@ import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
 from agent.errors import NotGenuine
-from tests.backend.wire.store import Store
+from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend, running_backend
 from tests.support.engines import received_bytes
 from tests.support.factory import RecordMaker, new_id

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from agent.models import CaptureId, Kind
-from tests.backend.engines.opening import open_database
-from tests.backend.engines.sql import Database
-from tests.backend.office import demo
-from tests.backend.office.model import Office, open_office
-from tests.backend.wire.store import Store
+from doorstep_backend.engines.opening import open_database
+from doorstep_backend.engines.sql import Database
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend, running_backend
 from tests.support.demo_office import PICTURE
 from tests.support.engines import only_sqlite

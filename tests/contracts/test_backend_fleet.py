@@ -6,10 +6,10 @@ from agent.record import signing
 from agent.rule.manifest import read
 from agent.trust import fleet
 from agent.trust.fleet import Fleet
-from tests.backend import keys
-from tests.backend.office import demo
-from tests.backend.office.model import open_office
-from tests.backend.wire.store import Store
+from doorstep_backend import keys
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import open_office
+from doorstep_backend.wire.store import Store
 from tests.support.enrolment import Van
 from tests.support.factory import new_id
 from tests.support.waiting import until

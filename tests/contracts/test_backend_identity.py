@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from agent.record import signing
-from tests.backend.identity.authority import Authority
+from doorstep_backend.identity.authority import Authority
 from tests.support.backend import Backend, running_backend
 from tests.support.enrolment import (
     Van,

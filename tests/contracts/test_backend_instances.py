@@ -14,14 +14,14 @@ import requests  # noqa: TID251 - the browser's side of the wire, not the device
 
 from agent.models import CaptureId, Kind
 from agent.record import signing
-from tests.backend.engines.opening import PER_FOLDER, URL
-from tests.backend.office import demo
-from tests.backend.office.demo import ACCOUNTS, ALLOWED, SIGNATURE
-from tests.backend.office.model import Office, open_office
-from tests.backend.pages import PREFIX
-from tests.backend.pages.accounts import Account, Accounts
-from tests.backend.pages.door import COOKIE
-from tests.backend.wire.store import Store
+from doorstep_backend.engines.opening import PER_FOLDER, URL
+from doorstep_backend.office import demo
+from doorstep_backend.office.demo import ACCOUNTS, ALLOWED, SIGNATURE
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.pages.accounts import Account, Accounts
+from doorstep_backend.pages.door import COOKIE
+from doorstep_backend.wire.store import Store
 from tests.conftest import drop_schemas
 from tests.support.backend import Backend
 from tests.support.demo_office import PICTURE

@@ -14,10 +14,10 @@ import pytest
 from agent.models import Kind
 from agent.record import signing
 from agent.rule.manifest import Manifest, read
-from tests.backend.identity.fleet import FleetDocuments
-from tests.backend.office import demo
-from tests.backend.office.model import Office, open_office
-from tests.backend.wire.store import Store
+from doorstep_backend.identity.fleet import FleetDocuments
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.wire.store import Store
 from tests.support.backend import REPOSITORY, Backend, running_backend
 from tests.support.demo_office import PICTURE
 from tests.support.engines import has
@@ -203,7 +203,7 @@ def test_the_offices_commands(tmp_path: Path) -> None:
     FleetDocuments(tmp_path)  # and keys: without any it is nobody's folder
 
     def command(*words: str) -> str:
-        told = [sys.executable, "-m", "tests.backend", "--data", str(tmp_path), *words]
+        told = [sys.executable, "-m", "doorstep_backend", "--data", str(tmp_path), *words]
         ran = subprocess.run(told, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         return ran.stdout or f"{ran.returncode}: {ran.stderr}"
 

@@ -15,9 +15,9 @@ from uuid import uuid4
 import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
-from tests.backend import keys
-from tests.backend.serving import BEHIND_PROXY_IDLE_S, IDLE_S
-from tests.backend.wire.headers import MAX_UPLOAD_BYTES, METADATA_LIMIT
+from doorstep_backend import keys
+from doorstep_backend.serving import BEHIND_PROXY_IDLE_S, IDLE_S
+from doorstep_backend.wire.headers import MAX_UPLOAD_BYTES, METADATA_LIMIT
 from tests.support import nginx
 from tests.support.backend import Backend
 from tests.support.enrolment import Van, enrolled_beside, expired

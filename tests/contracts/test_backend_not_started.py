@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.record import signing
-from tests.backend import keys
+from doorstep_backend import keys
 from tests.support.backend import REPOSITORY
 from tests.support.device import environment
 
@@ -60,7 +60,7 @@ def why_not(data: Path, *words: str) -> str:
     """The last line of a start that ends with 1 and no traceback, on SQLite."""
     with environment(DOORSTEP_DATABASE=""):
         ran = subprocess.run(
-            [sys.executable, "-m", "tests.backend", "--data", str(data), *words],
+            [sys.executable, "-m", "doorstep_backend", "--data", str(data), *words],
             cwd=REPOSITORY,
             capture_output=True,
             text=True,

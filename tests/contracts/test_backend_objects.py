@@ -14,11 +14,11 @@ import pytest
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
 
 from agent.models import Item, Kind, State
-from tests.backend.engines import chosen, opening
-from tests.backend.office import demo
-from tests.backend.office.model import Office, open_office
-from tests.backend.pages import PREFIX
-from tests.backend.wire.store import Store
+from doorstep_backend.engines import chosen, opening
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend, running_backend
 from tests.support.buckets import Engine
 from tests.support.demo_office import PICTURE

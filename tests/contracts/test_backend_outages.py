@@ -19,8 +19,8 @@ import pytest
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
 
 from agent.models import rfc3339
-from tests.backend.engines.opening import PER_FOLDER, URL
-from tests.backend.pages import PREFIX
+from doorstep_backend.engines.opening import PER_FOLDER, URL
+from doorstep_backend.pages import PREFIX
 from tests.support.backend import Backend
 from tests.support.factory import new_id
 from tests.support.people import CUSTOMER, browser

@@ -15,13 +15,13 @@ import pytest
 
 from agent.models import Kind
 from agent.record import signing
-from tests.backend.engines.opening import PER_FOLDER, URL
-from tests.backend.identity.admission import REVOKED, TECHNICIAN_REVOKED, UNKNOWN
-from tests.backend.office import demo
-from tests.backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
-from tests.backend.office.model import Office, open_office
-from tests.backend.seals import Seals
-from tests.backend.wire.store import Store
+from doorstep_backend.engines.opening import PER_FOLDER, URL
+from doorstep_backend.identity.admission import REVOKED, TECHNICIAN_REVOKED, UNKNOWN
+from doorstep_backend.office import demo
+from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.seals import Seals
+from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend
 from tests.support.buckets import Engine
 from tests.support.demo_office import PICTURE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.engines.opening import URL
+from doorstep_backend.engines.opening import URL
 from tests.support.backend import REPOSITORY, Backend, running_backend
 from tests.support.enrolment import Van, enrolled
 from tests.support.factory import RecordMaker, new_id
@@ -97,7 +97,7 @@ def test_a_command_over_a_folder_without_keys_makes_none(
 def ran(*words: str) -> subprocess.CompletedProcess[str]:
     """A start or a command of the backend that ends by itself."""
     return subprocess.run(
-        [sys.executable, "-m", "tests.backend", *words],
+        [sys.executable, "-m", "doorstep_backend", *words],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -15,7 +15,7 @@ import pytest
 
 from agent.status import header
 from agent.status.metrics import CONTENT_TYPE
-from tests.backend.engines.opening import open_database
+from doorstep_backend.engines.opening import open_database
 from tests.backend.reports.samples import document, waits
 from tests.support.backend import Backend, running_backend
 from tests.support.enrolment import Van, enrolled

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.backend.engines.opening import URL
+from doorstep_backend.engines.opening import URL
 from tests.support.backend import Backend
 from tests.support.buckets import Engine
 from tests.support.enrolment import Van, enrolled

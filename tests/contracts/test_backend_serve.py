@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 
 from agent.record import signing
-from tests.backend.identity.admission import A_CLIENTS, CLIENT_REVOKED, FOR_CLIENTS_ONLY
-from tests.backend.identity.names import names_in
+from doorstep_backend.identity.admission import A_CLIENTS, CLIENT_REVOKED, FOR_CLIENTS_ONLY
+from doorstep_backend.identity.names import names_in
 from tests.support.backend import Backend
 from tests.support.enrolment import Van, ask, asked, certificate_in, kept
 from tests.support.wire import speaking_to

@@ -12,9 +12,9 @@ import pytest
 import requests  # noqa: TID251 - the test's own side of the wire
 
 from agent.record import signing
-from tests.backend.engines.opening import URL, open_database
-from tests.backend.identity.clients import Kind
-from tests.backend.pages import PREFIX
+from doorstep_backend.engines.opening import URL, open_database
+from doorstep_backend.identity.clients import Kind
+from doorstep_backend.pages import PREFIX
 from tests.support.backend import Backend, running_backend
 from tests.support.engines import only_sqlite
 from tests.support.enrolment import Van, ask, asked, technician

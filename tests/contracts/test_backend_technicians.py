@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 
-from tests.backend.identity.clients import Clients, Kind
-from tests.backend.identity.known import DeviceState
-from tests.backend.identity.register import Register
-from tests.backend.wire.rescued import Rescues
-from tests.backend.wire.store import Store
-from tests.backend.wire.tus import NO_SUCH_UPLOAD
+from doorstep_backend.identity.clients import Clients, Kind
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.identity.register import Register
+from doorstep_backend.wire.rescued import Rescues
+from doorstep_backend.wire.store import Store
+from doorstep_backend.wire.tus import NO_SUCH_UPLOAD
 from tests.support.backend import Backend
 from tests.support.engines import has
 from tests.support.enrolment import Van, enrolled, technician

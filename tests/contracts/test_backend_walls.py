@@ -160,7 +160,7 @@ def test_an_account_is_made_changed_and_ended_while_the_backend_serves(alone: Ba
     """Each change ends its sessions at the next page."""
 
     def command(*words: str, password: str = "") -> str:
-        told = [sys.executable, "-m", "tests.backend", "--data", str(alone.data), *words]
+        told = [sys.executable, "-m", "doorstep_backend", "--data", str(alone.data), *words]
         ran = subprocess.run(
             told, input=password, cwd=REPOSITORY, capture_output=True, text=True, check=False
         )

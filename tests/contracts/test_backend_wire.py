@@ -11,9 +11,9 @@ import pytest
 
 from agent.models import Kind
 from agent.record.verify import examine
-from tests.backend.engines.chosen import objects_of
-from tests.backend.engines.objects import REFUSED, TEXT
-from tests.backend.wire.store import Store
+from doorstep_backend.engines.chosen import objects_of
+from doorstep_backend.engines.objects import REFUSED, TEXT
+from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend
 from tests.support.engines import has
 from tests.support.factory import RecordMaker, decoded, is_high, new_id, respelled_file

@@ -14,10 +14,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.backend.engines.away import Away
-from tests.backend.engines.postgres import Postgres as OnPostgres
-from tests.backend.engines.sql import Column, Conflict, Database, Only, Room, Step, statements
-from tests.backend.engines.sqlite import Sqlite
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.postgres import Postgres as OnPostgres
+from doorstep_backend.engines.sql import Column, Conflict, Database, Only, Room, Step, statements
+from doorstep_backend.engines.sqlite import Sqlite
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.waiting import until
 

@@ -14,13 +14,13 @@ from uuid import uuid4
 import psycopg  # noqa: TID251 - the test's own side
 import pytest
 
-from tests.backend import health
-from tests.backend.engines import postgres
-from tests.backend.engines.away import Away
-from tests.backend.engines.opening import CONNECTIONS
-from tests.backend.engines.postgres import translated
-from tests.backend.engines.sql import Database, Room, UnfitError, statements
-from tests.backend.office.ledger import OFFICE
+from doorstep_backend import health
+from doorstep_backend.engines import postgres
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.opening import CONNECTIONS
+from doorstep_backend.engines.postgres import translated
+from doorstep_backend.engines.sql import Database, Room, UnfitError, statements
+from doorstep_backend.office.ledger import OFFICE
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.waiting import until
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.copies.shows import Shows
-from tests.backend.engines.objects import PHOTO, REFUSED, Changed, Missing, Objects, copy_name
-from tests.backend.office import demo
-from tests.backend.wire.intake import DigestMismatchError
+from doorstep_backend.copies.shows import Shows
+from doorstep_backend.engines.objects import PHOTO, REFUSED, Changed, Missing, Objects, copy_name
+from doorstep_backend.office import demo
+from doorstep_backend.wire.intake import DigestMismatchError
 from tests.faulty.switches import switched
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.factory import new_id

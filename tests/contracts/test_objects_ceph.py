@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.backend.engines.away import Away
-from tests.backend.engines.s3 import DIGEST
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.s3 import DIGEST
 from tests.support.buckets import Engine
 from tests.support.ceph import LET_IN, Ceph
 from tests.support.factory import new_id

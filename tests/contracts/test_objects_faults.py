@@ -14,12 +14,12 @@ from uuid import uuid4
 
 import pytest
 
-from tests.backend.engines.away import Away
-from tests.backend.engines.chosen import objects_of
-from tests.backend.engines.objects import Changed, Missing
-from tests.backend.engines.s3 import S3, read_address
-from tests.backend.office import demo
-from tests.backend.settings import WrongSettingError
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.chosen import objects_of
+from doorstep_backend.engines.objects import Changed, Missing
+from doorstep_backend.engines.s3 import S3, read_address
+from doorstep_backend.office import demo
+from doorstep_backend.settings import WrongSettingError
 from tests.support.buckets import Engine
 from tests.support.demo_office import DemoOffice
 from tests.support.engines import only_folder

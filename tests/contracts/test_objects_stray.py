@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from agent.models import Kind
-from tests.backend.engines.objects import Missing
-from tests.backend.office import demo
-from tests.backend.office.archive import archive
-from tests.backend.office.worker import Worker
-from tests.backend.wire import stray
+from doorstep_backend.engines.objects import Missing
+from doorstep_backend.office import demo
+from doorstep_backend.office.archive import archive
+from doorstep_backend.office.worker import Worker
+from doorstep_backend.wire import stray
 from tests.support.demo_office import PICTURE, DemoOffice
 from tests.support.factory import RecordMaker, new_id
 from tests.support.opened import Opened

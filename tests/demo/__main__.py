@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.backend.office.model import Office
+from doorstep_backend.office.model import Office
 from tests.demo import people, screen, story
 from tests.demo.options import read_options
 from tests.demo.play import play

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from agent.status import words
-from tests.backend.reports.shape import believed, status_of
+from doorstep_backend.reports.shape import believed, status_of
 from tests.demo.driver import Van
 from tests.support.backend import Backend
 

@@ -16,8 +16,8 @@ from agent.record import receipt
 from agent.rule import manifest
 from agent.trust.keys import fleet_in_hand
 from agent.trust.store import TrustStore
+from doorstep_backend.office.orders import Order
 from hardware.indicator import Signal
-from tests.backend.office.orders import Order
 from tests.demo import lights
 from tests.demo.receiver import Place, Receiver
 from tests.demo.story import Step, place

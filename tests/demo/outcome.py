@@ -9,9 +9,9 @@ from textwrap import wrap
 from typing import Any, Final
 
 from agent.models import BoundBy, Reason, Verdict
-from tests.backend.office.model import Office
-from tests.backend.office.orders import NoSuchOrder, Order
-from tests.backend.pages import words
+from doorstep_backend.office.model import Office
+from doorstep_backend.office.orders import NoSuchOrder, Order
+from doorstep_backend.pages import words
 from tests.demo import story
 from tests.demo.asking import WIDTH
 from tests.demo.driver import Pressed

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from tests.backend.office import demo
-from tests.backend.office.model import Office
-from tests.backend.pages import PREFIX
-from tests.backend.pages.accounts import Account, Accounts
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import Office
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.pages.accounts import Account, Accounts
 from tests.support.backend import Backend
 
 COLUMNS: Final = "  {:<18}{:<10}{:<21}{}"

@@ -13,10 +13,10 @@ from typing import Final
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tests.backend.office import demo
-from tests.backend.office.model import open_office
-from tests.backend.pages import PREFIX
-from tests.backend.wire.store import Store
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import open_office
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend
 
 FOLDER: Final = Path(__file__).parent / "pictures"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.errors import DoorstepError
+from doorstep_backend.office.model import Office
 from hardware.simulated.buttons import PRESS_S
-from tests.backend.office.model import Office
 from tests.demo import lights, outcome, people, world
 from tests.demo.depot import depot, let_in
 from tests.demo.dispatch import Dispatch

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.backend.wire.store import Store
+from doorstep_backend.wire.store import Store
 from tests.demo.driver import Van
 
 FOLDER = "proof"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from agent.rule.manifest import Manifest
-from tests.backend.office import demo
-from tests.backend.office.model import Office
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import Office
 from tests.demo import outcome, proof, story
 from tests.demo.asking import Asking
 from tests.demo.depot import depot, let_in

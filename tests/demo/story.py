@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from agent.models import BoundBy, Reason
-from tests.backend.office import demo
-from tests.backend.office.model import Office, open_office
-from tests.backend.office.orders import Order
-from tests.backend.wire.store import Store
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.office.orders import Order
+from doorstep_backend.wire.store import Store
 from tests.demo.receiver import Place
 
 YARD: Final = "1009"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.office import demo
-from tests.backend.office.model import Office
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import Office
 from tests.demo import people, story, world
 from tests.demo.story import ROUND, Step
 

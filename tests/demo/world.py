@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.backend.office import demo
-from tests.backend.office.model import Office
-from tests.backend.office.orders import Order
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import Office
+from doorstep_backend.office.orders import Order
 from tests.demo import outcome
 from tests.demo.receiver import Place
 from tests.demo.story import M_PER_DEG

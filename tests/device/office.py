@@ -10,9 +10,9 @@ from typing import Final
 
 from agent.models import Label
 from agent.record import file as recordfile
-from tests.backend.office.model import open_office
-from tests.backend.office.orders import Address, Order
-from tests.backend.wire.store import Store
+from doorstep_backend.office.model import open_office
+from doorstep_backend.office.orders import Address, Order
+from doorstep_backend.wire.store import Store
 from tests.device.furnish import HOST, NAME
 from tests.support.backend import Backend
 from tests.support.chrony import chronyd

@@ -31,12 +31,14 @@ def test_it_tells_its_options(rig: str) -> None:
     assert told.stdout.startswith("usage: ")
 
 
-@pytest.mark.parametrize("module", ["arm64", "backend.monitoring", "documents.wiring"])
+@pytest.mark.parametrize(
+    "module", ["tests.arm64", "doorstep_backend.monitoring", "tests.documents.wiring"]
+)
 @pytest.mark.parametrize(("word", "status"), [("--help", 0), ("--no-such-option", 2)])
 def test_module_that_prints_does_not_start_work(module: str, word: str, status: int) -> None:
     """Its output may be redirected into a file of the repository."""
     ended = subprocess.run(
-        [sys.executable, "-m", f"tests.{module}", word],
+        [sys.executable, "-m", module, word],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

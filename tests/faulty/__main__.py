@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.backend.__main__ import main
+from doorstep_backend.__main__ import main
 from tests.faulty.wiring import Faulty
 
 if __name__ == "__main__":

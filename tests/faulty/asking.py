@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from tests.backend.health import ALIVE, READY
-from tests.backend.identity.admission import is_for_clients
-from tests.backend.pages import is_for_people
+from doorstep_backend.health import ALIVE, READY
+from doorstep_backend.identity.admission import is_for_clients
+from doorstep_backend.pages import is_for_people
 
 CONTROL_PATHS: Final = frozenset({"/switches", "/counts"})
 """Where a test asks."""

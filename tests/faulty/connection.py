@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope
 
-from tests.backend.wire.connections import PatientProtocol
+from doorstep_backend.wire.connections import PatientProtocol
 from tests.faulty.asking import is_a_devices
 from tests.faulty.switches import Counts, Switches
 

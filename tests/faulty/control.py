@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.backend.wire.questions import json_object
-from tests.backend.wire.store import Store
+from doorstep_backend.wire.questions import json_object
+from doorstep_backend.wire.store import Store
 from tests.faulty.asking import CONTROL_PATHS
 from tests.faulty.store import forget
 from tests.faulty.switches import Counts, Panel, Switches

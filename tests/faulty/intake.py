@@ -1,8 +1,8 @@
 """An intake that refuses what it would take in, and dies once it knows the digest."""
 
 from agent.record import file as recordfile
-from tests.backend.wire.intake import Intake, Refusal
-from tests.backend.wire.store import Upload
+from doorstep_backend.wire.intake import Intake, Refusal
+from doorstep_backend.wire.store import Upload
 from tests.faulty.switches import IN_FORCE, Step, reach
 
 

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.record.signing import PrivateKey
-from tests.backend.identity.admission import EST
+from doorstep_backend.identity.admission import EST
 from tests.faulty.asking import is_a_devices
 from tests.faulty.connection import drain, line_of
 from tests.faulty.receipts import Forger

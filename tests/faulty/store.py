@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.backend.wire.store import Store, Upload, Verdict
+from doorstep_backend.wire.store import Store, Upload, Verdict
 from tests.faulty.switches import Step, reach
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from starlette.middleware import Middleware
 
-from tests.backend import keys
-from tests.backend.app import Wiring
-from tests.backend.identity.fleet import KeyFiles
-from tests.backend.wire.store import Store
+from doorstep_backend import keys
+from doorstep_backend.app import Wiring
+from doorstep_backend.identity.fleet import KeyFiles
+from doorstep_backend.wire.store import Store
 from tests.faulty.connection import FaultyProtocol, counting
 from tests.faulty.control import Controls
 from tests.faulty.intake import FaultyIntake

@@ -46,16 +46,14 @@ _MODULES: Final = frozenset(
 """Modules that parse in more ways than the names above: each import counts."""
 
 
+PACKAGES: Final = tuple(
+    REPOSITORY / name for name in ("agent", "hardware", "tests/backend/doorstep_backend")
+)
+
+
 def product_files() -> list[Path]:
-    """Return the modules that meet foreign bytes; tests and samples of the backend do not."""
-    found = []
-    for folder in ("agent", "hardware", "tests/backend"):
-        found += [one for one in (REPOSITORY / folder).rglob("*.py") if not _is_test(one)]
-    return sorted(found)
-
-
-def _is_test(path: Path) -> bool:
-    return path.name.startswith("test_") or path.name == "conftest.py"
+    """Return the modules of the product."""
+    return sorted(path for folder in PACKAGES for path in folder.rglob("*.py"))
 
 
 def places(source: str, name: str) -> set[str]:
@@ -66,8 +64,9 @@ def places(source: str, name: str) -> set[str]:
 def all_places() -> set[str]:
     """Return the places in all of these modules."""
     found: set[str] = set()
-    for path in product_files():
-        found |= places(path.read_text(), str(path.relative_to(REPOSITORY)))
+    for folder in PACKAGES:
+        for path in folder.rglob("*.py"):
+            found |= places(path.read_text(), str(path.relative_to(folder.parent)))
     return found
 
 

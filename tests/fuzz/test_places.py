@@ -90,4 +90,6 @@ def _under(
 
 def _place(code: CodeType) -> str:
     inside = code.co_qualname.replace(".<locals>", "")
-    return f"{code.co_filename.removeprefix(f'{REPOSITORY}/')}:{inside}"
+    return (
+        f"{code.co_filename.removeprefix(f'{REPOSITORY}/').removeprefix('tests/backend/')}:{inside}"
+    )

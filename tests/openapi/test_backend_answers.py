@@ -9,12 +9,12 @@ from uuid import uuid4
 import pytest
 
 from agent.record import signing
-from tests.backend.identity.register import MOST_IN_A_DAY, Register
-from tests.backend.office import demo
-from tests.backend.office.model import open_office
-from tests.backend.wire.headers import MAX_UPLOAD_BYTES
-from tests.backend.wire.quota import MOST_OPEN_BYTES
-from tests.backend.wire.store import Store
+from doorstep_backend.identity.register import MOST_IN_A_DAY, Register
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import open_office
+from doorstep_backend.wire.headers import MAX_UPLOAD_BYTES
+from doorstep_backend.wire.quota import MOST_OPEN_BYTES
+from doorstep_backend.wire.store import Store
 from tests.openapi.documents import BACKEND, Held, allowed, answers, operations
 from tests.openapi.hooks import own_name
 from tests.support.backend import Backend, running_backend

@@ -14,14 +14,14 @@ from agent.record import signing
 from agent.serve.answer import Answer
 from agent.serve.answers import Answers
 from agent.serve.connection import METHODS
-from tests.backend import keys
-from tests.backend.app import create_app
-from tests.backend.identity.est import Identity
-from tests.backend.identity.fleet import FleetDocuments
-from tests.backend.office.model import open_office
-from tests.backend.pages import PREFIX
-from tests.backend.wire.intake import Intake
-from tests.backend.wire.store import Store
+from doorstep_backend import keys
+from doorstep_backend.app import create_app
+from doorstep_backend.identity.est import Identity
+from doorstep_backend.identity.fleet import FleetDocuments
+from doorstep_backend.office.model import open_office
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.wire.intake import Intake
+from doorstep_backend.wire.store import Store
 from tests.openapi.documents import BACKEND, BOTH, SERVE, allowed, read
 from tests.support.device import Device
 

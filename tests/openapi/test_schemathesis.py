@@ -10,10 +10,10 @@ from typing import Final
 import pytest
 
 from agent.record import signing
-from tests.backend.identity.register import Register
-from tests.backend.office import demo
-from tests.backend.office.model import open_office
-from tests.backend.wire.store import Store
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import open_office
+from doorstep_backend.wire.store import Store
 from tests.openapi.documents import BACKEND, REPOSITORY, SERVE
 from tests.openapi.hooks import BEGUN, CONTENT, RECEIVED, own_name
 from tests.openapi.queued import queued

@@ -10,10 +10,10 @@ from typing import Final
 
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
 
-from tests.backend.office.demo import ALLOWED
-from tests.backend.pages import PREFIX
-from tests.backend.pages.accounts import Account, Accounts
-from tests.backend.pages.limits import PER_PLACE
+from doorstep_backend.office.demo import ALLOWED
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.pages.accounts import Account, Accounts
+from doorstep_backend.pages.limits import PER_PLACE
 from tests.overlaps.pair import Pair, at_once
 from tests.support.live_pages import CHEAP
 from tests.support.people import browser, form_of

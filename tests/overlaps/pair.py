@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.backend.engines.opening import PER_FOLDER, URL
-from tests.backend.engines.postgres import close_pools
-from tests.backend.office import demo
-from tests.backend.office.model import Office, open_office
-from tests.backend.wire.store import Store
+from doorstep_backend.engines.opening import PER_FOLDER, URL
+from doorstep_backend.engines.postgres import close_pools
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend
 from tests.support.postgres import running_postgres
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 from itertools import cycle
 from typing import Final
 
-from tests.backend.engines.away import Away
-from tests.backend.wire.quota import MOST_OPEN_BYTES
+from doorstep_backend.engines.away import Away
+from doorstep_backend.wire.quota import MOST_OPEN_BYTES
 from tests.overlaps.pair import Pair
 from tests.support.factory import new_id
 from tests.support.waiting import until

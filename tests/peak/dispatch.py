@@ -9,10 +9,10 @@ from typing import Final
 
 import requests  # noqa: TID251 - a browser's side, not the device's
 
-from tests.backend.office import demo
-from tests.backend.office.ledger import open_ledger
-from tests.backend.pages import PREFIX
-from tests.backend.pages.accounts import Accounts
+from doorstep_backend.office import demo
+from doorstep_backend.office.ledger import open_ledger
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.pages.accounts import Accounts
 from tests.peak.servers import Servers
 from tests.support.people import browser_at
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from agent.capture import jpeg
+from doorstep_backend.identity.register import Register
+from doorstep_backend.wire.unfiled import AGAIN
 from hardware.simulated.scenes import Scene, render
-from tests.backend.identity.register import Register
-from tests.backend.wire.unfiled import AGAIN
 from tests.bench.stock import JPEG_QUALITY_PCT
 from tests.peak import devices, misfortunes
 from tests.peak.cpu import tree_s

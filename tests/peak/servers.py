@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.backend import keys
-from tests.backend.engines.opening import URL
-from tests.backend.seals import Seals
+from doorstep_backend import keys
+from doorstep_backend.engines.opening import URL
+from doorstep_backend.seals import Seals
 from tests.peak.cpu import Instance, tree_s
 from tests.support import nginx
 from tests.support.backend import Backend

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from tests.backend import keys
+from doorstep_backend import keys
 from tests.support import nginx
 from tests.support.npm import install, program
 

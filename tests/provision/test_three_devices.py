@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from agent.record import signing
-from tests.backend.office.model import open_office
-from tests.backend.office.orders import Address, Order
-from tests.backend.wire.store import Store
+from doorstep_backend.office.model import open_office
+from doorstep_backend.office.orders import Address, Order
+from doorstep_backend.wire.store import Store
 from tests.provision.image import KEPT, SHARED_MACHINE_ID, image
 from tests.provision.machine import Machine, machines
 from tests.provision.network import STREET, Network

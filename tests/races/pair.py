@@ -12,14 +12,14 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tests.backend.engines.sql import Conflict, Database
-from tests.backend.identity.closings import ITSELF, How
-from tests.backend.identity.commands import Desk
-from tests.backend.identity.ending import Ending
-from tests.backend.office.filing import CannotBindError
-from tests.backend.office.keeping import NotDone
-from tests.backend.office.model import open_office
-from tests.backend.wire.store import Store
+from doorstep_backend.engines.sql import Conflict, Database
+from doorstep_backend.identity.closings import ITSELF, How
+from doorstep_backend.identity.commands import Desk
+from doorstep_backend.identity.ending import Ending
+from doorstep_backend.office.filing import CannotBindError
+from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.model import open_office
+from doorstep_backend.wire.store import Store
 
 REFUSED: Final = (CannotBindError, NotDone)
 """Errors with which the backend changes nothing and says why."""

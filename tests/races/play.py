@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from tests.backend import keys
-from tests.backend.engines import chosen, opening
-from tests.backend.identity.commands import Desk
+from doorstep_backend import keys
+from doorstep_backend.engines import chosen, opening
+from doorstep_backend.identity.commands import Desk
 from tests.races.pair import Pair, pair
 from tests.races.races import RACES, Site
 from tests.support.demo_office import DemoOffice

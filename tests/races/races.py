@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from agent.models import Kind
-from tests.backend.identity.commands import Desk
-from tests.backend.identity.known import DeviceState
-from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR, SIGNATURE
+from doorstep_backend.identity.commands import Desk
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR, SIGNATURE
 from tests.races.pair import Deed, Said
 from tests.support.demo_office import PICTURE, DemoOffice
 from tests.support.factory import Made, RecordMaker

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.engines.opening import PER_FOLDER, URL
+from doorstep_backend.engines.opening import PER_FOLDER, URL
 from tests.races.play import play
 from tests.races.races import RACES
 from tests.support.postgres import running_postgres

@@ -16,7 +16,12 @@ REQUIREMENTS = REPOSITORY / "scripts" / "provisioning" / "requirements.txt"
 
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.com")
 
-MAKE_ENVIRONMENT = ("pyproject.toml", "constraints.txt", "tests/backend/copies/model.txt")
+MAKE_ENVIRONMENT = (
+    "pyproject.toml",
+    "tests/backend/pyproject.toml",
+    "constraints.txt",
+    "tests/backend/doorstep_backend/copies/model.txt",
+)
 """Of these scripts/environment.sh makes the stamp."""
 
 NEEDED = ("agent", "scripts", ".gitignore", "CHANGELOG.md", "README.md", *MAKE_ENVIRONMENT)

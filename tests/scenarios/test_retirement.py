@@ -18,9 +18,9 @@ from agent.__main__ import main
 from agent.queue.database import Database
 from agent.queue.disk import lock
 from agent.queue.paths import Layout
-from tests.backend.office import demo
-from tests.backend.office.model import open_office
-from tests.backend.wire.store import Store
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import open_office
+from doorstep_backend.wire.store import Store
 from tests.failing.struck import Ended, run
 from tests.support.backend import Backend, running_backend
 from tests.support.device import REPOSITORY, Device, device

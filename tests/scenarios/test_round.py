@@ -21,11 +21,11 @@ import requests  # noqa: TID251 - a person's browser, not the device
 from PIL import Image
 
 from agent.errors import DoorstepError
-from tests.backend.identity.known import DeviceState
-from tests.backend.identity.register import Register
-from tests.backend.office import demo as town
-from tests.backend.office.model import Office, open_office
-from tests.backend.wire.store import Store
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office import demo as town
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.wire.store import Store
 from tests.demo import pictures
 from tests.scenarios.faults import check_chain
 from tests.support.device import REPOSITORY, Device, device

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from agent.trust.store import TrustStore
-from tests.backend.office import demo
+from doorstep_backend.office import demo
 from tests.demo import story
 from tests.demo.asking import Asking
 from tests.demo.driver import Van

@@ -42,14 +42,14 @@ from agent.trust.certain import certain_now
 from agent.trust.fleet import KEYS_LIMIT
 from agent.trust.keys import receipt_keys
 from agent.trust.store import TrustStore
+from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.identity.register import Register
 from hardware import clock_system
 from hardware.board import Board
 from hardware.clock import BUILT, ClockSource, Moment
 from hardware.clock_system import SystemClock
 from hardware.settings import BoardSettings
-from tests.backend.identity.fleet import FleetDocuments, KeyFiles
-from tests.backend.identity.known import DeviceState
-from tests.backend.identity.register import Register
 from tests.support import device as commands
 from tests.support.backend import Backend as BackendProcess
 from tests.support.benchtop import Bench, Parts

@@ -13,12 +13,12 @@ from typing import Any, Final, Self
 
 import requests  # noqa: TID251 - the test's own side of the wire, not the device's
 
-from tests.backend.seals import Seals
-from tests.backend.serving import FINISH_S
+from doorstep_backend.seals import Seals
+from doorstep_backend.serving import FINISH_S
 from tests.support.sealed import IDENTITY_FILE, NAMES
 
 REPOSITORY: Final = Path(__file__).parents[2]
-"""Where `python -m tests.backend` is found."""
+"""Where `python -m doorstep_backend` is found."""
 
 READY_WITHIN_S: Final = 60.0
 """Longest start that is waited for. Source: 0.7 s on a laptop, with room for a loaded CI."""
@@ -93,7 +93,7 @@ class Backend:
 
     def start(self) -> Self:
         """Starts the process and returns once it answers. Raises RuntimeError if it does not."""
-        module = "tests.faulty" if self._has_switches else "tests.backend"
+        module = "tests.faulty" if self._has_switches else "doorstep_backend"
         command = [sys.executable, "-m", module, "--data", str(self.data)]
         command += ["--port", str(self._port), *self._options, *self._objects]
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ class Backend:
         Raises:
             ValueError: it did not do it; says why.
         """
-        told = [sys.executable, "-m", "tests.backend", "--data", str(self.data), *words]
+        told = [sys.executable, "-m", "doorstep_backend", "--data", str(self.data), *words]
         ran = subprocess.run(told, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         if ran.returncode != 0:
             raise ValueError(f"{' '.join(words)}: {ran.stderr}")

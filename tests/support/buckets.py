@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3  # noqa: TID251 - the test's own side
 from botocore.config import Config  # noqa: TID251 - as boto3
 
-from tests.backend.engines.away import Away
-from tests.backend.engines.s3 import S3, connect, read_address
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.s3 import S3, connect, read_address
 from tests.support.waiting import until
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from tests.backend.engines.s3 import S3
+from doorstep_backend.engines.s3 import S3
 from tests.support.buckets import ADMIN, BACKEND, UP_WITHIN_S, Engine, stop
 from tests.support.nmea import free_port
 

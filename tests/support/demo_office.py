@@ -14,12 +14,12 @@ from agent.models import CaptureId, Kind
 from agent.record import signing
 from agent.record.file import RecordFile
 from agent.rule.manifest import Manifest, read
-from tests.backend.engines.objects import Objects
-from tests.backend.office import commands, demo
-from tests.backend.office.model import Office, open_office
-from tests.backend.office.worker import Worker
-from tests.backend.wire import manifest
-from tests.backend.wire.store import Store, Upload, Verdict
+from doorstep_backend.engines.objects import Objects
+from doorstep_backend.office import commands, demo
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.office.worker import Worker
+from doorstep_backend.wire import manifest
+from doorstep_backend.wire.store import Store, Upload, Verdict
 from tests.support.engines import has
 from tests.support.factory import Made, RecordMaker
 from tests.support.waiting import until

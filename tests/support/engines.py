@@ -7,10 +7,10 @@ from typing import Final, ParamSpec
 
 import pytest
 
-from tests.backend.engines import chosen
-from tests.backend.engines.objects import Missing
-from tests.backend.engines.opening import URL, open_database
-from tests.backend.engines.sql import Database
+from doorstep_backend.engines import chosen
+from doorstep_backend.engines.objects import Missing
+from doorstep_backend.engines.opening import URL, open_database
+from doorstep_backend.engines.sql import Database
 
 # As texts, which pytest asks when the test comes: a conftest loads this before there is an engine.
 only_sqlite: Final = pytest.mark.skipif(

@@ -18,9 +18,9 @@ from cryptography.x509.oid import NameOID
 
 from agent.record import signing
 from agent.sync.tls import IDENTITY_FILE
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.clients import Clients, Kind
-from tests.backend.identity.register import Register
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.clients import Clients, Kind
+from doorstep_backend.identity.register import Register
 from tests.support.backend import Backend
 from tests.support.factory import RecordMaker, new_id
 from tests.support.wire import Wire, record, speaking_to

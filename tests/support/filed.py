@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.backend.engines.opening import open_database
-from tests.backend.wire.unfiled import Unfiled
+from doorstep_backend.engines.opening import open_database
+from doorstep_backend.wire.unfiled import Unfiled
 from tests.support.waiting import until
 
 

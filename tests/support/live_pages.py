@@ -14,20 +14,20 @@ import uvicorn
 from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
-from tests.backend import keys
-from tests.backend.app import create_app
-from tests.backend.identity.register import Register
-from tests.backend.office.access import Agent, Customer, Viewer
-from tests.backend.office.demo import ACCOUNTS
-from tests.backend.office.model import open_office
-from tests.backend.pages import PREFIX
-from tests.backend.pages.accounts import Account, Accounts
-from tests.backend.pages.door import COOKIE, KNOWN_COOKIE
-from tests.backend.pages.site import Site
-from tests.backend.reports.store import Reports
-from tests.backend.serving import listen, server_config
-from tests.backend.wire.intake import Intake
-from tests.backend.wire.store import Store
+from doorstep_backend import keys
+from doorstep_backend.app import create_app
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.access import Agent, Customer, Viewer
+from doorstep_backend.office.demo import ACCOUNTS
+from doorstep_backend.office.model import open_office
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.pages.accounts import Account, Accounts
+from doorstep_backend.pages.door import COOKIE, KNOWN_COOKIE
+from doorstep_backend.pages.site import Site
+from doorstep_backend.reports.store import Reports
+from doorstep_backend.serving import listen, server_config
+from doorstep_backend.wire.intake import Intake
+from doorstep_backend.wire.store import Store
 from tests.support.demo_office import NOON, DemoOffice
 
 CHEAP: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

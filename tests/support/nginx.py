@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.backend.keys import Certificates
+from doorstep_backend.keys import Certificates
 from tests.support.npm import program
 
-CONFIGURATION: Final = Path(__file__).parents[1] / "backend" / "nginx.conf"
+CONFIGURATION: Final = Path(__file__).parents[1] / "backend/doorstep_backend/nginx.conf"
 """What stands before instances of the backend."""
 
 START_WITHIN_S: Final = 20.0

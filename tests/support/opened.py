@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.backend.engines.folder import Folder
-from tests.backend.engines.objects import Objects
+from doorstep_backend.engines.folder import Folder
+from doorstep_backend.engines.objects import Objects
 from tests.support.buckets import Engine
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import requests  # noqa: TID251 - the browser's side of the wire, not the device's
 
-from tests.backend.office.demo import ACCOUNTS
-from tests.backend.pages import PREFIX
-from tests.backend.pages.accounts import Account
+from doorstep_backend.office.demo import ACCOUNTS
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.pages.accounts import Account
 from tests.support.backend import Backend
 
 CUSTOMER = ACCOUNTS[0]

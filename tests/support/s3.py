@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.backend.engines.away import Away
-from tests.backend.engines.s3 import connect, read_address
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.s3 import connect, read_address
 from tests.support.buckets import ADMIN, BACKEND, UP_WITHIN_S, Engine, stop
 from tests.support.waiting import until
 

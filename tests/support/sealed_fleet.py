@@ -7,15 +7,15 @@ from pathlib import Path
 from agent.record import file as recordfile
 from agent.record import sealing
 from agent.record.verify import examine
-from tests.backend import keys
-from tests.backend.engines.objects import Objects
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.fleet import FleetDocuments, KeyFiles
-from tests.backend.identity.register import Register
-from tests.backend.office.demo import ALLOWED
-from tests.backend.office.worker import Worker
-from tests.backend.seals import Seals
-from tests.backend.wire.store import Upload
+from doorstep_backend import keys
+from doorstep_backend.engines.objects import Objects
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.demo import ALLOWED
+from doorstep_backend.office.worker import Worker
+from doorstep_backend.seals import Seals
+from doorstep_backend.wire.store import Upload
 from tests.faulty.intake import FaultyIntake
 from tests.faulty.switches import switched
 from tests.support.demo_office import NOON, DemoOffice

@@ -47,13 +47,13 @@ backend() {
     local python=/opt/doorstep/python.sh
     cd "$SOURCE"
     systemd-run -q --unit backend -p "WorkingDirectory=$SOURCE" \
-        "$python" -m tests.backend --port 9443 --data "$BACKEND" --name 10.77.9.1 --show-simulated
+        "$python" -m doorstep_backend --port 9443 --data "$BACKEND" --name 10.77.9.1 --show-simulated
     systemd-run -q --unit road -p "WorkingDirectory=$SOURCE" "$python" -m tests.systemd.road
     until [[ -e $BACKEND/fleet-key.pem ]] && (: </dev/tcp/10.77.9.1/9443) 2>/dev/null; do
         sleep 0.2
     done
-    "$python" -m tests.backend --data "$BACKEND" devices add van-0042 | cut -d' ' -f2 >/tmp/token
-    "$python" -m tests.backend --data "$BACKEND" devices names van-0042 van-0042.example.com
+    "$python" -m doorstep_backend --data "$BACKEND" devices add van-0042 | cut -d' ' -f2 >/tmp/token
+    "$python" -m doorstep_backend --data "$BACKEND" devices names van-0042 van-0042.example.com
 }
 
 configuration() {

@@ -10,7 +10,12 @@ from tests.support.backend import REPOSITORY
 
 ROLES: Final = "scripts/provisioning/roles"
 
-READ: Final = ("systemd", "scripts", ".ci", "tests/backend/doorstep-backend@.service")
+READ: Final = (
+    "systemd",
+    "scripts",
+    ".ci",
+    "tests/backend/doorstep_backend/doorstep-backend@.service",
+)
 
 NO_CODE: Final = ("requirements.txt", "controller.txt", "packages.yml", "config.toml")
 """Lists of packages and settings, in which `python3-numpy` and the like are names."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.backend.office import demo
+from doorstep_backend.office import demo
 from tests.support.waiting import until
 from tests.systemd.running import Running, running
 
@@ -57,7 +57,7 @@ def device() -> Iterator[Running]:
 
 
 def _enrol_anew(device: Running) -> None:
-    let_in = f"{PYTHON} -m tests.backend --data {BACKEND} devices add van-0042"
+    let_in = f"{PYTHON} -m doorstep_backend --data {BACKEND} devices add van-0042"
     device.shell(f"cd /opt/doorstep/source && {let_in} | cut -d' ' -f2 >/root/token")
     device.run("doorstep", "enrol", "https://10.77.9.1:9443", "--token", "/root/token")
 

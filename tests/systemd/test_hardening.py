@@ -49,7 +49,7 @@ def _run(*command: str) -> str:
 
 def _file(unit: str) -> Path:
     """Of a device, or the server's."""
-    folder = SYSTEMD.parent / "tests/backend" if unit == "backend@" else SYSTEMD
+    folder = SYSTEMD.parent / "tests/backend/doorstep_backend" if unit == "backend@" else SYSTEMD
     return folder / f"doorstep-{unit}.service"
 
 

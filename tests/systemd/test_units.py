@@ -10,12 +10,12 @@ import pytest
 
 from agent.config import ServeSettings, StateSettings
 from agent.queue.paths import Layout
-from tests.backend.serving import FINISH_S
+from doorstep_backend.serving import FINISH_S
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 TRIAL = SYSTEMD.parent / "scripts/provisioning/roles/doorstep_trial/files/doorstep-trial.service"
 """Of no release, since it tries them."""
-BACKEND = SYSTEMD.parent / "tests/backend/doorstep-backend@.service"
+BACKEND = SYSTEMD.parent / "tests/backend/doorstep_backend/doorstep-backend@.service"
 """Of a server's."""
 
 pytestmark = pytest.mark.slow

@@ -15,9 +15,9 @@ import pytest
 
 from agent.__main__ import main
 from agent.queue import disk
-from tests.backend.identity.clients import Clients, Kind
-from tests.backend.wire.rescued import Rescues
-from tests.backend.wire.store import Store
+from doorstep_backend.identity.clients import Clients, Kind
+from doorstep_backend.wire.rescued import Rescues
+from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend, running_backend
 from tests.support.device import REPOSITORY
 from tests.support.engines import received_bytes

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from doorstep_backend.identity.register import Register
 from tests.agent.record.delivery import WORLD, Delivery
-from tests.backend.identity.register import Register
 from tests.support.backend import running_backend
 from tests.support.device import device
 from tests.support.enrolment import required

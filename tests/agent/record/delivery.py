@@ -6,7 +6,7 @@ from typing import Final
 
 from agent.record import signing
 from agent.trust.store import TrustStore
-from tests.backend.wire.store import Store
+from doorstep_backend.wire.store import Store
 from tests.support.backend import Backend
 from tests.support.device import Device
 from tests.support.sealed import IDENTITY_FILE

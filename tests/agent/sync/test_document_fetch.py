@@ -28,11 +28,11 @@ from agent.sync.document_fetch import MANIFEST_EVERY_S as EVERY_S
 from agent.sync.document_fetch import WANTED_EVERY_S, Document, DocumentFetch
 from agent.sync.hindrance import Reach
 from agent.sync.http import Backend
+from doorstep_backend.office import demo
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.wire.manifest import sign as sign_manifest
+from doorstep_backend.wire.store import Store
 from hardware.clock import BUILT, ClockSource
-from tests.backend.office import demo
-from tests.backend.office.model import Office, open_office
-from tests.backend.wire.manifest import sign as sign_manifest
-from tests.backend.wire.store import Store
 from tests.support import device as devices
 from tests.support.backend import Backend as BackendProcess
 from tests.support.backend import running_backend

@@ -12,8 +12,8 @@ from agent.capture.gestures import ONE_PRESS_S
 from agent.models import State
 from agent.record import signing
 from agent.trust.store import TrustStore
-from tests.backend import keys
-from tests.backend.identity.fleet import FleetDocuments, KeyFiles
+from doorstep_backend import keys
+from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles
 from tests.support.device import Device, device
 from tests.support.fleet_documents import FleetOffice, entry, identity
 from tests.support.rawserver import RawServer, Request, head, raw_server, whole

@@ -1,13 +1,15 @@
-"""`python -m tests.backend.copies`: what is blurred and what is missed, as tables."""
+"""`python -m doorstep_backend.copies`: what is blurred and what is missed, as tables."""
 
 import argparse
 
+from doorstep_backend.copies.faces import FaceFinder
 from tests.backend.copies import measuring
-from tests.backend.copies.faces import FaceFinder
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m tests.backend.copies", description=__doc__).parse_args()
+    argparse.ArgumentParser(
+        prog="python -m doorstep_backend.copies", description=__doc__
+    ).parse_args()
     for line in measuring.lines(FaceFinder()):
         print(line, flush=True)
 

@@ -11,10 +11,11 @@ import numpy as np
 import zxingcpp  # noqa: TID251 - writes the codes that are to be found
 
 from agent.capture import jpeg
-from tests.backend.copies import labels
-from tests.backend.copies.area import Area, Pixels
-from tests.backend.copies.faces import FaceFinder
-from tests.backend.copies.making import made
+from doorstep_backend.copies import labels
+from doorstep_backend.copies.area import Area, Pixels
+from doorstep_backend.copies.faces import FaceFinder
+from doorstep_backend.copies.making import made
+from doorstep_backend.copies.shows import Shows
 from tests.backend.copies.pasted import (
     Person,
     door,
@@ -25,7 +26,6 @@ from tests.backend.copies.pasted import (
     with_label,
     with_person,
 )
-from tests.backend.copies.shows import Shows
 
 SIZES_PX: Final = (12, 16, 20, 24, 32, 48, 64, 100, 150, 200)
 SMALL_PX: Final = (12, 16, 20, 24)

@@ -10,8 +10,8 @@ import cv2  # noqa: TID251 - turns and scales a portrait
 import numpy as np
 import zxingcpp  # noqa: TID251 - writes the codes that are to be found
 
+from doorstep_backend.copies.area import Area, Pixels
 from hardware.simulated.scenes import Scene, render
-from tests.backend.copies.area import Area, Pixels
 from tests.support.demo_office import PICTURE
 
 FACE_PX: Final = 118

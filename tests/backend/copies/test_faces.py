@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.backend.copies.faces import FaceFinder, NoModel, turned_back
+from doorstep_backend.copies.faces import FaceFinder, NoModel, turned_back
 from tests.backend.copies.measuring import Case, covers, is_found
 from tests.backend.copies.pasted import Person, door, face, with_person
 

@@ -9,11 +9,11 @@ import pytest
 
 from agent.capture import jpeg
 from agent.models import CaptureId, Kind
-from tests.backend.copies.kept import Copies
+from doorstep_backend.copies.kept import Copies
+from doorstep_backend.copies.shows import Shows
+from doorstep_backend.engines.objects import copy_name
+from doorstep_backend.office.demo import ALLOWED
 from tests.backend.copies.pasted import Person, door, with_person
-from tests.backend.copies.shows import Shows
-from tests.backend.engines.objects import copy_name
-from tests.backend.office.demo import ALLOWED
 from tests.support.demo_office import DemoOffice
 from tests.support.engines import has, only_folder
 

@@ -8,11 +8,13 @@ import pytest
 import zxingcpp  # noqa: TID251 - what a stranger would read the label with
 
 from agent.capture import exif, jpeg
+from doorstep_backend.copies import labels
+from doorstep_backend.copies.area import Area, Pixels, blurred
+from doorstep_backend.copies.faces import FaceFinder
+from doorstep_backend.copies.making import NotMade, made
+from doorstep_backend.copies.shows import Shows
+from doorstep_backend.office.picture import customer_copy
 from tests.agent.capture.test_exif import FACTS
-from tests.backend.copies import labels
-from tests.backend.copies.area import Area, Pixels, blurred
-from tests.backend.copies.faces import FaceFinder
-from tests.backend.copies.making import NotMade, made
 from tests.backend.copies.measuring import covers
 from tests.backend.copies.pasted import (
     TRACKING,
@@ -24,8 +26,6 @@ from tests.backend.copies.pasted import (
     with_label,
     with_person,
 )
-from tests.backend.copies.shows import Shows
-from tests.backend.office.picture import customer_copy
 
 SIZE_PX = (640, 480)
 PERSON = Person(60, 0, (300, 200))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.backend.engines.clock import WrongClock, apart_s, check_own
+from doorstep_backend.engines.clock import WrongClock, apart_s, check_own
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from threading import Timer
 
 import pytest
 
-from tests.backend.engines.away import Away
-from tests.backend.engines.sqlite import Sqlite
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.sqlite import Sqlite
 
 
 @pytest.fixture

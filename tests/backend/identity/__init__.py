@@ -1,1 +1,0 @@
-"""Who may speak as a device: the fleet's CA, the devices that it let in, and the fleet document."""

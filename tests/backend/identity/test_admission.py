@@ -10,8 +10,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from agent.record import signing
 from agent.status.fitting import TEXT_LIMIT_BYTES
-from tests.backend import keys
-from tests.backend.identity.admission import (
+from doorstep_backend import keys
+from doorstep_backend.identity.admission import (
     EXPIRED,
     NO_CERTIFICATE,
     REVOKED,
@@ -19,9 +19,9 @@ from tests.backend.identity.admission import (
     UNKNOWN,
     Admission,
 )
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.clients import Clients
-from tests.backend.identity.register import Register
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.clients import Clients
+from doorstep_backend.identity.register import Register
 
 
 @pytest.mark.parametrize(

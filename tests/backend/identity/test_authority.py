@@ -13,9 +13,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from agent.record import certificates, credentials, signing
 from agent.record.credentials import PhotoSigner, Source
-from tests.backend import keys
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.request import BadRequestError, names, read
+from doorstep_backend import keys
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.request import BadRequestError, names, read
 from tests.support.credentialed import CAPTURE, photo
 from tests.support.enrolment import asked
 

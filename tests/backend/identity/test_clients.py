@@ -7,8 +7,8 @@ from typing import Final
 import pytest
 
 from agent.record import signing
-from tests.backend import keys
-from tests.backend.identity.admission import (
+from doorstep_backend import keys
+from doorstep_backend.identity.admission import (
     CLIENT_EXPIRED,
     CLIENT_REVOKED,
     FOR_CLIENTS_ONLY,
@@ -18,10 +18,10 @@ from tests.backend.identity.admission import (
     is_for_clients,
     other_objection,
 )
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.clients import Client, Clients, Kind, NameTakenError
-from tests.backend.identity.known import DeviceState
-from tests.backend.identity.register import Register
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.clients import Client, Clients, Kind, NameTakenError
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.identity.register import Register
 
 NOON: Final = datetime(2026, 12, 1, 12, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from tests.backend.identity.closings import (
+from doorstep_backend.identity.closings import (
     MOST_GAPS,
     ChainEnd,
     Closing,
@@ -12,7 +12,7 @@ from tests.backend.identity.closings import (
     ends_told,
     told,
 )
-from tests.backend.identity.register import Register
+from doorstep_backend.identity.register import Register
 from tests.support.demo_office import NOON
 
 

@@ -12,15 +12,15 @@ from agent.models import rfc3339
 from agent.record import certificates, signing
 from agent.record.receipt import RECEIPT_TYPE
 from agent.record.verify.papers import REVOKED_TYPE
-from tests.backend import keys
-from tests.backend.engines.opening import open_database
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.clients import Clients, Kind
-from tests.backend.identity.commands import Desk, add_to
-from tests.backend.identity.names import names_in
-from tests.backend.office import demo
-from tests.backend.office.keeping import NotDone
-from tests.backend.wire.store import Upload, Verdict
+from doorstep_backend import keys
+from doorstep_backend.engines.opening import open_database
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.clients import Clients, Kind
+from doorstep_backend.identity.commands import Desk, add_to
+from doorstep_backend.identity.names import names_in
+from doorstep_backend.office import demo
+from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.wire.store import Upload, Verdict
 from tests.support.demo_office import NOON, DemoOffice
 from tests.support.engines import only_sqlite
 from tests.support.factory import new_id

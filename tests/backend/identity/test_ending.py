@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.backend.identity.closings import ITSELF, THE_OFFICE, Closing, How
-from tests.backend.identity.ending import Ending
-from tests.backend.identity.known import DeviceState
-from tests.backend.identity.register import Register
-from tests.backend.office.demo import LEFT_DOOR, RIGHT_DOOR
-from tests.backend.office.model import open_office
-from tests.backend.wire.store import Store
+from doorstep_backend.identity.closings import ITSELF, THE_OFFICE, Closing, How
+from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.demo import LEFT_DOOR, RIGHT_DOOR
+from doorstep_backend.office.model import open_office
+from doorstep_backend.wire.store import Store
 from tests.support.demo_office import NOON, DemoOffice
 from tests.support.waiting import waited
 

@@ -9,10 +9,10 @@ import pytest
 from agent.record import signing
 from agent.trust import fleet
 from agent.trust.fleet import Fleet
-from tests.backend import keys
-from tests.backend.engines.away import Away
-from tests.backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
-from tests.backend.settings import WrongSettingError
+from doorstep_backend import keys
+from doorstep_backend.engines.away import Away
+from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
+from doorstep_backend.settings import WrongSettingError
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 

@@ -9,17 +9,17 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from agent.record import signing
-from tests.backend import keys
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.known import DeviceState, Known
-from tests.backend.identity.names import (
+from doorstep_backend import keys
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.known import DeviceState, Known
+from doorstep_backend.identity.names import (
     NameRefusedError,
     Names,
     canonical,
     is_among,
     names_in,
 )
-from tests.backend.identity.register import MOST_IN_A_DAY, Register, TooManyError
+from doorstep_backend.identity.register import MOST_IN_A_DAY, Register, TooManyError
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 VAN = "van-7"

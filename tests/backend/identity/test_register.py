@@ -8,11 +8,11 @@ import pytest
 from cryptography import x509
 
 from agent.record import signing
-from tests.backend import keys
-from tests.backend.identity.admission import EXPIRED, RENEWAL, REVOKED, SUPERSEDED, objection
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.known import DeviceState, Known
-from tests.backend.identity.register import (
+from doorstep_backend import keys
+from doorstep_backend.identity.admission import EXPIRED, RENEWAL, REVOKED, SUPERSEDED, objection
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.known import DeviceState, Known
+from doorstep_backend.identity.register import (
     MOST_IN_A_DAY,
     OtherKeyError,
     Register,

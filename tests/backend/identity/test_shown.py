@@ -9,9 +9,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.record import signing
-from tests.backend import keys
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.shown import HEADER, is_issued, passed_on
+from doorstep_backend import keys
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.shown import HEADER, is_issued, passed_on
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 

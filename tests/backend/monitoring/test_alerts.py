@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from agent.status.metrics import HELP
-from tests.backend.identity.known import DeviceState
-from tests.backend.monitoring.alerts import FILE, OF_THE_FLEET, RULES, Rule, written
-from tests.backend.reports.fleet import Device
-from tests.backend.reports.numbers import FLEET_HELP, exposition
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.monitoring.alerts import FILE, OF_THE_FLEET, RULES, Rule, written
+from doorstep_backend.reports.fleet import Device
+from doorstep_backend.reports.numbers import FLEET_HELP, exposition
+from doorstep_backend.reports.troubles import NEEDS, told
+from doorstep_backend.wire.unfiled import Backlog
 from tests.backend.reports.samples import NOW, report, waits
-from tests.backend.reports.troubles import NEEDS, told
-from tests.backend.wire.unfiled import Backlog
 
-ALERTS_TEST = FILE.with_name("alerts_test.yml")
+HERE = Path(__file__).parent
+ALERTS_TEST = HERE / "alerts_test.yml"
 
 
 def unknown(rule: Rule) -> set[str]:
@@ -26,13 +27,13 @@ def unknown(rule: Rule) -> set[str]:
     return metrics | (needs - {str(one) for one in NEEDS})
 
 
-def promtool(*words: str, folder: Path = FILE.parent) -> subprocess.CompletedProcess[str]:
+def promtool(*words: str, folder: Path = HERE) -> subprocess.CompletedProcess[str]:
     command = ["promtool", *words]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_the_file_is_what_is_written() -> None:
-    """`python -m tests.backend.monitoring` makes it anew when a need's words change."""
+    """`python -m doorstep_backend.monitoring` makes it anew when a need's words change."""
     assert FILE.read_text() == written(RULES)
 
 
@@ -61,9 +62,9 @@ def test_each_need_has_one_rule_and_its_words() -> None:
 
 
 def test_the_readme_asks_for_what_there_is() -> None:
-    text = FILE.with_name("README.md").read_text()
+    text = (HERE / "README.md").read_text()
 
-    assert set(re.findall(r"\bdoorstep_\w+", text)) <= FLEET_HELP.keys()
+    assert set(re.findall(r"\bdoorstep_(?!backend\b)\w+", text)) <= FLEET_HELP.keys()
     assert {one.name for one in OF_THE_FLEET} <= set(re.findall(r"`(Doorstep\w+)`", text))
 
 
@@ -80,7 +81,7 @@ def test_prometheus_reads_the_numbers_as_they_should_be() -> None:
 
 @pytest.mark.slow
 def test_prometheus_takes_the_rules() -> None:
-    ran = promtool("check", "rules", FILE.name)
+    ran = promtool("check", "rules", str(FILE))
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"{len(RULES)} rules found" in ran.stdout
@@ -96,11 +97,14 @@ def test_they_fire_and_end_as_they_should() -> None:
 @pytest.mark.slow
 def test_a_rule_that_is_wrong_does_not_pass(tmp_path: Path) -> None:
     """Else the one above proves nothing."""
-    shutil.copy(ALERTS_TEST, tmp_path)
+    rules, tests = tmp_path / "doorstep_backend/monitoring", tmp_path / "monitoring"
+    rules.mkdir(parents=True)
+    tests.mkdir()
+    shutil.copy(ALERTS_TEST, tests)
     wrong = FILE.read_text().replace("doorstep_bench_mode) == 1", "doorstep_bench_mode) == 2")
-    (tmp_path / FILE.name).write_text(wrong)
+    (rules / FILE.name).write_text(wrong)
 
-    ran = promtool("test", "rules", ALERTS_TEST.name, folder=tmp_path)
+    ran = promtool("test", "rules", ALERTS_TEST.name, folder=tests)
 
     assert ran.returncode != 0
     assert "DoorstepBenchMode" in ran.stdout + ran.stderr

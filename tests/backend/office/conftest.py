@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.office import due
+from doorstep_backend.office import due
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.wire.store import Store
 from tests.backend.office.interrupted import Interrupted
-from tests.backend.office.model import Office, open_office
-from tests.backend.wire.store import Store
 from tests.support.demo_office import DemoOffice
 from tests.support.sealed_fleet import SealedFleet
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from tests.backend.engines.away import Away
-from tests.backend.engines.folder import Folder
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.folder import Folder
 
 
 class Interrupted(Folder):

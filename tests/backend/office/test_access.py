@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.office.access import (
+from doorstep_backend.office.access import (
     AGENT_TRIES,
     CODE_TRIES,
     WRONG_CODE,
@@ -15,7 +15,7 @@ from tests.backend.office.access import (
     Nobody,
     Viewer,
 )
-from tests.backend.office.demo import ALLOWED, CHANGES_MIND, SIGNATURE
+from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, SIGNATURE
 from tests.support.demo_office import NOON, DemoOffice
 
 OWNER, OTHER = Customer("c-1"), Customer("c-2")

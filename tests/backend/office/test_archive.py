@@ -10,15 +10,15 @@ import pytest
 
 from agent.models import CaptureId
 from agent.record.verify import examine
-from tests.backend.identity.ending import Ending
-from tests.backend.identity.register import Register
-from tests.backend.keys import alone
-from tests.backend.office import archive as archiving
-from tests.backend.office.archive import archive
-from tests.backend.office.demo import ALLOWED, CHANGES_MIND
-from tests.backend.office.export import export_device
-from tests.backend.office.keeping import NotDone
-from tests.backend.office.received import received
+from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.register import Register
+from doorstep_backend.keys import alone
+from doorstep_backend.office import archive as archiving
+from doorstep_backend.office.archive import archive
+from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND
+from doorstep_backend.office.export import export_device
+from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.received import received
 from tests.support.demo_office import DemoOffice
 from tests.support.engines import only_sqlite
 from tests.support.factory import RecordMaker

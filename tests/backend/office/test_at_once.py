@@ -12,17 +12,17 @@ from threading import Barrier
 import pytest
 
 from agent.record import signing
-from tests.backend.engines.opening import PER_FOLDER, URL
-from tests.backend.engines.postgres import close_pools
-from tests.backend.office import claims
-from tests.backend.office.claims import Claims
-from tests.backend.office.demo import ALLOWED, LEFT_DOOR, ROUTE
-from tests.backend.office.model import Office, open_office
-from tests.backend.office.routes import Issued
-from tests.backend.wire import manifest
-from tests.backend.wire.asking import PEOPLES_THREADS
-from tests.backend.wire.intake import AT_ONCE
-from tests.backend.wire.store import Store
+from doorstep_backend.engines.opening import PER_FOLDER, URL
+from doorstep_backend.engines.postgres import close_pools
+from doorstep_backend.office import claims
+from doorstep_backend.office.claims import Claims
+from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR, ROUTE
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.office.routes import Issued
+from doorstep_backend.wire import manifest
+from doorstep_backend.wire.asking import PEOPLES_THREADS
+from doorstep_backend.wire.intake import AT_ONCE
+from doorstep_backend.wire.store import Store
 from tests.support.demo_office import KEY, KID, NOON, RECEIVED, DemoOffice
 from tests.support.factory import Made, RecordMaker, new_id
 from tests.support.postgres import running_postgres

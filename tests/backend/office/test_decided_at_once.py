@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.backend.office.archive import archive
-from tests.backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
-from tests.backend.office.filing import CannotBindError, NotWaitingError
+from doorstep_backend.office.archive import archive
+from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
+from doorstep_backend.office.filing import CannotBindError, NotWaitingError
+from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.wire.store import Store
 from tests.backend.office.interrupted import Interrupted
-from tests.backend.office.keeping import NotDone
-from tests.backend.office.model import Office, open_office
-from tests.backend.wire.store import Store
 from tests.support.demo_office import NOON, DemoOffice
 from tests.support.waiting import waited
 

@@ -9,17 +9,17 @@ from threading import Thread
 import pytest
 
 from agent.models import Kind, rfc3339
-from tests.backend.engines.away import Away
-from tests.backend.office import due, expiry, keeping
-from tests.backend.office.access import Agent, Customer
-from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
+from doorstep_backend.engines.away import Away
+from doorstep_backend.office import due, expiry, keeping
+from doorstep_backend.office.access import Agent, Customer
+from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
+from doorstep_backend.office.model import open_office
+from doorstep_backend.office.worker import Worker
+from doorstep_backend.pages.accounts import Account, Accounts
+from doorstep_backend.pages.limits import SignInLimit, Try
+from doorstep_backend.pages.sessions import Sessions
+from doorstep_backend.wire.store import Store
 from tests.backend.office.interrupted import Interrupted
-from tests.backend.office.model import open_office
-from tests.backend.office.worker import Worker
-from tests.backend.pages.accounts import Account, Accounts
-from tests.backend.pages.limits import SignInLimit, Try
-from tests.backend.pages.sessions import Sessions
-from tests.backend.wire.store import Store
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.factory import new_id
 from tests.support.live_pages import CHEAP

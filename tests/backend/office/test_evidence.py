@@ -11,15 +11,15 @@ import pytest
 from agent.record import certificates, sealing, signing
 from agent.record import file as recordfile
 from agent.record.certificates import Expected
-from tests.backend.identity.closings import THE_OFFICE, How
-from tests.backend.identity.ending import Ending
-from tests.backend.identity.register import Register
-from tests.backend.office.access import Agent, Customer
-from tests.backend.office.demo import ACCOUNTS, ALLOWED, LEFT_DOOR, RIGHT_DOOR
-from tests.backend.office.keeping import NotDone
-from tests.backend.pages.accounts import Accounts
-from tests.backend.seals import Seals
-from tests.backend.wire.rescued import Rescues
+from doorstep_backend.identity.closings import THE_OFFICE, How
+from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.access import Agent, Customer
+from doorstep_backend.office.demo import ACCOUNTS, ALLOWED, LEFT_DOOR, RIGHT_DOOR
+from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.pages.accounts import Accounts
+from doorstep_backend.seals import Seals
+from doorstep_backend.wire.rescued import Rescues
 from tests.support.demo_office import NOON, PICTURE
 from tests.support.factory import Made, new_id
 from tests.support.live_pages import CHEAP

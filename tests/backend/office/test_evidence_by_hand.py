@@ -17,9 +17,9 @@ from agent.record import certificates, signing
 from agent.record import file as recordfile
 from agent.record.receipt import RECEIPT_TYPE
 from agent.record.verify.papers import REVOKED_TYPE
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.fleet import FleetDocuments
-from tests.backend.office.demo import ALLOWED, LEFT_DOOR
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.fleet import FleetDocuments
+from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR
 from tests.support.by_hand import TOOLS, by_hand
 from tests.support.demo_office import NOON, PICTURE
 from tests.support.sealed_fleet import SealedFleet

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.identity.register import Register
-from tests.backend.office.model import open_office
-from tests.backend.wire.store import Store
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.model import open_office
+from doorstep_backend.wire.store import Store
 from tests.support.backend import running_backend
 from tests.support.device import device
 from tests.support.enrolment import required

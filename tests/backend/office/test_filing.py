@@ -10,7 +10,7 @@ import pytest
 
 from agent.models import CaptureId, Kind, rfc3339
 from agent.record import file as recordfile
-from tests.backend.office.demo import (
+from doorstep_backend.office.demo import (
     ALLOWED,
     CHANGES_MIND,
     CONFIDENTIAL,
@@ -21,9 +21,9 @@ from tests.backend.office.demo import (
     ROUTE,
     SIGNATURE,
 )
-from tests.backend.office.export import export_device
-from tests.backend.office.filing import CannotBindError, NotWaitingError
-from tests.backend.office.ledger import open_ledger
+from doorstep_backend.office.export import export_device
+from doorstep_backend.office.filing import CannotBindError, NotWaitingError
+from doorstep_backend.office.ledger import open_ledger
 from tests.faulty.store import forget
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.engines import only_sqlite, take_column

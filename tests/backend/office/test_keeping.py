@@ -10,20 +10,20 @@ import pytest
 from agent.models import Kind
 from agent.record import receipt
 from agent.record.verify import examine, papers
-from tests.backend.engines.away import Away
-from tests.backend.engines.sql import Conflict
-from tests.backend.identity.fleet import KeyFiles
-from tests.backend.keys import receipt_key as make_key
-from tests.backend.office import claims
-from tests.backend.office.access import Agent, Customer
-from tests.backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
-from tests.backend.office.export import export_device, export_order
-from tests.backend.office.filing import CannotBindError
-from tests.backend.office.keeping import NotDone, plain_language
-from tests.backend.office.orders import NoSuchOrder
-from tests.backend.settings import Retention, Settings, read_settings
-from tests.backend.wire.rescued import Rescues
-from tests.backend.wire.store import Store
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.sql import Conflict
+from doorstep_backend.identity.fleet import KeyFiles
+from doorstep_backend.keys import receipt_key as make_key
+from doorstep_backend.office import claims
+from doorstep_backend.office.access import Agent, Customer
+from doorstep_backend.office.demo import ALLOWED, CHANGES_MIND, LEFT_DOOR, RIGHT_DOOR
+from doorstep_backend.office.export import export_device, export_order
+from doorstep_backend.office.filing import CannotBindError
+from doorstep_backend.office.keeping import NotDone, plain_language
+from doorstep_backend.office.orders import NoSuchOrder
+from doorstep_backend.settings import Retention, Settings, read_settings
+from doorstep_backend.wire.rescued import Rescues
+from doorstep_backend.wire.store import Store
 from tests.support.demo_office import PICTURE, RECEIVED, DemoOffice
 from tests.support.engines import only_folder
 from tests.support.factory import RecordMaker

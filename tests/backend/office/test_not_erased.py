@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from agent.models import rfc3339
-from tests.backend.engines.away import Away
-from tests.backend.office import due, keeping
-from tests.backend.office.demo import ALLOWED
+from doorstep_backend.engines.away import Away
+from doorstep_backend.office import due, keeping
+from doorstep_backend.office.demo import ALLOWED
+from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.wire.tries import IN_VAIN
 from tests.backend.office.interrupted import Interrupted
-from tests.backend.office.keeping import NotDone
-from tests.backend.wire.tries import IN_VAIN
 from tests.support.demo_office import DemoOffice
 
 CAME = datetime(2026, 12, 1, 11, tzinfo=UTC)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from agent.rule.manifest import PhotoRule
-from tests.backend.office import demo
-from tests.backend.office.demo import (
+from doorstep_backend.office import demo
+from doorstep_backend.office.demo import (
     ALLOWED,
     CHANGES_MIND,
     CONFIDENTIAL,
@@ -18,9 +18,9 @@ from tests.backend.office.demo import (
     OPTED_OUT,
     SIGNATURE,
 )
-from tests.backend.office.ledger import open_ledger
-from tests.backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder
-from tests.backend.wire import manifest
+from doorstep_backend.office.ledger import open_ledger
+from doorstep_backend.office.orders import TAKES_NO_PHOTO, NoSuchOrder
+from doorstep_backend.wire import manifest
 from tests.support.demo_office import KEY, KID, NOON, DemoOffice
 
 

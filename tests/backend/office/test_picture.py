@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from agent.capture import exif
 from agent.record import credentials
+from doorstep_backend.office.picture import MAX_SCANS, customer_copy
+from doorstep_backend.office.segments import segments
 from tests.agent.capture.test_exif import FACTS, PLAIN
-from tests.backend.office.picture import MAX_SCANS, customer_copy
-from tests.backend.office.segments import segments
 from tests.support.credentialed import Van
 from tests.support.demo_office import PICTURE
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from agent.record import signing
-from tests.backend.office import revoked
-from tests.backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
-from tests.backend.office.model import open_office
+from doorstep_backend.office import revoked
+from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR, RIGHT_DOOR
+from doorstep_backend.office.model import open_office
 from tests.support.demo_office import DemoOffice
 from tests.support.engines import only_sqlite, take_column
 from tests.support.factory import RecordMaker

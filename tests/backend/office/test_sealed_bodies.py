@@ -6,13 +6,13 @@ import pyrage  # noqa: TID251 - makes identities, which no device does
 import pytest
 
 from agent.record.sealing import Recipients
-from tests.backend.office import claims
-from tests.backend.office.demo import ALLOWED
-from tests.backend.office.filing import CannotBindError
-from tests.backend.office.model import open_office
-from tests.backend.seals import Seals
-from tests.backend.settings import WrongSettingError
-from tests.backend.wire.store import Store
+from doorstep_backend.office import claims
+from doorstep_backend.office.demo import ALLOWED
+from doorstep_backend.office.filing import CannotBindError
+from doorstep_backend.office.model import open_office
+from doorstep_backend.seals import Seals
+from doorstep_backend.settings import WrongSettingError
+from doorstep_backend.wire.store import Store
 from tests.support.demo_office import NOON, RECEIVED, DemoOffice
 from tests.support.engines import has
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from agent.models import CaptureId, rfc3339
-from tests.backend.engines.away import Away
-from tests.backend.office import claims
-from tests.backend.office.demo import ALLOWED, OPTED_OUT, RIGHT_DOOR
-from tests.backend.office.inbox import MOST_KEPT, Inbox
-from tests.backend.office.model import Office, open_office
-from tests.backend.office.worker import TRIED_S, Worker
-from tests.backend.wire.store import Store
-from tests.backend.wire.unfiled import AGAIN, LEASE, MOST, OWN
+from doorstep_backend.engines.away import Away
+from doorstep_backend.office import claims
+from doorstep_backend.office.demo import ALLOWED, OPTED_OUT, RIGHT_DOOR
+from doorstep_backend.office.inbox import MOST_KEPT, Inbox
+from doorstep_backend.office.model import Office, open_office
+from doorstep_backend.office.worker import TRIED_S, Worker
+from doorstep_backend.wire.store import Store
+from doorstep_backend.wire.unfiled import AGAIN, LEASE, MOST, OWN
 from tests.support.demo_office import RECEIVED, DemoOffice
 from tests.support.engines import only_sqlite
 from tests.support.waiting import until

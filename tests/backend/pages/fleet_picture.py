@@ -11,9 +11,9 @@ from typing import Final
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tests.backend.office.access import Dispatch
-from tests.backend.pages import PREFIX
-from tests.backend.pages.door import COOKIE
+from doorstep_backend.office.access import Dispatch
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.pages.door import COOKIE
 from tests.backend.pages.fleet_samples import settle
 from tests.support.live_pages import live_pages
 

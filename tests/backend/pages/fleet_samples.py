@@ -8,13 +8,13 @@ from typing import Any, Final
 from agent.models import rfc3339
 from agent.record import signing
 from agent.status.troubles import Trouble
-from tests.backend import keys
-from tests.backend.engines.opening import open_database
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.known import DeviceState
-from tests.backend.identity.register import Register
+from doorstep_backend import keys
+from doorstep_backend.engines.opening import open_database
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.identity.register import Register
+from doorstep_backend.reports.store import Reports
 from tests.backend.reports.samples import document, report, waits
-from tests.backend.reports.store import Reports
 from tests.support.demo_office import NOON
 
 HOUR: Final = timedelta(hours=1)

@@ -10,12 +10,18 @@ import pytest
 
 from agent.status import header
 from agent.status.troubles import TOLD, Trouble
-from tests.backend.identity.closings import How
-from tests.backend.identity.ending import Ending
-from tests.backend.identity.known import DeviceState
-from tests.backend.identity.register import Register
-from tests.backend.office.access import Dispatch
-from tests.backend.office.demo import ALLOWED, LEFT_DOOR
+from doorstep_backend.identity.closings import How
+from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.access import Dispatch
+from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR
+from doorstep_backend.pages.fleet_words import sentence
+from doorstep_backend.reports.read import Report, read
+from doorstep_backend.reports.store import Reports
+from doorstep_backend.reports.troubles import NEEDS, Noticed, told
+from doorstep_backend.wire.rescued import Rescues
+from doorstep_backend.wire.store import Upload
 from tests.backend.pages.fleet_samples import (
     BENCH,
     HOUR,
@@ -26,13 +32,7 @@ from tests.backend.pages.fleet_samples import (
     WELL,
     settle,
 )
-from tests.backend.pages.fleet_words import sentence
-from tests.backend.reports.read import Report, read
 from tests.backend.reports.samples import document, report, waits
-from tests.backend.reports.store import Reports
-from tests.backend.reports.troubles import NEEDS, Noticed, told
-from tests.backend.wire.rescued import Rescues
-from tests.backend.wire.store import Upload
 from tests.support.demo_office import NOON
 from tests.support.live_pages import Live, live_pages
 

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from agent.status.troubles import Trouble
-from tests.backend.pages.door import fields
-from tests.backend.pages.fleet_list import (
+from doorstep_backend.pages.door import fields
+from doorstep_backend.pages.fleet_list import (
     PAGE_LENGTH,
     Asked,
     Brief,
@@ -16,8 +16,8 @@ from tests.backend.pages.fleet_list import (
     page,
     summary,
 )
-from tests.backend.reports.asked import NotAskedRightError
-from tests.backend.reports.troubles import Need, Noticed
+from doorstep_backend.reports.asked import NotAskedRightError
+from doorstep_backend.reports.troubles import Need, Noticed
 from tests.support.demo_office import NOON
 
 HOUR = timedelta(hours=1)

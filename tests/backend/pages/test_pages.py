@@ -12,9 +12,9 @@ import pytest
 from agent.models import Kind
 from agent.record import file as recordfile
 from agent.record import signing
-from tests.backend.office import showing
-from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
-from tests.backend.office.demo import (
+from doorstep_backend.office import showing
+from doorstep_backend.office.access import Agent, Customer, Dispatch, Viewer
+from doorstep_backend.office.demo import (
     ACCOUNTS,
     ALLOWED,
     CHANGES_MIND,
@@ -25,12 +25,12 @@ from tests.backend.office.demo import (
     RIGHT_DOOR,
     SIGNATURE,
 )
-from tests.backend.office.orders import Order
-from tests.backend.pages import dispatch, words
-from tests.backend.settings import Retention
-from tests.backend.wire import asking
-from tests.backend.wire.rescued import Rescues
-from tests.backend.wire.store import Store
+from doorstep_backend.office.orders import Order
+from doorstep_backend.pages import dispatch, words
+from doorstep_backend.settings import Retention
+from doorstep_backend.wire import asking
+from doorstep_backend.wire.rescued import Rescues
+from doorstep_backend.wire.store import Store
 from tests.support.demo_office import NOON, PICTURE
 from tests.support.factory import RecordMaker
 from tests.support.live_pages import Browser, Live, live_pages

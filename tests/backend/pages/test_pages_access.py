@@ -9,11 +9,11 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
 from agent.record.signing import thumbprint
-from tests.backend.identity.register import Register
-from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
-from tests.backend.office.demo import ALLOWED, SIGNATURE
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.access import Agent, Customer, Dispatch, Viewer
+from doorstep_backend.office.demo import ALLOWED, SIGNATURE
+from doorstep_backend.reports.store import Reports
 from tests.backend.reports.samples import DEVICE, report
-from tests.backend.reports.store import Reports
 from tests.support.demo_office import NOON, PICTURE
 from tests.support.factory import RecordMaker
 from tests.support.live_pages import Browser, Live, live_pages

@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import pytest
 
-from tests.backend.engines.opening import PER_FOLDER, URL
-from tests.backend.engines.postgres import close_pools
-from tests.backend.office.access import Agent, Customer, Nobody
-from tests.backend.office.demo import ALLOWED
-from tests.backend.office.ledger import open_ledger
-from tests.backend.pages.accounts import Account, Accounts
-from tests.backend.pages.door import SIGN_IN
-from tests.backend.pages.sessions import Sessions
+from doorstep_backend.engines.opening import PER_FOLDER, URL
+from doorstep_backend.engines.postgres import close_pools
+from doorstep_backend.office.access import Agent, Customer, Nobody
+from doorstep_backend.office.demo import ALLOWED
+from doorstep_backend.office.ledger import open_ledger
+from doorstep_backend.pages.accounts import Account, Accounts
+from doorstep_backend.pages.door import SIGN_IN
+from doorstep_backend.pages.sessions import Sessions
 from tests.support.demo_office import NOON
 from tests.support.live_pages import CHEAP, Live
 from tests.support.postgres import running_postgres, told

@@ -11,14 +11,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from agent.capture import jpeg
 from agent.models import Kind, rfc3339
-from hardware.simulated.scenes import Scene, render
-from tests.backend.office.demo import (
+from doorstep_backend.office.demo import (
     ALLOWED,
     CHANGES_MIND,
     CONFIDENTIAL,
     LEFT_DOOR,
     RIGHT_DOOR,
 )
+from hardware.simulated.scenes import Scene, render
 from tests.backend.pages.walk import PHONE, Walk
 from tests.support.backend import Backend
 from tests.support.demo_office import DemoOffice

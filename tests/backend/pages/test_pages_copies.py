@@ -13,7 +13,10 @@ import zxingcpp  # noqa: TID251 - what a stranger would read the label with
 
 from agent.capture import jpeg
 from agent.models import CaptureId, Kind
-from tests.backend.copies import faces
+from doorstep_backend.copies import faces
+from doorstep_backend.office.access import Agent, Customer, Dispatch, Viewer
+from doorstep_backend.office.demo import ALLOWED
+from doorstep_backend.pages import words
 from tests.backend.copies.pasted import (
     TRACKING,
     UNDECODABLE,
@@ -23,9 +26,6 @@ from tests.backend.copies.pasted import (
     with_label,
     with_person,
 )
-from tests.backend.office.access import Agent, Customer, Dispatch, Viewer
-from tests.backend.office.demo import ALLOWED
-from tests.backend.pages import words
 from tests.support.backend import Backend
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.live_pages import Live, live_pages

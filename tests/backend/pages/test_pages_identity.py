@@ -5,10 +5,10 @@ from datetime import timedelta
 from functools import partial
 
 from agent.record import signing
-from tests.backend import keys
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.register import Register
-from tests.backend.office.access import Dispatch
+from doorstep_backend import keys
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.access import Dispatch
 from tests.support.demo_office import NOON
 from tests.support.live_pages import Live
 

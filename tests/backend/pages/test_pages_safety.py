@@ -10,13 +10,13 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
-from tests.backend.office.access import Agent, Customer, Dispatch, Nobody, Viewer
-from tests.backend.office.demo import ACCOUNTS, ALLOWED
-from tests.backend.office.ledger import open_ledger
-from tests.backend.pages.accounts import HASHER, Account, Accounts
-from tests.backend.pages.door import COOKIE, KNOWN_COOKIE
-from tests.backend.pages.limits import SignInLimit, Try
-from tests.backend.pages.sessions import Sessions
+from doorstep_backend.office.access import Agent, Customer, Dispatch, Nobody, Viewer
+from doorstep_backend.office.demo import ACCOUNTS, ALLOWED
+from doorstep_backend.office.ledger import open_ledger
+from doorstep_backend.pages.accounts import HASHER, Account, Accounts
+from doorstep_backend.pages.door import COOKIE, KNOWN_COOKIE
+from doorstep_backend.pages.limits import SignInLimit, Try
+from doorstep_backend.pages.sessions import Sessions
 from tests.backend.pages.test_pages_access import routes
 from tests.support.demo_office import NOON, DemoOffice
 from tests.support.live_pages import CHEAP, Browser, Live, live_pages
@@ -169,7 +169,7 @@ def test_when_too_many_passwords_wait_to_be_checked_the_next_is_told_to_come_bac
 ) -> None:
     """Else whoever has many addresses keeps everybody waiting for their page."""
     browser = at_the_form(live)
-    monkeypatch.setattr("tests.backend.pages.accounts.MOST_WAITING", 0)
+    monkeypatch.setattr("doorstep_backend.pages.accounts.MOST_WAITING", 0)
 
     busy = browser.send("/sign-in", who=PERSON.who, password=PERSON.password)
 

@@ -8,11 +8,11 @@ from typing import Final
 import pytest
 
 from agent.models import Kind
-from tests.backend import zones
-from tests.backend.office.access import Agent, Customer, Dispatch
-from tests.backend.office.demo import ALLOWED
-from tests.backend.office.ledger import open_ledger
-from tests.backend.office.orders import Address, Order, Orders
+from doorstep_backend import zones
+from doorstep_backend.office.access import Agent, Customer, Dispatch
+from doorstep_backend.office.demo import ALLOWED
+from doorstep_backend.office.ledger import open_ledger
+from doorstep_backend.office.orders import Address, Order, Orders
 from tests.support.demo_office import NOON, PICTURE, DemoOffice
 from tests.support.engines import only_sqlite, take_column
 from tests.support.live_pages import Browser, Live, live_pages

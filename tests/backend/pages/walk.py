@@ -6,7 +6,7 @@ from typing import Final
 
 from playwright.sync_api import ConsoleMessage, Page, Request, Response, ViewportSize, expect
 
-from tests.backend.office.demo import ACCOUNTS
+from doorstep_backend.office.demo import ACCOUNTS
 from tests.support import axe
 
 PASSWORDS: Final = {account.who: account.password for account in ACCOUNTS}

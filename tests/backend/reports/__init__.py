@@ -1,1 +1,0 @@
-"""What each device last said of itself, and what the backend adds to it."""

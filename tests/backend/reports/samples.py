@@ -6,7 +6,7 @@ from typing import Any, Final
 from agent.models import rfc3339, to_the_hour
 from agent.status import header
 from agent.status.troubles import Trouble
-from tests.backend.reports.read import Report, read
+from doorstep_backend.reports.read import Report, read
 
 DEVICE: Final = "van-0042"
 

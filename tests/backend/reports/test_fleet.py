@@ -8,15 +8,15 @@ import pytest
 
 from agent.record import signing
 from agent.status.troubles import WAITS_BY_ITSELF, Trouble
-from tests.backend import keys
-from tests.backend.identity.authority import Authority
-from tests.backend.identity.known import DeviceState
-from tests.backend.identity.register import Register
-from tests.backend.reports.fleet import Device, Fleet, Registered, seen
-from tests.backend.reports.read import Report
+from doorstep_backend import keys
+from doorstep_backend.identity.authority import Authority
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.identity.register import Register
+from doorstep_backend.reports.fleet import Device, Fleet, Registered, seen
+from doorstep_backend.reports.read import Report
+from doorstep_backend.reports.store import Reports
+from doorstep_backend.reports.troubles import NEEDS, NOTES, NOTICED_TOLD, SILENT, Noticed, told
 from tests.backend.reports.samples import DEVICE, NOW, report, waits
-from tests.backend.reports.store import Reports
-from tests.backend.reports.troubles import NEEDS, NOTES, NOTICED_TOLD, SILENT, Noticed, told
 
 YEAR = timedelta(days=365)
 

@@ -10,17 +10,17 @@ import pytest
 from agent import __version__
 from agent.status.metrics import HELP
 from agent.status.troubles import Trouble
-from tests.backend.engines.opening import open_database
-from tests.backend.identity.known import DeviceState
-from tests.backend.office.model import open_office
-from tests.backend.reports.fleet import Device, Fleet
-from tests.backend.reports.numbers import FLEET_HELP, exposition
-from tests.backend.reports.routes import FleetRoutes
+from doorstep_backend.engines.opening import open_database
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.office.model import open_office
+from doorstep_backend.reports.fleet import Device, Fleet
+from doorstep_backend.reports.numbers import FLEET_HELP, exposition
+from doorstep_backend.reports.routes import FleetRoutes
+from doorstep_backend.reports.store import Reports
+from doorstep_backend.reports.troubles import Noticed
+from doorstep_backend.wire.store import Store
+from doorstep_backend.wire.unfiled import Backlog, Unfiled
 from tests.backend.reports.samples import DEVICE, NOW, report, waits
-from tests.backend.reports.store import Reports
-from tests.backend.reports.troubles import Noticed
-from tests.backend.wire.store import Store
-from tests.backend.wire.unfiled import Backlog, Unfiled
 from tests.support.engines import only_sqlite
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.identity.fleet import FleetDocuments
-from tests.backend.identity.known import DeviceState
-from tests.backend.identity.register import Register
-from tests.backend.office.keeping import NotDone
-from tests.backend.reports.pull import pulled, run
-from tests.backend.reports.pull_one import common_name, is_address
-from tests.backend.reports.read import OF_ANOTHER, Report
-from tests.backend.reports.store import Reports
+from doorstep_backend.identity.fleet import FleetDocuments
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.reports.pull import pulled, run
+from doorstep_backend.reports.pull_one import common_name, is_address
+from doorstep_backend.reports.read import OF_ANOTHER, Report
+from doorstep_backend.reports.store import Reports
 from tests.support.authority import new_authority
 from tests.support.backend import REPOSITORY
 from tests.support.rawserver import RawServer, Request, Script, head, raw_server, whole
@@ -179,7 +179,7 @@ def test_a_certificate_that_is_none_is_told_in_a_sentence(device: Served, data: 
 def test_every_so_often_tells_what_is_new_and_ends_at_once(device: Served, data: Path) -> None:
     """Ctrl-C waits for no device, and needs no traceback."""
     Register(data).let_in("van-7")
-    command = [sys.executable, "-m", "tests.backend", "--data", str(data), "pull"]
+    command = [sys.executable, "-m", "doorstep_backend", "--data", str(data), "pull"]
     command += [device.url, "--cert", str(device.client_file), "--every", "1"]
     with subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

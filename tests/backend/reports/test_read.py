@@ -17,9 +17,9 @@ from agent.status import header
 from agent.status.metrics import samples
 from agent.status.troubles import Trouble
 from agent.status.values import plain
-from tests.backend.reports.read import FROM_THE_FUTURE, NEWER, NO_NEED, OF_ANOTHER, Report, read
+from doorstep_backend.reports.read import FROM_THE_FUTURE, NEWER, NO_NEED, OF_ANOTHER, Report, read
+from doorstep_backend.reports.shape import status_of
 from tests.backend.reports.samples import DEVICE, document, waits
-from tests.backend.reports.shape import status_of
 from tests.support.device import Device
 
 NOW = datetime(2026, 12, 1, 11, 42, 7, tzinfo=UTC)

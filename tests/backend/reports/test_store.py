@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.engines.away import Away
-from tests.backend.engines.opening import open_database
-from tests.backend.identity.known import DeviceState
-from tests.backend.identity.register import Register
-from tests.backend.office.model import open_office
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.opening import open_database
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.model import open_office
+from doorstep_backend.reports.store import Reports
+from doorstep_backend.wire.store import Store
 from tests.backend.reports.samples import DEVICE, NOW, report, waits
-from tests.backend.reports.store import Reports
-from tests.backend.wire.store import Store
 from tests.support.engines import only_sqlite
 
 

@@ -6,9 +6,9 @@ from threading import Event
 
 import pytest
 
-from tests.backend.engines.away import Away
-from tests.backend.wire import asking
-from tests.backend.wire.asking import asked, asked_by_people
+from doorstep_backend.engines.away import Away
+from doorstep_backend.wire import asking
+from doorstep_backend.wire.asking import asked, asked_by_people
 
 MANY = 50
 """More than a process has threads for all others (anyio: 40)."""

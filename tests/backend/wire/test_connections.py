@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.wire import connections, loglines, loop, patience
-from tests.backend.wire.listener import Crowd, Listener
-from tests.backend.wire.patience import Patience, Phase
+from doorstep_backend.wire import connections, loglines, loop, patience
+from doorstep_backend.wire.listener import Crowd, Listener
+from doorstep_backend.wire.patience import Patience, Phase
 from tests.support.live_pages import Live, live_pages
 from tests.support.waiting import until
 

@@ -6,8 +6,8 @@ import pytest
 
 from agent.record import signing
 from agent.record.receipt import REFUSAL_TYPE
-from tests.backend.wire.intake import Intake, NotVouchedError
-from tests.backend.wire.store import Store, Upload, Verdict
+from doorstep_backend.wire.intake import Intake, NotVouchedError
+from doorstep_backend.wire.store import Store, Upload, Verdict
 from tests.support.demo_office import RECEIVED
 from tests.support.factory import new_id
 from tests.support.sealed_fleet import SealedFleet

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from tests.backend.wire.parts import take_over
-from tests.backend.wire.store import PIECE_BYTES, Store, Upload, Verdict
+from doorstep_backend.wire.parts import take_over
+from doorstep_backend.wire.store import PIECE_BYTES, Store, Upload, Verdict
 from tests.support.factory import new_id
 
 

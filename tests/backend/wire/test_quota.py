@@ -10,14 +10,14 @@ from threading import Barrier
 
 import pytest
 
-from tests.backend.engines.away import Away
-from tests.backend.engines.objects import REFUSED
-from tests.backend.office import expiry
-from tests.backend.office.demo import ALLOWED
-from tests.backend.wire import quota
-from tests.backend.wire.quota import Quota
-from tests.backend.wire.store import Store, Upload, Verdict
-from tests.backend.wire.tries import IN_VAIN, Tries
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.objects import REFUSED
+from doorstep_backend.office import expiry
+from doorstep_backend.office.demo import ALLOWED
+from doorstep_backend.wire import quota
+from doorstep_backend.wire.quota import Quota
+from doorstep_backend.wire.store import Store, Upload, Verdict
+from doorstep_backend.wire.tries import IN_VAIN, Tries
 from tests.support.demo_office import DemoOffice
 from tests.support.engines import has, only_folder
 from tests.support.factory import new_id

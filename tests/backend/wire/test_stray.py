@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.backend.office.demo import ALLOWED, LEFT_DOOR
-from tests.backend.office.worker import Worker
-from tests.backend.wire import stray
-from tests.backend.wire.store import Verdict
+from doorstep_backend.office.demo import ALLOWED, LEFT_DOOR
+from doorstep_backend.office.worker import Worker
+from doorstep_backend.wire import stray
+from doorstep_backend.wire.store import Verdict
 from tests.support.sealed_fleet import SealedFleet
 
 

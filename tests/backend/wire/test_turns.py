@@ -6,8 +6,8 @@ from threading import Event
 
 import pytest
 
-from tests.backend.engines.away import Away
-from tests.backend.wire.turns import Turns
+from doorstep_backend.engines.away import Away
+from doorstep_backend.wire.turns import Turns
 from tests.support.waiting import until
 
 

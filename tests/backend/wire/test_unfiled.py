@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.wire import unfiled
-from tests.backend.wire.unfiled import Backlog
+from doorstep_backend.wire import unfiled
+from doorstep_backend.wire.unfiled import Backlog
 from tests.support.demo_office import DemoOffice
 
 FIRST, SECOND = datetime(2026, 12, 1, 11, tzinfo=UTC), datetime(2026, 12, 1, 12, tzinfo=UTC)

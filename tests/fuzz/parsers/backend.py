@@ -13,12 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from agent.status import header
-from tests.backend.copies import labels, making
-from tests.backend.copies.shows import Shows
-from tests.backend.office import picture, segments
-from tests.backend.pages import door, limits
-from tests.backend.reports import asked, pull_one, read
-from tests.backend.wire import headers, questions
+from doorstep_backend.copies import labels, making
+from doorstep_backend.copies.shows import Shows
+from doorstep_backend.office import picture, segments
+from doorstep_backend.pages import door, limits
+from doorstep_backend.reports import asked, pull_one, read
+from doorstep_backend.wire import headers, questions
 from tests.fuzz.parsers.asked import asked_with
 from tests.fuzz.parsers.keys import DEVICE
 from tests.fuzz.parsers.parser import Parser

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from agent.errors import NotGenuine
 from agent.record import certificates, signing
 from agent.record.certificates import Certificate, Chain, Expected
-from tests.backend.identity import basic, request, shown
+from doorstep_backend.identity import basic, request, shown
 from tests.fuzz.parsers.asked import asked_with
 from tests.fuzz.parsers.keys import AUTHORITY, DEVICE, PUBLIC
 from tests.fuzz.parsers.parser import Parser

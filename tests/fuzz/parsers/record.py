@@ -14,7 +14,7 @@ from agent.record import file as recordfile
 from agent.record.verify import inside, papers
 from agent.rule import manifest
 from agent.trust import fleet
-from tests.backend.office import claims
+from doorstep_backend.office import claims
 from tests.fuzz.corpus import FOLDER
 from tests.fuzz.parsers.keys import AUTHORITY, AUTHORITY_PEM, CAPTURE_ID, DEVICE, KEY, KEYS, SIGNERS
 from tests.fuzz.parsers.parser import Parser

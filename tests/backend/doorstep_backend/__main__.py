@@ -1,0 +1,267 @@
+"""`python -m doorstep_backend`: the reference backend, or an office command."""
+
+import argparse
+import logging
+import os
+import shlex
+import signal
+import socket
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from agent.command.commandline import parsed
+from agent.models import printable
+from agent.process import streams
+from doorstep_backend import keys, unusable
+from doorstep_backend.app import Wiring, create_app
+from doorstep_backend.engines import chosen
+from doorstep_backend.engines.objects import Missing
+from doorstep_backend.engines.opening import URL, rows_are_there
+from doorstep_backend.engines.sql import UnfitError
+from doorstep_backend.identity import commands as devices
+from doorstep_backend.identity.commands import Desk
+from doorstep_backend.identity.est import Identity
+from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles
+from doorstep_backend.identity.register import Register
+from doorstep_backend.identity.shown import PassedOn, Shown, by_tls
+from doorstep_backend.office import commands, demo
+from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.model import open_office
+from doorstep_backend.office.orders import NoSuchOrder
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.pages.site import Site
+from doorstep_backend.reports import pull
+from doorstep_backend.reports.store import Reports
+from doorstep_backend.serving import (
+    BEHIND_PROXY_IDLE_S,
+    HOST,
+    IDLE_S,
+    FinishingServer,
+    listen,
+    server_config,
+)
+from doorstep_backend.settings import FILE, WrongSettingError, read_settings
+from doorstep_backend.wire import loglines, parts, stray
+from doorstep_backend.wire.listener import Crowd
+from doorstep_backend.wire.store import Store
+
+log = logging.getLogger(__name__)
+
+RECEIPT_KEY: Final = "receipt-key.pem"
+"""The public half of what signs receipts."""
+
+NO_BACKEND: Final = "{} has no backend in it: is --data right?"
+
+NO_FOLDER: Final = "--data: {} is a file; name a folder"
+
+NO_PROXY: Final = f"{FILE}: proxy names nobody: with --behind-proxy no device would get in"
+
+LAST_PORT: Final = 65_535
+"""Source: RFC 9293, section 3.1."""
+
+REFUSED: Final = (WrongSettingError, UnfitError, NotDone, Missing, NoSuchOrder)
+"""What was asked for cannot be done; says why."""
+
+NO_ADDRESS: Final = "--behind-proxy: {} is no address; give one of this machine, as 10.0.0.5"
+
+TAKEN: Final = "--port: nobody can be heard at {}:{} ({}): is another instance there?"
+
+
+def main(wiring: Wiring | None = None) -> int:
+    """Serve, or do one command; returns the exit code: 1 for what failed, 2 for wrong words."""
+    out = streams.outlast()
+    code = 0
+    try:
+        _begin(parsed(parser(), sys.argv[1:]), wiring or Wiring())
+    except SystemExit as ended:  # of argparse, which has said why
+        code = int(ended.code or 0)
+    except (*REFUSED, OSError) as error:
+        what = unusable.told(error) if isinstance(error, OSError) else str(error)
+        print("\n".join(map(printable, what.splitlines())), file=sys.stderr)
+        code = 1
+    return code if streams.all_told(out, "doorstep_backend") else code or 1
+
+
+def _begin(options: argparse.Namespace, wiring: Wiring) -> None:
+    loglines.begin()
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    loglines.limit()
+    os.umask(0o077)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # the backend says it once
+    os.environ[URL] = options.database
+    _run(options, options.data.resolve(), wiring)
+
+
+def _run(options: argparse.Namespace, data: Path, wiring: Wiring) -> None:
+    if data.exists() and not data.is_dir():
+        raise WrongSettingError(NO_FOLDER.format(data))
+    if options.command is not None:
+        _command(options, data)
+        return
+    if options.behind_proxy and not read_settings(data).proxy:
+        raise WrongSettingError(NO_PROXY)
+    chosen.check_rows(data)
+    data.mkdir(parents=True, exist_ok=True)
+    data.chmod(0o700)  # what was made before, by whatever umask, is its owner's too
+    _serve(options, data, wiring)
+
+
+def _command(options: argparse.Namespace, data: Path) -> None:
+    chosen.check_rows(data)
+    has_keys, own_rows = ((data / name).exists() for name in ("keys", "backend.db"))
+    if has_keys and not rows_are_there(data):
+        raise WrongSettingError(chosen.NO_ROWS.format(data))
+    if not (has_keys or own_rows):  # else it would make a second CA over the same rows, and sign
+        raise WrongSettingError(NO_BACKEND.format(data))
+    office = open_office(Store(data, chosen.objects_of(data, options.objects)))
+    if options.command == "pull":
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # waits for no device that is slow
+        for line in pull.run(options, data):
+            print(line, flush=True)
+    elif options.command in {"devices", "clients", "technicians", "fleet", "certificate"}:
+        print(Desk.of(data, office).run(options))
+    elif options.command == "objects":
+        for line in stray.run(options, office):
+            print(line, flush=True)
+    else:
+        print(commands.run(options, office, office.ledger.now()))
+
+
+def _serve(options: argparse.Namespace, data: Path, wiring: Wiring) -> None:
+    with keys.alone(data):
+        certificates = keys.certificates(data / "ca", options.name)
+        store = wiring.store(data, chosen.objects_of(data, options.objects))
+        store.db.now()  # an instance whose clock is wrong does not even start
+        for said in store.objects.begin():
+            log.warning("objects=not_checked why=%s", said)
+        chosen.remember(data, options.objects, store.db, store.objects)
+        documents = FleetDocuments(data)
+        documents.settle()
+        parts.take_over(store)
+        office = open_office(store, show_simulated=options.show_simulated)
+    office.store.unfiled.free()
+    office.open_anew()
+    devices.write_revoked(data, office, documents)
+    identity = None if options.without_identity else Identity.of(data, certificates)
+    reports = None if identity is None else Reports(data)
+    register = None if identity is None else identity.register
+    site = Site(office, register=register, reports=reports)
+    if options.demo_accounts:
+        site.accounts.keep_all(demo.ACCOUNTS)
+    behind, proxies = options.behind_proxy, office.settings.proxy
+    # Intake asks while it holds the file of rows: on a connection that nobody waits on with it
+    vouching = None if identity is None else Register(data)
+    app = create_app(
+        store,
+        wiring.intake(store, documents.key_in_use, office, vouching),
+        documents.key_in_use,
+        around=wiring.middleware(store),
+        office=office,
+        site=site,
+        documents=documents,
+        identity=identity,
+        shown=_shown(identity, proxies) if behind else by_tls,
+        reports=reports,
+    )
+
+    listener = _listener(behind or HOST, options.port, proxies)
+    host, port = listener.getsockname()
+    _announce(options, f"{'http' if behind else 'https'}://{host}:{port}", data, certificates)
+    asks = identity is not None
+    context = None if behind else certificates.server_context(asks_for_clients=asks)
+    idle_s = BEHIND_PROXY_IDLE_S if behind else IDLE_S
+    config = server_config(app, context, idle_s, proxies, wiring.protocol)
+    FinishingServer(config).run(sockets=[listener])
+
+
+def _listener(host: str, port: int, proxies: Collection[str]) -> socket.socket:
+    try:
+        return listen(port, host, Crowd(proxies=proxies))
+    except (socket.gaierror, UnicodeError) as error:
+        raise WrongSettingError(NO_ADDRESS.format(host)) from error
+    except OSError as error:
+        raise WrongSettingError(TAKEN.format(host, port, error.strerror)) from error
+
+
+def _shown(identity: Identity | None, proxies: Collection[str]) -> Shown:
+    return by_tls if identity is None else PassedOn(identity.authority.certificate, proxies)
+
+
+def _announce(
+    options: argparse.Namespace, url: str, data: Path, certificates: keys.Certificates
+) -> None:
+    files = {
+        "ca": certificates.ca_file,
+        "receipt_key": data / RECEIPT_KEY,
+        "fleet_key": KeyFiles(data).fleet_public,
+    }
+    told = " ".join(f"{name}={shlex.quote(str(path))}" for name, path in files.items())
+    print(f"ready url={url} {told}", flush=True)
+    if options.demo_accounts:
+        print(_welcome(url), flush=True)
+
+
+def _welcome(url: str) -> str:
+    accounts = [f"  {one.role:<8}  {one.who:<8}  {one.password}" for one in demo.ACCOUNTS]
+    return "\n".join([f"pages: {url}{PREFIX}/", "role, account, password:", *accounts])
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 5 or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is not a port number (0 to {LAST_PORT})")
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    whole = argparse.ArgumentParser(prog="python -m doorstep_backend", description=__doc__)
+    whole.add_argument(
+        "--port",
+        type=_port,
+        default=0,
+        help=f"1 to {LAST_PORT} (default: 0, which picks a free port)",
+    )
+    whole.add_argument("--data", type=Path, required=True, help="folder for all it keeps")
+    whole.add_argument(
+        "--database",
+        metavar="URL",
+        default=os.environ.get(URL, ""),
+        help="postgresql://... for what it keeps in rows; by default what DOORSTEP_DATABASE says, "
+        "which nobody else can read, or else SQLite in the folder",
+    )
+    whole.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        help="a name or address in its certificate, for who reaches it through something else; "
+        "at the first start",
+    )
+    whole.add_argument("--show-simulated", action="store_true", help="count simulated records too")
+    whole.add_argument("--demo-accounts", action="store_true", help="let the demo's people sign in")
+    whole.add_argument(
+        "--without-identity", action="store_true", help="ask no device for a certificate"
+    )
+    whole.add_argument(
+        "--objects",
+        metavar="s3://BUCKET?endpoint=URL&region=NAME",
+        help="keep records in this bucket; said at the first start, and remembered",
+    )
+    whole.add_argument(
+        "--behind-proxy",
+        nargs="?",
+        const=HOST,
+        metavar="ADDRESS",
+        help="speak HTTP without TLS at this address, loopback when left out, and believe what the "
+        "proxies in backend.toml say of clients' certificates",
+    )
+    verbs = commands.add_to(whole)
+    devices.add_to(verbs)
+    pull.add_to(verbs)
+    stray.add_to(verbs)
+    return whole
+
+
+if __name__ == "__main__":
+    sys.exit(main())

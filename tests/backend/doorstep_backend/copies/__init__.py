@@ -1,0 +1,1 @@
+"""What people are shown of a photo: faces, and for some the label, are blurred."""

@@ -1,0 +1,55 @@
+"""Finds the codes of parcels' labels, and what is printed around them."""
+
+from collections.abc import Iterator
+from math import ceil, dist, hypot
+from typing import Final
+
+import cv2  # noqa: TID251 - as in area.py
+import numpy as np
+import zxingcpp  # noqa: TID251 - agent/capture/barcodes.py says what codes read, not where they are
+from numpy.typing import NDArray
+
+from agent.capture.barcodes import FORMATS
+from doorstep_backend.copies.area import Area, Pixels
+from hardware.camera import Luma
+
+AROUND: Final = 1.0
+"""Around a code of bars, of its longer side: a label of 4 x 6 inches has one as wide as itself."""
+
+AROUND_SQUARE: Final = 3.0
+"""Around a square code, of its side: 25 to 30 mm on the same label."""
+
+TURNS_DEG: Final = (0, 30, 60)
+"""Bars are read within 15 degrees of lying or standing (barcodes.py): so a parcel may lie askew."""
+
+
+def areas(pixels: Pixels) -> list[Area]:
+    """Around each code that can be read; names and addresses themselves are not looked for.
+
+    What is only nearly a code is left: door handles are (zxing-cpp's `return_errors`).
+    """
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+    return [one for turn_deg in TURNS_DEG for one in _turned(grey, turn_deg)]
+
+
+def _turned(grey: Luma, turn_deg: int) -> Iterator[Area]:
+    """What is read in the picture turned about its middle, where it is in the one that is not."""
+    height, width = grey.shape
+    side = ceil(hypot(width, height)) if turn_deg else 0
+    size_px = (max(side, width), max(side, height))
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), turn_deg, 1.0)
+    turn[:, 2] += np.array(((size_px[0] - width) / 2, (size_px[1] - height) / 2))
+    turned = cv2.warpAffine(grey, turn, size_px) if turn_deg else np.ascontiguousarray(grey)
+    back = cv2.invertAffineTransform(turn)
+    for code in zxingcpp.read_barcodes(turned, formats=FORMATS):
+        place = code.position
+        corners = (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
+        yield _around(np.array([(one.x, one.y, 1) for one in corners]) @ back.T)
+
+
+def _around(corners: NDArray[np.float64]) -> Area:
+    wide, high = dist(corners[0], corners[1]), dist(corners[0], corners[3])
+    is_square = max(wide, high) < 1.5 * min(wide, high)
+    first, last = corners.min(axis=0), corners.max(axis=0)
+    code = Area(*(round(float(edge)) for edge in (*first, *last)))
+    return code.grown(AROUND_SQUARE if is_square else AROUND)

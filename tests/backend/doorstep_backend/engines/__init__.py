@@ -1,0 +1,1 @@
+"""What the backend keeps things in: SQL and objects, each behind one seam."""

@@ -1,0 +1,110 @@
+"""What the backend asks of whatever keeps its objects: a folder, or a bucket of S3."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from doorstep_backend.copies.shows import Shows
+
+REFUSED: Final = "refused"
+"""The object of a record that was refused; of an accepted one it is called by its SHA-256, hex."""
+
+PHOTO: Final = "photo.jpg"
+"""What is in a record laid open, as the device made it; only where `lays_open`."""
+
+TEXT: Final = "record.json"
+"""What label and record say, as the next one."""
+
+_RECORD: Final = re.compile(r"[0-9a-f]{64}")
+_CAPTURE: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Missing(LookupError):
+    """There is no such object; says which."""
+
+
+class Changed(Missing):
+    """What lies there is not what was put: it is shown to nobody, and acknowledged to nobody."""
+
+
+class Objects(Protocol):
+    """Objects of captures, each by the id of its capture and a name. Any thread may ask.
+
+    Every operation raises Away, which says what to do, and within 3 s.
+
+    Attributes:
+        lays_open: whether PHOTO and TEXT of a record are kept beside it; else it is opened anew
+            for each question.
+        bucket: its name; None where objects are files.
+    """
+
+    @property
+    def lays_open(self) -> bool: ...
+
+    @property
+    def bucket(self) -> str | None: ...
+
+    def begin(self) -> list[str]:
+        """Before anything is served; returns what could not be checked, in sentences.
+
+        Raises:
+            WrongSettingError: what is erased would not be gone from there, or it is not there.
+        """
+
+    def check(self) -> None:
+        """Puts a byte that is no capture's, and deletes it. Raises Away, as a full disk is too."""
+
+    def put(self, capture_id: str, name: str, content: bytes) -> None:
+        """Keeps an object, in place of one of this name: whole or not at all.
+
+        A record, accepted or refused, is durable when this returns; what can be made again from
+        it need not be.
+        """
+
+    def get(self, capture_id: str, name: str) -> bytes:
+        """Returns the object; a record whose body was erased is none. Raises Missing, Changed."""
+
+    def found(self, capture_id: str) -> bytes:
+        """Returns a record of which nothing else is known any more. Raises Missing, Changed."""
+
+    def line(self, capture_id: str, name: str) -> bytes:
+        """Returns the label line of a record without its newline, also once it was erased.
+
+        Raises:
+            Missing: there is no record.
+        """
+
+    def line_found(self, capture_id: str) -> bytes:
+        """The same of a record of which nothing else is known any more. Raises Missing."""
+
+    def remove(self, capture_id: str, name: str) -> None:
+        """Removes one object, if it is there."""
+
+    def erase(self, capture_id: str, line: bytes = b"") -> None:
+        """Erases all of a capture but its label line, where one is given.
+
+        The record, or its photo where that is laid open, goes before its copies: whoever put a copy
+        meanwhile finds it gone, and removes the copy. Durable when it returns; interrupted, do it
+        again.
+        """
+
+    def ids(self) -> Iterator[str]:
+        """Returns the ids of all captures that have an object, each once."""
+
+    def bodies(self) -> Iterator[str]:
+        """Returns the ids of all captures whose record is whole, each once."""
+
+
+def copy_name(shows: Shows) -> str:
+    """The object of a copy that people are shown."""
+    return f"{shows}.jpg"
+
+
+def is_record(name: str) -> bool:
+    """Whether an object of this name is an accepted record."""
+    return _RECORD.fullmatch(name) is not None
+
+
+def is_capture(text: str) -> bool:
+    """Whether this is how ids of captures are spelled; all else is somebody else's."""
+    return _CAPTURE.fullmatch(text) is not None

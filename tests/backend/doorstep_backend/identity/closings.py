@@ -1,0 +1,119 @@
+"""Where a device's chains ended when it went for good: what a retirement is answered with. Pure."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any, Final
+
+from agent.models import from_rfc3339, rfc3339
+from doorstep_backend.engines.sql import Row
+
+MOST_GAPS: Final = 100
+"""Gaps of one chain that are named: an answer is 4 KB then, and a device reads 64."""
+
+THE_OFFICE: Final = "the office"
+ITSELF: Final = "the device itself"
+A_TECHNICIAN: Final = "a technician"
+"""Who ended it; else it was a technician by name, as long as that is kept."""
+
+
+class How(StrEnum):
+    """GONE: it will not come back. RETIRED: somebody had it in hand, and took it out of use."""
+
+    GONE = "gone"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainEnd:
+    """What was received of one chain.
+
+    Attributes:
+        last_seq: the highest number.
+        received: how many records, of 1 to `last_seq`.
+        gaps: numbers below the last that are missing, first and last of each run; MOST_GAPS.
+    """
+
+    chain: str
+    last_seq: int
+    received: int
+    gaps: tuple[tuple[int, int], ...]
+
+    @property
+    def missing(self) -> int:
+        return self.last_seq - self.received
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The end of a device, as it was written down.
+
+    Attributes:
+        by: THE_OFFICE, ITSELF, or a technician's name.
+    """
+
+    device_id: str
+    at: datetime
+    how: How
+    by: str
+    chains: tuple[ChainEnd, ...]
+
+    def text(self) -> str:
+        """Its chains as JSON."""
+        return json.dumps([_members(one) for one in self.chains])
+
+    def answer(self) -> dict[str, Any]:
+        """What whoever retires a device is told."""
+        at = rfc3339(self.at)
+        chains = [_members(one) for one in self.chains]
+        return {"device_id": self.device_id, "retired_at": at, "chains": chains}
+
+
+def told(closing: Closing) -> str:
+    """When it ended and by whom, in words."""
+    return f"{closing.how} since {closing.at:%Y-%m-%d %H:%M} UTC, by {closing.by}"
+
+
+def ends_told(closing: Closing, now: Iterable[ChainEnd]) -> list[str]:
+    """Where its chains ended, and what has come since: a line for each."""
+    before = {one.chain: one for one in closing.chains}
+    lines = []
+    for one in now:
+        closed_at = before.get(one.chain)
+        since = one.received - (closed_at.received if closed_at else 0)
+        words = f"closed at seq {closed_at.last_seq}" if closed_at else "not known when it closed"
+        last = f"last record seen: chain {one.chain}, seq {one.last_seq}"
+        later = f"; {since} came since" if since else ""
+        lines.append(f"{last}; {one.missing} missing below; {words}{later}")
+    return lines or ["no record of it was seen"]
+
+
+def closed(row: Row) -> Closing:
+    """A row of `closings`."""
+    chains = tuple(
+        ChainEnd(one["chain"], one["last_seq"], one["received"], tuple(map(tuple, one["gaps"])))
+        for one in json.loads(row["chains"])
+    )
+    return Closing(row["device_id"], from_rfc3339(row["at"]), How(row["how"]), row["by"], chains)
+
+
+def chain_ends(records: Iterable[tuple[str, int]]) -> tuple[ChainEnd, ...]:
+    """Of every chain of records, each a chain and a number, in the order in which they come."""
+    seen: dict[str, set[int]] = defaultdict(set)
+    for chain, seq in records:
+        seen[chain].add(seq)
+    return tuple(_end(chain, seqs) for chain, seqs in seen.items())
+
+
+def _end(chain: str, seqs: set[int]) -> ChainEnd:
+    around = pairwise([0, *sorted(seqs)])
+    gaps = [(one + 1, other - 1) for one, other in around if other - one > 1]
+    return ChainEnd(chain, max(seqs), len(seqs), tuple(gaps[:MOST_GAPS]))
+
+
+def _members(one: ChainEnd) -> dict[str, Any]:
+    return asdict(one) | {"missing": one.missing}

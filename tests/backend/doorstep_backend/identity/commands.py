@@ -1,0 +1,353 @@
+"""What the office does about devices and keys at a terminal, also while the backend serves."""
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Self
+
+from agent.models import from_rfc3339, rfc3339
+from agent.record import certificates, signing
+from agent.record.verify.papers import REVOKED_TYPE
+from doorstep_backend import keys
+from doorstep_backend.identity.clients import Client, Kind, NameTakenError
+from doorstep_backend.identity.closings import THE_OFFICE, Closing, How, ends_told, told
+from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.est import Identity
+from doorstep_backend.identity.fleet import FleetDocuments, KeyFiles, NoSuchKeyError
+from doorstep_backend.identity.known import DeviceState, Label, Listed
+from doorstep_backend.identity.names import NameRefusedError, canonical, names_in
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.model import Office
+from doorstep_backend.wire.intake import Intake
+
+_DEVICE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+"""What a device's configuration takes as its id (agent/config.py)."""
+
+COMMON_CHARS: Final = 64
+"""Longest common name; a host's may be longer. Source: RFC 5280, ub-common-name."""
+
+MOST_AFTER: Final = 1_000_000_000
+"""A slip of the hand must not use up the versions that there are."""
+
+
+def add_to(commands: Any) -> None:
+    """`devices ...` and `fleet ...`, beside the office's own commands."""
+    devices = commands.add_parser("devices", help="let devices in, list them, shut them out")
+    what = devices.add_subparsers(dest="what", required=True)
+    add = what.add_parser("add", help="let devices in, or in again; prints a token for each")
+    add.add_argument("ids", nargs="+", metavar="ID")
+    add.add_argument("--tokens", type=Path, help="write the tokens to a new file, and print none")
+    add.add_argument(
+        "--new-signing-key", action="store_true", help="they may bring another one: theirs is lost"
+    )
+    what.add_parser("list", help="every device, its certificates, and what is wrong")
+    revoke = what.add_parser("revoke", help="end a device's TLS at once")
+    revoke.add_argument("id", metavar="ID")
+    revoke.add_argument(
+        "--evidence", type=from_rfc3339, metavar="SINCE", help="believe no later record either"
+    )
+    names = what.add_parser("names", help="say under which names a device's own server is asked")
+    names.add_argument("id", metavar="ID")
+    names.add_argument("names", nargs="*", metavar="NAME", help="all of them; none takes them away")
+    gone = what.add_parser("gone", help="it never comes back: revoke, close its chains")
+    gone.add_argument("id", metavar="ID")
+    gone.add_argument("--to", metavar="OTHER", help="the device that gets its route")
+    _add_others(commands, Kind.CLIENT, "other systems that may ask for a status")
+    _add_others(commands, Kind.TECHNICIAN, "people who deliver what cards of devices hold")
+    server = commands.add_parser("certificate", help="the server's next one, for a year; nginx's")
+    server.add_argument("names", nargs="+", metavar="NAME", help="all of them, beside loopback's")
+    fleet = commands.add_parser("fleet", help="the signed document that tells devices the keys")
+    what = fleet.add_subparsers(dest="what", required=True)
+    publish = what.add_parser("publish", help="make its next version, and name the keys in it")
+    publish.add_argument(
+        "--after", type=int, default=0, metavar="N", help="above N: devices have that one already"
+    )
+    rotate = what.add_parser("rotate", help="sign receipts and manifests with a new key")
+    other = rotate.add_mutually_exclusive_group()
+    other.add_argument("--fleet-key", action="store_true", help="a new fleet key instead")
+    other.add_argument("--identity", action="store_true", help="seal to a new identity instead")
+    revoke = what.add_parser(  # the id of one key in 64 begins with "-", and is no option
+        "revoke", help="list a key as compromised", prefix_chars="+", add_help=False
+    )
+    revoke.add_argument("kid", metavar="KID")
+
+
+def _add_others(commands: Any, kind: Kind, help_text: str) -> None:
+    what = commands.add_parser(f"{kind}s", help=help_text).add_subparsers(
+        dest="what", required=True
+    )
+    add = what.add_parser("add", help="make a key and a certificate for 90 days; also the next one")
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new file (0600)")
+    what.add_parser("list", help=f"every certificate of a {kind}")
+    what.add_parser("revoke", help=f"end a {kind}'s certificates at once").add_argument("name")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What these commands work on."""
+
+    folder: Path
+    office: Office
+    identity: Identity
+    documents: FleetDocuments
+
+    @classmethod
+    def of(cls, folder: Path, office: Office) -> Self:
+        """Over a folder whose keys another process may be making just now."""
+        with keys.alone(folder):
+            identity = Identity.of(folder, keys.certificates(folder / "ca"))
+            return cls(folder, office, identity, FleetDocuments(folder))
+
+    @property
+    def register(self) -> Register:
+        return self.identity.register
+
+    def run(self, options: argparse.Namespace) -> str:
+        """Carries out one command; returns what to print.
+
+        Raises:
+            NotDone: there is no such device or key.
+            FileExistsError: the file for the tokens is there.
+        """
+        commands: dict[tuple[str, str | None], Callable[[argparse.Namespace], str]] = {
+            ("devices", "add"): self.add,
+            ("devices", "list"): lambda _: self.listed(),
+            ("devices", "revoke"): lambda given: self.revoke(given.id, given.evidence),
+            ("devices", "names"): lambda given: self.name(given.id, given.names),
+            ("devices", "gone"): lambda given: self.gone(given.id, given.to),
+            ("certificate", None): lambda given: self.certify(given.names),
+            ("fleet", "publish"): lambda given: self.publish(given.after),
+            ("fleet", "rotate"): self.rotate,
+            ("fleet", "revoke"): lambda given: self.revoke_key(given.kid),
+        }
+        for kind in Kind:
+            commands |= {
+                (f"{kind}s", "add"): partial(self.add_other, kind),
+                (f"{kind}s", "list"): partial(self.others_listed, kind),
+                (f"{kind}s", "revoke"): partial(self.revoke_other, kind),
+            }
+        return commands[options.command, getattr(options, "what", None)](options)
+
+    def add(self, given: argparse.Namespace) -> str:
+        ids: list[str] = given.ids
+        tokens: Path | None = given.tokens
+        wrong = [one for one in ids if not _DEVICE_ID.fullmatch(one)]
+        if wrong:
+            raise NotDone(f"{wrong[0]} is no device id: letters, digits, . _ - and at most 63")
+        for one in ids:
+            if kind := self.identity.clients.kind_of(one):
+                raise NotDone(f"{one}: a {kind} is called so; take another id")
+        new = bool(given.new_signing_key)
+        if tokens is None:
+            return self._let_in(ids, new=new)
+        with _new(tokens) as file:
+            file.write(f"{self._let_in(ids, new=new)}\n".encode())
+        return f"written: {tokens}"
+
+    def _let_in(self, ids: Sequence[str], *, new: bool) -> str:
+        return "\n".join(f"{one} {self.register.let_in(one, new_signing_key=new)}" for one in ids)
+
+    def listed(self) -> str:
+        closing = self.register.closing
+        lines = [_line(one, closing(one.device_id)) for one in self.register.devices()]
+        return "\n".join(lines) or "no device was let in yet: `devices add ID`"
+
+    def revoke(self, device_id: str, since: datetime | None) -> str:
+        self._shut_out(device_id, DeviceState.REVOKED)
+        if since is None:
+            return f"{device_id}: shut out; what it signs still counts"
+        for kid in self._signing_keys(device_id):
+            self.office.revoked_keys.add(kid, device_id, since)
+        self._write_revoked()
+        return f"{device_id}: shut out; what came since {since:%Y-%m-%d %H:%M} UTC is not believed"
+
+    def name(self, device_id: str, names: Sequence[str]) -> str:
+        try:
+            given = self.identity.names.give(device_id, names)
+        except (LookupError, NameRefusedError) as error:
+            raise NotDone(f"{error}; nothing was changed") from error
+        lines = [f"{device_id}: {', '.join(given) or 'no name'}"]
+        return "\n".join([*lines, *self._still_certified(device_id, given)])
+
+    def certify(self, names: Sequence[str]) -> str:
+        """The server's own next certificate, by another key; nginx is given a copy."""
+        key, found = signing.new_key(), keys.certificates(self.folder / "ca")
+        try:
+            own = tuple(dict.fromkeys([*map(canonical, names), *keys.HOSTS]))
+            for name in own:
+                self.identity.names.check_free(name)
+        except NameRefusedError as error:
+            raise NotDone(f"{error}; nothing was changed") from error
+        common = next(name for name in own if len(name) <= COMMON_CHARS)
+        made = self.identity.authority.serve(
+            common, key.public_key(), own, self.office.ledger.now()
+        )
+        with keys.alone(self.folder):
+            keys.put_server(found, key, certificates.pem([made]))
+        until = f"until {made.not_valid_after_utc:%Y-%m-%d}"
+        files = f"written: {found.chain_file} and {found.key_file.name}"
+        lines = [f"{', '.join(own)}: {until}; {files}"]
+        return "\n".join([*lines, *self._still_certified("", own)])
+
+    def _still_certified(self, device_id: str, names: Sequence[str]) -> list[str]:
+        """Who else has a certificate for these names."""
+        found = self.identity.names.still_certified(device_id, names, self.office.ledger.now())
+        return [
+            f"{name}: also certified for {one.device_id} to {one.until:%Y-%m-%d}: "
+            f"who has the card of {one.device_id} can answer for it until then"
+            for name, one in found
+        ]
+
+    def add_other(self, kind: Kind, given: argparse.Namespace) -> str:
+        """Key and certificate go into one file, which nobody else here has."""
+        name, out = given.name, given.out
+        if not _DEVICE_ID.fullmatch(name):
+            raise NotDone(f"{name} is no name: letters, digits, . _ - and at most 63")
+        key = signing.new_key()
+        made = self.identity.authority.client(name, key.public_key(), self.office.ledger.now())
+        with _new(out) as file:
+            file.write(signing.private_pem(key) + certificates.pem([made]))
+            try:
+                self.identity.clients.add(name, made, kind)
+            except NameTakenError as error:
+                raise NotDone(str(error)) from error
+        return f"{name}: until {made.not_valid_after_utc:%Y-%m-%d}; written: {out}"
+
+    def others_listed(self, kind: Kind, _: argparse.Namespace) -> str:
+        lines = [_client_line(one) for one in self.identity.clients.listed(kind)]
+        return "\n".join(lines) or f"no {kind} was let in yet: `{kind}s add NAME --out FILE`"
+
+    def revoke_other(self, kind: Kind, given: argparse.Namespace) -> str:
+        try:
+            self.identity.clients.revoke(given.name, kind)
+        except LookupError as error:
+            raise NotDone(str(error)) from error
+        if kind is Kind.TECHNICIAN:
+            return f"{given.name}: shut out; what was delivered stays, marked with the name"
+        return f"{given.name}: shut out here; devices let it in until it is off their serve.clients"
+
+    def gone(self, device_id: str, to: str | None) -> str:
+        ending, now = Ending(self.register, self.office), self.office.ledger.now()
+        try:
+            closing = ending.now(device_id, How.GONE, THE_OFFICE, now, to=to)
+        except LookupError as error:
+            raise NotDone(str(error)) from error
+        lines = [f"{device_id}: {told(closing)}"]
+        if rfc3339(closing.at) != rfc3339(now):
+            lines.append("that was so before; the first time counts")
+        if to is not None:
+            lines.append(f"its route, where it had one: handed on to {to}")
+        lines += ends_told(closing, ending.chains(device_id))
+        return "\n".join(lines)
+
+    def publish(self, after: int) -> str:
+        if after > MOST_AFTER:
+            raise NotDone(
+                f"--after {after}: no device has more than {MOST_AFTER}; nothing was made"
+            )
+        return self._told(self.documents.publish(after))
+
+    def rotate(self, given: argparse.Namespace) -> str:
+        if given.identity:
+            return self._told(self.documents.rotate_identity())
+        if given.fleet_key:
+            told = self._told(self.documents.rotate_fleet_key())
+            return f"{told}\nfleet-key.pem changes with the next document"
+        return self._told(self.documents.rotate())
+
+    def revoke_key(self, kid: str) -> str:
+        """Receipts by the key are signed anew: no device would believe them any more."""
+        try:
+            version = self.documents.revoke(kid)
+        except NoSuchKeyError as error:
+            raise NotDone(str(error)) from error
+        key = keys.KeyInUse(KeyFiles(self.folder).signs)
+        anew = Intake(self.office.store, key).sign_again(kid)
+        return f"{self._told(version)}\nsigned anew: {anew} receipts and refusals"
+
+    def _shut_out(self, device_id: str, state: DeviceState) -> None:
+        try:
+            self.register.shut_out(device_id, state)
+        except LookupError as error:
+            raise NotDone(str(error)) from error
+
+    def _signing_keys(self, device_id: str) -> list[str]:
+        found = [one for one in self.register.devices() if one.device_id == device_id]
+        return [each.kid for one in found for each in one.certificates if _is_evidence(each.label)]
+
+    def _told(self, version: int) -> str:
+        self._write_revoked()
+        lines = [f"{kid} {what}" for kid, what in self.documents.keys_told()]
+        return "\n".join([f"fleet document {version}", *lines])
+
+    def _write_revoked(self) -> None:
+        write_revoked(self.folder, self.office, self.documents)
+
+
+def write_revoked(folder: Path, office: Office, documents: FleetDocuments) -> None:
+    """The list as a file, by the fleet key of now; whole or not at all.
+
+    It names who may sign receipts too: whoever checks records needs nothing else of the fleet.
+    """
+    with keys.alone(folder):
+        payload = office.revoked_keys.payload() | {"receipt_keys": documents.receipt_keys()}
+        token = signing.sign(payload, documents.fleet_key(), typ=REVOKED_TYPE)
+        keys.write_whole(folder / "revoked.jws", token.encode(), mode=0o644)
+
+
+@contextmanager
+def _new(file: Path) -> Iterator[BinaryIO]:
+    """For its owner alone; gone again where what is done meanwhile fails.
+
+    Raises:
+        FileExistsError, NotDone: it cannot be made.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        descriptor = os.open(file, flags, 0o600)
+    except FileExistsError:
+        raise FileExistsError(f"{file} is there already: nobody was let in") from None
+    except OSError as error:
+        raise NotDone(f"{file}: {error.strerror}: nobody was let in") from error
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            yield opened
+    except BaseException:
+        file.unlink()
+        raise
+
+
+def _is_evidence(label: Label) -> bool:
+    return label is Label.EVIDENCE
+
+
+def _client_line(one: Client) -> str:
+    end = "revoked" if one.revoked else f"until {one.until:%Y-%m-%d}"
+    return f"{one.name}; serial {one.serial}; {end}"
+
+
+def _line(device: Listed, closing: Closing | None) -> str:
+    words = [device.device_id, told(closing) if closing else device.state.value]
+    if device.token_waits:
+        words.append("token not used yet")
+    for one in device.certificates:
+        if _is_evidence(one.label):
+            words.append(f"signs with {one.kid}")
+        elif one.label is Label.SERVE:
+            names = ", ".join(sorted(names_in(one.x509)))
+            words.append(f"serves as {names} until {one.until:%Y-%m-%d}")
+        elif one.cloned_at is not None:
+            words.append(
+                f"CLONE ALARM: serial {one.serial} was used again {one.cloned_at:%Y-%m-%d}"
+            )
+        elif one.state.value == "live":
+            words.append(f"TLS serial {one.serial} until {one.until:%Y-%m-%d}")
+    return "; ".join(words)

@@ -1,0 +1,24 @@
+"""GET /fleet: what every device is told about keys, signed by the fleet key."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from doorstep_backend.identity.fleet import FleetDocuments
+from doorstep_backend.wire.asking import asked
+from doorstep_backend.wire.manifest import signed_answer
+
+
+class FleetRoute:
+    """The one route; a document that a command just made is the next answer."""
+
+    def __init__(self, documents: FleetDocuments) -> None:
+        self._documents = documents
+
+    def routes(self) -> list[Route]:
+        return [Route("/fleet", self.answer, methods=["GET"])]
+
+    async def answer(self, request: Request) -> Response:
+        """200 with the JWS, or 304 when the device has it."""
+        held = request.headers.get("If-None-Match", "").strip().removeprefix("W/")
+        return signed_answer(request, await asked(self._documents.served, held))

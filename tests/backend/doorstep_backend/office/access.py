@@ -1,0 +1,233 @@
+"""Who may see a photo, and who has seen one."""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from agent.models import rfc3339
+from doorstep_backend.engines.sql import Database
+from doorstep_backend.office.filing import Filing
+from doorstep_backend.office.orders import NoSuchOrder, Orders
+
+GRANT: Final = timedelta(minutes=15)
+"""How long a verified agent sees one order's photos: longer than the call, shorter than a shift."""
+
+CODE_VALID: Final = timedelta(minutes=10)
+"""How long a one-time code can be told to an agent: one phone call, with its waiting."""
+
+CODE_TRIES: Final = 5
+"""Wrong codes until the order needs a new one: a guess has 5 in a million."""
+
+
+AGENT_TRIES: Final = 10
+"""Wrong codes of one agent within AGENT_WINDOW: a slip at every call of a busy hour."""
+
+AGENT_WINDOW: Final = timedelta(hours=1)
+"""How long a wrong code counts: an agent who guesses has 240 in a day, and is read of in each."""
+
+OFFICE: Final = "office"
+"""`viewer` of who exports at the backend's terminal, by no account."""
+
+WRONG_CODE: Final = "Gave a code that does not fit. No photo was shown."
+"""What the customer reads of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Not signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Signed in as this customer."""
+
+    customer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Customer service, by number; sees nothing until an account was verified."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Sees photos that wait to be bound, and no other."""
+
+
+Viewer = Nobody | Customer | Agent | Dispatch
+
+
+def may_read_label(viewer: Viewer) -> bool:
+    """Whether the parcel's label is in the photo for this viewer, where they may see that at all.
+
+    It is the customer's own. Dispatch finds by it whose the photo is. Customer service has the
+    order before them, and looks where the parcel is.
+    """
+    match viewer:
+        case Customer() | Dispatch():
+            return True
+        case Agent() | Nobody():
+            return False
+        case other:
+            assert_never(other)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at one photo; `viewer` reads `customer`, `agent 17`, `dispatch` or `office`.
+
+    Attributes:
+        capture_id: empty for WRONG_CODE, where no photo was shown.
+    """
+
+    at: datetime
+    viewer: str
+    capture_id: str
+    why: str
+
+
+class Access:
+    """Answers who may, and keeps the log of who did."""
+
+    def __init__(self, ledger: Database, orders: Orders, filing: Filing) -> None:
+        self._ledger = ledger
+        self._orders = orders
+        self._filing = filing
+
+    def may_see(self, viewer: Viewer, capture_id: str, now: datetime) -> bool:
+        """Whether this viewer may see this photo now; to be asked again for every look."""
+        photo = self._filing.photo(capture_id)
+        if photo is None:
+            return False
+        if photo.number is None:
+            return isinstance(viewer, Dispatch)
+        return self.may_see_order(viewer, photo.number, now)
+
+    def may_see_order(self, viewer: Viewer, number: str, now: datetime) -> bool:
+        """Whether this viewer may see the photos of an order; False where there is none."""
+        match viewer:
+            case Customer(customer):
+                return self._is_owner(customer, number)
+            case Agent(agent):
+                query = "SELECT 1 FROM grants WHERE agent = ? AND number = ? AND ends > ?"
+                row = (agent, number, rfc3339(now))
+                return self._ledger.execute(query, row).fetchone() is not None
+            case Nobody() | Dispatch():
+                return False
+            case other:
+                assert_never(other)
+
+    def one_time_code(self, number: str, now: datetime) -> str:
+        """A new code of six digits to show to the customer, in place of an earlier one."""
+        code = f"{secrets.randbelow(1_000_000):06}"
+        row = (number, code, rfc3339(now + CODE_VALID))
+        upsert = """INSERT INTO one_time_codes VALUES (?, ?, ?, 0) ON CONFLICT (number) DO UPDATE
+            SET code = excluded.code, ends = excluded.ends, tries = 0"""
+        self._ledger.execute(upsert, row)
+        return code
+
+    def verify(self, agent: Agent, number: str, code: str, why: str, now: datetime) -> bool:
+        """Whether the customer told this agent the code; if so the agent may look for GRANT.
+
+        A code works once. Every try counts: after CODE_TRIES the code works no more, and after
+        AGENT_TRIES wrong ones the agent waits. `why` is what the customer will read in the log; a
+        wrong code is written there at once.
+        """
+        count = """UPDATE one_time_codes SET tries = tries + 1
+            WHERE number = ? AND ends > ? AND tries < ? RETURNING code"""
+        grant = """INSERT INTO grants VALUES (?, ?, ?, ?) ON CONFLICT (agent, number) DO UPDATE
+            SET why = excluded.why, ends = excluded.ends"""
+        with self._ledger.together(_name(agent)):
+            if not self.may_try(agent, now):
+                return False
+            row = (number, rfc3339(now), CODE_TRIES)
+            found = self._ledger.execute(count, row).fetchall()
+            if not found or not hmac.compare_digest(found[0]["code"].encode(), code.encode()):
+                self._write(
+                    _name(agent), number if self._exists(number) else None, "", WRONG_CODE, now
+                )
+                return False
+            self._ledger.execute("DELETE FROM one_time_codes WHERE number = ?", (number,))
+            self._ledger.execute(grant, (agent.number, number, why, rfc3339(now + GRANT)))
+        return True
+
+    def may_try(self, agent: Agent, now: datetime) -> bool:
+        """Whether this agent may try another code; an order that does not exist counts too."""
+        query = "SELECT count(*) FROM views WHERE viewer = ? AND capture_id = '' AND at > ?"
+        row = (_name(agent), rfc3339(now - AGENT_WINDOW))
+        return int(self._ledger.execute(query, row).fetchone()[0]) < AGENT_TRIES
+
+    def why(self, agent: Agent, number: str) -> str:
+        """The reason this agent gave when the account was last verified; empty if never."""
+        query = "SELECT why FROM grants WHERE agent = ? AND number = ?"
+        row = self._ledger.execute(query, (agent.number, number)).fetchone()
+        return str(row["why"]) if row else ""
+
+    def log(self, viewer: Viewer, capture_id: str, why: str, now: datetime) -> None:
+        """Write down a look before the picture is sent. Durable when it returns."""
+        photo = self._filing.photo(capture_id)
+        self._write(_name(viewer), photo.number if photo else None, capture_id, why, now)
+
+    def log_export(
+        self,
+        by: Agent | Dispatch | None,
+        capture_id: str,
+        number: str | None,
+        why: str,
+        at: datetime,
+    ) -> None:
+        """The same of a record that leaves as evidence; None is the office at its terminal."""
+        self._write(OFFICE if by is None else _name(by), number, capture_id, why, at)
+
+    def _write(
+        self, who: str, number: str | None, capture_id: str, why: str, now: datetime
+    ) -> None:
+        row = (rfc3339(now), who, number, capture_id, why)
+        into = "INSERT INTO views (at, viewer, number, capture_id, why) VALUES (?, ?, ?, ?, ?)"
+        self._ledger.execute(into, row)
+
+    def views_of(self, number: str) -> list[View]:
+        """Who looked at an order's photos, also at those that are erased by now; latest last."""
+        return self._views("number", number)
+
+    def views_of_record(self, capture_id: str) -> list[View]:
+        """Who looked at this one, also before it had its order; latest last."""
+        return self._views("capture_id", capture_id)
+
+    def _views(self, column: str, value: str) -> list[View]:
+        query = f"SELECT * FROM views WHERE {column} = ? ORDER BY id"
+        return [
+            View(datetime.fromisoformat(row["at"]), row["viewer"], row["capture_id"], row["why"])
+            for row in self._ledger.execute(query, (value,))
+        ]
+
+    def _is_owner(self, customer: str, number: str) -> bool:
+        try:
+            return self._orders.find(number).customer == customer
+        except NoSuchOrder:
+            return False
+
+    def _exists(self, number: str) -> bool:
+        try:
+            self._orders.find(number)
+        except NoSuchOrder:
+            return False
+        return True
+
+
+def _name(viewer: Viewer) -> str:
+    match viewer:
+        case Customer():
+            return "customer"
+        case Agent(number):
+            return f"agent {number}"
+        case Dispatch():
+            return "dispatch"
+        case Nobody():
+            raise ValueError("nobody sees a photo: this look was not to happen")
+        case other:
+            assert_never(other)

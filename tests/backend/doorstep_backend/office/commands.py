@@ -1,0 +1,109 @@
+"""What the office does at a terminal: `python -m doorstep_backend --data DIR COMMAND ...`."""
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from doorstep_backend.engines.away import Away
+from doorstep_backend.office import archive, evidence, export
+from doorstep_backend.office.keeping import NotDone, plain_language
+from doorstep_backend.office.model import Office
+from doorstep_backend.pages import commands as account
+from doorstep_backend.wire.tries import IN_VAIN, Tries
+
+
+def add_to(parser: argparse.ArgumentParser) -> Any:
+    """Without one of these commands, the backend serves; returns where others add theirs."""
+    commands = parser.add_subparsers(dest="command", title="instead of serving")
+    commands.add_parser("expire", help="erase what is due by the retention table; from a timer")
+    commands.add_parser("kept", help="say what is kept, for whom and how long")
+    hold = commands.add_parser("hold", help="erase nothing of an order while a case is open")
+    hold.add_argument("number")
+    hold.add_argument("case_number")
+    commands.add_parser("release", help="end a hold").add_argument("number")
+    account.add_to(commands)
+    for name, what in (("export-order", "number"), ("export-device", "device_id")):
+        command = commands.add_parser(name, help=f"write a zip of all that is kept, by {what}")
+        command.add_argument(what)
+        command.add_argument("zip", type=Path)
+    command.add_argument("--archive", type=Path, action="extend", nargs="+", default=[])
+    month = commands.add_parser("archive", help="take a month's erased records out into a file")
+    month.add_argument("month", help="as 2026-05")
+    month.add_argument("folder", type=Path)
+    evidence.add_to(commands)
+    return commands
+
+
+def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
+    """Carry out one command; returns what to print. Safe while the backend serves."""
+    if options.command in account.COMMANDS:
+        return account.run(options, office.ledger)
+    match options.command:
+        case "expire" | "archive" | "hold" | "release":
+            return _changed(options, office, now)
+        case "export-order":
+            export.export_order(office, options.number, options.zip)
+        case "export-device":
+            if not office.received_of(options.device_id) and not options.archive:
+                raise NotDone(f"nothing came from a device {options.device_id}")
+            left_out = export.export_device(office, options.device_id, options.zip, options.archive)
+            if left_out:
+                return f"written: {options.zip}\n{_without(len(left_out))}"
+        case "export-evidence":
+            return evidence.run(options, office, now)
+        case _:
+            return _kept(office)
+    return f"written: {options.zip}"
+
+
+def _changed(options: argparse.Namespace, office: Office, now: datetime) -> str:
+    match options.command:
+        case "expire":
+            return _expire(office, now)
+        case "archive":
+            return archive.archive(office, options.month, options.folder, now)
+        case _:
+            return _hold(options, office, now)
+
+
+def _expire(office: Office, now: datetime) -> str:
+    """Raises Away, which says too what was done before."""
+    tries = Tries(IN_VAIN)
+    try:
+        for _ in office.keeping.steps(now, tries):
+            pass
+        has_more = tries.failed > 0 or office.keeping.overdue_s(now) > 0
+    except Away as error:
+        raise Away(f"{_erased(tries)}; the rest is left, say it again later: {error}") from error
+    more = "; more is due: what could not be erased, or what another process is at"
+    told = f"{_erased(tries)}{more if has_more else ''}"
+    if tries.failed:
+        raise NotDone(told)
+    return told
+
+
+def _erased(tries: Tries) -> str:
+    failed = f"; {tries.failed} could not be erased: the log says why (record=not_erased)"
+    return f"erased {tries.erased} records{failed if tries.failed else ''}"
+
+
+def _hold(options: argparse.Namespace, office: Office, now: datetime) -> str:
+    if options.command == "release":
+        office.keeping.release(options.number, now)
+        return f"order {options.number}: released"
+    gone = office.keeping.hold(options.number, options.case_number, now)
+    but = f"; {gone} of its records were being erased already, and are gone" if gone else ""
+    return f"order {options.number}: nothing is erased until it is released{but}"
+
+
+def _without(count: int) -> str:
+    records = "1 record" if count == 1 else f"{count} records"
+    return f"without {records} whose label is not here any more: left-out.txt in it says which"
+
+
+def _kept(office: Office) -> str:
+    lines = plain_language(office.settings.retention)
+    kept = [f"{one.what}.\n  {one.for_whom}\n  {one.how_long}." for one in lines]
+    held = [f"  order {one.number} for {one.case_number}" for one in office.keeping.holds()]
+    return "\n\n".join([*kept, "\n".join(["Held now:", *held] if held else ["No order is held."])])

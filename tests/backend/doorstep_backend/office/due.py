@@ -1,0 +1,149 @@
+"""Which records are due to be erased, a batch at a time: no question takes long among millions."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from random import random
+from typing import Final
+
+from agent.models import from_rfc3339, rfc3339
+from doorstep_backend.engines.sql import Database
+from doorstep_backend.office.orders import TAKES_NO_PHOTO
+from doorstep_backend.settings import Retention
+
+BATCH: Final = 100
+"""Records of one step: a second or two of a bucket's time, for which a process that ends waits."""
+
+KEYS: Final = 1000
+"""Orders or addresses of one question: some milliseconds, and mostly nothing comes of it."""
+
+_FREE: Final = """c.erased_at IS NULL
+    AND (c.number IS NULL OR c.number NOT IN (SELECT number FROM holds))"""
+"""Not erased yet, and of no order that is held."""
+
+_OVER: Final = (
+    (
+        "taken back",
+        "taken_back_at",
+        "void",
+        "c.taken_back_at <= :void AND c.taken_back_at IS NOT NULL",
+    ),
+    ("practice", "received_at", "test", "c.kind = 'test' AND c.received_at <= :test"),
+    ("its time is over", "received_at", "photo", "c.received_at <= :photo"),
+)
+"""Why, since when, until when that is due, and which; each has an index of what is not erased yet
+(ledger.py)."""
+
+_LAST: Final = "~"
+"""Behind every time, as texts are compared."""
+
+_NO_PHOTO: Final = "no photo at this stop"
+
+Due = tuple[str, str]
+"""A capture_id, and why."""
+
+
+class Dues:
+    """Asks the ledger, and tells of each once: one that cannot be erased stops no other."""
+
+    def __init__(self, ledger: Database, retention: Retention) -> None:
+        self._ledger = ledger
+        self._retention = retention
+
+    def all(self, now: datetime) -> Iterator[list[Due]]:
+        """By time, in batches, from a random time on, and then what is older.
+
+        Whoever stops in between leaves the rest due, and begins elsewhere the next time: what
+        cannot be erased is before no other for long, however much of it there is, and processes
+        that are at it at once seldom meet.
+        """
+        before = self._before(now)
+        for why, since, _, which in _OVER:
+            each = f"SELECT c.{since}, c.capture_id FROM captures c WHERE {which} AND {_FREE}"
+            begin = self._somewhere(each, before)
+            for span in ({"after": begin, "until": _LAST}, {"after": "", "until": begin}):
+                query = f"""{each} AND c.{since} < :until
+                    AND (c.{since}, c.capture_id) > (:after, :id) ORDER BY 1, 2 LIMIT {BATCH}"""
+                last = before | span | {"id": ""}
+                while found := self._ledger.execute(query, last).fetchall():
+                    last["after"], last["id"] = found[-1]
+                    yield [(capture_id, why) for _, capture_id in found]
+
+    def _somewhere(self, each: str, before: dict[str, str]) -> str:
+        """A time between the first and the last of what is due; empty where nothing is."""
+        ends = [
+            self._ledger.execute(f"{each} ORDER BY 1 {way} LIMIT 1", before).fetchone()
+            for way in ("", "DESC")
+        ]
+        if None in ends:
+            return ""
+        first, last = (datetime.fromisoformat(since) for since, _ in ends)
+        return rfc3339(first + random() * (last - first))
+
+    def overdue_s(self, now: datetime) -> float:
+        """For how long that has been due already which is due first; 0 where nothing is.
+
+        Not what is of an order that takes no photo: nothing finds the first of that.
+        """
+        before, found_s = self._before(now), [0.0]
+        for _, since, until, which in _OVER:
+            query = f"""SELECT c.{since} FROM captures c WHERE {which} AND {_FREE}
+                ORDER BY 1 LIMIT 1"""
+            for (first,) in self._ledger.execute(query, before):
+                found_s.append((from_rfc3339(before[until]) - from_rfc3339(first)).total_seconds())
+        return max(found_s)
+
+    def one(self, capture_id: str, now: datetime) -> list[Due]:
+        """This record alone, if it is due."""
+        reasons = (
+            (_NO_PHOTO, f"c.kind = 'photo' AND {TAKES_NO_PHOTO}"),
+            *((why, which) for why, *_, which in _OVER),
+        )
+        for why, which in reasons:
+            query = f"""SELECT 1 FROM captures c LEFT JOIN orders o ON o.number = c.number
+                WHERE c.capture_id = :one AND {which} AND {_FREE}"""
+            if self._ledger.execute(query, {**self._before(now), "one": capture_id}).fetchone():
+                return [(capture_id, why)]
+        return []
+
+    def of_orders(self, numbers: Sequence[str]) -> list[Due]:
+        """Photos of those of these orders that take none."""
+        return self._photos(f"o.number IN ({_marks(numbers)})", numbers)
+
+    def of_address(self, address: str) -> list[Due]:
+        """Photos of all orders that go there, where they take none."""
+        return self._photos("o.address = ?", [address])
+
+    def unwanted(self) -> Iterator[list[Due]]:
+        """Of orders that take no photo; mostly nothing, since it goes when that is said.
+
+        All such orders that ever were are looked at: in a year of a fleet some millions.
+        """
+        orders = "number FROM orders WHERE (confidential OR gift OR opted_out) AND number"
+        for numbers in self._batches(orders):
+            yield self.of_orders(numbers)
+        for addresses in self._batches("address FROM addresses WHERE opted_out AND address"):
+            yield self._photos(f"o.address IN ({_marks(addresses)})", addresses)
+
+    def _batches(self, what: str) -> Iterator[list[str]]:
+        """Keys in their order; `what` names the column, and ends with it."""
+        query = f"SELECT {what} > ? ORDER BY 1 LIMIT {KEYS}"
+        after = ""
+        while found := [row[0] for row in self._ledger.execute(query, (after,))]:
+            yield found
+            after = found[-1]
+
+    def _photos(self, which: str, values: Sequence[str]) -> list[Due]:
+        query = f"""SELECT c.capture_id FROM orders o JOIN captures c ON c.number = o.number
+            WHERE {which} AND c.kind = 'photo' AND {TAKES_NO_PHOTO} AND {_FREE}"""
+        return [(row["capture_id"], _NO_PHOTO) for row in self._ledger.execute(query, values)]
+
+    def _before(self, now: datetime) -> dict[str, str]:
+        return {
+            "photo": rfc3339(now - timedelta(days=self._retention.photo_days)),
+            "void": rfc3339(now - timedelta(days=self._retention.void_days)),
+            "test": rfc3339(now - timedelta(days=self._retention.test_days)),
+        }
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))

@@ -1,0 +1,144 @@
+"""What a dispute about one record needs, in one folder or zip that `doorstep verify` takes."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from textwrap import indent
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from agent.models import rfc3339
+from doorstep_backend.identity.closings import told
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office import evidence_files
+from doorstep_backend.office.access import Agent, Dispatch
+from doorstep_backend.office.export import as_text, new_zip
+from doorstep_backend.office.keeping import NotDone
+from doorstep_backend.office.model import Office
+from doorstep_backend.office.neighbours import Neighbour, neighbours
+from doorstep_backend.office.received import Received, received
+from doorstep_backend.pages.accounts import Accounts
+from doorstep_backend.wire.rescued import Rescues
+
+Add = Callable[[str, bytes], None]
+"""Takes a file's name and what is in it."""
+
+README: Final = "evidence.txt"
+"""What the folder's README.txt is made from; it lies beside this module."""
+
+TOOLS: Final = "evidence_tools.txt"
+"""Shell functions in it: those of "One photo, without this program" in agent/record/README.md."""
+
+WHY: Final = "Exported as evidence about the delivery."
+"""What the customer reads of it; while a case is open, its number stands there too."""
+
+
+def add_to(commands: Any) -> None:
+    command = commands.add_parser("export-evidence", help="what a dispute about one record needs")
+    command.add_argument("capture_id")
+    command.add_argument("--out", type=Path, help="a new folder, or a new file that ends in .zip")
+    command.add_argument(
+        "--neighbours", action="store_true", help="their labels too: the times of other deliveries"
+    )
+    command.add_argument("--opened", action="store_true", help="what is sealed too, in the clear")
+    command.add_argument("--by", metavar="ACCOUNT", help="who exports, for the view log")
+
+
+def run(options: argparse.Namespace, office: Office, now: datetime) -> str:
+    """Carry out the command; returns what to print.
+
+    Raises:
+        NotDone: there is no such record, or not enough of it; nothing was written.
+        FileExistsError: `--out` is there.
+    """
+    capture_id, by = options.capture_id, _account(office, options.by)
+    found = received(office, capture_id)
+    around = neighbours(office, found.label)
+    files = evidence_files.always(office, found, around)
+    if options.neighbours:
+        files |= {f"{one.capture_id}.rec": one.line + b"\n" for one in around}
+    if options.opened:
+        files |= evidence_files.opened(office, found)
+    files["README.txt"] = _readme(found, around, files, now, _of_its_end(office, found))
+    into: Path = options.out or Path(f"evidence-{capture_id}")
+    with _new(into) as add:
+        office.access.log_export(by, capture_id, found.filed.number, _why(office, found), now)
+        views = office.access.views_of_record(capture_id)
+        looks = [{"at": rfc3339(one.at), "who": one.viewer, "why": one.why} for one in views]
+        for name, content in {**files, "view-log.json": as_text(looks)}.items():
+            add(name, content)
+    return f"written: {into}\n{found.left()}"
+
+
+def _readme(
+    found: Received,
+    around: list[Neighbour],
+    files: dict[str, bytes],
+    now: datetime,
+    of_its_end: dict[str, str | None],
+) -> bytes:
+    here = Path(__file__).parent
+    templates = Environment(
+        loader=FileSystemLoader(here),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    seqs = [one.seq for one in around]
+    beside = [f"{one.capture_id}.rec" for one in around if f"{one.capture_id}.rec" in files]
+    said: dict[str, Any] = {
+        "found": found,
+        "files": files,
+        "seqs": seqs,
+        "beside": beside,
+        "now": rfc3339(now),
+    }
+    said |= of_its_end
+    said["tools"] = indent((here / TOOLS).read_text(), "    ")
+    return templates.get_template(README).render(said).encode()
+
+
+def _of_its_end(office: Office, found: Received) -> dict[str, str | None]:
+    """Who brought the record, where its device did not; and how the device ended, if it has."""
+    device_id, chain = found.label.device_id, found.label.chain
+    closing = Register(office.store.folder).closing(device_id)
+    here = [one for one in closing.chains if one.chain == chain] if closing else []
+    return {
+        "rescued_by": Rescues(office.store).by(found.label.capture_id),
+        "ended": told(closing) if closing else None,
+        "closed_at": f"number {here[0].last_seq}" if here else "no number: nothing had come of it",
+    }
+
+
+def _account(office: Office, who: str | None) -> Agent | Dispatch | None:
+    if who is None:
+        return None
+    account = Accounts(office.ledger).find(who)
+    if account is None or not isinstance(account.viewer, Agent | Dispatch):
+        raise NotDone(f"{who} is no account of customer service or dispatch: nothing was exported")
+    return account.viewer
+
+
+def _why(office: Office, found: Received) -> str:
+    cases = [one for one in office.keeping.holds() if one.number == found.filed.number]
+    return f"{WHY} Case {cases[0].case_number}." if cases else WHY
+
+
+@contextmanager
+def _new(into: Path) -> Iterator[Add]:
+    """A zip or a folder that is not there yet, for its owner's eyes only."""
+    if into.suffix == ".zip":
+        with new_zip(into) as archive:
+            yield archive.writestr
+        return
+    into.mkdir(mode=0o700)
+
+    def add(name: str, content: bytes) -> None:
+        (into / name).parent.mkdir(mode=0o700, exist_ok=True)
+        (into / name).write_bytes(content)
+
+    yield add

@@ -1,0 +1,73 @@
+"""The thread that erases what is due, step by step; any number of processes may have one."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import Final
+
+from doorstep_backend.engines.away import Away
+from doorstep_backend.office.keeping import Keeping
+from doorstep_backend.wire.outage import note_away
+
+log = logging.getLogger(__name__)
+
+FIRST_S: Final = 60.0
+"""From a start until it begins: whoever waited for the start is served before."""
+
+AGAIN_S: Final = 60.0
+"""After the database or the objects were away: a first clean-up of a month takes hours."""
+
+EVERY_S: Final = 3600.0
+"""A retention is counted in days, and an hour is 4 % of the shortest."""
+
+SHARE: Final = 0.1
+"""Of its time in which it erases: 5 records a second, as bench peak has it, where an instance that
+takes in all that it can has 2 a second due on a day's average. Devices are at the objects too."""
+
+PAUSE_AT_MOST_S: Final = 20.0
+"""Between two steps: where some objects answer late, the others still go in their time."""
+
+STOP_WITHIN_S: Final = 5.0
+"""Longest wait for the step that it is in when the process ends; the rest is still due."""
+
+
+class Expiry:
+    """What is due goes also while nobody calls the command `expire`."""
+
+    def __init__(self, keeping: Keeping) -> None:
+        self._keeping = keeping
+        self._ended = Event()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """In a thread of its own until the end of it."""
+        thread = Thread(target=self._run, name="expiry", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            thread.join(STOP_WITHIN_S)
+
+    def _run(self) -> None:
+        wait_s = FIRST_S
+        while not self._ended.wait(wait_s):
+            wait_s = self._expire()
+
+    def _expire(self) -> float:
+        """Returns how long to wait, in seconds."""
+        try:
+            began_s = time.monotonic()
+            for _ in self._keeping.steps(self._keeping.now()):
+                took_s = time.monotonic() - began_s
+                if self._ended.wait(min(took_s * (1 / SHARE - 1), PAUSE_AT_MOST_S)):
+                    break
+                began_s = time.monotonic()
+        except Away as error:
+            note_away(error)
+            return AGAIN_S
+        except Exception:  # a bug; what is due is not to stay unseen from then on
+            log.exception("expiry=failed")
+        return EVERY_S

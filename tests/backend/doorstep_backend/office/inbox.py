@@ -1,0 +1,61 @@
+"""What this process has just received: its worker files it first, and need not fetch it."""
+
+from collections import deque
+from collections.abc import Iterable
+from threading import Event, Lock
+from typing import Final
+
+from doorstep_backend.office.claims import Claims
+
+MOST_KEPT: Final = 5000
+"""Records whose claims are kept, a few KB each; of more, the oldest are fetched when filed.
+
+Some 50 s of what one process receives at its most. Source: FLEET.md, 93 records a second.
+"""
+
+
+class Inbox:
+    """From the intake to the worker of the same process; lost with it, nothing is missing.
+
+    It holds MOST_KEPT at most, also where no worker asks.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._said: dict[str, Claims] = {}
+        self._came: deque[str] = deque(maxlen=MOST_KEPT)
+        self._woken = Event()
+
+    def put(self, said: Claims) -> None:
+        """Wakes the worker."""
+        capture_id = said.columns["capture_id"]
+        with self._lock:
+            self._came.append(capture_id)
+            self._said[capture_id] = said
+            while len(self._said) > MOST_KEPT:
+                self._said.pop(next(iter(self._said)))
+        self.wake()
+
+    def take(self, capture_id: str) -> Claims | None:
+        """None where it is not here any more, or came elsewhere."""
+        with self._lock:
+            return self._said.pop(capture_id, None)
+
+    def came(self, most: int) -> list[str]:
+        """Ids of what came, the oldest first; each once, and so many at most."""
+        with self._lock:
+            return [self._came.popleft() for _ in range(min(most, len(self._came)))]
+
+    def drop(self, capture_ids: Iterable[str]) -> None:
+        """Somebody else files these."""
+        with self._lock:
+            for capture_id in capture_ids:
+                self._said.pop(capture_id, None)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def wait(self, longest_s: float) -> None:
+        """Until something came since the last wait; no longer than this."""
+        self._woken.wait(longest_s)
+        self._woken.clear()

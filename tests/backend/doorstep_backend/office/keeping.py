@@ -1,0 +1,410 @@
+"""How long what is kept: erasing by the retention table, and holding back from it."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from agent.models import rfc3339
+from doorstep_backend.engines.away import Away
+from doorstep_backend.engines.sql import Database
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.due import Due, Dues
+from doorstep_backend.office.filing import Filing, NotWaitingError
+from doorstep_backend.office.orders import Orders
+from doorstep_backend.office.routes import Routes
+from doorstep_backend.pages.accounts import ACCOUNTS
+from doorstep_backend.pages.limits import SignInLimit
+from doorstep_backend.pages.sessions import Sessions
+from doorstep_backend.reports.store import Reports
+from doorstep_backend.settings import Retention
+from doorstep_backend.wire.quota import Quota
+from doorstep_backend.wire.rescued import Rescues
+from doorstep_backend.wire.store import Store
+from doorstep_backend.wire.tries import IN_VAIN, Tries
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 100
+"""Routes that are dropped at once, with up to 150 orders on each, and manifests of some 80 KB that
+are wiped; and ten times as many views."""
+
+LOOK_BACK: Final = timedelta(days=1)
+"""How often all orders that take no photo are looked at: it repairs what seldom happens."""
+
+ERASING_TRIES: Final = 10
+"""Waits for a row of 1.5 s each (LOCK_MS): the five requests to S3 for one record have 3 s each."""
+
+
+class NotDone(Exception):
+    """What was asked for makes no sense, and nothing was changed; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One line of what is kept: in plain words, for people who ask.
+
+    Attributes:
+        days: from the retention table; None for what it does not limit.
+    """
+
+    what: str
+    for_whom: str
+    how_long: str
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An order of which nothing is erased until its case is closed."""
+
+    number: str
+    case_number: str
+    since: datetime
+
+
+class Keeping:
+    """Erases what is due. An erased record keeps its label, so that the chain still verifies."""
+
+    def __init__(
+        self,
+        ledger: Database,
+        store: Store,
+        orders: Orders,
+        routes: Routes,
+        filing: Filing,
+        *,
+        retention: Retention,
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._orders = orders
+        self._routes = routes
+        self._filing = filing
+        self._retention = retention
+        self._dues = Dues(ledger, retention)
+        self._uploads = Quota(store)
+        self._reports = Reports(store.folder)
+        self._rescues = Rescues(store)
+        self._register = Register(store.folder)
+        ledger.migrate(ACCOUNTS)  # sessions refer to them
+        self._sessions = Sessions(ledger)
+        self._tries = SignInLimit(ledger)
+        self._looked_back_at: datetime | None = None
+
+    def now(self) -> datetime:
+        """Return the time by which records are due (`Database.now`)."""
+        return self._ledger.now()
+
+    def expire(self, now: datetime) -> int:
+        """Erase what is due at `now`; returns how many records. Interrupted, run it again.
+
+        Not what another process is at, nor what cannot be erased: `overdue_s` says that some is.
+        """
+        return sum(self.steps(now))
+
+    def steps(self, now: datetime, tries: Tries | None = None) -> Iterator[int]:
+        """The same in steps, each of some records or rows; how many records each erased.
+
+        Whoever stops in between leaves the rest due. What cannot be reached stops nothing that can
+        be; Away is raised in the end, where IN_VAIN in a row could not be, or the rows.
+
+        Args:
+            tries: counts, for whoever tells what came of it.
+        """
+        before, away = now - timedelta(days=self._retention.photo_days), None
+        tries = tries or Tries(IN_VAIN)
+        for part in (
+            self._erase_records(now, tries),
+            self._erase_hopeless(before, tries),
+            self._drop_uploads(now, tries),
+            self._forget(now, before),
+            self._erase_unwanted(now, tries),
+        ):
+            try:
+                yield from part
+            except Away as error:
+                away, self._looked_back_at = error, None
+        if away is not None:
+            raise away
+
+    def _erase_records(self, now: datetime, tries: Tries) -> Iterator[int]:
+        for due in self._dues.all(now):
+            yield self._erase_all(due, now, tries, waits=False)
+
+    def _erase_unwanted(self, now: datetime, tries: Tries) -> Iterator[int]:
+        """What a process left that died between an opt-out and its erasing; or this one could not.
+
+        So as one begins, after a failure, and else once in LOOK_BACK.
+        """
+        if self._looked_back_at is not None and now < self._looked_back_at + LOOK_BACK:
+            return
+        self._looked_back_at = now
+        for due in self._dues.unwanted():
+            yield self._erase_all(due, now, tries, waits=False)
+
+    def _erase_hopeless(self, before: datetime, tries: Tries) -> Iterator[int]:
+        for hopeless in self._store.unfiled.hopeless(before):
+            yield self._erased(hopeless, self._erase_unfiled, tries)
+
+    def _drop_uploads(self, now: datetime, tries: Tries) -> Iterator[int]:
+        days = self._retention.open_days, self._retention.refused_days
+        for _ in self._uploads.expire(now, *days, tries):
+            yield 0
+
+    def _forget(self, now: datetime, before: datetime) -> Iterator[int]:
+        """Rows that are of no object."""
+        while self._routes.forget_ended(now, BATCH):
+            yield 0
+        while self._routes.forget(before, BATCH):
+            yield 0
+        self._reports.expire(now - timedelta(days=self._retention.report_days))
+        self._forget_technicians(before)
+        self._forget_access(now)
+        while self._forget_views():
+            yield 0
+
+    def overdue_s(self, now: datetime) -> float:
+        """How long a record has been due by its time and is not erased, at most; 0 for none."""
+        return self._dues.overdue_s(now)
+
+    def expire_one(self, capture_id: str, now: datetime) -> None:
+        """Erase this record alone, if it is due. Any thread may; interrupted, run it again."""
+        self._erase_all(self._dues.one(capture_id, now), now, Tries(1))
+
+    def expire_order(self, number: str, now: datetime) -> None:
+        """Erase the photos of this order, if it takes none."""
+        self._erase_all(self._dues.of_orders([number]), now, Tries(1))
+
+    def expire_address(self, address: str, now: datetime) -> None:
+        """Erase the photos of what goes to this address, where it takes none."""
+        self._erase_all(self._dues.of_address(address), now, Tries(1))
+
+    def _erase_all(
+        self, due: Sequence[Due], now: datetime, tries: Tries, *, waits: bool = True
+    ) -> int:
+        erase = partial(self._erase_due, now=now, waits=waits)
+        return self._erased([capture_id for capture_id, _ in due], erase, tries)
+
+    def _erased(
+        self, capture_ids: Sequence[str], erase: Callable[[str], bool], tries: Tries
+    ) -> int:
+        before = tries.erased
+        try:
+            for capture_id in capture_ids:
+                tries.erased += tries.does(erase, capture_id)
+        finally:
+            if tries.failed:
+                self._looked_back_at = None
+            if erased := tries.erased - before:
+                log.info("erased=%d", erased)
+        return erased
+
+    def _erase_due(self, capture_id: str, now: datetime, *, waits: bool) -> bool:
+        """Unless another process has done so meanwhile, or it is held by now.
+
+        Args:
+            waits: for another process that is at it. Without, that one goes on: of several that
+                erase what is due, each does a part.
+        """
+        if self._filing.is_erased(capture_id):
+            return False  # before its row is held: that is six questions
+        with self._store.held(capture_id, waits=waits) as upload:
+            if upload is None and self._store.find(capture_id) is not None:
+                return False
+            due = self._dues.one(capture_id, now)
+            for _, why in due:
+                self._erase(capture_id, why, now)
+        return bool(due)
+
+    def _erase_unfiled(self, capture_id: str) -> bool:
+        """It is damaged, or not there: nobody knows of which order it is. Its mark goes too."""
+        with self._store.held(capture_id):
+            if self._filing.is_filed(capture_id) or not self._store.unfiled.has(capture_id):
+                return False  # filed after all: it is due as any other, and may be held
+            self._store.erase(capture_id)
+            self._store.unfiled.done([capture_id])
+        log.warning("record=given_up capture_id=%s", capture_id)
+        return True
+
+    def discard(self, capture_id: str, now: datetime) -> None:
+        """Erase a photo that waits to be bound and is of no order that takes one.
+
+        Raises:
+            NotWaitingError: somebody bound or deleted it.
+        """
+        query = """SELECT 1 FROM captures WHERE capture_id = ? AND kind = 'photo'
+            AND number IS NULL AND erased_at IS NULL"""
+        with (
+            self._store.held(capture_id),
+            self._ledger.holding(query, (capture_id,)) as found,  # who binds it comes after, or did
+        ):
+            if found is None:
+                raise NotWaitingError("not waiting to be bound: nothing was erased")
+            self._erase(capture_id, "discarded by dispatch", now)
+
+    def hold(self, number: str, case_number: str, now: datetime) -> int:
+        """Erase nothing of this order until it is released.
+
+        What another process was erasing already, it ends before this returns. Said again for the
+        same case, it waits once more.
+
+        Returns:
+            How many records went so, since the order was held.
+
+        Raises:
+            NoSuchOrder: there is none.
+            NotDone: it is held already; a second case would end with the first one's release.
+            Away: it is held, and what was being erased has not ended in time.
+        """
+        upsert = """INSERT INTO holds VALUES (?, ?, ?) ON CONFLICT (number) DO UPDATE
+            SET case_number = holds.case_number RETURNING case_number"""
+        row = (self._orders.find(number).number, case_number, rfc3339(now))
+        (held_for,) = self._ledger.execute(upsert, row).fetchone()  # of two at once the first
+        if held_for != case_number:
+            raise NotDone(f"order {number} is held for {held_for} already")
+        query = "SELECT capture_id FROM captures WHERE number = ? AND erased_at IS NULL"
+        found = [one["capture_id"] for one in self._ledger.execute(query, (number,))]
+        for capture_id in found:
+            self._await_end(capture_id)
+        return sum(self._filing.is_erased(capture_id) for capture_id in found)
+
+    def _await_end(self, capture_id: str) -> None:
+        """Of its erasing, where that is under way: who erases holds its row."""
+        for tries in range(ERASING_TRIES, 0, -1):
+            try:
+                with self._store.held(capture_id):
+                    return
+            except Away:
+                if tries == 1:
+                    raise
+
+    def release(self, number: str, now: datetime) -> None:
+        """End a hold; the next `expire` erases what is due, and this what takes no photo.
+
+        Raises:
+            NotDone: it is not held.
+        """
+        if not self._ledger.execute("DELETE FROM holds WHERE number = ?", (number,)).rowcount:
+            raise NotDone(f"order {number} is not held")
+        self.expire_order(number, now)
+
+    def holds(self) -> list[Hold]:
+        """Of every open case, the oldest first."""
+        rows = self._ledger.execute("SELECT * FROM holds ORDER BY since")
+        return [
+            Hold(row["number"], row["case_number"], datetime.fromisoformat(row["since"]))
+            for row in rows
+        ]
+
+    def _erase(self, capture_id: str, why: str, now: datetime) -> None:
+        """The files first: interrupted, the record is still due. While its upload is held: of two
+        at once one would find the label gone."""
+        self._store.erase(capture_id)
+        change = """UPDATE captures SET erased_at = ?, erased_why = ?, number = NULL,
+            distance_m = NULL, accuracy_m = NULL, reason = NULL WHERE capture_id = ?"""
+        self._ledger.execute(change, (rfc3339(now), why, capture_id))
+
+    def _forget_access(self, now: datetime) -> None:
+        """What opens nothing any more; and says from when on no look is forgotten."""
+        horizon = rfc3339(now - timedelta(days=self._retention.view_log_days))
+        with self._ledger.together():
+            self._ledger.execute("DELETE FROM view_horizon")
+            self._ledger.execute("INSERT INTO view_horizon VALUES (?)", (horizon,))
+        for table in ("grants", "one_time_codes"):
+            self._ledger.execute(f"DELETE FROM {table} WHERE ends <= ?", (rfc3339(now),))
+        self._sessions.forget_ended(now)
+        self._tries.forget_ended(now)
+
+    def _forget_views(self) -> int:
+        """Some looks of before the horizon; returns how many."""
+        gone = f"""DELETE FROM views WHERE id IN (SELECT id FROM views
+            WHERE at < (SELECT max(before) FROM view_horizon)
+            AND (number IS NULL OR number NOT IN (SELECT number FROM holds))
+            LIMIT {10 * BATCH})"""
+        return self._ledger.execute(gone).rowcount
+
+    def _forget_technicians(self, before: datetime) -> None:
+        """Who brought a record, as long as the record; who retired a device, as long from then."""
+        self._rescues.forget_names(before)
+        self._register.forget_names(before)
+
+
+def plain_language(retention: Retention) -> list[Kept]:
+    """What is kept, for whom and how long; the days are the table's and stand nowhere else."""
+    return [
+        _kept(
+            "The photo of a delivery, where it was taken and how exactly that is known",
+            "The customer of the order. Customer service for 15 minutes, after the customer told "
+            "them a code. Dispatch only while it is not known which order the photo is of. In a "
+            "dispute, whoever the office gives it to as evidence; the customer can read of that.",
+            retention.photo_days,
+            "after we received it",
+        ),
+        _kept(
+            "A photo that the driver took back or replaced",
+            "Nobody on these pages: it waits for a question about the delivery. In a dispute, "
+            "whoever the office gives it to as evidence.",
+            retention.void_days,
+            "after it was taken back",
+        ),
+        _kept("A practice photo", "Nobody.", retention.test_days, "after we received it"),
+        _kept(
+            "Who looked at a photo, when and why",
+            "The customer of the order, on the order's page.",
+            retention.view_log_days,
+            "after the look",
+        ),
+        _kept(
+            "A part of a record, where the rest did not come",
+            "Nobody. The device still has it all.",
+            retention.open_days,
+            "after its last byte",
+        ),
+        _kept(
+            "A record that we could not accept, a broken one for example",
+            "Whoever looks for the fault. The device still has it.",
+            retention.refused_days,
+            "after we refused it",
+        ),
+        _kept(
+            "What a device that is not let in any more last said of itself: how many records wait, "
+            "since which hour, and what is wrong with it. No place, no order, no driver",
+            "Dispatch, and systems that look after devices.",
+            retention.report_days,
+            "after it said so. Of a device that is let in there is the last one, and none before",
+        ),
+        Kept(
+            "Which technician brought a record from a device’s card, or retired a device",
+            "Dispatch, and whoever the office gives the record to as evidence.",
+            "As long as a photo that was received then; afterwards it says “a technician”",
+        ),
+        Kept(
+            "The label of each record: device, time and number, and a fingerprint of what was "
+            "erased. No place, no order, no driver",
+            "Whoever checks that no record was removed unseen.",
+            "As long as the device's records are checked",
+        ),
+        Kept(
+            "A photo of an order with “Don’t take delivery photos”",
+            "Nobody.",
+            "Not at all: it is deleted when it arrives, and what is already here is deleted at "
+            "once. While there is an open case about the order, it is kept until that is closed",
+        ),
+        Kept(
+            "All of an order, while there is an open case about it",
+            "As above, and in a dispute whoever the office gives it to as evidence.",
+            "Until the case is closed",
+        ),
+    ]
+
+
+def days(count: int) -> str:
+    """Return a number of days as in `1 day`, `30 days`."""
+    return f"{count} day{'' if count == 1 else 's'}"
+
+
+def _kept(what: str, for_whom: str, count: int, since: str) -> Kept:
+    return Kept(what, for_whom, f"{days(count)} {since}", count)

@@ -1,0 +1,164 @@
+"""The office's model, wired by hand; orders.py says what a page asks of which part."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from agent.models import Label
+from agent.record import file as recordfile
+from doorstep_backend.engines.objects import Missing
+from doorstep_backend.engines.sql import Database, Row
+from doorstep_backend.office import claims
+from doorstep_backend.office.access import Access
+from doorstep_backend.office.filing import Filing
+from doorstep_backend.office.inbox import Inbox
+from doorstep_backend.office.keeping import Keeping
+from doorstep_backend.office.ledger import open_ledger
+from doorstep_backend.office.orders import Orders
+from doorstep_backend.office.revoked import RevokedKeys
+from doorstep_backend.office.routes import Routes
+from doorstep_backend.settings import Settings, read_settings
+from doorstep_backend.wire.records import UNOPENED
+from doorstep_backend.wire.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Numbered(NamedTuple):
+    """A record, and where it stands among its device's."""
+
+    capture_id: str
+    chain: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Orders, routes, records and who may see them, over one folder. Any thread may use it."""
+
+    store: Store
+    ledger: Database
+    settings: Settings
+    orders: Orders
+    routes: Routes
+    filing: Filing
+    access: Access
+    keeping: Keeping
+    revoked_keys: RevokedKeys
+    inbox: Inbox = field(default_factory=Inbox)
+
+    def zone_of(self, number: str | None) -> ZoneInfo:
+        """In which times of an order are told: its door's; of none, the backend's."""
+        zone = None if number is None else self.orders.find(number).zone
+        return zone or self.settings.zone
+
+    def take_in(self, opened: recordfile.RecordFile) -> None:
+        """A record has just got its receipt: the worker of this process is to file it now.
+
+        Raises nothing: who sent it is to have the receipt, and a worker fetches it all the same.
+        """
+        try:
+            self.inbox.put(claims.read(opened))
+        except Exception:  # a bug that this record meets
+            log.exception("record=not_read capture_id=%s", opened.label.capture_id)
+
+    def received_of(self, device_id: str) -> list[str]:
+        """Ids of all of a device that has its receipt, erased or not, filed already or not yet."""
+        unfiled = self.store.unfiled.of_device(device_id)  # before the others: it moves to them
+        return list(dict.fromkeys([*self.filing.of_device(device_id), *unfiled]))
+
+    def numbered_of(self, device_id: str) -> Iterator[Numbered]:
+        """The same with their numbers; of what is not filed yet, or long ago, its label is read."""
+        unfiled = self.store.unfiled.of_device(device_id)  # as above
+        return self._numbered(self.filing.numbers_of(device_id), unfiled)
+
+    def numbered_beside(self, label: Label) -> Iterator[Numbered]:
+        """Of these what has the number before, the same or the next in its chain; and itself."""
+        unfiled = self.store.unfiled.of_device(label.device_id)  # as above
+        filed = self.filing.numbers_beside(label.device_id, label.chain, label.seq)
+        for one in self._numbered(filed, unfiled):
+            if one.chain == label.chain and abs(one.seq - label.seq) <= 1:
+                yield one
+
+    def _numbered(self, filed: Iterable[Row], unfiled: Iterable[str]) -> Iterator[Numbered]:
+        rows = {row["capture_id"]: row for row in filed}
+        for capture_id in dict.fromkeys([*rows, *unfiled]):
+            row = rows.get(capture_id)
+            said = row if row and row["chain"] else self.store.label(capture_id)
+            if said:
+                yield Numbered(capture_id, said["chain"], said["seq"])
+
+    def file(self, capture_id: str) -> None:
+        """File a record that has its receipt; again does nothing. Durable when it returns.
+
+        One thread at a time, beside the others'.
+
+        Raises:
+            Missing: it was erased, or lost.
+            RecordDamaged: it is not what it was when it got its receipt.
+        """
+        said, verdict = self.inbox.take(capture_id), self.store.verdict(capture_id)
+        if verdict is None or not verdict.accepted:
+            return  # it was forgotten, and is sent again
+        if not self.filing.is_filed(capture_id):
+            if said is None:
+                said = claims.read(self.store.open(self.store.received(capture_id)))
+            self.filing.take_in(said, verdict.at)
+        self._conclude(capture_id)
+
+    def _conclude(self, capture_id: str) -> None:
+        """What is of an order without photos is erased.
+
+        What was erased before and comes again, because its upload was lost here, is erased again.
+        """
+        if self.filing.is_erased(capture_id):
+            self.store.erase(capture_id)
+        elif self.filing.is_unwanted(capture_id):
+            self.keeping.expire_one(capture_id, self.ledger.now())
+
+    def opt_out_order(self, number: str, opted_out: bool) -> None:
+        """ "Don't take delivery photos" of this order: from the next manifest on, and erased here.
+
+        Raises:
+            NoSuchOrder: there is none.
+        """
+        self.orders.set_opted_out(number, opted_out=opted_out)
+        self.keeping.expire_order(number, self.ledger.now())
+
+    def opt_out_address(self, address: str, opted_out: bool) -> None:
+        """The same for every order that goes to this address. Raises LookupError."""
+        self.orders.set_address_opted_out(address, opted_out=opted_out)
+        self.keeping.expire_address(address, self.ledger.now())
+
+    def open_anew(self) -> None:
+        """File what was sealed to nobody here, once an identity for it has come."""
+        for capture_id, received_at in self.filing.unopened():
+            try:
+                content = self.store.received(capture_id)
+            except Missing as error:
+                log.warning("record=not_opened why=%s", error)
+                continue
+            opened = self.store.open(content)
+            if opened.record is not UNOPENED:
+                self.store.unpack(opened, content)
+                self.filing.take_in_anew(claims.read(opened), received_at)
+                self._conclude(capture_id)
+
+
+def open_office(store: Store, *, show_simulated: bool = False) -> Office:
+    """Open or make the office in the store's folder.
+
+    Raises:
+        WrongSettingError: `backend.toml` there says what cannot be.
+    """
+    settings = read_settings(store.folder)
+    ledger = open_ledger(store.folder)
+    orders = Orders(ledger)
+    routes = Routes(ledger, orders, settings.practice_codes)
+    filing = Filing(ledger, store, orders, show_simulated=show_simulated)
+    access = Access(ledger, orders, filing)
+    keeping = Keeping(ledger, store, orders, routes, filing, retention=settings.retention)
+    revoked = RevokedKeys(ledger, filing)
+    return Office(store, ledger, settings, orders, routes, filing, access, keeping, revoked)

@@ -1,0 +1,256 @@
+"""Customers, addresses and orders, and from them whether a stop may be photographed.
+
+The office's model in one look; every part works on one `Office` (office.py):
+
+    office = open_office(Store(folder), show_simulated=False)
+
+    office.orders    Orders    who ordered what to where; opt-outs; the rule per stop (this file)
+    office.routes    Routes    route -> device -> what its manifest says (routes.py)
+    office.filing    Filing    records and the orders they belong to: photos to show, to bind,
+                               voids, quality flags (filing.py, showing.py)
+    office.access    Access    who may see a photo, one-time codes, the view log (access.py)
+    office.keeping   Keeping   retention, hold, erasing (keeping.py)
+    office.settings  Settings  the retention table, practice codes (settings.py)
+
+What a page asks:
+
+    orders.of_customer("c-1") -> list[Order]           "Your Orders", newest number first
+    orders.find("1001") -> Order                       raises NoSuchOrder
+    orders.addresses_of("c-1") -> list[Address]
+    office.opt_out_order("1001", True), office.opt_out_address("a-1", True)
+                                                       changes the next manifest, erases photos
+    filing.photos_of("1001") -> list[Photo]            what the customer may be shown; empty for
+                                                       an order that takes no photo
+    photo.left_at, photo.how_placed()                  when, and how exactly the place is known
+    filing.original("<capture_id>") -> Original        what is shown: copies/kept.py
+    filing.waiting() / flagged() / voids()             for dispatch
+    filing.candidates("<capture_id>") -> list[Order]   for binding, the likeliest first
+    filing.bind("<capture_id>", "1001"), keeping.discard("<capture_id>", now)
+    access.may_see(viewer, capture_id, now)            viewer: Nobody | Customer | Agent | Dispatch
+    access.one_time_code("1001", now), access.verify(Agent("17"), "1001", code, why, now) -> bool
+    access.log(viewer, capture_id, why, now), access.views_of("1001") -> list[View]
+    keeping.hold("1001", "CASE-7", now), keeping.release("1001", now), keeping.expire(now)
+    keeping.plain_language(settings.retention) -> list[Kept]   what, for whom, how long
+
+Why a stop takes no photo stays here: a manifest has the rule and the stop's id, never a reason.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from agent.rule.manifest import PhotoRule
+from doorstep_backend import zones
+from doorstep_backend.engines.sql import Database, Row
+
+
+class NoSuchOrder(LookupError):
+    """No order has this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a customer has things sent; opted out, no delivery there is photographed.
+
+    Attributes:
+        zone: of the clocks at its doors; None for the backend's own.
+    """
+
+    address: str
+    customer: str
+    line: str
+    opted_out: bool = False
+    zone: ZoneInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order; its stop is its own, also where two doors share a building.
+
+    Attributes:
+        number: what the customer knows it by; it opens nothing.
+        stop_id: what the device knows it by; says nothing about number or customer.
+        codes: tracking codes on its parcels.
+        radius_m: how far from the position its door may be.
+        opted_out: "Don't take delivery photos" for this order.
+        address_opted_out: the same for all that goes to the address.
+        done: delivered, as far as is known here.
+        zone: the address's, in which its times are told.
+    """
+
+    number: str
+    customer: str
+    address: str
+    stop_id: str
+    codes: tuple[str, ...]
+    lat_deg: float
+    lon_deg: float
+    radius_m: float = 20.0
+    signature_required: bool = False
+    confidential: bool = False
+    gift: bool = False
+    opted_out: bool = False
+    address_opted_out: bool = False
+    done: bool = False
+    zone: ZoneInfo | None = None
+
+    @property
+    def photo(self) -> PhotoRule:
+        """What the manifest says of the stop; a reason for no photo outweighs a signature."""
+        if self.confidential or self.gift or self.opted_out or self.address_opted_out:
+            return PhotoRule.NO_PHOTO
+        return PhotoRule.SIGNATURE_REQUIRED if self.signature_required else PhotoRule.ALLOWED
+
+
+TAKES_NO_PHOTO = """(o.confidential OR o.gift OR o.opted_out
+    OR (SELECT a.opted_out FROM addresses a WHERE a.address = o.address))"""
+"""`Order.photo is NO_PHOTO` in SQL, for an order `o`; a test holds the two together."""
+
+_PLAIN = ("number", "customer", "address", "stop_id", "lat_deg", "lon_deg", "radius_m")
+_FLAGS = ("signature_required", "confidential", "gift", "opted_out", "address_opted_out", "done")
+
+_SELECT = """SELECT o.*, a.opted_out AS address_opted_out, a.zone, c.code
+    FROM orders o JOIN addresses a ON a.address = o.address
+    LEFT JOIN codes c ON c.number = o.number"""
+"""A row for each code of an order; without any, one row."""
+
+
+class Orders:
+    """Reads and changes them; each change is durable when the call returns."""
+
+    def __init__(self, ledger: Database) -> None:
+        self._ledger = ledger
+
+    def add_customer(self, customer: str, name: str) -> None:
+        self._ledger.execute("INSERT INTO customers VALUES (?, ?)", (customer, name))
+
+    def customer_name(self, customer: str) -> str:
+        """Raises LookupError."""
+        query = "SELECT name FROM customers WHERE customer = ?"
+        row = self._ledger.execute(query, (customer,)).fetchone()
+        if row is None:
+            raise LookupError("no such customer")
+        return str(row["name"])
+
+    def add_address(self, one: Address) -> None:
+        row = (one.address, one.customer, one.line, one.opted_out, one.zone and one.zone.key)
+        into = """INSERT INTO addresses (address, customer, line, opted_out, zone)
+            VALUES (?, ?, ?, ?, ?)"""
+        self._ledger.execute(into, row)
+
+    def add(self, order: Order) -> None:
+        """Add an order; `address_opted_out` and `zone` are the address's and passed over."""
+        who = (order.number, order.customer, order.address, order.stop_id)
+        where = (order.lat_deg, order.lon_deg, order.radius_m)
+        flags = (order.signature_required, order.confidential, order.gift, order.opted_out)
+        into = f"INSERT INTO orders VALUES ({', '.join('?' * 12)})"
+        with self._ledger.together():
+            self._ledger.execute(into, (*who, *where, *flags, order.done))
+            codes = [(order.number, code) for code in order.codes]
+            self._ledger.executemany("INSERT INTO codes VALUES (?, ?)", codes)
+
+    def find(self, number: str) -> Order:
+        """Raises NoSuchOrder."""
+        return self._one("o.number", number)
+
+    def at_stop(self, stop_id: str) -> Order:
+        """Raises NoSuchOrder."""
+        return self._one("o.stop_id", stop_id)
+
+    def numbers(self) -> list[str]:
+        """Of every order, the lowest first."""
+        query = "SELECT number FROM orders ORDER BY number"
+        return [row[0] for row in self._ledger.execute(query)]
+
+    def of_customer(self, customer: str) -> list[Order]:
+        """Theirs, the highest number first."""
+        query = f"{_SELECT} WHERE o.customer = ? ORDER BY o.number DESC"
+        return _orders(self._ledger.execute(query, (customer,)))
+
+    def addresses_of(self, customer: str) -> list[Address]:
+        query = "SELECT * FROM addresses WHERE customer = ? ORDER BY address"
+        return [_address(row) for row in self._ledger.execute(query, (customer,))]
+
+    def address(self, address: str) -> Address:
+        """Raises LookupError."""
+        query = "SELECT * FROM addresses WHERE address = ?"
+        row = self._ledger.execute(query, (address,)).fetchone()
+        if row is None:
+            raise LookupError("no such address")
+        return _address(row)
+
+    def on_route(self, route: str) -> list[Order]:
+        """In the order of the round."""
+        query = f"""{_SELECT} JOIN route_orders r ON r.number = o.number
+            WHERE r.route = ? ORDER BY r.place"""
+        return _orders(self._ledger.execute(query, (route,)))
+
+    def carried_by(self, device_id: str) -> list[Order]:
+        """All that was on a route which this device has, or had before a swap."""
+        query = f"""{_SELECT} WHERE o.number IN (SELECT number FROM route_orders
+            JOIN route_devices USING (route) WHERE device_id = ?) ORDER BY o.number"""
+        return _orders(self._ledger.execute(query, (device_id,)))
+
+    def was_carried_by(self, device_id: str, number: str) -> bool:
+        """Whether this order is one of those."""
+        query = """SELECT 1 FROM route_orders JOIN route_devices USING (route)
+            WHERE device_id = ? AND number = ?"""
+        return self._ledger.execute(query, (device_id, number)).fetchone() is not None
+
+    def lock(self, numbers: Collection[str]) -> None:
+        """Lock orders until the end of the step that this is part of, in ascending order.
+
+        So two who want the same orders never wait for each other for good. What is read afterwards
+        is what the one before has left.
+        """
+        for number in sorted(numbers):
+            self._ledger.execute("UPDATE orders SET done = done WHERE number = ?", (number,))
+
+    def lock_address_of(self, number: str) -> None:
+        """The same of the address of an order, after the orders: its customer may opt out there."""
+        change = """UPDATE addresses SET opted_out = opted_out
+            WHERE address = (SELECT address FROM orders WHERE number = ?)"""
+        self._ledger.execute(change, (number,))
+
+    def set_opted_out(self, number: str, *, opted_out: bool) -> None:
+        """Raises NoSuchOrder. Use `Office.opt_out_order`, which erases as well."""
+        change = "UPDATE orders SET opted_out = ? WHERE number = ?"
+        if self._ledger.execute(change, (opted_out, number)).rowcount == 0:
+            raise NoSuchOrder("no such order")
+
+    def set_address_opted_out(self, address: str, *, opted_out: bool) -> None:
+        """Raises LookupError. Use `Office.opt_out_address`, which erases as well."""
+        change = "UPDATE addresses SET opted_out = ? WHERE address = ?"
+        if self._ledger.execute(change, (opted_out, address)).rowcount == 0:
+            raise LookupError("no such address")
+
+    def _one(self, column: str, value: str) -> Order:
+        found = _orders(self._ledger.execute(f"{_SELECT} WHERE {column} = ?", (value,)))
+        if not found:
+            raise NoSuchOrder("no such order")
+        return found[0]
+
+
+def _orders(rows: Iterable[Row]) -> list[Order]:
+    """In the order of the rows, each with its codes."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["number"], []).append(row)
+    return [_order(same) for same in found.values()]
+
+
+def _order(rows: list[Row]) -> Order:
+    row, codes = rows[0], sorted(one["code"] for one in rows if one["code"] is not None)
+    found: dict[str, Any] = {name: row[name] for name in _PLAIN}
+    found |= {name: bool(row[name]) for name in _FLAGS}
+    return Order(**found, codes=tuple(codes), zone=_zone(row))
+
+
+def _address(row: Row) -> Address:
+    is_out = bool(row["opted_out"])
+    return Address(row["address"], row["customer"], row["line"], is_out, _zone(row))
+
+
+def _zone(row: Row) -> ZoneInfo | None:
+    return zones.named(row["zone"]) if row["zone"] else None

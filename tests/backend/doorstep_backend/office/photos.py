@@ -1,0 +1,143 @@
+"""A photo as people may know it: when it was left, and how exactly the place is known."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from agent.models import BoundBy
+from doorstep_backend.engines.sql import Row
+from hardware.clock import ClockSource
+from hardware.floor import AGREES_WITHIN
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo as people may know it.
+
+    Attributes:
+        number: its order; None until it is bound.
+        left_at: when the button was pressed; None when the device did not know the time.
+        bound_by: a `BoundBy`, one of `LABEL_ELSEWHERE` and `LABEL_UNPLACED`, or `dispatch`.
+        distance_m: from the stop's position in the manifest, where known.
+        accuracy_m: of the device's position, where known.
+        verdict: of the quality check, a `Verdict`.
+        simulated: made with a simulated part: a page shows it under a banner.
+    """
+
+    capture_id: str
+    number: str | None
+    device_id: str
+    left_at: datetime | None
+    received_at: datetime
+    bound_by: str
+    distance_m: float | None
+    accuracy_m: float | None
+    verdict: str
+    simulated: bool
+
+    def how_placed(self) -> str:
+        """How exactly the place is known, in one sentence for the customer."""
+        match self.bound_by:
+            case BoundBy.CODE:
+                return "The label of the parcel was read before the photo was taken."
+            case BoundBy.PLACE if self.accuracy_m is not None:
+                return f"The place is known by satellite to about {self.accuracy_m:.0f} m."
+            case BoundBy.PLACE:
+                return "The place is known by satellite."
+            case _:
+                return "Our dispatch assigned this photo to your order."
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A photo as its device made it.
+
+    Attributes:
+        sha256: of photo.jpg, which its record.json says too; None where nothing of it is here.
+        can_be_shown: it may be, and is a picture: a receipt says that the bytes came, and not what
+            they are.
+    """
+
+    sha256: str | None
+    can_be_shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """A record that took another back.
+
+    Attributes:
+        number: the order of what was taken back, as long as that is kept.
+    """
+
+    capture_id: str
+    about: str
+    number: str | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What became of a record that was received, shown or not.
+
+    Attributes:
+        number: its order; None where it has none, or its body was erased.
+        is_unopened: sealed to nobody here.
+        is_revoked: its key was not believed any more when it came.
+    """
+
+    number: str | None
+    received_at: str
+    erased_at: str | None
+    erased_why: str | None
+    taken_back_at: str | None
+    is_unopened: bool
+    is_revoked: bool
+    simulated: bool
+
+
+def from_rows(rows: Iterable[Row]) -> list[Photo]:
+    """Rows of `captures`, with the `dated_` columns of the time record of their boot."""
+    return [
+        Photo(
+            capture_id=row["capture_id"],
+            number=row["number"],
+            device_id=row["device_id"],
+            left_at=_left_at(row),
+            received_at=_instant(row["received_at"]),
+            bound_by=row["bound_by"],
+            distance_m=row["distance_m"],
+            accuracy_m=row["accuracy_m"],
+            verdict=row["verdict"],
+            simulated=bool(row["simulated"]),
+        )
+        for row in rows
+    ]
+
+
+def void(row: Row) -> Void:
+    """A row of `captures` of kind void, with `taken`: the order of what it took back."""
+    return Void(row["capture_id"], row["about"], row["taken"], _instant(row["received_at"]))
+
+
+def _left_at(row: Row) -> datetime | None:
+    """By its own clock, or by the `time` record of its boot; else unknown.
+
+    That one counts if its source is better, or as good and contradicts the label: a device writes
+    it once its source has changed its mind.
+    """
+    clock = ClockSource(row["clock"])
+    own = None if clock is ClockSource.UNSYNCED else _instant(row["utc"])
+    if row["dated_by"] is None or clock.beats(by := ClockSource(row["dated_by"])):
+        return own
+    since_us = (row["monotonic_ns"] - row["dated_ns"]) // 1000
+    try:
+        dated = _instant(row["dated_utc"]) + timedelta(microseconds=since_us)
+    except OverflowError:
+        return own
+    is_contrary = own is not None and abs(dated - own) > AGREES_WITHIN
+    return dated if by.beats(clock) or is_contrary else own
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,188 @@
+"""Routes and the devices that carry them, and from that the manifest of one device."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from agent.models import rfc3339
+from agent.record import signing
+from agent.rule.manifest import VALIDITY_LIMIT
+from doorstep_backend.engines.sql import Database, Row
+from doorstep_backend.office.orders import Order, Orders
+
+Sign = Callable[[dict[str, Any]], str]
+"""Signs the payload of a manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A device's manifest as it stands; the same token until something changes."""
+
+    version: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """What is to be in a device's next manifest; the last version is 0 before the first."""
+
+    content: dict[str, Any]
+    last_version: int
+
+
+class Routes:
+    """Which device drives what today."""
+
+    def __init__(self, ledger: Database, orders: Orders, practice_codes: Sequence[str]) -> None:
+        self._ledger = ledger
+        self._orders = orders
+        self._practice_codes = list(practice_codes)
+
+    def plan(self, route: str, numbers: Sequence[str], begins: datetime, ends: datetime) -> None:
+        """Make a route, or replace the orders and times of one; `numbers` in driving order.
+
+        Raises:
+            ValueError: it is longer than a manifest may be valid.
+        """
+        if not timedelta(0) < ends - begins <= VALIDITY_LIMIT:
+            raise ValueError(f"route: from 0 to {VALIDITY_LIMIT}, not {ends - begins}")
+        times = (rfc3339(begins), rfc3339(ends))
+        rows = [(route, number, place) for place, number in enumerate(numbers)]
+        upsert = """INSERT INTO routes VALUES (?, ?, ?)
+            ON CONFLICT (route) DO UPDATE SET begins = excluded.begins, ends = excluded.ends"""
+        with self._ledger.together():
+            self._ledger.execute(upsert, (route, *times))
+            self._ledger.execute("DELETE FROM route_orders WHERE route = ?", (route,))
+            self._ledger.executemany("INSERT INTO route_orders VALUES (?, ?, ?)", rows)
+            change = "UPDATE assignments SET begins = ?, ends = ? WHERE route = ?"
+            self._ledger.execute(change, (*times, route))
+
+    def assign(self, route: str, device_id: str) -> None:
+        """Give the route to a device, at any time; who had it has an empty manifest from then on.
+
+        What is done stays done. What the old device still has to send is bound all the same.
+        """
+        take = "UPDATE assignments SET route = NULL WHERE route = ? AND device_id <> ?"
+        give = """INSERT INTO assignments SELECT ?, route, begins, ends FROM routes WHERE route = ?
+            ON CONFLICT (device_id) DO UPDATE SET
+            route = excluded.route, begins = excluded.begins, ends = excluded.ends"""
+        planned = "INSERT INTO route_devices VALUES (?, ?) ON CONFLICT DO NOTHING"
+        with self._ledger.together():
+            self._ledger.execute(take, (route, device_id))
+            if self._ledger.execute(give, (device_id, route)).rowcount == 0:
+                raise LookupError("no such route: plan it first")
+            self._ledger.execute(planned, (route, device_id))
+
+    def unassign(self, device_id: str) -> None:
+        """Take its route from a device: it has an empty manifest from then on."""
+        take = "UPDATE assignments SET route = NULL WHERE device_id = ?"
+        with self._ledger.together():
+            self._ledger.execute(take, (device_id,))
+
+    def hand_on(self, device_id: str, other: str, now: datetime) -> None:
+        """Give a device's route to another: whole, or behind its own what is not done yet.
+
+        It stays planned as it was: what the first device still has to send is bound all the same.
+        """
+        append = """INSERT INTO route_orders SELECT :to, r.number, r.place + 1 + coalesce(
+                (SELECT max(place) FROM route_orders WHERE route = :to), 0)
+            FROM route_orders r JOIN orders o ON o.number = r.number
+            WHERE r.route = :of AND NOT o.done ON CONFLICT DO NOTHING"""
+        with self._ledger.together():  # of two who hand on to one device the second one appends
+            given, own = self._route_of(device_id, now), self._route_of(other, now)
+            if given is not None and own is None:
+                self.assign(given, other)
+            elif given is not None:
+                self._ledger.execute(append, {"to": own, "of": given})
+
+    def _route_of(self, device_id: str, now: datetime) -> str | None:
+        """None where it has none, or one that has ended."""
+        query = """SELECT route FROM assignments
+            WHERE device_id = ? AND route IS NOT NULL AND ends > ?"""
+        row = self._ledger.execute(query, (device_id, rfc3339(now))).fetchone()
+        return None if row is None else str(row["route"])
+
+    def manifest(self, device_id: str, now: datetime, sign: Sign, kid: str) -> Issued | None:
+        """The manifest for this device; None when it has no route today, or that has ended.
+
+        The version is one more than the last, or the Unix time where that is more: so it also
+        grows when this database was lost or put back from a copy. One that another key than `kid`
+        signed is made anew.
+        """
+        found = self._found(device_id, now, kid)
+        if not isinstance(found, _Changed):
+            return found
+        with self._ledger.together(device_id):  # of two who ask at once, one issues it
+            found = self._found(device_id, now, kid)
+            return self._issue(found, now, sign) if isinstance(found, _Changed) else found
+
+    def _found(self, device_id: str, now: datetime, kid: str) -> "Issued | _Changed | None":
+        """The manifest as it stands, or what is to be in the next one; None without a route."""
+        query = "SELECT * FROM assignments WHERE device_id = ? AND ends > ?"
+        assignment = self._ledger.execute(query, (device_id, rfc3339(now))).fetchone()
+        if assignment is None:
+            return None
+        content = self._content(assignment)
+        last = self._last(device_id)
+        is_same = last is not None and last["content"] == _text(content)
+        if last is not None and is_same and signing.key_id(last["token"]) == kid:
+            return Issued(last["version"], last["token"])
+        return _Changed(content, last["version"] if last else 0)
+
+    def _issue(self, changed: "_Changed", now: datetime, sign: Sign) -> Issued:
+        upsert = """INSERT INTO manifests VALUES (?, ?, ?, ?) ON CONFLICT (device_id) DO UPDATE
+            SET version = excluded.version, content = excluded.content, token = excluded.token"""
+        content = changed.content
+        version = max(changed.last_version + 1, int(now.timestamp()))
+        token = sign({"v": 1, "version": version, **content})
+        self._ledger.execute(upsert, (content["device_id"], version, _text(content), token))
+        return Issued(version, token)
+
+    def forget_ended(self, now: datetime, most: int) -> int:
+        """Wipe up to so many manifests that have ended, and keep their versions; how many."""
+        ended = """UPDATE manifests SET content = NULL, token = NULL WHERE content IS NOT NULL
+            AND device_id IN (SELECT device_id FROM assignments JOIN manifests USING (device_id)
+            WHERE ends <= ? AND content IS NOT NULL LIMIT ?)"""
+        return self._ledger.execute(ended, (rfc3339(now), most)).rowcount
+
+    def forget(self, before: datetime, most: int) -> int:
+        """Drop up to so many routes that ended before a time; returns how many."""
+        gone = """DELETE FROM routes WHERE ends <= :before AND route IN
+            (SELECT route FROM routes WHERE ends <= :before LIMIT :most)"""
+        values = {"before": rfc3339(before), "most": most}
+        return self._ledger.execute(gone, values).rowcount
+
+    def _last(self, device_id: str) -> Row | None:
+        query = "SELECT * FROM manifests WHERE device_id = ?"
+        row: Row | None = self._ledger.execute(query, (device_id,)).fetchone()
+        return row
+
+    def _content(self, assignment: Row) -> dict[str, Any]:
+        route = assignment["route"]
+        orders = [] if route is None else self._orders.on_route(route)
+        return {
+            "device_id": assignment["device_id"],
+            "begins": assignment["begins"],
+            "ends": assignment["ends"],
+            "stops": [_stop(order) for order in orders],
+            "practice_codes": self._practice_codes,
+        }
+
+
+def _text(content: dict[str, Any]) -> str:
+    return json.dumps(content, separators=(",", ":"))
+
+
+def _stop(order: Order) -> dict[str, Any]:
+    """What a device is told: no number, no name, no reason."""
+    return {
+        "id": order.stop_id,
+        "codes": list(order.codes),
+        "lat_deg": order.lat_deg,
+        "lon_deg": order.lon_deg,
+        "radius_m": order.radius_m,
+        "done": order.done,
+        "photo": order.photo.value,
+    }

@@ -1,0 +1,157 @@
+"""Which photos may be shown, and the lists that dispatch looks through."""
+
+import hashlib
+import logging
+from typing import Any, Final
+
+from agent.models import Verdict
+from doorstep_backend.engines.objects import Missing
+from doorstep_backend.engines.sql import Database, Result
+from doorstep_backend.office import claims, photos, picture
+from doorstep_backend.office.orders import TAKES_NO_PHOTO
+from doorstep_backend.office.photos import Original, Photo, Void
+from doorstep_backend.wire.store import Store
+
+log = logging.getLogger(__name__)
+
+IS_REVOKED: Final = """coalesce((SELECT TRUE FROM revoked_keys r WHERE r.device_id = {0}.device_id
+    AND ({0}.kid IS NULL OR {0}.kid = r.kid) AND {0}.received_at >= r.since LIMIT 1), FALSE)"""
+"""Whether the key that signed this capture was not believed any more when it came (revoked.py).
+
+Asked of one row after the other: of EXISTS PostgreSQL makes a join, and reads all before a LIMIT.
+"""
+
+REVOKED: Final = IS_REVOKED.format("c")
+
+_SHOWN: Final = (
+    "c.erased_at IS NULL AND c.taken_back_at IS NULL AND (:simulated OR NOT c.simulated)"
+    f" AND NOT {REVOKED}"
+)
+
+LISTED: Final = 50
+"""Photos or voids in one of dispatch's lists: more than one person looks through at once."""
+
+COUNTED: Final = 1_000
+"""How far such a list is counted: of a fleet's month a count of all would be a page's whole time.
+
+Each `how_many` is up to one more.
+"""
+
+_WAITS: Final = "c.kind = 'photo' AND c.number IS NULL"
+_FLAGGED: Final = f"c.kind = 'photo' AND c.verdict <> '{Verdict.OK}'"
+
+_UNTRUSTED: Final = (
+    "c.device_id = :device_id AND c.received_at >= :since AND c.kind = 'photo'"
+    f" AND c.erased_at IS NULL AND {REVOKED}"
+)
+
+_VOIDS: Final = "v.kind = 'void' AND (:simulated OR NOT v.simulated) AND v.erased_at IS NULL"
+_BELIEVED_VOIDS: Final = f"{_VOIDS} AND NOT {IS_REVOKED.format('v')}"
+
+
+class Showing:
+    """What may be shown of what is filed; Filing files it.
+
+    Args:
+        show_simulated: whether records made with simulated parts count; else they are kept, shown
+            to nobody, and deliver nothing.
+    """
+
+    def __init__(self, ledger: Database, store: Store, *, show_simulated: bool) -> None:
+        self._ledger = ledger
+        self._store = store
+        self.show_simulated = show_simulated
+
+    def photos_of(self, number: str) -> list[Photo]:
+        """What may be shown of an order, by time of arrival; none where it takes no photo."""
+        where = f"c.kind = 'photo' AND c.number = :number AND NOT {TAKES_NO_PHOTO} AND {_SHOWN}"
+        return self._photos(where, number=number)
+
+    def photo(self, capture_id: str) -> Photo | None:
+        """This photo if it may be shown to anybody: bound and visible, or waiting for dispatch."""
+        found = self._photos(
+            f"c.kind = 'photo' AND c.capture_id = :id AND {_SHOWN} "
+            f"AND (c.number IS NULL OR NOT {TAKES_NO_PHOTO})",
+            id=capture_id,
+        )
+        return found[0] if found else None
+
+    def waiting(self) -> list[Photo]:
+        """Bound by nothing certain, or to a stop this device never had: for dispatch alone.
+
+        The LISTED that wait longest; `how_many_wait` counts on.
+        """
+        return self._photos(f"{_WAITS} AND {_SHOWN}", LISTED)
+
+    def how_many_wait(self) -> int:
+        return self._count(f"{_WAITS} AND {_SHOWN}")
+
+    def flagged(self) -> list[Photo]:
+        """Photos whose quality check found something; the picture itself is not dispatch's.
+
+        The oldest LISTED; `how_many_flagged` counts on.
+        """
+        return self._photos(f"{_FLAGGED} AND {_SHOWN}", LISTED)
+
+    def how_many_flagged(self) -> int:
+        return self._count(f"{_FLAGGED} AND {_SHOWN}")
+
+    def revoked(self) -> list[Photo]:
+        """Photos by a key that was not believed any more when they came: shown to nobody.
+
+        The oldest LISTED; `how_many_revoked` counts on.
+        """
+        each = (self._photos(_UNTRUSTED, LISTED, **dict(one)) for one in self._mistrusted())
+        found = [photo for photos_of_one in each for photo in photos_of_one]
+        return sorted(found, key=lambda photo: photo.received_at)[:LISTED]
+
+    def how_many_revoked(self) -> int:
+        each = (self._count(_UNTRUSTED, **dict(one)) for one in self._mistrusted())
+        return min(sum(each), COUNTED + 1)
+
+    def _mistrusted(self) -> Result:
+        """Devices with a key that is not believed any more, and since when at the earliest."""
+        query = "SELECT device_id, min(since) AS since FROM revoked_keys GROUP BY device_id"
+        return self._ledger.execute(query)
+
+    def voids(self) -> list[Void]:
+        """What drivers took back: the latest LISTED, latest first; `how_many_voids` counts on."""
+        query = f"""SELECT v.*, c.number AS taken FROM captures v
+            LEFT JOIN captures c ON c.capture_id = v.about AND c.device_id = v.device_id
+            WHERE {_BELIEVED_VOIDS} ORDER BY v.received_at DESC LIMIT :listed"""
+        values = {"simulated": self.show_simulated, "listed": LISTED}
+        return [photos.void(row) for row in self._ledger.execute(query, values)]
+
+    def how_many_voids(self) -> int:
+        return self._count(_BELIEVED_VOIDS, "v")
+
+    def original(self, capture_id: str) -> Original:
+        """What there is of a photo; its record is read once, and from S3 that takes a while."""
+        found = self.photo(capture_id)
+        may_be_shown = found is not None and found.bound_by != claims.UNOPENED_BODY
+        try:
+            content = self._store.photo(capture_id)
+        except Missing as error:
+            if may_be_shown:
+                log.warning("photo=not_shown why=%s", error)
+            return Original(None, can_be_shown=False)
+        is_picture = may_be_shown and picture.is_picture(content)
+        return Original(hashlib.sha256(content).hexdigest(), can_be_shown=is_picture)
+
+    def _count(self, where: str, name: str = "c", **values: Any) -> int:
+        """In order: by the index that the list goes by, whatever the planner thinks is frequent."""
+        some = f"""SELECT 1 FROM captures {name} WHERE {where}
+            ORDER BY {name}.received_at LIMIT {COUNTED + 1}"""
+        query = f"SELECT count(*) FROM ({some}) AS counted"
+        (row,) = self._ledger.execute(query, {"simulated": self.show_simulated, **values})
+        return int(row[0])
+
+    def _photos(self, where: str, most: int | None = None, **values: Any) -> list[Photo]:
+        query = f"""SELECT c.*, t.utc AS dated_utc, t.monotonic_ns AS dated_ns,
+            t.source AS dated_by FROM captures c
+            LEFT JOIN orders o USING (number) LEFT JOIN times t USING (device_id, boot_id)
+            WHERE {where} ORDER BY c.received_at, c.monotonic_ns"""
+        if most is not None:
+            query += f" LIMIT {most}"
+        rows = self._ledger.execute(query, {"simulated": self.show_simulated, **values})
+        return photos.from_rows(rows)

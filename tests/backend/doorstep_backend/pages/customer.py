@@ -1,0 +1,105 @@
+"""A customer's pages: their orders, with the photo where there is one, and their own choice."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from doorstep_backend.office.access import CODE_VALID, Customer
+from doorstep_backend.office.model import Office
+from doorstep_backend.office.orders import Address, NoSuchOrder, Order
+from doorstep_backend.pages import PREFIX, words
+from doorstep_backend.pages.door import CANNOT_READ, NOT_HERE, Door, Render, Visit
+from doorstep_backend.pages.pictures import Pictures
+from doorstep_backend.wire.asking import asked_by_people
+
+
+class CustomerPages:
+    """What a customer sees is theirs alone; every other number is answered like none."""
+
+    def __init__(self, office: Office, pictures: Pictures, render: Render) -> None:
+        self._office = office
+        self._pictures = pictures
+        self._render = render
+
+    def routes(self, door: Door) -> list[Route]:
+        return [
+            door.page("/orders", Customer, self.orders),
+            door.page("/orders/{number}", Customer, self.order),
+            door.action("/orders/{number}/delivery-photos", Customer, self.choose_for_order),
+            door.granting("/orders/{number}/code", Customer, self.code),
+            door.page("/delivery-photos", Customer, self.addresses),
+            door.action("/addresses/{address}/delivery-photos", Customer, self.choose_for_address),
+        ]
+
+    async def orders(self, visit: Visit[Customer]) -> Response:
+        """Order by order: each photo is read from where it is kept, and years have many."""
+        who, orders = visit.viewer.customer, self._office.orders
+        name = await asked_by_people(orders.customer_name, who)
+        shown = [
+            (order, await asked_by_people(self._pictures.of_order, visit, order.number))
+            for order in await asked_by_people(orders.of_customer, who)
+        ]
+        return self._render(visit, "orders.html", orders=shown, name=name, no_photo=words.NO_PHOTO)
+
+    def order(self, visit: Visit[Customer]) -> Response:
+        order = self._own_order(visit)
+        views = self._office.access.views_of(order.number)
+        return self._render(
+            visit,
+            "order.html",
+            order=order,
+            photos=self._pictures.of_order(visit, order.number),
+            looks=[view for view in views if view.viewer != "customer"],
+            no_photo=words.NO_PHOTO,
+            zone=self._office.zone_of(order.number),
+        )
+
+    def choose_for_order(self, visit: Visit[Customer]) -> Response:
+        """ "Don't take delivery photos" of this order, or do: from the next manifest on."""
+        order = self._own_order(visit)
+        self._office.opt_out_order(order.number, _opts_out(visit))
+        return RedirectResponse(f"{PREFIX}/orders/{order.number}", 303)
+
+    def code(self, visit: Visit[Customer]) -> Response:
+        """A new one-time code for this order; seen on this page and never again."""
+        order = self._own_order(visit)
+        code = self._office.access.one_time_code(order.number, visit.now)
+        until = visit.now + CODE_VALID
+        zone = self._office.zone_of(order.number)
+        return self._render(visit, "code.html", order=order, code=code, until=until, zone=zone)
+
+    def addresses(self, visit: Visit[Customer]) -> Response:
+        addresses = self._office.orders.addresses_of(visit.viewer.customer)
+        orders = self._office.orders.of_customer(visit.viewer.customer)
+        hidden = {order.address for order in orders if order.confidential}
+        return self._render(visit, "addresses.html", addresses=addresses, hidden=hidden)
+
+    def choose_for_address(self, visit: Visit[Customer]) -> Response:
+        address = self._own_address(visit)
+        self._office.opt_out_address(address.address, _opts_out(visit))
+        return RedirectResponse(f"{PREFIX}/delivery-photos", 303)
+
+    def _own_order(self, visit: Visit[Customer]) -> Order:
+        try:
+            order = self._office.orders.find(visit.path["number"])
+        except NoSuchOrder as error:
+            raise HTTPException(404, NOT_HERE) from error
+        if order.customer != visit.viewer.customer:
+            raise HTTPException(404, NOT_HERE)
+        return order
+
+    def _own_address(self, visit: Visit[Customer]) -> Address:
+        for address in self._office.orders.addresses_of(visit.viewer.customer):
+            if address.address == visit.path["address"]:
+                return address
+        raise HTTPException(404, NOT_HERE)
+
+
+def _opts_out(visit: Visit[Customer]) -> bool:
+    match visit.form.get("photos"):
+        case "off":
+            return True
+        case "on":
+            return False
+        case _:
+            raise HTTPException(400, CANNOT_READ)

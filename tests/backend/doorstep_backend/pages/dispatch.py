@@ -1,0 +1,139 @@
+"""Dispatch's pages of photos: what waits for its order, quality flags, and what was taken back."""
+
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from agent.rule.manifest import PhotoRule
+from doorstep_backend.office.access import Dispatch
+from doorstep_backend.office.filing import CannotBindError, NotWaitingError
+from doorstep_backend.office.model import Office
+from doorstep_backend.office.orders import Order
+from doorstep_backend.office.photos import Photo
+from doorstep_backend.office.showing import COUNTED
+from doorstep_backend.pages import PREFIX, words
+from doorstep_backend.pages.door import NOT_HERE, Door, Render, Visit
+from doorstep_backend.pages.fleet import FleetPages
+from doorstep_backend.pages.fleet_list import Summary
+from doorstep_backend.pages.pictures import Pictures
+from doorstep_backend.wire.asking import asked_by_people
+from doorstep_backend.wire.rescued import Rescues
+
+NOT_THIS_ORDER: Final = "This order was not on the device’s route, or takes no photo."
+"""Why dispatch cannot bind a photo to any number that they type."""
+
+NOT_WAITING: Final = (
+    "This photo does not wait for an order any more, for example because somebody else assigned "
+    "or deleted it. Nothing was changed."
+)
+"""Why of two people at one photo the second one changed nothing."""
+
+
+class DispatchPages:
+    """A photo is dispatch's until it has an order, and not for a moment longer."""
+
+    def __init__(
+        self, office: Office, pictures: Pictures, render: Render, fleet: FleetPages | None
+    ) -> None:
+        self._fleet = fleet
+        self._office = office
+        self._pictures = pictures
+        self._render = render
+        self._rescues = Rescues(office.store)
+
+    def routes(self, door: Door) -> list[Route]:
+        return [
+            door.page("/dispatch", Dispatch, self.overview),
+            door.page("/dispatch/{capture_id}", Dispatch, self.waiting),
+            door.action("/dispatch/{capture_id}/bind", Dispatch, self.bind),
+            door.action("/dispatch/{capture_id}/discard", Dispatch, self.discard),
+        ]
+
+    async def overview(self, visit: Visit[Dispatch]) -> Response:
+        fleet = await self._fleet.summary(visit.now) if self._fleet else None
+        return await asked_by_people(self._overview, visit, fleet)
+
+    def _overview(self, visit: Visit[Dispatch], fleet: Summary | None) -> Response:
+        filing, waits = self._office.filing, self._office.filing.waiting()
+        rescued = self._rescues.of([photo.capture_id for photo in waits])
+        waiting = [(photo, _why_it_waits(photo), rescued.get(photo.capture_id)) for photo in waits]
+        flagged = [
+            (photo, words.FLAGS.get(photo.verdict, "Not known")) for photo in filing.flagged()
+        ]
+        return self._render(
+            visit,
+            "dispatch.html",
+            waiting=waiting,
+            flagged=flagged,
+            voids=filing.voids(),
+            revoked=filing.revoked(),
+            waiting_in_all=filing.how_many_wait(),
+            flagged_in_all=filing.how_many_flagged(),
+            voids_in_all=filing.how_many_voids(),
+            revoked_in_all=filing.how_many_revoked(),
+            counted_to=COUNTED,
+            zone=self._office.settings.zone,
+            fleet=fleet,
+        )
+
+    def waiting(self, visit: Visit[Dispatch]) -> Response:
+        photo = self._waiting_photo(visit)
+        orders = [(order, self._line(order)) for order in self._candidates(photo)]
+        return self._render(
+            visit,
+            "waiting.html",
+            shown=self._pictures.shown(visit, photo),
+            why=_why_it_waits(photo),
+            rescued_by=self._rescues.by(photo.capture_id),
+            orders=orders,
+        )
+
+    def bind(self, visit: Visit[Dispatch]) -> Response:
+        photo = self._still_waiting_photo(visit)
+        number = visit.form.get("number", "")
+        if number not in [order.number for order in self._candidates(photo)]:
+            raise HTTPException(409, NOT_THIS_ORDER)
+        try:
+            self._office.filing.bind(photo.capture_id, number)
+        except NotWaitingError as error:
+            raise HTTPException(409, NOT_WAITING) from error
+        except CannotBindError as error:
+            raise HTTPException(409, NOT_THIS_ORDER) from error
+        return RedirectResponse(f"{PREFIX}/dispatch", 303)
+
+    def discard(self, visit: Visit[Dispatch]) -> Response:
+        photo = self._still_waiting_photo(visit)
+        try:
+            self._office.keeping.discard(photo.capture_id, visit.now)
+        except NotWaitingError as error:
+            raise HTTPException(409, NOT_WAITING) from error
+        return RedirectResponse(f"{PREFIX}/dispatch", 303)
+
+    def _waiting_photo(self, visit: Visit[Dispatch]) -> Photo:
+        photo = self._office.filing.photo(visit.path["capture_id"])
+        if photo is None or photo.number is not None:
+            raise HTTPException(404, NOT_HERE)
+        return photo
+
+    def _still_waiting_photo(self, visit: Visit[Dispatch]) -> Photo:
+        """The same for a form; its page was loaded while the photo waited, so it answers why."""
+        photo = self._office.filing.photo(visit.path["capture_id"])
+        if photo is not None and photo.number is None:
+            return photo
+        if self._office.filing.is_filed(visit.path["capture_id"]):
+            raise HTTPException(409, NOT_WAITING)
+        raise HTTPException(404, NOT_HERE)
+
+    def _candidates(self, photo: Photo) -> list[Order]:
+        """Orders that take a photo: of the others dispatch reads neither number nor place here."""
+        orders = self._office.filing.candidates(photo.capture_id)
+        return [order for order in orders if order.photo is not PhotoRule.NO_PHOTO]
+
+    def _line(self, order: Order) -> str:
+        return self._office.orders.address(order.address).line
+
+
+def _why_it_waits(photo: Photo) -> str:
+    return words.WAITS.get(photo.bound_by, words.NOT_ON_ROUTE)

@@ -1,0 +1,193 @@
+"""The one way to a page: who asks, may they be here at all, and is the form theirs."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from inspect import iscoroutinefunction
+from typing import Any, Final, Generic, Protocol, TypeVar, assert_never
+from urllib.parse import parse_qs
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from doorstep_backend.office.access import Agent, Customer, Dispatch, Nobody, Viewer
+from doorstep_backend.pages import PREFIX
+from doorstep_backend.pages.sessions import Sessions
+from doorstep_backend.wire.asking import asked_by_people
+
+COOKIE: Final = "__Host-doorstep"
+"""Source: RFC 6265bis section 4.1.3.2: only this host, over TLS, can set such a cookie."""
+
+KNOWN_COOKIE: Final = "__Host-doorstep-known"
+"""Says that an account was signed in here before, and opens nothing. Source: as above."""
+
+LONGEST_FORM_BYTES: Final = 8_192
+"""A password and a few words need a tenth of it."""
+
+MOST_FIELDS: Final = 10
+"""Fields in one form or query. Source: the longest of ours has 4."""
+
+SIGN_IN: Final = f"{PREFIX}/sign-in"
+"""Where whoever is not signed in is sent."""
+
+NOT_HERE: Final = "There is no such page, or it is not for this account."
+"""The same for what does not exist and for what is another's: a number opens nothing."""
+
+OLD_FORM: Final = "This form is too old. Go back, load the page again, and try once more."
+"""For a form without the session's token."""
+
+CANNOT_READ: Final = "This form cannot be read."
+"""For one that no page of ours sends."""
+
+Clock = Callable[[], datetime]
+
+V_co = TypeVar("V_co", bound=Viewer, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit(Generic[V_co]):
+    """One request by somebody who may be here.
+
+    Attributes:
+        cookie: names the session; empty when the browser sent none.
+        known: what this browser was given at an earlier sign-in; empty when it sent none.
+        form: first value of each field; empty for a GET.
+        path: what stands in the path's places.
+        query: what stands after the path, as `fields` reads it.
+        address: of the network, for limits.
+    """
+
+    viewer: V_co
+    cookie: str
+    known: str
+    form: Mapping[str, str]
+    path: Mapping[str, str]
+    query: str
+    address: str
+    now: datetime
+
+    def with_cookie(self, cookie: str) -> "Visit[V_co]":
+        return replace(self, cookie=cookie)
+
+
+Answer = Callable[[Visit[V_co]], Response | Awaitable[Response]]
+"""It runs in a thread; one that awaits something does not: it asks by `asked_by_people` itself."""
+
+
+class Render(Protocol):
+    """Makes a page from a template (site.py)."""
+
+    def __call__(
+        self, visit: Visit[Viewer], template: str, status: int = 200, **values: Any
+    ) -> Response: ...
+
+
+class Door:
+    """Makes routes that let nobody in who has no business there."""
+
+    def __init__(self, sessions: Sessions, now: Clock) -> None:
+        self._sessions = sessions
+        self._now = now
+
+    def page(self, path: str, role: type[V_co], answer: Answer[V_co]) -> Route:
+        """A page of one role: whoever is not signed in may do that, others learn nothing."""
+        return self._route(path, "GET", role, answer)
+
+    def action(self, path: str, role: type[V_co], answer: Answer[V_co]) -> Route:
+        """What a form of one role does; the form must be of this session."""
+        return self._route(path, "POST", role, answer)
+
+    def granting(
+        self, path: str, role: type[V_co], answer: Callable[[Visit[V_co]], Response]
+    ) -> Route:
+        """An action that opens something for a while; a session that has ended opens nothing.
+
+        The account of the session stays as it is until the answer is there (`Sessions.held`).
+        """
+
+        def granted(visit: Visit[V_co]) -> Response:
+            with self._sessions.held(visit.cookie, visit.now) as viewer:
+                return answer(visit) if viewer == visit.viewer else RedirectResponse(SIGN_IN, 303)
+
+        return self._route(path, "POST", role, granted)
+
+    def signed_in(self, path: str, answer: Answer[Viewer]) -> Route:
+        """What every role may ask for; the answer looks at who it is."""
+        return self._route(path, "GET", (Customer, Agent, Dispatch), answer)
+
+    def public(self, path: str, answer: Answer[Viewer], method: str = "GET") -> Route:
+        """A page, or a form, for everybody."""
+        return self._route(path, method, None, answer)
+
+    def _route(
+        self,
+        path: str,
+        method: str,
+        role: type[Any] | tuple[type[Any], ...] | None,
+        answer: Callable[[Any], Any],
+    ) -> Route:
+        def entered(request: Request, form: Mapping[str, str]) -> Any:
+            """The answer; of one that awaits something, the visit. Asks engines: in a thread."""
+            visit = self._visit(request, form)
+            if role is not None and isinstance(visit.viewer, Nobody):
+                return RedirectResponse(SIGN_IN, 303)
+            if role is not None and not isinstance(visit.viewer, role):
+                raise HTTPException(404, NOT_HERE)
+            token = form.get("form", "")
+            if method == "POST" and not self._sessions.is_form_token(visit.cookie, token):
+                raise HTTPException(403, OLD_FORM)
+            return visit if iscoroutinefunction(answer) else answer(visit)
+
+        async def endpoint(request: Request) -> Response:
+            form = await _form(request) if method == "POST" else {}
+            told = await asked_by_people(entered, request, form)
+            response: Response = await answer(told) if isinstance(told, Visit) else told
+            return response
+
+        return Route(path, endpoint, methods=[method], name=f"{method} {path}")
+
+    def _visit(self, request: Request, form: Mapping[str, str]) -> Visit[Viewer]:
+        now, cookie = self._now(), request.cookies.get(COOKIE, "")
+        viewer = self._sessions.viewer(cookie, now)
+        address = request.client.host if request.client else ""
+        known = request.cookies.get(KNOWN_COOKIE, "")
+        path, query = request.path_params, request.url.query
+        return Visit(viewer, cookie, known, form, path, query, address, now)
+
+
+def home(viewer: Viewer) -> str:
+    """Where somebody's work begins; empty for whoever is not signed in."""
+    match viewer:
+        case Customer():
+            return f"{PREFIX}/orders"
+        case Agent():
+            return f"{PREFIX}/service"
+        case Dispatch():
+            return f"{PREFIX}/dispatch"
+        case Nobody():
+            return ""
+        case other:
+            assert_never(other)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LONGEST_FORM_BYTES:
+            raise HTTPException(413, "This form is too long.")
+    try:
+        return fields(body.decode())
+    except ValueError as error:  # not UTF-8
+        raise HTTPException(400, CANNOT_READ) from error
+
+
+def fields(text: str) -> dict[str, str]:
+    """The first value of each field of a form or query; an empty one is left out. Answers 400."""
+    try:
+        found = parse_qs(text, max_num_fields=MOST_FIELDS, errors="strict")
+    except ValueError as error:  # also not UTF-8
+        raise HTTPException(400, CANNOT_READ) from error
+    return {name: values[0] for name, values in found.items()}

@@ -1,0 +1,132 @@
+"""Pages for everybody: signing in and out, and what is kept."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from doorstep_backend.office.access import Viewer
+from doorstep_backend.office.keeping import plain_language
+from doorstep_backend.office.model import Office
+from doorstep_backend.pages.accounts import KNOWN_FOR, Accounts, SignedIn
+from doorstep_backend.pages.door import COOKIE, KNOWN_COOKIE, SIGN_IN, Door, Render, Visit, home
+from doorstep_backend.pages.limits import WINDOW, SignInLimit, Try
+from doorstep_backend.pages.sessions import Sessions
+from doorstep_backend.wire.asking import asked_by_people
+
+FOLDER: Final = Path(__file__).parent
+"""Where style.css and icon.svg lie."""
+
+WRONG: Final = "Account or password is wrong. Please try again."
+"""The same for a name that nobody has."""
+
+TOO_OFTEN: Final = f"Too many tries. Please wait {WINDOW.seconds // 60} minutes, then try again."
+"""The same whether the password would have been right."""
+
+
+BUSY: Final = "Very many people are signing in. Please try again in a minute."
+"""Also for who has the right password: checking it costs what a stranger's costs."""
+
+BUSY_S: Final = 60
+"""When to come back, in seconds: as the words say."""
+
+
+class FrontPages:
+    """The way in and out."""
+
+    def __init__(
+        self, office: Office, sessions: Sessions, accounts: Accounts, render: Render
+    ) -> None:
+        self._office = office
+        self._sessions = sessions
+        self._accounts = accounts
+        self._render = render
+        self._limit = SignInLimit(office.ledger)
+
+    def routes(self, door: Door) -> list[Route]:
+        return [
+            door.public("/", self.first),
+            door.public("/sign-in", self.ask),
+            door.public("/sign-in", self.sign_in, "POST"),
+            door.public("/sign-out", self.sign_out, "POST"),
+            door.public("/what-is-kept", self.kept),
+            door.public("/style.css", self.style),
+            door.public("/icon.svg", self.icon),
+        ]
+
+    def first(self, visit: Visit[Viewer]) -> Response:
+        return RedirectResponse(home(visit.viewer) or SIGN_IN, 303)
+
+    def ask(self, visit: Visit[Viewer]) -> Response:
+        """The form; a browser that comes without a cookie gets one, so that its form is its own."""
+        if visit.cookie:
+            return self._render(visit, "sign_in.html", wrong="")
+        cookie = self._sessions.visitor()
+        answer = self._render(visit.with_cookie(cookie), "sign_in.html", wrong="")
+        return _with_cookie(answer, cookie)
+
+    async def sign_in(self, visit: Visit[Viewer]) -> Response:
+        """A password is checked in its turn, which nothing else waits for."""
+        with self._accounts.turn() as is_free:
+            if not is_free:
+                return self._later(visit, 503, BUSY, BUSY_S)
+            made = await asked_by_people(self._booked, visit)
+            if made is None:
+                return self._later(visit, 429, TOO_OFTEN, WINDOW.seconds)
+            signed_in = await self._accounts.check(made.name, visit.form.get("password", ""))
+        if signed_in is None:
+            return self._render(visit, "sign_in.html", 403, wrong=WRONG)
+        return await asked_by_people(self._let_in, visit, made, signed_in)
+
+    def _booked(self, visit: Visit[Viewer]) -> Try | None:
+        """None where there were too many."""
+        who = visit.form.get("who", "")
+        is_known = self._accounts.knows(who, visit.known, visit.now)
+        made = Try(who, visit.address, visit.known if is_known else "")
+        return made if self._limit.book(made, visit.now) else None
+
+    def _let_in(self, visit: Visit[Viewer], made: Try, signed_in: SignedIn) -> Response:
+        self._limit.succeeded(made)
+        self._sessions.close(visit.cookie)
+        cookie = self._sessions.open(signed_in, visit.now)
+        answer = _with_cookie(RedirectResponse(home(signed_in.viewer), 303), cookie)
+        if not made.browser:
+            _set(answer, KNOWN_COOKIE, self._accounts.know(signed_in, visit.now), KNOWN_FOR)
+        return answer
+
+    def _later(self, visit: Visit[Viewer], status: int, why: str, after_s: int) -> Response:
+        answer = self._render(visit, "sign_in.html", status, wrong=why)
+        answer.headers["Retry-After"] = str(after_s)
+        return answer
+
+    def sign_out(self, visit: Visit[Viewer]) -> Response:
+        self._sessions.close(visit.cookie)
+        answer = RedirectResponse(SIGN_IN, 303)
+        answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
+        return answer
+
+    def kept(self, visit: Visit[Viewer]) -> Response:
+        kept = plain_language(self._office.settings.retention)
+        return self._render(visit, "kept.html", kept=kept)
+
+    def style(self, _visit: Visit[Viewer]) -> Response:
+        return Response((FOLDER / "style.css").read_bytes(), media_type="text/css")
+
+    def icon(self, _visit: Visit[Viewer]) -> Response:
+        """Browsers that are told of none ask for /favicon.ico, where devices are."""
+        return Response((FOLDER / "icon.svg").read_bytes(), media_type="image/svg+xml")
+
+
+def _with_cookie(answer: Response, cookie: str) -> Response:
+    """Until the browser is closed; whether the session has ended is the server's to know."""
+    _set(answer, COOKIE, cookie)
+    return answer
+
+
+def _set(answer: Response, name: str, value: str, age: timedelta | None = None) -> None:
+    age_s = None if age is None else int(age.total_seconds())
+    answer.set_cookie(
+        name, value, max_age=age_s, path="/", secure=True, httponly=True, samesite="lax"
+    )

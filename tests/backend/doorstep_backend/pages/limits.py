@@ -1,0 +1,122 @@
+"""How often somebody may try to sign in."""
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from agent.models import rfc3339
+from doorstep_backend.engines.sql import Database, Room, statements
+
+WINDOW: Final = timedelta(minutes=15)
+"""How long a try counts: long for one who guesses, short for one who forgot."""
+
+PER_PLACE: Final = 5
+"""Tries of one account from one browser that it knows, or from one network address."""
+
+PER_ADDRESS: Final = 50
+"""Tries from one network address: ten accounts, since many customers share one."""
+
+PER_NAME: Final = 50
+"""Tries of one account by all browsers that it does not know: 4,800 a day.
+
+A password of eight letters outlives that. Who would lock others out of a name needs ten addresses,
+and shuts out no browser that has been signed in. Source: OWASP, device cookies.
+"""
+
+_LONGEST_NAME: Final = 100
+"""Of a longer one the beginning counts: no account has such a name."""
+
+TRIES: Final = Room(
+    "sign_in_tries",
+    [
+        statements("""
+CREATE TABLE IF NOT EXISTS sign_in_tries (
+    made TEXT NOT NULL, what TEXT NOT NULL, at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS sign_in_tries_of ON sign_in_tries (what);
+CREATE INDEX IF NOT EXISTS sign_in_tries_by ON sign_in_tries (made);
+CREATE INDEX IF NOT EXISTS sign_in_tries_at ON sign_in_tries (at)
+""")
+    ],
+)
+"""In `orders`: by whom a try was, and each limit that it counts towards. Both are digests: some
+people type their password where the name goes.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try.
+
+    Attributes:
+        address: of the network.
+        browser: what this browser was given at an earlier sign-in to this account; else empty.
+    """
+
+    name: str
+    address: str
+    browser: str
+
+    def place(self) -> tuple[str, str, str]:
+        """What makes two tries the same person's, as far as anybody can tell."""
+        return self.name[:_LONGEST_NAME], _network(self.address), self.browser
+
+    def limits(self) -> dict[tuple[str, ...], int]:
+        """What it counts towards, with how many there may be."""
+        name, network, _ = self.place()
+        if self.browser:
+            return {("browser", self.browser): PER_PLACE}
+        return {
+            ("place", name, network): PER_PLACE,
+            ("address", network): PER_ADDRESS,
+            ("name", name): PER_NAME,
+        }
+
+
+class SignInLimit:
+    """Counts tries before they are made, so that many at once count as well, at any instance.
+
+    A name that nobody has counts like any other, so that the limit tells nothing.
+    """
+
+    def __init__(self, ledger: Database) -> None:
+        self._ledger = ledger
+        ledger.migrate(TRIES)
+
+    def book(self, made: Try, now: datetime) -> bool:
+        """Whether this try may be made; if so it is counted."""
+        limits = made.limits()
+        count = "SELECT count(*) FROM sign_in_tries WHERE what = ?"
+        into = "INSERT INTO sign_in_tries VALUES (?, ?, ?)"
+        with self._ledger.together("sign_in_tries"):
+            self.forget_ended(now)
+            for what, most in limits.items():
+                if self._ledger.execute(count, (_digest(what),)).fetchone()[0] >= most:
+                    return False
+            rows = [(_digest(made.place()), _digest(what), rfc3339(now)) for what in limits]
+            self._ledger.executemany(into, rows)
+        return True
+
+    def forget_ended(self, now: datetime) -> None:
+        """Tries that count no more."""
+        over = rfc3339(now - WINDOW)
+        self._ledger.execute("DELETE FROM sign_in_tries WHERE at <= ?", (over,))
+
+    def succeeded(self, by: Try) -> None:
+        """The account's own person was there: their tries from there count no more."""
+        gone = "DELETE FROM sign_in_tries WHERE made = ?"
+        self._ledger.execute(gone, (_digest(by.place()),))
+
+
+def _digest(parts: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _network(address: str) -> str:
+    """A household has a /64 of IPv6, in which it takes any address. Source: RFC 6177."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return address if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))

@@ -1,0 +1,139 @@
+"""Who is signed in, which forms they may send, and which photos they may ask for.
+
+All instances of a backend share it, and it outlives them. Of a cookie only its digest is kept: who
+reads the database, or a backup of it, is signed in as nobody.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+from agent.models import from_rfc3339, rfc3339
+from doorstep_backend.engines.sql import Database, Room, statements
+from doorstep_backend.office.access import Nobody, Viewer
+from doorstep_backend.pages.accounts import SignedIn, digest, unchanged, viewer_of
+
+IDLE: Final = timedelta(minutes=30)
+"""A session ends so long after the last page. A phone left on a table is closed by then."""
+
+LONGEST: Final = timedelta(hours=12)
+"""A session ends so long after its sign-in. A shift is as long."""
+
+USED_EVERY: Final = timedelta(minutes=1)
+"""How exactly the last page is known: not each of them is to wait for a disk."""
+
+PHOTO_ADDRESS: Final = timedelta(minutes=5)
+"""How long the address of a photo opens it. Long enough to load a page on a bad line."""
+
+SESSIONS: Final = Room(
+    "sessions",
+    [
+        statements("""
+CREATE TABLE IF NOT EXISTS sessions (
+    cookie TEXT PRIMARY KEY, who TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    began TEXT NOT NULL, used TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS sessions_by_account ON sessions (who)
+""")
+    ],
+)
+"""In `orders`, after the accounts. `cookie` is a digest; a session goes with its account, of which
+a new role or password makes another one.
+"""
+
+
+class Sessions:
+    """Sessions by the cookie that names them; a cookie is 256 random bits and says nothing.
+
+    A cookie is also the key of what is made for its session alone: instances need no key in common.
+    Its browser is the only one that has it, and could ask for the same on a page.
+    """
+
+    def __init__(self, ledger: Database) -> None:
+        self._ledger = ledger
+        ledger.migrate(SESSIONS)
+
+    def visitor(self) -> str:
+        """A cookie for somebody not signed in, so that their sign-in form is theirs."""
+        return secrets.token_urlsafe(32)
+
+    def open(self, by: SignedIn, now: datetime) -> str:
+        """Begin a session under a new cookie, which is returned.
+
+        It opens nothing where the account is not any more as it was when its password was given.
+        """
+        self.forget_ended(now)
+        cookie, at = secrets.token_urlsafe(32), rfc3339(now)
+        row = (digest(cookie), by.who, at, at)
+        with unchanged(self._ledger, by) as is_so:
+            if is_so:
+                self._ledger.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", row)
+        return cookie
+
+    def forget_ended(self, now: datetime) -> None:
+        """Sessions that are over; they opened nothing any more."""
+        over = "DELETE FROM sessions WHERE used < ? OR began < ?"
+        self._ledger.execute(over, (rfc3339(now - IDLE), rfc3339(now - LONGEST)))
+
+    def viewer(self, cookie: str, now: datetime) -> Viewer:
+        """Whose session this is, which counts as using it; Nobody when there is none or no more."""
+        query = """SELECT s.used, a.role, a.who FROM sessions s JOIN accounts a USING (who)
+            WHERE s.cookie = ? AND s.used >= ? AND s.began >= ?"""
+        row = (digest(cookie), rfc3339(now - IDLE), rfc3339(now - LONGEST))
+        found = self._ledger.execute(query, row).fetchone() if cookie else None
+        if found is None:
+            return Nobody()
+        if now - from_rfc3339(found["used"]) >= USED_EVERY:
+            change = "UPDATE sessions SET used = ? WHERE cookie = ? AND used < ?"
+            self._ledger.execute(change, (rfc3339(now), digest(cookie), rfc3339(now)))
+        return viewer_of(found["role"], found["who"])
+
+    @contextmanager
+    def held(self, cookie: str, now: datetime) -> Iterator[Viewer]:
+        """Give whose session this is, and keep that account as it is until the end of the block.
+
+        A change or removal of the account by another process waits, and then ends what the block
+        has opened for it.
+        """
+        query = """SELECT role, who FROM accounts WHERE who = (SELECT who FROM sessions
+            WHERE cookie = ? AND used >= ? AND began >= ?)"""
+        row = (digest(cookie), rfc3339(now - IDLE), rfc3339(now - LONGEST))
+        with self._ledger.holding(query, row) as found:
+            yield Nobody() if found is None else viewer_of(*found)
+
+    def close(self, cookie: str) -> None:
+        self._ledger.execute("DELETE FROM sessions WHERE cookie = ?", (digest(cookie),))
+
+    def form_token(self, cookie: str) -> str:
+        """What a form of this session carries, and no other site can know."""
+        return _mac(cookie, "form")
+
+    def is_form_token(self, cookie: str, token: str) -> bool:
+        return bool(cookie) and _same(token, self.form_token(cookie))
+
+    def photo_address(self, cookie: str, capture_id: str, now: datetime) -> str:
+        """An address, one part of a path, that opens a photo in this session for PHOTO_ADDRESS.
+
+        Whether its viewer may see the photo is asked anew when it is used.
+        """
+        ends = int((now + PHOTO_ADDRESS).timestamp())
+        return f"{capture_id}.{ends}.{_mac(cookie, 'photo', capture_id, str(ends))}"
+
+    def photo_at(self, cookie: str, address: str, now: datetime) -> str | None:
+        """The capture_id behind an address; None when it is not of this session, or too old."""
+        capture_id, _, rest = address.partition(".")
+        ends, _, mac = rest.partition(".")
+        if not _same(mac, _mac(cookie, "photo", capture_id, ends)):
+            return None
+        return capture_id if int(ends) > now.timestamp() else None
+
+
+def _mac(cookie: str, *parts: str) -> str:
+    return hmac.new(cookie.encode(), "\0".join(parts).encode(), hashlib.sha256).hexdigest()
+
+
+def _same(given: str, true: str) -> bool:
+    return hmac.compare_digest(given.encode(), true.encode())

@@ -1,0 +1,175 @@
+"""The people's pages, wired by hand; mounted below PREFIX."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agent.models import rfc3339
+from doorstep_backend.copies.kept import Copies
+from doorstep_backend.engines.away import Away
+from doorstep_backend.identity.ending import Ending
+from doorstep_backend.identity.register import Register
+from doorstep_backend.office.access import Nobody, Viewer
+from doorstep_backend.office.keeping import days
+from doorstep_backend.office.model import Office
+from doorstep_backend.pages import PREFIX, fleet_words, words
+from doorstep_backend.pages.accounts import Accounts
+from doorstep_backend.pages.customer import CustomerPages
+from doorstep_backend.pages.dispatch import DispatchPages
+from doorstep_backend.pages.door import COOKIE, Clock, Door, Visit, home
+from doorstep_backend.pages.fleet import FleetPages
+from doorstep_backend.pages.front import FrontPages
+from doorstep_backend.pages.pictures import Pictures
+from doorstep_backend.pages.service import ServicePages
+from doorstep_backend.pages.sessions import Sessions
+from doorstep_backend.reports.fleet import Fleet
+from doorstep_backend.reports.store import Reports
+from doorstep_backend.wire.asking import asked_by_people
+from doorstep_backend.wire.outage import RETRY, note_away
+
+FOLDER: Final = Path(__file__).parent
+"""Where templates and style.css lie."""
+
+HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""On every answer, errors too. Source: OWASP HTTP Headers Cheat Sheet; CSP Level 3."""
+
+
+AWAY: Final = "We cannot do this now. Please look again in a minute: it may have been done."
+"""What took too long goes on."""
+
+
+class Site:
+    """All pages over one office; the clock is passed in."""
+
+    def __init__(
+        self,
+        office: Office,
+        now: Clock | None = None,
+        accounts: Accounts | None = None,
+        register: Register | None = None,
+        reports: Reports | None = None,
+    ) -> None:
+        self._register = register
+        self._reports = reports
+        self.accounts = accounts or Accounts(office.ledger)
+        self.sessions = Sessions(office.ledger)
+        self._simulated = office.filing.show_simulated
+        self._office = office
+        self._copies = Copies(office.store)
+        self._now = now or office.ledger.now
+        self._templates = Environment(
+            loader=FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters["day_and_time"] = words.day_and_time
+        self._templates.filters["days"] = days
+        self._templates.filters["utc"] = rfc3339
+        self._templates.filters.update(fleet_words.FILTERS)
+
+    def mount(self) -> Mount:
+        """Everything below PREFIX, with its own headers and its own words for errors."""
+        door = Door(self.sessions, self._now)
+        pictures = Pictures(self._office, self.sessions, self._copies)
+        fleet = self._fleet_pages()
+        routes = [
+            *FrontPages(self._office, self.sessions, self.accounts, self.page).routes(door),
+            *CustomerPages(self._office, pictures, self.page).routes(door),
+            *ServicePages(self._office, pictures, self.page).routes(door),
+            *DispatchPages(self._office, pictures, self.page, fleet).routes(door),
+            *(fleet.routes(door) if fleet else ()),
+            *pictures.routes(door),
+        ]
+        app = Starlette(
+            routes=routes,
+            middleware=[Middleware(_Headers)],
+            exception_handlers={
+                HTTPException: self._refused,
+                ClientDisconnect: _nobody_hears,
+                Away: self._away,
+            },
+        )
+        app.router.redirect_slashes = False  # Starlette's would lead where the Host header says
+        return Mount(PREFIX, app)
+
+    def _fleet_pages(self) -> FleetPages | None:
+        """None without identity: nobody knows there which device says something."""
+        if self._register is None or self._reports is None:
+            return None
+        fleet = Fleet(self._office.store.folder)
+        return FleetPages(fleet, self._reports, Ending(self._register, self._office), self.page)
+
+    def page(
+        self, visit: Visit[Viewer], template: str, status: int = 200, **values: Any
+    ) -> Response:
+        """A page made from a template: every value that is put in is escaped."""
+        form = self.sessions.form_token(visit.cookie)
+        return self._render(template, status, visit.viewer, form=form, **values)
+
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        cookie = request.cookies.get(COOKIE, "")
+        try:
+            now = await asked_by_people(self._now)
+            viewer = await asked_by_people(self.sessions.viewer, cookie, now)
+        except Away as away:
+            return await self._away(request, away)
+        form = self.sessions.form_token(cookie)
+        answer = self._render(
+            "message.html", error.status_code, viewer, form=form, message=error.detail
+        )
+        answer.headers.update(error.headers or {})
+        return answer
+
+    async def _away(self, _request: Request, error: Exception) -> Response:
+        """Nobody is asked then who is signed in; the session goes on."""
+        note_away(error)
+        answer = self._render("message.html", 503, Nobody(), form="", message=AWAY)
+        answer.headers.update(RETRY)
+        return answer
+
+    def _render(self, template: str, status: int, viewer: Viewer, **values: Any) -> Response:
+        common = {"prefix": PREFIX, "home": home(viewer), "simulated": self._simulated}
+        retention = self._office.settings.retention
+        common |= {"photo_days": retention.photo_days, "view_log_days": retention.view_log_days}
+        text = self._templates.get_template(template).render(**common, **values)
+        return HTMLResponse(text, status)
+
+
+def _nobody_hears(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)
+
+
+class _Headers:
+    """ASGI middleware that puts HEADERS on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

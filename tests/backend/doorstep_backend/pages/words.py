@@ -1,0 +1,70 @@
+"""Words that stand on more than one page."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from agent.models import BoundBy, Verdict
+from doorstep_backend import zones
+from doorstep_backend.office.claims import LABEL_ELSEWHERE, LABEL_UNPLACED, UNOPENED_BODY
+
+NO_PHOTO: Final = "There is no delivery photo for this order."
+"""The one sentence for every order without a photo, whatever the reason."""
+
+NO_PICTURE: Final = "This photo cannot be shown: what we received is not a picture."
+"""The device did its part, and another photo will not come."""
+
+NOT_KEPT: Final = (
+    "This photo cannot be shown: what we received cannot be opened, or is not there any more."
+)
+"""The log says which."""
+
+NOT_BLURRED: Final = "This photo cannot be shown now: faces in it cannot be blurred."
+"""Rather none than one with a face; the log says why."""
+
+REASONS: Final[Mapping[str, str]] = {
+    "where": "Where is the parcel?",
+    "missing": "The parcel is missing.",
+    "damaged": "The parcel is damaged.",
+    "other": "Another question about the delivery.",
+}
+"""Why customer service looks: a closed list, since the customer reads it."""
+
+WAITS: Final[Mapping[str, str]] = {
+    BoundBy.AMBIGUOUS: "More than one door was in reach.",
+    BoundBy.UNASSIGNED: "No stop was in reach.",
+    LABEL_ELSEWHERE: "The stop that its label names was out of reach.",
+    UNOPENED_BODY: "It is sealed, and no identity here opens it.",
+    LABEL_UNPLACED: "Its label was read where the device did not know where it was.",
+}
+"""Why a photo waits for dispatch."""
+
+NOT_ON_ROUTE: Final = "The stop was not on this device’s route."
+"""Why a photo waits that the device itself was certain of."""
+
+FLAGS: Final[Mapping[str, str]] = {
+    Verdict.DARK: "Too dark",
+    Verdict.CLIPPED: "Too bright",
+    Verdict.COVERED: "Lens covered",
+    Verdict.NOISY: "Too grainy",
+    Verdict.BLURRED: "Blurred",
+}
+"""What the quality check found."""
+
+
+def day(at: datetime) -> str:
+    """As in `1 December 2026`."""
+    return f"{at.day} {at:%B %Y}"
+
+
+def day_and_time(at: datetime, zone: ZoneInfo = zones.UTC_ZONE) -> str:
+    """As in `1 December 2026, 10:15 (Europe/Zurich)`, or `09:15 UTC`, the space without a break.
+
+    An hour that the clocks there show twice has its offset: `02:30 UTC+2 (Europe/Zurich)`.
+    """
+    there = at.astimezone(zone)
+    said = f"{day(there)}, {there:%H:%M}"
+    if zone == zones.UTC_ZONE:
+        return f"{said}\N{NO-BREAK SPACE}UTC"
+    return " ".join(filter(None, (said, zones.offset_if_doubled(there), f"({zone.key})")))

@@ -1,0 +1,1 @@
+"""What each device last said of itself, and what the backend adds to it."""

@@ -1,0 +1,154 @@
+"""Every device as the backend sees it: what the register knows, and what it said last."""
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from agent.models import from_rfc3339
+from doorstep_backend.engines.opening import open_database
+from doorstep_backend.engines.sql import Row
+from doorstep_backend.identity.known import DeviceState
+from doorstep_backend.reports.read import Report
+from doorstep_backend.reports.store import report
+from doorstep_backend.reports.troubles import NEEDS, NOTES, SILENT, Need, Noticed
+
+_DEVICES: Final = """SELECT e.device_id AS id, e.state, r.*,
+        (SELECT max(until) FROM certificates c WHERE c.device_id = e.device_id
+            AND c.label = 'tls' AND c.state = 'live') AS until,
+        EXISTS (SELECT 1 FROM certificates c WHERE c.device_id = e.device_id
+            AND c.label = 'tls') AS enrolled,
+        EXISTS (SELECT 1 FROM certificates c WHERE c.device_id = e.device_id
+            AND c.state = 'superseded' AND c.cloned_at IS NOT NULL) AS cloned
+    FROM enrolled e LEFT JOIN reports r ON r.device_id = e.device_id
+    WHERE {} ORDER BY e.device_id LIMIT ?"""
+
+AT_ONCE: Final = 500
+"""Devices of one question: who asks for fifty reads no ten thousand, and none holds up others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What the register knows of a device.
+
+    Attributes:
+        enrolled: whether it ever got a TLS certificate.
+        tls_until: when the last live one ends.
+        cloned: whether a superseded one was used since the office last shut the device out.
+    """
+
+    device_id: str
+    state: DeviceState
+    enrolled: bool
+    tls_until: datetime | None
+    cloned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device, and what is wrong with it.
+
+    Attributes:
+        unreadable: why its last header could not be read.
+        needs: what a person must do something about, worst first.
+        notes: what is worth knowing besides.
+    """
+
+    device_id: str
+    state: DeviceState
+    report: Report | None
+    unreadable: str | None
+    needs: tuple[Need, ...]
+    notes: tuple[Noticed, ...]
+
+
+class Fleet:
+    """Reads what the register and the reports have written; they have made their tables.
+
+    A connection of its own, so that pages of the fleet hold up no device. Any thread may ask.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._db = open_database(folder, "backend")
+
+    def devices(
+        self, now: datetime, unreadable: Mapping[str, str], after: str = ""
+    ) -> Generator[Device]:
+        """By id, from the one after this id on; those that are gone too. Each as it is when read.
+
+        Args:
+            unreadable: as `Reports.unreadable` says it.
+        """
+        while True:
+            found = self._read("e.device_id > ?", after, now, unreadable)
+            yield from found
+            if len(found) < AT_ONCE:
+                return
+            after = found[-1].device_id
+
+    def find(self, device_id: str, now: datetime, unreadable: Mapping[str, str]) -> Device | None:
+        """One device; None if it was never let in."""
+        return next(iter(self._read("e.device_id = ?", device_id, now, unreadable)), None)
+
+    def _read(
+        self, which: str, value: str, now: datetime, unreadable: Mapping[str, str]
+    ) -> list[Device]:
+        rows = self._db.execute(_DEVICES.format(which), (value, AT_ONCE))
+        return [seen(_registered(row), _said(row), unreadable.get(row["id"]), now) for row in rows]
+
+
+def seen(
+    registered: Registered, said: Report | None, unreadable: str | None, now: datetime
+) -> Device:
+    """What is wrong with one device. Pure.
+
+    Nobody asks how one is that is gone; of one that is shut out only that.
+    """
+    found: set[Need] = set()
+    match registered.state:
+        case DeviceState.IN:
+            found |= set(_noticed(registered, said, unreadable, now))
+            found |= set(said.needs if said else ())
+        case DeviceState.REVOKED:
+            found.add(Noticed.REVOKED)
+    return Device(
+        registered.device_id,
+        registered.state,
+        said,
+        unreadable,
+        tuple(sorted(found - NOTES, key=NEEDS.index)),
+        tuple(one for one in Noticed if one in NOTES and one in found),
+    )
+
+
+def _noticed(
+    registered: Registered, said: Report | None, unreadable: str | None, now: datetime
+) -> Iterator[Noticed]:
+    if registered.cloned:
+        yield Noticed.CLONE
+    if registered.enrolled and (registered.tls_until is None or registered.tls_until < now):
+        yield Noticed.CERTIFICATE_ENDED
+    if unreadable is not None:
+        yield Noticed.UNREADABLE
+    if said is None:
+        if unreadable is None:
+            yield Noticed.NEVER_REPORTED
+        return
+    if now - said.received_at > SILENT:
+        yield Noticed.SILENT
+    if said.unknown_needs:
+        yield Noticed.NEWER
+    if said.bench_mode:
+        yield Noticed.BENCH_MODE
+
+
+def _said(row: Row) -> Report | None:
+    return None if row["device_id"] is None else report(row)
+
+
+def _registered(row: Row) -> Registered:
+    until = None if row["until"] is None else from_rfc3339(row["until"])
+    return Registered(
+        row["id"], DeviceState(row["state"]), bool(row["enrolled"]), until, bool(row["cloned"])
+    )

@@ -1,0 +1,1 @@
+"""What a device speaks to: tus, receipts, the manifest, and where uploads lie."""

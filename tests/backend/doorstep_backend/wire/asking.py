@@ -1,0 +1,65 @@
+"""The way from the event loop to an engine: in a thread, and for no longer than is waited for."""
+
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Event
+from typing import Final, ParamSpec, TypeVar
+
+from anyio import fail_after, to_thread
+
+from doorstep_backend.engines.away import Away
+from doorstep_backend.wire.outage import note_away
+
+WITHIN_S: Final = 2.8
+"""Longest wait for a turn and an answer: a device is told 503 in 3 s."""
+
+PEOPLES_THREADS: Final = 6
+"""Questions of people's pages at once: each may hold one connection, and ask on another one
+(HOLDERS in engines/opening.py).
+"""
+
+_PEOPLE: Final = ThreadPoolExecutor(PEOPLES_THREADS, "page")
+
+P = ParamSpec("P")
+Told = TypeVar("Told")
+
+
+async def asked(ask: Callable[P, Told], *args: P.args, **kwargs: P.kwargs) -> Told:
+    """What `ask` returns or raises; others are served meanwhile.
+
+    Raises:
+        Away: it took too long. What was begun goes on, within the limits of its engine, which it
+            says in the log: it is asked for again, and a row or an object does not mind.
+    """
+    return await _told(
+        partial(to_thread.run_sync, abandon_on_cancel=True), partial(ask, *args, **kwargs)
+    )
+
+
+async def asked_by_people(ask: Callable[P, Told], *args: P.args, **kwargs: P.kwargs) -> Told:
+    """The same for a page: people wait for each other, also for what nobody waits for any more."""
+    in_turn = partial(get_running_loop().run_in_executor, _PEOPLE)
+    return await _told(in_turn, partial(ask, *args, **kwargs))
+
+
+async def _told(
+    in_a_thread: Callable[[Callable[[], Told]], Awaitable[Told]], ask: Callable[[], Told]
+) -> Told:
+    gave_up = Event()
+
+    def told() -> Told:
+        try:
+            return ask()
+        except Away as error:
+            if gave_up.is_set():
+                note_away(error)
+            raise
+
+    try:
+        with fail_after(WITHIN_S):
+            return await in_a_thread(told)
+    except TimeoutError as error:
+        gave_up.set()
+        raise Away(f"no answer within {WITHIN_S:g} s: why may follow") from error

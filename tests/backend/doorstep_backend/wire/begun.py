@@ -1,0 +1,62 @@
+"""What has no receipt yet, and whose it is: quotas count it, and what nobody finishes is found."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from doorstep_backend.engines.sql import Database, Room, statements
+
+_HAS_RECEIPT: Final = """EXISTS (SELECT 1 FROM verdicts v
+    WHERE v.capture_id = {}.capture_id AND v.accepted)"""
+
+BEGUN: Final = Room(
+    "begun",
+    [
+        statements("""
+CREATE TABLE IF NOT EXISTS begun (
+    capture_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, owner TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS begun_by_owner ON begun (owner);
+"""),
+        [
+            f"DELETE FROM begun WHERE {_HAS_RECEIPT.format('begun')}",
+            f"""INSERT INTO begun (capture_id, owner) SELECT u.capture_id, '' FROM uploads u
+            WHERE NOT {_HAS_RECEIPT.format("u")} ON CONFLICT DO NOTHING""",
+        ],
+    ],
+)
+"""In `backend`. A row for each upload without a receipt, so that there are few however many records
+came. `owner`: whose quota it counts to; empty for nobody's.
+
+An earlier version kept the rows of what has its receipt, and made those of others a moment later.
+"""
+
+AT_ONCE: Final = 1000
+"""Rows that are read at once."""
+
+
+class Begun:
+    """The rows, each kept and lost in one step with what makes it so. Raises Away."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        db.migrate(BEGUN)
+
+    def book(self, capture_id: str, owner: str) -> None:
+        """Within the step that makes the upload."""
+        self._db.execute("INSERT INTO begun VALUES (?, ?)", (capture_id, owner))
+
+    def end(self, capture_id: str) -> None:
+        """Within the step that keeps its receipt."""
+        self._db.execute("DELETE FROM begun WHERE capture_id = ?", (capture_id,))
+
+    def all(self) -> Iterator[str]:
+        """Ids of all that has no receipt, also what was refused; a batch is read at once."""
+        query = f"""SELECT capture_id FROM begun WHERE capture_id > ?
+            ORDER BY capture_id LIMIT {AT_ONCE}"""
+        after = ""
+        while found := [row["capture_id"] for row in self._db.execute(query, (after,))]:
+            yield from found
+            after = found[-1]
+
+    def forget_ended(self) -> None:
+        """What processes of an earlier version left."""
+        self._db.execute(f"DELETE FROM begun WHERE {_HAS_RECEIPT.format('begun')}")

@@ -1,0 +1,15 @@
+"""The event loop of the server: uvicorn has no setting for how long TLS may take."""
+
+import asyncio
+from typing import Any
+
+from doorstep_backend.wire.patience import HANDSHAKE_S
+
+
+class PatientLoop(asyncio.SelectorEventLoop):
+    """Ends a TLS handshake, and a TLS goodbye, that nobody answers."""
+
+    async def create_server(self, *args: Any, **kwargs: Any) -> asyncio.Server:
+        if kwargs.get("ssl") is not None:
+            kwargs |= {"ssl_handshake_timeout": HANDSHAKE_S, "ssl_shutdown_timeout": HANDSHAKE_S}
+        return await super().create_server(*args, **kwargs)

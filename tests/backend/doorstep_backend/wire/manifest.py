@@ -1,0 +1,90 @@
+"""GET /manifest: a device fetches its own route, signed."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from agent.record import signing
+from agent.rule.manifest import TYPE
+from doorstep_backend.identity.admission import device_of
+from doorstep_backend.identity.basic import basic
+from doorstep_backend.office.routes import Routes
+from doorstep_backend.wire.asking import asked
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE: Final = "application/jose"
+"""Of a compact JWS. Source: RFC 7515 section 9.2.1."""
+
+NO_ROUTE: Final = "no route is assigned to this device today; ask dispatch"
+"""Why a device is answered 404; the same for one that nobody knows."""
+
+
+class ManifestRoute:
+    """The one route; `now` is the clock that tells whether a route has ended."""
+
+    def __init__(
+        self,
+        routes: Routes,
+        key: Callable[[], signing.PrivateKey],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._routes = routes
+        self._key = key
+        self._now = now
+
+    def routes(self) -> list[Route]:
+        return [Route("/manifest", self.answer, methods=["GET"])]
+
+    async def answer(self, request: Request) -> Response:
+        """200 with the JWS, 304 when the device has it, 404 without a route, 401 without a name.
+
+        Without certificates a device names itself by HTTP Basic, with an empty password: not in
+        the path or query, which proxies log. That proves nothing: whoever knows its id reads it.
+        """
+        device_id = device_of(request.scope) or basic(request)[0]
+        key = await asked(self._key)
+
+        def signed(payload: dict[str, Any]) -> str:
+            stops = len(payload["stops"])
+            log.info("manifest=changed version=%d stops=%d", payload["version"], stops)
+            return sign(payload, key)
+
+        kid = signing.thumbprint(key.public_key())
+        now = await asked(self._now)
+        issued = await asked(self._routes.manifest, device_id, now, signed, kid)
+        if issued is None:
+            raise HTTPException(404, NO_ROUTE)
+        return signed_answer(request, issued.token)
+
+
+def sign(payload: dict[str, Any], key: signing.PrivateKey) -> str:
+    """Sign a manifest; its header says that it is one, so that no receipt passes for it."""
+    return signing.sign(payload, key, typ=TYPE)
+
+
+def signed_answer(request: Request, token: str) -> Response:
+    """A signed document, or 304 where If-None-Match says that the device has it."""
+    tag = tag_of(token)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if _has(request, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(token, headers=headers, media_type=MEDIA_TYPE)
+
+
+def tag_of(token: str) -> str:
+    """The ETag of a signed document: its SHA-256, so that a device can name the one it has."""
+    return f'"{hashlib.sha256(token.encode()).hexdigest()}"'
+
+
+def _has(request: Request, tag: str) -> bool:
+    """Whether If-None-Match names `tag`. Source: RFC 9110 section 13.1.2, weak comparison."""
+    given = request.headers.get("If-None-Match", "")
+    return tag in [one.strip().removeprefix("W/") for one in given.split(",")]

@@ -1,0 +1,44 @@
+"""What whoever asks is told while the database or the objects are away."""
+
+import logging
+from typing import Final
+
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from doorstep_backend.engines.away import AWAY_S, Away
+
+log = logging.getLogger(__name__)
+
+RETRY: Final = {"Retry-After": str(AWAY_S)}
+
+
+class Outage:
+    """ASGI middleware outside all that asks an engine: 503, and the cause in the log.
+
+    Nothing was acknowledged: what came stays, and what has no answer yet is sent again.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = False
+
+        async def note(message: Message) -> None:
+            nonlocal began
+            began = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        except Away as error:
+            if scope["type"] != "http" or began:
+                raise
+            note_away(error)
+            words = "records cannot be kept or read now: ask again later\n"
+            await PlainTextResponse(words, 503, RETRY)(scope, receive, send)
+
+
+def note_away(error: Exception) -> None:
+    log.warning("event=away why=%r", str(error))

@@ -1,0 +1,33 @@
+"""Uploads that are not whole in a folder of before 2026.12: `uploads/<capture_id>.part`."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from doorstep_backend.wire.store import PIECE_BYTES, NoUploadError, Store, WrongOffsetError
+
+
+def take_over(store: Store) -> None:
+    """Makes pieces of them, as old as they are; of an upload that is none any more, nothing.
+
+    Interrupted, it is done again. Raises Away.
+    """
+    uploads = store.folder / "uploads"
+    for part in sorted(uploads.glob("*.part")):
+        with suppress(WrongOffsetError, NoUploadError):  # another process is at it too
+            _take_over(store, part)
+        part.unlink(missing_ok=True)
+    with suppress(OSError):  # it is not there, or has what is not ours
+        uploads.rmdir()
+
+
+def _take_over(store: Store, part: Path) -> None:
+    upload = store.find(part.stem)
+    if upload is None or store.verdict(part.stem) is not None:
+        return
+    at, when = store.offset(upload), datetime.fromtimestamp(part.stat().st_mtime, UTC)
+    with part.open("rb") as file:
+        file.seek(at)
+        while piece := file.read(PIECE_BYTES):
+            store.append(upload, at, piece, when)
+            at += len(piece)

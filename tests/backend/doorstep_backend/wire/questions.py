@@ -1,0 +1,50 @@
+"""What is asked in JSON, read as the word of a stranger."""
+
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from agent.record import signing
+from doorstep_backend.wire import headers
+
+MAX_QUESTION_BYTES: Final = 16_384
+"""A hundred ids are 4 KB, and twice that with every blank that a JSON library puts in."""
+
+MAX_IDS: Final = 100
+"""Ids in one POST to /receipts: the wire's limit, whose answer of 40 KB a device still reads."""
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The body. Raises 413 as soon as it is too long, 400 when it is no JSON object."""
+    body = await _body(request)
+    try:
+        found = signing.read_json(body)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, "the body is not JSON") from error
+    if not isinstance(found, dict):
+        raise HTTPException(400, "the body is not a JSON object")
+    return found
+
+
+def asked_ids(question: dict[str, Any]) -> list[str]:
+    """The ids that receipts are asked for, each once. Raises 400 for anything else."""
+    ids = question.get("capture_ids")
+    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        raise HTTPException(400, 'expected {"capture_ids": [...]}')
+    if len(ids) > MAX_IDS:
+        raise HTTPException(400, f"at most {MAX_IDS} ids in one request")
+    return [headers.uuid(one) for one in dict.fromkeys(ids)]
+
+
+async def _body(request: Request) -> bytes:
+    length, body = headers.body_length(request) or 0, bytearray()
+    if length <= MAX_QUESTION_BYTES:
+        async for chunk in request.stream():
+            body += chunk
+            length = max(length, len(body))
+            if length > MAX_QUESTION_BYTES:
+                break
+    if length > MAX_QUESTION_BYTES:
+        raise HTTPException(413, f"at most {MAX_QUESTION_BYTES} bytes in one question")
+    return bytes(body)
