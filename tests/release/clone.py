@@ -16,15 +16,20 @@ REQUIREMENTS = REPOSITORY / "scripts" / "provisioning" / "requirements.txt"
 
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.com")
 
+BACKEND = "tests/backend/doorstep_backend"
+
 MAKE_ENVIRONMENT = (
     "pyproject.toml",
     "tests/backend/pyproject.toml",
     "constraints.txt",
-    "tests/backend/doorstep_backend/copies/model.txt",
+    f"{BACKEND}/copies/model.txt",
 )
 """Of these scripts/environment.sh makes the stamp."""
 
-NEEDED = ("agent", "scripts", ".gitignore", "CHANGELOG.md", "README.md", *MAKE_ENVIRONMENT)
+NEEDED = (
+    *("agent", BACKEND, "scripts", ".gitignore", "CHANGELOG.md", "LICENSE", "README.md"),
+    *MAKE_ENVIRONMENT,
+)
 
 SMALL_WHEELHOUSE = """#!/usr/bin/env bash
 set -euo pipefail

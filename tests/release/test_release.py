@@ -3,12 +3,14 @@
 import hashlib
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
 
+import doorstep_backend
 from agent import __version__
-from tests.release.clone import Clone, make_wheelhouse
+from tests.release.clone import BACKEND, Clone, make_wheelhouse
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +42,9 @@ def test_a_release_is_what_devices_get_and_what_it_is_made_of(clone: Clone) -> N
     assert set(files) == {
         "amd64.tar",
         "arm64.tar",
+        "constraints.txt",
         f"doorstep-{__version__}-py3-none-any.whl",
+        f"doorstep_backend-{__version__}-py3-none-any.whl",
         "notes.md",
         "sbom-amd64.cdx.json",
         "sbom-arm64.cdx.json",
@@ -49,6 +53,18 @@ def test_a_release_is_what_devices_get_and_what_it_is_made_of(clone: Clone) -> N
     sums = dict(line.split("  ")[::-1] for line in files.pop("SHA256SUMS").decode().splitlines())
     assert sums == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     assert files["arm64.tar"] == (clone.wheelhouse / "arm64.tar").read_bytes()
+
+
+def test_a_release_has_the_backend_of_the_same_version_with_all_its_files(clone: Clone) -> None:
+    clone.release()
+    (wheel,) = _made(clone).glob("doorstep_backend-*.whl")
+    package = clone.folder / BACKEND
+    committed = {str(path.relative_to(package.parent)) for path in package.rglob("*.*")}
+    with zipfile.ZipFile(wheel) as packed:
+        names = {name for name in packed.namelist() if ".dist-info/" not in name}
+
+    assert doorstep_backend.__version__ == __version__
+    assert names == committed
 
 
 def test_the_commit_stands_in_the_notes_and_in_what_it_is_made_of(clone: Clone) -> None:

@@ -34,9 +34,6 @@ EXCUSED = {
     (f"{ROLES}/doorstep_preflight/files/look-as-root.sh", "[ -x "): _NO_START,
     (f"{ROLES}/doorstep_preflight/files/look.sh", "command -v"): _NO_START,
     (f"{ROLES}/doorstep_preflight/tasks/main.yml", "apt-get install"): _NO_START,
-    ("tests/backend/doorstep_backend/doorstep-backend@.service", "-m doorstep_backend"): (
-        "of a server: its current folder is root's, its environment has no user site"
-    ),
 }
 """Places without -I: a file, a part of the line, and why."""
 

