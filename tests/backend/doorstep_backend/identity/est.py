@@ -42,8 +42,8 @@ REQUEST_TYPE: Final = "application/pkcs10"
 ANSWER_TYPE: Final = "application/pkcs7-mime; smime-type=certs-only"
 """Source: RFC 7030 section 4.2.3."""
 
-WRONG_TOKEN: Final = "wrong device or token"
-TOKEN_USED: Final = "this token was used, with another key or long ago"
+WRONG_TOKEN: Final = "wrong device or token"  # noqa: S105 - an error text
+TOKEN_USED: Final = "this token was used, with another key or long ago"  # noqa: S105 - an error text
 """A device adds what is to be done: both are answers to a person at a terminal."""
 OTHER_KEY: Final = (
     "this device has another signing key; if that one is lost, ask the office to allow it one new "

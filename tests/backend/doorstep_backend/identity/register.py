@@ -263,8 +263,8 @@ class Register:
 
     def _listed(self, row: Row) -> Listed:
         device_id = row["device_id"]
-        token = "SELECT 1 FROM tokens WHERE device_id = ? AND kid IS NULL"
-        waits = self._db.execute(token, (device_id,)).fetchone() is not None
+        unused = "SELECT 1 FROM tokens WHERE device_id = ? AND kid IS NULL"
+        waits = self._db.execute(unused, (device_id,)).fetchone() is not None
         state, found = DeviceState(row["state"]), tuple(self.certificates(device_id))
         return Listed(device_id, state, waits, found)
 

@@ -83,7 +83,7 @@ def _readme(
     here = Path(__file__).parent
     templates = Environment(
         loader=FileSystemLoader(here),
-        autoescape=False,
+        autoescape=False,  # noqa: S701 - it writes a plain text
         undefined=StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,

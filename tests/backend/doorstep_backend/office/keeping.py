@@ -300,8 +300,10 @@ class Keeping:
         ]
 
     def _erase(self, capture_id: str, why: str, now: datetime) -> None:
-        """The files first: interrupted, the record is still due. While its upload is held: of two
-        at once one would find the label gone."""
+        """Erase one record while its upload is held: a second process would find no label.
+
+        The files are erased first, so that an interrupted record is still due.
+        """
         self._store.erase(capture_id)
         change = """UPDATE captures SET erased_at = ?, erased_why = ?, number = NULL,
             distance_m = NULL, accuracy_m = NULL, reason = NULL WHERE capture_id = ?"""

@@ -119,7 +119,7 @@ class Office:
             self.keeping.expire_one(capture_id, self.ledger.now())
 
     def opt_out_order(self, number: str, opted_out: bool) -> None:
-        """ "Don't take delivery photos" of this order: from the next manifest on, and erased here.
+        """Note for the next manifest whether this order takes photos; erase those it has if not.
 
         Raises:
             NoSuchOrder: there is none.

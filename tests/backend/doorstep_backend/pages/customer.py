@@ -55,7 +55,7 @@ class CustomerPages:
         )
 
     def choose_for_order(self, visit: Visit[Customer]) -> Response:
-        """ "Don't take delivery photos" of this order, or do: from the next manifest on."""
+        """Note for the next manifest whether this order takes delivery photos."""
         order = self._own_order(visit)
         self._office.opt_out_order(order.number, _opts_out(visit))
         return RedirectResponse(f"{PREFIX}/orders/{order.number}", 303)
