@@ -22,6 +22,7 @@ EXCUSED = {
     ("scripts/demo", '-P -m "$package"'): _OFFICE,
     ("scripts/help.sh", '-P -m "$module"'): _OFFICE,
     ("scripts/test", "-m tests."): _CLONE,
+    ("scripts/test", "-m coverage run"): _CLONE,
     ("scripts/test", "-m pytest"): _CLONE,
     (f"{SCRIPTS}/ansible.cfg", "interpreter_python ="): _ANSIBLE,
     (f"{SCRIPTS}/connection.yml", "ansible_python_interpreter:"): _ANSIBLE,
